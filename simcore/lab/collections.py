@@ -1,0 +1,131 @@
+"""Verbs on collections: add, open, list, remove, and what is cached for them."""
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from simcore.data import home
+from simcore.data.collections import catalog
+from simcore.types import Collection, OnProgress, Skipped
+
+KINDS = {
+    "tll": "Totally-Looks-Like: left/ and right/ (or their zips), composite pages, or the Kaggle form",
+    "pairs": "a folder with left/ and right/ of equal names, or a CSV left,right of paths",
+    "images": "any folder of images, without known mates",
+    "emoji": "the same emoji drawn by two design houses, fetched through pip",
+}
+
+
+def add(
+    kind: str,
+    path: str | Path | None,
+    *,
+    name: str,
+    votes: Path | None = None,
+    trim: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Collection:
+    """Read a collection and remember it under `name`.
+
+    Args:
+        kind: one of `KINDS`.
+        path: folder, zip or CSV; None for kinds that are fetched.
+        votes: CSV with the columns id, wins, fails.
+        trim: rows to cut from the bottom of every image (captions), in px.
+
+    Raises:
+        BadDataError: nothing usable was found, or the name is taken or not allowed.
+        UnknownNameError: no such kind.
+    """
+    source = None if path is None else Path(path)
+    return catalog.add(kind, source, name=name, votes=votes, trim=trim, on_progress=on_progress)
+
+
+def upload(
+    data: bytes, kind: str, *, name: str, on_progress: OnProgress | None = None
+) -> Collection:
+    """Add a collection from the bytes of a zip that somebody uploaded; nothing in it is trusted."""
+    return catalog.add_upload(kind, data, name=name, on_progress=on_progress)
+
+
+def names() -> list[str]:
+    """Names of all remembered collections, sorted."""
+    return catalog.names()
+
+
+def open_(name: str) -> Collection:
+    """The collection, without the images that turned out to be unreadable at extraction.
+
+    Raises:
+        UnknownNameError: no such collection.
+    """
+    return _open(name, *_stamps(name))
+
+
+def listing() -> list[dict]:
+    """One summary a collection, as `catalog.summary` gives it."""
+    return [catalog.summary(name) for name in names()]
+
+
+def remove(name: str) -> None:
+    """Forget a collection; features stay, since another one may show the same images."""
+    catalog.remove(name)
+
+
+def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
+    """Remember which content keys could not be turned into features, and why."""
+    path = _unreadable(name)
+    if reasons:
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(reasons))
+        draft.replace(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def whole(name: str) -> Collection:
+    """The collection as it was added, unreadable images included."""
+    return catalog.open(name)
+
+
+def _unreadable(name: str) -> Path:
+    return home.cache() / "collections" / name / "unreadable.json"
+
+
+def _stamps(name: str) -> tuple[str, int, int]:
+    """Where the collection lies and when it last changed, so that a cached copy is never stale."""
+    folder = home.cache() / "collections" / name
+    files = (folder / "collection.json", _unreadable(name))
+    first, second = (file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+    return str(folder), first, second
+
+
+@lru_cache(maxsize=16)
+def _open(name: str, _folder: str, _made: int, _marked: int) -> Collection:
+    found = catalog.open(name)
+    path = _unreadable(name)
+    return _without(found, json.loads(path.read_text())) if path.exists() else found
+
+
+def _without(found: Collection, reasons: dict[str, str]) -> Collection:
+    """`found` less the pairs one of whose images has its key in `reasons`."""
+    sides = [found.left] if found.right is None else [found.left, found.right]
+    bad = np.zeros(len(found.left), dtype=bool)
+    lost = []
+    for side in sides:
+        for row, (name, key) in enumerate(zip(side.ids, side.keys, strict=True)):
+            if key in reasons:
+                bad[row] = True
+                lost.append(Skipped(name, reasons[key]))
+    keep = np.flatnonzero(~bad)
+    return replace(
+        found,
+        left=found.left.take(keep),
+        right=None if found.right is None else found.right.take(keep),
+        votes=None if found.votes is None else found.votes[keep],
+        skipped=found.skipped + tuple(lost),
+        digest=f"{found.digest}-{len(keep)}",
+    )

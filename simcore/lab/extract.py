@@ -1,0 +1,53 @@
+"""Making features: one decoding for all backbones asked for, resumable."""
+
+from collections.abc import Callable, Sequence
+
+from simcore.data.store import Store
+from simcore.lab import collections
+from simcore.models import extract as engine
+from simcore.models import registry
+from simcore.types import Collection, ImageSet, OnProgress
+
+Report = engine.Report
+
+
+def extract(
+    name: str,
+    models: Sequence[str],
+    *,
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Report:
+    """Features of every image of a collection, kept in the store; what is there is not made again.
+
+    Args:
+        name: collection.
+        models: backbone names or "@group".
+        device: "auto", "cuda", "mps" or "cpu".
+        stop: asked between batches; when it says True, what is finished is kept and the run ends.
+
+    Raises:
+        UnknownNameError: no such collection, backbone or device.
+    """
+    collection = collections.whole(name)
+    specs = [registry.spec(model) for model in registry.expand(list(models))]
+    report = engine.extract(
+        _all_images(collection),
+        specs,
+        store=Store(),
+        device=device,
+        on_progress=on_progress,
+        stop=stop,
+    )
+    if not (stop and stop()):
+        collections.mark_unreadable(name, {s.what: s.reason for s in report.skipped})
+    return report
+
+
+def _all_images(collection: Collection) -> ImageSet:
+    """Both sides as one set, each picture once; ids are the content keys."""
+    sides = [collection.left] if collection.right is None else [collection.left, collection.right]
+    paths = dict(pair for side in sides for pair in zip(side.keys, side.paths, strict=True))
+    keys = tuple(paths)
+    return ImageSet(keys, tuple(paths.values()), keys, collection.left.trim)

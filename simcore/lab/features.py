@@ -1,0 +1,73 @@
+"""Features out of the store, kept in memory between questions."""
+
+from functools import lru_cache
+
+from simcore.data.store import Slot, Store
+from simcore.errors import BadDataError
+from simcore.models import extract, registry
+from simcore.types import Collection, Features, ImageSet
+
+PRECISIONS = ("fp32", "bf16")  # preferred first; one matrix is never made of both
+
+
+def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
+    """Features of one side of a collection.
+
+    Raises:
+        BadDataError: not extracted yet; names the command that does it.
+        UnknownNameError: no such backbone.
+    """
+    slot = _complete_slot(images.keys, backbone)
+    if slot is None:
+        raise BadDataError(
+            f"found no features of {backbone} for all images of {collection.name!r}; "
+            f"run `simcore extract {collection.name} --models {backbone}` first"
+        )
+    return _read(str(Store().root), backbone, slot, images.keys)
+
+
+def ready(collection: Collection, backbone: str) -> bool:
+    """Whether every image of the collection has its features."""
+    return all(_complete_slot(side.keys, backbone) for side in _sides(collection))
+
+
+def counts(collection: Collection) -> list[dict]:
+    """For every backbone with any features here: {"backbone", "done", "images"}."""
+    keys = tuple(dict.fromkeys(key for side in _sides(collection) for key in side.keys))
+    store, best = Store(), {}
+    for table in store.sizes():
+        slot = table["slot"]
+        done = len(keys) - len(store.missing(slot, keys))
+        if done > best.get(slot.backbone, 0):
+            best[slot.backbone] = done
+    return [
+        {"backbone": name, "done": done, "images": len(keys)} for name, done in sorted(best.items())
+    ]
+
+
+def _sides(collection: Collection) -> list[ImageSet]:
+    return [collection.left] if collection.right is None else [collection.left, collection.right]
+
+
+def _complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
+    spec, store = registry.spec(backbone), Store()
+    for precision in PRECISIONS:
+        slot = extract.slot(spec, precision)
+        if _known_complete(str(store.root), slot, keys) or not store.missing(slot, keys):
+            _COMPLETE.add((str(store.root), slot, hash(keys)))
+            return slot
+    return None
+
+
+# Rows are never taken out of a table one by one, so "complete" stays true while the table stands.
+_COMPLETE: set[tuple[str, Slot, int]] = set()
+
+
+def _known_complete(root: str, slot: Slot, keys: tuple[str, ...]) -> bool:
+    return (root, slot, hash(keys)) in _COMPLETE
+
+
+@lru_cache(maxsize=64)
+def _read(_root: str, backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
+    index, values = Store().read(slot, keys)
+    return Features(backbone, index, values, len(keys))

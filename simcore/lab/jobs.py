@@ -1,0 +1,224 @@
+"""Long runs in a process of their own: they go on when the tab closes, and can be stopped.
+
+A job is a `simcore` command line. Its folder under the cache holds job.json (what was asked),
+progress.json (how far it is), log.txt, and a lock that the running process holds: a job whose lock
+is free is over, however it ended, and a recycled process number fools nobody.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from simcore.data import home
+from simcore.errors import unknown
+from simcore.types import OnProgress, Progress
+
+State = Literal["running", "done", "failed", "stopped"]
+FOLDER = "SIMCORE_JOB"  # environment variable: where a job's process reports
+KEPT = 50  # finished jobs beyond this many are forgotten, oldest first
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: its id, command, state, progress, last lines of its log, and when it began."""
+
+    id: str
+    args: tuple[str, ...]
+    state: State
+    progress: Progress | None
+    log_tail: str
+    started: float
+
+    @property
+    def title(self) -> str:
+        """The command line that does the same by hand."""
+        return "simcore " + " ".join(self.args)
+
+
+def start(args: Sequence[str]) -> Job:
+    """Begin `simcore ARGS` in its own process; the same command is not started twice at once."""
+    for job in jobs():
+        if job.state == "running" and job.args == tuple(args):
+            return job
+    _forget_old()
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    folder = _root() / name
+    folder.mkdir(parents=True)
+    process = _spawn(folder, args)
+    _write(folder / "job.json", {"args": list(args), "started": time.time(), "pid": process.pid})
+    return get(name)
+
+
+def jobs() -> list[Job]:
+    """All remembered jobs, newest first."""
+    return [_read(folder) for folder in sorted(_folders(), reverse=True)]
+
+
+def get(name: str) -> Job:
+    """One job.
+
+    Raises:
+        UnknownNameError: no such job.
+    """
+    for folder in _folders():
+        if folder.name == name:
+            return _read(folder)
+    raise unknown("job", name, [folder.name for folder in _folders()])
+
+
+def stop(name: str) -> Job:
+    """Ask a running job to end; what it finished is kept. Harmless when it is over already."""
+    if get(name).state == "running":
+        pid = json.loads((_root() / name / "job.json").read_text())["pid"]
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # it ended between the two lines above
+    return get(name)
+
+
+@contextmanager
+def reporting() -> Iterator[tuple[OnProgress | None, Callable[[], bool]]]:
+    """Used by the command line: (where to report progress, whether somebody asked to stop).
+
+    Outside a job the first is None; the second turns True on SIGTERM in either case.
+    """
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    place = os.environ.get(FOLDER)
+    try:
+        yield (_to_file(Path(place)) if place else None), lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(folder: Path, args: Sequence[str]) -> int:
+    """What a job's process does: hold the lock, run the command, write down how it ended."""
+    from filelock import FileLock
+
+    from simcore.__main__ import run as command
+
+    with FileLock(folder / "lock"):
+        os.environ[FOLDER] = str(folder)
+        code = command(list(args))
+        _write(folder / "end.json", {"code": code})
+    return code
+
+
+def _spawn(folder: Path, args: Sequence[str]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "simcore.lab.jobs", str(folder), *args]
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    _ADOPTED.append(process)  # so that the finished process is waited for, not left as a zombie
+    return process
+
+
+_ADOPTED: list[subprocess.Popen] = []
+
+
+def _to_file(folder: Path) -> OnProgress:
+    last = [0.0]
+
+    def write(progress: Progress) -> None:
+        now = time.monotonic()
+        if now - last[0] > 0.3 or progress.done == progress.total:
+            last[0] = now
+            _write(folder / "progress.json", asdict(progress))
+
+    return write
+
+
+def _read(folder: Path) -> Job:
+    job = json.loads((folder / "job.json").read_text())
+    return Job(
+        folder.name,
+        tuple(job["args"]),
+        _state(folder, job["started"]),
+        _progress(folder),
+        _tail(folder / "log.txt"),
+        job["started"],
+    )
+
+
+def _state(folder: Path, started: float) -> State:
+    for process in list(_ADOPTED):
+        if process.poll() is not None:
+            _ADOPTED.remove(process)
+    end = folder / "end.json"
+    if end.exists():
+        code = json.loads(end.read_text())["code"]
+        return "done" if code == 0 else "stopped" if code == 128 + signal.SIGTERM else "failed"
+    if _held(folder / "lock"):
+        return "running"
+    young = time.time() - started < 20 and not (folder / "lock").exists()
+    return "running" if young else "stopped"
+
+
+def _held(lock: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    if not lock.exists():
+        return False
+    probe = FileLock(lock)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True
+    probe.release()
+    return False
+
+
+def _progress(folder: Path) -> Progress | None:
+    path = folder / "progress.json"
+    return Progress(**json.loads(path.read_text())) if path.exists() else None
+
+
+def _tail(path: Path, lines: int = 12) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4000))
+        text = file.read().decode("utf-8", "replace")
+    return "\n".join(text.replace("\r", "\n").strip().splitlines()[-lines:])
+
+
+def _root() -> Path:
+    return home.cache() / "jobs"
+
+
+def _folders() -> list[Path]:
+    root = _root()
+    return [f for f in root.iterdir() if (f / "job.json").exists()] if root.exists() else []
+
+
+def _forget_old() -> None:
+    over = [job for job in jobs() if job.state != "running"]
+    for job in over[KEPT:]:
+        for file in (_root() / job.id).iterdir():
+            file.unlink(missing_ok=True)
+        (_root() / job.id).rmdir()
+
+
+def _write(path: Path, document: dict) -> None:
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(document))
+    draft.replace(path)  # a reader sees the old or the new document, never half of one
+
+
+if __name__ == "__main__":
+    sys.exit(run(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,210 @@
+"""Looking up what looks alike: one query, several recipes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from simcore.data import images
+from simcore.errors import BadDataError, unknown
+from simcore.evaluate import recall
+from simcore.lab import collections, features, recipes
+from simcore.models import extract, registry
+from simcore.sim import combine, metrics, rank
+from simcore.types import Array, Collection, Direction, Features, Metric, Recipe
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for: an image of the collection by its id, or the bytes of any image file."""
+
+    id: str | None = None
+    image: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if (self.id is None) == (self.image is None):
+            raise BadDataError("found a query with both or neither of id and image; give one")
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """What one recipe finds for one query.
+
+    Attributes:
+        ids, keys: (k,) gallery images, most alike first.
+        scores: (k,) similarity, higher = more alike.
+        mate_id, mate_key, mate_rank, mate_score: the true mate, rank 1 = first, ties counted ahead
+            of it; None where no mate is known or nothing is known about it.
+        gallery: G, how many images were ranked.
+        note: a sentence when evidence is missing, else "".
+    """
+
+    recipe: Recipe
+    ids: tuple[str, ...]
+    keys: tuple[str, ...]
+    scores: Array
+    mate_id: str | None
+    mate_key: str | None
+    mate_rank: int | None
+    mate_score: float | None
+    gallery: int
+    note: str
+
+
+def search(
+    name: str,
+    query: Query,
+    asked: Sequence[Recipe],
+    *,
+    direction: Direction = "lr",
+    k: int = 10,
+) -> list[Hits]:
+    """The k most similar gallery images under each recipe.
+
+    Args:
+        name: collection; features must have been extracted.
+        asked: recipes, in the order in which they come back.
+        direction: "lr" looks from a left image into the right side, "rl" the other way.
+        k: how many to return, 1 or more.
+
+    Raises:
+        UnknownNameError: no such collection, id or backbone.
+        BadImageError: the query's bytes are no usable image.
+        BadDataError: features are missing, or k is below 1.
+    """
+    if k < 1:
+        raise BadDataError(f"found k = {k}; expected 1 or more")
+    collection = collections.open_(name)
+    queries, gallery = collection.sides(direction)
+    row = None
+    if query.id is not None:
+        if query.id not in queries.ids:
+            raise unknown(f"image in {name!r} ({direction})", query.id, queries.ids)
+        row = queries.ids.index(query.id)
+    needed = dict.fromkeys(b for recipe in asked for b in recipe.backbones)
+    theirs = {b: features.read(collection, gallery, b) for b in needed}
+    mine = (
+        {b: features.read(collection, queries, b).take([row]) for b in needed}
+        if row is not None
+        else embed(query.image or b"", tuple(needed), trim=gallery.trim)
+    )
+    return [
+        _hits(collection, recipe, _row(collection, recipe, mine, theirs), direction, row, k)
+        for recipe in asked
+    ]
+
+
+def embed(data: bytes, backbones: tuple[str, ...], *, trim: int = 0) -> dict[str, Features]:
+    """Features of one uploaded image; the last few uploads are kept in memory, never on disk."""
+    return dict(zip(backbones, _embed(data, backbones, trim), strict=True))
+
+
+def failures(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
+    """Ids of the queries whose mate does not come first, in the collection's order."""
+    queries, _ = collections.open_(name).sides(direction)
+    return [queries.ids[i] for i in np.flatnonzero(ranks(name, recipe, direction) > 1)]
+
+
+def ranks(name: str, recipe: Recipe, direction: Direction = "lr") -> Array:
+    """(Q,) int64, 1-based rank of each query's mate; every tie is ahead of it.
+
+    Raises:
+        BadDataError: the collection has no known mates, or features are missing.
+    """
+    return _ranks(collections.open_(name), recipe, direction)
+
+
+# A Collection is hashed by identity and `open_` hands out the same object until its files change,
+# so the caches below cost nothing to look up and are never stale.
+@lru_cache(maxsize=256)
+def _ranks(collection: Collection, recipe: Recipe, direction: Direction) -> Array:
+    pairs = collection.pairs(direction)
+    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
+    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
+    found = recall.ranks_of(pairs, recipe, mine, theirs, recipes.own([recipe]))
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=256)
+def _moments(collection: Collection, backbone: str, metric: Metric) -> combine.Moments:
+    """Mean and deviation of the whole matrix, left against right; the same in both directions."""
+    queries, gallery = collection.sides()
+    return combine.moments(
+        features.read(collection, queries, backbone),
+        features.read(collection, gallery, backbone),
+        metric,
+    )
+
+
+def _row(
+    collection: Collection, recipe: Recipe, mine: dict[str, Features], theirs: dict[str, Features]
+) -> Array:
+    """(G,) similarity of one query to the gallery under a recipe."""
+    own = recipes.own([recipe])
+    chosen = [(part.backbone, part.metric or own[part.backbone]) for part in recipe.parts]
+    matrices = [metrics.pairwise(mine[b], theirs[b], metric) for b, metric in chosen]
+    moments = (
+        [_moments(collection, b, metric) for b, metric in chosen]
+        if recipe.combine == "zsum"
+        else None
+    )
+    weights = [part.weight for part in recipe.parts]
+    return combine.blend(matrices, weights, recipe.combine, moments)[0]
+
+
+def _hits(
+    collection: Collection,
+    recipe: Recipe,
+    row: Array,
+    direction: Direction,
+    query: int | None,
+    k: int,
+) -> Hits:
+    gallery = collection.sides(direction)[1]
+    mate = None
+    if query is not None and collection.right is None:
+        row = row.copy()
+        row[query] = np.nan  # an image is not its own neighbour
+    elif query is not None:
+        mate = query  # row i of one side is the mate of row i of the other
+    index, scores = rank.topk(row, k)
+    seen = ~np.isnan(scores)
+    index, scores = index[seen], scores[seen]
+    known = mate is not None and not np.isnan(row[mate])
+    blind = int(np.isnan(row).sum()) - (query is not None and collection.right is None)
+    return Hits(
+        recipe=recipe,
+        ids=tuple(gallery.ids[i] for i in index),
+        keys=tuple(gallery.keys[i] for i in index),
+        scores=scores,
+        mate_id=None if mate is None else gallery.ids[mate],
+        mate_key=None if mate is None else gallery.keys[mate],
+        mate_rank=int(rank.ranks(row[None], np.array([mate]))[0]) if known else None,
+        mate_score=float(row[mate]) if mate is not None and known else None,
+        gallery=len(gallery),
+        note=_note(blind, len(gallery), mate is not None and not known),
+    )
+
+
+def _note(blind: int, gallery: int, mate_blind: bool) -> str:
+    if blind == gallery:
+        return "No evidence: this recipe found nothing to compare in the query."
+    if mate_blind:
+        return f"No evidence about the mate, nor about {blind - 1:,} other images."
+    return (
+        f"No evidence about {blind:,} of {gallery:,} images; they are not ranked." if blind else ""
+    )
+
+
+@lru_cache(maxsize=16)
+def _embed(data: bytes, backbones: tuple[str, ...], trim: int) -> tuple[Features, ...]:
+    picture = images.load(data, trim=trim)
+    device = extract.resolve_device("auto")
+    precision = extract.resolve_precision("auto", device)
+    found = []
+    for name in backbones:
+        (rows,) = extract.embed_one([picture], registry.spec(name), device, precision)
+        found.append(Features(name, np.zeros(len(rows), np.int64), rows, 1))
+    return tuple(found)
