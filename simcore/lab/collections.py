@@ -1,22 +1,19 @@
 """Verbs on collections: add, open, list, remove, and what is cached for them."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from simcore.data import home
-from simcore.data.collections import catalog
+from simcore.data import home, images
+from simcore.data.collections import catalog, tll
+from simcore.errors import BadDataError
+from simcore.lab import features
+from simcore.models import registry
 from simcore.types import Collection, OnProgress, Skipped
-
-KINDS = {
-    "tll": "Totally-Looks-Like: left/ and right/ (or their zips), composite pages, or the Kaggle form",
-    "pairs": "a folder with left/ and right/ of equal names, or a CSV left,right of paths",
-    "images": "any folder of images, without known mates",
-    "emoji": "the same emoji drawn by two design houses, fetched through pip",
-}
 
 
 def add(
@@ -31,7 +28,7 @@ def add(
     """Read a collection and remember it under `name`.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `kinds.KINDS`.
         path: folder, zip or CSV; None for kinds that are fetched.
         votes: CSV with the columns id, wins, fails.
         trim: rows to cut from the bottom of every image (captions), in px.
@@ -70,6 +67,50 @@ def listing() -> list[dict]:
     return [catalog.summary(name) for name in names()]
 
 
+def summary(name: str) -> dict:
+    """Kind, source, counts, credits, bytes and date of one collection."""
+    return catalog.summary(name)
+
+
+def cached(name: str) -> list[dict]:
+    """For every backbone with any features of this collection: {"backbone", "done", "images"}."""
+    return features.counts(whole(name))
+
+
+def extracted(name: str) -> list[str]:
+    """Backbones whose features are complete, in the registry's order.
+
+    Raises:
+        BadDataError: none is; names the command that makes them.
+    """
+    full = {row["backbone"] for row in features.counts(open_(name)) if row["done"] == row["images"]}
+    if not full:
+        raise BadDataError(f"found no features of {name!r} yet; run `simcore extract {name}` first")
+    known = registry.names()
+    return [b for b in known if b in full] + sorted(full - set(known))
+
+
+def cache_size() -> dict:
+    """{"root", "folders": {folder: bytes}, "free": bytes left on its disk}."""
+    root = home.cache()
+    folders = {f.name: _bytes(f) for f in sorted(root.iterdir()) if f.is_dir()}
+    return {"root": str(root), "folders": folders, "free": shutil.disk_usage(root).free}
+
+
+def thumb(key: str) -> Path:
+    """The thumbnail of an image by its content key; it exists for every image of a collection."""
+    return images.thumb(key)
+
+
+def download_tll(folder: Path, *, on_progress: OnProgress | None = None) -> Path:
+    """Fetch the official Totally-Looks-Like zips into `folder`.
+
+    Raises:
+        BadDataError: they cannot be reached; says what to download by hand and where to put it.
+    """
+    return tll.download(folder, on_progress)
+
+
 def remove(name: str) -> None:
     """Forget a collection; features stay, since another one may show the same images."""
     catalog.remove(name)
@@ -89,6 +130,10 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
 def whole(name: str) -> Collection:
     """The collection as it was added, unreadable images included."""
     return catalog.open(name)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _unreadable(name: str) -> Path:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,11 +79,14 @@ def stop(name: str) -> Job:
     """Ask a running job to end; what it finished is kept. Harmless when it is over already."""
     if get(name).state == "running":
         pid = json.loads((_root() / name / "job.json").read_text())["pid"]
-        try:
+        with suppress(ProcessLookupError):  # it may have ended between the two lines above
             os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass  # it ended between the two lines above
     return get(name)
+
+
+def as_json(job: Job) -> dict:
+    """A job as `simcore jobs --json` prints it."""
+    return asdict(job) | {"command": job.title}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from simcore.types import OnProgress, Spec
 
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:
-    """One dict a backbone: name, dim, ready, reason, metric, groups, license, paper, about, files."""
+    """What is known of each backbone, whether it is ready, and the reason if it is not."""
     return [_row(registry.spec(name)) for name in (names or registry.names())]
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from simcore.data import images
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, BadImageError, unknown
 from simcore.evaluate import recall
 from simcore.lab import collections, features, recipes
 from simcore.models import extract, registry
@@ -50,6 +51,37 @@ class Hits:
     mate_score: float | None
     gallery: int
     note: str
+
+    def json(self) -> dict:
+        """One row of the document that `simcore search --json` prints."""
+        parts = self.recipe.parts
+        return {
+            "recipe": list(self.recipe.backbones),
+            "combine": self.recipe.combine,
+            "weights": [part.weight for part in parts],
+            "hits": [
+                {"rank": rank, "id": name, "score": float(score)}
+                for rank, (name, score) in enumerate(zip(self.ids, self.scores, strict=True), 1)
+            ],
+            "mate": None
+            if self.mate_id is None
+            else {"id": self.mate_id, "rank": self.mate_rank, "score": self.mate_score},
+            "note": self.note,
+        }
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file that a person named.
+
+    Raises:
+        BadImageError: no such file, or a folder.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadImageError(
+            f"found no readable file at {str(path)!r} ({error.strerror}); expected an image file"
+        ) from error
 
 
 def search(

@@ -1,0 +1,93 @@
+"""`simcore data`: add, list and remove collections."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simcore.cli import show
+from simcore.cli.options import Json
+from simcore.lab.kinds import KINDS
+
+app = typer.Typer(help="Collections of images: add, list, remove.", no_args_is_help=True)
+HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
+
+
+@app.command()
+def add(
+    kind: Annotated[str, typer.Argument(help=HELP)],
+    path: Annotated[Path | None, typer.Argument(help="Folder, zip or CSV; none for emoji.")] = None,
+    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    votes: Annotated[
+        Path | None, typer.Option(help="CSV with the columns id, wins, fails.")
+    ] = None,
+    trim: Annotated[
+        int, typer.Option(help="Rows to cut from the bottom of each image, in px.")
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Read a collection and remember it under a name."""
+    from simcore.lab import collections, jobs
+
+    with jobs.reporting() as (report, _), show.progress() as bar:
+        made = collections.add(
+            kind, path, name=name or kind, votes=votes, trim=trim, on_progress=report or bar
+        )
+    summary = collections.summary(made.name)
+    if json:
+        show.document(summary | {"skipped": [vars(s) for s in made.skipped]})
+        return
+    show.note(f"{made.name}: {_counts(summary)}")
+    for skipped in made.skipped[:20]:
+        show.note(f"  left out {skipped.what}: {skipped.reason}")
+    if len(made.skipped) > 20:
+        show.note(f"  and {len(made.skipped) - 20:,} more; --json names them all")
+
+
+@app.command(name="list")
+def list_(json: Json = False) -> None:
+    """Every collection that is remembered."""
+    from simcore.lab import collections
+
+    found = collections.listing()
+    if json:
+        show.document(found)
+    elif not found:
+        show.note("No collections yet; `simcore demo` makes one, `simcore data add` adds yours.")
+    else:
+        rows = [(s["name"], s["kind"], _counts(s), s["skipped"], s["source"]) for s in found]
+        show.table(["name", "kind", "holds", "left out", "from"], rows)
+
+
+@app.command()
+def remove(name: str, json: Json = False) -> None:
+    """Forget a collection. Features stay in the cache, other collections may share them."""
+    from simcore.lab import collections
+
+    collections.remove(name)
+    if json:
+        show.document({"removed": name})
+    else:
+        show.note(f"removed {name}")
+
+
+@app.command()
+def download(
+    folder: Annotated[Path, typer.Argument(help="Where the two zips are put.")],
+    json: Json = False,
+) -> None:
+    """Fetch the official Totally-Looks-Like files (needs pip install -e ".[download]")."""
+    from simcore.lab import collections
+
+    with show.progress() as bar:
+        place = collections.download_tll(folder, on_progress=bar)
+    if json:
+        show.document({"folder": str(place)})
+    else:
+        show.note(f"fetched; now run `simcore data add tll {place} --name tll`")
+
+
+def _counts(summary: dict) -> str:
+    if summary["pairs"] is None:
+        return f"{summary['images']:,} images"
+    return f"{summary['pairs']:,} pairs"

@@ -1,0 +1,62 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Models = Annotated[
+    str,
+    typer.Option(
+        help="Backbones, separated by commas; @group for all of a group, such as @offline."
+    ),
+]
+Metric = Annotated[str, typer.Option(help="own (cosine; Euclidean for faces), cosine, l2 or l1.")]
+Combine = Annotated[
+    str,
+    typer.Option(
+        help="none: backbones one by one; sum or zsum: and behind them their combination."
+    ),
+]
+Weights = Annotated[
+    str, typer.Option(help="One weight a backbone for the combination, separated by commas.")
+]
+Direction = Annotated[
+    str, typer.Option(help="lr: from the left image into the right side; rl: the other way.")
+]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+
+
+def names(text: str) -> list[str]:
+    """A comma list as names.
+
+    >>> names("hog, color,")
+    ['hog', 'color']
+    """
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str, what: str) -> list[float]:
+    """A comma list as numbers.
+
+    Raises:
+        BadDataError: something in it is not a number.
+    """
+    from simcore.errors import BadDataError
+
+    try:
+        return [float(part) for part in names(text)]
+    except ValueError as error:
+        raise BadDataError(
+            f"found {what} {text!r}; expected numbers separated by commas, such as 1,5,10"
+        ) from error
+
+
+def direction(text: str) -> str:
+    """The direction, checked."""
+    from simcore.errors import unknown
+    from simcore.types import DIRECTIONS
+
+    if text not in DIRECTIONS:
+        raise unknown("direction", text, DIRECTIONS)
+    return text

@@ -1,0 +1,56 @@
+"""`simcore doctor` and `simcore jobs`."""
+
+from typing import Annotated
+
+import typer
+
+from simcore.cli import show
+from simcore.cli.options import Json
+
+
+def doctor(json: Json = False) -> None:
+    """What is installed, which device is used, which weights are ready, what the cache holds."""
+    from simcore.lab import status
+
+    found = status.doctor()
+    if json:
+        show.document(found)
+        return
+    show.table(["package", "version"], list(found["packages"].items()), title="Installed")
+    ready = [name for name, state in found["backbones"].items() if state == "ready"]
+    show.note(f"Python {found['python']}, device {found['device']} ({found['device_name']})")
+    show.note(f"Ready: {', '.join(ready)}")
+    for name, state in found["backbones"].items():
+        if state != "ready":
+            show.note(f"  {name}: {state}")
+    for folder, bytes_ in found["cache"]["folders"].items():
+        show.note(f"Cache {folder}: {show.size(bytes_)}")
+    cache = found["cache"]
+    show.note(f"Cache root {cache['root']}, {show.size(cache['free'])} free on its disk")
+    for problem in found["problems"]:
+        show.note(f"! {problem}")
+    raise typer.Exit(1 if found["problems"] else 0)
+
+
+def jobs(
+    stop: Annotated[str, typer.Option(help="End this job; what it finished is kept.")] = "",
+    json: Json = False,
+) -> None:
+    """Long runs started from the app: how far they are, and a way to end them."""
+    from simcore.lab import jobs as runs
+
+    if stop:
+        runs.stop(stop)
+    found = runs.jobs()
+    if json:
+        show.document([runs.as_json(job) for job in found])
+    elif not found:
+        show.note("No jobs.")
+    else:
+        rows = [(j.id, j.state, _progress(j), j.title) for j in found]
+        show.table(["job", "state", "progress", "command"], rows)
+
+
+def _progress(job: object) -> str:
+    progress = getattr(job, "progress", None)
+    return "" if progress is None else f"{progress.stage} {progress.done:,}/{progress.total:,}"

@@ -1,0 +1,59 @@
+"""`doctor`: what this machine has."""
+
+import platform
+from importlib import metadata
+
+from simcore.errors import SimError
+from simcore.lab import collections, models
+from simcore.models import extract
+
+PACKAGES = (
+    "simcore", "torch", "torchvision", "timm", "open_clip_torch", "streamlit", "lancedb", "numpy",
+    "pandas", "plotly", "pillow", "dlib-bin", "umap-learn", "sqlalchemy",
+)  # fmt: skip
+TIGHT = 2 * 1024**3  # bytes free under which a run is likely to fill the disk
+
+
+def doctor() -> dict:
+    """{"python", "packages", "device", "device_name", "backbones", "cache", "collections",
+    "problems"}: everything a bug report needs, and in "problems" what should be mended first."""
+    problems: list[str] = []
+    cache = collections.cache_size()
+    if cache["free"] < TIGHT:
+        problems.append(f"only {cache['free'] / 1024**3:.1f} GB free at {cache['root']}")
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name, problems) for name in PACKAGES},
+        "device": extract.resolve_device("auto"),
+        "device_name": _device_name(),
+        "backbones": {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()},
+        "cache": cache,
+        "collections": _collections(problems),
+        "problems": problems,
+    }
+
+
+def _version(name: str, problems: list[str]) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        problems.append(f"package {name} is not installed; run pip install -e .")
+        return "missing"
+
+
+def _device_name() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _collections(problems: list[str]) -> dict[str, int]:
+    found = {}
+    for name in collections.names():
+        try:
+            found[name] = len(collections.open_(name).left)
+        except SimError as error:
+            problems.append(f"collection {name}: {error}")
+    return found
