@@ -1,0 +1,191 @@
+"""The command line as people type it: documents on stdout, sentences on stderr, exit codes."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simcore.__main__ import run
+
+MODELS = "color,layout,hog"
+
+
+@pytest.fixture
+def shapes(tmp_path, monkeypatch):
+    """Twelve pairs: a coloured disc on the left, the same disc a little larger on the right."""
+    monkeypatch.setenv("SIMCORE_CACHE", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :80]
+    for number in range(12):
+        cx, cy, radius = random.integers(20, 60, 3)
+        colour, ground = random.integers(0, 256, (2, 3))
+        for side, grow in (("left", 1.0), ("right", 1.15)):
+            disc = (x - cx) ** 2 + (y - cy) ** 2 < (radius * grow * 0.7) ** 2
+            picture = np.where(disc[..., None], colour, ground).astype(np.uint8)
+            folder = tmp_path / "shapes" / side
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(folder / f"{number:02}.png")
+    return tmp_path / "shapes"
+
+
+def document(capsys, *args):
+    """Run a command with --json; the one document on stdout."""
+    assert run([*args, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def ready(shapes, capsys):
+    """The shapes as a collection with features."""
+    assert run(["data", "add", "pairs", str(shapes), "--name", "shapes"]) == 0
+    assert run(["extract", "shapes", "--models", MODELS]) == 0
+    capsys.readouterr()
+    return "shapes"
+
+
+def test_from_files_to_recall(shapes, capsys):
+    added = document(capsys, "data", "add", "pairs", str(shapes), "--name", "shapes")
+    assert (added["name"], added["pairs"], added["skipped"]) == ("shapes", 12, [])
+    first = document(capsys, "extract", "shapes", "--models", MODELS)
+    assert first["computed"] == {"color": 24, "layout": 24, "hog": 24}
+    second = document(capsys, "extract", "shapes", "--models", MODELS)
+    assert second["computed"] == {"color": 0, "layout": 0, "hog": 0}
+    assert second["cached"] == {"color": 24, "layout": 24, "hog": 24}
+
+    found = document(capsys, "evaluate", "recall", "shapes", "--models", MODELS, "--combine", "zsum")
+    assert found["collection"] == "shapes"
+    assert found["pairs"] == 12
+    assert found["direction"] == "lr"
+    assert [row["recipe"] for row in found["rows"]] == [
+        ["color"], ["layout"], ["hog"], ["color", "layout", "hog"],
+    ]  # fmt: skip
+    assert [row["combine"] for row in found["rows"]] == ["none"] * 3 + ["zsum"]
+    for row in found["rows"]:
+        assert set(row["recall"]) == set(row["hits"]) == set(row["ci95"]) == {"1", "5", "10"}
+        for k, share in row["recall"].items():
+            low, high = row["ci95"][k]
+            assert 0 <= low <= share <= high <= 1
+            assert row["hits"][k] == round(12 * share)
+    assert found["rows"][0]["hits"]["1"] >= 10, "the same two colours are on both sides"
+
+
+def test_search_agrees_with_recall(ready, capsys):
+    table = document(capsys, "evaluate", "recall", ready, "--models", "layout", "--k", "1")
+    first = 0
+    for number in range(12):
+        found = document(
+            capsys, "search", ready, "--id", f"{number:02}", "--models", "layout", "-k", "3"
+        )
+        (row,) = found["rows"]
+        scores = [hit["score"] for hit in row["hits"]]
+        assert scores == sorted(scores, reverse=True)
+        assert len(scores) == 3
+        assert row["mate"]["id"] == f"{number:02}"
+        first += row["mate"]["rank"] == 1
+    assert first == table["rows"][0]["hits"]["1"]
+
+
+def test_an_uploaded_file_is_treated_like_a_stored_one(ready, shapes, capsys):
+    stored = document(capsys, "search", ready, "--id", "03", "--models", MODELS, "-k", "5")
+    upload = document(
+        capsys, "search", ready, "--image", str(shapes / "left" / "03.png"), "--models", MODELS,
+        "-k", "5",
+    )  # fmt: skip
+    for one, other in zip(stored["rows"], upload["rows"], strict=True):
+        assert [h["id"] for h in one["hits"]] == [h["id"] for h in other["hits"]]
+        assert np.allclose(
+            [h["score"] for h in one["hits"]], [h["score"] for h in other["hits"]], atol=1e-5
+        )
+        assert other["mate"] is None
+
+
+def test_the_other_direction(ready, capsys):
+    found = document(
+        capsys, "search", ready, "--id", "05", "--models", "color", "--direction", "rl", "-k", "1"
+    )
+    assert found["direction"] == "rl"
+    assert found["rows"][0]["mate"]["id"] == "05"
+
+
+def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
+    found = document(
+        capsys, "search", ready, "--id", "01", "--models", "color,hog", "--combine", "sum",
+        "--weights", "1,0", "-k", "12",
+    )  # fmt: skip
+    single, _, both = found["rows"]
+    assert single["hits"] == both["hits"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["search", "shapes", "--id", "99", "--models", "hog"], "no image"),
+        (["search", "shapes", "--models", "hog"], "neither"),
+        (["search", "shapes", "--id", "01", "--models", "hgo"], "did you mean hog"),
+        (["search", "shapes", "--id", "01", "--models", "hog", "--metric", "cos"], "cosine"),
+        (["search", "shapes", "--id", "01", "--models", "hog", "--direction", "up"], "lr"),
+        (["search", "shapes", "--id", "01", "--models", "hog", "-k", "0"], "1 or more"),
+        (["search", "shapes", "--id", "01", "--models", "texture"], "simcore extract shapes"),
+        (["search", "shaps", "--id", "01", "--models", "hog"], "did you mean shapes"),
+        (["search", "shapes", "--image", "nowhere.png", "--models", "hog"], "nowhere.png"),
+        (["search", "shapes", "--id", "01", "--models", "hog,color", "--weights", "1"], "weights"),
+        (["evaluate", "recall", "shapes", "--models", "hog", "--k", "one"], "numbers"),
+        (["evaluate", "recall", "shapes", "--models", "hog", "--k", "0"], "1"),
+        (["data", "add", "pears", "x", "--name", "y"], "did you mean pairs"),
+        (["data", "add", "pairs", "nowhere", "--name", "y"], "nowhere"),
+        (["data", "remove", "shaps"], "did you mean shapes"),
+        (["models", "fetch", "hgo"], "did you mean hog"),
+        (["jobs", "--stop", "none"], "no job"),
+    ],
+)
+def test_bad_input_gets_one_sentence(ready, capsys, args, words):
+    assert run([*args, "--json"]) == 1
+    printed = capsys.readouterr()
+    sentence = json.loads(printed.out)["error"]
+    assert words in sentence
+    assert "\n" not in sentence
+    assert "Traceback" not in printed.err
+
+
+def test_a_misspelt_command_is_told_apart_from_bad_input(capsys):
+    assert run(["serach"]) == 2
+    assert "serach" in capsys.readouterr().err
+
+
+def test_collections_are_listed_and_removed(ready, capsys):
+    assert [row["name"] for row in document(capsys, "data", "list")] == ["shapes"]
+    document(capsys, "data", "remove", "shapes")
+    assert document(capsys, "data", "list") == []
+
+
+def test_models_are_listed(ready, capsys):
+    rows = {row["name"]: row for row in document(capsys, "models", "list")}
+    assert {"mobilenetv2", "efficientnet-lite0", "hog", "face"} <= set(rows)
+    assert rows["hog"]["ready"]
+    assert rows["mobilenetv2"]["dim"] == 1280
+
+
+def test_doctor_names_what_is_here(ready, capsys):
+    run(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["collections"] == {"shapes": 12}
+    assert found["packages"]["torch"]
+    assert found["device"] in {"cpu", "cuda", "mps"}
+
+
+def test_help_is_quick():
+    """Measured against the interpreter's own start, so that a slow machine does not matter."""
+
+    def seconds(*command):
+        best = float("inf")
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *command], check=True, capture_output=True)
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    assert seconds("-m", "simcore", "--help") < 0.5 + 5 * seconds("-c", "pass")
