@@ -1,0 +1,109 @@
+"""Where everything that can be made again is kept: the cache folder and its sub-folders."""
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from simcore.errors import SimError
+
+Room = Literal["features", "thumbs", "weights", "collections", "jobs", "downloads"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def cache() -> Path:
+    """The cache folder, made when first asked for.
+
+    `SIMCORE_CACHE` names it; without that it is `cache/` beside the source tree, or
+    `~/.cache/simcore` where the package lies in a place that is not one.
+
+    Raises:
+        SimError: it cannot be made.
+    """
+    named = os.environ.get("SIMCORE_CACHE", "").strip()
+    tree = Path(__file__).resolve().parents[2]
+    if named:
+        path = Path(named).expanduser().absolute()
+    elif (tree / "pyproject.toml").is_file():
+        path = tree / "cache"
+    else:
+        path = Path.home() / ".cache" / "simcore"
+    return _made(path)
+
+
+def room(name: Room) -> Path:
+    """One sub-folder of the cache, made when first asked for."""
+    return _made(cache() / name)
+
+
+def _made(path: Path) -> Path:
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Turns a full, closed or unusable disk into one sentence that names the place.
+
+    Raises:
+        SimError: the disk is full, the folder is closed to us, or a file stands in the way.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, SimError):
+            raise
+        sentence = complaint(error, target)
+        if sentence is None:
+            raise
+        raise SimError(sentence) from error
+
+
+def complaint(error: Exception, target: Path) -> str | None:
+    """What to tell a person when writing to `target` failed; None where the disk is not to blame.
+
+    Understands the operating system's numbers and, for libraries that pass on only text, its words.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    if number in _FULL or any(
+        word in text for word in ("no space left", "quota exceeded", "file too large")
+    ):
+        return (
+            f"found no room left on the disk of {target}; expected space for new files; "
+            "free some or point SIMCORE_CACHE at another disk (what was finished is kept)"
+        )
+    if number in _CLOSED or "permission denied" in text or "read-only file system" in text:
+        return (
+            f"found {target} closed to writing; expected a folder of your own; "
+            "change its rights or point SIMCORE_CACHE elsewhere"
+        )
+    if number in {errno.EEXIST, errno.ENOTDIR}:
+        return (
+            f"found a file where the folder {target} should be; expected a folder; "
+            "move the file away or point SIMCORE_CACHE elsewhere"
+        )
+    return None
+
+
+def write(target: Path, data: bytes) -> None:
+    """Puts `data` at `target` in one step: readers see the old file, the new one, or none.
+
+    Raises:
+        SimError: the disk is full or closed.
+    """
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new = target.parent / f".new-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        try:
+            new.write_bytes(data)
+            new.replace(target)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,273 @@
+"""Files and bytes into pixels: safely opened, upright, 8-bit RGB, cut and scaled for a network."""
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from simcore.data import home
+from simcore.errors import BadDataError, BadImageError
+from simcore.types import Array, Prepare
+
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 20_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+THUMB = 256
+
+# Pillow's own guard against bombs, at our limit and as an error: it also covers later frames.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SCALING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def read(source: Path) -> bytes:
+    """The bytes of an image file, after a look at its size.
+
+    Raises:
+        BadImageError: absent, not a plain file, unreadable, empty or larger than MAX_BYTES.
+    """
+    try:
+        if not source.is_file():
+            raise BadImageError(f"found no file {source}; expected an image; check the path")
+        size = source.stat().st_size
+        data = b"" if size > MAX_BYTES else source.read_bytes()
+    except OSError as error:
+        raise BadImageError(
+            f"{source} cannot be read ({error.strerror or error}); expected an image; "
+            "check its rights and its disk"
+        ) from error
+    _check_bytes(size, source.name)
+    return data
+
+
+def _check_bytes(size: int, name: str) -> None:
+    if size == 0:
+        raise BadImageError(
+            f"{name} is empty (0 bytes); expected an image; copy or save the file again"
+        )
+    if size > MAX_BYTES:
+        raise BadImageError(
+            f"{name} has {size:,} bytes; expected at most {MAX_BYTES:,}; save a smaller copy"
+        )
+
+
+def key(data: bytes, trim: int = 0) -> str:
+    """Content key: the same bytes with the same trim have the same key, whatever the file's name.
+
+    Args:
+        data: the file's bytes, undecoded.
+        trim: rows cut from the bottom, px.
+
+    >>> key(b"abc")
+    'ba7816bf8f01cfea414140de5dae2223'
+    >>> key(b"abc", 26)
+    'ba7816bf8f01cfea414140de5dae2223-t26'
+    """
+    return hashlib.sha256(data).hexdigest()[:32] + (f"-t{trim}" if trim else "")
+
+
+def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Array:
+    """An image as people see it: upright, first frame, over white, 8 bits a channel.
+
+    Args:
+        source: a file, or a file's bytes.
+        trim: rows cut from the bottom, px.
+        name: what to call bytes in an error; a file is called by its own name.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        BadImageError: not one of FORMATS, empty, cut short, damaged, too many bytes or pixels, or
+            no row is left after trimming. Limits are checked before anything is decoded.
+    """
+    if isinstance(source, Path):
+        data, name = read(source), source.name
+    else:
+        data = source
+        _check_bytes(len(data), name)
+    image = _open(data, name)
+    try:
+        image.load()
+        image = _rgb(_upright(image))
+    except Exception as error:  # whatever a decoder trips over, the file is what is wrong
+        if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+            raise BadImageError(_too_large(name, "more pixels inside than it tells")) from error
+        raise BadImageError(
+            f"{name} is damaged or cut short ({_short(error)}); expected a whole image; "
+            "copy or save the file again"
+        ) from error
+    if trim:
+        if not 0 < trim < image.height:
+            raise BadImageError(
+                f"{name} has {image.height} rows; expected more than the {trim} to be cut off; "
+                "use a smaller trim"
+            )
+        image = image.crop((0, 0, image.width, image.height - trim))
+    return np.array(image)
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadImageError(_too_large(name, "more pixels")) from error
+    except Exception as error:
+        raise BadImageError(
+            f"{name} is not an image this reads; expected {', '.join(FORMATS)}; "
+            "save it as one of these"
+        ) from error
+    width, height = image.size
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise BadImageError(_too_large(name, f"{width:,} x {height:,} pixels"))
+    return image
+
+
+def _too_large(name: str, found: str) -> str:
+    return (
+        f"{name} has {found}; expected at most {MAX_SIDE:,} a side and "
+        f"{MAX_PIXELS // 1_000_000} million in all; save a smaller copy"
+    )
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:80].rstrip(".;: ") or error.__class__.__name__
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(0x0112, 1))
+    except Exception:  # a broken EXIF block does not spoil the pixels
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
+    if image.has_transparency_data:
+        colour = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), colour).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Array:
+    """(H, W) uint8 from one channel of 16-bit, 32-bit or float values: scaled, never clipped."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    tops = [1.0, 255.0, 65_535.0] if image.mode == "F" else [65_535.0]
+    top = next((top for top in tops if high <= top), high)
+    scaled: Array = np.rint((values - low) * (255.0 / max(top - low, 1e-12))).astype(np.uint8)
+    return scaled
+
+
+def prepare(image: Array, how: Prepare) -> Array:
+    """Resize and centre crop, as torchvision's Resize and CenterCrop do on PIL images.
+
+    Args:
+        image: (H, W, 3) uint8.
+        how: `resize` (short side, or height and width) and `crop` (height, width) in px; an image
+            smaller than the crop is padded with black, as torchvision pads.
+
+    Returns:
+        (h, w, 3) uint8. Scaling to 0..1 and normalising is left to the device.
+
+    Raises:
+        BadImageError: so narrow that scaling its short side makes more than MAX_PIXELS, uncropped.
+        BadDataError: an interpolation nobody knows.
+    """
+    if how.interpolation not in _SCALING:
+        raise BadDataError(
+            f"found the interpolation {how.interpolation!r}; expected one of {', '.join(_SCALING)}"
+        )
+    picture = Image.fromarray(image)
+    width, height = _target(picture.size, how.resize)
+    if width * height > MAX_PIXELS and how.crop is not None:
+        picture = _middle(picture, (width, height), how.crop, _SCALING[how.interpolation])
+    elif width * height > MAX_PIXELS:
+        raise BadImageError(
+            f"found an image of {picture.width:,} x {picture.height:,} pixels that would grow to "
+            f"{width:,} x {height:,}; expected a wider one; crop it first"
+        )
+    elif (width, height) != picture.size:
+        picture = picture.resize((width, height), _SCALING[how.interpolation])
+    if how.crop is not None:
+        picture = _centre(picture, *how.crop)
+    return np.array(picture)
+
+
+def _target(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
+    width, height = size
+    if resize is None:
+        return size
+    if isinstance(resize, tuple):
+        return resize[1], resize[0]
+    if width <= height:
+        return resize, int(resize * height / width)
+    return int(resize * width / height), resize
+
+
+def _middle(
+    picture: Image.Image, size: tuple[int, int], crop: tuple[int, int], how: Image.Resampling
+) -> Image.Image:
+    """The part of a very long picture that the crop would keep, scaled without the rest."""
+    width, height = min(crop[1], size[0]), min(crop[0], size[1])
+    left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
+    across, down = picture.width / size[0], picture.height / size[1]
+    box = (left * across, top * down, (left + width) * across, (top + height) * down)
+    return picture.resize((width, height), how, box=box)
+
+
+def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:
+    if picture.width < width or picture.height < height:
+        wide, high = max(width, picture.width), max(height, picture.height)
+        padded = Image.new("RGB", (wide, high))
+        padded.paste(picture, ((wide - picture.width) // 2, (high - picture.height) // 2))
+        picture = padded
+    left = round((picture.width - width) / 2)
+    top = round((picture.height - height) / 2)
+    return picture.crop((left, top, left + width, top + height))
+
+
+def thumb(key: str) -> Path:
+    """Where the small picture of a content key is, or would be."""
+    return home.cache() / "thumbs" / key[:2] / f"{key}.webp"
+
+
+def make_thumb(key: str, image: Array) -> Path:
+    """Writes the small picture of a key: WebP, longest side 256 px; one that is there is kept.
+
+    Args:
+        image: (H, W, 3) uint8.
+
+    Raises:
+        SimError: the disk is full or closed.
+    """
+    path = thumb(key)
+    if not path.exists():
+        picture = Image.fromarray(image)
+        picture.thumbnail((THUMB, THUMB), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        out = io.BytesIO()
+        picture.save(out, "WEBP", quality=80, method=2)
+        home.write(path, out.getvalue())
+    return path

@@ -1,0 +1,73 @@
+"""What every test shares: a cache of its own, and pictures drawn here."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+Draw = Callable[..., Image.Image]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder for this test alone."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("SIMCORE_CACHE", str(folder))
+    return folder
+
+
+def draw(seed: int = 0, width: int = 200, height: int = 245) -> Image.Image:
+    """A picture with a gradient, a few shapes and some noise; another seed, another picture."""
+    random = np.random.default_rng(seed)
+    ramp = np.linspace(0, 1, width)[None, :, None] * random.integers(40, 200, 3)
+    image = Image.fromarray(np.broadcast_to(ramp, (height, width, 3)).astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    for _ in range(6):
+        x, y = int(random.integers(0, width)), int(random.integers(0, height))
+        r, colour = int(random.integers(3, 40)), tuple(int(c) for c in random.integers(0, 256, 3))
+        (pen.ellipse if random.random() < 0.5 else pen.rectangle)((x, y, x + r, y + r), fill=colour)
+    noise = random.integers(-8, 9, (height, width, 3))
+    return Image.fromarray(np.clip(np.asarray(image).astype(int) + noise, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(name="draw")
+def _draw() -> Draw:
+    """`draw(seed, width, height)` -> PIL image."""
+    return draw
+
+
+@pytest.fixture
+def encode() -> Callable[..., bytes]:
+    """`encode(image, "PNG", **options)` -> the file's bytes."""
+
+    def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+        out = io.BytesIO()
+        image.save(out, kind, **options)
+        return out.getvalue()
+
+    return encoded
+
+
+@pytest.fixture
+def pairs_folder(tmp_path: Path) -> Path:
+    """left/ and right/ with six pictures each, mates alike, named a.png to f.png."""
+    root = tmp_path / "pairs"
+    for side in ("left", "right"):
+        (root / side).mkdir(parents=True)
+    for seed, name in enumerate("abcdef"):
+        picture = draw(seed)
+        picture.save(root / "left" / f"{name}.png")
+        picture.rotate(4).save(root / "right" / f"{name}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_pairs() -> Path:
+    """1,000 real pairs in the Kaggle form, beside the repository; skips where they are absent."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "data" / "tll-sample"
+    if not path.is_dir():
+        pytest.skip(f"no real pairs at {path}")
+    return path

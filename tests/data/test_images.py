@@ -1,0 +1,281 @@
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from simcore.data import images
+from simcore.errors import BadDataError, BadImageError
+from simcore.types import Prepare
+
+Draw = Callable[..., Image.Image]
+Encode = Callable[..., bytes]
+
+
+def png_header(width: int, height: int, mode: int = 2) -> bytes:
+    """A PNG that tells its size and holds almost nothing."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, mode, 0, 0, 0)
+    body = zlib.compress(b"\0" * 1000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_a_lossless_file_gives_its_own_pixels(kind: str, draw: Draw, encode: Encode) -> None:
+    picture = draw(3, 31, 17)
+    assert np.array_equal(images.load(encode(picture, kind)), np.asarray(picture))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_lossy_file_comes_close(kind: str, encode: Encode) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 255, 64)[:, None, None], (64, 48, 3)).astype(np.uint8)
+    loaded = images.load(encode(Image.fromarray(ramp), kind, quality=95)).astype(int)
+    assert loaded.shape == (64, 48, 3)
+    assert np.abs(loaded - ramp).max() <= 6
+
+
+def test_a_path_and_its_bytes_are_the_same(tmp_path: Path, draw: Draw) -> None:
+    path = tmp_path / "a.png"
+    draw(1).save(path)
+    loaded = images.load(path)
+    assert np.array_equal(loaded, images.load(path.read_bytes()))
+    assert loaded.dtype == np.uint8
+    assert loaded.flags.writeable
+    assert loaded.flags.c_contiguous
+
+
+def test_cmyk_is_converted(encode: Encode) -> None:
+    data = encode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "TIFF")
+    assert images.load(data)[0, 0].tolist() == [255, 0, 0]
+    jpeg = images.load(encode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"))
+    assert jpeg[0, 0, 0] > 240
+    assert jpeg[0, 0, 1:].max() < 15
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_not_clipped(kind: str, encode: Encode) -> None:
+    values = np.array([[0, 257, 32_896, 65_535]], np.uint16)
+    loaded = images.load(encode(Image.fromarray(values), kind))
+    assert loaded[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert (loaded == loaded[..., :1]).all()
+
+
+def test_a_float_tiff_in_0_to_1_spans_black_to_white(encode: Encode) -> None:
+    values = np.array([[0.0, 0.5, 1.0, np.nan]], np.float32)
+    assert images.load(encode(Image.fromarray(values), "TIFF"))[0, :, 1].tolist() == [
+        0,
+        128,
+        255,
+        0,
+    ]
+
+
+def test_a_palette_keeps_its_colours_and_its_hole(encode: Encode) -> None:
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((1, 0), 1)
+    assert images.load(encode(picture))[0].tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert images.load(encode(picture, transparency=0))[0].tolist() == [[255] * 3, [0, 0, 255]]
+
+
+def test_alpha_lies_over_white(encode: Encode) -> None:
+    clear = np.zeros((1, 3, 4), np.uint8)
+    clear[0, :, 3] = 0, 128, 255
+    assert images.load(encode(Image.fromarray(clear)))[0, :, 0].tolist() == [255, 127, 0]
+    grey = np.array([[[0, 0], [0, 255]]], np.uint8)
+    assert images.load(encode(Image.fromarray(grey)))[0, :, 2].tolist() == [255, 0]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_an_animation_is_its_first_frame(kind: str, encode: Encode) -> None:
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "lime", "blue")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert images.load(data)[4, 4].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_exif_turns_are_undone(turn: int, encode: Encode) -> None:
+    upright = np.zeros((3, 2, 3), np.uint8)
+    upright[0, 0], upright[2, 1] = (255, 0, 0), (0, 255, 0)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[turn]
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = encode(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
+    assert np.array_equal(images.load(data), upright)
+
+
+def test_a_broken_exif_block_does_not_spoil_the_pixels(draw: Draw, encode: Encode) -> None:
+    picture = draw(2, 20, 10)
+    assert images.load(encode(picture, "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff")).shape == (
+        10,
+        20,
+        3,
+    )
+
+
+def test_one_pixel_goes_all_the_way(encode: Encode) -> None:
+    image = images.load(encode(Image.new("RGB", (1, 1), (9, 8, 7))))
+    assert image.tolist() == [[[9, 8, 7]]]
+    assert (images.prepare(image, Prepare()) == [9, 8, 7]).all()
+    assert images.make_thumb("one", image).stat().st_size > 0
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_file_cut_short_is_refused(kind: str, share: float, draw: Draw, encode: Encode) -> None:
+    data = encode(draw(5), kind)
+    with pytest.raises(BadImageError, match=r"x\.jpg is (damaged or cut short|not an image)"):
+        images.load(data[: int(len(data) * share)], name="x.jpg")
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.jpg"
+    path.touch()
+    with pytest.raises(BadImageError, match=r"nothing\.jpg is empty \(0 bytes\); expected"):
+        images.load(path)
+
+
+def test_text_named_as_an_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "letter.png"
+    path.write_text("Dear madam, dear sir, " * 50)
+    with pytest.raises(
+        BadImageError, match=r"letter\.png is not an image this reads; expected JPEG"
+    ):
+        images.load(path)
+
+
+def test_a_format_off_the_list_is_refused(draw: Draw, encode: Encode) -> None:
+    with pytest.raises(BadImageError, match="not an image this reads"):
+        images.load(encode(draw(1), "PPM"))
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (30_000, 1), (1, 30_000), (9_000, 9_000)])
+def test_too_many_pixels_are_refused_before_decoding(size: tuple[int, int]) -> None:
+    with pytest.raises(BadImageError, match=r"the image has .*expected at most 20,000 a side"):
+        images.load(png_header(*size))
+
+
+def test_a_bomb_of_zeros_is_refused(encode: Encode) -> None:
+    data = encode(Image.new("1", (19_000, 19_000)), "PNG")
+    assert len(data) < 100_000
+    with pytest.raises(BadImageError, match="expected at most"):
+        images.load(data)
+
+
+def test_too_many_bytes_are_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge.bmp"
+    with path.open("wb") as file:
+        file.truncate(images.MAX_BYTES + 1)
+    with pytest.raises(BadImageError, match=r"50,000,001 bytes; expected at most 50,000,000"):
+        images.load(path)
+
+
+def test_a_folder_or_nothing_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.png"):
+        with pytest.raises(BadImageError, match="found no file"):
+            images.load(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]))
+def test_no_bytes_bring_anything_but_pixels_or_a_sentence(noise: bytes, kind: str) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (6, 5), "red").save(out, kind)
+    good = out.getvalue()
+    for data in (noise, good[: len(noise)] + noise, good[:20] + noise + good[20:]):
+        try:
+            assert images.load(data).shape[2] == 3
+        except BadImageError as error:
+            assert "; expected" in str(error)
+
+
+def test_trim_cuts_rows_from_the_bottom(draw: Draw, encode: Encode) -> None:
+    data = encode(draw(7, 30, 40))
+    assert np.array_equal(images.load(data, trim=26), images.load(data)[:14])
+    for trim in (40, 41, -1):
+        with pytest.raises(BadImageError, match="has 40 rows; expected more than"):
+            images.load(data, trim=trim)
+
+
+def test_keys_follow_content_and_trim(draw: Draw, encode: Encode) -> None:
+    a, b = encode(draw(1)), encode(draw(2))
+    assert len({images.key(a), images.key(b), images.key(a, 26), images.key(a, 27)}) == 4
+    assert images.key(a) == images.key(bytes(a))
+
+
+SHAPES = [(245, 200), (200, 245), (256, 256), (224, 224), (100, 90), (50, 400), (1, 1), (333, 777)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "how",
+    [
+        Prepare(),
+        Prepare(interpolation="bicubic", resize=232, crop=(224, 224)),
+        Prepare(interpolation="lanczos", resize=(64, 96), crop=None),
+        Prepare(interpolation="nearest", resize=300, crop=(225, 301)),
+        Prepare(resize=None, crop=(224, 160)),
+        Prepare(resize=100, crop=(151, 224)),
+    ],
+)
+def test_prepare_is_torchvision_pixel_for_pixel(shape: tuple[int, int], how: Prepare) -> None:
+    transforms = pytest.importorskip("torchvision.transforms")
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    scaling = transforms.InterpolationMode(how.interpolation)
+    expected = Image.fromarray(pixels)
+    if how.resize is not None:
+        size = how.resize if isinstance(how.resize, int) else list(how.resize)
+        expected = transforms.Resize(size, scaling, antialias=True)(expected)
+    if how.crop is not None:
+        expected = transforms.CenterCrop(list(how.crop))(expected)
+    assert np.array_equal(images.prepare(pixels, how), np.asarray(expected))
+
+
+def test_a_very_long_image_is_prepared_without_growing(encode: Encode) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 255, 20_000)[None, :, None], (2, 20_000, 3))
+    image = images.load(encode(Image.fromarray(ramp.astype(np.uint8))))
+    prepared = images.prepare(image, Prepare())
+    assert prepared.shape == (224, 224, 3)
+    assert abs(prepared.astype(float).mean() - 127.5) < 1
+    with pytest.raises(BadImageError, match="would grow to 2,560,000 x 256"):
+        images.prepare(image, Prepare(crop=None))
+
+
+def test_an_unknown_interpolation_is_a_sentence() -> None:
+    with pytest.raises(BadDataError, match="found the interpolation 'cubic'; expected one of"):
+        images.prepare(np.zeros((4, 4, 3), np.uint8), Prepare(interpolation="cubic"))
+
+
+def test_thumbnails_are_small_kept_and_whole(cache: Path, draw: Draw) -> None:
+    image = np.asarray(draw(1, 900, 300))
+    path = images.make_thumb("abcdef", image)
+    assert path == images.thumb("abcdef") == cache / "thumbs" / "ab" / "abcdef.webp"
+    with Image.open(path) as small:
+        assert (small.format, small.size) == ("WEBP", (256, 85))
+    before = path.stat().st_mtime_ns
+    images.make_thumb("abcdef", image)
+    assert path.stat().st_mtime_ns == before
+    assert [p.name for p in path.parent.iterdir()] == ["abcdef.webp"]
+    with Image.open(images.make_thumb("tiny", np.asarray(draw(1, 20, 10)))) as small:
+        assert small.size == (20, 10)
