@@ -7,6 +7,7 @@ wrote the same key, the first counts.
 
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -200,6 +201,7 @@ class Store:
 
     def _connect(self) -> Any:
         if self._db is None:
+            os.environ.setdefault("LANCE_LOG", "error")  # a lost race to compact is no news
             import lancedb
 
             self._db = lancedb.connect(str(self.root))

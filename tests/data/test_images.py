@@ -204,10 +204,12 @@ def test_no_bytes_bring_anything_but_pixels_or_a_sentence(noise: bytes, kind: st
     Image.new("RGB", (6, 5), "red").save(out, kind)
     good = out.getvalue()
     for data in (noise, good[: len(noise)] + noise, good[:20] + noise + good[20:]):
+        said = ""
         try:
             assert images.load(data).shape[2] == 3
         except BadImageError as error:
-            assert "; expected" in str(error)
+            said = str(error)
+        assert not said or "; expected" in said
 
 
 def test_trim_cuts_rows_from_the_bottom(draw: Draw, encode: Encode) -> None:
