@@ -201,7 +201,7 @@ class Store:
 
     def _connect(self) -> Any:
         if self._db is None:
-            os.environ.setdefault("LANCE_LOG", "error")  # a lost race to compact is no news
+            os.environ.setdefault("LANCEDB_LOG", "error")  # a lost race to compact is no news
             import lancedb
 
             self._db = lancedb.connect(str(self.root))
