@@ -1,0 +1,133 @@
+"""Numbers as the papers print them, to stand beside one's own. Never used to compute anything.
+
+Sources: rosenfeld2018 = Rosenfeld, Solbach, Tsotsos, "Totally Looks Like", ACCV 2018 (v3 of
+arXiv 1803.01485); rosenfeld2019 = Rosenfeld, Zemel, Tsotsos, arXiv 1903.10920.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One printed table or figure.
+
+    Attributes:
+        paper, place: where it stands.
+        about: what is counted, and on which images.
+        columns, rows: the numbers as printed; the first cell of a row names it.
+        remark: what to know before comparing.
+    """
+
+    paper: str
+    place: str
+    about: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    remark: str = ""
+
+
+RECALL = Printed(
+    "rosenfeld2018",
+    "Table 1",
+    "recall in percent, generic features, cosine, TLLd (1,828 pairs)",
+    ("network", "@1", "@5", "@10", "@20", "@50", "@100"),
+    (
+        ("alexnet", 3.67, 9.19, 12.09, 15.37, 22.59, 30.63),
+        ("vgg16", 3.77, 8.97, 12.58, 16.90, 24.02, 32.39),
+        ("resnet50", 4.38, 11.43, 15.04, 19.91, 28.77, 36.71),
+        ("resnet152", 4.98, 11.16, 14.61, 18.82, 26.20, 35.61),
+        ("densenet201", 5.47, 12.91, 16.63, 21.44, 30.47, 38.18),
+        ("resnet18", 5.53, 12.14, 15.10, 19.47, 28.06, 35.61),
+        ("densenet169", 5.69, 13.07, 16.19, 19.31, 28.67, 37.53),
+        ("densenet121", 5.80, 13.84, 16.90, 21.94, 29.92, 38.89),
+    ),
+    "The authors' own notebook gives lower values at 5, 10 and 20 (densenet121: 12.31, 16.47, "
+    "21.39): the printed columns seem to be counted one rank further down.",
+)
+
+FACES = Printed(
+    "rosenfeld2018",
+    "Section 4.2",
+    "recall at 1 in percent on TLLd",
+    ("features", "@1"),
+    (("facial features", 6.1), ("generic features of face crops", 2.6)),
+)
+
+ASSOCIATIVE = Printed(
+    "rosenfeld2018",
+    "Table 2a",
+    "percent correct among m images, one of them the mate, TLLd",
+    ("m", "% correct"),
+    (
+        ("1", 100.0), ("2", 73.35), ("3", 61.54), ("4", 54.30), ("5", 50.49),
+        ("10", 37.99), ("20", 27.23), ("50", 13.37),
+    ),
+    "The row for 50 may belong to 100: the text has sizes up to 100 and one value fewer.",
+)  # fmt: skip
+
+HUMANS = Printed(
+    "rosenfeld2018",
+    "Table 2b",
+    "percent correct choices among five",
+    ("who", "obj random", "obj generic", "d random", "d face", "d face-generic", "d generic"),
+    (
+        ("human (lab)", 83.3, 70.0, 82.5, 63.3, 64.5, 83.3),
+        ("human (AMT)", 84.0, 68.25, 90.25, 59.0, 60.5, 74.5),
+        ("machine", 20.0, 20.0, 25.0, 0.0, 0.0, 5.0),
+    ),
+    "Read from running text: which of the first two columns is random and which generic is not "
+    "certain.",
+)
+
+VOTES = Printed(
+    "rosenfeld2018",
+    "Section 4.2",
+    "Pearson correlation of votes with densenet121's cosine distance",
+    ("votes", "r"),
+    (("up", 0.023), ("down", -0.068)),
+)
+
+SUBSETS = Printed(
+    "rosenfeld2018",
+    "Sections 4.2 and 4.3",
+    "pairs",
+    ("subset", "pairs"),
+    (("TLL", 6016), ("TLLd", 1828), ("TLLobj", 1622)),
+)
+
+COMBINATIONS = Printed(
+    "rosenfeld2019",
+    "Section 4.4, Figure 3",
+    "mates found first among 6,016",
+    ("what", "hits"),
+    (
+        ("best z-sum (size 4)", 785),
+        ("best plain sum (size 6)", 627),
+        ("oracle of 11", 1073),
+        ("found by exactly one", 612),
+    ),
+    "Chosen among 2,047 combinations on the pairs they are scored on.",
+)
+
+ABLATION = Printed(
+    "rosenfeld2019",
+    "Table 1",
+    "best z-sum without one of its four members, mates found first among 6,016",
+    ("combination", "hits", "loss"),
+    (
+        ("shp + weaka + conv + ret_w", 543, 242),
+        ("ret + weaka + conv + ret_w", 638, 147),
+        ("ret + shp + conv + ret_w", 717, 68),
+        ("ret + shp + weaka + texture", 764, 21),
+        ("ret + shp + weaka + conv", 785, 0),
+    ),
+    "The text says that leaving out shp costs 242; by the table's ticks 242 is the cost of ret, "
+    "and shp costs 147.",
+)
+
+ALL = (RECALL, FACES, ASSOCIATIVE, HUMANS, VOTES, SUBSETS, COMBINATIONS, ABLATION)
+
+
+def of(paper: str) -> list[Printed]:
+    """The printed tables of one paper, in its order."""
+    return [table for table in ALL if table.paper == paper]
