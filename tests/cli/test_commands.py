@@ -15,9 +15,8 @@ MODELS = "color,layout,hog"
 
 
 @pytest.fixture
-def shapes(tmp_path, monkeypatch):
+def shapes(tmp_path):
     """Twelve pairs: a coloured disc on the left, the same disc a little larger on the right."""
-    monkeypatch.setenv("SIMCORE_CACHE", str(tmp_path / "cache"))
     random = np.random.default_rng(0)
     y, x = np.mgrid[:96, :80]
     for number in range(12):
@@ -56,7 +55,9 @@ def test_from_files_to_recall(shapes, capsys):
     assert second["computed"] == {"color": 0, "layout": 0, "hog": 0}
     assert second["cached"] == {"color": 24, "layout": 24, "hog": 24}
 
-    found = document(capsys, "evaluate", "recall", "shapes", "--models", MODELS, "--combine", "zsum")
+    found = document(
+        capsys, "evaluate", "recall", "shapes", "--models", MODELS, "--combine", "zsum"
+    )
     assert found["collection"] == "shapes"
     assert found["pairs"] == 12
     assert found["direction"] == "lr"

@@ -1,0 +1,82 @@
+"""Long runs in their own process: they end by themselves, by request, or by violence."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simcore.__main__ import run
+from simcore.errors import UnknownNameError
+from simcore.lab import jobs
+
+
+def wait(name, *states, seconds=60):
+    """The job once it is in one of the states."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        job = jobs.get(name)
+        if job.state in states:
+            return job
+        time.sleep(0.1)
+    raise AssertionError(f"still {jobs.get(name)}")
+
+
+def noise(folder, count):
+    """A folder of pictures that take a while to work through."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(count):
+        pixels = random.integers(0, 256, (200, 200, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:04}.jpg")
+    return folder
+
+
+def test_a_job_reports_progress_and_ends_well(tmp_path):
+    folder = noise(tmp_path / "pictures", 8)
+    assert run(["data", "add", "images", str(folder), "--name", "noise"]) == 0
+    started = jobs.start(["extract", "noise", "--models", "color,layout"])
+    assert started.title == "simcore extract noise --models color,layout"
+    done = wait(started.id, "done", "failed", "stopped")
+    assert done.state == "done", done.log_tail
+    assert done.progress is not None
+    assert done.progress.done == done.progress.total == 8
+    assert [job.id for job in jobs.jobs()] == [started.id]
+
+
+def test_bad_input_fails_with_its_sentence_in_the_log(tmp_path):
+    job = jobs.start(["extract", "nothing", "--models", "color"])
+    failed = wait(job.id, "failed", "done")
+    assert failed.state == "failed"
+    assert "no collection named 'nothing'" in failed.log_tail
+
+
+def test_the_same_run_is_not_started_twice(tmp_path):
+    folder = noise(tmp_path / "pictures", 300)
+    run(["data", "add", "images", str(folder), "--name", "noise"])
+    first = jobs.start(["extract", "noise", "--models", "hog"])
+    again = jobs.start(["extract", "noise", "--models", "hog"])
+    assert again.id == first.id
+    jobs.stop(first.id)
+    assert wait(first.id, "stopped", "done").state in {"stopped", "done"}
+
+
+def test_a_killed_job_is_told_from_a_running_one(tmp_path):
+    folder = noise(tmp_path / "pictures", 400)
+    run(["data", "add", "images", str(folder), "--name", "noise"])
+    job = jobs.start(["extract", "noise", "--models", "hog,texture"])
+    end = time.monotonic() + 60
+    while jobs.get(job.id).progress is None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert jobs.get(job.id).state == "running"
+    pid = next(p.pid for p in jobs._ADOPTED if p.poll() is None)
+    os.kill(pid, signal.SIGKILL)
+    assert wait(job.id, "stopped").state == "stopped"
+
+
+def test_an_unknown_job(tmp_path):
+    with pytest.raises(UnknownNameError, match="no job named 'x'"):
+        jobs.get("x")
+    assert jobs.jobs() == []
