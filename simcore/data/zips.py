@@ -1,0 +1,142 @@
+"""Zip files from strangers: unpacked inside one folder, within limits, or refused as a whole."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from simcore.data import home, images
+from simcore.errors import BadDataError
+from simcore.types import OnProgress, Progress
+
+MAX_ENTRIES = 200_000
+MAX_TOTAL = 20_000_000_000
+MAX_CSV = 200_000_000
+MAX_RATIO = 200
+_RATIO_FROM = 10_000_000  # bytes; a small file of zeros is no attack
+_CHUNK = 1 << 20
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_KEPT = (*images.SUFFIXES, ".csv")
+
+
+def unpack(
+    source: Path,
+    folder: Path,
+    *,
+    total: int = MAX_TOTAL,
+    also: tuple[str, ...] = (),
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Unpacks the images and CSV files of a zip into a folder that holds nothing else.
+
+    What the zip tells about sizes is not believed: bytes are counted while they come. Names that
+    begin with a dot or "__MACOSX" and files of other kinds are passed over.
+
+    Args:
+        source: the zip.
+        folder: made here; gone again if anything is refused.
+        total: bytes that may come out in all.
+        also: file names of other kinds to unpack, like "left.zip".
+
+    Returns:
+        Files unpacked.
+
+    Raises:
+        BadDataError: not a zip, damaged, encrypted; a path that leads outside; a link; too many
+            entries, too many bytes, or a file that grows more than MAX_RATIO times.
+        SimError: the disk is full or closed.
+    """
+    try:
+        with home.writing(folder), zipfile.ZipFile(source) as file:
+            entries = _checked(file, source.name, total, also)
+            folder.mkdir(parents=True)
+            left = total
+            for done, (entry, path) in enumerate(entries):
+                most = left if path.name in also else _largest(path)
+                left -= _extract(file, entry, folder / path, min(left, most), source.name)
+                if on_progress is not None and done % 50 == 0:
+                    on_progress(Progress("unpacking", done, len(entries)))
+            return len(entries)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise BadDataError(
+            f"{source.name} is no whole zip file ({error}); expected a zip of images; pack it again"
+        ) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _checked(
+    file: zipfile.ZipFile, name: str, total: int, also: tuple[str, ...]
+) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """The entries to unpack; one bad entry refuses the zip."""
+    entries = file.infolist()
+    if len(entries) > MAX_ENTRIES:
+        raise BadDataError(
+            f"found {len(entries):,} entries in {name}; expected at most {MAX_ENTRIES:,}; split it"
+        )
+    kept: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
+            raise BadDataError(
+                f"found the path {entry.filename!r} in {name}; expected paths inside the zip only; "
+                "do not trust this file"
+            )
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise BadDataError(
+                f"found the link {entry.filename!r} in {name}; expected plain files; "
+                "pack the files themselves"
+            )
+        if entry.is_dir() or not (path.suffix.lower() in _KEPT or path.name in also):
+            continue
+        if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+            continue
+        if entry.flag_bits & 1 or entry.compress_type not in _PACKED:
+            raise BadDataError(
+                f"found {name} encrypted or packed in a rare way; expected a plain zip; "
+                "pack it again"
+            )
+        if path in kept:
+            raise BadDataError(f"found {path} twice in {name}; expected each once; pack it again")
+        kept[path] = entry
+    if sum(entry.file_size for entry in kept.values()) > total:
+        raise _too_much(name, total)
+    if not kept:
+        raise BadDataError(
+            f"found no image in {name} ({len(entries)} entries); expected "
+            f"{', '.join(images.SUFFIXES)}; pack the images"
+        )
+    return [(entry, path) for path, entry in kept.items()]
+
+
+def _largest(path: PurePosixPath) -> int:
+    return MAX_CSV if path.suffix.lower() == ".csv" else images.MAX_BYTES
+
+
+def _extract(
+    file: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int, name: str
+) -> int:
+    """Writes one entry; returns its true size."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with file.open(entry) as source, target.open("xb") as sink:
+        while block := source.read(_CHUNK):
+            size += len(block)
+            if size > most:
+                raise _too_much(f"{entry.filename} of {name}", most)
+            if size > _RATIO_FROM and size > MAX_RATIO * max(entry.compress_size, 1):
+                raise BadDataError(
+                    f"found {entry.filename} of {name} grow more than {MAX_RATIO} times; "
+                    "expected images, which hardly shrink in a zip; do not trust this file"
+                )
+            sink.write(block)
+    return size
+
+
+def _too_much(name: str, most: int) -> BadDataError:
+    return BadDataError(
+        f"found more than {most:,} bytes in {name}; expected at most that; split it"
+    )
