@@ -3,11 +3,10 @@
 import shutil
 import stat
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from simcore.data import home, images
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, SimError
 from simcore.types import OnProgress, Progress
 
 MAX_ENTRIES = 200_000
@@ -58,14 +57,13 @@ def unpack(
                 if on_progress is not None and done % 50 == 0:
                     on_progress(Progress("unpacking", done, len(entries)))
             return len(entries)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise BadDataError(
+        if isinstance(error, SimError) or not isinstance(error, Exception):
+            raise
+        raise BadDataError(  # a damaged zip brings zipfile to errors of every kind
             f"{source.name} is no whole zip file ({error}); expected a zip of images; pack it again"
         ) from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _checked(

@@ -134,7 +134,7 @@ def test_nothing_to_unpack_and_no_zip_at_all(tmp_path: Path) -> None:
         zips.unpack(tmp_path / "b.zip", tmp_path / "out")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=8))
 def test_a_damaged_zip_is_whole_or_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes

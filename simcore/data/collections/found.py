@@ -59,13 +59,25 @@ def files(folder: Path, skipped: list[Skipped]) -> list[Path]:
         if any(part.startswith(".") or part == "__MACOSX" for part in inner.parts):
             continue
         suffix = path.suffix.lower()
-        if suffix in images.SUFFIXES and not path.is_dir():
+        if not _utf8(path):
+            if suffix in images.SUFFIXES:
+                reason = "its name or folder is not UTF-8; expected one that is; rename it"
+                skipped.append(Skipped(ascii(inner.as_posix()), reason))
+        elif suffix in images.SUFFIXES and not path.is_dir():
             kept.append(path)
         elif suffix in _FOREIGN and path.is_file():
             formats = ", ".join(images.FORMATS)
             reason = f"{path.name} is of a kind this does not read; expected {formats}"
             skipped.append(Skipped(str(inner), f"{reason}; save it as one of these"))
     return kept
+
+
+def _utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def names(paths: Iterable[Path], folder: Path) -> list[str]:

@@ -84,12 +84,13 @@ def _single(folder: Path, side: str) -> Path:
 def _kaggle(folder: Path) -> Found:
     """train.csv with ids, train/left and train/right with the files."""
     skipped: list[Skipped] = []
+    lines = tables.rows(folder / "train.csv", ("left", "right"))
     there = [
         {path.stem: path for path in files(folder / "train" / side, skipped)}
         for side in ("left", "right")
     ]
     rows = []
-    for number, line in enumerate(tables.rows(folder / "train.csv", ("left", "right")), 2):
+    for number, line in enumerate(lines, 2):
         ids = [Path(line[side]).stem for side in ("left", "right")]
         absent = [
             f"train/{side}/{name}"
