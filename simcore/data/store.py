@@ -167,12 +167,17 @@ class Store:
             shutil.rmtree(self._folder(slot.table), ignore_errors=True)
             self._note(slot).unlink(missing_ok=True)
 
-    def compact(self, slot: Slot) -> None:
+    def compact(self, slot: Slot, *, commits: int = 200) -> None:
         """Joins the many small commits of a long extraction, so that reading stays fast.
 
-        Safe beside readers and writers: versions of the last ten minutes stay readable.
+        Safe beside readers and writers: what was current in the last ten minutes stays readable
+        (and on disk, until a later call). A table of fewer `commits` is fast as it is.
+
+        Raises:
+            BadDataError: the table is damaged. SimError: the disk is full or closed.
         """
-        if not self._folder(slot.table).exists():
+        data = self._folder(slot.table) / "data"
+        if not data.exists() or sum(1 for _ in data.iterdir()) < commits:
             return
         try:
             self._open(slot).optimize(cleanup_older_than=timedelta(minutes=10))
@@ -193,7 +198,7 @@ class Store:
             elif columns == ["key"]:
                 yield from table.search().select(columns).to_arrow().to_batches()
             else:
-                yield from table.search().select(columns).to_batches(8192)
+                yield from table.search().select(columns).to_batches(2048)
         except SimError:
             raise
         except Exception as error:
