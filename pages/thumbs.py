@@ -1,0 +1,33 @@
+"""Where a page finds the small picture of a content key."""
+
+import base64
+from pathlib import Path
+
+import streamlit as st
+
+from simcore.lab import collections
+
+served = False  # True once pages/serve.py runs in this process and answers /thumb
+
+
+def path(key: str) -> Path:
+    """The WebP file of a content key; it may not exist."""
+    return collections.thumb(key)
+
+
+def source(key: str) -> str:
+    """What goes into an image's `src`: a short address, or the picture itself where none serves."""
+    if served:
+        base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+        return f"{'/' + base if base else ''}/thumb/{key}"
+    return _inline(key)
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _inline(key: str) -> str:
+    file = path(key)
+    return _uri(file.read_bytes()) if file.is_file() else ""
+
+
+def _uri(data: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
