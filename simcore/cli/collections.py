@@ -7,7 +7,7 @@ import typer
 
 from simcore.cli import show
 from simcore.cli.options import Json
-from simcore.lab.kinds import KINDS
+from simcore.lab.collections import KINDS
 
 app = typer.Typer(help="Collections of images: add, list, remove.", no_args_is_help=True)
 HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
@@ -35,7 +35,7 @@ def add(
         )
     summary = collections.summary(made.name)
     if json:
-        show.document(summary | {"skipped": [vars(s) for s in made.skipped]})
+        show.document(summary)
         return
     show.note(f"{made.name}: {_counts(summary)}")
     for skipped in made.skipped[:20]:
@@ -55,7 +55,7 @@ def list_(json: Json = False) -> None:
     elif not found:
         show.note("No collections yet; `simcore demo` makes one, `simcore data add` adds yours.")
     else:
-        rows = [(s["name"], s["kind"], _counts(s), s["skipped"], s["source"]) for s in found]
+        rows = [(s["name"], s["kind"], _counts(s), len(s["skipped"]), s["source"]) for s in found]
         show.table(["name", "kind", "holds", "left out", "from"], rows)
 
 
@@ -88,6 +88,4 @@ def download(
 
 
 def _counts(summary: dict) -> str:
-    if summary["pairs"] is None:
-        return f"{summary['images']:,} images"
-    return f"{summary['pairs']:,} pairs"
+    return f"{summary['rows']:,} {'pairs' if summary['paired'] else 'images'}"

@@ -1,8 +1,11 @@
 """Options that several commands share, so that they read the same everywhere."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from simcore.types import Direction as Sides
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Models = Annotated[
@@ -52,11 +55,11 @@ def numbers(text: str, what: str) -> list[float]:
         ) from error
 
 
-def direction(text: str) -> str:
+def direction(text: str) -> "Sides":
     """The direction, checked."""
     from simcore.errors import unknown
     from simcore.types import DIRECTIONS
 
     if text not in DIRECTIONS:
         raise unknown("direction", text, DIRECTIONS)
-    return text
+    return text  # type: ignore[return-value]  # checked just above

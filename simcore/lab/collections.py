@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from simcore.errors import BadDataError
 from simcore.lab import features
 from simcore.models import registry
 from simcore.types import Collection, OnProgress, Skipped
+
+KINDS = catalog.KINDS
 
 
 def add(
@@ -28,7 +31,7 @@ def add(
     """Read a collection and remember it under `name`.
 
     Args:
-        kind: one of `kinds.KINDS`.
+        kind: one of `KINDS`.
         path: folder, zip or CSV; None for kinds that are fetched.
         votes: CSV with the columns id, wins, fails.
         trim: rows to cut from the bottom of every image (captions), in px.
@@ -44,8 +47,15 @@ def add(
 def upload(
     data: bytes, kind: str, *, name: str, on_progress: OnProgress | None = None
 ) -> Collection:
-    """Add a collection from the bytes of a zip that somebody uploaded; nothing in it is trusted."""
-    return catalog.add_upload(kind, data, name=name, on_progress=on_progress)
+    """Add a collection from the bytes of a zip that somebody uploaded; nothing in it is trusted.
+
+    Raises:
+        BadDataError: no zip, too large, or nothing usable inside.
+    """
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=home.room("downloads")) as folder:
+        place = Path(folder) / "uploaded.zip"
+        home.write(place, data)
+        return catalog.add(kind, place, name=name, on_progress=on_progress)
 
 
 def names() -> list[str]:
@@ -63,13 +73,21 @@ def open_(name: str) -> Collection:
 
 
 def listing() -> list[dict]:
-    """One summary a collection, as `catalog.summary` gives it."""
-    return [catalog.summary(name) for name in names()]
+    """One summary a collection."""
+    return [summary(name) for name in names()]
 
 
 def summary(name: str) -> dict:
-    """Kind, source, counts, credits, bytes and date of one collection."""
-    return catalog.summary(name)
+    """What is known of a collection without opening it.
+
+    Returns:
+        name, kind, source, created (UTC), trim, paired, rows, pairs (None without mates), images
+        (different ones), bytes, votes, credits, digest, skipped ([{"what", "reason"}]).
+    """
+    told = catalog.summary(name)
+    skipped = [{"what": what, "reason": reason} for what, reason in told["skipped"]]
+    pairs = told["rows"] if told["paired"] else None
+    return told | {"pairs": pairs, "skipped": skipped}
 
 
 def cached(name: str) -> list[dict]:
@@ -108,7 +126,7 @@ def download_tll(folder: Path, *, on_progress: OnProgress | None = None) -> Path
     Raises:
         BadDataError: they cannot be reached; says what to download by hand and where to put it.
     """
-    return tll.download(folder, on_progress)
+    return tll.download(folder, on_progress=on_progress)
 
 
 def remove(name: str) -> None:

@@ -34,14 +34,17 @@ def ready(collection: Collection, backbone: str) -> bool:
 def counts(collection: Collection) -> list[dict]:
     """For every backbone with any features here: {"backbone", "done", "images"}."""
     keys = tuple(dict.fromkeys(key for side in _sides(collection) for key in side.keys))
-    store, best = Store(), {}
-    for table in store.sizes():
-        slot = table["slot"]
-        done = len(keys) - len(store.missing(slot, keys))
-        if done > best.get(slot.backbone, 0):
-            best[slot.backbone] = done
+    store = Store()
+    best: dict[str, int] = {}
+    for backbone in dict.fromkeys(table["backbone"] for table in store.sizes()):
+        for precision in PRECISIONS:
+            slot = extract.slot(registry.spec(backbone), precision)
+            done = len(keys) - len(store.missing(slot, keys))
+            best[backbone] = max(done, best.get(backbone, 0))
     return [
-        {"backbone": name, "done": done, "images": len(keys)} for name, done in sorted(best.items())
+        {"backbone": name, "done": done, "images": len(keys)}
+        for name, done in sorted(best.items())
+        if done
     ]
 
 

@@ -1,0 +1,220 @@
+"""Descriptors made by hand: no weights, each for one side of looking alike.
+
+All see the 224 x 224 centre crop as values in 0..1 and work on whole batches.
+"""
+
+from typing import Any
+
+from simcore.models.registry import backbone
+from simcore.types import Embed, Prepare
+
+PLAIN = Prepare(mean=(), std=())
+GROUPS = ("offline", "demo", "handmade")
+CELLS = 8  # cells a side, 28 px each
+
+
+@backbone(
+    "hog", dim=7 * 7 * 4 * 9, prepare=PLAIN, groups=GROUPS, license="MIT",
+    paper="Dalal and Triggs 2005",
+)  # fmt: skip
+def hog(device: str) -> Embed:
+    """Shape: histograms of oriented gradients, 8 x 8 cells of 9 orientations in 2 x 2 blocks."""
+
+    def embed(images: Any) -> Any:
+        import torch
+
+        dx, dy = _gradient(_luma(images))
+        energy = _oriented(dx, dy, 9)
+        cells = torch.nn.functional.adaptive_avg_pool2d(energy, CELLS)
+        blocks = cells.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
+        blocks = (blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)).clamp(max=0.2)
+        blocks = blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)
+        return blocks.flatten(1)
+
+    return embed
+
+
+@backbone(
+    "edges", dim=8 * 8 * 8, prepare=PLAIN, groups=GROUPS, license="MIT",
+    paper="Oliva and Torralba 2001 (orientation energy on a grid)",
+)  # fmt: skip
+def edges(device: str) -> Embed:
+    """Contours: where strong edges of 8 orientations lie, on an 8 x 8 grid, contrast put aside."""
+
+    def embed(images: Any) -> Any:
+        import torch
+
+        smooth = torch.nn.functional.avg_pool2d(_luma(images), 5, 1, 2, count_include_pad=False)
+        dx, dy = _gradient(smooth)
+        strength = (dx**2 + dy**2).sqrt()
+        # An edge map: each pixel against the image's own usual strength, so that contrast and
+        # drawing style matter less than where the lines are.
+        usual = strength.mean((2, 3), keepdim=True) + 1e-3
+        mask = torch.tanh(strength / (2 * usual)) ** 2
+        unit = strength + 1e-6
+        energy = _oriented(dx / unit * mask, dy / unit * mask, 8)
+        return torch.nn.functional.adaptive_avg_pool2d(energy, 8).flatten(1).sqrt()
+
+    return embed
+
+
+@backbone(
+    "layout", dim=16 * 16 * 3, prepare=PLAIN, groups=GROUPS, license="MIT",
+    paper="Torralba, Fergus and Freeman 2008 (tiny images)",
+)  # fmt: skip
+def layout(device: str) -> Embed:
+    """Layout: the image at 16 x 16 px, its mean colour taken away."""
+
+    def embed(images: Any) -> Any:
+        import torch
+
+        tiny = torch.nn.functional.adaptive_avg_pool2d(images, 16)
+        return (tiny - tiny.mean((2, 3), keepdim=True)).flatten(1)
+
+    return embed
+
+
+@backbone(
+    "color", dim=8 * 8 * 8 + 4 * 64, prepare=PLAIN, groups=GROUPS, license="MIT",
+    paper="Swain and Ballard 1991 (colour histograms), in CIE Lab",
+)  # fmt: skip
+def color(device: str) -> Embed:
+    """Colour: Lab histogram of the whole image (8 bins a channel) and of its quarters (4 bins)."""
+
+    def embed(images: Any) -> Any:
+        import torch
+
+        lab = _lab(images)
+        whole = _histogram(lab, 8)
+        half = lab.shape[2] // 2
+        quarters = [
+            _histogram(lab[:, :, y : y + half, x : x + half], 4) / 4
+            for y in (0, half)
+            for x in (0, half)
+        ]
+        # The square root makes cosine the Bhattacharyya coefficient of the histograms.
+        return torch.cat([whole, *quarters], 1).sqrt()
+
+    return embed
+
+
+@backbone(
+    "texture", dim=3 * 59, prepare=PLAIN, groups=GROUPS, license="MIT",
+    paper="Ojala, Pietikäinen and Mäenpää 2002",
+)  # fmt: skip
+def texture(device: str) -> Embed:
+    """Texture: histograms of uniform local binary patterns at three scales."""
+    import torch
+
+    table = torch.tensor(_uniform_codes(), device=device)
+
+    def embed(images: Any) -> Any:
+        grey = _luma(images)
+        found = []
+        for step in (1, 2, 4):
+            smooth = torch.nn.functional.avg_pool2d(grey, step) if step > 1 else grey
+            found.append(_patterns(smooth, table))
+        return torch.cat(found, 1).sqrt()
+
+    return embed
+
+
+def _luma(images: Any) -> Any:
+    """(B, 3, H, W) RGB -> (B, 1, H, W), ITU-R 601 weights."""
+    weight = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return (images * weight).sum(1, keepdim=True)
+
+
+def _gradient(grey: Any) -> tuple[Any, Any]:
+    """Central differences, same size; the border repeats its neighbour."""
+    import torch
+
+    padded = torch.nn.functional.pad(grey, (1, 1, 1, 1), mode="replicate")
+    dx = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
+    dy = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
+    return dx, dy
+
+
+def _oriented(dx: Any, dy: Any, bins: int) -> Any:
+    """(B, bins, H, W): gradient strength shared between the two nearest orientations in 0..pi."""
+    import math
+
+    import torch
+
+    strength = (dx**2 + dy**2).sqrt()
+    place = torch.atan2(dy, dx).remainder(math.pi) * (bins / math.pi) - 0.5
+    centres = torch.arange(bins, device=dx.device, dtype=dx.dtype).view(1, bins, 1, 1)
+    apart = (place - centres).remainder(bins)
+    share = (1 - torch.minimum(apart, bins - apart)).clamp(min=0)
+    return strength * share
+
+
+def _lab(images: Any) -> Any:
+    """(B, 3, H, W) sRGB in 0..1 -> CIE Lab (D65), each channel scaled to about 0..1."""
+    import torch
+
+    linear = torch.where(images <= 0.04045, images / 12.92, ((images + 0.055) / 1.055) ** 2.4)
+    matrix = images.new_tensor(
+        [
+            [0.412453, 0.357580, 0.180423],
+            [0.212671, 0.715160, 0.072169],
+            [0.019334, 0.119193, 0.950227],
+        ]
+    )
+    white = images.new_tensor([0.95047, 1.0, 1.08883]).view(1, 3, 1, 1)
+    xyz = torch.einsum("ij,bjhw->bihw", matrix, linear) / white
+    f = torch.where(xyz > 0.008856, xyz.clamp(min=1e-8) ** (1 / 3), 7.787 * xyz + 16 / 116)
+    x, y, z = f.unbind(1)
+    light, a, b = 116 * y - 16, 500 * (x - y), 200 * (y - z)
+    return torch.stack([light / 100, (a + 100) / 200, (b + 100) / 200], 1)
+
+
+def _histogram(lab: Any, bins: int) -> Any:
+    """(B, bins^3) shares of pixels; colours near grey fill the middle, so a and b are stretched."""
+    import torch
+
+    stretched = torch.stack([lab[:, 0], *((lab[:, c] - 0.5) * 2 + 0.5 for c in (1, 2))], 1)
+    level = (stretched * bins).long().clamp(0, bins - 1)
+    code = (level[:, 0] * bins + level[:, 1]) * bins + level[:, 2]
+    return _shares(code.flatten(1), bins**3, lab.dtype)
+
+
+def _shares(code: Any, size: int, dtype: Any) -> Any:
+    """(B, n) codes -> (B, size) shares. Counted in integers, so no order of adding matters."""
+    import torch
+
+    counts = torch.zeros(code.shape[0], size, dtype=torch.int64, device=code.device)
+    counts.scatter_add_(1, code, torch.ones_like(code))
+    return counts.to(dtype) / code.shape[1]
+
+
+def _patterns(grey: Any, table: Any) -> Any:
+    """(B, 59) shares of uniform patterns of 8 neighbours; differences below noise are none."""
+    import torch
+
+    height, width = grey.shape[2:]
+    centre = grey[:, 0, 1:-1, 1:-1]
+    ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
+    code = torch.zeros_like(centre, dtype=torch.int64)
+    for bit, (y, x) in enumerate(ring):
+        neighbour = grey[:, 0, y : y + height - 2, x : x + width - 2]
+        code |= (neighbour - centre > 2 / 255).long() << bit
+    return _shares(table[code].flatten(1), 59, grey.dtype)
+
+
+def _uniform_codes() -> list[int]:
+    """The class of each of 256 patterns: 58 with at most two changes around the ring, and a rest.
+
+    >>> len(set(_uniform_codes())), _uniform_codes()[0b01010101]
+    (59, 58)
+    """
+    classes: list[int] = []
+    seen = 0
+    for code in range(256):
+        turned = (code >> 1) | ((code & 1) << 7)
+        if (code ^ turned).bit_count() <= 2:
+            classes.append(seen)
+            seen += 1
+        else:
+            classes.append(58)
+    return classes
