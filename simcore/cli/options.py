@@ -62,4 +62,4 @@ def direction(text: str) -> "Sides":
 
     if text not in DIRECTIONS:
         raise unknown("direction", text, DIRECTIONS)
-    return text  # type: ignore[return-value]  # checked just above
+    return text
