@@ -1,0 +1,78 @@
+"""Sums and normalised sums by hand, and blocks against whole matrices."""
+
+import numpy as np
+import pytest
+
+from simcore.errors import ShapeError
+from simcore.sim import combine, metrics
+from simcore.sim.combine import Moments
+from simcore.types import METRICS, Features, Part, Recipe
+
+NAN = np.nan
+
+
+def features(seed, count, dim=6):
+    values = np.random.default_rng(seed).normal(size=(count, dim)) + 0.5
+    return Features("test", np.arange(count), values, count)
+
+
+def test_plain_sum_by_hand():
+    one, two = np.array([[1.0, 2.0]], np.float32), np.array([[10.0, NAN]], np.float32)
+    assert combine.blend([one, two], [1, 0.5], "sum", None).tolist() == [[6.0, 2.0]]
+
+
+def test_z_sum_by_hand():
+    one, two = np.array([[1.0, 3.0]], np.float32), np.array([[10.0, NAN]], np.float32)
+    scale = [Moments(2.0, 1.0), Moments(0.0, 5.0)]
+    assert combine.blend([one, two], [1, 1], "zsum", scale).tolist() == [[1.0, 1.0]]
+
+
+def test_without_any_evidence_there_is_none():
+    blank = np.full((1, 2), NAN, np.float32)
+    assert np.isnan(combine.blend([blank, blank], [1, 1], "sum", None)).all()
+
+
+def test_a_constant_matrix_says_nothing_in_a_z_sum():
+    flat, other = np.ones((1, 3), np.float32), np.array([[1.0, 2.0, 3.0]], np.float32)
+    scale = [Moments(1.0, 0.0), Moments(2.0, 1.0)]
+    assert combine.blend([flat, other], [1, 1], "zsum", scale).tolist() == [[-1.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_moments_are_those_of_the_whole_matrix(metric):
+    left, right = features(0, 33), features(1, 21)
+    whole = metrics.pairwise(left, right, metric)
+    found = combine.moments(left, right, metric, block=4)
+    assert found.mean == pytest.approx(whole.mean(), abs=1e-6)
+    assert found.std == pytest.approx(whole.std(), rel=1e-5)
+
+
+def test_moments_leave_out_what_is_missing():
+    left = Features("face", [0, 0, 2], np.eye(3, 4), 3)
+    right = features(1, 5, 4)
+    whole = metrics.pairwise(left, right, "l2")
+    found = combine.moments(left, right, "l2")
+    assert found.mean == pytest.approx(np.nanmean(whole), abs=1e-6)
+    assert found.std == pytest.approx(np.nanstd(whole), rel=1e-5)
+    nobody = Features("face", [], np.empty((0, 4)), 3)
+    assert combine.moments(nobody, right, "l2") == Moments(0.0, 0.0)
+
+
+@pytest.mark.parametrize("how", ["sum", "zsum"])
+def test_blocks_give_the_rows_of_the_whole(how):
+    names, own = ("a", "b"), {"a": "cosine", "b": "l2"}
+    left = {name: features(seed, 23) for seed, name in enumerate(names)}
+    right = {name: features(seed + 9, 17) for seed, name in enumerate(names)}
+    recipe = Recipe((Part("a"), Part("b", weight=0.3)), how)
+    rows = list(combine.blocks(recipe, left, right, own, rows=5))
+    assert [start for start, _ in rows] == [0, 5, 10, 15, 20]
+    matrices = [metrics.pairwise(left[n], right[n], own[n]) for n in names]
+    if how == "zsum":
+        matrices = [(m - m.mean()) / m.std() for m in matrices]
+    expected = matrices[0] + 0.3 * matrices[1]
+    np.testing.assert_allclose(np.concatenate([v for _, v in rows]), expected, atol=1e-5)
+
+
+def test_as_many_weights_as_parts():
+    with pytest.raises(ShapeError, match="2 weights for 1"):
+        combine.blend([np.ones((1, 1))], [1, 1], "sum", None)

@@ -1,0 +1,83 @@
+"""Similarities against scipy, and what several or no rows of an image mean."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
+
+from simcore.errors import ShapeError, UnknownNameError
+from simcore.sim import metrics
+from simcore.types import METRICS, Features
+
+NAMES = {"cosine": "cosine", "l2": "euclidean", "l1": "cityblock"}
+
+
+def features(values, index=None, count=None):
+    values = np.asarray(values, np.float32)
+    index = np.arange(len(values)) if index is None else index
+    return Features("test", index, values, len(values) if count is None else count)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_against_scipy(metric):
+    random = np.random.default_rng(1)
+    left, right = random.normal(size=(37, 19)), random.normal(size=(53, 19))
+    found = metrics.pairwise(features(left), features(right), metric)
+    expected = -cdist(left, right, NAMES[metric]) + (metric == "cosine")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_blocks_change_nothing(metric, monkeypatch):
+    random = np.random.default_rng(2)
+    left, right = features(random.normal(size=(40, 8))), features(random.normal(size=(30, 8)))
+    whole = metrics.pairwise(left, right, metric)
+    monkeypatch.setattr(metrics, "_CELLS", 61)
+    np.testing.assert_array_equal(metrics.pairwise(left, right, metric), whole)
+
+
+def test_near_copies_keep_their_distance():
+    base = np.random.default_rng(3).normal(size=512) * 100
+    near = base.copy()
+    near[0] += 1e-3
+    found = metrics.pairwise(features([base]), features([near]), "l2")
+    expected = -abs(np.float32(near[0]) - np.float32(base[0]))
+    np.testing.assert_allclose(found, [[expected]], rtol=1e-2)
+
+
+def test_the_best_pair_of_faces_counts_and_no_face_is_no_evidence():
+    left = features([[0, 0], [5, 5], [1, 0]], index=[0, 0, 2], count=4)
+    right = features([[5, 6], [0, 1]], index=[1, 1], count=3)
+    found = metrics.pairwise(left, right, "l2")
+    assert np.isnan(found[[1, 3]]).all()
+    assert np.isnan(found[:, [0, 2]]).all()
+    np.testing.assert_allclose(found[0, 1], -1)  # (5,5) to (5,6), or (0,0) to (0,1)
+    np.testing.assert_allclose(found[2, 1], -np.sqrt(2), rtol=1e-6)
+
+
+def test_an_empty_vector_is_unlike_everything():
+    found = metrics.pairwise(features([[0, 0]]), features([[1, 2], [0, 0]]), "cosine")
+    assert found.tolist() == [[0, 0]]
+
+
+def test_bad_input():
+    with pytest.raises(ShapeError, match="3 and 2 dimensions"):
+        metrics.pairwise(features([[1, 2, 3]]), features([[1, 2]]), "cosine")
+    with pytest.raises(UnknownNameError, match="no metric named 'cos'"):
+        metrics.pairwise(features([[1, 2]]), features([[1, 2]]), "cos")
+
+
+VECTORS = arrays(np.float32, (5, 3), elements=st.floats(-100, 100, width=32))
+
+
+@given(VECTORS, VECTORS, st.sampled_from(METRICS))
+def test_laws(left, right, metric):
+    one = metrics.pairwise(features(left), features(right), metric)
+    other = metrics.pairwise(features(right), features(left), metric)
+    np.testing.assert_allclose(one, other.T, atol=1e-4)
+    itself = np.diag(metrics.pairwise(features(left), features(left), metric))
+    assert (one <= (1 + 1e-5 if metric == "cosine" else 1e-6)).all()
+    assert (itself >= one.max(axis=1) - 1e-3).all() or metric == "cosine"
