@@ -1,0 +1,52 @@
+"""Images and a store for extraction, and backbones small enough to count calls with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcore.data import images
+from simcore.data.store import Store
+from simcore.models import extract
+from simcore.types import ImageSet
+
+
+@pytest.fixture(autouse=True)
+def nothing_loaded():
+    """Networks are kept in memory between questions; a test must not find another's."""
+    extract._load.cache_clear()
+
+
+@pytest.fixture
+def image_set(tmp_path, draw):
+    """`image_set(n)` -> n different pictures on disk."""
+
+    def make(count: int) -> ImageSet:
+        folder = tmp_path / "pictures"
+        folder.mkdir(exist_ok=True)
+        paths = []
+        for seed in range(count):
+            path = folder / f"{seed:04}.png"
+            if not path.exists():
+                draw(seed, 64, 48).save(path)
+            paths.append(path)
+        return as_set(paths)
+
+    return make
+
+
+def as_set(paths: list[Path]) -> ImageSet:
+    """Files as an ImageSet, keyed by what is in them now."""
+    keys = tuple(images.key(path.read_bytes()) for path in paths)
+    return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "features")
+
+
+@pytest.fixture
+def noise():
+    """`noise(seed)` -> uint8 (H, W, 3)."""
+    return lambda seed: np.random.default_rng(seed).integers(0, 256, (90, 120, 3), dtype=np.uint8)
