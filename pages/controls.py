@@ -11,7 +11,7 @@ from pages.widgets import plain
 from simcore.errors import SimError
 from simcore.lab import collections, models, recipes
 
-METRICS = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
+METRICS = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}
 ARROWS = {"lr": "Left → right", "rl": "Right → left"}
 MIXES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted"}
 DEMO = "emoji"
@@ -37,8 +37,8 @@ def arrive(names: Sequence[str]) -> None:
             said.append(f"From the link: {error}")
     if len(kept) != len(view.models):
         view = replace(view, models=tuple(kept), weights=())
-    for sentence in said:
-        st.warning(plain(sentence), icon=":material/link_off:")
+    if said:
+        st.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")
     _follow(view)
 
 
@@ -113,6 +113,7 @@ def sidebar(names: Sequence[str]) -> View:
             format_func=METRICS.get,
             key="x_m",
             required=True,
+            width="stretch",
             help="Own: the comparison each backbone was made for (cosine; Euclidean for faces).",
         )
         if collections.open_(put["x_c"]).right is not None:
@@ -122,6 +123,7 @@ def sidebar(names: Sequence[str]) -> View:
                 format_func=ARROWS.get,
                 key="x_d",
                 required=True,
+                width="stretch",
                 on_change=_direction_changed,
                 help="From which side you ask. The pair stays.",
             )

@@ -72,6 +72,7 @@ def comparison(
         trail: the queries one came from, oldest first.
     """
     data = {
+        "k": max([len(row["tiles"]) for row in rows], default=1),
         "query": query,
         "mate": mate,
         "rows": list(rows),

@@ -11,7 +11,8 @@ def show() -> None:
     """Draw the page."""
     st.title("Models")
     st.caption(
-        "Every backbone this copy knows: what it makes of a picture, where it comes from, and whether it can run here."
+        "Every backbone this copy knows: what it makes of a picture, where it comes from, "
+        "and whether it can run here."
     )
     with widgets.sentences():
         rows = models.listing()
@@ -29,7 +30,7 @@ def _table(rows: list[dict]) -> None:
         [
             {
                 "backbone": row["name"],
-                "ready": row["ready"],
+                "state": "ready" if row["ready"] else "missing: " + row["reason"],
                 "numbers": row["dim"],
                 "compared by": row["metric"],
                 "what it is": row["about"],
@@ -39,7 +40,6 @@ def _table(rows: list[dict]) -> None:
                 "size": widgets.size(sum(f["bytes"] for f in row["files"]))
                 if row["files"]
                 else "no file",
-                "missing": "" if row["ready"] else row["reason"],
             }
             for row in rows
         ]
@@ -47,16 +47,15 @@ def _table(rows: list[dict]) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=38 + 35 * min(len(rows), 18),
+        height="content",
         key="m_table",
         column_config={
             "backbone": st.column_config.TextColumn(pinned=True),
-            "ready": st.column_config.CheckboxColumn(width="small"),
+            "state": st.column_config.TextColumn(width="medium"),
             "numbers": st.column_config.NumberColumn(
                 width="small", help="Length of its feature row"
             ),
             "what it is": st.column_config.TextColumn(width="large"),
-            "missing": st.column_config.TextColumn(width="large"),
         },
     )
 
@@ -74,7 +73,7 @@ def _fetch(waiting: list[dict]) -> None:
             disabled=not chosen,
             key="m_go",
             on_click=widgets.launch,
-            args=(["models", "fetch", *chosen],),
+            args=(["models", "fetch", ",".join(chosen)],),
         )
     for row in waiting:
         if row["name"] in chosen:
@@ -96,7 +95,8 @@ def _by_name() -> None:
             with widgets.sentences(), st.spinner("Asking the library"):
                 (row,) = models.listing([name])
                 st.markdown(
-                    f"**{widgets.plain(row['name'])}**: {row['dim']:,} numbers, compared by {row['metric']}. "
+                    f"**{widgets.plain(row['name'])}**: {row['dim']:,} numbers, "
+                    f"compared by {row['metric']}. "
                     + ("Ready." if row["ready"] else widgets.plain(row["reason"]))
                 )
 

@@ -5,19 +5,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages import gallery, thumbs
+from pages import thumbs
 from pages.gallery import Pick, Tile
 from pages.state import View
-from pages.widgets import plain, sentences
+from pages.widgets import plain
 from simcore.errors import SimError
 from simcore.lab import retrieve
 from simcore.types import Collection, Direction, ImageSet, Recipe
 
-PAGE = 60  # thumbnails a page of the browser
 TRAIL = 8  # pictures remembered to go back to
 SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}
-TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
-MOST_FILES, MOST_MB = 12, 20
+PANELS = {"browse": ":material/grid_view: Browse", "own": ":material/upload: Your pictures"}
 
 
 def side(collection: Collection, direction: Direction, *, asked: bool = True) -> str:
@@ -86,154 +84,62 @@ def tile(images: ImageSet, row: int, where: str, collection: Collection) -> Tile
     )
 
 
-def bar(collection: Collection, view: View, recipes: Sequence[Recipe]) -> None:
-    """Ways to another query: back, neighbours, chance, and where a recipe fails."""
+def bar(collection: Collection, view: View, recipes: Sequence[Recipe]) -> str | None:
+    """Ways to another query: back, neighbours, chance, where a recipe fails, or a panel.
+
+    Returns:
+        The panel that is open, of `PANELS`, or None.
+    """
     images = collection.sides(view.direction)[0]
     row = images.ids.index(view.query)
-    steps = st.session_state.get("x_trail", [])
-    with st.container(horizontal=True, gap="small"):
+    ways = {
+        "Previous": (":material/chevron_left:", images.ids[row - 1]),
+        "Next": (":material/chevron_right:", images.ids[(row + 1) % len(images)]),
+        "Random": (":material/shuffle:", random.choice(images.ids)),
+    }
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             "Back",
             icon=":material/arrow_back:",
             on_click=back,
-            disabled=not steps,
+            disabled=not st.session_state.get("x_trail"),
             key="x_back",
             help="The query before this one, asked from its side.",
         )
-        st.button(
-            "Previous",
-            icon=":material/chevron_left:",
-            on_click=go,
-            args=(images.ids[row - 1],),
-            key="x_previous",
-            help="The image before this one",
-        )
-        st.button(
-            "Next",
-            icon=":material/chevron_right:",
-            on_click=go,
-            key="x_next",
-            args=(images.ids[(row + 1) % len(images)],),
-            help="The image after this one",
-        )
-        st.button(
-            "Random",
-            icon=":material/shuffle:",
-            key="x_random",
-            on_click=lambda: go(random.choice(images.ids)),
-        )
+        for word, (icon, name) in ways.items():
+            st.button(word, icon=icon, on_click=go, args=(name,), key=f"x_{word.lower()}")
         if collection.right is not None and recipes:
             labels = {recipe.label: recipe for recipe in recipes}
+            st.session_state["_recipes"] = labels
             st.menu_button(
                 "A failure of",
                 list(labels),
                 key="x_failure",
                 icon=":material/target:",
                 format_func=plain,
-                on_click=lambda: _failure(view, labels),
+                on_click=_failure,
                 help="A random query whose mate this recipe does not put first.",
             )
+        return st.pills(
+            "More ways to a query",
+            list(PANELS),
+            format_func=PANELS.get,
+            key="x_panel",
+            label_visibility="collapsed",
+        )
 
 
-def _failure(view: View, labels: dict[str, Recipe]) -> None:
-    recipe = labels.get(st.session_state["x_failure"])
+def _failure() -> None:
+    put = st.session_state
+    view, recipe = put["_view"], put.get("_recipes", {}).get(put["x_failure"])
     if recipe is None:
         return
     try:
-        found = [
-            q for q in retrieve.failures(view.collection, recipe, view.direction) if q != view.query
-        ]
+        every = retrieve.failures(view.collection, recipe, view.direction)
     except SimError as error:
-        st.session_state["x_said"] = str(error)
+        put["x_said"] = str(error)
         return
-    if found:
+    if found := [name for name in every if name != view.query]:
         go(random.choice(found))
     else:
-        st.session_state["x_said"] = f"{recipe.label} puts every mate first: there is no failure."
-
-
-def browser(collection: Collection, view: View) -> None:
-    """All images of the asking side, with a search by id, a page at a time."""
-    images = collection.sides(view.direction)[0]
-    where = side(collection, view.direction)
-    shelf = st.expander(
-        f"Browse all {len(images):,} {place(collection, where)}s, or find one by its id",
-        icon=":material/grid_view:",
-        key="x_browse",
-        on_change="rerun",
-    )
-    if not shelf.open:
-        return
-    with shelf:
-        wanted = (
-            st.text_input("Find by id", key="x_find", max_chars=200, placeholder="Part of an id")
-            .strip()
-            .lower()
-        )
-        rows = [i for i, name in enumerate(images.ids) if wanted in name.lower()]
-        if not rows:
-            st.info(
-                f"No id holds {plain(wanted)}. Ids look like {plain(', '.join(images.ids[:3]))}."
-            )
-            return
-        pages = -(-len(rows) // PAGE)
-        key = f"x_page_{view.collection}_{where}_{wanted}"
-        here = images.ids.index(view.query)
-        begin = rows.index(here) // PAGE + 1 if here in rows else 1
-        page = st.pagination(pages, default=begin, key=key) if pages > 1 else 1
-        tiles = []
-        for i in rows[(page - 1) * PAGE : page * PAGE]:
-            one = tile(images, i, where, collection)
-            one["caption"], one["here"] = images.ids[i], i == here
-            tiles.append(one)
-        gallery.grid(tiles, key="x_browser", on_pick=lambda pick: go(pick["id"]))
-
-
-def uploads(trim: int) -> tuple[str, bytes] | None:
-    """Files of one's own; the one that is asked about, or None while it is the collection's turn.
-
-    Args:
-        trim: rows that this collection cuts from the bottom of each image, in px.
-    """
-    with st.expander("Ask with your own pictures", icon=":material/upload:", key="x_own"):
-        files = st.file_uploader(
-            f"Up to {MOST_FILES} pictures, {MOST_MB} MB each. They stay in memory and in no link.",
-            type=TYPES,
-            accept_multiple_files=True,
-            max_upload_size=MOST_MB,
-            key="x_files",
-            on_change=_uploaded,
-        )
-        good: dict[int, tuple[str, bytes]] = {}
-        for number, file in enumerate(files[:MOST_FILES]):
-            with sentences():
-                _check(file.name, file.size)
-                data = file.getvalue()
-                try:
-                    retrieve.embed(data, (), trim=trim)
-                except SimError as error:
-                    raise SimError(f"{file.name} is left out: {error}") from error
-                good[number] = (file.name, data)
-        if len(files) > MOST_FILES:
-            st.warning(f"{len(files)} pictures were given; the first {MOST_FILES} are used.")
-        if not good:
-            return None
-        if st.session_state.get("x_upload") not in good:
-            st.session_state["x_upload"] = (
-                next(iter(good)) if st.session_state.pop("x_fresh", False) else None
-            )
-        chosen = st.pills(
-            "Ask with", list(good), key="x_upload", format_func=lambda n: plain(good[n][0])
-        )
-    return good.get(chosen) if chosen is not None else None
-
-
-def _uploaded() -> None:
-    st.session_state["x_fresh"], st.session_state["x_upload"] = True, None
-
-
-def _check(name: str, count: int) -> None:
-    if count > MOST_MB * 1_000_000 * 1.05:
-        raise SimError(
-            f"{name} is left out: found {count / 1e6:.0f} MB; expected {MOST_MB} MB or less; make it smaller"
-        )
+        put["x_said"] = f"{recipe.label} puts every other mate first: there is no failure."

@@ -29,7 +29,7 @@ def recipes_of(view: View, models: Sequence[str]) -> dict[str, Recipe]:
     """
     if not models:
         return {}
-    found = {r.label: r for r in recipes.parse(models, metric=view.metric)}
+    found = {r.backbones[0]: r for r in recipes.parse(models, metric=view.metric)}
     if len(models) > 1:
         for mix in view.mixes:
             weights = [view.share(model) for model in models] if mix == "weighted" else []
@@ -63,7 +63,7 @@ def row(collection: Collection, view: View, title: str, hits: Hits) -> Row:
     mix = hits.recipe.combine != "none"
     chip, tone, place = _mate(hits, view.k)
     return Row(
-        title=title if mix else hits.recipe.backbones[0],
+        title=title,
         sub=_how(hits.recipe),
         chip=chip,
         tone=tone,
@@ -123,11 +123,10 @@ def lead(found: Sequence[tuple[str, Hits]]) -> tuple[str, str]:
         placed.sort()
         firsts = [name for rank, name in placed if rank == 1]
         (best, first), (worst, last) = placed[0], placed[-1]
-        head = (
-            f"{len(firsts)} of {len(found)} rows put{'s' if len(firsts) == 1 else ''} the true mate first."
-            if firsts
-            else f"No row puts the true mate first; the nearest is {first}, at rank {best:,}."
-        )
+        put = "puts" if len(firsts) == 1 else "put"
+        head = f"{len(firsts)} of {len(found)} rows {put} the true mate first."
+        if not firsts:
+            head = f"No row puts the true mate first; the nearest is {first}, at rank {best:,}."
         far = (
             f"They differ: rank {best:,} for {first}, rank {worst:,} for {last}."
             if worst > best

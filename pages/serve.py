@@ -34,7 +34,7 @@ HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-        "media-src 'self' data: blob:; connect-src 'self' ws: wss: data: blob:; "
+        "media-src 'self' data: blob:; connect-src 'self' data: blob:; "
         "worker-src 'self' blob:; frame-src 'self' data: blob:; object-src 'none'; "
         "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
     ),
@@ -80,6 +80,6 @@ async def health(_request: Request) -> Response:
 thumbs.served = True
 app = st.App(
     str(HERE.parent / "app.py"),
-    routes=[Route("/thumb/{key}", thumb), Route("/health", health)],
+    routes=[Route("/thumb/{key:path}", thumb), Route("/health", health)],
     middleware=[Middleware(SafeHeaders)],
 )
