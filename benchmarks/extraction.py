@@ -1,0 +1,83 @@
+"""Extraction against the bare forward pass of the same networks on the same batches, in one run.
+
+    python -m benchmarks.extraction [--images 384] [--models mobilenetv2,...] [--device auto]
+
+"bare" runs each network on batches that are already decoded, resized and in memory, in the same
+batch size and precision; "extract" reads JPEG files, decodes, resizes, runs the networks and writes
+the features to a store. 1.00 means that all of that is hidden behind the networks.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.pictures import draw
+from simcore.data import images
+from simcore.data.store import Store
+from simcore.models import extract, registry
+from simcore.types import ImageSet, Spec
+
+ROUNDS = 3
+
+
+def bare(pictures: ImageSet, specs: list[Spec], device: str, precision: str, batch: int) -> float:
+    """Seconds of the networks alone."""
+    prepared = {
+        spec.prepare: [images.prepare(images.load(p), spec.prepare) for p in pictures.paths]
+        for spec in specs
+    }
+    began = time.perf_counter()
+    for spec in specs:
+        embed, ready = extract.load(spec, device), prepared[spec.prepare]
+        for start in range(0, len(ready), batch):
+            extract._forward(embed, spec, ready[start : start + batch], device, precision)
+    return time.perf_counter() - began
+
+
+def whole(pictures: ImageSet, specs: list[Spec], device: str, batch: int, folder: Path) -> float:
+    """Seconds of extraction into an empty store."""
+    store = Store(folder / f"{time.monotonic_ns()}")
+    began = time.perf_counter()
+    report = extract.extract(pictures, specs, store=store, device=device, batch=batch)
+    seconds = time.perf_counter() - began
+    assert all(n == len(pictures) for n in report.computed.values()), report
+    return seconds
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=384)
+    parser.add_argument("--models", default="mobilenetv2,efficientnet-lite0,efficientnet-lite2")
+    parser.add_argument("--device", default="auto")
+    told = parser.parse_args()
+    device = extract.resolve_device(told.device)
+    precision = extract.resolve_precision("auto", device)
+    batch = extract.CPU_BATCH if device == "cpu" else extract.GPU_BATCH
+    specs = [registry.spec(name) for name in told.models.split(",")]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        pictures = draw(folder / "pictures", told.images)
+        few = pictures.take(range(min(32, told.images)))
+        whole(few, specs, device, batch, folder)  # loads and warms everything that is timed below
+        rows = []
+        for _ in range(ROUNDS):
+            alone = bare(pictures, specs, device, precision, batch)
+            together = whole(pictures, specs, device, batch, folder)
+            each = sum(whole(pictures, [spec], device, batch, folder) for spec in specs)
+            rows.append((alone, together, each))
+    ratio = statistics.median(a / t for a, t, _ in rows)
+    gain = statistics.median(e / t for _, t, e in rows)
+    seconds = np.median([t for _, t, _ in rows])
+    print(f"{told.images} JPEG files of 200 x 245, {len(specs)} networks, {device}, {precision}")
+    print(f"bare forward / extraction, median of {ROUNDS}:        {ratio:.3f}")
+    print(f"one pass each / all in one pass, median of {ROUNDS}:  {gain:.3f}")
+    print(f"images a second through all networks:           {told.images / seconds:.1f}")
+
+
+if __name__ == "__main__":
+    main()

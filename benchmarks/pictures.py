@@ -1,0 +1,25 @@
+"""Photograph-like JPEG files of the size of TLL's (200 x 245), so that benchmarks need no data."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from simcore.data import images
+from simcore.types import ImageSet
+
+
+def draw(folder: Path, count: int) -> ImageSet:
+    """`count` different pictures: smooth random fields with edges and some noise."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        coarse = random.integers(0, 256, (12, 10, 3), dtype=np.uint8)
+        smooth = np.asarray(Image.fromarray(coarse).resize((200, 245), Image.Resampling.BICUBIC))
+        noisy = np.clip(smooth + random.normal(0, 12, smooth.shape), 0, 255).astype(np.uint8)
+        path = folder / f"{seed:05}.jpg"
+        Image.fromarray(noisy).save(path, quality=90)
+        paths.append(path)
+    keys = tuple(images.key(path.read_bytes()) for path in paths)
+    return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
