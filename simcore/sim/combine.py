@@ -10,6 +10,9 @@ from simcore.sim import metrics
 from simcore.types import Array, Combine, Features, Metric, Recipe
 
 ROWS = 512  # query rows at a time
+# Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
+# exact in any order, so that a tie is a tie however it was computed.
+GRID = 2.0**40
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Moments:
 
     mean: float
     std: float
+
+    @property
+    def shift_and_gain(self) -> tuple[float, float]:
+        """What Eq. 5 subtracts and multiplies by; a matrix without spread says nothing: gain 0."""
+        return self.mean, 1 / self.std if self.std > 0 else 0.0
 
 
 def moments(queries: Features, gallery: Features, metric: Metric, *, block: int = ROWS) -> Moments:
@@ -63,26 +71,27 @@ def blend(
         scale: for "zsum", the moments of each full matrix; a matrix without spread says nothing.
 
     Returns:
-        (b, G) float32; NaN where no part has evidence.
+        (b, G) float64; NaN where no part has evidence.
     """
     if len(parts) != len(weights) or (scale is not None and len(scale) != len(parts)):
         raise ShapeError(f"found {len(weights)} weights for {len(parts)} similarities")
     if combine == "none":
-        return parts[0].astype(np.float32)
+        return parts[0].astype(np.float64)
+    if (combine == "zsum") != (scale is not None):
+        raise ShapeError(
+            f"found {combine} with moments: {scale is not None}; only a z-sum has them"
+        )
     total = np.zeros(parts[0].shape, np.float64)
     known = np.zeros(parts[0].shape, bool)
     for number, (values, weight) in enumerate(zip(parts, weights, strict=True)):
         if weight == 0:
             continue
         there = ~np.isnan(values)
-        term = values.astype(np.float64)
-        if combine == "zsum":
-            assert scale is not None, "a z-sum needs moments"
-            spread = scale[number].std
-            term = (term - scale[number].mean) / spread if spread > 0 else term * 0
+        mean, gain = (0.0, 1.0) if scale is None else scale[number].shift_and_gain
+        term = np.rint((values.astype(np.float64) - mean) * gain * GRID) / GRID
         total += weight * np.where(there, term, 0)
         known |= there
-    return np.where(known, total, np.nan).astype(np.float32)
+    return np.where(known, total, np.nan)
 
 
 def blocks(
