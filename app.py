@@ -1,4 +1,8 @@
-"""The app: `simcore app` starts it; `streamlit run app.py` does too, with slower thumbnails."""
+"""The app. `simcore app` starts it with its own server (pages/serve.py).
+
+`streamlit run app.py` shows the same pages: thumbnails then travel inside the page, and the first
+address opened must be the root.
+"""
 
 import sys
 from pathlib import Path

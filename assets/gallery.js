@@ -98,7 +98,11 @@ const row = (item, twins) => {
   box.setAttribute("aria-label", item.title)
   const label = make("div", "label")
   label.append(make("div", "title", item.title))
-  if (item.sub) label.append(make("div", "sub", item.sub))
+  if (item.sub) {
+    const sub = make("div", "sub", item.sub)
+    sub.title = item.sub
+    label.append(sub)
+  }
   if (item.note && item.tiles.length) {
     const note = make("div", "sub note", item.note)
     note.title = item.note
@@ -222,7 +226,7 @@ export default function (component) {
   if (data.query) parts.push(head(data, twins))
   for (const item of data.rows || []) parts.push(row(item, twins))
   if (data.tiles) {
-    const grid = make("div", data.thin ? "grid thin" : "grid")
+    const grid = make("div", "grid")
     grid.dataset.line = ""
     for (const item of data.tiles) grid.append(tile(item, twins))
     parts.push(grid)

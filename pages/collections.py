@@ -56,8 +56,8 @@ def _card(name: str) -> None:
                 "Yes, forget it",
                 key=f"c_remove_{name}",
                 type="primary",
-                on_click=collections.remove,
-                args=(name,),
+                on_click=widgets.attempt,
+                args=(collections.remove, name),
             )
         st.caption(f"From {plain(found.source)}")
     widgets.credits(found.credits)

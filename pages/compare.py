@@ -12,6 +12,12 @@ from simcore.types import Collection
 def show(
     collection: Collection, view: View, own: tuple[str, bytes] | None, found: list[tuple[str, Hits]]
 ) -> None:
+    """The question and a row for each answer, every picture a way to the next question.
+
+    Args:
+        own: name and bytes of an uploaded picture that is asked about instead of the view's query.
+        found: what each row is called, and what it found.
+    """
     images, others = collection.sides(view.direction)
     row = images.ids.index(view.query)
     where, there = (query.side(collection, view.direction, asked=a) for a in (True, False))
@@ -59,6 +65,7 @@ def take_away(
     found: list[tuple[str, Hits]],
     models: list[str],
 ) -> None:
+    """The command line that gives the same numbers, the table, and whose pictures these are."""
     st.caption("The same numbers in a terminal:")
     st.code(results.by_hand(view, models, file), language="bash", wrap_lines=True)
     name = file or view.query

@@ -44,6 +44,8 @@ def arrive(names: Sequence[str]) -> None:
 
 def _follow(view: View) -> None:
     put = st.session_state
+    if view.collection != put.get("x_c", view.collection):
+        put["x_trail"] = []
     put["x_c"], put["x_q"], put["x_d"] = view.collection, view.query, view.direction
     put["x_m"], put["x_k"], put["x_mix"] = view.metric, view.k, list(view.mixes)
     put["x_models"] = list(view.models or defaults(view.collection))
@@ -67,9 +69,6 @@ def _collection_changed() -> None:
 def _direction_changed() -> None:
     """The same pair, asked from its other side."""
     put = st.session_state
-    if not put["x_d"]:  # a click on the chosen one
-        put["x_d"] = state.last().direction if state.last() else "lr"
-        return
     found = collections.open_(put["x_c"])
     if found.right is not None and put.get("x_q"):
         now, then = found.sides(put["x_d"])
@@ -97,7 +96,7 @@ def sidebar(names: Sequence[str]) -> View:
             "Combinations",
             list(MIXES),
             selection_mode="multi",
-            format_func=MIXES.get,
+            format_func=MIXES.__getitem__,
             key="x_mix",
             help="Rows that add the backbones' similarities: as they are (sum), or each brought to "
             "mean 0 and deviation 1 over all pairs first (z-sum), also with your weights.",
@@ -110,7 +109,7 @@ def sidebar(names: Sequence[str]) -> View:
         st.segmented_control(
             "Metric",
             list(METRICS),
-            format_func=METRICS.get,
+            format_func=METRICS.__getitem__,
             key="x_m",
             required=True,
             width="stretch",
@@ -120,7 +119,7 @@ def sidebar(names: Sequence[str]) -> View:
             st.segmented_control(
                 "Direction",
                 list(ARROWS),
-                format_func=ARROWS.get,
+                format_func=ARROWS.__getitem__,
                 key="x_d",
                 required=True,
                 width="stretch",

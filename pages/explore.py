@@ -70,7 +70,7 @@ def explore(collection: Collection, view: View) -> None:
     ready = [m for m in view.models if features.ready(collection, m)]
     missing = [m for m in view.models if m not in ready]
     rows = results.recipes_of(view, ready)
-    panel = query.bar(collection, view, list(rows.values()))
+    panel = query.bar(collection, view, rows)
     if said := st.session_state.pop("x_said", ""):
         st.info(widgets.plain(said))
     own = browse.uploads(collection.left.trim) if panel == "own" else None

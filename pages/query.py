@@ -1,7 +1,7 @@
 """Explore's question: the picture to start from, out of the collection or from a file."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -84,8 +84,11 @@ def tile(images: ImageSet, row: int, where: str, collection: Collection) -> Tile
     )
 
 
-def bar(collection: Collection, view: View, recipes: Sequence[Recipe]) -> str | None:
+def bar(collection: Collection, view: View, recipes: Mapping[str, Recipe]) -> str | None:
     """Ways to another query: back, neighbours, chance, where a recipe fails, or a panel.
+
+    Args:
+        recipes: by what their rows are called.
 
     Returns:
         The panel that is open, of `PANELS`, or None.
@@ -109,11 +112,10 @@ def bar(collection: Collection, view: View, recipes: Sequence[Recipe]) -> str | 
         for word, (icon, name) in ways.items():
             st.button(word, icon=icon, on_click=go, args=(name,), key=f"x_{word.lower()}")
         if collection.right is not None and recipes:
-            labels = {recipe.label: recipe for recipe in recipes}
-            st.session_state["_recipes"] = labels
+            st.session_state["_recipes"] = recipes
             st.menu_button(
                 "A failure of",
-                list(labels),
+                list(recipes),
                 key="x_failure",
                 icon=":material/target:",
                 format_func=plain,
@@ -123,7 +125,7 @@ def bar(collection: Collection, view: View, recipes: Sequence[Recipe]) -> str | 
         return st.pills(
             "More ways to a query",
             list(PANELS),
-            format_func=PANELS.get,
+            format_func=PANELS.__getitem__,
             key="x_panel",
             label_visibility="collapsed",
         )

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime.pages_manager import PagesManager
 
 HERE = Path(__file__).resolve().parent
 # `streamlit run` puts this folder on the path, where pages/collections.py would hide the library's.
@@ -78,6 +79,9 @@ async def health(_request: Request) -> Response:
 
 
 thumbs.served = True
+# The first visitor may ask for /collections before app.py has called st.navigation; without this,
+# Streamlit would then take every file beside it for a page.
+PagesManager.uses_pages_directory = False
 app = st.App(
     str(HERE.parent / "app.py"),
     routes=[Route("/thumb/{key:path}", thumb), Route("/health", health)],

@@ -6,6 +6,7 @@ when a widget changes, the address follows. Every value from an address is check
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -127,7 +128,8 @@ def _choice(
     if value is None:
         return view, said
     if value in known:
-        return replace(view, **{field: value}), said
+        changed: dict[str, Any] = {field: value}
+        return replace(view, **changed), said
     return view, [*said, f"From the link: {unknown(field, value[:40], known)}"]
 
 

@@ -1,6 +1,6 @@
 """What several pages share: errors as sentences, safe text, sizes, and running jobs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -24,10 +24,20 @@ def plain(text: str) -> str:
 @contextmanager
 def sentences() -> Iterator[None]:
     """Inside, anything a person can act on becomes one red sentence, and the page goes on."""
+    if said := st.session_state.pop("_said", ""):
+        st.error(plain(said), icon=":material/error:")
     try:
         yield
     except SimError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def attempt(action: Callable[..., object], *args: object) -> None:
+    """For buttons: do it; what goes wrong is said by the next `sentences`."""
+    try:
+        action(*args)
+    except SimError as error:
+        st.session_state["_said"] = str(error)
 
 
 def size(count: float) -> str:
@@ -58,7 +68,10 @@ def running(*start: str) -> jobs.Job | None:
 
 def launch(args: Sequence[str]) -> None:
     """For buttons: begin a job and remember it, so that its end is told."""
-    st.session_state["_job"] = jobs.start(list(args)).id
+    try:
+        st.session_state["_job"] = jobs.start(list(args)).id
+    except SimError as error:
+        st.session_state["_said"] = str(error)
 
 
 def job(*start: str) -> bool:
@@ -103,8 +116,8 @@ def _watch(name: str) -> None:
         st.button(
             "Stop",
             icon=":material/stop_circle:",
-            on_click=jobs.stop,
-            args=(name,),
+            on_click=attempt,
+            args=(jobs.stop, name),
             key=f"stop_{name}",
             help="What is finished is kept.",
         )

@@ -187,8 +187,10 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
 def test_every_page_on_a_phone(visitor, server):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("", "/collections", "/models"):
+    for path in ("/collections", "/models", ""):  # the first visit is not to the first page
         visitor.open(server + path)
+        links = page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
+        assert [text.split()[-1] for text in links] == ["Explore", "Collections", "Models"]
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, f"{path} is {wide} px wide"
         assert page.locator('[data-testid="stException"]').count() == 0

@@ -11,8 +11,10 @@ import pytest
 from pages import results
 from pages.state import View
 from pages.widgets import plain
+from simcore.errors import SimError
 from simcore.lab import collections, jobs, retrieve
 from simcore.lab.retrieve import Query
+from simcore.types import Progress
 from tests.pages.conftest import MODELS, ROOT
 
 PAGES = sorted(
@@ -195,3 +197,35 @@ def test_the_first_paint_imports_no_network_library(cache):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_removing_asks_first_and_forgets(app, tiny):
+    at = app("pages/collections.py")
+    at.button(key="c_remove_tiny").click().run()
+    assert not at.exception
+    assert collections.names() == []
+
+
+def test_what_goes_wrong_in_a_button_is_said(app, tiny, monkeypatch):
+    def full(args):
+        raise SimError("found no room left; expected some; free some")
+
+    monkeypatch.setattr(jobs, "start", full)
+    at = app(models="hog,edges")
+    at.button(key="x_extract").click().run()
+    assert not at.exception
+    assert "found no room left" in at.error[0].value
+
+
+def test_a_running_extraction_shows_how_far_it_is(app, tiny, monkeypatch):
+    job = jobs.Job("j", ("extract", "tiny", "--models", "edges"), "running",
+                   Progress("edges", 3, 12, 1.5), "", 0.0)  # fmt: skip
+    monkeypatch.setattr(jobs, "jobs", lambda: [job])
+    stopped = []
+    monkeypatch.setattr(jobs, "stop", stopped.append)
+    at = app(models="hog,edges")
+    assert not at.exception
+    assert at.progress[0].value == 25
+    assert "3 of 12" in at.progress[0].text
+    at.button(key="stop_j").click().run()
+    assert stopped == ["j"]
