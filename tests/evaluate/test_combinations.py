@@ -1,0 +1,146 @@
+"""Sizes, participation, ablation and honest choice, against enumeration by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from simcore.errors import BadDataError
+from simcore.evaluate import combinations, exclusive, subsets, weights
+from simcore.evaluate.combinations import Chosen
+
+NAMES = ("a", "b", "c", "d")
+
+
+def made(counts_by_name, queries=40):
+    """SubsetHits with given counts: subset S finds the first counts[S] queries."""
+    table = np.zeros((queries, 16), bool)
+    for names, hits in counts_by_name.items():
+        table[:hits, sum(1 << NAMES.index(n) for n in names)] = True
+    return subsets.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
+
+
+HITS = made({"a": 5, "b": 4, "c": 1, "d": 1, "ab": 9, "ac": 9, "bd": 6, "abc": 12, "abd": 10,
+             "acd": 11, "bcd": 7, "abcd": 12})  # fmt: skip
+
+
+def test_best_by_size_prefers_more_hits_then_fewer_members():
+    assert [c.models for c in combinations.best_by_size(HITS)] == [
+        ("a",), ("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"),
+    ]  # fmt: skip
+    assert combinations.best(HITS) == Chosen(0b0111, ("a", "b", "c"), 12)
+
+
+def test_the_whole_ranking():
+    ranked = combinations.ranking(HITS)
+    assert len(ranked) == 15
+    assert [c.hits for c in ranked] == sorted((c.hits for c in ranked), reverse=True)
+    assert ranked[0].models == ("a", "b", "c")
+
+
+def test_ablation_fills_the_free_place_with_the_next_best():
+    rows = combinations.ablation(HITS)
+    assert [(name, other.models, lost) for name, other, lost in rows] == [
+        ("a", ("b", "c", "d"), 5),
+        ("c", ("a", "b", "d"), 2),
+        ("b", ("a", "c", "d"), 1),
+    ]
+
+
+def test_participation_by_hand():
+    share = combinations.participation(HITS, 3)  # abc 12, acd 11, abd 10, bcd 7
+    np.testing.assert_allclose(share[0], [1, 1, 1, 0])
+    np.testing.assert_allclose(share[1], [1, 0.5, 1, 0.5])
+    np.testing.assert_allclose(share[3], [0.75] * 4)
+
+
+def test_participation_shares_places_between_equals():
+    even = made({"".join(n): 3 for n in itertools.combinations("abcd", 2)})
+    np.testing.assert_allclose(combinations.participation(even, 2), 0.5)
+    with pytest.raises(BadDataError, match="found no combination of 5"):
+        combinations.participation(even, 5)
+
+
+def test_the_choice_on_held_out_queries_is_not_flattered():
+    """Pure noise: the best of many subsets looks good on its own data and earns chance elsewhere."""
+    random = np.random.default_rng(0)
+    table = random.random((400, 16)) < 0.1
+    table[:, 0] = False
+    noise = subsets.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
+    found, chosen = combinations.held_out(noise, parts=5, seed=1)
+    assert len(chosen) == 5
+    assert found.sum() < combinations.best(noise).hits
+    assert found.mean() == pytest.approx(0.1, abs=0.035)
+    again, _ = combinations.held_out(noise, parts=5, seed=1)
+    np.testing.assert_array_equal(found, again)
+
+
+def test_folds_deal_every_query_once():
+    parts = combinations.folds(23, 4, seed=3)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(23))
+
+
+FOUND = {
+    "a": np.array([1, 1, 0, 0, 1, 0], bool),
+    "b": np.array([1, 0, 1, 0, 0, 0], bool),
+    "c": np.array([1, 0, 0, 0, 0, 0], bool),
+}
+
+
+def test_oracle_and_exclusive_by_hand():
+    assert exclusive.oracle(FOUND).sum() == 4
+    alone = exclusive.exclusive(FOUND)
+    assert {n: r.tolist() for n, r in alone.items()} == {"a": [1, 4], "b": [2], "c": []}
+    assert exclusive.filtered(FOUND, by=["a"], missed=["b"]).tolist() == [1, 4]
+    assert exclusive.filtered(FOUND, missed=["a", "b", "c"]).tolist() == [3, 5]
+    assert exclusive.intersections(FOUND) == [
+        ((), 2), (("a",), 2), (("a", "b", "c"), 1), (("b",), 1),
+    ]  # fmt: skip
+    assert exclusive.agreement(FOUND)[0].tolist() == [1, 0.25, 1 / 3]
+    assert exclusive.gain(FOUND)[1].tolist() == [0.5, 0, 0]
+
+
+def test_nothing_found_by_anyone():
+    empty = {n: np.zeros(4, bool) for n in "ab"}
+    assert exclusive.oracle(empty).sum() == 0
+    assert exclusive.agreement(empty).tolist() == [[0, 0], [0, 0]]
+    assert exclusive.intersections(empty) == [((), 4)]
+
+
+def matrices(seed, queries=150, good=0.8):
+    random = np.random.default_rng(seed)
+    useful = random.normal(size=(queries, queries)) + 6 * np.eye(queries) * (
+        random.random(queries) < good
+    )
+    noise = random.normal(size=(2, queries, queries))
+    return [useful, *noise]
+
+
+def test_weights_find_what_is_useful_and_hold_on_new_queries():
+    found = matrices(0)
+    rivals = weights.gather(found, np.arange(150), [1.0] * 3)
+    learned = weights.fit(rivals, np.arange(150))
+    assert learned.sum() == pytest.approx(1)
+    assert (learned >= 0).all()
+    assert learned[0] > 0.7
+    kept, by_fold = weights.held_out(rivals)
+    even = weights.hits(rivals, np.full(3, 1 / 3))
+    assert len(by_fold) == 5
+    assert kept.sum() > even.sum() + 10
+
+
+def test_weights_agree_with_ranking_everything():
+    found = [m.astype(np.float32) for m in matrices(1, queries=60)]
+    found[1][np.random.default_rng(0).random((60, 60)) < 0.3] = np.nan
+    rivals = weights.gather(found, np.arange(60), [1.0] * 3)
+    share = np.array([0.5, 0.3, 0.2])
+    total = sum(w * np.nan_to_num(m) for w, m in zip(share, found, strict=True))
+    mate = np.diag(total)
+    others = np.where(np.eye(60, dtype=bool), -np.inf, total).max(axis=1)
+    np.testing.assert_array_equal(weights.hits(rivals, share), others < mate)
+
+
+def test_a_constant_gets_no_hit_from_weights():
+    flat = [np.zeros((20, 20), np.float32)] * 2
+    rivals = weights.gather(flat, np.arange(20), [0.0, 0.0])
+    assert not weights.hits(rivals, weights.fit(rivals, np.arange(20))).any()
