@@ -62,7 +62,7 @@ def test_participation_shares_places_between_equals():
 
 
 def test_the_choice_on_held_out_queries_is_not_flattered():
-    """Pure noise: the best of many subsets looks good on its own data and earns chance elsewhere."""
+    """Pure noise: the best of many looks good on its own data and earns chance elsewhere."""
     random = np.random.default_rng(0)
     table = random.random((400, 16)) < 0.1
     table[:, 0] = False

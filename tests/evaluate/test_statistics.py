@@ -140,7 +140,7 @@ def test_near_duplicates_by_hand():
 
 
 def test_the_papers_protocol_keeps_its_quirks():
-    left, right = unit(0.0, 0.9, 1.8, 2.7), unit(0.45, 1.35, 2.25, 3.14)
+    left, right = unit(0.0, 1.5, 3.0, 4.6), unit(0.75, 2.25, 3.8, 5.4)
     nobody = face_rows([0, 0, 0, 0])
     kept = duplicates.paper_objects(left, right, face_rows([0, 1, 2, 0]), face_rows([0, 0, 0, 1]))
     assert kept.tolist() == [True, False, True, False], "two faces stay in, one face goes"
