@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
+import numpy as np
+
+from simcore.errors import BadDataError
+from simcore.evaluate import associative
+from simcore.evaluate.bootstrap import interval
+from simcore.evaluate.recall import curve as recall_curve
 from simcore.evaluate.recall import recall_at
-from simcore.lab import collections, retrieve
-from simcore.types import Direction, Part, Recipe, Score
+from simcore.evaluate.votes import correlations
+from simcore.lab import recipes, retrieve, selection
+from simcore.types import Direction, Recipe, Score
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class RecallTable:
     metric: str
     direction: Direction
     rows: tuple[RecallRow, ...]
+    subset: str = "all"
 
     def json(self) -> dict:
         """The document that `simcore evaluate recall --json` prints."""
@@ -38,6 +45,7 @@ class RecallTable:
             "pairs": self.pairs,
             "metric": self.metric,
             "direction": self.direction,
+            "subset": self.subset,
             "rows": [_row_json(row) for row in self.rows],
         }
 
@@ -49,6 +57,7 @@ def recall(
     direction: Direction = "lr",
     ks: Sequence[int] = (1, 5, 10),
     metric: str = "own",
+    subset: str = "all",
 ) -> RecallTable:
     """Share of queries whose mate is among the first k, for every recipe and k.
 
@@ -56,32 +65,128 @@ def recall(
         name: a collection of pairs with features.
         asked: recipes, one row each.
         metric: only written into the table; the recipes decide.
+        subset: a part of the pairs, see `selection.SUBSETS`.
 
     Raises:
         BadDataError: no known mates, features missing, or a k outside 1..G.
     """
     rows = []
     for recipe in asked:
-        found = retrieve.ranks(name, recipe, direction)
+        found = retrieve.ranks(name, recipe, direction, subset=subset)
         rows.append(RecallRow(recipe, {k: recall_at(found, k) for k in ks}))
-    pairs = len(collections.open_(name).pairs(direction))
-    return RecallTable(name, pairs, metric, direction, tuple(rows))
+    pairs = len(selection.open_(name, subset).pairs(direction))
+    return RecallTable(name, pairs, metric, direction, tuple(rows), subset)
 
 
-def best_combination(name: str, backbones: Sequence[str]) -> Recipe:
-    """The z-sum of two or more backbones that finds the most mates first; the smaller of equals.
+def curve(
+    name: str, asked: Sequence[Recipe], *, direction: Direction = "lr", subset: str = "all"
+) -> dict:
+    """Recall at every k for every recipe (Fig. 2b): {"k", "rows": [{"recipe", "recall"}]}."""
+    gallery = len(selection.open_(name, subset).pairs(direction).gallery)
+    rows = [
+        {
+            "recipe": list(one.backbones),
+            "combine": one.combine,
+            "label": one.label,
+            "recall": recall_curve(
+                retrieve.ranks(name, one, direction, subset=subset), gallery
+            ).tolist(),
+        }
+        for one in asked
+    ]
+    return {"collection": name, "subset": subset, "gallery": gallery, "rows": rows}
 
-    Chosen on the very pairs it will be scored on, so its score is flattered.
+
+def cosine_minus_l2(name: str, models: Sequence[str], *, subset: str = "all") -> dict:
+    """Recall by cosine minus recall by L2 at every k (Fig. 2a)."""
+    curves = [
+        curve(name, recipes.parse(models, metric=metric), subset=subset)
+        for metric in ("cosine", "l2")
+    ]
+    rows = [
+        {
+            "recipe": one["recipe"],
+            "difference": [a - b for a, b in zip(one["recall"], other["recall"], strict=True)],
+        }
+        for one, other in zip(curves[0]["rows"], curves[1]["rows"], strict=True)
+    ]
+    return {"collection": name, "subset": subset, "rows": rows}
+
+
+def associative_recall(
+    name: str,
+    recipe: Recipe,
+    *,
+    subset: str = "all",
+    sizes: Sequence[int] = associative.SIZES,
+    repetitions: int = 10,
+    seed: int = 0,
+) -> dict:
+    """Correct choices among m images (Table 2a): exact, and drawn as the paper drew them."""
+    found = retrieve.ranks(name, recipe, subset=subset)
+    gallery = len(selection.open_(name, subset).pairs().gallery)
+    rows = []
+    for m in (size for size in sizes if size <= gallery):
+        exact = associative.exact(found, gallery, m)
+        low, high = interval(exact.astype("float32"))
+        draws = associative.simulated(found, gallery, m, repetitions=repetitions, seed=seed)
+        rows.append(
+            {
+                "m": m,
+                "exact": float(exact.mean()),
+                "ci95": [low, high],
+                "simulated": float(draws.mean()),
+                "spread": float(draws.std()),
+            }
+        )
+    return {"collection": name, "subset": subset, "recipe": recipe.label, "rows": rows}
+
+
+def votes(name: str, recipe: Recipe, *, subset: str = "all") -> dict:
+    """Correlation of up- and down-votes with each pair's similarity.
+
+    Raises:
+        BadDataError: the collection has no votes.
     """
-    best, most = None, -1
-    for size in range(2, len(backbones) + 1):
-        for chosen in combinations(backbones, size):
-            recipe = Recipe(tuple(Part(b) for b in chosen), "zsum")
-            hits = int((retrieve.ranks(name, recipe) == 1).sum())
-            if hits > most:
-                best, most = recipe, hits
-    assert best is not None, "at least two backbones"
-    return best
+    collection = selection.open_(name, subset)
+    if collection.votes is None:
+        raise BadDataError(
+            f"found no votes for {name!r}; expected a CSV with id, wins, fails; "
+            "add the collection again with --votes"
+        )
+    alike = retrieve.mate_scores(name, recipe, subset=subset)
+    rows = {
+        kind: [vars(found) for found in correlations(collection.votes[:, column], alike)]
+        for column, kind in enumerate(("up", "down"))
+    }
+    return {"collection": name, "subset": subset, "recipe": recipe.label, "votes": rows}
+
+
+def faces(name: str) -> dict:
+    """Faces an image and agreement of the two sides (Fig. 5c)."""
+    found = selection.count_faces(name)
+    return {
+        "collection": name,
+        "images": 2 * len(found.left),
+        "histogram": found.histogram.tolist(),
+        "table": found.table.tolist(),
+        "right_if_left": None if np.isnan(found.agreement) else found.agreement,
+        "pairs_with_faces": int(found.faces.sum()),
+        "pairs_without": int(found.objects.sum()),
+    }
+
+
+def duplicates(name: str, *, by: str = "", within: float = 0.10, across: float = 0.15) -> dict:
+    """Near-duplicates and what each protocol keeps."""
+    found = selection.find_duplicates(name, by=by, within=within, across=across)
+    return {
+        "collection": name,
+        "by": found.by,
+        "within": found.within,
+        "across": found.across,
+        "twins": [vars(twin) for twin in found.twins],
+        "kept": found.kept,
+    }
 
 
 def _row_json(row: RecallRow) -> dict:

@@ -10,7 +10,7 @@ import numpy as np
 from simcore.data import images
 from simcore.errors import BadDataError, BadImageError, unknown
 from simcore.evaluate import recall
-from simcore.lab import collections, features, recipes
+from simcore.lab import collections, features, recipes, selection
 from simcore.models import extract, registry
 from simcore.sim import combine, metrics, rank
 from simcore.types import Array, Collection, Direction, Features, Metric, Recipe
@@ -138,13 +138,13 @@ def failures(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str
     return [queries.ids[i] for i in np.flatnonzero(ranks(name, recipe, direction) > 1)]
 
 
-def ranks(name: str, recipe: Recipe, direction: Direction = "lr") -> Array:
+def ranks(name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all") -> Array:
     """(Q,) int64, 1-based rank of each query's mate; every tie is ahead of it.
 
     Raises:
         BadDataError: the collection has no known mates, or features are missing.
     """
-    return _ranks(collections.open_(name), recipe, direction)
+    return _ranks(selection.open_(name, subset), recipe, direction)
 
 
 # A Collection is hashed by identity and `open_` hands out the same object until its files change,
@@ -156,6 +156,21 @@ def _ranks(collection: Collection, recipe: Recipe, direction: Direction) -> Arra
     theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
     found = recall.ranks_of(pairs, recipe, mine, theirs, recipes.own([recipe]))
     found.flags.writeable = False
+    return found
+
+
+def mate_scores(
+    name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all"
+) -> Array:
+    """(Q,) similarity of each query to its own mate; NaN without evidence."""
+    collection = selection.open_(name, subset)
+    pairs = collection.pairs(direction)
+    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
+    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
+    found = np.empty(len(pairs))
+    for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
+        rows = np.arange(start, start + len(values))
+        found[rows] = values[rows - start, pairs.target[rows]]
     return found
 
 

@@ -1,0 +1,135 @@
+"""Parts of a collection's pairs that the papers evaluate on: TLLd, TLLobj, faces, objects."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from simcore.errors import BadDataError, unknown
+from simcore.evaluate import duplicates, faces
+from simcore.lab import collections, features
+from simcore.models import registry
+from simcore.types import Array, Collection
+
+SUBSETS = {
+    "all": "every pair",
+    "tlld": "without near-duplicates, as the text of rosenfeld2018 says",
+    "tlld-paper": "without near-duplicates, as the authors' notebook does it, quirks included",
+    "tllobj": "without near-duplicates and without any detected face",
+    "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
+    "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
+    "objects": "all pairs that are not in faces",
+}
+GENERIC = ("torchvision:densenet121", "timm:densenet121.tv_in1k", "mobilenetv2")
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Near-duplicates of a collection.
+
+    Attributes:
+        by: the backbone whose cosine distance was used.
+        within, across: thresholds.
+        twins: what was found, nearest first.
+        groups: (N,) group of each pair.
+        kept: {"subset": pairs} left by each protocol.
+    """
+
+    by: str
+    within: float
+    across: float
+    twins: tuple[duplicates.Twin, ...]
+    groups: Array
+    kept: dict[str, int]
+
+
+def open_(name: str, subset: str = "all") -> Collection:
+    """A collection, or the pairs of it that belong to a subset.
+
+    Raises:
+        UnknownNameError: no such collection or subset. BadDataError: no pair is left, or the
+            features that decide (faces, a generic network) have not been extracted.
+    """
+    if subset not in SUBSETS:
+        raise unknown("subset", subset, SUBSETS)
+    return _chosen(collections.open_(name), subset)
+
+
+def find_duplicates(
+    name: str, *, by: str = "", within: float = duplicates.WITHIN, across: float = duplicates.ACROSS
+) -> Duplicates:
+    """Near-duplicates by a backbone's cosine distance, and how many pairs each protocol keeps.
+
+    The thresholds were chosen for densenet121; another network has another scale.
+    """
+    collection = collections.open_(name)
+    chosen = by or _generic(collection)
+    pairs = collection.pairs()
+    left, right = (features.read(collection, s, chosen) for s in (pairs.queries, pairs.gallery))
+    found = duplicates.twins(left, right, within=within, across=across)
+    kept = {"clean": int(duplicates.clean(found, len(pairs)).sum())}
+    for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
+        if features.ready(collection, "face"):
+            kept[subset] = int(_rows(collection, subset).size)
+    return Duplicates(
+        chosen, within, across, tuple(found), duplicates.groups(found, len(pairs)), kept
+    )
+
+
+def count_faces(name: str) -> faces.FaceCounts:
+    """Faces per image and how far the two sides agree (Fig. 5c)."""
+    return _faces(collections.open_(name))
+
+
+@lru_cache(maxsize=32)
+def _chosen(collection: Collection, subset: str) -> Collection:
+    if subset == "all":
+        return collection
+    rows = _rows(collection, subset)
+    if not rows.size:
+        raise BadDataError(f"found no pair of {collection.name!r} in {subset}; choose another")
+    right = collection.pairs().gallery
+    return replace(
+        collection,
+        left=collection.left.take(rows),
+        right=right.take(rows),
+        votes=None if collection.votes is None else collection.votes[rows],
+        digest=f"{collection.digest}-{subset}",
+    )
+
+
+@lru_cache(maxsize=32)
+def _rows(collection: Collection, subset: str) -> Array:
+    if subset in {"faces", "objects"}:
+        both = _faces(collection).faces
+        return np.flatnonzero(both if subset == "faces" else ~both)
+    pairs = collection.pairs()
+    sides = (pairs.queries, pairs.gallery)
+    by = _generic(collection)
+    left, right = (features.read(collection, side, by) for side in sides)
+    if subset.endswith("-paper"):
+        found = [features.read(collection, side, "face") for side in sides]
+        keep = duplicates.paper if subset == "tlld-paper" else duplicates.paper_objects
+        return np.flatnonzero(keep(left, right, *found))
+    twins = duplicates.twins(left, right, within=duplicates.WITHIN, across=duplicates.ACROSS)
+    kept = duplicates.clean(twins, len(pairs))
+    if subset == "tllobj":
+        kept &= _faces(collection).objects
+    return np.flatnonzero(kept)
+
+
+def _faces(collection: Collection) -> faces.FaceCounts:
+    pairs = collection.pairs()
+    return faces.count(*(features.read(collection, s, "face")
+                         for s in (pairs.queries, pairs.gallery)))  # fmt: skip
+
+
+def _generic(collection: Collection) -> str:
+    """The network that near-duplicates are judged by: densenet121 where it is ready."""
+    for name in (*GENERIC, *registry.names("networks")):
+        if features.ready(collection, name):
+            return name
+    raise BadDataError(
+        f"found no features of a generic network for {collection.name!r}; near-duplicates need "
+        f"one; run `simcore extract {collection.name} --models mobilenetv2` first"
+    )
