@@ -18,8 +18,9 @@ import numpy as np
 from benchmarks.pictures import draw
 from simcore.data import images
 from simcore.data.store import Store
-from simcore.models import extract, registry
-from simcore.types import ImageSet, Spec
+from simcore.models import extract, forward, registry
+from simcore.specs import Spec
+from simcore.types import ImageSet
 
 ROUNDS = 3
 
@@ -32,9 +33,9 @@ def bare(pictures: ImageSet, specs: list[Spec], device: str, precision: str, bat
     }
     began = time.perf_counter()
     for spec in specs:
-        embed, ready = extract.load(spec, device), prepared[spec.prepare]
+        embed, ready = forward.load(spec, device), prepared[spec.prepare]
         for start in range(0, len(ready), batch):
-            extract._forward(embed, spec, ready[start : start + batch], device, precision)
+            forward.forward(embed, spec, ready[start : start + batch], device, precision)
     return time.perf_counter() - began
 
 
@@ -55,8 +56,8 @@ def main() -> None:
     parser.add_argument("--models", default="mobilenetv2,efficientnet-lite0,efficientnet-lite2")
     parser.add_argument("--device", default="auto")
     told = parser.parse_args()
-    device = extract.resolve_device(told.device)
-    precision = extract.resolve_precision("auto", device)
+    device = forward.resolve_device(told.device)
+    precision = forward.resolve_precision("auto", device)
     batch = extract.CPU_BATCH if device == "cpu" else extract.GPU_BATCH
     specs = [registry.spec(name) for name in told.models.split(",")]
     with tempfile.TemporaryDirectory() as scratch:

@@ -11,7 +11,8 @@ from pages.state import View
 from pages.widgets import plain
 from simcore.errors import SimError
 from simcore.lab import retrieve
-from simcore.types import Collection, Direction, ImageSet, Recipe
+from simcore.specs import Recipe
+from simcore.types import Collection, Direction, ImageSet
 
 TRAIL = 8  # pictures remembered to go back to
 SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}

@@ -11,7 +11,8 @@ from pages.gallery import Row, Tile
 from pages.state import View
 from simcore.lab import recipes
 from simcore.lab.retrieve import Hits
-from simcore.types import Collection, Metric, Recipe
+from simcore.specs import Recipe
+from simcore.types import Collection, Metric
 
 COMPARED = {
     "cosine": "cosine",

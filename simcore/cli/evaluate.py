@@ -4,19 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simcore.cli import options, show
-from simcore.cli.options import Combine, Direction, Json, Metric, Models, Weights
+from simcore.cli import analyses, options, show
+from simcore.cli.options import Combine, Direction, Json, Metric, Models, Subset, Weights
 
 if TYPE_CHECKING:
     from simcore.lab.evaluate import RecallTable
 
 app = typer.Typer(help="Numbers over whole collections.", no_args_is_help=True)
 Ks = Annotated[str, typer.Option("--k", help="Cut-offs, separated by commas.")]
-
-
-@app.callback()
-def _group() -> None:
-    """Numbers over whole collections."""
 
 
 @app.command()
@@ -28,6 +23,7 @@ def recall(
     metric: Metric = "own",
     direction: Direction = "lr",
     k: Ks = "1,5,10",
+    subset: Subset = "all",
     json: Json = False,
 ) -> None:
     """Share of queries whose mate is among the first k, with 95 % intervals.
@@ -44,12 +40,15 @@ def recall(
     )
     ks = [int(cut) for cut in options.numbers(k, "--k")]
     found = evaluate.recall(
-        name, asked, direction=options.direction(direction), ks=ks, metric=metric
+        name, asked, direction=options.direction(direction), ks=ks, metric=metric, subset=subset
     )
     if json:
         show.document(found.json())
     else:
         print_recall(found)
+
+
+analyses.register(app)
 
 
 def print_recall(found: "RecallTable") -> None:

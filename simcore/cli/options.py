@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from simcore.types import Combine as Kinds
     from simcore.types import Direction as Sides
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -26,6 +27,12 @@ Weights = Annotated[
 ]
 Direction = Annotated[
     str, typer.Option(help="lr: from the left image into the right side; rl: the other way.")
+]
+Subset = Annotated[
+    str,
+    typer.Option(
+        help="all, tlld, tlld-paper, tllobj, tllobj-paper, faces or objects: which of the pairs."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 
@@ -53,6 +60,15 @@ def numbers(text: str, what: str) -> list[float]:
         raise BadDataError(
             f"found {what} {text!r}; expected numbers separated by commas, such as 1,5,10"
         ) from error
+
+
+def kind(text: str) -> "Kinds":
+    """A way of adding, checked."""
+    from simcore.errors import unknown
+
+    if text not in {"sum", "zsum"}:
+        raise unknown("combination", text, ("sum", "zsum"))
+    return text  # type: ignore[return-value]  # mypy does not narrow a str by "in a set"
 
 
 def direction(text: str) -> "Sides":

@@ -10,7 +10,8 @@ from PIL import Image
 
 from simcore.data import home
 from simcore.errors import BadDataError, BadImageError
-from simcore.types import Array, Prepare
+from simcore.specs import Prepare
+from simcore.types import Array
 
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000

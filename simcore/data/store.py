@@ -21,7 +21,8 @@ from typing import Any
 from simcore.data import home
 from simcore.data.rows import Wanted, schema, to_arrow
 from simcore.errors import BadDataError, SimError
-from simcore.types import Array, Prepare
+from simcore.specs import Prepare
+from simcore.types import Array
 
 LAYOUT = 1
 _TRIES = 20

@@ -7,7 +7,8 @@ import numpy as np
 from simcore.errors import BadDataError
 from simcore.evaluate.bootstrap import interval
 from simcore.sim import combine, rank
-from simcore.types import Array, Features, Metric, Pairs, Recipe, Score
+from simcore.specs import Recipe
+from simcore.types import Array, Features, Metric, Pairs, Score
 
 
 def ranks_of(

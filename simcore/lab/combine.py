@@ -14,7 +14,8 @@ from simcore.evaluate.subsets import SubsetHits
 from simcore.lab import features, recipes, retrieve, selection
 from simcore.models import registry
 from simcore.sim import combine
-from simcore.types import Array, Collection, Combine, Direction, Metric, Part, Recipe
+from simcore.specs import Part, Recipe
+from simcore.types import Array, Collection, Combine, Direction, Metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,14 @@ def recipe(models: Sequence[str], kind: Combine, metric: str = recipes.OWN) -> R
     chosen = recipes.check_metric(metric)
     parts = tuple(Part(name, chosen) for name in models)
     return Recipe(parts, kind if len(parts) > 1 else "none")
+
+
+def ranking(found: Search, kind: Combine) -> list[dict]:
+    """All combinations, most hits first: [{"size", "models", "hits"}]."""
+    return [
+        {"size": len(one.models), "models": list(one.models), "hits": one.hits}
+        for one in combinations.ranking(found.hits[kind])
+    ]
 
 
 def participation(found: Search, kind: Combine, size: int) -> dict:

@@ -12,7 +12,8 @@ from simcore.evaluate.recall import curve as recall_curve
 from simcore.evaluate.recall import recall_at
 from simcore.evaluate.votes import correlations
 from simcore.lab import recipes, retrieve, selection
-from simcore.types import Direction, Recipe, Score
+from simcore.specs import Recipe
+from simcore.types import Direction, Score
 
 
 @dataclass(frozen=True)

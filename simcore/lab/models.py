@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from simcore.models import registry, weights
-from simcore.types import OnProgress, Spec
+from simcore.specs import Spec
+from simcore.types import OnProgress
 
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:

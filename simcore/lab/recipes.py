@@ -5,7 +5,8 @@ from typing import get_args
 
 from simcore.errors import BadDataError, unknown
 from simcore.models import registry
-from simcore.types import Combine, Metric, Part, Recipe
+from simcore.specs import Part, Recipe
+from simcore.types import Combine, Metric
 
 OWN = "own"  # each backbone's own metric: cosine, but Euclidean for face descriptors
 

@@ -11,9 +11,10 @@ from simcore.data import images
 from simcore.errors import BadDataError, BadImageError, unknown
 from simcore.evaluate import recall
 from simcore.lab import collections, features, recipes, selection
-from simcore.models import extract, registry
+from simcore.models import forward, registry
 from simcore.sim import combine, metrics, rank
-from simcore.types import Array, Collection, Direction, Features, Metric, Recipe
+from simcore.specs import Recipe
+from simcore.types import Array, Collection, Direction, Features, Metric
 
 
 @dataclass(frozen=True)
@@ -248,10 +249,10 @@ def _note(blind: int, gallery: int, mate_blind: bool) -> str:
 @lru_cache(maxsize=16)
 def _embed(data: bytes, backbones: tuple[str, ...], trim: int) -> tuple[Features, ...]:
     picture = images.load(data, trim=trim)
-    device = extract.resolve_device("auto")
-    precision = extract.resolve_precision("auto", device)
+    device = forward.resolve_device("auto")
+    precision = forward.resolve_precision("auto", device)
     found = []
     for name in backbones:
-        (rows,) = extract.embed_one([picture], registry.spec(name), device, precision)
+        (rows,) = forward.embed_one([picture], registry.spec(name), device, precision)
         found.append(Features(name, np.zeros(len(rows), np.int64), rows, 1))
     return tuple(found)

@@ -5,7 +5,7 @@ from importlib import metadata
 
 from simcore.errors import SimError
 from simcore.lab import collections, models
-from simcore.models import extract
+from simcore.models import forward
 
 PACKAGES = (
     "simcore", "torch", "torchvision", "timm", "open_clip_torch", "streamlit", "lancedb", "numpy",
@@ -24,7 +24,7 @@ def doctor() -> dict:
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name, problems) for name in PACKAGES},
-        "device": extract.resolve_device("auto"),
+        "device": forward.resolve_device("auto"),
         "device_name": _device_name(),
         "backbones": {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()},
         "cache": cache,

@@ -6,30 +6,18 @@ A reader thread works ahead of the network by a few batches. Rows are put into t
 so that a run that is killed loses at most the chunk in flight and the next one goes on behind it.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
-
-import numpy as np
 
 from simcore.data import images as pictures
 from simcore.data.store import Slot, Store
-from simcore.errors import BadDataError, BadImageError, SimError, unknown
-from simcore.models import weights
-from simcore.types import (
-    Array,
-    Embed,
-    ImageSet,
-    OnProgress,
-    Prepare,
-    Progress,
-    Skipped,
-    Spec,
-)
+from simcore.errors import BadImageError, SimError
+from simcore.models import forward, weights
+from simcore.specs import Embed, Prepare, Spec
+from simcore.types import Array, ImageSet, OnProgress, Progress, Skipped
 
 CHUNK_IMAGES = 512
 CHUNK_SECONDS = 10.0
@@ -65,33 +53,6 @@ def slot(spec: Spec, precision: str) -> Slot:
     return Slot(spec.name, spec.version, spec.prepare, weights.sha(spec), used, spec.dim)
 
 
-def resolve_device(name: str = "auto") -> str:
-    """ "auto" as the best device here.
-
-    Raises:
-        UnknownNameError: no such device. BadDataError: it is not on this machine.
-    """
-    if name not in {"auto", "cpu", "cuda", "mps"}:
-        raise unknown("device", name, ("auto", "cpu", "cuda", "mps"))
-    if name == "cpu":
-        return name
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return next((device for device, found in there.items() if found), "cpu")
-    if not there[name]:
-        raise BadDataError(f"found no {name} device here; expected one; use --device auto or cpu")
-    return name
-
-
-def resolve_precision(name: str, device: str) -> str:
-    """ "auto" as bf16 on CUDA and fp32 elsewhere."""
-    if name not in {"auto", "fp32", "bf16"}:
-        raise unknown("precision", name, ("auto", "fp32", "bf16"))
-    return name if name != "auto" else "bf16" if device == "cuda" else "fp32"
-
-
 def extract(
     images: ImageSet,
     specs: Sequence[Spec],
@@ -116,8 +77,8 @@ def extract(
             raise; they are in the report.
     """
     began = time.monotonic()
-    place = resolve_device(device)
-    kind = resolve_precision(precision, place)
+    place = forward.resolve_device(device)
+    kind = forward.resolve_precision(precision, place)
     embeds, unavailable = _loaded(specs, place)
     lanes = [
         _Lane(spec, embeds[spec.name], store, slot(spec, kind), images)
@@ -136,43 +97,11 @@ def extract(
     )
 
 
-def embed_one(found: list[Array], spec: Spec, device: str, precision: str) -> list[Array]:
-    """Features of images in memory (uploads), the same way as those of a collection.
-
-    Args:
-        found: uint8 (H, W, 3) each.
-
-    Returns:
-        one (n_i, D) float32 array an image.
-
-    Raises:
-        MissingWeightsError: the backbone's weights are not here.
-    """
-    embed = load(spec, device)
-    with _LOCK:
-        ready = [_prepared(image, spec.prepare) for image in found]
-        return _forward(embed, spec, ready, device, precision)
-
-
-def load(spec: Spec, device: str) -> Embed:
-    """A loaded network, kept for the next question."""
-    with _LOCK:
-        return _load(spec, device)
-
-
-_LOCK = threading.RLock()  # networks are shared between the app's threads, one runs at a time
-
-
-@lru_cache(maxsize=8)
-def _load(spec: Spec, device: str) -> Embed:
-    return spec.load(device)
-
-
 def _loaded(specs: Sequence[Spec], device: str) -> tuple[dict[str, Embed], dict[str, str]]:
     embeds, unavailable = {}, {}
     for spec in specs:
         try:
-            embeds[spec.name] = load(spec, device)
+            embeds[spec.name] = forward.load(spec, device)
         except SimError as error:
             unavailable[spec.name] = str(error)
     return embeds, unavailable
@@ -251,9 +180,9 @@ class _Runner:
             part, mine = mine[: self.batch], mine[self.batch :]
             ready = [read.ready[lane.spec.prepare] for read in part]
             try:
-                rows = _forward(lane.embed, lane.spec, ready, self.device, self.precision)
+                rows = forward.forward(lane.embed, lane.spec, ready, self.device, self.precision)
             except Exception as error:
-                if not _out_of_memory(error) or self.batch == 1:
+                if not forward.out_of_memory(error) or self.batch == 1:
                     raise
                 self.batch = max(1, self.batch // 2)
                 mine = part + mine
@@ -301,41 +230,7 @@ class _Runner:
             )
         image = pictures.load(data, trim=images.trim, name=images.paths[row].name)
         kinds = {lane.spec.prepare for lane in self.lanes if images.keys[row] in lane.todo}
-        return _Read(images.keys[row], {kind: _prepared(image, kind) for kind in kinds})
-
-
-def _prepared(image: Array, kind: Prepare) -> Array:
-    return image if kind.raw else pictures.prepare(image, kind)
-
-
-def _forward(
-    embed: Embed, spec: Spec, ready: list[Array], device: str, precision: str
-) -> list[Array]:
-    """Prepared images through one network: one (n_i, D) array each."""
-    if spec.prepare.raw:
-        return [np.asarray(embed(image), np.float32) for image in ready]
-    import torch
-
-    batch = torch.from_numpy(np.stack(ready))
-    if device == "cuda":
-        batch = batch.pin_memory()
-    with torch.inference_mode():
-        x = batch.to(device, non_blocking=True).permute(0, 3, 1, 2)  # a channels_last view
-        x = x.to(torch.float32).div_(255)
-        if spec.prepare.mean:
-            mean = x.new_tensor(spec.prepare.mean).view(1, -1, 1, 1)
-            std = x.new_tensor(spec.prepare.std).view(1, -1, 1, 1)
-            x = (x - mean) / std
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            values = embed(x)
-        rows: Array = values.float().cpu().numpy()
-    return list(rows[:, None])
-
-
-def _out_of_memory(error: Exception) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError)
+        return _Read(images.keys[row], {kind: forward.prepared(image, kind) for kind in kinds})
 
 
 def _tell(on_progress: OnProgress | None, lane: _Lane, total: int, began: float) -> None:

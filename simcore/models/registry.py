@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from simcore.errors import unknown
-from simcore.types import Embed, Metric, Prepare, Spec, Weights
+from simcore.specs import Embed, Prepare, Spec, Weights
+from simcore.types import Metric
 
 Loader = Callable[..., Embed]
 

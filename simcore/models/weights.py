@@ -15,7 +15,8 @@ from typing import Any
 
 from simcore.data import home, wheels
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.types import OnProgress, Progress, Spec, Weights
+from simcore.specs import Spec, Weights
+from simcore.types import OnProgress, Progress
 
 _CHUNK = 1 << 20
 

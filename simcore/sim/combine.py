@@ -7,7 +7,8 @@ import numpy as np
 
 from simcore.errors import ShapeError
 from simcore.sim import metrics
-from simcore.types import Array, Combine, Features, Metric, Recipe
+from simcore.specs import Recipe
+from simcore.types import Array, Combine, Features, Metric
 
 ROWS = 512  # query rows at a time
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then

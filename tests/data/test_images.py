@@ -12,7 +12,7 @@ from PIL import Image
 
 from simcore.data import images
 from simcore.errors import BadDataError, BadImageError
-from simcore.types import Prepare
+from simcore.specs import Prepare
 
 Draw = Callable[..., Image.Image]
 Encode = Callable[..., bytes]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simcore.data.store import Slot, Store
 from simcore.errors import BadDataError, ShapeError, SimError
-from simcore.types import Prepare
+from simcore.specs import Prepare
 
 SLOT = Slot("hog", 1, Prepare(), "", "fp32", 4)
 

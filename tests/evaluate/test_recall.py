@@ -8,7 +8,8 @@ from scipy.stats import binom
 
 from simcore.errors import BadDataError
 from simcore.evaluate import bootstrap, recall
-from simcore.types import Features, ImageSet, Pairs, Part, Recipe
+from simcore.specs import Part, Recipe
+from simcore.types import Features, ImageSet, Pairs
 
 COSINE = {"x": "cosine"}
 

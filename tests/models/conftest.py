@@ -7,14 +7,14 @@ import pytest
 
 from simcore.data import images
 from simcore.data.store import Store
-from simcore.models import extract
+from simcore.models import forward
 from simcore.types import ImageSet
 
 
 @pytest.fixture(autouse=True)
 def nothing_loaded():
     """Networks are kept in memory between questions; a test must not find another's."""
-    extract._load.cache_clear()
+    forward._load.cache_clear()
 
 
 @pytest.fixture

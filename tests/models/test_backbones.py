@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
-from simcore.models import extract, registry, weights
-from simcore.types import Prepare, Weights
+from simcore.models import forward, registry, weights
+from simcore.specs import Prepare, Weights
 
 HANDMADE = registry.names("handmade")
 NETWORKS = ["mobilenetv2", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
@@ -54,17 +54,17 @@ def pictures():
 
 def check_laws(name):
     spec = registry.spec(name)
-    found = extract.embed_one(pictures(), spec, "cpu", "fp32")
-    again = extract.embed_one(pictures(), spec, "cpu", "fp32")
+    found = forward.embed_one(pictures(), spec, "cpu", "fp32")
+    again = forward.embed_one(pictures(), spec, "cpu", "fp32")
     for one, other in zip(found, again, strict=True):
         assert one.shape == (1, spec.dim)
         assert one.dtype == np.float32
         assert np.isfinite(one).all()
         np.testing.assert_array_equal(one, other)
     for picture, one in zip(pictures(), found, strict=True):
-        (alone,) = extract.embed_one([picture], spec, "cpu", "fp32")
+        (alone,) = forward.embed_one([picture], spec, "cpu", "fp32")
         np.testing.assert_allclose(alone, one, atol=2e-4 * max(1, np.abs(one).max()))
-    turned = extract.embed_one(pictures()[::-1], spec, "cpu", "fp32")[::-1]
+    turned = forward.embed_one(pictures()[::-1], spec, "cpu", "fp32")[::-1]
     for one, other in zip(found, turned, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-4 * max(1, np.abs(one).max()))
 
@@ -85,7 +85,7 @@ def test_networks_keep_the_laws_and_know_photographs(name, weight_files, monkeyp
     photos = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
     crops = [p[p.shape[0] // 8 :, p.shape[1] // 8 :] for p in photos]
     spec = registry.spec(name)
-    rows = np.concatenate(extract.embed_one([*photos, *crops], spec, "cpu", "fp32"))
+    rows = np.concatenate(forward.embed_one([*photos, *crops], spec, "cpu", "fp32"))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     assert (rows[:4] @ rows[4:].T).argmax(axis=1).tolist() == [0, 1, 2, 3]
 
@@ -126,7 +126,7 @@ def test_hog_sees_the_orientation_of_stripes():
         return np.repeat(wave[..., None], 3, 2).astype(np.uint8)
 
     angles = [np.pi * (bin_ + 0.5) / 9 for bin_ in range(9)]
-    rows = np.concatenate(extract.embed_one([stripes(a) for a in angles], spec, "cpu", "fp32"))
+    rows = np.concatenate(forward.embed_one([stripes(a) for a in angles], spec, "cpu", "fp32"))
     strongest = rows.reshape(9, 49, 9, 4).sum((1, 3)).argmax(1)
     assert strongest.tolist() == list(range(9)), "each direction of stripes fills its own bin"
 
@@ -171,7 +171,7 @@ def test_color_does_not_care_where_and_layout_does():
     far = pictures()[0]
 
     def alike(name, one, other):
-        a, b = np.concatenate(extract.embed_one([one, other], registry.spec(name), "cpu", "fp32"))
+        a, b = np.concatenate(forward.embed_one([one, other], registry.spec(name), "cpu", "fp32"))
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
     assert alike("color", picture, turned) > 0.9
@@ -203,7 +203,7 @@ def test_listing_names_needs_no_network_library():
 
 def test_missing_weights_say_what_would_help():
     with pytest.raises(MissingWeightsError) as caught:
-        extract.load(registry.spec("efficientnet-lite1"), "cpu")
+        forward.load(registry.spec("efficientnet-lite1"), "cpu")
     sentence = str(caught.value)
     assert "efficientnet-lite1-77cc7160.pth" in sentence
     assert "77cc7160d37b" in sentence
@@ -283,7 +283,7 @@ def test_library_backbones_by_name(name, dim, size):
     assert not ready
     assert spec.weights[0].file in reason
     with pytest.raises(MissingWeightsError):
-        extract.load(spec, "cpu")
+        forward.load(spec, "cpu")
 
 
 def test_library_names_are_checked():
@@ -305,7 +305,7 @@ def test_hand_put_weights_of_a_library_are_used():
     place = weights.folder() / spec.weights[0].file
     place.parent.mkdir(parents=True, exist_ok=True)
     save_file(net.state_dict(), place)
-    (row,) = extract.embed_one([pictures()[3]], spec, "cpu", "fp32")
+    (row,) = forward.embed_one([pictures()[3]], spec, "cpu", "fp32")
     net.reset_classifier(0)
     from simcore.data import images
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 from simcore.data.store import Store
 from simcore.errors import BadDataError, MissingWeightsError, UnknownNameError
-from simcore.models import extract, registry
-from simcore.types import ImageSet, Prepare, Progress, Spec
+from simcore.models import extract, forward, registry
+from simcore.specs import Prepare, Spec
+from simcore.types import ImageSet, Progress
 
 TINY = Prepare(resize=8, crop=(8, 8), mean=(), std=())
 
@@ -182,19 +183,19 @@ def test_uploads_go_the_same_way(image_set, store):
     extract.extract(pictures, [spec], store=store, device="cpu")
     _, stored = store.read(extract.slot(spec, "fp32"), pictures.keys)
     loaded = [images.load(path) for path in pictures.paths]
-    fresh = extract.embed_one(loaded, spec, "cpu", "fp32")
+    fresh = forward.embed_one(loaded, spec, "cpu", "fp32")
     np.testing.assert_allclose(np.concatenate(fresh), stored, atol=1e-6)
 
 
 def test_devices_and_precisions():
-    assert extract.resolve_device("cpu") == "cpu"
-    assert extract.resolve_device("auto") in {"cpu", "cuda", "mps"}
-    assert extract.resolve_precision("auto", "cpu") == "fp32"
-    assert extract.resolve_precision("auto", "cuda") == "bf16"
+    assert forward.resolve_device("cpu") == "cpu"
+    assert forward.resolve_device("auto") in {"cpu", "cuda", "mps"}
+    assert forward.resolve_precision("auto", "cpu") == "fp32"
+    assert forward.resolve_precision("auto", "cuda") == "bf16"
     with pytest.raises(UnknownNameError, match="no device named 'gpu'"):
-        extract.resolve_device("gpu")
+        forward.resolve_device("gpu")
     with pytest.raises(UnknownNameError, match="no precision named 'fp8'"):
-        extract.resolve_precision("fp8", "cpu")
+        forward.resolve_precision("fp8", "cpu")
 
 
 KILLED = """
@@ -210,7 +211,8 @@ extract.extract(as_set(sorted(Path({pictures!r}).glob("*.png"))), [slow({log!r})
 """
 HELPER = """
 import time
-from simcore.types import ImageSet, Prepare, Spec
+from simcore.specs import Prepare, Spec
+from simcore.types import ImageSet
 from simcore.data import images
 
 def as_set(paths):

@@ -6,7 +6,8 @@ import pytest
 from simcore.errors import ShapeError
 from simcore.sim import combine, metrics
 from simcore.sim.combine import Moments
-from simcore.types import METRICS, Features, Part, Recipe
+from simcore.specs import Part, Recipe
+from simcore.types import METRICS, Features
 
 NAN = np.nan
 

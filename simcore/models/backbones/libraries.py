@@ -11,7 +11,7 @@ from typing import Any
 
 from simcore.errors import MissingWeightsError, unknown
 from simcore.models import weights as files
-from simcore.types import Embed, Prepare, Spec, Weights
+from simcore.specs import Embed, Prepare, Spec, Weights
 
 
 def timm_spec(name: str) -> Spec:

@@ -12,7 +12,7 @@ from typing import Any
 from simcore.errors import BadDataError
 from simcore.models import weights
 from simcore.models.registry import backbone
-from simcore.types import Embed, Weights
+from simcore.specs import Embed, Weights
 
 GROUPS = ("offline", "demo", "networks")
 

@@ -1,0 +1,113 @@
+"""Prepared images through a network: devices, precision, loading and one forward pass."""
+
+import threading
+from functools import lru_cache
+
+import numpy as np
+
+from simcore.data import images as pictures
+from simcore.errors import BadDataError, unknown
+from simcore.specs import Embed, Prepare, Spec
+from simcore.types import Array
+
+
+def resolve_device(name: str = "auto") -> str:
+    """ "auto" as the best device here.
+
+    Raises:
+        UnknownNameError: no such device. BadDataError: it is not on this machine.
+    """
+    if name not in {"auto", "cpu", "cuda", "mps"}:
+        raise unknown("device", name, ("auto", "cpu", "cuda", "mps"))
+    if name == "cpu":
+        return name
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next((device for device, found in there.items() if found), "cpu")
+    if not there[name]:
+        raise BadDataError(f"found no {name} device here; expected one; use --device auto or cpu")
+    return name
+
+
+def resolve_precision(name: str, device: str) -> str:
+    """ "auto" as bf16 on CUDA and fp32 elsewhere."""
+    if name not in {"auto", "fp32", "bf16"}:
+        raise unknown("precision", name, ("auto", "fp32", "bf16"))
+    return name if name != "auto" else "bf16" if device == "cuda" else "fp32"
+
+
+def embed_one(found: list[Array], spec: Spec, device: str, precision: str) -> list[Array]:
+    """Features of images in memory (uploads), the same way as those of a collection.
+
+    Args:
+        found: uint8 (H, W, 3) each.
+
+    Returns:
+        one (n_i, D) float32 array an image.
+
+    Raises:
+        MissingWeightsError: the backbone's weights are not here.
+    """
+    embed = load(spec, device)
+    with _LOCK:
+        ready = [prepared(image, spec.prepare) for image in found]
+        return forward(embed, spec, ready, device, precision)
+
+
+def load(spec: Spec, device: str) -> Embed:
+    """A loaded network, kept for the next question."""
+    with _LOCK:
+        return _load(spec, device)
+
+
+_LOCK = threading.RLock()  # networks are shared between the app's threads, one runs at a time
+
+
+@lru_cache(maxsize=8)
+def _load(spec: Spec, device: str) -> Embed:
+    return spec.load(device)
+
+
+def prepared(image: Array, kind: Prepare) -> Array:
+    """(H, W, 3) uint8 as a network's input wants it, still uint8; whole where it wants that."""
+    return image if kind.raw else pictures.prepare(image, kind)
+
+
+def forward(
+    embed: Embed, spec: Spec, ready: list[Array], device: str, precision: str
+) -> list[Array]:
+    """Prepared images through one network.
+
+    Args:
+        ready: (h, w, 3) uint8 each, alike in size unless the network takes whole images.
+
+    Returns:
+        one (n_i, D) float32 array an image.
+    """
+    if spec.prepare.raw:
+        return [np.asarray(embed(image), np.float32) for image in ready]
+    import torch
+
+    batch = torch.from_numpy(np.stack(ready))
+    if device == "cuda":
+        batch = batch.pin_memory()
+    with torch.inference_mode():
+        x = batch.to(device, non_blocking=True).permute(0, 3, 1, 2)  # a channels_last view
+        x = x.to(torch.float32).div_(255)
+        if spec.prepare.mean:
+            mean = x.new_tensor(spec.prepare.mean).view(1, -1, 1, 1)
+            std = x.new_tensor(spec.prepare.std).view(1, -1, 1, 1)
+            x = (x - mean) / std
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            values = embed(x)
+        rows: Array = values.float().cpu().numpy()
+    return list(rows[:, None])
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a smaller batch might get through."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError)

