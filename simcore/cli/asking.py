@@ -1,0 +1,39 @@
+"""What the analyses ask for on the command line, as recipes and searches."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simcore.cli import options
+
+if TYPE_CHECKING:
+    from simcore.lab.combine import Search
+    from simcore.specs import Recipe
+
+Ready = Annotated[
+    str,
+    typer.Option(
+        "--models",
+        help="Backbones or @groups, separated by commas; left out: all that are ready.",
+    ),
+]
+
+
+def ready(name: str, models: str) -> list[str]:
+    from simcore.lab import collections
+
+    return options.names(models) or collections.extracted(name)
+
+
+def asked(name: str, models: str, combine: str, weights: str, metric: str) -> list["Recipe"]:
+    from simcore.lab import recipes
+
+    shares = options.numbers(weights, "weights")
+    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric)
+
+
+def search(name: str, models: str, metric: str, direction: str, subset: str) -> "Search":
+    from simcore.lab import combine
+
+    side = options.direction(direction)
+    return combine.search(name, ready(name, models), subset=subset, direction=side, metric=metric)

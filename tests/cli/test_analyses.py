@@ -1,0 +1,146 @@
+"""The analyses as commands: their documents fit each other and the plain recall."""
+
+import json
+
+import pytest
+
+from simcore.__main__ import run
+
+MODELS = "color,layout,hog,edges"
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Thirty pairs with features, made once; the cache of the other tests is left alone."""
+    import os
+
+    import numpy as np
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("analyses")
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :80]
+    for number in range(30):
+        cx, cy, radius = random.integers(20, 60, 3)
+        colour, ground = random.integers(0, 256, (2, 3))
+        for side, noise in (("left", 0), ("right", 60)):
+            disc = (x - cx) ** 2 + (y - cy) ** 2 < (radius * 0.7) ** 2
+            picture = np.where(disc[..., None], colour, ground) + random.normal(
+                0, noise, (96, 80, 3)
+            )
+            folder = root / "shapes" / side
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = np.clip(picture, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    (root / "votes.csv").write_text(
+        "id,wins,fails\n" + "".join(f"{n:02},{n * 3},{40 - n}\n" for n in range(30))
+    )
+    before = os.environ.get("SIMCORE_CACHE")
+    os.environ["SIMCORE_CACHE"] = str(root / "cache")
+    assert run(["data", "add", "pairs", str(root / "shapes"), "--name", "shapes",
+                "--votes", str(root / "votes.csv")]) == 0  # fmt: skip
+    assert run(["extract", "shapes", "--models", MODELS]) == 0
+    if before is None:
+        del os.environ["SIMCORE_CACHE"]
+    else:
+        os.environ["SIMCORE_CACHE"] = before
+    return root / "cache"
+
+
+@pytest.fixture
+def ask(shapes, monkeypatch, capsys):
+    """`ask("subsets", ...)` -> the document of `simcore evaluate subsets shapes ... --json`."""
+    monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
+    capsys.readouterr()
+
+    def document(command, *args):
+        assert run(["evaluate", command, "shapes", *args, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return document
+
+
+def test_subsets_agree_with_recall(ask):
+    found = ask("subsets", "--models", MODELS)
+    assert found["pairs"] == 30
+    assert found["evaluated"] == 15
+    for kind in ("zsum", "sum"):
+        assert [row["size"] for row in found["best_by_size"][kind]] == [1, 2, 3, 4]
+        for row in found["best_by_size"][kind]:
+            how = kind if row["size"] > 1 else "none"
+            names = ",".join(row["models"])
+            table = ask("recall", "--models", names, "--combine", how, "--k", "1")
+            assert table["rows"][-1]["hits"]["1"] == row["hits"]
+    most = max(r["hits"] for rows in found["best_by_size"].values() for r in rows)
+    assert found["best"]["hits"] == most
+    assert found["held_out"]["zsum"]["hits"] <= most
+
+
+def test_exclusive_oracle_and_ablation_fit_together(ask):
+    found = ask("exclusive", "--models", MODELS)
+    assert found["exclusive_total"] == sum(found["by_model"].values())
+    assert found["oracle"] == 30 - next(
+        (row["pairs"] for row in found["sets"] if not row["models"]), 0
+    )
+    assert sum(row["pairs"] for row in found["sets"]) == 30
+    assert ask("oracle", "--models", MODELS)["oracle"] == found["oracle"]
+    assert found["oracle"] >= max(found["isolation"].values())
+    ablation = ask("ablation", "--models", MODELS)
+    for row in ablation["rows"]:
+        assert row["without"] not in row["models"]
+        assert row["hits"] + row["lost"] == ablation["best"]["hits"]
+
+
+def test_participation_adds_up_to_the_size(ask):
+    found = ask("participation", "--models", MODELS, "--size", "2")
+    assert len(found["share"]) == 6
+    for row in found["share"]:
+        assert sum(row) == pytest.approx(2)
+
+
+def test_curve_associative_and_recall_fit_together(ask):
+    curve = ask("curve", "--models", "layout")["rows"][0]["recall"]
+    table = ask("recall", "--models", "layout", "--k", "1,5,30")["rows"][0]["recall"]
+    assert [curve[0], curve[4], curve[29]] == pytest.approx([table["1"], table["5"], table["30"]])
+    rows = ask("associative", "--models", "layout", "--repetitions", "300")["recipes"][0]["rows"]
+    assert [row["m"] for row in rows] == [1, 2, 3, 4, 5, 10, 20]
+    assert rows[0]["exact"] == 1
+    shares = [row["exact"] for row in rows]
+    assert shares == sorted(shares, reverse=True)
+    for row in rows:
+        assert row["simulated"] == pytest.approx(row["exact"], abs=0.03)
+    difference = ask("curve", "--models", "layout", "--minus-l2")["rows"][0]["difference"]
+    cosine = ask("curve", "--models", "layout", "--metric", "cosine")["rows"][0]["recall"]
+    l2 = ask("curve", "--models", "layout", "--metric", "l2")["rows"][0]["recall"]
+    assert difference == pytest.approx([a - b for a, b in zip(cosine, l2, strict=True)])
+
+
+def test_votes_weights_compare_and_complementarity(ask):
+    found = ask("votes", "--models", "color")["recipes"][0]["votes"]
+    assert {c["name"] for c in found["up"]} == {"pearson", "spearman"}
+    assert found["up"][0]["value"] == pytest.approx(-found["down"][0]["value"])
+    weights = ask("weights", "--models", MODELS)
+    assert sum(weights["weights"].values()) == pytest.approx(1, abs=1e-3)
+    assert 0 <= weights["held_out"]["hits"] <= 30
+    rows = ask("compare", "--models", "color,layout", "--combine", "zsum")["comparisons"]
+    assert [(r["a"], r["b"]) for r in rows] == [
+        ("color", "layout"), ("color", "zsum(color + layout)"), ("layout", "zsum(color + layout)"),
+    ]  # fmt: skip
+    likeness = ask("complementarity", "--models", "color,hog,edges")
+    assert sorted(likeness["order"]) == [0, 1, 2]
+    assert likeness["cka"][1][1] == pytest.approx(1)
+    assert likeness["rsa"][1][2] > likeness["rsa"][0][1], "hog and edges both look at gradients"
+
+
+def test_duplicates_need_a_network_and_say_so(ask, capsys):
+    found = ask("duplicates", "--by", "layout", "--within", "0.0001", "--across", "0.0001")
+    assert found["by"] == "layout"
+    assert run(["evaluate", "duplicates", "shapes", "--json"]) == 1
+    assert "simcore extract shapes --models mobilenetv2" in capsys.readouterr().out
+    assert run(["evaluate", "recall", "shapes", "--subset", "tll", "--json"]) == 1
+    assert "did you mean" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_named_with_the_command_that_makes_it(ask, capsys):
+    assert run(["evaluate", "subsets", "shapes", "--models", "color,texture", "--json"]) == 1
+    assert "simcore extract shapes --models texture" in capsys.readouterr().out
