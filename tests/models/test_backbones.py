@@ -313,3 +313,18 @@ def test_hand_put_weights_of_a_library_are_used():
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (spec.prepare.mean, spec.prepare.std))
     with torch.inference_mode():
         np.testing.assert_allclose(row, net((x - mean) / std), atol=1e-4)
+
+
+def test_a_hand_put_file_of_another_architecture_is_refused():
+    import torch
+    from safetensors.torch import save_file
+
+    spec = registry.spec("timm:resnet18.fb_ssl_yfcc100m_ft_in1k")
+    place = weights.folder() / spec.weights[0].file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, place)
+    with pytest.raises(BadDataError, match="lacks 119 of 120 layers"):
+        forward.load(spec, "cpu")
+    place.write_bytes(b"<html>not found</html>")
+    with pytest.raises(BadDataError, match="cannot be read"):
+        forward.load(spec, "cpu")

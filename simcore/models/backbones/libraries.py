@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simcore.errors import MissingWeightsError, unknown
+from simcore.errors import BadDataError, MissingWeightsError, unknown
 from simcore.models import weights as files
 from simcore.specs import Embed, Prepare, Spec, Weights
 
@@ -169,15 +169,36 @@ def _torch_file(file: Weights) -> Path:
 def _fill(net: Any, file: Weights, download: Callable[[], Any]) -> None:
     """Real weights into `net`: a file put there by hand, or what the library can bring itself."""
     if files.ready(file):
-        place = files.path(file)
-        if place.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            net.load_state_dict(load_file(place), strict=False)
+        _load_file(net, files.path(file))
         return
     if not cached(file):
         raise MissingWeightsError(files.missing(file))
     net.load_state_dict(download().state_dict())
+
+
+def _load_file(net: Any, place: Path) -> None:
+    """Every layer of `net` out of a file; what the file has beyond that is a classifier.
+
+    Raises:
+        BadDataError: no readable file, or a layer is absent or of another shape: never half-loaded.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found = load_file(place)
+    except (SafetensorError, OSError) as error:
+        raise BadDataError(
+            f"{place} cannot be read ({error}); expected a safetensors file; fetch it again"
+        ) from error
+    state = net.state_dict()
+    wrong = [k for k, v in state.items() if k not in found or found[k].shape != v.shape]
+    if wrong:
+        raise BadDataError(
+            f"{place} lacks {len(wrong)} of {len(state)} layers ({wrong[0]}); expected the weights "
+            "of this architecture; put the right file there"
+        )
+    net.load_state_dict({key: found[key] for key in state})
 
 
 def _prepare(config: dict[str, Any], size: tuple[int, int]) -> Prepare:

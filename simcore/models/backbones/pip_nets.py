@@ -47,8 +47,8 @@ PAPERS = {
 
 
 @backbone(
-    "mobilenetv2", dim=1280, weights=(MOBILENET,), groups=(*GROUPS, "demo"), license="MIT (package)",
-    paper=PAPERS["mobilenetv2"],
+    "mobilenetv2", dim=1280, weights=(MOBILENET,), groups=(*GROUPS, "demo"),
+    license="MIT (package)", paper=PAPERS["mobilenetv2"],
 )  # fmt: skip
 def mobilenetv2(device: str) -> Embed:
     """MobileNetV2, ImageNet classification."""
