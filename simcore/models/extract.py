@@ -79,17 +79,20 @@ def extract(
     began = time.monotonic()
     place = forward.resolve_device(device)
     kind = forward.resolve_precision(precision, place)
-    embeds, unavailable = _loaded(specs, place)
+    todo = {spec.name: set(store.missing(slot(spec, kind), images.keys)) for spec in specs}
+    # A network whose features are all there is not even loaded.
+    embeds, unavailable = _loaded([spec for spec in specs if todo[spec.name]], place)
     lanes = [
-        _Lane(spec, embeds[spec.name], store, slot(spec, kind), images)
+        _Lane(spec, embeds[spec.name], store, slot(spec, kind), todo[spec.name])
         for spec in specs
         if spec.name in embeds
     ]
-    cached = {lane.spec.name: len(images) - len(lane.todo) for lane in lanes}
+    made = [spec.name for spec in specs if spec.name not in unavailable]
+    cached = {name: len(images) - len(todo[name]) for name in made}
     runner = _Runner(lanes, place, kind, batch or (CPU_BATCH if place == "cpu" else GPU_BATCH))
     skipped = runner.run(images, on_progress, stop)
     return Report(
-        {lane.spec.name: lane.done for lane in lanes},
+        dict.fromkeys(made, 0) | {lane.spec.name: lane.done for lane in lanes},
         cached,
         tuple(skipped),
         unavailable,
@@ -115,15 +118,11 @@ class _Lane:
     embed: Embed
     store: Store
     slot: Slot
-    images: ImageSet
-    todo: set[str] = field(default_factory=set)
+    todo: set[str]
     done: int = 0
     keys: list[str] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)
     flushed: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.todo = set(self.store.missing(self.slot, self.images.keys))
 
     def take(self, keys: list[str], rows: list[Array]) -> None:
         """Rows of a batch; to the store when enough have come together."""
