@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.types import Combine, Metric
+from simcore.types import Combine, Lift, Metric
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class Recipe:
 
     parts: tuple[Part, ...]
     combine: Combine = "none"
+    lift: Lift = "none"
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -136,4 +137,5 @@ class Recipe:
             + (f"@{p.metric}" if p.metric else "")
             for p in self.parts
         ]
-        return names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
+        label = names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
+        return label if self.lift == "none" else f"{label}, {self.lift}"

@@ -32,8 +32,17 @@ def asked(name: str, models: str, combine: str, weights: str, metric: str) -> li
     return recipes.parse(ready(name, models), combine, weights=shares, metric=metric)
 
 
-def search(name: str, models: str, metric: str, direction: str, subset: str) -> "Search":
+def search(
+    name: str, models: str, metric: str, direction: str, subset: str, *, lift: str = "none"
+) -> "Search":
+    """All combinations of the backbones asked for."""
     from simcore.lab import combine
 
-    side = options.direction(direction)
-    return combine.search(name, ready(name, models), subset=subset, direction=side, metric=metric)
+    return combine.search(
+        name,
+        ready(name, models),
+        subset=subset,
+        direction=options.direction(direction),
+        metric=metric,
+        lift=lift,
+    )

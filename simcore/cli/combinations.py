@@ -7,7 +7,7 @@ import typer
 
 from simcore.cli import asking, options, show
 from simcore.cli.asking import Ready
-from simcore.cli.options import Combine, Direction, Json, Metric, Subset, Weights
+from simcore.cli.options import Combine, Direction, Json, Lift, Metric, Subset, Weights
 
 Kind = Annotated[str, typer.Option("--combine", help="zsum (Eq. 5) or sum (Eq. 4).")]
 
@@ -23,10 +23,10 @@ def register(app: typer.Typer) -> None:
 
 def subsets(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", json: Json = False,
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """All 2^M - 1 combinations: the best of each size, plain and normalised (Fig. 3b)."""
-    found = asking.search(name, models, metric, direction, subset)
+    found = asking.search(name, models, metric, direction, subset, lift=lift)
     told = found.json()
     if json:
         show.document(told)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import analyses, combinations, options, show
-from simcore.cli.options import Combine, Direction, Json, Metric, Models, Subset, Weights
+from simcore.cli.options import Combine, Direction, Json, Lift, Metric, Models, Subset, Weights
 
 if TYPE_CHECKING:
     from simcore.lab.evaluate import RecallTable
@@ -23,6 +23,7 @@ def recall(
     metric: Metric = "own",
     direction: Direction = "lr",
     k: Ks = "1,5,10",
+    lift: Lift = "none",
     subset: Subset = "all",
     json: Json = False,
 ) -> None:
@@ -37,6 +38,7 @@ def recall(
         combine,
         weights=options.numbers(weights, "weights"),
         metric=metric,
+        lift=lift,
     )
     ks = [int(cut) for cut in options.numbers(k, "--k")]
     found = evaluate.recall(

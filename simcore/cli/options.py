@@ -28,6 +28,13 @@ Weights = Annotated[
 Direction = Annotated[
     str, typer.Option(help="lr: from the left image into the right side; rl: the other way.")
 ]
+Lift = Annotated[
+    str,
+    typer.Option(
+        help="none (as the papers), center, csls or center+csls: what is done to similarities "
+        "first; csls looks at all queries at once."
+    ),
+]
 Subset = Annotated[
     str,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, show
-from simcore.cli.options import Combine, Device, Direction, Json, Metric, Models, Weights
+from simcore.cli.options import Combine, Device, Direction, Json, Lift, Metric, Models, Weights
 
 if TYPE_CHECKING:
     from simcore.lab.extract import Report
@@ -45,6 +45,7 @@ def search(
     weights: Weights = "",
     metric: Metric = "own",
     direction: Direction = "lr",
+    lift: Lift = "none",
     k: Annotated[int, typer.Option("-k", "--k", help="How many to return.")] = 10,
     json: Json = False,
 ) -> None:
@@ -56,6 +57,7 @@ def search(
         combine,
         weights=options.numbers(weights, "weights"),
         metric=metric,
+        lift=lift,
     )
     query = retrieve.Query(id or None, None if image is None else retrieve.read_file(image))
     found = retrieve.search(name, query, asked, direction=options.direction(direction), k=k)

@@ -15,7 +15,7 @@ from simcore.lab import features, recipes, retrieve, selection
 from simcore.models import registry
 from simcore.sim import combine
 from simcore.specs import Part, Recipe
-from simcore.types import Array, Collection, Combine, Direction, Metric
+from simcore.types import Array, Collection, Combine, Direction, Lift, Metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,7 @@ def search(
     subset: str = "all",
     direction: Direction = "lr",
     metric: str = recipes.OWN,
+    lift: str = "none",
 ) -> Search:
     """Hits of all 2^M - 1 combinations, plain and normalised; kept for the next question.
 
@@ -82,7 +83,9 @@ def search(
     """
     names = tuple(registry.expand(list(models)))
     collection = selection.open_(name, subset)
-    return _search(collection, names, direction, recipes.check_metric(metric))
+    return _search(
+        collection, names, direction, recipes.check_metric(metric), recipes.check_lift(lift)
+    )
 
 
 def recipe(models: Sequence[str], kind: Combine, metric: str = recipes.OWN) -> Recipe:
@@ -180,24 +183,29 @@ def compare(
 
 @lru_cache(maxsize=16)
 def _search(
-    collection: Collection, names: tuple[str, ...], direction: Direction, metric: Metric | None
+    collection: Collection,
+    names: tuple[str, ...],
+    direction: Direction,
+    metric: Metric | None,
+    lift: Lift,
 ) -> Search:
     if not names:
         raise BadDataError("found no backbone to combine; expected at least one")
     began = time.perf_counter()
     pairs = collection.pairs(direction)
-    sides = {
-        b: (
+    sides = [
+        combine.compared(
             features.read(collection, pairs.queries, b),
             features.read(collection, pairs.gallery, b),
             metric or registry.spec(b).metric,
+            lift,
         )
         for b in names
-    }
-    scale = [combine.moments(*sides[b]) for b in names]
+    ]
+    scale = [one.moments() for one in sides]
     hits: dict[Combine, SubsetHits] = {}
     for kind, given in (("zsum", scale), ("sum", None)):
-        streams = [combine.matrices(*sides[b]) for b in names]
+        streams = [one.stream() for one in sides]
         hits[kind] = subsets.search(  # type: ignore[index]  # a literal, widened by the tuple
             names, subsets.together(streams), pairs.target, scale=given
         )

@@ -6,7 +6,7 @@ from typing import get_args
 from simcore.errors import BadDataError, unknown
 from simcore.models import registry
 from simcore.specs import Part, Recipe
-from simcore.types import Combine, Metric
+from simcore.types import Combine, Lift, Metric
 
 OWN = "own"  # each backbone's own metric: cosine, but Euclidean for face descriptors
 
@@ -17,6 +17,7 @@ def parse(
     *,
     weights: Sequence[float] = (),
     metric: str = OWN,
+    lift: str = "none",
 ) -> list[Recipe]:
     """One recipe a backbone, and behind them their combination if one is asked for.
 
@@ -25,6 +26,7 @@ def parse(
         combine: "none", "sum" (rosenfeld2019, Eq. 4) or "zsum" (Eq. 5).
         weights: one a backbone, for the combination; empty means 1 each.
         metric: "own", "cosine", "l2" or "l1".
+        lift: "none", "center", "csls" or "center+csls"; what is done to similarities first.
 
     Raises:
         UnknownNameError: a name nobody registered. BadDataError: weights that do not fit.
@@ -38,11 +40,12 @@ def parse(
     shares = list(weights) or [1.0] * len(names)
     if len(shares) != len(names):
         raise BadDataError(f"found {len(shares)} weights for {len(names)} backbones; give one each")
-    singles = [Recipe((Part(name, chosen),)) for name in names]
+    lifted = check_lift(lift)
+    singles = [Recipe((Part(name, chosen),), lift=lifted) for name in names]
     if combine == "none" or len(names) < 2:
         return singles
     parts = tuple(Part(name, chosen, share) for name, share in zip(names, shares, strict=True))
-    return [*singles, Recipe(parts, combine)]  # type: ignore[arg-type]  # checked just above
+    return [*singles, Recipe(parts, combine, lifted)]  # type: ignore[arg-type]  # checked just above
 
 
 def check_metric(metric: str) -> Metric | None:
@@ -52,6 +55,13 @@ def check_metric(metric: str) -> Metric | None:
     if metric not in get_args(Metric):
         raise unknown("metric", metric, (OWN, *get_args(Metric)))
     return metric  # type: ignore[return-value]  # checked just above
+
+
+def check_lift(lift: str) -> Lift:
+    """The lift, if there is one of that name."""
+    if lift not in get_args(Lift):
+        raise unknown("lift", lift, get_args(Lift))
+    return lift  # type: ignore[return-value]  # checked just above
 
 
 def own(recipes: Sequence[Recipe]) -> dict[str, Metric]:

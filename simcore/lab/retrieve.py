@@ -14,7 +14,7 @@ from simcore.lab import collections, features, recipes, selection
 from simcore.models import forward, registry
 from simcore.sim import combine, metrics, rank
 from simcore.specs import Recipe
-from simcore.types import Array, Collection, Direction, Features, Metric
+from simcore.types import Array, Collection, Direction, Features, Lift, Metric
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,10 @@ def search(
         if row is not None
         else embed(query.image or b"", tuple(needed), trim=gallery.trim)
     )
+    rows = [_row(collection, recipe, direction, mine, theirs) for recipe in asked]
     return [
-        _hits(collection, recipe, _row(collection, recipe, mine, theirs), direction, row, k)
-        for recipe in asked
+        _hits(collection, recipe, values, direction, row, k)
+        for recipe, values in zip(asked, rows, strict=True)
     ]
 
 
@@ -176,25 +177,46 @@ def mate_scores(
 
 
 @lru_cache(maxsize=256)
-def _moments(collection: Collection, backbone: str, metric: Metric) -> combine.Moments:
-    """Mean and deviation of the whole matrix, left against right; the same in both directions."""
-    queries, gallery = collection.sides()
-    return combine.moments(
+def _moments(
+    collection: Collection, backbone: str, metric: Metric, lift: Lift, direction: Direction
+) -> combine.Moments:
+    """Mean and deviation of the whole matrix."""
+    return _compared(collection, backbone, metric, lift, direction).moments()
+
+
+@lru_cache(maxsize=32)
+def _compared(
+    collection: Collection, backbone: str, metric: Metric, lift: Lift, direction: Direction
+) -> combine.Compared:
+    """Both sides of a backbone with what the lift learns from the whole collection."""
+    queries, gallery = collection.sides(direction)
+    return combine.compared(
         features.read(collection, queries, backbone),
         features.read(collection, gallery, backbone),
         metric,
+        lift,
     )
 
 
 def _row(
-    collection: Collection, recipe: Recipe, mine: dict[str, Features], theirs: dict[str, Features]
+    collection: Collection,
+    recipe: Recipe,
+    direction: Direction,
+    mine: dict[str, Features],
+    theirs: dict[str, Features],
 ) -> Array:
     """(G,) similarity of one query to the gallery under a recipe."""
     own = recipes.own([recipe])
     chosen = [(part.backbone, part.metric or own[part.backbone]) for part in recipe.parts]
-    matrices = [metrics.pairwise(mine[b], theirs[b], metric) for b, metric in chosen]
+    if recipe.lift == "none":
+        matrices = [metrics.pairwise(mine[b], theirs[b], metric) for b, metric in chosen]
+    else:
+        matrices = [
+            _compared(collection, b, metric, recipe.lift, direction).rows(mine[b])
+            for b, metric in chosen
+        ]
     moments = (
-        [_moments(collection, b, metric) for b, metric in chosen]
+        [_moments(collection, b, metric, recipe.lift, direction) for b, metric in chosen]
         if recipe.combine == "zsum"
         else None
     )

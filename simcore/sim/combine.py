@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore.errors import ShapeError
-from simcore.sim import metrics
+from simcore.sim import lifts, metrics
 from simcore.specs import Recipe
-from simcore.types import Array, Combine, Features, Metric
+from simcore.types import Array, Combine, Features, Lift, Metric
 
 ROWS = 512  # query rows at a time
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
@@ -29,11 +29,22 @@ class Moments:
         return self.mean, 1 / self.std if self.std > 0 else 0.0
 
 
-def moments(queries: Features, gallery: Features, metric: Metric, *, block: int = ROWS) -> Moments:
-    """Mean and deviation of the whole (Q, G) matrix, a block of rows at a time."""
+def moments(
+    queries: Features,
+    gallery: Features,
+    metric: Metric,
+    *,
+    near: Array | None = None,
+    block: int = ROWS,
+) -> Moments:
+    """Mean and deviation of the whole (Q, G) matrix, a block of rows at a time.
+
+    Args:
+        near: (G,) crowding, where hubs are corrected for.
+    """
     count, total, squares = 0, 0.0, 0.0
     shift = 0.0
-    for _, values in matrices(queries, gallery, metric, block=block):
+    for _, values in matrices(queries, gallery, metric, near=near, block=block):
         found = values[~np.isnan(values)].astype(np.float64)
         if not found.size:
             continue
@@ -50,12 +61,59 @@ def moments(queries: Features, gallery: Features, metric: Metric, *, block: int 
 
 
 def matrices(
-    queries: Features, gallery: Features, metric: Metric, *, block: int = ROWS
+    queries: Features,
+    gallery: Features,
+    metric: Metric,
+    *,
+    near: Array | None = None,
+    block: int = ROWS,
 ) -> Iterator[tuple[int, Array]]:
-    """Rows of the similarity matrix: (first row, (b, G)), in order."""
+    """Rows of the similarity matrix: (first row, (b, G)), in order; with `near` after CSLS."""
     for start in range(0, queries.count, block):
         rows = np.arange(start, min(start + block, queries.count))
-        yield start, metrics.pairwise(queries.take(rows), gallery, metric)
+        values = metrics.pairwise(queries.take(rows), gallery, metric)
+        yield start, values if near is None else lifts.csls(values, near)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Two sides of one backbone, ready to be compared under a lift.
+
+    Attributes:
+        queries, gallery: features, centred where the lift asks for it.
+        near: (G,) crowding, or None.
+        middle: (D,) what centring took away, or None.
+    """
+
+    queries: Features
+    gallery: Features
+    metric: Metric
+    near: Array | None
+    middle: Array | None
+
+    def moments(self) -> Moments:
+        """Of the whole matrix."""
+        return moments(self.queries, self.gallery, self.metric, near=self.near)
+
+    def stream(self, rows: int = ROWS) -> Iterator[tuple[int, Array]]:
+        """Its rows, some at a time."""
+        return matrices(self.queries, self.gallery, self.metric, near=self.near, block=rows)
+
+    def rows(self, some: Features) -> Array:
+        """(b, G) of other queries, not yet centred, against the gallery."""
+        if self.middle is not None:
+            some = lifts.centred(some, self.middle)
+        values = metrics.pairwise(some, self.gallery, self.metric)
+        return values if self.near is None else lifts.csls(values, self.near)
+
+
+def compared(queries: Features, gallery: Features, metric: Metric, lift: Lift) -> Compared:
+    """Do what a lift has to do once for a whole collection."""
+    middle = lifts.mean(queries, gallery) if lift.startswith("center") else None
+    if middle is not None:
+        queries, gallery = (lifts.centred(side, middle) for side in (queries, gallery))
+    near = lifts.crowding(queries, gallery, metric) if lift.endswith("csls") else None
+    return Compared(queries, gallery, metric, near, middle)
 
 
 def blend(
@@ -104,13 +162,12 @@ def blocks(
     rows: int = ROWS,
 ) -> Iterator[tuple[int, Array]]:
     """Rows of a recipe's similarity matrix, without ever holding all of it."""
-    chosen = [(p.backbone, p.metric or own[p.backbone]) for p in recipe.parts]
-    scale = (
-        [moments(queries[b], gallery[b], m, block=rows) for b, m in chosen]
-        if recipe.combine == "zsum"
-        else None
-    )
+    chosen = [
+        compared(queries[p.backbone], gallery[p.backbone], p.metric or own[p.backbone], recipe.lift)
+        for p in recipe.parts
+    ]
+    scale = [one.moments() for one in chosen] if recipe.combine == "zsum" else None
     weights = [p.weight for p in recipe.parts]
-    streams = [matrices(queries[b], gallery[b], m, block=rows) for b, m in chosen]
+    streams = [one.stream(rows) for one in chosen]
     for parts in zip(*streams, strict=True):
         yield parts[0][0], blend([values for _, values in parts], weights, recipe.combine, scale)

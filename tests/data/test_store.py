@@ -30,7 +30,7 @@ def run(code: str, *args: object) -> subprocess.Popen[str]:
     prelude = (
         "import sys, time, numpy as np\n"
         "from simcore.data.store import Slot, Store\n"
-        "from simcore.types import Prepare\n"
+        "from simcore.specs import Prepare\n"
         "slot = Slot('hog', 1, Prepare(), '', 'fp32', 64)\n"
         "store = Store(sys.argv[1])\n"
     )

@@ -80,15 +80,57 @@ for _number, _file in enumerate((LITE0, LITE1, LITE2)):
     _register_lite(_number, _file)
 
 
-def pooled(net: Any, device: str, forward: Callable | None = None) -> Embed:
-    """Global average of the last feature map: (B, 3, H, W) -> (B, C)."""
+GRID = 3  # cells a side
+
+
+@backbone(
+    "mobilenetv2-grid", dim=320 * GRID**2, weights=(MOBILENET,), groups=("grid",),
+    license="MIT (package)", paper=PAPERS["mobilenetv2"],
+)  # fmt: skip
+def mobilenetv2_grid(device: str) -> Embed:
+    """MobileNetV2 before its head, pooled on a 3 x 3 grid: place counts too."""
+    from torchvision.models import mobilenet_v2
+
+    trunk = _filled(mobilenet_v2(weights=None).features, MOBILENET)
+    return pooled(trunk, device, trunk[:-1], cells=GRID)
+
+
+def _register_lite_grid(number: int, file: Weights) -> None:
+    @backbone(
+        f"efficientnet-lite{number}-grid", dim=320 * GRID**2, weights=(file,), groups=("grid",),
+        license="Apache-2.0", paper=PAPERS["lite"],
+    )  # fmt: skip
+    def lite(device: str) -> Embed:
+        """EfficientNet-Lite before its head, pooled on a 3 x 3 grid: place counts too."""
+        import timm
+
+        name = f"tf_efficientnet_lite{number}"
+        net: Any = timm.create_model(name, pretrained=False, num_classes=0)
+        net = _filled(net, file)
+
+        def stages(images: Any) -> Any:
+            return net.blocks(net.bn1(net.conv_stem(images)))
+
+        return pooled(net, device, stages, cells=GRID)
+
+
+for _number, _file in enumerate((LITE0, LITE1, LITE2)):
+    _register_lite_grid(_number, _file)
+
+
+def pooled(net: Any, device: str, forward: Callable | None = None, *, cells: int = 1) -> Embed:
+    """Average of the last feature map on a grid, by default globally: (B, 3, H, W) -> (B, C g^2).
+
+    Args:
+        forward: how `net` gets there; by default as a whole.
+    """
     import torch
 
     net = net.eval().to(device=device, memory_format=torch.channels_last)
     call = forward or net
 
     def embed(images: Any) -> Any:
-        return call(images).float().mean((2, 3))
+        return torch.nn.functional.adaptive_avg_pool2d(call(images).float(), cells).flatten(1)
 
     return embed
 
