@@ -12,6 +12,7 @@ from simcore.specs import Prepare, Weights
 
 HANDMADE = registry.names("handmade")
 NETWORKS = ["mobilenetv2", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
+NETWORKS += registry.names("grid")
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,7 @@ for _number, _file in enumerate((LITE0, LITE1, LITE2)):
 
 
 GRID = 3  # cells a side
+BEFORE_HEAD = (320, 320, 352)  # channels of the last stage of each EfficientNet-Lite
 
 
 @backbone(
@@ -97,7 +98,7 @@ def mobilenetv2_grid(device: str) -> Embed:
 
 def _register_lite_grid(number: int, file: Weights) -> None:
     @backbone(
-        f"efficientnet-lite{number}-grid", dim=320 * GRID**2, weights=(file,), groups=("grid",),
+        f"efficientnet-lite{number}-grid", dim=BEFORE_HEAD[number] * GRID**2, weights=(file,), groups=("grid",),
         license="Apache-2.0", paper=PAPERS["lite"],
     )  # fmt: skip
     def lite(device: str) -> Embed:
