@@ -98,8 +98,8 @@ def mobilenetv2_grid(device: str) -> Embed:
 
 def _register_lite_grid(number: int, file: Weights) -> None:
     @backbone(
-        f"efficientnet-lite{number}-grid", dim=BEFORE_HEAD[number] * GRID**2, weights=(file,), groups=("grid",),
-        license="Apache-2.0", paper=PAPERS["lite"],
+        f"efficientnet-lite{number}-grid", dim=BEFORE_HEAD[number] * GRID**2, weights=(file,),
+        groups=("grid",), license="Apache-2.0", paper=PAPERS["lite"],
     )  # fmt: skip
     def lite(device: str) -> Embed:
         """EfficientNet-Lite before its head, pooled on a 3 x 3 grid: place counts too."""
