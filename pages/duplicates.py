@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import choices, gallery, thumbs, widgets
+from simcore.errors import SimError
 from simcore.lab import collections, selection
 
 A_PAGE = 12
@@ -24,7 +25,7 @@ def show() -> None:
         with st.sidebar:
             start = names.index(asked) if asked in names else 0
             name = st.selectbox("Collection", names, index=start, key="twins_c")
-            by = st.selectbox("Judged by", collections.extracted(name), key=f"twins_by_{name}")
+            by = st.selectbox("Judged by", _judges(name), key=f"twins_by_{name}")
             within = st.slider("Distance within a side", 0.0, 0.4, 0.10, 0.01, key="twins_within",
                                help="Cosine distance; the authors' notebook has 0.10 for "
                                "densenet121. Another network has another scale.")  # fmt: skip
@@ -42,12 +43,22 @@ def show() -> None:
         _twins(name, found)
 
 
+def _judges(name: str) -> list[str]:
+    """Backbones to judge by, the one that the papers' protocol would take first."""
+    ready = collections.extracted(name)
+    try:
+        first = selection.judge(name)
+    except SimError:
+        return ready
+    return [first, *(other for other in ready if other != first)]
+
+
 def _told(name: str, found: selection.Duplicates) -> None:
     total = len(collections.open_(name).left)
     columns = st.columns(1 + len(found.kept))
     columns[0].metric("Near-duplicates", f"{len(found.twins):,}")
     for column, (protocol, kept) in zip(columns[1:], found.kept.items(), strict=True):
-        column.metric(f"Left by {protocol}", f"{kept:,} of {total:,}")
+        column.metric(f"Left by {protocol}", f"{kept:,}", help=f"of {total:,} pairs")
     st.caption(
         "clean: every pair with a near-copy is left out, by these thresholds. The named subsets "
         "use the papers' thresholds; those with -paper keep the quirks of the authors' notebook."
@@ -71,8 +82,7 @@ def _twins(name: str, found: selection.Duplicates) -> None:
                     id=image,
                     side=side,
                     src=thumbs.source(sides[side].keys[row]),
-                    caption=f"{side} {image}",
-                    score=f"{twin.distance:.3f}",
+                    caption=f"{twin.distance:.3f} {side} {image}",
                     alt=f"{side} image {image}, distance {twin.distance:.3f} from its neighbour",
                 )
             )
