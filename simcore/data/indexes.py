@@ -21,7 +21,6 @@ from typing import IO
 Tell = Callable[[int, int], None]  # bytes so far, total
 
 _CHUNK = 1 << 20
-_INDEX = "https://pypi.org/simple"
 
 
 def fetch_source(name: str, release: str, folder: Path, tell: Tell) -> str:
@@ -90,13 +89,20 @@ def _settings() -> dict[str, list[str]]:
         path, _, value = line.partition("=")
         if path.partition(".")[0] in {"global", "download", ":env:"}:
             found[path.rpartition(".")[2]] = value.strip().strip("'\"").split()
-    main = [] if found.get("no-index") else found.get("index-url", [_INDEX])
+    main = [] if found.get("no-index") else found.get("index-url") or _default_index()
     return {
         "indexes": [_address(i) for i in (*main, *found.get("extra-index-url", []))],
         "links": [_address(i) for i in found.get("find-links", [])],
         "cert": found.get("cert", []),
         "proxy": found.get("proxy", []),
     }
+
+
+def _default_index() -> list[str]:
+    """The index that pip uses where no setting names one, as its own help tells it."""
+    command = [sys.executable, "-m", "pip", "download", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return re.findall(r"\(default\s+(https://[^\s)]+)\)", " ".join(told.split()))[:1]
 
 
 def _address(place: str) -> str:

@@ -42,7 +42,7 @@ def to_arrow(backbone: str, dim: int, keys: Sequence[str], values: Sequence[Arra
     flat = np.concatenate([v if len(v) else np.zeros((1, dim), np.float32) for v in rows])
     if not np.isfinite(flat).all():
         raise BadDataError(
-            f"found {backbone} features that are not finite; expected numbers; try --precision fp32"
+            f"found {backbone} features that are not finite; expected numbers; try --device cpu"
         )
     none = np.repeat(counts == 0, takes)
     part = np.arange(len(flat)) - np.repeat(np.cumsum(takes) - takes, takes)
