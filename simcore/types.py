@@ -16,12 +16,10 @@ Array = np.ndarray
 Metric = Literal["cosine", "l2", "l1"]
 Combine = Literal["none", "sum", "zsum"]
 Direction = Literal["lr", "rl"]
-# What is done to similarities before they are added: centring takes the collection's mean feature
-# away; csls also corrects for hubs, which looks at all queries at once.
+# What is done before adding: the mean feature taken away; hubs corrected, by all queries at once.
 Lift = Literal["none", "center", "center+csls", "csls"]
 
 METRICS: tuple[Metric, ...] = ("cosine", "l2", "l1")
-COMBINES: tuple[Combine, ...] = ("none", "sum", "zsum")
 DIRECTIONS: tuple[Direction, ...] = ("lr", "rl")
 LIFTS: tuple[Lift, ...] = ("none", "center", "csls", "center+csls")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from simcore.cli import collections, demo, evaluate, models, retrieve, status
+from simcore.cli import collections, demo, evaluate, models, reproduce, retrieve, status
 from simcore.errors import SimError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command()(demo.demo)
 app.command(name="app")(demo.serve)
 app.command()(retrieve.extract)
 app.command()(retrieve.search)
+app.command()(reproduce.reproduce)
 app.command()(status.doctor)
 app.command()(status.jobs)
 

@@ -144,3 +144,33 @@ def test_duplicates_need_a_network_and_say_so(ask, capsys):
 def test_what_is_missing_is_named_with_the_command_that_makes_it(ask, capsys):
     assert run(["evaluate", "subsets", "shapes", "--models", "color,texture", "--json"]) == 1
     assert "simcore extract shapes --models texture" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("paper", ["rosenfeld2018", "rosenfeld2019"])
+def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper):
+    monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
+    html = tmp_path / "paper.html"
+    command = ["reproduce", paper, "shapes", "--models", MODELS, "--html", str(html), "--json"]
+    assert run(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    made = {one["title"]: one for one in told["sections"] if one["rows"]}
+    left_out = [one for one in told["sections"] if not one["rows"]]
+    page = html.read_text("utf-8")
+    assert page.count("<h2>") == len(told["sections"])
+    assert "src=" not in page.split("<script", 1)[0]
+    assert 'src="http' not in page
+    if paper == "rosenfeld2019":
+        assert not left_out
+        single = made["Figure 3a: each representation alone"]["rows"][0]["hits"]
+        sizes = made["Figure 3b: the best combination of each size"]["rows"]
+        assert sizes[0]["normalised"] == single
+    else:
+        assert made["Table 1: recall in percent"]["printed"][-1]["@1"] == 5.80
+        assert {one["title"] for one in left_out} == {"Near-duplicates", "Figure 5c"}
+        assert all("simcore extract shapes" in one["note"] for one in left_out)
+
+
+def test_an_unknown_paper(shapes, monkeypatch, capsys):
+    monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
+    assert run(["reproduce", "rosenfeld1918", "shapes", "--json"]) == 1
+    assert "did you mean rosenfeld20" in capsys.readouterr().out

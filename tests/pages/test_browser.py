@@ -184,13 +184,25 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
     visitor.until(lambda: (visitor.address["q"], visitor.address["d"]) == ("b", "lr"))
 
 
+TITLES = ["Explore", "Combine", "Exclusive", "Evaluate", "Duplicates", "Collections", "Models"]
+
+
 def test_every_page_on_a_phone(visitor, server):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/collections", "/models", ""):  # the first visit is not to the first page
+    # The first visit is not to the first page.
+    for path in (
+        "/collections",
+        "/models",
+        "/combine",
+        "/exclusive",
+        "/evaluate",
+        "/duplicates",
+        "",
+    ):
         visitor.open(server + path)
         links = page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
-        assert [text.split()[-1] for text in links] == ["Explore", "Collections", "Models"]
+        assert [text.split()[-1] for text in links] == TITLES
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, f"{path} is {wide} px wide"
         assert page.locator('[data-testid="stException"]').count() == 0

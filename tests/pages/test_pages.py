@@ -27,7 +27,16 @@ def said(at):
 
 
 def test_there_are_pages():
-    assert PAGES == ["pages/collections.py", "pages/explore.py", "pages/models.py"]
+    names = (
+        "collections",
+        "combinations",
+        "duplicates",
+        "evaluate",
+        "exclusive",
+        "explore",
+        "models",
+    )
+    assert [f"pages/{name}.py" for name in names] == PAGES
 
 
 @pytest.mark.parametrize("page", PAGES)
