@@ -55,7 +55,9 @@ def upload(
     with tempfile.TemporaryDirectory(prefix="upload-", dir=home.room("downloads")) as folder:
         place = Path(folder) / "uploaded.zip"
         home.write(place, data)
-        return catalog.add(kind, place, name=name, on_progress=on_progress)
+        return catalog.add(
+            kind, place, name=name, source_name="an uploaded zip", on_progress=on_progress
+        )
 
 
 def names() -> list[str]:

@@ -38,6 +38,7 @@ def add(
     name: str,
     votes: Path | str | None = None,
     trim: int = 0,
+    source_name: str = "",
     on_progress: OnProgress | None = None,
 ) -> Collection:
     """Reads, checks and remembers a collection; afterwards it is whole, or as if never asked for.
@@ -52,6 +53,7 @@ def add(
         name: lower-case letters, digits, ". _ -"; 1 to 64 of them.
         votes: CSV with columns id, wins, fails.
         trim: rows cut from the bottom of every image, px.
+        source_name: where it came from, for people, if not the path.
 
     Raises:
         UnknownNameError: no such kind. BadDataError: the name is taken or odd, the path holds
@@ -83,7 +85,7 @@ def add(
                 "format": FORMAT,
                 "name": name,
                 "kind": kind,
-                "source": str(source) if source else kind,
+                "source": source_name or str(source or kind),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "trim": trim,
                 "paired": rows[0].mate is not None,
@@ -205,10 +207,8 @@ def _sweep(parent: Path) -> None:
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
+    except OSError as error:
+        return isinstance(error, PermissionError)  # it lives, but belongs to somebody else
     return True
 
 

@@ -1,0 +1,78 @@
+"""Collections behind the door: uploads, and images that turn out to be unreadable."""
+
+import io
+import zipfile
+
+import pytest
+
+from simcore.errors import BadDataError
+from simcore.lab import collections, evaluate, extract, recipes, retrieve
+from simcore.lab.retrieve import Query
+
+
+def zipped(folder):
+    """A folder as the bytes of a zip."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for path in sorted(folder.rglob("*.png")):
+            file.write(path, path.relative_to(folder))
+    return out.getvalue()
+
+
+def test_an_upload_names_no_path_of_this_machine(pairs_folder, cache):
+    made = collections.upload(zipped(pairs_folder), "pairs", name="sent")
+    assert len(made.left) == 6
+    assert collections.summary("sent")["source"] == "an uploaded zip"
+    assert all(path.is_file() and cache in path.parents for path in made.left.paths)
+    assert list((cache / "downloads").iterdir()) == []
+
+
+def test_an_upload_that_is_no_zip(cache):
+    with pytest.raises(BadDataError, match="zip"):
+        collections.upload(b"PK\x03\x04 nothing", "pairs", name="sent")
+    assert collections.names() == []
+
+
+def test_a_pair_whose_file_vanished_is_left_out_and_comes_back(pairs_folder):
+    collections.add("pairs", pairs_folder, name="six")
+    lost = pairs_folder / "right" / "c.png"
+    kept = lost.read_bytes()
+    lost.unlink()
+    report = extract.extract("six", ["layout"])
+    assert len(report.skipped) == 1
+    found = collections.open_("six")
+    assert len(found.left) == 5
+    assert "c" not in found.left.ids
+    assert found.skipped[-1].what == "c"
+    table = evaluate.recall("six", recipes.parse(["layout"]), ks=(1,))
+    assert table.pairs == 5
+    lost.write_bytes(kept)
+    extract.extract("six", ["layout"])
+    assert len(collections.open_("six").left) == 6
+
+
+def test_images_without_mates_are_searched_within_themselves(pairs_folder):
+    collections.add("images", pairs_folder, name="all")
+    extract.extract("all", ["layout", "color"])
+    name = collections.open_("all").left.ids[0]
+    for hits in retrieve.search(
+        "all", Query(name), recipes.parse(["layout", "color"], "zsum"), k=50
+    ):
+        assert name not in hits.ids
+        assert len(hits.ids) == 11
+        assert hits.mate_id is None
+    with pytest.raises(BadDataError, match="without mates"):
+        evaluate.recall("all", recipes.parse(["layout"]))
+
+
+@pytest.mark.parametrize("lift", ["none", "center", "csls", "center+csls"])
+def test_search_and_recall_rank_the_mate_alike(pairs_folder, lift):
+    collections.add("pairs", pairs_folder, name="six")
+    extract.extract("six", ["layout", "hog"])
+    asked = recipes.parse(["layout", "hog"], "zsum", lift=lift)
+    for direction in ("lr", "rl"):
+        ranks = [retrieve.ranks("six", one, direction) for one in asked]
+        ids = collections.open_("six").sides(direction)[0].ids
+        for row, name in enumerate(ids):
+            hits = retrieve.search("six", Query(name), asked, direction=direction)
+            assert [h.mate_rank for h in hits] == [int(r[row]) for r in ranks]
