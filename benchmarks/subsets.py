@@ -1,6 +1,6 @@
 """All 2^M - 1 combinations of M backbones: the exact search against brute force, in one run.
 
-    python -m benchmarks.subsets [--pairs 6016] [--backbones 11]
+    python -m benchmarks.subsets [--pairs 6016] [--backbones 11] [--share 0.12]
 
 Brute force adds one matrix a step in Gray-code order and takes the maximum of every row, in NumPy
 and in torch; it is run for a quarter of a minute each and scaled up where that is not all, and says
@@ -21,17 +21,17 @@ from simcore.types import Array
 PATIENCE = 15.0  # seconds of brute force before the rest is estimated
 
 
-def drawn(pairs: int, backbones: int, seed: int = 1) -> list[Array]:
+def drawn(pairs: int, backbones: int, share: float, seed: int = 1) -> list[Array]:
     """M similarity matrices (N, N) float32, mates on the diagonal."""
     random = np.random.default_rng(seed)
     base = random.normal(size=(2, pairs, 30)).astype(np.float32)
-    pair = random.gamma(0.5, 0.12, size=pairs)
+    pair = random.gamma(0.5, share, size=pairs)
     matrices = []
     for _ in range(backbones):
         mixing = random.normal(size=(30, 256)).astype(np.float32) / 6
         left, right = (b @ mixing + random.normal(size=(pairs, 256)) for b in base)
-        share = np.minimum(pair * random.uniform(0.2, 1.8, size=pairs), 1)[:, None]
-        right = right * (1 - share) + left * share
+        same = np.minimum(pair * random.uniform(0.2, 1.8, size=pairs), 1)[:, None]
+        right = right * (1 - same) + left * same
         unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (left, right)]
         matrices.append((unit[0] @ unit[1].T).astype(np.float32))
     return matrices
@@ -100,8 +100,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=6016)
     parser.add_argument("--backbones", type=int, default=11)
+    parser.add_argument(
+        "--share", type=float, default=0.12, help="of itself in the mate; 1 finds half of the mates"
+    )
     told = parser.parse_args()
-    matrices = drawn(told.pairs, told.backbones)
+    matrices = drawn(told.pairs, told.backbones, told.share)
     scale = [Moments(float(m.mean(dtype=float)), float(m.std(dtype=float))) for m in matrices]
     names = [f"m{k}" for k in range(told.backbones)]
     target = np.arange(told.pairs)

@@ -14,10 +14,10 @@ How it is made fast, row by row:
    once: the 2^M sums of one rival take one addition each. That settles most rows: nothing is found.
 2. While subsets are left, the best rival of one of them is looked for. If it reaches the mate it is
    held against all subsets, else that subset is a hit.
-3. Where many are left, each remaining rival that could matter is held against all of them. A rival
-   cannot matter that stays behind the mate even with all its good sides counted and none of its bad
-   ones, apart from backbones that every remaining subset contains; nor one that another rival beats
-   in everything.
+3. Where many are left, the tree of subsets is walked, deciding backbone after backbone, the most
+   telling first. A rival drops out below a node where even all its good sides still to come leave
+   it behind the mate; a node falls where a rival reaches the mate with all its bad sides counted;
+   and where no rival is left, all that remains is a hit.
 
 Values are rounded to multiples of 2^-40, so that sums of float64 are exact, whatever their order:
 the counts equal those of the plainest code, ties included.
@@ -26,6 +26,7 @@ the counts equal those of the plainest code, ties included.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ from simcore.types import Array
 MOST = 16  # backbones; 2^16 subsets
 # (first row, M similarities (b, G) float32 of the next b queries, NaN = no evidence)
 Blocks = Iterable[tuple[int, Sequence[Array]]]
+# One of numba's ways to run threads ends the whole process when two searches overlap.
+_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,26 +101,45 @@ def search(
     Raises:
         BadDataError: more than 16 backbones. ShapeError: shapes do not fit.
     """
+    return searches(models, blocks, target, scales=[scale])[0]
+
+
+def searches(
+    models: Sequence[str],
+    blocks: Blocks,
+    target: Array,
+    *,
+    scales: Sequence[Sequence[Moments] | None],
+) -> list[SubsetHits]:
+    """`search` under several scales in one pass over the matrices, which cost the most to make."""
     if not 1 <= len(models) <= MOST:
         raise BadDataError(
             f"found {len(models)} backbones; expected 1 to {MOST}, since every one doubles the work"
         )
-    if scale is not None and len(scale) != len(models):
-        raise ShapeError(f"found {len(scale)} moments for {len(models)} backbones")
-    steps = [(0.0, 1.0)] * len(models) if scale is None else [m.shift_and_gain for m in scale]
-    mean, gain = np.array(steps).T.copy()
+    for scale in scales:
+        if scale is not None and len(scale) != len(models):
+            raise ShapeError(f"found {len(scale)} moments for {len(models)} backbones")
+    steps = [
+        np.array(
+            [(0.0, 1.0)] * len(models) if scale is None else [m.shift_and_gain for m in scale]
+        ).T.copy()
+        for scale in scales
+    ]
     size = 1 << len(models)
-    packed = np.zeros((len(target), (size + 7) // 8), np.uint8)
+    packed = [np.zeros((len(target), (size + 7) // 8), np.uint8) for _ in scales]
     kernel = _kernel()
     for start, matrices in blocks:
         if len(matrices) != len(models) or len({values.shape for values in matrices}) != 1:
             shapes = [values.shape for values in matrices]
             raise ShapeError(f"found similarities of shapes {shapes}; expected {len(models)} alike")
         rows = slice(start, start + len(matrices[0]))
-        hits = np.zeros((len(matrices[0]), size), np.bool_)
-        kernel(_typed(matrices), target[rows], mean, gain, GRID, hits)
-        packed[rows] = np.packbits(hits, axis=1, bitorder="little")
-    return SubsetHits(tuple(models), packed)
+        typed = _typed(matrices)
+        for (mean, gain), into in zip(steps, packed, strict=True):
+            hits = np.zeros((len(matrices[0]), size), np.bool_)
+            with _ONE_AT_A_TIME:
+                kernel(typed, target[rows], mean, gain, GRID, hits)
+            into[rows] = np.packbits(hits, axis=1, bitorder="little")
+    return [SubsetHits(tuple(models), found) for found in packed]
 
 
 def together(streams: Sequence[Iterator[tuple[int, Array]]]) -> Blocks:

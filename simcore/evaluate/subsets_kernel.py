@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 
 FEW = 24
+LEAF = 6  # 2^6 subsets fit a cache line or two and are held against a rival at once
 
 
 @nb.njit(cache=True, nogil=True)
@@ -79,72 +80,145 @@ def _best_rival(d, blind, subset, total):
 
 
 @nb.njit(cache=True, nogil=True)
-def _could_matter(d, core, union, near):
-    """Rivals that some remaining subset might lose to, by the bound in the module's text."""
+def _relevant(d, target, near):
+    """Rivals that reach the mate in one backbone at least; behind in all is behind in any sum."""
     m, g = d.shape
     count = 0
     for j in range(g):
-        bound = 0.0
         for k in range(m):
-            ahead = d[k, j]
-            if core >> k & 1 or (union >> k & 1 and ahead > 0):
-                bound += ahead
-        if bound >= 0:
-            near[count] = j
-            count += 1
+            if d[k, j] >= 0 and j != target:
+                near[count] = j
+                count += 1
+                break
     return count
 
 
 @nb.njit(cache=True, nogil=True)
-def _undominated(d, blind, core, union, near, count, keys, order_by):
-    """Of the rivals `near`, those that none of the stronger ones beats in everything.
-
-    Everything: the sum over the backbones in `core`, and each other one in `union`.
-    """
-    m = d.shape[0]
-    dims = 1
-    for i in range(count):
-        keys[0, i] = 0.0
-    for k in range(m):
-        if core >> k & 1:
-            for i in range(count):
-                keys[0, i] += d[k, near[i]]
-    for k in range(m):
-        if union >> k & 1 and not core >> k & 1:
-            for i in range(count):
-                keys[dims, i] = d[k, near[i]]
-            dims += 1
-    for i in range(count):
-        order_by[i] = 0.0
-        for x in range(dims):
-            order_by[i] -= keys[x, i]
-    order = np.argsort(order_by[:count])
-    kept = np.empty(count, np.int64)
-    left = 0
-    for i in order:  # a rival can only be dominated by one with a larger sum
-        beaten = False
-        for other in range(min(left, 256)):
-            o = kept[other]
-            # One that is itself no rival to some subset must not hide another that is.
-            beaten = (blind[near[o]] & ~blind[near[i]]) == 0
-            if not beaten:
-                continue
-            for x in range(dims):
-                if keys[x, o] < keys[x, i]:
-                    beaten = False
-                    break
-            if beaten:
-                break
-        if not beaten:
-            kept[left] = i
-            left += 1
-    for i in range(left):
-        kept[i] = near[kept[i]]
-    return kept[:left]
+def _decisive_last(d, near, count):
+    """Backbones by how far apart they put mate and rivals: the last, decided first, the most."""
+    apart = np.zeros(d.shape[0])
+    for k in range(d.shape[0]):
+        for i in range(count):
+            apart[k] += d[k, near[i]]
+        apart[k] = abs(apart[k])
+    return np.argsort(apart)
 
 
 @nb.njit(cache=True, nogil=True)
-def _settle(d, blind, alive, sums, total, near, keys, order_by):
+def _moved(masks_from, order, masks_to, back):
+    """Reorder the bits of all masks: bit k of the new ones is bit order[k] of the old."""
+    size = masks_from.size
+    old = np.zeros(size, np.int64)
+    filled = 1
+    for k in range(order.size):
+        for mask in range(filled):
+            old[filled + mask] = old[mask] | (1 << order[k])
+        filled *= 2
+    for mask in range(size):
+        if back:
+            masks_to[old[mask]] = masks_from[mask]
+        else:
+            masks_to[mask] = masks_from[old[mask]]
+
+
+@nb.njit(cache=True, nogil=True)
+def _leaf(d, blind, prefix, rivals, partial, count, width, alive):
+    """Hold the rivals that are left against the 2^width subsets that start with `prefix`."""
+    size = 1 << width
+    sums = np.empty(size)
+    for i in range(count):
+        j = rivals[i]
+        sums[0] = partial[i]
+        filled = 1
+        for k in range(width):
+            step = d[k, j]
+            for low in range(filled):
+                sums[filled + low] = sums[low] + step
+            filled *= 2
+        if (prefix & ~blind[j]) == 0:  # subsets that know nothing about j
+            hidden = blind[j] & (size - 1)
+            part = hidden
+            while part:
+                sums[part] = -1.0
+                part = (part - 1) & hidden
+            sums[0] = -1.0
+        left = 0
+        for low in range(size):
+            alive[prefix + low] = alive[prefix + low] and sums[low] < 0
+            left += alive[prefix + low]
+        if left == 0:
+            return
+
+
+@nb.njit(cache=True, nogil=True)
+def _tree(d, blind, near, count, alive):
+    """Decide backbone after backbone, most telling first, dropping rivals that are out of reach.
+
+    A rival is out of reach of all subsets below a node when the sum so far and all its good sides
+    still to come stay below zero; it defeats them all when even its bad sides leave it at zero or
+    more. What no rival can reach is a hit without any further look.
+    """
+    m = d.shape[0]
+    width = min(m, LEAF)
+    depth = m - width
+    good, bad = np.zeros((m + 1, count)), np.zeros((m + 1, count))
+    top = np.full((m + 1, count), -np.inf)
+    for k in range(m):
+        for i in range(count):
+            step = d[k, near[i]]
+            good[k + 1, i] = good[k, i] + max(step, 0.0)
+            bad[k + 1, i] = bad[k, i] + min(step, 0.0)
+            top[k + 1, i] = max(top[k, i], step)
+    who = np.empty((depth + 1, count), np.int64)  # positions in near
+    partial = np.zeros((depth + 1, count))
+    rivals = np.empty(count, np.int64)
+    many, branch, prefix = np.zeros((3, depth + 1), np.int64)
+    who[0] = np.arange(count)
+    many[0] = count
+    level = 0
+    while level >= 0:
+        if level == depth:
+            for i in range(many[level]):
+                rivals[i] = near[who[level, i]]
+            _leaf(d, blind, prefix[level], rivals, partial[level], many[level], width, alive)
+            level -= 1
+            continue
+        if branch[level] == 2:
+            branch[level] = 0
+            level -= 1
+            continue
+        put = branch[level] == 0
+        branch[level] += 1
+        bit = m - 1 - level
+        start = prefix[level] | (1 << bit if put else 0)
+        if not alive[start : start + (1 << bit)].any():
+            continue
+        kept, lost = 0, False
+        for i in range(many[level]):
+            at = who[level, i]
+            total = partial[level, i]
+            if put:
+                total += d[bit, near[at]]
+            if start:
+                if total + good[bit, at] < 0:
+                    continue
+                if total + bad[bit, at] >= 0 and (start & ~blind[near[at]]) != 0:
+                    lost = True
+                    break
+            elif top[bit, at] < 0:
+                continue
+            who[level + 1, kept] = at
+            partial[level + 1, kept] = total
+            kept += 1
+        if lost:
+            alive[start : start + (1 << bit)] = False
+        elif kept:
+            level += 1
+            many[level], prefix[level] = kept, start
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle(d, blind, target, alive, sums, total, near):
     """Turn `alive` from "not yet defeated" into "hit"."""
     m, size = d.shape[0], alive.size
     left = 0
@@ -178,14 +252,18 @@ def _settle(d, blind, alive, sums, total, near, keys, order_by):
                 waiting += alive[mask] and not confirmed[mask]
     if waiting == 0:
         return
-    core, union = size - 1, 0
-    for mask in range(1, size):
-        if alive[mask]:
-            core &= mask
-            union |= mask
-    count = _could_matter(d, core, union, near)
-    for j in _undominated(d, blind, core, union, near, count, keys, order_by):
-        _defeat(d, j, blind, sums, alive)
+    count = _relevant(d, target, near)
+    order = _decisive_last(d, near, count)
+    turned, hidden = np.empty_like(d), np.zeros_like(blind)
+    for k in range(m):
+        turned[k] = d[order[k]]
+        for i in range(count):
+            if blind[near[i]] >> order[k] & 1:
+                hidden[near[i]] |= 1 << k
+    moved = np.empty_like(alive)
+    _moved(alive, order, moved, False)
+    _tree(turned, hidden, near, count, moved)
+    _moved(moved, order, alive, True)
 
 
 @nb.njit(cache=True, nogil=True, parallel=True)
@@ -200,11 +278,9 @@ def search_rows(values, target, mean, gain, grid, hits):
         sums = np.empty(size)
         total = np.empty(g)
         near = np.empty(g, np.int64)
-        keys = np.empty((m + 1, g))
-        order_by = np.empty(g)
         alive = hits[row]
         mine = _differences(values, row, target[row], mean, gain, grid, d, blind)
         for mask in range(1, size):
             alive[mask] = (mine & mask) != mask
         alive[0] = False
-        _settle(d, blind, alive, sums, total, near, keys, order_by)
+        _settle(d, blind, target[row], alive, sums, total, near)

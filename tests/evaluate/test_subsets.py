@@ -1,6 +1,9 @@
 """The subset search against the plainest code, with ties and missing evidence."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -83,6 +86,25 @@ def test_enough_images_to_use_every_shortcut():
         assert expected.max() > expected[1 << np.arange(8)].max() > 0
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_tree_below_many_backbones(seed):
+    """Seven and more backbones are decided one by one; here with ties, gaps, strong mates."""
+    random = np.random.default_rng(seed)
+    count, queries, gallery = 7 + seed % 3, 12, 15 + seed
+    shape = (count, queries, gallery)
+    matrices = random.integers(-3, 4, shape) / 4 if seed % 2 else random.normal(size=shape)
+    target = random.permutation(gallery)[:queries]
+    lead = random.choice([0, 0.5, 1, 2], size=(count, queries))
+    matrices[:, np.arange(queries), target] += lead
+    matrices[random.random(shape) < [0, 0.1, 0.4, 0.8][seed // 2]] = np.nan
+    matrices = list(matrices.astype(np.float32))
+    for scale in (None, [moments(m) for m in matrices]):
+        hits, expected = found(matrices, target, scale), plain(matrices, target, scale)
+        for mask in range(1 << count):
+            np.testing.assert_array_equal(hits.of(mask), expected[:, mask])
+        assert 0 < expected.sum() < expected.size or seed > 5
+
+
 def test_a_constant_earns_nothing_and_adds_nothing():
     random = np.random.default_rng(0)
     flat = np.full((30, 30), 0.25, np.float32)
@@ -99,6 +121,39 @@ def test_a_copy_of_the_mate_is_a_tie_for_every_subset():
     matrices = [np.c_[m, m[np.arange(5), np.arange(5)]] for m in matrices]
     for scale in (None, [moments(m) for m in matrices]):
         assert found(matrices, np.arange(5), scale).counts.sum() == 0
+
+
+def test_both_sums_in_one_pass_over_the_matrices():
+    random = np.random.default_rng(2)
+    matrices = [random.normal(size=(20, 20)).astype(np.float32) + k * np.eye(20) for k in range(4)]
+    matrices = [m.astype(np.float32) for m in matrices]
+    scale = [moments(m) for m in matrices]
+    once = iter([(0, [m[:9] for m in matrices]), (9, [m[9:] for m in matrices])])
+    both = subsets.searches([*"abcd"], once, np.arange(20), scales=[scale, None])
+    for hits, how in zip(both, (scale, None), strict=True):
+        np.testing.assert_array_equal(hits.packed, found(matrices, np.arange(20), how).packed)
+    assert (both[0].packed != both[1].packed).any()
+
+
+def test_two_searches_at_once_do_not_end_the_process():
+    """Under numba's simplest threading layer, which any machine may have, in a process apart."""
+    code = (
+        "import threading, numpy as np\n"
+        "from simcore.evaluate import subsets\n"
+        "m = [np.eye(400, dtype=np.float32)] * 8\n"
+        "found = []\n"
+        "def run():\n"
+        "    hits = subsets.search([*'abcdefgh'], [(0, m)], np.arange(400))\n"
+        "    found.append(int(hits.counts.min()) + int(hits.counts.max()))\n"
+        "threads = [threading.Thread(target=run) for _ in range(4)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "print(found)\n"
+    )
+    env = os.environ | {"NUMBA_THREADING_LAYER": "workqueue"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+    )
+    assert ran.stdout.strip() == "[400, 400, 400, 400]", ran.stderr[-500:]
 
 
 def test_masks_names_and_parts_of_the_queries():
