@@ -73,21 +73,35 @@ def _twins(name: str, found: selection.Duplicates) -> None:
         return
     pages = -(-len(found.twins) // A_PAGE)
     page = st.pagination(pages, key="twins_page") if pages > 1 else 1
+    first = (page - 1) * A_PAGE
     tiles: list[gallery.Tile] = []
-    for twin in found.twins[(page - 1) * A_PAGE : page * A_PAGE]:
+    for number in range(first, min(first + A_PAGE, len(found.twins))):
+        twin, refused = found.twins[number], found.refused[number]
+        verdict = "not a copy" if refused else f"{twin.distance:.3f}"
         for side, row in ((twin.side, twin.row), (twin.other_side, twin.other)):
             image = sides[side].ids[row]
             tiles.append(
                 gallery.Tile(
-                    id=image,
+                    id=str(number),
                     side=side,
                     src=thumbs.source(sides[side].keys[row]),
-                    caption=f"{twin.distance:.3f} {side} {image}",
-                    alt=f"{side} image {image}, distance {twin.distance:.3f} from its neighbour",
+                    caption=f"{verdict} · {side} {image}",
+                    alt=f"{side} image {image}, distance {twin.distance:.3f} from its neighbour"
+                    f"{', said to be no copy' if refused else ''}. Say the opposite.",
                 )
             )
-    gallery.grid(tiles, key="twins_grid")
+
+    def said(pick: gallery.Pick) -> None:
+        number = int(pick["id"])
+        widgets.attempt(_overrule, name, found.twins[number], found.refused[number])
+
+    st.markdown("Two that only look alike? Click one of them: they no longer count as copies.")
+    gallery.grid(tiles, key="twins_grid", on_pick=said)
     widgets.credits(collection.credits)
+
+
+def _overrule(name: str, twin: selection.Twin, duplicate: bool) -> None:
+    selection.overrule(name, twin, duplicate=duplicate)
 
 
 show()

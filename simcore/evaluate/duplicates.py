@@ -35,6 +35,14 @@ class Twin:
     distance: float
 
 
+Identity = tuple[str, int, str, int]
+
+
+def identity(twin: Twin) -> Identity:
+    """Which two images a twin is about, without how near they are."""
+    return twin.side, twin.row, twin.other_side, twin.other
+
+
 def twins(left: Features, right: Features, *, within: float, across: float) -> list[Twin]:
     """Near-duplicates by cosine distance, nearest first; mates of one pair are no duplicates.
 
@@ -50,7 +58,7 @@ def twins(left: Features, right: Features, *, within: float, across: float) -> l
     return sorted(found, key=lambda twin: twin.distance)
 
 
-def groups(found: list[Twin], count: int, *, refused: frozenset[tuple] = frozenset()) -> Array:
+def groups(found: list[Twin], count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
     """Which pairs hang together through twins that nobody refused.
 
     Args:
@@ -63,17 +71,17 @@ def groups(found: list[Twin], count: int, *, refused: frozenset[tuple] = frozens
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    kept = [t for t in found if (t.side, t.row, t.other_side, t.other) not in refused]
+    kept = [twin for twin in found if identity(twin) not in refused]
     rows, columns = [t.row for t in kept], [t.other for t in kept]
     links = coo_array((np.ones(len(kept)), (rows, columns)), shape=(count, count))
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def clean(found: list[Twin], count: int, *, refused: frozenset[tuple] = frozenset()) -> Array:
+def clean(found: list[Twin], count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
     """(N,) bool: pairs neither of whose images has a near-duplicate (what the text says)."""
     keep = np.ones(count, bool)
     for twin in found:
-        if (twin.side, twin.row, twin.other_side, twin.other) not in refused:
+        if identity(twin) not in refused:
             keep[[twin.row, twin.other]] = False
     return keep
 

@@ -147,6 +147,25 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
         path.unlink(missing_ok=True)
 
 
+def overruled(name: str) -> frozenset[tuple[str, str]]:
+    """Pairs of content keys that a person said are no near-duplicates."""
+    path = _overruled(name)
+    return (
+        frozenset((a, b) for a, b in json.loads(path.read_text())) if path.exists() else frozenset()
+    )
+
+
+def overrule(name: str, pairs: frozenset[tuple[str, str]]) -> None:
+    """Remember such pairs, in place of what was remembered."""
+    home.write(_overruled(name), json.dumps(sorted(pairs)).encode())
+
+
+def overruled_stamp(name: str) -> int:
+    """Changes whenever such a pair is added or taken back."""
+    path = _overruled(name)
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 def whole(name: str) -> Collection:
     """The collection as it was added, unreadable images included."""
     return catalog.open(name)
@@ -158,6 +177,10 @@ def _bytes(folder: Path) -> int:
 
 def _unreadable(name: str) -> Path:
     return home.cache() / "collections" / name / "unreadable.json"
+
+
+def _overruled(name: str) -> Path:
+    return home.cache() / "collections" / name / "overruled.json"
 
 
 def _stamps(name: str) -> tuple[str, int, int]:

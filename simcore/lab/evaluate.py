@@ -185,7 +185,10 @@ def duplicates(name: str, *, by: str = "", within: float = 0.10, across: float =
         "by": found.by,
         "within": found.within,
         "across": found.across,
-        "twins": [vars(twin) for twin in found.twins],
+        "twins": [
+            vars(twin) | {"refused": refused}
+            for twin, refused in zip(found.twins, found.refused, strict=True)
+        ],
         "kept": found.kept,
     }
 

@@ -1,5 +1,6 @@
 """Parts of a collection's pairs that the papers evaluate on: TLLd, TLLobj, faces, objects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ SUBSETS = {
     "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
     "objects": "all pairs that are not in faces",
 }
+Twin = duplicates.Twin
 GENERIC = ("torchvision:densenet121", "timm:densenet121.tv_in1k", "mobilenetv2")
 
 
@@ -31,6 +33,7 @@ class Duplicates:
         by: the backbone whose cosine distance was used.
         within, across: thresholds.
         twins: what was found, nearest first.
+        refused: one a twin, whether a person said that it is none.
         groups: (N,) group of each pair.
         kept: {"subset": pairs} left by each protocol.
     """
@@ -39,6 +42,7 @@ class Duplicates:
     within: float
     across: float
     twins: tuple[duplicates.Twin, ...]
+    refused: tuple[bool, ...]
     groups: Array
     kept: dict[str, int]
 
@@ -52,7 +56,7 @@ def open_(name: str, subset: str = "all") -> Collection:
     """
     if subset not in SUBSETS:
         raise unknown("subset", subset, SUBSETS)
-    return _chosen(collections.open_(name), subset)
+    return _chosen(collections.open_(name), subset, collections.overruled_stamp(name))
 
 
 def find_duplicates(
@@ -67,13 +71,31 @@ def find_duplicates(
     pairs = collection.pairs()
     left, right = (features.read(collection, s, chosen) for s in (pairs.queries, pairs.gallery))
     found = duplicates.twins(left, right, within=within, across=across)
-    kept = {"clean": int(duplicates.clean(found, len(pairs)).sum())}
+    refused = _refused(collection, found)
+    kept = {"clean": int(duplicates.clean(found, len(pairs), refused=refused).sum())}
     for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
         if features.ready(collection, "face"):
-            kept[subset] = int(_rows(collection, subset).size)
+            stamp = collections.overruled_stamp(name)
+            kept[subset] = int(_rows(collection, subset, stamp).size)
     return Duplicates(
-        chosen, within, across, tuple(found), duplicates.groups(found, len(pairs)), kept
+        chosen,
+        within,
+        across,
+        tuple(found),
+        tuple(duplicates.identity(twin) in refused for twin in found),
+        duplicates.groups(found, len(pairs), refused=refused),
+        kept,
     )
+
+
+def overrule(name: str, twin: duplicates.Twin, *, duplicate: bool) -> None:
+    """Remember what a person says of two images: by their content, so it outlives thresholds.
+
+    It counts for the protocols that follow the text; the `-paper` ones stay as they were run.
+    """
+    pair = _keys(collections.open_(name), twin)
+    known = collections.overruled(name)
+    collections.overrule(name, known - {pair} if duplicate else known | {pair})
 
 
 def judge(name: str) -> str:
@@ -90,11 +112,12 @@ def count_faces(name: str) -> faces.FaceCounts:
     return _faces(collections.open_(name))
 
 
+# `stamp` is when overrulings last changed: another stamp, another entry in the cache.
 @lru_cache(maxsize=32)
-def _chosen(collection: Collection, subset: str) -> Collection:
+def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
     if subset == "all":
         return collection
-    rows = _rows(collection, subset)
+    rows = _rows(collection, subset, stamp)
     if not rows.size:
         raise BadDataError(f"found no pair of {collection.name!r} in {subset}; choose another")
     right = collection.pairs().gallery
@@ -103,12 +126,12 @@ def _chosen(collection: Collection, subset: str) -> Collection:
         left=collection.left.take(rows),
         right=right.take(rows),
         votes=None if collection.votes is None else collection.votes[rows],
-        digest=f"{collection.digest}-{subset}",
+        digest=f"{collection.digest}-{subset}-{stamp}",
     )
 
 
 @lru_cache(maxsize=32)
-def _rows(collection: Collection, subset: str) -> Array:
+def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
     if subset in {"faces", "objects"}:
         both = _faces(collection).faces
         return np.flatnonzero(both if subset == "faces" else ~both)
@@ -121,10 +144,26 @@ def _rows(collection: Collection, subset: str) -> Array:
         keep = duplicates.paper if subset == "tlld-paper" else duplicates.paper_objects
         return np.flatnonzero(keep(left, right, *found))
     twins = duplicates.twins(left, right, within=duplicates.WITHIN, across=duplicates.ACROSS)
-    kept = duplicates.clean(twins, len(pairs))
+    kept = duplicates.clean(twins, len(pairs), refused=_refused(collection, twins))
     if subset == "tllobj":
         kept &= _faces(collection).objects
     return np.flatnonzero(kept)
+
+
+def _keys(collection: Collection, twin: duplicates.Twin) -> tuple[str, str]:
+    """The content keys of two images, in an order that does not depend on who came first."""
+    sides = {"left": collection.left, "right": collection.pairs().gallery}
+    one, other = sides[twin.side].keys[twin.row], sides[twin.other_side].keys[twin.other]
+    return min(one, other), max(one, other)
+
+
+def _refused(
+    collection: Collection, twins: Sequence[duplicates.Twin]
+) -> frozenset[duplicates.Identity]:
+    known = collections.overruled(collection.name)
+    if not known:
+        return frozenset()
+    return frozenset(duplicates.identity(t) for t in twins if _keys(collection, t) in known)
 
 
 def _faces(collection: Collection) -> faces.FaceCounts:

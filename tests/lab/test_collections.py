@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from simcore.errors import BadDataError
-from simcore.lab import collections, evaluate, extract, recipes, retrieve
+from simcore.lab import collections, evaluate, extract, recipes, retrieve, selection
 from simcore.lab.retrieve import Query
 
 
@@ -76,3 +76,23 @@ def test_search_and_recall_rank_the_mate_alike(pairs_folder, lift):
         for row, name in enumerate(ids):
             hits = retrieve.search("six", Query(name), asked, direction=direction)
             assert [h.mate_rank for h in hits] == [int(r[row]) for r in ranks]
+
+
+def test_a_person_overrules_a_near_duplicate(pairs_folder, draw):
+    for side, turn in (("left", 0), ("right", 2)):
+        draw(0).rotate(1 + turn).save(pairs_folder / side / "again.png")
+    collections.add("pairs", pairs_folder, name="seven")
+    extract.extract("seven", ["layout"])
+    found = selection.find_duplicates("seven", by="layout", within=0.05, across=0.05)
+    assert found.twins
+    assert not any(found.refused)
+    before = found.kept["clean"]
+    for twin in found.twins:
+        selection.overrule("seven", twin, duplicate=False)
+    again = selection.find_duplicates("seven", by="layout", within=0.05, across=0.05)
+    assert all(again.refused)
+    assert again.kept["clean"] == 7 > before
+    selection.overrule("seven", again.twins[0], duplicate=True)
+    third = selection.find_duplicates("seven", by="layout", within=0.05, across=0.05)
+    assert third.refused.count(False) >= 1
+    assert third.kept["clean"] < 7
