@@ -203,13 +203,10 @@ def _search(
         for b in names
     ]
     scale = [one.moments() for one in sides]
-    hits: dict[Combine, SubsetHits] = {}
-    for kind, given in (("zsum", scale), ("sum", None)):
-        streams = [one.stream() for one in sides]
-        hits[kind] = subsets.search(  # type: ignore[index]  # a literal, widened by the tuple
-            names, subsets.together(streams), pairs.target, scale=given
-        )
-    return Search(len(pairs), names, hits, time.perf_counter() - began)
+    blocks = subsets.together([one.stream() for one in sides])
+    zsum, plain = subsets.searches(names, blocks, pairs.target, scales=[scale, None])
+    seconds = time.perf_counter() - began
+    return Search(len(pairs), names, {"zsum": zsum, "sum": plain}, seconds)
 
 
 def _chosen(one: combinations.Chosen, pairs: int) -> dict:
