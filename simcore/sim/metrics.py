@@ -1,5 +1,8 @@
 """Similarity of two sets of features: higher = more alike, NaN = no evidence."""
 
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from simcore.errors import ShapeError, unknown
@@ -29,19 +32,61 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
             f"found features of {queries.values.shape[1]} and {gallery.values.shape[1]} "
             "dimensions; expected as many on both sides"
         )
-    rows = between(queries.values, gallery.values, metric)
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
+    known = _known(gallery)
+    if metric == "cosine":
+        rows = normalised(queries.values) @ gallery.values.T
+        rows /= known.length
+    else:
+        between = _minus_l2 if metric == "l2" else _minus_l1
+        rows = between(queries.values, gallery.values)
+    # A matrix product may round equal columns differently; the same picture twice is a tie.
+    rows[:, known.again] = rows[:, known.first]
     if queries.single and gallery.single:
         return rows
     return _best(_best(rows, queries).T, gallery).T
 
 
-def between(left: Array, right: Array, metric: Metric) -> Array:
-    """(n, D) against (m, D) -> (n, m) float32 similarity."""
-    if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
-    if metric == "cosine":
-        return normalised(left) @ normalised(right).T
-    return _minus_l2(left, right) if metric == "l2" else _minus_l1(left, right)
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is worked out once for a gallery.
+
+    Attributes:
+        length: (n,) float32 of its rows, 1 for a zero row, so that its cosine is 0.
+        again, first: (k,) rows that repeat an earlier one, and that one.
+    """
+
+    length: Array
+    again: Array
+    first: Array
+
+
+# Features never change, so what is known about them stays true for as long as they live.
+_KNOWN: WeakKeyDictionary[Features, _Known] = WeakKeyDictionary()
+
+
+def _known(gallery: Features) -> _Known:
+    found = _KNOWN.get(gallery)
+    if found is None:
+        length = np.linalg.norm(gallery.values, axis=1)
+        again, first = _repeated(np.ascontiguousarray(gallery.values))
+        found = _KNOWN[gallery] = _Known(np.where(length > 0, length, 1), again, first)
+    return found
+
+
+def _repeated(values: Array) -> tuple[Array, Array]:
+    """Rows equal to an earlier row, and the first such row, both (k,)."""
+    sums = values.view(np.uint32).sum(axis=1, dtype=np.uint64)  # whole numbers: equal when equal
+    _, group, size = np.unique(sums, return_inverse=True, return_counts=True)
+    seen: dict[bytes, int] = {}
+    pairs = [
+        (int(row), earlier)
+        for row in np.flatnonzero(size[group] > 1)
+        if (earlier := seen.setdefault(values[row].tobytes(), int(row))) != row
+    ]
+    again, first = np.array(pairs, np.int64).reshape(-1, 2).T
+    return again, first
 
 
 def normalised(values: Array) -> Array:

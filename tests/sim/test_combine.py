@@ -48,6 +48,24 @@ def test_moments_are_those_of_the_whole_matrix(metric):
     assert found.std == pytest.approx(whole.std(), rel=1e-5)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5, 4.0])
+def test_moments_from_features_are_those_of_the_matrix(shift):
+    random = np.random.default_rng(0)
+    left, right = random.normal(size=(300, 12)) + shift, random.normal(size=(200, 12)) * 3 + shift
+    left[:5] = 0
+    quick = combine._from_features(left.astype(np.float32), right.astype(np.float32))
+    sides = (Features("x", np.arange(len(v)), v, len(v)) for v in (left, right))
+    whole = metrics.pairwise(*sides, "cosine").astype(np.float64)
+    assert quick.mean == pytest.approx(whole.mean(), abs=1e-7)
+    assert quick.std == pytest.approx(whole.std(), rel=1e-5)
+
+
+def test_moments_of_a_constant_have_no_spread():
+    row = np.abs(np.random.default_rng(0).normal(size=(1, 7)))
+    same = Features("x", np.arange(500), np.repeat(row, 500, 0), 500)
+    assert combine.moments(same, same, "cosine").std == pytest.approx(0, abs=1e-12)
+
+
 def test_moments_leave_out_what_is_missing():
     left = Features("face", [0, 0, 2], np.eye(3, 4), 3)
     right = features(1, 5, 4)

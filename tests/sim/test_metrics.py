@@ -63,6 +63,33 @@ def test_an_empty_vector_is_unlike_everything():
     assert found.tolist() == [[0, 0]]
 
 
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("count", [140, 1403])
+def test_the_same_picture_twice_is_a_tie_wherever_it_stands(metric, count):
+    """A matrix product rounds columns at its edges differently; equal rows must not show it."""
+    random = np.random.default_rng(count)
+    values = np.abs(random.normal(size=(count, 131)))
+    values[count // 2 :] = values[: count - count // 2]
+    order = random.permutation(count)
+    found = metrics.pairwise(features(values[:50]), features(values[order]), metric)
+    found = found[:, np.argsort(order)]
+    half = count // 2
+    np.testing.assert_array_equal(found[:, half : 2 * half], found[:, :half])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_constant_is_the_same_everywhere(metric):
+    row = np.abs(np.random.default_rng(0).normal(size=576))
+    found = metrics.pairwise(features([row] * 20), features([row] * 1403), metric)
+    assert (found == found[:, :1]).all()
+
+
+def test_rows_with_equal_sums_are_not_mistaken_for_each_other():
+    again, first = metrics._repeated(np.float32([[1, 2], [2, 1], [1, 2], [0, 0], [2, 1], [1, 2]]))
+    assert again.tolist() == [2, 4, 5]
+    assert first.tolist() == [0, 1, 0]
+
+
 def test_bad_input():
     with pytest.raises(ShapeError, match="3 and 2 dimensions"):
         metrics.pairwise(features([[1, 2, 3]]), features([[1, 2]]), "cosine")
