@@ -12,14 +12,16 @@ is left out. `paper` does what the authors' published notebook does, quirks incl
   stay in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from simcore.sim import metrics
-from simcore.types import Array, Features
+from simcore.types import Array, Features, Metric
 
 WITHIN, ACROSS = 0.10, 0.15  # cosine distance, as the notebook has them
+TEXT = 0.15  # cosine distance, as the text has it, within and across
 FACES_TEXT, FACES_NOTEBOOK = 0.5, 0.4  # Euclidean distance of face descriptors
 ROWS = 512
 
@@ -43,17 +45,20 @@ def identity(twin: Twin) -> Identity:
     return twin.side, twin.row, twin.other_side, twin.other
 
 
-def twins(left: Features, right: Features, *, within: float, across: float) -> list[Twin]:
-    """Near-duplicates by cosine distance, nearest first; mates of one pair are no duplicates.
+def twins(
+    left: Features, right: Features, *, within: float, across: float, metric: Metric = "cosine"
+) -> list[Twin]:
+    """Near-duplicates, nearest first; mates of one pair are no duplicates.
 
     Args:
-        left, right: generic features, row i of both a pair.
+        left, right: features, row i of both a pair.
         within: distance at most this between two images of one side. across: between the sides.
+        metric: "cosine" for generic features; "l2" for face descriptors.
     """
     found = [
-        *_near(left, left, "left", "left", within),
-        *_near(right, right, "right", "right", within),
-        *_near(left, right, "left", "right", across),
+        *_near(left, left, ("left", "left"), within, metric),
+        *_near(right, right, ("right", "right"), within, metric),
+        *_near(left, right, ("left", "right"), across, metric),
     ]
     return sorted(found, key=lambda twin: twin.distance)
 
@@ -142,19 +147,24 @@ def _count(side: Features) -> Array:
     return np.bincount(side.index, minlength=side.count)
 
 
-def _lines(one: Features, other: Features, metric: str = "cosine"):  # type: ignore[no-untyped-def]
+def _lines(
+    one: Features, other: Features, metric: Metric = "cosine"
+) -> Iterator[tuple[int, Array]]:
     """(row, (G,) distances to everything) for each image of one side."""
     for start in range(0, one.count, ROWS):
         rows = np.arange(start, min(start + ROWS, one.count))
-        block = metrics.pairwise(one.take(rows), other, metric)  # type: ignore[arg-type]
+        block = metrics.pairwise(one.take(rows), other, metric)
         block = (1 if metric == "cosine" else 0) - block
         for row, line in zip(rows, block, strict=True):
             yield int(row), line
 
 
-def _near(one: Features, other: Features, side: str, other_side: str, most: float) -> list[Twin]:
+def _near(
+    one: Features, other: Features, sides: tuple[str, str], most: float, metric: Metric
+) -> list[Twin]:
+    side, other_side = sides
     found = []
-    for row, line in _lines(one, other):
+    for row, line in _lines(one, other, metric):
         for column in np.flatnonzero(line <= most):
             if column == row or (side == other_side and column < row):
                 continue

@@ -14,7 +14,7 @@ from simcore.types import Array, Collection
 
 SUBSETS = {
     "all": "every pair",
-    "tlld": "without near-duplicates, as the text of rosenfeld2018 says",
+    "tlld": "without near-duplicates, of faces too where they are extracted (rosenfeld2018, text)",
     "tlld-paper": "without near-duplicates, as the authors' notebook does it, quirks included",
     "tllobj": "without near-duplicates and without any detected face",
     "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
@@ -143,7 +143,11 @@ def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
         found = [features.read(collection, side, "face") for side in sides]
         keep = duplicates.paper if subset == "tlld-paper" else duplicates.paper_objects
         return np.flatnonzero(keep(left, right, *found))
-    twins = duplicates.twins(left, right, within=duplicates.WITHIN, across=duplicates.ACROSS)
+    twins = duplicates.twins(left, right, within=duplicates.TEXT, across=duplicates.TEXT)
+    if subset == "tlld" and features.ready(collection, "face"):
+        most = duplicates.FACES_TEXT
+        found = [features.read(collection, side, "face") for side in sides]
+        twins += duplicates.twins(*found, within=most, across=most, metric="l2")
     kept = duplicates.clean(twins, len(pairs), refused=_refused(collection, twins))
     if subset == "tllobj":
         kept &= _faces(collection).objects

@@ -152,3 +152,11 @@ def test_the_papers_protocol_keeps_its_quirks():
     assert duplicates._first_face(first).tolist() == [False, False, False, False]
     near = Features("face", [0, 1, 2], np.array([[0.0, 0], [30, 0], [90, 0]]), 4)
     assert duplicates._first_face(near).tolist() == [False, True, False, False]
+
+
+def test_faces_are_doubles_by_their_own_distance():
+    one = Features("face", [0, 1], np.array([[0.0, 0.0], [0.3, 0.0]]), 3)
+    other = Features("face", [2], np.array([[0.0, 0.6]]), 3)
+    found = duplicates.twins(one, other, within=0.5, across=0.5, metric="l2")
+    assert [(t.side, t.row, t.other_side, t.other) for t in found] == [("left", 0, "left", 1)]
+    assert found[0].distance == pytest.approx(0.3)
