@@ -20,31 +20,48 @@ def line(number: int) -> dict[str, Any]:
     }
 
 
-def show(figure: go.Figure, key: str, *, x: str, y: str, height: int = 380) -> None:
-    """Draw a figure as wide as the page, with its axes named."""
+def show(
+    figure: go.Figure, key: str, *, title: str = "", x: str = "", y: str = "", height: int = 380
+) -> None:
+    """Draw a figure as wide as the page: what is counted out of what above it, its axes named."""
+    if title:
+        st.markdown(f"**{title}**")
+    named = sum(trace.showlegend is not False and bool(trace.name) for trace in figure.data)
     figure.update_layout(
-        height=height,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "y": -0.25},
+        height=height + (9 * named if named > 1 else 0),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},
         hovermode="closest",
         xaxis_title=x,
         yaxis_title=y,
     )
-    st.plotly_chart(figure, key=key, width="stretch")
+    figure.update_xaxes(automargin=True).update_yaxes(automargin=True)
+    st.plotly_chart(figure, key=key, width="stretch", config={"displaylogo": False})
+
+
+def level(figure: go.Figure, value: float, name: str) -> None:
+    """A line across at one value, with its name at its end."""
+    figure.add_hline(
+        y=value, line={"color": "#7F7F7F", "dash": "dot", "width": 1.5},
+        annotation={"text": name, "xanchor": "right", "x": 1, "font": {"color": "#7F7F7F"}},
+        annotation_position="top right",
+    )  # fmt: skip
 
 
 def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.Figure:
-    """A square of numbers, each written into its cell."""
+    """A square of numbers, each written into its cell; below 0 only as far as they go."""
     text = [["" if v is None else f"{v:.2f}" for v in row] for row in values]
+    least = min((v for row in values for v in row if v is not None), default=0.0)
     return go.Figure(
         go.Heatmap(
-            z=[[None if v is None else v for v in row] for row in values],
+            z=[list(row) for row in values],
             x=list(names),
             y=list(names),
             text=text,
             texttemplate="%{text}",
+            hovertemplate="row %{y}<br>column %{x}<br>%{z:.3f}<extra></extra>",
             colorscale="Cividis",
-            zmin=0,
+            zmin=min(0.0, least),
             zmax=1,
         )
     ).update_yaxes(autorange="reversed")

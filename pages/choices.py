@@ -1,19 +1,39 @@
 """What the analyses ask for: collection, part of its pairs, backbones; also in the link."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
+from pages import state
+from pages.widgets import plain
+from simcore.errors import unknown
 from simcore.lab import collections, selection
-from simcore.types import LIFTS, METRICS, Collection
+from simcore.types import DIRECTIONS, LIFTS, METRICS, Collection, Direction
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
+ARROWS = {"lr": "Left → right", "rl": "Right → left"}
 LIFT_NAMES = {
     "none": "None (as the papers)",
     "center": "Centring",
     "csls": "CSLS",
     "center+csls": "Centring and CSLS",
+}
+# In the link: the option's words, and its name on the command line.
+ASKED: dict[str, tuple[Sequence[str], str]] = {
+    "s": (list(selection.SUBSETS), "subset"),
+    "m": (["own", *METRICS], "metric"),
+    "d": (list(DIRECTIONS), "direction"),
+    "lift": (list(LIFTS), "lift"),
+}
+# What each command can be told; a line that would print other numbers is not shown.
+KNOWS = {
+    "subsets": ("metric", "direction", "lift"),
+    "recall": ("metric", "direction", "lift"),
+    "curve": ("metric", "direction"),
+    "associative": ("metric",),
+    "votes": ("metric",),
 }
 MOST = 16
 
@@ -25,15 +45,43 @@ class Choice:
     collection: str
     subset: str
     models: tuple[str, ...]
-    metric: str
-    lift: str
+    metric: str = "own"
+    direction: Direction = "lr"
+    lift: str = "none"
+
+    def changed(self) -> dict[str, str]:
+        """The options that are not as the papers have them, by their name on the command line."""
+        options = {"metric": (self.metric, "own"), "direction": (self.direction, "lr"),
+                   "lift": (self.lift, "none")}  # fmt: skip
+        return {name: now for name, (now, usual) in options.items() if now != usual}
 
     def by_hand(self, command: str, *more: str) -> str:
-        """The command line that prints the same numbers."""
-        words = ["simcore evaluate", command, self.collection, "--models", ",".join(self.models)]
+        """The command line that prints the same numbers, or "" where none does."""
+        changed = self.changed()
+        if any(name not in KNOWS.get(command, ()) for name in changed):
+            return ""
+        words = ["simcore", "evaluate", command, self.collection, "--models", ",".join(self.models)]
         if self.subset != "all":
             words += ["--subset", self.subset]
-        return " ".join([*words, *more])
+        for name, now in changed.items():
+            words += [f"--{name}", now]
+        return shlex.join([*words, *more])
+
+    def params(self) -> dict[str, str]:
+        """The address of this choice."""
+        return {"c": self.collection, "s": self.subset, "models": ",".join(self.models),
+                "m": self.metric, "d": self.direction, "lift": self.lift}  # fmt: skip
+
+
+def by_hand(line: str, command: str) -> None:
+    """Show a command line, or say that the command cannot be told all that is chosen here."""
+    if line:
+        st.code(line, language="bash", wrap_lines=True)
+    else:
+        st.caption(
+            f"In a terminal, `simcore evaluate {command}` knows not all options that are chosen "
+            "here, so no line for it is shown."
+        )
 
 
 def opened(asked: Choice) -> Collection:
@@ -46,48 +94,115 @@ def pairs_only() -> list[str]:
     return [name for name in collections.names() if collections.open_(name).right is not None]
 
 
-def choose(page: str, *, fewest: int = 1, metric: bool = True, lift: bool = False) -> Choice | None:
-    """Draw the controls in the sidebar; None, with a sentence, while nothing can be shown."""
+def choose(
+    page: str,
+    *,
+    fewest: int = 1,
+    options: Sequence[str] = ("s", "m", "d"),
+    own: Mapping[str, Sequence[str]] | None = None,
+) -> Choice | None:
+    """Draw the controls in the sidebar; None, with a sentence, while nothing can be shown.
+
+    Args:
+        options: those of `ASKED` that the page's numbers depend on.
+        own: choices that the page draws itself with the key "{page}_{name}", and their options.
+    """
+    names = named(page, own)
+    if not names:
+        return None
+    put = st.session_state
+    with st.sidebar:
+        name = st.selectbox("Collection", names, key=f"{page}_c")
+        ready = collections.extracted(name)
+        put.setdefault(f"{page}_models_{name}", ready[:MOST])
+        chosen = st.multiselect(
+            "Backbones", ready, key=f"{page}_models_{name}", max_selections=MOST,
+            help="Those whose features are complete; more on the Collections page.",
+        )  # fmt: skip
+        says = {"s": ("Pairs", {k: f"{k}: {v}" for k, v in selection.SUBSETS.items()}),
+                "m": ("Metric", METRIC_NAMES), "d": ("Direction", ARROWS),
+                "lift": ("Lift", LIFT_NAMES)}  # fmt: skip
+        found = {}
+        for key in options:
+            label, words = says[key]
+            found[key] = st.selectbox(
+                label, ASKED[key][0], format_func=words.__getitem__, key=f"{page}_{key}"
+            )
+    asked = Choice(
+        name, found.get("s", "all"), tuple(chosen), found.get("m", "own"),
+        found.get("d", "lr"), found.get("lift", "none"),
+    )  # fmt: skip
+    put["_asked"] = asked.params()
+    kept = {"c", "models", *options}
+    add(page, {k: v for k, v in asked.params().items() if k in kept}
+        | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put})  # fmt: skip
+    if len(chosen) < fewest:
+        st.info(f"Choose at least {fewest} backbone{'s' if fewest > 1 else ''} in the sidebar.")
+        return None
+    return asked
+
+
+def named(page: str, own: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Let the page's widgets follow the address, if it is not the one that they wrote.
+
+    Returns:
+        Collections with known mates; where there is none, a sentence has said so.
+    """
     names = pairs_only()
     if not names:
         st.info("There is no collection of pairs yet.")
         st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
-        return None
-    here = st.query_params
-    with st.sidebar:
-        name = _one("Collection", names, here.get("c", ""), f"{page}_c")
-        ready = collections.extracted(name)
-        asked = [m for m in here.get("models", "").split(",") if m in ready]
-        chosen = st.multiselect(
-            "Backbones",
-            ready,
-            default=(asked or ready)[:MOST],
-            key=f"{page}_models_{name}",
-            max_selections=MOST,
-            help="Those whose features are complete; more on the Collections page.",
-        )
-        subset = _one("Pairs", list(selection.SUBSETS), here.get("s", "all"), f"{page}_s",
-                      lambda key: f"{key}: {selection.SUBSETS[key]}")  # fmt: skip
-        how = (
-            _one("Metric", ["own", *METRICS], here.get("m", "own"), f"{page}_m",
-                 METRIC_NAMES.__getitem__) if metric else "own"
-        )  # fmt: skip
-        lifted = (
-            _one("Lift", list(LIFTS), here.get("lift", "none"), f"{page}_lift",
-                 LIFT_NAMES.__getitem__) if lift else "none"
-        )  # fmt: skip
-    found = Choice(name, subset, tuple(chosen), how, lifted)
-    here.from_dict(
-        {"c": name, "s": subset, "models": ",".join(chosen)}
-        | ({"m": how} if metric else {})
-        | ({"lift": lifted} if lift else {})
-    )
-    if len(chosen) < fewest:
-        st.info(f"Choose at least {fewest} backbone{'s' if fewest > 1 else ''} in the sidebar.")
-        return None
-    return found
+        return []
+    put, here = st.session_state, dict(st.query_params)
+    if here == put.get(f"_{page}_address") and f"{page}_c" in put:
+        return names
+    for key in [k for k in put if str(k).startswith(f"{page}_")]:
+        del put[key]
+    put.pop(f"_{page}_address", None)
+    here, said = here or _before(), list[str]()
+    known = {"c": (names, "collection"), **ASKED, **{k: (v, k) for k, v in (own or {}).items()}}
+    for key, (options, word) in known.items():
+        asked = here.get(key, options[0])
+        if asked not in options:
+            said.append(f"From the link: {unknown(word, asked[:40], options)}")
+        put[f"{page}_{key}"] = asked if asked in options else options[0]
+    name = put[f"{page}_c"]
+    ready = collections.extracted(name)
+    wanted = list(dict.fromkeys(m.strip() for m in here.get("models", "").split(",") if m.strip()))
+    lost = [m for m in wanted if m not in ready]
+    if lost:
+        said.append(f"From the link: no features of {', '.join(m[:40] for m in lost[:5])} here.")
+    models = [m for m in wanted if m in ready] or ready
+    put[f"{page}_models_{name}"] = models[:MOST]
+    if said:
+        st.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")
+    return names
 
 
-def _one(label: str, options: Sequence[str], asked: str, key: str, say=str) -> str:  # type: ignore[no-untyped-def]
-    start = list(options).index(asked) if asked in options else 0
-    return str(st.selectbox(label, options, index=start, format_func=say, key=key))
+def number(name: str, usual: float, most: float) -> float:
+    """A number of the address between 0 and `most`, or the usual one."""
+    try:
+        asked = float(st.query_params.get(name, usual))
+    except ValueError:
+        return usual
+    return asked if 0 <= asked <= most else usual
+
+
+def write(page: str, params: Mapping[str, str]) -> None:
+    """Put what is shown into the address, and remember that it was us."""
+    if dict(st.query_params) != dict(params):
+        st.query_params.from_dict(dict(params))
+    st.session_state[f"_{page}_address"] = dict(params)
+
+
+def add(page: str, params: Mapping[str, str]) -> None:
+    """Put more into the address."""
+    write(page, st.session_state.get(f"_{page}_address", {}) | dict(params))
+
+
+def _before() -> dict[str, str]:
+    """What another analysis was asked, else Explore's collection."""
+    asked, view = st.session_state.get("_asked"), state.last()
+    if asked or view is None:
+        return dict(asked or {})
+    return {"c": view.collection} if view.collection in pairs_only() else {}

@@ -1,12 +1,19 @@
 """Duplicates: pictures that are in a collection twice, and the pairs that are left without them."""
 
+import shlex
+from collections import defaultdict
+from collections.abc import Callable
+
 import streamlit as st
 
-from pages import choices, gallery, thumbs, widgets
+from pages import choices, pairs, query, widgets
+from pages.gallery import Pick
 from simcore.errors import SimError
 from simcore.lab import collections, selection
+from simcore.lab.selection import Duplicates, Twin
 
-A_PAGE = 12
+MOST = 0.4
+CLEAN = "Every pair with a near-copy is left out, by the judge and the thresholds on the left."
 
 
 def show() -> None:
@@ -17,30 +24,36 @@ def show() -> None:
         "rosenfeld2018 left such pairs out (TLLd, TLLobj)."
     )
     with widgets.sentences():
-        names = choices.pairs_only()
-        if not names:
-            st.info("There is no collection of pairs yet.")
+        wanted = st.query_params.get("by", "")
+        near = {k: choices.number(k, usual, MOST) for k, usual in (("within", 0.10),
+                                                                   ("across", 0.15))}  # fmt: skip
+        if not (names := choices.named("twins")):
             return
-        asked = st.query_params.get("c", names[0])
+        put = st.session_state
         with st.sidebar:
-            start = names.index(asked) if asked in names else 0
-            name = st.selectbox("Collection", names, index=start, key="twins_c")
-            by = st.selectbox("Judged by", _judges(name), key=f"twins_by_{name}")
-            within = st.slider("Distance within a side", 0.0, 0.4, 0.10, 0.01, key="twins_within",
-                               help="Cosine distance; the authors' notebook has 0.10 for "
-                               "densenet121. Another network has another scale.")  # fmt: skip
-            across = st.slider(
-                "Distance across the sides", 0.0, 0.4, 0.15, 0.01, key="twins_across"
-            )
-        st.query_params["c"] = name
+            name = st.selectbox("Collection", names, key="twins_c")
+            judges = _judges(name)
+            if not judges:
+                st.info("No backbone has its features here yet; extract one first.")
+                return
+            put.setdefault(f"twins_by_{name}", wanted if wanted in judges else judges[0])
+            by = st.selectbox("Judged by", judges, key=f"twins_by_{name}")
+            for key, where in (("within", "within a side"), ("across", "across the sides")):
+                put.setdefault(f"twins_{key}", near[key])
+                near[key] = st.slider(
+                    f"Distance {where}", 0.0, MOST, step=0.01, key=f"twins_{key}",
+                    help="Cosine distance. The authors' notebook has 0.10 and 0.15, for "
+                    "densenet121; another network has another scale.",
+                )  # fmt: skip
+        choices.write("twins", {"c": name, "by": by} | {k: f"{v:g}" for k, v in near.items()})
         with st.spinner("Comparing everything with everything"):
-            found = selection.find_duplicates(name, by=by, within=within, across=across)
-        _told(name, found)
-        st.code(
-            f"simcore evaluate duplicates {name} --by {by} --within {within:g} --across {across:g}",
-            language="bash",
-        )
-        _twins(name, found)
+            found = selection.find_duplicates(name, by=by, **near)
+        groups = _groups(found)
+        _told(name, found, groups)
+        words = ["simcore", "evaluate", "duplicates", name, "--by", by]
+        words += ["--within", f"{near['within']:g}", "--across", f"{near['across']:g}"]
+        st.code(shlex.join(words), language="bash", wrap_lines=True)
+        _pictures(name, found, groups)
 
 
 def _judges(name: str) -> list[str]:
@@ -53,55 +66,108 @@ def _judges(name: str) -> list[str]:
     return [first, *(other for other in ready if other != first)]
 
 
-def _told(name: str, found: selection.Duplicates) -> None:
+def _groups(found: Duplicates) -> list[list[int]]:
+    """Rows of pairs that near-copies tie together, largest group first."""
+    rows = defaultdict(list)
+    for row, group in enumerate(found.groups.tolist()):
+        rows[group].append(row)
+    return sorted((r for r in rows.values() if len(r) > 1), key=len, reverse=True)
+
+
+def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
     total = len(collections.open_(name).left)
-    columns = st.columns(1 + len(found.kept))
-    columns[0].metric("Near-duplicates", f"{len(found.twins):,}")
-    for column, (protocol, kept) in zip(columns[1:], found.kept.items(), strict=True):
-        column.metric(f"Left by {protocol}", f"{kept:,}", help=f"of {total:,} pairs")
+    columns = st.columns(2 + len(found.kept))
+    counted = len(found.twins) - sum(found.refused)
+    columns[0].metric("Near-copies", f"{counted:,}", help="Two pictures, one near-copy; those "
+                      "that a person overruled are not counted.")  # fmt: skip
+    columns[1].metric("Groups", f"{len(groups):,}", help="Pairs tied together by near-copies.")
+    for column, (protocol, kept) in zip(columns[2:], found.kept.items(), strict=True):
+        column.metric(f"{protocol} keeps", f"{kept:,}", help=selection.SUBSETS.get(protocol, CLEAN))
     st.caption(
-        "clean: every pair with a near-copy is left out, by these thresholds. The named subsets "
-        "use the papers' thresholds; those with -paper keep the quirks of the authors' notebook."
+        f"Of {total:,} pairs. Only clean follows the thresholds and the judge chosen here; the "
+        "named protocols keep the paper's."
     )
 
 
-def _twins(name: str, found: selection.Duplicates) -> None:
-    collection = collections.open_(name)
-    sides = {"left": collection.left, "right": collection.pairs().gallery}
+@st.fragment
+def _pictures(name: str, found: Duplicates, groups: list[list[int]]) -> None:
     if not found.twins:
         st.info("Nothing is that near.")
         return
-    pages = -(-len(found.twins) // A_PAGE)
-    page = st.pagination(pages, key="twins_page") if pages > 1 else 1
-    first = (page - 1) * A_PAGE
-    tiles: list[gallery.Tile] = []
-    for number in range(first, min(first + A_PAGE, len(found.twins))):
-        twin, refused = found.twins[number], found.refused[number]
-        verdict = "not a copy" if refused else f"{twin.distance:.3f}"
-        for side, row in ((twin.side, twin.row), (twin.other_side, twin.other)):
-            image = sides[side].ids[row]
-            tiles.append(
-                gallery.Tile(
-                    id=str(number),
-                    side=side,
-                    src=thumbs.source(sides[side].keys[row]),
-                    caption=f"{verdict} · {side} {image}",
-                    alt=f"{side} image {image}, distance {twin.distance:.3f} from its neighbour"
-                    f"{', said to be no copy' if refused else ''}. Say the opposite.",
-                )
-            )
-
-    def said(pick: gallery.Pick) -> None:
-        number = int(pick["id"])
-        widgets.attempt(_overrule, name, found.twins[number], found.refused[number])
-
-    st.markdown("Two that only look alike? Click one of them: they no longer count as copies.")
-    gallery.grid(tiles, key="twins_grid", on_pick=said)
-    widgets.credits(collection.credits)
+    twins, group = st.tabs(["Near-copies", "Groups"], on_change="rerun", key="twins_tabs")
+    if twins.open:
+        with twins:
+            _twins(name, found)
+    if group.open:
+        with group:
+            _group(name, groups)
+    if st.session_state.pop("_twins_said", False):
+        st.rerun()  # the counts above change as well
+    if there := st.session_state.pop("_twins_open", None):
+        st.switch_page("pages/explore.py", query_params=there)
+    widgets.credits(collections.open_(name).credits)
 
 
-def _overrule(name: str, twin: selection.Twin, duplicate: bool) -> None:
+def _twins(name: str, found: Duplicates) -> None:
+    collection = collections.open_(name)
+    sides = {"left": collection.left, "right": collection.pairs().gallery}
+    st.caption("Two that only look alike? Say so, and they no longer count as copies.")
+    both = list(zip(found.twins, found.refused, strict=True))
+    shown, heads, deeds = [], [], []
+    for twin, refused in pairs.paged(both, "twins_page"):
+        say = f", distance {twin.distance:.3f}. Open it in Explore."
+        one, other = (
+            pairs.tile(sides[side].ids[row], side, sides[side].keys[row], say)
+            for side, row in ((twin.side, twin.row), (twin.other_side, twin.other))
+        )
+        shown.append((one, other))
+        verdict = "no copy, as a person said; " if refused else ""
+        heads.append(f"{verdict}distance {twin.distance:.3f}, {_where(twin.side, twin.other_side)}")
+        deeds.append(("A copy after all" if refused else "Not a copy", (name, twin, refused)))
+    pairs.show(shown, key="twins_grid", on_pick=_opener(name), heads=heads, deeds=deeds,
+               on_deed=_overrule)  # fmt: skip
+
+
+def _overrule(name: str, twin: Twin, duplicate: bool) -> None:
     selection.overrule(name, twin, duplicate=duplicate)
+    st.session_state["_twins_said"] = True
+
+
+def _where(side: str, other: str) -> str:
+    return f"both {side}" if side == other else f"{side} and {other}"
+
+
+def _group(name: str, groups: list[list[int]]) -> None:
+    if not groups:
+        st.info("No two pairs are tied together.")
+        return
+    collection = collections.open_(name)
+    right = collection.pairs().gallery
+    st.caption(
+        "A chain of near-copies ties pairs together even where its ends differ: one very large "
+        "group means that the thresholds are too wide for this backbone."
+    )
+    number = st.selectbox(
+        "Group", range(len(groups)), key=f"twins_group_{len(groups)}",
+        format_func=lambda n: f"{n + 1} of {len(groups):,}: {len(groups[n]):,} pairs",
+    )  # fmt: skip
+    shown = [
+        tile
+        for row in pairs.paged(groups[number], f"twins_group_page_{number}")
+        for side, images in (("left", collection.left), ("right", right))
+        for tile in [pairs.tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")]
+    ]
+    together = list(zip(shown[::2], shown[1::2], strict=True))
+    pairs.show(together, key="twins_tied", on_pick=_opener(name))
+
+
+def _opener(name: str) -> Callable[[Pick], None]:
+    def open_(pick: Pick) -> None:
+        st.session_state["_twins_open"] = {
+            "c": name, "q": pick["id"], "d": query.SIDES[pick["side"]],
+        }  # fmt: skip
+
+    return open_
 
 
 show()
