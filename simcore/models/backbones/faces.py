@@ -1,13 +1,22 @@
-"""Faces: dlib's detector and 128-D descriptor, as rosenfeld2018 used it (section 4.1)."""
+"""Faces: dlib's detectors and 128-D descriptor, as rosenfeld2018 used them (section 4.1).
 
-from functools import lru_cache
+`face` finds faces with dlib's HOG detector on the doubled image, `face-cnn` with its network on the
+image as it is, which is what the authors' notebook ran; the network is slow without a GPU.
+`faces:NAME` and `faces-cnn:NAME` are any backbone's features of the face crops ("generic features
+of faces", GF).
+"""
+
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from simcore.models import weights
+from simcore.data import images as pictures
+from simcore.errors import BadDataError
+from simcore.models import registry, weights
 from simcore.models.registry import backbone
-from simcore.specs import Embed, Prepare, Weights
+from simcore.specs import Embed, Prepare, Spec, Weights
 from simcore.types import Array
 
 _WHEEL = "face-recognition-models==0.3.0"
@@ -26,35 +35,136 @@ DESCRIPTOR = Weights(
     wheel=_WHEEL,
     member=f"{_FOLDER}/dlib_face_recognition_resnet_model_v1.dat",
 )
+MMOD = Weights(
+    "mmod_human_face_detector.dat",
+    "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+    729_940,
+    wheel=_WHEEL,
+    member=f"{_FOLDER}/mmod_human_face_detector.dat",
+)
 RAW = Prepare(resize=None, crop=None, mean=(), std=(), raw=True)
+HOG_UPSAMPLE, CNN_UPSAMPLE = 1, 0
+_PAPER = "King 2009 (dlib); used in rosenfeld2018"
+_LICENSE = "CC0 (models), Boost (dlib)"
+
+Detect = Callable[[Array], list[Any]]  # uint8 (H, W, 3) -> dlib rectangles
 
 
 @backbone(
     "face", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR),
-    groups=("offline", "faces"), license="CC0 (models), Boost (dlib)",
-    paper="King 2009 (dlib); used in rosenfeld2018",
+    groups=("offline", "faces"), license=_LICENSE, paper=_PAPER,
 )  # fmt: skip
 def face(device: str) -> Embed:
     """Faces: dlib's frontal detector and 128-D descriptor; a row a face, none without one."""
+    return _descriptors(lambda: _hog)
+
+
+@backbone(
+    "face-cnn", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR, MMOD),
+    groups=("faces",), license=_LICENSE, paper=_PAPER,
+)  # fmt: skip
+def face_cnn(device: str) -> Embed:
+    """Faces: dlib's network as detector (also turned heads) and 128-D descriptor; slow on a CPU."""
+    return _descriptors(_cnn)
+
+
+def _descriptors(detector: Callable[[], Detect]) -> Embed:
     points, descriptor = str(weights.path(POINTS)), str(weights.path(DESCRIPTOR))
+    tools = _PerThread(lambda: (detector(), *_readers(points, descriptor)))
 
     def embed(image: Array) -> Any:
-        detector, predictor, network = _tools(points, descriptor)
+        detect, predictor, network = tools.get()
         rows = [
             np.array(network.compute_face_descriptor(image, predictor(image, box)))
-            for box in detector(image, 1)
+            for box in detect(image)
         ]
         return np.array(rows, np.float32).reshape(-1, 128)
 
     return embed
 
 
-@lru_cache(maxsize=1)
-def _tools(points: str, descriptor: str) -> tuple[Any, Any, Any]:
+def cropped(name: str) -> Spec:
+    """`faces:NAME`: a backbone's features of each face's box, found as `face` finds them."""
+    return _cropped(f"faces:{name}", name, lambda: _hog, ())
+
+
+def cropped_cnn(name: str) -> Spec:
+    """`faces-cnn:NAME`: the same with dlib's network as detector."""
+    return _cropped(f"faces-cnn:{name}", name, _cnn, (MMOD,))
+
+
+CROPPED: dict[str, Callable[[str], Spec]] = {"faces": cropped, "faces-cnn": cropped_cnn}
+
+
+def _cropped(
+    label: str, name: str, detector: Callable[[], Detect], files: tuple[Weights, ...]
+) -> Spec:
+    from simcore.models import forward
+
+    base = registry.spec(name)
+    if base.prepare.raw:
+        raise BadDataError(f"{name} looks at whole images; expected a backbone for face crops")
+
+    def load(device: str) -> Embed:
+        inner = base.load(device)
+        tools = _PerThread(detector)
+
+        def embed(image: Array) -> Any:
+            crops = [_crop(image, box) for box in tools.get()(image)]
+            if not crops:
+                return np.empty((0, base.dim), np.float32)
+            ready = [pictures.prepare(crop, base.prepare) for crop in crops]
+            return np.concatenate(forward.forward(inner, base, ready, device, "fp32"))
+
+        return embed
+
+    return Spec(
+        label, base.dim, load, RAW, base.metric, (*base.weights, *files), ("faces",),
+        base.license, base.paper, f"Face crops seen by {name}; a row a face, none without one.",
+        base.version,
+    )  # fmt: skip
+
+
+def _crop(image: Array, box: Any) -> Array:
+    """The box, where it lies inside the image; at least a pixel."""
+    height, width = image.shape[:2]
+    top, left = min(max(box.top(), 0), height - 1), min(max(box.left(), 0), width - 1)
+    return image[top : max(box.bottom(), top + 1), left : max(box.right(), left + 1)]
+
+
+def _hog(image: Array) -> list[Any]:
+    return list(_frontal.get()(image, HOG_UPSAMPLE))
+
+
+def _cnn() -> Detect:
     import dlib
 
-    return (
-        dlib.get_frontal_face_detector(),
-        dlib.shape_predictor(points),
-        dlib.face_recognition_model_v1(descriptor),
-    )
+    detector = dlib.cnn_face_detection_model_v1(str(weights.path(MMOD)))
+    return lambda image: [found.rect for found in detector(image, CNN_UPSAMPLE)]
+
+
+class _PerThread:
+    """dlib's tools keep scratch space, so that no two threads may share one."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make, self.local = make, threading.local()
+
+    def get(self) -> Any:
+        if not hasattr(self.local, "tools"):
+            self.local.tools = self.make()
+        return self.local.tools
+
+
+def _frontal_detector() -> Any:
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+_frontal = _PerThread(_frontal_detector)
+
+
+def _readers(points: str, descriptor: str) -> tuple[Any, Any]:
+    import dlib
+
+    return dlib.shape_predictor(points), dlib.face_recognition_model_v1(descriptor)

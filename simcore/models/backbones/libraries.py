@@ -3,75 +3,87 @@
 Dimension and preprocessing come from the library without weights (on the meta device). The weights
 come from the library's own cache or source; where they are not to be had the error says which file
 would help. Nothing is ever left at random.
+
+`timm:resnet50[layer2+layer3:max]` reads other layers than the last (models/taps.py).
 """
 
-from collections.abc import Callable
-from pathlib import Path
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from simcore.errors import BadDataError, MissingWeightsError, unknown
-from simcore.models import weights as files
-from simcore.specs import Embed, Prepare, Spec, Weights
+from simcore.errors import unknown
+from simcore.models import checkpoints, nets, taps
+from simcore.specs import Net, Prepare, Spec, Tap, Weights
 
 
 def timm_spec(name: str) -> Spec:
     """`timm:NAME`: the pooled vector before the classifier."""
     import timm
-    import torch
     from timm.data import resolve_model_data_config
 
     if not timm.is_model(name.partition(".")[0]):
         raise unknown("timm model", name, timm.list_models())
-    with torch.device("meta"):
-        net: Any = timm.create_model(name, pretrained=False, num_classes=0)
-    config: dict[str, Any] = resolve_model_data_config(net)
-    told = net.pretrained_cfg
+    try:
+        built = nets.weightless(lambda: timm.create_model(name, pretrained=False))
+    except RuntimeError as error:  # an unknown tag after the dot
+        raise unknown("timm model", name, timm.list_pretrained()) from error
+    config: dict[str, Any] = resolve_model_data_config(built)
+    told = built.pretrained_cfg
+    net = timm_net(name)
+    prepare = _prepare(config)
     file = Weights(
         f"timm/{name}.safetensors",
-        url=told.get("url") or "",
-        hub=told.get("hf_hub_id") or "",
+        url="" if told.get("hf_hub_id") else told.get("url") or "",
+        hub="/".join(filter(None, (told.get("hf_hub_id"), told.get("hf_hub_filename")))),
         note="no pretrained weights are published under this name",
     )
-
-    def load(device: str) -> Embed:
-        net = timm.create_model(name, pretrained=False, num_classes=0)
-        _fill(net, file, lambda: timm.create_model(name, pretrained=True, num_classes=0))
-        return _vector(net, device)
-
-    height, width = config["input_size"][-2:]
-    return Spec(
-        name, net.num_features, load, _prepare(config, (height, width)), weights=(file,),
-        license=str(told.get("license") or ""), paper=str(told.get("paper_name") or ""),
-        about=f"timm's {name}",
+    params = sum(p.numel() for p in built.parameters())
+    return nets.spec(
+        name, taps.width(_beheaded(built), net.taps, nets.size(prepare)), net, file,
+        prepare=prepare, license=str(told.get("license") or ""),
+        paper=str(told.get("paper_name") or ""), about=f"timm's {name}", params=params,
     )  # fmt: skip
 
 
+def timm_net(name: str, layers: tuple[Tap, ...] = (Tap(),)) -> Net:
+    """A timm architecture by its name."""
+
+    def build() -> Any:
+        import timm
+
+        return timm.create_model(name, pretrained=False)
+
+    def fill(state: dict[str, Any]) -> Any:
+        import timm
+
+        # With its classifier and strictly: without it timm leaves what is missing at random.
+        own: Any = timm.get_pretrained_cfg(name)
+        return timm.create_model(
+            name,
+            pretrained=True,
+            num_classes=own.num_classes,
+            pretrained_cfg_overlay={"state_dict": state},
+        )
+
+    return Net(build, layers, filled=fill, finish=_beheaded)
+
+
+def _beheaded(module: Any) -> Any:
+    module.reset_classifier(0)
+    return module
+
+
 def torchvision_spec(name: str) -> Spec:
-    """`torchvision:NAME`: what comes before the last linear layer, default weights."""
-    import torch
+    """`torchvision:NAME`: what goes into the last layer, default weights."""
     from torchvision import models
 
     if name not in models.list_models(module=models):
         raise unknown("torchvision model", name, models.list_models(module=models))
     choice = models.get_model_weights(name).DEFAULT
     how = choice.transforms()
-    file = Weights(
-        f"torchvision/{choice.url.rpartition('/')[2]}",
-        sha256=choice.url.rpartition("-")[2].partition(".")[0],
-        url=choice.url,
-    )
-
-    def build() -> Any:
-        return models.get_model(name, weights=None)
-
-    with torch.device("meta"):
-        _, dim = _beheaded(build())
-
-    def load(device: str) -> Embed:
-        net = build()
-        net.load_state_dict(files.load_state(_torch_file(file)))
-        return _vector(_beheaded(net)[0], device)
-
+    file = torchvision_file(choice.url)
     prepare = Prepare(
         how.resize_size[0],
         (how.crop_size[0], how.crop_size[0]),
@@ -79,16 +91,60 @@ def torchvision_spec(name: str) -> Spec:
         tuple(how.mean),
         tuple(how.std),
     )
-    return Spec(
-        name, dim, load, prepare, weights=(file,), license="BSD-3 (code)",
-        about=f"torchvision's {name}, {choice}",
+    # Vision transformers are built for one size of input.
+    options = {"image_size": how.crop_size[0]} if name.startswith("vit_") else {}
+    built = nets.weightless(torchvision_net(name, (), **options).build)
+    net = torchvision_net(name, (Tap(f"^{_last_layer(built)}"),), **options)
+    return nets.spec(
+        name, taps.width(built, net.taps, nets.size(prepare)), net, file, prepare=prepare,
+        license="BSD-3 (code)", about=f"torchvision's {name}, {choice}",
+        params=sum(p.numel() for p in built.parameters()),
     )  # fmt: skip
+
+
+def torchvision_file(url: str) -> Weights:
+    """A file of torchvision's, whose name carries the beginning of its digest."""
+    name = url.rpartition("/")[2]
+    return Weights(f"torchvision/{name}", sha256=name.rpartition("-")[2].partition(".")[0], url=url)
+
+
+def torchvision_net(name: str, layers: tuple[Tap, ...], **options: Any) -> Net:
+    """A torchvision architecture by its name, with its classifier."""
+
+    def build() -> Any:
+        from torchvision import models
+
+        given = dict(options)
+        if name in {"googlenet", "inception_v3"}:
+            given |= {"init_weights": False, "aux_logits": True, "transform_input": True}
+        return models.get_model(name, weights=None, **given)
+
+    def rename(found: dict[str, Any]) -> dict[str, Any]:
+        return old_densenet(checkpoints.state(found))
+
+    return Net(build, layers, rename=rename)
+
+
+def old_densenet(state: dict[str, Any]) -> dict[str, Any]:
+    """torchvision's DenseNet files still say `norm.1` where its modules say `norm1`."""
+    import re
+
+    pattern = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12])\.(\w+)$")
+    return {pattern.sub(r"\1\2.\3", key): value for key, value in state.items()}
+
+
+def _last_layer(module: Any) -> str:
+    """The classifier: the last linear layer, or the last convolution where there is none."""
+    import torch
+
+    kinds = [(name, m) for name, m in module.named_modules() if "aux" not in name.lower()]
+    linear = [name for name, m in kinds if isinstance(m, torch.nn.Linear)]
+    return (linear or [name for name, m in kinds if isinstance(m, torch.nn.Conv2d)])[-1]
 
 
 def open_clip_spec(name: str) -> Spec:
     """`open_clip:NAME/PRETRAINED`: the image embedding."""
     import open_clip
-    import torch
 
     model, _, tag = name.rpartition("/") if "/" in name else (name, "", "")
     if model not in open_clip.list_models():
@@ -97,36 +153,83 @@ def open_clip_spec(name: str) -> Spec:
     if tag not in tags:
         raise unknown(f"pretrained tag of {model}", tag, tags)
     told = open_clip.get_pretrained_cfg(model, tag)
-    quick = bool(told.get("quick_gelu")) and not model.endswith("quickgelu")
     config = open_clip.get_model_config(model)
     size = told.get("size") or config["vision_cfg"].get("image_size", 224)
     size = (size, size) if isinstance(size, int) else tuple(size)
-    file = Weights(
-        f"open_clip/{model}-{tag}.safetensors".replace("/", "-"),
-        url=told.get("url") or "",
-        hub=(told.get("hf_hub") or "").rstrip("/"),
-    )
-
-    def build(pretrained: str | None) -> Any:
-        return open_clip.create_model(
-            model, pretrained=pretrained, force_quick_gelu=quick, device="cpu"
-        )
-
-    def load(device: str) -> Embed:
-        net = build(None)
-        _fill(net, file, lambda: build(tag))
-        net = net.eval().to(device=device, memory_format=torch.channels_last)
-        return lambda images: net.encode_image(images).float()
-
-    mean = tuple(told.get("mean") or open_clip.OPENAI_DATASET_MEAN)
-    std = tuple(told.get("std") or open_clip.OPENAI_DATASET_STD)
     squash = told.get("resize_mode") == "squash"
-    return Spec(
-        name, int(config["embed_dim"]), load,
-        Prepare(size if squash else size[0], None if squash else size,
-                told.get("interpolation") or "bicubic", mean, std),
-        weights=(file,), about=f"open_clip's {name}",
+    url = told.get("url") or ""
+    hub = (told.get("hf_hub") or "").strip("/")
+    file = (
+        open_clip_file(model, tag, hub)
+        if hub
+        else Weights(f"open_clip/{model}-{tag}.pt", sha256=_digest_in(url), url=url)
+    )
+    prepare = Prepare(
+        size if squash else size[0],
+        None if squash else size,
+        told.get("interpolation") or "bicubic",
+        tuple(told.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        tuple(told.get("std") or open_clip.OPENAI_DATASET_STD),
+    )
+    quick = bool(told.get("quick_gelu")) and not model.endswith("quickgelu")
+    net = open_clip_net(model, quick=quick)
+    return nets.spec(
+        name, int(config["embed_dim"]), net, file, prepare=prepare, about=f"open_clip's {name}",
+        params=nets.parameters(net),
     )  # fmt: skip
+
+
+def open_clip_file(model: str, tag: str, repository: str) -> Weights:
+    """A file of the hub; its repositories also hold timm's half under other names."""
+    hub = repository
+    if hub.count("/") == 1:
+        hub += "/open_clip_model.safetensors|open_clip_pytorch_model.bin"
+    return Weights(f"open_clip/{model}-{tag}.safetensors", hub=hub)
+
+
+def open_clip_net(model: str, layers: tuple[Tap, ...] = (Tap(),), *, quick: bool = False) -> Net:
+    """An open_clip architecture by its name; the images' half of it is what features come from."""
+
+    def build() -> Any:
+        import open_clip
+
+        with _quiet():  # it warns of random weights, which are filled in a moment
+            return open_clip.create_model(
+                model, pretrained=None, force_quick_gelu=quick, device=_default_device()
+            )
+
+    def rename(found: dict[str, Any]) -> dict[str, Any]:
+        from open_clip.convert import convert_state_dict
+
+        state = checkpoints.state(found)
+        # OpenAI's files carry three settings beside the weights.
+        for extra in ("input_resolution", "context_length", "vocab_size"):
+            state.pop(extra, None)
+        return dict(convert_state_dict(build(), state))
+
+    return Net(build, layers, rename=rename, finish=lambda module: module.visual)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    log = logging.getLogger()
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _default_device() -> str:
+    import torch
+
+    return str(torch.get_default_device())
+
+
+def _digest_in(url: str) -> str:
+    """OpenAI's addresses hold the whole SHA-256 as a folder."""
+    return next((part for part in url.split("/") if len(part) == 64), "")
 
 
 LIBRARIES: dict[str, Callable[[str], Spec]] = {
@@ -136,108 +239,15 @@ LIBRARIES: dict[str, Callable[[str], Spec]] = {
 }
 
 
-def cached(file: Weights) -> bool:
-    """Whether the library's own cache has a file, without asking the network."""
-    if files.ready(file):
-        return True
-    if file.hub and _in_hub(file.hub):
-        return True
-    return bool(file.url) and _torch_cache(file).is_file()
-
-
-def _in_hub(repository: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    owner = "/".join(repository.split("/")[:2])
-    names = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin",
-             "open_clip_pytorch_model.bin")  # fmt: skip
-    return any(isinstance(try_to_load_from_cache(owner, n), str) for n in names)
-
-
-def _torch_cache(file: Weights) -> Path:
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / file.url.rpartition("/")[2]
-
-
-def _torch_file(file: Weights) -> Path:
-    if not files.ready(file) and _torch_cache(file).is_file():
-        files.add(file, _torch_cache(file))
-    return files.path(file)
-
-
-def _fill(net: Any, file: Weights, download: Callable[[], Any]) -> None:
-    """Real weights into `net`: a file put there by hand, or what the library can bring itself."""
-    if files.ready(file):
-        _load_file(net, files.path(file))
-        return
-    if not cached(file):
-        raise MissingWeightsError(files.missing(file))
-    net.load_state_dict(download().state_dict())
-
-
-def _load_file(net: Any, place: Path) -> None:
-    """Every layer of `net` out of a file; what the file has beyond that is a classifier.
-
-    Raises:
-        BadDataError: no readable file, or a layer is absent or of another shape: never half-loaded.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        found = load_file(place)
-    except (SafetensorError, OSError) as error:
-        raise BadDataError(
-            f"{place} cannot be read ({error}); expected a safetensors file; fetch it again"
-        ) from error
-    state = net.state_dict()
-    wrong = [k for k, v in state.items() if k not in found or found[k].shape != v.shape]
-    if wrong:
-        raise BadDataError(
-            f"{place} lacks {len(wrong)} of {len(state)} layers ({wrong[0]}); expected the weights "
-            "of this architecture; put the right file there"
-        )
-    net.load_state_dict({key: found[key] for key in state})
-
-
-def _prepare(config: dict[str, Any], size: tuple[int, int]) -> Prepare:
+def _prepare(config: dict[str, Any]) -> Prepare:
     """timm evaluates with a resize to size / crop_pct and a centre crop."""
-    import math
-
+    height, width = config["input_size"][-2:]
     squash = config.get("crop_mode") == "squash"
-    scaled = math.floor(size[0] / config["crop_pct"])
+    scaled = math.floor(height / config["crop_pct"])
     return Prepare(
-        (scaled, math.floor(size[1] / config["crop_pct"])) if squash else scaled,
-        size,
+        (scaled, math.floor(width / config["crop_pct"])) if squash else scaled,
+        (height, width),
         config["interpolation"],
         tuple(config["mean"]),
         tuple(config["std"]),
     )
-
-
-def _vector(net: Any, device: str) -> Embed:
-    import torch
-
-    net = net.eval().to(device=device, memory_format=torch.channels_last)
-    return lambda images: net(images).float().flatten(1)
-
-
-def _beheaded(net: Any) -> tuple[Any, int]:
-    """The network without its last linear layer, and how wide what comes before is."""
-    import torch
-
-    for head in ("fc", "classifier", "heads", "head"):
-        if not hasattr(net, head):
-            continue
-        last = getattr(net, head)
-        if isinstance(last, torch.nn.Linear):
-            setattr(net, head, torch.nn.Identity())
-            return net, last.in_features
-        *_, (path, layer) = [
-            (n, m) for n, m in last.named_modules() if isinstance(m, torch.nn.Linear)
-        ]
-        parent = last.get_submodule(path.rpartition(".")[0])
-        setattr(parent, path.rpartition(".")[2], torch.nn.Identity())
-        return net, layer.in_features
-    raise unknown("classifier", type(net).__name__, ("fc", "classifier", "heads", "head"))

@@ -9,10 +9,8 @@ last convolution.
 from collections.abc import Callable
 from typing import Any
 
-from simcore.errors import BadDataError
-from simcore.models import weights
-from simcore.models.registry import backbone
-from simcore.specs import Embed, Weights
+from simcore.models import checkpoints, nets, registry
+from simcore.specs import Net, Tap, Weights
 
 GROUPS = ("offline", "networks")
 
@@ -46,114 +44,64 @@ PAPERS = {
 }
 
 
-@backbone(
-    "mobilenetv2", dim=1280, weights=(MOBILENET,), groups=(*GROUPS, "demo"),
-    license="MIT (package)", paper=PAPERS["mobilenetv2"],
-)  # fmt: skip
-def mobilenetv2(device: str) -> Embed:
-    """MobileNetV2, ImageNet classification."""
+def _mobilenet() -> Any:
     from torchvision.models import mobilenet_v2
 
-    trunk = mobilenet_v2(weights=None).features
-    return pooled(_filled(trunk, MOBILENET), device)
+    return mobilenet_v2(weights=None).features
 
 
-def _register_lite(number: int, file: Weights) -> None:
-    # The demo takes one of the family: a newcomer should not wait for near-relatives.
-    groups = GROUPS if number else (*GROUPS, "demo")
-
-    @backbone(
-        f"efficientnet-lite{number}", dim=1280, weights=(file,), groups=groups,
-        license="Apache-2.0", paper=PAPERS["lite"],
-    )  # fmt: skip
-    def lite(device: str) -> Embed:
-        """EfficientNet-Lite, ImageNet classification."""
+def _lite_net(number: int) -> Callable[[], Any]:
+    def build() -> Any:
         import timm
 
-        net: Any = timm.create_model(
-            f"tf_efficientnet_lite{number}", pretrained=False, num_classes=0
-        )
-        return pooled(_filled(net, file), device, net.forward_features)
+        return timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False, num_classes=0)
+
+    return build
 
 
-for _number, _file in enumerate((LITE0, LITE1, LITE2)):
-    _register_lite(_number, _file)
+def _net(build: Callable[[], Any], file: Weights, layer: str, pool: str = "avg") -> Net:
+    def rename(found: dict[str, Any]) -> dict[str, Any]:
+        return checkpoints.in_order(build(), checkpoints.state(found), file.file)
+
+    return Net(build, (Tap(layer, pool),), rename=rename)
 
 
-GRID = 3  # cells a side
+registry.add(
+    nets.spec(
+        "mobilenetv2", 1280, _net(_mobilenet, MOBILENET, "18"), MOBILENET,
+        groups=(*GROUPS, "demo"), license="MIT (package)", paper=PAPERS["mobilenetv2"],
+        about="MobileNetV2, ImageNet classification.", params=2_223_872,
+    )
+)  # fmt: skip
+registry.add(
+    nets.spec(
+        "mobilenetv2-grid", 320 * 9, _net(_mobilenet, MOBILENET, "17", "grid"), MOBILENET,
+        groups=("grid",), license="MIT (package)", paper=PAPERS["mobilenetv2"],
+        about="MobileNetV2 before its head, pooled on a 3 x 3 grid: place counts too.",
+        params=2_223_872,
+    )
+)  # fmt: skip
+
 BEFORE_HEAD = (320, 320, 352)  # channels of the last stage of each EfficientNet-Lite
-
-
-@backbone(
-    "mobilenetv2-grid", dim=320 * GRID**2, weights=(MOBILENET,), groups=("grid",),
-    license="MIT (package)", paper=PAPERS["mobilenetv2"],
-)  # fmt: skip
-def mobilenetv2_grid(device: str) -> Embed:
-    """MobileNetV2 before its head, pooled on a 3 x 3 grid: place counts too."""
-    from torchvision.models import mobilenet_v2
-
-    trunk = _filled(mobilenet_v2(weights=None).features, MOBILENET)
-    return pooled(trunk, device, trunk[:-1], cells=GRID)
-
-
-def _register_lite_grid(number: int, file: Weights) -> None:
-    @backbone(
-        f"efficientnet-lite{number}-grid", dim=BEFORE_HEAD[number] * GRID**2, weights=(file,),
-        groups=("grid",), license="Apache-2.0", paper=PAPERS["lite"],
-    )  # fmt: skip
-    def lite(device: str) -> Embed:
-        """EfficientNet-Lite before its head, pooled on a 3 x 3 grid: place counts too."""
-        import timm
-
-        name = f"tf_efficientnet_lite{number}"
-        net: Any = timm.create_model(name, pretrained=False, num_classes=0)
-        net = _filled(net, file)
-
-        def stages(images: Any) -> Any:
-            return net.blocks(net.bn1(net.conv_stem(images)))
-
-        return pooled(net, device, stages, cells=GRID)
-
+PARAMS = (3_371_008, 4_135_680, 4_811_072)
 
 for _number, _file in enumerate((LITE0, LITE1, LITE2)):
-    _register_lite_grid(_number, _file)
-
-
-def pooled(net: Any, device: str, forward: Callable | None = None, *, cells: int = 1) -> Embed:
-    """Average of the last feature map on a grid, by default globally: (B, 3, H, W) -> (B, C g^2).
-
-    Args:
-        forward: how `net` gets there; by default as a whole.
-    """
-    import torch
-
-    net = net.eval().to(device=device, memory_format=torch.channels_last)
-    call = forward or net
-
-    def embed(images: Any) -> Any:
-        return torch.nn.functional.adaptive_avg_pool2d(call(images).float(), cells).flatten(1)
-
-    return embed
-
-
-def _filled(net: Any, file: Weights) -> Any:
-    """`net` with the file's tensors, matched by position; extra tensors (a classifier) are left.
-
-    Raises:
-        BadDataError: a tensor has another shape than the layer in its place.
-    """
-    found = weights.load_state(weights.path(file))
-    theirs = [(k, v) for k, v in found.items() if not k.endswith("num_batches_tracked")]
-    ours = [k for k in net.state_dict() if not k.endswith("num_batches_tracked")]
-    if len(theirs) < len(ours):
-        raise BadDataError(f"{file.file} holds {len(theirs)} tensors; expected {len(ours)}")
-    state = net.state_dict()
-    for mine, (name, values) in zip(ours, theirs, strict=False):
-        if state[mine].shape != values.shape:
-            raise BadDataError(
-                f"{file.file} has {name} of shape {tuple(values.shape)} where {mine} needs "
-                f"{tuple(state[mine].shape)}; expected the weights of this architecture"
-            )
-        state[mine] = values
-    net.load_state_dict(state)
-    return net
+    registry.add(
+        nets.spec(
+            f"efficientnet-lite{_number}", 1280, _net(_lite_net(_number), _file, "bn2"), _file,
+            # The demo takes one of the family: a newcomer should not wait for near-relatives.
+            groups=GROUPS if _number else (*GROUPS, "demo"), license="Apache-2.0",
+            paper=PAPERS["lite"], about="EfficientNet-Lite, ImageNet classification.",
+            params=PARAMS[_number],
+        )
+    )  # fmt: skip
+for _number, _file in enumerate((LITE0, LITE1, LITE2)):
+    registry.add(
+        nets.spec(
+            f"efficientnet-lite{_number}-grid", BEFORE_HEAD[_number] * 9,
+            _net(_lite_net(_number), _file, "blocks", "grid"), _file, groups=("grid",),
+            license="Apache-2.0", paper=PAPERS["lite"],
+            about="EfficientNet-Lite before its head, pooled on a 3 x 3 grid: place counts too.",
+            params=PARAMS[_number],
+        )
+    )  # fmt: skip

@@ -1,0 +1,167 @@
+"""The eleven representations of rosenfeld2019 (section 3), the paper's names for them.
+
+Two differ: the paper's `texture` is `texture_S` here, because `texture` is a descriptor, and
+`conv` is densenet121 as rosenfeld2018 reads it. Maps are averaged; `ret` and `shp` bring their own
+pooling.
+"""
+
+from typing import Any
+
+from simcore.models import checkpoints, nets, registry
+from simcore.models.backbones.libraries import torchvision_file, torchvision_net
+from simcore.specs import Net, Prepare, Tap, Weights
+
+PAPER = "rosenfeld2019"
+IMAGENET = Prepare()
+_CMP = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
+_SIN = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
+_PLACES = "http://places2.csail.mit.edu/models_places365"
+_NO_LICENCE = "none stated for the weights"
+# BGR, value / 256 - 0.5 on 0..255, said as mean and standard deviation on 0..1.
+_OPENPOSE = Prepare(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
+_R101_GEM = Weights(
+    "rosenfeld2019/retrievalSfM120k-resnet101-gem-b80fb85.pth",
+    url=f"{_CMP}/retrieval-SfM-120k/retrievalSfM120k-resnet101-gem-b80fb85.pth",
+)
+
+
+def _gem(*, whitened: bool) -> Net:
+    def build() -> Any:
+        from simcore.models.architectures.gem import GeM
+
+        return GeM(whitened=whitened)
+
+    def rename(found: dict[str, Any]) -> dict[str, Any]:
+        from simcore.models.architectures import gem
+
+        return gem.whitened(found) if whitened else gem.plain(found)
+
+    return Net(build, rename=rename, kind="torch+numpy")
+
+
+def _weakalign() -> Net:
+    def build() -> Any:
+        import torch
+        from torchvision.models import resnet101
+
+        net = resnet101(weights=None)
+        parts = [net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3]
+        trunk = torch.nn.Sequential(*parts)
+        trunk.add_module("unit", _unit_places())
+        return trunk
+
+    def rename(found: dict[str, Any]) -> dict[str, Any]:
+        tensors = checkpoints.state(found)
+        old = {key.replace("vgg", "model"): value for key, value in tensors.items()}
+        return checkpoints.state(old, under="FeatureExtraction.model.")
+
+    return Net(build, (Tap("unit"),), rename=rename, kind="torch+namespace")
+
+
+def _unit_places() -> Any:
+    import torch
+
+    class UnitPlaces(torch.nn.Module):
+        """Every place's vector to length 1, as weakalign's FeatureL2Norm."""
+
+        def forward(self, x: Any) -> Any:
+            return x / (x.pow(2).sum(1, keepdim=True) + 1e-6).sqrt()
+
+    return UnitPlaces()
+
+
+def _pose() -> Net:
+    def build() -> Any:
+        from simcore.models.architectures.openpose import Trunk
+
+        return Trunk()
+
+    def rename(found: dict[str, Any]) -> dict[str, Any]:
+        from simcore.models.architectures import openpose
+
+        return openpose.state(found)
+
+    return Net(build, (Tap("layers.relu_conv4_2"),), rename=rename)
+
+
+def _add(
+    name: str, dim: int, net: Net, file: Weights, about: str, license: str, params: int,
+    *, row: str = "", prepare: Prepare = IMAGENET,
+) -> None:  # fmt: skip
+    registry.add(
+        nets.spec(
+            name, dim, net, file, prepare=prepare, groups=(PAPER,), license=license, paper=PAPER,
+            about=about, rows=((PAPER, row or name),), params=params,
+        )
+    )  # fmt: skip
+
+
+def _sin(file: str, commit: str) -> Weights:
+    digest = file.rpartition("-")[2].partition(".")[0]
+    return Weights(f"rosenfeld2019/{file}", sha256=digest, url=f"{_SIN}/{commit}/{file}")
+
+
+def _places(name: str) -> Weights:
+    file = f"{name}_places365.pth.tar"
+    return Weights(f"rosenfeld2019/{file}", url=f"{_PLACES}/{file}", note="no checksum published")
+
+
+_add(
+    "conv", 1024, torchvision_net("densenet121", (Tap("features"),)),
+    torchvision_file("https://download.pytorch.org/models/densenet121-a639ec97.pth"),
+    "DenseNet121, ImageNet classification.", "BSD-3 (code); ImageNet weights", 7_978_856,
+)  # fmt: skip
+_add(
+    "ret", 2048, _gem(whitened=False), _R101_GEM,
+    "ResNet101 for image retrieval, GeM pooling.", f"MIT (code); {_NO_LICENCE}", 42_500_161,
+)  # fmt: skip
+_add(
+    "ret_w", 2048, _gem(whitened=True), _R101_GEM,
+    "ResNet101 for image retrieval, GeM pooling, learned whitening.",
+    f"MIT (code); {_NO_LICENCE}", 46_696_513,
+)  # fmt: skip
+_add(
+    "weaka", 1024, _weakalign(),
+    Weights(
+        "rosenfeld2019/weakalign_resnet101_affine_tps.pth.tar",
+        url="http://www.di.ens.fr/willow/research/weakalign/trained_models/"
+        "weakalign_resnet101_affine_tps.pth.tar",
+        note="the address answered 404 in November 2024; no mirror is known",
+    ),
+    "ResNet101 trained to align two pictures, third stage.",
+    f"MIT (code); {_NO_LICENCE}", 27_535_424,
+)  # fmt: skip
+_add(
+    "pl18", 512, torchvision_net("resnet18", (Tap("avgpool"),), num_classes=365),
+    _places("resnet18"), "ResNet18, places.", "MIT (code), CC BY (weights)", 11_363_757,
+)  # fmt: skip
+_add(
+    "pl50", 2048, torchvision_net("resnet50", (Tap("avgpool"),), num_classes=365),
+    _places("resnet50"), "ResNet50, places.", "MIT (code), CC BY (weights)", 24_255_917,
+)  # fmt: skip
+_add(
+    "pose", 512, _pose(),
+    Weights(
+        "rosenfeld2019/body_pose_model.pth",
+        "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
+        209_267_595,
+        hub="lllyasviel/Annotators/body_pose_model.pth",
+    ),
+    "OpenPose's trunk at conv4_2, body pose.", "non-commercial (OpenPose)", 7_340_480,
+    prepare=_OPENPOSE,
+)  # fmt: skip
+for _name, _row, _file, _commit, _data in (
+    ("texture_S", "texture", "resnet50_train_60_epochs-c8e5653e.pth.tar",
+     "6f41d2e86fc60566f78de64ecff35cc61eb6436f", "stylised ImageNet"),
+    ("texture_SI", "texture_SI",
+     "resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar",
+     "60b770e128fffcbd8562a3ab3546c1a735432d03", "stylised and plain ImageNet"),
+    ("texture_SII", "texture_SII",
+     "resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_"
+     "combined_IN_SF-ca06340c.pth.tar",
+     "60b770e128fffcbd8562a3ab3546c1a735432d03", "stylised and plain, then plain ImageNet"),
+):  # fmt: skip
+    _add(
+        _name, 2048, torchvision_net("resnet50", (Tap("avgpool"),)), _sin(_file, _commit),
+        f"ResNet50, {_data}: shape before texture.", _NO_LICENCE, 25_557_032, row=_row,
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Networks as backbones: an architecture, a checkpoint, the places it is read at."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simcore.errors import BadDataError, SimError
+from simcore.models import checkpoints, taps, weights
+from simcore.specs import Embed, Net, Prepare, Spec, Weights
+from simcore.types import Metric
+
+_PAPERS = Prepare()  # short side 256, centre crop 224, ImageNet normalisation
+
+
+def spec(
+    name: str,
+    dim: int,
+    net: Net,
+    file: Weights,
+    *,
+    prepare: Prepare = _PAPERS,
+    metric: Metric = "cosine",
+    groups: tuple[str, ...] = (),
+    license: str = "",
+    paper: str = "",
+    about: str = "",
+    rows: tuple[tuple[str, str], ...] = (),
+    params: int = 0,
+    version: int = 1,
+) -> Spec:
+    """A backbone whose values come out of one checkpoint file.
+
+    Args:
+        dim: D at the places that `net.taps` name.
+    """
+
+    def load(device: str) -> Embed:
+        return taps.embedder(filled(net, weights.path(file)), net.taps, device)
+
+    return Spec(
+        name, dim, load, prepare, metric, (file,), groups, license, paper, about, version,
+        net, rows, params,
+    )  # fmt: skip
+
+
+def filled(net: Net, file: Path) -> Any:
+    """The module with a checkpoint's values, its classifier taken off.
+
+    Raises:
+        BadDataError: the file is no checkpoint, or one of another network.
+    """
+    found = checkpoints.read(file, net.kind)
+    if net.filled is not None:
+        try:
+            module = net.filled(checkpoints.state(found))
+        except SimError:
+            raise
+        except (RuntimeError, KeyError, ValueError, AssertionError) as error:
+            raise BadDataError(
+                f"{file.name} does not fit ({' '.join(str(error).split())[:160]}); expected the "
+                "weights of this architecture; put the right file there"
+            ) from error
+    else:
+        state = net.rename(found) if net.rename else checkpoints.state(found)
+        module = checkpoints.fill(net.build(), state, file.name)
+    return net.finish(module) if net.finish else module
+
+
+def unfilled(net: Net) -> Any:
+    """The module with random weights: for shapes and for speed, never for features."""
+    module = net.build()
+    return net.finish(module) if net.finish else module
+
+
+def with_taps(base: Spec, text: str) -> Spec:
+    """A backbone read at other layers: what `NAME[layer2+layer3:gem]` means.
+
+    Raises:
+        BadDataError: it is no network. UnknownNameError: it has no such layer.
+    """
+    if base.net is None:
+        raise BadDataError(f"{base.name} has no layers; expected a network before [{text}]")
+    net = replace(base.net, taps=taps.parse(text))
+    (file,) = base.weights
+    return spec(
+        f"{base.name}[{text}]", dimension(net, base.prepare), net, file, prepare=base.prepare,
+        license=base.license, paper=base.paper, about=f"{base.about}, at {text}",
+        params=base.params, version=base.version,
+    )  # fmt: skip
+
+
+def dimension(net: Net, prepare: Prepare) -> int:
+    """D, found on the meta device, where nothing is computed and nothing weighs."""
+    return taps.width(weightless(lambda: unfilled(net)), net.taps, size(prepare))
+
+
+def parameters(net: Net) -> int:
+    """How many numbers the architecture has."""
+    return sum(p.numel() for p in weightless(net.build).parameters())
+
+
+def weightless(build: Callable[[], Any]) -> Any:
+    """A module on the meta device."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return build()
+    except NotImplementedError:  # it computes its own widths with tensors (RegNet)
+        return build().to("meta")
+
+
+def size(prepare: Prepare) -> tuple[int, int]:
+    """Height and width of a network's input.
+
+    Raises:
+        BadDataError: it has no fixed one.
+    """
+    if prepare.crop is not None:
+        return prepare.crop
+    if not isinstance(prepare.resize, tuple):
+        raise BadDataError("found a network without a fixed input; expected a size")
+    return prepare.resize
