@@ -6,23 +6,46 @@ import streamlit as st
 from pages import widgets
 from simcore.lab import models
 
+ALL, READY = "all", "ready"
+
 
 def show() -> None:
     """Draw the page."""
     st.title("Models")
     st.caption(
         "Every backbone this copy knows: what it makes of a picture, where it comes from, "
-        "and whether it can run here."
+        "what it would cost to get, and whether it can run here."
     )
     with widgets.sentences():
         rows = models.listing()
-        ready = [row for row in rows if row["ready"]]
-        waiting = [row for row in rows if not row["ready"]]
-        st.markdown(f"**{len(ready)} of {len(rows)}** are ready on this computer.")
-        _table(rows)
+        ready = sum(row["ready"] for row in rows)
+        st.markdown(f"**{ready} of {len(rows)}** are ready on this computer.")
+        chosen = _chosen(rows)
+        _table(chosen)
+        waiting = [row for row in chosen if not row["ready"]]
         if waiting and not widgets.job("models", "fetch"):
             _fetch(waiting)
         _by_name()
+
+
+def _chosen(rows: list[dict]) -> list[dict]:
+    """Rows of a group, or those that are ready."""
+    options = [ALL, READY, *(f"@{group}" for group in models.groups())]
+    group = st.pills(
+        "Show",
+        options,
+        default=ALL,
+        required=True,
+        key="group",
+        bind="query-params",
+        help="A group can be named wherever backbones are chosen: on the command line as "
+        "--models @rosenfeld2019.",
+    )
+    if group == READY:
+        return [row for row in rows if row["ready"]]
+    if group == ALL:
+        return rows
+    return [row for row in rows if group.removeprefix("@") in row["groups"]]
 
 
 def _table(rows: list[dict]) -> None:
@@ -30,16 +53,17 @@ def _table(rows: list[dict]) -> None:
         [
             {
                 "backbone": row["name"],
-                "state": "ready" if row["ready"] else "missing: " + row["reason"],
-                "numbers": row["dim"],
-                "compared by": row["metric"],
+                "state": "ready" if row["ready"] else "missing",
                 "what it is": row["about"],
-                "groups": [f"@{group}" for group in row["groups"]],
+                "numbers": row["dim"],
+                "size": widgets.size(row["bytes"]) if row["files"] else "no file",
                 "licence": row["license"],
-                "paper": row["paper"],
-                "size": widgets.size(sum(f["bytes"] for f in row["files"]))
-                if row["files"]
-                else "no file",
+                "non-commercial": row["non_commercial"],
+                "its paper's score": row["score"],
+                "in papers": ", ".join(f"{r['row']} ({r['paper']})" for r in row["rows"])
+                or row["paper"],
+                "compared by": row["metric"],
+                "groups": [f"@{group}" for group in row["groups"]],
             }
             for row in rows
         ]
@@ -47,15 +71,22 @@ def _table(rows: list[dict]) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height="content",
+        height="content" if len(frame) < 20 else 560,
         key="m_table",
         column_config={
             "backbone": st.column_config.TextColumn(pinned=True),
-            "state": st.column_config.TextColumn(width="medium"),
+            "state": st.column_config.TextColumn(width="small"),
             "numbers": st.column_config.NumberColumn(
                 width="small", help="Length of its feature row"
             ),
             "what it is": st.column_config.TextColumn(width="large"),
+            "size": st.column_config.TextColumn(
+                width="small",
+                help="Of its files; where nobody says, four bytes for each of its parameters.",
+            ),
+            "non-commercial": st.column_config.CheckboxColumn(
+                width="small", help="Its licence forbids earning money with it, or is a special one"
+            ),
         },
     )
 
@@ -75,6 +106,11 @@ def _fetch(waiting: list[dict]) -> None:
             on_click=widgets.launch,
             args=(["models", "fetch", ",".join(chosen)],),
         )
+    total = sum(row["bytes"] for row in waiting if row["name"] in chosen)
+    if chosen:
+        st.markdown(f"About **{widgets.size(total)}** to fetch.")
+    if any(row["non_commercial"] for row in waiting if row["name"] in chosen):
+        st.warning("Some of these may not be used commercially; see the licence column.")
     for row in waiting:
         if row["name"] in chosen:
             st.caption(f"{widgets.plain(row['name'])}: {widgets.plain(row['reason'])}")
@@ -86,7 +122,9 @@ def _by_name() -> None:
     ):
         st.markdown(
             "Type its name wherever backbones are chosen: `timm:NAME`, `torchvision:NAME`, "
-            "`open_clip:NAME/PRETRAINED`. Its size, crop and normalisation come from the library."
+            "`open_clip:NAME/PRETRAINED`. Its size, crop and normalisation come from the library. "
+            "Other layers stand in brackets, with `avg`, `max`, `gem`, `cls`, `grid` or `flat` as "
+            "pooling: `timm:resnet50[layer2+layer3:max]`. `faces:NAME` looks at face crops only."
         )
         name = st.text_input(
             "Look one up", key="m_name", placeholder="timm:resnet50", max_chars=120

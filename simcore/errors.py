@@ -35,6 +35,9 @@ class UnknownNameError(SimError, KeyError):
     """A name nobody registered."""
 
 
+MOST_NAMED = 20  # a sentence, not a catalogue
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """An error that names the nearest known spelling.
 
@@ -45,5 +48,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """
     options = sorted(known)
     near = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(options) or 'none yet'}"
+    some = ", ".join(options[:MOST_NAMED]) or "none yet"
+    more = f" and {len(options) - MOST_NAMED} more" if len(options) > MOST_NAMED else ""
+    hint = f"did you mean {near[0]}?" if near else f"known are {some}{more}"
     return UnknownNameError(f"no {kind} named {name!r}; {hint}")

@@ -1,5 +1,6 @@
 """`simcore models`: what is known, and getting weights."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,23 +24,60 @@ def list_(
         show.document(found)
         return
     rows = [
-        (m["name"], m["dim"], "ready" if m["ready"] else m["reason"], m["license"]) for m in found
+        (
+            m["name"],
+            m["dim"],
+            "ready" if m["ready"] else "missing",
+            show.size(m["bytes"]) if m["files"] else "",
+            ("NC " if m["non_commercial"] else "") + m["license"],
+            m["score"],
+        )
+        for m in found
     ]
-    show.table(["backbone", "dim", "state", "licence"], rows)
-    show.note("Any other by name: timm:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED.")
+    show.table(["backbone", "dim", "state", "size", "licence", "its paper's score"], rows)
+    if len(found) == 1 and found[0]["reason"]:
+        show.note(found[0]["reason"])
+    show.note(
+        "Any other by name: timm:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED; other layers: "
+        "NAME[layer2+layer3:max]; on faces: faces:NAME."
+    )
 
 
 @app.command()
 def fetch(
     which: Annotated[str, typer.Argument(help="Names or @groups, separated by commas.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Get weight files, checked against their checksums."""
+    """Get weight files, checked against their checksums; goes on where it broke off."""
+    import sys
+
     from simcore.lab import jobs, models
 
+    if not (yes or json) and sys.stdin.isatty():
+        files, size, unknown = models.cost(names(which))
+        more = f" and {len(unknown)} of unknown size" if unknown else ""
+        if files and not typer.confirm(f"{files} files, {show.size(size)}{more}. Fetch them?"):
+            raise typer.Abort
     with jobs.reporting() as (report, _), show.progress() as bar:
         ready = models.fetch(names(which), on_progress=report or bar)
     if json:
         show.document({"ready": ready})
     else:
         show.note(f"ready: {', '.join(ready) or 'none'}")
+
+
+@app.command(name="add-weights")
+def add_weights(
+    name: Annotated[str, typer.Argument(help="The backbone.")],
+    file: Annotated[Path, typer.Argument(help="The file, downloaded by hand.")],
+    json: Json = False,
+) -> None:
+    """Take over a weight file from your disk; checked, and tried in the network."""
+    from simcore.lab import models
+
+    row = models.add_weights(name, file)
+    if json:
+        show.document(row)
+    else:
+        show.note(f"{name}: {'ready' if row['ready'] else row['reason']}")

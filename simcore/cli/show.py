@@ -22,6 +22,7 @@ def note(text: str) -> None:
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
     """Print a table on stdout; numbers to the right."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     grid = Table(title=title or None, title_justify="left", title_style="bold")
@@ -29,7 +30,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = ""
         numeric = all(isinstance(row[column], int | float) for row in rows)
         grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row])
+        # A backbone's name may have brackets, which are markup otherwise.
+        grid.add_row(*[f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row])
     console = Console()
     # A pipe has no width of its own; 80 columns would fold numbers into ribbons.
     Console(width=None if console.is_terminal else 120).print(grid)

@@ -97,7 +97,7 @@ def _resolved(source: Source) -> tuple[str, dict[str, str], str, int]:
 
     repository, names = _named(source.hub)
     for name in names:
-        url = hf_hub_url(repository, name, endpoint=constants.ENDPOINT)
+        url = hf_hub_url(repository, name)
         try:
             told = get_hf_file_metadata(url, timeout=_ASK)
         except EntryNotFoundError:

@@ -5,6 +5,7 @@ papers' files use has a kind here. Loading is strict both ways: a tensor too few
 another shape means another architecture, and is refused.
 """
 
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -129,8 +130,10 @@ def _torch(file: Path, start: bytes, allow: Sequence[Any] = ()) -> Any:
 
         return load_file(file)
     if _is_script(file):
-        # Only its tensors are taken; the program in it is never called.
-        return dict(torch.jit.load(file, map_location="cpu").state_dict())
+        with warnings.catch_warnings():  # PyTorch would rather have this format ended
+            warnings.simplefilter("ignore", FutureWarning)
+            # Only its tensors are taken; the program in it is never called.
+            return dict(torch.jit.load(file, map_location="cpu").state_dict())
     with torch.serialization.safe_globals(list(allow)):
         return torch.load(file, map_location="cpu", weights_only=True)
 
@@ -173,11 +176,13 @@ def _is_hdf5(file: Path) -> bool:
 
 
 def _version_5(file: Path) -> dict[str, Any]:
+    import numpy as np
     from scipy.io import loadmat
 
-    net = loadmat(file, simplify_cells=True)["net"]
-    params = net["params"]
-    return {str(p["name"]): _axes(p["value"]) for p in params}
+    params = np.ravel(loadmat(file)["net"][0, 0]["params"])
+    if params.size == 1 and params.dtype == object:
+        params = np.ravel(params[0])
+    return {str(np.ravel(p["name"])[0]): _axes(p["value"]) for p in params}
 
 
 def _version_7_3(file: Path) -> dict[str, Any]:

@@ -62,6 +62,11 @@ def load(spec: Spec, device: str) -> Embed:
         return _load(spec, device)
 
 
+def forget() -> None:
+    """Load every network anew next time: weights have changed."""
+    _load.cache_clear()
+
+
 _LOCK = threading.RLock()  # networks are shared between the app's threads, one runs at a time
 
 
@@ -110,4 +115,17 @@ def out_of_memory(error: Exception) -> bool:
     """Whether a smaller batch might get through."""
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    # cuDNN, cuBLAS and the CPU's allocator say it in words.
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        words in said
+        for words in (
+            "out of memory",
+            "cudnn_status_alloc_failed",
+            "cublas_status_alloc_failed",
+            "can't allocate memory",
+            "not enough memory",
+        )
+    )

