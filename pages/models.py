@@ -58,7 +58,7 @@ def _table(rows: list[dict]) -> None:
                 "numbers": row["dim"],
                 "size": widgets.size(row["bytes"]) if row["files"] else "no file",
                 "licence": row["license"],
-                "non-commercial": row["non_commercial"],
+                "NC": row["non_commercial"],
                 "its paper's score": row["score"],
                 "in papers": ", ".join(f"{r['row']} ({r['paper']})" for r in row["rows"])
                 or row["paper"],
@@ -84,8 +84,9 @@ def _table(rows: list[dict]) -> None:
                 width="small",
                 help="Of its files; where nobody says, four bytes for each of its parameters.",
             ),
-            "non-commercial": st.column_config.CheckboxColumn(
-                width="small", help="Its licence forbids earning money with it, or is a special one"
+            "NC": st.column_config.CheckboxColumn(
+                width="small",
+                help="Non-commercial: its licence forbids earning money with it, or is special",
             ),
         },
     )
