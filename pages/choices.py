@@ -27,14 +27,6 @@ ASKED: dict[str, tuple[Sequence[str], str]] = {
     "d": (list(DIRECTIONS), "direction"),
     "lift": (list(LIFTS), "lift"),
 }
-# What each command can be told; a line that would print other numbers is not shown.
-KNOWS = {
-    "subsets": ("metric", "direction", "lift"),
-    "recall": ("metric", "direction", "lift"),
-    "curve": ("metric", "direction"),
-    "associative": ("metric",),
-    "votes": ("metric",),
-}
 MOST = 16
 
 
@@ -56,14 +48,11 @@ class Choice:
         return {name: now for name, (now, usual) in options.items() if now != usual}
 
     def by_hand(self, command: str, *more: str) -> str:
-        """The command line that prints the same numbers, or "" where none does."""
-        changed = self.changed()
-        if any(name not in KNOWS.get(command, ()) for name in changed):
-            return ""
+        """The command line that prints the same numbers."""
         words = ["simcore", "evaluate", command, self.collection, "--models", ",".join(self.models)]
         if self.subset != "all":
             words += ["--subset", self.subset]
-        for name, now in changed.items():
+        for name, now in self.changed().items():
             words += [f"--{name}", now]
         return shlex.join([*words, *more])
 
@@ -73,15 +62,9 @@ class Choice:
                 "m": self.metric, "d": self.direction, "lift": self.lift}  # fmt: skip
 
 
-def by_hand(line: str, command: str) -> None:
-    """Show a command line, or say that the command cannot be told all that is chosen here."""
-    if line:
-        st.code(line, language="bash", wrap_lines=True)
-    else:
-        st.caption(
-            f"In a terminal, `simcore evaluate {command}` knows not all options that are chosen "
-            "here, so no line for it is shown."
-        )
+def by_hand(line: str) -> None:
+    """Show the command line that prints the same numbers."""
+    st.code(line, language="bash", wrap_lines=True)
 
 
 def opened(asked: Choice) -> Collection:

@@ -36,7 +36,7 @@ def show() -> None:
             told, apart = found.json(), combine.exclusives(found)
         _best(found, told, apart)
         _by_size(found, told, apart)
-        choices.by_hand(asked.by_hand("subsets"), "subsets")
+        choices.by_hand(asked.by_hand("subsets"))
         _details(asked, found)
 
 

@@ -21,18 +21,18 @@ def show() -> None:
     )
     with widgets.sentences():
         wanted = {k: st.query_params.get(k, "") for k in ("by", "not")}
-        asked = choices.choose("exclusive", fewest=2)
+        asked = choices.choose("exclusive", fewest=2, options=("s", "m", "d", "lift"))
         if asked is None:
             return
         with st.spinner("Looking who finds what"):
             found = combine.search(
                 asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-                direction=asked.direction,
+                direction=asked.direction, lift=asked.lift,
             )  # fmt: skip
             told = combine.exclusives(found)
         _counts(told)
         _sets(found, told)
-        choices.by_hand(asked.by_hand("exclusive"), "exclusive")
+        choices.by_hand(asked.by_hand("exclusive"))
         _pairs(asked, found, wanted)
 
 

@@ -68,7 +68,7 @@ def ablation(asked: Choice, found: Search, kind: Combine) -> None:
     right.markdown(f"As printed in {table.paper}, {table.place} (other networks, 6,016 pairs).")
     right.dataframe(pd.DataFrame(table.rows, columns=list(table.columns)), hide_index=True)
     right.caption(table.remark)
-    choices.by_hand(asked.by_hand("ablation", "--combine", kind), "ablation")
+    choices.by_hand(asked.by_hand("ablation", "--combine", kind))
 
 
 def participation(asked: Choice, found: Search, kind: Combine) -> None:
@@ -88,14 +88,16 @@ def participation(asked: Choice, found: Search, kind: Combine) -> None:
         f"{len(told['share']):,} combinations of that size",
     )  # fmt: skip
     hand = asked.by_hand("participation", "--size", str(size), "--combine", kind)
-    choices.by_hand(hand, "participation")
+    choices.by_hand(hand)
 
 
 def weights(asked: Choice, found: Search, _kind: Combine) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
-    _as_the_papers(asked)
     with st.spinner("Learning weights"):
-        told = complement.learned_weights(asked.collection, found.models, subset=asked.subset)
+        told = complement.learned_weights(
+            asked.collection, found.models, subset=asked.subset, metric=asked.metric,
+            direction=asked.direction, lift=asked.lift,
+        )  # fmt: skip
     fair, chosen, total = told["held_out"], told["best_subset_held_out"], told["pairs"]
     rows = [
         ("learned weights", told["same_pairs"]["hits"], fair),
@@ -113,14 +115,16 @@ def weights(asked: Choice, found: Search, _kind: Combine) -> None:
                               orientation="h", marker_color=charts.COLOURS[0]))  # fmt: skip
     charts.show(figure, "weights", x="share of the weight", height=70 + 24 * len(names),
                 title="Weights learned on all pairs")  # fmt: skip
-    st.code(_plain(asked).by_hand("weights"), language="bash", wrap_lines=True)
+    choices.by_hand(asked.by_hand("weights"))
 
 
 def alike(asked: Choice, found: Search, _kind: Combine) -> None:
     """Who resembles whom: four heatmaps, like by like."""
-    _as_the_papers(asked)
     with st.spinner("Comparing geometries"):
-        told = complement.complementary(asked.collection, found.models, subset=asked.subset)
+        told = complement.complementary(
+            asked.collection, found.models, subset=asked.subset, metric=asked.metric,
+            direction=asked.direction, lift=asked.lift,
+        )  # fmt: skip
     which = st.selectbox("Compare by", list(COMPARED), format_func=COMPARED.__getitem__,
                          key="combine_alike")  # fmt: skip
     order = told["order"]
@@ -128,15 +132,4 @@ def alike(asked: Choice, found: Search, _kind: Combine) -> None:
     names = [told["models"][i] for i in order]
     charts.show(charts.heat(values, names), "alike", height=160 + 38 * len(names),
                 title=f"{COMPARED[which]}; neighbours are alike by RSA")  # fmt: skip
-    st.code(_plain(asked).by_hand("complementarity"), language="bash", wrap_lines=True)
-
-
-def _plain(asked: Choice) -> Choice:
-    return Choice(asked.collection, asked.subset, asked.models)
-
-
-def _as_the_papers(asked: Choice) -> None:
-    if changed := asked.changed():
-        st.caption(
-            f"Computed without the chosen {' and '.join(changed)}: own metrics, left to right."
-        )
+    choices.by_hand(asked.by_hand("complementarity"))

@@ -1,7 +1,7 @@
 """Evaluate's evaluations: each asks the door once and gives a table, mostly with a chart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -23,13 +23,12 @@ class Shown:
     Attributes:
         title: what is counted, out of what.
         shown: the table for people; `frame` the same for machines, numbers in cells of their own.
-        hand: the command line that gives these numbers; "" where none does.
+        hand: the command line that gives these numbers.
         x, y: what the axes of the figure are.
         remark: a sentence on what the chosen options do not change.
     """
 
     title: str
-    command: str
     shown: pd.DataFrame
     frame: pd.DataFrame
     hand: str
@@ -62,7 +61,7 @@ def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
     hand = asked.by_hand("recall", *_with(how, rows), "--k", ",".join(map(str, ks)))
     return Shown(
         f"Share of {table.pairs:,} mates among the first k of {len(pairs.gallery):,}, in percent, "
-        "with 95 % intervals", "recall", pd.DataFrame(seen), pd.DataFrame(lines), hand,
+        "with 95 % intervals", pd.DataFrame(seen), pd.DataFrame(lines), hand,
         printed=papers.RECALL,
     )  # fmt: skip
 
@@ -73,7 +72,7 @@ def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
     lines = [(_name(one), row["recall"]) for one, row in zip(rows, told["rows"], strict=True)]
     shown, figure = _curves(lines)
     return Shown(
-        f"Share of mates among the first k of {told['gallery']:,}", "curve", shown, _long(lines),
+        f"Share of mates among the first k of {told['gallery']:,}", shown, _long(lines),
         asked.by_hand("curve", *_with(how, rows)), figure, papers.RECALL, "k (log scale)",
         "share found", "Where nothing is known, as without a face, the mate counts as last.",
     )  # fmt: skip
@@ -81,16 +80,18 @@ def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
 
 def minus(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
     """Recall by cosine minus recall by L2 (Fig. 2a)."""
-    told = evaluate.cosine_minus_l2(asked.collection, asked.models, subset=asked.subset)
+    told = evaluate.cosine_minus_l2(
+        asked.collection, asked.models, subset=asked.subset, direction=asked.direction
+    )
     lines = [(" + ".join(row["recipe"]), row["difference"]) for row in told["rows"]]
     shown, figure = _curves(lines)
     charts.level(figure, 0, "no difference")
-    plain = Choice(asked.collection, asked.subset, asked.models)
+    plain = replace(asked, metric="own", lift="none")
     return Shown(
         f"Recall by cosine minus recall by L2 among the first k of {len(lines[0][1]):,}; above 0, "
-        "cosine finds more", "curve", shown, _long(lines), plain.by_hand("curve", "--minus-l2"),
+        "cosine finds more", shown, _long(lines), plain.by_hand("curve", "--minus-l2"),
         figure, x="k (log scale)", y="difference of shares",
-        remark="Each backbone by both metrics, left to right; no combination, no lift.",
+        remark="Each backbone by both metrics; no combination, no lift.",
     )  # fmt: skip
 
 
@@ -98,7 +99,9 @@ def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
     """Correct choices among m images (Table 2a)."""
     figure, lines = go.Figure(), []
     for n, one in enumerate(rows):
-        told = evaluate.associative_recall(asked.collection, one, subset=asked.subset)["rows"]
+        told = evaluate.associative_recall(
+            asked.collection, one, subset=asked.subset, direction=asked.direction
+        )["rows"]
         figure.add_scatter(x=[r["m"] for r in told], y=[100 * r["exact"] for r in told],
                            name=_name(one), line=charts.line(n), mode="lines")  # fmt: skip
         lines += [
@@ -110,8 +113,8 @@ def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
     frame = pd.DataFrame(lines)
     return Shown(
         "Percent of queries whose mate is chosen among m images, one of them the mate",
-        "associative", frame.round(2), frame, _left(asked, "associative", *_with(how, rows)),
-        figure, papers.ASSOCIATIVE, "m (log scale)", "percent correct", _always_left(asked),
+        frame.round(2), frame, asked.by_hand("associative", *_with(how, rows)),
+        figure, papers.ASSOCIATIVE, "m (log scale)", "percent correct",
     )  # fmt: skip
 
 
@@ -122,20 +125,20 @@ def votes(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
          "low": c["low"], "high": c["high"], "p": c["p"]}
         for one in rows
         for kind, found in evaluate.votes(
-            asked.collection, one, subset=asked.subset)["votes"].items()
+            asked.collection, one, subset=asked.subset, direction=asked.direction
+        )["votes"].items()
         for c in found
     )  # fmt: skip
     return Shown(
-        "Correlation of each pair's votes with its similarity, with 95 % intervals", "votes",
-        frame.round(4), frame, _left(asked, "votes", *_with(how, rows)), printed=papers.VOTES,
-        remark=("The paper correlates with distance: its signs are the other way round. "
-                + _always_left(asked)),
+        "Correlation of each pair's votes with its similarity, with 95 % intervals",
+        frame.round(4), frame, asked.by_hand("votes", *_with(how, rows)), printed=papers.VOTES,
+        remark="The paper correlates with distance: its signs are the other way round.",
     )  # fmt: skip
 
 
-def faces(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
+def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "face") -> Shown:
     """Faces an image, and whether both sides agree (Fig. 5c)."""
-    told = evaluate.faces(asked.collection)
+    told = evaluate.faces(asked.collection, detector=detector)
     figure = go.Figure(go.Bar(x=FACES, y=told["histogram"], marker_color=charts.COLOURS[0]))
     figure.update_yaxes(tickformat=".0%").update_xaxes(type="category")
     frame = pd.DataFrame(told["table"], columns=[f"right {n}" for n in FACES])
@@ -145,22 +148,52 @@ def faces(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
         f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. "
     )  # fmt: skip
     return Shown(
-        f"Faces found in an image, share of {told['images']:,} images", "faces", frame, frame,
-        f"simcore evaluate faces {asked.collection}", figure, x="faces", y="share of images",
+        f"Faces found in an image, share of {told['images']:,} images", frame, frame,
+        f"simcore evaluate faces {asked.collection} --detector {detector}", figure, x="faces",
+        y="share of images",
         remark=agree + f"{told['pairs_with_faces']:,} pairs have a face on both sides, "
         f"{told['pairs_without']:,} on neither. Always of all pairs; the backbones do not matter.",
     )  # fmt: skip
 
 
+def lifts(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
+    """What grid pooling, centring and CSLS add, one after the other."""
+    told = evaluate.lifts(
+        asked.collection, asked.models, subset=asked.subset, direction=asked.direction,
+        metric=asked.metric,
+    )  # fmt: skip
+    frame = pd.DataFrame(
+        [[row["backbone"], *row["hits"]] for row in told["rows"]],
+        columns=["backbone", *told["steps"]],
+    )
+    figure = go.Figure()
+    for n, row in enumerate(told["rows"]):
+        figure.add_scatter(
+            x=told["steps"], y=row["hits"], name=row["backbone"], mode="lines+markers",
+            connectgaps=True, line=charts.line(n),
+        )  # fmt: skip
+    figure.update_xaxes(type="category")
+    plain = replace(asked, lift="none")
+    return Shown(
+        f"Mates found first, of {told['pairs']:,}, step after step", frame, frame,
+        plain.by_hand("lifts"), figure, x="", y="hits",
+        remark="The papers' protocol first. The 3 x 3 grid is a backbone of its own (@grid), where "
+        "its features are extracted; centring takes the collection's mean vector away; CSLS "
+        "corrects for hubs and looks at all queries at once. None is a default.",
+    )  # fmt: skip
+
+
 def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
     """Exact McNemar between all of them, corrected for how many there are."""
-    left = Choice(asked.collection, asked.subset, asked.models, asked.metric, "lr", asked.lift)
     found = combine.search(
-        left.collection, left.models, subset=left.subset, metric=left.metric, lift=left.lift
-    )
+        asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
+        direction=asked.direction, lift=asked.lift,
+    )  # fmt: skip
     extra = [one for one in rows if one.combine != "none"]
     names = {one.label: _name(one) for one in extra}
-    told = combine.compare(found, extra, name=asked.collection, subset=asked.subset)
+    told = combine.compare(
+        found, extra, name=asked.collection, subset=asked.subset, direction=asked.direction
+    )
     frame = pd.DataFrame(told, columns=["a", "b", "only_a", "only_b", "p", "p_corrected"])
     shown = frame.replace({"a": names, "b": names})
     for column in ("p", "p_corrected"):
@@ -171,9 +204,8 @@ def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
     )  # fmt: skip
     return Shown(
         f"Of {found.pairs:,} mates, those that only one of two finds first; p by exact McNemar",
-        "compare", shown, frame, left.by_hand("compare", *_with(how, rows)),
-        remark=f"{len(frame):,} comparisons, so the corrected p is the one to read. "
-        + _always_left(asked),
+        shown, frame, asked.by_hand("compare", *_with(how, rows)),
+        remark=f"{len(frame):,} comparisons, so the corrected p is the one to read.",
     )  # fmt: skip
 
 
@@ -186,15 +218,6 @@ def _name(one: Recipe) -> str:
 
 def _with(how: str, rows: Sequence[Recipe]) -> list[str]:
     return ["--combine", how] if any(one.combine != "none" for one in rows) else []
-
-
-def _left(asked: Choice, command: str, *more: str) -> str:
-    left = Choice(asked.collection, asked.subset, asked.models, asked.metric, "lr", asked.lift)
-    return left.by_hand(command, *more)
-
-
-def _always_left(asked: Choice) -> str:
-    return "" if asked.direction == "lr" else "Always left to right, whatever is chosen."
 
 
 def _curves(lines: Sequence[tuple[str, list[float]]]) -> tuple[pd.DataFrame, go.Figure]:

@@ -37,7 +37,7 @@ def page(asked: Choice, name: str, found: Shown) -> bytes:
         f"<p>{escape(found.remark)}</p>" if found.remark else "",
         _chart(found),
         f"<div class='wide'>{found.shown.to_html(index=False)}</div>",
-        f"<p>The same in a terminal:</p><pre>{escape(found.hand)}</pre>" if found.hand else "",
+        f"<p>The same in a terminal:</p><pre>{escape(found.hand)}</pre>",
     ]
     if (table := found.printed) is not None:
         parts += [

@@ -6,12 +6,12 @@ import typer
 
 from simcore.cli import asking, options, show
 from simcore.cli.asking import Ready
-from simcore.cli.options import Combine, Direction, Json, Metric, Subset, Weights
+from simcore.cli.options import Combine, Direction, Json, Lift, Metric, Subset, Weights
 
 
 def register(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
-    for command in (curve, associative, votes, faces, duplicates):
+    for command in (curve, associative, votes, faces, duplicates, lifts):
         app.command()(command)
 
 
@@ -23,6 +23,7 @@ def curve(
     metric: Metric = "own",
     direction: Direction = "lr",
     subset: Subset = "all",
+    lift: Lift = "none",
     minus_l2: Annotated[bool, typer.Option(help="Cosine minus L2 at every k (Fig. 2a).")] = False,
     json: Json = False,
 ) -> None:
@@ -30,10 +31,12 @@ def curve(
     from simcore.lab import evaluate
 
     if minus_l2:
-        found = evaluate.cosine_minus_l2(name, asking.ready(name, models), subset=subset)
+        found = evaluate.cosine_minus_l2(
+            name, asking.ready(name, models), subset=subset, direction=options.direction(direction)
+        )
         column, label = "difference", "cosine - L2 @"
     else:
-        asked = asking.asked(name, models, combine, weights, metric)
+        asked = asking.asked(name, models, combine, weights, metric, lift)
         side = options.direction(direction)
         found = evaluate.curve(name, asked, direction=side, subset=subset)
         column, label = "recall", "@"
@@ -50,18 +53,22 @@ def curve(
 
 def associative(
     name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    metric: Metric = "own", subset: Subset = "all",
+    metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
+    lift: Lift = "none",
     repetitions: Annotated[int, typer.Option(help="Draws of the simulation.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0, json: Json = False,
 ) -> None:  # fmt: skip
     """Correct choices among m images, exactly and simulated (Table 2a)."""
     from simcore.lab import evaluate
 
-    asked = asking.asked(name, models, combine, weights, metric)
+    asked = asking.asked(name, models, combine, weights, metric, lift)
     told = [
-        evaluate.associative_recall(name, one, subset=subset, repetitions=repetitions, seed=seed)
+        evaluate.associative_recall(
+            name, one, subset=subset, direction=options.direction(direction),
+            repetitions=repetitions, seed=seed,
+        )
         for one in asked
-    ]
+    ]  # fmt: skip
     if json:
         show.document({"collection": name, "subset": subset, "recipes": told})
         return
@@ -75,13 +82,15 @@ def associative(
 
 def votes(
     name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    metric: Metric = "own", subset: Subset = "all", json: Json = False,
+    metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
+    lift: Lift = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Correlation of people's votes with similarity."""
     from simcore.lab import evaluate
 
-    asked = asking.asked(name, models, combine, weights, metric)
-    told = [evaluate.votes(name, one, subset=subset) for one in asked]
+    asked = asking.asked(name, models, combine, weights, metric, lift)
+    side = options.direction(direction)
+    told = [evaluate.votes(name, one, subset=subset, direction=side) for one in asked]
     if json:
         show.document({"collection": name, "subset": subset, "recipes": told})
         return
@@ -93,11 +102,15 @@ def votes(
     show.table(["recipe", "votes", "correlation", "r", "95 %", "p"], rows)
 
 
-def faces(name: str, json: Json = False) -> None:
+def faces(
+    name: str,
+    detector: Annotated[str, typer.Option(help="face (dlib's HOG), face-cnn or haar.")] = "face",
+    json: Json = False,
+) -> None:
     """Faces an image, and whether the sides of a pair agree (Fig. 5c)."""
     from simcore.lab import evaluate
 
-    told = evaluate.faces(name)
+    told = evaluate.faces(name, detector=detector)
     if json:
         show.document(told)
         return
@@ -130,3 +143,22 @@ def duplicates(
     show.table(["side", "row", "side", "row", "distance"], rows, title=title)
     for protocol, kept in told["kept"].items():
         show.note(f"{protocol}: {kept:,} pairs are left")
+
+
+def lifts(
+    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", json: Json = False,
+) -> None:  # fmt: skip
+    """What grid pooling, centring and CSLS add to each backbone, step by step."""
+    from simcore.lab import evaluate
+
+    told = evaluate.lifts(
+        name, asking.ready(name, models), metric=metric, subset=subset,
+        direction=options.direction(direction),
+    )  # fmt: skip
+    if json:
+        show.document(told)
+        return
+    rows = [(r["backbone"], *["" if h is None else h for h in r["hits"]]) for r in told["rows"]]
+    title = f"{name}: mates found first, of {told['pairs']:,}"
+    show.table(["backbone", *told["steps"]], rows, title=title)

@@ -25,11 +25,13 @@ def ready(name: str, models: str) -> list[str]:
     return options.names(models) or collections.extracted(name)
 
 
-def asked(name: str, models: str, combine: str, weights: str, metric: str) -> list["Recipe"]:
+def asked(
+    name: str, models: str, combine: str, weights: str, metric: str, lift: str = "none"
+) -> list["Recipe"]:
     from simcore.lab import recipes
 
     shares = options.numbers(weights, "weights")
-    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric)
+    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric, lift=lift)
 
 
 def search(

@@ -46,12 +46,13 @@ def subsets(
 
 def participation(
     name: str, size: Annotated[int, typer.Option(help="Members of a combination.")] = 4,
-    models: Ready = "", combine: Kind = "zsum", subset: Subset = "all", json: Json = False,
+    models: Ready = "", combine: Kind = "zsum", metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Share of the leading combinations of a size that hold each backbone (Fig. 4)."""
     from simcore.lab import combine as lab
 
-    found = asking.search(name, models, "own", "lr", subset)
+    found = asking.search(name, models, metric, direction, subset, lift=lift)
     told = lab.participation(found, options.kind(combine), size)
     if json:
         show.document(told)
@@ -65,13 +66,15 @@ def participation(
 
 
 def ablation(
-    name: str, models: Ready = "", combine: Kind = "zsum", subset: Subset = "all",
-    json: Json = False,
+    name: str, models: Ready = "", combine: Kind = "zsum",
+    metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """What each member of the best combination is worth (Table 1)."""
     from simcore.lab import combine as lab
 
-    told = lab.ablation(asking.search(name, models, "own", "lr", subset), options.kind(combine))
+    found = asking.search(name, models, metric, direction, subset, lift=lift)
+    told = lab.ablation(found, options.kind(combine))
     if json:
         show.document(told)
         return
@@ -81,11 +84,14 @@ def ablation(
     show.table(["without", "best combination of that size", "hits", "lost"], rows)
 
 
-def exclusive(name: str, models: Ready = "", subset: Subset = "all", json: Json = False) -> None:
+def exclusive(
+    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+) -> None:  # fmt: skip
     """Pairs that only one backbone finds, and what an oracle would find (Fig. 6)."""
     from simcore.lab import combine as lab
 
-    told = lab.exclusives(asking.search(name, models, "own", "lr", subset))
+    told = lab.exclusives(asking.search(name, models, metric, direction, subset, lift=lift))
     if json:
         show.document(told)
         return
@@ -96,11 +102,14 @@ def exclusive(name: str, models: Ready = "", subset: Subset = "all", json: Json 
     )
 
 
-def oracle(name: str, models: Ready = "", subset: Subset = "all", json: Json = False) -> None:
+def oracle(
+    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+) -> None:  # fmt: skip
     """How many pairs at least one backbone finds."""
     from simcore.lab import combine as lab
 
-    told = lab.exclusives(asking.search(name, models, "own", "lr", subset))
+    told = lab.exclusives(asking.search(name, models, metric, direction, subset, lift=lift))
     if json:
         show.document({k: told[k] for k in ("pairs", "oracle", "oracle_ci95")})
     else:
@@ -109,12 +118,16 @@ def oracle(name: str, models: Ready = "", subset: Subset = "all", json: Json = F
 
 
 def complementarity(
-    name: str, models: Ready = "", subset: Subset = "all", json: Json = False
-) -> None:
+    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+) -> None:  # fmt: skip
     """Which backbones complete each other: agreement, gain, CKA and RSA."""
     from simcore.lab import complement
 
-    told = complement.complementary(name, asking.ready(name, models), subset=subset)
+    told = complement.complementary(
+        name, asking.ready(name, models), subset=subset, metric=metric, lift=lift,
+        direction=options.direction(direction),
+    )  # fmt: skip
     if json:
         show.document(told)
         return
@@ -128,13 +141,17 @@ def complementarity(
 
 
 def weights(
-    name: str, models: Ready = "", subset: Subset = "all",
+    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none",
     seed: Annotated[int, typer.Option(help="Of the folds.")] = 0, json: Json = False,
 ) -> None:  # fmt: skip
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
     from simcore.lab import complement
 
-    told = complement.learned_weights(name, asking.ready(name, models), subset=subset, seed=seed)
+    told = complement.learned_weights(
+        name, asking.ready(name, models), subset=subset, seed=seed, metric=metric, lift=lift,
+        direction=options.direction(direction),
+    )  # fmt: skip
     if json:
         show.document(told)
         return
@@ -145,15 +162,18 @@ def weights(
 
 def compare(
     name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    subset: Subset = "all", json: Json = False,
+    metric: Metric = "own", direction: Direction = "lr",
+    subset: Subset = "all", lift: Lift = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Is A better than B? Exact McNemar for every pair, corrected for how many there are (Holm)."""
     from simcore.lab import combine as lab
 
     names = asking.ready(name, models)
-    asked = [r for r in asking.asked(name, models, combine, weights, "own") if r.combine != "none"]
-    found = lab.search(name, names, subset=subset)
-    told = lab.compare(found, asked, name=name, subset=subset)
+    asked = asking.asked(name, models, combine, weights, metric, lift)
+    extra = [one for one in asked if one.combine != "none"]
+    side = options.direction(direction)
+    found = lab.search(name, names, subset=subset, direction=side, metric=metric, lift=lift)
+    told = lab.compare(found, extra, name=name, subset=subset, direction=side)
     if json:
         show.document({"collection": name, "subset": subset, "comparisons": told})
         return

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.errors import BadDataError
 from simcore.sim import metrics
 from simcore.types import Array, Features, Metric
 
@@ -24,6 +25,7 @@ WITHIN, ACROSS = 0.10, 0.15  # cosine distance, as the notebook has them
 TEXT = 0.15  # cosine distance, as the text has it, within and across
 FACES_TEXT, FACES_NOTEBOOK = 0.5, 0.4  # Euclidean distance of face descriptors
 ROWS = 512
+MOST = 200_000  # near-duplicates; more are no duplicates but a backbone that sees little
 
 
 @dataclass(frozen=True)
@@ -169,4 +171,9 @@ def _near(
             if column == row or (side == other_side and column < row):
                 continue
             found.append(Twin(side, row, other_side, int(column), float(line[column])))
+        if len(found) > MOST:
+            raise BadDataError(
+                f"found more than {MOST:,} near-duplicates among {one.count:,} images; expected "
+                "few; lower the thresholds, or let another backbone judge"
+            )
     return found

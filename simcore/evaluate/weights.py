@@ -1,8 +1,9 @@
 """Non-negative weights for a z-sum, instead of in or out, and what they are worth on new queries.
 
 Hits do not move when a weight moves a little, so the search climbs the softmax likelihood of the
-mates instead, which does, and which for non-negative weights has a single summit. Only images that
-some backbone ranks near the front can take a mate's place, so only those are looked at.
+mates instead, which does, and which for non-negative weights has a single summit. The climb looks
+at the images that some backbone ranks near the front; what the weights are worth is counted against
+all of them.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore.evaluate.combinations import folds
+from simcore.evaluate.subsets import Blocks
+from simcore.sim.combine import GRID, Moments
 from simcore.types import Array
 
 RIVALS = 32  # nearest images a backbone that the search looks at
@@ -31,29 +34,46 @@ class Rivals:
     usable: Array
 
 
-def gather(matrices: Sequence[Array], target: Array, gains: Sequence[float]) -> Rivals:
-    """The near rivals of every query.
+def gather(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Rivals:
+    """The near rivals of every query, a block of rows at a time.
 
     Args:
-        matrices: M of (Q, G); NaN = no evidence, which counts as the mean, 0.
+        blocks: (first row, M matrices of (b, G)); NaN = no evidence, which counts as the mean, 0.
         target: (Q,) column of the mate.
-        gains: (M,) one over each matrix's deviation; its mean must have been taken away.
+        scales: M moments of the full matrices.
     """
-    rows = np.arange(len(target))
-    scaled = [np.nan_to_num(m * gain, nan=0.0).astype(np.float32)
-              for m, gain in zip(matrices, gains, strict=True)]  # fmt: skip
+    ahead, usable = [], []
+    for start, matrices in blocks:
+        mates = target[start : start + len(matrices[0])]
+        rows = np.arange(len(mates))
+        known = ~np.isnan(np.stack([m[rows, mates] for m in matrices]))
+        terms = [_term(m, scale).astype(np.float32)
+                 for m, scale in zip(matrices, scales, strict=True)]  # fmt: skip
+        ahead.append(_ahead(terms, mates))
+        usable.append(known.any(axis=0))
+    return Rivals(np.concatenate(ahead), np.concatenate(usable))
+
+
+def _ahead(terms: Sequence[Array], mates: Array) -> Array:
+    rows = np.arange(len(mates))
     near = []
-    for values in scaled:
+    for values in terms:
         count = min(RIVALS + 1, values.shape[1])
         near.append(np.argpartition(-values, count - 1, axis=1)[:, :count])
     chosen = np.concatenate(near, axis=1)
     chosen.sort(axis=1)
     double = np.c_[np.zeros(len(chosen), bool), chosen[:, 1:] == chosen[:, :-1]]
-    double |= chosen == target[:, None]
-    ahead = np.stack([v[rows[:, None], chosen] - v[rows, target][:, None] for v in scaled], axis=2)
+    double |= chosen == mates[:, None]
+    ahead = np.stack([v[rows[:, None], chosen] - v[rows, mates][:, None] for v in terms], axis=2)
     ahead[double] = -1e3
-    known = np.stack([~np.isnan(m[rows, target]) for m in matrices]).any(axis=0)
-    return Rivals(ahead, np.asarray(known))
+    return ahead
+
+
+def _term(values: Array, scale: Moments) -> Array:
+    """What a backbone says in a z-sum, float64 on the grid on which sums are exact."""
+    mean, gain = scale.shift_and_gain
+    term = np.rint((values.astype(np.float64) - mean) * gain * GRID) / GRID
+    return np.nan_to_num(term, nan=0.0)
 
 
 def fit(rivals: Rivals, rows: Array) -> Array:
@@ -84,24 +104,38 @@ def fit(rivals: Rivals, rows: Array) -> Array:
     return weights
 
 
-def hits(rivals: Rivals, weights: Array) -> Array:
-    """(Q,) bool: no near rival reaches the mate under these weights; a tie is no hit."""
-    best = (rivals.ahead @ weights.astype(np.float32)).max(axis=1)
-    found: Array = (best < 0) & rivals.usable
-    return found
+def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
+    """(Q, M) weights for each query, learned on the folds that it is not in."""
+    total = len(rivals.usable)
+    shares = np.zeros((total, rivals.ahead.shape[2]))
+    for part in folds(total, parts, seed):
+        shares[part] = fit(rivals, np.setdiff1d(np.arange(total), part))
+    return shares
 
 
-def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> tuple[Array, list[Array]]:
-    """Weights learned on the other folds, judged on each fold.
+def judged(
+    blocks: Blocks, target: Array, scales: Sequence[Moments], shares: Sequence[Array]
+) -> list[Array]:
+    """Which queries find their mate first under weights, against every image; a tie is no hit.
+
+    Args:
+        blocks, target, scales: as for `gather`.
+        shares: any number of (Q, M) weights, a row a query.
 
     Returns:
-        (Q,) bool, whether each query is found, and the (M,) weights of each fold.
+        one (Q,) bool for each of `shares`.
     """
-    total = len(rivals.usable)
-    found = np.zeros(total, bool)
-    learned = []
-    for part in folds(total, parts, seed):
-        weights = fit(rivals, np.setdiff1d(np.arange(total), part))
-        found[part] = hits(rivals, weights)[part]
-        learned.append(weights)
-    return found, learned
+    found = [np.zeros(len(target), bool) for _ in shares]
+    for start, matrices in blocks:
+        here = slice(start, start + len(matrices[0]))
+        mates, rows = target[here], np.arange(len(matrices[0]))
+        known = np.zeros(len(rows), bool)
+        for values in matrices:
+            known |= ~np.isnan(values[rows, mates])
+        terms = [_term(m, scale) for m, scale in zip(matrices, scales, strict=True)]
+        for hit, weight in zip(found, shares, strict=True):
+            total = sum(w[:, None] * term for w, term in zip(weight[here].T, terms, strict=True))
+            mate = total[rows, mates].copy()
+            total[rows, mates] = -np.inf
+            hit[here] = (total.max(axis=1) < mate) & known
+    return found

@@ -98,7 +98,7 @@ def cached(name: str) -> list[dict]:
 
 
 def extracted(name: str) -> list[str]:
-    """Backbones whose features are complete, in the registry's order.
+    """Backbones whose features are complete, in the registry's order; detectors are none.
 
     Raises:
         BadDataError: none is; names the command that makes them.
@@ -106,8 +106,9 @@ def extracted(name: str) -> list[str]:
     full = {row["backbone"] for row in features.counts(open_(name)) if row["done"] == row["images"]}
     if not full:
         raise BadDataError(f"found no features of {name!r} yet; run `simcore extract {name}` first")
-    known = registry.names()
-    return [b for b in known if b in full] + sorted(full - set(known))
+    known, detectors = registry.names(), set(registry.names("detectors"))
+    found = [b for b in known if b in full] + sorted(full - set(known))
+    return [backbone for backbone in found if backbone not in detectors]
 
 
 def cache_size() -> dict:

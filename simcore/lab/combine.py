@@ -168,17 +168,42 @@ def filtered(
 
 
 def compare(
-    found: Search, extra: Sequence[Recipe] = (), *, name: str = "", subset: str = "all"
+    found: Search,
+    extra: Sequence[Recipe] = (),
+    *,
+    name: str = "",
+    subset: str = "all",
+    direction: Direction = "lr",
 ) -> list[dict]:
     """Exact McNemar between all backbones and any recipes, corrected for how many there are.
 
     Args:
-        extra, name, subset: recipes to compare as well, on the collection that `found` is about.
+        extra, name, subset, direction: recipes to compare as well, on what `found` is about.
     """
     rows = dict(found.found())
     for one in extra:
-        rows[one.label] = retrieve.ranks(name, one, subset=subset) == 1
+        rows[one.label] = retrieve.ranks(name, one, direction, subset=subset) == 1
     return [vars(row) for row in significance.compare(rows)]
+
+
+def sides(
+    collection: Collection,
+    names: Sequence[str],
+    direction: Direction,
+    metric: Metric | None,
+    lift: Lift,
+) -> list[combine.Compared]:
+    """Each backbone's two sides, ready to be compared."""
+    pairs = collection.pairs(direction)
+    return [
+        combine.compared(
+            features.read(collection, pairs.queries, b),
+            features.read(collection, pairs.gallery, b),
+            metric or registry.spec(b).metric,
+            lift,
+        )
+        for b in names
+    ]
 
 
 @lru_cache(maxsize=16)
@@ -193,17 +218,9 @@ def _search(
         raise BadDataError("found no backbone to combine; expected at least one")
     began = time.perf_counter()
     pairs = collection.pairs(direction)
-    sides = [
-        combine.compared(
-            features.read(collection, pairs.queries, b),
-            features.read(collection, pairs.gallery, b),
-            metric or registry.spec(b).metric,
-            lift,
-        )
-        for b in names
-    ]
-    scale = [one.moments() for one in sides]
-    blocks = subsets.together([one.stream() for one in sides])
+    parts = sides(collection, names, direction, metric, lift)
+    scale = [one.moments() for one in parts]
+    blocks = subsets.together([one.stream() for one in parts])
     zsum, plain = subsets.searches(names, blocks, pairs.target, scales=[scale, None])
     seconds = time.perf_counter() - began
     return Search(len(pairs), names, {"zsum": zsum, "sum": plain}, seconds)

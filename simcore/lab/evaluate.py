@@ -11,7 +11,8 @@ from simcore.evaluate.bootstrap import interval
 from simcore.evaluate.recall import curve as recall_curve
 from simcore.evaluate.recall import recall_at
 from simcore.evaluate.votes import correlations
-from simcore.lab import recipes, retrieve, selection
+from simcore.lab import collections, features, recipes, retrieve, selection
+from simcore.models import registry
 from simcore.specs import Recipe
 from simcore.types import Direction, Score
 
@@ -98,10 +99,12 @@ def curve(
     return {"collection": name, "subset": subset, "gallery": gallery, "rows": rows}
 
 
-def cosine_minus_l2(name: str, models: Sequence[str], *, subset: str = "all") -> dict:
+def cosine_minus_l2(
+    name: str, models: Sequence[str], *, subset: str = "all", direction: Direction = "lr"
+) -> dict:
     """Recall by cosine minus recall by L2 at every k (Fig. 2a)."""
     curves = [
-        curve(name, recipes.parse(models, metric=metric), subset=subset)
+        curve(name, recipes.parse(models, metric=metric), direction=direction, subset=subset)
         for metric in ("cosine", "l2")
     ]
     rows = [
@@ -119,13 +122,14 @@ def associative_recall(
     recipe: Recipe,
     *,
     subset: str = "all",
+    direction: Direction = "lr",
     sizes: Sequence[int] = associative.SIZES,
     repetitions: int = 10,
     seed: int = 0,
 ) -> dict:
     """Correct choices among m images (Table 2a): exact, and drawn as the paper drew them."""
-    found = retrieve.ranks(name, recipe, subset=subset)
-    gallery = len(selection.open_(name, subset).pairs().gallery)
+    found = retrieve.ranks(name, recipe, direction, subset=subset)
+    gallery = len(selection.open_(name, subset).pairs(direction).gallery)
     rows = []
     for m in (size for size in sizes if size <= gallery):
         exact = associative.exact(found, gallery, m)
@@ -143,8 +147,10 @@ def associative_recall(
     return {"collection": name, "subset": subset, "recipe": recipe.label, "rows": rows}
 
 
-def votes(name: str, recipe: Recipe, *, subset: str = "all") -> dict:
+def votes(name: str, recipe: Recipe, *, subset: str = "all", direction: Direction = "lr") -> dict:
     """Correlation of up- and down-votes with each pair's similarity.
+
+    Only CSLS, which looks at the gallery, makes a pair's similarity depend on the direction.
 
     Raises:
         BadDataError: the collection has no votes.
@@ -155,7 +161,7 @@ def votes(name: str, recipe: Recipe, *, subset: str = "all") -> dict:
             f"found no votes for {name!r}; expected a CSV with id, wins, fails; "
             "add the collection again with --votes"
         )
-    alike = retrieve.mate_scores(name, recipe, subset=subset)
+    alike = retrieve.mate_scores(name, recipe, direction, subset=subset)
     rows = {
         kind: [vars(found) for found in correlations(collection.votes[:, column], alike)]
         for column, kind in enumerate(("up", "down"))
@@ -163,11 +169,16 @@ def votes(name: str, recipe: Recipe, *, subset: str = "all") -> dict:
     return {"collection": name, "subset": subset, "recipe": recipe.label, "votes": rows}
 
 
-def faces(name: str) -> dict:
-    """Faces an image and agreement of the two sides (Fig. 5c)."""
-    found = selection.count_faces(name)
+def faces(name: str, *, detector: str = "face") -> dict:
+    """Faces an image and agreement of the two sides (Fig. 5c).
+
+    Args:
+        detector: a name of `selection.DETECTORS`.
+    """
+    found = selection.count_faces(name, detector)
     return {
         "collection": name,
+        "detector": detector,
         "images": 2 * len(found.left),
         "histogram": found.histogram.tolist(),
         "table": found.table.tolist(),
@@ -191,6 +202,45 @@ def duplicates(name: str, *, by: str = "", within: float = 0.10, across: float =
         ],
         "kept": found.kept,
     }
+
+
+def lifts(
+    name: str,
+    models: Sequence[str],
+    *,
+    subset: str = "all",
+    direction: Direction = "lr",
+    metric: str = "own",
+) -> dict:
+    """What grid pooling, centring and CSLS add to each backbone: hits, one step after another.
+
+    A backbone with a "-grid" twin whose features are ready goes on from that twin.
+
+    Returns:
+        {"steps", "rows": [{"backbone", "hits": one a step, None where there is no twin}]}.
+    """
+    steps = ("as the papers", "3 x 3 grid", "+ centring", "+ CSLS")
+    pairs = selection.open_(name, subset).pairs(direction)
+    rows = []
+    for model in registry.expand(list(models)):
+        grid = f"{model}-grid"
+        there = grid in registry.names() and features.ready(collections.open_(name), grid)
+        ways = [(model, "none"), (grid if there else "", "none"),
+                (grid if there else model, "center"),
+                (grid if there else model, "center+csls")]  # fmt: skip
+        found: list[int | None] = []
+        for backbone, lift in ways:
+            if not backbone:
+                found.append(None)
+                continue
+            (recipe,) = recipes.parse([backbone], metric=metric, lift=lift)
+            ranks = retrieve.ranks(name, recipe, direction, subset=subset)
+            found.append(int((ranks == 1).sum()))
+        rows.append({"backbone": model, "hits": found})
+    return {
+        "collection": name, "subset": subset, "pairs": len(pairs), "steps": list(steps),
+        "rows": rows,
+    }  # fmt: skip
 
 
 def _row_json(row: RecallRow) -> dict:

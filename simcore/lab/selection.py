@@ -20,6 +20,13 @@ SUBSETS = {
     "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
     "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
     "objects": "all pairs that are not in faces",
+    "haar-faces": "a face on both sides by a Haar cascade, as risser-maroux2021 split them",
+    "haar-objects": "all pairs that are not in haar-faces",
+}
+DETECTORS = {
+    "face": "dlib's HOG detector, on the doubled image",
+    "face-cnn": "dlib's network, as the authors of rosenfeld2018 ran it",
+    "haar": "OpenCV's Haar cascade for frontal faces",
 }
 Twin = duplicates.Twin
 GENERIC = ("torchvision:densenet121", "timm:densenet121.tv_in1k", "mobilenetv2")
@@ -107,9 +114,15 @@ def judge(name: str) -> str:
     return _generic(collections.open_(name))
 
 
-def count_faces(name: str) -> faces.FaceCounts:
-    """Faces per image and how far the two sides agree (Fig. 5c)."""
-    return _faces(collections.open_(name))
+def count_faces(name: str, detector: str = "face") -> faces.FaceCounts:
+    """Faces per image and how far the two sides agree (Fig. 5c).
+
+    Raises:
+        UnknownNameError: no such detector. BadDataError: it has not been run on the collection.
+    """
+    if detector not in DETECTORS:
+        raise unknown("detector", detector, DETECTORS)
+    return _faces(collections.open_(name), detector)
 
 
 # `stamp` is when overrulings last changed: another stamp, another entry in the cache.
@@ -132,9 +145,9 @@ def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
 
 @lru_cache(maxsize=32)
 def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
-    if subset in {"faces", "objects"}:
-        both = _faces(collection).faces
-        return np.flatnonzero(both if subset == "faces" else ~both)
+    if subset.endswith(("faces", "objects")):
+        both = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
+        return np.flatnonzero(both if subset.endswith("faces") else ~both)
     pairs = collection.pairs()
     sides = (pairs.queries, pairs.gallery)
     by = _generic(collection)
@@ -170,9 +183,9 @@ def _refused(
     return frozenset(duplicates.identity(t) for t in twins if _keys(collection, t) in known)
 
 
-def _faces(collection: Collection) -> faces.FaceCounts:
+def _faces(collection: Collection, detector: str = "face") -> faces.FaceCounts:
     pairs = collection.pairs()
-    return faces.count(*(features.read(collection, s, "face")
+    return faces.count(*(features.read(collection, s, detector)
                          for s in (pairs.queries, pairs.gallery)))  # fmt: skip
 
 

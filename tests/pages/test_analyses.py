@@ -116,7 +116,7 @@ def test_exclusive_shows_the_doors_numbers(app, tiny):
     assert not at.exception
 
 
-@pytest.mark.parametrize("what", ["recall", "curve", "minus", "associative", "compare"])
+@pytest.mark.parametrize("what", ["recall", "curve", "minus", "associative", "lifts", "compare"])
 def test_every_evaluation_opens(app, tiny, what):
     at = app("pages/evaluate.py")
     at.selectbox(key="evaluate_what").set_value(what).run()
@@ -180,12 +180,17 @@ def test_the_command_line_shown_gives_these_numbers(app, tiny, what, more):
         assert table["only A"].tolist() == [row["only_a"] for row in told["comparisons"]]
 
 
-def test_no_command_line_that_would_print_other_numbers(app, tiny):
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", m="l1")
-    assert not at.code
-    assert "knows not all options" in shown(at)
-    at = at_address(app, "evaluate", c=tiny, models="hog,color", what="compare", m="l1")
-    assert not at.code
+def test_the_command_line_is_told_every_option(app, tiny):
+    """Numbers of the page and of the line beneath it, under options that are no default."""
+    at = at_address(app, "exclusive", c=tiny, models="hog,color", m="l1", d="rl", lift="center")
+    words = shlex.split(at.code[0].value)
+    assert words[-6:] == ["--metric", "l1", "--direction", "rl", "--lift", "center"]
+    done = subprocess.run(
+        [sys.executable, "-m", *words, "--json"], capture_output=True, text=True, check=True,
+        cwd=ROOT, env=os.environ,
+    )  # fmt: skip
+    found = combine.search(tiny, ["hog", "color"], metric="l1", direction="rl", lift="center")
+    assert json.loads(done.stdout) == json.loads(json.dumps(combine.exclusives(found)))
 
 
 def test_comparing_uses_the_chosen_metric_on_both_sides(app, tiny):
