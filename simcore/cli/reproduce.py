@@ -25,6 +25,9 @@ def reproduce(
     paper: Annotated[str, typer.Argument(help="rosenfeld2018 or rosenfeld2019.")],
     name: str,
     models: Ready = "",
+    subset: Annotated[
+        str, typer.Option(help="Which pairs; left out: those of the paper, where they are known.")
+    ] = "",
     html: Annotated[
         Path | None, typer.Option(help="Also write one self-contained HTML file.")
     ] = None,
@@ -35,7 +38,9 @@ def reproduce(
     from simcore.lab import reproduce as lab
 
     with jobs.reporting() as (report, _), show.progress() as bar:
-        found = lab.run(paper, name, options.names(models), on_progress=report or bar)
+        found = lab.run(
+            paper, name, options.names(models), subset=subset, on_progress=report or bar
+        )
     if html is not None:
         html.write_text(page(found), "utf-8")
         show.note(f"wrote {html}")

@@ -3,8 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from simcore.errors import SimError, unknown
-from simcore.lab import collections, combine, evaluate, papers, recipes, retrieve
+from simcore.errors import BadDataError, SimError, unknown
+from simcore.lab import (
+    collections,
+    combine,
+    evaluate,
+    features,
+    papers,
+    recipes,
+    retrieve,
+    selection,
+)
 from simcore.lab.papers import Printed
 from simcore.types import OnProgress, Progress
 
@@ -40,6 +49,7 @@ class Report:
     pairs: int
     models: tuple[str, ...]
     sections: tuple[Section, ...]
+    subset: str = "all"
 
     def json(self) -> dict:
         """The document that `simcore reproduce --json` prints."""
@@ -47,6 +57,7 @@ class Report:
             "paper": self.paper,
             "collection": self.collection,
             "pairs": self.pairs,
+            "subset": self.subset,
             "models": list(self.models),
             "sections": [
                 {
@@ -66,13 +77,20 @@ Step = tuple[str, Callable[[], Section]]
 
 
 def run(
-    paper: str, name: str, models: Sequence[str] = (), *, on_progress: OnProgress | None = None
+    paper: str,
+    name: str,
+    models: Sequence[str] = (),
+    *,
+    subset: str = "",
+    on_progress: OnProgress | None = None,
 ) -> Report:
     """All of a paper's tables and figures that this collection's data and features allow.
 
     Args:
         paper: "rosenfeld2018" or "rosenfeld2019".
         models: backbones; empty means all whose features are complete.
+        subset: which pairs; empty means the paper's own: every pair for rosenfeld2019, TLLd for
+            rosenfeld2018 where the network that TLLd was made with is ready, else every pair.
 
     Raises:
         UnknownNameError: no such paper or collection. BadDataError: no features.
@@ -80,7 +98,8 @@ def run(
     if paper not in PAPERS:
         raise unknown("paper", paper, PAPERS)
     chosen = tuple(models) or tuple(collections.extracted(name))
-    steps = PAPERS[paper](name, chosen)
+    part = subset or _own_pairs(paper, name)
+    steps = PAPERS[paper](name, chosen, part)
     sections = []
     for number, (title, make) in enumerate(steps):
         if on_progress is not None:
@@ -91,38 +110,48 @@ def run(
             sections.append(Section(title, f"Left out: {error}."))
     if on_progress is not None:
         on_progress(Progress("done", len(steps), len(steps)))
-    pairs = len(collections.open_(name).left)
-    return Report(paper, name, pairs, chosen, tuple(sections))
+    pairs = len(selection.open_(name, part).left)
+    return Report(paper, name, pairs, chosen, tuple(sections), part)
 
 
-def _rosenfeld2018(name: str, models: tuple[str, ...]) -> list[Step]:
+def _own_pairs(paper: str, name: str) -> str:
+    """The thresholds of TLLd belong to densenet121; by another network they mean nothing."""
+    if paper != "rosenfeld2018":
+        return "all"
+    collection = collections.open_(name)
+    judges = [judge for judge in selection.GENERIC if "densenet121" in judge]
+    able = any(features.ready(collection, judge) for judge in judges)
+    return "tlld-paper" if able and features.ready(collection, "face") else "all"
+
+
+def _rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
     singles = recipes.parse(models)
 
     def difference() -> Section:
-        told = evaluate.cosine_minus_l2(name, models)["rows"]
+        told = evaluate.cosine_minus_l2(name, models, subset=subset)["rows"]
         lines = {" + ".join(row["recipe"]): tuple(row["difference"]) for row in told}
         return _curves("Figure 2a: recall by cosine minus recall by L2", lines)
 
     def curves() -> Section:
-        told = evaluate.curve(name, singles)["rows"]
+        told = evaluate.curve(name, singles, subset=subset)["rows"]
         return _curves("Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told})
 
     def table1() -> Section:
-        size = len(collections.open_(name).left)
+        size = len(selection.open_(name, subset).left)
         ks = [k for k in (1, 5, 10, 20, 50, 100) if k <= size]
-        found = evaluate.recall(name, singles, ks=ks).rows
+        found = evaluate.recall(name, singles, ks=ks, subset=subset).rows
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (row.recipe.label, *(round(100 * s.value, 2) for s in row.recall.values()))
             for row in sorted(found, key=lambda row: row.recall[ks[0]].value)
         )
         return Section(
-            "Table 1: recall in percent", "All pairs of the collection.",
+            "Table 1: recall in percent", f"Pairs: {selection.SUBSETS[subset]}.",
             ("network", *(f"@{k}" for k in ks)), rows, papers.RECALL,
         )  # fmt: skip
 
     def associative() -> Section:
-        best = max(singles, key=lambda one: (retrieve.ranks(name, one) == 1).sum())
-        told = evaluate.associative_recall(name, best)["rows"]
+        best = max(singles, key=lambda one: (retrieve.ranks(name, one, subset=subset) == 1).sum())
+        told = evaluate.associative_recall(name, best, subset=subset)["rows"]
         rows = tuple(
             (str(r["m"]), round(100 * r["exact"], 2), round(100 * r["simulated"], 2)) for r in told
         )
@@ -135,7 +164,7 @@ def _rosenfeld2018(name: str, models: tuple[str, ...]) -> list[Step]:
         rows = tuple(
             (one.label, kind, round(c["value"], 3), round(c["low"], 3), round(c["high"], 3))
             for one in singles
-            for kind, found in evaluate.votes(name, one)["votes"].items()
+            for kind, found in evaluate.votes(name, one, subset=subset)["votes"].items()
             for c in found
             if c["name"] == "pearson"
         )
@@ -159,22 +188,35 @@ def _rosenfeld2018(name: str, models: tuple[str, ...]) -> list[Step]:
         head = ("faces", *(f"right {label}" for label in labels))
         return Section("Figure 5c: faces in both images of a pair", "", head, rows)
 
+    def by_faces() -> Section:
+        seen = [m for m in models if m.startswith("face")]
+        if not seen:
+            raise BadDataError(
+                f"found no features of faces; run `simcore extract {name} --models "
+                "face-cnn,faces-cnn:densenet121` first"
+            )
+        found = evaluate.recall(name, recipes.parse(seen), ks=[1], subset=subset).rows
+        rows = tuple((row.recipe.label, round(100 * row.recall[1].value, 2)) for row in found)
+        note = "`face` is the descriptor F; `faces:NAME` are NAME's features of face crops, GF."
+        return Section("Section 4.2: faces", note, ("features", "@1"), rows, papers.FACES)
+
     return [
+        ("Section 4.2", by_faces),
         ("Figure 2a", difference), ("Figure 2b", curves), ("Table 1", table1),
         ("Table 2a", associative), ("Votes", votes), ("Near-duplicates", subsets),
         ("Figure 5c", faces),
     ]  # fmt: skip
 
 
-def _rosenfeld2019(name: str, models: tuple[str, ...]) -> list[Step]:
+def _rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
     def isolation() -> Section:
-        told = combine.exclusives(combine.search(name, models))
+        told = combine.exclusives(combine.search(name, models, subset=subset))
         rows = sorted(told["isolation"].items(), key=lambda row: -row[1])
         head = ("representation", "hits")
         return Section("Figure 3a: each representation alone", "", head, tuple(rows))
 
     def by_size() -> Section:
-        told = combine.search(name, models).json()
+        told = combine.search(name, models, subset=subset).json()
         sizes = range(len(told["models"]))
         best = told["best_by_size"]
         rows = tuple(
@@ -193,7 +235,7 @@ def _rosenfeld2019(name: str, models: tuple[str, ...]) -> list[Step]:
 
     def participation() -> Section:
         size = min(4, len(models))
-        told = combine.participation(combine.search(name, models), "zsum", size)
+        told = combine.participation(combine.search(name, models, subset=subset), "zsum", size)
         lines = {
             model: tuple(row[number] for row in told["share"])
             for number, model in enumerate(told["models"])
@@ -202,14 +244,14 @@ def _rosenfeld2019(name: str, models: tuple[str, ...]) -> list[Step]:
         return _curves(title, lines)
 
     def ablation() -> Section:
-        told = combine.ablation(combine.search(name, models), "zsum")
+        told = combine.ablation(combine.search(name, models, subset=subset), "zsum")
         rows = [(" + ".join(r["models"]), r["hits"], r["lost"]) for r in told["rows"]]
         rows.append((" + ".join(told["best"]["models"]), told["best"]["hits"], 0))
         head = ("combination", "hits", "loss")
         return Section("Table 1: ablation", "", head, tuple(rows), papers.ABLATION)
 
     def exclusive() -> Section:
-        told = combine.exclusives(combine.search(name, models))
+        told = combine.exclusives(combine.search(name, models, subset=subset))
         rows: list[tuple[Cell, ...]] = [("oracle", told["oracle"])]
         rows.append(("found by exactly one", told["exclusive_total"]))
         rows += [(f"only {model}", count) for model, count in told["by_model"].items()]

@@ -29,7 +29,7 @@ DETECTORS = {
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
 Twin = duplicates.Twin
-GENERIC = ("torchvision:densenet121", "timm:densenet121.tv_in1k", "mobilenetv2")
+GENERIC = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 
 
 @dataclass(frozen=True)

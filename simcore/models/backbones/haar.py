@@ -45,8 +45,9 @@ def _cascade() -> Any:
     )
     try:
         import cv2
+        from cv2 import data
 
-        file = Path(cv2.data.haarcascades) / CASCADE
+        file = Path(data.haarcascades) / CASCADE
     except (ImportError, AttributeError) as error:
         raise absent from error
     if not file.is_file():  # OpenCV 5 has none
