@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from simcore.errors import unknown
+from simcore.models import learned
 from simcore.specs import Embed, Prepare, Spec, Weights
 from simcore.types import Metric
 
@@ -62,6 +63,8 @@ def names(group: str | None = None) -> list[str]:
     if group is None:
         return [spec.name for spec in specs]
     found = [spec.name for spec in specs if group in spec.groups]
+    if group == learned.GROUP:
+        found = learned.names()
     if not found:
         raise unknown("group", f"@{group}", [f"@{name}" for name in groups()])
     return found
@@ -69,16 +72,21 @@ def names(group: str | None = None) -> list[str]:
 
 def groups() -> list[str]:
     """Every group that some backbone belongs to."""
-    return sorted({group for spec in _registered().values() for group in spec.groups})
+    fixed = {group for spec in _registered().values() for group in spec.groups}
+    return sorted(fixed | ({learned.GROUP} if learned.names() else set()))
 
 
-@lru_cache(maxsize=1024)
 def spec(name: str) -> Spec:
-    """A backbone by its name, or any of the libraries' by "timm:NAME" and the like.
+    """A backbone by its name, any of the libraries' by "timm:NAME", one's own by "learned:NAME".
 
     Raises:
         UnknownNameError: no such name.
     """
+    return learned.spec(name) if name.startswith(learned.PREFIX) else _fixed(name)
+
+
+@lru_cache(maxsize=1024)
+def _fixed(name: str) -> Spec:
     found = _registered().get(name)
     if found is not None:
         return found
@@ -88,7 +96,7 @@ def spec(name: str) -> Spec:
 
         if library in libraries.LIBRARIES and rest:
             return replace(libraries.LIBRARIES[library](rest), name=name)
-        raise unknown("library", library, libraries.LIBRARIES)
+        raise unknown("library", library, [*libraries.LIBRARIES, learned.GROUP])
     raise unknown("backbone", name, _registered())
 
 

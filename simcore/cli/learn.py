@@ -1,0 +1,78 @@
+"""`simcore learn`: learning from pairs; what comes out is a backbone."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simcore.cli import show
+from simcore.cli.asking import Ready
+from simcore.cli.options import Device, Json, Subset
+
+if TYPE_CHECKING:
+    from simcore.lab.learning import Learned
+
+app = typer.Typer(help="Learn from pairs; what comes out is a backbone.", no_args_is_help=True)
+Save = Annotated[str, typer.Option("--save", help="Keep the first run as learned:THIS.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+
+
+@app.command()
+def adaptation(
+    name: str,
+    models: Ready = "",
+    sigma: Annotated[float, typer.Option(help="Temperature; the paper compares 1 and 15.")] = 15,
+    runs: Annotated[int, typer.Option(help="Each with its own split and start.")] = 20,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="honest: the epoch is chosen on validation pairs; paper: on the test pairs."
+        ),
+    ] = "honest",
+    epochs: Annotated[int, typer.Option(help="At most.")] = 150,
+    seed: Seed = 0,
+    subset: Subset = "all",
+    device: Device = "auto",
+    save: Save = "",
+    export: Annotated[Path | None, typer.Option(help="Write the first run as .npz.")] = None,
+    json: Json = False,
+) -> None:
+    """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after."""
+    from simcore.cli import asking
+    from simcore.lab import jobs, learning
+    from simcore.models.learned import check
+
+    if save:
+        check(save)
+    settings = learning.Settings(protocol, sigma, epochs, seed=seed)  # type: ignore[arg-type]  # checks itself
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        found = learning.adapt(
+            name, asking.ready(name, models), settings, runs=runs, subset=subset, device=device,
+            on_progress=report or bar, stop=stop,
+        )  # fmt: skip
+    told = found.json()
+    if save:
+        told["saved"] = learning.keep(found, save)
+        show.note(f"kept as {told['saved']}")
+    if export is not None:
+        learning.export(found, export)
+        show.note(f"wrote {export}")
+    if json:
+        show.document(told)
+    else:
+        _print(found)
+
+
+def _print(found: "Learned") -> None:
+    ks = (1, 5, 20)
+    labels = {"before": "features side by side", "pca": "after PCA", "after": "adapted"}
+    rows = []
+    for stage, label in labels.items():
+        spread = found.spread(stage)
+        rows.append((label, *[f"{100 * m:.1f} ± {200 * d:.1f}" for m, d in map(spread.at, ks)]))
+    pairs = found.json()["pairs"]
+    title = (
+        f"{found.collection.name}, {len(found.runs)} runs, {found.settings.protocol}: "
+        f"{pairs['train']:,} pairs learned from, {pairs['test']:,} judged"
+    )
+    show.table(["", *[f"aR@{k} %, two deviations" for k in ks]], rows, title=title)
