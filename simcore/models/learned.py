@@ -103,6 +103,8 @@ def _spec(stem: str, digest: str, _root: str) -> Spec:
     file = Weights(f"learned/{told['file']}", digest, told["bytes"], note="learned here")
     if told["kind"] == "adaptation":
         load, prepare = _adapted_embed(file), Prepare(resize=None, crop=None, raw=True)
+    elif told["kind"] == "network":
+        load, prepare = _tuned_embed(file, told["base"][0])
     else:
         raise BadDataError(f"found a learned backbone of kind {told['kind']!r}; update simcore")
     return Spec(
@@ -130,6 +132,21 @@ def _adapted_embed(file: Weights) -> Any:
         return embed
 
     return load
+
+
+def _tuned_embed(file: Weights, base: str) -> Any:
+    """A loader of a fine-tuned network: the base's layers with other weights; and its input."""
+    from simcore.models import forward, registry
+
+    below = registry.spec(base)
+
+    def load(device: str) -> Embed:
+        embed = below.load(device)
+        state = weights.load_state(weights.path(file))
+        forward.module(embed).load_state_dict(state)
+        return embed
+
+    return load, below.prepare
 
 
 def _folder() -> Path:

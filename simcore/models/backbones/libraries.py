@@ -11,6 +11,7 @@ from typing import Any
 
 from simcore.errors import BadDataError, MissingWeightsError, unknown
 from simcore.models import weights as files
+from simcore.models.forward import trainable
 from simcore.specs import Embed, Prepare, Spec, Weights
 
 
@@ -116,7 +117,7 @@ def open_clip_spec(name: str) -> Spec:
         net = build(None)
         _fill(net, file, lambda: build(tag))
         net = net.eval().to(device=device, memory_format=torch.channels_last)
-        return lambda images: net.encode_image(images).float()
+        return trainable(lambda images: net.encode_image(images).float(), net)
 
     mean = tuple(told.get("mean") or open_clip.OPENAI_DATASET_MEAN)
     std = tuple(told.get("std") or open_clip.OPENAI_DATASET_STD)
@@ -220,7 +221,7 @@ def _vector(net: Any, device: str) -> Embed:
     import torch
 
     net = net.eval().to(device=device, memory_format=torch.channels_last)
-    return lambda images: net(images).float().flatten(1)
+    return trainable(lambda images: net(images).float().flatten(1), net)
 
 
 def _beheaded(net: Any) -> tuple[Any, int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from simcore.errors import BadDataError
 from simcore.models import weights
+from simcore.models.forward import trainable
 from simcore.models.registry import backbone
 from simcore.specs import Embed, Weights
 
@@ -133,7 +134,7 @@ def pooled(net: Any, device: str, forward: Callable | None = None, *, cells: int
     def embed(images: Any) -> Any:
         return torch.nn.functional.adaptive_avg_pool2d(call(images).float(), cells).flatten(1)
 
-    return embed
+    return trainable(embed, net)
 
 
 def _filled(net: Any, file: Weights) -> Any:
