@@ -24,17 +24,26 @@ PREFIX = f"{GROUP}:"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
+def allowed(name: str) -> str:
+    """The name, if it can be one.
+
+    Raises:
+        BadDataError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadDataError(
+            f"found the name {name!r}; expected small letters, digits, dots and dashes, at most 64"
+        )
+    return name
+
+
 def check(name: str) -> str:
     """The name, if it can be one and is not taken.
 
     Raises:
         BadDataError: it cannot, or it is.
     """
-    if not _NAME.fullmatch(name):
-        raise BadDataError(
-            f"found the name {name!r}; expected small letters, digits, dots and dashes, at most 64"
-        )
-    if _lineage(name).exists():
+    if _lineage(allowed(name)).exists():
         raise BadDataError(
             f"found a learned backbone {name!r} already; choose another name, or remove it with "
             f"`simcore learn remove {name}`"
@@ -82,7 +91,8 @@ def remove(name: str) -> None:
     told = lineage(name)
     stem = name.removeprefix(PREFIX)
     _lineage(stem).unlink(missing_ok=True)
-    (_folder() / told["file"]).unlink(missing_ok=True)
+    for ending in (told["file"].rpartition(".")[2], "curve", "ckpt"):
+        place(stem, ending).unlink(missing_ok=True)
 
 
 def spec(name: str) -> Spec:

@@ -1,5 +1,11 @@
 """Fine-tuning: every paradigm learns, a killed run goes on, and what is kept is the best epoch."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -21,8 +27,7 @@ def network(seed=0):
     return finetune.Net(module.eval(), module, (0.5,) * 3, (0.2,) * 3, 144, "cpu")
 
 
-@pytest.fixture(scope="module")
-def world():
+def made():
     """Twelve drawn pairs: the same picture, the mate turned a little."""
     from tests.conftest import draw
 
@@ -36,6 +41,11 @@ def world():
         return Examples(rows, rows + COUNT, none, np.concatenate([rows, rows + COUNT]))
 
     return examples(range(8)), examples(range(8, 12)), lambda rows: data[torch.from_numpy(rows)]
+
+
+@pytest.fixture(scope="module")
+def world():
+    return made()
 
 
 def settings(paradigm, **other):
@@ -91,6 +101,36 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(world, tmp_path, paradigm):
     assert rest.checks == told.checks
     for one, other in zip(whole.module.parameters(), resumed.module.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=0, rtol=0)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.learn import test_finetune as here
+
+def killed(progress):
+    if progress.done == 5:  # two epochs of two steps are written down, the fifth step is not
+        os.kill(os.getpid(), signal.SIGKILL)
+
+here.run(here.made(), Path(sys.argv[1]), here.settings("quadruplet", epochs=3, patience=9),
+         on_progress=killed)
+"""
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(world, tmp_path):
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "b")], cwd=root, check=False,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+    chosen = settings("quadruplet", epochs=3, patience=9)
+    _, whole = run(world, tmp_path / "a", chosen)
+    made_again = []
+    _, rest = run(world, tmp_path / "b", chosen, on_progress=lambda p: made_again.append(p.done))
+    assert made_again == [5, 6]
+    assert rest.losses == pytest.approx(whole.losses, abs=1e-6)
+    assert rest.checks == pytest.approx(whole.checks, abs=1e-6)
 
 
 def test_another_runs_checkpoint_is_refused(world, tmp_path):
