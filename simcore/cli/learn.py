@@ -1,16 +1,13 @@
 """`simcore learn`: learning from pairs; what comes out is a backbone."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from simcore.cli import combinations, show
 from simcore.cli.asking import Ready
 from simcore.cli.options import Device, Json, Subset
-
-if TYPE_CHECKING:
-    from simcore.lab.learning import Learned
 
 app = typer.Typer(help="Learn from pairs; what comes out is a backbone.", no_args_is_help=True)
 app.command()(combinations.weights)
@@ -31,6 +28,15 @@ def adaptation(
         ),
     ] = "honest",
     epochs: Annotated[int, typer.Option(help="At most.")] = 150,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="paper; or fusion: a map and a learned weight for every backbone, by folds."
+        ),
+    ] = "paper",
+    rival: Annotated[
+        bool, typer.Option(help="Also the best z-sum, chosen on the same training pairs.")
+    ] = False,
     seed: Seed = 0,
     subset: Subset = "all",
     device: Device = "auto",
@@ -45,13 +51,15 @@ def adaptation(
 
     if save:
         check(save)
-    settings = learning.Settings(protocol, sigma, epochs, seed=seed)  # type: ignore[arg-type]  # checks itself
+    settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
     with jobs.reporting() as (report, stop), show.progress() as bar:
         found = learning.adapt(
             name, asking.ready(name, models), settings, runs=runs, subset=subset, device=device,
             on_progress=report or bar, stop=stop,
         )  # fmt: skip
     told = found.json()
+    if rival:
+        told["rival"] = learning.rival(found)
     if save:
         told["saved"] = learning.keep(found, save)
         show.note(f"kept as {told['saved']}")
@@ -61,7 +69,7 @@ def adaptation(
     if json:
         show.document(told)
     else:
-        _print(found)
+        _print(told)
 
 
 @app.command()
@@ -142,16 +150,18 @@ def remove(name: str, json: Json = False) -> None:
         show.note(f"removed {name}")
 
 
-def _print(found: "Learned") -> None:
-    ks = (1, 5, 20)
-    labels = {"before": "features side by side", "pca": "after PCA", "after": "adapted"}
-    rows = []
-    for stage, label in labels.items():
-        spread = found.spread(stage)
-        rows.append((label, *[f"{100 * m:.1f} ± {200 * d:.1f}" for m, d in map(spread.at, ks)]))
-    pairs = found.json()["pairs"]
+def _print(told: dict) -> None:
+    ks = ("1", "5", "20")
+    labels = {"before": "features side by side", "pca": "after PCA", "rival": "best z-sum",
+              "after": "learned"}  # fmt: skip
+    rows = [
+        (label, *[f"{100 * told[stage]['aR'][k]['mean']:.1f} ± "
+                  f"{200 * told[stage]['aR'][k]['deviation']:.1f}" for k in ks])
+        for stage, label in labels.items() if stage in told
+    ]  # fmt: skip
+    pairs = told["pairs"]
     title = (
-        f"{found.collection.name}, {len(found.runs)} runs, {found.settings.protocol}: "
-        f"{pairs['train']:,} pairs learned from, {pairs['test']:,} judged"
+        f"{told['collection']}, {told['runs']} runs: {pairs['train']:,} pairs learned from, "
+        f"{pairs['validation']:,} to choose the epoch, {pairs['test']:,} judged"
     )
     show.table(["", *[f"aR@{k} %, two deviations" for k in ks]], rows, title=title)

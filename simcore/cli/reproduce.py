@@ -22,7 +22,9 @@ STYLE = (
 
 
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="rosenfeld2018 or rosenfeld2019.")],
+    paper: Annotated[
+        str, typer.Argument(help="rosenfeld2018, rosenfeld2019 or risser-maroux2021.")
+    ],
     name: str,
     models: Ready = "",
     html: Annotated[

@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from simcore.data.store import Store
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, unknown
 from simcore.evaluate import asymmetric, duplicates
-from simcore.lab import features, selection
-from simcore.learn import adaptation, inputs, splits
+from simcore.lab import features, rivals, selection
+from simcore.learn import adaptation, fusion, inputs, splits
 from simcore.models import adapted, extract, forward, learned, registry
-from simcore.types import Array, Collection, OnProgress
+from simcore.types import Array, Collection, OnProgress, Progress
 
 Settings = adaptation.Settings
+Fusion = fusion.Settings
 RUNS = 20  # risser-maroux2021, 4.2
 ALIKE = 0.10  # cosine distance below which two images stay on one side of a split
 STAGES = ("before", "pca", "after")
@@ -34,7 +35,7 @@ class Learned:
 
     collection: Collection
     models: tuple[str, ...]
-    settings: Settings
+    settings: Settings | Fusion
     runs: tuple[adaptation.Run, ...]
     twins: str
     seconds: float
@@ -58,16 +59,51 @@ class Learned:
             "variance_kept": float(np.mean([run.kept for run in self.runs])),
             **{stage: self.spread(stage).json() for stage in STAGES},
             "epochs": [run.epoch for run in self.runs],
-            "loss": np.mean([run.losses for run in self.runs], axis=0).tolist(),
-            "check": np.mean([run.checks for run in self.runs], axis=0).tolist(),
+            "loss": _mean([run.losses for run in self.runs]),
+            "check": _mean([run.checks for run in self.runs]),
             "seconds": self.seconds,
         }
+
+
+def _mean(curves: Sequence[Array]) -> list[float]:
+    """The mean of the runs' curves, as far as all of them go."""
+    shortest = min(map(len, curves))
+    mean: list[float] = np.mean([one[:shortest] for one in curves], axis=0).tolist()
+    return mean
+
+
+def settings(
+    method: str, *, protocol: str = "honest", sigma: float = 15, epochs: int = 150, seed: int = 0
+) -> Settings | Fusion:
+    """How to learn: "paper", the function of risser-maroux2021, or "fusion", the better one.
+
+    Args:
+        protocol, sigma, epochs: of the paper's.
+
+    Raises:
+        UnknownNameError: no such method or protocol. BadDataError: numbers that cannot be.
+    """
+    if method == "fusion":
+        return Fusion(seed=seed)
+    if method != "paper":
+        raise unknown("method", method, ("paper", "fusion"))
+    return Settings(adaptation.check(protocol), sigma, epochs, seed=seed)
+
+
+def rival(found: Learned) -> dict:
+    """The best z-sum, chosen for every split on the pairs learned from, on the same test pairs.
+
+    Raises:
+        BadDataError: more backbones than can be searched.
+    """
+    told, chosen = rivals.spread(found.collection, found.models, [run.split for run in found.runs])
+    return told.json() | {"chosen": chosen}
 
 
 def adapt(
     name: str,
     models: Sequence[str],
-    settings: Settings | None = None,
+    settings: Settings | Fusion | None = None,
     *,
     runs: int = RUNS,
     subset: str = "all",
@@ -91,18 +127,39 @@ def adapt(
     collection = selection.open_(name, subset)
     names = tuple(registry.expand(models))
     groups, by = grouped(collection)
+    # Only the paper's own function picks its epoch on pairs that are set aside for it.
+    aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
     drawn = [
-        splits.draw(
-            groups, chosen.seed + run,
-            validation=splits.VALIDATION if chosen.protocol == "honest" else 0.0,
-        )
+        splits.draw(groups, chosen.seed + run, validation=splits.VALIDATION if aside else 0.0)
         for run in range(runs)
-    ]  # fmt: skip
-    found = adaptation.train(
-        gathered(collection, names), drawn, chosen,
-        device=forward.resolve_device(device), on_progress=on_progress, stop=stop,
-    )  # fmt: skip
+    ]
+    given, place = gathered(collection, names), forward.resolve_device(device)
+    if isinstance(chosen, Settings):
+        found = adaptation.train(
+            given, drawn, chosen, device=place, on_progress=on_progress, stop=stop
+        )
+    else:
+        found = _fused(given, drawn, chosen, place, on_progress, stop)
     return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
+
+
+def _fused(
+    given: inputs.Inputs,
+    drawn: Sequence[splits.Split],
+    settings: Fusion,
+    device: str,
+    on_progress: OnProgress | None,
+    stop: Callable[[], bool] | None,
+) -> list[adaptation.Run]:
+    found: list[adaptation.Run] = []
+    for number, split in enumerate(drawn):
+        if found and stop is not None and stop():
+            break
+        own = replace(settings, seed=settings.seed + number)
+        found.append(fusion.train(given, split, own, device=device, stop=stop))
+        if on_progress is not None:
+            on_progress(Progress("runs", number + 1, len(drawn)))
+    return found
 
 
 def gathered(collection: Collection, names: Sequence[str]) -> inputs.Inputs:

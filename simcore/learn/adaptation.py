@@ -26,6 +26,13 @@ Protocol = Literal["honest", "paper"]
 Stop = Callable[[], bool]
 
 
+def check(name: str) -> Protocol:
+    """The protocol, if there is one of that name."""
+    if name not in get_args(Protocol):
+        raise unknown("protocol", name, get_args(Protocol))
+    return name  # type: ignore[return-value]  # checked just above
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to learn; the defaults are the paper's where it says them.
@@ -49,8 +56,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.protocol not in get_args(Protocol):
-            raise unknown("protocol", self.protocol, get_args(Protocol))
+        check(self.protocol)
         for name in ("sigma", "epochs", "dims", "width", "rate", "patience"):
             if not getattr(self, name) > 0:
                 raise BadDataError(f"found {name} = {getattr(self, name)}; expected more than 0")

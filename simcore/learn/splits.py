@@ -88,3 +88,21 @@ def draw(groups: Array, seed: int, *, test: float = TEST, validation: float = VA
             chosen[0].extend(rows)
     train, held, judged = (np.array(part, np.int64) for part in chosen)
     return Split(train, held, judged, np.asarray(groups))
+
+
+def folds(rows: Array, groups: Array, parts: int, seed: int) -> list[Array]:
+    """Disjoint parts of some pairs, whole groups each, about alike in size.
+
+    Args:
+        rows: the pairs, such as a split's training pairs. groups: (N,) of all pairs.
+
+    Raises:
+        BadDataError: fewer groups than parts.
+    """
+    own = groups[rows]
+    names = np.random.default_rng(seed).permutation(np.unique(own))
+    if len(names) < parts:
+        raise BadDataError(
+            f"found {len(names)} pairs to learn from; expected at least {parts}, one a fold"
+        )
+    return [rows[np.isin(own, some)] for some in np.array_split(names, parts)]
