@@ -61,7 +61,7 @@ def adaptation(
     if rival:
         told["rival"] = learning.rival(found)
     if save:
-        told["saved"] = learning.keep(found, save)
+        told["saved"] = learning.keep(found, save, dict(told))
         show.note(f"kept as {told['saved']}")
     if export is not None:
         learning.export(found, export)

@@ -194,8 +194,11 @@ def grouped(collection: Collection) -> tuple[Array, str]:
     return duplicates.groups(twins, len(pairs)), by
 
 
-def keep(found: Learned, name: str) -> str:
+def keep(found: Learned, name: str, told: dict | None = None) -> str:
     """The first run as a backbone, `learned:NAME`, with the collection's features at once.
+
+    Args:
+        told: what to remember of how the runs went; by default `Learned.json`.
 
     Raises:
         BadDataError: the name is taken or not allowed.
@@ -222,6 +225,7 @@ def keep(found: Learned, name: str) -> str:
             "paper": "risser-maroux2021" if run.adaptation.layers[0].relu else "",
             "test_ids": [ids[row] for row in run.split.test],
             "aR": {str(k): float((run.after <= k).mean()) for k in asymmetric.KS},
+            "result": told or found.json(),
         },
     )
     publish(found.collection, typed, run.adaptation)
@@ -249,6 +253,15 @@ def export(found: Learned, file: Path) -> None:
 def listing() -> list[dict]:
     """Every learned backbone's name and lineage."""
     return [{"name": name} | learned.lineage(name) for name in learned.names()]
+
+
+def lineage(name: str) -> dict:
+    """Where a learned backbone comes from, and how its runs went.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    return learned.lineage(name)
 
 
 def remove(name: str) -> None:

@@ -230,7 +230,7 @@ def _risser_maroux2021(name: str, models: tuple[str, ...]) -> list[Step]:
     about = (
         "Pairs without a face on both sides, found by dlib instead of a Haar cascade. "
         if faces
-        else "All pairs: where faces are, is not known; `simcore extract --models face` finds them. "
+        else "All pairs: faces are not extracted, so pairs with them cannot be left out. "
     )
 
     def backbone(model: str, first: bool) -> Callable[[], Section]:
@@ -249,9 +249,9 @@ def _risser_maroux2021(name: str, models: tuple[str, ...]) -> list[Step]:
             )
             told = one.json()
             note = (
-                f"{about}{told['runs']} runs, {told['pairs']['test']} test pairs each, epoch chosen "
-                f"on them as in the paper; the PCA keeps {100 * told['variance_kept']:.1f} % of the "
-                f"variance of {told['width']} dimensions."
+                f"{about}{told['runs']} runs, {told['pairs']['test']} test pairs each, epoch "
+                "chosen on them as in the paper; the PCA keeps "
+                f"{100 * told['variance_kept']:.1f} % of the variance of {told['width']} columns."
             )
             head = ("aR, mean ± deviation", *(f"@{k}" for k in asymmetric.KS))
             lines = {label: tuple(spread.mean.tolist()) for label, spread in stages.items()}

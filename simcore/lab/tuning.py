@@ -43,8 +43,8 @@ class Report:
     told: finetune.Tuned
     before: Array | None
     after: Array | None
-    saved: str
     seconds: float
+    saved: str = ""
 
     def json(self) -> dict[str, Any]:
         """The document of `simcore learn finetune --json`."""
@@ -129,14 +129,18 @@ def tune(
         on_progress=on_progress, on_curve=lambda *curve: write_curve(save, *curve), stop=stop,
     )  # fmt: skip
     write_curve(save, told.losses, told.checks)
-    after, typed = None, ""
+    after = None
     if told.finished:
         after = _ranks(net, pictures, split.test)
         before = _ranks(_net(spec, place), pictures, split.test) if before is None else before
-        typed = _keep(save, collection, base, settings, split, net, after, told)
     pairs = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
     seconds = time.monotonic() - began
-    return Report(name, base, settings, pairs, told, before, after, typed, seconds)
+    found = Report(name, base, settings, pairs, told, before, after, seconds)
+    return (
+        replace(found, saved=_keep(save, collection, found, split, net))
+        if after is not None
+        else found
+    )
 
 
 def write_curve(save: str, losses: list[float], checks: list[float]) -> None:
@@ -223,14 +227,7 @@ def _ranks(net: finetune.Net, pictures: _Pictures, test: Array) -> Array:
 
 
 def _keep(
-    save: str,
-    collection: Collection,
-    base: str,
-    settings: Settings,
-    split: splits.Split,
-    net: finetune.Net,
-    after: Array,
-    told: finetune.Tuned,
+    save: str, collection: Collection, found: Report, split: splits.Split, net: finetune.Net
 ) -> str:
     """The network's weights as a backbone, and the collection's features under it."""
     import torch
@@ -245,12 +242,14 @@ def _keep(
     typed = learned.keep(
         save, file,
         {
-            "kind": "network", "paradigm": settings.paradigm, "collection": collection.name,
-            "digest": collection.digest, "base": [base], "settings": asdict(settings),
-            "seed": settings.seed, "dim": net.dim, "epoch": told.epoch,
-            "about": f"{base}, fine-tuned with {settings.paradigm} on {collection.name}.",
+            "kind": "network", "paradigm": found.settings.paradigm, "collection": collection.name,
+            "digest": collection.digest, "base": [found.base], "settings": asdict(found.settings),
+            "seed": found.settings.seed, "dim": net.dim, "epoch": found.told.epoch,
+            "about": f"{found.base}, fine-tuned with {found.settings.paradigm} on "
+            f"{collection.name}.",
             "paper": "margaritescu2024", "test_ids": [ids[row] for row in split.test],
-            "aR": {str(k): float((after <= k).mean()) for k in asymmetric.KS},
+            "aR": {k: v["mean"] for k, v in found.json()["after"]["aR"].items()},
+            "result": found.json(),
         },
     )  # fmt: skip
     for side in (collection.left, collection.pairs().gallery):
