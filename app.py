@@ -55,6 +55,13 @@ page = st.navigation(
             help="The papers' tables and curves on your pairs, the printed values beside them.",
         ),
         st.Page(
+            "pages/learn.py",
+            title="Learn",
+            icon=":material/school:",
+            url_path="learn",
+            help="Learn from pairs what looks alike, and see what that changed.",
+        ),
+        st.Page(
             "pages/duplicates.py",
             title="Duplicates",
             icon=":material/content_copy:",

@@ -102,14 +102,17 @@ def choose(
             "Backbones", ready, key=f"{page}_models_{name}", max_selections=MOST,
             help="Those whose features are complete; more on the Collections page.",
         )  # fmt: skip
-        says = {"s": ("Pairs", {k: f"{k}: {v}" for k, v in selection.SUBSETS.items()}),
+        subsets = selection.choices(name)
+        says = {"s": ("Pairs", {k: f"{k}: {v}" for k, v in subsets.items()}),
                 "m": ("Metric", METRIC_NAMES), "d": ("Direction", ARROWS),
                 "lift": ("Lift", LIFT_NAMES)}  # fmt: skip
         found = {}
         for key in options:
             label, words = says[key]
+            if put.get(f"{page}_{key}", next(iter(words))) not in words:
+                put[f"{page}_{key}"] = next(iter(words))  # it belonged to another collection
             found[key] = st.selectbox(
-                label, ASKED[key][0], format_func=words.__getitem__, key=f"{page}_{key}"
+                label, list(words), format_func=words.__getitem__, key=f"{page}_{key}"
             )
     asked = Choice(
         name, found.get("s", "all"), tuple(chosen), found.get("m", "own"),
@@ -144,7 +147,9 @@ def named(page: str, own: Mapping[str, Sequence[str]] | None = None) -> list[str
     put.pop(f"_{page}_address", None)
     here, said = here or _before(), list[str]()
     known = {"c": (names, "collection"), **ASKED, **{k: (v, k) for k, v in (own or {}).items()}}
-    for key, (options, word) in known.items():
+    for key, (fixed, word) in known.items():
+        # Which pairs a learned backbone never saw depends on the collection, which comes first.
+        options = list(selection.choices(put[f"{page}_c"])) if key == "s" else fixed
         asked = here.get(key, options[0])
         if asked not in options:
             said.append(f"From the link: {unknown(word, asked[:40], options)}")

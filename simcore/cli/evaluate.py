@@ -31,7 +31,7 @@ def recall(
 
     Without --models, every backbone whose features are ready.
     """
-    from simcore.lab import collections, evaluate, recipes
+    from simcore.lab import collections, evaluate, outcome, recipes
 
     asked = recipes.parse(
         options.names(models) or collections.extracted(name),
@@ -44,6 +44,8 @@ def recall(
     found = evaluate.recall(
         name, asked, direction=options.direction(direction), ks=ks, metric=metric, subset=subset
     )
+    if said := outcome.seen(name, [b for one in asked for b in one.backbones], subset):
+        show.note(said)
     if json:
         show.document(found.json())
     else:

@@ -11,7 +11,7 @@ from simcore.cli.asking import Ready
 from simcore.cli.options import Json
 
 if TYPE_CHECKING:
-    from simcore.lab.reproduce import Report, Section
+    from simcore.lab.report import Report, Section
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -22,7 +22,9 @@ STYLE = (
 
 
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="rosenfeld2018 or rosenfeld2019.")],
+    paper: Annotated[
+        str, typer.Argument(help="rosenfeld2018, rosenfeld2019 or risser-maroux2021.")
+    ],
     name: str,
     models: Ready = "",
     subset: Annotated[

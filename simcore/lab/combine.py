@@ -83,7 +83,7 @@ def search(
     """
     names = tuple(registry.expand(list(models)))
     collection = selection.open_(name, subset)
-    return _search(
+    return search_in(
         collection, names, direction, recipes.check_metric(metric), recipes.check_lift(lift)
     )
 
@@ -207,13 +207,14 @@ def sides(
 
 
 @lru_cache(maxsize=16)
-def _search(
+def search_in(
     collection: Collection,
     names: tuple[str, ...],
     direction: Direction,
     metric: Metric | None,
     lift: Lift,
 ) -> Search:
+    """The search on an open collection."""
     if not names:
         raise BadDataError("found no backbone to combine; expected at least one")
     began = time.perf_counter()

@@ -126,7 +126,7 @@ def _score(spec: Spec) -> str:
 
 SCORES = (
     (papers.RECALL, "@1", " % @1"),
-    (ANNEX, "adapted, sigma 15", " aR@1, adapted"),
+    (ANNEX, "sigma 15", " aR@1, adapted"),
 )
 
 

@@ -1,79 +1,17 @@
 """A whole paper on one's own collection: every table and figure, the printed values beside them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from simcore.errors import BadDataError, SimError, unknown
-from simcore.lab import (
-    collections,
-    combine,
-    evaluate,
-    features,
-    papers,
-    recipes,
-    retrieve,
-    selection,
-)
-from simcore.lab.papers import Printed
-from simcore.types import OnProgress, Progress
+from simcore.errors import unknown
+from simcore.lab import adapted_paper, collections, features, report, selection, tll_papers
+from simcore.lab.report import Report
+from simcore.types import OnProgress
 
-Cell = str | int | float
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table or figure.
-
-    Attributes:
-        title: which one of the paper it is. note: what to know before comparing.
-        columns, rows: one's own numbers; empty where it could not be made, and `note` says why.
-        printed: the paper's.
-        lines: {label: values}, drawn over `x`; empty for tables.
-    """
-
-    title: str
-    note: str = ""
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
-    printed: Printed | None = None
-    x: tuple[float, ...] = ()
-    lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Report:
-    """A paper reproduced on a collection."""
-
-    paper: str
-    collection: str
-    pairs: int
-    models: tuple[str, ...]
-    sections: tuple[Section, ...]
-    subset: str = "all"
-
-    def json(self) -> dict:
-        """The document that `simcore reproduce --json` prints."""
-        return {
-            "paper": self.paper,
-            "collection": self.collection,
-            "pairs": self.pairs,
-            "subset": self.subset,
-            "models": list(self.models),
-            "sections": [
-                {
-                    "title": one.title,
-                    "note": one.note,
-                    "rows": [dict(zip(one.columns, row, strict=True)) for row in one.rows],
-                    "printed": None
-                    if one.printed is None
-                    else [dict(zip(one.printed.columns, r, strict=True)) for r in one.printed.rows],
-                }
-                for one in self.sections
-            ],
-        }
-
-
-Step = tuple[str, Callable[[], Section]]
+PAPERS = {
+    "rosenfeld2018": tll_papers.rosenfeld2018,
+    "rosenfeld2019": tll_papers.rosenfeld2019,
+    "risser-maroux2021": adapted_paper.risser_maroux2021,
+}
 
 
 def run(
@@ -87,10 +25,11 @@ def run(
     """All of a paper's tables and figures that this collection's data and features allow.
 
     Args:
-        paper: "rosenfeld2018" or "rosenfeld2019".
+        paper: "rosenfeld2018", "rosenfeld2019" or "risser-maroux2021".
         models: backbones; empty means all whose features are complete.
         subset: which pairs; empty means the paper's own: every pair for rosenfeld2019, TLLd for
-            rosenfeld2018 where the network that TLLd was made with is ready, else every pair.
+            rosenfeld2018 where the network that TLLd was made with is ready, pairs without faces
+            for risser-maroux2021 where a detector has run; else every pair.
 
     Raises:
         UnknownNameError: no such paper or collection. BadDataError: no features.
@@ -99,180 +38,20 @@ def run(
         raise unknown("paper", paper, PAPERS)
     chosen = tuple(models) or tuple(collections.extracted(name))
     part = subset or _own_pairs(paper, name)
-    steps = PAPERS[paper](name, chosen, part)
-    sections = []
-    for number, (title, make) in enumerate(steps):
-        if on_progress is not None:
-            on_progress(Progress(title, number, len(steps)))
-        try:
-            sections.append(make())
-        except SimError as error:
-            sections.append(Section(title, f"Left out: {error}."))
-    if on_progress is not None:
-        on_progress(Progress("done", len(steps), len(steps)))
+    sections = report.make(PAPERS[paper](name, chosen, part), on_progress)
     pairs = len(selection.open_(name, part).left)
-    return Report(paper, name, pairs, chosen, tuple(sections), part)
+    return Report(paper, name, pairs, chosen, sections, part)
 
 
 def _own_pairs(paper: str, name: str) -> str:
-    """The thresholds of TLLd belong to densenet121; by another network they mean nothing."""
+    """What the paper is about, as far as it can be told here."""
+    collection = collections.open_(name)
+    if paper == "risser-maroux2021":
+        ready = [one for one in ("haar", "face") if features.ready(collection, one)]
+        return {"haar": "haar-objects", "face": "objects"}[ready[0]] if ready else "all"
     if paper != "rosenfeld2018":
         return "all"
-    collection = collections.open_(name)
+    # The thresholds of TLLd belong to densenet121; by another network they mean nothing.
     judges = [judge for judge in selection.GENERIC if "densenet121" in judge]
     able = any(features.ready(collection, judge) for judge in judges)
     return "tlld-paper" if able and features.ready(collection, "face") else "all"
-
-
-def _rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
-    singles = recipes.parse(models)
-
-    def difference() -> Section:
-        told = evaluate.cosine_minus_l2(name, models, subset=subset)["rows"]
-        lines = {" + ".join(row["recipe"]): tuple(row["difference"]) for row in told}
-        return _curves("Figure 2a: recall by cosine minus recall by L2", lines)
-
-    def curves() -> Section:
-        told = evaluate.curve(name, singles, subset=subset)["rows"]
-        return _curves("Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told})
-
-    def table1() -> Section:
-        size = len(selection.open_(name, subset).left)
-        ks = [k for k in (1, 5, 10, 20, 50, 100) if k <= size]
-        found = evaluate.recall(name, singles, ks=ks, subset=subset).rows
-        rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (row.recipe.label, *(round(100 * s.value, 2) for s in row.recall.values()))
-            for row in sorted(found, key=lambda row: row.recall[ks[0]].value)
-        )
-        return Section(
-            "Table 1: recall in percent", f"Pairs: {selection.SUBSETS[subset]}.",
-            ("network", *(f"@{k}" for k in ks)), rows, papers.RECALL,
-        )  # fmt: skip
-
-    def associative() -> Section:
-        best = max(singles, key=lambda one: (retrieve.ranks(name, one, subset=subset) == 1).sum())
-        told = evaluate.associative_recall(name, best, subset=subset)["rows"]
-        rows = tuple(
-            (str(r["m"]), round(100 * r["exact"], 2), round(100 * r["simulated"], 2)) for r in told
-        )
-        return Section(
-            "Table 2a: associative recall", f"With {best.label}, the best single backbone.",
-            ("m", "% correct, exact", "% correct, simulated"), rows, papers.ASSOCIATIVE,
-        )  # fmt: skip
-
-    def votes() -> Section:
-        rows = tuple(
-            (one.label, kind, round(c["value"], 3), round(c["low"], 3), round(c["high"], 3))
-            for one in singles
-            for kind, found in evaluate.votes(name, one, subset=subset)["votes"].items()
-            for c in found
-            if c["name"] == "pearson"
-        )
-        head = ("network", "votes", "r", "low", "high")
-        return Section("Votes and similarity", "", head, rows, papers.VOTES)
-
-    def subsets() -> Section:
-        found = evaluate.duplicates(name)
-        rows = (("all", len(collections.open_(name).left)), *found["kept"].items())
-        note = f"Near-duplicates judged by {found['by']}."
-        return Section(
-            "Near-duplicates: pairs left", note, ("subset", "pairs"), rows, papers.SUBSETS
-        )
-
-    def faces() -> Section:
-        told = evaluate.faces(name)
-        labels = ("0", "1", "2", "3 or more")
-        rows = tuple(
-            (f"left {label}", *row) for label, row in zip(labels, told["table"], strict=True)
-        )
-        head = ("faces", *(f"right {label}" for label in labels))
-        return Section("Figure 5c: faces in both images of a pair", "", head, rows)
-
-    def by_faces() -> Section:
-        seen = [m for m in models if m.startswith("face")]
-        if not seen:
-            raise BadDataError(
-                f"found no features of faces; run `simcore extract {name} --models "
-                "face-cnn,faces-cnn:densenet121` first"
-            )
-        found = evaluate.recall(name, recipes.parse(seen), ks=[1], subset=subset).rows
-        rows = tuple((row.recipe.label, round(100 * row.recall[1].value, 2)) for row in found)
-        note = "`face` is the descriptor F; `faces:NAME` are NAME's features of face crops, GF."
-        return Section("Section 4.2: faces", note, ("features", "@1"), rows, papers.FACES)
-
-    return [
-        ("Section 4.2", by_faces),
-        ("Figure 2a", difference), ("Figure 2b", curves), ("Table 1", table1),
-        ("Table 2a", associative), ("Votes", votes), ("Near-duplicates", subsets),
-        ("Figure 5c", faces),
-    ]  # fmt: skip
-
-
-def _rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
-    def isolation() -> Section:
-        told = combine.exclusives(combine.search(name, models, subset=subset))
-        rows = sorted(told["isolation"].items(), key=lambda row: -row[1])
-        head = ("representation", "hits")
-        return Section("Figure 3a: each representation alone", "", head, tuple(rows))
-
-    def by_size() -> Section:
-        told = combine.search(name, models, subset=subset).json()
-        sizes = range(len(told["models"]))
-        best = told["best_by_size"]
-        rows = tuple(
-            (n + 1, best["zsum"][n]["hits"], " + ".join(best["zsum"][n]["models"]),
-             best["sum"][n]["hits"]) for n in sizes
-        )  # fmt: skip
-        fair = told["held_out"]["zsum"]["hits"]
-        return Section(
-            "Figure 3b: the best combination of each size",
-            f"Chosen on other pairs than it is judged on, the best z-sum finds {fair:,}.",
-            ("size", "normalised", "its members", "plain"), rows, papers.COMBINATIONS,
-            tuple(n + 1 for n in sizes),
-            {"normalised": tuple(r["hits"] for r in best["zsum"]),
-             "plain": tuple(r["hits"] for r in best["sum"])},
-        )  # fmt: skip
-
-    def participation() -> Section:
-        size = min(4, len(models))
-        told = combine.participation(combine.search(name, models, subset=subset), "zsum", size)
-        lines = {
-            model: tuple(row[number] for row in told["share"])
-            for number, model in enumerate(told["models"])
-        }
-        title = f"Figure 4: participation in the leading combinations of {size}"
-        return _curves(title, lines)
-
-    def ablation() -> Section:
-        told = combine.ablation(combine.search(name, models, subset=subset), "zsum")
-        rows = [(" + ".join(r["models"]), r["hits"], r["lost"]) for r in told["rows"]]
-        rows.append((" + ".join(told["best"]["models"]), told["best"]["hits"], 0))
-        head = ("combination", "hits", "loss")
-        return Section("Table 1: ablation", "", head, tuple(rows), papers.ABLATION)
-
-    def exclusive() -> Section:
-        told = combine.exclusives(combine.search(name, models, subset=subset))
-        rows: list[tuple[Cell, ...]] = [("oracle", told["oracle"])]
-        rows.append(("found by exactly one", told["exclusive_total"]))
-        rows += [(f"only {model}", count) for model, count in told["by_model"].items()]
-        return Section("Section 4.4.1: oracle and exclusives", "", ("what", "hits"), tuple(rows),
-                       papers.COMBINATIONS)  # fmt: skip
-
-    return [
-        ("Figure 3a", isolation), ("Figure 3b", by_size), ("Figure 4", participation),
-        ("Table 1", ablation), ("Figure 6", exclusive),
-    ]  # fmt: skip
-
-
-PAPERS = {"rosenfeld2018": _rosenfeld2018, "rosenfeld2019": _rosenfeld2019}
-
-
-def _curves(title: str, lines: dict[str, tuple[float, ...]]) -> Section:
-    """Lines over 1, 2, 3, ..., and a table of a few places."""
-    length = max(len(values) for values in lines.values())
-    marks = [k for k in (1, 5, 10, 20, 50, 100) if k <= length]
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (label, *(round(values[k - 1], 4) for k in marks)) for label, values in lines.items()
-    )
-    head = ("representation", *(f"@{k}" for k in marks))
-    return Section(title, "", head, rows, x=tuple(range(1, length + 1)), lines=lines)

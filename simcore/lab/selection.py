@@ -9,7 +9,7 @@ import numpy as np
 from simcore.errors import BadDataError, unknown
 from simcore.evaluate import duplicates, faces
 from simcore.lab import collections, features
-from simcore.models import registry
+from simcore.models import learned, registry
 from simcore.types import Array, Collection
 
 SUBSETS = {
@@ -28,6 +28,7 @@ DETECTORS = {
     "face-cnn": "dlib's network, as the authors of rosenfeld2018 ran it",
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
+UNSEEN = "unseen:"  # and a learned backbone's name: the pairs that it was never shown
 Twin = duplicates.Twin
 GENERIC = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 
@@ -61,9 +62,24 @@ def open_(name: str, subset: str = "all") -> Collection:
         UnknownNameError: no such collection or subset. BadDataError: no pair is left, or the
             features that decide (faces, a generic network) have not been extracted.
     """
+    if subset.startswith(UNSEEN):
+        stem = subset.removeprefix(UNSEEN)
+        return _unseen(collections.open_(name), stem, learned.lineage(stem)["sha256"])
     if subset not in SUBSETS:
-        raise unknown("subset", subset, SUBSETS)
+        raise unknown("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
     return _chosen(collections.open_(name), subset, collections.overruled_stamp(name))
+
+
+def choices(name: str) -> dict[str, str]:
+    """Subsets of a collection and what they hold, those of its learned backbones among them."""
+    own = [
+        (typed.removeprefix(learned.PREFIX), learned.lineage(typed)) for typed in learned.names()
+    ]
+    return SUBSETS | {
+        UNSEEN + stem: f"the pairs that learned:{stem} was not learned from"
+        for stem, told in own
+        if told["collection"] == name
+    }
 
 
 def find_duplicates(
@@ -114,6 +130,14 @@ def judge(name: str) -> str:
     return _generic(collections.open_(name))
 
 
+def judge_of(collection: Collection) -> str:
+    """The same for an open collection; empty where no generic network's features are there."""
+    try:
+        return _generic(collection)
+    except BadDataError:
+        return ""
+
+
 def count_faces(name: str, detector: str = "face") -> faces.FaceCounts:
     """Faces per image and how far the two sides agree (Fig. 5c).
 
@@ -133,14 +157,30 @@ def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
     rows = _rows(collection, subset, stamp)
     if not rows.size:
         raise BadDataError(f"found no pair of {collection.name!r} in {subset}; choose another")
-    right = collection.pairs().gallery
+    return _taken(collection, rows, f"{subset}-{stamp}")
+
+
+def _taken(collection: Collection, rows: Array, mark: str) -> Collection:
     return replace(
         collection,
         left=collection.left.take(rows),
-        right=right.take(rows),
+        right=collection.pairs().gallery.take(rows),
         votes=None if collection.votes is None else collection.votes[rows],
-        digest=f"{collection.digest}-{subset}-{stamp}",
+        digest=f"{collection.digest}-{mark}",
     )
+
+
+@lru_cache(maxsize=32)
+def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
+    told = learned.lineage(name)
+    places = {image: row for row, image in enumerate(collection.left.ids)}
+    rows = [places[image] for image in told["test_ids"] if image in places]
+    if told["collection"] != collection.name or not rows:
+        raise BadDataError(
+            f"found that learned:{name} comes from {told['collection']!r}; expected one that was "
+            f"learned on {collection.name!r}; every other pair is unseen anyway"
+        )
+    return _taken(collection, np.array(rows), f"{UNSEEN}{name}")
 
 
 @lru_cache(maxsize=32)

@@ -2,6 +2,7 @@
 
 import threading
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,17 @@ _LOCK = threading.RLock()  # networks are shared between the app's threads, one 
 @lru_cache(maxsize=8)
 def _load(spec: Spec, device: str) -> Embed:
     return spec.load(device)
+
+
+def trainable(embed: Embed, net: Any) -> Embed:
+    """Say which module holds an Embed's weights, so that they can be learned further."""
+    embed.net = net  # type: ignore[attr-defined]  # functions carry attributes
+    return embed
+
+
+def module(embed: Embed) -> Any:
+    """The module that holds an Embed's weights; None where there is nothing to learn."""
+    return getattr(embed, "net", None)
 
 
 def prepared(image: Array, kind: Prepare) -> Array:

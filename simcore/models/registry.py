@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from simcore.errors import unknown
-from simcore.models import nets, taps
+from simcore.models import learned, nets, taps
 from simcore.specs import Embed, Prepare, Spec, Weights
 from simcore.types import Metric
 
@@ -75,6 +75,8 @@ def names(group: str | None = None) -> list[str]:
     if group is None:
         return [spec.name for spec in specs]
     found = [spec.name for spec in specs if group in spec.groups]
+    if group == learned.GROUP:
+        found = learned.names()
     if not found:
         raise unknown("group", f"@{group}", [f"@{name}" for name in groups()])
     return found
@@ -82,16 +84,21 @@ def names(group: str | None = None) -> list[str]:
 
 def groups() -> list[str]:
     """Every group that some backbone belongs to."""
-    return sorted({group for spec in _registered().values() for group in spec.groups})
+    fixed = {group for spec in _registered().values() for group in spec.groups}
+    return sorted(fixed | ({learned.GROUP} if learned.names() else set()))
 
 
-@lru_cache(maxsize=1024)
 def spec(name: str) -> Spec:
-    """A backbone by its name, or any of the libraries' by "timm:NAME" and the like.
+    """A backbone by its name, any of the libraries' by "timm:NAME", one's own by "learned:NAME".
 
     Raises:
         UnknownNameError: no such name.
     """
+    return learned.spec(name) if name.startswith(learned.PREFIX) else _fixed(name)
+
+
+@lru_cache(maxsize=1024)
+def _fixed(name: str) -> Spec:
     found = _registered().get(name)
     if found is not None:
         return found
@@ -106,7 +113,7 @@ def spec(name: str) -> Spec:
     if library in libraries.LIBRARIES and rest:
         return replace(libraries.LIBRARIES[library](rest), name=name)
     if ":" in name:
-        raise unknown("library", library, [*libraries.LIBRARIES, *faces.CROPPED])
+        raise unknown("library", library, [*libraries.LIBRARIES, *faces.CROPPED, learned.GROUP])
     raise unknown("backbone", name, _registered())
 
 

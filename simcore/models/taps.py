@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simcore.errors import BadDataError, unknown
+from simcore.models.forward import trainable
 from simcore.specs import Embed, Tap
 
 GEM_P = 3.0  # Radenovic et al. 2018 start from 3
@@ -73,7 +74,7 @@ def embedder(module: Any, taps: tuple[Tap, ...], device: str) -> Embed:
         unit = [torch.nn.functional.normalize(vector, dim=1) for vector in vectors]
         return torch.cat(unit, dim=1)
 
-    return embed
+    return trainable(embed, module)
 
 
 def width(module: Any, taps: tuple[Tap, ...], size: tuple[int, int], channels: int = 3) -> int:

@@ -1,0 +1,167 @@
+"""`simcore learn`: learning from pairs; what comes out is a backbone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simcore.cli import combinations, show
+from simcore.cli.asking import Ready
+from simcore.cli.options import Device, Json, Subset
+
+app = typer.Typer(help="Learn from pairs; what comes out is a backbone.", no_args_is_help=True)
+app.command()(combinations.weights)
+Save = Annotated[str, typer.Option("--save", help="Keep the first run as learned:THIS.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+
+
+@app.command()
+def adaptation(
+    name: str,
+    models: Ready = "",
+    sigma: Annotated[float, typer.Option(help="Temperature; the paper compares 1 and 15.")] = 15,
+    runs: Annotated[int, typer.Option(help="Each with its own split and start.")] = 20,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="honest: the epoch is chosen on validation pairs; paper: on the test pairs."
+        ),
+    ] = "honest",
+    epochs: Annotated[int, typer.Option(help="At most.")] = 150,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="paper; or fusion: a map and a learned weight for every backbone, by folds."
+        ),
+    ] = "paper",
+    rival: Annotated[
+        bool, typer.Option(help="Also the best z-sum, chosen on the same training pairs.")
+    ] = False,
+    seed: Seed = 0,
+    subset: Subset = "all",
+    device: Device = "auto",
+    save: Save = "",
+    export: Annotated[Path | None, typer.Option(help="Write the first run as .npz.")] = None,
+    json: Json = False,
+) -> None:
+    """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after."""
+    from simcore.cli import asking
+    from simcore.lab import jobs, learning
+    from simcore.models.learned import check
+
+    if save:
+        check(save)
+    settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        found = learning.adapt(
+            name, asking.ready(name, models), settings, runs=runs, subset=subset, device=device,
+            on_progress=report or bar, stop=stop,
+        )  # fmt: skip
+    told = found.json()
+    if rival:
+        told["rival"] = learning.rival(found)
+    if save:
+        told["saved"] = learning.keep(found, save, dict(told))
+        show.note(f"kept as {told['saved']}")
+    if export is not None:
+        learning.export(found, export)
+        show.note(f"wrote {export}")
+    if json:
+        show.document(told)
+    else:
+        _print(told)
+
+
+@app.command()
+def finetune(
+    name: str,
+    base: Annotated[str, typer.Option(help="The network to start from, such as mobilenetv2.")],
+    paradigm: Annotated[
+        str,
+        typer.Option(help="triplet, contrastive, quadruplet; rotation, jigsaw, simclr or moco."),
+    ],
+    save: Annotated[str, typer.Option("--save", help="The result is learned:THIS.")],
+    rate: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    seed: Seed = 0,
+    subset: Subset = "all",
+    device: Device = "auto",
+    bf16: Annotated[bool, typer.Option(help="Forward passes in bfloat16.")] = False,
+    recompute: Annotated[bool, typer.Option(help="Less memory for more time.")] = False,
+    json: Json = False,
+) -> None:
+    """Fine-tune a network on a collection's pairs; stopped or killed, the same command goes on.
+
+    Rate, epochs and batch that are left out come from Table B.1 of margaritescu2024.
+    """
+    from simcore.cli.retrieve import STOPPED
+    from simcore.lab import jobs, tuning
+
+    chosen = {"rate": rate, "epochs": epochs, "batch": batch}
+    settings = tuning.preset(base, paradigm, **chosen, seed=seed, bf16=bf16, recompute=recompute)
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        found = tuning.tune(
+            name, base, settings, save=save, subset=subset, device=device,
+            on_progress=report or bar, stop=stop,
+        )  # fmt: skip
+    told = found.json()
+    if json:
+        show.document(told)
+    elif told["finished"]:
+        ks = (1, 5, 20)
+        rows = [
+            (label, *[f"{100 * told[stage]['aR'][str(k)]['mean']:.1f}" for k in ks])
+            for stage, label in (("before", base), ("after", found.saved))
+        ]
+        title = f"{name}: {found.pairs['test']:,} pairs judged, epoch {found.told.epoch} kept"
+        show.table(["", *[f"aR@{k} %" for k in ks]], rows, title=title)
+    if not told["finished"]:
+        show.note("stopped; the same command goes on from here")
+        raise typer.Exit(STOPPED)
+
+
+@app.command("list")
+def listing(json: Json = False) -> None:
+    """What was learned here, and from what."""
+    from simcore.lab import learning
+
+    rows = learning.listing()
+    if json:
+        show.document({"learned": rows})
+        return
+    table = [
+        (r["name"], r["paradigm"], " + ".join(r["base"]), r["collection"], str(r["seed"]),
+         f"{100 * r['aR']['1']:.1f}")
+        for r in rows
+    ]  # fmt: skip
+    show.table(["backbone", "paradigm", "base", "learned on", "seed", "aR@1 %"], table)
+
+
+@app.command()
+def remove(name: str, json: Json = False) -> None:
+    """Forget a learned backbone and its features."""
+    from simcore.lab import learning
+
+    learning.remove(name)
+    if json:
+        show.document({"removed": name})
+    else:
+        show.note(f"removed {name}")
+
+
+def _print(told: dict) -> None:
+    ks = ("1", "5", "20")
+    labels = {"before": "features side by side", "pca": "after PCA", "rival": "best z-sum",
+              "after": "learned"}  # fmt: skip
+    rows = [
+        (label, *[f"{100 * told[stage]['aR'][k]['mean']:.1f} ± "
+                  f"{200 * told[stage]['aR'][k]['deviation']:.1f}" for k in ks])
+        for stage, label in labels.items() if stage in told
+    ]  # fmt: skip
+    pairs = told["pairs"]
+    title = (
+        f"{told['collection']}, {told['runs']} runs: {pairs['train']:,} pairs learned from, "
+        f"{pairs['validation']:,} to choose the epoch, {pairs['test']:,} judged"
+    )
+    show.table(["", *[f"aR@{k} %, two deviations" for k in ks]], rows, title=title)

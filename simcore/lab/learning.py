@@ -1,0 +1,275 @@
+"""Learning on a collection: runs, their report, and what comes out as a backbone."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from simcore.data.store import Store
+from simcore.errors import BadDataError, unknown
+from simcore.evaluate import asymmetric, duplicates
+from simcore.lab import features, rivals, selection
+from simcore.learn import adaptation, fusion, inputs, splits
+from simcore.models import adapted, extract, forward, learned, registry
+from simcore.types import Array, Collection, OnProgress, Progress
+
+Settings = adaptation.Settings
+Fusion = fusion.Settings
+RUNS = 20  # risser-maroux2021, 4.2
+ALIKE = 0.10  # cosine distance below which two images stay on one side of a split
+STAGES = ("before", "pca", "after")
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Runs of the adaptation function on a collection.
+
+    Attributes:
+        collection, models, settings, seconds: what was asked for, and how long it took.
+        runs: each with its own split.
+        twins: by which backbone near-duplicates were kept on one side; empty where only identical
+            files were looked for, since no generic network's features are there.
+    """
+
+    collection: Collection
+    models: tuple[str, ...]
+    settings: Settings | Fusion
+    runs: tuple[adaptation.Run, ...]
+    twins: str
+    seconds: float
+
+    def spread(self, stage: str) -> asymmetric.Spread:
+        """Asymmetric recall "before", after the "pca" and "after" learning."""
+        name = {"before": "before", "pca": "reduced", "after": "after"}[stage]
+        return asymmetric.spread([getattr(run, name) for run in self.runs])
+
+    def json(self) -> dict:
+        """The document of `simcore learn adaptation --json`."""
+        first = self.runs[0].split
+        return {
+            "collection": self.collection.name,
+            "models": list(self.models),
+            "settings": asdict(self.settings),
+            "runs": len(self.runs),
+            "pairs": {name: len(getattr(first, name)) for name in ("train", "validation", "test")},
+            "twins_by": self.twins,
+            "width": int(sum(self.runs[0].adaptation.dims)),
+            "variance_kept": float(np.mean([run.kept for run in self.runs])),
+            **{stage: self.spread(stage).json() for stage in STAGES},
+            "epochs": [run.epoch for run in self.runs],
+            "loss": _mean([run.losses for run in self.runs]),
+            "check": _mean([run.checks for run in self.runs]),
+            "seconds": self.seconds,
+        }
+
+
+def _mean(curves: Sequence[Array]) -> list[float]:
+    """The mean of the runs' curves, as far as all of them go."""
+    shortest = min(map(len, curves))
+    mean: list[float] = np.mean([one[:shortest] for one in curves], axis=0).tolist()
+    return mean
+
+
+def settings(
+    method: str, *, protocol: str = "honest", sigma: float = 15, epochs: int = 150, seed: int = 0
+) -> Settings | Fusion:
+    """How to learn: "paper", the function of risser-maroux2021, or "fusion", the better one.
+
+    Args:
+        protocol, sigma, epochs: of the paper's.
+
+    Raises:
+        UnknownNameError: no such method or protocol. BadDataError: numbers that cannot be.
+    """
+    if method == "fusion":
+        return Fusion(seed=seed)
+    if method != "paper":
+        raise unknown("method", method, ("paper", "fusion"))
+    return Settings(adaptation.check(protocol), sigma, epochs, seed=seed)
+
+
+def rival(found: Learned) -> dict:
+    """The best z-sum, chosen for every split on the pairs learned from, on the same test pairs.
+
+    Raises:
+        BadDataError: more backbones than can be searched.
+    """
+    told, chosen = rivals.spread(found.collection, found.models, [run.split for run in found.runs])
+    return told.json() | {"chosen": chosen}
+
+
+def adapt(
+    name: str,
+    models: Sequence[str],
+    settings: Settings | Fusion | None = None,
+    *,
+    runs: int = RUNS,
+    subset: str = "all",
+    device: str = "auto",
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Learned:
+    """The adaptation function on a collection's pairs, every run with its own split and start.
+
+    Args:
+        models: backbones whose features are there; side by side they are what is learned on.
+        subset: which of the pairs, see `selection.SUBSETS`.
+
+    Raises:
+        BadDataError: features missing, too few pairs, or settings that cannot be.
+    """
+    if runs < 1:
+        raise BadDataError(f"found {runs} runs; expected 1 or more")
+    began = time.monotonic()
+    chosen = settings or Settings()
+    collection = selection.open_(name, subset)
+    names = tuple(registry.expand(models))
+    groups, by = grouped(collection)
+    # Only the paper's own function picks its epoch on pairs that are set aside for it.
+    aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
+    drawn = [
+        splits.draw(groups, chosen.seed + run, validation=splits.VALIDATION if aside else 0.0)
+        for run in range(runs)
+    ]
+    given, place = gathered(collection, names), forward.resolve_device(device)
+    if isinstance(chosen, Settings):
+        found = adaptation.train(
+            given, drawn, chosen, device=place, on_progress=on_progress, stop=stop
+        )
+    else:
+        found = _fused(given, drawn, chosen, place, on_progress, stop)
+    return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
+
+
+def _fused(
+    given: inputs.Inputs,
+    drawn: Sequence[splits.Split],
+    settings: Fusion,
+    device: str,
+    on_progress: OnProgress | None,
+    stop: Callable[[], bool] | None,
+) -> list[adaptation.Run]:
+    found: list[adaptation.Run] = []
+    for number, split in enumerate(drawn):
+        if found and stop is not None and stop():
+            break
+        own = replace(settings, seed=settings.seed + number)
+        found.append(fusion.train(given, split, own, device=device, stop=stop))
+        if on_progress is not None:
+            on_progress(Progress("runs", number + 1, len(drawn)))
+    return found
+
+
+def gathered(collection: Collection, names: Sequence[str]) -> inputs.Inputs:
+    """Both sides of a collection's pairs under some backbones, side by side."""
+    pairs = collection.pairs()
+    left, right = (
+        [features.read(collection, side, name) for name in names]
+        for side in (pairs.queries, pairs.gallery)
+    )
+    return inputs.gather(left, right)
+
+
+def grouped(collection: Collection) -> tuple[Array, str]:
+    """(N,) groups of pairs that must stay together, and the backbone that says so ("" = none).
+
+    Pairs with the same picture always do; near-duplicates where a generic network's features are
+    there to find them.
+    """
+    pairs = collection.pairs()
+    sides = (pairs.queries, pairs.gallery)
+    by = selection.judge_of(collection)
+    twins = []
+    if by:
+        rows = [features.read(collection, side, by) for side in sides]
+        twins = duplicates.twins(rows[0], rows[1], within=ALIKE, across=ALIKE)
+    seen: dict[str, int] = {}
+    for side in sides:
+        for row, key in enumerate(side.keys):
+            first = seen.setdefault(key, row)
+            if first != row:
+                twins.append(duplicates.Twin("left", first, "left", row, 0.0))
+    return duplicates.groups(twins, len(pairs)), by
+
+
+def keep(found: Learned, name: str, told: dict | None = None) -> str:
+    """The first run as a backbone, `learned:NAME`, with the collection's features at once.
+
+    Args:
+        told: what to remember of how the runs went; by default `Learned.json`.
+
+    Raises:
+        BadDataError: the name is taken or not allowed.
+    """
+    learned.check(name)
+    run = found.runs[0]
+    ids = found.collection.left.ids
+    file = learned.place(name, "npz")
+    run.adaptation.save(file)
+    what = " + ".join(found.models)
+    typed = learned.keep(
+        name,
+        file,
+        {
+            "kind": "adaptation",
+            "paradigm": "adaptation",
+            "collection": found.collection.name,
+            "digest": found.collection.digest,
+            "base": list(found.models),
+            "settings": asdict(found.settings),
+            "seed": found.settings.seed,
+            "dim": run.adaptation.width,
+            "about": f"Adapted from {what} on {found.collection.name}.",
+            "paper": "risser-maroux2021" if run.adaptation.layers[0].relu else "",
+            "test_ids": [ids[row] for row in run.split.test],
+            "aR": {str(k): float((run.after <= k).mean()) for k in asymmetric.KS},
+            "result": told or found.json(),
+        },
+    )
+    publish(found.collection, typed, run.adaptation)
+    return typed
+
+
+def publish(collection: Collection, typed: str, what: adapted.Adaptation) -> None:
+    """Put a collection's adapted features into the store: made of those that are there."""
+    store = Store()
+    spec = registry.spec(typed)
+    slot = extract.slot(spec, "fp32")
+    both = gathered(collection, what.backbones)
+    pairs = collection.pairs()
+    for images, values in ((pairs.queries, both.left), (pairs.gallery, both.right)):
+        wanted = set(store.missing(slot, images.keys))
+        rows = {key: row for row, key in enumerate(images.keys) if key in wanted}
+        store.append(slot, list(rows), list(what(values[list(rows.values())])[:, None]))
+
+
+def export(found: Learned, file: Path) -> None:
+    """Write the first run's .npz; ten lines of NumPy apply it."""
+    found.runs[0].adaptation.save(file)
+
+
+def listing() -> list[dict]:
+    """Every learned backbone's name and lineage."""
+    return [{"name": name} | learned.lineage(name) for name in learned.names()]
+
+
+def lineage(name: str) -> dict:
+    """Where a learned backbone comes from, and how its runs went.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    return learned.lineage(name)
+
+
+def remove(name: str) -> None:
+    """Forget a learned backbone, and its features.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    spec = registry.spec(learned.PREFIX + name.removeprefix(learned.PREFIX))
+    Store().drop(extract.slot(spec, "fp32"))
+    learned.remove(name)

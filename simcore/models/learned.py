@@ -1,0 +1,167 @@
+"""Backbones that were made here: `learned:NAME`, kept in the cache with where they come from.
+
+`weights/learned/NAME.json` is the lineage; `NAME.npz` beside it an adaptation, `NAME.pt` a
+fine-tuned network. The file's digest is part of the cache key, as with every other weight file.
+"""
+
+import hashlib
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcore.data import home
+from simcore.errors import BadDataError, unknown
+from simcore.models import adapted, checkpoints, weights
+from simcore.specs import Embed, Prepare, Spec, Weights
+from simcore.types import Array, Features
+
+GROUP = "learned"
+PREFIX = f"{GROUP}:"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def allowed(name: str) -> str:
+    """The name, if it can be one.
+
+    Raises:
+        BadDataError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadDataError(
+            f"found the name {name!r}; expected small letters, digits, dots and dashes, at most 64"
+        )
+    return name
+
+
+def check(name: str) -> str:
+    """The name, if it can be one and is not taken.
+
+    Raises:
+        BadDataError: it cannot, or it is.
+    """
+    if _lineage(allowed(name)).exists():
+        raise BadDataError(
+            f"found a learned backbone {name!r} already; choose another name, or remove it with "
+            f"`simcore learn remove {name}`"
+        )
+    return name
+
+
+def keep(name: str, file: Path, lineage: dict[str, Any]) -> str:
+    """Remember a file that was written under `place`; returns what users type.
+
+    Args:
+        lineage: what it was made of: kind, collection, backbones, settings, the pairs by id, ...
+    """
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    told = lineage | {"file": file.name, "sha256": digest, "bytes": file.stat().st_size}
+    home.write(_lineage(name), json.dumps(told, indent=1).encode())
+    return PREFIX + name
+
+
+def place(name: str, ending: str) -> Path:
+    """Where a learned backbone's file belongs."""
+    return _folder() / f"{name}.{ending}"
+
+
+def names() -> list[str]:
+    """What users type, sorted."""
+    return sorted(PREFIX + path.stem for path in _folder().glob("*.json"))
+
+
+def lineage(name: str) -> dict[str, Any]:
+    """Where a learned backbone comes from.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    stem = name.removeprefix(PREFIX)
+    if not _NAME.fullmatch(stem) or not _lineage(stem).exists():
+        raise unknown("learned backbone", stem, [one.removeprefix(PREFIX) for one in names()])
+    told: dict[str, Any] = json.loads(_lineage(stem).read_text())
+    return told
+
+
+def remove(name: str) -> None:
+    """Forget a learned backbone; its features are left to the store's owner."""
+    told = lineage(name)
+    stem = name.removeprefix(PREFIX)
+    _lineage(stem).unlink(missing_ok=True)
+    for ending in (told["file"].rpartition(".")[2], "curve", "ckpt"):
+        place(stem, ending).unlink(missing_ok=True)
+
+
+def spec(name: str) -> Spec:
+    """A learned backbone as any other.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    stem = name.removeprefix(PREFIX)
+    told = lineage(stem)
+    return _spec(stem, told["sha256"], str(_folder()))
+
+
+# One object for each state of a file: loaded networks are remembered by it.
+@lru_cache(maxsize=256)
+def _spec(stem: str, digest: str, _root: str) -> Spec:
+    told = lineage(stem)
+    file = Weights(f"learned/{told['file']}", digest, told["bytes"], note="learned here")
+    if told["kind"] == "adaptation":
+        load, prepare = _adapted_embed(file), Prepare(resize=None, crop=None, raw=True)
+    elif told["kind"] == "network":
+        load, prepare = _tuned_embed(file, told["base"][0])
+    else:
+        raise BadDataError(f"found a learned backbone of kind {told['kind']!r}; update simcore")
+    return Spec(
+        name=PREFIX + stem, dim=told["dim"], load=load, prepare=prepare, weights=(file,),
+        groups=(GROUP,), about=told["about"], paper=told.get("paper", ""),
+    )  # fmt: skip
+
+
+def _adapted_embed(file: Weights) -> Any:
+    """A loader of an adaptation: every backbone under it, then what was learned."""
+
+    def load(device: str) -> Embed:
+        from simcore.models import forward, registry
+
+        learned = adapted.load(weights.path(file))
+        below = [registry.spec(name) for name in learned.backbones]
+
+        def embed(image: Array) -> Array:
+            blocks = []
+            for one in below:
+                (found,) = forward.embed_one([image], one, device, "fp32")
+                blocks.append(Features(one.name, np.zeros(len(found), np.int64), found, 1))
+            return learned(np.concatenate([adapted.rows(one) for one in blocks], axis=1))
+
+        return embed
+
+    return load
+
+
+def _tuned_embed(file: Weights, base: str) -> Any:
+    """A loader of a fine-tuned network: the base's layers with other weights; and its input."""
+    from simcore.models import forward, registry
+
+    below = registry.spec(base)
+
+    def load(device: str) -> Embed:
+        embed = below.load(device)
+        state = checkpoints.read(weights.path(file))
+        forward.module(embed).load_state_dict(state)
+        return embed
+
+    return load, below.prepare
+
+
+def _folder() -> Path:
+    return weights.folder() / "learned"
+
+
+def _lineage(stem: str) -> Path:
+    return _folder() / f"{stem}.json"
