@@ -17,13 +17,19 @@ def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
         BadDataError: not extracted yet; names the command that does it.
         UnknownNameError: no such backbone.
     """
-    slot = _complete_slot(images.keys, backbone)
-    if slot is None:
+    found = of(images, backbone)
+    if found is None:
         raise BadDataError(
             f"found no features of {backbone} for all images of {collection.name!r}; "
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
-    return _read(str(Store().root), backbone, slot, images.keys)
+    return found
+
+
+def of(images: ImageSet, backbone: str) -> Features | None:
+    """Features of any images, or None where those of one are missing."""
+    slot = _complete_slot(images.keys, backbone)
+    return None if slot is None else _read(str(Store().root), backbone, slot, images.keys)
 
 
 def ready(collection: Collection, backbone: str) -> bool:

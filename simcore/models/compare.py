@@ -1,4 +1,4 @@
-"""Triplets through similarities that look at two images at once: read, squashed, compared."""
+"""Pairs through similarities that look at two images at once: read, squashed, compared."""
 
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -8,9 +8,10 @@ import numpy as np
 
 from simcore.data import images
 from simcore.errors import BadDataError, BadImageError, unknown
-from simcore.models import distances, lpips
-from simcore.specs import Prepare
-from simcore.types import Array, ImageSet, OnProgress, Progress, Skipped, Triplets
+from simcore.models import distances, lpips, weights
+from simcore.models.backbones import libraries
+from simcore.specs import Prepare, Weights
+from simcore.types import Array, ImageSet, OnProgress, Progress, Skipped
 
 SIDE = 64  # px; BAPPS is scored at 64, scores change at others
 BATCH = 32
@@ -21,17 +22,31 @@ _PIXELS = {
 }
 NAMES = (*_PIXELS, "dists", *(f"lpips-{net}" for net in lpips.NETS))
 
-Sides = tuple[Array, Array]
 Compare = Callable[[Any, Any], dict[str, Any]]
 
 
-def status(name: str) -> tuple[bool, str]:
-    """(ready, reason): whether a similarity can be computed without the network."""
+def files(name: str) -> tuple[Weights, ...]:
+    """The weight files that a similarity needs.
+
+    Raises:
+        UnknownNameError: no such similarity.
+    """
     if name not in NAMES:
         raise unknown("similarity", name, NAMES)
     if name in _PIXELS:
-        return True, ""
-    return distances.dists_status() if name == "dists" else lpips.status(name[6:])
+        return ()
+    if name == "dists":
+        return distances.DISTS_FILE, lpips.NETS["vgg"].trunk
+    net = lpips.NETS[name[6:]]
+    return net.trunk, net.linear
+
+
+def status(name: str) -> tuple[bool, str]:
+    """(ready, reason): whether a similarity can be computed, pip apart, without the network."""
+    for file in files(name):
+        if not (file.wheel or weights.ready(file) or libraries.cached(file)):
+            return False, weights.missing(file)
+    return True, ""
 
 
 def load(name: str, *, device: str = "cpu") -> Compare:
@@ -53,39 +68,6 @@ def load(name: str, *, device: str = "cpu") -> Compare:
     return one
 
 
-def sides(
-    names: Sequence[str],
-    triplets: Triplets,
-    *,
-    side: int = SIDE,
-    device: str = "cpu",
-    batch: int = BATCH,
-    given: Sequence[Compare] = (),
-    on_progress: OnProgress | None = None,
-) -> tuple[dict[str, Sides], tuple[Skipped, ...]]:
-    """Similarity of each reference to its left and right image, by all similarities in one pass.
-
-    Args:
-        names: of NAMES. given: further comparisons, as `load` makes them.
-        side: images are squashed to side x side px (bilinear).
-
-    Returns:
-        name -> (left, right), each (T,) float64, NaN where an image cannot be read; and which.
-
-    Raises:
-        UnknownNameError, MissingWeightsError: as for `load`. BadDataError: nothing to compare by.
-    """
-    loaded = [*(load(name, device=device) for name in names), *given]
-    if not loaded:
-        raise BadDataError("found no similarity to compare by; expected at least one")
-    pairs = np.stack([triplets.left, triplets.right], axis=1)
-    found, skipped = _pairs(
-        loaded, triplets.images, np.repeat(triplets.ref, 2), pairs.ravel(), side, batch, device,
-        on_progress,
-    )  # fmt: skip
-    return {name: (v[0::2].copy(), v[1::2].copy()) for name, v in found.items()}, skipped
-
-
 def pairs(
     names: Sequence[str],
     shown: ImageSet,
@@ -95,23 +77,26 @@ def pairs(
     side: int = SIDE,
     device: str = "cpu",
     batch: int = BATCH,
+    given: Sequence[Compare] = (),
     on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> tuple[dict[str, Array], tuple[Skipped, ...]]:
-    """Similarity of image first[i] to image second[i], for JND pairs and odd-one-out questions.
+    """Similarity of image first[i] to image second[i], by all similarities in one pass.
+
+    Args:
+        names: of NAMES. given: further comparisons, as `load` makes them.
+        side: images are squashed to side x side px (bilinear).
+        stop: asked between batches; when it says True nothing is returned.
 
     Returns:
         name -> (P,) float64, NaN where an image cannot be read; and which.
+
+    Raises:
+        UnknownNameError, MissingWeightsError: as for `load`. BadDataError: nothing to compare by.
     """
-    loaded = [load(name, device=device) for name in names]
+    loaded = [*(load(name, device=device) for name in names), *given]
     if not loaded:
         raise BadDataError("found no similarity to compare by; expected at least one")
-    return _pairs(loaded, shown, first, second, side, batch, device, on_progress)
-
-
-def _pairs(
-    loaded: Sequence[Compare], shown: ImageSet, first: Array, second: Array, side: int, batch: int,
-    device: str, on_progress: OnProgress | None,
-) -> tuple[dict[str, Array], tuple[Skipped, ...]]:  # fmt: skip
     import torch
 
     how = Prepare((side, side), None, mean=(), std=())
@@ -135,6 +120,8 @@ def _pairs(
         return torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float().div_(255)
 
     for start in range(0, first.size, batch):
+        if stop is not None and stop():
+            return {}, ()
         part = slice(start, start + batch)
         a, b = read(first[part]), read(second[part])
         lost = np.isin(first[part], list(bad)) | np.isin(second[part], list(bad))

@@ -13,7 +13,6 @@ import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
 from simcore.models import weights
-from simcore.models.backbones import libraries
 from simcore.models.lpips import NETS
 from simcore.specs import Weights
 
@@ -105,14 +104,6 @@ def _window(side: int, like: Any) -> Any:
     for k, value in enumerate(line / line.sum()):
         matrix.diagonal(k).fill_(value)
     return matrix
-
-
-def dists_status() -> tuple[bool, str]:
-    """(ready, reason) of DISTS: its weights from the wheel and VGG-16 from torchvision."""
-    for file in (DISTS_FILE, NETS["vgg"].trunk):
-        if not (weights.ready(file) or libraries.cached(file)):
-            return False, weights.missing(file)
-    return True, ""
 
 
 def dists(

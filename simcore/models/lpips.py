@@ -86,14 +86,6 @@ def names(net: str) -> list[str]:
     return [*(f"layer{k}" for k in range(len(_net(net).cuts))), "uncalibrated", "calibrated"]
 
 
-def status(net: str) -> tuple[bool, str]:
-    """(ready, reason): whether both files are here, and what lacks."""
-    for file in (_net(net).trunk, _net(net).linear):
-        if not (weights.ready(file) or libraries.cached(file)):
-            return False, weights.missing(file)
-    return True, ""
-
-
 def load(net: str, *, device: str = "cpu", trunk: Any = None, linear: Any = None) -> Compare:
     """A comparison of two batches of images.
 
