@@ -69,8 +69,8 @@ def add(
             found.rows = voting.attach(found.rows, table, found.skipped)
         return found
 
-    told_source = source_name or str(source or kind)
-    return _remember(find, kind, name, told_source, votes is not None, trim, on_progress)
+    told = source_name or str(source or kind)
+    return _remember(find, kind, name, told, votes is not None, trim, on_progress)
 
 
 def adopt(
@@ -83,9 +83,6 @@ def adopt(
     on_progress: OnProgress | None = None,
 ) -> Collection:
     """Remembers images that are known already, without mates; their files stay where they lie.
-
-    Args:
-        kind, source: what it is called, and where the images come from, for people.
 
     Raises:
         BadDataError: the name is taken or odd, or not one image can be used.
