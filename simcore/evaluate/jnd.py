@@ -1,5 +1,7 @@
 """Just noticeable differences: are pairs that look the same to people ranked as most alike?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
@@ -50,6 +52,21 @@ def average_precision(similarity: Array, same: Array, *, seed: int = 0) -> Score
     again = again[~np.isnan(again)]
     low, high = np.quantile(again, [0.025, 0.975]) if again.size else (0.0, 1.0)
     return Score("jnd", value, min(float(low), value), max(float(high), value), per_item)
+
+
+def over_groups(scores: Sequence[Score]) -> Score:
+    """Mean of the groups' average precisions, each group counting alike, as BAPPS reports it.
+
+    The interval puts together those of the groups (MOVER, Zou and Donner 2008).
+
+    Returns:
+        per_item: those of the groups, one after the other.
+    """
+    value = float(np.mean([s.value for s in scores]))
+    low = float(np.sqrt(sum((s.value - s.low) ** 2 for s in scores))) / len(scores)
+    high = float(np.sqrt(sum((s.high - s.value) ** 2 for s in scores))) / len(scores)
+    whole = np.concatenate([s.per_item for s in scores])
+    return Score("jnd", value, max(0.0, value - low), min(1.0, value + high), whole)
 
 
 def _steps(similarity: Array) -> tuple[Array, Array]:

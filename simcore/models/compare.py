@@ -102,7 +102,7 @@ def pairs(
     how = Prepare((side, side), None, mean=(), std=())
     out: dict[str, Array] = {}
     bad: dict[int, Skipped] = {}
-    began = monotonic()
+    began, stage = monotonic(), ", ".join(names) or "comparing"
 
     def read(rows: Array) -> Any:
         stack = np.zeros((rows.size, side, side, 3), np.uint8)
@@ -132,5 +132,5 @@ def pairs(
         if on_progress is not None:
             done = min(start + batch, first.size)
             rate = done / max(monotonic() - began, 1e-6)
-            on_progress(Progress("comparing images", done, first.size, rate))
+            on_progress(Progress(stage, done, first.size, rate))
     return out, tuple(bad.values())
