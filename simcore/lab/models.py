@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simcore.models import registry, weights
+from simcore.models import compare, registry, weights
 from simcore.specs import Spec
 from simcore.types import OnProgress
 
@@ -28,18 +28,20 @@ def groups() -> list[str]:
 
 
 def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> list[str]:
-    """Get the weight files of some backbones, checked; returns the names that are ready now.
+    """Get the weight files of some backbones or distances, checked; returns the names ready now.
 
     Raises:
         MissingWeightsError: a file cannot be had; says which, and where to put it by hand.
         UnknownNameError: no such backbone.
     """
-    wanted = registry.expand(list(names))
-    for name in wanted:
-        for file in registry.spec(name).weights:
-            if not weights.ready(file):
-                weights.fetch(file, on_progress=on_progress)
-    return [name for name in wanted if weights.status(registry.spec(name))[0]]
+    distances = [name for name in names if name in compare.NAMES]
+    wanted = registry.expand([name for name in names if name not in distances])
+    files = [file for name in wanted for file in registry.spec(name).weights]
+    for file in [*files, *(file for name in distances for file in compare.files(name))]:
+        if not weights.ready(file):
+            weights.fetch(file, on_progress=on_progress)
+    here = [name for name in wanted if weights.status(registry.spec(name))[0]]
+    return here + [name for name in distances if compare.status(name)[0]]
 
 
 def _row(spec: Spec) -> dict:

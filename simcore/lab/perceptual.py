@@ -3,13 +3,27 @@
 from collections.abc import Sequence
 
 from simcore.data.trials.nouns import Judgements
-from simcore.errors import unknown
+from simcore.errors import BadDataError, unknown
 from simcore.evaluate import layers, together
 from simcore.lab import alike
 from simcore.lab.agreement import number
 from simcore.models import lpips
 
 NETS = tuple(lpips.NETS)
+
+
+def check_nets(nets: Sequence[str]) -> list[str]:
+    """The nets, if there are such.
+
+    Raises:
+        UnknownNameError: no such net. BadDataError: none.
+    """
+    for net in nets:
+        if net not in NETS:
+            raise unknown("LPIPS net", net, NETS)
+    if not nets:
+        raise BadDataError(f"found no net; expected some of {', '.join(NETS)}")
+    return list(dict.fromkeys(nets))
 
 
 def layer_table(judged: Judgements, nets: Sequence[str]) -> list[layers.LayerRow]:
@@ -19,9 +33,7 @@ def layer_table(judged: Judgements, nets: Sequence[str]) -> list[layers.LayerRow
         nets: "alex", "vgg", "squeeze"; ready for these judgements.
     """
     singles, sums, plain = {}, {}, {}
-    for net in nets:
-        if net not in lpips.NETS:
-            raise unknown("LPIPS net", net, lpips.NETS)
+    for net in check_nets(nets):
 
         def sides(part: str, net: str = net) -> together.Sides:
             left, right = alike.values(judged, f"lpips-{net}/{part}")

@@ -33,7 +33,7 @@ CREDITS = (
     "Rachel Michetti, Stefan van der Walt, Mikael Haggstrom, CC0Textures (all CC0)",
 )
 SIDE = 96  # px of a patch
-PATCHES = 6  # of each photograph
+PATCHES = 4  # of each photograph
 RATIOS = (1.15, 1.5, 2.5)  # how much more the further side is spoiled; near 1 is hard
 
 
