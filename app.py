@@ -55,6 +55,13 @@ page = st.navigation(
             help="The papers' tables and curves on your pairs, the printed values beside them.",
         ),
         st.Page(
+            "pages/judgements.py",
+            title="Judgements",
+            icon=":material/how_to_vote:",
+            url_path="judgements",
+            help="Which similarity answers as people do: triplets, patches, odd ones out.",
+        ),
+        st.Page(
             "pages/duplicates.py",
             title="Duplicates",
             icon=":material/content_copy:",

@@ -6,7 +6,6 @@ import numpy as np
 
 from simcore.errors import ShapeError, unknown
 from simcore.evaluate.twoafc import mean
-from simcore.sim.metrics import normalised
 from simcore.types import METRICS, Array, Features, Metric, Score, Triplets
 
 _CELLS = 4_000_000  # scalars of the largest temporary
@@ -45,8 +44,6 @@ def of_pairs(features: Features, first: Array, second: Array, metric: Metric) ->
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
     values = features.values
-    if metric == "cosine":
-        values = normalised(values.astype(np.float64)).astype(np.float64)
     alike = _ALIKE[metric]
     if features.single:
         return _rounded(_rows(values, first, second, alike))
@@ -85,7 +82,8 @@ def _blocks(rows: int, columns: int) -> Iterator[slice]:
 
 
 def _cosine(a: Array, b: Array) -> Array:
-    product: Array = (a * b).sum(axis=1)
+    length = np.sqrt((a * a).sum(axis=1)) * np.sqrt((b * b).sum(axis=1))
+    product: Array = (a * b).sum(axis=1) / np.where(length > 0, length, 1)  # of a zero row: 0
     return product
 
 

@@ -9,6 +9,7 @@ from simcore.errors import BadDataError, ShapeError
 from simcore.evaluate.bootstrap import DRAWS, interval
 from simcore.types import Array, Score
 
+_FEW = 64
 Counting = Literal["share", "majority"]
 
 
@@ -53,9 +54,19 @@ def score(
 
 def mean(earned: Array, name: str) -> Score:
     """The mean of what was earned, as a Score; without items it is NaN between 0 and 1."""
-    low, high = interval(earned)
+    low, high = _interval(earned)
     value = float(earned.mean()) if earned.size else float("nan")
     return Score(name, value, min(low, value), max(high, value), earned)
+
+
+def _interval(earned: Array) -> tuple[float, float]:
+    """As `interval`; where a credit takes few values, how often each is drawn is multinomial."""
+    values, counts = np.unique(earned, return_counts=True)
+    if values.size > _FEW or np.isin(values, (0, 1)).all():
+        return interval(earned)
+    drawn = np.random.default_rng(0).multinomial(earned.size, counts / earned.size, size=DRAWS)
+    low, high = np.quantile(drawn @ values / earned.size, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def by_group(earned: Array, group: Sequence[str]) -> dict[str, Score]:
