@@ -62,7 +62,7 @@ def show(asked: Asked, ready: list[str]) -> None:
     paged = pairs.paged(rows, f"{PAGE}_page_{asked.name}")
     with st.container(horizontal=True):
         for row in paged:
-            with st.container(border=True, width=318):
+            with st.container(border=True, width=346):
                 st.caption(f"{plain(row['group'])} · {_words(row, by, found.votes)}")
                 gallery.grid(
                     _tiles(row, found.votes), key=f"{PAGE}_trial_{row['trial']}", on_pick=open_

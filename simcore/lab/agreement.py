@@ -1,7 +1,7 @@
 """How well similarities agree with judgements: scores, people's own, and where both part."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -276,7 +276,10 @@ def _asked(
         by[name] = score
     earned = np.concatenate([score.per_item for score in by.values()])
     names = [g for g, score in by.items() for _ in range(score.per_item.size)]
-    return {ALL: twoafc.over_groups(earned, names)} | by
+    whole = twoafc.over_groups(earned, names)
+    # A score keeps its items in float32; the mean of the groups' own values is exact.
+    exact = float(np.mean([score.value for score in by.values()]))
+    return {ALL: replace(whole, value=exact)} | by
 
 
 def number(score: Score) -> Mapping[str, float | None]:

@@ -67,12 +67,13 @@ def _read(root: Path, sides: tuple[str, ...], judge: str, shape: str) -> Found:
         label = f"{split}/{place.name}" if len(splits) > 1 else place.name
         number = VOTES.get(split, 0) if shape == "triplets" else VOTES_JND
         for *patches, file in zip(*columns, judged, strict=True):
-            vote = _vote(file)
+            vote = _vote(file)  # float32 in the file: 0.2 is not quite a fifth
+            whole = number > 0 and abs(vote * number - round(vote * number)) < 0.01
+            votes.append(round(vote * number) / number if whole else vote)
+            counts.append(number if whole else 0)
             items.append(
                 [roster.number(str(p.relative_to(root).with_suffix("")), p) for p in patches]
             )
-            votes.append(vote)
-            counts.append(number if abs(vote * number - round(vote * number)) < 0.01 else 0)
             group.append(label)
     return Found(
         "triplets" if shape == "triplets" else "same",

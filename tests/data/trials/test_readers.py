@@ -30,9 +30,11 @@ def test_a_bapps_tree_goes_through_to_a_score(bapps_tree):
     np.testing.assert_allclose(some.vote, [0.4, 0.6, 0.2, 0.8, 1.0, 0.0], atol=1e-7)
     assert some.images.paths[some.ref[0]].parent.name == "ref"
     assert some.images.paths[some.right[0]].parent.name == "p1"
-    sides, skipped = compare.sides(["pixel-l2"], some)
-    assert not skipped
-    left, right = sides["pixel-l2"]
+    both = [
+        compare.pairs(["pixel-l2"], some.images, some.ref, side)[0]["pixel-l2"]
+        for side in (some.left, some.right)
+    ]
+    left, right = both
     # The fixture spoils the side that fewer people chose, so pixels earn the ceiling.
     assert twoafc.score(left, right, some.vote).value == agreement.ceiling(some.vote).value
     assert agreement.person(some.vote, some.votes_n).value == pytest.approx(
