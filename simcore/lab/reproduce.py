@@ -20,6 +20,7 @@ class Section:
         columns, rows: one's own numbers; empty where it could not be made, and `note` says why.
         printed: the paper's.
         lines: {label: values}, drawn over `x`; empty for tables.
+        bars: {label: values}, one for each of `blocks`; empty for tables.
     """
 
     title: str
@@ -29,24 +30,27 @@ class Section:
     printed: Printed | None = None
     x: tuple[float, ...] = ()
     lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    blocks: tuple[str, ...] = ()
+    bars: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Report:
-    """A paper reproduced on a collection."""
+    """A paper reproduced on a collection, or on sets of judgements: `pairs` are then trials."""
 
     paper: str
     collection: str
     pairs: int
     models: tuple[str, ...]
     sections: tuple[Section, ...]
+    unit: str = "pairs"
 
     def json(self) -> dict:
         """The document that `simcore reproduce --json` prints."""
         return {
             "paper": self.paper,
             "collection": self.collection,
-            "pairs": self.pairs,
+            self.unit: self.pairs,
             "models": list(self.models),
             "sections": [
                 {
@@ -71,28 +75,38 @@ def run(
     """All of a paper's tables and figures that this collection's data and features allow.
 
     Args:
-        paper: "rosenfeld2018" or "rosenfeld2019".
-        models: backbones; empty means all whose features are complete.
+        paper: "rosenfeld2018" or "rosenfeld2019", on a collection; "margaritescu2024" or "bapps",
+            on sets of judgements.
+        name: of the collection, or of the sets, separated by commas.
+        models: backbones; empty means all whose features are complete, or all at hand.
 
     Raises:
         UnknownNameError: no such paper or collection. BadDataError: no features.
     """
+    from simcore.lab import judged_papers  # it fills the same reports
+
+    if paper in judged_papers.PAPERS:
+        return judged_papers.run(paper, name, models, on_progress=on_progress)
     if paper not in PAPERS:
-        raise unknown("paper", paper, PAPERS)
+        raise unknown("paper", paper, [*PAPERS, *judged_papers.PAPERS])
     chosen = tuple(models) or tuple(collections.extracted(name))
-    steps = PAPERS[paper](name, chosen)
+    sections = make(PAPERS[paper](name, chosen), on_progress)
+    return Report(paper, name, len(collections.open_(name).left), chosen, sections)
+
+
+def make(steps: Sequence["Step"], on_progress: OnProgress | None) -> tuple[Section, ...]:
+    """All sections; one that cannot be made says why in its note."""
     sections = []
-    for number, (title, make) in enumerate(steps):
+    for number, (title, step) in enumerate(steps):
         if on_progress is not None:
             on_progress(Progress(title, number, len(steps)))
         try:
-            sections.append(make())
+            sections.append(step())
         except SimError as error:
             sections.append(Section(title, f"Left out: {error}."))
     if on_progress is not None:
         on_progress(Progress("done", len(steps), len(steps)))
-    pairs = len(collections.open_(name).left)
-    return Report(paper, name, pairs, chosen, tuple(sections))
+    return tuple(sections)
 
 
 def _rosenfeld2018(name: str, models: tuple[str, ...]) -> list[Step]:

@@ -13,7 +13,9 @@ What the text says and what it leaves open:
   algorithms; since 5.2 puts it with CNN, the real algorithms are the other three here.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -138,6 +140,22 @@ def evaluation(
         random = np.random.default_rng([seed, list(SETS).index(name)])
         found[name] = (judged, np.sort(random.permutation(rows)[:size]))
     return found
+
+
+def part(judged: Judgements, rows: Array) -> Judgements:
+    """Some triplets of a set, over no more images than they show."""
+    some = judged.triplets.take(rows)
+    used, place = np.unique(np.stack([some.ref, some.left, some.right]), return_inverse=True)
+    ref, left, right = place.reshape(3, -1)
+    told = hashlib.sha256(np.ascontiguousarray(rows, np.int64).tobytes()).hexdigest()[:12]
+    return replace(
+        judged,
+        trials=Triplets(
+            some.images.take(used), ref, left, right, some.vote, some.group, some.votes_n
+        ),
+        others=None,
+        digest=f"{judged.digest}-{told}",
+    )
 
 
 def balanced(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:
