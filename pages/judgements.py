@@ -85,7 +85,8 @@ def _scores(asked: Asked, ready: list[str]) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _table(asked: Asked, ready: tuple[str, ...], _digest: str) -> Table:
+def _table(asked: Asked, ready: tuple[str, ...], digest: str) -> Table:
+    """Kept for as long as the set, by its digest, is the same."""
     return agreement.table(
         judgements.open_(asked.name), ready, metrics=asked.metrics, combine=asked.combine,
         counting=asked.counting,

@@ -135,7 +135,7 @@ def ready(judged: Judgements, name: str) -> bool:
     """Whether a similarity can be read for all pairs that the judgements ask about."""
     if is_distance(name):
         return _file(judged, name.partition("/")[0]).is_file()
-    return features.of(judged.trials.images, name) is not None
+    return features.has(judged.trials.images, name)
 
 
 def here(judged: Judgements) -> list[str]:

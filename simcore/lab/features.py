@@ -32,9 +32,14 @@ def of(images: ImageSet, backbone: str) -> Features | None:
     return None if slot is None else _read(str(Store().root), backbone, slot, images.keys)
 
 
+def has(images: ImageSet, backbone: str) -> bool:
+    """Whether any images have all their features; reads none of them."""
+    return _complete_slot(images.keys, backbone) is not None
+
+
 def ready(collection: Collection, backbone: str) -> bool:
     """Whether every image of the collection has its features."""
-    return all(_complete_slot(side.keys, backbone) for side in _sides(collection))
+    return all(has(side, backbone) for side in _sides(collection))
 
 
 def counts(collection: Collection) -> list[dict]:

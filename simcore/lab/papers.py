@@ -160,7 +160,7 @@ MIXTURES = Printed(
         ("frameinterp", 63.05, 63.72), ("superres", 71.66, 71.81), ("traditional", 77.08, 77.66),
     ),
     "The rows called single tick more than one representation for four of six distortions; how "
-    "these were used is not told. Combinations were chosen on the triplets that they are scored on.",
+    "these were used is not told. Combinations were chosen on the triplets they are scored on.",
 )  # fmt: skip
 
 METRICS = Printed(
