@@ -13,11 +13,12 @@ ORDER = {"apart": "furthest apart first", "agree": "agreeing first"}
 
 @st.fragment
 def show(asked: Asked, ready: list[str]) -> None:
-    """Draw the gallery and its own controls.
+    """Draw the gallery and its own controls; a set without triplets is a sentence."""
+    with widgets.sentences():  # a fragment's errors do not reach the page's own
+        _show(asked, ready)
 
-    Raises:
-        BadDataError: the set holds no triplets.
-    """
+
+def _show(asked: Asked, ready: list[str]) -> None:
     put, here = st.session_state, st.query_params
     found = judgements.open_(asked.name)
     groups = [agreement.ALL, *dict.fromkeys(found.triplets.group)]
