@@ -88,3 +88,24 @@ def remove(name: str, json: Json = False) -> None:
         show.document({"removed": name})
     else:
         show.note(f"removed {name}")
+
+
+@app.command()
+def sample(
+    name: str,
+    what: Annotated[
+        str, typer.Argument(help="triplets, quadruplets or singles (margaritescu2024, 4.3).")
+    ] = "triplets",
+    size: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a fine-tuning set: every group equally often; ids, tab-separated on stdout."""
+    from simcore.lab import judgements
+
+    found = judgements.sample(name, what, size=size, seed=seed)
+    if json:
+        show.document(found)
+        return
+    show.lines("\t".join(row) for row in [found["columns"], *found["rows"]])
+    show.note(f"{len(found['rows']):,} {what} of {name}, seed {seed}")

@@ -193,3 +193,20 @@ def test_a_panel_counts_by_the_majority(bapps_tree, ask):
     panel = told["sections"][1]["rows"][0]
     assert panel["own"].startswith("100.00")  # the fixture spoils the side of the minority
     assert np.isfinite(float(panel["own"].split()[0]))
+
+
+def test_fine_tuning_sets_are_drawn(psiz_folder, bird_images, ranked, ask, capsys):
+    ranking_sets(psiz_folder, bird_images, ask, ranked)
+    told = ask("judgements", "sample", "hsj", "triplets", "--size", "6", "--seed", "2")
+    assert told == ask("judgements", "sample", "hsj", "--size", "6", "--seed", "2")
+    assert told["columns"] == ["query", "nearer", "further"]
+    assert len(told["rows"]) == 6
+    assert told["rows"] != ask("judgements", "sample", "hsj", "--size", "6")["rows"]
+    singles = ask("judgements", "sample", "hsj", "singles", "--size", "9")["rows"]
+    assert len({image for (image,) in singles}) == 9
+    why = ask("judgements", "sample", "hsj", "quadruplets", code=1)
+    assert "add the set again with --others" in why["error"]
+    why = ask("judgements", "sample", "hsj", "pairs", code=1)
+    assert "no kind of sample named 'pairs'" in why["error"]
+    assert run(["judgements", "sample", "hsj", "singles", "--size", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "image"

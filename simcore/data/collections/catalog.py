@@ -113,7 +113,7 @@ def _remember(
     if place.exists():
         raise taken
     work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    _sweep(place.parent)
+    home.sweep(place.parent)
     with home.writing(place.parent):
         work.mkdir()
         try:
@@ -227,22 +227,6 @@ def _place(name: str) -> Path:
             "or '-', a letter or digit first; choose another"
         )
     return home.room("collections") / name
-
-
-def _sweep(parent: Path) -> None:
-    """Removes what runs that were killed have left."""
-    for path in [*parent.glob(".new-*"), *parent.glob(".old-*")]:
-        owner = path.name.split("-")[1]
-        if os.name == "posix" and owner.isdecimal() and not _alive(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return isinstance(error, PermissionError)  # it lives, but belongs to somebody else
-    return True
 
 
 def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> Found:

@@ -77,6 +77,7 @@ def add(
     source = None if path is None else Path(path).expanduser().absolute()
     apart = None if images is None else Path(images).expanduser().absolute()
     work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    home.sweep(place.parent)
     with home.writing(place.parent):
         work.mkdir(parents=True)
         try:
@@ -235,7 +236,7 @@ def _find(
     if apart is None:
         raise BadDataError(
             f"found no folder of images for {source.name}; expected one, since {kind} trials hold "
-            "no images; tell it with images="
+            "no images; name it with --images"
         )
     shelf = Shelf(apart)
     if kind == "things":

@@ -211,7 +211,7 @@ def quadruplets(judged: Judgements, *, size: int = SIZE, seed: int = 0) -> Array
         if not choice.size:
             raise BadDataError(
                 f"found no further image for triplet {row} of {judged.name!r}; expected the other "
-                "images of its trial, or other trials; add the set again with others=True"
+                "images of its trial, or other trials; add the set again with --others"
             )
         fourth[k] = random.choice(choice)
     return np.c_[three[rows], fourth]
