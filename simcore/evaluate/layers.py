@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.data.trials.nouns import Triplets
 from simcore.errors import BadDataError
 from simcore.evaluate import twoafc
 from simcore.evaluate.together import Sides
-from simcore.types import Array, Score, Triplets
+from simcore.types import Array, Score
 
 
 @dataclass(frozen=True)

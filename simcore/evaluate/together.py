@@ -6,9 +6,10 @@ from itertools import combinations
 
 import numpy as np
 
+from simcore.data.trials.nouns import Triplets
 from simcore.errors import BadDataError, ShapeError, unknown
 from simcore.evaluate import twoafc
-from simcore.types import Array, Score, Triplets
+from simcore.types import Array, Score
 
 Sides = tuple[Array, Array]  # left, right: (T,) similarity of the reference to either side
 MOST = 16  # similarities of the full search; 2^16 subsets

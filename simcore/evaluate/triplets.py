@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from simcore.data.trials.nouns import Triplets
 from simcore.errors import ShapeError, unknown
 from simcore.evaluate.twoafc import mean
-from simcore.types import METRICS, Array, Features, Metric, Score, Triplets
+from simcore.types import METRICS, Array, Features, Metric, Score
 
 _CELLS = 4_000_000  # scalars of the largest temporary
 _DIGITS = 2.0**40  # similarities keep 40 bits, so that equal pictures tie, whatever the rounding

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcore.data.trials.nouns import Judgements, OddOnes, SamePairs
+from simcore.data.trials.nouns import Judgements, OddOnes, SamePairs, Triplets
 from simcore.errors import BadDataError, unknown
 from simcore.evaluate import agreement, jnd, together, triplets, twoafc
 from simcore.evaluate.twoafc import Counting
 from simcore.lab import alike
-from simcore.types import METRICS, Array, Score, Triplets
+from simcore.types import METRICS, Array, Score
 
 COUNTINGS: tuple[Counting, ...] = ("share", "majority")
 ALL = "all"

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from simcore.data.trials import sets
-from simcore.data.trials.nouns import Judgements, SamePairs
+from simcore.data.trials.nouns import Judgements, SamePairs, Triplets
 from simcore.errors import BadDataError
 from simcore.evaluate import panels
 from simcore.evaluate.panels import Bar
 from simcore.lab import agreement, alike, judgements, papers, perceptual, reproduce
 from simcore.lab.reproduce import Cell, Report, Section, Step
-from simcore.types import METRICS, Metric, OnProgress, Score, Triplets
+from simcore.types import METRICS, Metric, OnProgress, Score
 
 PAPERS = ("margaritescu2024", "bapps")
 _SHORT = {"cosine": "COS", "l2": "L2", "l1": "L1"}

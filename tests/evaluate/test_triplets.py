@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from simcore.data.trials import sets
+from simcore.data.trials.nouns import Triplets
 from simcore.errors import BadDataError, ShapeError, UnknownNameError
 from simcore.evaluate import layers, panels, together, triplets, twoafc
 from simcore.sim.metrics import pairwise
-from simcore.types import METRICS, Features, ImageSet, Triplets
+from simcore.types import METRICS, Features, ImageSet
 
 
 def asked(images=9, count=40, seed=0, groups=("a", "b")):

@@ -1,14 +1,79 @@
-"""Judgements of other shapes than triplets, and what a remembered set of judgements is."""
+"""What people are asked and answer, and what a remembered set of judgements is.
 
+T trials; other letters as in `simcore.types`.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.types import Array, ImageSet, Skipped, Triplets
+from simcore.types import Array, ImageSet, Skipped, _readonly
 
 Votes = Literal["human", "known order"]
+
+
+@dataclass(frozen=True, eq=False)
+class Triplets:
+    """T questions "which of two is nearer to this one?" over N images, and what was answered.
+
+    Attributes:
+        images: the N images.
+        ref, left, right: (T,) int64 rows of `images`.
+        vote: (T,) float64 in 0..1, the share that found *right* nearer.
+        group: (T,) what kind of question each is ("cnn", "8rank2 similar").
+        votes_n: (T,) int64 how many single votes a share is made of; 0 = unknown.
+    """
+
+    images: ImageSet
+    ref: Array
+    left: Array
+    right: Array
+    vote: Array
+    group: tuple[str, ...]
+    votes_n: Array
+
+    def __post_init__(self) -> None:
+        vote = _readonly(self.vote, np.float64)
+        columns = {
+            name: _readonly(getattr(self, name), np.int64)
+            for name in ("ref", "left", "right", "votes_n")
+        }
+        shapes = {vote.shape, (len(self.group),), *(column.shape for column in columns.values())}
+        if len(shapes) != 1 or vote.ndim != 1:
+            raise ShapeError(f"found triplet columns of shapes {shapes}; expected (T,) for each")
+        if vote.size and not (vote.min() >= 0 and vote.max() <= 1):  # NaN fails too
+            raise BadDataError("found a vote outside 0 to 1; expected the share that chose right")
+        for name in ("ref", "left", "right"):
+            if vote.size and not (
+                0 <= columns[name].min() <= columns[name].max() < len(self.images)
+            ):
+                raise BadDataError(
+                    f"found a {name} image outside the set; expected 0 to {len(self.images) - 1}"
+                )
+        if vote.size and columns["votes_n"].min() < 0:
+            raise BadDataError("found a negative count of votes; expected 0 for unknown")
+        object.__setattr__(self, "vote", vote)
+        for name, column in columns.items():
+            object.__setattr__(self, name, column)
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def take(self, index: Sequence[int] | Array) -> "Triplets":
+        """The questions at `index`, over the same images."""
+        rows = np.asarray(index, dtype=np.int64)
+        return Triplets(
+            self.images,
+            self.ref[rows],
+            self.left[rows],
+            self.right[rows],
+            self.vote[rows],
+            tuple(self.group[i] for i in rows),
+            self.votes_n[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)

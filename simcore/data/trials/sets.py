@@ -21,9 +21,9 @@ from typing import Literal
 import numpy as np
 
 from simcore.data.trials.found import Found, Roster, Shelf
-from simcore.data.trials.nouns import Judgements, Rankings
+from simcore.data.trials.nouns import Judgements, Rankings, Triplets
 from simcore.errors import BadDataError
-from simcore.types import Array, Triplets
+from simcore.types import Array
 
 Source = Literal["bapps", "hsj", "birds-16"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from simcore.data.trials.found import WIDTH, Found, Shape
-from simcore.data.trials.nouns import OddOnes, SamePairs
-from simcore.types import Array, ImageSet, Triplets
+from simcore.data.trials.nouns import OddOnes, SamePairs, Triplets
+from simcore.types import Array, ImageSet
 
 
 def write(place: Path, found: Found, keys: tuple[str, ...]) -> None:
