@@ -92,7 +92,7 @@ def sidebar(names: Sequence[str]) -> Asked:
         others = [d["name"] for d in alike.distances() if d["ready"]]
         options = list(dict.fromkeys([*ready, *alike.usual(), *others]))
         key = f"{PAGE}_models_{name}"
-        put.setdefault(key, (ready or alike.usual())[:MOST])
+        put.setdefault(key, (ready or [*alike.usual(), *others])[:MOST])
         chosen = st.multiselect(
             "Similarities", list(dict.fromkeys([*options, *put[key]])), key=key,
             max_selections=MOST, accept_new_options=True, placeholder="Choose, or type timm:NAME",

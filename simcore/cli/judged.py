@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simcore.types import Score
 
 STOPPED = 143  # 128 + SIGTERM, as shells count it
+WIDE = 6  # groups, or similarities, that fit beside each other
 Models = Annotated[
     str,
     typer.Option(
@@ -50,7 +51,7 @@ def triplets(
     """
     from simcore.lab import agreement, alike
 
-    judged, ready = _ready(name, options.names(models) or alike.usual(), device)
+    judged, ready = _ready(name, options.names(models) or [*alike.usual(), "@distances"], device)
     found = agreement.table(
         judged, ready.names, metrics=options.names(metrics), combine=combine, counting=counting
     )
@@ -142,7 +143,7 @@ def _told(found: "Table", ready: "Ready", json: bool) -> None:
 
 def _print(found: "Table", ready: "Ready") -> None:
     """A row a similarity and metric, best first; people's own above them."""
-    groups = list(found.groups) if len(found.groups) <= 6 else []
+    groups = list(found.groups) if len(found.groups) <= WIDE else []
     rows = [
         (who, "", _percent(scores["all"], wide=True), *(_percent(scores[g]) for g in groups))
         for who, scores in found.people.items()
@@ -155,6 +156,11 @@ def _print(found: "Table", ready: "Ready") -> None:
     order = "" if found.judged.votes == "human" else f" ({found.judged.votes}, not people's votes)"
     title = f"{found.judged.name}: {sum(found.groups.values()):,} trials, {found.score}{order}"
     show.table(["similarity", "metric", "all %", *groups], rows, title=title)
+    if len(found.groups) > WIDE:
+        best = sorted(found.rows, key=lambda row: -row.whole.value)[:WIDE]
+        lines = [(group, *(_percent(row.groups[group]) for row in best)) for group in found.groups]
+        head = ["group, %", *(f"{row.label} {row.metric}" for row in best)]
+        show.table(head, lines, title=f"the best {len(best)} by group")
     for note in found.judged.notes:
         show.note(note)
     _lost(ready)
