@@ -56,6 +56,8 @@ def arrive(names: Sequence[str]) -> None:
     for key in [k for k in put if str(k).startswith(f"{PAGE}_")]:
         del put[key]
     put.pop(f"_{PAGE}_address", None)
+    before = put.get("_judged_last", {})
+    here = here or (before if before.get("j") in names else {})
     said: list[str] = []
     first = judgements.KNOWN if judgements.KNOWN in names else names[0]
     known = {"j": (list(names), first), "what": (list(WHAT), "scores"),
@@ -119,6 +121,7 @@ def write(asked: Asked, what: str) -> None:
         {"j": asked.name, "models": ",".join(asked.models), "metrics": ",".join(asked.metrics),
          "with": asked.combine, "count": asked.counting, "what": what},
     )  # fmt: skip
+    st.session_state["_judged_last"] = dict(st.query_params)  # for whoever comes back by the menu
 
 
 def _words(text: str) -> dict[str, None]:

@@ -32,13 +32,11 @@ def welcome() -> None:
 
 
 def form() -> None:
-    """What to add, and how it is getting on.
+    """What to add.
 
     Raises:
         SimError: what was asked for cannot be added.
     """
-    if widgets.job("judgements", "add"):
-        return
     kinds = [kind for kind in judgements.KINDS if kind != judgements.KNOWN]
     with st.form("judged_form", border=False, enter_to_submit=False):
         kind = st.radio(
@@ -122,5 +120,6 @@ def about(name: str) -> None:
             "Yes, forget it", key=f"judged_remove_{name}", type="primary",
             on_click=widgets.attempt, args=(judgements.remove, name),
         )  # fmt: skip
-    with st.expander("Add another set", icon=":material/add:", key="judging_add"):
-        form()
+    if not widgets.job("judgements", "add"):
+        with st.expander("Add another set", icon=":material/add:", key="judging_add"):
+            form()

@@ -67,6 +67,19 @@ def test_the_gallery_begins_with_the_furthest_apart(app, judged):
     assert at.query_params["order"] == "agree"
 
 
+def test_whoever_comes_back_finds_the_same_view(app, judged):
+    at = at_address(app, "judgements", j="mine", models="layout", metrics="l1", what="apart")
+    at.switch_page("pages/models.py")
+    at.query_params.clear()
+    at.run()
+    at.switch_page("pages/judgements.py")
+    at.query_params.clear()
+    at.run()
+    assert not at.exception
+    assert at.query_params["models"] == "layout"
+    assert at.query_params["what"] == "apart"
+
+
 @pytest.mark.parametrize("what", ["layers", "best", "set"])
 def test_the_other_views(app, judged, what):
     at = at_address(app, "judgements", j="mine", models=",".join(MODELS), what=what)
@@ -108,6 +121,28 @@ def test_other_shapes_have_scores_and_a_sentence_instead_of_a_gallery(app, bapps
     assert "same\\-or\\-different pairs" in at.error[0].value
 
 
+def test_the_form_starts_the_command_and_refuses_half_of_it(app, monkeypatch):
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda args: asked.append(args) or jobs.Job(
+        "x", tuple(args), "running", None, "", 0.0))  # fmt: skip
+    at = app("pages/judgements.py")
+    (submit,) = [b for b in at.button if b.label == "Add"]
+    submit.click().run()
+    assert "found no path or no name" in words(at)
+    at.radio(key="judging_kind").set_value("birds-16")
+    at.text_input(key="judging_name").set_value("birds")
+    at.text_input(key="judging_path").set_value("/data/birds16.zip")
+    at.text_input(key="judging_images").set_value("/data/cub")
+    at.number_input(key="judging_size").set_value(1000)
+    (submit,) = [b for b in at.button if b.label == "Add"]
+    submit.click().run()
+    assert asked == [
+        ["judgements", "add", "--name", "birds", "--images", "/data/cub", "--size", "1000", "--",
+         "birds-16", "/data/birds16.zip"]
+    ]  # fmt: skip
+    assert not at.exception
+
+
 @pytest.fixture
 def visitor(server, judged):
     """A tab of Chromium on the server, with the judgements there."""
@@ -141,7 +176,7 @@ def test_judgements_as_a_person_does(visitor, server):
     tiles.nth(1).click()
     visitor.until(lambda: visitor.address.get("c") == "mine")
     assert visitor.address["q"] in wanted
-    assert page.locator("section.row").count() >= 2
+    visitor.until(lambda: page.locator("section.row").count() >= 2)
     well(visitor)
 
 
