@@ -62,6 +62,13 @@ page = st.navigation(
             help="Learn from pairs what looks alike, and see what that changed.",
         ),
         st.Page(
+            "pages/judgements.py",
+            title="Judgements",
+            icon=":material/how_to_vote:",
+            url_path="judgements",
+            help="Which similarity answers as people do: triplets, patches, odd ones out.",
+        ),
+        st.Page(
             "pages/duplicates.py",
             title="Duplicates",
             icon=":material/content_copy:",

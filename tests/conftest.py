@@ -71,3 +71,30 @@ def real_pairs() -> Path:
     if not path.is_dir():
         pytest.skip(f"no real pairs at {path}")
     return path
+
+
+@pytest.fixture
+def bapps_tree(tmp_path: Path) -> Callable[..., Path]:
+    """`bapps_tree({"cnn": [votes], ...}, split)` -> the dataset folder in the official layout."""
+
+    def make(distortions: dict[str, list[float]], split: str = "val", kind: str = "2afc") -> Path:
+        root = tmp_path / "dataset"
+        sides = ("ref", "p0", "p1") if kind == "2afc" else ("p0", "p1")
+        for number, (name, votes) in enumerate(distortions.items()):
+            place = root / kind / split / name
+            judge = place / ("judge" if kind == "2afc" else "same")
+            judge.mkdir(parents=True)
+            for side in sides:
+                (place / side).mkdir()
+            for k, vote in enumerate(votes):
+                picture = draw(100 * number + k, 32, 32)
+                spoiled = {"ref": 0, "p0": 40 * (vote > 0.5), "p1": 40 * (vote <= 0.5)}
+                for side in sides:
+                    values = np.asarray(picture, int) + 5 * (side != "ref") + spoiled[side]
+                    Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(
+                        place / side / f"{k:06}.png"
+                    )
+                np.save(judge / f"{k:06}.npy", np.array([vote], np.float32))
+        return root
+
+    return make

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import typer
 
-from simcore.cli import collections, demo, evaluate, learn, models, reproduce, retrieve, status
+from simcore.cli import (
+    collections,
+    demo,
+    evaluate,
+    judgements,
+    learn,
+    models,
+    reproduce,
+    retrieve,
+    status,
+)
 from simcore.errors import SimError
 
 app = typer.Typer(
@@ -17,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(collections.app, name="data")
+app.add_typer(judgements.app, name="judgements")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(learn.app, name="learn")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simcore.cli import analyses, combinations, options, show
+from simcore.cli import analyses, combinations, judged, options, show
 from simcore.cli.options import Combine, Direction, Json, Lift, Metric, Models, Subset, Weights
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def recall(
 
 analyses.register(app)
 combinations.register(app)
+judged.register(app)
 
 
 def print_recall(found: "RecallTable") -> None:

@@ -23,9 +23,18 @@ STYLE = (
 
 def reproduce(
     paper: Annotated[
-        str, typer.Argument(help="rosenfeld2018, rosenfeld2019 or risser-maroux2021.")
+        str,
+        typer.Argument(
+            help="rosenfeld2018, rosenfeld2019, risser-maroux2021, margaritescu2024 or bapps."
+        ),
     ],
-    name: str,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A collection; for margaritescu2024 and bapps sets of judgements, separated by "
+            "commas."
+        ),
+    ],
     models: Ready = "",
     subset: Annotated[
         str, typer.Option(help="Which pairs; left out: those of the paper, where they are known.")
@@ -35,7 +44,7 @@ def reproduce(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Every table and figure of a paper on your own collection, the printed values beside them."""
+    """Every table and figure of a paper on your own data, the printed values beside them."""
     from simcore.lab import jobs
     from simcore.lab import reproduce as lab
 
@@ -65,14 +74,14 @@ def _print(section: "Section") -> None:
 
 def page(found: "Report") -> str:
     """The report as one HTML document with everything inside."""
-    title = escape(f"{found.paper} on {found.collection}: {found.pairs:,} pairs")
+    title = escape(f"{found.paper} on {found.collection}: {found.pairs:,} {found.unit}")
     body = []
     for number, section in enumerate(found.sections):
         body.append(f"<h2>{escape(section.title)}</h2>")
         if section.note:
             body.append(f"<p>{escape(section.note)}</p>")
-        if section.lines:
-            first = not any(earlier.lines for earlier in found.sections[:number])
+        if section.lines or section.bars:
+            first = not any(earlier.lines or earlier.bars for earlier in found.sections[:number])
             body.append(_chart(section, whole=first))
         body.append('<div class="two">')
         if section.rows:
@@ -93,15 +102,17 @@ def page(found: "Report") -> str:
 
 
 def _chart(section: "Section", *, whole: bool) -> str:
-    """The lines as a chart; the first one brings the library that draws all of them."""
+    """The lines or bars as a chart; the first one brings the library that draws all of them."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(
-        [
-            go.Scatter(x=section.x, y=values, name=label, mode="lines")
-            for label, values in section.lines.items()
-        ]
-    ).update_layout(height=420, margin={"t": 20})
+    drawn = [
+        go.Scatter(x=section.x, y=values, name=label, mode="lines")
+        for label, values in section.lines.items()
+    ]
+    drawn += [
+        go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
+    ]
+    figure = go.Figure(drawn).update_layout(height=420, margin={"t": 20})
     return str(figure.to_html(full_html=False, include_plotlyjs=whole))
 
 

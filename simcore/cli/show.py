@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,11 @@ from simcore.types import OnProgress, Progress
 def document(value: Any) -> None:
     """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print plain lines on stdout, for other programs."""
+    sys.stdout.writelines(f"{text}\n" for text in texts)
 
 
 def note(text: str) -> None:

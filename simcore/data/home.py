@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,3 +108,19 @@ def write(target: Path, data: bytes) -> None:
         except BaseException:
             new.unlink(missing_ok=True)
             raise
+
+
+def sweep(parent: Path) -> None:
+    """Removes what runs that were killed have left."""
+    for path in [*parent.glob(".new-*"), *parent.glob(".old-*")]:
+        owner = path.name.split("-")[1]
+        if os.name == "posix" and owner.isdecimal() and not _alive(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # it lives, but belongs to somebody else
+    return True

@@ -17,18 +17,29 @@ def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
         BadDataError: not extracted yet; names the command that does it.
         UnknownNameError: no such backbone.
     """
-    slot = _complete_slot(images.keys, backbone)
-    if slot is None:
+    found = of(images, backbone)
+    if found is None:
         raise BadDataError(
             f"found no features of {backbone} for all images of {collection.name!r}; "
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
-    return _read(str(Store().root), backbone, slot, images.keys)
+    return found
+
+
+def of(images: ImageSet, backbone: str) -> Features | None:
+    """Features of any images, or None where those of one are missing."""
+    slot = _complete_slot(images.keys, backbone)
+    return None if slot is None else _read(str(Store().root), backbone, slot, images.keys)
+
+
+def has(images: ImageSet, backbone: str) -> bool:
+    """Whether any images have all their features; reads none of them."""
+    return _complete_slot(images.keys, backbone) is not None
 
 
 def ready(collection: Collection, backbone: str) -> bool:
     """Whether every image of the collection has its features."""
-    return all(_complete_slot(side.keys, backbone) for side in _sides(collection))
+    return all(has(side, backbone) for side in _sides(collection))
 
 
 def counts(collection: Collection) -> list[dict]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from simcore.errors import BadDataError, MissingWeightsError, SimError
 from simcore.lab import papers
 from simcore.lab.annex import ANNEX
-from simcore.models import entries, forward, registry, weights
+from simcore.models import compare, entries, forward, registry, weights
 from simcore.specs import Spec, Weights
 from simcore.types import OnProgress
 
@@ -33,7 +33,7 @@ def groups() -> list[str]:
 
 
 def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> list[str]:
-    """Get the weight files of some backbones, checked; returns the names that are ready now.
+    """Get the weight files of some backbones or distances, checked; returns the names ready now.
 
     A file that cannot be had does not keep the others from coming.
 
@@ -41,9 +41,8 @@ def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> lis
         MissingWeightsError: files that cannot be had, and where to put them by hand.
         UnknownNameError: no such backbone.
     """
-    wanted = registry.expand(list(names))
     failed = []
-    for file in _files(wanted):
+    for file in _files(names):
         try:
             weights.fetch(file, on_progress=on_progress)
         except SimError as error:
@@ -51,7 +50,9 @@ def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> lis
     if failed:
         rest = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
         raise MissingWeightsError(failed[0] + rest)
-    return [name for name in wanted if weights.status(registry.spec(name))[0]]
+    backbones, distances = _split(names)
+    here = [name for name in backbones if weights.status(registry.spec(name))[0]]
+    return here + [name for name in distances if compare.status(name)[0]]
 
 
 def cost(names: Sequence[str]) -> tuple[int, int, list[str]]:
@@ -59,7 +60,7 @@ def cost(names: Sequence[str]) -> tuple[int, int, list[str]]:
 
     Asks the servers where the registry does not know.
     """
-    total, unknown, files = 0, [], _files(registry.expand(list(names)))
+    total, unknown, files = 0, [], _files(names)
     for file in files:
         size = weights.size(file)
         total += size
@@ -107,10 +108,18 @@ def _meant(spec: Spec, file: Path) -> Weights:
     return lacking[0]
 
 
+def _split(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Backbones, groups opened, and distances between two images."""
+    distances = [name for name in names if name in compare.NAMES]
+    return registry.expand([name for name in names if name not in distances]), distances
+
+
 def _files(names: Sequence[str]) -> list[Weights]:
     """Every file that is not here, once."""
-    wanted = {file: None for name in names for file in registry.spec(name).weights}
-    return [file for file in wanted if not weights.ready(file)]
+    backbones, distances = _split(names)
+    wanted = [file for name in backbones for file in registry.spec(name).weights]
+    wanted += [file for name in distances for file in compare.files(name)]
+    return [file for file in dict.fromkeys(wanted) if not weights.ready(file)]
 
 
 def _score(spec: Spec) -> str:

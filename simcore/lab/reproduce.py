@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from simcore.errors import unknown
-from simcore.lab import adapted_paper, collections, features, report, selection, tll_papers
+from simcore.lab import (
+    adapted_paper,
+    collections,
+    features,
+    judged_papers,
+    report,
+    selection,
+    tll_papers,
+)
 from simcore.lab.report import Report
 from simcore.types import OnProgress
 
@@ -25,8 +33,10 @@ def run(
     """All of a paper's tables and figures that this collection's data and features allow.
 
     Args:
-        paper: "rosenfeld2018", "rosenfeld2019" or "risser-maroux2021".
-        models: backbones; empty means all whose features are complete.
+        paper: "rosenfeld2018", "rosenfeld2019" or "risser-maroux2021", on a collection;
+            "margaritescu2024" or "bapps", on sets of judgements.
+        name: of the collection, or of the sets, separated by commas.
+        models: backbones; empty means all whose features are complete, or all at hand.
         subset: which pairs; empty means the paper's own: every pair for rosenfeld2019, TLLd for
             rosenfeld2018 where the network that TLLd was made with is ready, pairs without faces
             for risser-maroux2021 where a detector has run; else every pair.
@@ -34,8 +44,10 @@ def run(
     Raises:
         UnknownNameError: no such paper or collection. BadDataError: no features.
     """
+    if paper in judged_papers.PAPERS:
+        return judged_papers.run(paper, name, models, on_progress=on_progress)
     if paper not in PAPERS:
-        raise unknown("paper", paper, PAPERS)
+        raise unknown("paper", paper, [*PAPERS, *judged_papers.PAPERS])
     chosen = tuple(models) or tuple(collections.extracted(name))
     part = subset or _own_pairs(paper, name)
     sections = report.make(PAPERS[paper](name, chosen, part), on_progress)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from simcore.data import home, images
-from simcore.data.collections import catalog, tll
+from simcore.data.collections import catalog, stored, tll
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.types import Collection, Progress
 
@@ -495,7 +495,7 @@ def test_a_full_disk_while_adding(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(catalog, "_write", full)
+    monkeypatch.setattr(stored, "write", full)
     with pytest.raises(SimError, match=r"found no room left on the disk of .*; expected space"):
         catalog.add("pairs", pairs_folder, name="six")
     assert catalog.names() == ["before"]

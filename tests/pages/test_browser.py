@@ -184,7 +184,10 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
     visitor.until(lambda: (visitor.address["q"], visitor.address["d"]) == ("b", "lr"))
 
 
-TITLES = ["Explore", "Combine", "Exclusive", "Evaluate", "Duplicates", "Collections", "Models"]
+TITLES = [
+    "Explore", "Combine", "Exclusive", "Evaluate", "Judgements", "Duplicates", "Collections",
+    "Models",
+]  # fmt: skip
 
 
 def test_every_page_on_a_phone(visitor, server):
@@ -197,6 +200,7 @@ def test_every_page_on_a_phone(visitor, server):
         "/combine",
         "/exclusive",
         "/evaluate",
+        "/judgements",
         "/duplicates",
         "",
     ):

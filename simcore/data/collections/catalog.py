@@ -1,20 +1,17 @@
 """The memory: named collections, added once with every file checked, and found again later."""
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from simcore.data import home, zips
-from simcore.data.collections import emoji, folder, pairs, tll
+from simcore.data.collections import emoji, folder, pairs, stored, tll
 from simcore.data.collections import votes as voting
 from simcore.data.collections.found import Found, Row
 from simcore.data.collections.reading import Seen, read_all
@@ -63,6 +60,51 @@ def add(
         raise unknown("kind of collection", kind, KINDS)
     if trim < 0:
         raise BadDataError(f"found a trim of {trim} px; expected 0 or more; leave it out")
+    source = None if path is None else Path(path).expanduser().absolute()
+
+    def find(made: Path) -> Found:
+        found = _find(kind, source, made, on_progress)
+        if votes is not None:
+            table = Path(votes).expanduser().absolute()
+            found.rows = voting.attach(found.rows, table, found.skipped)
+        return found
+
+    told = source_name or str(source or kind)
+    return _remember(find, kind, name, told, votes is not None, trim, on_progress)
+
+
+def adopt(
+    images: ImageSet,
+    kind: str,
+    *,
+    name: str,
+    source: str,
+    credits: tuple[str, ...] = (),
+    on_progress: OnProgress | None = None,
+) -> Collection:
+    """Remembers images that are known already, without mates; their files stay where they lie.
+
+    Raises:
+        BadDataError: the name is taken or odd, or not one image can be used.
+    """
+    rows = [Row(name, path) for name, path in zip(images.ids, images.paths, strict=True)]
+
+    def find(_made: Path) -> Found:
+        return Found(rows, credits=credits)
+
+    return _remember(find, kind, name, source, False, images.trim, on_progress)
+
+
+def _remember(
+    find: Callable[[Path], Found],
+    kind: str,
+    name: str,
+    source: str,
+    votes: bool,
+    trim: int,
+    on_progress: OnProgress | None,
+) -> Collection:
+    """Whole, or as if never asked for. What `find` has to make goes below the folder it is told."""
     place = _place(name)
     taken = BadDataError(
         f"found a collection named {name!r} already; expected a new name; "
@@ -70,34 +112,30 @@ def add(
     )
     if place.exists():
         raise taken
-    source = None if path is None else Path(path).expanduser().absolute()
     work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    _sweep(place.parent)
+    home.sweep(place.parent)
     with home.writing(place.parent):
         work.mkdir()
         try:
-            found = _find(kind, source, work / "files", on_progress)
-            if votes is not None:
-                table = Path(votes).expanduser().absolute()
-                found.rows = voting.attach(found.rows, table, found.skipped)
+            found = find(work / "files")
             rows, seen = _usable(found, trim, kind, on_progress)
             told = {
                 "format": FORMAT,
                 "name": name,
                 "kind": kind,
-                "source": source_name or str(source or kind),
+                "source": source,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "trim": trim,
                 "paired": rows[0].mate is not None,
                 "rows": len(rows),
                 "images": len({one.key for one in seen.values()}),
                 "bytes": sum(one.size for one in seen.values()),
-                "votes": votes is not None,
+                "votes": votes,
                 "credits": list(found.credits),
-                "digest": _digest(rows, seen),
+                "digest": stored.digest(rows, seen),
                 "skipped": [[s.what, s.reason] for s in found.skipped],
             }
-            _write(work, rows, seen)
+            stored.write(work, rows, seen)
             home.write(work / "collection.json", json.dumps(told, indent=1).encode())
             if place.exists():
                 raise taken
@@ -115,12 +153,7 @@ def open(name: str) -> Collection:
     """
     told, place = summary(name), _place(name)
     try:
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(place / "images.parquet").to_pydict()
-        left = _side(table, "", place, told["trim"])
-        right = _side(table, "mate_", place, told["trim"]) if told["paired"] else None
-        votes = [table["wins"], table["fails"]] if told["votes"] else None
+        left, right, votes = stored.read(place, told)
     except (OSError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, SimError):
             raise
@@ -131,7 +164,7 @@ def open(name: str) -> Collection:
         told["source"],
         left,
         right,
-        votes=None if votes is None else np.array(votes, np.int64).T,
+        votes=votes,
         skipped=tuple(Skipped(what, reason) for what, reason in told["skipped"]),
         credits=tuple(told["credits"]),
         digest=told["digest"],
@@ -196,22 +229,6 @@ def _place(name: str) -> Path:
     return home.room("collections") / name
 
 
-def _sweep(parent: Path) -> None:
-    """Removes what runs that were killed have left."""
-    for path in [*parent.glob(".new-*"), *parent.glob(".old-*")]:
-        owner = path.name.split("-")[1]
-        if os.name == "posix" and owner.isdecimal() and not _alive(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return isinstance(error, PermissionError)  # it lives, but belongs to somebody else
-    return True
-
-
 def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> Found:
     """What the reader of that kind finds; what it has to make goes below `made`."""
     if kind == "emoji":
@@ -251,46 +268,11 @@ def _usable(
     found.skipped.extend(bad)
     if not rows:
         why = f" ({found.skipped[0].what}: {found.skipped[0].reason})" if found.skipped else ""
-        raise BadDataError(f"found no usable image{why}; expected {KINDS[kind]}; look at the files")
+        raise BadDataError(
+            f"found no usable image{why}; expected {KINDS.get(kind, kind)}; look at the files"
+        )
     used = {p for row in rows for p in (row.path, row.mate) if p is not None}
     return rows, {path: seen[path] for path in used}
-
-
-def _digest(rows: Sequence[Row], seen: dict[Path, Seen]) -> str:
-    """Changes with any id, any picture and their order; not with where the files lie."""
-    told = hashlib.sha256()
-    for row in rows:
-        mate = None if row.mate is None else seen[row.mate].key
-        line = [row.id, seen[row.path].key, row.mate_id, mate, row.votes]
-        told.update(json.dumps(line).encode() + b"\n")
-    return told.hexdigest()[:32]
-
-
-def _write(work: Path, rows: Sequence[Row], seen: dict[Path, Seen]) -> None:
-    """The table of images; paths below the collection's own folder are kept relative to it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def column(path: Path) -> str:
-        return str(path.relative_to(work)) if path.is_relative_to(work) else str(path)
-
-    columns: dict[str, list[Any]] = {}
-    for side in ("", "mate_") if rows[0].mate is not None else ("",):
-        files = [row.mate if side and row.mate is not None else row.path for row in rows]
-        columns[f"{side}id"] = [(row.mate_id if side else row.id) for row in rows]
-        columns[f"{side}path"] = [column(path) for path in files]
-        columns[f"{side}key"] = [seen[path].key for path in files]
-        columns[f"{side}width"] = [seen[path].width for path in files]
-        columns[f"{side}height"] = [seen[path].height for path in files]
-    if rows[0].votes is not None:
-        columns["wins"] = [row.votes[0] if row.votes else 0 for row in rows]
-        columns["fails"] = [row.votes[1] if row.votes else 0 for row in rows]
-    pq.write_table(pa.table(columns), work / "images.parquet")
-
-
-def _side(table: dict[str, list[Any]], side: str, place: Path, trim: int) -> ImageSet:
-    paths = tuple(place / path for path in table[f"{side}path"])  # an absolute path stays itself
-    return ImageSet(tuple(table[f"{side}id"]), paths, tuple(table[f"{side}key"]), trim)
 
 
 def _damaged(name: str, error: Exception) -> BadDataError:

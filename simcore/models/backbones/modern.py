@@ -6,10 +6,10 @@ the plain sum of their cosines is the cosine of their normalised vectors put sid
 
 from typing import Any
 
-from simcore.models import checkpoints, entries, nets, registry, weights
-from simcore.models.backbones.libraries import torchvision_file, torchvision_net
+from simcore.models import checkpoints, entries, lpips, nets, registry, weights
+from simcore.models.backbones.libraries import torchvision_net
 from simcore.models.entries import HALF
-from simcore.specs import Embed, Prepare, Spec, Weights
+from simcore.specs import Embed, Prepare, Spec
 
 GROUP = "modern"
 _518 = Prepare(518, (518, 518), "bicubic")
@@ -56,14 +56,8 @@ for _name, _model, _tag, _hub, _dim, _params, _about, _groups in (
         groups=(GROUP, *_groups), license="MIT", about=_about,
     )  # fmt: skip
 
-ALEXNET = torchvision_file("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth")
-LPIPS_ALEX = Weights(
-    "lpips-v0.1-alex.pth",
-    "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-    6_009,
-    wheel="lpips==0.1.4",
-    member="lpips/weights/v0.1/alex.pth",
-)
+ALEXNET = lpips.NETS["alex"].trunk
+LPIPS_ALEX = lpips.NETS["alex"].linear
 _RELUS = (1, 4, 7, 9, 11)  # places of `features` whose outputs LPIPS compares
 _SIDE = 64  # the size that LPIPS was trained and is scored at
 # LPIPS shifts and scales -1..1; said as mean and standard deviation on 0..1.

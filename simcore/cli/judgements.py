@@ -1,0 +1,111 @@
+"""`simcore judgements`: add, list and remove people's judgements."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simcore.cli import show
+from simcore.cli.options import Json
+from simcore.lab.judgements import KINDS
+
+app = typer.Typer(help="People's judgements: add, list, remove.", no_args_is_help=True)
+HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
+
+
+@app.command()
+def add(
+    kind: Annotated[str, typer.Argument(help=HELP)],
+    path: Annotated[
+        Path | None, typer.Argument(help="Folder, file, tar or zip; none for known.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images, where they lie apart.")
+    ] = None,
+    size: Annotated[
+        int, typer.Option(help="At most so many trials a group, at random; 0: all.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    grade: Annotated[
+        int, typer.Option(help="Least percentage of catch trials passed (hsj, birds-16).")
+    ] = 100,
+    others: Annotated[
+        bool, typer.Option(help="Keep the further images of 8rank2 trials, for quadruplets.")
+    ] = False,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Read a set of judgements and remember it under a name."""
+    from simcore.lab import jobs, judgements
+
+    with jobs.reporting() as (report, _), show.progress() as bar:
+        made = judgements.add(
+            kind, path, name=name or kind, images=images, size=None if size == 0 else size,
+            seed=seed, grade=grade, others=others, on_progress=report or bar,
+        )  # fmt: skip
+    told = judgements.summary(made.name)
+    if json:
+        show.document(told)
+        return
+    show.note(f"{made.name}: {told['trials']:,} trials over {told['images']:,} images")
+    for note in made.notes:
+        show.note(f"  {note}")
+    for skipped in made.skipped[:20]:
+        show.note(f"  left out {skipped.what}: {skipped.reason}")
+    if len(made.skipped) > 20:
+        show.note(f"  and {len(made.skipped) - 20:,} more; --json names them all")
+
+
+@app.command(name="list")
+def list_(json: Json = False) -> None:
+    """Every set of judgements that is remembered."""
+    from simcore.lab import judgements
+
+    found = judgements.listing()
+    if json:
+        show.document(found)
+    elif not found:
+        show.note(
+            "No judgements yet; `simcore evaluate triplets known` makes a set that needs no "
+            "download, `simcore judgements add` adds yours."
+        )
+    else:
+        rows = [
+            (s["name"], s["kind"], s["votes"], s["trials"], s["images"], len(s["groups"]),
+             len(s["skipped"])) for s in found
+        ]  # fmt: skip
+        head = ["name", "kind", "votes", "trials", "images", "groups", "left out"]
+        show.table(head, rows)
+
+
+@app.command()
+def remove(name: str, json: Json = False) -> None:
+    """Forget a set of judgements. Features stay in the cache."""
+    from simcore.lab import judgements
+
+    judgements.remove(name)
+    if json:
+        show.document({"removed": name})
+    else:
+        show.note(f"removed {name}")
+
+
+@app.command()
+def sample(
+    name: str,
+    what: Annotated[
+        str, typer.Argument(help="triplets, quadruplets or singles (margaritescu2024, 4.3).")
+    ] = "triplets",
+    size: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a fine-tuning set: every group equally often; ids, tab-separated on stdout."""
+    from simcore.lab import judgements
+
+    found = judgements.sample(name, what, size=size, seed=seed)
+    if json:
+        show.document(found)
+        return
+    show.lines("\t".join(row) for row in [found["columns"], *found["rows"]])
+    show.note(f"{len(found['rows']):,} {what} of {name}, seed {seed}")

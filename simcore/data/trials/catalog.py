@@ -1,0 +1,265 @@
+"""The memory of judgements: sets of trials, added once with every image checked, found again."""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from simcore.data import home
+from simcore.data.trials import archives, bapps, hdf5, known, psiz, sets, stored, tables
+from simcore.data.trials.checked import usable
+from simcore.data.trials.found import Found, Shelf
+from simcore.data.trials.nouns import Judgements
+from simcore.errors import BadDataError, SimError, unknown
+from simcore.types import OnProgress, Skipped
+
+FORMAT = 1
+KINDS = {
+    "known": "photographs spoiled by known amounts; made here, needs no file",
+    "bapps": "BAPPS 2AFC in the official layout: 2afc/val/NAME/ref, p0, p1, judge",
+    "bapps-jnd": "BAPPS JND in the official layout: jnd/val/NAME/p0, p1, same",
+    "hsj": "ImageNet-HSJ trials (psiz zip, or the older HDF5); images apart",
+    "birds-16": "Birds-16 trials (psiz zip, or the older HDF5); images apart",
+    "nights": "NIGHTS in DreamSim's layout: data.csv, ref/, distort/",
+    "things": "THINGS odd-one-out triplets: three numbers a line, the odd one last; images apart",
+    "triplets": "a CSV query,a,b,vote[,group][,votes] of paths",
+}
+_APART = {"hsj", "birds-16", "things"}  # kinds whose files hold no images
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def add(
+    kind: str,
+    path: Path | str | None,
+    *,
+    name: str,
+    images: Path | str | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    grade: int = 100,
+    others: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Judgements:
+    """Reads, checks and remembers a set; afterwards it is whole, or as if never asked for.
+
+    A missing or unusable image is named in `skipped`; the trials that need it are left out and
+    counted in `notes`.
+
+    Args:
+        kind: one of KINDS.
+        path: a folder, a file, or a tar or zip of the folder; None for "known".
+        name: lower-case letters, digits, ". _ -"; 1 to 64 of them.
+        images: folder of the images, where they lie apart.
+        size: at most so many trials a group, drawn at random; None keeps all.
+        seed: of every draw. grade: least percentage of catch trials passed (hsj, birds-16).
+        others: keep the further images of 8rank2 trials, for quadruplets.
+
+    Raises:
+        UnknownNameError: no such kind. BadDataError: the name is taken or odd, a file is not what
+            it should be, or no trial can be used. SimError: the disk is full.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of judgements", kind, KINDS)
+    if size is not None and size < 1:
+        raise BadDataError(f"found a size of {size}; expected 1 or more; leave it out for all")
+    place = _place(name)
+    taken = BadDataError(
+        f"found judgements named {name!r} already; expected a new name; "
+        "choose another or remove those first"
+    )
+    if place.exists():
+        raise taken
+    source = None if path is None else Path(path).expanduser().absolute()
+    apart = None if images is None else Path(images).expanduser().absolute()
+    work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    home.sweep(place.parent)
+    with home.writing(place.parent):
+        work.mkdir(parents=True)
+        try:
+            inner = source
+            if source is not None and source.is_file() and _unpacked(kind, source):
+                inner = work / "files"
+                archives.unpack(source, inner, on_progress=on_progress)
+            if kind == "known":
+                found = known.find(work / "made", seed=seed, on_progress=on_progress)
+            else:
+                found = _find(kind, inner, apart, seed, grade, others)
+            found, keys = usable(found, size, seed, on_progress)
+            told = {
+                "format": FORMAT,
+                "name": name,
+                "kind": kind,
+                "source": str(source or kind),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "shape": found.shape,
+                "trials": len(found.group),
+                "images": len(found.ids),
+                "groups": {g: found.group.count(g) for g in dict.fromkeys(found.group)},
+                "votes": "known order" if kind == "known" else "human",
+                "others": found.others.shape[1],
+                "notes": list(found.notes),
+                "credits": list(found.credits),
+                "skipped": [[s.what, s.reason] for s in found.skipped],
+                "digest": stored.digest(found, keys),
+            }
+            stored.write(work, found, keys)
+            home.write(work / "judgements.json", json.dumps(told, indent=1).encode())
+            if place.exists():
+                raise taken
+            work.rename(place)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return open(name)
+
+
+def open(name: str) -> Judgements:
+    """A remembered set.
+
+    Raises:
+        UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
+    """
+    told, place = summary(name), _place(name)
+    try:
+        trials, others = stored.read(place, told["shape"], told["others"])
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        if isinstance(error, SimError):
+            raise
+        raise _damaged(name, error) from error
+    return Judgements(
+        name,
+        told["kind"],
+        told["source"],
+        trials,
+        votes=told["votes"],
+        others=others,
+        skipped=tuple(Skipped(what, reason) for what, reason in told["skipped"]),
+        notes=tuple(told["notes"]),
+        credits=tuple(told["credits"]),
+        digest=told["digest"],
+    )
+
+
+def names() -> list[str]:
+    """Remembered sets, sorted."""
+    return sorted(p.parent.name for p in _room().glob("*/judgements.json") if _fits(p.parent.name))
+
+
+def summary(name: str) -> dict[str, Any]:
+    """What is known without opening it.
+
+    Returns:
+        name, kind, source, created (UTC), shape ("triplets", "same", "odd"), trials, images,
+        groups (name -> trials), votes ("human" or "known order"), notes, credits, skipped, digest.
+
+    Raises:
+        UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
+    """
+    if name not in names():
+        raise unknown("set of judgements", name, names())
+    try:
+        told = json.loads((_place(name) / "judgements.json").read_bytes())
+        form = int(told["format"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(name, error) from error
+    if form > FORMAT:
+        raise BadDataError(
+            f"judgements {name!r} have format {form}; expected at most {FORMAT}; "
+            "update simcore or point SIMCORE_CACHE at another folder"
+        )
+    return dict(told)
+
+
+def remove(name: str) -> None:
+    """Forgets a set; images in their own folder and features in the store stay.
+
+    Raises:
+        UnknownNameError: no such name. SimError: the cache is closed to writing.
+    """
+    if name not in names():
+        raise unknown("set of judgements", name, names())
+    place = _place(name)
+    gone = place.with_name(f".old-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    with home.writing(place.parent):
+        place.rename(gone)
+        shutil.rmtree(gone)
+
+
+def _room() -> Path:
+    return home.cache() / "trials"
+
+
+def _fits(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _place(name: str) -> Path:
+    if not _fits(name):
+        raise BadDataError(
+            f"found the name {name!r}; expected 1 to 64 lower-case letters, digits, '.', '_' "
+            "or '-', a letter or digit first; choose another"
+        )
+    return _room() / name
+
+
+def _unpacked(kind: str, source: Path) -> bool:
+    """Whether a file is an archive to unpack; sequences of psiz are read inside their zip."""
+    return archives.is_archive(source) and kind not in _APART
+
+
+def _find(
+    kind: str, source: Path | None, apart: Path | None, seed: int, grade: int, others: bool
+) -> Found:
+    """What the reader of that kind finds."""
+    if source is None or not source.exists():
+        raise BadDataError(
+            f"found nothing at {source or 'no path'}; expected {KINDS[kind]}; check the path"
+        )
+    if kind == "bapps":
+        return bapps.triplets(source)
+    if kind == "bapps-jnd":
+        return bapps.jnd(source)
+    if kind == "nights":
+        return tables.nights(source)
+    if kind == "triplets":
+        table = source
+        if source.is_dir():
+            listed = sorted(source.rglob("*.csv"))
+            if len(listed) != 1:
+                raise BadDataError(f"found {len(listed)} CSV files in {source}; expected one")
+            table = listed[0]
+        return tables.triplets(table, Shelf(apart) if apart else None)
+    if apart is None:
+        raise BadDataError(
+            f"found no folder of images for {source.name}; expected one, since {kind} trials hold "
+            "no images; name it with --images"
+        )
+    shelf = Shelf(apart)
+    if kind == "things":
+        return tables.things(source, shelf)
+    older = source.suffix.lower() in hdf5.SUFFIXES or (
+        source.is_dir() and any(p.suffix.lower() in hdf5.SUFFIXES for p in source.rglob("*"))
+    )
+    trials, notes = (
+        hdf5.read(*hdf5.find(source), grade=grade) if older else psiz.read(source, grade=grade)
+    )
+    found = sets.from_rankings(trials, shelf, seed=seed, others=others)
+    return replace(found, notes=notes, credits=_ROADS)
+
+
+_ROADS = (
+    "trials: Roads and Mozer 2019 (Birds-16), Roads and Love 2021 (ImageNet-HSJ), CC-BY 4.0 "
+    "(osf.io/cn2s3); the images are CUB-200 and ILSVRC-2012 and have terms of their own",
+)
+
+
+def _damaged(name: str, error: Exception) -> BadDataError:
+    fact = " ".join(str(error).split())[:100]
+    return BadDataError(
+        f"judgements {name!r} are damaged ({fact}); expected a whole set; "
+        "remove them and add them again"
+    )

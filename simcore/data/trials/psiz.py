@@ -1,0 +1,173 @@
+"""Ranking trials of ImageNet-HSJ and Birds-16: sequences in JSON, as psiz-datasets publishes them.
+
+The format of psiz-datasets 0.2.1 (raw data at osf.io/cn2s3): `stimuli.txt` and folders of
+`seq_*.json`, zipped. Images are not in it.
+"""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcore.data.trials.nouns import Rankings
+from simcore.errors import BadDataError, SimError
+
+WIDTH = 9  # a query and at most eight references
+_KINDS = {"rank:8rank2": (8, 2), "rank:2rank1": (2, 1)}
+_LARGEST = 200_000_000
+_LOCAL = 5  # an asset id is domain (2), subset (3) and the local number in base 36
+
+
+def read(source: Path, *, grade: int = 100) -> tuple[Rankings, tuple[str, ...]]:
+    """Trials of all sequences whose catch trials went well.
+
+    Catch trials themselves (an obvious answer: `grade_objective` is not -1, or the query among its
+    own references) are no judgements and are left out, as are placeholders.
+
+    Args:
+        source: the zip, or a folder with the same files.
+        grade: least share of catch trials answered rightly, in percent; 100 = all of them
+            (margaritescu2024, 4.1).
+
+    Returns:
+        Trials in the order of their files, and sentences on what was left out.
+
+    Raises:
+        BadDataError: not whole, no such files, or a stimulus outside the catalogue.
+    """
+    files = dict(_files(source))
+    catalog = next((n for n in files if n.rpartition("/")[2] == "stimuli.txt"), None)
+    if catalog is None:
+        raise BadDataError(
+            f"found no stimuli.txt in {source.name}; expected it beside the sequences; "
+            "download the whole set"
+        )
+    number, stimuli = _catalog(files[catalog], source.name)
+    rows: list[list[int]] = []
+    chosen: list[int] = []
+    left = {"sequences": 0, "trials": 0, "catch": 0, "other": 0}
+    for name in sorted(n for n in files if n.endswith(".json")):
+        for sequence in _sequences(files[name], name):
+            steps = sequence.get("sequence", [])
+            if _number(sequence.get("grade"), name) < grade:
+                left["sequences"] += 1
+                left["trials"] += len(steps)
+                continue
+            for step in steps:
+                kind = _KINDS.get(step.get("kind", ""))
+                if kind is None:
+                    left["other"] += 1
+                    continue
+                shown = _shown(step, kind, number, name)
+                if step.get("grade_objective", -1) != -1 or shown[0] in shown[1:]:
+                    left["catch"] += 1
+                    continue
+                rows.append([*shown, *[-1] * (WIDTH - len(shown))])
+                chosen.append(kind[1])
+    if not rows:
+        raise BadDataError(
+            f"found no usable trial in {source.name}; expected sequences graded {grade} or better; "
+            "look at the files or ask for a lower grade"
+        )
+    notes = (
+        f"{len(rows):,} trials; left out: {left['sequences']:,} sequences with a catch trial "
+        f"missed ({left['trials']:,} trials), {left['catch']:,} catch trials, "
+        f"{left['other']:,} of another kind",
+    )
+    return Rankings(stimuli, np.array(rows, np.int64), np.array(chosen, np.int64)), notes
+
+
+def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    """(path, content) of the text files."""
+    try:
+        if source.is_dir():
+            for path in sorted(source.rglob("*")):
+                if path.name == "stimuli.txt" or path.suffix == ".json":
+                    yield path.relative_to(source).as_posix(), path.read_bytes()
+            return
+        with zipfile.ZipFile(source) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(("stimuli.txt", ".json")):
+                    with archive.open(entry) as file:
+                        content = file.read(_LARGEST + 1)
+                    if len(content) > _LARGEST:
+                        raise BadDataError(f"{entry.filename} is too large; expected a sequence")
+                    yield entry.filename, content
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        if isinstance(error, SimError):
+            raise
+        raise BadDataError(
+            f"{source.name} is cut short or damaged ({' '.join(str(error).split())[:80]}); "
+            "expected a whole zip; download it again"
+        ) from error
+
+
+def _catalog(content: bytes, source: str) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Local number -> row, and the file path of each row."""
+    lines = [line.split("|") for line in content.decode("utf-8", "replace").splitlines() if line]
+    head = lines[0] if lines else []
+    if "local_id" not in head or "filepath" not in head:
+        raise BadDataError(
+            f"stimuli.txt of {source} has the columns {', '.join(head) or 'none'}; "
+            "expected local_id and filepath, with | between; download it again"
+        )
+    name, path = head.index("local_id"), head.index("filepath")
+    number: dict[int, int] = {}
+    for line in lines[1:]:
+        try:
+            number[int(line[name], 36)] = len(number)
+        except (ValueError, IndexError) as error:
+            raise BadDataError(
+                f"found the line {'|'.join(line)!r} in stimuli.txt; expected an id in base 36"
+            ) from error
+    if len(number) != len(lines) - 1:
+        raise BadDataError(f"found an id twice in stimuli.txt of {source}; expected each once")
+    return number, tuple(line[path] for line in lines[1:])
+
+
+def _sequences(content: bytes, name: str) -> list[dict[str, Any]]:
+    try:
+        data = json.loads(content)["data"]
+        return [dict(sequence) for sequence in data]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadDataError(
+            f"{name} is no sequence of trials ({' '.join(str(error).split())[:60]}); expected "
+            "JSON with a list under data; download it again"
+        ) from error
+
+
+def _number(value: Any, name: str) -> float:
+    if not isinstance(value, int | float):
+        raise BadDataError(f"found the grade {value!r} in {name}; expected 0 to 100")
+    return float(value)
+
+
+def _shown(
+    step: dict[str, Any], kind: tuple[int, int], number: dict[int, int], name: str
+) -> list[int]:
+    """Query, choices in order, the rest: rows of the catalogue."""
+    told = {i.get("kind", ""): str(i.get("detail", "")) for i in step.get("interactions", [])}
+
+    def stimulus(key: str) -> int:
+        asset = told.get(key, "")
+        try:
+            return number[int(asset[_LOCAL:], 36)]
+        except (ValueError, KeyError) as error:
+            raise BadDataError(
+                f"found the stimulus {asset!r} for {key} in {name}, trial {step.get('position')}; "
+                "expected an id of the catalogue; look which files belong together"
+            ) from error
+
+    references = [stimulus(f"content:reference_{k}") for k in range(kind[0])]
+    picked = [stimulus(f"behavior:rank_{k}") for k in range(kind[1])]
+    if len(set(picked)) != len(picked) or not set(picked) <= set(references):
+        raise BadDataError(
+            f"found choices in {name}, trial {step.get('position')}, that were not shown; "
+            "expected some of the references; download it again"
+        )
+    rest = [r for r in references if r not in picked]
+    return [stimulus("content:query"), *picked, *rest]

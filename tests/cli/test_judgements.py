@@ -1,0 +1,212 @@
+"""Judgements by the public commands: the official layouts in, documents and reports out."""
+
+import json
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from torchvision import models as torchvision_models
+
+from simcore.__main__ import run
+from simcore.data.trials import bapps, catalog
+from simcore.models import lpips
+from tests.data.trials.conftest import bird_images, psiz_folder, ranked, step
+
+__all__ = ["bird_images", "psiz_folder", "ranked"]
+
+NAMES = bapps.DISTORTIONS
+VOTES = {name: [0.2, 0.8, 1.0, 0.0, 0.4, 0.6] for name in NAMES}
+
+
+@pytest.fixture
+def ask(capsys):
+    """`ask("evaluate", ...)` -> the document that the command prints with --json."""
+
+    def document(*args, code=0):
+        capsys.readouterr()
+        assert run([*args, "--json"]) == code
+        return json.loads(capsys.readouterr().out)
+
+    return document
+
+
+@pytest.fixture
+def random_lpips(monkeypatch):
+    """LPIPS on random trunks, as if they were at hand."""
+
+    def trunk(net):
+        torch.manual_seed(1)
+        return torchvision_models.get_model(net.model, weights=None).features
+
+    monkeypatch.setattr(lpips, "_trunk", trunk)
+    monkeypatch.setattr(
+        lpips, "_linear", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
+    )
+
+
+def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random_lpips):
+    root = bapps_tree(VOTES)
+    bapps_tree({"cnn": [0.0, 1.0, 1 / 3], "traditional": [1.0, 0.0, 2 / 3]}, kind="jnd")
+    for kind, folder in (("bapps", "2afc"), ("bapps-jnd", "jnd")):
+        with tarfile.open(tmp_path / f"{folder}.tar.gz", "w:gz") as tar:
+            tar.add(root / folder, f"dataset/{folder}")
+        ask("judgements", "add", kind, str(tmp_path / f"{folder}.tar.gz"), "--name", kind)
+    assert [(s["name"], s["trials"]) for s in ask("judgements", "list")] == [
+        ("bapps", 36), ("bapps-jnd", 6),
+    ]  # fmt: skip
+    told = ask("evaluate", "triplets", "bapps", "--models", "color,pixel-l2", "--metrics",
+               "cosine,l1", "--combine", "zsum")  # fmt: skip
+    assert list(told["groups"]) == list(NAMES)
+    assert [(r["models"], r["metric"], r["combine"]) for r in told["rows"]] == [
+        (["color"], "cosine", "none"), (["color"], "l1", "none"), (["pixel-l2"], "own", "none"),
+        (["color", "pixel-l2"], "cosine", "zsum"), (["color", "pixel-l2"], "l1", "zsum"),
+    ]  # fmt: skip
+    pixels, ceiling = told["rows"][2]["all"], told["people"]["ceiling"]["all"]
+    assert pixels["value"] == ceiling["value"]
+    assert pixels["low"] <= pixels["value"] <= pixels["high"]
+    both = "ssim,pixel-l2,lpips-alex"
+    told = ask("evaluate", "twoafc", "bapps", "--models", both, "--search", "sum")
+    assert [row["group"] for row in told["combinations"]["rows"]] == [*NAMES, "all"]
+    assert told["unavailable"] == {}
+    jnd = ask("evaluate", "twoafc", "bapps-jnd", "--models", "pixel-l2")
+    assert "JND" in jnd["score"]
+    assert 0 < jnd["rows"][0]["all"]["value"] <= 1
+    layers = ask("evaluate", "layers", "bapps", "--nets", "alex")
+    assert [row["group"] for row in layers["rows"]] == list(NAMES)
+    ask("judgements", "remove", "bapps")
+    assert catalog.names() == ["bapps-jnd"]
+
+
+def test_the_set_that_needs_no_download_in_one_command(ask, capsys):
+    told = ask("evaluate", "triplets", "known", "--models", "color,layout")
+    assert told["votes"] == "known order"
+    assert told["people"] == {}
+    assert {r["metric"] for r in told["rows"]} == {"cosine", "l2", "l1"}
+    assert all(r["all"]["value"] > 0.75 for r in told["rows"])
+    assert run(["evaluate", "triplets", "known", "--models", "color"]) == 0
+    out = capsys.readouterr()
+    assert "known order, not people's" in " ".join(out.out.split())
+    assert "nobody was asked" in out.err
+    assert run(["judgements", "list"]) == 0
+    assert "known" in capsys.readouterr().out
+
+
+def test_tables_for_people(bapps_tree, capsys, random_lpips):
+    assert run(["judgements", "list"]) == 0
+    assert "No judgements yet" in capsys.readouterr().err
+    root = bapps_tree({"cnn": [0.2, 0.8, 1.0], "color": [0.0, 1.0, 0.6]})
+    (root / "2afc/val/cnn/p1/000001.png").write_bytes(b"half a file")
+    assert run(["judgements", "add", "bapps", str(root), "--name", "mine"]) == 0
+    assert "5 trials over" in (err := " ".join(capsys.readouterr().err.split()))
+    assert "left out 2afc/val/cnn/p1/000001" in err
+    assert run(["evaluate", "twoafc", "mine", "--search", "zsum"]) == 0
+    out = capsys.readouterr()
+    assert "ceiling" in out.out
+    assert "best combination" in out.out
+    assert run(["evaluate", "layers", "mine", "--nets", "squeeze"]) == 0
+    assert "best layer" in capsys.readouterr().out
+    assert run(["judgements", "remove", "mine"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["judgements", "add", "bapps", "no/such/place"], "found nothing at"),
+        (["judgements", "add", "hsj", "."], "found no folder of images"),
+        (["judgements", "add", "things", "no.txt", "--images", "."], "found nothing at"),
+        (["judgements", "add", "bap", "."], "did you mean bapps"),
+        (["judgements", "remove", "nothing"], "no set of judgements"),
+        (["evaluate", "triplets", "knwon"], "did you mean known"),
+        (["evaluate", "triplets", "known", "--models", "hogg"], "did you mean hog"),
+        (["evaluate", "layers", "known", "--nets", "alexnet"], "no LPIPS net"),
+        (["evaluate", "layers", "known", "--nets", "alex"], "alexnet-owt-7be5be79.pth"),
+        (["reproduce", "margaritescu2024", "known"], "of kind known; expected at most one"),
+        (["reproduce", "bapps", ","], "found no set of judgements"),
+        (["reproduce", "margaritescu", "known"], "did you mean margaritescu2024"),
+    ],
+)
+def test_bad_input_is_one_sentence(ask, args, words):
+    told = ask(*args, code=1)
+    assert words in told["error"]
+    assert "\n" not in told["error"]
+    assert catalog.names() in ([], ["known"])
+
+
+def ranking_sets(psiz_folder, bird_images, ask, ranked):
+    small = [step([1, 2, 3], [3], kind="rank:2rank1"), step([4, 5, 6], [5], kind="rank:2rank1")]
+    root = psiz_folder([(100, [*ranked(12), *small])])
+    for kind in ("hsj", "birds-16"):
+        ask("judgements", "add", kind, str(root), "--images", str(bird_images))
+
+
+def test_margaritescu2024_is_reproduced(
+    bapps_tree, psiz_folder, bird_images, ranked, ask, tmp_path
+):
+    ask("judgements", "add", "bapps", str(bapps_tree(VOTES)))
+    ranking_sets(psiz_folder, bird_images, ask, ranked)
+    html = tmp_path / "report.html"
+    told = ask(
+        "reproduce", "margaritescu2024", "bapps,hsj,birds-16", "--models", "color,layout",
+        "--html", str(html),
+    )  # fmt: skip
+    titles = [section["title"] for section in told["sections"]]
+    assert len(told["sections"][0]["rows"]) == 11
+    assert sum(title.startswith("Figure 5.1") for title in titles) == 7
+    assert told["triplets"] == sum(row["triplets"] for row in told["sections"][0]["rows"])
+    panel = next(s for s in told["sections"] if s["title"] == "Figure 5.1: BAPPS traditional")
+    assert [set(row) for row in panel["rows"]] == [{"model", "COS", "L2", "L1"}] * 2
+    assert sum("(best)" in cell for row in panel["rows"] for cell in row.values()) >= 1
+    assert told["sections"][-1]["printed"][0]["as printed"].startswith("cosine")
+    assert (
+        sum(row["model and panel where it is best"] for row in told["sections"][-1]["rows"]) == 14
+    )
+    text = html.read_text()
+    assert "Figure 5.1: Birds-16 dissimilar" in text
+    assert text.count("plotly-graph-div") == 7
+    assert "as printed" in text
+
+
+def test_bapps_is_reproduced(bapps_tree, ask, tmp_path, random_lpips, capsys):
+    root = bapps_tree(VOTES)
+    bapps_tree({"cnn": [0.0, 1.0, 1 / 3]}, kind="jnd")
+    ask("judgements", "add", "bapps", str(root))
+    ask("judgements", "add", "bapps-jnd", str(root))
+    told = ask("reproduce", "bapps", "bapps,bapps-jnd", "--models", "color,pixel-l2,lpips-alex")
+    two, jnd, layers, best = told["sections"]
+    assert told["trials"] == 39
+    assert two["rows"][0]["similarity"] == "people: ceiling"
+    assert "JND" in jnd["title"]
+    assert len(layers["rows"]) == 6
+    assert len(layers["printed"]) == 18
+    assert [row["distortion"] for row in best["rows"]] == [*NAMES, "all"]
+    assert best["printed"][0]["combined"] == 83.68
+    assert run(["reproduce", "bapps", "bapps", "--models", "pixel-l2"]) == 0
+    out = capsys.readouterr()
+    assert "no LPIPS was asked for" in out.err or "alexnet" in out.err
+    assert run(["reproduce", "bapps", "bapps-jnd,bapps-jnd"]) == 1
+
+
+def test_a_panel_counts_by_the_majority(bapps_tree, ask):
+    ask("judgements", "add", "bapps", str(bapps_tree(VOTES)))
+    told = ask("reproduce", "margaritescu2024", "bapps", "--models", "pixel-l2")
+    panel = told["sections"][1]["rows"][0]
+    assert panel["own"].startswith("100.00")  # the fixture spoils the side of the minority
+    assert np.isfinite(float(panel["own"].split()[0]))
+
+
+def test_fine_tuning_sets_are_drawn(psiz_folder, bird_images, ranked, ask, capsys):
+    ranking_sets(psiz_folder, bird_images, ask, ranked)
+    told = ask("judgements", "sample", "hsj", "triplets", "--size", "6", "--seed", "2")
+    assert told == ask("judgements", "sample", "hsj", "--size", "6", "--seed", "2")
+    assert told["columns"] == ["query", "nearer", "further"]
+    assert len(told["rows"]) == 6
+    assert told["rows"] != ask("judgements", "sample", "hsj", "--size", "6")["rows"]
+    singles = ask("judgements", "sample", "hsj", "singles", "--size", "9")["rows"]
+    assert len({image for (image,) in singles}) == 9
+    why = ask("judgements", "sample", "hsj", "quadruplets", code=1)
+    assert "add the set again with --others" in why["error"]
+    why = ask("judgements", "sample", "hsj", "pairs", code=1)
+    assert "no kind of sample named 'pairs'" in why["error"]
+    assert run(["judgements", "sample", "hsj", "singles", "--size", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "image"
