@@ -7,7 +7,7 @@ import numpy as np
 
 from simcore.data.trials.nouns import Judgements, OddOnes, SamePairs, Triplets
 from simcore.errors import BadDataError, unknown
-from simcore.evaluate import agreement, jnd, together, triplets, twoafc
+from simcore.evaluate import jnd, people, together, triplets, twoafc
 from simcore.evaluate.twoafc import Counting
 from simcore.lab import alike
 from simcore.types import METRICS, Array, Score
@@ -169,8 +169,8 @@ def disagreements(
         left, right = alike.values(judged, wanted[0], alike.metrics_of(wanted[0], [metric])[0])
     else:
         left, right = mixed(judged, wanted, metric, combine)
-    said = agreement.chooses_right(left, right)
-    apart = agreement.disagreement(left, right, asked.vote)
+    said = people.chooses_right(left, right)
+    apart = people.disagreement(left, right, asked.vote)
     rows = np.flatnonzero([group in (ALL, g) for g in asked.group])
     rows = rows[np.argsort(-apart[rows], kind="stable")]
 
@@ -256,10 +256,10 @@ def _people(judged: Judgements, counting: str) -> dict[str, dict[str, Score]]:
         row = _row(judged, (), "", "", trials.same[None], counting)
         return {"ceiling": {ALL: row.whole} | row.groups}
     vote = trials.vote if counting == "share" else (np.sign(trials.vote - 0.5) + 1) / 2
-    found = {"ceiling": _asked(trials, lambda v, _: agreement.ceiling(v), vote)}
+    found = {"ceiling": _asked(trials, lambda v, _: people.ceiling(v), vote)}
     if counting == "share":
-        found["crowd"] = _asked(trials, agreement.crowd, vote)
-        found["person"] = _asked(trials, agreement.person, vote)
+        found["crowd"] = _asked(trials, people.crowd, vote)
+        found["person"] = _asked(trials, people.person, vote)
     return {who: scores for who, scores in found.items() if scores}
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.evaluate import agreement, twoafc
+from simcore.evaluate import people, twoafc
 
 shares = st.integers(0, 5).map(lambda k: k / 5)
 votes = hnp.arrays(np.float64, st.integers(1, 40), elements=shares)
@@ -33,7 +33,7 @@ def test_a_constant_is_exactly_chance(vote, constant, counting):
 def test_the_votes_themselves_reach_the_ceiling(vote):
     earned = twoafc.credit(1 - vote, vote, vote)
     np.testing.assert_array_equal(earned, np.maximum(vote, 1 - vote))
-    assert twoafc.mean(earned, "").value == agreement.ceiling(vote).value
+    assert twoafc.mean(earned, "").value == people.ceiling(vote).value
 
 
 @settings(deadline=None)

@@ -7,8 +7,7 @@ from torchvision import models as torchvision_models
 
 from simcore.data.trials import catalog
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
-from simcore.evaluate import agreement as people
-from simcore.evaluate import jnd, together, triplets, twoafc
+from simcore.evaluate import jnd, people, together, triplets, twoafc
 from simcore.lab import agreement, alike, collections, features, judgements, models, perceptual
 from simcore.models import lpips
 

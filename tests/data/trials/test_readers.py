@@ -14,7 +14,7 @@ from simcore.data.trials import archives, bapps, catalog, hdf5, psiz, tables
 from simcore.data.trials.found import Shelf
 from simcore.data.trials.nouns import OddOnes, SamePairs
 from simcore.errors import BadDataError, SimError, UnknownNameError
-from simcore.evaluate import agreement, jnd, twoafc
+from simcore.evaluate import jnd, people, twoafc
 from simcore.models import compare
 from tests.data.trials.conftest import step
 
@@ -36,8 +36,8 @@ def test_a_bapps_tree_goes_through_to_a_score(bapps_tree):
     ]
     left, right = both
     # The fixture spoils the side that fewer people chose, so pixels earn the ceiling.
-    assert twoafc.score(left, right, some.vote).value == agreement.ceiling(some.vote).value
-    assert agreement.person(some.vote, some.votes_n).value == pytest.approx(
+    assert twoafc.score(left, right, some.vote).value == people.ceiling(some.vote).value
+    assert people.person(some.vote, some.votes_n).value == pytest.approx(
         np.mean([(k * (k - 1) + (5 - k) * (4 - k)) / 20 for k in (2, 3, 1, 4, 5, 0)])
     )
 
