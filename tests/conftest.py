@@ -1,7 +1,8 @@
 """What every test shares: a cache of its own, and pictures drawn here."""
 
 import io
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ Draw = Callable[..., Image.Image]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache folder for this test alone."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("SIMCORE_CACHE", str(folder))
-    return folder
+    monkeypatch.delenv("SIMCORE_DATABASE_URL", raising=False)
+    yield folder
+    if database := sys.modules.get("simcore.data.answers.database"):
+        database.close()
 
 
 def draw(seed: int = 0, width: int = 200, height: int = 245) -> Image.Image:
