@@ -62,6 +62,13 @@ page = st.navigation(
             help="Near-copies in a collection, and the pairs that are left without them.",
         ),
         st.Page(
+            "pages/experiments.py",
+            title="Experiments",
+            icon=":material/how_to_vote:",
+            url_path="experiments",
+            help="Ask people which pictures look alike, and compare them with machines.",
+        ),
+        st.Page(
             "pages/collections.py",
             title="Collections",
             icon=":material/photo_library:",
@@ -76,6 +83,7 @@ page = st.navigation(
             help="Which networks and descriptors are ready, and what the others need.",
         ),
     ],
-    position="top",
+    # Who takes part in an experiment sees the questions alone.
+    position="hidden" if "sitting" in st.query_params else "top",
 )
 page.run()
