@@ -67,7 +67,9 @@ const draw = (root, data, state) => {
   const choices = make("div", "choices")
   choices.setAttribute("role", "group")
   choices.setAttribute("aria-label", data.ask)
-  choices.style.setProperty("--n", String(data.choices.length))
+  const count = data.choices.length
+  choices.style.setProperty("--n", String(count > 5 ? Math.ceil(count / 2) : count))
+  choices.classList.toggle("two", count > 5)
   data.choices.forEach((src, place) => {
     const button = make("button")
     button.type = "button"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from simcore.lab import collections, extract
+
 
 class Cluster:
     """A PostgreSQL server in a temporary folder, reached through a socket in it alone."""
@@ -78,3 +80,11 @@ def postgres(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 def database(request: pytest.FixtureRequest) -> Cluster | None:
     """An empty database of either kind; the cluster where it is PostgreSQL."""
     return request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+
+@pytest.fixture
+def tiny(pairs_folder: Path) -> str:
+    """Six pairs called "tiny", with features that need no weights."""
+    collections.add("pairs", pairs_folder, name="tiny")
+    extract.extract("tiny", ["hog", "color"])
+    return "tiny"
