@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages import state
 from pages.widgets import plain
-from simcore.errors import unknown
+from simcore.errors import BadDataError, unknown
 from simcore.lab import collections, selection
 from simcore.types import DIRECTIONS, LIFTS, METRICS, Collection, Direction
 
@@ -92,6 +92,14 @@ def opened(asked: Choice) -> Collection:
 def pairs_only() -> list[str]:
     """Collections with known mates."""
     return [name for name in collections.names() if collections.open_(name).right is not None]
+
+
+def ready(name: str) -> list[str]:
+    """Backbones whose features are complete; none where nothing was extracted yet."""
+    try:
+        return collections.extracted(name)
+    except BadDataError:
+        return []
 
 
 def choose(

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 import typer
 
-from simcore.cli import collections, demo, evaluate, models, reproduce, retrieve, status
+from simcore.cli import (
+    collections,
+    demo,
+    evaluate,
+    experiments,
+    models,
+    reproduce,
+    retrieve,
+    status,
+)
 from simcore.errors import SimError
 
 app = typer.Typer(
@@ -19,6 +28,7 @@ app = typer.Typer(
 app.add_typer(collections.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(experiments.app, name="experiment")
 app.command()(demo.demo)
 app.command(name="app")(demo.serve)
 app.command()(retrieve.extract)
