@@ -34,7 +34,8 @@ def form() -> None:
         name = st.text_input("Name", max_chars=64, key="building_name", placeholder="pilot-1",
                              help="Lower-case letters, digits, dots and dashes.")  # fmt: skip
         conditions = st.multiselect(
-            "Distractors", [experiments.RANDOM, *choices.ready(collection)], default=[experiments.RANDOM],
+            "Distractors", [experiments.RANDOM, *choices.ready(collection)],
+            default=[experiments.RANDOM],
             key=f"building_by_{collection}", max_selections=experiments.MOST_CONDITIONS,
             help="One condition each: random pictures, or those that a backbone finds nearest to "
             "the query. face chooses by faces.",

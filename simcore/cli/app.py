@@ -14,6 +14,7 @@ from simcore.cli import (
     models,
     reproduce,
     retrieve,
+    review,
     status,
 )
 from simcore.errors import SimError
@@ -29,6 +30,7 @@ app.add_typer(collections.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(experiments.app, name="experiment")
+app.add_typer(review.app, name="review")
 app.command()(demo.demo)
 app.command(name="app")(demo.serve)
 app.command()(retrieve.extract)

@@ -1,0 +1,182 @@
+"""What judgements change: recall without bad pairs, facets and who serves them, agreement."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from simcore.data.answers.reviews import PairKeys, Said
+from simcore.evaluate import agreement
+from simcore.evaluate.recall import recall_at
+from simcore.lab import collections, features, recipes, retrieve, review
+from simcore.sim import combine, rank
+from simcore.specs import Recipe
+from simcore.types import Array, Collection
+
+KS = (1, 5, 10)
+Standing = Mapping[PairKeys, Mapping[str, Said]]
+
+
+def summary(name: str, asked: Sequence[Recipe]) -> dict:
+    """Everything that the reviews of a collection say.
+
+    A tag, another mate or a copy counts where at least half of those who looked at the pair say so.
+
+    Args:
+        asked: recipes; those of one backbone stand beside each other in the facets.
+
+    Returns:
+        The document that `simcore review summary --json` prints.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    collection, standing = collections.open_(name), review.said(name)
+    tags = agreed(standing)
+    return {
+        "collection": name,
+        "pairs": len(collection.left),
+        "reviewed": len(standing),
+        "annotators": _annotators(standing),
+        "agreement": _agreement(standing),
+        "left_out": len(_bad_rows(collection, standing, tags)),
+        "recall": [_recall(collection, recipe, standing, tags) for recipe in asked],
+        "facets": _facets(collection, [one for one in asked if one.combine == "none"], tags),
+    }
+
+
+def agreed(standing: Standing) -> dict[PairKeys, set[str]]:
+    """{pair: tags that at least half of its annotators gave}."""
+    return {pair: _most([one.tags for one in said.values()]) for pair, said in standing.items()}
+
+
+def _most(sets: Sequence[set[str]]) -> set[str]:
+    every = set().union(*sets)
+    return {item for item in every if 2 * sum(item in one for one in sets) >= len(sets)}
+
+
+def _annotators(standing: Standing) -> list[dict]:
+    names = sorted({name for said in standing.values() for name in said})
+    return [{"name": n, "pairs": sum(n in said for said in standing.values())} for n in names]
+
+
+def _agreement(standing: Standing) -> list[dict]:
+    """One row a tag: on how many pairs two or more could agree, and Krippendorff's alpha."""
+    shared = [said for said in standing.values() if len(said) >= 2]
+    tags = sorted({tag for said in shared for one in said.values() for tag in one.tags})
+    rows = []
+    for tag in tags:
+        given = [[tag in one.tags for one in said.values()] for said in shared]
+        counts = np.array([[len(row) - sum(row), sum(row)] for row in given])
+        same = float(np.mean([len(set(row)) == 1 for row in given]))
+        rows.append(
+            {"tag": tag, "pairs": len(shared), "same": same, "alpha": agreement.alpha(counts)}
+        )
+    return rows
+
+
+def _recall(
+    collection: Collection, recipe: Recipe, standing: Standing, tags: Mapping[PairKeys, set[str]]
+) -> dict:
+    """Recall as it is; with bad pairs left out; with other mates and copies accepted as well."""
+    found = retrieve.ranks(collection.name, recipe)
+    bad = _bad_rows(collection, standing, tags)
+    kept = np.setdiff1d(np.arange(len(found)), bad)
+    accepted = _columns(collection, standing)
+    return {
+        "recipe": recipe.label,
+        "as_it_is": _scores(found),
+        "without_bad_pairs": _scores(_ranks(collection, recipe, kept, {})),
+        "others_accepted": _scores(_ranks(collection, recipe, kept, accepted)),
+    }
+
+
+def _bad_rows(
+    collection: Collection, standing: Standing, tags: Mapping[PairKeys, set[str]]
+) -> list[int]:
+    rows = _rows(collection)
+    return sorted(
+        rows[pair] for pair, said in standing.items() if pair in rows and tags[pair] & review.BAD
+    )
+
+
+def _rows(collection: Collection) -> dict[PairKeys, int]:
+    pairs = collection.pairs()
+    mates = [pairs.gallery.keys[column] for column in pairs.target]
+    return {keys: row for row, keys in enumerate(zip(pairs.queries.keys, mates, strict=True))}
+
+
+def _columns(collection: Collection, standing: Standing) -> dict[int, list[int]]:
+    """{row: columns that are as good as its mate, in people's eyes}."""
+    rows, columns = _rows(collection), dict[str, int]()
+    for column, key in enumerate(collection.pairs().gallery.keys):
+        columns.setdefault(key, column)
+    found = {}
+    for pair, said in standing.items():
+        other = _most([one.accepted | one.copies for one in said.values()])
+        known = [columns[key] for key in sorted(other) if key in columns]
+        if pair in rows and known:
+            found[rows[pair]] = known
+    return found
+
+
+def _ranks(
+    collection: Collection, recipe: Recipe, kept: Array, accepted: Mapping[int, Sequence[int]]
+) -> Array:
+    """Rank of the mate, or of the best picture that is as good, among the kept pairs alone."""
+    pairs = collection.pairs().take(kept)
+    mine = {b: features.read(collection, collection.pairs().queries, b).take(kept)
+            for b in recipe.backbones}  # fmt: skip
+    columns = collection.pairs().target[kept]
+    theirs = {b: features.read(collection, collection.pairs().gallery, b).take(columns)
+              for b in recipe.backbones}  # fmt: skip
+    place = {int(column): new for new, column in enumerate(columns)}
+    found = np.empty(len(pairs), np.int64)
+    for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
+        rows = np.arange(start, start + len(values))
+        found[rows] = rank.ranks(values, pairs.target[rows])
+        for row in rows:
+            for column in accepted.get(int(kept[row]), ()):
+                if column in place:
+                    one = rank.ranks(values[row - start][None], np.array([place[column]]))
+                    found[row] = min(found[row], int(one[0]))
+    return found
+
+
+def _scores(ranks: Array) -> dict:
+    ks = [k for k in KS if k <= max(len(ranks), 1)]
+    scores = {k: recall_at(ranks, k) for k in ks}
+    return {
+        "pairs": len(ranks),
+        "recall": {str(k): score.value for k, score in scores.items()},
+        "ci95": {str(k): [score.low, score.high] for k, score in scores.items()},
+    }
+
+
+def _facets(
+    collection: Collection, singles: Sequence[Recipe], tags: Mapping[PairKeys, set[str]]
+) -> list[dict]:
+    """One row a tag: how many pairs, and each backbone's recall on them."""
+    rows = _rows(collection)
+    by_tag: dict[str, list[int]] = {}
+    for pair, given in tags.items():
+        for tag in given if pair in rows else ():
+            by_tag.setdefault(tag, []).append(rows[pair])
+    found = {one.backbones[0]: retrieve.ranks(collection.name, one) for one in singles}
+    order = {tag: n for n, tag in enumerate(review.FACETS)}
+    told = []
+    for tag in sorted(by_tag, key=lambda tag: (order.get(tag, len(order)), tag)):
+        at = np.array(by_tag[tag])
+        told.append(
+            {"tag": tag, "pairs": len(at),
+             "backbones": {b: _served(ranks[at]) for b, ranks in found.items()}}
+        )  # fmt: skip
+    return told
+
+
+def _served(ranks: Array) -> dict:
+    """Hits, recall at 10, and the median rank, which says most where hardly any is a hit."""
+    return {
+        "hits": int((ranks == 1).sum()),
+        "recall_10": float((ranks <= 10).mean()),
+        "median_rank": float(np.median(ranks)),
+    }
