@@ -69,6 +69,13 @@ page = st.navigation(
             help="Ask people which pictures look alike, and compare them with machines.",
         ),
         st.Page(
+            "pages/review.py",
+            title="Review",
+            icon=":material/rate_review:",
+            url_path="review",
+            help="Failure cases: tag them, accept other mates, mark bad pairs.",
+        ),
+        st.Page(
             "pages/collections.py",
             title="Collections",
             icon=":material/photo_library:",

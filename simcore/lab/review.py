@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -61,12 +62,23 @@ def pair(name: str, query: str) -> tuple[PairKeys, str]:
     Raises:
         UnknownNameError: no such query.
     """
-    pairs = collections.open_(name).pairs()
-    if query not in pairs.queries.ids:
-        raise unknown(f"image in {name!r}", query, pairs.queries.ids)
-    row = pairs.queries.ids.index(query)
-    column = int(pairs.target[row])
-    return (pairs.queries.keys[row], pairs.gallery.keys[column]), pairs.gallery.ids[column]
+    known = pairs_of(collections.open_(name))
+    if query not in known:
+        raise unknown(f"image in {name!r}", query, known)
+    return known[query]
+
+
+# A Collection is hashed by identity, and the same object is handed out until its files change.
+@lru_cache(maxsize=8)
+def pairs_of(collection: Collection) -> dict[str, tuple[PairKeys, str]]:
+    """{query's id: (content keys of it and its mate, the mate's id)}."""
+    pairs = collection.pairs()
+    mates = pairs.gallery.take(pairs.target)
+    both = zip(pairs.queries.keys, mates.keys, mates.ids, strict=True)
+    return {
+        query: ((one, other), mate)
+        for query, (one, other, mate) in zip(pairs.queries.ids, both, strict=True)
+    }
 
 
 def say(name: str, query: str, annotator: str, kind: str, value: str = "") -> None:
@@ -112,9 +124,9 @@ def said(name: str) -> dict[PairKeys, dict[str, Said]]:
     return reviews.standing(name)
 
 
-def own_tags(name: str) -> list[str]:
-    """Tags beyond `FACETS` that somebody uses in this collection, sorted."""
-    used = {tag for pair in said(name).values() for one in pair.values() for tag in one.tags}
+def own_tags(standing: Mapping[PairKeys, Mapping[str, Said]]) -> list[str]:
+    """Tags beyond `FACETS` that somebody uses, sorted."""
+    used = {tag for pair in standing.values() for one in pair.values() for tag in one.tags}
     return sorted(used - set(FACETS))
 
 

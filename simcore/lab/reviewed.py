@@ -100,9 +100,7 @@ def _bad_rows(
 
 
 def _rows(collection: Collection) -> dict[PairKeys, int]:
-    pairs = collection.pairs()
-    mates = [pairs.gallery.keys[column] for column in pairs.target]
-    return {keys: row for row, keys in enumerate(zip(pairs.queries.keys, mates, strict=True))}
+    return {keys: row for row, (keys, _) in enumerate(review.pairs_of(collection).values())}
 
 
 def _columns(collection: Collection, standing: Standing) -> dict[int, list[int]]:
