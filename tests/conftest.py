@@ -68,6 +68,17 @@ def pairs_folder(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def hard_folder(tmp_path: Path) -> Path:
+    """As `pairs_folder`, but what is on the right has nothing to do with what is on the left."""
+    root = tmp_path / "hard"
+    for side in ("left", "right"):
+        (root / side).mkdir(parents=True)
+        for seed, name in enumerate("abcdef"):
+            draw(seed + 20 * (side == "right")).save(root / side / f"{name}.png")
+    return root
+
+
 @pytest.fixture(scope="session")
 def real_pairs() -> Path:
     """1,000 real pairs in the Kaggle form, beside the repository; skips where they are absent."""
