@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages import thumbs, widgets
+from simcore.errors import SimError
 from simcore.lab import sittings
 from simcore.lab.sittings import Screen
 
@@ -57,18 +58,9 @@ def _question(name: str, code: str, screen: Screen) -> None:
     _progress(screen)
 
     def chosen() -> None:
-        value = st.session_state["sitting_choice"].get("chosen")
-        if not isinstance(value, dict):
-            return
-        try:
-            number, place = int(value["number"]), int(value["place"])
-            seconds = float(value["seconds"])
-        except (KeyError, TypeError, ValueError):
-            return  # not sent by our own page
-        if number == screen.number:
-            widgets.attempt(_keep, name, code, number, place, seconds)
+        _keep(name, code, screen, st.session_state["sitting_choice"].get("chosen"))
 
-    _choice(
+    shown = _choice(
         data={
             "number": screen.number,
             "ask": ASK,
@@ -79,13 +71,26 @@ def _question(name: str, code: str, screen: Screen) -> None:
         key="sitting_choice",
         on_chosen_change=chosen,
     )
+    # Where the server was restarted, the first choice comes before this session knows `chosen`.
+    if _keep(name, code, screen, shown.get("chosen")):
+        st.rerun()
     with st.container(horizontal=True, horizontal_alignment="center"):
         st.button("Pause", icon=":material/pause:", key="sitting_pause", shortcut="p",
                   on_click=_pause, args=(code,))  # fmt: skip
 
 
-def _keep(name: str, code: str, number: int, place: int, seconds: float) -> None:
-    sittings.answer(name, code, number, place=place, seconds=seconds)
+def _keep(name: str, code: str, screen: Screen, value: object) -> bool:
+    """Keep a choice that belongs to this screen; what our own page would not send is no choice."""
+    if not isinstance(value, dict) or value.get("number") != screen.number:
+        return False
+    place, seconds = value.get("place"), value.get("seconds")
+    if not isinstance(place, int) or not isinstance(seconds, int | float):
+        return False
+    try:
+        return sittings.answer(name, code, screen.number, place=place, seconds=float(seconds))
+    except SimError as error:
+        st.session_state["_said"] = str(error)
+        return False
 
 
 def _pause(code: str) -> None:

@@ -5,27 +5,26 @@ python -m tests.answers.server PORT
 
 import json
 import sys
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from simcore.data.answers import experiments
+from simcore.lab import sittings
 
 
 class Desk(BaseHTTPRequestHandler):
-    """POST {} joins; {"code"} asks what is open; {"code", "number", "option"} answers."""
+    """POST {} joins; {"code"} asks what comes next; {"code", "number", "place"} answers first."""
 
     def do_POST(self) -> None:
         said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        storm = experiments.get("storm")
         if "code" not in said:
-            told = {"code": experiments.join(storm).code}
+            told = {"code": sittings.join("storm")}
         else:
-            person = experiments.participant(storm, said["code"])
-            asked = {question.number: question for question in experiments.questions(storm)}
-            if "option" in said:
-                question = asked[said["number"]]
-                experiments.record(person, question, option=said["option"], place=0, seconds=1.0)
-            done = experiments.answered(person)
-            told = {"open": [n for n, question in asked.items() if question.id not in done]}
+            if "place" in said:
+                sittings.answer(
+                    "storm", said["code"], said["number"], place=said["place"], seconds=1.0
+                )
+            screen = sittings.screen("storm", said["code"])
+            told = {} if screen is None else asdict(screen)
         body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
