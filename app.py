@@ -13,6 +13,8 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
+from pages import kiosk  # noqa: E402  # needs the path above
+
 st.set_page_config(
     page_title="simcore: which images look alike?",
     page_icon=str(HERE / "assets" / "icon.svg"),
@@ -24,7 +26,7 @@ st.set_page_config(
 st.logo(
     str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"), size="large"
 )
-page = st.navigation(
+page = kiosk.navigation(
     [
         st.Page(
             "pages/explore.py",
@@ -90,7 +92,6 @@ page = st.navigation(
             help="Which networks and descriptors are ready, and what the others need.",
         ),
     ],
-    # Who takes part in an experiment sees the questions alone.
-    position="hidden" if "sitting" in st.query_params else "top",
 )
+kiosk.watch()
 page.run()

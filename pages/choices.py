@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import state
+from pages import kiosk, state
 from pages.widgets import plain
 from simcore.errors import BadDataError, unknown
 from simcore.lab import collections, selection
@@ -159,7 +159,8 @@ def named(page: str, own: Mapping[str, Sequence[str]] | None = None) -> list[str
     names = pairs_only()
     if not names:
         st.info("There is no collection of pairs yet.")
-        st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
+        if not kiosk.on():
+            st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
         return []
     put, here = st.session_state, dict(st.query_params)
     if here == put.get(f"_{page}_address") and f"{page}_c" in put:

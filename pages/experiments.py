@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages import building, choices, findings, sitting, widgets
+from pages import building, choices, findings, kiosk, sitting, widgets
 from pages.widgets import plain
 from simcore.errors import unknown
 from simcore.lab import experiments
 
 PARTS = {"results": "Results", "invite": "Invite", "new": "New", "import": "Import"}
+CHANGING = {"new", "import"}
 
 
 def show() -> None:
@@ -48,14 +49,17 @@ def _asked(names: list[str]) -> tuple[str, str]:
         put["experiments_e"] = asked if asked in names else (names[0] if names else None)
         usual = "results" if names else "new"
         put["experiments_show"] = here["show"] if here.get("show") in PARTS else usual
+    if kiosk.on() and put.get("experiments_show") in CHANGING:
+        put["experiments_show"] = "results"
     if put.get("experiments_e") not in names:
         put["experiments_e"] = names[0] if names else None
     with st.sidebar:
         name = st.selectbox(
             "Experiment", names, key="experiments_e", placeholder="None yet", disabled=not names
         )
+    parts = [part for part in PARTS if not (kiosk.on() and part in CHANGING)]
     part = st.segmented_control(
-        "Show", list(PARTS), format_func=PARTS.__getitem__, key="experiments_show",
+        "Show", parts, format_func=PARTS.__getitem__, key="experiments_show",
         label_visibility="collapsed", required=True,
     )  # fmt: skip
     if not names and part in {"results", "invite"}:
@@ -89,6 +93,8 @@ def _invite(name: str) -> None:
     with st.container(horizontal=True):
         st.link_button("Take part", f"?e={name}&sitting={sitting.NEW}",
                        icon=":material/play_arrow:", type="primary")  # fmt: skip
+        if kiosk.on():
+            return
         with st.popover("Remove", icon=":material/delete:"):
             st.markdown(f"Forget **{plain(name)}** and every answer to it? There is no way back.")
             st.button("Yes, forget it", type="primary", key=f"experiments_remove_{name}",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import thumbs, widgets
+from pages import kiosk, thumbs, widgets
 from simcore.errors import SimError
 from simcore.lab import sittings
 from simcore.lab.sittings import Screen
@@ -29,7 +29,7 @@ def show(name: str, code: str) -> None:
             return
         screen = sittings.screen(name, code)
         if screen is None:
-            _thanks()
+            _thanks(name)
         elif st.session_state.get("_paused") == code:
             _paused(screen)
         else:
@@ -118,6 +118,13 @@ def _paused(screen: Screen) -> None:
               shortcut="g", on_click=_go_on)  # fmt: skip
 
 
-def _thanks() -> None:
+def _thanks(name: str) -> None:
     st.header("Thank you", anchor=False)
     st.markdown("That was the last question. All your answers are kept; you can close this page.")
+    if kiosk.on():
+        st.button("Next participant", type="primary", icon=":material/person_add:",
+                  key="sitting_again", on_click=_again)  # fmt: skip
+
+
+def _again() -> None:
+    st.query_params["sitting"] = NEW
