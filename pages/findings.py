@@ -7,10 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import charts, choices, takeaway
+from pages import charts, choices, gallery, pairs, takeaway, thumbs
+from pages.gallery import Tile
+from pages.widgets import plain
 from simcore.lab import analysis, answer_files, collections
 from simcore.lab.papers import HUMANS
 
+QUESTIONS = 4  # on a page
 SHOWN = 4  # machines beside people, until others are chosen
 TENTHS = [f"{n * 10}-{n * 10 + 10}" for n in range(10)]
 
@@ -26,6 +29,8 @@ def show(name: str, row: dict) -> None:
         return
     machines, attentive = _options(row["collection"])
     told = analysis.analyse(name, machines, attentive=attentive)
+    if len(told["conditions"]) == 2:
+        told = told | {"conditions": told["conditions"][:1]}  # the only one is all there is
     if told["left_out"]:
         st.caption(f"Left out for a failed catch trial: {len(told['left_out'])} participants.")
     _accuracy(told)
@@ -37,6 +42,7 @@ def show(name: str, row: dict) -> None:
         st.dataframe(takeaway.printed(HUMANS), hide_index=True)
         st.caption(HUMANS.remark)
     _agreement(told)
+    _questions(told)
     _places(told)
     st.subheader("Participants", anchor=False)
     st.dataframe(_people(told["people"]), hide_index=True, key="findings_people")
@@ -138,6 +144,36 @@ def _tenths(values: list, key: str, *, y: str, title: str) -> None:
     figure = go.Figure(go.Bar(x=TENTHS, y=values, marker_color=charts.COLOURS[0]))
     figure.update_xaxes(type="category")
     charts.show(figure, key, x="share of the most frequent choice, %", y=y, height=300, title=title)
+
+
+@st.fragment
+def _questions(told: dict) -> None:
+    """The questions themselves, with how many chose what (Fig. 4)."""
+    st.subheader("The questions", anchor=False)
+    order = st.segmented_control(
+        "Order", ["Most agreed on", "Most divided", "Most against the mate"],
+        default="Most agreed on", key="findings_order", label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    rows = list(told["asked"])
+    if order == "Most divided":
+        rows.reverse()
+    elif order == "Most against the mate":
+        rows.sort(key=lambda row: (max(row["counts"]) - row["counts"][row["mate"]]) /
+                  -sum(row["counts"]))  # fmt: skip
+    for row in pairs.paged(rows, f"findings_page_{order}", QUESTIONS):
+        total = sum(row["counts"])
+        shown = [
+            Tile(id=row["query"], side="left", src=thumbs.source(row["query_key"]), here=True,
+                 caption="query", alt=f"Query {row['query']}")
+        ]  # fmt: skip
+        for place in sorted(range(len(row["counts"])), key=lambda n: -row["counts"][n]):
+            (name, key), count = row["options"][place], row["counts"][place]
+            shown.append(
+                Tile(id=name, side="right", src=thumbs.source(key), mate=place == row["mate"],
+                     caption=f"{count} of {total}", alt=f"{name}, chosen by {count} of {total}")
+            )  # fmt: skip
+        st.caption(f"Question {row['number']}, {plain(row['condition'])}")
+        gallery.grid(shown, key=f"findings_question_{row['number']}")
 
 
 def _places(told: dict) -> None:

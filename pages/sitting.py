@@ -87,7 +87,9 @@ def _keep(name: str, code: str, screen: Screen, value: object) -> bool:
     if not isinstance(place, int) or not isinstance(seconds, int | float):
         return False
     try:
-        return sittings.answer(name, code, screen.number, place=place, seconds=float(seconds))
+        # A tab that was left open for days is still an answer.
+        taken = min(float(seconds), sittings.MOST_SECONDS)
+        return sittings.answer(name, code, screen.number, place=place, seconds=taken)
     except SimError as error:
         st.session_state["_said"] = str(error)
         return False

@@ -71,11 +71,12 @@ def export(
     triplets: Annotated[
         bool, typer.Option(help="Comparisons of two: query, a, b, vote, group, votes.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Print an experiment with its answers as CSV."""
     from simcore.lab import answer_files
 
-    typer.echo((answer_files.triplets if triplets else answer_files.export)(name), nl=False)
+    show.csv((answer_files.triplets if triplets else answer_files.export)(name), json=json)
 
 
 @app.command(name="import")

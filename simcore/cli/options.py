@@ -38,7 +38,8 @@ Lift = Annotated[
 Subset = Annotated[
     str,
     typer.Option(
-        help="all, tlld, tlld-paper, tllobj, tllobj-paper, faces or objects: which of the pairs."
+        help="all, tlld, tlld-paper, tllobj, tllobj-paper, faces, objects or reviewed: which of "
+        "the pairs."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]

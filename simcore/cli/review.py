@@ -13,11 +13,11 @@ Name = Annotated[str, typer.Argument(help="Of the collection.")]
 
 
 @app.command()
-def export(name: Name) -> None:
+def export(name: Name, json: Json = False) -> None:
     """Print all judgements that stand as CSV."""
     from simcore.lab import review
 
-    typer.echo(review.export(name), nl=False)
+    show.csv(review.export(name), json=json)
 
 
 @app.command()

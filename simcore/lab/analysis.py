@@ -67,6 +67,7 @@ def analyse(
         "agreement": asdict(choices.agree(table.counts, table.mate)),
         "places": asdict(choices.places(table.place, experiment.choices)),
         "people": people,
+        "asked": _asked(real, table.counts),
     }
 
 
@@ -88,6 +89,26 @@ def participants(asked: dict[int, Question], given: Given) -> list[dict]:
             }
         )
     return rows
+
+
+def _asked(questions: Sequence[Question], counts: Array) -> list[dict]:
+    """One row a question with answers, those that most agree on first (Fig. 4)."""
+    share = agreement.majority(counts)
+    order = np.argsort(-np.nan_to_num(share, nan=-1), kind="stable")
+    return [
+        {
+            "number": questions[n].number,
+            "condition": questions[n].condition,
+            "query": questions[n].query,
+            "query_key": questions[n].query_key,
+            "options": questions[n].options,
+            "mate": questions[n].mate,
+            "counts": counts[n, : len(questions[n].options)].tolist(),
+            "majority": float(share[n]),
+        }
+        for n in order.tolist()
+        if np.isfinite(share[n])
+    ]
 
 
 class _Table:

@@ -22,7 +22,6 @@ FACETS = (
     "colour", "shape", "texture", "pose", "layout", "face", "expression", "semantic part",
     "duplicate", "bad pair",
 )  # fmt: skip
-BAD = frozenset({"bad pair", "duplicate"})
 
 
 @dataclass(frozen=True)

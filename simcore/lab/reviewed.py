@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from simcore.data.answers import reviews
 from simcore.data.answers.reviews import PairKeys, Said
 from simcore.evaluate import agreement
 from simcore.evaluate.recall import recall_at
-from simcore.lab import collections, features, recipes, retrieve, review
+from simcore.lab import collections, features, recipes, retrieve, review, selection
 from simcore.sim import combine, rank
 from simcore.specs import Recipe
 from simcore.types import Array, Collection
@@ -31,27 +32,17 @@ def summary(name: str, asked: Sequence[Recipe]) -> dict:
         BadDataError: no known mates, or features are missing.
     """
     collection, standing = collections.open_(name), review.said(name)
-    tags = agreed(standing)
+    tags = reviews.agreed(standing)
     return {
         "collection": name,
         "pairs": len(collection.left),
         "reviewed": len(standing),
         "annotators": _annotators(standing),
         "agreement": _agreement(standing),
-        "left_out": len(_bad_rows(collection, standing, tags)),
-        "recall": [_recall(collection, recipe, standing, tags) for recipe in asked],
+        "left_out": len(collection.left) - len(selection.open_(name, "reviewed").left),
+        "recall": [_recall(name, recipe, standing) for recipe in asked],
         "facets": _facets(collection, [one for one in asked if one.combine == "none"], tags),
     }
-
-
-def agreed(standing: Standing) -> dict[PairKeys, set[str]]:
-    """{pair: tags that at least half of its annotators gave}."""
-    return {pair: _most([one.tags for one in said.values()]) for pair, said in standing.items()}
-
-
-def _most(sets: Sequence[set[str]]) -> set[str]:
-    every = set().union(*sets)
-    return {item for item in every if 2 * sum(item in one for one in sets) >= len(sets)}
 
 
 def _annotators(standing: Standing) -> list[dict]:
@@ -74,29 +65,16 @@ def _agreement(standing: Standing) -> list[dict]:
     return rows
 
 
-def _recall(
-    collection: Collection, recipe: Recipe, standing: Standing, tags: Mapping[PairKeys, set[str]]
-) -> dict:
+def _recall(name: str, recipe: Recipe, standing: Standing) -> dict:
     """Recall as it is; with bad pairs left out; with other mates and copies accepted as well."""
-    found = retrieve.ranks(collection.name, recipe)
-    bad = _bad_rows(collection, standing, tags)
-    kept = np.setdiff1d(np.arange(len(found)), bad)
-    accepted = _columns(collection, standing)
+    kept = selection.open_(name, "reviewed")
+    fair = retrieve.ranks(name, recipe, subset="reviewed")
     return {
         "recipe": recipe.label,
-        "as_it_is": _scores(found),
-        "without_bad_pairs": _scores(_ranks(collection, recipe, kept, {})),
-        "others_accepted": _scores(_ranks(collection, recipe, kept, accepted)),
+        "as_it_is": _scores(retrieve.ranks(name, recipe)),
+        "without_bad_pairs": _scores(fair),
+        "others_accepted": _scores(_accepting(kept, recipe, fair, _columns(kept, standing))),
     }
-
-
-def _bad_rows(
-    collection: Collection, standing: Standing, tags: Mapping[PairKeys, set[str]]
-) -> list[int]:
-    rows = _rows(collection)
-    return sorted(
-        rows[pair] for pair, said in standing.items() if pair in rows and tags[pair] & review.BAD
-    )
 
 
 def _rows(collection: Collection) -> dict[PairKeys, int]:
@@ -110,33 +88,27 @@ def _columns(collection: Collection, standing: Standing) -> dict[int, list[int]]
         columns.setdefault(key, column)
     found = {}
     for pair, said in standing.items():
-        other = _most([one.accepted | one.copies for one in said.values()])
+        other = reviews.most([one.accepted | one.copies for one in said.values()])
         known = [columns[key] for key in sorted(other) if key in columns]
         if pair in rows and known:
             found[rows[pair]] = known
     return found
 
 
-def _ranks(
-    collection: Collection, recipe: Recipe, kept: Array, accepted: Mapping[int, Sequence[int]]
+def _accepting(
+    collection: Collection, recipe: Recipe, ranks: Array, accepted: Mapping[int, Sequence[int]]
 ) -> Array:
-    """Rank of the mate, or of the best picture that is as good, among the kept pairs alone."""
-    pairs = collection.pairs().take(kept)
-    mine = {b: features.read(collection, collection.pairs().queries, b).take(kept)
-            for b in recipe.backbones}  # fmt: skip
-    columns = collection.pairs().target[kept]
-    theirs = {b: features.read(collection, collection.pairs().gallery, b).take(columns)
-              for b in recipe.backbones}  # fmt: skip
-    place = {int(column): new for new, column in enumerate(columns)}
-    found = np.empty(len(pairs), np.int64)
+    """Rank of the mate, or of the best of the pictures that are as good."""
+    if not accepted:
+        return ranks
+    pairs, found = collection.pairs(), ranks.copy()
+    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
+    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
     for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
-        rows = np.arange(start, start + len(values))
-        found[rows] = rank.ranks(values, pairs.target[rows])
-        for row in rows:
-            for column in accepted.get(int(kept[row]), ()):
-                if column in place:
-                    one = rank.ranks(values[row - start][None], np.array([place[column]]))
-                    found[row] = min(found[row], int(one[0]))
+        for row in range(start, start + len(values)):
+            for column in accepted.get(row, ()):
+                one = rank.ranks(values[row - start][None], np.array([column]))
+                found[row] = min(found[row], int(one[0]))
     return found
 
 

@@ -20,6 +20,7 @@ SUBSETS = {
     "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
     "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
     "objects": "all pairs that are not in faces",
+    "reviewed": "without the pairs that annotators call bad or doubled (Review)",
 }
 Twin = duplicates.Twin
 GENERIC = ("torchvision:densenet121", "timm:densenet121.tv_in1k", "mobilenetv2")
@@ -56,6 +57,10 @@ def open_(name: str, subset: str = "all") -> Collection:
     """
     if subset not in SUBSETS:
         raise unknown("subset", subset, SUBSETS)
+    if subset == "reviewed":
+        from simcore.data.answers import reviews  # opens a database; the others need none
+
+        return _chosen(collections.open_(name), subset, reviews.stamp(name))
     return _chosen(collections.open_(name), subset, collections.overruled_stamp(name))
 
 
@@ -112,7 +117,7 @@ def count_faces(name: str) -> faces.FaceCounts:
     return _faces(collections.open_(name))
 
 
-# `stamp` is when overrulings last changed: another stamp, another entry in the cache.
+# `stamp` is when overrulings, or reviews, last changed: another stamp, another entry in the cache.
 @lru_cache(maxsize=32)
 def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
     if subset == "all":
@@ -132,6 +137,11 @@ def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
 
 @lru_cache(maxsize=32)
 def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
+    if subset == "reviewed":
+        from simcore.data.answers import reviews
+
+        bad = reviews.bad(collection.name)
+        return np.flatnonzero([keys not in bad for keys in _pair_keys(collection)])
     if subset in {"faces", "objects"}:
         both = _faces(collection).faces
         return np.flatnonzero(both if subset == "faces" else ~both)
@@ -159,6 +169,13 @@ def _keys(collection: Collection, twin: duplicates.Twin) -> tuple[str, str]:
     sides = {"left": collection.left, "right": collection.pairs().gallery}
     one, other = sides[twin.side].keys[twin.row], sides[twin.other_side].keys[twin.other]
     return min(one, other), max(one, other)
+
+
+def _pair_keys(collection: Collection) -> list[tuple[str, str]]:
+    """The content keys of each query and its mate."""
+    pairs = collection.pairs()
+    mates = pairs.gallery.take(pairs.target)
+    return list(zip(pairs.queries.keys, mates.keys, strict=True))
 
 
 def _refused(

@@ -193,6 +193,11 @@ def test_analysis_of_answers_that_are_known():
     assert people[3] == {"participant": 3, "answers": 6, "right": 0, "catch_answered": 1,
                          "catch_passed": 0, "median_seconds": 1.5}  # fmt: skip
     assert sum(told["places"]["counts"]) == 18
+    for row in told["asked"]:
+        assert row["counts"][row["mate"]] == 2
+        assert sum(row["counts"]) == 3
+    shares = [row["majority"] for row in told["asked"]]
+    assert shares == sorted(shares, reverse=True)
     awake = analysis.analyse("one", [], attentive=True)
     assert awake["left_out"] == [3]
     assert awake["conditions"][-1]["human"]["value"] == 1
@@ -259,34 +264,34 @@ HEAD = (
 )
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("", "found the columns none"),
-        ("a,b\n1,2\n", "found the columns a, b; expected question"),
-        (HEAD + "\n", "without rows"),
-        (HEAD + "\n1,2\n", "found 2 cells in line 2; expected 13"),
-        (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,zzz,"), "'zzz' in line 2"),
-        (HEAD + "\n" + ROW.replace("0,a,", "0,../a,"), "'../a' in line 2"),
-        (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,b,"), "a picture twice"),
-        (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,4,3,1.0"), "found chosen '4' in line 2"),
-        (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,2,0,1.0"), "found place '0'"),
-        (HEAD + "\n" + ROW.replace("1.0,2.0", "nan,2.0"), "found seconds 'nan'"),
-        (HEAD + "\n" + ROW.replace("1.0,2.0", ",2.0"), "found seconds ''"),
-        (HEAD + "\n" + ROW.replace("c,1,2", "c,1e9,2"), "found participant '1e9'"),
-        (HEAD + "\n" + "٣" + ROW[1:], "found question"),
-        (HEAD + "\n" + ROW + "\n" + ROW, "a second answer of participant 1"),
-        (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "other than before"),
-        (HEAD + "\n" + ROW.replace("random", "x" * 501), "over 500 characters"),
-        (HEAD + "\n" + ROW.replace("random", '"'), "found no CSV in line"),
-        (HEAD + "\n" + ROW.replace("random", ""), "no condition"),
-        (HEAD.replace("option_3", "option_7") + "\n" + ROW, "found the columns"),
-    ],
-)
-def test_a_csv_with_a_fault_is_a_sentence_and_leaves_nothing(text, says):
-    with pytest.raises(BadDataError, match=says):
-        answer_files.read("bad", "tiny", text.encode())
-    assert experiments.names() == []
+FAULTS = [
+    ("", "found the columns none"),
+    ("a,b\n1,2\n", "found the columns a, b; expected question"),
+    (HEAD + "\n", "without rows"),
+    (HEAD + "\n1,2\n", "found 2 cells in line 2; expected 13"),
+    (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,zzz,"), "'zzz' in line 2"),
+    (HEAD + "\n" + ROW.replace("0,a,", "0,../a,"), "'../a' in line 2"),
+    (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,b,"), "a picture twice"),
+    (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,4,3,1.0"), "found chosen '4' in line 2"),
+    (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,2,0,1.0"), "found place '0'"),
+    (HEAD + "\n" + ROW.replace("1.0,2.0", "nan,2.0"), "found seconds 'nan'"),
+    (HEAD + "\n" + ROW.replace("1.0,2.0", ",2.0"), "found seconds ''"),
+    (HEAD + "\n" + ROW.replace("c,1,2", "c,1e9,2"), "found participant '1e9'"),
+    (HEAD + "\n" + "٣" + ROW[1:], "found question"),
+    (HEAD + "\n" + ROW + "\n" + ROW, "a second answer of participant 1"),
+    (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "other than before"),
+    (HEAD + "\n" + ROW.replace("random", "x" * 501), "over 500 characters"),
+    (HEAD + "\n" + ROW.replace("random", '"'), "found no CSV in line"),
+    (HEAD + "\n" + ROW.replace("random", ""), "no condition"),
+    (HEAD.replace("option_3", "option_7") + "\n" + ROW, "found the columns"),
+]
+
+
+def test_a_csv_with_a_fault_is_a_sentence_and_leaves_nothing():
+    for text, says in FAULTS:
+        with pytest.raises(BadDataError, match=says):
+            answer_files.read("bad", "tiny", text.encode())
+        assert experiments.names() == [], says
 
 
 def test_hostile_bytes_are_a_sentence(monkeypatch):

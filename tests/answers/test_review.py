@@ -8,7 +8,7 @@ import pytest
 
 from simcore.data.answers import reviews
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.lab import collections, extract, recipes, retrieve, review, reviewed
+from simcore.lab import collections, evaluate, extract, recipes, retrieve, review, reviewed
 
 COLOR = 1
 
@@ -116,6 +116,22 @@ def test_bad_pairs_are_left_out_where_half_say_so(tiny, three):
         assert row["as_it_is"]["recall"]["1"] == pytest.approx(
             float((retrieve.ranks(tiny, recipe) == 1).mean())
         )
+
+
+@pytest.mark.usefixtures("database")
+def test_every_evaluation_can_leave_bad_pairs_out(tiny, three):
+    def pairs():
+        return evaluate.recall(tiny, three, ks=(1,), subset="reviewed").pairs
+
+    assert pairs() == 6
+    review.say(tiny, "a", "Ana", "tag", "bad pair")
+    assert pairs() == 5
+    review.say(tiny, "b", "Ana", "tag", "duplicate")
+    assert pairs() == 4
+    review.undo(tiny, "Ana")
+    assert pairs() == 5
+    review.undo(tiny, "Ana")
+    assert pairs() == 6
 
 
 def test_recall_without_bad_pairs_is_that_of_the_smaller_collection(tiny, three, tmp_path):

@@ -46,6 +46,9 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
     assert capsys.readouterr().out == text
     assert run(["experiment", "export", "again", "--triplets"]) == 0
     assert capsys.readouterr().out.startswith("query,a,b,vote,group,votes\nleft/")
+    assert run(["experiment", "export", "again", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert (len(rows), rows[0]["place"]) == (8, "1")
     assert run(["experiment", "list"]) == 0
     assert "again" in capsys.readouterr().out
 

@@ -53,6 +53,20 @@ def test_no_page_says_a_path(app, pilot, workshop, cache):
     assert not at.exception
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("at /srv/data/x.db closed", "at (on the server) closed"),
+        ("sqlite:////srv/me/x.db", "sqlite:///(on the server)"),
+        ("found '/srv/my own/x' there", "found '(on the server)' there"),
+        (r"C:\Users\me\x", "(on the server)"),
+        ("left/a.png and 1/2 and and/or", "left/a.png and 1/2 and and/or"),
+    ],
+)
+def test_paths_are_hidden_and_nothing_else(workshop, text, shown):
+    assert kiosk.hide_paths(text) == shown
+
+
 def test_limits_are_tighter(monkeypatch):
     assert kiosk.uploads() == (12, 20)
     monkeypatch.setenv(kiosk.VARIABLE, "60")

@@ -1,9 +1,10 @@
 """Keeping what annotators say of pairs: one row a saying, taken back but never changed."""
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import Integer, cast, func, select
 
 from simcore.data.answers.database import reading, writing
 from simcore.data.answers.tables import Judgement
@@ -14,6 +15,8 @@ from simcore.errors import BadDataError
 # seen: looked at, nothing to say.
 KINDS = ("tag", "untag", "note", "accept", "refuse", "copy", "no-copy", "seen")
 MOST = {"tag": 40, "untag": 40, "note": 2000}  # characters
+
+BAD = frozenset({"bad pair", "duplicate"})  # tags of pairs that a fair count leaves out
 
 PairKeys = tuple[str, str]
 
@@ -95,3 +98,32 @@ def standing(collection: str) -> dict[PairKeys, dict[str, Said]]:
         pair = found.setdefault((one.query_key, one.mate_key), {})
         pair.setdefault(one.annotator, Said()).hear(one.kind, one.value)
     return found
+
+
+def stamp(collection: str) -> int:
+    """Changes whenever something is said of a collection or taken back."""
+    mine = Judgement.collection == collection
+    said = select(func.count(), func.coalesce(func.sum(cast(Judgement.undone, Integer)), 0))
+    with reading() as session:
+        many, undone = session.execute(said.where(mine)).one()
+    return int(many) * 2_000_003 + int(undone)
+
+
+def agreed(standing: Mapping[PairKeys, Mapping[str, Said]]) -> dict[PairKeys, set[str]]:
+    """{pair: tags that at least half of those who looked at it gave}."""
+    return {pair: most([one.tags for one in said.values()]) for pair, said in standing.items()}
+
+
+def most(sets: Sequence[set[str]]) -> set[str]:
+    """What at least half of the sets hold.
+
+    >>> sorted(most([{"a", "b"}, {"b"}, set()])), sorted(most([{"a"}, set()]))
+    (['b'], ['a'])
+    """
+    every: set[str] = set().union(*sets)
+    return {item for item in every if 2 * sum(item in one for one in sets) >= len(sets)}
+
+
+def bad(collection: str) -> set[PairKeys]:
+    """The pairs that at least half of their annotators call bad or doubled."""
+    return {pair for pair, tags in agreed(standing(collection)).items() if tags & BAD}
