@@ -33,8 +33,10 @@ def test_there_are_pages():
         "duplicates",
         "evaluate",
         "exclusive",
+        "experiments",
         "explore",
         "models",
+        "review",
     )
     assert [f"pages/{name}.py" for name in names] == PAGES
 
