@@ -13,6 +13,8 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
+from pages import kiosk  # noqa: E402  # needs the path above
+
 st.set_page_config(
     page_title="simcore: which images look alike?",
     page_icon=str(HERE / "assets" / "icon.svg"),
@@ -24,7 +26,7 @@ st.set_page_config(
 st.logo(
     str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"), size="large"
 )
-page = st.navigation(
+page = kiosk.navigation(
     [
         st.Page(
             "pages/explore.py",
@@ -76,6 +78,20 @@ page = st.navigation(
             help="Near-copies in a collection, and the pairs that are left without them.",
         ),
         st.Page(
+            "pages/experiments.py",
+            title="Experiments",
+            icon=":material/how_to_vote:",
+            url_path="experiments",
+            help="Ask people which pictures look alike, and compare them with machines.",
+        ),
+        st.Page(
+            "pages/review.py",
+            title="Review",
+            icon=":material/rate_review:",
+            url_path="review",
+            help="Failure cases: tag them, accept other mates, mark bad pairs.",
+        ),
+        st.Page(
             "pages/collections.py",
             title="Collections",
             icon=":material/photo_library:",
@@ -90,6 +106,6 @@ page = st.navigation(
             help="Which networks and descriptors are ready, and what the others need.",
         ),
     ],
-    position="top",
 )
+kiosk.watch()
 page.run()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import gallery, query
+from pages import gallery, kiosk, query
 from pages.state import View
 from pages.widgets import plain, sentences
 from simcore.errors import SimError
@@ -11,7 +11,7 @@ from simcore.types import Collection
 
 PAGE = 60  # thumbnails
 TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
-MOST_FILES, MOST_MB = 12, 20
+MOST_FILES, MOST_MB = kiosk.uploads()
 
 
 def browser(collection: Collection, view: View) -> None:

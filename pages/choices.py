@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages import state
+from pages import kiosk, state
 from pages.widgets import plain
-from simcore.errors import unknown
+from simcore.errors import BadDataError, unknown
 from simcore.lab import collections, selection
 from simcore.types import DIRECTIONS, LIFTS, METRICS, Collection, Direction
 
@@ -77,6 +77,14 @@ def pairs_only() -> list[str]:
     return [name for name in collections.names() if collections.open_(name).right is not None]
 
 
+def ready(name: str) -> list[str]:
+    """Backbones whose features are complete; none where nothing was extracted yet."""
+    try:
+        return collections.extracted(name)
+    except BadDataError:
+        return []
+
+
 def choose(
     page: str,
     *,
@@ -137,7 +145,8 @@ def named(page: str, own: Mapping[str, Sequence[str]] | None = None) -> list[str
     names = pairs_only()
     if not names:
         st.info("There is no collection of pairs yet.")
-        st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
+        if not kiosk.on():
+            st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
         return []
     put, here = st.session_state, dict(st.query_params)
     if here == put.get(f"_{page}_address") and f"{page}_c" in put:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages import choices, pairs, query, widgets
+from pages import choices, kiosk, pairs, query, widgets
 from pages.gallery import Pick
 from simcore.errors import SimError
 from simcore.lab import collections, selection
@@ -111,7 +111,8 @@ def _pictures(name: str, found: Duplicates, groups: list[list[int]]) -> None:
 def _twins(name: str, found: Duplicates) -> None:
     collection = collections.open_(name)
     sides = {"left": collection.left, "right": collection.pairs().gallery}
-    st.caption("Two that only look alike? Say so, and they no longer count as copies.")
+    if not kiosk.on():
+        st.caption("Two that only look alike? Say so, and they no longer count as copies.")
     both = list(zip(found.twins, found.refused, strict=True))
     shown, heads, deeds = [], [], []
     for twin, refused in pairs.paged(both, "twins_page"):
@@ -124,7 +125,8 @@ def _twins(name: str, found: Duplicates) -> None:
         verdict = "no copy, as a person said; " if refused else ""
         heads.append(f"{verdict}distance {twin.distance:.3f}, {_where(twin.side, twin.other_side)}")
         deeds.append(("A copy after all" if refused else "Not a copy", (name, twin, refused)))
-    pairs.show(shown, key="twins_grid", on_pick=_opener(name), heads=heads, deeds=deeds,
+    pairs.show(shown, key="twins_grid", on_pick=_opener(name), heads=heads,
+               deeds=() if kiosk.on() else deeds,
                on_deed=_overrule)  # fmt: skip
 
 

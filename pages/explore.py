@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import browse, compare, controls, query, results, state, widgets
+from pages import browse, compare, controls, kiosk, query, results, state, widgets
 from pages.state import View
 from simcore.lab import collections, features, retrieve
 from simcore.lab.retrieve import Query
@@ -93,6 +93,9 @@ def explore(collection: Collection, view: View) -> None:
 
 
 def _extract(collection: Collection, missing: list[str]) -> None:
+    if kiosk.on():
+        st.info(f"There are no features of {widgets.plain(', '.join(missing))} here.")
+        return
     with st.container(border=True):
         if widgets.job("extract", collection.name):
             return

@@ -13,11 +13,11 @@ T = TypeVar("T")
 A_PAGE = 12
 
 
-def paged(rows: Sequence[T], key: str) -> Sequence[T]:
-    """The rows of the page that a person is on."""
-    pages = -(-len(rows) // A_PAGE)
+def paged(rows: Sequence[T], key: str, count: int = A_PAGE) -> Sequence[T]:
+    """The rows of the page that a person is on, `count` on each."""
+    pages = -(-len(rows) // count)
     page = st.pagination(pages, key=key) if pages > 1 else 1
-    return rows[(page - 1) * A_PAGE : page * A_PAGE]
+    return rows[(page - 1) * count : page * count]
 
 
 def tile(image: str, side: str, thumb: str, say: str) -> Tile:

@@ -7,6 +7,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,9 +63,18 @@ class SafeHeaders:
 
 
 async def thumb(request: Request) -> Response:
-    """The small picture of a content key; content never changes, so it may be kept for ever."""
-    key = request.path_params["key"]
-    path = thumbs.path(key) if KEY.fullmatch(key) else None
+    """The small picture of a content key."""
+    return _picture(request.path_params["key"], thumbs.path)
+
+
+async def picture(request: Request) -> Response:
+    """The large picture of a content key."""
+    return _picture(request.path_params["key"], thumbs.large_path)
+
+
+def _picture(key: str, where: Callable[[str], Path]) -> Response:
+    """Content never changes, so it may be kept for ever."""
+    path = where(key) if KEY.fullmatch(key) else None
     if path is None or not path.is_file():
         return JSONResponse({"error": "no such thumbnail"}, 404, {"Cache-Control": "no-store"})
     keep = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -84,6 +94,10 @@ thumbs.served = True
 PagesManager.uses_pages_directory = False
 app = st.App(
     str(HERE.parent / "app.py"),
-    routes=[Route("/thumb/{key:path}", thumb), Route("/health", health)],
+    routes=[
+        Route("/thumb/{key:path}", thumb),
+        Route("/picture/{key:path}", picture),
+        Route("/health", health),
+    ],
     middleware=[Middleware(SafeHeaders)],
 )

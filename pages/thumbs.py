@@ -15,17 +15,27 @@ def path(key: str) -> Path:
     return collections.thumb(key)
 
 
-def source(key: str) -> str:
+def large_path(key: str) -> Path:
+    """The WebP file of a content key as large as we have it; it may not exist."""
+    return collections.picture(key)
+
+
+def large(key: str) -> str:
+    """As `source`, for a picture that is looked at alone."""
+    return source(key, room="picture")
+
+
+def source(key: str, *, room: str = "thumb") -> str:
     """What goes into an image's `src`: a short address, or the picture itself where none serves."""
     if served:
         base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-        return f"{'/' + base if base else ''}/thumb/{key}"
-    return _inline(key)
+        return f"{'/' + base if base else ''}/{room}/{key}"
+    return _inline(key, room)
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _inline(key: str) -> str:
-    file = path(key)
+def _inline(key: str, room: str) -> str:
+    file = path(key) if room == "thumb" else large_path(key)
     return _uri(file.read_bytes()) if file.is_file() else ""
 
 

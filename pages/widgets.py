@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages import kiosk
 from simcore.errors import SimError
 from simcore.lab import jobs
 from simcore.types import Progress
@@ -18,7 +19,7 @@ def plain(text: str) -> str:
     >>> plain("a*b*.png")
     'a\\\\*b\\\\*\\\\.png'
     """
-    return " ".join(text.split()).translate(MARKS)
+    return " ".join(kiosk.hide_paths(text).split()).translate(MARKS)
 
 
 @contextmanager
@@ -68,6 +69,11 @@ def running(*start: str) -> jobs.Job | None:
 
 def launch(args: Sequence[str]) -> None:
     """For buttons: begin a job and remember it, so that its end is told."""
+    if kiosk.on():
+        st.session_state["_said"] = (
+            "found a request to change the collections or their features; workshop mode only looks"
+        )
+        return
     try:
         st.session_state["_job"] = jobs.start(list(args)).id
     except SimError as error:

@@ -1,7 +1,8 @@
 """What every test shares: a cache of its own, and pictures drawn here."""
 
 import io
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ Draw = Callable[..., Image.Image]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache folder for this test alone."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("SIMCORE_CACHE", str(folder))
-    return folder
+    monkeypatch.delenv("SIMCORE_DATABASE_URL", raising=False)
+    yield folder
+    if database := sys.modules.get("simcore.data.answers.database"):
+        database.close()
 
 
 def draw(seed: int = 0, width: int = 200, height: int = 245) -> Image.Image:
@@ -61,6 +65,17 @@ def pairs_folder(tmp_path: Path) -> Path:
         picture = draw(seed)
         picture.save(root / "left" / f"{name}.png")
         picture.rotate(4).save(root / "right" / f"{name}.png")
+    return root
+
+
+@pytest.fixture
+def hard_folder(tmp_path: Path) -> Path:
+    """As `pairs_folder`, but what is on the right has nothing to do with what is on the left."""
+    root = tmp_path / "hard"
+    for side in ("left", "right"):
+        (root / side).mkdir(parents=True)
+        for seed, name in enumerate("abcdef"):
+            draw(seed + 20 * (side == "right")).save(root / side / f"{name}.png")
     return root
 
 

@@ -10,11 +10,13 @@ from simcore.cli import (
     collections,
     demo,
     evaluate,
+    experiments,
     judgements,
     learn,
     models,
     reproduce,
     retrieve,
+    review,
     status,
 )
 from simcore.errors import SimError
@@ -31,6 +33,8 @@ app.add_typer(judgements.app, name="judgements")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(learn.app, name="learn")
+app.add_typer(experiments.app, name="experiment")
+app.add_typer(review.app, name="review")
 app.command()(demo.demo)
 app.command(name="app")(demo.serve)
 app.command()(retrieve.extract)

@@ -37,8 +37,17 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
+    kiosk: Annotated[
+        bool,
+        typer.Option(
+            "--kiosk", help="Workshop mode: collections are not changed, no paths are shown."
+        ),
+    ] = False,
+    idle: Annotated[
+        int, typer.Option(help="With --kiosk: seconds without anybody until the page starts over.")
+    ] = 180,
 ) -> None:
     """Open the app in the browser."""
     from simcore.cli import server
 
-    raise typer.Exit(server.run(host=host, port=port))
+    raise typer.Exit(server.run(host=host, port=port, kiosk=idle if kiosk else None))

@@ -38,8 +38,8 @@ Lift = Annotated[
 Subset = Annotated[
     str,
     typer.Option(
-        help="all, tlld, tlld-paper, tllobj, tllobj-paper, faces, objects, or unseen:NAME of a "
-        "learned backbone: which of the pairs."
+        help="all, tlld, tlld-paper, tllobj, tllobj-paper, faces, objects, haar-faces, "
+        "haar-objects, reviewed, or unseen:NAME of a learned backbone: which of the pairs."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]

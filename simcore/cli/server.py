@@ -11,11 +11,18 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "pages" / "serve.py"
 
 
-def run(*, host: str, port: int) -> int:
+LEAST_IDLE = 15  # seconds; the notice before starting over takes ten
+
+
+def run(*, host: str, port: int, kiosk: int | None = None) -> int:
     """Serve the app until it is interrupted.
 
+    Args:
+        kiosk: for workshop mode, after how many seconds without anybody the page starts over.
+
     Raises:
-        BadDataError: the pages are not beside the package, or the port is taken.
+        BadDataError: the pages are not beside the package, or the port is taken; for workshop mode
+            also, that there is no collection to look at.
     """
     if not SCRIPT.exists():
         raise BadDataError(
@@ -27,15 +34,32 @@ def run(*, host: str, port: int) -> int:
         sys.executable, "-m", "streamlit", "run", str(SCRIPT),
         "--server.address", host, "--server.port", str(port), "--server.headless", "true",
     ]  # fmt: skip
+    environment = dict(os.environ)
+    if kiosk is not None:
+        _check_kiosk(kiosk)
+        environment["SIMCORE_KIOSK"] = str(kiosk)
+        command += ["--server.maxUploadSize", "5", "--client.toolbarMode", "minimal"]
     sys.stderr.write(f"The app is at http://{_shown(host)}:{port} (stop it with Ctrl+C)\n")
     try:
-        return subprocess.run(command, check=False, cwd=ROOT, env=os.environ).returncode
+        return subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
     except KeyboardInterrupt:
         return 0
 
 
 def _shown(host: str) -> str:
     return "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host
+
+
+def _check_kiosk(idle: int) -> None:
+    from simcore.lab import collections
+
+    if idle < LEAST_IDLE:
+        raise BadDataError(f"found an idle time of {idle} s; expected {LEAST_IDLE} or more")
+    if not collections.names():
+        raise BadDataError(
+            "found no collection; workshop mode only looks and adds none, so expected one; "
+            "run `simcore demo --no-serve` first"
+        )
 
 
 def _check_free(host: str, port: int) -> None:

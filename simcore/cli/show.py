@@ -19,6 +19,17 @@ def lines(texts: Iterable[str]) -> None:
     sys.stdout.writelines(f"{text}\n" for text in texts)
 
 
+def csv(text: str, *, json: bool = False) -> None:
+    """Print a CSV on stdout, or as JSON one object a row."""
+    if json:
+        from csv import DictReader
+        from io import StringIO
+
+        document(list(DictReader(StringIO(text))))
+    else:
+        sys.stdout.write(text)
+
+
 def note(text: str) -> None:
     """Print a line for people on stderr, so that stdout stays one document."""
     sys.stderr.write(text + "\n")

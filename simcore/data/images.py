@@ -19,6 +19,7 @@ MAX_SIDE = 20_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 THUMB = 256
+LARGE = 1024  # px, where one picture is looked at alone
 
 # Pillow's own guard against bombs, at our limit and as an error: it also covers later frames.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -272,3 +273,27 @@ def make_thumb(key: str, image: Array) -> Path:
         picture.save(out, "WEBP", quality=80, method=2)
         home.write(path, out.getvalue())
     return path
+
+
+def large(key: str) -> Path:
+    """Where the large picture of a content key is, or would be; there may be a thumbnail only."""
+    return home.cache() / "pictures" / key[:2] / f"{key}.webp"
+
+
+def make_large(key: str, source: Path, *, trim: int = 0) -> None:
+    """Writes the large picture of a key, longest side 1024 px, where the thumbnail shows less.
+
+    Raises:
+        BadImageError: the file is gone or no longer an image.
+        SimError: the disk is full or closed.
+    """
+    path = large(key)
+    if path.exists():
+        return
+    picture = Image.fromarray(load(source, trim=trim))
+    if max(picture.size) <= THUMB:
+        return
+    picture.thumbnail((LARGE, LARGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=85, method=2)
+    home.write(path, out.getvalue())

@@ -123,6 +123,12 @@ def thumb(key: str) -> Path:
     return images.thumb(key)
 
 
+def picture(key: str) -> Path:
+    """The largest picture that was made of an image; its thumbnail where that is all."""
+    path = images.large(key)
+    return path if path.exists() else images.thumb(key)
+
+
 def download_tll(folder: Path, *, on_progress: OnProgress | None = None) -> Path:
     """Fetch the official Totally-Looks-Like zips into `folder`.
 

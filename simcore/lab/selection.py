@@ -22,6 +22,7 @@ SUBSETS = {
     "objects": "all pairs that are not in faces",
     "haar-faces": "a face on both sides by a Haar cascade, as risser-maroux2021 split them",
     "haar-objects": "all pairs that are not in haar-faces",
+    "reviewed": "without the pairs that annotators call bad or doubled (Review)",
 }
 DETECTORS = {
     "face": "dlib's HOG detector, on the doubled image",
@@ -67,6 +68,10 @@ def open_(name: str, subset: str = "all") -> Collection:
         return _unseen(collections.open_(name), stem, learned.lineage(stem)["sha256"])
     if subset not in SUBSETS:
         raise unknown("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
+    if subset == "reviewed":
+        from simcore.data.answers import reviews  # opens a database; the others need none
+
+        return _chosen(collections.open_(name), subset, reviews.stamp(name))
     return _chosen(collections.open_(name), subset, collections.overruled_stamp(name))
 
 
@@ -149,7 +154,7 @@ def count_faces(name: str, detector: str = "face") -> faces.FaceCounts:
     return _faces(collections.open_(name), detector)
 
 
-# `stamp` is when overrulings last changed: another stamp, another entry in the cache.
+# `stamp` is when overrulings, or reviews, last changed: another stamp, another entry in the cache.
 @lru_cache(maxsize=32)
 def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
     if subset == "all":
@@ -185,6 +190,11 @@ def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
 
 @lru_cache(maxsize=32)
 def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
+    if subset == "reviewed":
+        from simcore.data.answers import reviews
+
+        bad = reviews.bad(collection.name)
+        return np.flatnonzero([keys not in bad for keys in _pair_keys(collection)])
     if subset.endswith(("faces", "objects")):
         both = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
         return np.flatnonzero(both if subset.endswith("faces") else ~both)
@@ -212,6 +222,13 @@ def _keys(collection: Collection, twin: duplicates.Twin) -> tuple[str, str]:
     sides = {"left": collection.left, "right": collection.pairs().gallery}
     one, other = sides[twin.side].keys[twin.row], sides[twin.other_side].keys[twin.other]
     return min(one, other), max(one, other)
+
+
+def _pair_keys(collection: Collection) -> list[tuple[str, str]]:
+    """The content keys of each query and its mate."""
+    pairs = collection.pairs()
+    mates = pairs.gallery.take(pairs.target)
+    return list(zip(pairs.queries.keys, mates.keys, strict=True))
 
 
 def _refused(

@@ -185,25 +185,25 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
 
 
 TITLES = [
-    "Explore", "Combine", "Exclusive", "Evaluate", "Judgements", "Duplicates", "Collections",
+    "Explore",
+    "Combine",
+    "Exclusive",
+    "Evaluate",
+    "Learn",
+    "Judgements",
+    "Duplicates",
+    "Experiments",
+    "Review",
+    "Collections",
     "Models",
-]  # fmt: skip
+]
 
 
 def test_every_page_on_a_phone(visitor, server):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})
     # The first visit is not to the first page.
-    for path in (
-        "/collections",
-        "/models",
-        "/combine",
-        "/exclusive",
-        "/evaluate",
-        "/judgements",
-        "/duplicates",
-        "",
-    ):
+    for path in [*(f"/{title.lower()}" for title in reversed(TITLES[1:])), ""]:
         visitor.open(server + path)
         links = page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
         assert [text.split()[-1] for text in links] == TITLES
@@ -215,12 +215,14 @@ def test_every_page_on_a_phone(visitor, server):
 
 def test_what_the_server_gives_away(server, cache):
     key = next(cache.glob("thumbs/*/*.webp")).stem
-    status, headers, body = fetch(f"{server}/thumb/{key}")
-    assert (status, headers["content-type"]) == (200, "image/webp")
-    assert "immutable" in headers["cache-control"]
-    assert body[8:12] == b"WEBP"
-    for bad in ("0" * 32, "..%2f..%2fapp.py", "%2e%2e/app.py", f"{key}.webp", f"{key}/x", key[:-1]):
-        assert fetch(f"{server}/thumb/{bad}")[0] in {400, 404}, bad
+    hostile = ("..%2f..%2fapp.py", "%2e%2e/app.py", f"{key}.webp", f"{key}/x", key[:-1])
+    for room in ("thumb", "picture"):
+        status, headers, body = fetch(f"{server}/{room}/{key}")
+        assert (status, headers["content-type"]) == (200, "image/webp")
+        assert "immutable" in headers["cache-control"]
+        assert body[8:12] == b"WEBP"
+        for bad in ("0" * 32, *hostile):
+            assert fetch(f"{server}/{room}/{bad}")[0] in {400, 404}, bad
     status, headers, body = fetch(server + "/health")
     assert status == 200
     assert b'"ok"' in body

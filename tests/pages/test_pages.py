@@ -33,9 +33,11 @@ def test_there_are_pages():
         "duplicates",
         "evaluate",
         "exclusive",
+        "experiments",
         "explore",
         "judgements",
         "models",
+        "review",
     )
     assert [f"pages/{name}.py" for name in names] == PAGES
 

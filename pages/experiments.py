@@ -1,0 +1,104 @@
+"""Experiments: build one, invite people, take part, see what they agree on."""
+
+import streamlit as st
+
+from pages import building, choices, findings, kiosk, sitting, widgets
+from pages.widgets import plain
+from simcore.errors import unknown
+from simcore.lab import experiments
+
+PARTS = {"results": "Results", "invite": "Invite", "new": "New", "import": "Import"}
+CHANGING = {"new", "import"}
+
+
+def show() -> None:
+    """Draw the page, or, for a participant, the questions alone."""
+    if code := st.query_params.get("sitting", ""):
+        sitting.show(st.query_params.get("e", "")[:64], code[:64])
+        return
+    st.title("Experiments")
+    st.caption(
+        "Which of these looks most like it? Ask people, as rosenfeld2018 (4.3) did, and see "
+        "whether they agree with each other, with the known mates and with machines."
+    )
+    with widgets.sentences():
+        rows = {row["name"]: row for row in experiments.listing()}
+        name, part = _asked(list(rows))
+        if part == "new":
+            building.form()
+        elif part == "import":
+            building.imports()
+        elif name:
+            _about(rows[name])
+            if part == "invite":
+                _invite(name)
+            else:
+                findings.show(name, rows[name])
+
+
+def _asked(names: list[str]) -> tuple[str, str]:
+    """Which experiment, and what of it; both are in the address."""
+    put, here = st.session_state, st.query_params
+    if made := put.pop("_experiment", ""):
+        put["experiments_e"], put["experiments_show"] = made, "invite"
+        st.toast(f"{plain(made)} is ready.", icon=":material/check_circle:")
+    elif dict(here) != put.get("_experiments_address") or "experiments_show" not in put:
+        asked = here.get("e", "")
+        if asked and asked not in names:
+            st.warning(plain(f"From the link: {unknown('experiment', asked[:64], names)}"))
+        put["experiments_e"] = asked if asked in names else (names[0] if names else None)
+        usual = "results" if names else "new"
+        put["experiments_show"] = here["show"] if here.get("show") in PARTS else usual
+    if kiosk.on() and put.get("experiments_show") in CHANGING:
+        put["experiments_show"] = "results"
+    if put.get("experiments_e") not in names:
+        put["experiments_e"] = names[0] if names else None
+    with st.sidebar:
+        name = st.selectbox(
+            "Experiment", names, key="experiments_e", placeholder="None yet", disabled=not names
+        )
+    parts = [part for part in PARTS if not (kiosk.on() and part in CHANGING)]
+    part = st.segmented_control(
+        "Show", parts, format_func=PARTS.__getitem__, key="experiments_show",
+        label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    if not names and part in {"results", "invite"}:
+        st.info("There is no experiment yet. Make one under New.")
+    choices.write("experiments", {"show": part or "results"} | ({"e": name} if name else {}))
+    return name or "", part or "results"
+
+
+def _about(row: dict) -> None:
+    columns = st.columns(4)
+    columns[0].metric("Questions", f"{row['questions']:,}")
+    columns[1].metric("Participants", f"{row['participants']:,}")
+    columns[2].metric("Answers", f"{row['answers']:,}")
+    columns[3].metric("Choices", row["choices"])
+    st.caption(
+        f"From {plain(row['collection'])}. Conditions: {plain('; '.join(row['conditions']))}."
+    )
+
+
+def _invite(name: str) -> None:
+    st.markdown(
+        "Send this address to everybody who shall take part. Each visit begins a new participant; "
+        "as many as like can answer at the same time, and each can pause and go on later."
+    )
+    base = st.context.url or ""
+    st.code(f"{base.partition('?')[0]}?e={name}&sitting={sitting.NEW}", language=None)
+    st.caption(
+        "The address works on this computer; start the app with `simcore app --host 0.0.0.0` to "
+        "let others in, and put this computer's name in place of localhost."
+    )
+    with st.container(horizontal=True):
+        st.link_button("Take part", f"?e={name}&sitting={sitting.NEW}",
+                       icon=":material/play_arrow:", type="primary")  # fmt: skip
+        if kiosk.on():
+            return
+        with st.popover("Remove", icon=":material/delete:"):
+            st.markdown(f"Forget **{plain(name)}** and every answer to it? There is no way back.")
+            st.button("Yes, forget it", type="primary", key=f"experiments_remove_{name}",
+                      on_click=widgets.attempt, args=(experiments.remove, name))  # fmt: skip
+
+
+show()

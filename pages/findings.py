@@ -1,0 +1,221 @@
+"""What an experiment found: Table 2b, Figures 5a and 5b, position bias, the participants."""
+
+import json
+import shlex
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages import charts, choices, gallery, pairs, takeaway, thumbs
+from pages.gallery import Tile
+from pages.widgets import plain
+from simcore.lab import analysis, answer_files, collections
+from simcore.lab.papers import HUMANS
+
+QUESTIONS = 4  # on a page
+SHOWN = 4  # machines beside people, until others are chosen
+TENTHS = [f"{n * 10}-{n * 10 + 10}" for n in range(10)]
+
+
+def show(name: str, row: dict) -> None:
+    """Everything; a sentence where nobody has answered.
+
+    Raises:
+        SimError: it cannot be analysed.
+    """
+    if not row["answers"]:
+        st.info("Nobody has answered yet. The address for participants is under Invite.")
+        return
+    machines, attentive = _options(row["collection"])
+    told = analysis.analyse(name, machines, attentive=attentive)
+    if len(told["conditions"]) == 2:
+        told = told | {"conditions": told["conditions"][:1]}  # the only one is all there is
+    if told["left_out"]:
+        st.caption(f"Left out for a failed catch trial: {len(told['left_out'])} participants.")
+    _accuracy(told)
+    st.dataframe(_table(told), hide_index=True, key="findings_table")
+    words = ["simcore", "experiment", "analyse", name, "--models", ",".join(machines) or "none"]
+    st.code(shlex.join([*words, *(["--attentive"] if attentive else [])]), language="bash")
+    with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
+        st.caption(takeaway.about(HUMANS))
+        st.dataframe(takeaway.printed(HUMANS), hide_index=True)
+        st.caption(HUMANS.remark)
+    _agreement(told)
+    _questions(told)
+    _places(told)
+    st.subheader("Participants", anchor=False)
+    st.dataframe(_people(told["people"]), hide_index=True, key="findings_people")
+    _downloads(name, told)
+
+
+def _options(collection: str) -> tuple[list[str], bool]:
+    ready = choices.ready(collection) if collection in collections.names() else []
+    with st.sidebar:
+        machines = st.multiselect(
+            "Machines", ready, default=ready[:SHOWN], key=f"findings_machines_{collection}"
+        )
+        attentive = st.toggle(
+            "Without the inattentive", key="findings_attentive",
+            help="Leaves out participants who failed a catch trial.",
+        )  # fmt: skip
+    return machines, attentive
+
+
+def _accuracy(told: dict) -> None:
+    """Bars a condition: people, and each machine (Table 2b)."""
+    rows = [row for row in told["conditions"] if row["human"]]
+    names = [row["condition"] for row in rows]
+    figure = go.Figure()
+    series = [("people", [row["human"] for row in rows])]
+    for n, machine in enumerate(rows[0]["machines"]):
+        own = [row["machines"][n] for row in rows]
+        series.append((machine["model"], [{"value": m["right"], "ci95": m["ci95"]} for m in own]))
+    for n, (label, scores) in enumerate(series):
+        shares = [
+            {"share": 100 * s["value"], "ci95": [100 * end for end in s["ci95"]]} for s in scores
+        ]
+        figure.add_bar(
+            x=names, y=[s["share"] for s in shares], name=label,
+            marker_color=charts.COLOURS[n % len(charts.COLOURS)],
+            error_y=charts.error_bars(shares, "share"),
+            hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="group", yaxis_range=[0, 100])
+    charts.level(figure, 100 / told["choices"], "by chance")
+    charts.show(
+        figure, "findings_accuracy", y="% correct",
+        title=f"Correct choices among {told['choices']}, by where the distractors come from "
+        "(Table 2b); bars: 95 %",
+    )  # fmt: skip
+
+
+def _table(told: dict) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "condition": row["condition"],
+                "questions": row["questions"],
+                "answers": row["answers"],
+                "people right %": _percent(row["human"]),
+                "human ceiling %": _percent(row["ceiling"]),
+                "majority share %": None
+                if row["majority"] is None
+                else f"{100 * row['majority']:.1f}",
+                "median s": row["median_seconds"] and round(row["median_seconds"], 1),
+            }
+            | {
+                f"{m['model']}: chose as people did %": _percent(m["with_people"])
+                for m in row["machines"]
+            }
+            for row in told["conditions"]
+        ]
+    )
+
+
+def _agreement(told: dict) -> None:
+    found = told["agreement"]
+    st.subheader("Do people agree?", anchor=False)
+    if not found["questions"]:
+        st.info("No question has two answers yet.")
+        return
+    shown = [
+        ("Majority agrees", f"{100 * found['most']:.0f} %",
+         "Questions on which more than half chose the same; 87 % in the paper."),
+        ("All agree", f"{100 * found['unanimous']:.0f} %", "30 % in the paper."),
+        ("Krippendorff's alpha", _number(found["alpha"]),
+         "1: complete agreement; 0: as by chance. None where nothing varies."),
+        ("Agreement and correctness, r", _number(found["correlation"]),
+         "Pearson's r over questions; 0.94 in the paper."),
+    ]  # fmt: skip
+    for column, (label, value, help_) in zip(st.columns(4), shown, strict=True):
+        column.metric(label, value, help=help_)
+    shares = [None if share is None else 100 * share for share in found["right"]]
+    left, right = st.columns(2)
+    with left:
+        _tenths(found["histogram"], "findings_majority", y="questions",
+                title=f"How many agree, on {found['questions']:,} questions (Fig. 5a)")  # fmt: skip
+    with right:
+        _tenths(shares, "findings_right", y="it is the mate, %",
+                title="How often the most frequent choice is right (Fig. 5b)")  # fmt: skip
+
+
+def _tenths(values: list, key: str, *, y: str, title: str) -> None:
+    figure = go.Figure(go.Bar(x=TENTHS, y=values, marker_color=charts.COLOURS[0]))
+    figure.update_xaxes(type="category")
+    charts.show(figure, key, x="share of the most frequent choice, %", y=y, height=300, title=title)
+
+
+@st.fragment
+def _questions(told: dict) -> None:
+    """The questions themselves, with how many chose what (Fig. 4)."""
+    st.subheader("The questions", anchor=False)
+    order = st.segmented_control(
+        "Order", ["Most agreed on", "Most divided", "Most against the mate"],
+        default="Most agreed on", key="findings_order", label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    rows = list(told["asked"])
+    if order == "Most divided":
+        rows.reverse()
+    elif order == "Most against the mate":
+        rows.sort(key=lambda row: (max(row["counts"]) - row["counts"][row["mate"]]) /
+                  -sum(row["counts"]))  # fmt: skip
+    for row in pairs.paged(rows, f"findings_page_{order}", QUESTIONS):
+        total = sum(row["counts"])
+        shown = [
+            Tile(id=row["query"], side="left", src=thumbs.source(row["query_key"]), here=True,
+                 caption="query", alt=f"Query {row['query']}")
+        ]  # fmt: skip
+        for place in sorted(range(len(row["counts"])), key=lambda n: -row["counts"][n]):
+            (name, key), count = row["options"][place], row["counts"][place]
+            shown.append(
+                Tile(id=name, side="right", src=thumbs.source(key), mate=place == row["mate"],
+                     caption=f"{count} of {total}", alt=f"{name}, chosen by {count} of {total}")
+            )  # fmt: skip
+        st.caption(f"Question {row['number']}, {plain(row['condition'])}")
+        gallery.grid(shown, key=f"findings_question_{row['number']}")
+
+
+def _places(told: dict) -> None:
+    counts = told["places"]["counts"]
+    st.subheader("Does the place matter?", anchor=False)
+    figure = go.Figure(
+        go.Bar(x=[str(n) for n in range(1, len(counts) + 1)], y=counts,
+               marker_color=charts.COLOURS[4])
+    )  # fmt: skip
+    charts.level(figure, sum(counts) / len(counts), "equally often")
+    charts.show(
+        figure, "findings_places", x="place on the screen", y="answers", height=260,
+        title="Pictures are shuffled for everybody: chi-squared "
+        f"{told['places']['statistic']:.1f}, p = {told['places']['p']:.3g}",
+    )  # fmt: skip
+
+
+def _downloads(name: str, told: dict) -> None:
+    files = [
+        ("Answers as CSV", lambda: answer_files.export(name).encode(), f"{name}.csv", "text/csv"),
+        ("Triplets as CSV", lambda: answer_files.triplets(name).encode(), f"{name}-triplets.csv",
+         "text/csv"),
+        ("Analysis as JSON", lambda: json.dumps(told, indent=2).encode(), f"{name}.json",
+         "application/json"),
+    ]  # fmt: skip
+    with st.container(horizontal=True):
+        for label, data, file, mime in files:
+            st.download_button(label, data, file, mime=mime, icon=":material/download:",
+                               on_click="ignore")  # fmt: skip
+
+
+def _people(rows: list[dict]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows).round({"median_seconds": 1})
+    return frame.rename(columns=lambda name: name.replace("_", " "))
+
+
+def _percent(score: dict | None) -> str | None:
+    if score is None:
+        return None
+    low, high = (100 * end for end in score["ci95"])
+    return f"{100 * score['value']:.1f}  [{low:.1f}, {high:.1f}]"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"

@@ -1,0 +1,68 @@
+"""Workshop mode (`simcore app --kiosk`): people look and answer; nobody changes what is there."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+VARIABLE = "SIMCORE_KIOSK"  # how many seconds nobody must be there; set by the command line
+CLOSED = {"collections", "models"}  # pages that add, remove or fetch
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+# A path in quotes may have spaces; one without ends where it may not go on.
+PATHS = re.compile(
+    r"(?<=['\"`])(?:[A-Za-z]:)?[/\\][^'\"`\n]+|(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.@+~-]+){2,}"
+)
+
+_idle = st.components.v2.component(
+    "simcore_idle",
+    html='<div class="idle" role="alert" hidden>\n</div>',
+    css="""
+    .idle { position: fixed; left: 50%; bottom: 24px; transform: translateX(-50%); z-index: 1000;
+      padding: 14px 22px; border-radius: 12px; background: var(--st-primary-color); color: #fff;
+      font: 600 16px/1.4 var(--st-font); box-shadow: 0 8px 30px rgba(0, 0, 0, .35); }
+    """,
+    js=(ASSETS / "idle.js").read_text("utf-8"),
+)
+
+
+def on() -> bool:
+    """Whether the app runs in workshop mode."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def uploads() -> tuple[int, int]:
+    """How many pictures a visitor may ask with, and of how many MB each."""
+    return (3, 5) if on() else (12, 20)
+
+
+def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
+    """The page that is asked for, of those that visitors may see.
+
+    Who takes part in an experiment sees the questions alone.
+    """
+    seen = [page for page in pages if not (on() and page.url_path in CLOSED)]
+    return st.navigation(seen, position="hidden" if "sitting" in st.query_params else "top")
+
+
+def hide_paths(text: str) -> str:
+    """In workshop mode, a text without the server's folders.
+
+    >>> os.environ[VARIABLE] = "60"
+    >>> hide_paths("sqlite:////srv/x.db or '/srv/my own/x' or /srv/me; left/a.png is fine")
+    "sqlite:///(on the server) or '(on the server)' or (on the server); left/a.png is fine"
+    >>> del os.environ[VARIABLE]
+    """
+    return PATHS.sub("(on the server)", text) if on() else text
+
+
+def watch() -> None:
+    """Begin anew when nobody has touched anything for a while."""
+    if not on():
+        return
+    to = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
+    if "sitting" in st.query_params:
+        to = f"{to.rstrip('/')}/experiments?e={st.query_params.get('e', '')}&sitting=new"
+    _idle(data={"seconds": int(os.environ[VARIABLE]), "to": to}, key="kiosk_idle")

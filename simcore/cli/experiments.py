@@ -1,0 +1,163 @@
+"""`simcore experiment ...`: forced-choice experiments with people."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simcore.cli import options, show
+from simcore.cli.options import Json, Subset
+
+app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Of the experiment.")]
+
+
+@app.command()
+def new(
+    name: Name,
+    collection: Annotated[str, typer.Argument(help="One with known mates.")],
+    distractors: Annotated[
+        str,
+        typer.Option(
+            help="One condition each, separated by commas: random, or a backbone whose nearest "
+            "pictures are shown, such as face or mobilenetv2@tllobj."
+        ),
+    ] = "random",
+    questions: Annotated[int, typer.Option(help="A condition.")] = 20,
+    choices: Annotated[int, typer.Option(help="2 to 9, the mate among them.")] = 5,
+    catch: Annotated[int, typer.Option(help="Trials with an obvious answer.")] = 0,
+    subset: Subset = "all",
+    seed: int = 0,
+    consent: Annotated[
+        Path | None, typer.Option(help="File with the text that participants agree to.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Draw an experiment's questions and keep it."""
+    from simcore.lab import experiments
+
+    conditions = experiments.parse(options.names(distractors), questions, subset)
+    text = _read(consent).decode("utf-8", "replace") if consent else ""
+    plan = experiments.Plan(conditions, choices, catch, seed, text)
+    made = experiments.new(name, collection, plan)
+    told = next(row for row in experiments.listing() if row["name"] == made.name)
+    if json:
+        show.document(told)
+        return
+    show.note(
+        f"{told['questions']:,} questions; participants begin at /experiments?e={name}&sitting=new"
+    )
+
+
+@app.command(name="list")
+def list_(json: Json = False) -> None:
+    """All experiments, newest first."""
+    from simcore.lab import experiments
+
+    rows = experiments.listing()
+    if json:
+        show.document(rows)
+        return
+    show.table(
+        ["name", "collection", "conditions", "questions", "participants", "answers"],
+        [(row["name"], row["collection"], "; ".join(row["conditions"]), row["questions"],
+          row["participants"], row["answers"]) for row in rows],
+    )  # fmt: skip
+
+
+@app.command()
+def export(
+    name: Name,
+    triplets: Annotated[
+        bool, typer.Option(help="Comparisons of two: query, a, b, vote, group, votes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print an experiment with its answers as CSV."""
+    from simcore.lab import answer_files
+
+    show.csv((answer_files.triplets if triplets else answer_files.export)(name), json=json)
+
+
+@app.command(name="import")
+def import_(
+    name: Name,
+    collection: Annotated[str, typer.Argument(help="Holds the pictures that the CSV names.")],
+    file: Annotated[Path, typer.Argument(help="As export prints it.")],
+    json: Json = False,
+) -> None:
+    """Keep an experiment that was run elsewhere; nothing is kept where anything is wrong."""
+    from simcore.lab import answer_files, experiments
+
+    answer_files.read(name, collection, _read(file))
+    told = next(row for row in experiments.listing() if row["name"] == name)
+    if json:
+        show.document(told)
+        return
+    show.note(f"{told['questions']:,} questions, {told['answers']:,} answers")
+
+
+@app.command()
+def analyse(
+    name: Name,
+    models: Annotated[
+        str,
+        typer.Option(help="Machines beside people; left out: all that are ready; none: no machine"),
+    ] = "",
+    attentive: Annotated[
+        bool, typer.Option(help="Leave out participants who failed a catch trial.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the intervals.")] = 0,
+    json: Json = False,
+) -> None:
+    """People, machines, and how far they agree (rosenfeld2018, Table 2b and Figure 5)."""
+    from simcore.lab import analysis
+
+    machines = [] if models == "none" else options.names(models) or None
+    told = analysis.analyse(name, machines, attentive=attentive, seed=seed)
+    if json:
+        show.document(told)
+        return
+    rows = []
+    for row in told["conditions"]:
+        rows.append(
+            (row["condition"], "people", *_percent(row["human"]), *_percent(row["ceiling"]))
+        )
+        rows += [
+            ("", m["model"], *_percent({"value": m["right"], "ci95": m["ci95"]}),
+             *_percent(m["with_people"])) for m in row["machines"]
+        ]  # fmt: skip
+    show.table(
+        ["condition", "who", "right %", "95 %", "as other people %", "95 %"], rows,
+        title=f"{name}: {told['answers']:,} answers of {told['participants']:,} participants",
+    )  # fmt: skip
+    found, places = told["agreement"], told["places"]
+    if found["questions"]:
+        show.note(
+            f"majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} questions, "
+            f"all on {100 * found['unanimous']:.0f} %; alpha {_number(found['alpha'])}; "
+            f"agreement and correctness: r {_number(found['correlation'])}"
+        )
+    show.note(f"answers by place {list(places['counts'])}, p = {places['p']:.3g}")
+
+
+def _read(path: Path) -> bytes:
+    from simcore.errors import BadDataError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadDataError(
+            f"found no readable file at {str(path)!r} ({error.strerror}); expected one"
+        ) from error
+
+
+def _percent(score: dict | None) -> tuple[str, str]:
+    if score is None:
+        return "", ""
+    low, high = score["ci95"]
+    return f"{100 * score['value']:.1f}", f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"

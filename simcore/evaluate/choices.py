@@ -1,0 +1,148 @@
+"""What forced choices say: accuracy, agreement, position bias (rosenfeld2018, 4.3).
+
+Answers come as arrays of one value an answer: `person` and `question` are numbers from 0, `option`
+the index of what was chosen, `place` its position on the screen.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcore.evaluate import agreement
+from simcore.evaluate.bootstrap import interval
+from simcore.types import Array, Score
+
+DRAWS = 2000
+
+
+def shared_interval(
+    values: Array, person: Array, question: Array, *, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Interval of a mean over answers that share people and questions.
+
+    Other people and other questions could have been drawn, so both are drawn anew, independently:
+    the pigeonhole bootstrap (Owen 2007), which errs on the wide side. Where all values are equal it
+    has no spread, and the exact bound for as many independent questions is given.
+
+    Args:
+        values: (n,) finite. person, question: (n,) numbers from 0.
+
+    Returns:
+        low, high.
+    """
+    if values.size == 0 or (np.ptp(values) == 0 and values[0] in (0, 1)):
+        return interval(values[np.unique(question, return_index=True)[1]])
+    random = np.random.default_rng(seed)
+    people, questions = int(person.max()) + 1, int(question.max()) + 1
+    total = np.zeros((people, questions))
+    count = np.zeros((people, questions))
+    np.add.at(total, (person, question), values)
+    np.add.at(count, (person, question), 1)
+    people_in, questions_in = np.flatnonzero(count.any(1)), np.flatnonzero(count.any(0))
+    total, count = (m[np.ix_(people_in, questions_in)] for m in (total, count))
+    rows, columns = count.shape
+    # One participant alone tells nothing of how participants differ: questions vary, they stay.
+    taken = (
+        random.multinomial(rows, np.full(rows, 1 / rows), DRAWS)
+        if rows > 1
+        else np.ones((DRAWS, 1))
+    )
+    asked = random.multinomial(columns, np.full(columns, 1 / columns), DRAWS)
+    above = np.einsum("dp,pq,dq->d", taken, total, asked, optimize=True)
+    below = np.einsum("dp,pq,dq->d", taken, count, asked, optimize=True)
+    means = above[below > 0] / below[below > 0]
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def score(name: str, values: Array, person: Array, question: Array, *, seed: int = 0) -> Score:
+    """Mean of a value an answer, with its interval; values that are NaN are left out."""
+    there = ~np.isnan(values)
+    kept = values[there]
+    low, high = shared_interval(kept, person[there], question[there], seed=seed)
+    return Score(name, float(kept.mean()) if kept.size else float("nan"), low, high, kept)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far people agree on the questions that at least two of them answered.
+
+    Attributes:
+        questions: how many those are.
+        majority: mean share of people who chose a question's most frequent option.
+        most: share of questions on which more than half agree (87 % in the paper).
+        unanimous: share of questions on which all agree (30 % in the paper).
+        histogram: questions by majority share, in tenths: (0, 0.1], ... (0.9, 1] (Fig. 5a).
+        right: for each tenth, the share of its questions whose most frequent option is the mate,
+            a tie counted in parts; None where there is no such question (Fig. 5b).
+        correlation: Pearson's r between a question's majority share and the share of its answers
+            that are right (0.94 in the paper); None where one of them never varies.
+        alpha: Krippendorff's, nominal.
+
+    What is None cannot be said, because too few answered.
+    """
+
+    questions: int
+    majority: float | None
+    most: float | None
+    unanimous: float | None
+    histogram: tuple[int, ...]
+    right: tuple[float | None, ...]
+    correlation: float | None
+    alpha: float | None
+
+
+def agree(counts: Array, mate: Array) -> Agreement:
+    """Agreement from how often each option of each question was chosen.
+
+    Args:
+        counts: (N, V) int64. mate: (N,) the right option.
+    """
+    rows = np.flatnonzero(counts.sum(axis=1) >= 2)
+    counts, mate = counts[rows], mate[rows]
+    share = agreement.majority(counts)
+    most = counts == counts.max(axis=1, keepdims=True)
+    right = np.where(most[np.arange(len(mate)), mate], 1 / most.sum(axis=1), 0.0)
+    correct = counts[np.arange(len(mate)), mate] / counts.sum(axis=1)
+    tenth = np.clip(np.ceil(share * 10 - 1e-9).astype(int) - 1, 0, 9)
+    bins = [right[tenth == n] for n in range(10)]
+    varied = rows.size > 2 and np.ptp(share) > 0 and np.ptp(correct) > 0
+    return Agreement(
+        questions=int(rows.size),
+        majority=_mean(share),
+        most=_mean(share > 0.5),
+        unanimous=_mean(share == 1),
+        histogram=tuple(len(b) for b in bins),
+        right=tuple(_mean(b) for b in bins),
+        correlation=float(np.corrcoef(share, correct)[0, 1]) if varied else None,
+        alpha=agreement.alpha(counts),
+    )
+
+
+def _mean(values: Array) -> float | None:
+    return float(values.mean()) if values.size else None
+
+
+@dataclass(frozen=True)
+class Places:
+    """How often each position on the screen was chosen, against equally often (chi-squared)."""
+
+    counts: tuple[int, ...]
+    statistic: float
+    p: float
+
+
+def places(place: Array, choices: int) -> Places:
+    """Position bias; pictures are shuffled for everybody, so each place is right equally often.
+
+    >>> places(np.repeat(np.arange(5), [627, 522, 465, 395, 391]), 5).p < 1e-10
+    True
+    """
+    from scipy.stats import chisquare
+
+    counts = np.bincount(place, minlength=choices)
+    if not counts.sum():
+        return Places(tuple(counts.tolist()), 0.0, 1.0)
+    found = chisquare(counts)
+    return Places(tuple(counts.tolist()), float(found.statistic), float(found.pvalue))

@@ -1,0 +1,90 @@
+"""Databases for people's answers: SQLite in the test's cache, and a real PostgreSQL of our own."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simcore.lab import collections, extract
+
+
+class Cluster:
+    """A PostgreSQL server in a temporary folder, reached through a socket in it alone."""
+
+    def __init__(self, programs: Path) -> None:
+        self.programs = programs
+        self.user = None
+        self.folder = Path(tempfile.mkdtemp(prefix="simcore-pg-"))
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            names = {entry.pw_name for entry in pwd.getpwall()}
+            self.user = "postgres" if "postgres" in names else "nobody"
+            shutil.chown(self.folder, self.user)
+        self._run("initdb", "-D", self.data, "-U", "simcore", "--auth=trust", "--encoding=UTF8",
+                  "--locale=C")  # fmt: skip
+
+    @property
+    def data(self) -> str:
+        return str(self.folder / "data")
+
+    def start(self) -> None:
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}'"
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options,
+                  "start")  # fmt: skip
+
+    def stop(self) -> None:
+        """Without a goodbye: connections are cut, as when the machine goes down."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", "immediate", "stop")
+
+    def database(self) -> str:
+        """The address of a new, empty database."""
+        name = f"t{uuid.uuid4().hex[:12]}"
+        self._run("createdb", "-h", str(self.folder), "-U", "simcore", name)
+        return f"postgresql://simcore@/{name}?host={self.folder}"
+
+    def _run(self, program: str, *words: str) -> None:
+        done = subprocess.run(
+            [self.programs / program, *words], user=self.user, cwd=self.folder, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = str(found[-1]) if found else shutil.which("initdb")
+    if initdb is None:
+        pytest.skip("no PostgreSQL on this computer; Debian's package is `postgresql`")
+    pytest.importorskip("psycopg")
+    made = Cluster(Path(initdb).parent)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(made.folder)
+
+
+@pytest.fixture
+def postgres(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """An empty database of a real PostgreSQL, for this test alone."""
+    monkeypatch.setenv("SIMCORE_DATABASE_URL", cluster.database())
+    return cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Cluster | None:
+    """An empty database of either kind; the cluster where it is PostgreSQL."""
+    return request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+
+@pytest.fixture
+def tiny(pairs_folder: Path) -> str:
+    """Six pairs called "tiny", with features that need no weights."""
+    collections.add("pairs", pairs_folder, name="tiny")
+    extract.extract("tiny", ["hog", "color"])
+    return "tiny"
