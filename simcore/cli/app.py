@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from simcore.cli import collections, demo, evaluate, models, reproduce, retrieve, status
+from simcore.cli import collections, demo, evaluate, maps, models, reproduce, retrieve, status
 from simcore.errors import SimError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command(name="app")(demo.serve)
 app.command()(retrieve.extract)
 app.command()(retrieve.search)
 app.command()(reproduce.reproduce)
+app.command(name="map")(maps.make)
 app.command()(status.doctor)
 app.command()(status.jobs)
 
