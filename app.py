@@ -34,6 +34,13 @@ page = st.navigation(
             help="Pick a picture and see what each network finds most alike, side by side.",
         ),
         st.Page(
+            "pages/map.py",
+            title="Map",
+            icon=":material/scatter_plot:",
+            url_path="map",
+            help="Every picture a point: what each network takes for alike lies together.",
+        ),
+        st.Page(
             "pages/combinations.py",
             title="Combine",
             icon=":material/join_full:",

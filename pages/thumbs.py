@@ -17,10 +17,15 @@ def path(key: str) -> Path:
 
 def source(key: str) -> str:
     """What goes into an image's `src`: a short address, or the picture itself where none serves."""
-    if served:
-        base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-        return f"{'/' + base if base else ''}/thumb/{key}"
-    return _inline(key)
+    return f"{base()}{key}" if served else _inline(key)
+
+
+def base() -> str:
+    """What stands before a content key in such an address; "" where none serves."""
+    if not served:
+        return ""
+    root = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{'/' + root if root else ''}/thumb/"
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)

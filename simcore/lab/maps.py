@@ -104,11 +104,12 @@ class Map:
             )
         ]  # fmt: skip
 
-    def csv(self) -> str:
-        """The table as a CSV with a head."""
+    def csv(self, rows: Sequence[int] | None = None) -> str:
+        """The table, or some of its rows, as a CSV with a head."""
+        table = self.table()
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerows([COLUMNS, *self.table()])
+        writer.writerows([COLUMNS, *(table if rows is None else [table[row] for row in rows])])
         return out.getvalue()
 
     def json(self) -> dict:

@@ -184,7 +184,16 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
     visitor.until(lambda: (visitor.address["q"], visitor.address["d"]) == ("b", "lr"))
 
 
-TITLES = ["Explore", "Combine", "Exclusive", "Evaluate", "Duplicates", "Collections", "Models"]
+TITLES = [
+    "Explore",
+    "Map",
+    "Combine",
+    "Exclusive",
+    "Evaluate",
+    "Duplicates",
+    "Collections",
+    "Models",
+]
 
 
 def test_every_page_on_a_phone(visitor, server):
@@ -198,6 +207,7 @@ def test_every_page_on_a_phone(visitor, server):
         "/exclusive",
         "/evaluate",
         "/duplicates",
+        "/map",
         "",
     ):
         visitor.open(server + path)

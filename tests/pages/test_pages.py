@@ -34,6 +34,7 @@ def test_there_are_pages():
         "evaluate",
         "exclusive",
         "explore",
+        "map",
         "models",
     )
     assert [f"pages/{name}.py" for name in names] == PAGES
