@@ -159,7 +159,8 @@ class Panel {
   }
 
   get scale() {
-    return Math.min((this.w - 36) / this.wide, (this.h - 36) / this.high) * this.zoom
+    const edge = this.all.data.ids.length > 300 ? 36 : 96 // where pictures are drawn at once
+    return Math.min((this.w - edge) / this.wide, (this.h - edge) / this.high) * this.zoom
   }
 
   sx(i) {
@@ -276,36 +277,55 @@ class Panel {
       return x > 0 && y > 0 && x < this.w && y < this.h
     })
     const side = clamp(Math.sqrt((0.5 * this.w * this.h) / Math.max(inside.length, 1)), 0, 84)
+    this.box.dataset.pictures = 0
     if (side < (this.all.everyPicture ? 0 : 30) || !inside.length) return
-    const cell = Math.max(side, 34)
+    const most = Math.max(side, 34)
     const taken = new Map()
-    for (const i of inside) {
-      const x = this.sx(i)
-      const y = this.sy(i)
-      const cx = Math.floor(x / cell)
-      const cy = Math.floor(y / cell)
-      let free = true
-      for (let dx = -1; dx <= 1 && free; dx++) {
-        for (let dy = -1; dy <= 1 && free; dy++) {
+    const spot = (x, y) => [Math.floor(x / most), Math.floor(y / most)]
+    const free = (x, y, size) => {
+      const [cx, cy] = spot(x, y)
+      for (let dx = -1; dx <= 1; dx++) {
+        for (let dy = -1; dy <= 1; dy++) {
           for (const other of taken.get(`${cx + dx} ${cy + dy}`) || []) {
-            if (Math.abs(other.x - x) < cell && Math.abs(other.y - y) < cell) free = false
+            const apart = (size + other.size) / 2 + 2
+            if (Math.abs(other.x - x) < apart && Math.abs(other.y - y) < apart) return false
           }
         }
       }
-      if (!free) continue
-      const key = `${cx} ${cy}`
-      taken.set(key, [...(taken.get(key) || []), { x, y }])
-      const image = pictures.get(data.keys[i])
-      if (!image) continue
-      const fit = cell / Math.max(image.naturalWidth, image.naturalHeight)
-      const w = image.naturalWidth * fit
-      const h = image.naturalHeight * fit
-      pen.fillStyle = this.map.legend[this.map.colour[i]].colour
-      pen.fillRect(x - w / 2 - 2, y - h / 2 - 2, w + 4, h + 4)
-      pen.drawImage(image, x - w / 2, y - h / 2, w, h)
-      this.tiles.push({ i, x, y, w: w + 4, h: h + 4 })
+      return true
     }
-    this.tiles.reverse()
+    // Large where there is room, then smaller ones into the gaps.
+    let left = inside
+    for (const size of [most, most * 0.68, most * 0.46]) {
+      if (size < 24) break
+      const rest = []
+      for (const i of left) {
+        const x = this.sx(i)
+        const y = this.sy(i)
+        if (!free(x, y, size)) {
+          rest.push(i)
+          continue
+        }
+        const key = spot(x, y).join(" ")
+        if (!taken.has(key)) taken.set(key, [])
+        taken.get(key).push({ x, y, size })
+        this.thumb(pen, i, x, y, size)
+      }
+      left = rest
+    }
+    this.box.dataset.pictures = this.tiles.length
+  }
+
+  thumb(pen, i, x, y, size) {
+    const image = this.all.pictures.get(this.all.data.keys[i])
+    if (!image) return
+    const fit = (size - 4) / Math.max(image.naturalWidth, image.naturalHeight)
+    const w = image.naturalWidth * fit
+    const h = image.naturalHeight * fit
+    pen.fillStyle = this.map.legend[this.map.colour[i]].colour
+    pen.fillRect(x - w / 2 - 2, y - h / 2 - 2, w + 4, h + 4)
+    pen.drawImage(image, x - w / 2, y - h / 2, w, h)
+    this.tiles.push({ i, x, y, w: w + 4, h: h + 4 })
   }
 
   // What changes with every move of the hand, on a canvas of its own.
@@ -639,7 +659,6 @@ class Maps {
   }
 
   show(data) {
-    const other = this.data?.made !== data.made
     this.data = data
     this.pictures.update(data)
     this.mateLines.hidden = !data.mates
@@ -651,10 +670,6 @@ class Maps {
     }
     this.row.dataset.count = data.maps.length
     data.maps.forEach((map, number) => this.panels[number].show(map))
-    if (other) {
-      this.chosen = new Set(data.chosen)
-      this.hovered = -1
-    }
     this.counted()
     this.later()
   }

@@ -28,6 +28,7 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
 
     Args:
         by: what the points are coloured by, of `colours.BY`.
+        key: another for other images, since the choice is kept by position.
         on_choose: called before the next run when another choice was made.
 
     Returns:
@@ -37,7 +38,6 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
     count = len(first.at)
     faces = first.faces()
     data = {
-        "made": f"{first.collection} {first.subset} {count}",
         "base": thumbs.base(),
         "thumbs": {} if thumbs.base() else _sent(first, key),
         "ids": first.ids,
@@ -46,7 +46,6 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
         "mates": len(first.sides) > 1,
         "faces": None if faces is None else faces.tolist(),
         "maps": [_map(one, by) for one in found],
-        "chosen": chosen(key, count),
     }
 
     def want() -> None:

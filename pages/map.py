@@ -16,7 +16,6 @@ METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the quick one first
 MIXES = {"zsum": "z-sum of all", "sum": "Sum of all"}
 NONE = "none"
 A_PAGE = 48
-KEY = "map_canvas"
 
 
 def show() -> None:
@@ -112,7 +111,8 @@ def _maps(asked: Choice, found: Sequence[Map], by: str) -> None:
         st.info(f"Nothing is known of {colours.BY[by].lower()} here; coloured by "
                 f"{colours.BY[usual[0]].lower()}.")  # fmt: skip
         by = usual[0]
-    rows = canvas.show(found, by, key=KEY, on_choose=_first_page)
+    key = f"map_canvas_{asked.collection}_{asked.subset}"
+    rows = canvas.show(found, by, key=key, on_choose=_first_page)
     _chosen(asked, found[0], rows)
     of = [(st.session_state["map_of"], st.session_state["map_how"])]
     words = " ".join(_command(asked, *of[0]))

@@ -27,7 +27,7 @@ def test_the_map_of_a_link(app, tiny, drawn):
     data = drawn[-1]
     assert [one["title"] for one in data["maps"]] == ["zsum(hog + color)", "color"]
     assert data["ids"] == [*"abcdef", *"abcdef"]
-    assert (data["left"], data["mates"], data["chosen"]) == (6, True, [])
+    assert (data["left"], data["mates"]) == (6, True)
     for one in data["maps"]:
         assert len(one["x"]) == len(one["y"]) == len(one["colour"]) == 12
         assert max(one["x"] + one["y"]) <= canvas.FULL
