@@ -217,6 +217,24 @@ def prepare(image: Array, how: Prepare) -> Array:
     return np.array(picture)
 
 
+def seen(height: int, width: int, how: Prepare) -> tuple[float, float, float, float]:
+    """The part of an image that reaches the network.
+
+    Returns:
+        (top, left, bottom, right) as shares of its height and width; beyond 0 to 1 where it is
+        padded.
+
+    >>> seen(300, 200, Prepare(resize=200, crop=(200, 200)))
+    (0.16666666666666666, 0.0, 0.8333333333333334, 1.0)
+    """
+    across, down = _target((width, height), how.resize)
+    if how.crop is None:
+        return 0.0, 0.0, 1.0, 1.0
+    high, wide = how.crop
+    top, left = (1 - high / down) / 2, (1 - wide / across) / 2
+    return top, left, 1 - top, 1 - left
+
+
 def _target(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
     width, height = size
     if resize is None:
