@@ -41,6 +41,13 @@ page = st.navigation(
             help="Every picture a point: what each network takes for alike lies together.",
         ),
         st.Page(
+            "pages/look.py",
+            title="Compare",
+            icon=":material/compare:",
+            url_path="compare",
+            help="Any two pictures: how alike each network finds them, and why.",
+        ),
+        st.Page(
             "pages/combinations.py",
             title="Combine",
             icon=":material/join_full:",

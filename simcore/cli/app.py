@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from simcore.cli import collections, demo, evaluate, maps, models, reproduce, retrieve, status
+from simcore.cli import collections, demo, evaluate, maps, models, pair, reproduce, retrieve, status
 from simcore.errors import SimError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(retrieve.extract)
 app.command()(retrieve.search)
 app.command()(reproduce.reproduce)
 app.command(name="map")(maps.make)
+app.command()(pair.alike)
 app.command()(status.doctor)
 app.command()(status.jobs)
 

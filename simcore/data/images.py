@@ -284,9 +284,14 @@ def make_thumb(key: str, image: Array) -> Path:
     """
     path = thumb(key)
     if not path.exists():
-        picture = Image.fromarray(image)
-        picture.thumbnail((THUMB, THUMB), Image.Resampling.BICUBIC, reducing_gap=2.0)
-        out = io.BytesIO()
-        picture.save(out, "WEBP", quality=80, method=2)
-        home.write(path, out.getvalue())
+        home.write(path, small(image, THUMB))
     return path
+
+
+def small(image: Array, side: int) -> bytes:
+    """A WebP file of an image (H, W, 3) uint8, its longest side at most `side` px."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=80, method=2)
+    return out.getvalue()

@@ -10,15 +10,13 @@ from simcore.data import images
 from simcore.errors import BadDataError, unknown
 from simcore.lab import collections, features, recipes, retrieve
 from simcore.models import dense, forward, registry
-from simcore.sim import match, metrics, rank
+from simcore.sim import combine, match, metrics, rank
 from simcore.sim.neighbours import Stopped
+from simcore.sim.spread import Spread, spread
 from simcore.types import Array, Collection, Features, ImageSet, Metric, OnProgress, Progress
 
 SIDES = ("left", "right")
-BINS = 100_000  # of the distribution of all similarities: finer than any percentile that is shown
 BATCH = 8
-
-__all__ = ["Masked", "Picture", "Row", "Stopped", "Why", "known", "masked", "table", "why"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +107,18 @@ def known(name: str, side: str, id: str) -> Picture:
         raise unknown(f"{side} image in {name!r}", id, held.ids)
     row = held.ids.index(id)
     return Picture(id, images.read(held.paths[row]), held.keys[row], side, row, held.trim)
+
+
+def preview(picture: Picture, side: int = 512) -> bytes:
+    """The picture as the networks get it, upright and trimmed, as a small WebP file."""
+    pixels = images.load(picture.data, trim=picture.trim, name=picture.name)
+    return images.small(pixels, side)
+
+
+def shapes(*pictures: Picture) -> tuple[tuple[int, int], ...]:
+    """Height and width of each, as the networks get them."""
+    pixels = [images.load(one.data, trim=one.trim, name=one.name) for one in pictures]
+    return tuple((one.shape[0], one.shape[1]) for one in pixels)
 
 
 def table(
@@ -252,46 +262,25 @@ def _side(collection: Collection, side: str) -> ImageSet:
     return collection.left if side == "left" else collection.pairs().gallery
 
 
-@dataclass(frozen=True, eq=False)
-class _Spread:
-    """How similarities are distributed: `counts` of values below each of `edges`."""
-
-    edges: Array
-    counts: Array
-
-    def below(self, value: float) -> float:
-        """Share of the values below one."""
-        if not self.counts[-1]:
-            return 0.0
-        return float(np.interp(value, self.edges, self.counts) / self.counts[-1])
-
-
 @lru_cache(maxsize=64)
-def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[_Spread, Array | None]:
+def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[Spread, Array | None]:
     """Of all pairs of the collection, and the similarities of the true ones where known."""
-    queries, gallery = collection.sides("lr")
-    a, b = (features.read(collection, side, backbone) for side in (queries, gallery))
-    low, high, mates = np.inf, -np.inf, []
+    a, b = (features.read(collection, side, backbone) for side in collection.sides("lr"))
+    alone = collection.right is None  # a picture with itself is no pair
 
-    def blocks() -> Iterator[tuple[Array, Array]]:
-        for start in range(0, a.count, 512):
-            rows = np.arange(start, min(start + 512, a.count))
-            values = metrics.pairwise(a.take(rows), b, metric)
-            yield rows, values
+    def blocks() -> Iterator[Array]:
+        for start, values in combine.matrices(a, b, metric):
+            if alone:
+                rows = np.arange(len(values))
+                values[rows, start + rows] = np.nan
+            yield values
 
-    for rows, values in blocks():
-        own = values[np.arange(len(rows)), rows]
-        mates.append(own[~np.isnan(own)])
-        known_ = values[~np.isnan(values)]
-        if known_.size:
-            low, high = min(low, float(known_.min())), max(high, float(known_.max()))
-    if low > high:
-        return _Spread(np.zeros(2), np.zeros(2)), None
-    counts = np.zeros(BINS, np.int64)
-    edges = np.linspace(low, max(high, low + 1e-6), BINS + 1)
-    for rows, values in blocks():
-        if collection.right is None:
-            values[np.arange(len(rows)), rows] = np.nan  # a picture with itself is no pair
-        counts += np.histogram(values[~np.isnan(values)], edges)[0]
-    spread = _Spread(edges, np.concatenate([[0], counts.cumsum()]))
-    return spread, None if collection.right is None else np.concatenate(mates)
+    if alone:
+        return spread(blocks), None
+    mates = np.concatenate(
+        [
+            v[np.arange(len(v)), start + np.arange(len(v))]
+            for start, v in combine.matrices(a, b, metric)
+        ]
+    )
+    return spread(blocks), mates[~np.isnan(mates)]

@@ -1,0 +1,240 @@
+"""Compare: any two pictures, how alike each backbone finds them, and why."""
+
+import random
+import shlex
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages import browse, charts, choices, regions, widgets
+from pages.choices import Choice
+from simcore.errors import SimError
+from simcore.lab import collections, pair
+from simcore.lab.pair import Picture, Row
+from simcore.types import Collection
+
+SIDES = {"left": "Left side", "right": "Right side", "own": "My own picture"}
+CELLS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Compare")
+    st.caption(
+        "Any two pictures: how alike each backbone finds them, against all other pairs of the "
+        "collection, and which places of one answer to which of the other."
+    )
+    with widgets.sentences():
+        wanted = {name: st.query_params.get(name, "") for name in ("a", "b")}
+        asked = choices.choose("look", options=("m",), lone=True)
+        if asked is None:
+            return
+        collection = collections.open_(asked.collection)
+        first, second = _pick(asked, collection, wanted)
+        if first is None or second is None:
+            st.info("Give both pictures.")
+            return
+        with st.spinner("Comparing", show_time=False):
+            rows = pair.table(asked.collection, first, second, asked.models, asked.metric)
+        _lead(asked, rows)
+        _reasons(asked, first, second)
+        _numbers(asked, rows, first, second)
+        widgets.credits(collection.credits)
+
+
+def _pick(
+    asked: Choice, collection: Collection, wanted: dict[str, str]
+) -> tuple[Picture | None, Picture | None]:
+    """Two pickers beside each other; both into the address."""
+    _follow(collection, wanted)
+    sides = {k: v for k, v in SIDES.items() if k != "right" or collection.right is not None}
+    with st.container(horizontal=True):
+        st.button("Random pair", icon=":material/shuffle:", on_click=_random, args=(collection,))
+        if collection.right is not None:
+            st.button("The left one's mate", icon=":material/join:", on_click=_mate,
+                      args=(collection,))  # fmt: skip
+    found: list[Picture | None] = []
+    for column, name in zip(st.columns(2), ("a", "b"), strict=True):
+        with column:
+            found.append(_one(asked, collection, name, sides))
+    kept = {
+        name: f"{one.side}:{one.name}"
+        for name, one in zip(("a", "b"), found, strict=True)
+        if one is not None and one.side
+    }
+    choices.add("look", kept)
+    return found[0], found[1]
+
+
+def _one(asked: Choice, collection: Collection, name: str, sides: dict[str, str]) -> Picture | None:
+    word = {"a": "First picture", "b": "Second picture"}[name]
+    where = st.segmented_control(
+        word, list(sides), format_func=sides.__getitem__, key=f"look_side_{name}", required=True
+    )
+    if where == "own":
+        file = st.file_uploader(
+            f"{word}, {browse.MOST_MB} MB at most; it stays in memory and is part of no link",
+            type=browse.TYPES, max_upload_size=browse.MOST_MB, key=f"look_file_{name}",
+        )  # fmt: skip
+        if file is None:
+            return None
+        data = browse.checked(file.name, file.getvalue(), collection.left.trim)
+        return Picture(file.name, data, trim=collection.left.trim)
+    ids = (collection.left if where == "left" else collection.pairs().gallery).ids
+    key = f"look_id_{name}"
+    if st.session_state.get(key) not in ids:
+        st.session_state[key] = ids[0]
+    return pair.known(asked.collection, str(where), st.selectbox("Image", ids, key=key))
+
+
+def _follow(collection: Collection, wanted: dict[str, str]) -> None:
+    """Let the pickers begin as the address says."""
+    put = st.session_state
+    usual = {"a": "left", "b": "left" if collection.right is None else "right"}
+    for name, side in usual.items():
+        if f"look_side_{name}" in put:
+            continue
+        asked, _, image = wanted[name].partition(":")
+        known = asked == "left" or (asked == "right" and collection.right is not None)
+        put[f"look_side_{name}"] = asked if known else side
+        held = collection.left if put[f"look_side_{name}"] == "left" else collection.pairs().gallery
+        if wanted[name] and not (known and image in held.ids):
+            st.warning(f"From the link: no image {widgets.plain(wanted[name][:80])} here; showing "
+                       "another.", icon=":material/link_off:")  # fmt: skip
+        second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
+        put[f"look_id_{name}"] = image if image in held.ids else held.ids[second]
+
+
+def _random(collection: Collection) -> None:
+    right = collection.left if collection.right is None else collection.right
+    put, row = st.session_state, random.randrange(len(collection.left))
+    put["look_side_a"], put["look_id_a"] = "left", collection.left.ids[row]
+    other = row if collection.right is not None else random.randrange(len(right))
+    put["look_side_b"] = "left" if collection.right is None else "right"
+    put["look_id_b"] = right.ids[other]
+
+
+def _mate(collection: Collection) -> None:
+    put, right = st.session_state, collection.pairs().gallery
+    if put.get("look_side_a") == "left" and put.get("look_id_a") in collection.left.ids:
+        row = collection.left.ids.index(put["look_id_a"])
+        put["look_side_b"], put["look_id_b"] = "right", right.ids[row]
+
+
+def _lead(asked: Choice, rows: list[Row]) -> None:
+    known = [row for row in rows if row.above is not None]
+    blind = [row.backbone for row in rows if row.above is None]
+    said = ""
+    if known:
+        best = max(known, key=lambda row: row.above or 0)
+        said = (
+            f"**{widgets.plain(best.backbone)}** finds them most alike: more than "
+            f"**{_percent(best.above)}** of all pairs of {widgets.plain(asked.collection)}. "
+        )
+    if blind:
+        said += f"No evidence under {widgets.plain(', '.join(blind))}."
+    st.markdown(said)
+
+
+def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
+    """How alike, as a place among all pairs: the similarities themselves have other scales."""
+    known = [row for row in rows if row.above is not None]
+    if not known:
+        return
+    st.subheader("How alike", anchor=False)
+    ordered = sorted(known, key=lambda row: row.above or 0)
+    names = [row.backbone for row in ordered]
+    figure = go.Figure()
+    figure.add_bar(
+        y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
+        marker_color=charts.COLOURS[0], name="of all pairs",
+        customdata=[row.similarity for row in ordered],
+        hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
+        "<extra></extra>",
+    )  # fmt: skip
+    if any(row.mates is not None for row in ordered):
+        figure.add_scatter(
+            y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
+            mode="markers", name="of the true pairs",
+            marker={"color": charts.COLOURS[1], "size": 11, "symbol": "diamond",
+                    "line": {"color": "white", "width": 1}},
+            hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, 101], ticksuffix=" %")
+    charts.show(figure, "look_bars", title="More alike than this share of the pairs",
+                height=70 + 26 * len(names))  # fmt: skip
+    frame = pd.DataFrame(
+        {"backbone": row.backbone, "metric": row.metric, "similarity": row.similarity,
+         "more alike than % of all pairs": None if row.above is None else 100 * row.above,
+         "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
+        for row in rows
+    )  # fmt: skip
+    with st.expander("The numbers"):
+        st.dataframe(frame.round(4), hide_index=True, key="look_table")
+        if first.side and second.side:
+            words = ["simcore", "alike", asked.collection, f"{first.side}:{first.name}",
+                     f"{second.side}:{second.name}", "--models",
+                     ",".join(asked.models)]  # fmt: skip
+            if asked.metric != "own":
+                words += ["--metric", asked.metric]
+            st.code(shlex.join(words), language="bash", wrap_lines=True)
+
+
+def _percent(share: float | None) -> str:
+    return f"{100 * (share or 0):.2f} %".replace("100.00 %", "99.99 %")
+
+
+@st.fragment
+def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        backbone = st.selectbox("Backbone", asked.models, key="look_backbone",
+                                index=_network(asked.models))  # fmt: skip
+        what = st.segmented_control(
+            "Show", ["Places that answer", "Finer places", "Hide parts"], key="look_what",
+            default="Places that answer", required=True,
+        )  # fmt: skip
+    with widgets.sentences():
+        if what == "Hide parts":
+            _hidden(asked, first, second, backbone)
+            return
+        with st.spinner("Looking", show_time=False):
+            found = pair.why(first, second, backbone, fine=what == "Finer places")
+        regions.why(first, second, found, key="look_match")
+        st.caption("The dashed frame is what the network sees; nothing outside it counts.")
+
+
+def _network(models: tuple[str, ...]) -> int:
+    """The first that has feature maps: names say so well enough for a first choice."""
+    plain = ("hog", "edges", "color", "texture", "layout", "face")
+    return next((n for n, name in enumerate(models) if name not in plain), 0)
+
+
+def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
+    cells = st.segmented_control("Parts", list(CELLS), format_func=CELLS.__getitem__,
+                                 default=7, key="look_cells", required=True)  # fmt: skip
+    bar = st.progress(0.0, text="Hiding one part after another")
+    try:
+        found = pair.masked(
+            asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
+            on_progress=lambda now: bar.progress(widgets.share(now), text=widgets.words(now)),
+        )  # fmt: skip
+    except SimError:
+        bar.empty()
+        raise
+    bar.empty()
+    said = f"With nothing hidden the similarity under {widgets.plain(backbone)} is "
+    said += f"**{found.similarity:.3f}**"
+    if found.ranks is not None:
+        worst = int(found.ranks.max())
+        said += (
+            f", and the second picture is at rank **{found.rank:,}** of {found.gallery:,} as seen "
+            f"from the first. Hiding one part moves it to between {int(found.ranks.min()):,} and "
+            f"{worst:,}"
+        )
+    st.markdown(said + ".")
+    shape = pair.shapes(first, second)
+    regions.masked(first, second, found, shape, key="look_masked")
+
+
+show()
