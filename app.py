@@ -41,7 +41,7 @@ page = st.navigation(
             help="Every picture a point: what each network takes for alike lies together.",
         ),
         st.Page(
-            "pages/look.py",
+            "pages/compare.py",
             title="Compare",
             icon=":material/compare:",
             url_path="compare",

@@ -111,8 +111,14 @@ class Pair {
 
   // Nobody points at anything: what each place adds, and the best lines.
   rest() {
-    const most = this.data.sides.map((side) => Math.max(...(side.heat || [0]).map(Math.abs), 1e-9))
-    this.sides.forEach((side, number) => side.heat(this.data.sides[number].heat, most[number]))
+    this.sides.forEach((side, number) => {
+      const { heat } = this.data.sides[number]
+      // All places of a network add something; what differs between them is what is shown. Hiding
+      // a part can help or harm, so there nought stays nought.
+      const least = this.data.cosine ? Math.min(...heat) : 0
+      const values = heat.map((value) => value - least)
+      side.heat(values, Math.max(...values.map(Math.abs), 1e-9))
+    })
     this.shown = this.data.lines
     this.say.textContent = this.data.say
     this.draw()

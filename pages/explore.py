@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import browse, compare, controls, query, results, state, widgets
+from pages import browse, controls, explored, query, results, state, widgets
 from pages.state import View
 from simcore.lab import collections, features, retrieve
 from simcore.lab.retrieve import Query
@@ -88,8 +88,8 @@ def explore(collection: Collection, view: View) -> None:
             view.collection, asked, list(rows.values()), direction=view.direction, k=view.k
         )
     found = list(zip(rows, hits, strict=True))
-    compare.show(collection, view, own, found)
-    compare.take_away(collection, view, own[0] if own else None, found, ready)
+    explored.show(collection, view, own, found)
+    explored.take_away(collection, view, own[0] if own else None, found, ready)
 
 
 def _extract(collection: Collection, missing: list[str]) -> None:

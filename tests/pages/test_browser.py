@@ -208,6 +208,7 @@ def test_every_page_on_a_phone(visitor, server):
         "/evaluate",
         "/duplicates",
         "/map",
+        "/compare",
         "",
     ):
         visitor.open(server + path)

@@ -30,6 +30,7 @@ def test_there_are_pages():
     names = (
         "collections",
         "combinations",
+        "compare",
         "duplicates",
         "evaluate",
         "exclusive",
