@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import browse, controls, explored, query, results, state, widgets
+from pages import browse, controls, explored, query, results, state, widgets, words
 from pages.state import View
 from simcore.lab import collections, features, retrieve
 from simcore.lab.retrieve import Query
@@ -76,6 +76,8 @@ def explore(collection: Collection, view: View) -> None:
     own = browse.uploads(collection.left.trim) if panel == "own" else None
     if panel == "browse":
         browse.browser(collection, view)
+    if panel == "words":
+        words.panel(collection, view)
     if missing:
         _extract(collection, missing)
     if not rows:
