@@ -13,6 +13,8 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
+from pages import record  # noqa: E402  # needs the path above
+
 st.set_page_config(
     page_title="simcore: which images look alike?",
     page_icon=str(HERE / "assets" / "icon.svg"),
@@ -92,4 +94,6 @@ page = st.navigation(
     ],
     position="top",
 )
+record.begin()
 page.run()
+record.offer(page.title)

@@ -724,6 +724,7 @@ export default function (component) {
   let maps = held.get(root)
   if (!maps) {
     maps = new Maps(root, null)
+    maps.chosen = new Set(data.chosen || []) // in a report; the app knows it already
     held.set(root, maps)
   }
   maps.send = (name, value) => (name === "chosen" ? setStateValue(name, value) : setTriggerValue(name, value))

@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages import charts, thumbs
+from pages import charts, record, thumbs
 from pages.gallery import ASSETS
-from simcore.lab import colours
+from simcore.lab import colours, report
 from simcore.lab.maps import Map
 
 FULL = 16384  # as in map.js
@@ -15,12 +15,10 @@ MOST_SENT = 480  # pictures inside the page, where no server answers for them
 SCALE = ("#7B3FD0", "#C23E9A", "#E8663F", "#D9A400")  # like plasma, readable on both grounds
 QUIET = "#8C96A1"  # what is missed: there, but not in front
 
-_component = st.components.v2.component(
-    "simcore_map",
-    html='<div class="m">\n</div>',
-    css=(ASSETS / "map.css").read_text("utf-8"),
-    js=(ASSETS / "map.js").read_text("utf-8"),
-)
+HTML = '<div class="m">\n</div>'
+CSS = (ASSETS / "map.css").read_text("utf-8")
+JS = (ASSETS / "map.js").read_text("utf-8")
+_component = st.components.v2.component("simcore_map", html=HTML, css=CSS, js=JS)
 
 
 def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], None]) -> list[int]:
@@ -56,6 +54,7 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
             for old in list(put)[:-MOST_SENT]:
                 del put[old]
 
+    record.add(key, lambda: [report.live(HTML, CSS, JS, _taken(data, chosen(key, count)))])
     _component(
         data=data, key=key, default={"chosen": []}, on_chosen_change=on_choose, on_want_change=want
     )
@@ -75,6 +74,18 @@ def _sent(found: Map, key: str) -> dict[str, str]:
     known = set(found.keys)
     asked = st.session_state.get(f"{key}_sent", {})
     return {k: thumbs.source(k) for k in asked if k in known}
+
+
+def _taken(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
+    """What a file holds: all points, and the pictures of those that are chosen, else of some."""
+    count = len(data["keys"])
+    some = list(rows)[:MOST_SENT] or range(0, count, -(-count // MOST_SENT))
+    keys = {data["keys"][row] for row in some}
+    if data["mates"]:
+        left = data["left"]
+        keys |= {data["keys"][row + left if row < left else row - left] for row in some}
+    sent = {key: thumbs.inline(key) for key in sorted(keys)}
+    return data | {"base": "", "thumbs": sent, "chosen": list(rows)}
 
 
 def _map(found: Map, by: str) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import browse, charts, choices, regions, widgets
+from pages import browse, charts, choices, record, regions, widgets
 from pages.choices import Choice
 from simcore.errors import BadDataError, SimError
-from simcore.lab import collections, pair
+from simcore.lab import collections, pair, report
 from simcore.lab.pair import Picture, Row
 from simcore.types import Collection
 
@@ -137,6 +137,7 @@ def _lead(asked: Choice, rows: list[Row]) -> None:
     if blind:
         said += f"No evidence under {widgets.plain(', '.join(blind))}."
     st.markdown(said)
+    record.add("lead", lambda: [report.words(said.replace("**", "").replace("\\", ""))])
 
 
 def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
@@ -172,6 +173,8 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
          "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
         for row in rows
     )  # fmt: skip
+    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
+    record.add("numbers", lambda: [report.table(list(frame), cells)])
     with st.expander("The numbers"):
         st.dataframe(frame.round(4), hide_index=True, key="compare_table")
         if first.side and second.side:
@@ -240,6 +243,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
             else f"Hiding one part moves it to between {least:,} and {most:,}"
         )  # fmt: skip
     st.markdown(said)
+    record.add("lead", lambda: [report.words(said.replace("**", "").replace("\\", ""))])
 
 
 def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
@@ -275,6 +279,8 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
          "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
         for row in rows
     )  # fmt: skip
+    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
+    record.add("numbers", lambda: [report.table(list(frame), cells)])
     with st.expander("The numbers"):
         st.dataframe(frame.round(4), hide_index=True, key="compare_table")
         if first.side and second.side:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import charts, choices, tables, takeaway, widgets
+from pages import charts, choices, record, tables, takeaway, widgets
 from pages.choices import Choice
 from pages.tables import Shown
 from simcore.lab import recipes
@@ -66,6 +66,7 @@ def _draw(asked: Choice, what: str, found: Shown) -> None:
     choices.by_hand(found.hand, found.command)
     if found.printed is not None:
         _printed(found.printed)
+    record.forget()  # the button above takes more along
 
 
 def _printed(table: Printed) -> None:

@@ -1,13 +1,14 @@
 """Map: a whole collection as points in the plane, one network beside another."""
 
+import shlex
 from collections.abc import Sequence
 
 import streamlit as st
 
-from pages import canvas, choices, gallery, query, thumbs, widgets
+from pages import canvas, choices, gallery, query, record, thumbs, widgets
 from pages.choices import Choice
 from pages.gallery import Pick, Tile
-from simcore.lab import collections, colours, maps
+from simcore.lab import collections, colours, maps, report
 from simcore.lab.maps import Map
 from simcore.specs import Recipe
 from simcore.types import Collection
@@ -114,9 +115,9 @@ def _maps(asked: Choice, found: Sequence[Map], by: str) -> None:
     key = f"map_canvas_{asked.collection}_{asked.subset}"
     rows = canvas.show(found, by, key=key, on_choose=_first_page)
     _chosen(asked, found[0], rows)
-    of = [(st.session_state["map_of"], st.session_state["map_how"])]
-    words = " ".join(_command(asked, *of[0]))
-    choices.by_hand(f"simcore {words}", "map")
+    put = st.session_state
+    words = _command(asked, put["map_of"], put["map_how"])
+    st.code(shlex.join(["simcore", *words]), language="bash", wrap_lines=True)
     widgets.credits(collections.open_(asked.collection).credits)
 
 
@@ -126,6 +127,8 @@ def _first_page() -> None:
 
 def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
     """The gallery of what was chosen, mates beside each other where both are."""
+    for key in ("map_chosen", "map_grid"):
+        record.drop(key)
     if not rows:
         st.caption("Nothing is chosen yet: take the lasso or the box, or click a point.")
         return
@@ -136,6 +139,8 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
     if paired:
         ours = sum(row < left for row in rows)
         said += f": {ours:,} left, {len(rows) - ours:,} right, {len(both):,} whole pairs"
+    told = said.replace("**", "")
+    record.add("map_chosen", lambda: [report.words(f"{told}.")])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(said + ". Click one to open it in Explore.", width="content")
         st.download_button(

@@ -5,19 +5,17 @@ from typing import Any
 
 import streamlit as st
 
-from pages import thumbs
+from pages import record, thumbs
 from pages.gallery import ASSETS
-from simcore.lab import pair
+from simcore.lab import pair, report
 from simcore.lab.pair import Masked, Picture, Why
 
 MOST_LINES = 14
 
-_component = st.components.v2.component(
-    "simcore_match",
-    html='<div class="p">\n</div>',
-    css=(ASSETS / "match.css").read_text("utf-8"),
-    js=(ASSETS / "match.js").read_text("utf-8"),
-)
+HTML = '<div class="p">\n</div>'
+CSS = (ASSETS / "match.css").read_text("utf-8")
+JS = (ASSETS / "match.js").read_text("utf-8")
+_component = st.components.v2.component("simcore_match", html=HTML, css=CSS, js=JS)
 
 
 def why(first: Picture, second: Picture, found: Why, *, key: str) -> None:
@@ -35,15 +33,15 @@ def why(first: Picture, second: Picture, found: Why, *, key: str) -> None:
         | {"heat": [round(float(v), 4) for v in share.ravel()]}
         for n, (picture, share) in enumerate(((first, match.left), (second, match.right)))
     ]
-    _component(
-        data={
+    _show(
+        {
             "sides": sides,
             "lines": lines,
             "cosine": [round(1000 * float(v)) for v in match.cosine.ravel()],
             "say": f"{added}{match.total:.3f}. Lines join places that are each other's best "
             f"answer, {len(lines)} of {len(match.mutual)}; point at a place to see its own.",
         },
-        key=key,
+        key,
     )
 
 
@@ -65,16 +63,21 @@ def masked(first: Picture, second: Picture, found: Masked, shape: Any, *, key: s
         | {"heat": [round(float(v), 4) for v in drop.ravel()], "words": words},
         _side(second, shape[1], whole, (1, 1)) | {"heat": [0.0]},
     ]
-    _component(
-        data={
+    _show(
+        {
             "sides": sides,
             "lines": [],
             "cosine": None,
             "say": "Orange: hiding this part makes the two less alike. Blue: more alike. Point at "
             "a part for its numbers.",
         },
-        key=key,
+        key,
     )
+
+
+def _show(data: dict[str, Any], key: str) -> None:
+    record.add("regions", lambda: [report.live(HTML, CSS, JS, record.inside(data))])
+    _component(data=data, key=key)
 
 
 def _side(

@@ -17,7 +17,7 @@ def path(key: str) -> Path:
 
 def source(key: str) -> str:
     """What goes into an image's `src`: a short address, or the picture itself where none serves."""
-    return f"{base()}{key}" if served else _inline(key)
+    return f"{base()}{key}" if served else inline(key)
 
 
 def base() -> str:
@@ -29,7 +29,8 @@ def base() -> str:
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _inline(key: str) -> str:
+def inline(key: str) -> str:
+    """The picture itself, as a data address; "" where there is none."""
     file = path(key)
     return _uri(file.read_bytes()) if file.is_file() else ""
 

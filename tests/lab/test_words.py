@@ -98,7 +98,7 @@ def test_the_command(tiny, model, capsys):
 
 def test_without_weights_it_is_said_and_nothing_is_at_random(tiny, architecture):
     assert words.ready(tiny) == []
-    with pytest.raises(MissingWeightsError, match="found no open_clip.tiny-of-the-test"):
+    with pytest.raises(MissingWeightsError, match=r"found no open_clip.tiny-of-the-test"):
         words.search(tiny, "a hat", NAME)
 
 
