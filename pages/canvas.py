@@ -54,11 +54,12 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
             for old in list(put)[:-MOST_SENT]:
                 del put[old]
 
-    record.add(key, lambda: [report.live(HTML, CSS, JS, _taken(data, chosen(key, count)))])
     _component(
         data=data, key=key, default={"chosen": []}, on_chosen_change=on_choose, on_want_change=want
     )
-    return chosen(key, count)
+    rows = chosen(key, count)
+    record.add(key, lambda: [report.live(HTML, CSS, JS, _taken(data, rows))])
+    return rows
 
 
 def chosen(key: str, count: int) -> list[int]:

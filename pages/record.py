@@ -60,7 +60,8 @@ def page(title: str, here: dict[str, str], parts: dict[str, Make]) -> bytes:
     said = f"Made by simcore {version('simcore')} on {day}."
     if here:
         said += f" The same view in the app: ?{urlencode(here, safe=',:')}"
-    blocks = [block for make in list(parts.values()) for block in make()]
+    last = sorted(parts, key=lambda key: key == "credits")  # otherwise as they stand on the page
+    blocks = [block for key in last for block in parts[key]()]
     return report.document(name, [*blocks, report.words(said, soft=True)]).encode()
 
 
