@@ -2,6 +2,7 @@
 // "chosen" (positions in data.ids). All maps show the same points, so hover and choice are shared.
 // People's words reach the page through textContent and attributes only.
 
+const MANY = 3000 // points; more are put into the pixels directly, which no graphics card is needed for
 const FULL = 16384 // coordinates are whole numbers from 0 to this; -1 = no place
 const held = new WeakMap() // root -> what it shows
 
@@ -218,10 +219,17 @@ class Panel {
       const y = this.sy(i)
       if (x > -edge && y > -edge && x < this.w + edge && y < this.h + edge) seen.push(i)
     }
-    this.lines(pen, data)
     const some = chosen.size > 0
-    if (some) this.dots(pen, seen.filter((i) => !chosen.has(i)), 0.16)
-    this.dots(pen, some ? seen.filter((i) => chosen.has(i)) : seen, 0.88)
+    const layers = some
+      ? [[seen.filter((i) => !chosen.has(i)), 0.16], [seen.filter((i) => chosen.has(i)), 0.88]]
+      : [[seen, 0.88]]
+    if (seen.length > MANY && this.radius < 3) {
+      this.splat(pen, layers)
+      this.lines(pen, data)
+    } else {
+      this.lines(pen, data)
+      for (const [rows, alpha] of layers) this.dots(pen, rows, alpha)
+    }
     this.thumbs(pen, seen)
     this.hover()
   }
@@ -264,6 +272,45 @@ class Panel {
       pen.fill()
     }
     pen.globalAlpha = 1
+  }
+
+  // Thousands of small dots, pixel by pixel: round on the left side, square on the right.
+  splat(pen, layers) {
+    const { width, height } = this.base
+    const dots = width / this.w
+    if (this.image?.width !== width || this.image?.height !== height) {
+      this.image = pen.createImageData(width, height)
+      this.pixels = new Uint32Array(this.image.data.buffer)
+    }
+    const { pixels } = this
+    pixels.fill(0)
+    const { left } = this.all.data
+    const size = Math.max(2, Math.round(this.radius * 2 * dots))
+    const round = []
+    const square = []
+    const middle = (size - 1) / 2
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++) {
+        square.push(y * width + x)
+        if ((x - middle) ** 2 + (y - middle) ** 2 <= (size / 2) ** 2 + 0.1) round.push(y * width + x)
+      }
+    }
+    for (const [rows, alpha] of layers) {
+      const groups = this.map.legend.map(() => [])
+      for (const i of rows) groups[this.map.colour[i]].push(i)
+      for (const number of this.order) {
+        const rgb = parseInt(this.map.legend[number].colour.slice(1), 16)
+        const ink = (((alpha * 255) << 24) | ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0
+        for (const i of groups[number]) {
+          const x = Math.round(this.sx(i) * dots - size / 2)
+          const y = Math.round(this.sy(i) * dots - size / 2)
+          if (x < 0 || y < 0 || x + size >= width || y + size >= height) continue
+          const at = y * width + x
+          for (const step of i < left ? round : square) pixels[at + step] = ink
+        }
+      }
+    }
+    pen.putImageData(this.image, 0, 0)
   }
 
   // Pictures where there is room: as large as the number in view allows, and never one over another.
