@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
-from pages import kiosk  # noqa: E402  # needs the path above
+from pages import kiosk, record  # noqa: E402  # needs the path above
 
 st.set_page_config(
     page_title="simcore: which images look alike?",
@@ -34,6 +34,20 @@ page = kiosk.navigation(
             icon=":material/image_search:",
             default=True,
             help="Pick a picture and see what each network finds most alike, side by side.",
+        ),
+        st.Page(
+            "pages/map.py",
+            title="Map",
+            icon=":material/scatter_plot:",
+            url_path="map",
+            help="Every picture a point: what each network takes for alike lies together.",
+        ),
+        st.Page(
+            "pages/compare.py",
+            title="Compare",
+            icon=":material/compare:",
+            url_path="compare",
+            help="Any two pictures: how alike each network finds them, and why.",
         ),
         st.Page(
             "pages/combinations.py",
@@ -108,4 +122,6 @@ page = kiosk.navigation(
     ],
 )
 kiosk.watch()
+record.begin()
 page.run()
+record.offer(page.title)

@@ -64,7 +64,7 @@ def uploads(trim: int) -> tuple[str, bytes] | None:
         good: dict[int, tuple[str, bytes]] = {}
         for number, file in enumerate(files[:MOST_FILES]):
             with sentences():
-                good[number] = (file.name, _checked(file.name, file.getvalue(), trim))
+                good[number] = (file.name, checked(file.name, file.getvalue(), trim))
         if len(files) > MOST_FILES:
             st.warning(f"{len(files)} pictures were given; the first {MOST_FILES} are used.")
         if not good:
@@ -80,8 +80,12 @@ def _uploaded() -> None:
     st.session_state["x_upload"] = -1  # none of them yet: the newest
 
 
-def _checked(name: str, data: bytes, trim: int) -> bytes:
-    """The bytes, once the engine has read them as a picture."""
+def checked(name: str, data: bytes, trim: int) -> bytes:
+    """The bytes, once the engine has read them as a picture.
+
+    Raises:
+        SimError: too large, or no picture; the sentence names the file.
+    """
     if len(data) > MOST_MB * 2**20:
         raise SimError(
             f"{name} is left out: found {len(data) / 2**20:.0f} MB; expected {MOST_MB} or less; "

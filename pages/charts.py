@@ -6,6 +6,9 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages import record
+from simcore.lab import report
+
 # Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -36,6 +39,9 @@ def show(
         yaxis_title=y,
     )
     figure.update_xaxes(automargin=True).update_yaxes(automargin=True)
+    heading = [report.heading(title, 3)] if title else []
+    drawn = figure.layout.height
+    record.add(key, lambda: [*heading, report.chart(figure, height=int(drawn))])
     st.plotly_chart(figure, key=key, width="stretch", config={"displaylogo": False})
 
 

@@ -91,14 +91,16 @@ def choose(
     fewest: int = 1,
     options: Sequence[str] = ("s", "m", "d"),
     own: Mapping[str, Sequence[str]] | None = None,
+    lone: bool = False,
 ) -> Choice | None:
     """Draw the controls in the sidebar; None, with a sentence, while nothing can be shown.
 
     Args:
         options: those of `ASKED` that the page's numbers depend on.
         own: choices that the page draws itself with the key "{page}_{name}", and their options.
+        lone: whether collections without mates can be looked at too.
     """
-    names = named(page, own)
+    names = named(page, own, lone=lone)
     if not names:
         return None
     put = st.session_state
@@ -136,15 +138,17 @@ def choose(
     return asked
 
 
-def named(page: str, own: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+def named(
+    page: str, own: Mapping[str, Sequence[str]] | None = None, *, lone: bool = False
+) -> list[str]:
     """Let the page's widgets follow the address, if it is not the one that they wrote.
 
     Returns:
-        Collections with known mates; where there is none, a sentence has said so.
+        Collections with known mates (`lone`: all); where there is none, a sentence has said so.
     """
-    names = pairs_only()
+    names = collections.names() if lone else pairs_only()
     if not names:
-        st.info("There is no collection of pairs yet.")
+        st.info("There is no collection yet." if lone else "There is no collection of pairs yet.")
         if not kiosk.on():
             st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
         return []

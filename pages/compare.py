@@ -1,81 +1,355 @@
-"""Explore's answer on the screen: the rows, and what one can take away."""
+"""Compare: any two pictures, how alike each backbone finds them, and why."""
 
+import random
+import shlex
+
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from pages import gallery, query, results, widgets
-from pages.gallery import Row, Tile
-from pages.state import View
-from simcore.lab.retrieve import Hits
+from pages import browse, charts, choices, record, regions, widgets
+from pages.choices import Choice
+from simcore.errors import BadDataError, SimError
+from simcore.lab import collections, pair, report
+from simcore.lab.pair import Picture, Row
 from simcore.types import Collection
 
+SIDES = {"left": "Left side", "right": "Right side", "own": "My own picture"}
+CELLS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
 
-def show(
-    collection: Collection, view: View, own: tuple[str, bytes] | None, found: list[tuple[str, Hits]]
-) -> None:
-    """The question and a row for each answer, every picture a way to the next question.
 
-    Args:
-        own: name and bytes of an uploaded picture that is asked about instead of the view's query.
-        found: what each row is called, and what it found.
-    """
-    images, others = collection.sides(view.direction)
-    row = images.ids.index(view.query)
-    where, there = (query.side(collection, view.direction, asked=a) for a in (True, False))
-    first, second = results.lead(found)
-    rows: list[Row] = [results.row(collection, view, name, hits) for name, hits in found]
-    if own:
-        left, right = st.columns([1, 4], vertical_alignment="center")
-        left.image(own[1], width=172, output_format="JPEG", alt=f"Your picture {own[0]}")
-        right.markdown(
-            f"**{widgets.plain(own[0])}**  \n{widgets.plain(first)} {widgets.plain(second)}"
+def show() -> None:
+    """Draw the page."""
+    st.title("Compare")
+    st.caption(
+        "Any two pictures: how alike each backbone finds them, against all other pairs of the "
+        "collection, and which places of one answer to which of the other."
+    )
+    with widgets.sentences():
+        wanted = {name: st.query_params.get(name, "") for name in ("a", "b")}
+        asked = choices.choose("compare", options=("m",), lone=True)
+        if asked is None:
+            return
+        collection = collections.open_(asked.collection)
+        first, second = _pick(asked, collection, wanted)
+        if first is None or second is None:
+            st.info("Give both pictures.")
+            return
+        with st.spinner("Comparing", show_time=False):
+            rows = pair.table(asked.collection, first, second, asked.models, asked.metric)
+        _lead(asked, rows)
+        _reasons(asked, first, second)
+        _numbers(asked, rows, first, second)
+        widgets.credits(collection.credits)
+
+
+def _pick(
+    asked: Choice, collection: Collection, wanted: dict[str, str]
+) -> tuple[Picture | None, Picture | None]:
+    """Two pickers beside each other; both into the address."""
+    _follow(collection, wanted)
+    sides = {k: v for k, v in SIDES.items() if k != "right" or collection.right is not None}
+    with st.container(horizontal=True):
+        st.button("Random pair", icon=":material/shuffle:", on_click=_random, args=(collection,))
+        if collection.right is not None:
+            st.button("The left one's mate", icon=":material/join:", on_click=_mate,
+                      args=(collection,))  # fmt: skip
+    found: list[Picture | None] = []
+    for column, name in zip(st.columns(2), ("a", "b"), strict=True):
+        with column:
+            found.append(_one(asked, collection, name, sides))
+    kept = {
+        name: f"{one.side}:{one.name}"
+        for name, one in zip(("a", "b"), found, strict=True)
+        if one is not None and one.side
+    }
+    choices.add("compare", kept)
+    return found[0], found[1]
+
+
+def _one(asked: Choice, collection: Collection, name: str, sides: dict[str, str]) -> Picture | None:
+    word = {"a": "First picture", "b": "Second picture"}[name]
+    where = st.segmented_control(
+        word, list(sides), format_func=sides.__getitem__, key=f"compare_side_{name}", required=True
+    )
+    if where == "own":
+        file = st.file_uploader(
+            f"{word}, {browse.MOST_MB} MB at most; it stays in memory and is part of no link",
+            type=browse.TYPES, max_upload_size=browse.MOST_MB, key=f"compare_file_{name}",
+        )  # fmt: skip
+        if file is None:
+            return None
+        data = browse.checked(file.name, file.getvalue(), collection.left.trim)
+        return Picture(file.name, data, trim=collection.left.trim)
+    ids = (collection.left if where == "left" else collection.pairs().gallery).ids
+    key = f"compare_id_{name}"
+    if st.session_state.get(key) not in ids:
+        st.session_state[key] = ids[0]
+    return pair.known(asked.collection, str(where), st.selectbox("Image", ids, key=key))
+
+
+def _follow(collection: Collection, wanted: dict[str, str]) -> None:
+    """Let the pickers begin as the address says."""
+    put = st.session_state
+    usual = {"a": "left", "b": "left" if collection.right is None else "right"}
+    for name, side in usual.items():
+        if f"compare_side_{name}" in put:
+            continue
+        asked, _, image = wanted[name].partition(":")
+        known = asked == "left" or (asked == "right" and collection.right is not None)
+        put[f"compare_side_{name}"] = asked if known else side
+        held = (
+            collection.left if put[f"compare_side_{name}"] == "left" else collection.pairs().gallery
         )
-        gallery.comparison(
-            None, None, rows, key="x_gallery", on_pick=query.follow, trail=query.trail(collection)
+        if wanted[name] and not (known and image in held.ids):
+            st.warning(f"From the link: no image {widgets.plain(wanted[name][:80])} here; showing "
+                       "another.", icon=":material/link_off:")  # fmt: skip
+        second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
+        put[f"compare_id_{name}"] = image if image in held.ids else held.ids[second]
+
+
+def _random(collection: Collection) -> None:
+    right = collection.left if collection.right is None else collection.right
+    put, row = st.session_state, random.randrange(len(collection.left))
+    put["compare_side_a"], put["compare_id_a"] = "left", collection.left.ids[row]
+    other = row if collection.right is not None else random.randrange(len(right))
+    put["compare_side_b"] = "left" if collection.right is None else "right"
+    put["compare_id_b"] = right.ids[other]
+
+
+def _mate(collection: Collection) -> None:
+    put, right = st.session_state, collection.pairs().gallery
+    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.ids:
+        row = collection.left.ids.index(put["compare_id_a"])
+        put["compare_side_b"], put["compare_id_b"] = "right", right.ids[row]
+
+
+def _lead(asked: Choice, rows: list[Row]) -> None:
+    known = [row for row in rows if row.above is not None]
+    blind = [row.backbone for row in rows if row.above is None]
+    said = ""
+    if known:
+        best = max(known, key=lambda row: row.above or 0)
+        said = (
+            f"**{widgets.plain(best.backbone)}** finds them most alike: more than "
+            f"**{_percent(best.above)}** of all pairs of {widgets.plain(asked.collection)}. "
         )
+    if blind:
+        said += f"No evidence under {widgets.plain(', '.join(blind))}."
+    st.markdown(said)
+    record.add("lead", lambda: [report.words(said.replace("**", "").replace("\\", ""))])
+
+
+def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
+    """How alike, as a place among all pairs: the similarities themselves have other scales."""
+    known = [row for row in rows if row.above is not None]
+    if not known:
         return
-    asked = query.tile(images, row, where, collection)
-    asked["tag"] = f"Query, {where}" if collection.right is not None else "Query"
-    mate: Tile | None = None
-    if collection.right is not None:
-        mate = query.tile(others, row, there, collection)
-        mate["tag"], mate["caption"] = f"True mate, {there}", others.ids[row]
-        mate["alt"] = f"True mate: {mate['alt']}. Make it the query."
-    ways = f"Looking from the {where} side into {len(others):,} {there} images. " if mate else ""
-    back = (
-        f"A click on a {there} image turns the direction round: it becomes the query."
-        if mate
-        else ""
-    )
-    gallery.comparison(
-        asked,
-        mate,
-        rows,
-        key="x_gallery",
-        on_pick=query.follow,
-        lead=first,
-        more=f"{second} {ways}{back}".strip(),
-        trail=query.trail(collection),
-    )
+    st.subheader("How alike", anchor=False)
+    ordered = sorted(known, key=lambda row: row.above or 0)
+    names = [row.backbone for row in ordered]
+    figure = go.Figure()
+    figure.add_bar(
+        y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
+        marker_color=charts.COLOURS[0], name="of all pairs",
+        customdata=[row.similarity for row in ordered],
+        hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
+        "<extra></extra>",
+    )  # fmt: skip
+    if any(row.mates is not None for row in ordered):
+        figure.add_scatter(
+            y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
+            mode="markers", name="of the true pairs",
+            marker={"color": charts.COLOURS[1], "size": 11, "symbol": "diamond",
+                    "line": {"color": "white", "width": 1}},
+            hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, 101], ticksuffix=" %")
+    charts.show(figure, "compare_bars", title="More alike than this share of the pairs",
+                height=70 + 26 * len(names))  # fmt: skip
+    frame = pd.DataFrame(
+        {"backbone": row.backbone, "metric": row.metric, "similarity": row.similarity,
+         "more alike than % of all pairs": None if row.above is None else 100 * row.above,
+         "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
+        for row in rows
+    )  # fmt: skip
+    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
+    record.add("numbers", lambda: [report.table(list(frame), cells)])
+    with st.expander("The numbers"):
+        st.dataframe(frame.round(4), hide_index=True, key="compare_table")
+        if first.side and second.side:
+            words = ["simcore", "alike", asked.collection, f"{first.side}:{first.name}",
+                     f"{second.side}:{second.name}", "--models",
+                     ",".join(asked.models)]  # fmt: skip
+            if asked.metric != "own":
+                words += ["--metric", asked.metric]
+            st.code(shlex.join(words), language="bash", wrap_lines=True)
 
 
-def take_away(
-    collection: Collection,
-    view: View,
-    file: str | None,
-    found: list[tuple[str, Hits]],
-    models: list[str],
-) -> None:
-    """The command line that gives the same numbers, the table, and whose pictures these are."""
-    st.caption("The same numbers in a terminal:")
-    st.code(results.by_hand(view, models, file), language="bash", wrap_lines=True)
-    name = file or view.query
-    st.download_button(
-        "Download these results (CSV)",
-        results.table(view, name, found),
-        on_click="ignore",
-        file_name=f"{collection.name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key="x_csv",
-    )
-    widgets.credits(collection.credits)
+def _percent(share: float | None) -> str:
+    return f"{100 * (share or 0):.2f} %".replace("100.00 %", "99.99 %")
+
+
+@st.fragment
+def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        backbone = st.selectbox("Backbone", asked.models, key="compare_backbone",
+                                index=_network(asked.models))  # fmt: skip
+        what = st.segmented_control(
+            "Show", ["Places that answer", "Finer places", "Hide parts"], key="compare_what",
+            default="Places that answer", required=True,
+        )  # fmt: skip
+    with widgets.sentences():
+        if what == "Hide parts":
+            _hidden(asked, first, second, backbone)
+            return
+        try:
+            with st.spinner("Looking", show_time=False):
+                found = pair.why(first, second, backbone, fine=what == "Finer places")
+        except BadDataError as error:  # no network: true of half of the backbones, and no mistake
+            st.info(widgets.plain(str(error)))
+            return
+        regions.why(first, second, found, key="compare_match")
+        st.caption("The dashed frame is what the network sees; nothing outside it counts.")
+
+
+def _network(models: tuple[str, ...]) -> int:
+    """The first that has feature maps: names say so well enough for a first choice."""
+    plain = ("hog", "edges", "color", "texture", "layout", "face")
+    return next((n for n, name in enumerate(models) if name not in plain), 0)
+
+
+def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
+    cells = st.segmented_control("Parts", list(CELLS), format_func=CELLS.__getitem__,
+                                 default=7, key="compare_cells", required=True)  # fmt: skip
+    bar = st.progress(0.0, text="Hiding one part after another")
+    try:
+        found = pair.masked(
+            asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
+            on_progress=lambda now: bar.progress(widgets.share(now), text=widgets.words(now)),
+        )  # fmt: skip
+    except SimError:
+        bar.empty()
+        raise
+    bar.empty()
+    said = f"With nothing hidden the similarity under {widgets.plain(backbone)} is "
+    said += f"**{found.similarity:.3f}**"
+    if found.ranks is not None:
+        least, most = int(found.ranks.min()), int(found.ranks.max())
+        said += f", and the second picture is at rank **{found.rank:,}** of {found.gallery:,} as "
+        said += "seen from the first. "
+        said += (
+            "No single part changes that" if least == most == found.rank
+            else f"Hiding one part moves it to between {least:,} and {most:,}"
+        )  # fmt: skip
+    st.markdown(said)
+    record.add("lead", lambda: [report.words(said.replace("**", "").replace("\\", ""))])
+
+
+def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
+    """How alike, as a place among all pairs: the similarities themselves have other scales."""
+    known = [row for row in rows if row.above is not None]
+    if not known:
+        return
+    st.subheader("How alike", anchor=False)
+    ordered = sorted(known, key=lambda row: row.above or 0)
+    names = [row.backbone for row in ordered]
+    figure = go.Figure()
+    figure.add_bar(
+        y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
+        marker_color=charts.COLOURS[0], name="of all pairs",
+        customdata=[row.similarity for row in ordered],
+        hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
+        "<extra></extra>",
+    )  # fmt: skip
+    if any(row.mates is not None for row in ordered):
+        figure.add_scatter(
+            y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
+            mode="markers", name="of the true pairs",
+            marker={"color": charts.COLOURS[1], "size": 11, "symbol": "diamond",
+                    "line": {"color": "white", "width": 1}},
+            hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, 101], ticksuffix=" %")
+    charts.show(figure, "compare_bars", title="More alike than this share of the pairs",
+                height=70 + 26 * len(names))  # fmt: skip
+    frame = pd.DataFrame(
+        {"backbone": row.backbone, "metric": row.metric, "similarity": row.similarity,
+         "more alike than % of all pairs": None if row.above is None else 100 * row.above,
+         "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
+        for row in rows
+    )  # fmt: skip
+    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
+    record.add("numbers", lambda: [report.table(list(frame), cells)])
+    with st.expander("The numbers"):
+        st.dataframe(frame.round(4), hide_index=True, key="compare_table")
+        if first.side and second.side:
+            words = ["simcore", "alike", asked.collection, f"{first.side}:{first.name}",
+                     f"{second.side}:{second.name}", "--models",
+                     ",".join(asked.models)]  # fmt: skip
+            if asked.metric != "own":
+                words += ["--metric", asked.metric]
+            st.code(shlex.join(words), language="bash", wrap_lines=True)
+
+
+def _percent(share: float | None) -> str:
+    return f"{100 * (share or 0):.2f} %".replace("100.00 %", "99.99 %")
+
+
+@st.fragment
+def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        backbone = st.selectbox("Backbone", asked.models, key="compare_backbone",
+                                index=_network(asked.models))  # fmt: skip
+        what = st.segmented_control(
+            "Show", ["Places that answer", "Finer places", "Hide parts"], key="compare_what",
+            default="Places that answer", required=True,
+        )  # fmt: skip
+    with widgets.sentences():
+        if what == "Hide parts":
+            _hidden(asked, first, second, backbone)
+            return
+        try:
+            with st.spinner("Looking", show_time=False):
+                found = pair.why(first, second, backbone, fine=what == "Finer places")
+        except BadDataError as error:  # no network: true of half of the backbones, and no mistake
+            st.info(widgets.plain(str(error)))
+            return
+        regions.why(first, second, found, key="compare_match")
+        st.caption("The dashed frame is what the network sees; nothing outside it counts.")
+
+
+def _network(models: tuple[str, ...]) -> int:
+    """The first that has feature maps: names say so well enough for a first choice."""
+    plain = ("hog", "edges", "color", "texture", "layout", "face")
+    return next((n for n, name in enumerate(models) if name not in plain), 0)
+
+
+def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
+    cells = st.segmented_control("Parts", list(CELLS), format_func=CELLS.__getitem__,
+                                 default=7, key="compare_cells", required=True)  # fmt: skip
+    bar = st.progress(0.0, text="Hiding one part after another")
+    try:
+        found = pair.masked(
+            asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
+            on_progress=lambda now: bar.progress(widgets.share(now), text=widgets.words(now)),
+        )  # fmt: skip
+    except SimError:
+        bar.empty()
+        raise
+    bar.empty()
+    said = f"With nothing hidden the similarity under {widgets.plain(backbone)} is "
+    said += f"**{found.similarity:.3f}**"
+    if found.ranks is not None:
+        worst = int(found.ranks.max())
+        said += (
+            f", and the second picture is at rank **{found.rank:,}** of {found.gallery:,} as seen "
+            f"from the first. Hiding one part moves it to between {int(found.ranks.min()):,} and "
+            f"{worst:,}"
+        )
+    st.markdown(said + ".")
+    shape = pair.shapes(first, second)
+    regions.masked(first, second, found, shape, key="compare_masked")
+
+
+show()

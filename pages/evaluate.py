@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages import charts, choices, tables, takeaway, widgets
+from pages import charts, choices, record, tables, takeaway, widgets
 from pages.choices import Choice
 from pages.tables import Shown
 from simcore.lab import recipes, selection
@@ -80,6 +80,7 @@ def _draw(asked: Choice, what: str, found: Shown) -> None:
     choices.by_hand(found.hand)
     if found.printed is not None:
         _printed(found.printed)
+    record.forget()  # the button above takes more along
 
 
 def _printed(table: Printed) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import browse, compare, controls, kiosk, query, results, state, widgets
+from pages import browse, controls, explored, kiosk, query, results, state, widgets, words
 from pages.state import View
 from simcore.lab import collections, features, retrieve
 from simcore.lab.retrieve import Query
@@ -76,6 +76,8 @@ def explore(collection: Collection, view: View) -> None:
     own = browse.uploads(collection.left.trim) if panel == "own" else None
     if panel == "browse":
         browse.browser(collection, view)
+    if panel == "words":
+        words.panel(collection, view)
     if missing:
         _extract(collection, missing)
     if not rows:
@@ -88,8 +90,8 @@ def explore(collection: Collection, view: View) -> None:
             view.collection, asked, list(rows.values()), direction=view.direction, k=view.k
         )
     found = list(zip(rows, hits, strict=True))
-    compare.show(collection, view, own, found)
-    compare.take_away(collection, view, own[0] if own else None, found, ready)
+    explored.show(collection, view, own, found)
+    explored.take_away(collection, view, own[0] if own else None, found, ready)
 
 
 def _extract(collection: Collection, missing: list[str]) -> None:

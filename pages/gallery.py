@@ -6,14 +6,15 @@ from typing import Any, TypedDict
 
 import streamlit as st
 
+from pages import record
+from simcore.lab import report
+
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
-_gallery = st.components.v2.component(
-    "simcore_gallery",
-    html='<div class="g">\n</div>',
-    css=(ASSETS / "gallery.css").read_text("utf-8"),
-    js=(ASSETS / "gallery.js").read_text("utf-8"),
-)
+HTML = '<div class="g">\n</div>'
+CSS = (ASSETS / "gallery.css").read_text("utf-8")
+JS = (ASSETS / "gallery.js").read_text("utf-8")
+_gallery = st.components.v2.component("simcore_gallery", html=HTML, css=CSS, js=JS)
 
 
 class Tile(TypedDict, total=False):
@@ -96,4 +97,5 @@ def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> No
             step = value.get("step")
             on_pick(Pick(id=value["id"], side=str(value.get("side", "")), step=step))
 
+    record.add(key, lambda: [report.live(HTML, CSS, JS, record.inside(data))])
     _gallery(data=data, key=key, on_picked_change=picked)

@@ -16,7 +16,11 @@ from simcore.types import Collection, Direction, ImageSet
 
 TRAIL = 8  # pictures remembered to go back to
 SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}
-PANELS = {"browse": ":material/grid_view: Browse", "own": ":material/upload: Your pictures"}
+PANELS = {
+    "browse": ":material/grid_view: Browse",
+    "own": ":material/upload: Your pictures",
+    "words": ":material/abc: Words",
+}
 
 
 def side(collection: Collection, direction: Direction, *, asked: bool = True) -> str:

@@ -27,14 +27,20 @@ def large(key: str) -> str:
 
 def source(key: str, *, room: str = "thumb") -> str:
     """What goes into an image's `src`: a short address, or the picture itself where none serves."""
-    if served:
-        base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-        return f"{'/' + base if base else ''}/{room}/{key}"
-    return _inline(key, room)
+    return f"{base(room)}{key}" if served else inline(key, room)
+
+
+def base(room: str = "thumb") -> str:
+    """What stands before a content key in such an address; "" where none serves."""
+    if not served:
+        return ""
+    root = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{'/' + root if root else ''}/{room}/"
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _inline(key: str, room: str) -> str:
+def inline(key: str, room: str = "thumb") -> str:
+    """The picture itself, as a data address; "" where there is none."""
     file = path(key) if room == "thumb" else large_path(key)
     return _uri(file.read_bytes()) if file.is_file() else ""
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pages import kiosk
+from pages import kiosk, record
 from simcore.errors import SimError
-from simcore.lab import jobs
+from simcore.lab import jobs, report
 from simcore.types import Progress
 
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
@@ -57,6 +57,7 @@ def size(count: float) -> str:
 def credits(lines: Sequence[str]) -> None:
     """The art's authors and licences, small and under the pictures."""
     if lines:
+        record.add("credits", lambda: [report.words("Pictures: " + " · ".join(lines), soft=True)])
         st.caption("Pictures: " + " · ".join(plain(line) for line in lines))
 
 

@@ -13,7 +13,9 @@ from simcore.cli import (
     experiments,
     judgements,
     learn,
+    maps,
     models,
+    pair,
     reproduce,
     retrieve,
     review,
@@ -40,6 +42,8 @@ app.command(name="app")(demo.serve)
 app.command()(retrieve.extract)
 app.command()(retrieve.search)
 app.command()(reproduce.reproduce)
+app.command(name="map")(maps.make)
+app.command()(pair.alike)
 app.command()(status.doctor)
 app.command()(status.jobs)
 

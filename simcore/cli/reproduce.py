@@ -1,6 +1,5 @@
 """`simcore reproduce`: a whole paper, in the terminal and as one HTML file."""
 
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +10,9 @@ from simcore.cli.asking import Ready
 from simcore.cli.options import Json
 
 if TYPE_CHECKING:
-    from simcore.lab.report import Report, Section
+    from plotly.graph_objects import Figure
 
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;margin:.5rem 1rem .5rem 0}td,th{border:1px solid #bbb;"
-    "padding:.2rem .6rem;text-align:left}.two{display:flex;flex-wrap:wrap;gap:2rem}"
-    "small{color:#555}"
-)
+    from simcore.lab.sections import Report, Section
 
 
 def reproduce(
@@ -74,35 +68,32 @@ def _print(section: "Section") -> None:
 
 def page(found: "Report") -> str:
     """The report as one HTML document with everything inside."""
-    title = escape(f"{found.paper} on {found.collection}: {found.pairs:,} {found.unit}")
-    body = []
-    for number, section in enumerate(found.sections):
-        body.append(f"<h2>{escape(section.title)}</h2>")
+    from simcore.lab import report
+
+    models = ", ".join(found.models)
+    said = f"Backbones: {models}. Printed values are of other networks and galleries."
+    blocks = [report.words(said)]
+    for section in found.sections:
+        blocks.append(report.heading(section.title))
         if section.note:
-            body.append(f"<p>{escape(section.note)}</p>")
+            blocks.append(report.words(section.note))
         if section.lines or section.bars:
-            first = not any(earlier.lines or earlier.bars for earlier in found.sections[:number])
-            body.append(_chart(section, whole=first))
-        body.append('<div class="two">')
+            blocks.append(report.chart(_chart(section), height=420))
+        tables = []
         if section.rows:
-            body.append(_table("here", section.columns, section.rows))
+            tables.append(report.table(section.columns, section.rows, caption="here"))
         if section.printed is not None:
             printed = section.printed
-            body.append(_table(f"as printed ({printed.place})", printed.columns, printed.rows))
-        body.append("</div>")
+            caption = f"as printed ({printed.place})"
+            tables.append(report.table(printed.columns, printed.rows, caption=caption))
+        blocks.append(report.beside(*tables))
         if section.printed is not None and section.printed.remark:
-            body.append(f"<p><small>{escape(section.printed.remark)}</small></p>")
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
-        f"<style>{STYLE}</style><h1>{title}</h1><p>Backbones: "
-        f"{escape(', '.join(found.models))}. Printed values are of other networks, galleries.</p>"
-        + "\n".join(body)
-        + "</html>"
-    )
+            blocks.append(report.words(section.printed.remark, soft=True))
+    title = f"{found.paper} on {found.collection}: {found.pairs:,} {found.unit}"
+    return report.document(title, blocks)
 
 
-def _chart(section: "Section", *, whole: bool) -> str:
-    """The lines or bars as a chart; the first one brings the library that draws all of them."""
+def _chart(section: "Section") -> "Figure":
     import plotly.graph_objects as go
 
     drawn = [
@@ -112,14 +103,4 @@ def _chart(section: "Section", *, whole: bool) -> str:
     drawn += [
         go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
     ]
-    figure = go.Figure(drawn).update_layout(height=420, margin={"t": 20})
-    return str(figure.to_html(full_html=False, include_plotlyjs=whole))
-
-
-def _table(caption: str, columns: tuple, rows: tuple) -> str:
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
-    lines = "".join(
-        "<tr>" + "".join(f"<td>{'' if c is None else escape(str(c))}</td>" for c in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{lines}</table>"
+    return go.Figure(drawn).update_layout(margin={"t": 20})

@@ -40,6 +40,7 @@ def search(
     image: Annotated[
         Path | None, typer.Option("--image", help="Any image file as the query.")
     ] = None,
+    text: Annotated[str, typer.Option("--text", help="Words, for CLIP backbones.")] = "",
     models: Models = "@offline",
     combine: Combine = "none",
     weights: Weights = "",
@@ -49,9 +50,16 @@ def search(
     k: Annotated[int, typer.Option("-k", "--k", help="How many to return.")] = 10,
     json: Json = False,
 ) -> None:
-    """The most similar images to one of the collection's, or to any image file."""
-    from simcore.lab import recipes, retrieve
+    """The most similar images to one of the collection's, to any image file, or to words."""
+    from simcore.lab import recipes, retrieve, words
 
+    if text:
+        way = options.direction(direction)
+        found = [
+            words.search(name, text, model, direction=way, k=k) for model in options.names(models)
+        ]
+        _show(found, {"collection": name, "query": {"text": text}, "direction": direction}, json)
+        return
     asked = recipes.parse(
         options.names(models),
         combine,
@@ -61,17 +69,15 @@ def search(
     )
     query = retrieve.Query(id or None, None if image is None else retrieve.read_file(image))
     found = retrieve.search(name, query, asked, direction=options.direction(direction), k=k)
+    asked_for = {"id": id or None, "image": None if image is None else str(image)}
+    told = {"collection": name, "query": asked_for, "metric": metric, "direction": direction}
+    _show(found, told, json)
+
+
+def _show(found: "list[Hits]", told: dict, json: bool) -> None:
     if json:
-        show.document(
-            {
-                "collection": name,
-                "query": {"id": id or None, "image": None if image is None else str(image)},
-                "metric": metric,
-                "direction": direction,
-                "gallery": found[0].gallery,
-                "rows": [hits.json() for hits in found],
-            }
-        )
+        gallery = found[0].gallery if found else 0
+        show.document(told | {"gallery": gallery, "rows": [hits.json() for hits in found]})
         return
     for hits in found:
         _print_hits(hits)

@@ -218,6 +218,24 @@ def prepare(image: Array, how: Prepare) -> Array:
     return np.array(picture)
 
 
+def seen(height: int, width: int, how: Prepare) -> tuple[float, float, float, float]:
+    """The part of an image that reaches the network.
+
+    Returns:
+        (top, left, bottom, right) as shares of its height and width; beyond 0 to 1 where it is
+        padded.
+
+    >>> seen(300, 200, Prepare(resize=200, crop=(200, 200)))
+    (0.16666666666666666, 0.0, 0.8333333333333334, 1.0)
+    """
+    across, down = _target((width, height), how.resize)
+    if how.crop is None:
+        return 0.0, 0.0, 1.0, 1.0
+    high, wide = how.crop
+    top, left = (1 - high / down) / 2, (1 - wide / across) / 2
+    return top, left, 1 - top, 1 - left
+
+
 def _target(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tuple[int, int]:
     width, height = size
     if resize is None:
@@ -267,11 +285,7 @@ def make_thumb(key: str, image: Array) -> Path:
     """
     path = thumb(key)
     if not path.exists():
-        picture = Image.fromarray(image)
-        picture.thumbnail((THUMB, THUMB), Image.Resampling.BICUBIC, reducing_gap=2.0)
-        out = io.BytesIO()
-        picture.save(out, "WEBP", quality=80, method=2)
-        home.write(path, out.getvalue())
+        home.write(path, small(image, THUMB))
     return path
 
 
@@ -297,3 +311,12 @@ def make_large(key: str, source: Path, *, trim: int = 0) -> None:
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=85, method=2)
     home.write(path, out.getvalue())
+
+
+def small(image: Array, side: int) -> bytes:
+    """A WebP file of an image (H, W, 3) uint8, its longest side at most `side` px."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=80, method=2)
+    return out.getvalue()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from simcore.evaluate import asymmetric
 from simcore.lab import annex, learning, selection
-from simcore.lab.report import Cell, Section, Step
+from simcore.lab.sections import Cell, Section, Step
 
 
 def risser_maroux2021(name: str, models: tuple[str, ...], subset: str) -> list[Step]:

@@ -42,6 +42,19 @@ def ready(collection: Collection, backbone: str) -> bool:
     return all(has(side, backbone) for side in _sides(collection))
 
 
+def identity(collection: Collection, backbone: str) -> str:
+    """What changes when the features of a collection would: network, version, weights, precision.
+
+    Raises:
+        BadDataError: not extracted yet.
+    """
+    slots = [_complete_slot(side.keys, backbone) for side in _sides(collection)]
+    if not all(slots):
+        read(collection, collection.left, backbone)  # says what is missing, and the command
+        read(collection, collection.pairs().gallery, backbone)
+    return repr(slots)
+
+
 def counts(collection: Collection) -> list[dict]:
     """For every backbone with any features here: {"backbone", "done", "images"}."""
     keys = tuple(dict.fromkeys(key for side in _sides(collection) for key in side.keys))

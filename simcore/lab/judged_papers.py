@@ -9,8 +9,8 @@ from simcore.data.trials.nouns import Judgements, SamePairs, Triplets
 from simcore.errors import BadDataError
 from simcore.evaluate import panels
 from simcore.evaluate.panels import Bar
-from simcore.lab import agreement, alike, judgements, papers, perceptual, report
-from simcore.lab.report import Cell, Report, Section, Step
+from simcore.lab import agreement, alike, judgements, papers, perceptual, sections
+from simcore.lab.sections import Cell, Report, Section, Step
 from simcore.types import METRICS, Metric, OnProgress, Score
 
 PAPERS = ("margaritescu2024", "bapps")
@@ -96,8 +96,8 @@ def _margaritescu(
     steps.append(("Section 5.2.3", metrics))
     total = sum(len(rows) for _, rows in drawn.values())
     names = ", ".join(judged.name for judged in given)
-    sections = report.make(steps, on_progress)
-    return Report(paper, names, total, tuple(here), sections, "triplets")
+    made = sections.make(steps, on_progress)
+    return Report(paper, names, total, tuple(here), made, unit="triplets")
 
 
 def _step(panel: str, bars: list[Bar]) -> Callable[[], Section]:
@@ -164,7 +164,7 @@ def _bapps(
     here = tuple(n for n in wanted if all(n in r.names for r in ready.values()))
     total = sum(len(judged.trials) for judged in given)
     told = ", ".join(judged.name for judged in given)
-    return Report(paper, told, total, here, report.make(steps, on_progress), "trials")
+    return Report(paper, told, total, here, sections.make(steps, on_progress), "trials")
 
 
 def _scores(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:

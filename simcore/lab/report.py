@@ -1,96 +1,130 @@
-"""A report on a paper: sections with one's own numbers and the printed ones beside them."""
+"""One HTML file with everything inside: tables, charts, pictures; for people without the program.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+A report is a list of blocks of HTML; the page's own components travel as they are, with their data
+and pictures inside, so that a map can still be moved and a gallery still be read.
+"""
 
-from simcore.errors import SimError
-from simcore.lab.papers import Printed
-from simcore.types import OnProgress, Progress
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
 
-Cell = str | int | float
+STYLE = (
+    ":root{color-scheme:light dark;--st-font:system-ui,sans-serif;--st-text-color:#14191f;"
+    "--st-background-color:#fff;--st-secondary-background-color:#f3f5f7;--st-border-color:#d9dee4;"
+    "--st-gray-color:#5a6570;--st-green-color:#007a58;--st-orange-color:#b86e00;"
+    "--st-primary-color:#0072b2}"
+    "@media(prefers-color-scheme:dark){:root{--st-text-color:#e8ecf0;"
+    "--st-background-color:#101418;--st-secondary-background-color:#1a2027;"
+    "--st-border-color:#313a44;--st-gray-color:#9aa6b2;--st-green-color:#3cc79c;"
+    "--st-orange-color:#e69f00;--st-primary-color:#56b4e9}}"
+    "body{font:16px/1.5 var(--st-font);max-width:75rem;margin:2rem auto;padding:0 1rem;"
+    "color:var(--st-text-color);background:var(--st-background-color)}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 1rem .5rem 0}"
+    "td,th{border:0;border-bottom:1px solid var(--st-border-color);padding:.3rem .8rem;"
+    "text-align:left}caption{text-align:left;color:var(--st-gray-color)}"
+    "pre{background:var(--st-secondary-background-color);padding:.8rem;white-space:pre-wrap}"
+    ".two{display:flex;flex-wrap:wrap;gap:2rem}.wide{overflow-x:auto}"
+    "small,.soft{color:var(--st-gray-color)}.chart{background:#fff;border-radius:8px}"
+)
+# What Streamlit gives a component, as far as ours use it; nothing goes back from a file.
+RUN = (
+    "for(const box of document.querySelectorAll('.live')){"
+    "const told=JSON.parse(box.querySelector('script').textContent);"
+    "const root=box.attachShadow({mode:'open'});const style=document.createElement('style');"
+    "style.textContent=told.css;root.append(style);const inside=document.createElement('div');"
+    "inside.innerHTML=told.html;root.append(inside);"
+    "import('data:text/javascript;base64,'+told.js).then(module=>module.default({data:told.data,"
+    "parentElement:root,setTriggerValue(){},setStateValue(){}}))}"
+)
 
 
 @dataclass(frozen=True)
-class Section:
-    """One table or figure.
+class Block:
+    """A part of a report: finished HTML; `charts` where plotly draws in it."""
 
-    Attributes:
-        title: which one of the paper it is. note: what to know before comparing.
-        columns, rows: one's own numbers; empty where it could not be made, and `note` says why.
-        printed: the paper's.
-        lines: {label: values}, drawn over `x`; empty for tables.
-        bars: {label: values}, one for each of `blocks`; empty for tables.
-    """
-
-    title: str
-    note: str = ""
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
-    printed: Printed | None = None
-    x: tuple[float, ...] = ()
-    lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    blocks: tuple[str, ...] = ()
-    bars: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    html: str
+    charts: bool = False
+    live: bool = False
 
 
-@dataclass(frozen=True)
-class Report:
-    """A paper reproduced on a collection, or on sets of judgements: `pairs` are then trials."""
-
-    paper: str
-    collection: str
-    pairs: int
-    models: tuple[str, ...]
-    sections: tuple[Section, ...]
-    subset: str = "all"
-    unit: str = "pairs"
-
-    def json(self) -> dict:
-        """The document that `simcore reproduce --json` prints."""
-        return {
-            "paper": self.paper,
-            "collection": self.collection,
-            self.unit: self.pairs,
-            "subset": self.subset,
-            "models": list(self.models),
-            "sections": [
-                {
-                    "title": one.title,
-                    "note": one.note,
-                    "rows": [dict(zip(one.columns, row, strict=True)) for row in one.rows],
-                    "printed": None
-                    if one.printed is None
-                    else [dict(zip(one.printed.columns, r, strict=True)) for r in one.printed.rows],
-                }
-                for one in self.sections
-            ],
-        }
+def heading(text: str, level: int = 2) -> Block:
+    """A heading, of words from anywhere."""
+    return Block(f"<h{level}>{escape(text)}</h{level}>")
 
 
-Step = tuple[str, Callable[[], Section]]
+def words(text: str, *, soft: bool = False) -> Block:
+    """A paragraph, of words from anywhere."""
+    return Block(f"<p{' class=soft' if soft else ''}>{escape(text)}</p>")
 
 
-def make(steps: Sequence[Step], on_progress: OnProgress | None) -> tuple[Section, ...]:
-    """All sections; one that cannot be made says why in its note."""
-    sections = []
-    for number, (title, step) in enumerate(steps):
-        if on_progress is not None:
-            on_progress(Progress(title, number, len(steps)))
-        try:
-            sections.append(step())
-        except SimError as error:
-            sections.append(Section(title, f"Left out: {error}."))
-    if on_progress is not None:
-        on_progress(Progress("done", len(steps), len(steps)))
-    return tuple(sections)
+def command(line: str) -> Block:
+    """The command line that gives the same."""
+    return Block(f"<p>The same in a terminal:</p><pre>{escape(line)}</pre>")
 
 
-def curves(title: str, lines: dict[str, tuple[float, ...]]) -> Section:
-    """Lines over 1, 2, 3, ..., and a table of a few places."""
-    length = max(len(values) for values in lines.values())
-    marks = [k for k in (1, 5, 10, 20, 50, 100) if k <= length]
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (label, *(round(values[k - 1], 4) for k in marks)) for label, values in lines.items()
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Block:
+    """A table; None is an empty cell."""
+    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{'' if c is None else escape(str(c))}</td>" for c in row) + "</tr>"
+        for row in rows
     )
-    head = ("representation", *(f"@{k}" for k in marks))
-    return Section(title, "", head, rows, x=tuple(range(1, length + 1)), lines=lines)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return Block(f"<div class='wide'><table>{title}<tr>{head}</tr>{lines}</table></div>")
+
+
+def beside(*blocks: Block) -> Block:
+    """Blocks side by side, as far as there is room."""
+    return Block(f'<div class="two">{"".join(block.html for block in blocks)}</div>')
+
+
+def chart(figure: Any, *, x: str = "", y: str = "", height: int = 480) -> Block:
+    """A plotly figure, which stays alive."""
+    import plotly.graph_objects as go
+
+    drawn = go.Figure(figure).update_layout(template="plotly_white", height=height)
+    if x or y:
+        drawn.update_layout(xaxis_title=x, yaxis_title=y)
+    html = drawn.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        config={"displaylogo": False, "responsive": True},
+    )
+    return Block(f"<div class='chart'>{html}</div>", charts=True)
+
+
+def live(html: str, css: str, js: str, data: dict[str, Any]) -> Block:
+    """One of the page's own components, with all that it shows.
+
+    Args:
+        js: a module whose default export draws, as Streamlit calls it.
+        data: what it is given; pictures must be inside already.
+    """
+    told = {
+        "html": html, "css": css, "js": base64.b64encode(js.encode()).decode(), "data": data,
+    }  # fmt: skip
+    # "<" is written so that no word of a name can end the script that carries it.
+    inside = json.dumps(told, allow_nan=False).replace("<", "\\u003c")
+    return Block(
+        f"<div class='live'><script type='application/json'>{inside}</script></div>", live=True
+    )
+
+
+def document(title: str, blocks: Sequence[Block]) -> str:
+    """The whole file."""
+    library = ""
+    if any(block.charts for block in blocks):
+        from plotly.offline import get_plotlyjs
+
+        library = f"<script>{get_plotlyjs()}</script>"
+    run = f"<script>{RUN}</script>" if any(block.live for block in blocks) else ""
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{library}</head>"
+        f"<body><h1>{escape(title)}</h1>{''.join(block.html for block in blocks)}{run}"
+        "</body></html>"
+    )

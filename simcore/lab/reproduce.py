@@ -8,11 +8,11 @@ from simcore.lab import (
     collections,
     features,
     judged_papers,
-    report,
+    sections,
     selection,
     tll_papers,
 )
-from simcore.lab.report import Report
+from simcore.lab.sections import Report
 from simcore.types import OnProgress
 
 PAPERS = {
@@ -50,9 +50,9 @@ def run(
         raise unknown("paper", paper, [*PAPERS, *judged_papers.PAPERS])
     chosen = tuple(models) or tuple(collections.extracted(name))
     part = subset or _own_pairs(paper, name)
-    sections = report.make(PAPERS[paper](name, chosen, part), on_progress)
+    made = sections.make(PAPERS[paper](name, chosen, part), on_progress)
     pairs = len(selection.open_(name, part).left)
-    return Report(paper, name, pairs, chosen, sections, part)
+    return Report(paper, name, pairs, chosen, made, part)
 
 
 def _own_pairs(paper: str, name: str) -> str:

@@ -1,8 +1,17 @@
 """The tables and figures of rosenfeld2018 and rosenfeld2019, a step each."""
 
 from simcore.errors import BadDataError
-from simcore.lab import collections, combine, evaluate, papers, recipes, report, retrieve, selection
-from simcore.lab.report import Cell, Section, Step
+from simcore.lab import (
+    collections,
+    combine,
+    evaluate,
+    papers,
+    recipes,
+    retrieve,
+    sections,
+    selection,
+)
+from simcore.lab.sections import Cell, Section, Step
 
 
 def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
@@ -11,11 +20,11 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
     def difference() -> Section:
         told = evaluate.cosine_minus_l2(name, models, subset=subset)["rows"]
         lines = {" + ".join(row["recipe"]): tuple(row["difference"]) for row in told}
-        return report.curves("Figure 2a: recall by cosine minus recall by L2", lines)
+        return sections.curves("Figure 2a: recall by cosine minus recall by L2", lines)
 
     def curves() -> Section:
         told = evaluate.curve(name, singles, subset=subset)["rows"]
-        return report.curves("Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told})
+        return sections.curves("Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told})
 
     def table1() -> Section:
         size = len(selection.open_(name, subset).left)
@@ -122,7 +131,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
             for number, model in enumerate(told["models"])
         }
         title = f"Figure 4: participation in the leading combinations of {size}"
-        return report.curves(title, lines)
+        return sections.curves(title, lines)
 
     def ablation() -> Section:
         told = combine.ablation(combine.search(name, models, subset=subset), "zsum")

@@ -30,12 +30,14 @@ def test_there_are_pages():
     names = (
         "collections",
         "combinations",
+        "compare",
         "duplicates",
         "evaluate",
         "exclusive",
         "experiments",
         "explore",
         "judgements",
+        "map",
         "models",
         "review",
     )

@@ -1,0 +1,96 @@
+"""A report on a paper: sections with one's own numbers and the printed ones beside them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from simcore.errors import SimError
+from simcore.lab.papers import Printed
+from simcore.types import OnProgress, Progress
+
+Cell = str | int | float
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table or figure.
+
+    Attributes:
+        title: which one of the paper it is. note: what to know before comparing.
+        columns, rows: one's own numbers; empty where it could not be made, and `note` says why.
+        printed: the paper's.
+        lines: {label: values}, drawn over `x`; empty for tables.
+        bars: {label: values}, one for each of `blocks`; empty for tables.
+    """
+
+    title: str
+    note: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    printed: Printed | None = None
+    x: tuple[float, ...] = ()
+    lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    blocks: tuple[str, ...] = ()
+    bars: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A paper reproduced on a collection, or on sets of judgements: `pairs` are then trials."""
+
+    paper: str
+    collection: str
+    pairs: int
+    models: tuple[str, ...]
+    sections: tuple[Section, ...]
+    subset: str = "all"
+    unit: str = "pairs"
+
+    def json(self) -> dict:
+        """The document that `simcore reproduce --json` prints."""
+        return {
+            "paper": self.paper,
+            "collection": self.collection,
+            self.unit: self.pairs,
+            "subset": self.subset,
+            "models": list(self.models),
+            "sections": [
+                {
+                    "title": one.title,
+                    "note": one.note,
+                    "rows": [dict(zip(one.columns, row, strict=True)) for row in one.rows],
+                    "printed": None
+                    if one.printed is None
+                    else [dict(zip(one.printed.columns, r, strict=True)) for r in one.printed.rows],
+                }
+                for one in self.sections
+            ],
+        }
+
+
+Step = tuple[str, Callable[[], Section]]
+
+
+def make(steps: Sequence[Step], on_progress: OnProgress | None) -> tuple[Section, ...]:
+    """All sections; one that cannot be made says why in its note."""
+    sections = []
+    for number, (title, step) in enumerate(steps):
+        if on_progress is not None:
+            on_progress(Progress(title, number, len(steps)))
+        try:
+            sections.append(step())
+        except SimError as error:
+            sections.append(Section(title, f"Left out: {error}."))
+    if on_progress is not None:
+        on_progress(Progress("done", len(steps), len(steps)))
+    return tuple(sections)
+
+
+def curves(title: str, lines: dict[str, tuple[float, ...]]) -> Section:
+    """Lines over 1, 2, 3, ..., and a table of a few places."""
+    length = max(len(values) for values in lines.values())
+    marks = [k for k in (1, 5, 10, 20, 50, 100) if k <= length]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (label, *(round(values[k - 1], 4) for k in marks)) for label, values in lines.items()
+    )
+    head = ("representation", *(f"@{k}" for k in marks))
+    return Section(title, "", head, rows, x=tuple(range(1, length + 1)), lines=lines)

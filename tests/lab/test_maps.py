@@ -1,0 +1,103 @@
+"""Maps of a collection: kept by content, with what is known of each point."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from simcore.__main__ import run
+from simcore.errors import BadDataError, UnknownNameError
+from simcore.lab import collections, extract, maps, retrieve
+
+HOG = ["hog"]
+
+
+@pytest.fixture
+def tiny(pairs_folder):
+    collections.add("pairs", pairs_folder, name="tiny")
+    extract.extract("tiny", ["hog", "color"])
+    return "tiny"
+
+
+@pytest.mark.parametrize("method", maps.METHODS)
+def test_every_image_has_a_place_and_mates_are_rows_apart(tiny, method):
+    found = maps.make(tiny, maps.asked(HOG), maps.look(method))
+    assert found.at.shape == (12, 2)
+    assert found.missing == 0
+    assert found.side.tolist() == [0] * 6 + [1] * 6
+    assert found.ids[:6] == found.ids[6:]
+    np.testing.assert_array_equal(
+        found.ranks(),
+        np.concatenate([retrieve.ranks(tiny, maps.asked(HOG), d) for d in ("lr", "rl")]),
+    )
+    assert found.faces() is None
+    assert (found.variance is None) == (method != "pca")
+
+
+def test_a_map_is_made_once_and_read_from_then_on(tiny, cache, monkeypatch):
+    recipe, how = maps.asked(["hog", "color"], "zsum"), maps.look("tsne")
+    assert maps.ready(tiny, recipe, how) is None
+    first = maps.make(tiny, recipe, how)
+    monkeypatch.setattr("simcore.sim.layout.tsne", None)  # calling it would fail
+    again = maps.make(tiny, recipe, how)
+    np.testing.assert_array_equal(first.at, again.at)
+    assert maps.ready(tiny, recipe, maps.look("tsne", seed=1)) is None
+    assert maps.ready(tiny, maps.asked(["hog", "color"], "sum"), how) is None
+    (file,) = (cache / "maps").glob("*.npz")
+    file.write_bytes(file.read_bytes()[:50])
+    assert maps.ready(tiny, recipe, how) is None
+
+
+def test_stopping_leaves_nothing_behind(tiny, cache):
+    with pytest.raises(maps.Stopped):
+        maps.make(tiny, maps.asked(HOG), maps.look(), stop=lambda: True)
+    assert not list(cache.glob("maps/*"))
+
+
+def test_images_without_mates_have_a_map_too(pairs_folder):
+    collections.add("images", pairs_folder / "left", name="lone")
+    extract.extract("lone", HOG)
+    found = maps.make("lone", maps.asked(HOG), maps.look("pca"))
+    assert found.at.shape == (6, 2)
+    assert found.ranks() is None
+    assert {row[0] for row in found.table()} == {"left"}
+
+
+def test_what_cannot_be_mapped_is_one_sentence(tiny, draw, tmp_path):
+    with pytest.raises(BadDataError, match="2 backbones for one map"):
+        maps.asked(["hog", "color"])
+    with pytest.raises(UnknownNameError, match="did you mean umap"):
+        maps.look("umpa")
+    with pytest.raises(BadDataError, match="simcore extract tiny --models edges"):
+        maps.make(tiny, maps.asked(["edges"]), maps.look())
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for number in range(3):
+        draw(number).save(folder / f"{number}.png")
+    collections.add("images", folder, name="few")
+    extract.extract("few", HOG)
+    with pytest.raises(BadDataError, match="found 3 images of 'few' that can be placed"):
+        maps.make("few", maps.asked(HOG), maps.look("pca"))
+
+
+def test_the_command(tiny, tmp_path, capsys):
+    file = tmp_path / "points.csv"
+    words = ["map", "tiny", "--models", "hog,color", "--combine", "zsum", "--method", "pca"]
+    capsys.readouterr()
+    assert run([*words, "--json", "--csv", str(file)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["recipe"] == "zsum(hog + color)"
+    assert told["method"] == "pca"
+    assert len(told["points"]) == 12
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert [row["id"] for row in rows] == [point["id"] for point in told["points"]]
+    assert float(rows[3]["x"]) == pytest.approx(told["points"][3]["x"])
+    assert rows[0]["faces"] == ""
+    assert run(words) == 0
+    shown = capsys.readouterr().out
+    assert "12" in shown
+    assert "variance" in shown
+    assert run(["map", "tiny", "--models", "hog,color"]) == 1
+    assert "expected one, or --combine" in capsys.readouterr().err

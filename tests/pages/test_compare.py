@@ -1,0 +1,57 @@
+"""The Compare page: its address, its numbers, its pictures, under AppTest."""
+
+import pytest
+
+from pages import regions
+from simcore.lab import pair
+from tests.pages.test_analyses import at_address, words
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the component was given, run after run."""
+    seen = []
+    monkeypatch.setattr(regions, "_component", lambda **given: seen.append(given["data"]))
+    return seen
+
+
+def test_a_link_opens_its_two_pictures(app, tiny, drawn):
+    at = at_address(app, "compare", c=tiny, models="layout,hog", a="left:b", b="right:e")
+    assert not at.exception
+    assert not at.error
+    assert (at.query_params["a"], at.query_params["b"]) == ("left:b", "right:e")
+    rows = pair.table(tiny, pair.known(tiny, "left", "b"), pair.known(tiny, "right", "e"),
+                      ["layout", "hog"])  # fmt: skip
+    best = max(rows, key=lambda row: row.above)
+    assert any(f"**{best.backbone}** finds them most alike" in m.value for m in at.markdown)
+    shown = next(d.value for d in at.dataframe)
+    assert shown["similarity"].tolist() == pytest.approx([r.similarity for r in rows], abs=1e-4)
+    assert "no feature maps in layout" in at.info[0].value.replace("\\", "")
+
+
+def test_hiding_parts(app, tiny, drawn):
+    at = at_address(app, "compare", c=tiny, models="layout", a="left:b", b="right:b")
+    at.session_state["compare_what"] = "Hide parts"
+    at.run()
+    assert not at.exception
+    data = drawn[-1]
+    assert data["sides"][0]["rows"] == data["sides"][0]["columns"] == 7
+    assert len(data["sides"][0]["heat"]) == len(data["sides"][0]["words"]) == 49
+    assert data["sides"][0]["name"] == "left b"
+
+
+def test_bad_words_in_a_link_are_named(app, tiny, drawn):
+    at = at_address(app, "compare", c=tiny, models="layout", a="up:<b>", b="right:zz")
+    assert not at.exception
+    assert "up:<b>" in words(at)
+    assert at.query_params["a"] == "left:a"
+    assert at.query_params["b"] == "right:a"
+
+
+def test_buttons(app, tiny, drawn):
+    at = at_address(app, "compare", c=tiny, models="layout", a="left:c", b="right:e")
+    next(b for b in at.button if b.label == "The left one's mate").click().run()
+    assert at.query_params["b"] == "right:c"
+    next(b for b in at.button if b.label == "Random pair").click().run()
+    assert at.query_params["a"].split(":")[1] == at.query_params["b"].split(":")[1]
+    assert not at.exception

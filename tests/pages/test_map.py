@@ -1,0 +1,105 @@
+"""The Map page: its address, what it says, and the choice that comes back from the browser."""
+
+import csv
+import io
+
+import pytest
+
+from pages import canvas
+from simcore.errors import BadDataError, UnknownNameError
+from simcore.lab import collections, colours, extract, maps
+from tests.pages.test_analyses import at_address, words
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the component was given, run after run."""
+    seen = []
+    monkeypatch.setattr(canvas, "_component", lambda **given: seen.append(given["data"]))
+    return seen
+
+
+def test_the_map_of_a_link(app, tiny, drawn):
+    at = at_address(app, "map", c=tiny, models="hog,color", of="zsum", how="pca", by="rank",
+                    beside="color", how2="pca")  # fmt: skip
+    assert not at.exception
+    assert not at.error
+    data = drawn[-1]
+    assert [one["title"] for one in data["maps"]] == ["zsum(hog + color)", "color"]
+    assert data["ids"] == [*"abcdef", *"abcdef"]
+    assert (data["left"], data["mates"]) == (6, True)
+    for one in data["maps"]:
+        assert len(one["x"]) == len(one["y"]) == len(one["colour"]) == 12
+        assert max(one["x"] + one["y"]) <= canvas.FULL
+        assert sum(group["count"] for group in one["legend"]) == 12
+        assert max(one["colour"]) < len(one["legend"])
+    assert at.query_params["of"] == "zsum"
+    assert at.query_params["beside"] == "color"
+    assert "Download as CSV" not in [b.label for b in at.get("download_button")]
+
+
+def test_bad_words_in_a_link_are_named_or_dropped(app, tiny, drawn):
+    at = at_address(app, "map", c=tiny, of="<script>", how="9", by="zzz", beside="../..")
+    assert not at.exception
+    assert not at.error
+    assert "zzz" in words(at)
+    assert at.query_params["of"] == "hog"
+    assert at.query_params["beside"] == "none"
+    assert drawn
+
+
+def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
+    at = at_address(app, "map", c=tiny, models="hog", how="umap")
+    assert not at.exception
+    assert not drawn
+    assert "Make this map" in [button.label for button in at.button]
+    maps.make(tiny, maps.asked(["hog"]), maps.look("umap"))
+    at.run()
+    assert drawn[-1]["maps"][0]["sub"] == "UMAP"
+
+
+def test_what_comes_from_the_browser_is_checked(app, tiny, drawn, monkeypatch):
+    asked = [3, 9, 0, -1, 12, "1", 2.0, True, 3]
+    monkeypatch.setattr(canvas.st, "session_state", {"k": {"chosen": asked}})
+    assert canvas.chosen("k", 12) == [0, 3, 9]
+    monkeypatch.setattr(canvas.st, "session_state", {"k": {"chosen": "x"}})
+    assert canvas.chosen("k", 12) == []
+
+
+def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
+    monkeypatch.setattr("pages.canvas.chosen", lambda _key, _count: [1, 4, 7])
+    at = at_address(app, "map", c=tiny, models="hog")
+    assert not at.exception
+    said = " ".join(element.value for element in at.markdown)
+    assert "**3** chosen: 2 left, 1 right, 1 whole pairs" in said
+    found = maps.make(tiny, maps.asked(["hog"]), maps.look("pca"))
+    rows = list(csv.DictReader(io.StringIO(found.csv([1, 4, 7]))))
+    assert [(row["side"], row["id"]) for row in rows] == [
+        ("left", "b"), ("left", "e"), ("right", "b")
+    ]  # fmt: skip
+
+
+def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):
+    collections.add("images", pairs_folder / "left", name="lone")
+    extract.extract("lone", ["hog"])
+    at = at_address(app, "map", c="lone", by="rank")
+    assert not at.exception
+    assert not at.error
+    assert drawn[-1]["mates"] is False
+    assert drawn[-1]["maps"][0]["legend"][0]["name"] == "group 1"
+    assert "Nothing is known of rank of the mate" in at.info[0].value
+
+
+def test_colourings_are_the_tables_columns(tiny):
+    found = maps.make(tiny, maps.asked(["color"]), maps.look("pca"))
+    ranks = found.ranks()
+    first = colours.of(found, "found")
+    assert first.counts == (int((ranks == 1).sum()), int((ranks > 1).sum()))
+    rank = colours.of(found, "rank")
+    assert rank.names == ("rank 1", "2 to 5", "6 to 20", "21 to 100", "beyond 100")
+    assert rank.group == tuple(0 if r == 1 else 1 if r <= 5 else 2 for r in ranks)
+    assert sum(colours.of(found, "cluster").counts) == 12
+    with pytest.raises(UnknownNameError, match="did you mean side"):
+        colours.of(found, "sid")
+    with pytest.raises(BadDataError, match="extract tiny --models face"):
+        colours.of(found, "faces")
