@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simcore.data import home
 from simcore.errors import BadDataError, BadImageError
 from simcore.specs import Prepare
 from simcore.types import Array
@@ -18,8 +17,6 @@ MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-THUMB = 256
-LARGE = 1024  # px, where one picture is looked at alone
 
 # Pillow's own guard against bombs, at our limit and as an error: it also covers later frames.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -267,56 +264,3 @@ def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:
     left = round((picture.width - width) / 2)
     top = round((picture.height - height) / 2)
     return picture.crop((left, top, left + width, top + height))
-
-
-def thumb(key: str) -> Path:
-    """Where the small picture of a content key is, or would be."""
-    return home.cache() / "thumbs" / key[:2] / f"{key}.webp"
-
-
-def make_thumb(key: str, image: Array) -> Path:
-    """Writes the small picture of a key: WebP, longest side 256 px; one that is there is kept.
-
-    Args:
-        image: (H, W, 3) uint8.
-
-    Raises:
-        SimError: the disk is full or closed.
-    """
-    path = thumb(key)
-    if not path.exists():
-        home.write(path, small(image, THUMB))
-    return path
-
-
-def large(key: str) -> Path:
-    """Where the large picture of a content key is, or would be; there may be a thumbnail only."""
-    return home.cache() / "pictures" / key[:2] / f"{key}.webp"
-
-
-def make_large(key: str, source: Path, *, trim: int = 0) -> None:
-    """Writes the large picture of a key, longest side 1024 px, where the thumbnail shows less.
-
-    Raises:
-        BadImageError: the file is gone or no longer an image.
-        SimError: the disk is full or closed.
-    """
-    path = large(key)
-    if path.exists():
-        return
-    picture = Image.fromarray(load(source, trim=trim))
-    if max(picture.size) <= THUMB:
-        return
-    picture.thumbnail((LARGE, LARGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=85, method=2)
-    home.write(path, out.getvalue())
-
-
-def small(image: Array, side: int) -> bytes:
-    """A WebP file of an image (H, W, 3) uint8, its longest side at most `side` px."""
-    picture = Image.fromarray(image)
-    picture.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=80, method=2)
-    return out.getvalue()

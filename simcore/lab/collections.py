@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simcore.data import home, images
+from simcore.data import home, thumbs
 from simcore.data.collections import catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab import features
@@ -120,13 +120,13 @@ def cache_size() -> dict:
 
 def thumb(key: str) -> Path:
     """The thumbnail of an image by its content key; it exists for every image of a collection."""
-    return images.thumb(key)
+    return thumbs.thumb(key)
 
 
 def picture(key: str) -> Path:
     """The largest picture that was made of an image; its thumbnail where that is all."""
-    path = images.large(key)
-    return path if path.exists() else images.thumb(key)
+    path = thumbs.large(key)
+    return path if path.exists() else thumbs.thumb(key)
 
 
 def download_tll(folder: Path, *, on_progress: OnProgress | None = None) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.data import images
+from simcore.data import thumbs
 from simcore.data.answers import experiments as kept
 from simcore.data.answers.tables import Experiment, Question
 from simcore.errors import BadDataError
@@ -201,7 +201,7 @@ def prepare_pictures(collection: str, questions: Sequence[Question]) -> None:
     needed = {key for q in questions for key in (q.query_key, *(key for _, key in q.options))}
     for key in sorted(needed & where.keys()):
         path, trim = where[key]
-        images.make_large(key, path, trim=trim)
+        thumbs.make_large(key, path, trim=trim)
 
 
 def _condition(

@@ -164,7 +164,7 @@ def _bapps(
     here = tuple(n for n in wanted if all(n in r.names for r in ready.values()))
     total = sum(len(judged.trials) for judged in given)
     told = ", ".join(judged.name for judged in given)
-    return Report(paper, told, total, here, sections.make(steps, on_progress), "trials")
+    return Report(paper, told, total, here, sections.make(steps, on_progress), unit="trials")
 
 
 def _scores(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from simcore.data import images
+from simcore.data import images, thumbs
 from simcore.errors import BadDataError, unknown
 from simcore.lab import collections, features, recipes, retrieve
 from simcore.models import dense, forward, registry
@@ -112,7 +112,7 @@ def known(name: str, side: str, id: str) -> Picture:
 def preview(picture: Picture, side: int = 512) -> bytes:
     """The picture as the networks get it, upright and trimmed, as a small WebP file."""
     pixels = images.load(picture.data, trim=picture.trim, name=picture.name)
-    return images.small(pixels, side)
+    return thumbs.small(pixels, side)
 
 
 def shapes(*pictures: Picture) -> tuple[tuple[int, int], ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simcore.data import home, images
+from simcore.data import home, images, thumbs
 from simcore.data.collections import catalog, stored, tll
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.types import Collection, Progress
@@ -70,7 +70,7 @@ def test_pairs_come_back_as_they_were_added(pairs_folder: Path, cache: Path) -> 
         assert found.digest == added.digest
         for path, key in zip(found.left.paths, found.left.keys, strict=True):
             assert key == images.key(path.read_bytes())
-            assert images.thumb(key).is_file()
+            assert thumbs.thumb(key).is_file()
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("reading images", 12, 12)
     assert len(added.pairs("rl")) == 6
 
@@ -191,7 +191,7 @@ def test_trim_is_part_of_every_key(pairs_folder: Path) -> None:
     assert cut.left.trim == catalog.open("cut").left.trim == 26
     assert all(key.endswith("-t26") for key in cut.left.keys)
     assert cut.digest != whole.digest
-    with Image.open(images.thumb(cut.left.keys[0])) as small:
+    with Image.open(thumbs.thumb(cut.left.keys[0])) as small:
         assert small.size == (200, 245 - 26)
 
 

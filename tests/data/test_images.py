@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simcore.data import images
+from simcore.data import images, thumbs
 from simcore.errors import BadDataError, BadImageError
 from simcore.specs import Prepare
 
@@ -138,7 +138,7 @@ def test_one_pixel_goes_all_the_way(encode: Encode) -> None:
     image = images.load(encode(Image.new("RGB", (1, 1), (9, 8, 7))))
     assert image.tolist() == [[[9, 8, 7]]]
     assert (images.prepare(image, Prepare()) == [9, 8, 7]).all()
-    assert images.make_thumb("one", image).stat().st_size > 0
+    assert thumbs.make_thumb("one", image).stat().st_size > 0
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
@@ -271,13 +271,13 @@ def test_an_unknown_interpolation_is_a_sentence() -> None:
 
 def test_thumbnails_are_small_kept_and_whole(cache: Path, draw: Draw) -> None:
     image = np.asarray(draw(1, 900, 300))
-    path = images.make_thumb("abcdef", image)
-    assert path == images.thumb("abcdef") == cache / "thumbs" / "ab" / "abcdef.webp"
+    path = thumbs.make_thumb("abcdef", image)
+    assert path == thumbs.thumb("abcdef") == cache / "thumbs" / "ab" / "abcdef.webp"
     with Image.open(path) as small:
         assert (small.format, small.size) == ("WEBP", (256, 85))
     before = path.stat().st_mtime_ns
-    images.make_thumb("abcdef", image)
+    thumbs.make_thumb("abcdef", image)
     assert path.stat().st_mtime_ns == before
     assert [p.name for p in path.parent.iterdir()] == ["abcdef.webp"]
-    with Image.open(images.make_thumb("tiny", np.asarray(draw(1, 20, 10)))) as small:
+    with Image.open(thumbs.make_thumb("tiny", np.asarray(draw(1, 20, 10)))) as small:
         assert small.size == (20, 10)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from simcore.data import images
+from simcore.data import images, thumbs
 from simcore.data.collections.found import each
 from simcore.errors import BadImageError
 from simcore.types import OnProgress
@@ -38,7 +38,7 @@ def read_all(paths: list[Path], trim: int, on_progress: OnProgress | None) -> di
         except BadImageError as error:
             return Seen(wrong=str(error))
         key = images.key(data, trim)
-        images.make_thumb(key, image)
+        thumbs.make_thumb(key, image)
         return Seen(key, image.shape[1], image.shape[0], len(data))
 
     return dict(zip(paths, each(look, paths, "reading images", on_progress), strict=True))
