@@ -10,7 +10,7 @@ import streamlit as st
 from pages import browse, charts, choices, record, regions, widgets
 from pages.choices import Choice
 from simcore.errors import BadDataError, SimError
-from simcore.lab import collections, pair, report
+from simcore.lab import collections, models, pair, report
 from simcore.lab.pair import Picture, Row
 from simcore.types import Collection
 
@@ -193,8 +193,8 @@ def _percent(share: float | None) -> str:
 @st.fragment
 def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        backbone = st.selectbox("Backbone", asked.models, key="compare_backbone",
-                                index=_network(asked.models))  # fmt: skip
+        usual = asked.models.index(models.first_network(asked.models))
+        backbone = st.selectbox("Backbone", asked.models, key="compare_backbone", index=usual)
         what = st.segmented_control(
             "Show", ["Places that answer", "Finer places", "Hide parts"], key="compare_what",
             default="Places that answer", required=True,
@@ -211,12 +211,6 @@ def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
             return
         regions.why(first, second, found, key="compare_match")
         st.caption("The dashed frame is what the network sees; nothing outside it counts.")
-
-
-def _network(models: tuple[str, ...]) -> int:
-    """The first that has feature maps: names say so well enough for a first choice."""
-    plain = ("hog", "edges", "color", "texture", "layout", "face")
-    return next((n for n, name in enumerate(models) if name not in plain), 0)
 
 
 def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
@@ -242,111 +236,6 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
             "No single part changes that" if least == most == found.rank
             else f"Hiding one part moves it to between {least:,} and {most:,}"
         )  # fmt: skip
-    st.markdown(said)
-    record.add("lead", lambda: [report.words(said.replace("**", "").replace("\\", ""))])
-
-
-def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
-    """How alike, as a place among all pairs: the similarities themselves have other scales."""
-    known = [row for row in rows if row.above is not None]
-    if not known:
-        return
-    st.subheader("How alike", anchor=False)
-    ordered = sorted(known, key=lambda row: row.above or 0)
-    names = [row.backbone for row in ordered]
-    figure = go.Figure()
-    figure.add_bar(
-        y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
-        marker_color=charts.COLOURS[0], name="of all pairs",
-        customdata=[row.similarity for row in ordered],
-        hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
-        "<extra></extra>",
-    )  # fmt: skip
-    if any(row.mates is not None for row in ordered):
-        figure.add_scatter(
-            y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
-            mode="markers", name="of the true pairs",
-            marker={"color": charts.COLOURS[1], "size": 11, "symbol": "diamond",
-                    "line": {"color": "white", "width": 1}},
-            hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
-        )  # fmt: skip
-    figure.update_xaxes(range=[0, 101], ticksuffix=" %")
-    charts.show(figure, "compare_bars", title="More alike than this share of the pairs",
-                height=70 + 26 * len(names))  # fmt: skip
-    frame = pd.DataFrame(
-        {"backbone": row.backbone, "metric": row.metric, "similarity": row.similarity,
-         "more alike than % of all pairs": None if row.above is None else 100 * row.above,
-         "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
-        for row in rows
-    )  # fmt: skip
-    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
-    record.add("numbers", lambda: [report.table(list(frame), cells)])
-    with st.expander("The numbers"):
-        st.dataframe(frame.round(4), hide_index=True, key="compare_table")
-        if first.side and second.side:
-            words = ["simcore", "alike", asked.collection, f"{first.side}:{first.name}",
-                     f"{second.side}:{second.name}", "--models",
-                     ",".join(asked.models)]  # fmt: skip
-            if asked.metric != "own":
-                words += ["--metric", asked.metric]
-            st.code(shlex.join(words), language="bash", wrap_lines=True)
-
-
-def _percent(share: float | None) -> str:
-    return f"{100 * (share or 0):.2f} %".replace("100.00 %", "99.99 %")
-
-
-@st.fragment
-def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        backbone = st.selectbox("Backbone", asked.models, key="compare_backbone",
-                                index=_network(asked.models))  # fmt: skip
-        what = st.segmented_control(
-            "Show", ["Places that answer", "Finer places", "Hide parts"], key="compare_what",
-            default="Places that answer", required=True,
-        )  # fmt: skip
-    with widgets.sentences():
-        if what == "Hide parts":
-            _hidden(asked, first, second, backbone)
-            return
-        try:
-            with st.spinner("Looking", show_time=False):
-                found = pair.why(first, second, backbone, fine=what == "Finer places")
-        except BadDataError as error:  # no network: true of half of the backbones, and no mistake
-            st.info(widgets.plain(str(error)))
-            return
-        regions.why(first, second, found, key="compare_match")
-        st.caption("The dashed frame is what the network sees; nothing outside it counts.")
-
-
-def _network(models: tuple[str, ...]) -> int:
-    """The first that has feature maps: names say so well enough for a first choice."""
-    plain = ("hog", "edges", "color", "texture", "layout", "face")
-    return next((n for n, name in enumerate(models) if name not in plain), 0)
-
-
-def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
-    cells = st.segmented_control("Parts", list(CELLS), format_func=CELLS.__getitem__,
-                                 default=7, key="compare_cells", required=True)  # fmt: skip
-    bar = st.progress(0.0, text="Hiding one part after another")
-    try:
-        found = pair.masked(
-            asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
-            on_progress=lambda now: bar.progress(widgets.share(now), text=widgets.words(now)),
-        )  # fmt: skip
-    except SimError:
-        bar.empty()
-        raise
-    bar.empty()
-    said = f"With nothing hidden the similarity under {widgets.plain(backbone)} is "
-    said += f"**{found.similarity:.3f}**"
-    if found.ranks is not None:
-        worst = int(found.ranks.max())
-        said += (
-            f", and the second picture is at rank **{found.rank:,}** of {found.gallery:,} as seen "
-            f"from the first. Hiding one part moves it to between {int(found.ranks.min()):,} and "
-            f"{worst:,}"
-        )
     st.markdown(said + ".")
     shape = pair.shapes(first, second)
     regions.masked(first, second, found, shape, key="compare_masked")

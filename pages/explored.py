@@ -66,6 +66,8 @@ def take_away(
     models: list[str],
 ) -> None:
     """The command line that gives the same numbers, the table, and whose pictures these are."""
+    if collection.right is not None and not file:
+        _why(collection, view, models)
     st.caption("The same numbers in a terminal:")
     st.code(results.by_hand(view, models, file), language="bash", wrap_lines=True)
     name = file or view.query
@@ -79,3 +81,16 @@ def take_away(
         key="x_csv",
     )
     widgets.credits(collection.credits)
+
+
+def _why(collection: Collection, view: View, models: list[str]) -> None:
+    """The way to the same pair on Compare."""
+    images, others = collection.sides(view.direction)
+    row = images.ids.index(view.query)
+    where, there = (query.side(collection, view.direction, asked=a) for a in (True, False))
+    st.page_link(
+        "pages/compare.py", label="Why? Compare the query with its mate, place by place",
+        icon=":material/compare:",
+        query_params={"c": collection.name, "models": ",".join(models), "m": view.metric,
+                      "a": f"{where}:{view.query}", "b": f"{there}:{others.ids[row]}"},
+    )  # fmt: skip

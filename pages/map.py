@@ -8,7 +8,7 @@ import streamlit as st
 from pages import canvas, choices, gallery, query, record, thumbs, widgets
 from pages.choices import Choice
 from pages.gallery import Pick, Tile
-from simcore.lab import collections, colours, maps, report
+from simcore.lab import collections, colours, maps, models, report
 from simcore.lab.maps import Map
 from simcore.specs import Recipe
 from simcore.types import Collection
@@ -47,7 +47,10 @@ def _controls(
     """What is mapped, what beside it, and the colouring; also into the address."""
     put = st.session_state
     options = [*asked.models, *(MIXES if len(asked.models) > 1 else [])]
-    for name, choices_, usual in (("of", options, options[0]), ("beside", [NONE, *options], NONE)):
+    for name, choices_, usual in (
+        ("of", options, models.first_network(asked.models)),
+        ("beside", [NONE, *options], NONE),
+    ):
         key = f"map_{name}"
         put.setdefault(key, wanted[name] if wanted[name] in choices_ else usual)
         put[key] = put[key] if put[key] in choices_ else usual

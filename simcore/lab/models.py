@@ -32,6 +32,12 @@ def groups() -> list[str]:
     return registry.groups()
 
 
+def first_network(names: Sequence[str]) -> str:
+    """The first of some backbones that is a trained network for whole pictures, else the first."""
+    specs = (registry.spec(name) for name in names)
+    return next((s.name for s in specs if s.weights and not s.prepare.raw), names[0])
+
+
 def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> list[str]:
     """Get the weight files of some backbones or distances, checked; returns the names ready now.
 
