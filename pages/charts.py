@@ -6,8 +6,8 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-# Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
+from simcore.lab.reproduce import COLOURS
+
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 

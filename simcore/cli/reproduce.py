@@ -97,6 +97,8 @@ def _chart(section: "Section", *, whole: bool) -> str:
     """The lines or bars as a chart; the first one brings the library that draws all of them."""
     import plotly.graph_objects as go
 
+    from simcore.lab.reproduce import COLOURS
+
     drawn = [
         go.Scatter(x=section.x, y=values, name=label, mode="lines")
         for label, values in section.lines.items()
@@ -104,7 +106,9 @@ def _chart(section: "Section", *, whole: bool) -> str:
     drawn += [
         go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
     ]
-    figure = go.Figure(drawn).update_layout(height=420, margin={"t": 20})
+    figure = go.Figure(drawn).update_layout(
+        height=420, margin={"t": 20}, colorway=COLOURS, plot_bgcolor="white"
+    )
     return str(figure.to_html(full_html=False, include_plotlyjs=whole))
 
 

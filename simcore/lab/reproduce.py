@@ -9,6 +9,8 @@ from simcore.lab.papers import Printed
 from simcore.types import OnProgress, Progress
 
 Cell = str | int | float
+# Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 
 
 @dataclass(frozen=True)
