@@ -8,9 +8,8 @@ import streamlit as st
 
 from pages import record
 from simcore.lab import report
+from simcore.lab.report import COLOURS
 
-# Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 

@@ -103,4 +103,4 @@ def _chart(section: "Section") -> "Figure":
     drawn += [
         go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
     ]
-    return go.Figure(drawn).update_layout(margin={"t": 20})
+    return go.Figure(drawn).update_layout(margin={"t": 20}, colorway=report.COLOURS)
