@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages import choices
 from simcore.errors import BadDataError
-from simcore.lab import answer_files, experiments, selection
+from simcore.lab import answer_files, collections, experiments, selection
 from simcore.lab.experiments import Plan
 
 CONSENT = (
@@ -19,15 +19,16 @@ def form() -> None:
     Raises:
         SimError: what was asked for cannot be drawn.
     """
-    names = choices.pairs_only()
+    names = collections.names()
     if not names:
-        st.info("There is no collection of pairs yet.")
+        st.info("There is no collection yet.")
         st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
         return
     left, right = st.columns(2)
     collection = left.selectbox("Collection", names, key="building_c")
+    paired = collections.open_(collection).right is not None
     subset = right.selectbox(
-        "Pairs", list(selection.SUBSETS), key="building_s",
+        "Pairs", list(selection.SUBSETS) if paired else ["all"], key=f"building_s_{paired}",
         format_func=lambda s: f"{s}: {selection.SUBSETS[s]}",
     )  # fmt: skip
     with st.form("building", border=False, enter_to_submit=False):
@@ -43,7 +44,7 @@ def form() -> None:
         columns = st.columns(4)
         count = columns[0].number_input("Questions a condition", 1, 500, 20, key="building_count")
         many = columns[1].number_input("Choices", 2, 9, 5, key="building_many",
-                                       help="The mate is one of them.")  # fmt: skip
+                                       help="Its mate is one of them, if known.")  # fmt: skip
         catch = columns[2].number_input(
             "Catch trials", 0, 100, 2, key="building_catch",
             help="Questions with an obvious answer: the picture itself is among the choices.",
@@ -72,9 +73,9 @@ def imports() -> None:
     Raises:
         SimError: the first thing in it that is wrong.
     """
-    names = choices.pairs_only()
+    names = collections.names()
     if not names:
-        st.info("There is no collection of pairs yet, and the CSV names pictures of one.")
+        st.info("There is no collection yet, and the CSV names pictures of one.")
         return
     st.markdown(
         "A CSV with one row an answer, as **Results** exports it. Nothing is kept where anything "

@@ -33,7 +33,10 @@ def show(name: str, row: dict) -> None:
         told = told | {"conditions": told["conditions"][:1]}  # the only one is all there is
     if told["left_out"]:
         st.caption(f"Left out for a failed catch trial: {len(told['left_out'])} participants.")
-    _accuracy(told)
+    if any(row["human"] for row in told["conditions"]):
+        _accuracy(told)
+    else:
+        st.caption("No mates are known here, so nothing is right or wrong: see who agrees.")
     st.dataframe(_table(told), hide_index=True, key="findings_table")
     words = ["simcore", "experiment", "analyse", name, "--models", ",".join(machines) or "none"]
     st.code(shlex.join([*words, *(["--attentive"] if attentive else [])]), language="bash")
@@ -136,6 +139,8 @@ def _agreement(told: dict) -> None:
         _tenths(found["histogram"], "findings_majority", y="questions",
                 title=f"How many agree, on {found['questions']:,} questions (Fig. 5a)")  # fmt: skip
     with right:
+        if all(share is None for share in shares):
+            return
         _tenths(shares, "findings_right", y="it is the mate, %",
                 title="How often the most frequent choice is right (Fig. 5b)")  # fmt: skip
 
@@ -150,16 +155,16 @@ def _tenths(values: list, key: str, *, y: str, title: str) -> None:
 def _questions(told: dict) -> None:
     """The questions themselves, with how many chose what (Fig. 4)."""
     st.subheader("The questions", anchor=False)
+    judged = [row for row in told["asked"] if row["mate"] >= 0]
     order = st.segmented_control(
-        "Order", ["Most agreed on", "Most divided", "Most against the mate"],
+        "Order", ["Most agreed on", "Most divided", *(["Most against the mate"] if judged else [])],
         default="Most agreed on", key="findings_order", label_visibility="collapsed", required=True,
     )  # fmt: skip
     rows = list(told["asked"])
     if order == "Most divided":
         rows.reverse()
     elif order == "Most against the mate":
-        rows.sort(key=lambda row: (max(row["counts"]) - row["counts"][row["mate"]]) /
-                  -sum(row["counts"]))  # fmt: skip
+        rows = sorted(judged, key=_against, reverse=True)
     for row in pairs.paged(rows, f"findings_page_{order}", QUESTIONS):
         total = sum(row["counts"])
         shown = [
@@ -174,6 +179,11 @@ def _questions(told: dict) -> None:
             )  # fmt: skip
         st.caption(f"Question {row['number']}, {plain(row['condition'])}")
         gallery.grid(shown, key=f"findings_question_{row['number']}")
+
+
+def _against(row: dict) -> float:
+    """How many more chose the most frequent option than the mate, as a share."""
+    return (max(row["counts"]) - row["counts"][row["mate"]]) / sum(row["counts"])
 
 
 def _places(told: dict) -> None:

@@ -15,7 +15,7 @@ Name = Annotated[str, typer.Argument(help="Of the experiment.")]
 @app.command()
 def new(
     name: Name,
-    collection: Annotated[str, typer.Argument(help="One with known mates.")],
+    collection: Annotated[str, typer.Argument(help="With or without known mates.")],
     distractors: Annotated[
         str,
         typer.Option(
@@ -124,7 +124,8 @@ def analyse(
             (row["condition"], "people", *_percent(row["human"]), *_percent(row["ceiling"]))
         )
         rows += [
-            ("", m["model"], *_percent({"value": m["right"], "ci95": m["ci95"]}),
+            ("", m["model"],
+             *_percent(None if m["ci95"] is None else {"value": m["right"], "ci95": m["ci95"]}),
              *_percent(m["with_people"])) for m in row["machines"]
         ]  # fmt: skip
     show.table(

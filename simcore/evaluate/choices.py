@@ -97,25 +97,25 @@ def agree(counts: Array, mate: Array) -> Agreement:
     """Agreement from how often each option of each question was chosen.
 
     Args:
-        counts: (N, V) int64. mate: (N,) the right option.
+        counts: (N, V) int64. mate: (N,) the right option, -1 where none is known.
     """
     rows = np.flatnonzero(counts.sum(axis=1) >= 2)
     counts, mate = counts[rows], mate[rows]
     share = agreement.majority(counts)
     most = counts == counts.max(axis=1, keepdims=True)
-    right = np.where(most[np.arange(len(mate)), mate], 1 / most.sum(axis=1), 0.0)
-    correct = counts[np.arange(len(mate)), mate] / counts.sum(axis=1)
+    known = np.flatnonzero(mate >= 0)
+    right = np.where(most[known, mate[known]], 1 / most[known].sum(axis=1), 0.0)
+    correct = counts[known, mate[known]] / counts[known].sum(axis=1)
     tenth = np.clip(np.ceil(share * 10 - 1e-9).astype(int) - 1, 0, 9)
-    bins = [right[tenth == n] for n in range(10)]
-    varied = rows.size > 2 and np.ptp(share) > 0 and np.ptp(correct) > 0
+    varied = known.size > 2 and np.ptp(share[known]) > 0 and np.ptp(correct) > 0
     return Agreement(
         questions=int(rows.size),
         majority=_mean(share),
         most=_mean(share > 0.5),
         unanimous=_mean(share == 1),
-        histogram=tuple(len(b) for b in bins),
-        right=tuple(_mean(b) for b in bins),
-        correlation=float(np.corrcoef(share, correct)[0, 1]) if varied else None,
+        histogram=tuple(np.bincount(tenth, minlength=10).tolist()),
+        right=tuple(_mean(right[tenth[known] == n]) for n in range(10)),
+        correlation=float(np.corrcoef(share[known], correct)[0, 1]) if varied else None,
         alpha=agreement.alpha(counts),
     )
 

@@ -77,12 +77,13 @@ def participants(asked: dict[int, Question], given: Given) -> list[dict]:
     for person in sorted({number for number, _, _ in given}):
         mine = [(asked[n], answer) for p, n, answer in given if p == person]
         plain = [(q, a) for q, a in mine if not q.catch]
+        right = [a.option == q.mate for q, a in plain if q.mate >= 0]
         catches = [a.option == q.mate for q, a in mine if q.catch]
         rows.append(
             {
                 "participant": person,
                 "answers": len(plain),
-                "right": sum(a.option == q.mate for q, a in plain),
+                "right": sum(right) if right or not plain else None,
                 "catch_answered": len(catches),
                 "catch_passed": sum(catches),
                 "median_seconds": float(np.median([a.seconds for _, a in mine])),
@@ -126,7 +127,8 @@ class _Table:
         self.condition = np.array([question.condition for question in questions])
         wide = max(len(question.options) for question in questions)
         self.counts = agreement.tally(self.question, self.option, shape=(len(questions), wide))
-        self.right = (self.option == self.mate[self.question]).astype(np.float64)
+        known = self.mate[self.question] >= 0
+        self.right = np.where(known, self.option == self.mate[self.question], np.nan)
         self.others = agreement.with_the_others(self.counts, self.question, self.option)
 
 
@@ -155,15 +157,15 @@ def _condition(name: str | None, table: _Table, machines: dict[str, Array], seed
 
 def _machine(model: str, picked: Array, rows: Array, mine: Array, table: _Table, seed: int) -> dict:
     """A machine's accuracy, and how often a person chose what it chose."""
-    right = (picked == table.mate)[rows].astype(np.float64)
-    low, high = interval(right)
+    right = (picked == table.mate)[rows & (table.mate >= 0)].astype(np.float64)
+    ci95 = list(interval(right)) if right.size else None
     question, person = table.question[mine], table.person[mine]
     same = np.where(picked[question] < 0, np.nan, picked[question] == table.option[mine])
     with_people = choices.score("same", same.astype(np.float64), person, question, seed=seed)
     return {
         "model": model,
-        "right": float(right.mean()),
-        "ci95": [low, high],
+        "right": float(right.mean()) if right.size else None,
+        "ci95": ci95,
         "no_evidence": int((picked[rows] < 0).sum()),
         "with_people": _told(with_people),
     }

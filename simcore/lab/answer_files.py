@@ -2,7 +2,7 @@
 
 One row an answer; a question that nobody answered has one row with the last five cells empty.
 Options are numbered 1 to n in one order for all participants; `place` is where the chosen one was
-on the screen.
+on the screen. `mate` is 0 where no option is known to be right.
 """
 
 import csv
@@ -196,7 +196,7 @@ def _question(
 ) -> Question:
     number = _whole(line, cells, "question", 1, 1_000_000)
     catch = bool(_whole(line, cells, "catch", 0, 1))
-    mate = _whole(line, cells, "mate", 1, len(columns)) - 1
+    mate = _whole(line, cells, "mate", int(catch), len(columns)) - 1
     if not cells["condition"] or len(cells["condition"]) > 200:
         raise BadDataError(f"found no condition, or a long one, in line {line}; expected a name")
     # A catch trial shows the query itself among the choices, which is on the other side.

@@ -11,10 +11,8 @@ from simcore.data import thumbs
 from simcore.data.answers import experiments as kept
 from simcore.data.answers.tables import Experiment, Question
 from simcore.errors import BadDataError
-from simcore.lab import features, selection
-from simcore.models import registry
-from simcore.sim import metrics
-from simcore.types import Array, Collection, ImageSet, Pairs
+from simcore.lab import drawing, selection
+from simcore.types import Collection
 
 RANDOM = "random"
 MOST_QUESTIONS, MOST_CONSENT, MOST_CONDITIONS = 2000, 5000, 12
@@ -107,7 +105,8 @@ def new(name: str, collection: str, plan: Plan) -> Experiment:
 
     Args:
         name: of letters a-z, digits and . _ - ; not in use yet.
-        collection: one with known mates; the backbones that choose distractors are extracted.
+        collection: its backbones that choose distractors are extracted. Without known mates there
+            is no right answer, and people are compared with each other and with machines only.
 
     Raises:
         UnknownNameError: no such collection, subset or backbone.
@@ -155,8 +154,8 @@ def draw(collection: str, plan: Plan) -> list[Question]:
                            used)  # fmt: skip
         used |= {question.query_key for question in found}
         drawn += found
-    everything = selection.open_(collection, plan.conditions[0].subset).pairs()
-    drawn += _catches(everything, plan, random)
+    everything = drawing.Sides.of(selection.open_(collection, plan.conditions[0].subset))
+    drawn += drawing.catches(everything, plan.catch, plan.choices, random)
     for number, question in enumerate(drawn, 1):
         question.number = number
     return drawn
@@ -208,89 +207,22 @@ def _condition(
     collection: Collection, plan: Plan, condition: Condition, random: np.random.Generator,
     used: set[str],
 ) -> list[Question]:  # fmt: skip
-    pairs = collection.pairs()
-    order = [int(row) for row in random.permutation(len(pairs))]
-    order.sort(key=lambda row: pairs.queries.keys[row] in used)  # those of other conditions last
+    sides = drawing.Sides.of(collection)
+    order = [int(row) for row in random.permutation(len(sides.queries))]
+    order.sort(key=lambda row: sides.queries.keys[row] in used)  # those of other conditions last
     found = []
     for row in order:
-        near = _nearest(collection, pairs, condition.by, row, random)
-        options = _options(pairs, row, near, plan.choices, random)
+        near = (
+            random.permutation(len(sides.gallery)) if condition.by == RANDOM
+            else drawing.nearest(collection, sides, condition.by, row)
+        )  # fmt: skip
+        options = drawing.options(sides, row, near, plan.choices, random)
         if options is not None:
-            found.append(_question(pairs, row, options, condition.name))
+            found.append(drawing.question(sides, row, options, condition.name))
         if len(found) == condition.count:
             return found
     raise BadDataError(
-        f"found {len(found)} pairs of {collection.name!r} in {condition.subset} that "
+        f"found {len(found)} queries of {collection.name!r} in {condition.subset} that "
         f"{condition.by} can give {plan.choices} different choices for; expected "
         f"{condition.count}; ask fewer questions"
     )
-
-
-def _nearest(
-    collection: Collection, pairs: Pairs, by: str, row: int, random: np.random.Generator
-) -> Array:
-    """Gallery columns, the best distractor first; those without evidence are left out."""
-    if by == RANDOM:
-        return random.permutation(len(pairs.gallery))
-    query = features.read(collection, pairs.queries, by).take([row])
-    values = metrics.pairwise(
-        query, features.read(collection, pairs.gallery, by), registry.spec(by).metric
-    )[0]
-    order = np.argsort(-values, kind="stable")
-    return order[~np.isnan(values[order])]
-
-
-def _options(
-    pairs: Pairs, row: int, near: Array, choices: int, random: np.random.Generator
-) -> list[int] | None:
-    """The nearest few, all different pictures; where the mate is not among them, it replaces one.
-
-    As in rosenfeld2018: "If the top-5 images retrieved did not contain the correct answer, we
-    randomly replaced one of them with it." A random draw always holds the mate.
-    """
-    keys, mate = pairs.gallery.keys, int(pairs.target[row])
-    taken: dict[str, int] = {}
-    for column in near.tolist():
-        same = keys[column] in {keys[mate], pairs.queries.keys[row]}
-        if column == mate or (not same and keys[column] not in taken):
-            taken[keys[column]] = column
-        if len(taken) == choices:
-            break
-    if len(taken) < choices:
-        return None
-    columns = list(taken.values())
-    if mate not in columns:
-        columns[int(random.integers(choices))] = mate
-    return [columns[i] for i in random.permutation(choices)]
-
-
-def _question(pairs: Pairs, row: int, options: Sequence[int], condition: str) -> Question:
-    shown = [[pairs.gallery.ids[i], pairs.gallery.keys[i]] for i in options]
-    return Question(
-        condition=condition, catch=False, query=pairs.queries.ids[row],
-        query_key=pairs.queries.keys[row], options=shown,
-        mate=options.index(int(pairs.target[row])),
-    )  # fmt: skip
-
-
-def _catches(pairs: Pairs, plan: Plan, random: np.random.Generator) -> list[Question]:
-    gallery: ImageSet = pairs.gallery
-    found = []
-    for row in random.permutation(len(pairs))[: plan.catch].tolist():
-        key = pairs.queries.keys[row]
-        others = {k: i for i, k in enumerate(gallery.keys) if k != key and i != pairs.target[row]}
-        if len(others) < plan.choices - 1:
-            raise BadDataError(
-                f"found {len(others)} other pictures; expected {plan.choices - 1} for a catch trial"
-            )
-        columns = random.choice(list(others.values()), plan.choices - 1, replace=False)
-        options = [[gallery.ids[i], gallery.keys[i]] for i in columns.tolist()]
-        place = int(random.integers(plan.choices))
-        options.insert(place, [pairs.queries.ids[row], key])
-        found.append(
-            Question(condition="catch", catch=True, query=pairs.queries.ids[row], query_key=key,
-                     options=options, mate=place)
-        )  # fmt: skip
-    if len(found) < plan.catch:
-        raise BadDataError(f"found {len(found)} pairs; expected {plan.catch} for the catch trials")
-    return found

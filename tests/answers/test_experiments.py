@@ -6,9 +6,18 @@ import io
 import numpy as np
 import pytest
 
+from simcore.__main__ import run
 from simcore.data.answers import experiments as kept
 from simcore.errors import BadDataError, SimError, UnknownNameError
-from simcore.lab import analysis, answer_files, collections, experiments, features, sittings
+from simcore.lab import (
+    analysis,
+    answer_files,
+    collections,
+    experiments,
+    extract,
+    features,
+    sittings,
+)
 from simcore.lab.experiments import Condition, Plan
 from simcore.sim import metrics
 
@@ -128,8 +137,8 @@ def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
     ("options", "says"),
     [
         ({"choices": 10}, "found 10 choices; expected 2 to 9"),
-        ({"choices": 7}, "found 0 pairs of 'tiny' in all that random can give 7"),
-        ({"conditions": experiments.parse(["random"], 7)}, "found 6 pairs"),
+        ({"choices": 7}, "found 0 queries of 'tiny' in all that random can give 7"),
+        ({"conditions": experiments.parse(["random"], 7)}, "found 6 queries"),
         ({"conditions": experiments.parse(["hgo"], 1)}, "did you mean hog"),
         ({"conditions": experiments.parse(["layout"], 1)}, "simcore extract tiny"),
         ({"conditions": ()}, "found 0 conditions"),
@@ -202,6 +211,34 @@ def test_analysis_of_answers_that_are_known():
     assert awake["left_out"] == [3]
     assert awake["conditions"][-1]["human"]["value"] == 1
     assert awake["agreement"]["unanimous"] == 1
+
+
+def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
+    collections.add("images", pairs_folder / "left", name="loose")
+    extract.extract("loose", ["color"])
+    plan = Plan(experiments.parse(["random", "color"], 3), 3, catch=1)
+    asked = kept.questions(experiments.new("free", "loose", plan))
+    assert [q.mate for q in asked][:6] == [-1] * 6
+    for question in asked[:6]:
+        assert question.query_key not in {key for _, key in question.options}
+    for _ in range(2):
+        everything("free", sittings.join("free"), lambda s: s.choices.index(min(s.choices)))
+    told = analysis.analyse("free", ["color"])
+    assert told["agreement"]["unanimous"] == 1
+    assert told["agreement"]["correlation"] is None
+    assert set(told["agreement"]["right"]) == {None}
+    for row in told["conditions"]:
+        assert row["human"] is None
+        assert row["ceiling"]["value"] == 1
+        (machine,) = row["machines"]
+        assert machine["right"] is machine["ci95"] is None
+        assert 0 <= machine["with_people"]["value"] <= 1
+    assert [row["right"] for row in told["people"]] == [None, None]
+    text = answer_files.export("free")
+    answer_files.read("again", "loose", text.encode())
+    assert answer_files.export("again") == text
+    assert answer_files.triplets("free").count("\n") > 1
+    assert run(["experiment", "analyse", "free"]) == 0
 
 
 def test_machines_choose_the_nearest_of_the_options():

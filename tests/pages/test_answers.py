@@ -29,7 +29,7 @@ def take_part(name, place=0):
 
 
 def test_without_anything(app):
-    assert "no collection of pairs" in words(at_address(app, EXPERIMENTS))
+    assert "no collection yet" in words(at_address(app, EXPERIMENTS))
     assert "no collection of pairs" in words(at_address(app, REVIEW))
 
 
@@ -70,6 +70,22 @@ def test_results_of_nobody_one_and_several(app, pilot):
     assert list(table["condition"]) == ["random", "color", "all"]
     at.toggle(key="findings_attentive").set_value(True).run()
     assert not at.exception
+
+
+def test_results_without_mates(app, pairs_folder):
+    from simcore.lab import collections, extract
+
+    collections.add("images", pairs_folder / "left", name="loose")
+    extract.extract("loose", ["color"])
+    experiments.new("free", "loose", Plan(experiments.parse(["color"], 3), 3))
+    take_part("free")
+    take_part("free", 1)
+    at = at_address(app, EXPERIMENTS, e="free", show="results")
+    assert not at.exception
+    assert not at.error
+    assert "nothing is right or wrong" in words(at)
+    at = at_address(app, EXPERIMENTS, show="new")
+    assert at.selectbox(key="building_s_False").options == ["all: every pair"]
 
 
 def test_import_by_the_page(app, pilot):

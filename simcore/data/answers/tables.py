@@ -47,8 +47,8 @@ class Question(Base):
         condition: where the distractors come from ("random", "mobilenetv2").
         catch: a question that has an obvious answer, to see who pays attention.
         query, query_key: the picture that is asked about.
-        options: [[id, key], ...], the mate among them.
-        mate: index of the mate in `options`.
+        options: [[id, key], ...], the mate among them if there is one.
+        mate: index of the mate in `options`; -1 where no mate is known.
     """
 
     __tablename__ = "questions"
