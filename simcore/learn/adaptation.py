@@ -128,8 +128,8 @@ def train(
     states = _prepared(inputs, splits, bases, settings, device)
     chosen = _climbed(states, len(splits), settings, on_progress, stop)
     weights = [one for state in states for one in state.best.cpu().numpy()]
-    losses = np.concatenate([np.stack(state.losses, 1) for state in states])
-    checks = np.concatenate([np.stack(state.checks, 1) for state in states])
+    losses = [row for state in states for row in np.stack(state.losses, 1)]
+    checks = [row for state in states for row in np.stack(state.checks, 1)]
     return [
         _judged(inputs, split, base, weight, int(epoch), loss, check)
         for split, base, weight, epoch, loss, check in zip(
@@ -211,17 +211,22 @@ def _climbed(
 ) -> Array:
     """(R,) the epoch that each run's best weights are from."""
     best, chosen = np.full(runs, np.inf), np.ones(runs, np.int64)
+    honest = settings.protocol == "honest"
     for epoch in range(1, settings.epochs + 1):
-        checks = np.concatenate([_epoch(state, settings) for state in states])
-        value = checks if settings.protocol == "honest" else np.full(runs, checks.mean())
-        better = value < best
+        over = (epoch - 1 - chosen >= settings.patience) & honest
+        checks = np.concatenate([
+            np.full(len(part), np.inf) if over[part].all() else _epoch(state, settings)
+            for state, part in zip(states, _parts(states), strict=True)
+        ])  # fmt: skip
+        value = checks if honest else np.full(runs, checks.mean())
+        better = (value < best) & ~over
         best[better], chosen[better] = value[better], epoch
         _keep(states, better)
         if on_progress is not None:
             on_progress(Progress("learning", epoch, settings.epochs))
         if stop is not None and stop():
             break
-        if settings.protocol == "honest" and (epoch - chosen >= settings.patience).all():
+        if honest and (epoch - chosen >= settings.patience).all():
             break
     return chosen
 
@@ -255,13 +260,17 @@ def _found_first(values: Any) -> Any:
     return (by_row | by_column).float().mean(1)
 
 
+def _parts(states: list[_State]) -> list[range]:
+    """Which runs are in which batch."""
+    sizes = [state.weight.shape[0] for state in states]
+    ends = np.cumsum(sizes)
+    return [range(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True)]
+
+
 def _keep(states: list[_State], better: Array) -> None:
-    first = 0
-    for state in states:
-        size = state.weight.shape[0]
-        for number in np.flatnonzero(better[first : first + size]):
+    for state, part in zip(states, _parts(states), strict=True):
+        for number in np.flatnonzero(better[part]):
             state.best[number].copy_(state.weight.detach()[number])
-        first += size
 
 
 def _judged(
