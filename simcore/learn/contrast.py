@@ -55,6 +55,14 @@ def loss_and_slope(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]:
     return loss, inputs.transpose(1, 2).bmm(back)
 
 
+def found_first(values: Any) -> Any:
+    """(R,) asymmetric recall at 1; a tie is no hit."""
+    mates = values.diagonal(dim1=1, dim2=2)
+    by_row = (values >= mates[:, :, None]).sum(2) == 1
+    by_column = (values >= mates[:, None, :]).sum(1) == 1
+    return (by_row | by_column).float().mean(1)
+
+
 def together(runs: int, pairs: int, device: str) -> int:
     """How many runs to compute in one batch: all on a GPU, as many as fit its cache on a CPU."""
     return runs if device != "cpu" else max(1, min(runs, CELLS // max(pairs * pairs, 1)))

@@ -9,6 +9,7 @@ from simcore.errors import BadDataError, UnknownNameError
 from simcore.evaluate import asymmetric
 from simcore.lab import (
     collections,
+    curves,
     evaluate,
     extract,
     learning,
@@ -181,7 +182,7 @@ def test_fine_tuning_ends_as_a_backbone(pairs, conv):
     assert told["base"] == [conv]
     assert told["paradigm"] == "triplet"
     assert told["aR"]["1"] == pytest.approx((found.after == 1).mean())
-    assert len(tuning.curve("tuned")["loss"]) == len(found.told.losses)
+    assert len(curves.read("tuned")["loss"]) == len(found.told.losses)
     assert tuning.unfinished() == []
     assert asymmetric.spread([found.after]).at(20)[0] == found.json()["after"]["aR"]["20"]["mean"]
 
