@@ -8,7 +8,7 @@ from pages import choices, learned, widgets
 from pages.choices import Choice
 from pages.widgets import plain
 from simcore.errors import SimError
-from simcore.lab import learning, tuning
+from simcore.lab import curves, learning, tuning
 
 WAYS = {
     "fusion": "Fusion: every backbone its own map and a learned weight",
@@ -94,6 +94,7 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
         help="Chosen on the same training pairs, for at most 12 backbones.",
     ) and len(asked.models) <= 12:  # fmt: skip
         args.append("--rival")
+    st.caption("It takes minutes, and goes on when this tab is closed; stopped, it begins again.")
     return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 
 
@@ -144,7 +145,7 @@ def _curve(name: str) -> None:
 
 def _drawn(name: str) -> None:
     try:
-        told = tuning.curve(name)
+        told = curves.read(name)
     except SimError:
         return
     if told["loss"]:

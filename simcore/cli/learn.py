@@ -1,5 +1,6 @@
 """`simcore learn`: learning from pairs; what comes out is a backbone."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,17 +47,21 @@ def adaptation(
 ) -> None:
     """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after."""
     from simcore.cli import asking
-    from simcore.lab import jobs, learning
-    from simcore.models.learned import check
+    from simcore.cli.retrieve import STOPPED
+    from simcore.lab import curves, jobs, learning
 
     if save:
-        check(save)
+        learning.check(save)
     settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
     with jobs.reporting() as (report, stop), show.progress() as bar:
         found = learning.adapt(
             name, asking.ready(name, models), settings, runs=runs, subset=subset, device=device,
-            on_progress=report or bar, stop=stop,
+            on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
+            stop=stop,
         )  # fmt: skip
+    if stop():
+        show.note("stopped; nothing is kept")
+        raise typer.Exit(STOPPED)
     told = found.json()
     if rival:
         told["rival"] = learning.rival(found)
@@ -152,7 +157,8 @@ def remove(name: str, json: Json = False) -> None:
 
 def _print(told: dict) -> None:
     ks = ("1", "5", "20")
-    labels = {"before": "features side by side", "pca": "after PCA", "rival": "best z-sum",
+    start = "after PCA" if "protocol" in told["settings"] else "start: all weights alike"
+    labels = {"before": "features side by side", "pca": start, "rival": "best z-sum",
               "after": "learned"}  # fmt: skip
     rows = [
         (label, *[f"{100 * told[stage]['aR'][k]['mean']:.1f} ± "

@@ -1,7 +1,7 @@
 """Learning on a collection: runs, their report, and what comes out as a backbone."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ Settings = adaptation.Settings
 Fusion = fusion.Settings
 RUNS = 20  # risser-maroux2021, 4.2
 ALIKE = 0.10  # cosine distance below which two images stay on one side of a split
+check = learned.check  # whether a name can be kept
 STAGES = ("before", "pca", "after")
 
 
@@ -109,7 +110,8 @@ def adapt(
     subset: str = "all",
     device: str = "auto",
     on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    on_curve: adaptation.OnCurve | None = None,
+    stop: adaptation.Stop | None = None,
 ) -> Learned:
     """The adaptation function on a collection's pairs, every run with its own split and start.
 
@@ -136,10 +138,11 @@ def adapt(
     given, place = gathered(collection, names), forward.resolve_device(device)
     if isinstance(chosen, Settings):
         found = adaptation.train(
-            given, drawn, chosen, device=place, on_progress=on_progress, stop=stop
-        )
+            given, drawn, chosen, device=place,
+            on_progress=on_progress, on_curve=on_curve, stop=stop,
+        )  # fmt: skip
     else:
-        found = _fused(given, drawn, chosen, place, on_progress, stop)
+        found = _fused(given, drawn, chosen, place, on_progress, on_curve, stop)
     return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
 
 
@@ -149,14 +152,15 @@ def _fused(
     settings: Fusion,
     device: str,
     on_progress: OnProgress | None,
-    stop: Callable[[], bool] | None,
+    on_curve: adaptation.OnCurve | None,
+    stop: adaptation.Stop | None,
 ) -> list[adaptation.Run]:
     found: list[adaptation.Run] = []
     for number, split in enumerate(drawn):
         if found and stop is not None and stop():
             break
         own = replace(settings, seed=settings.seed + number)
-        found.append(fusion.train(given, split, own, device=device, stop=stop))
+        found.append(fusion.train(given, split, own, device=device, on_curve=on_curve, stop=stop))
         if on_progress is not None:
             on_progress(Progress("runs", number + 1, len(drawn)))
     return found

@@ -1,9 +1,9 @@
 """Fine-tuning a backbone on a collection: the run, what it was worth, and the new backbone."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from simcore.data import home, images
 from simcore.data.store import Store
 from simcore.errors import BadDataError
 from simcore.evaluate import asymmetric
-from simcore.lab import learning, selection
+from simcore.lab import curves, learning, selection
 from simcore.learn import finetune, paradigms, presets, splits
 from simcore.learn.paradigms import Examples
 from simcore.models import extract, forward, learned, registry
@@ -126,9 +126,9 @@ def tune(
         net, lambda: _net(spec, place),
         _examples(len(groups), split.train), _examples(len(groups), split.validation),
         pictures, settings=settings, checkpoint=_checkpoint(save),
-        on_progress=on_progress, on_curve=lambda *curve: write_curve(save, *curve), stop=stop,
+        on_progress=on_progress, on_curve=partial(curves.write, save), stop=stop,
     )  # fmt: skip
-    write_curve(save, told.losses, told.checks)
+    curves.write(save, told.losses, told.checks)
     after = None
     if told.finished:
         after = _ranks(net, pictures, split.test)
@@ -141,23 +141,6 @@ def tune(
         if after is not None
         else found
     )
-
-
-def write_curve(save: str, losses: list[float], checks: list[float]) -> None:
-    """For whoever watches the run."""
-    text = json.dumps({"loss": losses, "check": checks})
-    home.write(learned.place(save, "curve"), text.encode())
-
-
-def curve(save: str) -> dict[str, list[float]]:
-    """{"loss", "check"} of a run so far; empty where there is none of that name.
-
-    Raises:
-        BadDataError: the name is not allowed.
-    """
-    place = learned.place(learned.allowed(save), "curve")
-    found: dict[str, list[float]] = {"loss": [], "check": []}
-    return json.loads(place.read_text()) if place.exists() else found
 
 
 def unfinished() -> list[str]:

@@ -24,6 +24,7 @@ from simcore.types import Array, OnProgress, Progress
 
 Protocol = Literal["honest", "paper"]
 Stop = Callable[[], bool]
+OnCurve = Callable[[list[float], list[float]], None]  # losses and checks so far
 
 
 def check(name: str) -> Protocol:
@@ -105,6 +106,7 @@ def train(
     *,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
+    on_curve: OnCurve | None = None,
     stop: Stop | None = None,
 ) -> list[Run]:
     """Every split a run, all of them together.
@@ -112,6 +114,7 @@ def train(
     Args:
         inputs: N pairs. splits: R of them, of which only training and validation rows are looked
             at until what was learned is judged (with `paper` also the test rows, as it does).
+        on_curve: told the means of the runs after every epoch.
         stop: asked after every epoch; the best so far is kept.
 
     Raises:
@@ -126,10 +129,10 @@ def train(
     bases = [_fitted(inputs, one, settings, n, on_progress, len(splits))
              for n, one in enumerate(splits)]  # fmt: skip
     states = _prepared(inputs, splits, bases, settings, device)
-    chosen = _climbed(states, len(splits), settings, on_progress, stop)
+    chosen = _climbed(states, len(splits), settings, on_progress, on_curve, stop)
     weights = [one for state in states for one in state.best.cpu().numpy()]
-    losses = np.concatenate([np.stack(state.losses, 1) for state in states])
-    checks = np.concatenate([np.stack(state.checks, 1) for state in states])
+    losses = [row for state in states for row in np.stack(state.losses, 1)]
+    checks = [row for state in states for row in np.stack(state.checks, 1)]
     return [
         _judged(inputs, split, base, weight, int(epoch), loss, check)
         for split, base, weight, epoch, loss, check in zip(
@@ -207,21 +210,33 @@ def _climbed(
     runs: int,
     settings: Settings,
     on_progress: OnProgress | None,
+    on_curve: OnCurve | None,
     stop: Stop | None,
 ) -> Array:
     """(R,) the epoch that each run's best weights are from."""
     best, chosen = np.full(runs, np.inf), np.ones(runs, np.int64)
+    honest = settings.protocol == "honest"
+    means: tuple[list[float], list[float]] = ([], [])
     for epoch in range(1, settings.epochs + 1):
-        checks = np.concatenate([_epoch(state, settings) for state in states])
-        value = checks if settings.protocol == "honest" else np.full(runs, checks.mean())
-        better = value < best
+        over = (epoch - 1 - chosen >= settings.patience) & honest
+        checks = np.concatenate([
+            np.full(len(part), np.inf) if over[part].all() else _epoch(state, settings)
+            for state, part in zip(states, _parts(states), strict=True)
+        ])  # fmt: skip
+        going = [state for state in states if len(state.losses) == epoch]
+        for mean, name in zip(means, ("losses", "checks"), strict=True):
+            mean.append(float(np.concatenate([getattr(s, name)[-1] for s in going]).mean()))
+        value = checks if honest else np.full(runs, checks.mean())
+        better = (value < best) & ~over
         best[better], chosen[better] = value[better], epoch
         _keep(states, better)
         if on_progress is not None:
             on_progress(Progress("learning", epoch, settings.epochs))
+        if on_curve is not None:
+            on_curve(*means)
         if stop is not None and stop():
             break
-        if settings.protocol == "honest" and (epoch - chosen >= settings.patience).all():
+        if honest and (epoch - chosen >= settings.patience).all():
             break
     return chosen
 
@@ -241,27 +256,23 @@ def _epoch(state: _State, settings: Settings) -> Array:
         if settings.protocol == "honest":
             check = contrast.loss_of(values * settings.sigma).cpu().numpy()
         else:
-            check = 1 - _found_first(values).cpu().numpy()
+            check = 1 - contrast.found_first(values).cpu().numpy()
     state.losses.append(loss.cpu().numpy())
     state.checks.append(check)
     return np.asarray(check)
 
 
-def _found_first(values: Any) -> Any:
-    """(R,) asymmetric recall at 1; a tie is no hit."""
-    mates = values.diagonal(dim1=1, dim2=2)
-    by_row = (values >= mates[:, :, None]).sum(2) == 1
-    by_column = (values >= mates[:, None, :]).sum(1) == 1
-    return (by_row | by_column).float().mean(1)
+def _parts(states: list[_State]) -> list[range]:
+    """Which runs are in which batch."""
+    sizes = [state.weight.shape[0] for state in states]
+    ends = np.cumsum(sizes)
+    return [range(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True)]
 
 
 def _keep(states: list[_State], better: Array) -> None:
-    first = 0
-    for state in states:
-        size = state.weight.shape[0]
-        for number in np.flatnonzero(better[first : first + size]):
+    for state, part in zip(states, _parts(states), strict=True):
+        for number in np.flatnonzero(better[part]):
             state.best[number].copy_(state.weight.detach()[number])
-        first += size
 
 
 def _judged(

@@ -11,7 +11,7 @@ the folds' scales and shares is what is kept, so that every such pair was learne
 tried beside this is in DECISIONS.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from simcore.errors import BadDataError
 from simcore.evaluate import asymmetric
 from simcore.learn import contrast, pca, splits
-from simcore.learn.adaptation import Run
+from simcore.learn.adaptation import OnCurve, Run, Stop
 from simcore.learn.inputs import Inputs
 from simcore.learn.splits import Split
 from simcore.models.adapted import Adaptation, Layer
@@ -102,9 +102,13 @@ def train(
     *,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    on_curve: OnCurve | None = None,
+    stop: Stop | None = None,
 ) -> Run:
     """Learn on a split's training and validation pairs; judge on its test pairs.
+
+    Args:
+        on_curve: told the losses of a fold so far, after every epoch.
 
     Returns:
         A run whose `reduced` ranks are those of the start: the z-sum of the partly whitened
@@ -122,7 +126,7 @@ def train(
     for number, part in enumerate(parts):
         told = _fold(
             [[side[n] for n in range(len(blocks))] for side in (left, right)],
-            np.setdiff1d(rows, part), part, start, settings, device, stop,
+            np.setdiff1d(rows, part), part, start, settings, device, on_curve, stop,
         )  # fmt: skip
         found.append(told[0])
         losses.append(told[1])
@@ -172,7 +176,8 @@ def _fold(
     start: Array,
     settings: Settings,
     device: str,
-    stop: Callable[[], bool] | None,
+    on_curve: OnCurve | None,
+    stop: Stop | None,
 ) -> tuple[tuple[list[Array], Array], list[float], list[float], int]:
     """Climb on some pairs until others say stop: (scales, shares), losses, checks, epoch."""
     import torch
@@ -203,6 +208,8 @@ def _fold(
         with torch.no_grad():
             checks.append(float(loss(theirs)))
         losses.append(float(value.detach()))
+        if on_curve is not None:
+            on_curve(losses, checks)
         if checks[-1] <= min(checks):
             best, epoch = _taken(now), number
         if (number > WARM and number - epoch >= settings.patience) or (stop is not None and stop()):

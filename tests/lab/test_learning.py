@@ -1,0 +1,210 @@
+"""What is learned on a collection is a backbone like any other, with its lineage, used honestly."""
+
+import json
+
+import numpy as np
+import pytest
+
+from simcore.errors import BadDataError, UnknownNameError
+from simcore.evaluate import asymmetric
+from simcore.lab import (
+    collections,
+    curves,
+    evaluate,
+    extract,
+    learning,
+    outcome,
+    recipes,
+    retrieve,
+    rivals,
+    selection,
+    tuning,
+)
+from simcore.models import forward, learned, registry
+from simcore.specs import Prepare
+from tests.conftest import draw
+
+MODELS = ["color", "layout", "hog"]
+PAIRS = 24
+PAPER = learning.Settings(epochs=8, dims=16, width=32)
+FUSION = learning.Fusion(dims=12, epochs=25, folds=3)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Twenty-four drawn pairs with features; two of them share a picture."""
+    root = tmp_path / "drawn"
+    for side, turn in (("left", 0), ("right", 6)):
+        (root / side).mkdir(parents=True)
+        for number in range(PAIRS):
+            seed = 3 if number == 7 and side == "left" else number
+            draw(seed, 80, 90).rotate(turn).save(root / side / f"{number:02}.png")
+    collections.add("pairs", root, name="drawn")
+    extract.extract("drawn", MODELS)
+    return "drawn"
+
+
+@pytest.mark.parametrize("settings", [PAPER, FUSION], ids=["paper", "fusion"])
+def test_the_learned_backbone_gives_the_reported_recall(pairs, settings):
+    found = learning.adapt(pairs, MODELS, settings, runs=2)
+    typed = learning.keep(found, "mine")
+    assert typed == "learned:mine"
+    assert typed in collections.extracted(pairs)
+    recipe = recipes.parse([typed])[0]
+    ranks = [
+        retrieve.ranks(pairs, recipe, direction, subset="unseen:mine") for direction in ("lr", "rl")
+    ]
+    np.testing.assert_array_equal(np.minimum(*ranks), found.runs[0].after)
+    told = outcome.outcome("mine")
+    np.testing.assert_array_equal(told.ranks["after"], ranks[0])
+    assert len(told.rows("all")) == len(found.runs[0].split.test)
+    assert told.nearest(0, "after", 1)[0] == int(told.after[0].argmax())
+
+
+def test_its_pictures_features_are_those_of_the_store(pairs):
+    """The way of an upload, through every network below, meets the way of the collection."""
+    typed = learning.keep(learning.adapt(pairs, MODELS, PAPER, runs=1), "mine")
+    collection = collections.open_(pairs)
+    hits = retrieve.search(
+        pairs, retrieve.Query(image=collection.left.paths[2].read_bytes()),
+        recipes.parse([typed]), k=5,
+    )[0]  # fmt: skip
+    same = retrieve.search(
+        pairs, retrieve.Query(id=collection.left.ids[2]), recipes.parse([typed]), k=5
+    )[0]
+    assert hits.ids == same.ids
+    np.testing.assert_allclose(hits.scores, same.scores, atol=1e-4)
+
+
+def test_lineage_and_a_warning_where_numbers_are_too_good(pairs):
+    learning.keep(learning.adapt(pairs, MODELS, PAPER, runs=1), "mine")
+    told = learning.lineage("mine")
+    assert told["collection"] == pairs
+    assert told["base"] == MODELS
+    assert told["seed"] == 0
+    assert told["paradigm"] == "adaptation"
+    assert set(told["test_ids"]) < set(collections.open_(pairs).left.ids)
+    assert "unseen:mine" in outcome.seen(pairs, ["hog", "learned:mine"], "all")
+    assert outcome.seen(pairs, ["hog", "learned:mine"], "unseen:mine") == ""
+    assert outcome.seen(pairs, ["hog"], "all") == ""
+    assert "unseen:mine" in selection.choices(pairs)
+    table = evaluate.recall(pairs, recipes.parse(["learned:mine"]), ks=[1], subset="unseen:mine")
+    assert table.pairs == len(told["test_ids"])
+
+
+def test_a_name_is_taken_until_it_is_removed(pairs):
+    found = learning.adapt(pairs, MODELS, PAPER, runs=1)
+    learning.keep(found, "mine")
+    with pytest.raises(BadDataError, match="already"):
+        learning.keep(found, "mine")
+    learning.remove("mine")
+    assert learning.listing() == []
+    assert "learned:mine" not in collections.extracted(pairs)
+    with pytest.raises(UnknownNameError):
+        registry.spec("learned:mine")
+    learning.keep(found, "mine")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "x" * 65])
+def test_names_that_cannot_be(name):
+    with pytest.raises(BadDataError, match="expected small letters"):
+        learned.check(name)
+
+
+def test_the_same_picture_stays_on_one_side(pairs):
+    """Pairs 3 and 7 show the same left picture: no split may take them apart."""
+    for run in learning.adapt(pairs, ["color"], PAPER, runs=12).runs:
+        parts = [set(p) for p in (run.split.train, run.split.validation, run.split.test)]
+        assert any({3, 7} <= part for part in parts)
+
+
+def test_the_rival_is_chosen_on_other_pairs_than_it_is_judged_on(pairs):
+    found = learning.adapt(pairs, MODELS, FUSION, runs=2)
+    told = learning.rival(found)
+    split = found.runs[0].split
+    recipe, ranks = rivals.best_sum(found.collection, MODELS, split)
+    assert recipe.label in told["chosen"][0]
+    assert ranks.size == len(split.test)
+    rows = np.concatenate([split.train, split.validation])
+    part = rivals._part(found.collection, np.sort(rows))
+    best = (rivals.asymmetric_ranks(part, recipe) == 1).mean()
+    for name in MODELS:
+        alone = rivals.asymmetric_ranks(part, recipes.parse([name])[0])
+        assert best >= (alone == 1).mean() - 0.15  # it has the most hits from the left
+    assert told["aR"]["1"]["mean"] == pytest.approx(
+        np.mean([(rivals.best_sum(found.collection, MODELS, r.split)[1] == 1).mean()
+                 for r in found.runs])
+    )  # fmt: skip
+
+
+def test_the_document_is_json_and_complete(pairs):
+    told = json.loads(json.dumps(learning.adapt(pairs, MODELS, PAPER, runs=3).json()))
+    assert told["pairs"] == {"train": 15, "validation": 3, "test": 6}
+    for stage in ("before", "pca", "after"):
+        assert len(told[stage]["runs_aR1"]) == 3
+        assert told[stage]["aR"]["1"]["mean"] == pytest.approx(np.mean(told[stage]["runs_aR1"]))
+        assert told[stage]["curve"][-1] == 1
+    assert len(told["loss"]) == len(told["check"])
+
+
+@pytest.fixture
+def conv():
+    """A registered backbone with weights that can be learned, and no file."""
+    import torch
+
+    def load(device):
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 7, stride=4), torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten(),
+        ).to(device).eval()  # fmt: skip
+        return forward.trainable(lambda images: net(images).float(), net)
+
+    name = "tiny-conv"
+    prepare = Prepare(40, (32, 32))
+    registry.backbone(name, dim=72, prepare=prepare, groups=("networks",))(load)
+    yield name
+    registry._SPECS.pop(name)
+    registry._fixed.cache_clear()
+
+
+def test_fine_tuning_ends_as_a_backbone(pairs, conv):
+    settings = tuning.preset(conv, "triplet", epochs=2, batch=4, rate=1e-3)
+    found = tuning.tune(pairs, conv, settings, save="tuned")
+    assert found.told.finished
+    assert found.saved == "learned:tuned"
+    ranks = [
+        retrieve.ranks(pairs, recipes.parse(["learned:tuned"])[0], d, subset="unseen:tuned")
+        for d in ("lr", "rl")
+    ]
+    np.testing.assert_array_equal(np.minimum(*ranks), found.after)
+    told = learning.lineage("tuned")
+    assert told["base"] == [conv]
+    assert told["paradigm"] == "triplet"
+    assert told["aR"]["1"] == pytest.approx((found.after == 1).mean())
+    assert len(curves.read("tuned")["loss"]) == len(found.told.losses)
+    assert tuning.unfinished() == []
+    assert asymmetric.spread([found.after]).at(20)[0] == found.json()["after"]["aR"]["20"]["mean"]
+
+
+def test_a_stopped_run_is_gone_on_with_under_its_name(pairs, conv):
+    settings = tuning.preset(conv, "rotation", epochs=2, batch=8)
+    half = tuning.tune(pairs, conv, settings, save="tuned", stop=lambda: True)
+    assert not half.told.finished
+    assert half.saved == ""
+    assert tuning.unfinished() == ["tuned"]
+    with pytest.raises(BadDataError, match="another run"):
+        tuning.tune(pairs, conv, tuning.preset(conv, "jigsaw", batch=8), save="tuned")
+    assert tuning.tune(pairs, conv, settings, save="tuned").told.finished
+    assert tuning.unfinished() == []
+
+
+def test_what_has_no_weights_cannot_be_fine_tuned(pairs):
+    with pytest.raises(BadDataError, match="no weights to learn in hog"):
+        tuning.tune(pairs, "hog", tuning.preset("hog", "triplet"), save="x")
+
+
+def test_presets_are_table_b1():
+    assert tuning.preset("timm:resnet50", "simclr").batch == 64
+    vit = tuning.preset("timm:vit_base_patch16_224", "triplet", epochs=3)
+    assert (vit.rate, vit.epochs, vit.batch) == (1e-6, 3, 32)
