@@ -96,6 +96,8 @@ def page(found: "Report") -> str:
 def _chart(section: "Section") -> "Figure":
     import plotly.graph_objects as go
 
+    from simcore.lab import report
+
     drawn = [
         go.Scatter(x=section.x, y=values, name=label, mode="lines")
         for label, values in section.lines.items()
