@@ -67,7 +67,7 @@ def test_the_backbone_in_the_readme_works(tmp_path, monkeypatch):
         np.testing.assert_allclose(row, [[1, 0, 0.2]], atol=1e-6)
     finally:
         registry._SPECS.pop("mean-color", None)
-        registry.spec.cache_clear()
+        registry._fixed.cache_clear()
 
 
 def test_every_dependency_has_its_reason():
