@@ -39,7 +39,7 @@ def network():
 
     yield "net-of-the-test"
     registry._SPECS.pop("net-of-the-test")
-    registry.spec.cache_clear()
+    registry._fixed.cache_clear()
 
 
 def test_percentiles_are_shares_of_the_whole_matrix(tiny):

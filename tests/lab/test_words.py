@@ -42,7 +42,7 @@ def architecture(tmp_path, monkeypatch):
     factory._MODEL_CONFIGS.clear()
     factory._MODEL_CONFIGS.update(before[0])
     factory._MODEL_CONFIG_PATHS[:] = before[1]
-    registry.spec.cache_clear()
+    registry._fixed.cache_clear()
     text._load.cache_clear()
 
 
