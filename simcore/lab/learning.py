@@ -106,7 +106,7 @@ def adapt(
     models: Sequence[str],
     settings: Settings | Fusion | None = None,
     *,
-    runs: int = RUNS,
+    runs: int | None = None,
     subset: str = "all",
     device: str = "auto",
     on_progress: OnProgress | None = None,
@@ -117,11 +117,13 @@ def adapt(
 
     Args:
         models: backbones whose features are there; side by side they are what is learned on.
+        runs: by default 20, as in the paper.
         subset: which of the pairs, see `selection.SUBSETS`.
 
     Raises:
         BadDataError: features missing, too few pairs, or settings that cannot be.
     """
+    runs = RUNS if runs is None else runs
     if runs < 1:
         raise BadDataError(f"found {runs} runs; expected 1 or more")
     began = time.monotonic()
