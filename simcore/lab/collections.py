@@ -13,7 +13,7 @@ from simcore.data import home, images
 from simcore.data.collections import catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab import features
-from simcore.models import registry
+from simcore.models import learned, registry
 from simcore.types import Collection, OnProgress, Skipped
 
 KINDS = catalog.KINDS
@@ -108,6 +108,23 @@ def extracted(name: str) -> list[str]:
         raise BadDataError(f"found no features of {name!r} yet; run `simcore extract {name}` first")
     known = registry.names()
     return [b for b in known if b in full] + sorted(full - set(known))
+
+
+def usual(name: str) -> list[str]:
+    """Those of `extracted` that nobody learned here: what is used where nothing is asked for.
+
+    A learned backbone has seen some of the pairs, so it is only used where it is named.
+
+    Raises:
+        BadDataError: there is none.
+    """
+    found = [one for one in extracted(name) if not one.startswith(learned.PREFIX)]
+    if not found:
+        raise BadDataError(
+            f"found only learned backbones of {name!r}; name them with --models, or run "
+            f"`simcore extract {name}` first"
+        )
+    return found
 
 
 def cache_size() -> dict:

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 
-from simcore.models import registry, weights
+from simcore.models import learned, registry, weights
 from simcore.specs import Spec
 from simcore.types import OnProgress
 
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:
     """What is known of each backbone, whether it is ready, and the reason if it is not."""
-    return [_row(registry.spec(name)) for name in (names or registry.names())]
+    return [_row(registry.spec(name)) for name in (names or every())]
+
+
+def every() -> list[str]:
+    """Registered backbones, and behind them what was learned here."""
+    return [*registry.names(), *learned.names()]
 
 
 def offline() -> list[str]:

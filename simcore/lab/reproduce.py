@@ -80,7 +80,7 @@ def run(
     """
     if paper not in PAPERS:
         raise unknown("paper", paper, PAPERS)
-    chosen = tuple(models) or tuple(collections.extracted(name))
+    chosen = tuple(models) or tuple(collections.usual(name))
     steps = PAPERS[paper](name, chosen)
     sections = []
     for number, (title, make) in enumerate(steps):
