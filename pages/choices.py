@@ -9,7 +9,7 @@ import streamlit as st
 from pages import kiosk, state
 from pages.widgets import plain
 from simcore.errors import BadDataError, unknown
-from simcore.lab import collections, selection
+from simcore.lab import collections, outcome, selection
 from simcore.types import DIRECTIONS, LIFTS, METRICS, Collection, Direction
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
@@ -107,7 +107,7 @@ def choose(
     with st.sidebar:
         name = st.selectbox("Collection", names, key=f"{page}_c")
         ready = collections.extracted(name)
-        put.setdefault(f"{page}_models_{name}", ready[:MOST])
+        put.setdefault(f"{page}_models_{name}", collections.usual(name)[:MOST])
         chosen = st.multiselect(
             "Backbones", ready, key=f"{page}_models_{name}", max_selections=MOST,
             help="Those whose features are complete; more on the Collections page.",
@@ -132,6 +132,8 @@ def choose(
     kept = {"c", "models", *options}
     add(page, {k: v for k, v in asked.params().items() if k in kept}
         | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put})  # fmt: skip
+    if warning := outcome.seen(name, chosen, asked.subset):
+        st.warning(plain(warning) + ".", icon=":material/school:")
     if len(chosen) < fewest:
         st.info(f"Choose at least {fewest} backbone{'s' if fewest > 1 else ''} in the sidebar.")
         return None
@@ -173,7 +175,7 @@ def named(
     lost = [m for m in wanted if m not in ready]
     if lost:
         said.append(f"From the link: no features of {', '.join(m[:40] for m in lost[:5])} here.")
-    models = [m for m in wanted if m in ready] or ready
+    models = [m for m in wanted if m in ready] or collections.usual(name)
     put[f"{page}_models_{name}"] = models[:MOST]
     if said:
         st.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")

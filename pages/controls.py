@@ -56,7 +56,7 @@ def _follow(view: View) -> None:
 def defaults(name: str) -> list[str]:
     """The backbones to begin with: those that are extracted, else the demo's."""
     try:
-        return collections.extracted(name)[: state.MOST_MODELS]
+        return collections.usual(name)[: state.MOST_MODELS]
     except SimError:
         return models.demo()
 

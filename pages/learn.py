@@ -1,6 +1,7 @@
 """Learn: start a run, watch it, and see what it changed on pairs that it never saw."""
 
 import shlex
+from dataclasses import replace
 
 import streamlit as st
 
@@ -34,7 +35,11 @@ def show() -> None:
         asked = choices.choose("learn", options=("s",), own={"way": list(WAYS)})
         if asked is None:
             return
-        _start(asked)
+        own = [model for model in asked.models if not model.startswith("learned:")]
+        if own:
+            _start(replace(asked, models=tuple(own)))
+        else:
+            st.info("Choose a backbone in the sidebar that was not learned from these pairs.")
     with widgets.sentences():
         learned.show(asked)
 

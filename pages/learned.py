@@ -144,7 +144,7 @@ def _pair(found: outcome.Outcome, row: int, open_: Callable[[Pick], None]) -> No
     lines = [
         Row(
             title=stage.capitalize(), chip=f"mate at {found.ranks[stage][row]:,}",
-            tone="good" if found.ranks[stage][row] == 1 else "",
+            tone="first" if found.ranks[stage][row] == 1 else "",
             tiles=[tile("right", at, n) for n, at in enumerate(found.nearest(row, stage), 1)],
         )
         for stage in ("before", "after")

@@ -22,7 +22,7 @@ Ready = Annotated[
 def ready(name: str, models: str) -> list[str]:
     from simcore.lab import collections
 
-    return options.names(models) or collections.extracted(name)
+    return options.names(models) or collections.usual(name)
 
 
 def asked(

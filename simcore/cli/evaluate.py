@@ -34,7 +34,7 @@ def recall(
     from simcore.lab import collections, evaluate, outcome, recipes
 
     asked = recipes.parse(
-        options.names(models) or collections.extracted(name),
+        options.names(models) or collections.usual(name),
         combine,
         weights=options.numbers(weights, "weights"),
         metric=metric,

@@ -13,7 +13,7 @@ from simcore.data import home, thumbs
 from simcore.data.collections import catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab import features
-from simcore.models import registry
+from simcore.models import learned, registry
 from simcore.types import Collection, OnProgress, Skipped
 
 KINDS = catalog.KINDS
@@ -98,7 +98,9 @@ def cached(name: str) -> list[dict]:
 
 
 def extracted(name: str) -> list[str]:
-    """Backbones whose features are complete, in the registry's order; detectors are none.
+    """Backbones whose features are complete: networks first, then descriptors, then faces.
+
+    Within these in the registry's order; detectors are none.
 
     Raises:
         BadDataError: none is; names the command that makes them.
@@ -108,7 +110,30 @@ def extracted(name: str) -> list[str]:
         raise BadDataError(f"found no features of {name!r} yet; run `simcore extract {name}` first")
     known, detectors = registry.names(), set(registry.names("detectors"))
     found = [b for b in known if b in full] + sorted(full - set(known))
-    return [backbone for backbone in found if backbone not in detectors]
+    return sorted((one for one in found if one not in detectors), key=_kind)
+
+
+def _kind(backbone: str) -> int:
+    """What a newcomer should see first comes first; a face has nothing to say of most pictures."""
+    groups = registry.spec(backbone).groups
+    return 2 if "faces" in groups else 1 if "handmade" in groups else 0
+
+
+def usual(name: str) -> list[str]:
+    """Those of `extracted` that nobody learned here: what is used where nothing is asked for.
+
+    A learned backbone has seen some of the pairs, so it is only used where it is named.
+
+    Raises:
+        BadDataError: there is none.
+    """
+    found = [one for one in extracted(name) if not one.startswith(learned.PREFIX)]
+    if not found:
+        raise BadDataError(
+            f"found only learned backbones of {name!r}; name them with --models, or run "
+            f"`simcore extract {name}` first"
+        )
+    return found
 
 
 def cache_size() -> dict:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from simcore.data.store import Slot, Store
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, UnknownNameError
 from simcore.models import extract, registry
 from simcore.types import Collection, Features, ImageSet
 
@@ -61,8 +61,12 @@ def counts(collection: Collection) -> list[dict]:
     store = Store()
     best: dict[str, int] = {}
     for backbone in dict.fromkeys(table["backbone"] for table in store.sizes()):
+        try:
+            spec = registry.spec(backbone)
+        except UnknownNameError:
+            continue  # learned once, and its file taken away by hand
         for precision in PRECISIONS:
-            slot = extract.slot(registry.spec(backbone), precision)
+            slot = extract.slot(spec, precision)
             done = len(keys) - len(store.missing(slot, keys))
             best[backbone] = max(done, best.get(backbone, 0))
     return [

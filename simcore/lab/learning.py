@@ -106,7 +106,7 @@ def adapt(
     models: Sequence[str],
     settings: Settings | Fusion | None = None,
     *,
-    runs: int = RUNS,
+    runs: int | None = None,
     subset: str = "all",
     device: str = "auto",
     on_progress: OnProgress | None = None,
@@ -117,17 +117,20 @@ def adapt(
 
     Args:
         models: backbones whose features are there; side by side they are what is learned on.
+        runs: by default 20, as in the paper.
         subset: which of the pairs, see `selection.SUBSETS`.
 
     Raises:
         BadDataError: features missing, too few pairs, or settings that cannot be.
     """
+    runs = RUNS if runs is None else runs
     if runs < 1:
         raise BadDataError(f"found {runs} runs; expected 1 or more")
     began = time.monotonic()
     chosen = settings or Settings()
     collection = selection.open_(name, subset)
     names = tuple(registry.expand(models))
+    innocent(collection, names)
     groups, by = grouped(collection)
     # Only the paper's own function picks its epoch on pairs that are set aside for it.
     aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
@@ -144,6 +147,21 @@ def adapt(
     else:
         found = _fused(given, drawn, chosen, place, on_progress, on_curve, stop)
     return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
+
+
+def innocent(collection: Collection, names: Sequence[str]) -> None:
+    """What was learned from a collection's pairs cannot be judged on them again.
+
+    Raises:
+        BadDataError: one of the backbones was.
+    """
+    for name in names:
+        told = learned.lineage(name) if name.startswith(learned.PREFIX) else {}
+        if told.get("collection") == collection.name:
+            raise BadDataError(
+                f"found that {name} was learned from pairs of {collection.name!r}, which would "
+                "judge it again; leave it out, or learn on another collection"
+            )
 
 
 def _fused(

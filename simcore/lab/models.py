@@ -6,15 +6,19 @@ from pathlib import Path
 from simcore.errors import BadDataError, MissingWeightsError, SimError
 from simcore.lab import papers
 from simcore.lab.annex import ANNEX
-from simcore.models import compare, entries, forward, registry, weights
+from simcore.models import compare, entries, forward, learned, registry, weights
 from simcore.specs import Spec, Weights
 from simcore.types import OnProgress
 
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:
     """What is known of each backbone, whether it is ready, and the reason if it is not."""
-    wanted = registry.expand(names) if names else registry.names()
-    return [_row(registry.spec(name)) for name in wanted]
+    return [_row(registry.spec(name)) for name in (registry.expand(names) if names else every())]
+
+
+def every() -> list[str]:
+    """Registered backbones, and behind them what was learned here."""
+    return [*registry.names(), *learned.names()]
 
 
 def offline() -> list[str]:

@@ -48,7 +48,7 @@ def run(
         return judged_papers.run(paper, name, models, on_progress=on_progress)
     if paper not in PAPERS:
         raise unknown("paper", paper, [*PAPERS, *judged_papers.PAPERS])
-    chosen = tuple(models) or tuple(collections.extracted(name))
+    chosen = tuple(models) or tuple(collections.usual(name))
     part = subset or _own_pairs(paper, name)
     made = sections.make(PAPERS[paper](name, chosen, part), on_progress)
     pairs = len(selection.open_(name, part).left)

@@ -116,6 +116,7 @@ def tune(
     began = time.monotonic()
     collection = selection.open_(name, subset)
     place = forward.resolve_device(device)
+    learning.innocent(collection, [base])
     groups, _ = learning.grouped(collection)
     split = splits.draw(groups, settings.seed)
     spec = registry.spec(base)

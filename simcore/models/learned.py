@@ -130,12 +130,14 @@ def _adapted_embed(file: Weights) -> Any:
         from simcore.models import forward, registry
 
         learned = adapted.load(weights.path(file))
-        below = [registry.spec(name) for name in learned.backbones]
+        # Held here: there may be more networks below than are remembered between questions.
+        below = [(one, one.load(device)) for one in map(registry.spec, learned.backbones)]
 
         def embed(image: Array) -> Array:
             blocks = []
-            for one in below:
-                (found,) = forward.embed_one([image], one, device, "fp32")
+            for one, network in below:
+                ready = [forward.prepared(image, one.prepare)]
+                (found,) = forward.forward(network, one, ready, device, "fp32")
                 blocks.append(Features(one.name, np.zeros(len(found), np.int64), found, 1))
             return learned(np.concatenate([adapted.rows(one) for one in blocks], axis=1))
 

@@ -105,6 +105,23 @@ def test_a_name_is_taken_until_it_is_removed(pairs):
     learning.keep(found, "mine")
 
 
+def test_what_was_learned_here_is_not_learned_on_again_nor_used_unasked(pairs):
+    learning.keep(learning.adapt(pairs, MODELS, PAPER, runs=1), "mine")
+    assert "learned:mine" in collections.extracted(pairs)
+    assert "learned:mine" not in collections.usual(pairs)
+    with pytest.raises(BadDataError, match="judge it again"):
+        learning.adapt(pairs, [*MODELS, "learned:mine"], PAPER, runs=1)
+    with pytest.raises(BadDataError, match="judge it again"):
+        tuning.tune(pairs, "learned:mine", tuning.preset("x", "triplet"), save="again")
+
+
+def test_a_file_taken_away_by_hand_harms_nobody_else(pairs):
+    learning.keep(learning.adapt(pairs, MODELS, PAPER, runs=1), "mine")
+    for file in learned.place("mine", "npz").parent.iterdir():
+        file.unlink()
+    assert collections.extracted(pairs) == [n for n in registry.names() if n in MODELS]
+
+
 @pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "x" * 65])
 def test_names_that_cannot_be(name):
     with pytest.raises(BadDataError, match="expected small letters"):
