@@ -78,6 +78,7 @@ class Net:
         filled: builds and fills in one step, for libraries that bring their own conversion.
         finish: takes the classifier off, after filling.
         kind: how the file is read, a key of `models.checkpoints.KINDS`.
+        words: open_clip's name of the model, where it has a half for words too.
     """
 
     build: Callable[[], Any]
@@ -86,6 +87,7 @@ class Net:
     filled: Callable[[dict[str, Any]], Any] | None = None
     finish: Callable[[Any], Any] | None = None
     kind: str = "torch"
+    words: str = ""
 
 
 # torch (B, C, H, W) float32 -> (B, D) float32; with Prepare.raw: numpy uint8 (H, W, 3) -> (n, D).

@@ -1,16 +1,17 @@
 """Words into the space of a CLIP backbone's images.
 
-Only `open_clip:` backbones have a half for words. It is loaded from the same file as the half for
+Only open_clip's models have a half for words. It is loaded from the same file as the half for
 images, checked the same way; where the file is not to be had the error says so, as for images.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.models import registry, weights
+from simcore.models import nets, registry, weights
 from simcore.types import Array
 
 LIBRARY = "open_clip:"
@@ -19,7 +20,8 @@ MOST = 500  # letters of a question; the networks read some 70 words
 
 def speaks(backbone: str) -> bool:
     """Whether words can be compared with this backbone's images at all."""
-    return backbone.startswith(LIBRARY)
+    net = registry.spec(backbone).net
+    return net is not None and bool(net.words)
 
 
 def embed(backbone: str, words: str, device: str) -> Array:
@@ -54,23 +56,15 @@ def embed(backbone: str, words: str, device: str) -> Array:
 def _load(backbone: str, device: str) -> tuple[Any, Any]:
     import open_clip
 
-    model, _, tag = backbone.removeprefix(LIBRARY).rpartition("/")
-    place = weights.path(registry.spec(backbone).weights[0])
-    config = open_clip.get_model_config(model)
-    if config["text_cfg"].get("hf_tokenizer_name") or "siglip" in model.lower():
+    spec = registry.spec(backbone)
+    place = weights.path(spec.weights[0])
+    if spec.net is None or not spec.net.words:
+        raise BadDataError(f"{backbone} has no half for words; expected a CLIP model")
+    config = open_clip.get_model_config(spec.net.words)
+    if config["text_cfg"].get("hf_tokenizer_name") or "siglip" in spec.net.words.lower():
         raise MissingWeightsError(
             f"found no tokenizer for {backbone}: its words are cut by one from a model hub, which "
             "this program does not ask; use a model with CLIP's own, such as ViT-B-32"
         )
-    told = open_clip.get_pretrained_cfg(model, tag)
-    quick = bool(told.get("quick_gelu")) and not model.endswith("quickgelu")
-    try:
-        net = open_clip.create_model(
-            model, pretrained=str(place), force_quick_gelu=quick, weights_only=True
-        )
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise BadDataError(
-            f"{place} has no half for words that fits {model} ({str(error)[:120]}); expected the "
-            "whole model; put the right file there"
-        ) from error
-    return net.eval().to(device), open_clip.get_tokenizer(model)
+    whole = nets.filled(replace(spec.net, finish=None), place)
+    return whole.eval().to(device), open_clip.get_tokenizer(spec.net.words)

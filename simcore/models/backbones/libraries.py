@@ -207,7 +207,7 @@ def open_clip_net(model: str, layers: tuple[Tap, ...] = (Tap(),), *, quick: bool
             state.pop(extra, None)
         return dict(convert_state_dict(build(), state))
 
-    return Net(build, layers, rename=rename, finish=lambda module: module.visual)
+    return Net(build, layers, rename=rename, finish=lambda module: module.visual, words=model)
 
 
 @contextmanager
