@@ -60,12 +60,16 @@ def arrive(names: Sequence[str]) -> None:
     here = here or (before if before.get("j") in names else {})
     said: list[str] = []
     first = judgements.KNOWN if judgements.KNOWN in names else names[0]
-    known = {"j": (list(names), first), "what": (list(WHAT), "scores"),
-             "with": (list(WITH), "none"), "count": (list(COUNT), "share")}  # fmt: skip
-    for key, (options, usual) in known.items():
+    known = {
+        "j": ("set of judgements", list(names), first),
+        "what": ("view", list(WHAT), "scores"),
+        "with": ("combination", list(WITH), "none"),
+        "count": ("way of counting", list(COUNT), "share"),
+    }
+    for key, (word, options, usual) in known.items():
         asked = here.get(key, usual)
         if asked not in options:
-            said.append(f"From the link: {unknown(key, asked[:40], options)}")
+            said.append(f"From the link: {unknown(word, asked[:40], options)}")
         put[f"{PAGE}_{key}"] = asked if asked in options else usual
     metrics = _words(here.get("metrics", ",".join(METRICS)))
     said += [

@@ -171,7 +171,7 @@ def values(judged: Judgements, name: str, metric: str = OWN) -> Array:
     chosen = registry.spec(name).metric if metric == OWN else metric
     if chosen not in METRICS:
         raise unknown("metric", chosen, (OWN, *METRICS))
-    made = features.of(judged.trials.images, name)
+    made = features.of(judged.trials.images, name, large=True)
     assert made is not None
     first, second = _pairs(judged)
     return np.stack(

@@ -26,10 +26,17 @@ def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
     return found
 
 
-def of(images: ImageSet, backbone: str) -> Features | None:
-    """Features of any images, or None where those of one are missing."""
+def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | None:
+    """Features of any images, or None where those of one are missing.
+
+    Args:
+        large: keep them in memory only until others are asked for; judgements may show 100,000
+            images, half a gigabyte a backbone.
+    """
     slot = _complete_slot(images.keys, backbone)
-    return None if slot is None else _read(str(Store().root), backbone, slot, images.keys)
+    if slot is None:
+        return None
+    return (_latest if large else _read)(str(Store().root), backbone, slot, images.keys)
 
 
 def has(images: ImageSet, backbone: str) -> bool:
@@ -98,7 +105,10 @@ def _known_complete(root: str, slot: Slot, keys: tuple[str, ...]) -> bool:
     return (root, slot, hash(keys)) in _COMPLETE
 
 
-@lru_cache(maxsize=64)
-def _read(_root: str, backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
+def _stored(_root: str, backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
     index, values = Store().read(slot, keys)
     return Features(backbone, index, values, len(keys))
+
+
+_read = lru_cache(maxsize=64)(_stored)
+_latest = lru_cache(maxsize=1)(_stored)
