@@ -30,11 +30,12 @@ def source(key: str, *, room: str = "thumb") -> str:
     if served:
         base = str(st.get_option("server.baseUrlPath") or "").strip("/")
         return f"{'/' + base if base else ''}/{room}/{key}"
-    return _inline(key, room)
+    return inline(key, room)
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def _inline(key: str, room: str) -> str:
+def inline(key: str, room: str = "thumb") -> str:
+    """The picture itself as an address; "" where it is gone."""
     file = path(key) if room == "thumb" else large_path(key)
     return _uri(file.read_bytes()) if file.is_file() else ""
 
