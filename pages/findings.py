@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import dataclass
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,12 +11,25 @@ import streamlit as st
 from pages import charts, choices, gallery, pairs, takeaway, thumbs
 from pages.gallery import Tile
 from pages.widgets import plain
-from simcore.lab import analysis, answer_files, collections
+from simcore.lab import analysis, answer_files, collections, report
 from simcore.lab.papers import HUMANS
 
 QUESTIONS = 4  # on a page
 SHOWN = 4  # machines beside people, until others are chosen
+SHARE = "share of the most frequent choice, %"
 TENTHS = [f"{n * 10}-{n * 10 + 10}" for n in range(10)]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart with its words; on the page and in the report."""
+
+    key: str
+    title: str
+    figure: go.Figure
+    x: str = ""
+    y: str = ""
+    height: int = 300
 
 
 def show(name: str, row: dict) -> None:
@@ -34,22 +48,24 @@ def show(name: str, row: dict) -> None:
     if told["left_out"]:
         st.caption(f"Left out for a failed catch trial: {len(told['left_out'])} participants.")
     if any(row["human"] for row in told["conditions"]):
-        _accuracy(told)
+        _draw(_accuracy(told))
     else:
         st.caption("No mates are known here, so nothing is right or wrong: see who agrees.")
     st.dataframe(_table(told), hide_index=True, key="findings_table")
     words = ["simcore", "experiment", "analyse", name, "--models", ",".join(machines) or "none"]
-    st.code(shlex.join([*words, *(["--attentive"] if attentive else [])]), language="bash")
+    hand = shlex.join([*words, *(["--attentive"] if attentive else [])])
+    st.code(hand, language="bash", wrap_lines=True)
     with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
         st.caption(takeaway.about(HUMANS))
         st.dataframe(takeaway.printed(HUMANS), hide_index=True)
         st.caption(HUMANS.remark)
     _agreement(told)
     _questions(told)
-    _places(told)
+    st.subheader("Does the place matter?", anchor=False)
+    _draw(_places(told))
     st.subheader("Participants", anchor=False)
     st.dataframe(_people(told["people"]), hide_index=True, key="findings_people")
-    _downloads(name, told)
+    _downloads(name, told, hand)
 
 
 def _options(collection: str) -> tuple[list[str], bool]:
@@ -65,7 +81,7 @@ def _options(collection: str) -> tuple[list[str], bool]:
     return machines, attentive
 
 
-def _accuracy(told: dict) -> None:
+def _accuracy(told: dict) -> Drawn:
     """Bars a condition: people, and each machine (Table 2b)."""
     rows = [row for row in told["conditions"] if row["human"]]
     names = [row["condition"] for row in rows]
@@ -86,11 +102,8 @@ def _accuracy(told: dict) -> None:
         )  # fmt: skip
     figure.update_layout(barmode="group", yaxis_range=[0, 100])
     charts.level(figure, 100 / told["choices"], "by chance")
-    charts.show(
-        figure, "findings_accuracy", y="% correct",
-        title=f"Correct choices among {told['choices']}, by where the distractors come from "
-        "(Table 2b); bars: 95 %",
-    )  # fmt: skip
+    title = f"Correct choices among {told['choices']}, by where the distractors come from"
+    return Drawn("accuracy", f"{title} (Table 2b); bars: 95 %", figure, y="% correct", height=380)
 
 
 def _table(told: dict) -> pd.DataFrame:
@@ -133,22 +146,31 @@ def _agreement(told: dict) -> None:
     ]  # fmt: skip
     for column, (label, value, help_) in zip(st.columns(4), shown, strict=True):
         column.metric(label, value, help=help_)
-    shares = [None if share is None else 100 * share for share in found["right"]]
-    left, right = st.columns(2)
-    with left:
-        _tenths(found["histogram"], "findings_majority", y="questions",
-                title=f"How many agree, on {found['questions']:,} questions (Fig. 5a)")  # fmt: skip
-    with right:
-        if all(share is None for share in shares):
-            return
-        _tenths(shares, "findings_right", y="it is the mate, %",
-                title="How often the most frequent choice is right (Fig. 5b)")  # fmt: skip
+    for column, drawn in zip(st.columns(2), _agreements(told), strict=False):
+        with column:
+            _draw(drawn)
 
 
-def _tenths(values: list, key: str, *, y: str, title: str) -> None:
+def _agreements(told: dict) -> list[Drawn]:
+    """How many agree, and whether they are right then (Fig. 5a, 5b)."""
+    found = told["agreement"]
+    title = f"How many agree, on {found['questions']:,} questions (Fig. 5a)"
+    drawn = [Drawn("majority", title, _tenths(found["histogram"]), x=SHARE, y="questions")]
+    if any(share is not None for share in found["right"]):
+        shares = [None if share is None else 100 * share for share in found["right"]]
+        title = "How often the most frequent choice is right (Fig. 5b)"
+        drawn.append(Drawn("right", title, _tenths(shares), x=SHARE, y="it is the mate, %"))
+    return drawn
+
+
+def _tenths(values: list) -> go.Figure:
     figure = go.Figure(go.Bar(x=TENTHS, y=values, marker_color=charts.COLOURS[0]))
-    figure.update_xaxes(type="category")
-    charts.show(figure, key, x="share of the most frequent choice, %", y=y, height=300, title=title)
+    return figure.update_xaxes(type="category")
+
+
+def _draw(drawn: Drawn) -> None:
+    charts.show(drawn.figure, f"findings_{drawn.key}", title=drawn.title, x=drawn.x, y=drawn.y,
+                height=drawn.height)  # fmt: skip
 
 
 @st.fragment
@@ -186,26 +208,24 @@ def _against(row: dict) -> float:
     return (max(row["counts"]) - row["counts"][row["mate"]]) / sum(row["counts"])
 
 
-def _places(told: dict) -> None:
+def _places(told: dict) -> Drawn:
+    """How often each place on the screen was chosen."""
     counts = told["places"]["counts"]
-    st.subheader("Does the place matter?", anchor=False)
-    figure = go.Figure(
-        go.Bar(x=[str(n) for n in range(1, len(counts) + 1)], y=counts,
-               marker_color=charts.COLOURS[4])
-    )  # fmt: skip
+    names = [str(n) for n in range(1, len(counts) + 1)]
+    figure = go.Figure(go.Bar(x=names, y=counts, marker_color=charts.COLOURS[4]))
     charts.level(figure, sum(counts) / len(counts), "equally often")
-    charts.show(
-        figure, "findings_places", x="place on the screen", y="answers", height=260,
-        title="Pictures are shuffled for everybody: chi-squared "
-        f"{told['places']['statistic']:.1f}, p = {told['places']['p']:.3g}",
-    )  # fmt: skip
+    found = f"chi-squared {told['places']['statistic']:.1f}, p = {told['places']['p']:.3g}"
+    title = f"Pictures are shuffled for everybody: {found}"
+    return Drawn("places", title, figure, x="place on the screen", y="answers", height=260)
 
 
-def _downloads(name: str, told: dict) -> None:
+def _downloads(name: str, told: dict, hand: str) -> None:
     files = [
         ("Answers as CSV", lambda: answer_files.export(name).encode(), f"{name}.csv", "text/csv"),
         ("Triplets as CSV", lambda: answer_files.triplets(name).encode(), f"{name}-triplets.csv",
          "text/csv"),
+        ("All of this as one HTML file", lambda: _report(name, told, hand), f"{name}.html",
+         "text/html"),
         ("Analysis as JSON", lambda: json.dumps(told, indent=2).encode(), f"{name}.json",
          "application/json"),
     ]  # fmt: skip
@@ -213,6 +233,41 @@ def _downloads(name: str, told: dict) -> None:
         for label, data, file, mime in files:
             st.download_button(label, data, file, mime=mime, icon=":material/download:",
                                on_click="ignore")  # fmt: skip
+
+
+def _report(name: str, told: dict, hand: str) -> bytes:
+    """What the page shows, thumbnails inside; for those who have nothing installed."""
+    drawn = [_accuracy(told)] if any(row["human"] for row in told["conditions"]) else []
+    found = told["agreement"]
+    parts = [
+        report.words(
+            f"{told['answers']:,} answers of {told['participants']:,} participants to "
+            f"{told['questions']:,} questions with {told['choices']} choices, "
+            f"from {told['collection']}."
+        ),
+        report.table(list(_table(told)), _table(told).to_numpy().tolist()),
+        report.command(hand),
+    ]
+    if found["questions"]:
+        drawn += _agreements(told)
+        parts.append(report.words(
+            f"The majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} "
+            f"questions, all on {100 * found['unanimous']:.0f} %; Krippendorff's alpha "
+            f"{_number(found['alpha'])}; agreement and correctness: r "
+            f"{_number(found['correlation'])}."
+        ))  # fmt: skip
+    for one in [*drawn, _places(told)]:
+        parts += [report.heading(one.title), report.chart(one.figure, x=one.x, y=one.y)]
+    parts.append(report.heading("The questions, the most agreed on first"))
+    for row in told["asked"]:
+        order = sorted(range(len(row["counts"])), key=lambda n, r=row: -r["counts"][n])
+        keys = [row["query_key"], *(row["options"][n][1] for n in order)]
+        counts = [f"{row['counts'][n]} of {sum(row['counts'])}" for n in order]
+        mate = order.index(row["mate"]) + 1 if row["mate"] >= 0 else -1
+        parts.append(report.words(f"Question {row['number']}, {row['condition']}"))
+        sources = [thumbs.inline(key) for key in keys]
+        parts.append(report.pictures(sources, ["query", *counts], mate=mate))
+    return report.document(f"Experiment {name}", parts).encode()
 
 
 def _people(rows: list[dict]) -> pd.DataFrame:

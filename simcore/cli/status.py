@@ -27,6 +27,9 @@ def doctor(json: Json = False) -> None:
         show.note(f"Cache {folder}: {show.size(bytes_)}")
     cache = found["cache"]
     show.note(f"Cache root {cache['root']}, {show.size(cache['free'])} free on its disk")
+    kept = found["answers"]
+    count = f"{kept['answers']:,} to {kept['experiments']:,} experiments"
+    show.note(f"Answers: {count}, in {kept['database']}")
     for problem in found["problems"]:
         show.note(f"! {problem}")
     raise typer.Exit(1 if found["problems"] else 0)

@@ -29,6 +29,11 @@ STYLE = (
     "text-align:left}caption{text-align:left;color:var(--st-gray-color)}"
     "pre{background:var(--st-secondary-background-color);padding:.8rem;white-space:pre-wrap}"
     ".two{display:flex;flex-wrap:wrap;gap:2rem}.wide{overflow-x:auto}"
+    ".row{display:flex;flex-wrap:wrap;gap:10px;margin:.3rem 0 1.2rem}"
+    "figure{margin:0;width:110px}figure img{width:110px;height:110px;object-fit:contain;"
+    "background:var(--st-secondary-background-color);border-radius:6px}"
+    "figure.mate img{outline:4px solid var(--st-green-color)}"
+    "figcaption{font-size:13px;overflow-wrap:anywhere}"
     "small,.soft{color:var(--st-gray-color)}.chart{background:#fff;border-radius:8px}"
 )
 # What Streamlit gives a component, as far as ours use it; nothing goes back from a file.
@@ -81,6 +86,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str
 def beside(*blocks: Block) -> Block:
     """Blocks side by side, as far as there is room."""
     return Block(f'<div class="two">{"".join(block.html for block in blocks)}</div>')
+
+
+def pictures(sources: Sequence[str], captions: Sequence[str], *, mate: int = -1) -> Block:
+    """A line of pictures; the mate has a green frame.
+
+    Args:
+        sources: data addresses. captions: what stands below each and is read aloud.
+        mate: which of them is the mate; -1 = none.
+    """
+    shown = [
+        f"<figure{' class=mate' if place == mate else ''}><img src='{escape(source, quote=True)}' "
+        f"alt='{escape(caption, quote=True)}'><figcaption>{escape(caption)}</figcaption></figure>"
+        for place, (source, caption) in enumerate(zip(sources, captions, strict=True))
+    ]
+    return Block(f"<div class='row'>{''.join(shown)}</div>")
 
 
 def chart(figure: Any, *, x: str = "", y: str = "", height: int = 480) -> Block:

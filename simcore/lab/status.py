@@ -16,7 +16,7 @@ TIGHT = 2 * 1024**3  # bytes free under which a run is likely to fill the disk
 
 def doctor() -> dict:
     """{"python", "packages", "device", "device_name", "backbones", "cache", "collections",
-    "problems"}: everything a bug report needs, and in "problems" what should be mended first."""
+    "answers", "problems"}: all that a bug report needs; "problems" should be mended first."""
     problems: list[str] = []
     cache = collections.cache_size()
     if cache["free"] < TIGHT:
@@ -29,6 +29,7 @@ def doctor() -> dict:
         "backbones": {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()},
         "cache": cache,
         "collections": _collections(problems),
+        "answers": _answers(problems),
         "problems": problems,
     }
 
@@ -57,3 +58,19 @@ def _collections(problems: list[str]) -> dict[str, int]:
         except SimError as error:
             problems.append(f"collection {name}: {error}")
     return found
+
+
+def _answers(problems: list[str]) -> dict:
+    """Where people's answers are kept, and how many; what is not there is not made."""
+    from simcore.data.answers import database, experiments
+
+    try:
+        kept = {"database": str(database.address()), "experiments": 0, "answers": 0}
+        if database.exists():
+            counts = experiments.counts()
+            kept |= {"experiments": len(counts),
+                     "answers": sum(one["answers"] for one in counts.values())}  # fmt: skip
+        return kept
+    except SimError as error:
+        problems.append(str(error))
+        return {"database": "not usable", "experiments": 0, "answers": 0}

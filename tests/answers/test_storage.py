@@ -249,6 +249,15 @@ def test_a_file_that_is_no_database_is_a_sentence(cache):
         experiments.names()
 
 
+def test_a_file_that_is_deleted_under_us_begins_anew_and_not_in_thin_air(cache):
+    make()
+    for file in cache.glob("answers.sqlite*"):
+        file.unlink()
+    make("after")
+    db.close()
+    assert experiments.names() == ["after"]
+
+
 def test_sqlite_flushes_each_commit(cache):
     make()
     with db.reading() as session:

@@ -76,3 +76,20 @@ def test_what_a_review_says(tiny, capsys):
     shown = capsys.readouterr()
     assert "1 of 6 pairs reviewed" in shown.out
     assert "shape: 1 pairs" in shown.err
+
+
+def test_doctor_says_where_answers_are(tiny, capsys, cache, monkeypatch):
+    assert run(["doctor", "--json"]) == 0
+    kept = json.loads(capsys.readouterr().out)["answers"]
+    assert kept["database"].endswith("answers.sqlite")
+    assert (kept["experiments"], kept["answers"]) == (0, 0)
+    assert not (cache / "answers.sqlite").exists()
+    assert run(["experiment", "new", "pilot", tiny, "--questions", "2", "--choices", "2"]) == 0
+    monkeypatch.setenv("SIMCORE_DATABASE_URL", f"sqlite:///{cache / 'answers.sqlite'}")
+    assert run(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answers"]["experiments"] == 1
+    monkeypatch.setenv("SIMCORE_DATABASE_URL", "oracle://me:secret@host/x")
+    assert run(["doctor"]) == 1
+    told = capsys.readouterr().err
+    assert "kind 'oracle'" in told
+    assert "secret" not in told

@@ -1,8 +1,11 @@
 """Experiments and Review as pages: what they say when there is nothing, little, or nonsense."""
 
+import re
+
 import pytest
 
-from simcore.lab import experiments, review, sittings
+from pages import findings
+from simcore.lab import analysis, experiments, review, sittings
 from simcore.lab.experiments import Plan
 from tests.pages.test_analyses import at_address
 
@@ -86,6 +89,21 @@ def test_results_without_mates(app, pairs_folder):
     assert "nothing is right or wrong" in words(at)
     at = at_address(app, EXPERIMENTS, show="new")
     assert at.selectbox(key="building_s_False").options == ["all: every pair"]
+
+
+def test_the_report_is_one_file_with_its_pictures(pilot):
+    take_part(pilot)
+    take_part(pilot, 1)
+    told = analysis.analyse(pilot, ["color"])
+    text = findings._report(pilot, told, "simcore <analyse>").decode()
+    assert text.count("src='data:image/webp;base64,") == sum(
+        1 + len(row["options"]) for row in told["asked"]
+    )
+    assert text.count("figure class=mate") == len(told["asked"])
+    assert "simcore &lt;analyse&gt;" in text
+    words_alone = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"(src|href)=['\"](?!data:)", words_alone)
+    assert text.count("Plotly.newPlot(") == 4
 
 
 def test_import_by_the_page(app, pilot):

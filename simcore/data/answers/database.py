@@ -52,6 +52,11 @@ def address() -> URL:
     )
 
 
+def exists() -> bool:
+    """Whether there is a database yet; opening it would make one."""
+    return not _gone(address())
+
+
 @contextmanager
 def reading() -> Iterator[Session]:
     """A session that only looks.
@@ -110,6 +115,8 @@ _OPENING = Lock()
 def _open(url: URL) -> Engine:
     mine = (url, os.getpid())
     with _OPENING:
+        if mine in _OPEN and _gone(url):
+            _OPEN.pop(mine).dispose()  # open connections would write into a file without a name
         if mine not in _OPEN:
             engine = _engine(url)
             try:
@@ -119,6 +126,10 @@ def _open(url: URL) -> Engine:
                 raise
             _OPEN[mine] = engine
         return _OPEN[mine]
+
+
+def _gone(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
 def close() -> None:
