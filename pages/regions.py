@@ -52,7 +52,8 @@ def masked(first: Picture, second: Picture, found: Masked, shape: Any, *, key: s
     words = []
     for row in range(count):
         for column in range(count):
-            said = f"Hidden here: similarity {found.similarity:.3f} becomes "
+            said = f"Row {row + 1}, column {column + 1} hidden: similarity "
+            said += f"{found.similarity:.3f} becomes "
             said += f"{found.similarities[row, column]:.3f}"
             if found.ranks is not None:
                 said += f", rank {found.rank:,} becomes {found.ranks[row, column]:,}"
