@@ -118,7 +118,8 @@ def _tuning(asked: Choice) -> list[str] | None:
     preset, row = tuning.preset(base, way), tuning.preset_of(base)
     columns = st.columns(3)
     own = f"{base}_{way}"
-    rate = columns[0].number_input("Learning rate", 1e-7, 1.0, preset.rate, format="%.0e",
+    rate = columns[0].number_input("Learning rate", 1e-7, 1.0, preset.rate, preset.rate / 2,
+                                   format="%.1e",
                                    key=f"learn_rate_{own}")  # fmt: skip
     epochs = columns[1].number_input("Epochs", 1, 200, preset.epochs, key=f"learn_epochs_{own}")
     batch = columns[2].number_input("Batch", 2, 512, preset.batch, key=f"learn_batch_{own}")

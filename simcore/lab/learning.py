@@ -157,7 +157,7 @@ def innocent(collection: Collection, names: Sequence[str]) -> None:
     """
     for name in names:
         told = learned.lineage(name) if name.startswith(learned.PREFIX) else {}
-        if told.get("collection") == collection.name:
+        if told.get("digest", "").split("-")[0] == collection.digest.split("-")[0]:
             raise BadDataError(
                 f"found that {name} was learned from pairs of {collection.name!r}, which would "
                 "judge it again; leave it out, or learn on another collection"
@@ -236,7 +236,7 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
         file,
         {
             "kind": "adaptation",
-            "paradigm": "adaptation",
+            "paradigm": "fusion" if isinstance(found.settings, Fusion) else "adaptation",
             "collection": found.collection.name,
             "digest": found.collection.digest,
             "base": list(found.models),
