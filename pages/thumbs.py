@@ -1,11 +1,10 @@
 """Where a page finds the small picture of a content key."""
 
-import base64
 from pathlib import Path
 
 import streamlit as st
 
-from simcore.lab import collections
+from simcore.lab import collections, report
 
 served = False  # True once pages/serve.py runs in this process and answers /thumb
 
@@ -42,8 +41,4 @@ def base(room: str = "thumb") -> str:
 def inline(key: str, room: str = "thumb") -> str:
     """The picture itself, as a data address; "" where there is none."""
     file = path(key) if room == "thumb" else large_path(key)
-    return _uri(file.read_bytes()) if file.is_file() else ""
-
-
-def _uri(data: bytes) -> str:
-    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
+    return report.inside(file.read_bytes()) if file.is_file() else ""

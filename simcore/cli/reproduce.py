@@ -68,7 +68,7 @@ def _print(section: "Section") -> None:
 
 def page(found: "Report") -> str:
     """The report as one HTML document with everything inside."""
-    from simcore.lab import report
+    from simcore.lab import collections, report
 
     models = ", ".join(found.models)
     said = f"Backbones: {models}. Printed values are of other networks and galleries."
@@ -79,6 +79,10 @@ def page(found: "Report") -> str:
             blocks.append(report.words(section.note))
         if section.lines or section.bars:
             blocks.append(report.chart(_chart(section), height=420))
+        for row in section.pictures:
+            sources = [report.inside(collections.thumb(key).read_bytes()) for key in row.keys]
+            blocks.append(report.words(row.caption))
+            blocks.append(report.pictures(sources, row.labels, mate=row.mate))
         tables = []
         if section.rows:
             tables.append(report.table(section.columns, section.rows, caption="here"))

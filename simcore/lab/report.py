@@ -88,6 +88,11 @@ def beside(*blocks: Block) -> Block:
     return Block(f'<div class="two">{"".join(block.html for block in blocks)}</div>')
 
 
+def inside(webp: bytes) -> str:
+    """A picture as a data address, which needs nothing beside the file that it stands in."""
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
+
+
 def pictures(sources: Sequence[str], captions: Sequence[str], *, mate: int = -1) -> Block:
     """A line of pictures; the mate has a green frame.
 

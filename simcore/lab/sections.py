@@ -11,6 +11,16 @@ Cell = str | int | float
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """A line of pictures by content key; `mate` is the place of the true one, -1 = none."""
+
+    caption: str
+    keys: tuple[str, ...]
+    labels: tuple[str, ...]
+    mate: int = -1
+
+
+@dataclass(frozen=True)
 class Section:
     """One table or figure.
 
@@ -20,6 +30,7 @@ class Section:
         printed: the paper's.
         lines: {label: values}, drawn over `x`; empty for tables.
         bars: {label: values}, one for each of `blocks`; empty for tables.
+        pictures: lines of examples, for figures that show some.
     """
 
     title: str
@@ -31,6 +42,7 @@ class Section:
     lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()
     bars: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    pictures: tuple[Pictures, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from simcore.errors import BadDataError
 from simcore.lab import (
+    analysis,
     collections,
     combine,
     evaluate,
+    experiments,
     papers,
     recipes,
     retrieve,
     sections,
     selection,
 )
-from simcore.lab.sections import Cell, Section, Step
+from simcore.lab.sections import Cell, Pictures, Section, Step
+
+EXAMPLES = 5
 
 
 def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
@@ -90,11 +94,35 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         note = "`face` is the descriptor F; `faces:NAME` are NAME's features of face crops, GF."
         return Section("Section 4.2: faces", note, ("features", "@1"), rows, papers.FACES)
 
+    def people() -> Section:
+        rows = tuple(
+            (told["experiment"], row["condition"], who, *share)
+            for told in _answered(name)
+            for row in told["conditions"]
+            for who, share in _choosers(row)
+        )
+        head = ("experiment", "condition", "who", "% correct", "low", "high")
+        return Section(
+            "Table 2b: correct choices of people and machines", "", head, rows, papers.HUMANS
+        )
+
+    def agreement() -> Section:
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (told["experiment"], told["agreement"]["questions"],
+             round(100 * told["agreement"]["most"], 1),
+             round(100 * told["agreement"]["unanimous"], 1),
+             _rounded(told["agreement"]["alpha"]), _rounded(told["agreement"]["correlation"]))
+            for told in _answered(name)
+        )  # fmt: skip
+        head = ("experiment", "questions", "majority %", "all agree %", "alpha",
+                "r of agreement and correctness")  # fmt: skip
+        return Section("Figures 5a and 5b: how far people agree", "", head, rows)
+
     return [
         ("Section 4.2", by_faces),
         ("Figure 2a", difference), ("Figure 2b", curves), ("Table 1", table1),
-        ("Table 2a", associative), ("Votes", votes), ("Near-duplicates", subsets),
-        ("Figure 5c", faces),
+        ("Table 2a", associative), ("Table 2b", people), ("Figures 5a, 5b", agreement),
+        ("Figure 5c", faces), ("Votes", votes), ("Near-duplicates", subsets),
     ]  # fmt: skip
 
 
@@ -148,7 +176,71 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         return Section("Section 4.4.1: oracle and exclusives", "", ("what", "hits"), tuple(rows),
                        papers.COMBINATIONS)  # fmt: skip
 
+    def failures() -> Section:
+        found = combine.search(name, models, subset=subset)
+        best = found.json()["best"]
+        leading = combine.recipe(best["models"], best["combine"])
+        lost = retrieve.failures(name, leading)[:EXAMPLES]
+        rows = []
+        for query in lost:
+            (hits,) = retrieve.search(name, retrieve.Query(id=query), [leading], k=1)
+            image = collections.open_(name).left
+            keys = (image.keys[image.ids.index(query)], hits.mate_key or "", hits.keys[0])
+            rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "not seen at all"
+            caption = f"{query}: its mate is {rank}"
+            rows.append(Pictures(caption, keys, ("query", "mate", "found instead"), 1))
+        note = f"The leading combination, {leading.label}, misses these; the first {len(rows)}."
+        return Section("Figure 5: failures of the leading combination", note, pictures=tuple(rows))
+
+    def examples() -> Section:
+        found = combine.search(name, models, subset=subset)
+        rows = [
+            Pictures(f"Only {model}", (pair["query_key"], pair["mate_key"]), ("query", "mate"), 1)
+            for model in found.models
+            for pair in combine.filtered(
+                name, found, by=[model], missed=[m for m in found.models if m != model],
+                subset=subset,
+            )[:2]
+        ]  # fmt: skip
+        return Section("Figure 6: pairs that only one finds", "Two of each.", pictures=tuple(rows))
+
     return [
         ("Figure 3a", isolation), ("Figure 3b", by_size), ("Figure 4", participation),
-        ("Table 1", ablation), ("Figure 6", exclusive),
+        ("Table 1", ablation), ("Section 4.4.1", exclusive), ("Figure 5", failures),
+        ("Figure 6", examples),
     ]  # fmt: skip
+
+
+def _answered(name: str) -> list[dict]:
+    """The analyses of the collection's experiments that people have answered.
+
+    Raises:
+        BadDataError: there is none.
+    """
+    asked = [row for row in experiments.listing() if row["collection"] == name and row["answers"]]
+    if not asked:
+        raise BadDataError(
+            f"found no answers of people on {name!r}; make an experiment with "
+            f"`simcore experiment new` or on the page Experiments, and ask some"
+        )
+    return [analysis.analyse(row["name"]) for row in asked]
+
+
+def _choosers(row: dict) -> list[tuple[str, tuple[Cell, ...]]]:
+    """People and machines of one condition: (who, (percent, low, high))."""
+    found: list[tuple[str, tuple[Cell, ...]]] = []
+    if row["human"]:
+        found.append(("people", _percent(row["human"]["value"], row["human"]["ci95"])))
+    for one in row["machines"]:
+        if one["right"] is not None:
+            found.append((one["model"], _percent(one["right"], one["ci95"])))
+    return found
+
+
+def _percent(value: float, ci95: list[float] | None) -> tuple[Cell, ...]:
+    ends: tuple[Cell, ...] = ("", "") if ci95 is None else tuple(round(100 * v, 1) for v in ci95)
+    return (round(100 * value, 1), *ends)
+
+
+def _rounded(value: float | None) -> Cell:
+    return "" if value is None else round(value, 3)
