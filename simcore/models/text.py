@@ -5,6 +5,8 @@ images, checked the same way; where the file is not to be had the error says so,
 """
 
 from functools import lru_cache
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,7 @@ def embed(backbone: str, words: str, device: str) -> Array:
 @lru_cache(maxsize=2)
 def _load(backbone: str, device: str) -> tuple[Any, Any]:
     import open_clip
+    from open_clip.convert import convert_state_dict
 
     model, _, tag = backbone.removeprefix(LIBRARY).rpartition("/")
     place = weights.path(registry.spec(backbone).weights[0])
@@ -64,13 +67,25 @@ def _load(backbone: str, device: str) -> tuple[Any, Any]:
         )
     told = open_clip.get_pretrained_cfg(model, tag)
     quick = bool(told.get("quick_gelu")) and not model.endswith("quickgelu")
+    net: Any = open_clip.create_model(model, pretrained=None, force_quick_gelu=quick)
     try:
-        net = open_clip.create_model(
-            model, pretrained=str(place), force_quick_gelu=quick, weights_only=True
-        )
-    except (RuntimeError, KeyError, ValueError) as error:
+        net.load_state_dict(convert_state_dict(net, _state(place)))
+    except (RuntimeError, KeyError, ValueError, UnpicklingError) as error:
         raise BadDataError(
             f"{place} has no half for words that fits {model} ({str(error)[:120]}); expected the "
             "whole model; put the right file there"
         ) from error
     return net.eval().to(device), open_clip.get_tokenizer(model)
+
+
+def _state(place: Path) -> dict[str, Any]:
+    """The tensors of a file, safetensors or a checkpoint, known by how it begins."""
+    with place.open("rb") as opened:
+        start = opened.read(9)
+    if start[8:] == b"{":
+        from safetensors.torch import load_file
+
+        return dict(load_file(place))
+    from open_clip.factory import load_state_dict
+
+    return dict(load_state_dict(str(place), weights_only=True))
