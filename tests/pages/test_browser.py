@@ -187,6 +187,7 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
 TITLES = [
     "Explore",
     "Map",
+    "Compare",
     "Combine",
     "Exclusive",
     "Evaluate",
