@@ -222,8 +222,8 @@ def seen(height: int, width: int, how: Prepare) -> tuple[float, float, float, fl
         (top, left, bottom, right) as shares of its height and width; beyond 0 to 1 where it is
         padded.
 
-    >>> seen(300, 200, Prepare(resize=200, crop=(200, 200)))
-    (0.16666666666666666, 0.0, 0.8333333333333334, 1.0)
+    >>> seen(400, 200, Prepare(resize=200, crop=(200, 100)))
+    (0.25, 0.25, 0.75, 0.75)
     """
     across, down = _target((width, height), how.resize)
     if how.crop is None:

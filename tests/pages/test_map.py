@@ -66,6 +66,16 @@ def test_what_comes_from_the_browser_is_checked(app, tiny, drawn, monkeypatch):
     assert canvas.chosen("k", 12) == []
 
 
+def test_without_a_route_the_pictures_that_are_asked_for_travel_inside(app, tiny, drawn):
+    at = at_address(app, "map", c=tiny, models="hog")
+    assert (drawn[-1]["base"], drawn[-1]["thumbs"]) == ("", {})
+    first, second = collections.open_(tiny).left.keys[:2]
+    at.session_state["map_canvas_tiny_all_sent"] = dict.fromkeys([first, second, "../secret"])
+    at.run()
+    assert set(drawn[-1]["thumbs"]) == {first, second}
+    assert drawn[-1]["thumbs"][first].startswith("data:image/webp;base64,")
+
+
 def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
     monkeypatch.setattr("pages.canvas.chosen", lambda _key, _count: [1, 4, 7])
     at = at_address(app, "map", c=tiny, models="hog")
