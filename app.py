@@ -85,16 +85,9 @@ page = kiosk.navigation(
             help="Which similarity answers as people do: triplets, patches, odd ones out.",
         ),
         st.Page(
-            "pages/duplicates.py",
-            title="Duplicates",
-            icon=":material/content_copy:",
-            url_path="duplicates",
-            help="Near-copies in a collection, and the pairs that are left without them.",
-        ),
-        st.Page(
             "pages/experiments.py",
             title="Experiments",
-            icon=":material/how_to_vote:",
+            icon=":material/groups:",
             url_path="experiments",
             help="Ask people which pictures look alike, and compare them with machines.",
         ),
@@ -104,6 +97,13 @@ page = kiosk.navigation(
             icon=":material/rate_review:",
             url_path="review",
             help="Failure cases: tag them, accept other mates, mark bad pairs.",
+        ),
+        st.Page(
+            "pages/duplicates.py",
+            title="Duplicates",
+            icon=":material/content_copy:",
+            url_path="duplicates",
+            help="Near-copies in a collection, and the pairs that are left without them.",
         ),
         st.Page(
             "pages/collections.py",

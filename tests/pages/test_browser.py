@@ -193,9 +193,9 @@ TITLES = [
     "Evaluate",
     "Learn",
     "Judgements",
-    "Duplicates",
     "Experiments",
     "Review",
+    "Duplicates",
     "Collections",
     "Models",
 ]
