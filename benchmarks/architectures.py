@@ -1,0 +1,91 @@
+"""Images a second of the papers' architectures through our path, against the bare module.
+
+    python -m benchmarks.architectures [--models ...] [--batch 16] [--device auto]
+
+Random weights serve: speed does not depend on them. "bare" calls the module on a batch that is
+already normalised on the device; "ours" takes uint8 pictures from memory, moves and normalises
+them, and reads the layers of the registry's entry, which may end the run before the classifier.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from simcore.models import extract, forward, nets, registry, taps
+
+MODELS = (
+    "mobilenetv2,efficientnet-lite0,resnet18,resnet50,densenet121,efficientnet_b0,deits16,"
+    "dino_vitb16,clip_rn50,clip_vit32_b,ret,pose,convnext-base,dinov3-small"
+)
+ROUNDS = 3
+
+
+def seconds(call: Callable[[], object], device: str) -> float:
+    """Of one call, the device's work included."""
+    import torch
+
+    began = time.perf_counter()
+    call()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, float]:
+    """Images a second: (bare, ours), the middle of some rounds taken in turn."""
+    import torch
+
+    spec = registry.spec(name)
+    assert spec.net is not None
+    height, width = nets.size(spec.prepare)
+    pictures = [
+        np.random.default_rng(n).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        for n in range(batch)
+    ]
+    module = nets.unfilled(spec.net).eval().to(device, memory_format=torch.channels_last)
+    ready = torch.rand(batch, 3, height, width, device=device)
+    ready = ready.to(memory_format=torch.channels_last)
+
+    def bare() -> None:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            module(ready)
+
+    rows = []
+    seconds(bare, device)
+    for _ in range(ROUNDS):
+        rows.append(seconds(bare, device))
+    embed = taps.embedder(nets.unfilled(spec.net), spec.net.taps, device)
+
+    def ours() -> None:
+        forward.forward(embed, spec, pictures, device, precision)
+
+    seconds(ours, device)
+    mine = [seconds(ours, device) for _ in range(ROUNDS)]
+    return batch / statistics.median(rows), batch / statistics.median(mine)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default=MODELS)
+    parser.add_argument("--batch", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    told = parser.parse_args()
+    device = forward.resolve_device(told.device)
+    precision = forward.resolve_precision("auto", device)
+    batch = told.batch or (extract.CPU_BATCH if device == "cpu" else 256)
+    print(f"batches of {batch}, {device}, {precision}; images a second, middle of {ROUNDS}")
+    print(f"{'':24}{'bare':>9}{'ours':>9}{'ratio':>8}")
+    for name in told.models.split(","):
+        alone, mine = measure(name, device, precision, batch)
+        print(f"{name:24}{alone:9.1f}{mine:9.1f}{mine / alone:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
