@@ -1,0 +1,84 @@
+"""How often a map is redrawn a second while somebody zooms, in Chromium without a graphics card.
+
+python -m benchmarks.redraw
+
+Compares points written into the pixels (what the map does beyond 3,000) with the canvas's circles.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from pages import canvas, charts
+from simcore.lab import report
+
+SIZES = (12_032, 100_000)
+SECONDS = 3
+FLAGS = ["--no-sandbox", "--headless", "--disable-gpu"]
+ZOOM = """seconds => new Promise(done => {
+    const top = document.querySelector('.live').shadowRoot.querySelector('canvas.top')
+    const box = top.getBoundingClientRect()
+    const at = { clientX: box.x + 300, clientY: box.y + 300, bubbles: true, cancelable: true }
+    const began = performance.now()
+    let count = 0
+    const step = () => {
+        top.dispatchEvent(new WheelEvent('wheel', { deltaY: count++ % 2 ? -40 : 40, ...at }))
+        if (performance.now() - began > 1000 * seconds) done(count / seconds)
+        else requestAnimationFrame(step)
+    }
+    requestAnimationFrame(step)
+})"""
+
+
+def page(count: int, *, pixels: bool) -> str:
+    """A report that holds one map of random points in forty heaps."""
+    random = np.random.default_rng(0)
+    heaps = 3 * random.normal(size=(40, 2))
+    at = heaps[random.integers(0, 40, count)] + 0.4 * random.normal(size=(count, 2))
+    at = (at - at.min(0)) / (at.max(0) - at.min(0)) * (canvas.FULL - 1)
+    group = random.integers(0, 7, count)
+    legend = [
+        {"name": str(n), "count": int((group == n).sum()), "colour": charts.COLOURS[n]}
+        for n in range(7)
+    ]
+    one = {
+        "made": "", "title": "", "sub": "", "say": "", "rank": None, "legend": legend,
+        "x": at[:, 0].astype(int).tolist(), "y": at[:, 1].astype(int).tolist(),
+        "colour": group.tolist(),
+    }  # fmt: skip
+    data = {
+        "base": "", "thumbs": {}, "faces": None, "left": count // 2, "mates": True, "maps": [one],
+        "ids": [str(n) for n in range(count)], "keys": [f"{n:032x}" for n in range(count)],
+    }  # fmt: skip
+    js = canvas.JS if pixels else canvas.JS.replace("const MANY = 3000", "const MANY = 1e9")
+    assert pixels or js != canvas.JS
+    return report.document("redraw", [report.live(canvas.HTML, canvas.CSS, js, data)])
+
+
+def main() -> None:
+    """Print redraws a second."""
+    with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for count in SIZES:
+            found = {}
+            for pixels in (True, False):
+                file = Path(folder) / "map.html"
+                file.write_text(page(count, pixels=pixels), "utf-8")
+                tab = browser.new_page(viewport={"width": 1400, "height": 1000})
+                tab.goto(file.as_uri())
+                tab.locator("canvas.top").wait_for()
+                tab.wait_for_timeout(2000)
+                found[pixels] = tab.evaluate(ZOOM, SECONDS)
+                tab.close()
+            print(
+                f"{count:>7,} points: {found[True]:5.1f} redraws a second, with the canvas's "
+                f"circles {found[False]:5.1f}, ratio {found[True] / found[False]:.1f}"
+            )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
