@@ -9,7 +9,7 @@ from pages import choices, learned, widgets
 from pages.choices import Choice
 from pages.widgets import plain
 from simcore.errors import SimError
-from simcore.lab import curves, learning, tuning
+from simcore.lab import curves, learning, rivals, tuning
 
 WAYS = {
     "fusion": "Fusion: every backbone its own map and a learned weight",
@@ -94,11 +94,13 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
             format_func={"honest": "Validation pairs", "paper": "Test pairs (the paper)"}.get,
         )  # fmt: skip
         args += ["--sigma", str(sigma), "--protocol", protocol]
-    elif columns[1].checkbox(
-        "Compare with the best z-sum", True, key="learn_rival", disabled=len(asked.models) > 12,
-        help="Chosen on the same training pairs, for at most 12 backbones.",
-    ) and len(asked.models) <= 12:  # fmt: skip
-        args.append("--rival")
+    else:
+        few = len(asked.models) <= rivals.MOST
+        compared = columns[1].checkbox(
+            "Compare with the best z-sum", True, key="learn_rival", disabled=not few,
+            help=f"Chosen on the same training pairs, for at most {rivals.MOST} backbones.",
+        )  # fmt: skip
+        args += ["--rival"] if compared and few else []
     st.caption("It takes minutes, and goes on when this tab is closed; stopped, it begins again.")
     return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 

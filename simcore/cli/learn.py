@@ -48,14 +48,17 @@ def adaptation(
     """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after."""
     from simcore.cli import asking
     from simcore.cli.retrieve import STOPPED
-    from simcore.lab import curves, jobs, learning
+    from simcore.lab import curves, jobs, learning, rivals
 
     if save:
         learning.check(save)
+    chosen = asking.ready(name, models)
+    if rival:
+        rivals.check(chosen)  # before the work, not after it
     settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
     with jobs.reporting() as (report, stop), show.progress() as bar:
         found = learning.adapt(
-            name, asking.ready(name, models), settings, runs=runs, subset=subset, device=device,
+            name, chosen, settings, runs=runs, subset=subset, device=device,
             on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
             stop=stop,
         )  # fmt: skip

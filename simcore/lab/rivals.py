@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from simcore.errors import BadDataError
 from simcore.evaluate import asymmetric, combinations
 from simcore.evaluate.recall import ranks_of
 from simcore.lab import combine, features, recipes
@@ -13,6 +14,19 @@ from simcore.specs import Part, Recipe
 from simcore.types import DIRECTIONS, LIFTS, Array, Collection, Lift
 
 MOST = 12  # backbones whose 4,095 subsets are searched for every split and lift
+
+
+def check(names: Sequence[str]) -> None:
+    """Whether a best z-sum can be searched among so many.
+
+    Raises:
+        BadDataError: there are more than `MOST`.
+    """
+    if len(names) > MOST:
+        raise BadDataError(
+            f"found {len(names)} backbones; the best z-sum is searched among at most {MOST}; "
+            "leave some out, or --rival"
+        )
 
 
 def best_sum(
@@ -29,7 +43,11 @@ def best_sum(
 
     Returns:
         the recipe, and (T,) asymmetric ranks in the gallery of the test pairs.
+
+    Raises:
+        BadDataError: more backbones than that.
     """
+    check(names)
     rows = np.sort(np.concatenate([split.train, split.validation]))
     known = _part(collection, rows)
     best: tuple[int, Recipe] | None = None
