@@ -44,7 +44,9 @@ def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
     Who takes part in an experiment sees the questions alone.
     """
     seen = [page for page in pages if not (on() and page.url_path in CLOSED)]
-    return st.navigation(seen, position="hidden" if "sitting" in st.query_params else "top")
+    # On a phone the list is in the sidebar, which would hide what is beyond its tenth.
+    alone = "sitting" in st.query_params
+    return st.navigation(seen, position="hidden" if alone else "top", expanded=True)
 
 
 def hide_paths(text: str) -> str:

@@ -1,7 +1,7 @@
 """A report on a paper: sections with one's own numbers and the printed ones beside them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from simcore.errors import SimError
 from simcore.lab.papers import Printed
@@ -73,6 +73,7 @@ class Report:
                     "printed": None
                     if one.printed is None
                     else [dict(zip(one.printed.columns, r, strict=True)) for r in one.printed.rows],
+                    "pictures": [asdict(row) for row in one.pictures],
                 }
                 for one in self.sections
             ],

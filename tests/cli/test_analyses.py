@@ -154,20 +154,27 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
     assert run(command) == 0
     told = json.loads(capsys.readouterr().out)
     made = {one["title"]: one for one in told["sections"] if one["rows"]}
-    left_out = [one for one in told["sections"] if not one["rows"]]
+    left_out = [one for one in told["sections"] if one["note"].startswith("Left out")]
     page = html.read_text("utf-8")
     assert page.count("<h2>") == len(told["sections"])
-    assert "src=" not in page.split("<script", 1)[0]
     assert 'src="http' not in page
     if paper == "rosenfeld2019":
         assert not left_out
         single = made["Figure 3a: each representation alone"]["rows"][0]["hits"]
         sizes = made["Figure 3b: the best combination of each size"]["rows"]
         assert sizes[0]["normalised"] == single
+        pictures = [row for one in told["sections"] for row in one["pictures"]]
+        assert pictures
+        assert page.count("<figure") == sum(len(row["keys"]) for row in pictures)
+        assert "data:image/webp;base64," in page
     else:
         assert made["Table 1: recall in percent"]["printed"][-1]["@1"] == 5.80
-        assert {one["title"] for one in left_out} == {"Near-duplicates", "Figure 5c"}
-        assert all("simcore extract shapes" in one["note"] for one in left_out)
+        why = {one["title"]: one["note"] for one in left_out}
+        people = {"Table 2b", "Figures 5a, 5b"}
+        assert set(why) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
+        for title, note in why.items():
+            wanted = "simcore experiment new" if title in people else "simcore extract shapes"
+            assert wanted in note
 
 
 def test_an_unknown_paper(shapes, monkeypatch, capsys):

@@ -87,7 +87,7 @@ def test_the_wheels_calibration_is_the_packages(trunk):
 
 
 def test_lpips_without_its_files_or_with_wrong_ones(trunk):
-    with pytest.raises(MissingWeightsError, match=r"alexnet-owt-7be5be79\.pth.*by hand"):
+    with pytest.raises(MissingWeightsError, match=r"alexnet-owt-7be5be79\.pth.*add-weights"):
         compare.load("lpips-alex")
     ready, reason = compare.status("lpips-alex")
     assert not ready
