@@ -36,7 +36,7 @@ def _chosen(rows: list[dict]) -> list[dict]:
         options,
         default=ALL,
         required=True,
-        key="group",
+        key="model_group",  # an address may hold this name on no other page
         bind="query-params",
         help="A group can be named wherever backbones are chosen: on the command line as "
         "--models @rosenfeld2019.",

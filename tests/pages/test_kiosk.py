@@ -88,7 +88,7 @@ def test_the_page_starts_over_and_closed_pages_stay_closed(tiny, chromium):
         visitor = visit(chromium, app)
         page = visitor.page
         visitor.open(f"{app.address}/?c=tiny&models=hog")
-        assert page.get_by_role("link", name="Review").count() == 1
+        assert page.get_by_role("link", name="Map").count() == 1
         assert page.get_by_role("link", name="Collections").count() == 0
         assert page.get_by_role("link", name="Models").count() == 0
         page.goto(f"{app.address}/collections")

@@ -37,6 +37,7 @@ def test_there_are_pages():
         "experiments",
         "explore",
         "judgements",
+        "learn",
         "map",
         "models",
         "review",
