@@ -31,6 +31,7 @@ def show() -> None:
         "Learn from a collection's pairs what looks alike, and judge it on pairs kept aside. What "
         "comes out is a backbone like any other, `learned:NAME`."
     )
+    asked = None
     with widgets.sentences():
         asked = choices.choose("learn", options=("s",), own={"way": list(WAYS)})
         if asked is None:
@@ -40,8 +41,9 @@ def show() -> None:
             _start(replace(asked, models=tuple(own)))
         else:
             st.info("Choose a backbone in the sidebar that was not learned from these pairs.")
-    with widgets.sentences():
-        learned.show(asked)
+    if asked is not None:  # else a sentence has said what is missing
+        with widgets.sentences():
+            learned.show(asked)
 
 
 def _start(asked: Choice) -> None:
