@@ -21,7 +21,7 @@ WHAT = {
     "set": "This set",
 }
 WITH = {"none": "None", "zsum": "z-sum of all", "sum": "Plain sum of all"}
-COUNT = {"share": "By the share of votes (BAPPS)", "majority": "By the majority (1 or 0)"}
+COUNT = {"share": "Share of votes (BAPPS)", "majority": "Majority, 1 or 0"}
 NAMES = {"cosine": "Cosine", "l2": "L2", "l1": "L1"}
 MOST = 24
 

@@ -7,8 +7,14 @@ import pytest
 import torch
 from torchvision import models
 
-from simcore.errors import BadDataError, MissingWeightsError, ShapeError, UnknownNameError
-from simcore.models import compare, distances, lpips
+from simcore.errors import (
+    BadDataError,
+    MissingWeightsError,
+    ShapeError,
+    SimError,
+    UnknownNameError,
+)
+from simcore.models import compare, distances, lpips, weights
 
 
 def batch(seed, side=64, count=3):
@@ -79,9 +85,10 @@ def test_the_wheels_calibration_is_the_packages(trunk):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = package.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
-    from simcore.models import weights
-
-    weights.fetch(lpips.NETS["squeeze"].linear)
+    try:
+        weights.fetch(lpips.NETS["squeeze"].linear)
+    except SimError as error:
+        pytest.skip(f"no wheel: {error}")
     for mine, their in zip(lpips._linear(lpips.NETS["squeeze"]), theirs.lins, strict=True):
         np.testing.assert_array_equal(mine, their.model[-1].weight.detach().flatten())
 
