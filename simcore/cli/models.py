@@ -7,6 +7,8 @@ import typer
 
 from simcore.cli import show
 from simcore.cli.options import Json, names
+from simcore.errors import SimError
+from simcore.types import Progress
 
 app = typer.Typer(help="Backbones and their weights.", no_args_is_help=True)
 
@@ -59,8 +61,14 @@ def fetch(
         more = f" and {len(unknown)} of unknown size" if unknown else ""
         if files and not typer.confirm(f"{files} files, {show.size(size)}{more}. Fetch them?"):
             raise typer.Abort
-    with jobs.reporting() as (report, _), show.progress() as bar:
-        ready = models.fetch(names(which), on_progress=report or bar)
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+
+        def tell(now: Progress) -> None:
+            if stop():
+                raise SimError("stopped; what came is kept, and the same command goes on from it")
+            (report or bar)(now)
+
+        ready = models.fetch(names(which), on_progress=tell)
     if json:
         show.document({"ready": ready})
     else:

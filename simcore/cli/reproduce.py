@@ -42,9 +42,14 @@ def reproduce(
     from simcore.lab import jobs
     from simcore.lab import reproduce as lab
 
-    with jobs.reporting() as (report, _), show.progress() as bar:
+    with jobs.reporting() as (report, stop), show.progress() as bar:
         found = lab.run(
-            paper, name, options.names(models), subset=subset, on_progress=report or bar
+            paper,
+            name,
+            options.names(models),
+            subset=subset,
+            on_progress=report or bar,
+            stop=stop,
         )
     if html is not None:
         html.write_text(page(found), "utf-8")

@@ -1,9 +1,11 @@
 """How a map is drawn: where its points go, and what they can be coloured by."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.data.answers import reviews
 from simcore.errors import BadDataError, unknown
 from simcore.lab.maps import Map
 from simcore.types import Array
@@ -14,7 +16,9 @@ BY = {
     "rank": "Rank of the mate",
     "cluster": "Group of alike images",
     "faces": "Detected faces",
+    "tags": "What reviewers tagged",
 }
+MOST_TAGS = 5  # in colours of their own; the palette has seven
 RANKS = (1, 5, 20, 100)  # up to and with; beyond the last is the last group
 
 
@@ -55,6 +59,8 @@ def possible(found: Map) -> list[str]:
     kept = list(BY)
     if len(found.sides) < 2:
         kept = [by for by in kept if by not in {"side", "found", "rank"}]
+    if not any(tags(found)):
+        kept = [by for by in kept if by != "tags"]
     return kept if found.faces() is not None else [by for by in kept if by != "faces"]
 
 
@@ -70,14 +76,14 @@ def of(found: Map, by: str) -> Colours:
         raise BadDataError(
             f"found nothing about {BY[by].lower()} in {found.collection!r}; expected "
             f"{' or '.join(possible(found))}; faces need `simcore extract {found.collection} "
-            "--models face`"
+            "--models face`, tags the page Review"
         )
     names, group = _groups(found, by)
     known = group[~np.isnan(found.at[:, 0])]
     counts = np.bincount(known, minlength=len(names))
     return Colours(
         tuple(names), tuple(counts.tolist()), tuple(group.tolist()),
-        by in {"rank", "faces"}, by in {"rank", "found"},
+        by in {"rank", "faces"}, by in {"rank", "found", "tags"},
     )  # fmt: skip
 
 
@@ -98,6 +104,27 @@ def _groups(found: Map, by: str) -> tuple[list[str], Array]:
     if by == "cluster":
         names = [f"group {number + 1}" for number in range(int(found.cluster.max()) + 1)]
         return names, np.maximum(found.cluster, 0)
+    if by == "tags":
+        return _tagged(tags(found))
     faces = found.faces()
     assert faces is not None  # `possible` said so
     return ["no face", "1 face", "2 faces", "3 or more"], np.minimum(faces, 3)
+
+
+def tags(found: Map) -> list[set[str]]:
+    """(n,) what at least half of its reviewers tagged the pair of each image with."""
+    if len(found.sides) < 2:
+        return [set() for _ in found.ids]
+    agreed = reviews.agreed(reviews.standing(found.collection))
+    pairs = zip(*(side.keys for side in found.sides), strict=True)
+    return [agreed.get((one, other), set()) for one, other in pairs] * 2
+
+
+def _tagged(said: list[set[str]]) -> tuple[list[str], Array]:
+    """The commonest tags; a pair that has several counts as its commonest."""
+    common = [tag for tag, _ in Counter(tag for one in said for tag in sorted(one)).most_common()]
+    shown = common[:MOST_TAGS]
+    names = [*shown, *(["another tag"] if len(common) > len(shown) else []), "no tag"]
+    place = {tag: min(number, len(shown)) for number, tag in enumerate(common)}
+    group = [min((place[tag] for tag in one), default=len(names) - 1) for one in said]
+    return names, np.array(group, np.int64)

@@ -1,6 +1,6 @@
 """A whole paper on one's own collection: every table and figure, the printed values beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from simcore.errors import unknown
 from simcore.lab import (
@@ -29,6 +29,7 @@ def run(
     *,
     subset: str = "",
     on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Report:
     """All of a paper's tables and figures that this collection's data and features allow.
 
@@ -42,7 +43,8 @@ def run(
             for risser-maroux2021 where a detector has run; else every pair.
 
     Raises:
-        UnknownNameError: no such paper or collection. BadDataError: no features.
+        UnknownNameError: no such paper or collection. BadDataError: no features. SimError: `stop`,
+            asked before each section, said so.
     """
     if paper in judged_papers.PAPERS:
         return judged_papers.run(paper, name, models, on_progress=on_progress)
@@ -50,7 +52,7 @@ def run(
         raise unknown("paper", paper, [*PAPERS, *judged_papers.PAPERS])
     chosen = tuple(models) or tuple(collections.usual(name))
     part = subset or _own_pairs(paper, name)
-    made = sections.make(PAPERS[paper](name, chosen, part), on_progress)
+    made = sections.make(PAPERS[paper](name, chosen, part), on_progress, stop)
     pairs = len(selection.open_(name, part).left)
     return Report(paper, name, pairs, chosen, made, part)
 

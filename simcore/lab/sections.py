@@ -83,10 +83,20 @@ class Report:
 Step = tuple[str, Callable[[], Section]]
 
 
-def make(steps: Sequence[Step], on_progress: OnProgress | None) -> tuple[Section, ...]:
-    """All sections; one that cannot be made says why in its note."""
+def make(
+    steps: Sequence[Step],
+    on_progress: OnProgress | None,
+    stop: Callable[[], bool] | None = None,
+) -> tuple[Section, ...]:
+    """All sections; one that cannot be made says why in its note.
+
+    Raises:
+        SimError: it was stopped, which is asked before each section.
+    """
     sections = []
     for number, (title, step) in enumerate(steps):
+        if stop is not None and stop():
+            raise SimError(f"stopped before {title}; nothing is kept of the report; start it again")
         if on_progress is not None:
             on_progress(Progress(title, number, len(steps)))
         try:

@@ -101,3 +101,21 @@ def test_the_command(tiny, tmp_path, capsys):
     assert "variance" in shown
     assert run(["map", "tiny", "--models", "hog,color"]) == 1
     assert "expected one, or --combine" in capsys.readouterr().err
+
+
+def test_points_are_coloured_by_what_reviewers_said(tiny):
+    from simcore.lab import colours, review
+
+    found = maps.make(tiny, maps.asked(HOG), maps.look("pca"))
+    assert "tags" not in colours.possible(found)
+    with pytest.raises(BadDataError, match="tags the page Review"):
+        colours.of(found, "tags")
+    for annotator in ("ada", "bob"):
+        review.say(tiny, "a", annotator, "tag", "shape")
+        review.say(tiny, "b", annotator, "tag", "colour")
+    review.say(tiny, "c", "ada", "tag", "shape")
+    shown = colours.of(found, "tags")
+    assert shown.names == ("shape", "colour", "no tag")
+    assert shown.counts == (4, 2, 6), "both pictures of a pair; one voice of one is a half"
+    assert shown.group[:3] == shown.group[6:9] == (0, 1, 0)
+    assert shown.quiet

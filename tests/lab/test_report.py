@@ -43,3 +43,18 @@ def test_the_drawing_library_comes_once_and_only_where_it_is_needed():
 def test_numbers_that_json_has_no_word_for_are_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
         report.live("", "", "", {"x": float("nan")})
+
+
+def test_a_report_on_a_paper_can_be_stopped_between_its_sections():
+    from simcore.errors import SimError
+    from simcore.lab import sections
+
+    made = []
+
+    def step():
+        made.append(1)
+        return sections.Section("one")
+
+    with pytest.raises(SimError, match="stopped before two"):
+        sections.make([("one", step), ("two", step)], None, lambda: bool(made))
+    assert len(made) == 1
