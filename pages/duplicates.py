@@ -91,6 +91,11 @@ def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
 
 @st.fragment
 def _pictures(name: str, found: Duplicates, groups: list[list[int]]) -> None:
+    with widgets.sentences():  # a fragment's errors do not reach the page's own
+        _seen(name, found, groups)
+
+
+def _seen(name: str, found: Duplicates, groups: list[list[int]]) -> None:
     if not found.twins:
         st.info("Nothing is that near.")
         return

@@ -106,6 +106,11 @@ def _sets(found: Search, told: dict) -> None:
 
 @st.fragment
 def _pairs(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
+    with widgets.sentences():  # a fragment's errors do not reach the page's own
+        _listed(asked, found, wanted)
+
+
+def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
     st.subheader("The pairs", anchor=False)
     put, models = st.session_state, list(found.models)
     start = [m for m in wanted["by"].split(",") if m in models]
