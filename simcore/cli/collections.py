@@ -38,10 +38,7 @@ def add(
         show.document(summary)
         return
     show.note(f"{made.name}: {_counts(summary)}")
-    for skipped in made.skipped[:20]:
-        show.note(f"  left out {skipped.what}: {skipped.reason}")
-    if len(made.skipped) > 20:
-        show.note(f"  and {len(made.skipped) - 20:,} more; --json names them all")
+    show.left_out(made.skipped)
 
 
 @app.command(name="list")

@@ -50,10 +50,7 @@ def add(
     show.note(f"{made.name}: {told['trials']:,} trials over {told['images']:,} images")
     for note in made.notes:
         show.note(f"  {note}")
-    for skipped in made.skipped[:20]:
-        show.note(f"  left out {skipped.what}: {skipped.reason}")
-    if len(made.skipped) > 20:
-        show.note(f"  and {len(made.skipped) - 20:,} more; --json names them all")
+    show.left_out(made.skipped)
 
 
 @app.command(name="list")

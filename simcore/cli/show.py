@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from simcore.types import OnProgress, Progress
+from simcore.types import OnProgress, Progress, Skipped
 
 
 def document(value: Any) -> None:
@@ -51,6 +51,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = ""
     console = Console()
     # A pipe has no width of its own; 80 columns would fold numbers into ribbons.
     Console(width=None if console.is_terminal else 120).print(grid)
+
+
+def left_out(skipped: Sequence[Skipped]) -> None:
+    """Name what could not be used, the first twenty of it."""
+    for one in skipped[:20]:
+        note(f"  left out {one.what}: {one.reason}")
+    if len(skipped) > 20:
+        note(f"  and {len(skipped) - 20:,} more; --json names them all")
 
 
 @contextmanager

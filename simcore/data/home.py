@@ -11,7 +11,9 @@ from typing import Literal
 
 from simcore.errors import SimError
 
-Room = Literal["features", "thumbs", "weights", "collections", "jobs", "downloads", "maps"]
+Room = Literal[
+    "features", "thumbs", "weights", "collections", "trials", "jobs", "downloads", "maps"
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}

@@ -1,7 +1,7 @@
 """Recipes from what people type, and their own-metric defaults."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import cast, get_args
 
 from simcore.errors import BadDataError, unknown
 from simcore.models import registry
@@ -45,7 +45,7 @@ def parse(
     if combine == "none" or len(names) < 2:
         return singles
     parts = tuple(Part(name, chosen, share) for name, share in zip(names, shares, strict=True))
-    return [*singles, Recipe(parts, combine, lifted)]  # type: ignore[arg-type]  # checked just above
+    return [*singles, Recipe(parts, cast(Combine, combine), lifted)]
 
 
 def check_metric(metric: str) -> Metric | None:
@@ -54,14 +54,14 @@ def check_metric(metric: str) -> Metric | None:
         return None
     if metric not in get_args(Metric):
         raise unknown("metric", metric, (OWN, *get_args(Metric)))
-    return metric  # type: ignore[return-value]  # checked just above
+    return cast(Metric, metric)
 
 
 def check_lift(lift: str) -> Lift:
     """The lift, if there is one of that name."""
     if lift not in get_args(Lift):
         raise unknown("lift", lift, get_args(Lift))
-    return lift  # type: ignore[return-value]  # checked just above
+    return cast(Lift, lift)
 
 
 def own(recipes: Sequence[Recipe]) -> dict[str, Metric]:

@@ -118,7 +118,6 @@ def _fixed(name: str) -> Spec:
 
 
 # Whoever takes a registered name back, as tests do, forgets what was remembered of it.
-spec.cache_clear = _fixed.cache_clear  # type: ignore[attr-defined]  # functions carry attributes
 
 
 def expand(asked: Iterable[str]) -> list[str]:

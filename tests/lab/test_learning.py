@@ -182,7 +182,7 @@ def conv():
     registry.backbone(name, dim=72, prepare=prepare, groups=("networks",))(load)
     yield name
     registry._SPECS.pop(name)
-    registry.spec.cache_clear()
+    registry._fixed.cache_clear()
 
 
 def test_fine_tuning_ends_as_a_backbone(pairs, conv):

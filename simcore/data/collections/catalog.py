@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from simcore.data.collections import emoji, folder, pairs, stored, tll
 from simcore.data.collections import votes as voting
 from simcore.data.collections.found import Found, Row
 from simcore.data.collections.reading import Seen, read_all
+from simcore.data.kept import Kept
 from simcore.errors import BadDataError, SimError, unknown
 from simcore.types import Collection, ImageSet, OnProgress, Skipped
 
@@ -25,7 +25,7 @@ KINDS = {
     "images": "any folder of images, without known mates",
     "emoji": "the same emoji by two design houses (fetched)",
 }
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_KEPT = Kept("collections", "collection.json", "collection", FORMAT)
 
 
 def add(
@@ -105,7 +105,7 @@ def _remember(
     on_progress: OnProgress | None,
 ) -> Collection:
     """Whole, or as if never asked for. What `find` has to make goes below the folder it is told."""
-    place = _place(name)
+    place = _KEPT.place(name)
     taken = BadDataError(
         f"found a collection named {name!r} already; expected a new name; "
         "choose another or remove that one first"
@@ -151,13 +151,13 @@ def open(name: str) -> Collection:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    told, place = summary(name), _place(name)
+    told, place = summary(name), _KEPT.place(name)
     try:
         left, right, votes = stored.read(place, told)
     except (OSError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, SimError):
             raise
-        raise _damaged(name, error) from error
+        raise _KEPT.damaged(name, error) from error
     return Collection(
         name,
         told["kind"],
@@ -173,11 +173,7 @@ def open(name: str) -> Collection:
 
 def names() -> list[str]:
     """Remembered collections, sorted."""
-    return sorted(
-        path.parent.name
-        for path in home.room("collections").glob("*/collection.json")
-        if _NAME.fullmatch(path.parent.name)
-    )
+    return _KEPT.names()
 
 
 def summary(name: str) -> dict[str, Any]:
@@ -190,19 +186,7 @@ def summary(name: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    if name not in names():
-        raise unknown("collection", name, names())
-    try:
-        told = json.loads((_place(name) / "collection.json").read_bytes())
-        form = int(told["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(name, error) from error
-    if form > FORMAT:
-        raise BadDataError(
-            f"collection {name!r} has format {form}; expected at most {FORMAT}; "
-            "update simcore or point SIMCORE_CACHE at another folder"
-        )
-    return dict(told)
+    return _KEPT.facts(name)
 
 
 def remove(name: str) -> None:
@@ -211,22 +195,7 @@ def remove(name: str) -> None:
     Raises:
         UnknownNameError: no such name. SimError: the cache is closed to writing.
     """
-    if name not in names():
-        raise unknown("collection", name, names())
-    place = _place(name)
-    gone = place.with_name(f".old-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    with home.writing(place.parent):
-        place.rename(gone)
-        shutil.rmtree(gone)
-
-
-def _place(name: str) -> Path:
-    if not _NAME.fullmatch(name):
-        raise BadDataError(
-            f"found the name {name!r}; expected 1 to 64 lower-case letters, digits, '.', '_' "
-            "or '-', a letter or digit first; choose another"
-        )
-    return home.room("collections") / name
+    _KEPT.remove(name)
 
 
 def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> Found:
@@ -273,10 +242,3 @@ def _usable(
         )
     used = {p for row in rows for p in (row.path, row.mate) if p is not None}
     return rows, {path: seen[path] for path in used}
-
-
-def _damaged(name: str, error: Exception) -> BadDataError:
-    fact = " ".join(str(error).split())[:100]
-    return BadDataError(
-        f"collection {name!r} is damaged ({fact}); expected a whole one; remove it and add it again"
-    )

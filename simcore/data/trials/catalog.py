@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import uuid
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simcore.data import home
+from simcore.data.kept import Kept
 from simcore.data.trials import archives, bapps, hdf5, known, psiz, sets, stored, tables
 from simcore.data.trials.checked import usable
 from simcore.data.trials.found import Found, Shelf
@@ -30,7 +30,7 @@ KINDS = {
     "triplets": "a CSV query,a,b,vote[,group][,votes] of paths",
 }
 _APART = {"hsj", "birds-16", "things"}  # kinds whose files hold no images
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_KEPT = Kept("trials", "judgements.json", "set of judgements", FORMAT)
 
 
 def add(
@@ -67,7 +67,7 @@ def add(
         raise unknown("kind of judgements", kind, KINDS)
     if size is not None and size < 1:
         raise BadDataError(f"found a size of {size}; expected 1 or more; leave it out for all")
-    place = _place(name)
+    place = _KEPT.place(name)
     taken = BadDataError(
         f"found judgements named {name!r} already; expected a new name; "
         "choose another or remove those first"
@@ -123,13 +123,13 @@ def open(name: str) -> Judgements:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    told, place = summary(name), _place(name)
+    told, place = summary(name), _KEPT.place(name)
     try:
         trials, others = stored.read(place, told["shape"], told["others"])
     except (OSError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, SimError):
             raise
-        raise _damaged(name, error) from error
+        raise _KEPT.damaged(name, error) from error
     return Judgements(
         name,
         told["kind"],
@@ -146,7 +146,7 @@ def open(name: str) -> Judgements:
 
 def names() -> list[str]:
     """Remembered sets, sorted."""
-    return sorted(p.parent.name for p in _room().glob("*/judgements.json") if _fits(p.parent.name))
+    return _KEPT.names()
 
 
 def summary(name: str) -> dict[str, Any]:
@@ -159,19 +159,7 @@ def summary(name: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    if name not in names():
-        raise unknown("set of judgements", name, names())
-    try:
-        told = json.loads((_place(name) / "judgements.json").read_bytes())
-        form = int(told["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(name, error) from error
-    if form > FORMAT:
-        raise BadDataError(
-            f"judgements {name!r} have format {form}; expected at most {FORMAT}; "
-            "update simcore or point SIMCORE_CACHE at another folder"
-        )
-    return dict(told)
+    return _KEPT.facts(name)
 
 
 def remove(name: str) -> None:
@@ -180,30 +168,7 @@ def remove(name: str) -> None:
     Raises:
         UnknownNameError: no such name. SimError: the cache is closed to writing.
     """
-    if name not in names():
-        raise unknown("set of judgements", name, names())
-    place = _place(name)
-    gone = place.with_name(f".old-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    with home.writing(place.parent):
-        place.rename(gone)
-        shutil.rmtree(gone)
-
-
-def _room() -> Path:
-    return home.cache() / "trials"
-
-
-def _fits(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
-
-
-def _place(name: str) -> Path:
-    if not _fits(name):
-        raise BadDataError(
-            f"found the name {name!r}; expected 1 to 64 lower-case letters, digits, '.', '_' "
-            "or '-', a letter or digit first; choose another"
-        )
-    return _room() / name
+    _KEPT.remove(name)
 
 
 def _unpacked(kind: str, source: Path) -> bool:
@@ -255,11 +220,3 @@ _ROADS = (
     "trials: Roads and Mozer 2019 (Birds-16), Roads and Love 2021 (ImageNet-HSJ), CC-BY 4.0 "
     "(osf.io/cn2s3); the images are CUB-200 and ILSVRC-2012 and have terms of their own",
 )
-
-
-def _damaged(name: str, error: Exception) -> BadDataError:
-    fact = " ".join(str(error).split())[:100]
-    return BadDataError(
-        f"judgements {name!r} are damaged ({fact}); expected a whole set; "
-        "remove them and add them again"
-    )
