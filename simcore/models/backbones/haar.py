@@ -21,7 +21,7 @@ STEP, NEIGHBOURS = 1.1, 3  # OpenCV's defaults; the paper names no others
 
 @backbone(
     "haar", dim=4, prepare=RAW, metric="l2", groups=("detectors",), license="Apache-2.0",
-    paper="Viola and Jones 2001; used in risser-maroux2021",
+    package=("cv2", "opencv"), paper="Viola and Jones 2001; used in risser-maroux2021",
 )  # fmt: skip
 def haar(device: str) -> Embed:
     """Frontal faces by a Haar cascade: a row a box (left, top, width, height as shares)."""

@@ -92,6 +92,6 @@ registry.add(
         "shp", 512, load, RAW, weights=(NETWORK, FOREST), groups=("rosenfeld2019",),
         license="MIT (code); none stated for the weights", paper="rosenfeld2019",
         about=(load.__doc__ or "").strip(), net=NET, rows=(("rosenfeld2019", "shp"),),
-        params=14_713_540,
+        params=14_713_540, package=("cv2", "opencv"),
     )
 )  # fmt: skip
