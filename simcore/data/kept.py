@@ -5,7 +5,10 @@ import os
 import re
 import shutil
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,35 @@ class Kept:
             )
         return home.room(self.room) / name
 
+    @contextmanager
+    def making(self, name: str) -> Iterator[tuple[Path, Callable[[dict[str, Any]], None]]]:
+        """Make a new one: whole when the block ends, or as if never asked for.
+
+        Yields:
+            A folder to put its files into, and what the facts are told to at the end.
+
+        Raises:
+            BadDataError: the name is taken or odd. SimError: the disk is full or closed.
+        """
+        place = self.place(name)
+        self._free(name)
+        home.sweep(place.parent)
+        work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+        def tell(facts: dict[str, Any]) -> None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            told = {"format": self.form, "name": name, "created": now, **facts}
+            home.write(work / self.file, json.dumps(told, indent=1).encode())
+
+        with home.writing(place.parent):
+            work.mkdir()
+            try:
+                yield work, tell
+                self._free(name)  # another process may have been quicker
+                work.rename(place)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+
     def facts(self, name: str) -> dict[str, Any]:
         """What was written down of one.
 
@@ -86,6 +118,13 @@ class Kept:
             f"{self.word} {name!r} is damaged ({fact}); expected a whole one; "
             "remove it and add it again"
         )
+
+    def _free(self, name: str) -> None:
+        if self.place(name).exists():
+            raise BadDataError(
+                f"found a {self.word} named {name!r} already; expected a new name; "
+                "choose another or remove that one first"
+            )
 
     def _known(self, name: str) -> None:
         if name not in self.names():

@@ -1,15 +1,10 @@
 """The memory: named collections, added once with every file checked, and found again later."""
 
-import json
-import os
-import shutil
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simcore.data import home, zips
+from simcore.data import zips
 from simcore.data.collections import emoji, folder, pairs, stored, tll
 from simcore.data.collections import votes as voting
 from simcore.data.collections.found import Found, Row
@@ -18,14 +13,13 @@ from simcore.data.kept import Kept
 from simcore.errors import BadDataError, SimError, unknown
 from simcore.types import Collection, ImageSet, OnProgress, Skipped
 
-FORMAT = 1
 KINDS = {
     "tll": "Totally-Looks-Like: left/ + right/, composite pages, or the Kaggle form",
     "pairs": "left/ and right/ with equal names, or a CSV left,right of paths",
     "images": "any folder of images, without known mates",
     "emoji": "the same emoji by two design houses (fetched)",
 }
-_KEPT = Kept("collections", "collection.json", "collection", FORMAT)
+_KEPT = Kept("collections", "collection.json", "collection", 1)
 
 
 def add(
@@ -105,26 +99,14 @@ def _remember(
     on_progress: OnProgress | None,
 ) -> Collection:
     """Whole, or as if never asked for. What `find` has to make goes below the folder it is told."""
-    place = _KEPT.place(name)
-    taken = BadDataError(
-        f"found a collection named {name!r} already; expected a new name; "
-        "choose another or remove that one first"
-    )
-    if place.exists():
-        raise taken
-    work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    home.sweep(place.parent)
-    with home.writing(place.parent):
-        work.mkdir()
-        try:
-            found = find(work / "files")
-            rows, seen = _usable(found, trim, kind, on_progress)
-            told = {
-                "format": FORMAT,
-                "name": name,
+    with _KEPT.making(name) as (work, tell):
+        found = find(work / "files")
+        rows, seen = _usable(found, trim, kind, on_progress)
+        stored.write(work, rows, seen)
+        tell(
+            {
                 "kind": kind,
                 "source": source,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "trim": trim,
                 "paired": rows[0].mate is not None,
                 "rows": len(rows),
@@ -135,13 +117,7 @@ def _remember(
                 "digest": stored.digest(rows, seen),
                 "skipped": [[s.what, s.reason] for s in found.skipped],
             }
-            stored.write(work, rows, seen)
-            home.write(work / "collection.json", json.dumps(told, indent=1).encode())
-            if place.exists():
-                raise taken
-            work.rename(place)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        )
     return open(name)
 
 

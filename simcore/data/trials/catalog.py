@@ -1,15 +1,9 @@
 """The memory of judgements: sets of trials, added once with every image checked, found again."""
 
-import json
-import os
-import shutil
-import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simcore.data import home
 from simcore.data.kept import Kept
 from simcore.data.trials import archives, bapps, hdf5, known, psiz, sets, stored, tables
 from simcore.data.trials.checked import usable
@@ -18,7 +12,6 @@ from simcore.data.trials.nouns import Judgements
 from simcore.errors import BadDataError, SimError, unknown
 from simcore.types import OnProgress, Skipped
 
-FORMAT = 1
 KINDS = {
     "known": "photographs spoiled by known amounts; made here, needs no file",
     "bapps": "BAPPS 2AFC in the official layout: 2afc/val/NAME/ref, p0, p1, judge",
@@ -30,7 +23,7 @@ KINDS = {
     "triplets": "a CSV query,a,b,vote[,group][,votes] of paths",
 }
 _APART = {"hsj", "birds-16", "things"}  # kinds whose files hold no images
-_KEPT = Kept("trials", "judgements.json", "set of judgements", FORMAT)
+_KEPT = Kept("trials", "judgements.json", "set of judgements", 1)
 
 
 def add(
@@ -67,35 +60,23 @@ def add(
         raise unknown("kind of judgements", kind, KINDS)
     if size is not None and size < 1:
         raise BadDataError(f"found a size of {size}; expected 1 or more; leave it out for all")
-    place = _KEPT.place(name)
-    taken = BadDataError(
-        f"found judgements named {name!r} already; expected a new name; "
-        "choose another or remove those first"
-    )
-    if place.exists():
-        raise taken
     source = None if path is None else Path(path).expanduser().absolute()
     apart = None if images is None else Path(images).expanduser().absolute()
-    work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    home.sweep(place.parent)
-    with home.writing(place.parent):
-        work.mkdir(parents=True)
-        try:
-            inner = source
-            if source is not None and source.is_file() and _unpacked(kind, source):
-                inner = work / "files"
-                archives.unpack(source, inner, on_progress=on_progress)
-            if kind == "known":
-                found = known.find(work / "made", seed=seed, on_progress=on_progress)
-            else:
-                found = _find(kind, inner, apart, seed, grade, others)
-            found, keys = usable(found, size, seed, on_progress)
-            told = {
-                "format": FORMAT,
-                "name": name,
+    with _KEPT.making(name) as (work, tell):
+        inner = source
+        if source is not None and source.is_file() and _unpacked(kind, source):
+            inner = work / "files"
+            archives.unpack(source, inner, on_progress=on_progress)
+        if kind == "known":
+            found = known.find(work / "made", seed=seed, on_progress=on_progress)
+        else:
+            found = _find(kind, inner, apart, seed, grade, others)
+        found, keys = usable(found, size, seed, on_progress)
+        stored.write(work, found, keys)
+        tell(
+            {
                 "kind": kind,
                 "source": str(source or kind),
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "shape": found.shape,
                 "trials": len(found.group),
                 "images": len(found.ids),
@@ -107,13 +88,7 @@ def add(
                 "skipped": [[s.what, s.reason] for s in found.skipped],
                 "digest": stored.digest(found, keys),
             }
-            stored.write(work, found, keys)
-            home.write(work / "judgements.json", json.dumps(told, indent=1).encode())
-            if place.exists():
-                raise taken
-            work.rename(place)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        )
     return open(name)
 
 
