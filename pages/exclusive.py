@@ -6,10 +6,11 @@ import streamlit as st
 from pages import charts, choices, pairs, query, widgets
 from pages.choices import Choice
 from pages.gallery import Pick
-from simcore.lab import collections, combine
+from simcore.lab import collections, combine, disputes, recipes
 from simcore.lab.combine import Search
 
 SETS = 25
+ORDERS = {"collection": "As in the collection", "disputed": "Most disputed first"}
 
 
 def show() -> None:
@@ -21,7 +22,8 @@ def show() -> None:
     )
     with widgets.sentences():
         wanted = {k: st.query_params.get(k, "") for k in ("by", "not")}
-        asked = choices.choose("exclusive", fewest=2, options=("s", "m", "d", "lift"))
+        asked = choices.choose("exclusive", fewest=2, options=("s", "m", "d", "lift"),
+                               own={"order": list(ORDERS)})  # fmt: skip
         if asked is None:
             return
         with st.spinner("Looking who finds what"):
@@ -125,19 +127,33 @@ def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
                    else [m for m in wanted["not"].split(",") if m in rest])  # fmt: skip
     put[key] = [m for m in put[key] if m in rest]
     missed = right.multiselect("Missed by all of", rest, key=key)
-    choices.add("exclusive", {"by": ",".join(by) or "none", "not": ",".join(missed) or "none"})
+    order = st.segmented_control(
+        "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="exclusive_order",
+        required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    choices.add("exclusive", {"by": ",".join(by) or "none", "not": ",".join(missed) or "none",
+                              "order": order})  # fmt: skip
     rows = combine.filtered(asked.collection, found, by=by, missed=missed, subset=asked.subset,
                             direction=asked.direction)  # fmt: skip
     if not rows:
         st.info("No pair is found and missed like that.")
         return
-    st.markdown(f"**{len(rows):,}** of {found.pairs:,} pairs. Click one to open it in Explore.")
+    told: dict[str, str] = {}
+    if order == "disputed":
+        told = _disputes(asked, models)
+        place = {query: n for n, query in enumerate(told)}
+        rows = sorted(rows, key=lambda row: place[row["query"]])
+    ranks = "Above each the first and the last rank of its mate. " if told else ""
+    st.markdown(
+        f"**{len(rows):,}** of {found.pairs:,} pairs. {ranks}Click one to open it in Explore."
+    )
+    listed = pairs.paged(rows, "exclusive_page")
     first, second = ("left", "right") if asked.direction == "lr" else ("right", "left")
     say = " of a pair. Open it in Explore."
     shown = [
         (pairs.tile(row["query"], first, row["query_key"], say),
          pairs.tile(row["mate"], second, row["mate_key"], say))
-        for row in pairs.paged(rows, "exclusive_page")
+        for row in listed
     ]  # fmt: skip
 
     def open_(pick: Pick) -> None:
@@ -146,10 +162,20 @@ def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
             "m": asked.metric, "models": ",".join(models),
         }  # fmt: skip
 
-    pairs.show(shown, key="exclusive_grid", on_pick=open_)
+    pairs.show(shown, key="exclusive_grid", on_pick=open_,
+               heads=[told[row["query"]] for row in listed] if told else ())  # fmt: skip
     if there := put.pop("_exclusive_open", None):
         st.switch_page("pages/explore.py", query_params=there)
     widgets.credits(collections.open_(asked.collection).credits)
+
+
+def _disputes(asked: Choice, models: list[str]) -> dict[str, str]:
+    """{query: who puts its mate first and who last}, the most disputed pair first."""
+    singles = recipes.parse(models, metric=asked.metric, lift=asked.lift)
+    found = disputes.disputes(
+        asked.collection, singles, subset=asked.subset, direction=asked.direction
+    )
+    return {one.query: one.told for one in found}
 
 
 show()

@@ -15,7 +15,8 @@ Kind = Annotated[str, typer.Option("--combine", help="zsum (Eq. 5) or sum (Eq. 4
 def register(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
     commands: Sequence[Callable] = (
-        subsets, participation, ablation, exclusive, oracle, complementarity, weights, compare,
+        subsets, participation, ablation, exclusive, disputed, oracle, complementarity, weights,
+        compare,
     )  # fmt: skip
     for command in commands:
         app.command()(command)
@@ -100,6 +101,26 @@ def exclusive(
     show.note(
         f"oracle {told['oracle']:,}, exclusive {told['exclusive_total']:,} of {told['pairs']:,}"
     )
+
+
+def disputed(
+    name: str, models: Ready = "",
+    most: Annotated[int, typer.Option(help="How many pairs to print.")] = 20,
+    metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
+    lift: Lift = "none", json: Json = False,
+) -> None:  # fmt: skip
+    """The pairs on which backbones differ most: first for one, far behind for another."""
+    from simcore.lab import disputes
+
+    found = disputes.disputes(
+        name, asking.asked(name, models, "none", "", metric, lift), subset=subset,
+        direction=options.direction(direction),
+    )[:most]  # fmt: skip
+    if json:
+        show.document({"collection": name, "pairs": [vars(one) for one in found]})
+    else:
+        rows = [(one.query, one.mate, one.told) for one in found]
+        show.table(["query", "mate", "rank of the mate"], rows)
 
 
 def oracle(

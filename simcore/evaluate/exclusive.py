@@ -46,6 +46,24 @@ def intersections(found: Found) -> list[tuple[tuple[str, ...], int]]:
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
+def apart(ranks: Array, known: Array) -> Array:
+    """How far backbones differ about each query: log2 of the last of its ranks over the first.
+
+    Args:
+        ranks: (M, Q) of the mate, from 1. known: (M, Q) bool, whether a backbone knows anything.
+
+    Returns:
+        (Q,) float64; 0 where fewer than two know anything.
+
+    >>> apart(np.array([[1, 3], [8, 3], [99, 5]]), np.array([[1, 1], [1, 0], [0, 0]], bool))
+    array([3., 0.])
+    """
+    order = np.log2(ranks)
+    last = np.where(known, order, -np.inf).max(axis=0)
+    first = np.where(known, order, np.inf).min(axis=0)
+    return np.where(known.sum(axis=0) > 1, last - first, 0.0)
+
+
 def agreement(found: Found) -> Array:
     """(M, M) Jaccard index of what two backbones find; 0 where both find nothing."""
     table = _table(found).astype(np.float64)

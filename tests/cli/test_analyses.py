@@ -1,6 +1,7 @@
 """The analyses as commands: their documents fit each other and the plain recall."""
 
 import json
+import math
 
 import pytest
 
@@ -74,6 +75,17 @@ def test_subsets_agree_with_recall(ask):
     most = max(r["hits"] for rows in found["best_by_size"].values() for r in rows)
     assert found["best"]["hits"] == most
     assert found["held_out"]["zsum"]["hits"] <= most
+
+
+def test_disputed_pairs_stand_where_their_ranks_say(ask):
+    rows = ask("disputed", "--models", MODELS)["pairs"]
+    apart = [one["apart"] for one in rows]
+    assert apart == sorted(apart, reverse=True)
+    assert apart[0] > 0
+    for one in rows:
+        ranks = list(one["ranks"].values())
+        expected = math.log2(max(ranks) / min(ranks)) if len(ranks) > 1 else 0
+        assert one["apart"] == pytest.approx(expected)
 
 
 def test_exclusive_oracle_and_ablation_fit_together(ask):

@@ -10,9 +10,9 @@ import sys
 import pandas as pd
 import pytest
 
-from pages import tables, takeaway
+from pages import tables, takeaway, widgets
 from pages.choices import Choice
-from simcore.lab import combine, evaluate, recipes
+from simcore.lab import combine, disputes, evaluate, recipes
 from tests.pages.conftest import ROOT
 
 MODELS = ["hog", "layout", "color"]
@@ -208,6 +208,17 @@ def test_exclusive_lists_what_the_filter_finds(app, tiny):
     rows = combine.filtered(tiny, found, by=["hog"])
     assert at.multiselect(key="exclusive_by").value == ["hog"]
     assert (f"**{len(rows)}** of 6" in shown(at)) == bool(rows)
+
+
+def test_exclusive_puts_the_most_disputed_pair_first(app, tiny):
+    at = at_address(app, "exclusive", c=tiny, models="hog,color", by="none", order="disputed",
+                    **{"not": "none"})  # fmt: skip
+    assert not at.exception
+    found = disputes.disputes(tiny, recipes.parse(["hog", "color"]))
+    heads = [one.told for one in found]
+    assert [c.value for c in at.caption if c.value in {widgets.plain(h) for h in heads}] == [
+        widgets.plain(head) for head in heads
+    ]
 
 
 def test_a_person_overrules_and_takes_it_back(app, tiny):
