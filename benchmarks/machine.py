@@ -10,9 +10,7 @@ from pathlib import Path
 def facts() -> dict:
     """{"cores", "cpu", "memory_gib", "gpu", "python", "torch", "numpy"}; unknown is None."""
     return {
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "cpu": cpu(),
         "memory_gib": memory(),
         "gpu": gpu(),
@@ -34,6 +32,13 @@ def words() -> str:
         f"{found['cores']} cores of {found['cpu']}{memory_words}, "
         f"{found['gpu'] or 'no GPU'}; Python {found['python']}, torch {found['torch']}"
     )
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def cpu() -> str:

@@ -44,7 +44,7 @@ def lines(quick: bool = False) -> list[Line]:
 
 
 def _line(part: str, queries: Features, gallery: Features, aim: Aim | None, rounds: int) -> Line:
-    ways = {"ours": lambda: ours(queries, gallery), "read": lambda: gallery.values.sum()}
+    ways = {"ours": lambda: ours(queries, gallery), "read": gallery.values.sum}
     try:
         import faiss
     except ImportError:
@@ -56,7 +56,7 @@ def _line(part: str, queries: Features, gallery: Features, aim: Aim | None, roun
     unit = metrics.normalised(queries.values)
     ways["faiss"] = lambda: index.search(unit, K)
     seconds = in_turn(ways, rounds)
-    scores, places = index.search(unit, K)
+    _, places = index.search(unit, K)
     differ = sum(
         not np.array_equal(places[n], place) for n, (place, _) in enumerate(ours(queries, gallery))
     )
