@@ -20,6 +20,11 @@ def facts() -> dict:
     }
 
 
+def busy() -> float:
+    """Processes that wanted to run in the last minute: what else the machine does."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 def words() -> str:
     """The facts in a line.
 

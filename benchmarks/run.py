@@ -86,18 +86,21 @@ def _work(name: str, quick: bool, answer: Any) -> None:
         answer.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
-def told(lines: Sequence[Line], command: str, seconds: float) -> dict:
-    """The document of `--json`: when, where, how, and every line."""
+def told(lines: Sequence[Line], command: str, seconds: float, busy: float) -> dict:
+    """The document of `--json`: when, where, how, how busy it was before, and every line."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.facts(),
         "command": command,
         "seconds": round(seconds, 1),
+        "load_before": round(busy, 2),
         "lines": [line.json() for line in lines],
     }
 
 
-def write(lines: Sequence[Line], command: str, seconds: float, *, folder: Path = HERE) -> Path:
+def write(
+    lines: Sequence[Line], command: str, seconds: float, busy: float, *, folder: Path = HERE
+) -> Path:
     """Append the table to RESULTS.md, and draw how the parts grow beside it.
 
     Raises:
@@ -109,7 +112,7 @@ def write(lines: Sequence[Line], command: str, seconds: float, *, folder: Path =
     date = datetime.now(UTC).date()
     block = (
         f"\n## {date}, {machine.words()}\n\n"
-        f"`{command}`, {seconds / 60:.0f} minutes\n\n{markdown(lines)}\n"
+        f"`{command}`, {seconds / 60:.1f} minutes; load before {busy:.1f}\n\n{markdown(lines)}\n"
     )
     drawing = chart.svg(lines)
     if drawing:

@@ -79,8 +79,8 @@ def brute_torch(matrices: list[Array]) -> Callable[[int, bool], int]:
 def gray(backbones: int) -> list[tuple[int, bool]]:
     """(which, put in or taken out) for each of the 2^M - 1 steps."""
     steps, mask = [], 0
-    for number in range(1, 1 << backbones):
-        k = (number & -number).bit_length() - 1
+    for step in range(1, 1 << backbones):
+        k = (step & -step).bit_length() - 1
         mask ^= 1 << k
         steps.append((k, bool(mask >> k & 1)))
     return steps

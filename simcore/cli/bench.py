@@ -30,17 +30,19 @@ def bench(
         sys.path.insert(0, str(tree))
     from benchmarks import chart, machine, run, table
 
-    began = time.monotonic()
+    began, busy = time.monotonic(), machine.busy()
+    if busy > machine.cores() / 2:
+        show.note(f"other work is running (load {busy:.1f}): seconds will be too many")
     lines = run.run(options.names(only), quick=quick)
     seconds = time.monotonic() - began
     command = "python -m benchmarks" + (f" --only {only}" if only else "")
     command += " --quick" if quick else ""
     if json:
-        show.document(run.told(lines, command, seconds))
+        show.document(run.told(lines, command, seconds, busy))
     else:
         table.show(lines, title=machine.words())
     if write:
-        show.note(f"written to {run.write(lines, command, seconds)}")
+        show.note(f"written to {run.write(lines, command, seconds, busy)}")
     if html is not None:
         html.write_text(chart.page(lines, machine.words(), command), "utf-8")
         show.note(f"written to {html}")
