@@ -58,11 +58,11 @@ def brute_numpy(matrices: list[Array]) -> Callable[[int, bool], int]:
     return step
 
 
-def brute_torch(matrices: list[Array]) -> Callable[[int, bool], int]:
-    """The same with torch, which uses all cores."""
+def brute_torch(matrices: list[Array], device: str = "cpu") -> Callable[[int, bool], int]:
+    """The same with torch, which uses all cores, or a device that holds all matrices."""
     import torch
 
-    given = [torch.from_numpy(m) for m in matrices]
+    given = [torch.from_numpy(m).to(device) for m in matrices]
     total = torch.zeros_like(given[0])
 
     def step(k: int, put: bool) -> int:

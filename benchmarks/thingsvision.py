@@ -14,7 +14,6 @@ and what it would miss is propped up below: an empty tensorflow, and the old nam
 
 import argparse
 import contextlib
-import copy
 import importlib.machinery
 import io
 import os
@@ -33,7 +32,7 @@ from benchmarks.extraction import IMAGES, MODELS, ROUNDS, whole
 from benchmarks.pictures import draw
 from benchmarks.table import Line, show, skipped
 from simcore.data.store import Store
-from simcore.models import extract, forward, registry
+from simcore.models import extract, nets, registry, weights
 from simcore.specs import Spec
 from simcore.types import Array, ImageSet
 
@@ -67,17 +66,16 @@ def library() -> Any:
 
 def theirs(there: Any, spec: Spec, folder: Path, batch: int) -> Array:
     """Features of all files of a folder, as thingsvision's documentation has it."""
-    import torch
     from torchvision import transforms
 
     assert spec.net is not None
     (tap,) = spec.net.taps
     how = spec.prepare
-    module = copy.deepcopy(forward.module(forward.load(spec, "cpu")))
+    module = nets.filled(spec.net, weights.path(spec.weights[0]))  # one that nobody watches
     extractor = there.get_extractor_from_model(
-        model=module.to(memory_format=torch.contiguous_format),
+        model=module.eval(),
         device="cpu",
-        transforms=transforms.Compose(
+        preprocess=transforms.Compose(
             [
                 transforms.Resize(how.resize),
                 transforms.CenterCrop(how.crop),
