@@ -10,16 +10,18 @@ them, and reads the layers of the registry's entry, which may end the run before
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from benchmarks.table import Aim, Line, number, show
 from simcore.models import extract, forward, nets, registry, taps
 
 MODELS = (
     "mobilenetv2,efficientnet-lite0,resnet18,resnet50,densenet121,efficientnet_b0,deits16,"
     "dino_vitb16,clip_rn50,clip_vit32_b,ret,pose,convnext-base,dinov3-small"
 )
+AIM = Aim("at least", 0.95, of="ratio")
 ROUNDS = 3
 
 
@@ -70,6 +72,19 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
     return batch / statistics.median(rows), batch / statistics.median(mine)
 
 
+def measured(models: Sequence[str], device: str, batch: int = 0) -> list[Line]:
+    """A line a network."""
+    precision = forward.resolve_precision("auto", device)
+    many = batch or (extract.CPU_BATCH if device == "cpu" else 256)
+    found = []
+    for name in models:
+        alone, mine = measure(name, device, precision, many)
+        part = f"{name}, batches of {many}, {device} {precision}"
+        against = f"bare module: {number(alone)} images/s"
+        found.append(Line(part, mine, "images/s", against, mine / alone, AIM))
+    return found
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -77,14 +92,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--device", default="auto")
     told = parser.parse_args()
-    device = forward.resolve_device(told.device)
-    precision = forward.resolve_precision("auto", device)
-    batch = told.batch or (extract.CPU_BATCH if device == "cpu" else 256)
-    print(f"batches of {batch}, {device}, {precision}; images a second, middle of {ROUNDS}")
-    print(f"{'':24}{'bare':>9}{'ours':>9}{'ratio':>8}")
-    for name in told.models.split(","):
-        alone, mine = measure(name, device, precision, batch)
-        print(f"{name:24}{alone:9.1f}{mine:9.1f}{mine / alone:8.2f}")
+    show(measured(told.models.split(","), forward.resolve_device(told.device), told.batch))
 
 
 if __name__ == "__main__":

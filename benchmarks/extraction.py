@@ -1,6 +1,6 @@
 """Extraction against the bare forward pass of the same networks on the same batches, in one run.
 
-    python -m benchmarks.extraction [--images 384] [--models mobilenetv2,...] [--device auto]
+    python -m benchmarks.extraction [--images 192] [--models mobilenetv2,...] [--device auto]
 
 "bare" runs each network on batches that are already decoded, resized and in memory, in the same
 batch size and precision; "extract" reads JPEG files, decodes, resizes, runs the networks and writes
@@ -11,17 +11,20 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.pictures import draw
+from benchmarks.table import Aim, Line, show
 from simcore.data import images
 from simcore.data.store import Store
 from simcore.models import extract, forward, registry
 from simcore.specs import Spec
 from simcore.types import ImageSet
 
+MODELS = ("mobilenetv2", "efficientnet-lite0", "efficientnet-lite2")
+IMAGES = 192
+AIM = Aim("at least", 0.95, of="ratio")
 ROUNDS = 3
 
 
@@ -49,21 +52,15 @@ def whole(pictures: ImageSet, specs: list[Spec], device: str, batch: int, folder
     return seconds
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=384)
-    parser.add_argument("--models", default="mobilenetv2,efficientnet-lite0,efficientnet-lite2")
-    parser.add_argument("--device", default="auto")
-    told = parser.parse_args()
-    device = forward.resolve_device(told.device)
+def measure(images: int, models: Sequence[str], device: str) -> list[Line]:
+    """Extraction against the bare forward pass, and one pass for all against one for each."""
     precision = forward.resolve_precision("auto", device)
     batch = extract.CPU_BATCH if device == "cpu" else extract.GPU_BATCH
-    specs = [registry.spec(name) for name in told.models.split(",")]
+    specs = [registry.spec(name) for name in models]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        pictures = draw(folder / "pictures", told.images)
-        few = pictures.take(range(min(32, told.images)))
+        pictures = draw(folder / "pictures", images)
+        few = pictures.take(range(min(32, images)))
         whole(few, specs, device, batch, folder)  # loads and warms everything that is timed below
         rows = []
         for _ in range(ROUNDS):
@@ -71,13 +68,34 @@ def main() -> None:
             together = whole(pictures, specs, device, batch, folder)
             each = sum(whole(pictures, [spec], device, batch, folder) for spec in specs)
             rows.append((alone, together, each))
-    ratio = statistics.median(a / t for a, t, _ in rows)
-    gain = statistics.median(e / t for _, t, e in rows)
-    seconds = np.median([t for _, t, _ in rows])
-    print(f"{told.images} JPEG files of 200 x 245, {len(specs)} networks, {device}, {precision}")
-    print(f"bare forward / extraction, median of {ROUNDS}:        {ratio:.3f}")
-    print(f"one pass each / all in one pass, median of {ROUNDS}:  {gain:.3f}")
-    print(f"images a second through all networks:           {told.images / seconds:.1f}")
+    speed = images / statistics.median(t for _, t, _ in rows)
+    part = f"extraction, {len(specs)} networks, {images:,} JPEG files, {device} {precision}"
+    return [
+        Line(
+            part, speed, "images/s", "bare forward pass",
+            statistics.median(a / t for a, t, _ in rows), AIM,
+            "reading, decoding, resizing and the store included; 1 = all of it hidden",
+        ),
+        Line(
+            part, speed, "images/s", "one pass for each network",
+            statistics.median(e / t for _, t, e in rows), note="seconds of each to all in one",
+        ),
+    ]  # fmt: skip
+
+
+def lines(quick: bool = False) -> list[Line]:
+    """On the processor; `benchmarks.gpu` does the same on a graphics card."""
+    return measure(24 if quick else IMAGES, MODELS[:2] if quick else MODELS, "cpu")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--device", default="auto")
+    told = parser.parse_args()
+    show(measure(told.images, told.models.split(","), forward.resolve_device(told.device)))
 
 
 if __name__ == "__main__":

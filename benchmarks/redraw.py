@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import sync_playwright
 
+from benchmarks.table import Line, number, show, skipped
 from pages import canvas, charts
 from simcore.lab import report
 
@@ -58,12 +58,20 @@ def page(count: int, *, pixels: bool) -> str:
     return report.document("redraw", [report.live(canvas.HTML, canvas.CSS, js, data)])
 
 
-def main() -> None:
-    """Print redraws a second."""
+def lines(quick: bool = False) -> list[Line]:
+    """Redraws a second at each size, pixels against circles."""
+    browser_file = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        browser_file = None
+    if browser_file is None:
+        return [skipped("redraws of the map", "no Chromium with playwright here")]
+    found = []
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        for count in SIZES:
-            found = {}
+        browser = play.chromium.launch(executable_path=browser_file, args=FLAGS)
+        for count in SIZES[: 1 if quick else None]:
+            speed = {}
             for pixels in (True, False):
                 file = Path(folder) / "map.html"
                 file.write_text(page(count, pixels=pixels), "utf-8")
@@ -71,14 +79,15 @@ def main() -> None:
                 tab.goto(file.as_uri())
                 tab.locator("canvas.top").wait_for()
                 tab.wait_for_timeout(2000)
-                found[pixels] = tab.evaluate(ZOOM, SECONDS)
+                speed[pixels] = tab.evaluate(ZOOM, SECONDS)
                 tab.close()
-            print(
-                f"{count:>7,} points: {found[True]:5.1f} redraws a second, with the canvas's "
-                f"circles {found[False]:5.1f}, ratio {found[True] / found[False]:.1f}"
-            )
+            part = f"redraws of a map of {count:,} points while zooming"
+            against = f"the canvas's circles: {number(speed[False])} a second"
+            ratio = speed[True] / speed[False]
+            found.append(Line(part, speed[True], "a second", against, ratio))
         browser.close()
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    show(lines())

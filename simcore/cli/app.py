@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from simcore.cli import (
+    bench,
     collections,
     demo,
     evaluate,
@@ -46,6 +47,7 @@ app.command(name="map")(maps.make)
 app.command()(pair.alike)
 app.command()(status.doctor)
 app.command()(status.jobs)
+app.command()(bench.bench)
 
 
 def run(args: Sequence[str]) -> int:

@@ -1,0 +1,158 @@
+"""Decoding JPEG: ours against Pillow alone and faster decoders, on small files and photographs.
+
+    python -m benchmarks.decoding [--images FOLDER]
+
+Small files are those of a folder (`SIMCORE_BENCH_IMAGES` names one too), else drawn as large as
+TLL's; photographs of 12 megapixels are drawn. Times are of the processor, all threads together.
+simplejpeg, libjpeg-turbo in a wheel, comes with the extra `bench`.
+"""
+
+import argparse
+import io
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.pictures import draw, photograph
+from benchmarks.table import Line, number, show
+from simcore.data import images
+from simcore.specs import Prepare
+from simcore.types import Array
+
+HOW = Prepare()
+ROUNDS = 5
+Decode = Callable[[bytes], Array]
+
+
+def pillow(data: bytes) -> Array:
+    """As a script would: open, convert, array."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def pillow_scaled(data: bytes) -> Array:
+    """Pillow's draft: the decoder leaves out what a small picture does not show."""
+    image = Image.open(io.BytesIO(data))
+    image.draft("RGB", (512, 512))
+    return np.asarray(image.convert("RGB"))
+
+
+def others() -> dict[str, Decode]:
+    """Faster decoders that are installed."""
+    import torch
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    def torchvision(data: bytes) -> Array:
+        raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        return decode_jpeg(raw, mode=ImageReadMode.RGB).permute(1, 2, 0).numpy()
+
+    found: dict[str, Decode] = {"Pillow alone": pillow, "torchvision": torchvision}
+    try:
+        import simplejpeg
+
+        found["simplejpeg"] = simplejpeg.decode_jpeg
+    except ImportError:
+        pass
+    return found
+
+
+def milliseconds(ways: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) -> dict:
+    """Of the processor for one file: the middle of some rounds, the ways in turn."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            way(files[0])
+            began = time.process_time()
+            for data in files:
+                way(data)
+            found[name].append(1e3 * (time.process_time() - began) / len(files))
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def apart(one: Decode, other: Decode, files: Sequence[bytes]) -> str:
+    """How far two decoders' pixels are apart, in words."""
+    most = max(int(np.abs(one(d).astype(int) - other(d).astype(int)).max()) for d in files)
+    return "the same pixels" if most == 0 else f"pixels differ by up to {most} of 255"
+
+
+def compare(what: str, files: Sequence[bytes]) -> list[Line]:
+    """Ours against each of the others: the whole picture."""
+    ways = others()
+    took = milliseconds({"ours": images.load, **ways}, files)
+    return [
+        Line(
+            f"decoding {what}", took["ours"], "ms CPU", f"{name}: {number(took[name])} ms",
+            took["ours"] / took[name], note=apart(images.load, way, files[:20]),
+        )
+        for name, way in ways.items()
+    ]  # fmt: skip
+
+
+def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
+    """A photograph made ready for a network, against decoding it at a part of its size."""
+    ways: dict[str, Decode] = {"Pillow's draft": pillow_scaled}
+    try:
+        import simplejpeg
+
+        ways["simplejpeg scaled"] = lambda data: simplejpeg.decode_jpeg(
+            data, min_height=256, min_width=256
+        )
+    except ImportError:
+        pass
+
+    def ready(decode: Decode) -> Decode:
+        return lambda data: images.prepare(decode(data), HOW)
+
+    took = milliseconds(
+        {"ours": ready(images.load), **{name: ready(way) for name, way in ways.items()}}, files
+    )
+    return [
+        Line(
+            f"{size} decoded and scaled to 224 px", took["ours"], "ms CPU",
+            f"{name}: {number(took[name])} ms", took["ours"] / took[name],
+            note=apart(ready(images.load), ready(way), files),
+        )
+        for name, way in ways.items()
+    ]  # fmt: skip
+
+
+def small(folder: str, count: int) -> tuple[str, list[bytes]]:
+    """What the small files are, and their bytes."""
+    if folder:
+        found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in {".jpg", ".jpeg"})
+        return f"JPEG files of {Path(folder).name}", [p.read_bytes() for p in found[:count]]
+    with tempfile.TemporaryDirectory() as place:
+        return "JPEG files of 200 x 245", [p.read_bytes() for p in draw(Path(place), count).paths]
+
+
+def measure(folder: str, *, quick: bool = False) -> list[Line]:
+    """All of it."""
+    what, files = small(folder, 5 if quick else 200)
+    photographs = [photograph(seed, 0.1 if quick else 1.0) for seed in range(1 if quick else 3)]
+    size = "0.12 megapixels" if quick else "12 megapixels"
+    return [
+        *compare(what, files),
+        *compare(f"photographs of {size}", photographs),
+        *scaled(size, photographs),
+    ]
+
+
+def lines(quick: bool = False) -> list[Line]:
+    """With the files that the environment names, or drawn ones."""
+    return measure(os.environ.get("SIMCORE_BENCH_IMAGES", ""), quick=quick)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", default=os.environ.get("SIMCORE_BENCH_IMAGES", ""))
+    show(measure(parser.parse_args().images))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A UMAP of the whole collection: computed, read from the cache by a new process, and asked again.
+
+python -m benchmarks.maps [--pairs 1000]
+"""
+
+import argparse
+import time
+
+from benchmarks import made
+from benchmarks.table import Line, number, show
+from simcore.lab import maps
+from simcore.sim.layout import Look
+
+BACKBONE = "mobilenetv2"  # only its width is used: 1,280
+PAIRS = 1_000
+
+
+def measure(pairs: int) -> list[Line]:
+    """The same map three times."""
+    with made.cache():
+        name, recipe, how = made.collection(pairs, [BACKBONE]), maps.asked([BACKBONE]), Look("umap")
+        small = made.collection(100, [BACKBONE], name="small")
+        maps.make(small, recipe, how)  # compiles
+        first = timed(name, recipe, how)
+        maps._read.cache_clear()  # what a new process does not have in memory
+        again = timed(name, recipe, how)
+        kept = timed(name, recipe, how)
+    part = f"UMAP of {2 * pairs:,} images"
+    against = f"computed: {number(first)} s"
+    return [
+        Line(f"{part}, from the cache", 1e3 * again, "ms", against, again / first),
+        Line(f"{part}, asked again", 1e3 * kept, "ms", against, kept / first),
+    ]
+
+
+def timed(name: str, recipe: maps.Recipe, how: Look) -> float:
+    """Seconds of one map."""
+    began = time.perf_counter()
+    maps.make(name, recipe, how)
+    return time.perf_counter() - began
+
+
+def lines(quick: bool = False) -> list[Line]:
+    """As large as the real pairs that are at hand."""
+    return measure(50 if quick else PAIRS)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    show(measure(parser.parse_args().pairs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Every benchmark one after the other, each in a process of its own, and what came of it.
+
+A benchmark is a module of this folder with `lines(quick)`; that it is there is enough.
+"""
+
+import importlib
+import multiprocessing
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import chart, machine
+from benchmarks.table import Line, markdown, skipped
+from simcore.errors import BadDataError, unknown
+
+HERE = Path(__file__).parent
+PATIENCE = 300.0  # seconds for one benchmark; all together are to take less than 15 minutes
+
+
+def names() -> list[str]:
+    """The benchmarks that are there."""
+    return sorted(p.stem for p in HERE.glob("*.py") if "\ndef lines(" in p.read_text("utf-8"))
+
+
+def chosen(only: Sequence[str]) -> list[str]:
+    """Those that were asked for; all where none was.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    known = names()
+    for name in only:
+        if name not in known:
+            raise unknown("benchmark", name, known)
+    return [name for name in known if name in only] if only else known
+
+
+def run(only: Sequence[str] = (), *, quick: bool = False) -> list[Line]:
+    """Run them; progress goes to stderr.
+
+    Args:
+        quick: small sizes, to see that everything runs; the numbers say little.
+
+    Raises:
+        UnknownNameError: there is no benchmark of that name.
+    """
+    found: list[Line] = []
+    for name in chosen(only):
+        began = time.monotonic()
+        sys.stderr.write(f"{name} ...")
+        sys.stderr.flush()
+        lines = apart(name, quick)
+        # What is small meets any aim: that says nothing.
+        found += [replace(line, aim=None) for line in lines] if quick else lines
+        sys.stderr.write(f" {time.monotonic() - began:.0f} s\n")
+    return found
+
+
+def apart(name: str, quick: bool, patience: float = PATIENCE) -> list[Line]:
+    """The lines of one benchmark, from a fresh process; a failure is a line as well."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    worker = context.Process(target=_work, args=(name, quick, theirs), daemon=False)
+    worker.start()
+    theirs.close()
+    try:
+        if not ours.poll(patience):
+            return [skipped(name, f"it took longer than {patience:.0f} s")]
+        answer = ours.recv()
+    except EOFError:
+        return [skipped(name, "its process ended without a word")]
+    finally:
+        worker.join(5)
+        worker.kill()
+    return [skipped(name, answer)] if isinstance(answer, str) else answer
+
+
+def _work(name: str, quick: bool, answer: Any) -> None:
+    try:
+        answer.send(importlib.import_module(f"benchmarks.{name}").lines(quick))
+    except Exception as error:
+        answer.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def told(lines: Sequence[Line], command: str, seconds: float, busy: float) -> dict:
+    """The document of `--json`: when, where, how, how busy it was before, and every line."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.facts(),
+        "command": command,
+        "seconds": round(seconds, 1),
+        "load_before": round(busy, 2),
+        "lines": [line.json() for line in lines],
+    }
+
+
+def write(
+    lines: Sequence[Line], command: str, seconds: float, busy: float, *, folder: Path = HERE
+) -> Path:
+    """Append the table to RESULTS.md, and draw how the parts grow beside it.
+
+    Raises:
+        BadDataError: there is no RESULTS.md to append to.
+    """
+    path = folder / "RESULTS.md"
+    if not path.is_file():
+        raise BadDataError(f"found no {path}; expected the results so far; run in the source tree")
+    date = datetime.now(UTC).date()
+    block = (
+        f"\n## {date}, {machine.words()}\n\n"
+        f"`{command}`, {seconds / 60:.1f} minutes; load before {busy:.1f}\n\n{markdown(lines)}\n"
+    )
+    drawing = chart.svg(lines)
+    if drawing:
+        (folder / "growth.svg").write_text(drawing, "utf-8")
+        block += "\n![Seconds by number of pairs or images](growth.svg)\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(block)
+    return path

@@ -1,0 +1,159 @@
+"""Extraction against thingsvision: the same networks, weights, image files and batch size.
+
+    python -m benchmarks.thingsvision [--images 192]
+
+thingsvision 2.7 asks for torchvision 0.15, numpy below 2 and tensorflow below 2.16, so it cannot be
+installed beside this program. Its PyTorch half runs here all the same: put it and torchtyping into
+a folder of their own and name that folder,
+
+    pip install --no-deps --target FOLDER thingsvision torchtyping typeguard==2.13.3
+    SIMCORE_BENCH_THINGSVISION=FOLDER python -m benchmarks.thingsvision
+
+and what it would miss is propped up below: an empty tensorflow, and the old name of a NumPy error.
+"""
+
+import argparse
+import contextlib
+import importlib.machinery
+import io
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import numpy as np
+
+from benchmarks.extraction import IMAGES, MODELS, ROUNDS, whole
+from benchmarks.pictures import draw
+from benchmarks.table import Line, show, skipped
+from simcore.data.store import Store
+from simcore.models import extract, nets, registry, weights
+from simcore.specs import Spec
+from simcore.types import Array, ImageSet
+
+PART = "extraction against thingsvision"
+PROPS = ("", ".keras", ".keras.applications", ".keras.layers")
+
+
+def library() -> Any:
+    """thingsvision's parts that a script uses.
+
+    Raises:
+        ImportError: it is not here, or does not run with the packages that are.
+    """
+    import torch
+
+    assert torch
+    folder = os.environ.get("SIMCORE_BENCH_THINGSVISION", "")
+    if folder:
+        sys.path.append(folder)
+    for name in (f"tensorflow{part}" for part in PROPS):
+        if name not in sys.modules:
+            spec = importlib.machinery.ModuleSpec(name, None)
+            sys.modules[name] = MagicMock(__spec__=spec)
+    if not hasattr(np, "AxisError"):
+        np.AxisError = np.exceptions.AxisError  # noqa: NPY201
+    with contextlib.redirect_stdout(io.StringIO()):
+        import thingsvision
+        import thingsvision.utils.data
+    return thingsvision
+
+
+def theirs(there: Any, spec: Spec, folder: Path, batch: int) -> Array:
+    """Features of all files of a folder, as thingsvision's documentation has it."""
+    from torchvision import transforms
+
+    assert spec.net is not None
+    (tap,) = spec.net.taps
+    how = spec.prepare
+    module = nets.filled(spec.net, weights.path(spec.weights[0]))  # one that nobody watches
+    extractor = there.get_extractor_from_model(
+        model=module.eval(),
+        device="cpu",
+        preprocess=transforms.Compose(
+            [
+                transforms.Resize(how.resize),
+                transforms.CenterCrop(how.crop),
+                transforms.ToTensor(),
+                transforms.Normalize(how.mean, how.std),
+            ]
+        ),
+        backend="pt",
+    )
+    with tempfile.TemporaryDirectory() as order:
+        dataset = there.utils.data.ImageDataset(
+            root=str(folder), out_path=order, backend="pt",
+            transforms=extractor.get_transformations(),
+        )  # fmt: skip
+    batches = there.utils.data.DataLoader(dataset=dataset, batch_size=batch, backend="pt")
+    maps = extractor.extract_features(
+        batches=batches, module_name=tap.layer, flatten_acts=False, output_type="ndarray"
+    )
+    return np.asarray(maps).mean(axis=(2, 3))
+
+
+def differ(pictures: ImageSet, spec: Spec, found: Array, folder: Path) -> float:
+    """The largest difference between their features and ours, as a share of the largest feature."""
+    store = Store(folder / "equal")
+    extract.extract(pictures, [spec], store=store, device="cpu")
+    _, ours = store.read(extract.slot(spec, "fp32"), pictures.keys)
+    return float(np.abs(ours - found).max() / np.abs(found).max())
+
+
+def measure(images: int, models: Sequence[str]) -> list[Line]:
+    """Seconds of theirs, a network after the other, to ours."""
+    try:
+        there = library()
+    except Exception as error:  # whatever old code trips over
+        hint = "see the head of benchmarks/thingsvision.py"
+        return [skipped(PART, f"it cannot be imported ({type(error).__name__}: {error}); {hint}")]
+    specs = [registry.spec(name) for name in models]
+    batch = extract.CPU_BATCH
+    rows, apart = [], 0.0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        pictures = draw(folder / "pictures", images)
+        whole(pictures.take(range(min(32, images))), specs, "cpu", batch, folder)
+        for _ in range(ROUNDS):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
+                began = time.perf_counter()
+                found = [theirs(there, spec, folder / "pictures", batch) for spec in specs]
+                slow = time.perf_counter() - began
+            rows.append((slow, whole(pictures, specs, "cpu", batch, folder)))
+        apart = max(
+            differ(pictures, spec, values, folder)
+            for spec, values in zip(specs, found, strict=True)
+        )
+    speed = images / statistics.median(ours for _, ours in rows)
+    return [
+        Line(
+            f"extraction, {len(specs)} networks, {images:,} JPEG files, cpu", speed, "images/s",
+            "thingsvision, a network after the other",
+            statistics.median(slow / ours for slow, ours in rows),
+            note=f"seconds of theirs to ours; features are {apart:.0e} apart at most",
+        )
+    ]  # fmt: skip
+
+
+def lines(quick: bool = False) -> list[Line]:
+    """As large as `benchmarks.extraction`."""
+    return measure(16, MODELS[:1]) if quick else measure(IMAGES, MODELS)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=IMAGES)
+    show(measure(parser.parse_args().images, MODELS))
+
+
+if __name__ == "__main__":
+    main()
