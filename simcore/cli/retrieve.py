@@ -34,6 +34,22 @@ def extract(
         raise typer.Exit(STOPPED)
 
 
+def index(name: str, models: Models = "@offline", json: Json = False) -> None:
+    """Make approximate search of a large collection fast, and measure how much it finds."""
+    from simcore.lab import jobs, nearest
+
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        made = nearest.build(name, options.names(models), on_progress=report or bar, stop=stop)
+    if json:
+        show.document({"collection": name, "indexes": {b: vars(one) for b, one in made.items()}})
+        return
+    rows = [
+        (b, one.kind, one.metric, f"{one.rows:,}", f"{one.recall:.1%}", f"{one.seconds:.1f} s")
+        for b, one in made.items()
+    ]
+    show.table(["backbone", "index", "metric", "rows", "of the true 10 found", "made in"], rows)
+
+
 def search(
     name: str,
     id: Annotated[str, typer.Option("--id", help="An image of the collection.")] = "",
@@ -48,6 +64,12 @@ def search(
     direction: Direction = "lr",
     lift: Lift = "none",
     k: Annotated[int, typer.Option("-k", "--k", help="How many to return.")] = 10,
+    way: Annotated[
+        str,
+        typer.Option(
+            help="exact, index, or auto: an index from 200,000 images on, if there is one."
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
     """The most similar images to one of the collection's, to any image file, or to words."""
@@ -68,7 +90,9 @@ def search(
         lift=lift,
     )
     query = retrieve.Query(id or None, None if image is None else retrieve.read_file(image))
-    found = retrieve.search(name, query, asked, direction=options.direction(direction), k=k)
+    found = retrieve.search(
+        name, query, asked, direction=options.direction(direction), k=k, way=way
+    )
     asked_for = {"id": id or None, "image": None if image is None else str(image)}
     told = {"collection": name, "query": asked_for, "metric": metric, "direction": direction}
     _show(found, told, json)

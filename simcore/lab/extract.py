@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from simcore.data.store import Store
-from simcore.lab import collections
+from simcore.lab import collections, nearest
 from simcore.models import extract as engine
 from simcore.models import registry
 from simcore.types import Collection, ImageSet, OnProgress
@@ -20,6 +20,8 @@ def extract(
     stop: Callable[[], bool] | None = None,
 ) -> Report:
     """Features of every image of a collection, kept in the store; what is there is not made again.
+
+    A collection too large to be searched image by image gets its indexes in the same run.
 
     Args:
         name: collection.
@@ -42,6 +44,7 @@ def extract(
     )
     if not (stop and stop()):
         collections.mark_unreadable(name, {s.what: s.reason for s in report.skipped})
+        nearest.keep_up(name, list(report.computed), on_progress=on_progress, stop=stop)
     return report
 
 
