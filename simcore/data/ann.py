@@ -140,6 +140,7 @@ def build(
         round(time.monotonic() - began, 2),
     )  # fmt: skip
     store.put_note(slot, "index", asdict(made))
+    store.compact(slot)
     _tell(on_progress, "recall", 100, None)
     return made
 

@@ -173,7 +173,9 @@ class Store:
         """Joins the many small commits of a long extraction, so that reading stays fast.
 
         Safe beside readers and writers: what was current in the last ten minutes stays readable
-        (and on disk, until a later call). A table of fewer `commits` is fast as it is.
+        (and on disk, until a later call). A table of fewer `commits` is fast as it is, and one
+        with rows behind its index is left alone: joining only what is in the index would put
+        earlier rows behind later ones, and the first writer of a key counts.
 
         Raises:
             BadDataError: the table is damaged. SimError: the disk is full or closed.
@@ -181,8 +183,12 @@ class Store:
         data = self.place.files(f"{slot.table}.lance/data", deep=False)
         if not data or len(data) < commits:
             return
+        table = self._open(slot)
         try:
-            self._open(slot).optimize(cleanup_older_than=timedelta(minutes=10))
+            stats = [table.index_stats(index.name) for index in table.list_indices()]
+            if any(one is not None and one.num_unindexed_rows for one in stats):
+                return
+            table.optimize(cleanup_older_than=timedelta(minutes=10))
         except Exception as error:
             if not _conflict(error):  # another process is at it: nothing is lost
                 raise self._failure(slot, error, "compacted") from error
