@@ -16,7 +16,19 @@ STOPPED = 143  # 128 + SIGTERM, as shells count it
 
 
 def extract(
-    name: str, models: Models = "@offline", device: Device = "auto", json: Json = False
+    name: str,
+    models: Models = "@offline",
+    device: Device = "auto",
+    engine: Annotated[str, typer.Option(help="local, or ray: a cluster, or all cores here.")] = (
+        "local"
+    ),
+    address: Annotated[
+        str, typer.Option(help="Of the Ray cluster; auto for the one running here.")
+    ] = "",
+    workers: Annotated[
+        int, typer.Option(min=0, help="Ray actors; 0: one a GPU, or one for two cores.")
+    ] = 0,
+    json: Json = False,
 ) -> None:
     """Make the features of a collection; what is in the cache already is not made again."""
     from simcore.lab import jobs
@@ -24,8 +36,9 @@ def extract(
 
     with jobs.reporting() as (report, stop), show.progress() as bar:
         done = make(
-            name, options.names(models), device=device, on_progress=report or bar, stop=stop
-        )
+            name, options.names(models), device=device, engine=engine, address=address,
+            workers=workers, on_progress=report or bar, stop=stop,
+        )  # fmt: skip
     if json:
         show.document(_json(name, done))
     else:

@@ -47,6 +47,15 @@ def checked(address: str) -> str:
     return f"s3://{found[1]}{found[2]}"
 
 
+def path(text: str | Path) -> Path:
+    """An address or a file's name as the Path that `images.read` takes.
+
+    >>> path("s3://bucket/a.png").name
+    'a.png'
+    """
+    return Path(text)
+
+
 def options() -> dict[str, str]:
     """What LanceDB has to be told besides what it finds in the environment itself."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "").strip()

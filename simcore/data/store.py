@@ -143,6 +143,10 @@ class Store:
         """LanceDB's table of a slot; BadDataError where there is none, or it is damaged."""
         return self._open(slot)
 
+    def make(self, slot: Slot) -> None:
+        """An empty table where there is none yet; errors as `append`."""
+        self._open(slot, create=True)
+
     def note(self, slot: Slot, kind: str) -> dict[str, Any] | None:
         """A small fact kept beside a table, or None where there is none."""
         return self.place.json(f"{slot.table}.{kind}.json")

@@ -128,11 +128,11 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Collection:
     for module in (lab_collections, nearest.collections, retrieve.collections):
         monkeypatch.setattr(module, "open_", lambda _: collection)
     spec = features.registry.spec("layout")
-    slot, store = extract.engine.slot(spec, "fp32"), Store()
+    slot, store = extract.local.slot(spec, "fp32"), Store()
     values = clustered(3000, spec.dim, 3)
     keys = [*sides[0].keys, *sides[1].keys]
     store.append(slot, keys, list(values[:, None]))
-    face = extract.engine.slot(features.registry.spec("face"), "fp32")
+    face = extract.local.slot(features.registry.spec("face"), "fp32")
     faces = clustered(6000, FACE_DIM, 4).reshape(3000, 2, FACE_DIM)
     store.append(face, keys, [v[: i % 3] for i, v in enumerate(faces)])
     return collection
