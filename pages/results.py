@@ -90,6 +90,8 @@ def _mate(hits: Hits, k: int) -> tuple[str, str, float | None]:
     """What to say of the mate, how good it is, and where it lies (0 first, 1 last)."""
     if hits.mate_id is None:
         return "", "", None
+    if hits.index is not None and hits.mate_rank is None and hits.mate_score is not None:
+        return f"mate not among the first {k}, score {number(hits.mate_score)}", "far", None
     if hits.mate_rank is None or hits.mate_score is None:
         return "mate: no evidence", "far", None
     rank, most = hits.mate_rank, max(hits.gallery, 2)

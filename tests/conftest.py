@@ -17,7 +17,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache folder for this test alone."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("SIMCORE_CACHE", str(folder))
-    monkeypatch.delenv("SIMCORE_DATABASE_URL", raising=False)
+    for name in ("SIMCORE_DATABASE_URL", "SIMCORE_STORE", "SIMCORE_SEARCH"):
+        monkeypatch.delenv(name, raising=False)
     yield folder
     if database := sys.modules.get("simcore.data.answers.database"):
         database.close()

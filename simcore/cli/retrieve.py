@@ -16,7 +16,19 @@ STOPPED = 143  # 128 + SIGTERM, as shells count it
 
 
 def extract(
-    name: str, models: Models = "@offline", device: Device = "auto", json: Json = False
+    name: str,
+    models: Models = "@offline",
+    device: Device = "auto",
+    engine: Annotated[str, typer.Option(help="local, or ray: a cluster, or all cores here.")] = (
+        "local"
+    ),
+    address: Annotated[
+        str, typer.Option(help="Of the Ray cluster; auto for the one running here.")
+    ] = "",
+    workers: Annotated[
+        int, typer.Option(min=0, help="Ray actors; 0: one a GPU, or one for two cores.")
+    ] = 0,
+    json: Json = False,
 ) -> None:
     """Make the features of a collection; what is in the cache already is not made again."""
     from simcore.lab import jobs
@@ -24,14 +36,31 @@ def extract(
 
     with jobs.reporting() as (report, stop), show.progress() as bar:
         done = make(
-            name, options.names(models), device=device, on_progress=report or bar, stop=stop
-        )
+            name, options.names(models), device=device, engine=engine, address=address,
+            workers=workers, on_progress=report or bar, stop=stop,
+        )  # fmt: skip
     if json:
         show.document(_json(name, done))
     else:
         _print(done)
     if stop():
         raise typer.Exit(STOPPED)
+
+
+def index(name: str, models: Models = "@offline", json: Json = False) -> None:
+    """Make approximate search of a large collection fast, and measure how much it finds."""
+    from simcore.lab import jobs, nearest
+
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        made = nearest.build(name, options.names(models), on_progress=report or bar, stop=stop)
+    if json:
+        show.document({"collection": name, "indexes": {b: vars(one) for b, one in made.items()}})
+        return
+    rows = [
+        (b, one.kind, one.metric, f"{one.rows:,}", f"{one.recall:.1%}", f"{one.seconds:.1f} s")
+        for b, one in made.items()
+    ]
+    show.table(["backbone", "index", "metric", "rows", "of the true 10 found", "made in"], rows)
 
 
 def search(
@@ -48,6 +77,12 @@ def search(
     direction: Direction = "lr",
     lift: Lift = "none",
     k: Annotated[int, typer.Option("-k", "--k", help="How many to return.")] = 10,
+    way: Annotated[
+        str,
+        typer.Option(
+            help="exact, index, or auto: an index from 200,000 images on, if there is one."
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
     """The most similar images to one of the collection's, to any image file, or to words."""
@@ -68,7 +103,9 @@ def search(
         lift=lift,
     )
     query = retrieve.Query(id or None, None if image is None else retrieve.read_file(image))
-    found = retrieve.search(name, query, asked, direction=options.direction(direction), k=k)
+    found = retrieve.search(
+        name, query, asked, direction=options.direction(direction), k=k, way=way
+    )
     asked_for = {"id": id or None, "image": None if image is None else str(image)}
     told = {"collection": name, "query": asked_for, "metric": metric, "direction": direction}
     _show(found, told, json)

@@ -25,6 +25,10 @@ def doctor(json: Json = False) -> None:
             show.note(f"  {name}: {state}")
     for folder, bytes_ in found["cache"]["folders"].items():
         show.note(f"Cache {folder}: {show.size(bytes_)}")
+    for one in found["indexes"]:
+        told = f"{one['rows']:,} rows, {one['recall']:.1%} of the true 10 found"
+        behind = f", {one['behind']:,} rows behind (searched all the same)" if one["behind"] else ""
+        show.note(f"Index of {one['backbone']} ({one['kind']}, {one['metric']}): {told}{behind}")
     cache = found["cache"]
     show.note(f"Cache root {cache['root']}, {show.size(cache['free'])} free on its disk")
     kept = found["answers"]

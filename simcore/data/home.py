@@ -68,7 +68,7 @@ def writing(target: Path) -> Iterator[None]:
         raise SimError(sentence) from error
 
 
-def complaint(error: Exception, target: Path) -> str | None:
+def complaint(error: Exception, target: Path | str) -> str | None:
     """What to tell a person when writing to `target` failed; None where the disk is not to blame.
 
     Understands the operating system's numbers and, for libraries that pass on only text, its words.

@@ -5,81 +5,56 @@ in one commit; an image without evidence has one, with parts 0 and no vector. Wh
 wrote the same key, the first counts.
 """
 
-import hashlib
 import json
 import os
 import random
-import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from simcore.data import home
+from simcore.data import home, places
 from simcore.data.rows import Wanted, schema, to_arrow
+from simcore.data.slots import LAYOUT, Slot
 from simcore.errors import BadDataError, SimError
-from simcore.specs import Prepare
 from simcore.types import Array
 
-LAYOUT = 1
 _TRIES = 20
+NOTES = ("slot", "index")  # small files beside a table
+_OBJECT_STORE = "object store"  # LanceDB's words where a bucket is not reached
+_CHECKED: set[str] = set()  # places whose layout is known; in a bucket each look is a journey
 _FEW = 500  # keys that are looked up by name instead of reading the whole table
-
-
-@dataclass(frozen=True)
-class Slot:
-    """All that changes a backbone's numbers, and nothing else: the name of a table.
-
-    Attributes:
-        backbone, version: which code makes the features.
-        prepare: what the network is shown.
-        weights_sha: digest of the weight files; empty where there are none.
-        precision: "fp32", "bf16" or "fp16".
-        dim: D.
-    """
-
-    backbone: str
-    version: int
-    prepare: Prepare
-    weights_sha: str
-    precision: str
-    dim: int
-
-    @property
-    def table(self) -> str:
-        """Table name: the backbone for people, then a digest of every field.
-
-        >>> Slot("hog", 1, Prepare(), "", "fp32", 9).table.startswith("hog-")
-        True
-        """
-        told = json.dumps({"layout": LAYOUT, **asdict(self)}, sort_keys=True)
-        readable = re.sub(r"[^a-z0-9_]+", "-", self.backbone.lower()).strip("-")[:60]
-        return f"{readable}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
 class Store:
     """The feature tables in one folder; any number of processes may read and append at once."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        """Opens the tables in `root`, by default `features/` in the cache.
+        """Opens the tables in `root`, by default SIMCORE_STORE, or `features/` in the cache.
+
+        Args:
+            root: a folder, or s3://bucket/prefix.
 
         Raises:
-            BadDataError: a newer version of simcore wrote them. SimError: the folder is closed.
+            BadDataError: a newer version of simcore wrote them, or an address that is none.
+            SimError: the folder is closed, the bucket not reached.
         """
-        self.root = home.room("features") if root is None else Path(root).absolute()
-        layout = self.root / "layout.json"
-        if not layout.exists():
-            home.write(layout, json.dumps({"layout": LAYOUT}).encode())
-        found = _read_json(layout).get("layout")
-        if found != LAYOUT:
-            raise BadDataError(
-                f"found features of layout {found} in {self.root}; expected layout {LAYOUT}; "
-                "update simcore or point SIMCORE_CACHE at another folder"
-            )
+        named = root or os.environ.get("SIMCORE_STORE", "").strip() or home.room("features")
+        self.place = places.Place(named)
+        _check_layout(self.place)
         self._db: Any = None
+
+    @property
+    def root(self) -> Path | str:
+        """Where the tables lie."""
+        return self.place.local or self.place.address
+
+    def uri(self, slot: Slot) -> str:
+        """Where a slot's table lies."""
+        return f"{self.place.address}/{slot.table}.lance"
 
     def missing(self, slot: Slot, keys: Sequence[str]) -> list[str]:
         """The keys that are not there yet: each once, in the order given.
@@ -143,52 +118,88 @@ class Store:
         return wanted.in_order(keys)
 
     def sizes(self) -> list[dict[str, Any]]:
-        """What is kept, a table each: slot fields, table, images, rows, bytes.
-
-        `images` is None where a table is damaged.
-        """
+        """What is kept, a table each: slot fields, table, images (None: damaged), bytes."""
         rows = []
-        for note in sorted(self.root.glob("*.slot.json")):
-            fields = _read_json(note)
-            folder = self._folder(fields["table"])
+        for note in self.place.names(".slot.json"):
+            fields = self.place.json(note) or {}
+            folder = f"{fields['table']}.lance"
             images: int | None
             try:
                 table = self._connect().open_table(fields["table"])
                 keys = table.search().select(["key"]).to_arrow().column("key")
                 images = len(keys.unique())
             except Exception:
-                images = None if folder.exists() else 0
-            used = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                images = None if self.place.has(folder) else 0
+            used = sum(size for _, size in self.place.files(folder))
             rows.append({**fields, "images": images, "bytes": used})
         return rows
 
     def drop(self, slot: Slot) -> None:
         """Forgets all features of a slot; nothing happens where there are none."""
-        with home.writing(self.root):
-            shutil.rmtree(self._folder(slot.table), ignore_errors=True)
-            self._note(slot).unlink(missing_ok=True)
+        for name in (f"{slot.table}.lance", *(f"{slot.table}.{kind}.json" for kind in NOTES)):
+            self.place.remove(name)
+
+    def table(self, slot: Slot) -> Any:
+        """LanceDB's table of a slot; BadDataError where there is none, or it is damaged."""
+        return self._open(slot)
+
+    def make(self, slot: Slot) -> None:
+        """An empty table where there is none yet; errors as `append`."""
+        self._open(slot, create=True)
+
+    def note(self, slot: Slot, kind: str) -> dict[str, Any] | None:
+        """A small fact kept beside a table, or None where there is none."""
+        return self.place.json(f"{slot.table}.{kind}.json")
+
+    def put_note(self, slot: Slot, kind: str, fact: dict[str, Any] | None) -> None:
+        """Keeps a small fact beside a table; None forgets it."""
+        name = f"{slot.table}.{kind}.json"
+        if fact is None:
+            self.place.remove(name)
+        else:
+            self.place.write(name, json.dumps(fact, indent=1).encode())
+
+    @contextmanager
+    def failing(self, slot: Slot, verb: str) -> Iterator[None]:
+        """Turns what LanceDB raises into one sentence that names the table.
+
+        Raises:
+            BadDataError: the table is damaged. SimError: the disk is full or closed.
+        """
+        try:
+            yield
+        except SimError:
+            raise
+        except Exception as error:
+            raise self._failure(slot, error, verb) from error
 
     def compact(self, slot: Slot, *, commits: int = 200) -> None:
         """Joins the many small commits of a long extraction, so that reading stays fast.
 
         Safe beside readers and writers: what was current in the last ten minutes stays readable
-        (and on disk, until a later call). A table of fewer `commits` is fast as it is.
+        (and on disk, until a later call). A table of fewer `commits` is fast as it is, and one
+        with rows behind its index is left alone: joining only what is in the index would put
+        earlier rows behind later ones, and the first writer of a key counts.
 
         Raises:
             BadDataError: the table is damaged. SimError: the disk is full or closed.
         """
-        data = self._folder(slot.table) / "data"
-        if not data.exists() or sum(1 for _ in data.iterdir()) < commits:
+        data = self.place.files(f"{slot.table}.lance/data", deep=False)
+        if not data or len(data) < commits:
             return
+        table = self._open(slot)
         try:
-            self._open(slot).optimize(cleanup_older_than=timedelta(minutes=10))
+            stats = [table.index_stats(index.name) for index in table.list_indices()]
+            if any(one is not None and one.num_unindexed_rows for one in stats):
+                return
+            table.optimize(cleanup_older_than=timedelta(minutes=10))
         except Exception as error:
             if not _conflict(error):  # another process is at it: nothing is lost
                 raise self._failure(slot, error, "compacted") from error
 
     def _batches(self, slot: Slot, keys: list[str], columns: list[str]) -> Iterator[Any]:
         """Record batches that hold `keys` (and maybe others), in the order they were written."""
-        if not keys or not self._folder(slot.table).exists():
+        if not keys or not self.place.has(f"{slot.table}.lance"):
             return
         try:
             table = self._open(slot)
@@ -210,16 +221,16 @@ class Store:
             os.environ.setdefault("LANCEDB_LOG", "error")  # a lost race to compact is no news
             import lancedb
 
-            self._db = lancedb.connect(str(self.root))
+            away = None if self.place.local else places.options()
+            self._db = lancedb.connect(self.place.address, storage_options=away)
         return self._db
 
     def _open(self, slot: Slot, create: bool = False) -> Any:
         try:
             if not create:
                 return self._connect().open_table(slot.table)
-            if not self._note(slot).exists():
-                fields = json.dumps({"table": slot.table, **asdict(slot)}, indent=1)
-                home.write(self._note(slot), fields.encode())
+            if self.note(slot, "slot") is None:
+                self.put_note(slot, "slot", {"table": slot.table, **asdict(slot)})
             empty = schema(slot.dim)
             return self._connect().create_table(slot.table, schema=empty, exist_ok=True)
         except SimError:
@@ -230,31 +241,31 @@ class Store:
                 return self._open(slot)
             raise self._failure(slot, error, "opened") from error
 
-    def _note(self, slot: Slot) -> Path:
-        return self.root / f"{slot.table}.slot.json"
-
-    def _folder(self, table: str) -> Path:
-        return self.root / f"{table}.lance"
-
     def _failure(self, slot: Slot, error: Exception, verb: str) -> SimError:
-        sentence = home.complaint(error, self.root)
-        if sentence is not None:
+        sentence = home.complaint(error, self.place.address)
+        if sentence is not None and self.place.local is not None:
             return SimError(sentence)
+        if self.place.local is None and _OBJECT_STORE in str(error).lower():
+            return SimError(places.unreachable(self.place.address, error))
         fact = " ".join(str(error).split())[:120]
         return BadDataError(
             f"the features of {slot.backbone} cannot be {verb} ({fact}); expected a whole table; "
-            f"delete {self._folder(slot.table)} and extract again (others are not touched)"
+            f"delete {self.uri(slot)} and extract again (others are not touched)"
         )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+def _check_layout(place: places.Place) -> None:
+    if place.address in _CHECKED and place.local is None:
+        return
+    told = place.json("layout.json")
+    if told is None:
+        place.write("layout.json", json.dumps({"layout": LAYOUT}).encode())
+    elif (found := told.get("layout")) != LAYOUT:
         raise BadDataError(
-            f"{path} cannot be read ({error}); expected a short JSON file; delete it"
-        ) from error
-    return found if isinstance(found, dict) else {}
+            f"found features of layout {found} in {place.address}; expected layout {LAYOUT}; "
+            "update simcore or point SIMCORE_CACHE at another folder"
+        )
+    _CHECKED.add(place.address)
 
 
 def _conflict(error: Exception) -> bool:

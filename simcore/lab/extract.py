@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from simcore.data.store import Store
-from simcore.lab import collections
-from simcore.models import extract as engine
-from simcore.models import registry
+from simcore.errors import unknown
+from simcore.lab import collections, nearest
+from simcore.models import cluster, registry
+from simcore.models import extract as local
 from simcore.types import Collection, ImageSet, OnProgress
 
-Report = engine.Report
+ENGINES = ("local", "ray")
+Report = local.Report
 
 
 def extract(
@@ -16,32 +18,45 @@ def extract(
     models: Sequence[str],
     *,
     device: str = "auto",
+    engine: str = "local",
+    address: str = "",
+    workers: int = 0,
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Report:
     """Features of every image of a collection, kept in the store; what is there is not made again.
 
+    A collection too large to be searched image by image gets its indexes in the same run.
+
     Args:
         name: collection.
         models: backbone names or "@group".
-        device: "auto", "cuda", "mps" or "cpu".
+        device: "auto", "cuda", "mps" or "cpu"; the local engine's.
+        engine: "local", or "ray" for a cluster, whose GPUs are used where it has any.
+        address, workers: the cluster's, see `cluster.run`.
         stop: asked between batches; when it says True, what is finished is kept and the run ends.
 
     Raises:
-        UnknownNameError: no such collection, backbone or device.
+        UnknownNameError: no such collection, backbone, device or engine.
+        BadDataError: Ray is asked for but not installed. SimError: no cluster, or it went down.
     """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
     collection = collections.whole(name)
     specs = [registry.spec(model) for model in registry.expand(list(models))]
-    report = engine.extract(
-        _all_images(collection),
-        specs,
-        store=Store(),
-        device=device,
-        on_progress=on_progress,
-        stop=stop,
-    )
+    images = _all_images(collection)
+    if engine == "ray":
+        report = cluster.run(
+            images, specs, store=Store(), address=address, workers=workers,
+            on_progress=on_progress, stop=stop,
+        )  # fmt: skip
+    else:
+        report = local.extract(
+            images, specs, store=Store(), device=device, on_progress=on_progress, stop=stop
+        )
     if not (stop and stop()):
         collections.mark_unreadable(name, {s.what: s.reason for s in report.skipped})
+        nearest.keep_up(name, list(report.computed), on_progress=on_progress, stop=stop)
     return report
 
 

@@ -33,7 +33,7 @@ def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | No
         large: keep them in memory only until others are asked for; judgements may show 100,000
             images, half a gigabyte a backbone.
     """
-    slot = _complete_slot(images.keys, backbone)
+    slot = complete_slot(images.keys, backbone)
     if slot is None:
         return None
     return (_latest if large else _read)(str(Store().root), backbone, slot, images.keys)
@@ -41,7 +41,7 @@ def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | No
 
 def has(images: ImageSet, backbone: str) -> bool:
     """Whether any images have all their features; reads none of them."""
-    return _complete_slot(images.keys, backbone) is not None
+    return complete_slot(images.keys, backbone) is not None
 
 
 def ready(collection: Collection, backbone: str) -> bool:
@@ -55,7 +55,7 @@ def identity(collection: Collection, backbone: str) -> str:
     Raises:
         BadDataError: not extracted yet.
     """
-    slots = [_complete_slot(side.keys, backbone) for side in _sides(collection)]
+    slots = [complete_slot(side.keys, backbone) for side in _sides(collection)]
     if not all(slots):
         read(collection, collection.left, backbone)  # says what is missing, and the command
         read(collection, collection.pairs().gallery, backbone)
@@ -87,7 +87,7 @@ def _sides(collection: Collection) -> list[ImageSet]:
     return [collection.left] if collection.right is None else [collection.left, collection.right]
 
 
-def _complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
+def complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
     spec, store = registry.spec(backbone), Store()
     for precision in PRECISIONS:
         slot = extract.slot(spec, precision)

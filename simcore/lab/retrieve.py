@@ -1,7 +1,7 @@
 """Looking up what looks alike: one query, several recipes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,65 +10,12 @@ import numpy as np
 from simcore.data import images
 from simcore.errors import BadDataError, BadImageError, unknown
 from simcore.evaluate import recall
-from simcore.lab import collections, features, recipes, selection
+from simcore.lab import collections, features, nearest, recipes, selection
+from simcore.lab.hits import Hits, Query
 from simcore.models import forward, registry
 from simcore.sim import combine, metrics, rank
 from simcore.specs import Recipe
 from simcore.types import Array, Collection, Direction, Features, Lift, Metric
-
-
-@dataclass(frozen=True)
-class Query:
-    """What is asked for: an image of the collection by its id, or the bytes of any image file."""
-
-    id: str | None = None
-    image: bytes | None = None
-
-    def __post_init__(self) -> None:
-        if (self.id is None) == (self.image is None):
-            raise BadDataError("found a query with both or neither of id and image; give one")
-
-
-@dataclass(frozen=True, eq=False)
-class Hits:
-    """What one recipe finds for one query.
-
-    Attributes:
-        ids, keys: (k,) gallery images, most alike first.
-        scores: (k,) similarity, higher = more alike.
-        mate_id, mate_key, mate_rank, mate_score: the true mate, rank 1 = first, ties counted ahead
-            of it; None where no mate is known or nothing is known about it.
-        gallery: G, how many images were ranked.
-        note: a sentence when evidence is missing, else "".
-    """
-
-    recipe: Recipe
-    ids: tuple[str, ...]
-    keys: tuple[str, ...]
-    scores: Array
-    mate_id: str | None
-    mate_key: str | None
-    mate_rank: int | None
-    mate_score: float | None
-    gallery: int
-    note: str
-
-    def json(self) -> dict:
-        """One row of the document that `simcore search --json` prints."""
-        parts = self.recipe.parts
-        return {
-            "recipe": list(self.recipe.backbones),
-            "combine": self.recipe.combine,
-            "weights": [part.weight for part in parts],
-            "hits": [
-                {"rank": rank, "id": name, "score": float(score)}
-                for rank, (name, score) in enumerate(zip(self.ids, self.scores, strict=True), 1)
-            ],
-            "mate": None
-            if self.mate_id is None
-            else {"id": self.mate_id, "rank": self.mate_rank, "score": self.mate_score},
-            "note": self.note,
-        }
 
 
 def read_file(path: Path) -> bytes:
@@ -92,6 +39,7 @@ def search(
     *,
     direction: Direction = "lr",
     k: int = 10,
+    way: str = "",
 ) -> list[Hits]:
     """The k most similar gallery images under each recipe.
 
@@ -100,9 +48,10 @@ def search(
         asked: recipes, in the order in which they come back.
         direction: "lr" looks from a left image into the right side, "rl" the other way.
         k: how many to return, 1 or more.
+        way: "exact", "index", or "auto" by the gallery's size; "" is SIMCORE_SEARCH, else "auto".
 
     Raises:
-        UnknownNameError: no such collection, id or backbone.
+        UnknownNameError: no such collection, id, backbone or way.
         BadImageError: the query's bytes are no usable image.
         BadDataError: features are missing, or k is below 1.
     """
@@ -115,18 +64,36 @@ def search(
         if query.id not in queries.ids:
             raise unknown(f"image in {name!r} ({direction})", query.id, queries.ids)
         row = queries.ids.index(query.id)
-    needed = dict.fromkeys(b for recipe in asked for b in recipe.backbones)
-    theirs = {b: features.read(collection, gallery, b) for b in needed}
+    ways = [nearest.way(name, gallery, recipe, way) for recipe in asked]
+    needed = tuple(dict.fromkeys(b for recipe in asked for b in recipe.backbones))
     mine = (
         {b: features.read(collection, queries, b).take([row]) for b in needed}
+        if row is not None and not any(one.index for one in ways)
+        else {b: features.read(collection, queries.take([row]), b) for b in needed}
         if row is not None
-        else embed(query.image or b"", tuple(needed), trim=gallery.trim)
+        else embed(query.image or b"", needed, trim=gallery.trim)
     )
-    rows = [_row(collection, recipe, direction, mine, theirs) for recipe in asked]
-    return [
-        _hits(collection, recipe, values, direction, row, k)
-        for recipe, values in zip(asked, rows, strict=True)
-    ]
+    found = []
+    for recipe, one in zip(asked, ways, strict=True):
+        hits = one.index and nearest.hits(collection, recipe, one, mine, direction, row, k)
+        found.append(hits or _exact(collection, recipe, one, mine, direction, row, k))
+    return found
+
+
+def _exact(
+    collection: Collection,
+    recipe: Recipe,
+    way: nearest.Way,
+    mine: dict[str, Features],
+    direction: Direction,
+    row: int | None,
+    k: int,
+) -> Hits:
+    gallery = collection.sides(direction)[1]
+    theirs = {b: features.read(collection, gallery, b) for b in recipe.backbones}
+    values = _row(collection, recipe, direction, mine, theirs)
+    hits = _hits(collection, recipe, values, direction, row, k)
+    return hits if way.index else replace(hits, note=f"{hits.note} {way.note}".strip())
 
 
 def embed(data: bytes, backbones: tuple[str, ...], *, trim: int = 0) -> dict[str, Features]:

@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 
 from simcore.errors import SimError
-from simcore.lab import collections, models
+from simcore.lab import collections, models, nearest
 from simcore.models import forward
 
 PACKAGES = (
@@ -16,7 +16,7 @@ TIGHT = 2 * 1024**3  # bytes free under which a run is likely to fill the disk
 
 def doctor() -> dict:
     """{"python", "packages", "device", "device_name", "backbones", "cache", "collections",
-    "answers", "problems"}: all that a bug report needs; "problems" should be mended first."""
+    "indexes", "answers", "problems"}: all that a bug report needs; "problems" first."""
     problems: list[str] = []
     cache = collections.cache_size()
     if cache["free"] < TIGHT:
@@ -29,6 +29,7 @@ def doctor() -> dict:
         "backbones": {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()},
         "cache": cache,
         "collections": _collections(problems),
+        "indexes": _indexes(problems),
         "answers": _answers(problems),
         "problems": problems,
     }
@@ -58,6 +59,14 @@ def _collections(problems: list[str]) -> dict[str, int]:
         except SimError as error:
             problems.append(f"collection {name}: {error}")
     return found
+
+
+def _indexes(problems: list[str]) -> list[dict]:
+    try:
+        return nearest.indexes()
+    except SimError as error:
+        problems.append(str(error))
+        return []
 
 
 def _answers(problems: list[str]) -> dict:

@@ -183,7 +183,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         lost = retrieve.failures(name, leading)[:EXAMPLES]
         rows = []
         for query in lost:
-            (hits,) = retrieve.search(name, retrieve.Query(id=query), [leading], k=1)
+            (hits,) = retrieve.search(name, retrieve.Query(id=query), [leading], k=1, way="exact")
             image = collections.open_(name).left
             keys = (image.keys[image.ids.index(query)], hits.mate_key or "", hits.keys[0])
             rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "not seen at all"

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from simcore.data import images as pictures
 from simcore.data.store import Slot, Store
@@ -27,6 +28,16 @@ READERS = 4  # threads that decode; Pillow lets go of the interpreter while it w
 AHEAD = 4  # batches read ahead of the network
 
 Stop = Callable[[], bool]
+
+
+class Sink(Protocol):
+    """Where rows go: the store, or fragments that somebody commits later."""
+
+    def append(self, slot: Slot, keys: Sequence[str], values: Sequence[Array]) -> None:
+        """Takes the rows of N images."""
+
+    def compact(self, slot: Slot) -> None:
+        """Told once a long run is over."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ def extract(
     kind = forward.resolve_precision(precision, place)
     todo = {spec.name: set(store.missing(slot(spec, kind), images.keys)) for spec in specs}
     # A network whose features are all there is not even loaded.
-    embeds, unavailable = _loaded([spec for spec in specs if todo[spec.name]], place)
+    embeds, unavailable = loaded([spec for spec in specs if todo[spec.name]], place)
     lanes = [
         _Lane(spec, embeds[spec.name], store, slot(spec, kind), todo[spec.name])
         for spec in specs
@@ -100,7 +111,32 @@ def extract(
     )
 
 
-def _loaded(specs: Sequence[Spec], device: str) -> tuple[dict[str, Embed], dict[str, str]]:
+def pour(
+    images: ImageSet,
+    specs: Sequence[Spec],
+    todo: dict[str, set[str]],
+    embeds: dict[str, Embed],
+    *,
+    sink: Sink,
+    device: str,
+    precision: str,
+) -> tuple[dict[str, int], list[Skipped]]:
+    """What is named in `todo`, by networks that are loaded, into any sink.
+
+    Returns:
+        images made, a backbone; and those that could not be used.
+    """
+    lanes = [
+        _Lane(spec, embeds[spec.name], sink, slot(spec, precision), todo[spec.name])
+        for spec in specs
+    ]
+    runner = _Runner(lanes, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
+    skipped = runner.run(images, None, None)
+    return {lane.spec.name: lane.done for lane in lanes}, skipped
+
+
+def loaded(specs: Sequence[Spec], device: str) -> tuple[dict[str, Embed], dict[str, str]]:
+    """The networks that can be loaded, and why the others cannot."""
     embeds, unavailable = {}, {}
     for spec in specs:
         try:
@@ -116,7 +152,7 @@ class _Lane:
 
     spec: Spec
     embed: Embed
-    store: Store
+    store: Sink
     slot: Slot
     todo: set[str]
     done: int = 0
