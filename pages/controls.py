@@ -81,10 +81,9 @@ def sidebar(names: Sequence[str]) -> View:
     put = st.session_state
     with st.sidebar:
         st.selectbox("Collection", names, key="x_c", on_change=_collection_changed)
-        known = {row["name"]: row for row in models.listing()}
         chosen = st.multiselect(
             "Backbones",
-            list(dict.fromkeys([*known, *put["x_models"]])),
+            list(dict.fromkeys([*models.every(), *put["x_models"]])),
             key="x_models",
             max_selections=state.MOST_MODELS,
             accept_new_options=True,

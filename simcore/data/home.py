@@ -15,6 +15,7 @@ Room = Literal[
     "features", "thumbs", "weights", "collections", "trials", "jobs", "downloads", "maps"
 ]
 
+_TREE = Path(__file__).resolve().parents[2]
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -29,11 +30,10 @@ def cache() -> Path:
         SimError: it cannot be made.
     """
     named = os.environ.get("SIMCORE_CACHE", "").strip()
-    tree = Path(__file__).resolve().parents[2]
     if named:
         path = Path(named).expanduser().absolute()
-    elif (tree / "pyproject.toml").is_file():
-        path = tree / "cache"
+    elif (_TREE / "pyproject.toml").is_file():
+        path = _TREE / "cache"
     else:
         path = Path.home() / ".cache" / "simcore"
     return _made(path)
@@ -45,8 +45,9 @@ def room(name: Room) -> Path:
 
 
 def _made(path: Path) -> Path:
-    with writing(path):
-        path.mkdir(parents=True, exist_ok=True)
+    if not path.is_dir():  # asked for hundreds of times a page, and there but for the first time
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
     return path
 
 

@@ -117,6 +117,11 @@ class Store:
             raise self._failure(slot, ValueError("rows of an image are missing"), "read")
         return wanted.in_order(keys)
 
+    def backbones(self) -> list[str]:
+        """Those that have tables, each once; nothing of the tables is read."""
+        notes = (_read_json(note) for note in sorted(self.root.glob("*.slot.json")))
+        return list(dict.fromkeys(fields["backbone"] for fields in notes))
+
     def sizes(self) -> list[dict[str, Any]]:
         """What is kept, a table each: slot fields, table, images (None: damaged), bytes."""
         rows = []

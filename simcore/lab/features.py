@@ -1,12 +1,18 @@
 """Features out of the store, kept in memory between questions."""
 
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
+
+import numpy as np
 
 from simcore.data.store import Slot, Store
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.models import extract, registry
 from simcore.types import Collection, Features, ImageSet
 
+MOST = 1_500_000_000  # bytes of features in memory: two and a half times TLL with 8 backbones
 PRECISIONS = ("fp32", "bf16")  # preferred first; one matrix is never made of both
 
 
@@ -17,13 +23,13 @@ def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
         BadDataError: not extracted yet; names the command that does it.
         UnknownNameError: no such backbone.
     """
-    found = of(images, backbone)
-    if found is None:
+    slot = _complete_slot(images.keys, backbone)
+    if slot is None:
         raise BadDataError(
             f"found no features of {backbone} for all images of {collection.name!r}; "
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
-    return found
+    return _shelf.get(backbone, slot, images.keys, beside=_other(collection, images))
 
 
 def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | None:
@@ -36,7 +42,9 @@ def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | No
     slot = complete_slot(images.keys, backbone)
     if slot is None:
         return None
-    return (_latest if large else _read)(str(Store().root), backbone, slot, images.keys)
+    if large:
+        return _latest(str(Store().root), backbone, slot, images.keys)
+    return _shelf.get(backbone, slot, images.keys)
 
 
 def has(images: ImageSet, backbone: str) -> bool:
@@ -67,15 +75,16 @@ def counts(collection: Collection) -> list[dict]:
     keys = tuple(dict.fromkeys(key for side in _sides(collection) for key in side.keys))
     store = Store()
     best: dict[str, int] = {}
-    for backbone in dict.fromkeys(table["backbone"] for table in store.sizes()):
+    for backbone in store.backbones():
         try:
             spec = registry.spec(backbone)
         except UnknownNameError:
             continue  # learned once, and its file taken away by hand
         for precision in PRECISIONS:
             slot = extract.slot(spec, precision)
-            done = len(keys) - len(store.missing(slot, keys))
-            best[backbone] = max(done, best.get(backbone, 0))
+            best[backbone] = max(_done(store, slot, keys), best.get(backbone, 0))
+            if best[backbone] == len(keys):
+                break
     return [
         {"backbone": name, "done": done, "images": len(keys)}
         for name, done in sorted(best.items())
@@ -87,12 +96,19 @@ def _sides(collection: Collection) -> list[ImageSet]:
     return [collection.left] if collection.right is None else [collection.left, collection.right]
 
 
+def _other(collection: Collection, images: ImageSet) -> ImageSet | None:
+    """The side that is not `images`: who asks for one mostly asks for both."""
+    left, right = collection.left, collection.right
+    if right is None or images.keys not in (left.keys, right.keys):
+        return None
+    return right if images.keys == left.keys else left
+
+
 def complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
     spec, store = registry.spec(backbone), Store()
     for precision in PRECISIONS:
         slot = extract.slot(spec, precision)
-        if _known_complete(str(store.root), slot, keys) or not store.missing(slot, keys):
-            _COMPLETE.add((str(store.root), slot, hash(keys)))
+        if _done(store, slot, keys) == len(keys):
             return slot
     return None
 
@@ -101,14 +117,94 @@ def complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
 _COMPLETE: set[tuple[str, Slot, int]] = set()
 
 
-def _known_complete(root: str, slot: Slot, keys: tuple[str, ...]) -> bool:
-    return (root, slot, hash(keys)) in _COMPLETE
+def _done(store: Store, slot: Slot, keys: tuple[str, ...]) -> int:
+    """How many of some images are there; pages ask for all of them again and again."""
+    known = (str(store.root), slot, hash(keys))
+    if known in _COMPLETE:
+        return len(keys)
+    lacking = len(store.missing(slot, keys))
+    if not lacking:
+        _COMPLETE.add(known)
+    return len(keys) - lacking
 
 
-def _stored(_root: str, backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
+@dataclass
+class _Place:
+    """One side's features, or that somebody is reading them."""
+
+    lock: Lock = field(default_factory=Lock)
+    found: Features | None = None
+
+
+class _Shelf:
+    """Features in memory, shared by all visitors; those not asked for longest go first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most  # bytes
+        self.places: OrderedDict[tuple[str, Slot, tuple[str, ...]], _Place] = OrderedDict()
+        self.lock = Lock()
+
+    def get(
+        self, backbone: str, slot: Slot, keys: tuple[str, ...], beside: ImageSet | None = None
+    ) -> Features:
+        """The features of some images; `beside` are read with them, since reading reads all."""
+        place = self._place(slot, keys)
+        with place.lock:  # two visitors wait for one reading, and then hold the same rows
+            if place.found is None:
+                both = keys + beside.keys if beside else keys
+                every = _stored(backbone, slot, both)
+                place.found, rest = _cut(every, len(keys))
+                if beside is not None:
+                    self._put(slot, beside.keys, rest)
+            found = place.found
+        self._thin()
+        return found
+
+    def _place(self, slot: Slot, keys: tuple[str, ...]) -> _Place:
+        name = (str(Store().root), slot, keys)
+        with self.lock:
+            place = self.places.setdefault(name, _Place())
+            self.places.move_to_end(name)
+            return place
+
+    def _put(self, slot: Slot, keys: tuple[str, ...], found: Features) -> None:
+        place = self._place(slot, keys)
+        # Whoever reads that side just now finds the same; nobody waits for anybody in a circle.
+        if place.lock.acquire(blocking=False):
+            try:
+                place.found = place.found or found
+            finally:
+                place.lock.release()
+
+    def _thin(self) -> None:
+        with self.lock:
+            held = [p.found.values.nbytes if p.found else 0 for p in self.places.values()]
+            too_much = sum(held) - self.most
+            for name, size in list(zip(self.places, held, strict=True))[:-2]:
+                if too_much <= 0:
+                    break
+                if size:
+                    del self.places[name]
+                    too_much -= size
+
+
+def _cut(both: Features, first: int) -> tuple[Features, Features]:
+    """The first images and the others; their rows stay where they are."""
+    at = int(np.searchsorted(both.index, first))
+    return (
+        Features(both.backbone, both.index[:at], both.values[:at], first),
+        Features(both.backbone, both.index[at:] - first, both.values[at:], both.count - first),
+    )
+
+
+def _stored(backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
     index, values = Store().read(slot, keys)
     return Features(backbone, index, values, len(keys))
 
 
-_read = lru_cache(maxsize=64)(_stored)
-_latest = lru_cache(maxsize=1)(_stored)
+@lru_cache(maxsize=1)
+def _latest(_root: str, backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
+    return _stored(backbone, slot, keys)
+
+
+_shelf = _Shelf(MOST)

@@ -8,8 +8,6 @@ import numpy as np
 from simcore.errors import ShapeError, unknown
 from simcore.types import METRICS, Array, Features, Metric
 
-_CELLS = 4_000_000  # scalars of the largest temporary, so that memory stays bounded
-
 
 def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
     """Similarity of every query image to every gallery image.
@@ -39,8 +37,9 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
         rows = normalised(queries.values) @ gallery.values.T
         rows /= known.length
     else:
-        between = _minus_l2 if metric == "l2" else _minus_l1
-        rows = between(queries.values, gallery.values)
+        from simcore.sim import distances  # compiled; cosines do not wait for it
+
+        rows = distances.minus(queries.values, gallery.values, squared=metric == "l2")
     # A matrix product may round equal columns differently; the same picture twice is a tie.
     rows[:, known.again] = rows[:, known.first]
     if queries.single and gallery.single:
@@ -94,32 +93,6 @@ def normalised(values: Array) -> Array:
     length = np.linalg.norm(values, axis=1, keepdims=True)
     out: Array = values / np.where(length > 0, length, 1)
     return out.astype(np.float32, copy=False)
-
-
-def _minus_l2(left: Array, right: Array) -> Array:
-    """Through the Gram matrix in float64: in float32 near-identical rows would lose all digits."""
-    right64 = right.astype(np.float64)
-    squares = np.einsum("nd,nd->n", right64, right64)
-    out = np.empty((len(left), len(right)), np.float32)
-    for block in _blocks(len(left), len(right)):
-        part = left[block].astype(np.float64)
-        gram = np.einsum("nd,nd->n", part, part)[:, None] + squares - 2 * part @ right64.T
-        out[block] = -np.sqrt(np.maximum(gram, 0))
-    return out
-
-
-def _minus_l1(left: Array, right: Array) -> Array:
-    from scipy.spatial.distance import cdist
-
-    out = np.empty((len(left), len(right)), np.float32)
-    for block in _blocks(len(left), len(right)):
-        out[block] = -cdist(left[block], right, "cityblock")
-    return out
-
-
-def _blocks(rows: int, columns: int) -> list[slice]:
-    step = max(1, _CELLS // max(columns, 1))
-    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def _best(rows: Array, owner: Features) -> Array:
