@@ -15,6 +15,13 @@ class SimError(Exception):
         return str(self.args[0]) if self.args else self.__class__.__name__
 
 
+class Stopped(SimError):
+    """Somebody asked a long run to end; it goes on when the same is asked for again."""
+
+    def __str__(self) -> str:
+        return "stopped; the same command goes on from here"
+
+
 class ShapeError(SimError, ValueError):
     """Two arrays or lists that belong together do not fit together."""
 
