@@ -45,9 +45,13 @@ def adaptation(
     export: Annotated[Path | None, typer.Option(help="Write the first run as .npz.")] = None,
     json: Json = False,
 ) -> None:
-    """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after."""
+    """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after.
+
+    Stopped or killed, the same command goes on.
+    """
     from simcore.cli import asking
     from simcore.cli.retrieve import STOPPED
+    from simcore.errors import Stopped
     from simcore.lab import curves, jobs, learning, rivals
 
     if save:
@@ -57,14 +61,15 @@ def adaptation(
         rivals.check(chosen)  # before the work, not after it
     settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
     with jobs.reporting() as (report, stop), show.progress() as bar:
-        found = learning.adapt(
-            name, chosen, settings, runs=runs, subset=subset, device=device,
-            on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
-            stop=stop,
-        )  # fmt: skip
-    if stop():
-        show.note("stopped; nothing is kept")
-        raise typer.Exit(STOPPED)
+        try:
+            found = learning.adapt(
+                name, chosen, settings, runs=runs, subset=subset, device=device, save=save,
+                on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
+                stop=stop,
+            )  # fmt: skip
+        except Stopped as said:
+            show.note(str(said))
+            raise typer.Exit(STOPPED) from said
     told = found.json()
     if rival:
         told["rival"] = learning.rival(found)
@@ -134,9 +139,9 @@ def listing(json: Json = False) -> None:
     """What was learned here, and from what."""
     from simcore.lab import learning
 
-    rows = learning.listing()
+    rows, waiting = learning.listing(), learning.unfinished()
     if json:
-        show.document({"learned": rows})
+        show.document({"learned": rows, "unfinished": waiting})
         return
     table = [
         (r["name"], r["paradigm"], " + ".join(r["base"]), r["collection"], str(r["seed"]),
@@ -144,11 +149,13 @@ def listing(json: Json = False) -> None:
         for r in rows
     ]  # fmt: skip
     show.table(["backbone", "paradigm", "base", "learned on", "seed", "aR@1 %"], table)
+    if waiting:
+        show.note(f"unfinished: {', '.join(waiting)}; the command that began them goes on")
 
 
 @app.command()
 def remove(name: str, json: Json = False) -> None:
-    """Forget a learned backbone and its features."""
+    """Forget a learned backbone and its features, or an unfinished run."""
     from simcore.lab import learning
 
     learning.remove(name)
