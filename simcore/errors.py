@@ -16,10 +16,7 @@ class SimError(Exception):
 
 
 class Stopped(SimError):
-    """Somebody asked a long run to end; it goes on when the same is asked for again."""
-
-    def __str__(self) -> str:
-        return "stopped; the same command goes on from here"
+    """Somebody asked a long run to end."""
 
 
 class ShapeError(SimError, ValueError):

@@ -134,6 +134,45 @@ def finetune(
         raise typer.Exit(STOPPED)
 
 
+@app.command()
+def annex(
+    name: str,
+    models: Ready = "",
+    subset: Subset = "all",
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """The paper's table on your pairs, a backbone a row: 20 runs at sigma 1 and 15, as it has them.
+
+    Rows are kept: stopped or killed, the same command makes those that are missing.
+    """
+    from simcore.cli import asking
+    from simcore.cli.retrieve import STOPPED
+    from simcore.errors import SimError, Stopped
+    from simcore.lab import adapted_paper, jobs
+
+    rows = []
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        for model in asking.ready(name, models):
+            try:
+                rows.append(adapted_paper.own(
+                    name, model, subset=subset, device=device, on_progress=report or bar, stop=stop,
+                ))  # fmt: skip
+            except Stopped as said:
+                show.note(str(said))
+                raise typer.Exit(STOPPED) from said
+            except SimError as error:
+                show.note(f"{model} is left out: {error}")
+    if json:
+        show.document({"collection": name, "subset": subset, "rows": rows})
+        return
+    lines = [["" if cell is None else str(cell) for cell in row.values()]
+             for row in adapted_paper.table(rows)]  # fmt: skip
+    title = f"{name}: asymmetric recall at 1, before and after adaptation"
+    show.table(adapted_paper.COLUMNS, lines, title=title)
+    show.note("printed: risser-maroux2021 on TLLobj, other pairs and a larger gallery than here")
+
+
 @app.command("list")
 def listing(json: Json = False) -> None:
     """What was learned here, and from what."""

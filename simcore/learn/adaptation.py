@@ -18,6 +18,7 @@ import numpy as np
 from simcore.errors import BadDataError, Stopped, unknown
 from simcore.evaluate import asymmetric
 from simcore.learn import checkpoints, climb, pca
+from simcore.learn.checkpoints import GOES_ON
 from simcore.learn.inputs import Inputs
 from simcore.learn.splits import Split
 from simcore.models.adapted import Adaptation, Layer
@@ -129,7 +130,7 @@ def train(
         if on_progress is not None:
             on_progress(Progress("PCA", number + 1, len(splits)))
         if stop is not None and stop():
-            raise Stopped()
+            raise Stopped(GOES_ON)
     run = climb.Climb(_batches(inputs, splits, bases, settings, device), settings)
     if known is not None:
         run.restore(known)
@@ -173,7 +174,7 @@ def _climbed(
             kept.write(run.state())
             saved = time.monotonic()
         if asked and not run.over:
-            raise Stopped()
+            raise Stopped(GOES_ON)
 
 
 def _learned_from(split: Split, protocol: Protocol) -> Array:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simcore.learn.finetune import Run
 
 SAVE_SECONDS = 60.0  # at most so much is lost
+GOES_ON = "stopped; the same command goes on from here"
 
 
 @dataclass(frozen=True)

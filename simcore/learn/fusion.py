@@ -21,6 +21,7 @@ from simcore.errors import BadDataError, Stopped
 from simcore.evaluate import asymmetric
 from simcore.learn import contrast, pca, splits
 from simcore.learn.adaptation import OnCurve, Run, Stop
+from simcore.learn.checkpoints import GOES_ON
 from simcore.learn.inputs import Inputs
 from simcore.learn.splits import Split
 from simcore.models.adapted import Adaptation, Layer
@@ -228,7 +229,7 @@ def _fold(
         if checks[-1] <= min(checks):
             best, epoch = _taken(now), number
         if stop is not None and stop():
-            raise Stopped()
+            raise Stopped(GOES_ON)
         if number > WARM and number - epoch >= settings.patience:
             break
     return Fold(*best, losses, checks, epoch)
