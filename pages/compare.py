@@ -176,7 +176,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
     cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
     record.add("numbers", lambda: [report.table(list(frame), cells)])
     with st.expander("The numbers"):
-        st.dataframe(frame.round(4), hide_index=True, key="compare_table")
+        st.dataframe(frame.round(4), hide_index=True, placeholder="–", key="compare_table")
         if first.side and second.side:
             words = ["simcore", "alike", asked.collection, f"{first.side}:{first.name}",
                      f"{second.side}:{second.name}", "--models",

@@ -66,7 +66,7 @@ def _draw(asked: Choice, what: str, found: Shown) -> None:
         st.markdown(f"**{found.title}**")
     if found.remark:
         st.caption(found.remark)
-    st.dataframe(found.shown, hide_index=True, key=f"evaluate_table_{what}")
+    st.dataframe(found.shown, hide_index=True, placeholder="–", key=f"evaluate_table_{what}")
     name = f"{asked.collection}-{asked.subset}-{what}"
     with st.container(horizontal=True):
         st.download_button(
@@ -86,7 +86,7 @@ def _draw(asked: Choice, what: str, found: Shown) -> None:
 def _printed(table: Printed) -> None:
     with st.expander(f"As printed in {table.paper}, {table.place}", expanded=True):
         st.caption(takeaway.about(table))
-        st.dataframe(takeaway.printed(table), hide_index=True)
+        st.dataframe(takeaway.printed(table), hide_index=True, placeholder="–")
         if table.remark:
             st.caption(table.remark)
 

@@ -51,20 +51,20 @@ def show(name: str, row: dict) -> None:
         _draw(_accuracy(told))
     else:
         st.caption("No mates are known here, so nothing is right or wrong: see who agrees.")
-    st.dataframe(_table(told), hide_index=True, key="findings_table")
+    st.dataframe(_table(told), hide_index=True, placeholder="–", key="findings_table")
     words = ["simcore", "experiment", "analyse", name, "--models", ",".join(machines) or "none"]
     hand = shlex.join([*words, *(["--attentive"] if attentive else [])])
     st.code(hand, language="bash", wrap_lines=True)
     with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
         st.caption(takeaway.about(HUMANS))
-        st.dataframe(takeaway.printed(HUMANS), hide_index=True)
+        st.dataframe(takeaway.printed(HUMANS), hide_index=True, placeholder="–")
         st.caption(HUMANS.remark)
     _agreement(told)
     _questions(told)
     st.subheader("Does the place matter?", anchor=False)
     _draw(_places(told))
     st.subheader("Participants", anchor=False)
-    st.dataframe(_people(told["people"]), hide_index=True, key="findings_people")
+    st.dataframe(_people(told["people"]), hide_index=True, placeholder="–", key="findings_people")
     _downloads(name, told, hand)
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import choices, learned, widgets
+from pages import annexed, choices, learned, widgets
 from pages.choices import Choice
 from pages.widgets import plain
 from simcore.errors import SimError
-from simcore.lab import curves, learning, rivals, tuning
+from simcore.lab import curves, jobs, learning, rivals, tuning
 
 WAYS = {
     "fusion": "Fusion: every backbone its own map and a learned weight",
@@ -44,6 +44,8 @@ def show() -> None:
     if asked is not None:  # else a sentence has said what is missing
         with widgets.sentences():
             learned.show(asked)
+        with widgets.sentences():
+            annexed.show(asked, busy=widgets.running("learn") is not None)
 
 
 def _start(asked: Choice) -> None:
@@ -68,7 +70,7 @@ def _start(asked: Choice) -> None:
         _curve(saved)
         return
     widgets.job("learn")
-    waiting = name in tuning.unfinished()
+    waiting = name in learning.unfinished()
     st.button(
         "Go on" if waiting else "Start", icon=":material/play_arrow:", type="primary",
         disabled=not name or name in taken, on_click=widgets.launch, args=(args,), key="learn_go",
@@ -79,6 +81,26 @@ def _start(asked: Choice) -> None:
         st.caption("A run of this name was stopped; with the same choices it goes on from there.")
         _drawn(name)
     st.code(shlex.join(["simcore", *args]), language="bash", wrap_lines=True)
+    _waiting(name)
+
+
+def _waiting(name: str) -> None:
+    """Runs that were stopped or killed under other names, with a way to go on or forget them."""
+    others = [one for one in learning.unfinished() if one != name]
+    if not others:
+        return
+    began = {_saved(job.args): job for job in reversed(jobs.jobs())}
+    with st.expander(f"Unfinished runs ({len(others)})", True, icon=":material/pause_circle:"):
+        for one in others:
+            job = began.get(one)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                known = job.title if job else "begun by hand; the command that began it goes on"
+                st.markdown(f"**{plain(one)}**: {plain(known)}", width="stretch")
+                if job:
+                    st.button("Go on", icon=":material/play_arrow:", key=f"learn_on_{one}",
+                              on_click=widgets.launch, args=(job.args,))  # fmt: skip
+                st.button("Forget", icon=":material/delete:", key=f"learn_forget_{one}",
+                          on_click=widgets.attempt, args=(learning.remove, one))  # fmt: skip
 
 
 def _adapting(asked: Choice, way: str) -> list[str] | None:
@@ -103,7 +125,9 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
             help=f"Chosen on the same training pairs, for at most {rivals.MOST} backbones.",
         )  # fmt: skip
         args += ["--rival"] if compared and few else []
-    st.caption("It takes minutes, and goes on when this tab is closed; stopped, it begins again.")
+    st.caption(
+        "It takes minutes, and goes on when this tab is closed; stopped, it can go on later."
+    )
     return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import charts, choices, gallery, query, thumbs, widgets
+from pages import annexed, charts, choices, gallery, query, thumbs, widgets
 from pages.choices import Choice
 from pages.gallery import Pick, Row, Tile
 from pages.widgets import plain
-from simcore.lab import annex, learning, outcome
+from simcore.lab import learning, outcome
 
 CHANGED = {"found": "Found since", "lost": "Lost since", "all": "All, most moved first"}
 STAGES = {"before": "before", "pca": "start", "rival": "best z-sum", "after": "after"}
@@ -35,7 +35,7 @@ def show(asked: Choice) -> None:
     if not rows:
         st.info(f"Nothing yet on {plain(asked.collection)}. Start a run above.")
     else:
-        st.dataframe(rows, hide_index=True, key="learn_table")
+        st.dataframe(rows, hide_index=True, placeholder="–", key="learn_table")
         names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
         put = st.session_state
         if put.get("learn_look") not in names:
@@ -44,11 +44,6 @@ def show(asked: Choice) -> None:
         name = st.selectbox("Look at", names, key="learn_look")
         choices.add("learn", {"look": name})
         _one(asked, name)
-    with st.expander("As printed in risser-maroux2021, annex A, Table 1"):
-        st.caption(f"{annex.ANNEX.about}. {annex.ANNEX.remark}")
-        head = annex.ANNEX.columns
-        st.dataframe([dict(zip(head, row, strict=True)) for row in annex.ANNEX.rows],
-                     hide_index=True)  # fmt: skip
 
 
 def _one(asked: Choice, name: str) -> None:
@@ -78,19 +73,7 @@ def _recall(told: dict, name: str) -> None:
     stages = {k: v for k, v in STAGES.items() if told.get(k)}
     figure = go.Figure()
     for number, (stage, label) in enumerate(stages.items()):
-        mean, deviation = told[stage]["curve"], told[stage]["curve_deviation"]
-        x, look = list(range(1, len(mean) + 1)), charts.line(number)
-        if any(deviation):
-            edges = [m + 2 * d for m, d in zip(mean, deviation, strict=True)]
-            edges += [m - 2 * d for m, d in zip(mean[::-1], deviation[::-1], strict=True)]
-            figure.add_scatter(
-                x=x + x[::-1], y=edges, fill="toself", fillcolor=look["color"], opacity=0.15,
-                mode="none", showlegend=False, hoverinfo="skip",
-            )  # fmt: skip
-        figure.add_scatter(
-            x=x, y=mean, name=label, line=look,
-            hovertemplate="aR@%{x}: %{y:.3f}<extra>" + label + "</extra>",
-        )  # fmt: skip
+        annexed.spread(figure, label, told[stage], number)
     figure.update_xaxes(type="log")
     runs = len(told["after"]["runs_aR1"])
     pairs = told["pairs"]["test"]

@@ -109,7 +109,7 @@ def weights(asked: Choice, found: Search, _kind: Combine) -> None:
         for how, same, other in rows
     )  # fmt: skip
     st.markdown(f"Mates found first, of {total:,}:")
-    st.dataframe(frame, hide_index=True)
+    st.dataframe(frame, hide_index=True, placeholder="–")
     names = sorted(told["weights"], key=lambda name: told["weights"][name])
     figure = go.Figure(go.Bar(x=[told["weights"][name] for name in names], y=names,
                               orientation="h", marker_color=charts.COLOURS[0]))  # fmt: skip

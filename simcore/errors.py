@@ -15,6 +15,10 @@ class SimError(Exception):
         return str(self.args[0]) if self.args else self.__class__.__name__
 
 
+class Stopped(SimError):
+    """Somebody asked a long run to end."""
+
+
 class ShapeError(SimError, ValueError):
     """Two arrays or lists that belong together do not fit together."""
 

@@ -45,9 +45,13 @@ def adaptation(
     export: Annotated[Path | None, typer.Option(help="Write the first run as .npz.")] = None,
     json: Json = False,
 ) -> None:
-    """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after."""
+    """PCA, W with ReLU and cosine, learned from pairs (risser-maroux2021): before and after.
+
+    Stopped or killed, the same command goes on.
+    """
     from simcore.cli import asking
     from simcore.cli.retrieve import STOPPED
+    from simcore.errors import Stopped
     from simcore.lab import curves, jobs, learning, rivals
 
     if save:
@@ -57,14 +61,15 @@ def adaptation(
         rivals.check(chosen)  # before the work, not after it
     settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
     with jobs.reporting() as (report, stop), show.progress() as bar:
-        found = learning.adapt(
-            name, chosen, settings, runs=runs, subset=subset, device=device,
-            on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
-            stop=stop,
-        )  # fmt: skip
-    if stop():
-        show.note("stopped; nothing is kept")
-        raise typer.Exit(STOPPED)
+        try:
+            found = learning.adapt(
+                name, chosen, settings, runs=runs, subset=subset, device=device, save=save,
+                on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
+                stop=stop,
+            )  # fmt: skip
+        except Stopped as said:
+            show.note(str(said))
+            raise typer.Exit(STOPPED) from said
     told = found.json()
     if rival:
         told["rival"] = learning.rival(found)
@@ -129,14 +134,53 @@ def finetune(
         raise typer.Exit(STOPPED)
 
 
+@app.command()
+def annex(
+    name: str,
+    models: Ready = "",
+    subset: Subset = "all",
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """The paper's table on your pairs, a backbone a row: 20 runs at sigma 1 and 15, as it has them.
+
+    Rows are kept: stopped or killed, the same command makes those that are missing.
+    """
+    from simcore.cli import asking
+    from simcore.cli.retrieve import STOPPED
+    from simcore.errors import SimError, Stopped
+    from simcore.lab import adapted_paper, jobs
+
+    rows = []
+    with jobs.reporting() as (report, stop), show.progress() as bar:
+        for model in asking.ready(name, models):
+            try:
+                rows.append(adapted_paper.own(
+                    name, model, subset=subset, device=device, on_progress=report or bar, stop=stop,
+                ))  # fmt: skip
+            except Stopped as said:
+                show.note(str(said))
+                raise typer.Exit(STOPPED) from said
+            except SimError as error:
+                show.note(f"{model} is left out: {error}")
+    if json:
+        show.document({"collection": name, "subset": subset, "rows": rows})
+        return
+    lines = [["" if cell is None else str(cell) for cell in row.values()]
+             for row in adapted_paper.table(rows)]  # fmt: skip
+    title = f"{name}: asymmetric recall at 1, before and after adaptation"
+    show.table(adapted_paper.COLUMNS, lines, title=title)
+    show.note("printed: risser-maroux2021 on TLLobj, other pairs and a larger gallery than here")
+
+
 @app.command("list")
 def listing(json: Json = False) -> None:
     """What was learned here, and from what."""
     from simcore.lab import learning
 
-    rows = learning.listing()
+    rows, waiting = learning.listing(), learning.unfinished()
     if json:
-        show.document({"learned": rows})
+        show.document({"learned": rows, "unfinished": waiting})
         return
     table = [
         (r["name"], r["paradigm"], " + ".join(r["base"]), r["collection"], str(r["seed"]),
@@ -144,11 +188,13 @@ def listing(json: Json = False) -> None:
         for r in rows
     ]  # fmt: skip
     show.table(["backbone", "paradigm", "base", "learned on", "seed", "aR@1 %"], table)
+    if waiting:
+        show.note(f"unfinished: {', '.join(waiting)}; the command that began them goes on")
 
 
 @app.command()
 def remove(name: str, json: Json = False) -> None:
-    """Forget a learned backbone and its features."""
+    """Forget a learned backbone and its features, or an unfinished run."""
     from simcore.lab import learning
 
     learning.remove(name)

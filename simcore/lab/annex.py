@@ -50,3 +50,13 @@ ANNEX = Printed(
     "side by side for the others. The test gallery is a quarter of the pairs, and the epoch was "
     "chosen on it: a smaller collection has a smaller gallery and an easier task.",
 )
+
+
+def printed(model: str) -> tuple[str | float | None, ...] | None:
+    """The annex's row of a backbone here, None where it has none.
+
+    >>> printed("resnet18-stages")[:2]
+    ('resnet18', 960)
+    """
+    name = model.removesuffix("-stages").removesuffix("-conv5").replace("clip_rn", "clip_rm")
+    return next((row for row in ANNEX.rows if row[0] == name), None)

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,15 +12,16 @@ from simcore.data.store import Store
 from simcore.errors import BadDataError, unknown
 from simcore.evaluate import asymmetric, duplicates
 from simcore.lab import features, rivals, selection
-from simcore.learn import adaptation, fusion, inputs, splits
+from simcore.learn import adaptation, fusion, fusion_runs, inputs, splits
 from simcore.models import adapted, extract, forward, learned, registry
-from simcore.types import Array, Collection, OnProgress, Progress
+from simcore.types import Array, Collection, OnProgress
 
 Settings = adaptation.Settings
 Fusion = fusion.Settings
 RUNS = 20  # risser-maroux2021, 4.2
 ALIKE = 0.10  # cosine distance below which two images stay on one side of a split
 check = learned.check  # whether a name can be kept
+unfinished = learned.unfinished  # names of runs that wait to be gone on with
 STAGES = ("before", "pca", "after")
 
 
@@ -109,19 +111,25 @@ def adapt(
     runs: int | None = None,
     subset: str = "all",
     device: str = "auto",
+    save: str = "",
     on_progress: OnProgress | None = None,
     on_curve: adaptation.OnCurve | None = None,
     stop: adaptation.Stop | None = None,
 ) -> Learned:
     """The adaptation function on a collection's pairs, every run with its own split and start.
 
+    Stopped or killed, the same call goes on where it was, to the same numbers.
+
     Args:
         models: backbones whose features are there; side by side they are what is learned on.
         runs: by default 20, as in the paper.
         subset: which of the pairs, see `selection.SUBSETS`.
+        save: the name that `keep` is going to be told; until then the checkpoint has it.
 
     Raises:
-        BadDataError: features missing, too few pairs, or settings that cannot be.
+        BadDataError: features missing, too few pairs, settings that cannot be, or what waits under
+            this name is another run.
+        Stopped: `stop` said so.
     """
     runs = RUNS if runs is None else runs
     if runs < 1:
@@ -139,13 +147,18 @@ def adapt(
         for run in range(runs)
     ]
     given, place = gathered(collection, names), forward.resolve_device(device)
+    # Where nobody gave it a name it has one of its own until it is over.
+    mark = save or "unnamed-" + adaptation.identity(given, drawn, asdict(chosen))[:12]
+    told: dict[str, Any] = {
+        "device": place, "checkpoint": learned.place(mark, "ckpt"),
+        "on_progress": on_progress, "on_curve": on_curve, "stop": stop,
+    }  # fmt: skip
     if isinstance(chosen, Settings):
-        found = adaptation.train(
-            given, drawn, chosen, device=place,
-            on_progress=on_progress, on_curve=on_curve, stop=stop,
-        )  # fmt: skip
+        found = adaptation.train(given, drawn, chosen, **told)
     else:
-        found = _fused(given, drawn, chosen, place, on_progress, on_curve, stop)
+        found = fusion_runs.train(given, drawn, chosen, **told)
+    if not save:
+        learned.forget_unfinished(mark)
     return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
 
 
@@ -162,26 +175,6 @@ def innocent(collection: Collection, names: Sequence[str]) -> None:
                 f"found that {name} was learned from pairs of {collection.name!r}, which would "
                 "judge it again; leave it out, or learn on another collection"
             )
-
-
-def _fused(
-    given: inputs.Inputs,
-    drawn: Sequence[splits.Split],
-    settings: Fusion,
-    device: str,
-    on_progress: OnProgress | None,
-    on_curve: adaptation.OnCurve | None,
-    stop: adaptation.Stop | None,
-) -> list[adaptation.Run]:
-    found: list[adaptation.Run] = []
-    for number, split in enumerate(drawn):
-        if found and stop is not None and stop():
-            break
-        own = replace(settings, seed=settings.seed + number)
-        found.append(fusion.train(given, split, own, device=device, on_curve=on_curve, stop=stop))
-        if on_progress is not None:
-            on_progress(Progress("runs", number + 1, len(drawn)))
-    return found
 
 
 def gathered(collection: Collection, names: Sequence[str]) -> inputs.Inputs:
@@ -251,6 +244,7 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
         },
     )
     publish(found.collection, typed, run.adaptation)
+    learned.forget_unfinished(name)
     return typed
 
 
@@ -287,11 +281,16 @@ def lineage(name: str) -> dict:
 
 
 def remove(name: str) -> None:
-    """Forget a learned backbone, and its features.
+    """Forget a learned backbone and its features, or a run that waits under this name.
 
     Raises:
         UnknownNameError: no such one.
     """
+    stem = name.removeprefix(learned.PREFIX)
+    if stem in learned.unfinished():
+        learned.forget_unfinished(stem)
+        if learned.PREFIX + stem not in learned.names():
+            return
     spec = registry.spec(learned.PREFIX + name.removeprefix(learned.PREFIX))
     Store().drop(extract.slot(spec, "fp32"))
     learned.remove(name)

@@ -13,11 +13,11 @@ from zipfile import BadZipFile
 import numpy as np
 
 from simcore.data import home
-from simcore.errors import BadDataError, SimError, unknown
+from simcore.errors import BadDataError, SimError, Stopped, unknown
 from simcore.lab import features, recipes, retrieve, selection
 from simcore.sim import layout, neighbours
 from simcore.sim.layout import Look, Method
-from simcore.sim.neighbours import Stop, Stopped
+from simcore.sim.neighbours import Stop
 from simcore.specs import Recipe
 from simcore.types import Array, Collection, Direction, Features, ImageSet, OnProgress
 

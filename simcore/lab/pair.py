@@ -7,11 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from simcore.data import images, thumbs
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, Stopped, unknown
 from simcore.lab import collections, features, recipes, retrieve
 from simcore.models import dense, forward, registry
 from simcore.sim import combine, match, metrics, rank
-from simcore.sim.neighbours import Stopped
 from simcore.sim.spread import Spread, spread
 from simcore.types import Array, Collection, Features, ImageSet, Metric, OnProgress, Progress
 

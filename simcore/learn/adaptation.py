@@ -7,15 +7,18 @@ start. All runs climb side by side, in batches (`torch.bmm`). The epoch that cou
 - `paper`: one for all runs, by the mean recall on the test pairs, as the paper's "oracle" does.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, Stopped, unknown
 from simcore.evaluate import asymmetric
-from simcore.learn import contrast, pca
+from simcore.learn import checkpoints, climb, pca
+from simcore.learn.checkpoints import GOES_ON
 from simcore.learn.inputs import Inputs
 from simcore.learn.splits import Split
 from simcore.models.adapted import Adaptation, Layer
@@ -86,25 +89,13 @@ class Run:
     checks: Array
 
 
-@dataclass
-class _State:
-    """A batch of runs on its way."""
-
-    inputs: Any  # (R, 2n, d)
-    check: Any  # (R, 2m, d)
-    weight: Any  # (R, d, h)
-    optimizer: Any
-    best: Any  # (R, d, h)
-    losses: list[Array] = field(default_factory=list)
-    checks: list[Array] = field(default_factory=list)
-
-
 def train(
     inputs: Inputs,
     splits: Sequence[Split],
     settings: Settings,
     *,
     device: str = "cpu",
+    checkpoint: Path | None = None,
     on_progress: OnProgress | None = None,
     on_curve: OnCurve | None = None,
     stop: Stop | None = None,
@@ -114,11 +105,14 @@ def train(
     Args:
         inputs: N pairs. splits: R of them, of which only training and validation rows are looked
             at until what was learned is judged (with `paper` also the test rows, as it does).
+        checkpoint: where to go on from if it is there, written now and then, and at the end.
         on_curve: told the means of the runs after every epoch.
-        stop: asked after every epoch; the best so far is kept.
+        stop: asked after every epoch.
 
     Raises:
-        BadDataError: no split, or an honest one without validation pairs.
+        BadDataError: no split, an honest one without validation pairs, or the checkpoint is of
+            another run.
+        Stopped: `stop` said so; with a checkpoint the same call goes on from there.
     """
     if not splits:
         raise BadDataError("found no split to learn from; expected at least one run")
@@ -126,19 +120,61 @@ def train(
         raise BadDataError(
             "found no validation pairs; the honest protocol needs some to choose the epoch"
         )
-    bases = [_fitted(inputs, one, settings, n, on_progress, len(splits))
-             for n, one in enumerate(splits)]  # fmt: skip
-    states = _prepared(inputs, splits, bases, settings, device)
-    chosen = _climbed(states, len(splits), settings, on_progress, on_curve, stop)
-    weights = [one for state in states for one in state.best.cpu().numpy()]
-    losses = [row for state in states for row in np.stack(state.losses, 1)]
-    checks = [row for state in states for row in np.stack(state.checks, 1)]
+    kept = None
+    if checkpoint is not None:
+        kept = checkpoints.Checkpoint(checkpoint, identity(inputs, splits, asdict(settings)))
+    known = kept.read() if kept else None  # before the work: it may be another run's
+    bases = []
+    for number, split in enumerate(splits):
+        bases.append(_fitted(inputs, split, settings))
+        if on_progress is not None:
+            on_progress(Progress("PCA", number + 1, len(splits)))
+        if stop is not None and stop():
+            raise Stopped(GOES_ON)
+    run = climb.Climb(_batches(inputs, splits, bases, settings, device), settings)
+    if known is not None:
+        run.restore(known)
+    _climbed(run, kept, on_progress, on_curve, stop)
+    weights = [one for part in run.parts for one in part.best.cpu().numpy()]
+    losses = [row for part in run.parts for row in np.stack(part.losses, 1)]
+    checks = [row for part in run.parts for row in np.stack(part.checks, 1)]
     return [
         _judged(inputs, split, base, weight, int(epoch), loss, check)
         for split, base, weight, epoch, loss, check in zip(
-            splits, bases, weights, chosen, losses, checks, strict=True
+            splits, bases, weights, run.chosen, losses, checks, strict=True
         )
     ]
+
+
+def identity(inputs: Inputs, splits: Sequence[Split], told: dict[str, Any]) -> str:
+    """What has to be alike for runs to be gone on with: data, settings, splits."""
+    rows = [part for one in splits for part in (one.train, one.validation, one.test)]
+    sizes = {"backbones": inputs.backbones, "rows": [len(part) for part in rows]}
+    return checkpoints.identity(told | sizes, [inputs.left, inputs.right, *rows])
+
+
+def _climbed(
+    run: climb.Climb,
+    kept: checkpoints.Checkpoint | None,
+    on_progress: OnProgress | None,
+    on_curve: OnCurve | None,
+    stop: Stop | None,
+) -> None:
+    """To the end of the runs, or until somebody says stop."""
+    saved = time.monotonic()
+    while not run.over:
+        run.step()
+        if on_progress is not None:
+            on_progress(Progress("learning", run.epoch, run.settings.epochs))
+        if on_curve is not None:
+            on_curve(*run.means)
+        asked = stop is not None and stop()
+        late = time.monotonic() - saved > checkpoints.SAVE_SECONDS
+        if kept is not None and (asked or late or run.over):
+            kept.write(run.state())
+            saved = time.monotonic()
+        if asked and not run.over:
+            raise Stopped(GOES_ON)
 
 
 def _learned_from(split: Split, protocol: Protocol) -> Array:
@@ -148,131 +184,34 @@ def _learned_from(split: Split, protocol: Protocol) -> Array:
     return np.sort(np.concatenate([split.train, split.validation]))
 
 
-def _fitted(
-    inputs: Inputs,
-    split: Split,
-    settings: Settings,
-    number: int,
-    on_progress: OnProgress | None,
-    total: int,
-) -> pca.Pca:
+def _fitted(inputs: Inputs, split: Split, settings: Settings) -> pca.Pca:
     rows = _learned_from(split, settings.protocol)
-    found = pca.fit(np.concatenate([inputs.left[rows], inputs.right[rows]]), settings.dims)
-    if on_progress is not None:
-        on_progress(Progress("PCA", number + 1, total))
-    return found
+    return pca.fit(np.concatenate([inputs.left[rows], inputs.right[rows]]), settings.dims)
 
 
-def _prepared(
+def _batches(
     inputs: Inputs,
     splits: Sequence[Split],
     bases: Sequence[pca.Pca],
     settings: Settings,
     device: str,
-) -> list[_State]:
-    """The runs in batches. Groups of near-duplicates make sizes differ by a few; the surplus of a
-    larger run's training pairs is left out, so that a batch is a block."""
-    import torch
-
+) -> list[climb.Batch]:
+    """Groups of near-duplicates make sizes differ by a few; the surplus of a larger run's training
+    pairs is left out, so that a batch is a block."""
     learn = [_learned_from(one, settings.protocol) for one in splits]
     check = [one.validation if settings.protocol == "honest" else one.test for one in splits]
-    least, few = min(map(len, learn)), min(map(len, check))
     dims = min(base.axes.shape[1] for base in bases)
 
-    def reduced(rows: Array, base: pca.Pca) -> Any:
-        both = np.concatenate([base(inputs.left[rows]), base(inputs.right[rows])])
-        return torch.from_numpy(both[:, :dims])
+    def reduced(parts: Sequence[Array]) -> list[Array]:
+        least = min(map(len, parts))
+        return [
+            np.concatenate([base(side[rows[:least]]) for side in (inputs.left, inputs.right)])[
+                :, :dims
+            ]
+            for rows, base in zip(parts, bases, strict=True)
+        ]
 
-    size = contrast.together(len(splits), least, device)
-    states = []
-    for first in range(0, len(splits), size):
-        numbers = range(first, min(first + size, len(splits)))
-        starts = [_start(settings.seed + n, dims, settings.width) for n in numbers]
-        weight = torch.stack(starts).to(device).requires_grad_(True)
-        z = torch.stack([reduced(learn[n][:least], bases[n]) for n in numbers]).to(device)
-        c = torch.stack([reduced(check[n][:few], bases[n]) for n in numbers]).to(device)
-        optimizer = torch.optim.Adam([weight], lr=settings.rate)
-        states.append(_State(z, c, weight, optimizer, weight.detach().clone()))
-    return states
-
-
-def _start(seed: int, dims: int, width: int) -> Any:
-    """The uniform start of torch's linear layers, of this run alone."""
-    import torch
-
-    draw = torch.Generator().manual_seed(seed)
-    bound = dims**-0.5
-    return torch.empty(dims, width).uniform_(-bound, bound, generator=draw)
-
-
-def _climbed(
-    states: list[_State],
-    runs: int,
-    settings: Settings,
-    on_progress: OnProgress | None,
-    on_curve: OnCurve | None,
-    stop: Stop | None,
-) -> Array:
-    """(R,) the epoch that each run's best weights are from."""
-    best, chosen = np.full(runs, np.inf), np.ones(runs, np.int64)
-    honest = settings.protocol == "honest"
-    means: tuple[list[float], list[float]] = ([], [])
-    for epoch in range(1, settings.epochs + 1):
-        over = (epoch - 1 - chosen >= settings.patience) & honest
-        checks = np.concatenate([
-            np.full(len(part), np.inf) if over[part].all() else _epoch(state, settings)
-            for state, part in zip(states, _parts(states), strict=True)
-        ])  # fmt: skip
-        going = [state for state in states if len(state.losses) == epoch]
-        for mean, name in zip(means, ("losses", "checks"), strict=True):
-            mean.append(float(np.concatenate([getattr(s, name)[-1] for s in going]).mean()))
-        value = checks if honest else np.full(runs, checks.mean())
-        better = (value < best) & ~over
-        best[better], chosen[better] = value[better], epoch
-        _keep(states, better)
-        if on_progress is not None:
-            on_progress(Progress("learning", epoch, settings.epochs))
-        if on_curve is not None:
-            on_curve(*means)
-        if stop is not None and stop():
-            break
-        if honest and (epoch - chosen >= settings.patience).all():
-            break
-    return chosen
-
-
-def _epoch(state: _State, settings: Settings) -> Array:
-    """One step of a batch of runs; returns (R,) what the choice of an epoch looks at."""
-    import torch
-
-    with torch.no_grad():
-        loss, slope = contrast.loss_and_slope(state.inputs, state.weight, settings.sigma)
-    state.weight.grad = slope
-    state.optimizer.step()
-    with torch.no_grad():
-        unit = contrast.adapted(state.check, state.weight)
-        half = unit.shape[1] // 2
-        values = unit[:, :half].bmm(unit[:, half:].transpose(1, 2))
-        if settings.protocol == "honest":
-            check = contrast.loss_of(values * settings.sigma).cpu().numpy()
-        else:
-            check = 1 - contrast.found_first(values).cpu().numpy()
-    state.losses.append(loss.cpu().numpy())
-    state.checks.append(check)
-    return np.asarray(check)
-
-
-def _parts(states: list[_State]) -> list[range]:
-    """Which runs are in which batch."""
-    sizes = [state.weight.shape[0] for state in states]
-    ends = np.cumsum(sizes)
-    return [range(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True)]
-
-
-def _keep(states: list[_State], better: Array) -> None:
-    for state, part in zip(states, _parts(states), strict=True):
-        for number in np.flatnonzero(better[part]):
-            state.best[number].copy_(state.weight.detach()[number])
+    return climb.batches(reduced(learn), reduced(check), settings, device)
 
 
 def _judged(

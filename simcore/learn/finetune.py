@@ -19,7 +19,6 @@ from simcore.learn import checkpoints, paradigms
 from simcore.learn.paradigms import Examples, Memory, Paradigm
 from simcore.types import Array, OnProgress, Progress
 
-SAVE_SECONDS = 60.0
 Stop = Callable[[], bool]
 Pictures = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device
 
@@ -242,7 +241,7 @@ def tune(
             rate = (run.step - first) / max(time.monotonic() - began, 1e-6)
             total = run.steps * settings.epochs
             on_progress(Progress(settings.paradigm, run.step, total, rate))
-        if run.step % run.steps == 0 or time.monotonic() - saved > SAVE_SECONDS:
+        if run.step % run.steps == 0 or time.monotonic() - saved > checkpoints.SAVE_SECONDS:
             checkpoints.save(run, checkpoint)
             saved = time.monotonic()
             if on_curve is not None:

@@ -11,21 +11,22 @@ the folds' scales and shares is what is kept, so that every such pair was learne
 tried beside this is in DECISIONS.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, Stopped
 from simcore.evaluate import asymmetric
 from simcore.learn import contrast, pca, splits
 from simcore.learn.adaptation import OnCurve, Run, Stop
+from simcore.learn.checkpoints import GOES_ON
 from simcore.learn.inputs import Inputs
 from simcore.learn.splits import Split
 from simcore.models.adapted import Adaptation, Layer
 from simcore.sim.metrics import normalised
-from simcore.types import Array, OnProgress, Progress
+from simcore.types import Array
 
 FIRST_SIGMA = 12.0  # where the learned temperature starts
 WARM = 20  # epochs in which only shares and temperature move
@@ -76,6 +77,21 @@ class _Block:
         return normalised(self.base(values[:, self.start : self.stop]) * self.gain)
 
 
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What was learned from all folds but one: logarithms of scales and shares, and how it went.
+
+    Attributes:
+        scales: (d,) a backbone. shares: (M,). losses, checks: of every epoch. epoch: the best.
+    """
+
+    scales: list[Array]
+    shares: Array
+    losses: list[float]
+    checks: list[float]
+    epoch: int
+
+
 @dataclass
 class _Scales:
     """What is learned, as torch vectors: logarithms of scales (a vector a backbone) and shares."""
@@ -101,13 +117,15 @@ def train(
     settings: Settings,
     *,
     device: str = "cpu",
-    on_progress: OnProgress | None = None,
+    known: Sequence[Fold] = (),
+    on_fold: Callable[[Fold], None] | None = None,
     on_curve: OnCurve | None = None,
     stop: Stop | None = None,
 ) -> Run:
     """Learn on a split's training and validation pairs; judge on its test pairs.
 
     Args:
+        known: the first folds, if an earlier try had come so far. on_fold: told every other.
         on_curve: told the losses of a fold so far, after every epoch.
 
     Returns:
@@ -115,33 +133,31 @@ def train(
         backbones with all shares alike.
 
     Raises:
-        BadDataError: too few pairs for the folds.
+        BadDataError: too few pairs for the folds. Stopped: `stop` said so.
     """
     rows = np.sort(np.concatenate([split.train, split.validation]))
     blocks = _blocks(inputs.take(rows), settings)
     left, right = ([block(side) for block in blocks] for side in (inputs.left, inputs.right))
     start = _shares(blocks, left, right, rows)
     parts = splits.folds(rows, split.groups, settings.folds, settings.seed)
-    found, losses, checks, epochs = [], [], [], []
-    for number, part in enumerate(parts):
+    found = list(known)
+    for part in parts[len(found) :]:
         told = _fold(
             [[side[n] for n in range(len(blocks))] for side in (left, right)],
             np.setdiff1d(rows, part), part, start, settings, device, on_curve, stop,
         )  # fmt: skip
-        found.append(told[0])
-        losses.append(told[1])
-        checks.append(told[2])
-        epochs.append(told[3])
-        if on_progress is not None:
-            on_progress(Progress("folds", number + 1, len(parts)))
+        found.append(told)
+        if on_fold is not None:
+            on_fold(told)
     plain = _adaptation(inputs, blocks, [np.zeros(len(b.gain)) for b in blocks], start)
-    scales = [np.mean([one[0][n] for one in found], axis=0) for n in range(len(blocks))]
-    learned = _adaptation(inputs, blocks, scales, np.mean([one[1] for one in found], axis=0))
+    scales = [np.mean([one.scales[n] for one in found], axis=0) for n in range(len(blocks))]
+    learned = _adaptation(inputs, blocks, scales, np.mean([one.shares for one in found], axis=0))
     before, reduced, after = (_ranks(inputs, split.test, w) for w in (None, plain, learned))
-    shortest = min(map(len, losses))
-    loss, check = (np.mean([e[:shortest] for e in each], axis=0) for each in (losses, checks))
+    curves = [[one.losses for one in found], [one.checks for one in found]]
+    shortest = min(map(len, curves[0]))
+    loss, check = (np.mean([e[:shortest] for e in each], axis=0) for each in curves)
     kept = float(np.mean([block.base.kept for block in blocks]))
-    epoch = int(np.mean(epochs))
+    epoch = int(np.mean([one.epoch for one in found]))
     return Run(learned, split, before, reduced, after, kept, epoch, loss, check)
 
 
@@ -178,8 +194,8 @@ def _fold(
     device: str,
     on_curve: OnCurve | None,
     stop: Stop | None,
-) -> tuple[tuple[list[Array], Array], list[float], list[float], int]:
-    """Climb on some pairs until others say stop: (scales, shares), losses, checks, epoch."""
+) -> Fold:
+    """Climb on some pairs until others say when to end."""
     import torch
 
     def placed(rows: Array) -> list[list[Any]]:
@@ -212,9 +228,11 @@ def _fold(
             on_curve(losses, checks)
         if checks[-1] <= min(checks):
             best, epoch = _taken(now), number
-        if (number > WARM and number - epoch >= settings.patience) or (stop is not None and stop()):
+        if stop is not None and stop():
+            raise Stopped(GOES_ON)
+        if number > WARM and number - epoch >= settings.patience:
             break
-    return best, losses, checks, epoch
+    return Fold(*best, losses, checks, epoch)
 
 
 def _taken(now: _Scales) -> tuple[list[Array], Array]:

@@ -73,6 +73,16 @@ def names() -> list[str]:
     return sorted(PREFIX + path.stem for path in _folder().glob("*.json"))
 
 
+def unfinished() -> list[str]:
+    """Names of runs that were stopped or killed, and wait to be gone on with."""
+    return sorted(path.stem for path in _folder().glob("*.ckpt"))
+
+
+def forget_unfinished(name: str) -> None:
+    """A run is over, or is not to be gone on with."""
+    place(allowed(name), "ckpt").unlink(missing_ok=True)
+
+
 def lineage(name: str) -> dict[str, Any]:
     """Where a learned backbone comes from.
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simcore.errors import BadDataError
-from simcore.sim.neighbours import Neighbours, Stop, Stopped, tell
+from simcore.errors import BadDataError, Stopped
+from simcore.sim.neighbours import Neighbours, Stop, tell
 from simcore.types import Array, OnProgress
 
 Method = Literal["umap", "pca", "tsne"]

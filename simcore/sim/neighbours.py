@@ -5,15 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.errors import Stopped
 from simcore.sim import combine, metrics
 from simcore.specs import Recipe
 from simcore.types import Array, Features, Metric, OnProgress, Progress
 
 Stop = Callable[[], bool]
-
-
-class Stopped(Exception):
-    """Somebody asked to stop; nothing was made."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,7 @@ def test_from_pairs_to_a_backbone_and_away_again(ask, tmp_path):
     refused, _ = ask("learn", "adaptation", "drawn", "--save", "mine", code=1)
     assert "already" in refused["error"]
     ask("learn", "remove", "mine")
-    assert ask("learn", "list")[0] == {"learned": []}
+    assert ask("learn", "list")[0] == {"learned": [], "unfinished": []}
     gone, _ = ask("evaluate", "recall", "drawn", "--models", "learned:mine", code=1)
     assert "no learned backbone" in gone["error"]
 
@@ -93,3 +93,26 @@ def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
 def test_bad_input_is_one_sentence(ask, args, said):
     told, _ = ask("learn", *args, code=1)
     assert said in told["error"]
+
+
+def test_a_stopped_run_goes_on_with_the_same_command(ask, monkeypatch):
+    from contextlib import contextmanager
+
+    from simcore.lab import jobs
+
+    answers = iter([*[False] * 4, True, *[False] * 99])
+
+    @contextmanager
+    def reporting():
+        yield None, answers.__next__
+
+    monkeypatch.setattr(jobs, "reporting", reporting)
+    command = ("learn", "adaptation", "drawn", "--models", MODELS, "--runs", "2", "--epochs", "5",
+               "--save", "mine")  # fmt: skip
+    assert run([*command]) == 143
+    assert ask("learn", "list")[0]["unfinished"] == ["mine"]
+    told, _ = ask(*command)
+    assert len(told["loss"]) == 5
+    listed = ask("learn", "list")[0]
+    assert listed["unfinished"] == []
+    assert [row["name"] for row in listed["learned"]] == ["learned:mine"]

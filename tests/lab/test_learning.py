@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from simcore.errors import BadDataError, UnknownNameError
+from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.evaluate import asymmetric
 from simcore.lab import (
     collections,
@@ -225,3 +225,36 @@ def test_presets_are_table_b1():
     assert tuning.preset("timm:resnet50", "simclr").batch == 64
     vit = tuning.preset("timm:vit_base_patch16_224", "triplet", epochs=3)
     assert (vit.rate, vit.epochs, vit.batch) == (1e-6, 3, 32)
+
+
+@pytest.mark.parametrize("settings", [PAPER, FUSION], ids=["paper", "fusion"])
+def test_a_stopped_adaptation_is_gone_on_with_under_its_name(pairs, settings):
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) == 6
+
+    with pytest.raises(Stopped, match="goes on from here"):
+        learning.adapt(pairs, MODELS, settings, runs=2, save="mine", stop=stop)
+    assert learning.unfinished() == tuning.unfinished() == ["mine"]
+    with pytest.raises(BadDataError, match="another run"):
+        learning.adapt(pairs, MODELS[:2], settings, runs=2, save="mine")
+    found = learning.adapt(pairs, MODELS, settings, runs=2, save="mine")
+    whole = learning.adapt(pairs, MODELS, settings, runs=2)
+    for one, other in zip(found.runs, whole.runs, strict=True):
+        np.testing.assert_array_equal(one.after, other.after)
+    learning.keep(found, "mine")
+    assert learning.unfinished() == []
+
+
+def test_an_unfinished_run_without_a_name_goes_on_and_can_be_forgotten(pairs):
+    for settings in (FUSION, PAPER):
+        with pytest.raises(Stopped):
+            learning.adapt(pairs, MODELS, settings, runs=1, stop=iter([False, True]).__next__)
+        (name,) = learning.unfinished()
+        assert name.startswith("unnamed-")
+        learning.remove(name)
+        assert learning.unfinished() == []
+    with pytest.raises(UnknownNameError):
+        learning.remove(name)
