@@ -94,7 +94,7 @@ def table(collection: str) -> list[dict]:
             "seed": one["seed"],
         }
         for one in learning.listing()
-        if one["collection"] == collection
+        if one.get("collection") == collection
     ]
 
 

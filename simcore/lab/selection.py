@@ -83,7 +83,7 @@ def choices(name: str) -> dict[str, str]:
     return SUBSETS | {
         UNSEEN + stem: f"the pairs that learned:{stem} was not learned from"
         for stem, told in own
-        if told["collection"] == name
+        if told.get("collection") == name
     }
 
 

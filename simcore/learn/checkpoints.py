@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 def _identity(run: "Run") -> str:
     """What has to be alike for a checkpoint to be gone on with: all but how long."""
     told = {k: v for k, v in asdict(run.settings).items() if k not in {"epochs", "patience"}}
-    rows = [run.train.query, run.train.positive, run.train.singles, run.check.query]
+    told["origin"] = run.origin
+    rows = [
+        part
+        for one in (run.train, run.check)
+        for part in (one.query, one.positive, one.strangers, one.singles)
+    ]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for part in rows:
         digest.update(np.ascontiguousarray(part).tobytes())
