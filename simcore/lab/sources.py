@@ -27,20 +27,31 @@ Rows = Callable[[Array], Array]  # rows of pictures -> (n, D) float32 features
 
 
 class Source(Protocol):
-    """Examples in three parts, over numbered pictures.
+    """Examples in three parts, over numbered pictures."""
 
-    Attributes:
-        name, digest: of the collection or set. images: the pictures, one set after the other.
-        train, check: what is learned from, and what says when to end. parts: how many of each, and
-            what else was counted. keys: content keys of all pictures.
-    """
+    @property
+    def name(self) -> str:
+        """Of the collection or set."""
 
-    name: str
-    digest: str
-    images: tuple[ImageSet, ...]
-    train: Examples
-    check: Examples
-    parts: dict[str, int]
+    @property
+    def digest(self) -> str:
+        """Changes with what is in it."""
+
+    @property
+    def images(self) -> tuple[ImageSet, ...]:
+        """The pictures, one set after the other."""
+
+    @property
+    def train(self) -> Examples:
+        """What is learned from."""
+
+    @property
+    def check(self) -> Examples:
+        """What says when to end."""
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """How many there are of each, and what else was counted."""
 
     def worth(self, features: Rows) -> Array:
         """One value for each test pair, or test trial."""
@@ -147,26 +158,27 @@ class Judged:
     def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
         told: dict[str, Any] = {"judgements": self.name, "trials": self.parts}
         part = self.judged.triplets.take(self.split.test)
-        earned = {}
+        earned: list[Array] = []
         for stage, sides in (("before", before), ("after", after)):
             told[stage] = None
             if sides is not None:
-                earned[stage] = twoafc.credit(*sides, part.vote)
-                most = twoafc.credit(*sides, part.vote, counting="majority")
+                left, right = sides
+                share = twoafc.credit(left, right, part.vote)
+                most = twoafc.credit(left, right, part.vote, counting="majority")
+                earned.append(share)
                 told[stage] = {
-                    "agreement": number(twoafc.over_groups(earned[stage], part.group)),
+                    "agreement": number(twoafc.over_groups(share, part.group)),
                     "majority": number(twoafc.over_groups(most, part.group)),
                     "groups": {
                         group: number(score)
-                        for group, score in twoafc.by_group(earned[stage], part.group).items()
+                        for group, score in twoafc.by_group(share, part.group).items()
                     },
                 }
         told["difference"] = None
         if len(earned) == 2:
             cluster = trials.together(self.split.shown[self.split.test])
-            told["difference"] = number(
-                paired.difference(*earned.values(), np.array(part.group), cluster)
-            )
+            found = paired.difference(earned[0], earned[1], np.array(part.group), cluster)
+            told["difference"] = number(found)
         return told
 
     def lineage(self, after: Array) -> dict[str, Any]:
@@ -204,8 +216,8 @@ def open_(
     collection = selection.open_(plain, subset)
     groups, _ = learning.grouped(collection)
     split = splits.draw(groups, seed)
-    parts = (_pairs(len(groups), rows) for rows in (split.train, split.validation))
-    return Pairs(collection, split, *parts)
+    train, check = (_pairs(len(groups), rows) for rows in (split.train, split.validation))
+    return Pairs(collection, split, train, check)
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -240,8 +252,9 @@ def _judged(judged: Judgements, paradigm: str, seed: int) -> Judged:
     except BadDataError as error:
         raise BadDataError(f"{error}; such judgements can judge a network, not teach it") from error
     split = trials.draw(trials.shown(asked), seed)
+    four = paradigm == "quadruplet"
     train, check = (
-        trials.examples(judged, split, part, fourth=paradigm == "quadruplet", seed=seed)
+        trials.examples(judged, split, part, fourth=four, seed=seed)
         for part in ("train", "validation")
     )
     return Judged(judged, split, train, check)

@@ -102,7 +102,8 @@ def draw(pictures: Array, seed: int) -> Parts:
     part = np.searchsorted(np.cumsum(SHARES)[:-1] * count, np.argsort(order), side="right")
     own = part[pictures]
     whole = (own == own[:, :1]).all(axis=1)
-    return Parts(*(np.flatnonzero(whole & (own[:, 0] == k)) for k in range(3)), pictures)
+    train, validation, test = (np.flatnonzero(whole & (own[:, 0] == k)) for k in range(3))
+    return Parts(train, validation, test, pictures)
 
 
 def together(pictures: Array) -> Array:
@@ -175,8 +176,8 @@ def _fourth(
     random = np.random.default_rng([seed, 2])
     if np.unique(reference).size < 2:
         raise BadDataError(
-            f"found one query only in a part of {judged.name!r}; expected several, since the second "
-            "negative of a quadruplet is of another trial; choose another paradigm"
+            f"found one query only in a part of {judged.name!r}; expected several, since the "
+            "second negative of a quadruplet is of another trial; choose another paradigm"
         )
     other = np.empty(rows.size, np.int64)
     waiting = np.arange(rows.size)
