@@ -11,7 +11,7 @@ import streamlit as st
 from pages import charts, choices, gallery, pairs, takeaway, thumbs
 from pages.gallery import Tile
 from pages.widgets import plain
-from simcore.lab import analysis, answer_files, collections, report
+from simcore.lab import analysis, answer_files, answered, collections, report
 from simcore.lab.papers import HUMANS
 
 QUESTIONS = 4  # on a page
@@ -222,7 +222,7 @@ def _places(told: dict) -> Drawn:
 def _downloads(name: str, told: dict, hand: str) -> None:
     files = [
         ("Answers as CSV", lambda: answer_files.export(name).encode(), f"{name}.csv", "text/csv"),
-        ("Triplets as CSV", lambda: answer_files.triplets(name).encode(), f"{name}-triplets.csv",
+        ("Triplets as CSV", lambda: answered.triplets(name).encode(), f"{name}-triplets.csv",
          "text/csv"),
         ("All of this as one HTML file", lambda: _report(name, told, hand), f"{name}.html",
          "text/html"),

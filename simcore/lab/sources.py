@@ -17,7 +17,7 @@ from simcore.evaluate import asymmetric, paired, triplets, twoafc
 from simcore.lab import collections, judgements, learning, selection
 from simcore.lab.agreement import number
 from simcore.learn import splits, trials
-from simcore.learn.paradigms import SUPERVISED, Examples
+from simcore.learn.paradigms import Examples
 from simcore.models import extract, registry
 from simcore.types import METRICS, Array, Collection, Features, ImageSet, OnProgress
 
@@ -265,14 +265,15 @@ def _pairs(count: int, rows: Array) -> Examples:
     return Examples(rows, rows + count, strangers, np.concatenate([rows, rows + count]))
 
 
-def learned_from(source: Source, paradigm: str) -> list[str]:
-    """Content keys of the pictures that a run is shown, those that choose its epoch included."""
+def learned_from(source: Source) -> list[str]:
+    """Content keys of the pictures of training and validation, second negatives included.
+
+    Those of undecided judgements are among them, so that what is left is what was judged by.
+    """
     keys = [key for images in source.images for key in images.keys]
-    found = []
-    for one in (source.train, source.check):
-        shown = [one.query, one.positive, one.strangers.ravel()]
-        found += shown if paradigm in SUPERVISED else [one.singles]
-    return [keys[row] for row in np.unique(np.concatenate(found))]
+    shown = [rows.ravel() for one in (source.train, source.check)
+             for rows in (one.singles, one.strangers)]  # fmt: skip
+    return [keys[row] for row in np.unique(np.concatenate(shown))]
 
 
 def _extract(images: ImageSet, names: list[str], on_progress: OnProgress | None) -> None:

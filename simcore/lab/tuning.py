@@ -90,7 +90,8 @@ def trainable() -> list[str]:
 
 def _learnable(spec: Spec) -> bool:
     """Whether there is a network behind it, with its weights at hand."""
-    network = spec.net is not None or {"networks", "grid", learned.GROUP} & set(spec.groups)
+    known = {"networks", "grid", learned.GROUP} & set(spec.groups)
+    network = spec.net is not None or spec.params > 0 or known
     return bool(network) and not spec.prepare.raw and weights.status(spec)[0]
 
 
@@ -218,7 +219,7 @@ def _keep(save: str, found: Report, net: finetune.Net, on_progress: OnProgress |
             "about": f"{found.base}, fine-tuned with {way} on {source.name}.",
             "paper": "margaritescu2024", **source.lineage(found.after), "result": found.json(),
         },
-        sources.learned_from(source, way),
+        sources.learned_from(source),
     )  # fmt: skip
     source.publish([found.base, typed], on_progress)
     _checkpoint(save).unlink(missing_ok=True)
