@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import charts, choices, gallery, pairs, takeaway, thumbs
+from pages import charts, choices, gallery, kiosk, pairs, takeaway, teach, thumbs
 from pages.gallery import Tile
 from pages.widgets import plain
 from simcore.lab import analysis, answer_files, answered, collections, report
@@ -66,6 +66,8 @@ def show(name: str, row: dict) -> None:
     st.subheader("Participants", anchor=False)
     st.dataframe(_people(told["people"]), hide_index=True, key="findings_people")
     _downloads(name, told, hand)
+    if not kiosk.on():
+        teach.offer(name)
 
 
 def _options(collection: str) -> tuple[list[str], bool]:

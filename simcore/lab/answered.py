@@ -84,9 +84,26 @@ def judgements(
         credits=collection.credits,
     )  # fmt: skip
     return catalog.keep(
-        lambda _: made, name=save, kind=KIND, source=f"experiment {name}",
+        lambda _: made, name=save, kind=KIND, source=_source(name),
         trim=collection.left.trim, on_progress=on_progress,
     )  # fmt: skip
+
+
+def kept_as(name: str) -> list[str]:
+    """The sets of judgements that were made of an experiment's answers."""
+    source = _source(name)
+    return [one for one in catalog.names() if catalog.summary(one)["source"] == source]
+
+
+def fresh(name: str) -> str:
+    """A name for the next one that nobody has."""
+    taken = catalog.names()
+    more = (f"{name[:60]}-{n}" for n in range(2, 1000))
+    return name if name not in taken else next(one for one in more if one not in taken)
+
+
+def _source(name: str) -> str:
+    return f"experiment {name}"
 
 
 def _asked(name: str) -> tuple[list[Comparison], Collection]:
