@@ -8,10 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import charts, choices, gallery, pairs, takeaway, thumbs
+from pages import charts, choices, gallery, kiosk, pairs, takeaway, teach, thumbs
 from pages.gallery import Tile
 from pages.widgets import plain
-from simcore.lab import analysis, answer_files, collections, report
+from simcore.lab import analysis, answer_files, answered, collections, report
 from simcore.lab.papers import HUMANS
 
 QUESTIONS = 4  # on a page
@@ -66,6 +66,8 @@ def show(name: str, row: dict) -> None:
     st.subheader("Participants", anchor=False)
     st.dataframe(_people(told["people"]), hide_index=True, placeholder="–", key="findings_people")
     _downloads(name, told, hand)
+    if not kiosk.on():
+        teach.offer(name)
 
 
 def _options(collection: str) -> tuple[list[str], bool]:
@@ -222,7 +224,7 @@ def _places(told: dict) -> Drawn:
 def _downloads(name: str, told: dict, hand: str) -> None:
     files = [
         ("Answers as CSV", lambda: answer_files.export(name).encode(), f"{name}.csv", "text/csv"),
-        ("Triplets as CSV", lambda: answer_files.triplets(name).encode(), f"{name}-triplets.csv",
+        ("Triplets as CSV", lambda: answered.triplets(name).encode(), f"{name}-triplets.csv",
          "text/csv"),
         ("All of this as one HTML file", lambda: _report(name, told, hand), f"{name}.html",
          "text/html"),

@@ -8,8 +8,9 @@ import streamlit as st
 
 from pages import choices
 from pages.widgets import plain
+from simcore.data.trials.nouns import Judgements
 from simcore.errors import SimError, unknown
-from simcore.lab import alike, judgements
+from simcore.lab import alike, judgements, seen
 from simcore.types import METRICS
 
 PAGE = "judged"
@@ -35,10 +36,20 @@ class Asked:
     metrics: tuple[str, ...]
     combine: str
     counting: str
+    subset: str = "all"
+
+    def opened(self) -> Judgements:
+        """The trials that are looked at."""
+        return seen.part(judgements.open_(self.name), self.subset)
+
+    def make(self, models: Sequence[str]) -> list[str]:
+        """The command that makes similarities ready for these trials."""
+        words = ["evaluate", "triplets", self.name, "--models", ",".join(models)]
+        return words if self.subset == "all" else [*words, "--subset", self.subset]
 
     def by_hand(self) -> str:
         """The command line that prints the same scores."""
-        words = ["simcore", "evaluate", "triplets", self.name, "--models", ",".join(self.models)]
+        words = ["simcore", *self.make(self.models)]
         if self.metrics != METRICS:
             words += ["--metrics", ",".join(self.metrics)]
         if self.combine != "none":
@@ -71,6 +82,7 @@ def arrive(names: Sequence[str]) -> None:
         if asked not in options:
             said.append(f"From the link: {unknown(word, asked[:40], options)}")
         put[f"{PAGE}_{key}"] = asked if asked in options else usual
+    put[f"{PAGE}_t"] = here.get("t", "all")  # looked at when the set is open
     metrics = _words(here.get("metrics", ",".join(METRICS)))
     said += [
         f"From the link: {unknown('metric', m[:40], METRICS)}" for m in metrics if m not in METRICS
@@ -94,6 +106,8 @@ def sidebar(names: Sequence[str]) -> Asked:
     with st.sidebar:
         name = st.selectbox("Judgements", names, key=f"{PAGE}_j")
         judged = judgements.open_(name)
+        subset = _subset(judged)
+        judged = seen.part(judged, subset)
         ready = alike.here(judged)
         others = [d["name"] for d in alike.distances() if d["ready"]]
         options = list(dict.fromkeys([*ready, *alike.usual(), *others]))
@@ -115,7 +129,26 @@ def sidebar(names: Sequence[str]) -> Asked:
         counting = st.selectbox(
             "A triplet counts", list(COUNT), format_func=COUNT.__getitem__, key=f"{PAGE}_count"
         )
-    return Asked(name, tuple(chosen), tuple(m for m in METRICS if m in metrics), combine, counting)
+    if warning := seen.warning(judged, chosen):
+        st.warning(plain(warning) + ".", icon=":material/school:")
+    shown = tuple(m for m in METRICS if m in metrics)
+    return Asked(name, tuple(chosen), shown, combine, counting, subset)
+
+
+def _subset(judged: Judgements) -> str:
+    """All trials, or those that a learned backbone never saw; asked only where there is one."""
+    put, key = st.session_state, f"{PAGE}_t"
+    parts = seen.subsets(judged)
+    if put.get(key, "all") not in parts:
+        said = unknown("part of the trials", str(put[key])[:80], parts)
+        st.warning(plain(f"From the link: {said}"), icon=":material/link_off:")
+        put[key] = "all"
+    if len(parts) == 1:
+        return "all"
+    chosen: str = st.selectbox(
+        "Trials", list(parts), key=key, format_func=lambda part: f"{part}: {parts[part]}"
+    )
+    return chosen
 
 
 def write(asked: Asked, what: str) -> None:
@@ -123,7 +156,8 @@ def write(asked: Asked, what: str) -> None:
     choices.add(
         PAGE,
         {"j": asked.name, "models": ",".join(asked.models), "metrics": ",".join(asked.metrics),
-         "with": asked.combine, "count": asked.counting, "what": what},
+         "with": asked.combine, "count": asked.counting, "what": what}
+        | ({} if asked.subset == "all" else {"t": asked.subset}),
     )  # fmt: skip
     st.session_state["_judged_last"] = dict(st.query_params)  # for whoever comes back by the menu
 

@@ -53,7 +53,7 @@ def _scores(asked: Asked, ready: list[str]) -> None:
         st.info("Choose at least one metric in the sidebar.")
         return
     with st.spinner("Scoring"):
-        found = _table(asked, tuple(ready), judgements.open_(asked.name).digest)
+        found = _table(asked, tuple(ready), asked.opened().digest)
     told = judgements.summary(asked.name)
     groups = [ALL, *found.groups] if len(found.groups) > 1 else [ALL]
     group = groups[0]
@@ -88,7 +88,7 @@ def _scores(asked: Asked, ready: list[str]) -> None:
 def _table(asked: Asked, ready: tuple[str, ...], digest: str) -> Table:
     """Kept for as long as the set, by its digest, is the same."""
     return agreement.table(
-        judgements.open_(asked.name), ready, metrics=asked.metrics, combine=asked.combine,
+        asked.opened(), ready, metrics=asked.metrics, combine=asked.combine,
         counting=asked.counting,
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ def _layers(asked: Asked, ready: list[str]) -> None:
         )
         return
     told = perceptual.layers_json(
-        perceptual.layer_table(judgements.open_(asked.name), perceptual.check_nets(nets))
+        perceptual.layer_table(asked.opened(), perceptual.check_nets(nets))
     )
     st.markdown("**Percent of the votes that each layer alone agrees with, 0 the shallowest**")
     st.dataframe(
@@ -203,7 +203,7 @@ def _best(asked: Asked, ready: list[str]) -> None:
     how = asked.combine if asked.combine != "none" else "zsum"
     with st.spinner("Trying all combinations"):
         told = perceptual.combinations_json(
-            perceptual.combinations(judgements.open_(asked.name), ready, combine=how)
+            perceptual.combinations(asked.opened(), ready, combine=how)
         )
     st.markdown(
         f"**The best {judged.WITH[how].removesuffix(' of all').lower()} for each group, each "

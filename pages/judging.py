@@ -69,7 +69,7 @@ def form() -> None:
 
 def missing(asked: Asked) -> list[str]:
     """The similarities that are ready, in the order asked for; a button makes the others."""
-    judged = judgements.open_(asked.name)
+    judged = asked.opened()
     ready, lacking = [], []
     for name in asked.models:
         try:
@@ -87,7 +87,7 @@ def missing(asked: Asked) -> list[str]:
                 st.button(
                     "Score now", type="primary", icon=":material/play_arrow:", key="judged_run",
                     on_click=widgets.launch,
-                    args=(["evaluate", "triplets", asked.name, "--models", ",".join(lacking)],),
+                    args=(asked.make(lacking),),
                 )  # fmt: skip
     else:
         widgets.job("evaluate", "triplets", asked.name)

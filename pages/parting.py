@@ -20,7 +20,7 @@ def show(asked: Asked, ready: list[str]) -> None:
 
 def _show(asked: Asked, ready: list[str]) -> None:
     put, here = st.session_state, st.query_params
-    found = judgements.open_(asked.name)
+    found = asked.opened()
     groups = [agreement.ALL, *dict.fromkeys(found.triplets.group)]
     options = [*ready, "all combined"] if len(ready) > 1 else ready
     wanted = {
@@ -66,7 +66,9 @@ def _show(asked: Asked, ready: list[str]) -> None:
             with st.container(border=True, width=346):
                 st.caption(f"{plain(row['group'])} · {_words(row, by, found.votes)}")
                 gallery.grid(
-                    _tiles(row, found.votes), key=f"{PAGE}_trial_{row['trial']}", on_pick=open_
+                    tiles(row, found.votes, ". Open it in Explore."),
+                    key=f"{PAGE}_trial_{row['trial']}",
+                    on_pick=open_,
                 )
     if (image := put.pop("_judged_open", None)) is not None:
         with st.spinner("Making a collection of the set's images"):
@@ -79,29 +81,39 @@ def _show(asked: Asked, ready: list[str]) -> None:
     widgets.credits(found.credits)
 
 
-def _tiles(row: dict, votes: str) -> list[Tile]:
-    """Reference, left and right; the side that people chose is marked."""
-    tiles = [_tile(row["ref"], "reference", "reference", chosen=False)]
+def tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
+    """Reference, left and right of a trial; the side that people chose is marked.
+
+    Args:
+        row: {"ref", "left", "right" ({"id", "key"}), "vote"}. votes: "human", or a known order.
+        say: ends what is read aloud.
+    """
+    found = [_tile(row["ref"], "reference", "reference", say)]
     for side, share in (("left", 1 - row["vote"]), ("right", row["vote"])):
         told = f"{side} {share:.0%}" if votes == "human" else side
-        tiles.append(_tile(row[side], side, told, chosen=share > 0.5))
-    return tiles
+        found.append(_tile(row[side], side, told, say, chosen=share > 0.5))
+    return found
 
 
-def _tile(image: dict, side: str, told: str, *, chosen: bool) -> Tile:
+def _tile(image: dict, side: str, told: str, say: str, *, chosen: bool = False) -> Tile:
     nearer = ", chosen as nearer" if chosen else ""
     return Tile(
         id=image["id"], side=side, src=thumbs.source(image["key"]), caption=told, here=chosen,
-        alt=f"{told} image {image['id']}{nearer}. Open it in Explore.",
+        alt=f"{told} image {image['id']}{nearer}{say}",
     )  # fmt: skip
+
+
+def people(vote: float, votes: str) -> str:
+    """Which side was chosen, and by whom."""
+    who = "people" if votes == "human" else "known order"
+    return f"{who}: **{_side(vote)}**"
+
+
+def _side(share: float) -> str:
+    return "a tie" if share == 0.5 else "right" if share > 0.5 else "left"
 
 
 def _words(row: dict, by: str, votes: str) -> str:
     """What both say, in a line."""
-    mine, theirs = (
-        "a tie" if said == 0.5 else "right" if said > 0.5 else "left"
-        for said in (row["said"], row["vote"])
-    )
     count = f" ({row['votes_n']} votes)" if row["votes_n"] > 1 else ""
-    who = "people" if votes == "human" else "known order"
-    return f"{who}: **{theirs}**{count}, {plain(by)}: **{mine}**"
+    return f"{people(row['vote'], votes)}{count}, {plain(by)}: **{_side(row['said'])}**"

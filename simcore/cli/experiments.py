@@ -74,9 +74,30 @@ def export(
     json: Json = False,
 ) -> None:
     """Print an experiment with its answers as CSV."""
-    from simcore.lab import answer_files
+    from simcore.lab import answer_files, answered
 
-    show.csv((answer_files.triplets if triplets else answer_files.export)(name), json=json)
+    show.csv((answered.triplets if triplets else answer_files.export)(name), json=json)
+
+
+@app.command()
+def judgements(
+    name: Name,
+    save: Annotated[str, typer.Option("--save", help="Name of the set; left out: NAME.")] = "",
+    json: Json = False,
+) -> None:
+    """Keep the answers as a set of judgements, to score similarities by and to learn from."""
+    from simcore.lab import answered, judgements
+
+    with show.progress() as bar:
+        made = answered.judgements(name, save or name, on_progress=bar)
+    told = judgements.summary(made.name)
+    if json:
+        show.document(told)
+        return
+    show.note(
+        f"{made.name}: {told['trials']:,} comparisons over {told['images']:,} images; "
+        f"`simcore learn finetune {made.name}` learns from them"
+    )
 
 
 @app.command(name="import")

@@ -27,6 +27,10 @@ Counting = Annotated[
     str, typer.Option(help="share: of the votes (BAPPS); majority: 1 or 0 (margaritescu2024).")
 ]
 
+Part = Annotated[
+    str, typer.Option("--subset", help="all, or unseen:NAME: what learned:NAME never saw.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
@@ -42,6 +46,7 @@ def triplets(
     ] = "cosine,l2,l1",
     combine: Combine = "none",
     counting: Counting = "share",
+    subset: Part = "all",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -51,7 +56,9 @@ def triplets(
     """
     from simcore.lab import agreement, alike
 
-    judged, ready = _ready(name, options.names(models) or [*alike.usual(), "@distances"], device)
+    judged, ready = _ready(
+        name, options.names(models) or [*alike.usual(), "@distances"], subset, device
+    )
     found = agreement.table(
         judged, ready.names, metrics=options.names(metrics), combine=combine, counting=counting
     )
@@ -64,13 +71,14 @@ def twoafc(
     search: Annotated[
         str, typer.Option(help="sum or zsum: the best combinations as well (Table 3).")
     ] = "none",
+    subset: Part = "all",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Perceptual distances against judgements (BAPPS 2AFC and JND), people's own scores beside."""
     from simcore.lab import agreement, alike, perceptual
 
-    judged, ready = _ready(name, options.names(models) or ["@distances"], device)
+    judged, ready = _ready(name, options.names(models) or ["@distances"], subset, device)
     found = agreement.table(judged, ready.names, metrics=[alike.OWN])
     if search == "none":
         _told(found, ready, json)
@@ -94,6 +102,7 @@ def twoafc(
 def layers(
     name: str,
     nets: Annotated[str, typer.Option(help="Of alex, vgg, squeeze.")] = "alex,vgg,squeeze",
+    subset: Part = "all",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -101,7 +110,7 @@ def layers(
     from simcore.lab import perceptual
 
     asked = perceptual.check_nets(options.names(nets))
-    judged, ready = _ready(name, [f"lpips-{net}" for net in asked], device)
+    judged, ready = _ready(name, [f"lpips-{net}" for net in asked], subset, device)
     here = [net for net in asked if f"lpips-{net}" in ready.names]
     found = perceptual.layer_table(judged, here)
     if json:
@@ -117,20 +126,24 @@ def layers(
     _lost(ready)
 
 
-def _ready(name: str, models: Sequence[str], device: str) -> tuple["Judgements", "Ready"]:
-    """The judgements with everything made that is missing.
+def _ready(
+    name: str, models: Sequence[str], subset: str, device: str
+) -> tuple["Judgements", "Ready"]:
+    """The judgements, or a subset, with everything made that is missing.
 
     Raises:
         typer.Exit: somebody asked to stop; what was finished is kept.
     """
-    from simcore.lab import alike, jobs, judgements
+    from simcore.lab import alike, jobs, judgements, seen
 
     with jobs.reporting() as (report, stop), show.progress() as bar:
-        judged = judgements.open_(name, on_progress=report or bar)
+        judged = seen.part(judgements.open_(name, on_progress=report or bar), subset)
         ready = alike.prepare(judged, models, device=device, on_progress=report or bar, stop=stop)
         stopped = stop()
     if stopped:
         raise typer.Exit(STOPPED)
+    if said := seen.warning(judged, ready.names):
+        show.note(said)
     return judged, ready
 
 

@@ -91,18 +91,50 @@ def remove(name: str, json: Json = False) -> None:
 def sample(
     name: str,
     what: Annotated[
-        str, typer.Argument(help="triplets, quadruplets or singles (margaritescu2024, 4.3).")
+        str,
+        typer.Argument(help="triplets, quadruplets or singles, or an id of Table A.1."),
     ] = "triplets",
-    size: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+    size: Annotated[int, typer.Option(help="At most so many; the paper draws 1,000.")] = 1000,
     seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+    save: Annotated[
+        str, typer.Option("--save", help="Keep the sample as a set of judgements.")
+    ] = "",
     json: Json = False,
-) -> None:
-    """Draw a fine-tuning set: every group equally often; ids, tab-separated on stdout."""
-    from simcore.lab import judgements
+) -> None:  # fmt: skip
+    """Draw a fine-tuning set (margaritescu2024, 4.3): every group equally often.
 
-    found = judgements.sample(name, what, size=size, seed=seed)
+    Its ids are printed, tab-separated; or it is kept under a name, with its votes.
+    """
+    from simcore.lab import judgements, samples
+
+    if save:
+        with show.progress() as bar:
+            made = samples.keep(name, what, save, size=size, seed=seed, on_progress=bar)
+        told = judgements.summary(made.name)
+        if json:
+            show.document(told)
+        else:
+            show.note(f"{made.name}: {told['trials']:,} trials over {told['images']:,} images")
+        return
+    found = samples.sample(name, what, size=size, seed=seed)
     if json:
         show.document(found)
         return
     show.lines("\t".join(row) for row in [found["columns"], *found["rows"]])
-    show.note(f"{len(found['rows']):,} {what} of {name}, seed {seed}")
+    show.note(f"{len(found['rows']):,} {found['what']} of {name}, seed {seed}")
+
+
+@app.command()
+def printed(json: Json = False) -> None:
+    """The fine-tuning sets of margaritescu2024, Table A.1, and what they can be drawn from here."""
+    from simcore.lab import samples
+
+    rows = samples.printed()
+    if json:
+        show.document(rows)
+        return
+    show.table(
+        ["id", "drawn from", "what", "size", "sets of that kind here"],
+        [(r["id"], r["source"], r["sample"], f"{r['size']:,}", ", ".join(r["here"])) for r in rows],
+        title="margaritescu2024, Table A.1",
+    )  # fmt: skip

@@ -104,8 +104,10 @@ def finetune(
     recompute: Annotated[bool, typer.Option(help="Less memory for more time.")] = False,
     json: Json = False,
 ) -> None:
-    """Fine-tune a network on a collection's pairs; stopped or killed, the same command goes on.
+    """Fine-tune a network on pairs or judgements; stopped or killed, the same command goes on.
 
+    NAME is a collection of pairs or a set of triplets; where both are called so, say pairs:NAME or
+    judgements:NAME. The majority of the votes says which picture is nearer.
     Rate, epochs and batch that are left out come from Table B.1 of margaritescu2024.
     """
     from simcore.cli.retrieve import STOPPED
@@ -122,13 +124,7 @@ def finetune(
     if json:
         show.document(told)
     elif told["finished"]:
-        ks = (1, 5, 20)
-        rows = [
-            (label, *[f"{100 * told[stage]['aR'][str(k)]['mean']:.1f}" for k in ks])
-            for stage, label in (("before", base), ("after", found.saved))
-        ]
-        title = f"{name}: {found.pairs['test']:,} pairs judged, epoch {found.told.epoch} kept"
-        show.table(["", *[f"aR@{k} %" for k in ks]], rows, title=title)
+        (_judged if "judgements" in told else _recall)(told)
     if not told["finished"]:
         show.note("stopped; the same command goes on from here")
         raise typer.Exit(STOPPED)
@@ -183,11 +179,13 @@ def listing(json: Json = False) -> None:
         show.document({"learned": rows, "unfinished": waiting})
         return
     table = [
-        (r["name"], r["paradigm"], " + ".join(r["base"]), r["collection"], str(r["seed"]),
-         f"{100 * r['aR']['1']:.1f}")
+        (r["name"], r["paradigm"], " + ".join(r["base"]), r["data"], str(r["seed"]),
+         f"{100 * r['worth']:.1f} {r['score']}")
         for r in rows
     ]  # fmt: skip
-    show.table(["backbone", "paradigm", "base", "learned on", "seed", "aR@1 %"], table)
+    show.table(
+        ["backbone", "paradigm", "base", "learned on", "seed", "on what it never saw"], table
+    )
     if waiting:
         show.note(f"unfinished: {', '.join(waiting)}; the command that began them goes on")
 
@@ -202,6 +200,45 @@ def remove(name: str, json: Json = False) -> None:
         show.document({"removed": name})
     else:
         show.note(f"removed {name}")
+
+
+def _recall(told: dict) -> None:
+    """A fine-tuning run on pairs."""
+    ks = ("1", "5", "20")
+    rows = [
+        (label, *[f"{100 * told[stage]['aR'][k]['mean']:.1f}" for k in ks])
+        for stage, label in (("before", told["base"]), ("after", told["saved"]))
+    ]
+    title = (
+        f"{told['collection']}: {told['pairs']['test']:,} pairs judged, epoch {told['epoch']} kept"
+    )
+    show.table(["", *[f"aR@{k} %" for k in ks]], rows, title=title)
+
+
+def _judged(told: dict) -> None:
+    """A fine-tuning run on judgements."""
+
+    def percent(score: dict) -> str:
+        return f"{100 * score['value']:.1f}  [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"
+
+    rows = [
+        (label, *[percent(told[stage][score]) for score in ("agreement", "majority")])
+        for stage, label in (("before", told["base"]), ("after", told["saved"]))
+    ]
+    trials = told["trials"]
+    title = (
+        f"{told['judgements']}: {trials['train']:,} judgements learned from, "
+        f"{trials['validation']:,} to choose the epoch, {trials['test']:,} judged; "
+        f"epoch {told['epoch']} kept"
+    )
+    show.table(["", "agreement with the votes %", "with the majority %"], rows, title=title)
+    show.note(f"difference, paired: {percent(told['difference'])} points")
+    for count, why in (
+        (trials["undecided"], "without a majority: not learned from"),
+        (trials["across"], "with pictures of two parts: left out"),
+    ):
+        if count:
+            show.note(f"{count:,} judgements {why}")
 
 
 def _print(told: dict) -> None:

@@ -119,7 +119,7 @@ class Store:
 
     def backbones(self) -> list[str]:
         """Those that have tables, each once; nothing of the tables is read."""
-        notes = (_read_json(note) for note in sorted(self.root.glob("*.slot.json")))
+        notes = (self.place.json(note) or {} for note in self.place.names(".slot.json"))
         return list(dict.fromkeys(fields["backbone"] for fields in notes))
 
     def sizes(self) -> list[dict[str, Any]]:

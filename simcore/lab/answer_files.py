@@ -49,38 +49,6 @@ def export(name: str) -> str:
     return out.getvalue()
 
 
-def triplets(name: str) -> str:
-    """Answers as comparisons of two: a CSV `query,a,b,vote,group,votes` of file names.
-
-    `vote` is the share of `votes` answers that preferred b to a; only answers that chose one of the
-    two say anything about them.
-
-    Raises:
-        UnknownNameError: no such experiment, or its collection is gone.
-    """
-    experiment = kept.get(name)
-    collection = collections.open_(experiment.collection)
-    files = {
-        key: f"{path.parent.name}/{path.name}"
-        for side in collection.sides()
-        for key, path in zip(side.keys, side.paths, strict=True)
-    }
-    chosen: dict[int, list[int]] = {}
-    for _, number, answer in kept.given(experiment):
-        chosen.setdefault(number, []).append(answer.option)
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(["query", "a", "b", "vote", "group", "votes"])
-    for question in kept.questions(experiment):
-        keys = [question.query_key, *(key for _, key in question.options)]
-        if question.catch or not all(key in files for key in keys):
-            continue
-        for a, b, votes, vote in _comparisons(chosen.get(question.number, []), len(keys) - 1):
-            named = [files[key] for key in (keys[0], keys[a + 1], keys[b + 1])]
-            write.writerow([*named, f"{vote:g}", question.condition, votes])
-    return out.getvalue()
-
-
 def read(name: str, collection: str, data: bytes) -> Experiment:
     """Keep an experiment that was run elsewhere, or exported here.
 
@@ -133,14 +101,6 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
 
 def _options(count: int) -> list[str]:
     return [f"option_{n}" for n in range(1, count + 1)]
-
-
-def _comparisons(chosen: list[int], options: int) -> Iterator[tuple[int, int, int, float]]:
-    counts = [chosen.count(option) for option in range(options)]
-    for a in range(options):
-        for b in range(a + 1, options):
-            if votes := counts[a] + counts[b]:
-                yield a, b, votes, counts[b] / votes
 
 
 def _rows(data: bytes) -> Iterator[tuple[int, Cells]]:

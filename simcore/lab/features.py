@@ -23,7 +23,7 @@ def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
         BadDataError: not extracted yet; names the command that does it.
         UnknownNameError: no such backbone.
     """
-    slot = _complete_slot(images.keys, backbone)
+    slot = complete_slot(images.keys, backbone)
     if slot is None:
         raise BadDataError(
             f"found no features of {backbone} for all images of {collection.name!r}; "

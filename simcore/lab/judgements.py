@@ -5,7 +5,7 @@ from pathlib import Path
 
 from simcore.data import home
 from simcore.data.collections import catalog as shelf
-from simcore.data.trials import catalog, sets
+from simcore.data.trials import catalog
 from simcore.data.trials.nouns import Judgements
 from simcore.errors import BadDataError, unknown
 from simcore.types import Collection, OnProgress
@@ -96,47 +96,6 @@ def remove(name: str) -> None:
     catalog.remove(name)
     if shown is not None:
         shelf.remove(shown)
-
-
-SAMPLES = {
-    "triplets": ("query", "nearer", "further"),
-    "quadruplets": ("query", "nearer", "further", "another"),
-    "singles": ("image",),
-}
-
-
-def sample(name: str, what: str, *, size: int = sets.SIZE, seed: int = 0) -> dict:
-    """A fine-tuning set of margaritescu2024 (4.3): groups equally represented, or single images.
-
-    Args:
-        what: of `SAMPLES`. size: at most so many rows. seed: which.
-
-    Returns:
-        {"judgements", "what", "seed", "columns", "rows"}; rows of image ids.
-
-    Raises:
-        UnknownNameError: no such set or kind of sample. BadDataError: no triplets, or quadruplets
-            of 8rank2 trials that were remembered without their other images.
-    """
-    if what not in SAMPLES:
-        raise unknown("kind of sample", what, SAMPLES)
-    if size < 1:
-        raise BadDataError(f"found a size of {size}; expected 1 or more")
-    judged = open_(name)
-    asked = judged.triplets
-    if what == "quadruplets":
-        rows = sets.quadruplets(judged, size=size, seed=seed)
-    elif what == "triplets":
-        rows = sets.nearer_first(asked)[sets.balanced(asked, size=size, seed=seed)]
-    else:
-        rows = sets.singles(asked, size=size, seed=seed)[:, None]
-    return {
-        "judgements": name,
-        "what": what,
-        "seed": seed,
-        "columns": list(SAMPLES[what]),
-        "rows": [[asked.images.ids[i] for i in row] for row in rows],
-    }
 
 
 def collection(name: str, *, on_progress: OnProgress | None = None) -> Collection:

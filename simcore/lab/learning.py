@@ -11,7 +11,7 @@ import numpy as np
 from simcore.data.store import Store
 from simcore.errors import BadDataError, unknown
 from simcore.evaluate import asymmetric, duplicates
-from simcore.lab import features, rivals, selection
+from simcore.lab import features, rivals, seen, selection
 from simcore.learn import adaptation, fusion, fusion_runs, inputs, splits
 from simcore.models import adapted, extract, forward, learned, registry
 from simcore.types import Array, Collection, OnProgress
@@ -138,7 +138,7 @@ def adapt(
     chosen = settings or Settings()
     collection = selection.open_(name, subset)
     names = tuple(registry.expand(models))
-    innocent(collection, names)
+    seen.innocent(name, collection.digest, keys(collection), names)
     groups, by = grouped(collection)
     # Only the paper's own function picks its epoch on pairs that are set aside for it.
     aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
@@ -162,19 +162,11 @@ def adapt(
     return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
 
 
-def innocent(collection: Collection, names: Sequence[str]) -> None:
-    """What was learned from a collection's pairs cannot be judged on them again.
-
-    Raises:
-        BadDataError: one of the backbones was.
-    """
-    for name in names:
-        told = learned.lineage(name) if name.startswith(learned.PREFIX) else {}
-        if told.get("digest", "").split("-")[0] == collection.digest.split("-")[0]:
-            raise BadDataError(
-                f"found that {name} was learned from pairs of {collection.name!r}, which would "
-                "judge it again; leave it out, or learn on another collection"
-            )
+def keys(collection: Collection, rows: Sequence[int] | Array | None = None) -> list[str]:
+    """Content keys of both pictures of some pairs, or of all."""
+    pairs = collection.pairs()
+    sides = (pairs.queries, pairs.gallery)
+    return [key for s in sides for key in (s if rows is None else s.take(rows)).keys]
 
 
 def gathered(collection: Collection, names: Sequence[str]) -> inputs.Inputs:
@@ -242,6 +234,7 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
             "aR": {str(k): float((run.after <= k).mean()) for k in asymmetric.KS},
             "result": told or found.json(),
         },
+        keys(found.collection, np.concatenate([run.split.train, run.split.validation])),
     )
     publish(found.collection, typed, run.adaptation)
     learned.forget_unfinished(name)
@@ -267,8 +260,9 @@ def export(found: Learned, file: Path) -> None:
 
 
 def listing() -> list[dict]:
-    """Every learned backbone's name and lineage."""
-    return [{"name": name} | learned.lineage(name) for name in learned.names()]
+    """Every learned backbone's name and lineage, and beside it what `learned.worth` tells."""
+    found = [(name, learned.lineage(name)) for name in learned.names()]
+    return [{"name": name, **told, **learned.worth(told)} for name, told in found]
 
 
 def lineage(name: str) -> dict:

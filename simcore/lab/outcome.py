@@ -94,19 +94,16 @@ def table(collection: str) -> list[dict]:
             "seed": one["seed"],
         }
         for one in learning.listing()
-        if one["collection"] == collection
+        if one.get("collection") == collection
     ]
 
 
 def seen(collection: str, models: Sequence[str], subset: str) -> str:
     """A sentence where numbers are about pairs that a backbone was learned from; else empty."""
-    digest = collections.open_(collection).digest
     guilty = [
         name
-        for name in models
-        if name.startswith(learned.PREFIX)
-        and learned.lineage(name)["digest"].startswith(digest)
-        and subset != f"unseen:{name.removeprefix(learned.PREFIX)}"
+        for name in selection.taught(collections.open_(collection))
+        if name in models and subset != f"unseen:{name.removeprefix(learned.PREFIX)}"
     ]
     if not guilty:
         return ""

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcore.errors import BadDataError, unknown
 from simcore.evaluate import duplicates, faces
-from simcore.lab import collections, features
+from simcore.lab import collections, features, seen
 from simcore.models import learned, registry
 from simcore.types import Array, Collection
 
@@ -29,7 +29,7 @@ DETECTORS = {
     "face-cnn": "dlib's network, as the authors of rosenfeld2018 ran it",
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
-UNSEEN = "unseen:"  # and a learned backbone's name: the pairs that it was never shown
+UNSEEN = seen.UNSEEN  # and a learned backbone's name: the pairs that it was never shown
 Twin = duplicates.Twin
 GENERIC = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 
@@ -77,14 +77,22 @@ def open_(name: str, subset: str = "all") -> Collection:
 
 def choices(name: str) -> dict[str, str]:
     """Subsets of a collection and what they hold, those of its learned backbones among them."""
-    own = [
-        (typed.removeprefix(learned.PREFIX), learned.lineage(typed)) for typed in learned.names()
-    ]
+    stems = [typed.removeprefix(learned.PREFIX) for typed in taught(collections.open_(name))]
     return SUBSETS | {
-        UNSEEN + stem: f"the pairs that learned:{stem} was not learned from"
-        for stem, told in own
-        if told["collection"] == name
+        UNSEEN + stem: f"the pairs that learned:{stem} was not learned from" for stem in stems
     }
+
+
+def taught(collection: Collection) -> list[str]:
+    """Learned backbones that some pictures of a collection were shown to, as pairs or otherwise."""
+    keys = [key for side in collection.sides() for key in side.keys]
+    by_digest = {
+        name
+        for name in learned.names()
+        if learned.lineage(name)["digest"].startswith(collection.digest)
+    }
+    by_content = seen.of(learned.names(), keys)
+    return [name for name in learned.names() if name in by_digest or name in by_content]
 
 
 def find_duplicates(
@@ -178,12 +186,26 @@ def _taken(collection: Collection, rows: Array, mark: str) -> Collection:
 @lru_cache(maxsize=32)
 def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
     told = learned.lineage(name)
-    places = {image: row for row, image in enumerate(collection.left.ids)}
-    rows = [places[image] for image in told["test_ids"] if image in places]
-    if told["collection"] != collection.name or not rows:
+    if told.get("collection") == collection.name:
+        places = {image: row for row, image in enumerate(collection.left.ids)}
+        rows = [places[image] for image in told["test_ids"] if image in places]
+    else:
+        known, pairs = learned.seen(name), collection.pairs()
+        rows = [
+            row
+            for row, keys in enumerate(zip(pairs.queries.keys, pairs.gallery.keys, strict=True))
+            if not known & {learned.picture(key) for key in keys}
+        ]
+        if len(rows) == len(pairs):
+            raise BadDataError(
+                f"found that learned:{name} comes from {learned.worth(told)['data']!r}; expected "
+                f"one that was learned from pictures of {collection.name!r}; every other pair is "
+                "unseen anyway"
+            )
+    if not rows:
         raise BadDataError(
-            f"found that learned:{name} comes from {told['collection']!r}; expected one that was "
-            f"learned on {collection.name!r}; every other pair is unseen anyway"
+            f"found no pair of {collection.name!r} that learned:{name} never saw; expected some; "
+            "judge it on another collection"
         )
     return _taken(collection, np.array(rows), f"{UNSEEN}{name}")
 

@@ -1,4 +1,4 @@
-"""Fine-tuning a backbone on a collection: the run, what it was worth, and the new backbone."""
+"""Fine-tuning a backbone on pairs or judgements: the run, what it was worth, the new backbone."""
 
 import time
 from collections.abc import Callable
@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 
 from simcore.data import home, images
-from simcore.data.store import Store
 from simcore.errors import BadDataError
-from simcore.evaluate import asymmetric
-from simcore.lab import curves, learning, selection
-from simcore.learn import finetune, paradigms, presets, splits
-from simcore.learn.paradigms import Examples
-from simcore.models import extract, forward, learned, registry
+from simcore.lab import curves, seen, sources
+from simcore.learn import finetune, paradigms, presets
+from simcore.models import forward, learned, registry, weights
 from simcore.sim.metrics import normalised
 from simcore.specs import Spec
-from simcore.types import Array, Collection, ImageSet, OnProgress
+from simcore.types import Array, ImageSet, OnProgress
 
 Settings = finetune.Settings
 PARADIGMS = paradigms.PARADIGMS
@@ -30,16 +27,16 @@ class Report:
     """A fine-tuning run.
 
     Attributes:
-        collection, base, settings: what was asked for. pairs: {"train", "validation", "test"}.
+        source: what was learned from. base, settings: what was asked for.
         told: losses, validation losses and the epoch that is kept.
-        before, after: (T,) asymmetric ranks of the test pairs; None where the run was stopped.
+        before, after: what `source.worth` gives of the test pairs or trials; None where the run was
+            stopped.
         saved: what users type, or "" where the run was stopped.
     """
 
-    collection: str
+    source: sources.Source
     base: str
     settings: Settings
-    pairs: dict[str, int]
     told: finetune.Tuned
     before: Array | None
     after: Array | None
@@ -48,15 +45,9 @@ class Report:
 
     def json(self) -> dict[str, Any]:
         """The document of `simcore learn finetune --json`."""
-        found = {
-            stage: None if ranks is None else asymmetric.spread([ranks]).json()
-            for stage, ranks in (("before", self.before), ("after", self.after))
-        }
         return {
-            "collection": self.collection,
             "base": self.base,
             "settings": asdict(self.settings),
-            "pairs": self.pairs,
             "finished": self.told.finished,
             "epoch": self.told.epoch,
             "steps_an_epoch": self.told.steps,
@@ -64,7 +55,7 @@ class Report:
             "check": self.told.checks,
             "saved": self.saved,
             "seconds": self.seconds,
-            **found,
+            **self.source.result(self.before, self.after),
         }
 
 
@@ -89,8 +80,19 @@ def preset_of(base: str) -> str:
 
 
 def trainable() -> list[str]:
-    """Registered backbones whose weights can be learned further; libraries' names go as well."""
-    return [n for n in registry.names() if {"networks", "grid"} & set(registry.spec(n).groups)]
+    """Backbones that are here and have weights that can be learned; libraries' names go as well.
+
+    Those that were fine-tuned here are the last, for learning from other data.
+    """
+    own = [name for name in learned.names() if learned.lineage(name)["kind"] == "network"]
+    return [name for name in (*registry.names(), *own) if _learnable(registry.spec(name))]
+
+
+def _learnable(spec: Spec) -> bool:
+    """Whether there is a network behind it, with its weights at hand."""
+    known = {"networks", "grid", learned.GROUP} & set(spec.groups)
+    network = spec.net is not None or spec.params > 0 or known
+    return bool(network) and not spec.prepare.raw and weights.status(spec)[0]
 
 
 def tune(
@@ -104,44 +106,41 @@ def tune(
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Report:
-    """Fine-tune a backbone on a collection's training pairs; what comes out is `learned:SAVE`.
+    """Fine-tune a backbone on training pairs or judgements; what comes out is `learned:SAVE`.
 
     A run that was stopped or killed goes on when it is asked for again, with the same words.
 
+    Args:
+        name: a collection of pairs or a set of judgements, see `sources.resolve`.
+
     Raises:
-        BadDataError: the name is taken, the backbone has no weights to learn, too few pairs, or the
-            checkpoint under this name is of another run.
+        UnknownNameError: no such data or backbone. BadDataError: the name is taken, the backbone
+            has no weights to learn, there is too little to learn from, or the checkpoint under this
+            name is of another run.
     """
     learned.check(save)
     began = time.monotonic()
-    collection = selection.open_(name, subset)
+    source = sources.open_(name, settings.paradigm, subset=subset, seed=settings.seed,
+                           on_progress=on_progress)  # fmt: skip
     place = forward.resolve_device(device)
-    learning.innocent(collection, [base])
-    groups, _ = learning.grouped(collection)
-    split = splits.draw(groups, settings.seed)
+    keys = [key for some in source.images for key in some.keys]
+    seen.innocent(source.name, source.digest, keys, [base])
     spec = registry.spec(base)
     net = _net(spec, place)
-    pictures = _Pictures(collection, spec, place)
-    before = _ranks(net, pictures, split.test) if not _checkpoint(save).exists() else None
+    pictures = _Pictures(source.images, spec, place)
+    before = _worth(net, pictures, source) if not _checkpoint(save).exists() else None
     told = finetune.tune(
-        net, lambda: _net(spec, place),
-        _examples(len(groups), split.train), _examples(len(groups), split.validation),
-        pictures, settings=settings, checkpoint=_checkpoint(save),
+        net, lambda: _net(spec, place), source.train, source.check, pictures, settings=settings,
+        checkpoint=_checkpoint(save), origin=f"{source.digest} {base} {weights.sha(spec)}",
         on_progress=on_progress, on_curve=partial(curves.write, save), stop=stop,
     )  # fmt: skip
     curves.write(save, told.losses, told.checks)
     after = None
     if told.finished:
-        after = _ranks(net, pictures, split.test)
-        before = _ranks(_net(spec, place), pictures, split.test) if before is None else before
-    pairs = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
-    seconds = time.monotonic() - began
-    found = Report(name, base, settings, pairs, told, before, after, seconds)
-    return (
-        replace(found, saved=_keep(save, collection, found, split, net))
-        if after is not None
-        else found
-    )
+        after = _worth(net, pictures, source)
+        before = _worth(_net(spec, place), pictures, source) if before is None else before
+    found = Report(source, base, settings, told, before, after, time.monotonic() - began)
+    return found if after is None else replace(found, saved=_keep(save, found, net, on_progress))
 
 
 def unfinished() -> list[str]:
@@ -164,18 +163,11 @@ def _net(spec: Spec, device: str) -> finetune.Net:
     return finetune.Net(module, embed, spec.prepare.mean, spec.prepare.std, spec.dim, device)
 
 
-def _examples(count: int, rows: Array) -> Examples:
-    """Pictures are numbered 0 to N - 1 on the left and N to 2 N - 1 on the right."""
-    strangers = np.empty((len(rows), 0), np.int64)
-    return Examples(rows, rows + count, strangers, np.concatenate([rows, rows + count]))
-
-
 class _Pictures:
-    """Both sides' pictures as the network wants them; each decoded once, kept as bytes."""
+    """Pictures as the network wants them; each decoded once, kept as bytes."""
 
-    def __init__(self, collection: Collection, spec: Spec, device: str) -> None:
-        pairs = collection.pairs()
-        self.sides: tuple[ImageSet, ImageSet] = (pairs.queries, pairs.gallery)
+    def __init__(self, sets: tuple[ImageSet, ...], spec: Spec, device: str) -> None:
+        self.files = [(path, some.trim) for some in sets for path in some.paths]
         self.spec, self.device = spec, device
         self.kept: dict[int, Array] = {}
 
@@ -188,18 +180,14 @@ class _Pictures:
 
     def _one(self, row: int) -> Array:
         if row not in self.kept:
-            side, place = divmod(row, len(self.sides[0]))
-            chosen = self.sides[side]
-            picture = images.load(chosen.paths[place], trim=chosen.trim)
-            self.kept[row] = forward.prepared(picture, self.spec.prepare)
+            path, trim = self.files[row]
+            self.kept[row] = forward.prepared(images.load(path, trim=trim), self.spec.prepare)
         return self.kept[row]
 
 
-def _ranks(net: finetune.Net, pictures: _Pictures, test: Array) -> Array:
-    """(T,) asymmetric ranks of the test pairs by cosine."""
+def _worth(net: finetune.Net, pictures: _Pictures, source: sources.Source) -> Array:
+    """What the network is worth on what it never sees."""
     import torch
-
-    count = len(pictures.sides[0])
 
     def features(rows: Array) -> Array:
         with torch.inference_mode():
@@ -207,36 +195,32 @@ def _ranks(net: finetune.Net, pictures: _Pictures, test: Array) -> Array:
                      for i in range(0, len(rows), LOOK)]  # fmt: skip
         return normalised(np.concatenate(parts))
 
-    return asymmetric.ranks_of(features(test) @ features(test + count).T)
+    return source.worth(features)
 
 
-def _keep(
-    save: str, collection: Collection, found: Report, split: splits.Split, net: finetune.Net
-) -> str:
-    """The network's weights as a backbone, and the collection's features under it."""
+def _keep(save: str, found: Report, net: finetune.Net, on_progress: OnProgress | None) -> str:
+    """The network's weights as a backbone, and the features of the pictures that judged it."""
     import torch
 
+    assert found.after is not None
     file = learned.place(save, "pt")
     state = {k: v.detach().cpu() for k, v in net.module.state_dict().items()}
     with home.writing(file.parent):
         draft = file.with_suffix(".part")
         torch.save(state, draft)
         draft.replace(file)
-    ids = collection.left.ids
+    source, way = found.source, found.settings.paradigm
     typed = learned.keep(
         save, file,
         {
-            "kind": "network", "paradigm": found.settings.paradigm, "collection": collection.name,
-            "digest": collection.digest, "base": [found.base], "settings": asdict(found.settings),
-            "seed": found.settings.seed, "dim": net.dim, "epoch": found.told.epoch,
-            "about": f"{found.base}, fine-tuned with {found.settings.paradigm} on "
-            f"{collection.name}.",
-            "paper": "margaritescu2024", "test_ids": [ids[row] for row in split.test],
-            "aR": {k: v["mean"] for k, v in found.json()["after"]["aR"].items()},
-            "result": found.json(),
+            "kind": "network", "paradigm": way, "digest": source.digest, "base": [found.base],
+            "settings": asdict(found.settings), "seed": found.settings.seed, "dim": net.dim,
+            "epoch": found.told.epoch,
+            "about": f"{found.base}, fine-tuned with {way} on {source.name}.",
+            "paper": "margaritescu2024", **source.lineage(found.after), "result": found.json(),
         },
+        sources.learned_from(source),
     )  # fmt: skip
-    for side in (collection.left, collection.pairs().gallery):
-        extract.extract(side, [registry.spec(typed)], store=Store(), precision="fp32")
+    source.publish([found.base, typed], on_progress)
     _checkpoint(save).unlink(missing_ok=True)
     return typed

@@ -70,7 +70,12 @@ def identity(told: dict[str, Any], arrays: list[Array]) -> str:
 def _of(run: "Run", place: Path) -> Checkpoint:
     """What has to be alike for a fine-tuning to be gone on with: all but how long."""
     told = {k: v for k, v in asdict(run.settings).items() if k not in {"epochs", "patience"}}
-    rows = [run.train.query, run.train.positive, run.train.singles, run.check.query]
+    told["origin"] = run.origin
+    rows = [
+        part
+        for one in (run.train, run.check)
+        for part in (one.query, one.positive, one.strangers, one.singles)
+    ]
     return Checkpoint(place, identity(told, rows))
 
 

@@ -96,7 +96,7 @@ class Tuned:
 
 @dataclass
 class Run:
-    """A run on its way; `checkpoints` writes it down."""
+    """A run on its way; `checkpoints` writes it down. `origin` says of what data and network."""
 
     settings: Settings
     net: Net
@@ -104,6 +104,7 @@ class Run:
     train: Examples
     check: Examples
     pictures: Pictures
+    origin: str = ""
     block: Any = None
     memory: Memory | None = None
     optimizer: Any = None
@@ -206,6 +207,7 @@ def tune(
     *,
     settings: Settings,
     checkpoint: Path,
+    origin: str = "",
     on_progress: OnProgress | None = None,
     on_curve: Callable[[list[float], list[float]], None] | None = None,
     stop: Stop | None = None,
@@ -215,7 +217,8 @@ def tune(
     Args:
         second: makes another copy of the network, for MoCo.
         train, check: examples that are learned from, and that say when to end.
-        checkpoint: where to go on from if it is there; removed when the run is over.
+        checkpoint: where to go on from if it is there; whoever asked removes it at the end.
+        origin: of what data and which network; another one's checkpoint is refused.
         on_curve: given the losses so far, now and then.
 
     Raises:
@@ -223,7 +226,7 @@ def tune(
     """
     if min(e.count(settings.paradigm) for e in (train, check)) < 2:
         raise BadDataError("found fewer than 2 examples to learn from or to check with")
-    run = Run(settings, net, second, train, check, pictures)
+    run = Run(settings, net, second, train, check, pictures, origin)
     if checkpoint.exists():
         checkpoints.restore(run, checkpoint)
     else:

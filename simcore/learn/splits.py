@@ -69,6 +69,13 @@ def draw(groups: Array, seed: int, *, test: float = TEST, validation: float = VA
     Returns:
         Parts of the same sizes for every seed, unless large groups do not fit.
     """
+    return Split(*dealt(groups, seed, test=test, validation=validation), np.asarray(groups))
+
+
+def dealt(
+    groups: Array, seed: int, *, test: float = TEST, validation: float = VALIDATION
+) -> tuple[Array, Array, Array]:
+    """Rows for training, validation and test as `draw` deals them; a part may come out empty."""
     random = np.random.default_rng(seed)
     total = len(groups)
     want_test = round(total * test)
@@ -87,7 +94,7 @@ def draw(groups: Array, seed: int, *, test: float = TEST, validation: float = VA
         else:
             chosen[0].extend(rows)
     train, held, judged = (np.array(part, np.int64) for part in chosen)
-    return Split(train, held, judged, np.asarray(groups))
+    return train, held, judged
 
 
 def folds(rows: Array, groups: Array, parts: int, seed: int) -> list[Array]:

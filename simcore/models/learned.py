@@ -1,12 +1,14 @@
 """Backbones that were made here: `learned:NAME`, kept in the cache with where they come from.
 
 `weights/learned/NAME.json` is the lineage; `NAME.npz` beside it an adaptation, `NAME.pt` a
-fine-tuned network. The file's digest is part of the cache key, as with every other weight file.
+fine-tuned network, `NAME.seen` the content keys of the pictures that were learned from. The file's
+digest is part of the cache key, as with every other weight file.
 """
 
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,12 +53,17 @@ def check(name: str) -> str:
     return name
 
 
-def keep(name: str, file: Path, lineage: dict[str, Any]) -> str:
+def keep(name: str, file: Path, lineage: dict[str, Any], shown: Iterable[str] = ()) -> str:
     """Remember a file that was written under `place`; returns what users type.
 
     Args:
-        lineage: what it was made of: kind, collection, backbones, settings, the pairs by id, ...
+        lineage: what it was made of: kind, collection or judgements, backbones, settings, ...
+        shown: content keys of the pictures that were learned from; those of a learned base count.
     """
+    known = {picture(key) for key in shown}
+    for base in lineage["base"]:
+        known |= seen(base) if base.startswith(PREFIX) else frozenset()
+    home.write(place(name, "seen"), "\n".join(sorted(known)).encode())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     told = lineage | {"file": file.name, "sha256": digest, "bytes": file.stat().st_size}
     home.write(_lineage(name), json.dumps(told, indent=1).encode())
@@ -96,12 +103,41 @@ def lineage(name: str) -> dict[str, Any]:
     return told
 
 
+def worth(told: dict[str, Any]) -> dict[str, Any]:
+    """Of a lineage: "data", what was learned from; "worth", a share of what it never saw; "score",
+    what that is the share of: recall of pairs, or agreement with judgements."""
+    if "judgements" in told:
+        return {"data": told["judgements"], "worth": told["agreement"], "score": "agreement"}
+    return {"data": told["collection"], "worth": told["aR"]["1"], "score": "aR@1"}
+
+
+def picture(key: str) -> str:
+    """A content key without its trim: a picture is the same one with its caption cut off."""
+    return key.partition("-")[0]
+
+
+def seen(name: str) -> frozenset[str]:
+    """The pictures that a learned backbone, or one below it, was learned from, as `picture` has it.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    stem = name.removeprefix(PREFIX)
+    return _seen(stem, lineage(stem)["sha256"], str(_folder()))
+
+
+@lru_cache(maxsize=64)
+def _seen(stem: str, _digest: str, _root: str) -> frozenset[str]:
+    file = place(stem, "seen")
+    return frozenset(file.read_text().split() if file.exists() else ())
+
+
 def remove(name: str) -> None:
     """Forget a learned backbone; its features are left to the store's owner."""
     told = lineage(name)
     stem = name.removeprefix(PREFIX)
     _lineage(stem).unlink(missing_ok=True)
-    for ending in (told["file"].rpartition(".")[2], "curve", "ckpt"):
+    for ending in (told["file"].rpartition(".")[2], "curve", "ckpt", "seen"):
         place(stem, ending).unlink(missing_ok=True)
 
 

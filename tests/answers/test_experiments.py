@@ -12,6 +12,7 @@ from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab import (
     analysis,
     answer_files,
+    answered,
     collections,
     experiments,
     extract,
@@ -237,7 +238,7 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
     text = answer_files.export("free")
     answer_files.read("again", "loose", text.encode())
     assert answer_files.export("again") == text
-    assert answer_files.triplets("free").count("\n") > 1
+    assert answered.triplets("free").count("\n") > 1
     assert run(["experiment", "analyse", "free"]) == 0
 
 
@@ -353,7 +354,7 @@ def test_triplets_count_who_chose_which_of_two():
     perfect("one")
     perfect("one")
     wrong("one")
-    rows = list(csv.DictReader(io.StringIO(answer_files.triplets("one"))))
+    rows = list(csv.DictReader(io.StringIO(answered.triplets("one"))))
     mate = question.options[question.mate][0]
     votes = {}
     for row in rows:

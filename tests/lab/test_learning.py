@@ -20,8 +20,7 @@ from simcore.lab import (
     selection,
     tuning,
 )
-from simcore.models import forward, learned, registry
-from simcore.specs import Prepare
+from simcore.models import learned, registry
 from tests.conftest import draw
 
 MODELS = ["color", "layout", "hog"]
@@ -162,27 +161,6 @@ def test_the_document_is_json_and_complete(pairs):
         assert told[stage]["aR"]["1"]["mean"] == pytest.approx(np.mean(told[stage]["runs_aR1"]))
         assert told[stage]["curve"][-1] == 1
     assert len(told["loss"]) == len(told["check"])
-
-
-@pytest.fixture
-def conv():
-    """A registered backbone with weights that can be learned, and no file."""
-    import torch
-
-    def load(device):
-        torch.manual_seed(0)
-        net = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 8, 7, stride=4), torch.nn.ReLU(),
-            torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten(),
-        ).to(device).eval()  # fmt: skip
-        return forward.trainable(lambda images: net(images).float(), net)
-
-    name = "tiny-conv"
-    prepare = Prepare(40, (32, 32))
-    registry.backbone(name, dim=72, prepare=prepare, groups=("networks",))(load)
-    yield name
-    registry._SPECS.pop(name)
-    registry._fixed.cache_clear()
 
 
 def test_fine_tuning_ends_as_a_backbone(pairs, conv):

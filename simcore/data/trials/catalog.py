@@ -1,5 +1,6 @@
 """The memory of judgements: sets of trials, added once with every image checked, found again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from simcore.data.kept import Kept
 from simcore.data.trials import archives, bapps, hdf5, known, psiz, sets, stored, tables
 from simcore.data.trials.checked import usable
 from simcore.data.trials.found import Found, Shelf
-from simcore.data.trials.nouns import Judgements
+from simcore.data.trials.nouns import Judgements, Votes
 from simcore.errors import BadDataError, SimError, unknown
 from simcore.types import OnProgress, Skipped
 
@@ -62,27 +63,59 @@ def add(
         raise BadDataError(f"found a size of {size}; expected 1 or more; leave it out for all")
     source = None if path is None else Path(path).expanduser().absolute()
     apart = None if images is None else Path(images).expanduser().absolute()
-    with _KEPT.making(name) as (work, tell):
+
+    def found(work: Path) -> Found:
         inner = source
         if source is not None and source.is_file() and _unpacked(kind, source):
             inner = work / "files"
             archives.unpack(source, inner, on_progress=on_progress)
         if kind == "known":
-            found = known.find(work / "made", seed=seed, on_progress=on_progress)
-        else:
-            found = _find(kind, inner, apart, seed, grade, others)
-        found, keys = usable(found, size, seed, on_progress)
+            return known.find(work / "made", seed=seed, on_progress=on_progress)
+        return _find(kind, inner, apart, seed, grade, others)
+
+    votes: Votes = "known order" if kind == "known" else "human"
+    return keep(
+        found, name=name, kind=kind, source=str(source or kind), votes=votes, size=size, seed=seed,
+        on_progress=on_progress,
+    )  # fmt: skip
+
+
+def keep(
+    find: Callable[[Path], Found],
+    *,
+    name: str,
+    kind: str,
+    source: str,
+    votes: Votes = "human",
+    trim: int = 0,
+    size: int | None = None,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Judgements:
+    """Checks and remembers what was found.
+
+    Args:
+        find: given the folder that the set will have, where it may put files of its own.
+        kind, source, votes: what is told of it. trim: rows to cut from the bottom of every image.
+        name, size, seed: as for `add`.
+
+    Raises:
+        BadDataError: the name is taken or odd, or no trial can be used. SimError: the disk is full.
+    """
+    with _KEPT.making(name) as (work, tell):
+        found, keys = usable(find(work), size, seed, on_progress, trim)
         stored.write(work, found, keys)
         tell(
             {
                 "kind": kind,
-                "source": str(source or kind),
+                "source": source,
                 "shape": found.shape,
                 "trials": len(found.group),
                 "images": len(found.ids),
                 "groups": {g: found.group.count(g) for g in dict.fromkeys(found.group)},
-                "votes": "known order" if kind == "known" else "human",
+                "votes": votes,
                 "others": found.others.shape[1],
+                "trim": trim,
                 "notes": list(found.notes),
                 "credits": list(found.credits),
                 "skipped": [[s.what, s.reason] for s in found.skipped],
@@ -90,6 +123,11 @@ def add(
             }
         )
     return open(name)
+
+
+def folder(name: str) -> Path:
+    """Where a set keeps its own files."""
+    return _KEPT.place(name)
 
 
 def open(name: str) -> Judgements:
@@ -100,7 +138,7 @@ def open(name: str) -> Judgements:
     """
     told, place = summary(name), _KEPT.place(name)
     try:
-        trials, others = stored.read(place, told["shape"], told["others"])
+        trials, others = stored.read(place, told["shape"], told["others"], told.get("trim", 0))
     except (OSError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, SimError):
             raise

@@ -13,12 +13,13 @@ from simcore.types import Array, OnProgress, Skipped
 
 
 def usable(
-    found: Found, size: int | None, seed: int, on_progress: OnProgress | None
+    found: Found, size: int | None, seed: int, on_progress: OnProgress | None, trim: int = 0
 ) -> tuple[Found, tuple[str, ...]]:
     """Trials that can be shown, over the images that they use, and the content keys of these.
 
     Args:
         size: at most so many trials a group, drawn from those whose images are there.
+        trim: rows to cut from the bottom of every image.
 
     Raises:
         BadDataError: not one trial is left.
@@ -33,7 +34,7 @@ def usable(
     kept = _without(found, ~there, absent, "missing")
     if size is not None:
         kept = _rows(kept, draw(kept.group, size, seed))
-    seen = read_all([kept.paths[i] for i in _used(kept)], 0, on_progress)
+    seen = read_all([kept.paths[i] for i in _used(kept)], trim, on_progress)
     bad = np.array([path in seen and bool(seen[path].wrong) for path in kept.paths], bool)
     paths = kept.paths
     kept = _without(kept, bad, lambda image: seen[paths[image]].wrong, "unusable")

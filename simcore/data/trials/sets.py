@@ -43,6 +43,18 @@ SETS: dict[str, tuple[Source, str]] = {
     "birds-16 dissimilar": ("birds-16", GROUPS[1]),
     "birds-16 2rank1": ("birds-16", GROUPS[2]),
 }
+# Table A.1: the fine-tuning sets as printed, of `SIZE` data points each: source, kind of sample.
+TABLE_A1: dict[str, tuple[Source, str]] = {
+    "Triplet_ImageNet_HSJ": ("hsj", "triplets"),
+    "Triplet_Birds-16": ("birds-16", "triplets"),
+    "Triplet_BAPPS_2AFC": ("bapps", "triplets"),
+    "Quadruplet_ImageNet_HSJ": ("hsj", "quadruplets"),
+    "Quadruplet_Birds-16": ("birds-16", "quadruplets"),
+    "Quadruplet_BAPPS_2AFC": ("bapps", "quadruplets"),
+    "Singleton_ImageNet_HSJ": ("hsj", "singles"),
+    "Singleton_Birds-16": ("birds-16", "singles"),
+    "Singleton_BAPPS_2AFC": ("bapps", "singles"),
+}
 # Panels of Figure 5.1: what is averaged (section 5.2).
 PANELS: dict[str, tuple[str, ...]] = {
     "BAPPS traditional": ("bapps traditional",),

@@ -31,7 +31,7 @@ def write(place: Path, found: Found, keys: tuple[str, ...]) -> None:
 
 
 def read(
-    place: Path, shape: Shape, others: int
+    place: Path, shape: Shape, others: int, trim: int = 0
 ) -> tuple[Triplets | SamePairs | OddOnes, Array | None]:
     """Trials as a noun, and (T, others) further images or None.
 
@@ -43,7 +43,7 @@ def read(
     rows = pq.read_table(place / "trials.parquet").to_pydict()
     shown = pq.read_table(place / "images.parquet").to_pydict()
     paths = tuple(place / p for p in shown["path"])  # an absolute path stays itself
-    images = ImageSet(tuple(shown["id"]), paths, tuple(shown["key"]))
+    images = ImageSet(tuple(shown["id"]), paths, tuple(shown["key"]), trim)
     item = [np.array(rows[f"item{k}"], np.int64) for k in range(WIDTH[shape])]
     vote, group = np.array(rows["vote"], np.float64), tuple(rows["group"])
     counts = np.array(rows["votes_n"], np.int64)

@@ -6,7 +6,7 @@ the plain sum of their cosines is the cosine of their normalised vectors put sid
 
 from typing import Any
 
-from simcore.models import checkpoints, entries, lpips, nets, registry, weights
+from simcore.models import checkpoints, entries, forward, lpips, nets, registry, weights
 from simcore.models.backbones.libraries import torchvision_net
 from simcore.models.entries import HALF
 from simcore.specs import Embed, Prepare, Spec
@@ -87,12 +87,13 @@ def weighted(module: Any, linear: list[Any], device: str) -> Embed:
         for number, layer in enumerate(trunk):
             x = layer(x.clone() if number in _RELUS else x)
             if number in _RELUS:
-                unit = x / (x.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
+                length = torch.linalg.vector_norm(x, dim=1, keepdim=True)  # slope 0 at 0
+                unit = x / (length + 1e-10)
                 root = roots[_RELUS.index(number)] / (x.shape[2] * x.shape[3]) ** 0.5
                 parts.append((unit * root).flatten(1))
         return torch.cat(parts, 1)
 
-    return embed
+    return forward.trainable(embed, trunk)
 
 
 registry.add(

@@ -1,0 +1,130 @@
+"""What learning from judgements changed: agreement before and after, losses, lineage, trials."""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages import charts, choices, gallery, learned, pairs, parting, widgets
+from pages.widgets import plain
+from simcore.lab import judged_outcome, learning
+
+PAGE = "teach"
+CHANGED = {"right": "Right since", "wrong": "Wrong since", "all": "All, most moved first"}
+STAGES = {"before": "before", "after": "after"}
+
+
+def show(name: str) -> None:
+    """Everything that was learned from a set of judgements, and one of them closer."""
+    rows = judged_outcome.table(name)
+    st.subheader("What was learned", anchor=False)
+    if not rows:
+        st.info(f"Nothing yet from {plain(name)}. Start a run above.")
+        return
+    st.dataframe(rows, hide_index=True, key=f"{PAGE}_table")
+    names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
+    put = st.session_state
+    if put.get(f"{PAGE}_look") not in names:
+        linked = st.query_params.get("look", "")
+        put[f"{PAGE}_look"] = linked if linked in names else names[0]
+    look = st.selectbox("Look at", names, key=f"{PAGE}_look")
+    choices.add(PAGE, {"look": look})
+    _one(look)
+
+
+def _one(name: str) -> None:
+    told = learning.lineage(name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(plain(told["about"]), width="stretch")
+        st.page_link(
+            "pages/judgements.py", label="Score", icon=":material/monitoring:",
+            query_params={"j": told["judgements"], "t": f"unseen:{name}",
+                          "models": ",".join([f"learned:{name}", *told["base"]])},
+        )  # fmt: skip
+        with st.popover("Remove", icon=":material/delete:"):
+            st.markdown(f"Forget **learned:{plain(name)}** and its features?")
+            st.button("Yes, forget it", key=f"{PAGE}_remove_{name}", type="primary",
+                      on_click=widgets.attempt, args=(learning.remove, name))  # fmt: skip
+    with st.expander("Lineage"):
+        st.json({k: v for k, v in told.items() if k not in {"result", "test_trials"}})
+    _agreement(told["result"], name)
+    if told["result"]["loss"]:
+        with st.expander("Loss"):
+            learned.losses(told["result"]["loss"], told["result"]["check"], f"kept_{name}")
+    with widgets.sentences():
+        _trials(name)
+
+
+def _agreement(told: dict, name: str) -> None:
+    """Agreement before and after, over all groups and in each."""
+    trials, change = told["trials"], told["difference"]
+    columns = st.columns(3)
+    for column, stage in zip(columns, ("before", "after"), strict=False):
+        score = told[stage]["agreement"]
+        column.metric(f"Agreement {stage}", f"{100 * score['value']:.1f} %",
+                      help=f"95 %: {_interval(score)}")  # fmt: skip
+    columns[2].metric(
+        "Difference, paired", f"{100 * change['value']:+.1f} points",
+        help="Agreement with the votes, every group alike; in the bootstrap trials that share "
+        "pictures are drawn together.",
+    )  # fmt: skip
+    sure = change["low"] > 0 or change["high"] < 0
+    st.caption(
+        f"{trials['test']:,} trials over pictures that were never shown; the difference's 95 % "
+        f"interval is {_interval(change)} points, "
+        + ("which leaves out 0." if sure else "which holds 0: no change that could be told.")
+        + f" {trials['train']:,} were learned from, {trials['validation']:,} chose the epoch"
+        + (f", {trials['undecided']:,} of these had no majority" if trials["undecided"] else "")
+        + (f"; {trials['across']:,} show pictures of two parts and were left out"
+           if trials["across"] else "") + "."
+    )  # fmt: skip
+    groups = {"all groups": None} | dict.fromkeys(told["after"]["groups"])
+    if len(groups) == 2:
+        groups.popitem()
+    figure = go.Figure()
+    for number, (stage, label) in enumerate(STAGES.items()):
+        scores = [told[stage]["agreement"], *told[stage]["groups"].values()][: len(groups)]
+        shares = [100 * s["value"] for s in scores]
+        figure.add_bar(
+            x=list(groups), y=shares, name=label,
+            marker_color=charts.COLOURS[number % len(charts.COLOURS)],
+            error_y={"type": "data", "symmetric": False, "thickness": 1, "width": 3,
+                     "array": [100 * s["high"] - v for s, v in zip(scores, shares, strict=True)],
+                     "arrayminus": [v - 100 * s["low"] for s, v in zip(scores, shares,
+                                                                       strict=True)]},
+            hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="group", yaxis_range=[0, 105])
+    charts.level(figure, 50, "by chance")
+    charts.show(figure, f"agreement_{name}", y="agreement with the votes, %", height=320,
+                title="Agreement on trials that were never seen; bars: 95 %")  # fmt: skip
+
+
+def _interval(score: dict) -> str:
+    return f"{100 * score['low']:.1f} to {100 * score['high']:.1f}"
+
+
+@st.fragment
+def _trials(name: str) -> None:
+    """Test trials whose answer changed."""
+    st.subheader("Before and after", anchor=False)
+    found = judged_outcome.outcome(name)
+    counts = {which: len(found.rows(which)) for which in CHANGED}
+    which = st.segmented_control(
+        "Test trials", list(CHANGED), key=f"{PAGE}_which_{name}", required=True,
+        default=next(k for k in CHANGED if counts[k] or k == "all"),
+        format_func=lambda key: f"{CHANGED[key]} ({counts[key]:,})",
+    )  # fmt: skip
+    rows = found.rows(which)
+    if not rows:
+        st.info("No test trial is like that.")
+        return
+    known = found.judged.votes
+    with st.container(horizontal=True):
+        for row in pairs.paged(rows, f"{PAGE}_page_{name}_{which}"):
+            trial = found.trial(row)
+            with st.container(border=True, width=346):
+                st.caption(
+                    f"{plain(trial['group'])} · {parting.people(trial['vote'], known)}, before: "
+                    f"**{trial['before']}**, after: **{trial['after']}**"
+                )
+                gallery.grid(parting.tiles(trial, known), key=f"{PAGE}_trial_{name}_{row}")
+    widgets.credits(found.judged.credits)

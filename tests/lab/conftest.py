@@ -1,0 +1,34 @@
+"""A small network with weights that can be learned, registered as any other."""
+
+import pytest
+
+from simcore.models import forward, registry
+from simcore.specs import Prepare
+
+CONV = "tiny-conv"
+
+
+def register():
+    """Put the network into the registry; the same weights every time, and no file."""
+    import torch
+
+    def load(device):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            net = torch.nn.Sequential(
+                torch.nn.Conv2d(3, 8, 7, stride=4), torch.nn.ReLU(),
+                torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten(),
+            ).to(device).eval()  # fmt: skip
+        return forward.trainable(lambda images: net(images).float(), net)
+
+    prepare = Prepare(40, (32, 32))
+    registry.backbone(CONV, dim=72, prepare=prepare, groups=("networks",))(load)
+    return CONV
+
+
+@pytest.fixture
+def conv():
+    """The name of the network."""
+    yield register()
+    registry._SPECS.pop(CONV)
+    registry._fixed.cache_clear()

@@ -1,0 +1,214 @@
+"""Fine-tuning on judgements: honest parts, agreement before and after, and who may judge it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcore.errors import BadDataError, UnknownNameError
+from simcore.lab import (
+    agreement,
+    alike,
+    collections,
+    extract,
+    judgements,
+    learning,
+    outcome,
+    seen,
+    selection,
+    sources,
+    tuning,
+)
+from simcore.learn.paradigms import PARADIGMS
+from simcore.models import checkpoints, learned
+from tests.conftest import draw
+
+VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": [0.0, 1.0, 0.6, 0.2] * 4}
+
+
+@pytest.fixture
+def judged(bapps_tree):
+    """Forty-four triplets in two groups, four of them ties."""
+    return judgements.add("bapps", bapps_tree(VOTES), name="mine")
+
+
+def settings(base, paradigm="triplet", **other):
+    return tuning.preset(base, paradigm, **{"epochs": 2, "batch": 4, "rate": 1e-3, **other})
+
+
+@pytest.fixture
+def report(judged, conv):
+    return tuning.tune("mine", conv, settings(conv), save="tuned")
+
+
+def test_what_is_reported_is_what_the_page_of_judgements_says(judged, conv, report):
+    told = json.loads(json.dumps(report.json()))
+    assert told["judgements"] == "mine"
+    trials = told["trials"]
+    assert trials["across"] == 0
+    assert trials["train"] + trials["validation"] + trials["test"] == 44
+    assert 0 <= trials["undecided"] <= 4
+    part = seen.part(judged, "unseen:tuned")
+    assert len(part.trials) == trials["test"]
+    table = agreement.table(part, [conv, "learned:tuned"], metrics=["cosine"])
+    for stage, row in zip(("before", "after"), table.rows, strict=True):
+        assert told[stage]["agreement"]["value"] == pytest.approx(row.whole.value, abs=1e-9)
+        assert told[stage]["groups"].keys() == row.groups.keys()
+    before, after = (told[stage]["agreement"]["value"] for stage in ("before", "after"))
+    assert told["difference"]["value"] == pytest.approx(after - before)
+    assert told["difference"]["low"] <= told["difference"]["value"] <= told["difference"]["high"]
+
+
+def test_lineage_of_a_run_on_judgements(judged, conv, report):
+    told = learning.lineage("tuned")
+    assert (told["judgements"], told["digest"]) == ("mine", judged.digest)
+    assert (told["base"], told["paradigm"], told["seed"]) == ([conv], "triplet", 0)
+    assert len(told["test_trials"]) == report.source.parts["test"]
+    (row,) = learning.listing()
+    assert row["data"] == "mine"
+    assert row["worth"] == told["agreement"] == report.json()["after"]["agreement"]["value"]
+    assert outcome.table("mine") == []  # that table is of collections
+
+
+def test_no_test_picture_was_ever_shown(judged, report):
+    test = judged.triplets.take(report.source.split.test)
+    rows = np.unique(np.concatenate([test.ref, test.left, test.right]))
+    keys = {judged.triplets.images.keys[row] for row in rows}
+    assert not learned.seen("tuned") & keys
+    assert learned.seen("tuned")
+
+
+def test_judging_it_by_what_it_saw_warns_in_any_set_that_shows_it(judged, conv, report, bapps_tree):
+    again = judgements.add("bapps", judgements.summary("mine")["source"], name="again")
+    for one in (judged, again):
+        assert "unseen:tuned" in seen.warning(one, [conv, "learned:tuned"])
+        assert seen.subsets(one).keys() == {"all", "unseen:tuned"}
+        assert seen.warning(seen.part(one, "unseen:tuned"), ["learned:tuned"]) == ""
+    assert seen.warning(judged, [conv]) == ""
+    with pytest.raises(UnknownNameError, match="subset"):
+        seen.part(judged, "some")
+    with pytest.raises(BadDataError, match="judge it again"):
+        tuning.tune("again", "learned:tuned", settings(conv), save="more")
+
+
+def test_the_pictures_as_a_collection_know_it_too(judged, conv, report):
+    """It was not learned from these pairs, but from their pictures."""
+    images = judged.triplets.images
+    root = Path(judgements.summary("mine")["source"]).parent / "paired"
+    for side, rows in (("left", judged.triplets.ref), ("right", judged.triplets.left)):
+        (root / side).mkdir(parents=True)
+        for row in range(44):
+            target = root / side / f"{row:02}.png"
+            target.write_bytes(images.paths[rows[row]].read_bytes())
+    collections.add("pairs", root, name="paired")
+    assert "unseen:tuned" in selection.choices("paired")
+    assert "unseen:tuned" in outcome.seen("paired", ["learned:tuned"], "all")
+    assert len(selection.open_("paired", "unseen:tuned").left) == report.source.parts["test"]
+    extract.extract("paired", [conv, "learned:tuned"])
+    with pytest.raises(BadDataError, match="judge it again"):
+        tuning.tune("paired", "learned:tuned", settings(conv), save="more")
+
+
+@pytest.mark.parametrize("paradigm", [p for p in PARADIGMS if p != "triplet"])
+def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
+    found = tuning.tune("mine", conv, settings(conv, paradigm, epochs=1), save="tuned")
+    assert found.told.finished
+    assert np.isfinite(found.told.losses).all()
+    assert alike.ready(judged, "learned:tuned")
+    assert alike.ready(judged, conv)
+
+
+KILLED = """
+import os, signal, sys
+from simcore.lab import tuning
+from tests.lab.conftest import register
+from tests.lab.test_judged_tuning import settings
+
+def killed(progress):
+    if progress.stage == "quadruplet" and progress.done == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+base = register()
+tuning.tune("mine", base, settings(base, "quadruplet", epochs=3, patience=9), save="killed",
+            on_progress=killed)
+"""
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_bit_for_bit(judged, conv):
+    chosen = settings(conv, "quadruplet", epochs=3, patience=9)
+    whole = tuning.tune("mine", conv, chosen, save="whole")
+    stop = whole.told.steps + 2
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(stop)], cwd=root, check=False,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+    assert tuning.unfinished() == ["killed"]
+    again = []
+    rest = tuning.tune("mine", conv, chosen, save="killed",
+                       on_progress=lambda p: again.append((p.stage, p.done)))  # fmt: skip
+    first = next(n for stage, n in again if stage == "quadruplet")
+    assert first == whole.told.steps + 1  # the epoch before was written down
+    assert rest.told.losses == whole.told.losses
+    assert rest.told.checks == whole.told.checks
+    np.testing.assert_array_equal(rest.after, whole.after)
+    one, other = (checkpoints.read(learned.place(name, "pt")) for name in ("whole", "killed"))
+    assert one.keys() == other.keys()
+    for key in one:
+        assert one[key].equal(other[key])
+
+
+def test_another_sets_checkpoint_is_refused(judged, conv, bapps_tree):
+    tuning.tune("mine", conv, settings(conv), save="half", stop=lambda: True)
+    other = {"cnn": [0.8, 0.2, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": VOTES["color"]}
+    root = Path(judgements.summary("mine")["source"])
+    root.rename(root.with_name("first"))
+    judgements.remove("mine")
+    judgements.add("bapps", bapps_tree(other), name="mine")
+    with pytest.raises(BadDataError, match="another run"):
+        tuning.tune("mine", conv, settings(conv), save="half")
+
+
+def test_one_way_to_say_what_is_learned_from(judged, tmp_path):
+    assert sources.resolve("mine") == ("judgements", "mine")
+    assert sources.resolve("known") == ("judgements", "known")
+    with pytest.raises(UnknownNameError, match="collection or set of judgements"):
+        sources.resolve("nobody")
+    judgements.collection("mine")  # its own pictures, without mates, under the same name
+    assert collections.names() == ["mine"]
+    assert sources.resolve("mine") == ("judgements", "mine")
+    collections.remove("mine")
+    for side in ("left", "right"):
+        (tmp_path / "p" / side).mkdir(parents=True)
+        draw(1, 60, 60).save(tmp_path / "p" / side / "a.png")
+    collections.add("pairs", tmp_path / "p", name="mine")
+    with pytest.raises(BadDataError, match="say pairs:mine or judgements:mine"):
+        sources.resolve("mine")
+    assert sources.resolve("pairs:mine") == ("pairs", "mine")
+    assert sources.resolve("judgements:mine") == ("judgements", "mine")
+
+
+def test_what_cannot_be_learned_from_is_one_sentence(bapps_tree, conv):
+    judgements.add("bapps-jnd", bapps_tree({"cnn": [0.2, 1.0]}, kind="jnd"), name="jnd")
+    with pytest.raises(BadDataError, match="can judge a network, not teach it"):
+        tuning.tune("jnd", conv, settings(conv), save="x")
+    with pytest.raises(BadDataError, match="subsets are of a collection"):
+        tuning.tune("known", conv, settings(conv), save="x", subset="tlld")
+
+
+def test_every_network_that_is_here_can_be_trained(conv, monkeypatch):
+    from simcore.models import registry, weights
+
+    names = tuning.trainable()
+    assert conv in names
+    assert not {"hog", "color", "face", "haar"} & set(names)
+    monkeypatch.setattr(weights, "status", lambda _: (True, ""))
+    everything = tuning.trainable()
+    assert {"mobilenetv2", "mobilenetv2-grid", *registry.names("modern")} <= set(everything)
+    assert not {"hog", "face", "haar"} & set(everything)
