@@ -4,7 +4,6 @@
 
 Small files are those of a folder (`SIMCORE_BENCH_IMAGES` names one too), else drawn as large as
 TLL's; photographs of 12 megapixels are drawn. Times are of the processor, all threads together.
-simplejpeg, libjpeg-turbo in a wheel, comes with the extra `bench`.
 """
 
 import argparse
@@ -17,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from benchmarks.pictures import draw, photograph
@@ -43,7 +43,7 @@ def pillow_scaled(data: bytes) -> Array:
 
 
 def others() -> dict[str, Decode]:
-    """Faster decoders that are installed."""
+    """What else decodes a JPEG."""
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg
 
@@ -51,14 +51,11 @@ def others() -> dict[str, Decode]:
         raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         return decode_jpeg(raw, mode=ImageReadMode.RGB).permute(1, 2, 0).numpy()
 
-    found: dict[str, Decode] = {"Pillow alone": pillow, "torchvision": torchvision}
-    try:
-        import simplejpeg
-
-        found["simplejpeg"] = simplejpeg.decode_jpeg
-    except ImportError:
-        pass
-    return found
+    return {
+        "Pillow alone": pillow,
+        "torchvision": torchvision,
+        "simplejpeg alone": simplejpeg.decode_jpeg,
+    }
 
 
 def milliseconds(ways: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) -> dict:
@@ -95,15 +92,11 @@ def compare(what: str, files: Sequence[bytes]) -> list[Line]:
 
 def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
     """A photograph made ready for a network, against decoding it at a part of its size."""
-    ways: dict[str, Decode] = {"Pillow's draft": pillow_scaled}
-    try:
-        import simplejpeg
 
-        ways["simplejpeg scaled"] = lambda data: simplejpeg.decode_jpeg(
-            data, min_height=256, min_width=256
-        )
-    except ImportError:
-        pass
+    def turbo_scaled(data: bytes) -> Array:
+        return simplejpeg.decode_jpeg(data, min_height=256, min_width=256)
+
+    ways: dict[str, Decode] = {"Pillow's draft": pillow_scaled, "simplejpeg scaled": turbo_scaled}
 
     def ready(decode: Decode) -> Decode:
         return lambda data: images.prepare(decode(data), HOW)

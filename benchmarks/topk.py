@@ -8,14 +8,16 @@ cores. faiss comes with the extra `bench`.
 
 import numpy as np
 
-from benchmarks import table
+from benchmarks import made, table
 from benchmarks.table import Aim, Line
-from benchmarks.timing import in_turn
+from benchmarks.timing import in_turn, repeat
+from simcore.lab import maps, retrieve
 from simcore.sim import metrics, rank
 from simcore.types import Array, Features
 
 IMAGES, DIM, K, BATCH = 12_000, 2_048, 10, 64
 AIM = Aim("at most", 5.0)
+WIDE = "resnet50"  # only its width is used: 2,048
 
 
 def drawn(count: int, dim: int, seed: int = 0) -> Features:
@@ -40,7 +42,18 @@ def lines(quick: bool = False) -> list[Line]:
         )
         aim = AIM if queries.count == 1 else None
         found.append(_line(part, queries, gallery, aim, rounds=5 if quick else 30))
-    return found
+    return [*found, asked(500 if quick else IMAGES)]
+
+
+def asked(images: int) -> Line:
+    """What `simcore search --id` and Explore ask, from the collection's name to named hits."""
+    with made.cache():
+        name, recipe = made.collection(images, [WIDE]), maps.asked([WIDE])
+        query = retrieve.Query(id="0000007")
+        seconds = repeat(lambda: retrieve.search(name, query, [recipe], k=K), 1.0)
+    part = f"a search among {images:,} images, named hits and the mate's rank included"
+    note = "features in memory, as they are after the first question"
+    return Line(part, 1e3 * seconds, "ms", aim=AIM, note=note)
 
 
 def _line(part: str, queries: Features, gallery: Features, aim: Aim | None, rounds: int) -> Line:

@@ -3,9 +3,12 @@
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from simcore.errors import BadDataError, BadImageError
@@ -22,14 +25,15 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# By EXIF's number: what brings the pixels as they are stored into the order that people see.
+_TURNS: dict[int, Callable[[Array], Array]] = {
+    2: lambda rows: rows[:, ::-1],
+    3: lambda rows: rows[::-1, ::-1],
+    4: lambda rows: rows[::-1],
+    5: lambda rows: rows.swapaxes(0, 1),
+    6: lambda rows: np.rot90(rows, 3),
+    7: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
 }
 _SCALING = {
     "nearest": Image.Resampling.NEAREST,
@@ -107,8 +111,7 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
         _check_bytes(len(data), name)
     image = _open(data, name)
     try:
-        image.load()
-        image = _rgb(_upright(image))
+        rows = _upright(_pixels(image, data), image)
     except Exception as error:  # whatever a decoder trips over, the file is what is wrong
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
             raise BadImageError(_too_large(name, "more pixels inside than it tells")) from error
@@ -117,13 +120,13 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
             "copy or save the file again"
         ) from error
     if trim:
-        if not 0 < trim < image.height:
+        if not 0 < trim < len(rows):
             raise BadImageError(
-                f"{name} has {image.height} rows; expected more than the {trim} to be cut off; "
+                f"{name} has {len(rows)} rows; expected more than the {trim} to be cut off; "
                 "use a smaller trim"
             )
-        image = image.crop((0, 0, image.width, image.height - trim))
-    return np.array(image)
+        rows = rows[: len(rows) - trim]
+    return np.ascontiguousarray(rows)
 
 
 def _open(data: bytes, name: str) -> Image.Image:
@@ -153,12 +156,35 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:80].rstrip(".;: ") or error.__class__.__name__
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _pixels(image: Image.Image, data: bytes) -> Array:
+    """(H, W, 3) uint8 RGB of an opened image, in the order in which they are stored."""
+    rows = _plain_jpeg(image, data)
+    if rows is None:
+        image.load()
+        rows = np.array(_rgb(image))
+    return rows
+
+
+def _plain_jpeg(image: Image.Image, data: bytes) -> Array | None:
+    """The pixels of a colour JPEG by libjpeg-turbo itself: Pillow's, in less than half of its time.
+
+    Whatever is odd about a file is left to Pillow, which says what: None.
+    """
+    if image.format not in {"JPEG", "MPO"} or image.mode != "RGB":
+        return None
+    with suppress(ValueError):
+        if simplejpeg.decode_jpeg_header(data)[:2] == (image.height, image.width):
+            rows: Array = simplejpeg.decode_jpeg(data)
+            return rows
+    return None
+
+
+def _upright(rows: Array, image: Image.Image) -> Array:
     try:
         turn = _TURNS.get(image.getexif().get(0x0112, 1))
     except Exception:  # a broken EXIF block does not spoil the pixels
         turn = None
-    return image if turn is None else image.transpose(turn)
+    return rows if turn is None else turn(rows)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

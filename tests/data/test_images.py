@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from simcore.data import images, thumbs
 from simcore.errors import BadDataError, BadImageError
@@ -123,6 +123,54 @@ def test_exif_turns_are_undone(turn: int, encode: Encode) -> None:
     exif[0x0112] = turn
     data = encode(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
     assert np.array_equal(images.load(data), upright)
+
+
+def pillows(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (17, 31), (200, 245)])
+def test_a_jpegs_pixels_are_pillows(
+    sampling: str, progressive: bool, size: tuple[int, int], draw: Draw, encode: Encode
+) -> None:
+    options = {"subsampling": sampling, "progressive": progressive, "quality": 83}
+    data = encode(draw(5, *size), "JPEG", **options)
+    assert np.array_equal(images.load(data), pillows(data))
+    assert images._plain_jpeg(Image.open(io.BytesIO(data)), data) is not None
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_other_jpegs_are_left_to_pillow(mode: str, draw: Draw, encode: Encode) -> None:
+    data = encode(draw(5, 40, 30).convert(mode), "JPEG")
+    assert images._plain_jpeg(Image.open(io.BytesIO(data)), data) is None
+    assert np.array_equal(images.load(data), pillows(data))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_turned_jpegs_are_as_pillow_turns_them(turn: int, draw: Draw, encode: Encode) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = encode(draw(4, 30, 20), "JPEG", exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    found = images.load(data, trim=3)
+    assert np.array_equal(found, np.asarray(upright)[:-3])
+    assert found.flags.c_contiguous
+    assert found.flags.writeable
+
+
+def test_a_jpeg_cut_anywhere_is_refused_or_as_pillow_reads_it(draw: Draw, encode: Encode) -> None:
+    data = encode(draw(6, 60, 40), "JPEG")
+    refused = 0
+    for end in range(0, len(data), 97):
+        try:
+            found = images.load(data[:end])
+        except BadImageError:
+            refused += 1
+        else:
+            assert np.array_equal(found, pillows(data[:end]))
+    assert refused > len(data) // 97 // 2
 
 
 def test_a_broken_exif_block_does_not_spoil_the_pixels(draw: Draw, encode: Encode) -> None:

@@ -1,0 +1,138 @@
+"""The benchmarks: their shape, their aims, their table, and one of them from end to end."""
+
+import importlib
+import inspect
+import json
+
+import pytest
+
+from benchmarks import chart, growth, run, table
+from benchmarks.table import Aim, Line, skipped
+from simcore.__main__ import run as simcore
+from simcore.errors import BadDataError, UnknownNameError
+
+
+@pytest.mark.parametrize("name", run.names())
+def test_each_benchmark_gives_lines(name):
+    lines = importlib.import_module(f"benchmarks.{name}").lines
+    assert list(inspect.signature(lines).parameters) == ["quick"]
+    assert inspect.signature(lines).parameters["quick"].default is False
+
+
+def test_every_part_has_its_benchmark():
+    assert {
+        "decoding", "extraction", "gpu", "growth", "maps", "matrices", "memory", "redraw",
+        "runs", "start", "subsets", "thingsvision", "topk",
+    } <= set(run.names())  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("aim", "measured", "ratio", "met"),
+    [
+        (Aim("at most", 2.0), 1.9, None, True),
+        (Aim("at most", 2.0), 2.1, 0.1, False),
+        (Aim("at least", 2.0), 2.1, None, True),
+        (Aim("at least", 2.0), 1.9, 9.0, False),
+        (Aim("at least", 0.95, of="ratio"), 0.1, 0.96, True),
+        (Aim("at least", 0.95, of="ratio"), 99.0, 0.94, False),
+        (Aim("at least", 0.95, of="ratio"), 99.0, None, None),
+        (Aim("at most", 2.0), None, None, None),
+        (None, 1.0, 1.0, None),
+    ],
+)
+def test_an_aim_is_met_or_not(aim, measured, ratio, met):
+    line = Line("part", measured, "s", ratio=ratio, aim=aim)
+    assert line.met is met
+    assert line.cells()[5] == {True: "met", False: "NOT MET", None: ""}[met]
+    assert line.json()["met"] is met
+
+
+def test_aims_of_the_real_parts_can_fail():
+    from benchmarks import extraction, memory, subsets, topk
+
+    assert Line("", 2.5, "s", aim=subsets.AIM).met is False
+    assert Line("", 5.5, "ms", aim=topk.AIM).met is False
+    assert Line("", 3.5, "GB", aim=memory.AIM).met is False
+    assert Line("", 40, "images/s", ratio=0.9, aim=extraction.AIM).met is False
+
+
+def test_the_table_renders(capsys):
+    lines = [
+        Line("subsets", 0.53, "s", "brute force", 0.02, Aim("at most", 2.0), "a | b"),
+        skipped("a GPU", "no CUDA device here"),
+    ]
+    table.show(lines, title="a machine")
+    said = capsys.readouterr().out
+    assert "0.53 s" in said
+    assert "at most 2 s" in said
+    head, rule, first, second = table.markdown(lines).split("\n")
+    assert head.count("|") == rule.count("|") == first.count("|") == second.count("|") == 8
+    assert "not measured: no CUDA device here" in second
+
+
+def test_an_unknown_benchmark_is_one_sentence(capsys):
+    with pytest.raises(UnknownNameError, match="no benchmark named 'topkk'; did you mean topk"):
+        run.chosen(["topkk"])
+    assert simcore(["bench", "--only", "topkk"]) == 1
+    assert capsys.readouterr().err.count("no benchmark named") == 1
+
+
+def test_without_the_source_tree_there_is_one_sentence(monkeypatch, tmp_path):
+    from simcore.cli import bench
+
+    monkeypatch.setattr(bench, "__file__", str(tmp_path / "simcore" / "cli" / "bench.py"))
+    with pytest.raises(BadDataError, match="found no benchmarks beside the package"):
+        bench.bench()
+
+
+def test_what_fails_is_a_line(monkeypatch):
+    (line,) = run.apart("table", quick=True)  # a module without `lines`
+    assert line.measured is None
+    assert "AttributeError" in line.note
+
+
+def test_one_runs_from_end_to_end(capsys):
+    assert simcore(["bench", "--quick", "--only", "topk", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["command"] == "python -m benchmarks --only topk --quick"
+    assert found["machine"]["cores"] >= 1
+    parts = [line["part"] for line in found["lines"]]
+    assert len(parts) == 3
+    assert all(line["measured"] > 0 for line in found["lines"])
+    assert all(line["met"] is None for line in found["lines"]), "small sizes claim no aim"
+
+
+def test_results_are_appended(tmp_path):
+    old = "# Results\n"
+    (tmp_path / "RESULTS.md").write_text(old)
+    lines = [Line("growth: a", 4.0, "s", points=((100, 1.0), (200, 4.0)))]
+    run.write(lines, "python -m benchmarks", 61.0, 0.1, folder=tmp_path)
+    said = (tmp_path / "RESULTS.md").read_text()
+    assert said.startswith(old)
+    assert "| growth: a | 4 s |" in said
+    assert "`python -m benchmarks`, 1.0 minutes" in said
+    assert "growth.svg" in said
+    with pytest.raises(BadDataError, match=r"RESULTS\.md"):
+        run.write(lines, "", 1.0, 0.1, folder=tmp_path / "elsewhere")
+
+
+def test_charts_show_what_was_measured_at_several_sizes():
+    lines = [
+        Line("growth: <b>", 4.0, "s", points=((100, 1.0), (200, 4.0))),
+        Line("no curve", 1.0, "s"),
+    ]
+    drawing = chart.svg(lines)
+    assert drawing.count("<circle") == 2
+    assert "&lt;b&gt;" in drawing
+    assert chart.svg(lines[1:]) == ""
+    page = chart.page(lines, "a machine", "python -m benchmarks")
+    assert "How each part grows" in page
+    assert "<script src" not in page
+
+
+def test_the_power_of_n_is_the_slope():
+    line = growth.grown("a part", lambda n: n**1.5 / 1e4, (100, 200, 400, 800), patience=60.0)
+    assert "N^1.50" in line.note
+    assert len(line.points) == 4
+    short = growth.grown("a part", lambda n: n / 100, (100, 200, 400), patience=1.5)
+    assert [n for n, _ in short.points] == [100, 200]
