@@ -10,6 +10,12 @@ from streamlit.navigation.page import StreamlitPage
 
 VARIABLE = "SIMCORE_KIOSK"  # how many seconds nobody must be there; set by the command line
 CLOSED = {"collections", "models"}  # pages that add, remove or fetch
+# One line of thirteen would hide most pages behind "more"; those without a section stand alone.
+SECTIONS = {
+    **dict.fromkeys(("combine", "exclusive", "evaluate", "learn"), "Analyse"),
+    **dict.fromkeys(("judgements", "experiments", "review"), "People"),
+    **dict.fromkeys(("duplicates", "collections", "models"), "Library"),
+}
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 # A path in quotes may have spaces; one without ends where it may not go on.
 PATHS = re.compile(
@@ -40,10 +46,12 @@ def uploads() -> tuple[int, int]:
 
 def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
     """The page that is asked for, of those that visitors may see.
-
     Who takes part in an experiment sees the questions alone.
     """
-    seen = [page for page in pages if not (on() and page.url_path in CLOSED)]
+    seen: dict[str, list[StreamlitPage]] = {}
+    for page in pages:
+        if not (on() and page.url_path in CLOSED):
+            seen.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
     # On a phone the list is in the sidebar, which would hide what is beyond its tenth.
     alone = "sitting" in st.query_params
     return st.navigation(seen, position="hidden" if alone else "top", expanded=True)

@@ -61,11 +61,26 @@ def _one(asked: Choice, name: str) -> None:
                       on_click=widgets.attempt, args=(learning.remove, name))  # fmt: skip
     with st.expander("Lineage"):
         st.json({k: v for k, v in told.items() if k not in {"result", "test_ids"}})
+    if told["kind"] == "adaptation":
+        _elsewhere(told, name)
     _recall(told["result"], name)
     if told["result"]["loss"]:
         with st.expander("Loss"):
             losses(told["result"]["loss"], told["result"]["check"], f"kept_{name}")
     _galleries(asked, name)
+
+
+def _elsewhere(told: dict, name: str) -> None:
+    with st.expander("Use it elsewhere: one file and ten lines of NumPy"):
+        st.download_button(
+            "Download the file", lambda: outcome.file(name), f"{name}.npz",
+            icon=":material/download:", on_click="ignore", key=f"learn_file_{name}",
+        )  # fmt: skip
+        st.code(outcome.TEN_LINES, language="python")
+        st.caption(
+            f'`file = np.load("{plain(name)}.npz")`; x holds, in this order and each of length 1, '
+            f"the features of {plain(', '.join(told['base']))}."
+        )
 
 
 def _recall(told: dict, name: str) -> None:

@@ -77,7 +77,8 @@ def run(args: list[str], stem: str, key: str) -> None:
 
 def _waiting(name: str) -> None:
     """Runs that were stopped or killed under other names, with a way to go on or forget them."""
-    others = [one for one in learning.unfinished() if one != name]
+    # Those without a name belong to commands that name nothing, and go on by themselves.
+    others = [n for n in learning.unfinished() if n != name and not n.startswith("unnamed-")]
     if not others:
         return
     began = {_saved(job.args): job for job in reversed(jobs.jobs())}

@@ -9,6 +9,7 @@ import pytest
 from simcore.cli.app import app as command_line
 from simcore.data.collections.catalog import KINDS
 from simcore.models import registry
+from simcore.models.adapted import TEN_LINES
 from simcore.types import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,10 @@ def test_every_word_a_user_types_is_in_the_readme(name):
     assert f"`{name}`" in README
 
 
+def test_the_ten_lines_are_those_that_tests_run():
+    assert f"```python\n{TEN_LINES}```" in README
+
+
 def test_every_page_is_in_the_readme():
     titles = re.findall(r'title="(\w+)"', (ROOT / "app.py").read_text())
     assert len(titles) >= 7
@@ -56,7 +61,8 @@ def test_the_backbone_in_the_readme_works(tmp_path, monkeypatch):
 
     from simcore.models import forward
 
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = (block for block in blocks if "@backbone" in block)
     assert len(code.strip().splitlines()) < 15
     scope: dict = {}
     exec(code, scope)

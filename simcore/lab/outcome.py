@@ -12,11 +12,12 @@ import numpy as np
 
 from simcore.evaluate import asymmetric
 from simcore.lab import collections, features, learning, selection
-from simcore.models import learned
+from simcore.models import adapted, learned
 from simcore.sim import rank
 from simcore.sim.metrics import normalised
 from simcore.types import Array, Collection
 
+TEN_LINES = adapted.TEN_LINES
 SHOWN = 8  # pictures a row of the galleries (Fig. 4)
 
 
@@ -80,6 +81,16 @@ def _outcome(name: str, _digest: str, collection: Collection) -> Outcome:
         for stage, values in (("before", before), ("after", after))
     }
     return Outcome(name, collection, before, after, ranks)
+
+
+def file(name: str) -> bytes:
+    """An adaptation's .npz, for whoever wants to use it elsewhere with `TEN_LINES`.
+
+    Raises:
+        UnknownNameError: no such learned backbone.
+    """
+    stem = name.removeprefix(learned.PREFIX)
+    return learned.place(stem, learned.lineage(stem)["file"].rpartition(".")[2]).read_bytes()
 
 
 def table(collection: str) -> list[dict]:

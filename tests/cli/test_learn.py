@@ -71,9 +71,16 @@ def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
                   "--html", str(file))  # fmt: skip
     (section,) = told["sections"]
     stages = [next(iter(row.values())) for row in section["rows"]]
-    assert stages == ["before", "after PCA", "sigma 1", "sigma 15"]
+    assert stages == ["concatenated", "PCA", "sigma 1", "sigma 15"]
     assert len(section["printed"]) == 37
     assert "clip_rm50x4" in file.read_text()
+    # The same rows again, and kept: nothing is learned a second time.
+    monkeypatch.setattr(learning, "adapt", lambda *_, **__: pytest.fail("made twice"))
+    told, _ = ask("learn", "annex", "drawn", "--models", "color")
+    assert [row["backbone"] for row in told["rows"]] == ["color"]
+    cell = section["rows"][3]["@1"]
+    assert cell.startswith(f"{told['rows'][0]['stages']['sigma 15']['aR']['1']['mean']:.4f}")
+    assert run(["learn", "annex", "drawn", "--models", "color"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.evaluate import asymmetric
 from simcore.lab import (
+    adapted_paper,
+    annex,
     collections,
     curves,
     evaluate,
@@ -151,6 +153,31 @@ def test_the_rival_is_chosen_on_other_pairs_than_it_is_judged_on(pairs):
         np.mean([(rivals.best_sum(found.collection, MODELS, r.split)[1] == 1).mean()
                  for r in found.runs])
     )  # fmt: skip
+
+
+def test_a_row_of_the_annex_is_made_once_and_again_for_other_pairs(pairs, monkeypatch):
+    monkeypatch.setattr(learning, "RUNS", 2)
+    calls = []
+    adapt = learning.adapt
+    monkeypatch.setattr(
+        learning, "adapt", lambda *a, **k: calls.append(k["subset"]) or adapt(*a, **k)
+    )
+    assert adapted_paper.known(pairs, ["color"]) == []
+    row = adapted_paper.own(pairs, "color")
+    assert adapted_paper.own(pairs, "color") == row
+    assert adapted_paper.known(pairs, ["color", "hog"]) == [row]
+    assert calls == ["all", "all"]  # sigma 1 and 15, once
+    assert row["runs"] == 2
+    # What is printed stands below the backbone that it is of, with its own gallery.
+    lines = adapted_paper.table([row | {"backbone": "resnet18-stages"}])
+    assert [line["numbers"] for line in lines] == ["here", "printed"]
+    assert lines[1]["sigma 15"] == 0.1684
+    assert lines[0]["gallery"] == row["test"] < lines[1]["gallery"]
+
+
+def test_every_printed_row_has_its_backbone_here():
+    found = [annex.printed(name) for name in registry.expand(["@risser-maroux2021"])]
+    assert {row and row[0] for row in found} == {row[0] for row in annex.ANNEX.rows}
 
 
 def test_the_document_is_json_and_complete(pairs):

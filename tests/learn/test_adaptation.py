@@ -125,16 +125,15 @@ def test_the_file_and_ten_lines_of_numpy_give_the_reported_numbers(pairs, drawn,
     run.adaptation.save(tmp_path / "w.npz")
 
     file = np.load(tmp_path / "w.npz", allow_pickle=False)
-    mean, axes, weight = file["mean"], file["axes.0"], file["weight.0"]
-
-    def adapt(x):
-        y = np.maximum((x - mean) @ axes @ weight, 0)
-        return y / np.linalg.norm(y, axis=1, keepdims=True)
-
-    similar = adapt(pairs.left[run.split.test]) @ adapt(pairs.right[run.split.test]).T
+    exec(adapted.TEN_LINES, told := {})
+    left, right = (told["adapt"](side[run.split.test], file) for side in (pairs.left, pairs.right))
+    similar = left @ right.T
     mate = np.diag(similar)
     by_row, by_column = (similar >= mate[:, None]).sum(1), (similar >= mate[None, :]).sum(0)
     np.testing.assert_array_equal(np.minimum(by_row, by_column), run.after)
+    code = [line for line in adapted.TEN_LINES.splitlines() if line]
+    assert len(code) == 10
+    assert "simcore" not in adapted.TEN_LINES
     again = adapted.load(tmp_path / "w.npz")
     np.testing.assert_array_equal(again(pairs.left), run.adaptation(pairs.left))
 

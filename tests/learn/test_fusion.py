@@ -47,23 +47,10 @@ def test_it_learns_whom_to_trust(learned):
 def test_the_file_gives_the_reported_ranks(learned, pairs, tmp_path):
     learned.adaptation.save(tmp_path / "f.npz")
     file = np.load(tmp_path / "f.npz", allow_pickle=False)
-
-    def adapt(x):
-        x, out, n = np.nan_to_num(x - file["mean"], nan=0.0), [], 0
-        while f"axes.{n}" in file:
-            y = (
-                x[:, file[f"start.{n}"] : file[f"stop.{n}"]]
-                @ file[f"axes.{n}"]
-                @ file[f"weight.{n}"]
-            )
-            y /= np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
-            out.append(y * np.sqrt(file[f"share.{n}"]))
-            n += 1
-        y = np.concatenate(out, axis=1)
-        return y / np.linalg.norm(y, axis=1, keepdims=True)
-
+    exec(adapted.TEN_LINES, told := {})
     test = learned.split.test
-    similar = (adapt(pairs.left[test]) @ adapt(pairs.right[test]).T).astype(np.float32)
+    left, right = (told["adapt"](side[test], file) for side in (pairs.left, pairs.right))
+    similar = (left @ right.T).astype(np.float32)
     np.testing.assert_array_equal(asymmetric.ranks_of(similar), learned.after)
 
 

@@ -89,8 +89,9 @@ def test_the_page_starts_over_and_closed_pages_stay_closed(tiny, chromium):
         page = visitor.page
         visitor.open(f"{app.address}/?c=tiny&models=hog")
         assert page.get_by_role("link", name="Map").count() == 1
-        assert page.get_by_role("link", name="Collections").count() == 0
-        assert page.get_by_role("link", name="Models").count() == 0
+        page.get_by_text("Library", exact=True).click()
+        page.get_by_role("menuitem", name="Duplicates").wait_for()
+        assert page.get_by_role("menuitem").count() == 1  # neither Collections nor Models
         page.goto(f"{app.address}/collections")
         page.get_by_text("Page not found").wait_for()
         code = begin(visitor, app, "pilot")

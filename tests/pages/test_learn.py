@@ -2,7 +2,8 @@
 
 import pytest
 
-from simcore.lab import jobs, learning
+from simcore.errors import Stopped
+from simcore.lab import adapted_paper, annex, jobs, learning
 
 
 @pytest.fixture
@@ -70,6 +71,42 @@ def test_fine_tuning_needs_a_network(app, twelve):
     at = opened(app, c=twelve, way="finetune")
     assert not at.exception
     assert any("weights that can be learned" in i.value for i in at.info)
+
+
+def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
+    monkeypatch.setattr(learning, "RUNS", 2)
+    made = adapted_paper.own(twelve, "color")
+    begun = []
+    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
+    at = opened(app, c=twelve, way="paper", models="color,layout")
+    assert not at.exception
+    own, printed = (table.value for table in at.dataframe)
+    assert list(own["backbone"]) == ["color"]
+    assert list(own["numbers"]) == ["here"]
+    assert own["sigma 15"][0] == pytest.approx(
+        made["stages"]["sigma 15"]["aR"]["1"]["mean"], abs=1e-4
+    )
+    assert own["gallery"][0] == made["test"]
+    assert len(printed) == len(annex.ANNEX.rows)
+    at.button(key="annex_go").click().run()
+    assert begun == [["learn", "annex", twelve, "--models", "layout", "--subset", "all"]]
+
+
+def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
+    settings = learning.Settings(epochs=4, dims=8, width=16)
+    with pytest.raises(Stopped):
+        learning.adapt(twelve, ["color"], settings, runs=1, save="half",
+                       stop=iter([False, True]).__next__)  # fmt: skip
+    args = ("learn", "adaptation", twelve, "--save", "half")
+    monkeypatch.setattr(jobs, "jobs", lambda: [jobs.Job("x", args, "stopped", None, "", 0.0)])
+    begun = []
+    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
+    at = opened(app, c=twelve, way="paper")
+    assert not at.exception
+    at.button(key="learn_on_half").click().run()
+    assert begun == [list(args)]
+    at.button(key="learn_forget_half").click().run()
+    assert learning.unfinished() == []
 
 
 def test_bad_addresses_are_named(app, twelve):
