@@ -109,7 +109,7 @@ def _spaced(places: Sequence[float], step: float = 17.0) -> list[float]:
         found[here] = max(found[here], found[before] + step)
     over = max(found) - (HIGH - BOTTOM)
     if over > 0:
-        limit = HIGH - BOTTOM
+        limit = float(HIGH - BOTTOM)
         for here in reversed(order):
             found[here] = min(found[here], limit)
             limit = found[here] - step

@@ -4,17 +4,14 @@ Features lie where the real ones of backbones would, as wide as these are, so th
 can be run on them; what it costs is real, what it finds means nothing.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from simcore.data import home
 from simcore.data.collections import catalog, stored
 from simcore.data.collections.found import Row
 from simcore.data.collections.reading import Seen
@@ -44,19 +41,16 @@ def cache() -> Iterator[Path]:
 def collection(pairs: int, backbones: Sequence[str], *, name: str = NAME) -> str:
     """Remember `pairs` drawn pairs with features of each backbone; returns the name."""
     keys = [f"{name}-{side}-{n:07}" for side in ("l", "r") for n in range(pairs)]
-    work = home.room("collections") / name
-    work.mkdir()
     seen = {Path(f"/drawn/{key}.jpg"): Seen(key, 200, 245, 1) for key in keys}
     files = list(seen)
     rows = [Row(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
-    stored.write(work, rows, seen)
-    told = {
-        "format": catalog.FORMAT, "name": name, "kind": "pairs", "source": "drawn", "trim": 0,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"), "paired": True, "rows": pairs,
-        "images": 2 * pairs, "bytes": 2 * pairs, "votes": False, "credits": [], "skipped": [],
-        "digest": stored.digest(rows, seen),
-    }  # fmt: skip
-    home.write(work / "collection.json", json.dumps(told).encode())
+    with catalog.KEPT.making(name) as (work, tell):
+        stored.write(work, rows, seen)
+        tell({
+            "kind": "pairs", "source": "drawn", "trim": 0, "paired": True, "rows": pairs,
+            "images": 2 * pairs, "bytes": 2 * pairs, "votes": False, "credits": [], "skipped": [],
+            "digest": stored.digest(rows, seen),
+        })  # fmt: skip
     for seed, backbone in enumerate(backbones):
         spec = registry.spec(backbone)
         values = features(pairs, spec.dim, seed)

@@ -49,7 +49,7 @@ def page(count: int, *, pixels: bool) -> str:
         "x": at[:, 0].astype(int).tolist(), "y": at[:, 1].astype(int).tolist(),
         "colour": group.tolist(),
     }  # fmt: skip
-    data = {
+    data: dict[str, object] = {
         "base": "", "thumbs": {}, "faces": None, "left": count // 2, "mates": True, "maps": [one],
         "ids": [str(n) for n in range(count)], "keys": [f"{n:032x}" for n in range(count)],
     }  # fmt: skip

@@ -57,7 +57,7 @@ def library() -> Any:
             spec = importlib.machinery.ModuleSpec(name, None)
             sys.modules[name] = MagicMock(__spec__=spec)
     if not hasattr(np, "AxisError"):
-        np.AxisError = np.exceptions.AxisError  # noqa: NPY201
+        setattr(np, "AxisError", np.exceptions.AxisError)  # noqa: B010  # mypy knows no such name
     with contextlib.redirect_stdout(io.StringIO()):
         import thingsvision
         import thingsvision.utils.data

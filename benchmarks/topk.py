@@ -6,6 +6,8 @@ Vectors are drawn and of length 1 for faiss; ours takes them as a network gave t
 cores. faiss comes with the extra `bench`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from benchmarks import made, table
@@ -57,7 +59,10 @@ def asked(images: int) -> Line:
 
 
 def _line(part: str, queries: Features, gallery: Features, aim: Aim | None, rounds: int) -> Line:
-    ways = {"ours": lambda: ours(queries, gallery), "read": gallery.values.sum}
+    ways: dict[str, Callable[[], object]] = {
+        "ours": lambda: ours(queries, gallery),
+        "read": gallery.values.sum,
+    }
     try:
         import faiss
     except ImportError:

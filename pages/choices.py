@@ -126,7 +126,7 @@ def choose(
             )
     asked = Choice(
         name, found.get("s", "all"), tuple(chosen), found.get("m", "own"),
-        found.get("d", "lr"), found.get("lift", "none"),
+        "rl" if found.get("d") == "rl" else "lr", found.get("lift", "none"),
     )  # fmt: skip
     put["_asked"] = asked.params()
     kept = {"c", "models", *options}

@@ -12,7 +12,7 @@ from pages.choices import Choice
 from simcore.errors import BadDataError, SimError
 from simcore.lab import collections, models, pair, report
 from simcore.lab.pair import Picture, Row
-from simcore.types import Collection
+from simcore.types import Collection, Progress
 
 SIDES = {"left": "Left side", "right": "Right side", "own": "My own picture"}
 CELLS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
@@ -217,10 +217,14 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
     cells = st.segmented_control("Parts", list(CELLS), format_func=CELLS.__getitem__,
                                  default=7, key="compare_cells", required=True)  # fmt: skip
     bar = st.progress(0.0, text="Hiding one part after another")
+
+    def tell(now: Progress) -> None:
+        bar.progress(widgets.share(now), text=widgets.words(now))
+
     try:
         found = pair.masked(
             asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
-            on_progress=lambda now: bar.progress(widgets.share(now), text=widgets.words(now)),
+            on_progress=tell,
         )  # fmt: skip
     except SimError:
         bar.empty()

@@ -132,7 +132,7 @@ def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
         required=True, label_visibility="collapsed",
     )  # fmt: skip
     choices.add("exclusive", {"by": ",".join(by) or "none", "not": ",".join(missed) or "none",
-                              "order": order})  # fmt: skip
+                              "order": order or "collection"})  # fmt: skip
     rows = combine.filtered(asked.collection, found, by=by, missed=missed, subset=asked.subset,
                             direction=asked.direction)  # fmt: skip
     if not rows:

@@ -262,7 +262,7 @@ def _report(name: str, told: dict, hand: str) -> bytes:
         parts += [report.heading(one.title), report.chart(one.figure, x=one.x, y=one.y)]
     parts.append(report.heading("The questions, the most agreed on first"))
     for row in told["asked"]:
-        order = sorted(range(len(row["counts"])), key=lambda n, r=row: -r["counts"][n])
+        order = sorted(range(len(row["counts"])), key=[-n for n in row["counts"]].__getitem__)
         keys = [row["query_key"], *(row["options"][n][1] for n in order)]
         counts = [f"{row['counts'][n]} of {sum(row['counts'])}" for n in order]
         mate = order.index(row["mate"]) + 1 if row["mate"] >= 0 else -1

@@ -35,7 +35,7 @@ def show() -> None:
         what = st.segmented_control(
             "Show", list(judged.WHAT), format_func=judged.WHAT.__getitem__, key=f"{PAGE}_what",
             required=True, label_visibility="collapsed",
-        )  # fmt: skip
+        ) or "scores"  # fmt: skip
         judged.write(asked, what)
         if what == "set":
             judging.about(asked.name)

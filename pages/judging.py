@@ -70,7 +70,8 @@ def form() -> None:
 def missing(asked: Asked) -> list[str]:
     """The similarities that are ready, in the order asked for; a button makes the others."""
     judged = asked.opened()
-    ready, lacking = [], []
+    ready: list[str] = []
+    lacking: list[str] = []
     for name in asked.models:
         try:
             (ready if alike.ready(judged, name) else lacking).append(name)

@@ -13,6 +13,7 @@ WAYS = {
     "paper": "Adaptation function (risser-maroux2021)",
     "finetune": "Fine-tuning of one network (margaritescu2024)",
 }
+CHOSEN_ON = {"honest": "Validation pairs", "paper": "Test pairs (the paper)"}
 SHORT = {"fusion": "Fusion", "paper": "Adaptation function", "finetune": "Fine-tuning"}
 
 
@@ -48,7 +49,7 @@ def show() -> None:
 def _start(asked: Choice) -> None:
     way = st.segmented_control(
         "What to learn", list(WAYS), format_func=SHORT.__getitem__, key="learn_way", required=True,
-    )  # fmt: skip
+    ) or "fusion"  # fmt: skip
     choices.add("learn", {"way": way})
     st.caption(WAYS[way] + ".")
     args = _tuning(asked) if way == "finetune" else _adapting(asked, way)
@@ -67,8 +68,8 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
     if way == "paper":
         sigma = columns[1].selectbox("Temperature", [15, 1], key="learn_sigma")
         protocol = columns[2].selectbox(
-            "Epoch chosen on", ["honest", "paper"], key="learn_protocol",
-            format_func={"honest": "Validation pairs", "paper": "Test pairs (the paper)"}.get,
+            "Epoch chosen on", list(CHOSEN_ON), key="learn_protocol",
+            format_func=CHOSEN_ON.__getitem__,
         )  # fmt: skip
         args += ["--sigma", str(sigma), "--protocol", protocol]
     else:

@@ -19,7 +19,7 @@ KINDS = {
     "images": "any folder of images, without known mates",
     "emoji": "the same emoji by two design houses (fetched)",
 }
-_KEPT = Kept("collections", "collection.json", "collection", 1)
+KEPT = Kept("collections", "collection.json", "collection", 1)
 
 
 def add(
@@ -99,7 +99,7 @@ def _remember(
     on_progress: OnProgress | None,
 ) -> Collection:
     """Whole, or as if never asked for. What `find` has to make goes below the folder it is told."""
-    with _KEPT.making(name) as (work, tell):
+    with KEPT.making(name) as (work, tell):
         found = find(work / "files")
         rows, seen = _usable(found, trim, kind, on_progress)
         stored.write(work, rows, seen)
@@ -127,13 +127,13 @@ def open(name: str) -> Collection:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    told, place = summary(name), _KEPT.place(name)
+    told, place = summary(name), KEPT.place(name)
     try:
         left, right, votes = stored.read(place, told)
     except (OSError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, SimError):
             raise
-        raise _KEPT.damaged(name, error) from error
+        raise KEPT.damaged(name, error) from error
     return Collection(
         name,
         told["kind"],
@@ -149,7 +149,7 @@ def open(name: str) -> Collection:
 
 def names() -> list[str]:
     """Remembered collections, sorted."""
-    return _KEPT.names()
+    return KEPT.names()
 
 
 def summary(name: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def summary(name: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    return _KEPT.facts(name)
+    return KEPT.facts(name)
 
 
 def remove(name: str) -> None:
@@ -171,7 +171,7 @@ def remove(name: str) -> None:
     Raises:
         UnknownNameError: no such name. SimError: the cache is closed to writing.
     """
-    _KEPT.remove(name)
+    KEPT.remove(name)
 
 
 def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> Found:
