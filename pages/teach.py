@@ -35,7 +35,7 @@ def show() -> None:
         "No picture is both learned from and judged by."
         + (
             " Of this set nobody was asked: its votes are the known order of how much was spoiled."
-            if name == judgements.KNOWN else ""
+            if judged_outcome.votes(name) != "human" else ""
         )
     )  # fmt: skip
     bases = judged_outcome.teachable(name, tuning.trainable())

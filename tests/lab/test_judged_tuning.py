@@ -27,6 +27,7 @@ from simcore.lab import (
 from simcore.learn.paradigms import PARADIGMS
 from simcore.models import checkpoints, learned
 from tests.conftest import draw
+from tests.data.trials.conftest import bird_images, psiz_folder, ranked  # noqa: F401  fixtures
 
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": [0.0, 1.0, 0.6, 0.2] * 4}
 
@@ -121,6 +122,19 @@ def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
     assert np.isfinite(found.told.losses).all()
     assert alike.ready(judged, "learned:tuned")
     assert alike.ready(judged, conv)
+
+
+@pytest.mark.parametrize("kind", ["birds-16", "hsj"])
+def test_ranking_trials_teach_too(psiz_folder, bird_images, ranked, conv, kind):  # noqa: F811
+    """Nearly all of 300 trials hang together over 60 pictures: some are left out, none leaks."""
+    root = psiz_folder([(100, ranked(300))])
+    found = judgements.add(kind, root, name="ranks", images=bird_images, others=True)
+    assert set(found.triplets.group) == {"8rank2 similar", "8rank2 dissimilar"}
+    report = tuning.tune("ranks", conv, settings(conv, "quadruplet", epochs=1), save="tuned")
+    parts = report.json()["trials"]
+    assert parts["across"] > 0
+    assert parts["train"] + parts["validation"] + parts["test"] + parts["across"] == 600
+    assert len(seen.part(found, "unseen:tuned").triplets) == parts["test"]
 
 
 KILLED = """
