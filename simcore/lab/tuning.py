@@ -69,13 +69,15 @@ def preset(base: str, paradigm: str, **chosen: Any) -> Settings:
         UnknownNameError: no such paradigm.
     """
     way = paradigms.check(paradigm)
-    rate, epochs, batch = presets.of(presets.nearest(base), way)
+    rate, epochs, batch = presets.of(preset_of(base), way)
     settings = Settings(way, rate, epochs, batch)
     return replace(settings, **{k: v for k, v in chosen.items() if v is not None})
 
 
 def preset_of(base: str) -> str:
-    """Which network's row of Table B.1 suits a backbone."""
+    """Which network's row of Table B.1 suits a backbone; of a learned one that of its own base."""
+    while base.startswith(learned.PREFIX):
+        base = learned.lineage(base)["base"][0]
     return presets.nearest(base)
 
 

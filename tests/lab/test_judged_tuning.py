@@ -115,6 +115,21 @@ def test_the_pictures_as_a_collection_know_it_too(judged, conv, report):
         tuning.tune("paired", "learned:tuned", settings(conv), save="more")
 
 
+def test_what_was_learned_is_learned_further_from_other_data(conv, report):
+    """Both shown sets count; the preset is that of the network at the bottom."""
+    assert "learned:tuned" in tuning.trainable()
+    assert tuning.preset_of("learned:tuned") == tuning.preset_of(conv)
+    chosen = settings("learned:tuned", epochs=1, batch=64)
+    found = tuning.tune("known", "learned:tuned", chosen, save="vit-like")
+    assert tuning.preset_of("learned:vit-like") == tuning.preset_of(conv)
+    assert learned.lineage("vit-like")["base"] == ["learned:tuned"]
+    assert learned.seen("vit-like") > learned.seen("tuned")
+    part = seen.part(judgements.open_("known"), "unseen:vit-like")
+    assert len(part.triplets) == found.source.parts["test"]
+    (row,) = agreement.table(part, ["learned:vit-like"], metrics=["cosine"]).rows
+    assert row.whole.value == pytest.approx(found.json()["after"]["agreement"]["value"])
+
+
 @pytest.mark.parametrize("paradigm", [p for p in PARADIGMS if p != "triplet"])
 def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
     found = tuning.tune("mine", conv, settings(conv, paradigm, epochs=1), save="tuned")
