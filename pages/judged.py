@@ -8,9 +8,9 @@ import streamlit as st
 
 from pages import choices
 from pages.widgets import plain
-from simcore.data.trials.nouns import Judgements
 from simcore.errors import SimError, unknown
 from simcore.lab import alike, judgements, seen
+from simcore.lab.judgements import Judgements
 from simcore.types import METRICS
 
 PAGE = "judged"

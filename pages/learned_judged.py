@@ -76,26 +76,44 @@ def _agreement(told: dict, name: str) -> None:
         + (f"; {trials['across']:,} show pictures of two parts and were left out"
            if trials["across"] else "") + "."
     )  # fmt: skip
-    groups = {"all groups": None} | dict.fromkeys(told["after"]["groups"])
-    if len(groups) == 2:
-        groups.popitem()
+    charts.show(
+        _dots(told), f"agreement_{name}", x="agreement with the votes, %",
+        title="Agreement on trials that were never seen; lines: 95 %; by chance: 50 %",
+        height=110 + 28 * len(_groups(told)),
+    )  # fmt: skip
+
+
+def _groups(told: dict) -> list[str]:
+    """All together, and each where there are several."""
+    own = list(told["after"]["groups"])
+    return ["all groups", *own] if len(own) > 1 else ["all"]
+
+
+def _dots(told: dict) -> go.Figure:
+    """A line a group, a dot a stage, with its interval."""
+    groups = _groups(told)
     figure = go.Figure()
     for number, (stage, label) in enumerate(STAGES.items()):
         scores = [told[stage]["agreement"], *told[stage]["groups"].values()][: len(groups)]
         shares = [100 * s["value"] for s in scores]
-        figure.add_bar(
-            x=list(groups), y=shares, name=label,
-            marker_color=charts.COLOURS[number % len(charts.COLOURS)],
-            error_y={"type": "data", "symmetric": False, "thickness": 1, "width": 3,
-                     "array": [100 * s["high"] - v for s, v in zip(scores, shares, strict=True)],
-                     "arrayminus": [v - 100 * s["low"] for s, v in zip(scores, shares,
-                                                                       strict=True)]},
-            hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
+        highs = [100 * s["high"] - v for s, v in zip(scores, shares, strict=True)]
+        lows = [v - 100 * s["low"] for s, v in zip(scores, shares, strict=True)]
+        colour = charts.COLOURS[number % len(charts.COLOURS)]
+        # Half a step apart, so that one interval does not hide the other.
+        figure.add_scatter(
+            x=shares, y=[place + 0.18 * (2 * number - 1) for place in range(len(groups))],
+            mode="markers", name=label, marker={"color": colour, "size": 9},
+            error_x={"type": "data", "symmetric": False, "thickness": 1.5, "width": 3,
+                     "color": colour, "array": highs, "arrayminus": lows},
+            customdata=groups,
+            hovertemplate="%{customdata}, " + label + ": %{x:.1f} %<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(barmode="group", yaxis_range=[0, 105])
-    charts.level(figure, 50, "by chance")
-    charts.show(figure, f"agreement_{name}", y="agreement with the votes, %", height=320,
-                title="Agreement on trials that were never seen; bars: 95 %")  # fmt: skip
+    figure.update_xaxes(range=[-2, 102])
+    figure.update_yaxes(
+        tickvals=list(range(len(groups))), ticktext=groups, range=[len(groups) - 0.5, -0.5],
+        zeroline=False, automargin=True,
+    )  # fmt: skip
+    return figure
 
 
 def _interval(score: dict) -> str:

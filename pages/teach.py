@@ -33,7 +33,11 @@ def show() -> None:
     st.caption(
         "The majority of the votes says which of two pictures is nearer; ties teach nothing. "
         "No picture is both learned from and judged by."
-    )
+        + (
+            " Of this set nobody was asked: its votes are the known order of how much was spoiled."
+            if judged_outcome.votes(name) != "human" else ""
+        )
+    )  # fmt: skip
     bases = judged_outcome.teachable(name, tuning.trainable())
     if not bases:
         st.info(

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -87,6 +88,15 @@ def key(data: bytes, trim: int = 0) -> str:
     'ba7816bf8f01cfea414140de5dae2223-t26'
     """
     return hashlib.sha256(data).hexdigest()[:32] + (f"-t{trim}" if trim else "")
+
+
+def picture(key: str) -> str:
+    """A content key without its trim: a picture is the same one with its caption cut off.
+
+    >>> picture("0f3a-t20"), picture("0f3a")
+    ('0f3a', '0f3a')
+    """
+    return re.sub(r"-t[0-9]+$", "", key)
 
 
 def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Array:

@@ -113,6 +113,11 @@ def choices() -> list[str]:
     return sorted({*here, judgements.KNOWN})
 
 
+def votes(name: str) -> str:
+    """Whose answers a set holds: "human", or an order that is known."""
+    return judgements.summary(name)["votes"] if name in judgements.names() else "known order"
+
+
 def teachable(name: str, models: list[str]) -> list[str]:
     """Those of some backbones that were learned from none of a set's pictures."""
     if name not in judgements.names():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from simcore.data import images
 from simcore.data.trials import sets
 from simcore.data.trials.nouns import Judgements, Triplets
 from simcore.errors import BadDataError, unknown
@@ -19,12 +20,12 @@ def overlap(name: str, keys: Iterable[str]) -> frozenset[str]:
     """The pictures among some that a learned backbone was learned from; none of any other."""
     if not name.startswith(learned.PREFIX):
         return frozenset()
-    return learned.seen(name) & {learned.picture(key) for key in keys}
+    return learned.seen(name) & {images.picture(key) for key in keys}
 
 
 def of(names: Iterable[str], keys: Sequence[str]) -> list[str]:
     """Those of some backbones that were learned from some of these pictures."""
-    known = frozenset(learned.picture(key) for key in keys)
+    known = frozenset(images.picture(key) for key in keys)
     return [
         name for name in names
         if name.startswith(learned.PREFIX) and learned.seen(name) & known
@@ -76,7 +77,7 @@ def part(judged: Judgements, subset: str) -> Judgements:
         raise unknown("subset", subset, list(subsets(judged)))
     known = learned.seen(subset.removeprefix(UNSEEN))
     asked = judged.triplets
-    shown = np.array([learned.picture(key) in known for key in asked.images.keys], bool)
+    shown = np.array([images.picture(key) in known for key in asked.images.keys], bool)
     rows = np.flatnonzero(~(shown[asked.ref] | shown[asked.left] | shown[asked.right]))
     if not rows.size:
         name = learned.PREFIX + subset.removeprefix(UNSEEN)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from simcore.data import images
 from simcore.errors import BadDataError, unknown
 from simcore.evaluate import duplicates, faces
 from simcore.lab import collections, features, seen
@@ -194,7 +195,7 @@ def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
         rows = [
             row
             for row, keys in enumerate(zip(pairs.queries.keys, pairs.gallery.keys, strict=True))
-            if not known & {learned.picture(key) for key in keys}
+            if not known & {images.picture(key) for key in keys}
         ]
         if len(rows) == len(pairs):
             raise BadDataError(

@@ -69,13 +69,15 @@ def preset(base: str, paradigm: str, **chosen: Any) -> Settings:
         UnknownNameError: no such paradigm.
     """
     way = paradigms.check(paradigm)
-    rate, epochs, batch = presets.of(presets.nearest(base), way)
+    rate, epochs, batch = presets.of(preset_of(base), way)
     settings = Settings(way, rate, epochs, batch)
     return replace(settings, **{k: v for k, v in chosen.items() if v is not None})
 
 
 def preset_of(base: str) -> str:
-    """Which network's row of Table B.1 suits a backbone."""
+    """Which network's row of Table B.1 suits a backbone; of a learned one that of its own base."""
+    while base.startswith(learned.PREFIX):
+        base = learned.lineage(base)["base"][0]
     return presets.nearest(base)
 
 
@@ -127,18 +129,18 @@ def tune(
     seen.innocent(source.name, source.digest, keys, [base])
     spec = registry.spec(base)
     net = _net(spec, place)
-    pictures = _Pictures(source.images, spec, place)
-    before = _worth(net, pictures, source) if not _checkpoint(save).exists() else None
+    shown = pictures(source, spec, place)
+    before = _worth(net, shown, source) if not _checkpoint(save).exists() else None
     told = finetune.tune(
-        net, lambda: _net(spec, place), source.train, source.check, pictures, settings=settings,
+        net, lambda: _net(spec, place), source.train, source.check, shown, settings=settings,
         checkpoint=_checkpoint(save), origin=f"{source.digest} {base} {weights.sha(spec)}",
         on_progress=on_progress, on_curve=partial(curves.write, save), stop=stop,
     )  # fmt: skip
     curves.write(save, told.losses, told.checks)
     after = None
     if told.finished:
-        after = _worth(net, pictures, source)
-        before = _worth(_net(spec, place), pictures, source) if before is None else before
+        after = _worth(net, shown, source)
+        before = _worth(_net(spec, place), shown, source) if before is None else before
     found = Report(source, base, settings, told, before, after, time.monotonic() - began)
     return found if after is None else replace(found, saved=_keep(save, found, net, on_progress))
 
@@ -163,6 +165,11 @@ def _net(spec: Spec, device: str) -> finetune.Net:
     return finetune.Net(module, embed, spec.prepare.mean, spec.prepare.std, spec.dim, device)
 
 
+def pictures(source: sources.Source, spec: Spec, device: str) -> finetune.Pictures:
+    """Rows of a source's pictures -> (B, 3, h, w) float32 in 0..1, as the network wants them."""
+    return _Pictures(source.images, spec, device)
+
+
 class _Pictures:
     """Pictures as the network wants them; each decoded once, kept as bytes."""
 
@@ -185,13 +192,13 @@ class _Pictures:
         return self.kept[row]
 
 
-def _worth(net: finetune.Net, pictures: _Pictures, source: sources.Source) -> Array:
+def _worth(net: finetune.Net, shown: finetune.Pictures, source: sources.Source) -> Array:
     """What the network is worth on what it never sees."""
     import torch
 
     def features(rows: Array) -> Array:
         with torch.inference_mode():
-            parts = [net(pictures(rows[i : i + LOOK])).float().cpu().numpy()
+            parts = [net(shown(rows[i : i + LOOK])).float().cpu().numpy()
                      for i in range(0, len(rows), LOOK)]  # fmt: skip
         return normalised(np.concatenate(parts))
 

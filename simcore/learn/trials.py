@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.data import images
 from simcore.data.trials import sets
 from simcore.data.trials.nouns import Judgements, Triplets
 from simcore.errors import BadDataError
@@ -15,7 +16,7 @@ from simcore.learn import splits
 from simcore.learn.paradigms import Examples
 from simcore.types import Array
 
-# Of the pictures, for training, validation and test, where trials have to be cut apart.
+# Of the references, for training, validation and test, where trials have to be cut apart.
 SHARES = (0.5, 0.2, 0.3)
 _NAMES = ("train", "validation", "test")
 
@@ -70,7 +71,7 @@ class Parts:
 def numbers(triplets: Triplets) -> Array:
     """(N,) a number for each image; the same content has the same one, trimmed or not."""
     number: dict[str, int] = {}
-    keys = [key.partition("-")[0] for key in triplets.images.keys]
+    keys = map(images.picture, triplets.images.keys)
     return np.array([number.setdefault(key, len(number)) for key in keys], np.int64)
 
 
@@ -84,7 +85,8 @@ def draw(pictures: Array, seed: int) -> Parts:
     """A random split over whole groups of trials that hang together by their pictures.
 
     Where nearly all hang together (208 birds in every trial) groups cannot fill the parts; then the
-    pictures are dealt out in `SHARES`, and trials that show pictures of two parts are left out.
+    references are dealt out in `SHARES`, every other picture goes where most of its trials are, and
+    trials that show pictures of two parts are left out.
 
     Args:
         pictures: (T, 3) as `shown` numbers them. seed: another seed, another split.
@@ -95,15 +97,25 @@ def draw(pictures: Array, seed: int) -> Parts:
     groups = together(pictures)
     wanted = len(pictures) * splits.TEST, len(pictures) * (1 - splits.TEST) * splits.VALIDATION
     train, validation, test = splits.dealt(groups, seed)
-    if len(test) >= wanted[0] / 2 and len(validation) >= wanted[1] / 2:
-        return Parts(train, validation, test, pictures)
-    count = int(pictures.max()) + 1
-    order = np.random.default_rng(seed).permutation(count)
-    part = np.searchsorted(np.cumsum(SHARES)[:-1] * count, np.argsort(order), side="right")
-    own = part[pictures]
-    whole = (own == own[:, :1]).all(axis=1)
-    train, validation, test = (np.flatnonzero(whole & (own[:, 0] == k)) for k in range(3))
+    if len(test) < wanted[0] / 2 or len(validation) < wanted[1] / 2:
+        own = _cut(pictures, np.random.default_rng(seed))[pictures]
+        whole = (own == own[:, :1]).all(axis=1)
+        train, validation, test = (np.flatnonzero(whole & (own[:, 0] == k)) for k in range(3))
     return Parts(train, validation, test, pictures)
+
+
+def _cut(pictures: Array, random: np.random.Generator) -> Array:
+    """(P,) part of each picture."""
+    references = np.unique(pictures[:, 0])
+    place = random.permutation(references.size)
+    dealt = np.searchsorted(np.cumsum(SHARES)[:-1] * references.size, place, side="right")
+    part = np.full(int(pictures.max()) + 1, -1, np.int64)
+    part[references] = dealt
+    trials = np.zeros((part.size, len(SHARES)))
+    for side in (1, 2):
+        np.add.at(trials, (pictures[:, side], part[pictures[:, 0]]), 1)
+    most = (trials + random.random(trials.shape) / 2).argmax(axis=1)  # ties at random
+    return np.where(part < 0, most, part)
 
 
 def together(pictures: Array) -> Array:

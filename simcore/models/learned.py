@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import home
+from simcore.data import home, images
 from simcore.errors import BadDataError, unknown
 from simcore.models import adapted, checkpoints, weights
 from simcore.specs import Embed, Prepare, Spec, Weights
@@ -60,7 +60,7 @@ def keep(name: str, file: Path, lineage: dict[str, Any], shown: Iterable[str] = 
         lineage: what it was made of: kind, collection or judgements, backbones, settings, ...
         shown: content keys of the pictures that were learned from; those of a learned base count.
     """
-    known = {picture(key) for key in shown}
+    known = {images.picture(key) for key in shown}
     for base in lineage["base"]:
         known |= seen(base) if base.startswith(PREFIX) else frozenset()
     home.write(place(name, "seen"), "\n".join(sorted(known)).encode())
@@ -111,13 +111,8 @@ def worth(told: dict[str, Any]) -> dict[str, Any]:
     return {"data": told["collection"], "worth": told["aR"]["1"], "score": "aR@1"}
 
 
-def picture(key: str) -> str:
-    """A content key without its trim: a picture is the same one with its caption cut off."""
-    return key.partition("-")[0]
-
-
 def seen(name: str) -> frozenset[str]:
-    """The pictures that a learned backbone, or one below it, was learned from, as `picture` has it.
+    """The pictures that a learned backbone, or one below it, was learned from: `images.picture`s.
 
     Raises:
         UnknownNameError: no such one.

@@ -49,6 +49,11 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
     assert run(["experiment", "export", "again", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert (len(rows), rows[0]["place"]) == (8, "1")
+    assert run(["experiment", "judgements", "again", "--save", "said", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["name"], made["kind"], made["votes"]) == ("said", "answers", "human")
+    assert run(["experiment", "judgements", "again"]) == 0
+    assert "simcore learn finetune again" in capsys.readouterr().err.replace("\n", " ")
     assert run(["experiment", "list"]) == 0
     assert "again" in capsys.readouterr().out
 

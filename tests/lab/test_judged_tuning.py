@@ -27,6 +27,7 @@ from simcore.lab import (
 from simcore.learn.paradigms import PARADIGMS
 from simcore.models import checkpoints, learned
 from tests.conftest import draw
+from tests.data.trials.conftest import bird_images, psiz_folder, ranked  # noqa: F401  fixtures
 
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": [0.0, 1.0, 0.6, 0.2] * 4}
 
@@ -114,6 +115,21 @@ def test_the_pictures_as_a_collection_know_it_too(judged, conv, report):
         tuning.tune("paired", "learned:tuned", settings(conv), save="more")
 
 
+def test_what_was_learned_is_learned_further_from_other_data(conv, report):
+    """Both shown sets count; the preset is that of the network at the bottom."""
+    assert "learned:tuned" in tuning.trainable()
+    assert tuning.preset_of("learned:tuned") == tuning.preset_of(conv)
+    chosen = settings("learned:tuned", epochs=1, batch=64)
+    found = tuning.tune("known", "learned:tuned", chosen, save="vit-like")
+    assert tuning.preset_of("learned:vit-like") == tuning.preset_of(conv)
+    assert learned.lineage("vit-like")["base"] == ["learned:tuned"]
+    assert learned.seen("vit-like") > learned.seen("tuned")
+    part = seen.part(judgements.open_("known"), "unseen:vit-like")
+    assert len(part.triplets) == found.source.parts["test"]
+    (row,) = agreement.table(part, ["learned:vit-like"], metrics=["cosine"]).rows
+    assert row.whole.value == pytest.approx(found.json()["after"]["agreement"]["value"])
+
+
 @pytest.mark.parametrize("paradigm", [p for p in PARADIGMS if p != "triplet"])
 def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
     found = tuning.tune("mine", conv, settings(conv, paradigm, epochs=1), save="tuned")
@@ -121,6 +137,19 @@ def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
     assert np.isfinite(found.told.losses).all()
     assert alike.ready(judged, "learned:tuned")
     assert alike.ready(judged, conv)
+
+
+@pytest.mark.parametrize("kind", ["birds-16", "hsj"])
+def test_ranking_trials_teach_too(psiz_folder, bird_images, ranked, conv, kind):  # noqa: F811
+    """Nearly all of 300 trials hang together over 60 pictures: some are left out, none leaks."""
+    root = psiz_folder([(100, ranked(300))])
+    found = judgements.add(kind, root, name="ranks", images=bird_images, others=True)
+    assert set(found.triplets.group) == {"8rank2 similar", "8rank2 dissimilar"}
+    report = tuning.tune("ranks", conv, settings(conv, "quadruplet", epochs=1), save="tuned")
+    parts = report.json()["trials"]
+    assert parts["across"] > 0
+    assert parts["train"] + parts["validation"] + parts["test"] + parts["across"] == 600
+    assert len(seen.part(found, "unseen:tuned").triplets) == parts["test"]
 
 
 KILLED = """

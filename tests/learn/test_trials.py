@@ -70,6 +70,17 @@ def test_where_all_hang_together_trials_across_are_left_out():
     assert len(parts.test) > 8
 
 
+def test_where_only_candidates_are_shared_few_trials_are_left_out():
+    """As in experiments: every query once, distractors drawn from the same gallery."""
+    random = np.random.default_rng(0)
+    items = np.array([[q, 1000 + q, 1000 + random.integers(200)] for q in range(200)])
+    assert np.bincount(trials.together(items)).max() > 150
+    parts = trials.draw(items, 0)
+    assert parts.across < 120  # of 200; dealing out all pictures would lose 168
+    assert len(parts.train) > 45
+    assert len(parts.test) > 15
+
+
 @pytest.mark.parametrize("leak", [(0, 8), (0, 4), (4, 8)])
 def test_a_leak_cannot_be_built(leak):
     """One picture of one part shown in another, under whatever role."""

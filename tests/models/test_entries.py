@@ -215,6 +215,21 @@ def test_lpips_as_a_backbone_is_lpips():
     torch.testing.assert_close((one - other).pow(2).sum(), total)
 
 
+def test_lpips_as_a_backbone_can_be_learned_further():
+    """Its weights have slopes, even where a whole place of a map is zero."""
+    from simcore.models.backbones import modern
+
+    torch.manual_seed(4)
+    module = nets.unfilled(registry.spec("alexnet").net)
+    embed = modern.weighted(module, [torch.rand(1, c, 1, 1) for c in (64, 192, 384, 256, 256)],
+                            "cpu")  # fmt: skip
+    trunk = forward.module(embed)
+    with torch.no_grad():
+        trunk[0].bias.fill_(-100)  # nothing gets through the first layer
+    embed(torch.rand(2, 3, 64, 64)).sum().backward()
+    assert all(p.grad.isfinite().all() for p in trunk.parameters())
+
+
 def test_memory_that_ran_out_is_known_by_its_words():
     assert forward.out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert forward.out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pages import findings
-from simcore.lab import analysis, experiments, review, sittings
+from simcore.lab import analysis, answered, experiments, judgements, review, sittings
 from simcore.lab.experiments import Plan
 from tests.pages.test_analyses import at_address
 
@@ -73,6 +73,18 @@ def test_results_of_nobody_one_and_several(app, pilot):
     assert list(table["condition"]) == ["random", "color", "all"]
     at.toggle(key="findings_attentive").set_value(True).run()
     assert not at.exception
+
+
+def test_answers_are_kept_as_judgements_by_a_button(app, pilot):
+    take_part(pilot)
+    at = at_address(app, EXPERIMENTS, e=pilot)
+    at.button(key="teach_keep_pilot").click().run()
+    assert not at.exception
+    assert not at.error
+    assert answered.kept_as(pilot) == [pilot]
+    assert judgements.summary(pilot)["votes"] == "human"
+    at.button(key="teach_keep_pilot").click().run()
+    assert answered.kept_as(pilot) == [pilot, "pilot-2"]
 
 
 def test_results_without_mates(app, pairs_folder):

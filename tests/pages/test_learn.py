@@ -4,6 +4,7 @@ import pytest
 
 from simcore.errors import Stopped
 from simcore.lab import adapted_paper, annex, jobs, learning
+from simcore.models import registry
 
 
 @pytest.fixture
@@ -115,3 +116,75 @@ def test_bad_addresses_are_named(app, twelve):
     words = " ".join(w.value for w in at.warning).replace("\\", "")
     assert "magic" in words
     assert "unseen:nobody" in words
+
+
+@pytest.fixture
+def taught(bapps_tree):
+    """Triplets called "votes", and a network that learned from them, "taught"."""
+    from simcore.lab import judgements, tuning
+    from tests.lab.conftest import CONV, register
+
+    register()
+    votes = {"cnn": [0.2, 0.8, 1.0, 0.0] * 6, "color": [0.0, 1.0] * 6}
+    judgements.add("bapps", bapps_tree(votes), name="votes")
+    chosen = tuning.preset(CONV, "triplet", epochs=1, batch=4, rate=1e-3)
+    yield tuning.tune("votes", CONV, chosen, save="taught")
+    registry._SPECS.pop(CONV)
+    registry._fixed.cache_clear()
+
+
+def test_learning_from_judgements_is_started_and_shown(app, taught, monkeypatch):
+    begun = []
+    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
+    at = opened(app, **{"from": "judged", "j": "votes", "look": "taught"})
+    assert not at.exception
+    assert not at.error
+    table = at.dataframe[1].value  # the first is Table A.1
+    assert list(table["backbone"]) == ["learned:taught"]
+    told = taught.json()
+    assert table["after %"][0] == pytest.approx(100 * told["after"]["agreement"]["value"], abs=0.06)
+    shown = [m.value for m in at.metric]
+    assert f"{100 * told['before']['agreement']['value']:.1f} %" in shown
+    trials = told["trials"]
+    assert any(f"{trials['test']:,} trials" in c.value for c in at.caption)
+    assert at.query_params["j"] == "votes"
+    code = next(c.value for c in at.code if "learn finetune votes" in c.value)
+    at.button(key="learn_go").click().run()
+    assert code.split() == ["simcore", *begun[0]]
+
+
+def test_from_pairs_to_judgements_and_back(app, twelve, taught):
+    at = opened(app, c=twelve, way="paper")
+    assert at.query_params["c"] == twelve
+    at.segmented_control(key="teach_from").set_value("judged").run()
+    assert not at.exception
+    assert at.query_params["from"] == "judged"
+    at.selectbox(key="teach_j").set_value("votes").run()
+    assert at.query_params["j"] == "votes"
+    at.segmented_control(key="teach_from").set_value("pairs").run()
+    assert not at.exception
+    assert at.query_params["c"] == twelve
+
+
+def test_bad_addresses_of_judgements_are_named(app):
+    at = opened(app, **{"from": "judged", "j": "nobody", "look": "../x"})
+    assert not at.exception
+    assert "nobody" in " ".join(w.value for w in at.warning)
+    at = opened(app, **{"from": "dreams"})
+    assert "dreams" in " ".join(w.value for w in at.warning)
+
+
+def test_the_page_of_judgements_offers_the_unseen_trials(app, taught):
+    at = app()
+    at.switch_page("pages/judgements.py")
+    at.query_params.clear()
+    at.query_params["j"] = "votes"
+    at.query_params["models"] = "tiny-conv,learned:taught"
+    at.run()
+    assert not at.exception
+    assert any("unseen" in w.value for w in at.warning)
+    at.selectbox(key="judged_t").set_value("unseen:taught").run()
+    assert not at.exception
+    assert not at.warning
+    assert at.query_params["t"] == "unseen:taught"
+    assert any("--subset unseen:taught" in c.value for c in at.code)
