@@ -78,7 +78,7 @@ def _elsewhere(told: dict, name: str) -> None:
         )  # fmt: skip
         st.code(outcome.TEN_LINES, language="python")
         st.caption(
-            f'`file = np.load("{plain(name)}.npz")`; x holds, in this order and each of length 1, '
+            f'`file = np.load("{name}.npz")`; x holds, in this order and each of length 1, '
             f"the features of {plain(', '.join(told['base']))}."
         )
 

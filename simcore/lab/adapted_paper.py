@@ -19,6 +19,7 @@ from simcore.learn.adaptation import Stop
 from simcore.models import extract, registry
 from simcore.types import OnProgress, Progress
 
+FORMAT = 1  # raised when a row of the same input would come out differently
 SIGMAS = (1.0, 15.0)
 STAGES = ("concatenated", "PCA", "sigma 1", "sigma 15")
 COLUMNS = ("backbone", "numbers", *annex.ANNEX.columns[1:], "gallery")
@@ -90,7 +91,7 @@ def _place(name: str, model: str, subset: str) -> Path:
     """Where a row is kept: by all that decides its numbers."""
     collection = selection.open_(name, subset)
     told = {
-        "pairs": collection.digest, "twins": selection.judge_of(collection),
+        "format": FORMAT, "pairs": collection.digest, "twins": selection.judge_of(collection),
         "backbone": str(extract.slot(registry.spec(model), "fp32")), "runs": learning.RUNS,
         "settings": [asdict(learning.Settings("paper", sigma)) for sigma in SIGMAS],
     }  # fmt: skip

@@ -55,6 +55,23 @@ def test_the_slope_is_that_of_the_papers_loss(sigma):
     torch.testing.assert_close(found, slope, atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("rows", [20, 400])
+def test_products_of_any_size_are_products(rows):
+    """Small ones as torch has them, large ones through oneDNN: in place, and each run by itself."""
+    draw = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(2, n, 256, generator=draw) for n in (rows, 300))
+    assert (rows * 256 * 300 > contrast.SMALL) == (rows == 400)
+    expected = (one.double() @ other.double().transpose(1, 2)).float()
+    found = contrast.product(one, other)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
+    place = torch.zeros(2, rows + 5, 300)
+    contrast.product(one, other, out=place[:, 5:])
+    torch.testing.assert_close(place[:, 5:], found, atol=0, rtol=0)
+    assert not place[:, :5].any()
+    alone = torch.cat([contrast.product(one[n : n + 1], other[n : n + 1]) for n in range(2)])
+    torch.testing.assert_close(alone, found, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("protocol", ["honest", "paper"])
 def test_runs_together_equal_runs_alone(pairs, drawn, protocol):
     settings = adaptation.Settings(protocol, **QUICK)
