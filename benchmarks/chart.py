@@ -5,15 +5,33 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
+import numpy as np
+
 from benchmarks.table import HEAD, Line
 from simcore.lab import report
 
+GROWTH = "growth: "  # how such a part begins; a chart needs no such word
 WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 860, 460, 70, 250, 20, 50
 
 
 def grown(lines: Sequence[Line]) -> list[Line]:
     """The lines that were measured at several sizes."""
     return [line for line in lines if len(line.points) > 1]
+
+
+def power(points: Sequence[tuple[float, float]]) -> float:
+    """The slope of log(seconds) over log(N), of the upper half of the sizes.
+
+    >>> round(power([(100, 5.0), (200, 5.0), (400, 1.0), (800, 4.0)]), 3)
+    2.0
+    """
+    upper = points[-max(2, (len(points) + 1) // 2) :]
+    across, up = np.log([n for n, _ in upper]), np.log([s for _, s in upper])
+    return float(np.polyfit(across, up, 1)[0])
+
+
+def _label(line: Line) -> str:
+    return f"{line.part.removeprefix(GROWTH)}, N^{power(line.points):.1f}"
 
 
 def svg(lines: Sequence[Line]) -> str:
@@ -57,7 +75,7 @@ def svg(lines: Sequence[Line]) -> str:
             f"stroke-width='2'/>{dots}"
             f"<path d='M{x:.1f} {y:.1f}L{WIDE - RIGHT + 12} {place:.1f}' stroke='{colour}' "
             f"stroke-width='.5'/><text x='{WIDE - RIGHT + 16}' y='{place + 4:.1f}'>"
-            f"{escape(line.part)}</text></g>"
+            f"{escape(_label(line))}</text></g>"
         )
     middle = (LEFT + WIDE - RIGHT) / 2
     parts.append(f"<text x='{middle}' y='{HIGH - 8}' text-anchor='middle'>N</text></svg>\n")
@@ -77,18 +95,20 @@ def page(lines: Sequence[Line], head: str, command: str) -> str:
         figure = go.Figure(
             [
                 go.Scatter(
-                    x=[n for n, _ in line.points], y=[s for _, s in line.points], name=line.part,
+                    x=[n for n, _ in line.points], y=[s for _, s in line.points], name=_label(line),
                     mode="lines+markers", line={"color": colour},
                     hovertemplate="N = %{x:,}: %{y:.3g} s",
                 )
                 for line, colour in zip(curves, _colours(len(curves)), strict=True)
             ]
         )  # fmt: skip
-        figure.update_xaxes(type="log", tickvals=sorted({n for c in curves for n, _ in c.points}))
-        figure.update_yaxes(type="log")
+        sizes = sorted({n for line in curves for n, _ in line.points})
+        figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{n:,.0f}" for n in sizes])
+        figure.update_yaxes(type="log", dtick=1, ticksuffix=" s")
+        figure.update_layout(margin={"t": 20})
         blocks += [
             report.heading("How each part grows"),
-            report.chart(figure, x="N", y="seconds", height=560),
+            report.chart(figure, x="N", y="", height=560),
         ]
     return report.document("Benchmarks", [*blocks, report.command(command)])
 

@@ -10,9 +10,8 @@ power is that of the upper half of the sizes.
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from benchmarks import made, matrices, topk
+from benchmarks.chart import GROWTH, power
 from benchmarks.subsets import drawn, search
 from benchmarks.table import Line, number, show
 from benchmarks.timing import repeat
@@ -100,17 +99,6 @@ def once(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def power(points: Sequence[tuple[float, float]]) -> float:
-    """The slope of log(seconds) over log(N), of the upper half of the sizes.
-
-    >>> round(power([(100, 5.0), (200, 5.0), (400, 1.0), (800, 4.0)]), 3)
-    2.0
-    """
-    upper = points[-max(2, (len(points) + 1) // 2) :]
-    across, up = np.log([n for n, _ in upper]), np.log([s for _, s in upper])
-    return float(np.polyfit(across, up, 1)[0])
-
-
 def grown(part: str, measure: Measure, sizes: Sequence[int], patience: float) -> Line:
     """One part at several sizes, until it takes too long."""
     measure(sizes[0])  # compiles, loads
@@ -122,7 +110,7 @@ def grown(part: str, measure: Measure, sizes: Sequence[int], patience: float) ->
     said = ", ".join(f"{number(seconds)} s at {size:,.0f}" for size, seconds in points)
     count, last = points[-1]
     return Line(
-        f"growth: {part}", last, "s", f"N = {count:,.0f}",
+        f"{GROWTH}{part}", last, "s", f"N = {count:,.0f}",
         note=f"grows with N^{power(points):.2f}: {said}", points=tuple(points),
     )  # fmt: skip
 

@@ -5,9 +5,12 @@ A benchmark is a module of this folder with `lines(quick)`; that it is there is 
 
 import importlib
 import multiprocessing
+import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,18 +56,19 @@ def run(only: Sequence[str] = (), *, quick: bool = False) -> list[Line]:
         began = time.monotonic()
         sys.stderr.write(f"{name} ...")
         sys.stderr.flush()
-        lines = apart(name, quick)
+        lines = apart(f"benchmarks.{name}", quick)
         # What is small meets any aim: that says nothing.
         found += [replace(line, aim=None) for line in lines] if quick else lines
         sys.stderr.write(f" {time.monotonic() - began:.0f} s\n")
     return found
 
 
-def apart(name: str, quick: bool, patience: float = PATIENCE) -> list[Line]:
-    """The lines of one benchmark, from a fresh process; a failure is a line as well."""
+def apart(module: str, quick: bool, patience: float = PATIENCE) -> list[Line]:
+    """The lines of one benchmark's module, from a fresh process; a failure is a line as well."""
+    name = module.rpartition(".")[2]
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    worker = context.Process(target=_work, args=(name, quick, theirs), daemon=False)
+    worker = context.Process(target=_work, args=(module, quick, theirs), daemon=False)
     worker.start()
     theirs.close()
     try:
@@ -74,14 +78,29 @@ def apart(name: str, quick: bool, patience: float = PATIENCE) -> list[Line]:
     except EOFError:
         return [skipped(name, "its process ended without a word")]
     finally:
-        worker.join(5)
-        worker.kill()
+        _end(worker)
     return [skipped(name, answer)] if isinstance(answer, str) else answer
 
 
-def _work(name: str, quick: bool, answer: Any) -> None:
+def _end(worker: Any) -> None:
+    """First asked, so that it takes its files with it; then made to, its own children too."""
+    worker.join(2)
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        if worker.is_alive():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(worker.pid, how)
+            worker.join(15)
+
+
+def _leave(*_: object) -> None:
+    sys.exit(1)
+
+
+def _work(module: str, quick: bool, answer: Any) -> None:
+    os.setsid()  # its children end with it
+    signal.signal(signal.SIGTERM, _leave)
     try:
-        answer.send(importlib.import_module(f"benchmarks.{name}").lines(quick))
+        answer.send(importlib.import_module(module).lines(quick))
     except Exception as error:
         answer.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+from pathlib import Path
 
 import pytest
 
@@ -86,9 +87,30 @@ def test_without_the_source_tree_there_is_one_sentence(monkeypatch, tmp_path):
 
 
 def test_what_fails_is_a_line(monkeypatch):
-    (line,) = run.apart("table", quick=True)  # a module without `lines`
+    (line,) = run.apart("benchmarks.table", quick=True)  # a module without `lines`
     assert line.measured is None
     assert "AttributeError" in line.note
+
+
+def test_one_that_hangs_is_ended_with_all_that_it_started(monkeypatch, tmp_path):
+    (tmp_path / "hangs.py").write_text(
+        "import pathlib, subprocess, time\n"
+        "def lines(quick=False):\n"
+        f"    place = pathlib.Path({str(tmp_path)!r})\n"
+        "    child = subprocess.Popen(['sleep', '60'])\n"
+        "    (place / 'child').write_text(str(child.pid))\n"
+        "    try:\n"
+        "        time.sleep(60)\n"
+        "    finally:\n"
+        "        (place / 'cleaned').touch()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (line,) = run.apart("hangs", quick=True, patience=6.0)
+    assert "hangs" in line.part
+    assert "longer than 6 s" in line.note
+    assert (tmp_path / "cleaned").exists()
+    state = Path("/proc", (tmp_path / "child").read_text(), "stat")
+    assert not state.exists() or " Z " in state.read_text()
 
 
 def test_one_runs_from_end_to_end(capsys):
