@@ -112,7 +112,8 @@ def _cluster(address: str) -> Iterator[Any]:
             fact = " ".join(str(error).split())[:120]
             raise SimError(
                 f"found no Ray cluster at {where!r} ({fact}); expected one that runs; start it "
-                "with `ray start --head`, or leave --address out"
+                "with `ray start --head`, set the RAY_AUTH_MODE and RAY_AUTH_TOKEN that it has, or "
+                "leave --address out"
             ) from error
     context = DataContext.get_current()
     context.enable_progress_bars = False
