@@ -12,9 +12,10 @@ import json
 import logging
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 from simcore.data import fragments
@@ -118,11 +119,12 @@ def _cluster(address: str) -> Iterator[Any]:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    try:
-        yield ray
-    finally:
-        if mine:
-            ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray prints that a worker died; stdout is for results
+        try:
+            yield ray
+        finally:
+            if mine:
+                ray.shutdown()
 
 
 def _units(images: ImageSet, todo: dict[str, list[str]], actors: int) -> Iterator[dict[str, Any]]:
