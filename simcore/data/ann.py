@@ -56,8 +56,7 @@ class Index:
     def told(self) -> str:
         """One sentence for people."""
         return (
-            f"Approximate search: {self.recall:.1%} of the true {NEAREST} nearest are found "
-            f"(measured on {self.queries} queries)."
+            f"Approximate: recall@{NEAREST} {self.recall:.1%}, measured on {self.queries} queries."
         )
 
 
