@@ -10,14 +10,19 @@ from simcore.types import Collection, Features, ImageSet
 PRECISIONS = ("fp32", "bf16")  # preferred first; one matrix is never made of both
 
 
-def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
-    """Features of one side of a collection.
+def read(
+    collection: Collection, images: ImageSet, backbone: str, *, large: bool = False
+) -> Features:
+    """Features of one side of a collection, or of a few of its images.
+
+    Args:
+        large: as in `of`.
 
     Raises:
         BadDataError: not extracted yet; names the command that does it.
         UnknownNameError: no such backbone.
     """
-    found = of(images, backbone)
+    found = of(images, backbone, large=large)
     if found is None:
         raise BadDataError(
             f"found no features of {backbone} for all images of {collection.name!r}; "
@@ -92,7 +97,8 @@ def complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
     for precision in PRECISIONS:
         slot = extract.slot(spec, precision)
         if _known_complete(str(store.root), slot, keys) or not store.missing(slot, keys):
-            _COMPLETE.add((str(store.root), slot, hash(keys)))
+            if len(keys) > 1:  # a single query is not asked for again and again
+                _COMPLETE.add((str(store.root), slot, hash(keys)))
             return slot
     return None
 
