@@ -30,6 +30,7 @@ from simcore.types import Features
 CHUNK = 20_000
 CENTRES, INNER = 5_000, 64
 KINDS = ("IVF_RQ", "IVF_SQ")
+WANTED = 0.95  # recall@10
 QUICK_ROWS, QUICK_DIM = 200_000, 256
 
 
@@ -89,13 +90,13 @@ class Bench:
         return spent, size(self.place / "data")
 
     def exact(self) -> tuple[list[set[str]], dict[str, float]]:
-        """True nearest 10 of each query, and milliseconds a query of exact searches."""
+        """True nearest 10 of each query; milliseconds of reading everything, and of searches."""
         import torch
 
-        values = np.empty((self.rows, self.dim), np.float32)
-        for start, part in chunks(self.rows, self.dim):
-            values[start : start + len(part)] = part
-        gallery = Features("drawn", np.arange(self.rows), values, self.rows)
+        began = time.perf_counter()
+        index, values = self.store.read(self.slot, [f"{row:032x}" for row in range(self.rows)])
+        gallery = Features("drawn", index, values, self.rows)
+        loaded = 1000 * (time.perf_counter() - began)
 
         def ours(query: np.ndarray) -> np.ndarray:
             asked = Features("drawn", np.zeros(1, np.int64), query[None], 1)
@@ -116,6 +117,7 @@ class Bench:
             return asked.bypass_vector_index().limit(10).select(["key"]).to_arrow()
 
         told = {
+            "reading all": loaded,
             "numpy, in memory": per_query(ours, self.queries[:20]),
             "torch, in memory": per_query(plain, self.queries[:20]),
             "lance, from disk": per_query(lance, self.queries[:5]),
@@ -157,16 +159,17 @@ def lines(quick: bool = True) -> list[Line]:
         truth, exact = bench.exact()
         recall, took = bench.tried(truth, index.partitions, index.refine)
     named = f"{rows:,} x {QUICK_DIM} drawn, clustered vectors"
+    exact.pop("reading all")
     best = min(exact, key=exact.__getitem__)
     return [
         Line(f"write {named}", wrote, "s"),
         Line("index them and measure its recall", index.seconds, "s"),
         Line(
             "nearest 10 through the index", took, "ms", f"exact search ({best})",
-            exact[best] / took, Aim("at least", 1.0, "ratio"),
+            exact[best] / took,
         ),
         Line(
-            "recall@10 of the index", recall, "", "exact search", recall, Aim("at least", ann.AIM),
+            "recall@10 of the index", recall, "", "exact search", recall, Aim("at least", WANTED),
             note=f"told when it was made: {index.recall:.3f}",
         ),
     ]  # fmt: skip
@@ -201,7 +204,8 @@ def _print(bench: Bench, kinds: list[str]) -> None:
     print(f"  peak memory so far  {peak():8.1f} GB", flush=True)
     truth, exact = bench.exact()
     for way, took in exact.items():
-        print(f"exact, {way:<16} {took:7.1f} ms a query", flush=True)
+        once = "once" if way == "reading all" else "a query"
+        print(f"exact, {way:<16} {took:7.1f} ms {once}", flush=True)
     print(f"  peak memory so far  {peak():8.1f} GB (all vectors in memory)", flush=True)
     for kind in kinds:
         began = time.perf_counter()

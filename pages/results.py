@@ -91,7 +91,7 @@ def _mate(hits: Hits, k: int) -> tuple[str, str, float | None]:
     if hits.mate_id is None:
         return "", "", None
     if hits.index is not None and hits.mate_rank is None and hits.mate_score is not None:
-        return f"mate not among the first {k}, score {number(hits.mate_score)}", "far", None
+        return "mate not among these", "far", None
     if hits.mate_rank is None or hits.mate_score is None:
         return "mate: no evidence", "far", None
     rank, most = hits.mate_rank, max(hits.gallery, 2)

@@ -16,7 +16,9 @@ HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
 @app.command()
 def add(
     kind: Annotated[str, typer.Argument(help=HELP)],
-    path: Annotated[Path | None, typer.Argument(help="Folder, zip or CSV; none for emoji.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="Folder, zip, CSV or s3://bucket/folder; none for emoji.")
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call it.")] = "",
     votes: Annotated[
         Path | None, typer.Option(help="CSV with the columns id, wins, fails.")

@@ -128,6 +128,8 @@ def _print_hits(hits: "Hits") -> None:
     title = hits.recipe.label
     if hits.mate_rank is not None:
         title += f"   (the mate, {hits.mate_id}, is at rank {hits.mate_rank:,} of {hits.gallery:,})"
+    elif hits.index and hits.mate_score is not None:
+        title += f"   (the mate, {hits.mate_id}, is not among the first {len(rows)})"
     show.table(["rank", "image", "score", ""], rows, title=title)
     if hits.note:
         show.note(hits.note)

@@ -12,6 +12,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from simcore.data import places
 from simcore.errors import BadDataError, BadImageError
 from simcore.specs import Prepare
 from simcore.types import Array
@@ -45,16 +46,19 @@ _SCALING = {
 
 
 def read(source: Path) -> bytes:
-    """The bytes of an image file, after a look at its size.
+    """The bytes of an image file, on disk or in S3, after a look at its size.
 
     Raises:
         BadImageError: absent, not a plain file, unreadable, empty or larger than MAX_BYTES.
     """
     try:
-        if not source.is_file():
+        if places.remote(source):
+            size, data = places.read(source, MAX_BYTES)
+        elif not source.is_file():
             raise BadImageError(f"found no file {source}; expected an image; check the path")
-        size = source.stat().st_size
-        data = b"" if size > MAX_BYTES else source.read_bytes()
+        else:
+            size = source.stat().st_size
+            data = b"" if size > MAX_BYTES else source.read_bytes()
     except OSError as error:
         raise BadImageError(
             f"{source} cannot be read ({error.strerror or error}); expected an image; "

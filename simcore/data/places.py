@@ -48,12 +48,41 @@ def checked(address: str) -> str:
 
 
 def path(text: str | Path) -> Path:
-    """An address or a file's name as the Path that `images.read` takes.
+    """A folder's or picture's address as a Path, where "s3:" is the first part; never made whole.
 
-    >>> path("s3://bucket/a.png").name
-    'a.png'
+    >>> path("s3://bucket/a.png").as_posix(), path("a.png").is_absolute()
+    ('s3:/bucket/a.png', True)
     """
-    return Path(text)
+    return Path(text) if remote(text) else Path(text).expanduser().absolute()
+
+
+def there(found: Path) -> bool:
+    """Whether a folder, on disk or in S3, holds anything."""
+    return bool(walk(found)) if remote(found) else found.is_dir()
+
+
+def walk(folder: Path) -> list[Path]:
+    """Everything below a folder, on disk or in S3, sorted; empty where there is no such folder."""
+    if not remote(folder):
+        return sorted(folder.rglob("*"))
+    from pyarrow import fs
+
+    system, root = arrow(folder)
+    with reaching(checked(str(folder))):
+        infos = system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return sorted(Path("s3:") / info.path for info in infos if info.is_file)
+
+
+def read(picture: Path, most: int) -> tuple[int, bytes]:
+    """Size of a file in S3, and its bytes; none where it is larger than `most`.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    system, _ = arrow(Path(*picture.parts[:2]))
+    with system.open_input_file("/".join(picture.parts[1:])) as stream:
+        size = stream.size()
+        return size, bytes(stream.read()) if size <= most else b""
 
 
 def options() -> dict[str, str]:

@@ -32,7 +32,7 @@ def add(
 
     Args:
         kind: one of `KINDS`.
-        path: folder, zip or CSV; None for kinds that are fetched.
+        path: folder, zip, CSV or s3://bucket/folder; None for kinds that are fetched.
         votes: CSV with the columns id, wins, fails.
         trim: rows to cut from the bottom of every image (captions), in px.
 
@@ -40,8 +40,7 @@ def add(
         BadDataError: nothing usable was found, or the name is taken or not allowed.
         UnknownNameError: no such kind.
     """
-    source = None if path is None else Path(path)
-    return catalog.add(kind, source, name=name, votes=votes, trim=trim, on_progress=on_progress)
+    return catalog.add(kind, path, name=name, votes=votes, trim=trim, on_progress=on_progress)
 
 
 def upload(

@@ -16,8 +16,13 @@ MOST = 1_500_000_000  # bytes of features in memory: two and a half times TLL wi
 PRECISIONS = ("fp32", "bf16")  # preferred first; one matrix is never made of both
 
 
-def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
-    """Features of one side of a collection.
+def read(
+    collection: Collection, images: ImageSet, backbone: str, *, large: bool = False
+) -> Features:
+    """Features of one side of a collection, or of a few of its images.
+
+    Args:
+        large: as in `of`.
 
     Raises:
         BadDataError: not extracted yet; names the command that does it.
@@ -29,6 +34,8 @@ def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
             f"found no features of {backbone} for all images of {collection.name!r}; "
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
+    if large:
+        return _latest(str(Store().root), backbone, slot, images.keys)
     return _shelf.get(backbone, slot, images.keys, beside=_other(collection, images))
 
 
@@ -123,7 +130,7 @@ def _done(store: Store, slot: Slot, keys: tuple[str, ...]) -> int:
     if known in _COMPLETE:
         return len(keys)
     lacking = len(store.missing(slot, keys))
-    if not lacking:
+    if not lacking and len(keys) > 1:  # a single query is not asked for again and again
         _COMPLETE.add(known)
     return len(keys) - lacking
 

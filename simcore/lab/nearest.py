@@ -54,6 +54,9 @@ def wish(asked: str = "") -> str:
 def way(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Way:
     """Exact or through the index: by the gallery's size unless a way is asked for.
 
+    Args:
+        asked: "index" insists on one; in SIMCORE_SEARCH it means one wherever there is one.
+
     Raises:
         BadDataError: an index is asked for, but there is none, or it cannot serve the recipe.
         UnknownNameError: no such way.
@@ -61,11 +64,11 @@ def way(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Way:
     how = wish(asked)
     if how == "exact" or (how == "auto" and len(gallery) <= INDEX_ABOVE):
         return Way()
-    made = f"{len(gallery):,} images were compared one by one"
+    made = f"All {len(gallery):,} compared"
     metric = _metric(recipe)
     if metric is None:
-        why = "an index serves one backbone by cosine or l2, without a lift"
-        if how == "index":
+        why = "an index holds one backbone, not l1, no lift"
+        if asked == "index":
             raise BadDataError(f"found {recipe.label!r}; expected what an index can hold: {why}")
         return Way(note=f"{made}: {why}.")
     backbone = recipe.backbones[0]
@@ -75,7 +78,7 @@ def way(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Way:
     index = ann.known(Store(), slot)
     if index is None or index.metric != metric:
         command = f"`simcore index {name} --models {backbone}`"
-        if how == "index":
+        if asked == "index":
             raise BadDataError(
                 f"found no index of {backbone} for {metric}; expected one; run {command} first"
             )
@@ -174,7 +177,6 @@ def hits(
     mate = row if collection.right is not None else None
     score = np.nan if mate is None else similarity(found, gallery.keys[mate], query)
     ahead = int((scores >= score).sum()) if mate is not None and mate in index else None
-    lost = mate is not None and ahead is None and not np.isnan(score)
     return Hits(
         recipe=recipe,
         ids=tuple(gallery.ids[i] for i in index),
@@ -185,7 +187,7 @@ def hits(
         mate_rank=ahead,
         mate_score=None if np.isnan(score) else float(score),
         gallery=len(gallery),
-        note=f"{found.note} The mate is not among the first {k}." if lost else found.note,
+        note=found.note,
         index=found.index,
     )
 

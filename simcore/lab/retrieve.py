@@ -69,7 +69,7 @@ def search(
     mine = (
         {b: features.read(collection, queries, b).take([row]) for b in needed}
         if row is not None and not any(one.index for one in ways)
-        else {b: features.read(collection, queries.take([row]), b) for b in needed}
+        else {b: features.read(collection, queries.take([row]), b, large=True) for b in needed}
         if row is not None
         else embed(query.image or b"", needed, trim=gallery.trim)
     )

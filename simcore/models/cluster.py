@@ -12,9 +12,10 @@ import json
 import logging
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 from simcore.data import fragments
@@ -112,16 +113,18 @@ def _cluster(address: str) -> Iterator[Any]:
             fact = " ".join(str(error).split())[:120]
             raise SimError(
                 f"found no Ray cluster at {where!r} ({fact}); expected one that runs; start it "
-                "with `ray start --head`, or leave --address out"
+                "with `ray start --head`, set the RAY_AUTH_MODE and RAY_AUTH_TOKEN that it has, or "
+                "leave --address out"
             ) from error
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    try:
-        yield ray
-    finally:
-        if mine:
-            ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray prints that a worker died; stdout is for results
+        try:
+            yield ray
+        finally:
+            if mine:
+                ray.shutdown()
 
 
 def _units(images: ImageSet, todo: dict[str, list[str]], actors: int) -> Iterator[dict[str, Any]]:

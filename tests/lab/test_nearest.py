@@ -157,7 +157,7 @@ def test_the_way_is_chosen_by_size_and_told(large, monkeypatch) -> None:
     assert nearest.keep_up("large", ["layout", "face"]) == {}
     (fast,) = retrieve.search("large", asked, [one("layout")])
     assert fast.index == made["layout"]
-    assert f"{made['layout'].recall:.1%} of the true 10 nearest" in fast.note
+    assert f"Approximate: recall@10 {made['layout'].recall:.1%}, measured on 200" in fast.note
     assert fast.json()["search"]["recall_at_10"] == made["layout"].recall
     assert len(set(fast.ids) & set(exact.ids)) >= 9
     shared = [i for i, name in enumerate(fast.ids) if name in exact.ids]
@@ -191,11 +191,15 @@ def test_what_an_index_cannot_serve_is_compared_and_says_why(large, monkeypatch)
     for recipe in (one("layout", metric="l1"), one("layout", lift="center")):
         (hits,) = retrieve.search("large", Query(id="l7"), [recipe])
         assert hits.index is None
-        assert "1,500 images were compared one by one: an index serves one backbone" in hits.note
+        assert "All 1,500 compared: an index holds one backbone" in hits.note
         with pytest.raises(BadDataError, match="expected what an index can hold"):
             retrieve.search("large", Query(id="l7"), [recipe], way="index")
     with pytest.raises(BadDataError, match=r"no index of face .*`simcore index large"):
         retrieve.search("large", Query(id="l7"), [one("face")], way="index")
+    monkeypatch.setattr(nearest, "INDEX_ABOVE", 200_000)
+    monkeypatch.setenv("SIMCORE_SEARCH", "index")  # wherever there is one
+    found = retrieve.search("large", Query(id="l7"), [one("layout"), one("face")])
+    assert [hits.index is None for hits in found] == [False, True]
     with pytest.raises(UnknownNameError, match="way to search"):
         retrieve.search("large", Query(id="l7"), [one("layout")], way="fast")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simcore.data import zips
+from simcore.data import places, zips
 from simcore.data.collections import emoji, folder, pairs, stored, tll
 from simcore.data.collections import votes as voting
 from simcore.data.collections.found import Found, Row
@@ -40,7 +40,8 @@ def add(
     Args:
         kind: one of KINDS.
         path: a folder, a zip of one, or for `pairs` a CSV; None for `emoji`. A folder is used
-            where it lies; a zip is unpacked into the cache.
+            where it lies, on disk or (images, pairs) at s3://bucket/folder; a zip is unpacked
+            into the cache.
         name: lower-case letters, digits, ". _ -"; 1 to 64 of them.
         votes: CSV with columns id, wins, fails.
         trim: rows cut from the bottom of every image, px.
@@ -54,7 +55,7 @@ def add(
         raise unknown("kind of collection", kind, KINDS)
     if trim < 0:
         raise BadDataError(f"found a trim of {trim} px; expected 0 or more; leave it out")
-    source = None if path is None else Path(path).expanduser().absolute()
+    source = None if path is None else places.path(path)
 
     def find(made: Path) -> Found:
         found = _find(kind, source, made, on_progress)
@@ -63,7 +64,8 @@ def add(
             found.rows = voting.attach(found.rows, table, found.skipped)
         return found
 
-    told = source_name or str(source or kind)
+    away = source is not None and places.remote(source)
+    told = source_name or (places.checked(str(source)) if away else str(source or kind))
     return _remember(find, kind, name, told, votes is not None, trim, on_progress)
 
 
@@ -178,6 +180,13 @@ def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | 
     """What the reader of that kind finds; what it has to make goes below `made`."""
     if kind == "emoji":
         return emoji.find(made, on_progress=on_progress)
+    if source is not None and places.remote(source):
+        if kind not in {"images", "pairs"}:
+            raise BadDataError(
+                f"found an address in S3 for the kind {kind}; expected images or pairs; "
+                "copy the others to this disk"
+            )
+        return pairs.find(source) if kind == "pairs" else folder.find(source)
     if source is None or not source.exists():
         raise BadDataError(
             f"found nothing at {source or 'no path'}; expected {KINDS[kind]}; check the path"

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from simcore.data import images
+from simcore.data import images, places
 from simcore.errors import BadDataError
 from simcore.types import OnProgress, Progress, Skipped
 
@@ -51,10 +51,10 @@ def files(folder: Path, skipped: list[Skipped]) -> list[Path]:
     Raises:
         BadDataError: no such folder.
     """
-    if not folder.is_dir():
+    if not places.there(folder):
         raise BadDataError(f"found no folder {folder}; expected one with images; check the path")
     kept = []
-    for path in sorted(folder.rglob("*")):
+    for path in places.walk(folder):
         inner = path.relative_to(folder)
         if any(part.startswith(".") or part == "__MACOSX" for part in inner.parts):
             continue

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from simcore.data import places
 from simcore.data.collections import tables
 from simcore.data.collections.found import Found, Row, files, once
 from simcore.errors import BadDataError
@@ -20,8 +21,13 @@ def find(path: Path, *, inside: Path | None = None) -> Found:
     """
     if path.is_file():
         return listed(path, inside=inside)
-    if (path / "left").is_dir() and (path / "right").is_dir():
+    if places.there(path / "left") and places.there(path / "right"):
         return sides(path / "left", path / "right")
+    if places.remote(path):
+        raise BadDataError(
+            f"found no left/ and right/ in {places.checked(str(path))}; expected both, with equal "
+            "file names; arrange it so"
+        )
     named = sorted(path.glob("*.csv"))
     if len(named) == 1 or (path / "pairs.csv").is_file():
         return listed(named[0] if len(named) == 1 else path / "pairs.csv", inside=inside)

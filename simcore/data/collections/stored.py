@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from simcore.data import places
 from simcore.data.collections.found import Row
 from simcore.data.collections.reading import Seen
 from simcore.types import Array, ImageSet
@@ -64,5 +65,7 @@ def read(place: Path, told: dict[str, Any]) -> tuple[ImageSet, ImageSet | None, 
 
 
 def _side(table: dict[str, list[Any]], side: str, place: Path, trim: int) -> ImageSet:
-    paths = tuple(place / path for path in table[f"{side}path"])  # an absolute path stays itself
+    paths = tuple(  # an absolute path stays itself, and so does an address
+        Path(path) if places.remote(path) else place / path for path in table[f"{side}path"]
+    )
     return ImageSet(tuple(table[f"{side}id"]), paths, tuple(table[f"{side}key"]), trim)
