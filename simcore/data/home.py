@@ -12,7 +12,7 @@ from typing import Literal
 from simcore.errors import SimError
 
 Room = Literal[
-    "features", "thumbs", "weights", "collections", "trials", "jobs", "downloads", "maps"
+    "features", "thumbs", "weights", "collections", "trials", "jobs", "downloads", "maps", "moments"
 ]
 
 _TREE = Path(__file__).resolve().parents[2]
