@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ PAGES = {
 }  # fmt: skip
 QUICK = ("Explore", "Combine", "Evaluate", "Review", "Duplicates")
 TIMES = 5
+PATIENCE = 200.0  # seconds, after which no further page is visited: another benchmark is waiting
 Act = Callable[[Any], object]
 
 
@@ -70,6 +71,7 @@ def lines(quick: bool) -> list[Line]:
 
 def measured(cache: Path, names: tuple[str, ...]) -> list[Line]:
     """The lines for a cache that holds the stand-in alone."""
+    end = time.monotonic() + PATIENCE
     with visit.browser() as chromium:
         first = _start(chromium, cache)
         with visit.server(cache) as server:
@@ -84,8 +86,14 @@ def measured(cache: Path, names: tuple[str, ...]) -> list[Line]:
             ]  # fmt: skip
             rest = server.memory()[0]
             found += _reruns(tab)
-            found += _visits(tab, names)
-            found += _memory(chromium, server, names, rest)
+            seen: list[str] = []
+            for name in names:
+                if time.monotonic() > end:
+                    found.append(table.skipped(f"{name}, first visit", "no time was left"))
+                else:
+                    found.append(_visit(tab, name))
+                    seen.append(name)
+            found += _memory(chromium, server, seen, rest)
     return found
 
 
@@ -111,17 +119,18 @@ def _reruns(tab: visit.Tab) -> Iterator[Line]:
         yield Line(f"Explore, {name}: until drawn", drawn, "ms", "the script", drawn / script, WARM)
 
 
-def _visits(tab: visit.Tab, names: tuple[str, ...]) -> Iterator[Line]:
-    for name in names:
-        address = f"/{PAGES[name]}?c={stand_in.NAME}"
-        first, again = tab.open(address), tab.open(address)
-        yield Line(f"{name}, first visit", first.drawn / 1000, "s", "its second visit",
-                   first.drawn / again.drawn, note=f"script {first.script / 1000:.2f} s, then "
-                   f"{again.script:.0f} ms")  # fmt: skip
+def _visit(tab: visit.Tab, name: str) -> Line:
+    address = f"/{PAGES[name]}?c={stand_in.NAME}"
+    first, again = tab.open(address), tab.open(address)
+    return Line(
+        f"{name}, first visit", first.drawn / 1000, "s", "its second visit",
+        first.drawn / again.drawn,
+        note=f"script {first.script / 1000:.2f} s, then {again.script:.0f} ms",
+    )  # fmt: skip
 
 
 def _memory(
-    chromium: Any, server: visit.Server, names: tuple[str, ...], rest: float
+    chromium: Any, server: visit.Server, names: Sequence[str], rest: float
 ) -> Iterator[Line]:
     one = server.memory()[0]
     other = visit.Tab(_page(chromium), server.address)

@@ -40,6 +40,7 @@ class Line:
         ratio: ours to that; `against` says which way round where it is not plain.
         aim: what it is judged by, or None.
         note: why an aim is not met, or what to know.
+        points: (N, measured in `unit`) where a part was measured at several sizes, for the chart.
     """
 
     part: str
@@ -49,6 +50,7 @@ class Line:
     ratio: float | None = None
     aim: Aim | None = None
     note: str = ""
+    points: tuple[tuple[float, float], ...] = ()
 
     @property
     def met(self) -> bool | None:
@@ -89,6 +91,13 @@ def number(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def show(lines: Sequence[Line], *, title: str = "") -> None:
+    """Print the table on stdout, as wide as the screen allows."""
+    from simcore.cli import show as printer
+
+    printer.table(HEAD, [line.cells() for line in lines], title=title)
 
 
 def markdown(lines: Sequence[Line]) -> str:

@@ -72,7 +72,7 @@ def _from_features(left: Array, right: Array) -> Moments | None:
     tr(cov(u) cov(v)), plus those of a.mean(v) and of b.mean(u): the mixed terms vanish.
     """
     (rows, dim), columns = left.shape, len(right)
-    if dim * (rows + columns) > rows * columns:
+    if dim * (rows + columns) > 2 * rows * columns:  # a.T @ a is half a product
         return None
     a, b = metrics.normalised(left), metrics.normalised(right)
     mean_a, mean_b = (side.mean(axis=0, dtype=np.float64) for side in (a, b))
