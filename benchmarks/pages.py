@@ -112,16 +112,27 @@ def _start(chromium: Any, cache: Path) -> float:
 
 def _reruns(tab: visit.Tab) -> Iterator[Line]:
     for name, act in ACTS.items():
-        tab.does(act)  # what is looked at for the first time is no rerun
-        waited = [tab.does(act) for _ in range(TIMES if act is not backbone else 1)]
+        part = f"Explore, {name}: until drawn"
+        try:
+            if act is backbone:
+                waited = [tab.does(act)]
+            else:
+                tab.does(act)  # what is looked at for the first time is no rerun
+                waited = [tab.does(act) for _ in range(TIMES)]
+        except visit.Restless as restless:
+            yield table.skipped(part, str(restless), WARM)
+            continue
         drawn = statistics.median(one.drawn for one in waited)
         script = statistics.median(one.script for one in waited)
-        yield Line(f"Explore, {name}: until drawn", drawn, "ms", "the script", drawn / script, WARM)
+        yield Line(part, drawn, "ms", "the script alone", drawn / script, WARM)
 
 
 def _visit(tab: visit.Tab, name: str) -> Line:
     address = f"/{PAGES[name]}?c={stand_in.NAME}"
-    first, again = tab.open(address), tab.open(address)
+    try:
+        first, again = tab.open(address), tab.open(address)
+    except visit.Restless as restless:
+        return table.skipped(f"{name}, first visit", str(restless))
     return Line(
         f"{name}, first visit", first.drawn / 1000, "s", "its second visit",
         first.drawn / again.drawn,

@@ -82,6 +82,10 @@ class Waited:
     script: float
 
 
+class Restless(Exception):
+    """A page did not come to rest."""
+
+
 class Absent(Exception):
     """What is needed to drive the pages is not on this computer."""
 
@@ -162,7 +166,7 @@ class Tab:
                 act = told["act"] if since else 0.0
                 return Waited(max(told["ran"], told["drawn"]) - act, told["ran"] - told["began"])
             self.page.wait_for_timeout(50)
-        raise RuntimeError(f"{self.page.url} did not come to rest within {patience:.0f} s")
+        raise Restless(f"{self.page.url} did not come to rest within {patience:.0f} s")
 
 
 @contextmanager
