@@ -10,6 +10,8 @@ into must be one of its own.
 """
 
 import argparse
+import os
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +61,14 @@ def make(pairs: int = PAIRS) -> Collection:
         )
     _fill(found)
     return found
+
+
+def elsewhere(cache: Path, pairs: int = PAIRS) -> None:
+    """The same in another cache, by a process of its own."""
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.stand_in", "--pairs", str(pairs)], check=True,
+        env=os.environ | {"SIMCORE_CACHE": str(cache)}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def draw(folder: Path, pairs: int) -> Path:

@@ -82,6 +82,14 @@ class Waited:
     script: float
 
 
+class Restless(Exception):
+    """A page did not come to rest."""
+
+
+class Absent(Exception):
+    """What is needed to drive the pages is not on this computer."""
+
+
 class Server:
     """`simcore app` in a process of its own, told apart from what it started before."""
 
@@ -109,13 +117,12 @@ class Server:
         raise RuntimeError("the app did not answer within half a minute")
 
     def memory(self) -> tuple[float, float]:
-        """(GB in memory now, the most it ever was) of the process that serves the pages."""
+        """(GB in memory now, the most it ever was) of the process that serves the pages (Linux)."""
         child = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        told = {}
-        for line in Path(f"/proc/{child.split()[0]}/status").read_text().splitlines():
-            name, _, value = line.partition(":")
-            told[name] = value
-        return tuple(int(told[name].split()[0]) * 1024 / 1e9 for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+        lines = Path(f"/proc/{child.split()[0]}/status").read_text().splitlines()
+        told = dict(line.split(":", 1) for line in lines)
+        now, most = (int(told[name].split()[0]) * 1024 / 1e9 for name in ("VmRSS", "VmHWM"))
+        return now, most
 
     def stop(self) -> None:
         """Ends it and what it started."""
@@ -159,7 +166,7 @@ class Tab:
                 act = told["act"] if since else 0.0
                 return Waited(max(told["ran"], told["drawn"]) - act, told["ran"] - told["began"])
             self.page.wait_for_timeout(50)
-        raise RuntimeError(f"{self.page.url} did not come to rest within {patience:.0f} s")
+        raise Restless(f"{self.page.url} did not come to rest within {patience:.0f} s")
 
 
 @contextmanager
@@ -167,15 +174,15 @@ def browser() -> Iterator[Any]:
     """A Chromium; what is opened in it closes with the block.
 
     Raises:
-        RuntimeError: there is none on this computer, or playwright is not installed.
+        Absent: there is none on this computer, or playwright is not installed.
     """
     found = next((path for path in map(shutil.which, BROWSERS) if path), None)
     if found is None:
-        raise RuntimeError("no Chromium on this computer")
+        raise Absent("no Chromium on this computer")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        raise RuntimeError("playwright is not installed") from None
+        raise Absent("playwright is not installed") from None
     with sync_playwright() as play:
         one = play.chromium.launch(executable_path=found, args=FLAGS)
         try:

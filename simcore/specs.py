@@ -112,6 +112,7 @@ class Spec:
         rows: what papers call it, as (paper, row) pairs, where a table of theirs has it.
         package: a module that has to be installed besides, and the extra that brings it.
         params: how many numbers its weights are, 0 = unknown; four bytes each on disk, about.
+        apart: it keeps the interpreter while it computes, so that on a CPU processes help it.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Spec:
     rows: tuple[tuple[str, str], ...] = ()
     params: int = 0
     package: tuple[str, str] | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ from typing import Literal
 from simcore.errors import SimError
 
 Room = Literal[
-    "features", "thumbs", "weights", "collections", "trials", "jobs", "downloads", "maps", "annex"
+    "features",
+    "thumbs",
+    "weights",
+    "collections",
+    "trials",
+    "jobs",
+    "downloads",
+    "maps",
+    "annex",
+    "moments",
 ]
 
 _TREE = Path(__file__).resolve().parents[2]

@@ -12,8 +12,9 @@ is left out. `paper` does what the authors' published notebook does, quirks incl
   stay in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class Twin:
 
 
 Identity = tuple[str, int, str, int]
+Twins = Sequence[Twin]
 
 
 def identity(twin: Twin) -> Identity:
@@ -65,7 +67,7 @@ def twins(
     return sorted(found, key=lambda twin: twin.distance)
 
 
-def groups(found: list[Twin], count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
+def groups(found: Twins, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
     """Which pairs hang together through twins that nobody refused.
 
     Args:
@@ -84,7 +86,7 @@ def groups(found: list[Twin], count: int, *, refused: frozenset[Identity] = froz
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def clean(found: list[Twin], count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
+def clean(found: Twins, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
     """(N,) bool: pairs neither of whose images has a near-duplicate (what the text says)."""
     keep = np.ones(count, bool)
     for twin in found:
@@ -123,7 +125,18 @@ def paper_objects(
     return keep
 
 
+# Both papers' subsets ask for it of the same features, which never change.
+_GENERIC: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Array]] = WeakKeyDictionary()
+
+
 def _generic(left: Features, right: Features) -> Array:
+    known = _GENERIC.setdefault(left, WeakKeyDictionary())
+    if right not in known:
+        known[right] = _crowded(left, right)
+    return known[right]
+
+
+def _crowded(left: Features, right: Features) -> Array:
     out = np.zeros(left.count, bool)
     for side in (left, right):
         for row, line in _lines(side, side):

@@ -1,6 +1,6 @@
 """Recall: how often the true mate is among the first k (rosenfeld2018, 3.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,10 +19,23 @@ def ranks_of(
     own: Mapping[str, Metric],
 ) -> Array:
     """(Q,) int64, 1-based rank of each query's mate; every tie is ahead of it."""
-    found = np.empty(len(pairs), np.int64)
-    for start, values in combine.blocks(recipe, queries, gallery, own):
-        rows = slice(start, start + len(values))
-        found[rows] = rank.ranks(values, pairs.target[rows])
+    (found,) = ranks_of_each(pairs, [recipe], queries, gallery, own)
+    return found
+
+
+def ranks_of_each(
+    pairs: Pairs,
+    recipes: Sequence[Recipe],
+    queries: Mapping[str, Features],
+    gallery: Mapping[str, Features],
+    own: Mapping[str, Metric],
+) -> list[Array]:
+    """As `ranks_of` for several recipes, in less time than one after the other."""
+    found = [np.empty(len(pairs), np.int64) for _ in recipes]
+    for start, blocks in combine.together(recipes, queries, gallery, own):
+        for ranks, values in zip(found, blocks, strict=True):
+            rows = slice(start, start + len(values))
+            ranks[rows] = rank.ranks(values, pairs.target[rows])
     return found
 
 

@@ -72,10 +72,11 @@ def recall(
     Raises:
         BadDataError: no known mates, features missing, or a k outside 1..G.
     """
-    rows = []
-    for recipe in asked:
-        found = retrieve.ranks(name, recipe, direction, subset=subset)
-        rows.append(RecallRow(recipe, {k: recall_at(found, k) for k in ks}))
+    found = retrieve.ranks_of_each(name, asked, direction, subset=subset)
+    rows = [
+        RecallRow(recipe, {k: recall_at(ranks, k) for k in ks})
+        for recipe, ranks in zip(asked, found, strict=True)
+    ]
     pairs = len(selection.open_(name, subset).pairs(direction))
     return RecallTable(name, pairs, metric, direction, tuple(rows), subset)
 
@@ -85,16 +86,15 @@ def curve(
 ) -> dict:
     """Recall at every k for every recipe (Fig. 2b): {"k", "rows": [{"recipe", "recall"}]}."""
     gallery = len(selection.open_(name, subset).pairs(direction).gallery)
+    found = retrieve.ranks_of_each(name, asked, direction, subset=subset)
     rows = [
         {
             "recipe": list(one.backbones),
             "combine": one.combine,
             "label": one.label,
-            "recall": recall_curve(
-                retrieve.ranks(name, one, direction, subset=subset), gallery
-            ).tolist(),
+            "recall": recall_curve(ranks, gallery).tolist(),
         }
-        for one in asked
+        for one, ranks in zip(asked, found, strict=True)
     ]
     return {"collection": name, "subset": subset, "gallery": gallery, "rows": rows}
 

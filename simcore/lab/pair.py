@@ -267,19 +267,16 @@ def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[Spre
     a, b = (features.read(collection, side, backbone) for side in collection.sides("lr"))
     alone = collection.right is None  # a picture with itself is no pair
 
+    mates = [np.empty(0, np.float32)]
+
     def blocks() -> Iterator[Array]:
         for start, values in combine.matrices(a, b, metric):
+            rows = np.arange(len(values))
             if alone:
-                rows = np.arange(len(values))
                 values[rows, start + rows] = np.nan
+            else:
+                mates.append(values[rows, start + rows])
             yield values
 
-    if alone:
-        return spread(blocks), None
-    mates = np.concatenate(
-        [
-            v[np.arange(len(v)), start + np.arange(len(v))]
-            for start, v in combine.matrices(a, b, metric)
-        ]
-    )
-    return spread(blocks), mates[~np.isnan(mates)]
+    everybody, known = spread(blocks()), np.concatenate(mates)
+    return everybody, None if alone else known[~np.isnan(known)]

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from simcore.data import images
 from simcore.errors import BadDataError, BadImageError, unknown
 from simcore.evaluate import recall
-from simcore.lab import collections, features, nearest, recipes, selection
+from simcore.lab import collections, features, nearest, recipes, selection, sides
 from simcore.lab.hits import Hits, Query
 from simcore.models import forward, registry
-from simcore.sim import combine, metrics, rank
+from simcore.sim import combine, rank
 from simcore.specs import Recipe
-from simcore.types import Array, Collection, Direction, Features, Lift, Metric
+from simcore.types import Array, Collection, Direction, Features
 
 
 def read_file(path: Path) -> bytes:
@@ -113,19 +114,31 @@ def ranks(name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str
     Raises:
         BadDataError: the collection has no known mates, or features are missing.
     """
-    return _ranks(selection.open_(name, subset), recipe, direction)
-
-
-# A Collection is hashed by identity and `open_` hands out the same object until its files change,
-# so the caches below cost nothing to look up and are never stale.
-@lru_cache(maxsize=256)
-def _ranks(collection: Collection, recipe: Recipe, direction: Direction) -> Array:
-    pairs = collection.pairs(direction)
-    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
-    found = recall.ranks_of(pairs, recipe, mine, theirs, recipes.own([recipe]))
-    found.flags.writeable = False
+    (found,) = ranks_of_each(name, [recipe], direction, subset=subset)
     return found
+
+
+def ranks_of_each(
+    name: str, asked: Sequence[Recipe], direction: Direction = "lr", *, subset: str = "all"
+) -> list[Array]:
+    """As `ranks` for several recipes; those not known yet are worked out together."""
+    collection = selection.open_(name, subset)
+    known = _RANKS.setdefault(collection, {})
+    new = [one for one in dict.fromkeys(asked) if (one, direction) not in known]
+    if new:
+        pairs = collection.pairs(direction)
+        needed = dict.fromkeys(b for recipe in new for b in recipe.backbones)
+        mine = {b: features.read(collection, pairs.queries, b) for b in needed}
+        theirs = {b: features.read(collection, pairs.gallery, b) for b in needed}
+        found = recall.ranks_of_each(pairs, new, mine, theirs, recipes.own(new))
+        for recipe, ranks in zip(new, found, strict=True):
+            ranks.flags.writeable = False
+            known[recipe, direction] = ranks
+    return [known[recipe, direction] for recipe in asked]
+
+
+# `open_` hands out the same object until its files change, so what is kept by it is never stale.
+_RANKS: WeakKeyDictionary[Collection, dict[tuple[Recipe, Direction], Array]] = WeakKeyDictionary()
 
 
 def mate_scores(
@@ -143,28 +156,6 @@ def mate_scores(
     return found
 
 
-@lru_cache(maxsize=256)
-def _moments(
-    collection: Collection, backbone: str, metric: Metric, lift: Lift, direction: Direction
-) -> combine.Moments:
-    """Mean and deviation of the whole matrix."""
-    return _compared(collection, backbone, metric, lift, direction).moments()
-
-
-@lru_cache(maxsize=32)
-def _compared(
-    collection: Collection, backbone: str, metric: Metric, lift: Lift, direction: Direction
-) -> combine.Compared:
-    """Both sides of a backbone with what the lift learns from the whole collection."""
-    queries, gallery = collection.sides(direction)
-    return combine.compared(
-        features.read(collection, queries, backbone),
-        features.read(collection, gallery, backbone),
-        metric,
-        lift,
-    )
-
-
 def _row(
     collection: Collection,
     recipe: Recipe,
@@ -175,15 +166,12 @@ def _row(
     """(G,) similarity of one query to the gallery under a recipe."""
     own = recipes.own([recipe])
     chosen = [(part.backbone, part.metric or own[part.backbone]) for part in recipe.parts]
-    if recipe.lift == "none":
-        matrices = [metrics.pairwise(mine[b], theirs[b], metric) for b, metric in chosen]
-    else:
-        matrices = [
-            _compared(collection, b, metric, recipe.lift, direction).rows(mine[b])
-            for b, metric in chosen
-        ]
+    matrices = [
+        sides.rows(collection, b, metric, recipe.lift, direction, mine[b], theirs[b])
+        for b, metric in chosen
+    ]
     moments = (
-        [_moments(collection, b, metric, recipe.lift, direction) for b, metric in chosen]
+        [sides.moments(collection, b, metric, recipe.lift, direction) for b, metric in chosen]
         if recipe.combine == "zsum"
         else None
     )

@@ -12,8 +12,8 @@ from simcore.data.answers import reviews
 from simcore.data.answers.reviews import PairKeys, Said
 from simcore.data.answers.tables import Judgement
 from simcore.errors import BadDataError, unknown
-from simcore.lab import collections, features, recipes, retrieve
-from simcore.sim import combine
+from simcore.lab import collections, features, recipes
+from simcore.sim import combine, rank
 from simcore.specs import Recipe
 from simcore.types import Array, Collection
 
@@ -47,8 +47,7 @@ def queue(name: str, recipe: Recipe) -> list[Case]:
         BadDataError: no known mates, or features are missing.
     """
     collection = collections.open_(name)
-    ranks = retrieve.ranks(name, recipe)
-    margin = _margins(collection, recipe)
+    ranks, margin = _stands(collection, recipe)
     failed = np.flatnonzero(ranks > 1)
     order = np.argsort(-np.nan_to_num(margin[failed], nan=-np.inf), kind="stable")
     ids = collection.left.ids
@@ -146,19 +145,20 @@ def export(name: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _margins(collection: Collection, recipe: Recipe) -> Array:
-    """(Q,) similarity of the best picture other than the mate, less that of the mate."""
+def _stands(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
+    """(Q,) rank of the mate, and how much more alike the best other picture is than the mate."""
     pairs = collection.pairs()
     mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
     theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
-    found = np.full(len(pairs), np.nan)
+    found, ranks = np.full(len(pairs), np.nan), np.empty(len(pairs), np.int64)
     for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
         rows = np.arange(len(values))
         target = pairs.target[start + rows]
+        ranks[start + rows] = rank.ranks(values, target)
         mate = values[rows, target].copy()
         others = np.nan_to_num(values, nan=-np.inf)
         others[rows, target] = -np.inf
         best = others.max(axis=1)
         found[start + rows] = np.where(np.isfinite(best), best, np.nan) - mate
-    found.flags.writeable = False
-    return found
+    ranks.flags.writeable = found.flags.writeable = False
+    return ranks, found

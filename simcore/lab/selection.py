@@ -11,7 +11,7 @@ from simcore.errors import BadDataError, unknown
 from simcore.evaluate import duplicates, faces
 from simcore.lab import collections, features, seen
 from simcore.models import learned, registry
-from simcore.types import Array, Collection
+from simcore.types import Array, Collection, Features, Metric
 
 SUBSETS = {
     "all": "every pair",
@@ -106,8 +106,7 @@ def find_duplicates(
     collection = collections.open_(name)
     chosen = by or _generic(collection)
     pairs = collection.pairs()
-    left, right = (features.read(collection, s, chosen) for s in (pairs.queries, pairs.gallery))
-    found = duplicates.twins(left, right, within=within, across=across)
+    found = _twins(collection, chosen, within, across)
     refused = _refused(collection, found)
     kept = {"clean": int(duplicates.clean(found, len(pairs), refused=refused).sum())}
     for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
@@ -118,7 +117,7 @@ def find_duplicates(
         chosen,
         within,
         across,
-        tuple(found),
+        found,
         tuple(duplicates.identity(twin) in refused for twin in found),
         duplicates.groups(found, len(pairs), refused=refused),
         kept,
@@ -222,22 +221,34 @@ def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
         both = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
         return np.flatnonzero(both if subset.endswith("faces") else ~both)
     pairs = collection.pairs()
-    sides = (pairs.queries, pairs.gallery)
     by = _generic(collection)
-    left, right = (features.read(collection, side, by) for side in sides)
     if subset.endswith("-paper"):
-        found = [features.read(collection, side, "face") for side in sides]
+        generic, face = (_both(collection, one) for one in (by, "face"))
         keep = duplicates.paper if subset == "tlld-paper" else duplicates.paper_objects
-        return np.flatnonzero(keep(left, right, *found))
-    twins = duplicates.twins(left, right, within=duplicates.TEXT, across=duplicates.TEXT)
+        return np.flatnonzero(keep(*generic, *face))
+    twins = _twins(collection, by, duplicates.TEXT, duplicates.TEXT)
     if subset == "tlld" and features.ready(collection, "face"):
         most = duplicates.FACES_TEXT
-        found = [features.read(collection, side, "face") for side in sides]
-        twins += duplicates.twins(*found, within=most, across=most, metric="l2")
+        twins += _twins(collection, "face", most, most, "l2")
     kept = duplicates.clean(twins, len(pairs), refused=_refused(collection, twins))
     if subset == "tllobj":
         kept &= _faces(collection).objects
     return np.flatnonzero(kept)
+
+
+# Pages ask again whenever anything on them changes; what a person refuses is taken off afterwards.
+@lru_cache(maxsize=8)
+def _twins(
+    collection: Collection, by: str, within: float, across: float, metric: Metric = "cosine"
+) -> tuple[Twin, ...]:
+    both = _both(collection, by)
+    return tuple(duplicates.twins(*both, within=within, across=across, metric=metric))
+
+
+def _both(collection: Collection, backbone: str) -> tuple[Features, Features]:
+    pairs = collection.pairs()
+    left, right = (features.read(collection, s, backbone) for s in (pairs.queries, pairs.gallery))
+    return left, right
 
 
 def _keys(collection: Collection, twin: duplicates.Twin) -> tuple[str, str]:
@@ -264,9 +275,7 @@ def _refused(
 
 
 def _faces(collection: Collection, detector: str = "face") -> faces.FaceCounts:
-    pairs = collection.pairs()
-    return faces.count(*(features.read(collection, s, detector)
-                         for s in (pairs.queries, pairs.gallery)))  # fmt: skip
+    return faces.count(*_both(collection, detector))
 
 
 def _generic(collection: Collection) -> str:

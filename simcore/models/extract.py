@@ -16,7 +16,7 @@ from typing import Protocol
 from simcore.data import images as pictures
 from simcore.data.store import Slot, Store
 from simcore.errors import BadImageError, SimError
-from simcore.models import forward, weights
+from simcore.models import forward, helpers, weights
 from simcore.specs import Embed, Prepare, Spec
 from simcore.types import Array, ImageSet, OnProgress, Progress, Skipped
 
@@ -93,15 +93,16 @@ def extract(
     todo = {spec.name: set(store.missing(slot(spec, kind), images.keys)) for spec in specs}
     # A network whose features are all there is not even loaded.
     embeds, unavailable = loaded([spec for spec in specs if todo[spec.name]], place)
-    lanes = [
-        _Lane(spec, embeds[spec.name], store, slot(spec, kind), todo[spec.name])
-        for spec in specs
-        if spec.name in embeds
-    ]
-    made = [spec.name for spec in specs if spec.name not in unavailable]
-    cached = {name: len(images) - len(todo[name]) for name in made}
-    runner = _Runner(lanes, place, kind, batch or (CPU_BATCH if place == "cpu" else GPU_BATCH))
-    skipped = runner.run(images, on_progress, stop)
+    with helpers.helped(embeds, list(specs), todo, place) as ready:
+        lanes = [
+            _Lane(spec, ready[spec.name], store, slot(spec, kind), todo[spec.name])
+            for spec in specs
+            if spec.name in ready
+        ]
+        made = [spec.name for spec in specs if spec.name not in unavailable]
+        cached = {name: len(images) - len(todo[name]) for name in made}
+        size = batch or (CPU_BATCH if place == "cpu" else GPU_BATCH)
+        skipped = _Runner(lanes, place, kind, size).run(images, on_progress, stop)
     return Report(
         dict.fromkeys(made, 0) | {lane.spec.name: lane.done for lane in lanes},
         cached,

@@ -33,6 +33,7 @@ def backbone(
     paper: str = "",
     version: int = 1,
     package: tuple[str, str] | None = None,
+    apart: bool = False,
 ) -> Callable[[Loader], Loader]:
     """Register a loader `(device) -> Embed` under a name; its docstring's first line describes it.
 
@@ -58,6 +59,7 @@ def backbone(
                 about,
                 version,
                 package=package,
+                apart=apart,
             )
         )
         return loader

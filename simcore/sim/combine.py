@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def _from_features(left: Array, right: Array) -> Moments | None:
     tr(cov(u) cov(v)), plus those of a.mean(v) and of b.mean(u): the mixed terms vanish.
     """
     (rows, dim), columns = left.shape, len(right)
-    if dim * (rows + columns) > rows * columns:
+    if dim * (rows + columns) > 2 * rows * columns:  # a.T @ a is half a product
         return None
     a, b = metrics.normalised(left), metrics.normalised(right)
     mean_a, mean_b = (side.mean(axis=0, dtype=np.float64) for side in (a, b))
@@ -115,8 +116,18 @@ class Compared:
     middle: Array | None
 
     def moments(self) -> Moments:
-        """Of the whole matrix."""
-        return moments(self.queries, self.gallery, self.metric, near=self.near)
+        """Of the whole matrix; looked at once for as long as both sides are held."""
+        if self.near is not None:
+            return moments(self.queries, self.gallery, self.metric, near=self.near)
+        known = _known(self.queries, self.gallery)
+        if self.metric not in known:
+            known[self.metric] = moments(self.queries, self.gallery, self.metric)
+        return known[self.metric]
+
+    def remember(self, found: Moments) -> None:
+        """What `moments` would find, from somebody who kept it."""
+        if self.near is None:
+            _known(self.queries, self.gallery)[self.metric] = found
 
     def stream(self, rows: int = ROWS) -> Iterator[tuple[int, Array]]:
         """Its rows, some at a time."""
@@ -128,6 +139,15 @@ class Compared:
             some = lifts.centred(some, self.middle)
         values = metrics.pairwise(some, self.gallery, self.metric)
         return values if self.near is None else lifts.csls(values, self.near)
+
+
+# Features never change, so what was found about two sides stays true.
+_Sides = WeakKeyDictionary[Features, dict[Metric, Moments]]
+_MOMENTS: WeakKeyDictionary[Features, _Sides] = WeakKeyDictionary()
+
+
+def _known(queries: Features, gallery: Features) -> dict[Metric, Moments]:
+    return _MOMENTS.setdefault(queries, WeakKeyDictionary()).setdefault(gallery, {})
 
 
 def compared(queries: Features, gallery: Features, metric: Metric, lift: Lift) -> Compared:
@@ -185,12 +205,38 @@ def blocks(
     rows: int = ROWS,
 ) -> Iterator[tuple[int, Array]]:
     """Rows of a recipe's similarity matrix, without ever holding all of it."""
-    chosen = [
-        compared(queries[p.backbone], gallery[p.backbone], p.metric or own[p.backbone], recipe.lift)
-        for p in recipe.parts
+    for start, (values,) in together([recipe], queries, gallery, own, rows=rows):
+        yield start, values
+
+
+def together(
+    recipes: Sequence[Recipe],
+    queries: Mapping[str, Features],
+    gallery: Mapping[str, Features],
+    own: Mapping[str, Metric],
+    *,
+    rows: int = ROWS,
+) -> Iterator[tuple[int, Iterator[Array]]]:
+    """The same rows of several recipes' matrices; what they share is compared once.
+
+    Each recipe's rows are made when they are taken, and must be before the next rows are asked for.
+    """
+    named = [[(p.backbone, p.metric or own[p.backbone], r.lift) for p in r.parts] for r in recipes]
+    sides = {
+        (b, metric, lift): compared(queries[b], gallery[b], metric, lift)
+        for b, metric, lift in dict.fromkeys(one for names in named for one in names)
+    }
+    scales = [
+        [sides[one].moments() for one in names] if recipe.combine == "zsum" else None
+        for recipe, names in zip(recipes, named, strict=True)
     ]
-    scale = [one.moments() for one in chosen] if recipe.combine == "zsum" else None
-    weights = [p.weight for p in recipe.parts]
-    streams = [one.stream(rows) for one in chosen]
-    for parts in zip(*streams, strict=True):
-        yield parts[0][0], blend([values for _, values in parts], weights, recipe.combine, scale)
+    for parts in zip(*(side.stream(rows) for side in sides.values()), strict=True):
+        start = parts[0][0]
+        found = {one: values for one, (_, values) in zip(sides, parts, strict=True)}
+        yield (
+            start,
+            (
+                blend([found[one] for one in names], [p.weight for p in r.parts], r.combine, scale)
+                for r, names, scale in zip(recipes, named, scales, strict=True)
+            ),
+        )

@@ -83,8 +83,8 @@ def test_masking_hides_one_window_behind_the_mean_colour():
 def test_spread_is_the_share_below():
     values = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
     values[3, :7] = np.nan
-    found = spread(lambda: np.split(values, 4))
+    found = spread(np.split(values, 4))
     known = values[~np.isnan(values)]
     for at in (-5.0, -1.0, 0.0, 0.3, 2.0, 9.0):
         assert found.below(at) == pytest.approx((known < at).mean(), abs=1e-3)
-    assert spread(lambda: [np.full(3, np.nan)]).below(0) == 0
+    assert spread([np.full(3, np.nan)]).below(0) == 0

@@ -52,7 +52,7 @@ Detect = Callable[[Array], list[Any]]  # uint8 (H, W, 3) -> dlib rectangles
 
 @backbone(
     "face", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR),
-    groups=("offline", "faces"), license=_LICENSE, paper=_PAPER,
+    groups=("offline", "faces"), license=_LICENSE, paper=_PAPER, apart=True,
 )  # fmt: skip
 def face(device: str) -> Embed:
     """Faces: dlib's frontal detector and 128-D descriptor; a row a face, none without one."""
@@ -61,7 +61,7 @@ def face(device: str) -> Embed:
 
 @backbone(
     "face-cnn", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR, MMOD),
-    groups=("faces",), license=_LICENSE, paper=_PAPER,
+    groups=("faces",), license=_LICENSE, paper=_PAPER, apart=True,
 )  # fmt: skip
 def face_cnn(device: str) -> Embed:
     """Faces: dlib's network as detector (also turned heads) and 128-D descriptor; slow on a CPU."""

@@ -1,7 +1,7 @@
 """Euclidean and city-block distances, compiled (numba), all cores at once.
 
 Differences are squared and added in float64: through the Gram matrix near-identical rows would lose
-their digits, and in float64 that is no faster (benchmarks/distances.py).
+their digits, and in float64 that is no faster.
 """
 
 import os
