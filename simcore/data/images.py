@@ -4,15 +4,12 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 from PIL import Image
 
-from simcore.data import places
+from simcore.data import pixels, places
 from simcore.errors import BadDataError, BadImageError
 from simcore.specs import Prepare
 from simcore.types import Array
@@ -27,16 +24,6 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-# By EXIF's number: what brings the pixels as they are stored into the order that people see.
-_TURNS: dict[int, Callable[[Array], Array]] = {
-    2: lambda rows: rows[:, ::-1],
-    3: lambda rows: rows[::-1, ::-1],
-    4: lambda rows: rows[::-1],
-    5: lambda rows: rows.swapaxes(0, 1),
-    6: lambda rows: np.rot90(rows, 3),
-    7: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
-    8: np.rot90,
-}
 _SCALING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -125,7 +112,7 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
         _check_bytes(len(data), name)
     image = _open(data, name)
     try:
-        rows = _upright(_pixels(image, data), image)
+        rows = pixels.upright(image, data)
     except Exception as error:  # whatever a decoder trips over, the file is what is wrong
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
             raise BadImageError(_too_large(name, "more pixels inside than it tells")) from error
@@ -168,56 +155,6 @@ def _too_large(name: str, found: str) -> str:
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:80].rstrip(".;: ") or error.__class__.__name__
-
-
-def _pixels(image: Image.Image, data: bytes) -> Array:
-    """(H, W, 3) uint8 RGB of an opened image, in the order in which they are stored."""
-    rows = _plain_jpeg(image, data)
-    if rows is None:
-        image.load()
-        rows = np.array(_rgb(image))
-    return rows
-
-
-def _plain_jpeg(image: Image.Image, data: bytes) -> Array | None:
-    """The pixels of a colour JPEG by libjpeg-turbo itself: Pillow's, in less than half of its time.
-
-    Whatever is odd about a file is left to Pillow, which says what: None.
-    """
-    if image.format not in {"JPEG", "MPO"} or image.mode != "RGB":
-        return None
-    with suppress(ValueError):
-        if simplejpeg.decode_jpeg_header(data)[:2] == (image.height, image.width):
-            rows: Array = simplejpeg.decode_jpeg(data)
-            return rows
-    return None
-
-
-def _upright(rows: Array, image: Image.Image) -> Array:
-    try:
-        turn = _TURNS.get(image.getexif().get(0x0112, 1))
-    except Exception:  # a broken EXIF block does not spoil the pixels
-        turn = None
-    return rows if turn is None else turn(rows)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(image)).convert("RGB")
-    if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), colour).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Array:
-    """(H, W) uint8 from one channel of 16-bit, 32-bit or float values: scaled, never clipped."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = min(float(values.min()), 0.0), float(values.max())
-    tops = [1.0, 255.0, 65_535.0] if image.mode == "F" else [65_535.0]
-    top = next((top for top in tops if high <= top), high)
-    scaled: Array = np.rint((values - low) * (255.0 / max(top - low, 1e-12))).astype(np.uint8)
-    return scaled
 
 
 def prepare(image: Array, how: Prepare) -> Array:

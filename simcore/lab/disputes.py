@@ -49,7 +49,7 @@ def disputes(
     collection = selection.open_(name, subset)
     pairs = collection.pairs(direction)
     singles = [one for one in asked if one.combine == "none"]
-    ranks = np.stack([retrieve.ranks(name, one, direction, subset=subset) for one in singles])
+    ranks = np.stack(retrieve.ranks_of_each(name, singles, direction, subset=subset))
     known = np.stack(
         [
             _knows(collection, pairs.queries, one)

@@ -24,6 +24,7 @@ from simcore.types import Array, Features
 # What `save` writes, applied without simcore; the README shows it and tests run it.
 TEN_LINES = """import numpy as np
 
+
 def adapt(x, file):  # x: the backbones' rows side by side, each of length 1, NaN = no evidence
     x, parts, n = np.nan_to_num(x - file["mean"]), [], 0
     while f"axes.{n}" in file:
