@@ -138,13 +138,13 @@ def test_a_jpegs_pixels_are_pillows(
     options = {"subsampling": sampling, "progressive": progressive, "quality": 83}
     data = encode(draw(5, *size), "JPEG", **options)
     assert np.array_equal(images.load(data), pillows(data))
-    assert images._plain_jpeg(Image.open(io.BytesIO(data)), data) is not None
+    assert pixels._plain_jpeg(Image.open(io.BytesIO(data)), data) is not None
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_other_jpegs_are_left_to_pillow(mode: str, draw: Draw, encode: Encode) -> None:
     data = encode(draw(5, 40, 30).convert(mode), "JPEG")
-    assert images._plain_jpeg(Image.open(io.BytesIO(data)), data) is None
+    assert pixels._plain_jpeg(Image.open(io.BytesIO(data)), data) is None
     assert np.array_equal(images.load(data), pillows(data))
 
 
