@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from simcore.data import images, thumbs
+from simcore.data import images, pixels, thumbs
 from simcore.errors import BadDataError, BadImageError
 from simcore.specs import Prepare
 
