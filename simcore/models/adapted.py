@@ -28,7 +28,7 @@ TEN_LINES = """import numpy as np
 def adapt(x, file):  # x: the backbones' rows side by side, each of length 1, NaN = no evidence
     x, parts, n = np.nan_to_num(x - file["mean"]), [], 0
     while f"axes.{n}" in file:
-        y = x[:, file[f"start.{n}"]:file[f"stop.{n}"]] @ file[f"axes.{n}"] @ file[f"weight.{n}"]
+        y = x[:, file[f"start.{n}"] : file[f"stop.{n}"]] @ file[f"axes.{n}"] @ file[f"weight.{n}"]
         y = np.maximum(y, 0) if file[f"relu.{n}"] else y
         y = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
         parts, n = [*parts, y * np.sqrt(file[f"share.{n}"])], n + 1
