@@ -17,7 +17,6 @@ from simcore.errors import BadDataError, UnknownNameError
 def test_each_benchmark_gives_lines(name):
     lines = importlib.import_module(f"benchmarks.{name}").lines
     assert list(inspect.signature(lines).parameters) == ["quick"]
-    assert inspect.signature(lines).parameters["quick"].default is False
 
 
 def test_every_part_has_its_benchmark():
@@ -86,7 +85,15 @@ def test_without_the_source_tree_there_is_one_sentence(monkeypatch, tmp_path):
         bench.bench()
 
 
-def test_what_fails_is_a_line(monkeypatch):
+def test_what_no_time_is_left_for_is_a_line(monkeypatch):
+    monkeypatch.setattr(run, "ALL", 0.0)
+    monkeypatch.setattr(run, "names", lambda: ["subsets", "topk"])
+    lines = run.run(quick=True)
+    assert [line.measured for line in lines] == [None, None]
+    assert lines[1].note == "not measured: no time was left; run it with --only topk"
+
+
+def test_what_fails_is_a_line():
     (line,) = run.apart("benchmarks.table", quick=True)  # a module without `lines`
     assert line.measured is None
     assert "AttributeError" in line.note
