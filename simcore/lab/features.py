@@ -157,6 +157,7 @@ class _Shelf:
         """The features of some images; `beside` are read with them, since reading reads all."""
         place = self._place(slot, keys)
         with place.lock:  # two visitors wait for one reading, and then hold the same rows
+            new = place.found is None
             if place.found is None:
                 both = keys + beside.keys if beside else keys
                 every = _stored(backbone, slot, both)
@@ -164,7 +165,8 @@ class _Shelf:
                 if beside is not None:
                     self._put(slot, beside.keys, rest)
             found = place.found
-        self._thin()
+        if new:
+            self._thin()
         return found
 
     def _place(self, slot: Slot, keys: tuple[str, ...]) -> _Place:
