@@ -16,19 +16,26 @@ MOST = 1_500_000_000  # bytes of features in memory: two and a half times TLL wi
 PRECISIONS = ("fp32", "bf16")  # preferred first; one matrix is never made of both
 
 
-def read(collection: Collection, images: ImageSet, backbone: str) -> Features:
-    """Features of one side of a collection.
+def read(
+    collection: Collection, images: ImageSet, backbone: str, *, large: bool = False
+) -> Features:
+    """Features of one side of a collection, or of a few of its images.
+
+    Args:
+        large: as in `of`.
 
     Raises:
         BadDataError: not extracted yet; names the command that does it.
         UnknownNameError: no such backbone.
     """
-    slot = _complete_slot(images.keys, backbone)
+    slot = complete_slot(images.keys, backbone)
     if slot is None:
         raise BadDataError(
             f"found no features of {backbone} for all images of {collection.name!r}; "
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
+    if large:
+        return _latest(str(Store().root), backbone, slot, images.keys)
     return _shelf.get(backbone, slot, images.keys, beside=_other(collection, images))
 
 
@@ -39,7 +46,7 @@ def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | No
         large: keep them in memory only until others are asked for; judgements may show 100,000
             images, half a gigabyte a backbone.
     """
-    slot = _complete_slot(images.keys, backbone)
+    slot = complete_slot(images.keys, backbone)
     if slot is None:
         return None
     if large:
@@ -49,7 +56,7 @@ def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | No
 
 def has(images: ImageSet, backbone: str) -> bool:
     """Whether any images have all their features; reads none of them."""
-    return _complete_slot(images.keys, backbone) is not None
+    return complete_slot(images.keys, backbone) is not None
 
 
 def ready(collection: Collection, backbone: str) -> bool:
@@ -63,7 +70,7 @@ def identity(collection: Collection, backbone: str) -> str:
     Raises:
         BadDataError: not extracted yet.
     """
-    slots = [_complete_slot(side.keys, backbone) for side in _sides(collection)]
+    slots = [complete_slot(side.keys, backbone) for side in _sides(collection)]
     if not all(slots):
         read(collection, collection.left, backbone)  # says what is missing, and the command
         read(collection, collection.pairs().gallery, backbone)
@@ -104,7 +111,7 @@ def _other(collection: Collection, images: ImageSet) -> ImageSet | None:
     return right if images.keys == left.keys else left
 
 
-def _complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
+def complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
     spec, store = registry.spec(backbone), Store()
     for precision in PRECISIONS:
         slot = extract.slot(spec, precision)
@@ -123,7 +130,7 @@ def _done(store: Store, slot: Slot, keys: tuple[str, ...]) -> int:
     if known in _COMPLETE:
         return len(keys)
     lacking = len(store.missing(slot, keys))
-    if not lacking:
+    if not lacking and len(keys) > 1:  # a single query is not asked for again and again
         _COMPLETE.add(known)
     return len(keys) - lacking
 
