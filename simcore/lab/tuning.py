@@ -145,11 +145,6 @@ def tune(
     return found if after is None else replace(found, saved=_keep(save, found, net, on_progress))
 
 
-def unfinished() -> list[str]:
-    """Names of runs that wait to be gone on with."""
-    return learned.unfinished()
-
-
 def _checkpoint(save: str) -> Any:
     return learned.place(save, "ckpt")
 

@@ -178,7 +178,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_bit_for_bit(judged, conv)
         env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL
-    assert tuning.unfinished() == ["killed"]
+    assert learning.unfinished() == ["killed"]
     again = []
     rest = tuning.tune("mine", conv, chosen, save="killed",
                        on_progress=lambda p: again.append((p.stage, p.done)))  # fmt: skip

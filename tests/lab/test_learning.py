@@ -205,7 +205,7 @@ def test_fine_tuning_ends_as_a_backbone(pairs, conv):
     assert told["paradigm"] == "triplet"
     assert told["aR"]["1"] == pytest.approx((found.after == 1).mean())
     assert len(curves.read("tuned")["loss"]) == len(found.told.losses)
-    assert tuning.unfinished() == []
+    assert learning.unfinished() == []
     assert asymmetric.spread([found.after]).at(20)[0] == found.json()["after"]["aR"]["20"]["mean"]
 
 
@@ -214,11 +214,11 @@ def test_a_stopped_run_is_gone_on_with_under_its_name(pairs, conv):
     half = tuning.tune(pairs, conv, settings, save="tuned", stop=lambda: True)
     assert not half.told.finished
     assert half.saved == ""
-    assert tuning.unfinished() == ["tuned"]
+    assert learning.unfinished() == ["tuned"]
     with pytest.raises(BadDataError, match="another run"):
         tuning.tune(pairs, conv, tuning.preset(conv, "jigsaw", batch=8), save="tuned")
     assert tuning.tune(pairs, conv, settings, save="tuned").told.finished
-    assert tuning.unfinished() == []
+    assert learning.unfinished() == []
 
 
 def test_what_has_no_weights_cannot_be_fine_tuned(pairs):
@@ -242,7 +242,7 @@ def test_a_stopped_adaptation_is_gone_on_with_under_its_name(pairs, settings):
 
     with pytest.raises(Stopped, match="goes on from here"):
         learning.adapt(pairs, MODELS, settings, runs=2, save="mine", stop=stop)
-    assert learning.unfinished() == tuning.unfinished() == ["mine"]
+    assert learning.unfinished() == ["mine"]
     with pytest.raises(BadDataError, match="another run"):
         learning.adapt(pairs, MODELS[:2], settings, runs=2, save="mine")
     found = learning.adapt(pairs, MODELS, settings, runs=2, save="mine")
