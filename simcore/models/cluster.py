@@ -146,7 +146,7 @@ def _units(images: ImageSet, todo: dict[str, list[str]], actors: int) -> Iterato
 
 
 def _results(
-    store: Store, units: list[dict], told: dict[str, Any], actors: int, share: dict[str, int]
+    store: Store, units: list[dict], told: dict[str, Any], actors: int, share: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """What the actors give back, unit by unit, as it comes."""
     import ray
@@ -160,7 +160,7 @@ def _results(
             batch_size=1,
             fn_constructor_args=(told, token),
             compute=ray.data.ActorPoolStrategy(size=actors),
-            **share,  # type: ignore[arg-type]
+            **share,
         )
         for row in made.iter_rows():
             yield json.loads(row["result"])
