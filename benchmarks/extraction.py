@@ -18,6 +18,7 @@ from benchmarks.pictures import draw
 from benchmarks.table import Aim, Line, show
 from simcore.data import images
 from simcore.data.store import Store
+from simcore.lab import models as weights
 from simcore.models import extract, forward, registry
 from simcore.specs import Spec
 from simcore.types import ImageSet
@@ -54,6 +55,7 @@ def whole(pictures: ImageSet, specs: list[Spec], device: str, batch: int, folder
 
 def measure(images: int, models: Sequence[str], device: str) -> list[Line]:
     """Extraction against the bare forward pass, and one pass for all against one for each."""
+    weights.fetch(models)
     precision = forward.resolve_precision("auto", device)
     batch = extract.CPU_BATCH if device == "cpu" else extract.GPU_BATCH
     specs = [registry.spec(name) for name in models]

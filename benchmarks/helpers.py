@@ -13,6 +13,7 @@ from benchmarks import pictures, table
 from benchmarks.table import Line
 from simcore.data import images
 from simcore.errors import SimError
+from simcore.lab import models as weights
 from simcore.models import forward, helpers, registry
 
 PART = "face descriptors, one process a core"
@@ -27,6 +28,7 @@ def lines(quick: bool) -> list[Line]:
     """
     count = min(os.cpu_count() or 1, helpers.MOST)
     try:
+        weights.fetch(["face"])
         embed = forward.load(registry.spec("face"), "cpu")
     except SimError as error:
         return [table.skipped(PART, str(error))]

@@ -32,6 +32,7 @@ from benchmarks.extraction import IMAGES, MODELS, ROUNDS, whole
 from benchmarks.pictures import draw
 from benchmarks.table import Line, show, skipped
 from simcore.data.store import Store
+from simcore.lab import models as here
 from simcore.models import extract, nets, registry, weights
 from simcore.specs import Spec
 from simcore.types import Array, ImageSet
@@ -112,6 +113,7 @@ def measure(images: int, models: Sequence[str]) -> list[Line]:
     except Exception as error:  # whatever old code trips over
         hint = "see the head of benchmarks/thingsvision.py"
         return [skipped(PART, f"it cannot be imported ({type(error).__name__}: {error}); {hint}")]
+    here.fetch(models)
     specs = [registry.spec(name) for name in models]
     batch = extract.CPU_BATCH
     rows, apart = [], 0.0
