@@ -53,6 +53,7 @@ def test_bad_input_fails_with_its_sentence_in_the_log(tmp_path):
     assert "no collection named 'nothing'" in failed.log_tail
 
 
+@pytest.mark.slow
 def test_the_same_run_is_not_started_twice(tmp_path):
     folder = noise(tmp_path / "pictures", 300)
     run(["data", "add", "images", str(folder), "--name", "noise"])

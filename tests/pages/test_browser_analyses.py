@@ -61,6 +61,7 @@ def test_each_page_by_clicks(visitor, server):
     well(visitor)
 
 
+@pytest.mark.slow
 def test_a_pair_opens_in_explore_and_a_twin_is_overruled(visitor, server):
     page = visitor.page
     visitor.open(f"{server}/exclusive?c=tiny&by=none&not=none")

@@ -70,6 +70,7 @@ def test_lasso_to_gallery_to_explore(visitor):
     assert complaints(visitor) == []
 
 
+@pytest.mark.slow
 def test_hover_shows_the_picture_and_its_mate(visitor):
     page = visitor.page
     ready(visitor, LINK)
@@ -125,6 +126,7 @@ def test_keys_choose_and_two_maps_share_the_choice(visitor):
     assert complaints(visitor) == []
 
 
+@pytest.mark.slow
 def test_zoomed_in_the_pictures_themselves_are_drawn(visitor):
     page = visitor.page
     ready(visitor, LINK)

@@ -180,6 +180,7 @@ def test_judgements_as_a_person_does(visitor, server):
     well(visitor)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_first_set_by_one_click_and_a_stop(server):
     found = next((path for name in NAMES if (path := shutil.which(name))), None)

@@ -81,6 +81,7 @@ def test_what_cannot_be_is_a_sentence(capsys, pairs_folder):
     assert "expected 15 or more" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_starts_over_and_closed_pages_stay_closed(tiny, chromium):
     experiments.new("pilot", tiny, Plan(experiments.parse(["random"], 2), 3))
