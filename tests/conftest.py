@@ -114,3 +114,21 @@ def bapps_tree(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture
+def random_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LPIPS on random trunks, as if they were at hand."""
+    import torch
+    from torchvision import models
+
+    from simcore.models import lpips
+
+    def trunk(net):
+        torch.manual_seed(1)
+        return models.get_model(net.model, weights=None).features
+
+    monkeypatch.setattr(lpips, "_trunk", trunk)
+    monkeypatch.setattr(
+        lpips, "_linear", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from simcore.data.trials.sets import PANELS
 from simcore.evaluate import twoafc
 from simcore.evaluate.together import Sides
-from simcore.types import Array, Metric, Score
+from simcore.types import Array, Score
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Bar:
     """
 
     panel: str
-    metric: Metric
+    metric: str
     model: str
     score: Score
     sets: dict[str, Score]
@@ -30,7 +30,7 @@ class Bar:
 
 
 def bars(
-    judged: Mapping[str, Mapping[tuple[str, Metric], Sides]], votes: Mapping[str, Array]
+    judged: Mapping[str, Mapping[tuple[str, str], Sides]], votes: Mapping[str, Array]
 ) -> list[Bar]:
     """All bars of the panels whose sets are given (section 5.2); a panel lacking a set is left out.
 
@@ -38,7 +38,8 @@ def bars(
     majority); a tie of the model is 0.5.
 
     Args:
-        judged: set name -> (model, metric) -> (left, right), each (T,). votes: set -> (T,).
+        judged: set name -> (model, metric; "own" for a distance) -> (left, right), each (T,).
+        votes: set name -> (T,).
     """
     found: list[Bar] = []
     for panel, sets in PANELS.items():

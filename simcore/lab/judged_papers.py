@@ -74,7 +74,7 @@ def _margaritescu(
             for model in here
             for metric in alike.metrics_of(model, METRICS)
         }
-    bars = panels.bars(found, votes)  # type: ignore[arg-type]  # a distance's metric is "own"
+    bars = panels.bars(found, votes)
 
     def overview() -> Section:
         rows = tuple((name, judged.name, len(r)) for name, (judged, r) in drawn.items())

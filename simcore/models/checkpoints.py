@@ -148,7 +148,7 @@ def _is_script(file: Path) -> bool:
 def _with_numpy(file: Path, start: bytes) -> Any:
     import numpy as np
 
-    rebuild = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+    rebuild = np.empty(0).__reduce__()[0]  # what an array names in its pickle
     dtypes = [getattr(np.dtypes, name) for name in ("Float32DType", "Float64DType")]
     # Files of numpy 1 name the module by its old place, which has to be allowed by that name.
     old = (rebuild, "numpy.core.multiarray._reconstruct")

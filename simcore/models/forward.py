@@ -3,6 +3,7 @@
 import threading
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -71,6 +72,9 @@ def forget() -> None:
 _LOCK = threading.RLock()  # networks are shared between the app's threads, one runs at a time
 
 
+_MODULES: WeakKeyDictionary[Embed, Any] = WeakKeyDictionary()  # gone when the Embed is
+
+
 @lru_cache(maxsize=8)
 def _load(spec: Spec, device: str) -> Embed:
     return spec.load(device)
@@ -78,13 +82,13 @@ def _load(spec: Spec, device: str) -> Embed:
 
 def trainable(embed: Embed, net: Any) -> Embed:
     """Say which module holds an Embed's weights, so that they can be learned further."""
-    embed.net = net  # type: ignore[attr-defined]  # functions carry attributes
+    _MODULES[embed] = net
     return embed
 
 
 def module(embed: Embed) -> Any:
     """The module that holds an Embed's weights; None where there is nothing to learn."""
-    return getattr(embed, "net", None)
+    return _MODULES.get(embed)
 
 
 def prepared(image: Array, kind: Prepare) -> Array:

@@ -5,12 +5,9 @@ import tarfile
 
 import numpy as np
 import pytest
-import torch
-from torchvision import models as torchvision_models
 
 from simcore.__main__ import run
 from simcore.data.trials import bapps, catalog
-from simcore.models import lpips
 from tests.data.trials.conftest import bird_images, psiz_folder, ranked, step
 
 __all__ = ["bird_images", "psiz_folder", "ranked"]
@@ -29,20 +26,6 @@ def ask(capsys):
         return json.loads(capsys.readouterr().out)
 
     return document
-
-
-@pytest.fixture
-def random_lpips(monkeypatch):
-    """LPIPS on random trunks, as if they were at hand."""
-
-    def trunk(net):
-        torch.manual_seed(1)
-        return torchvision_models.get_model(net.model, weights=None).features
-
-    monkeypatch.setattr(lpips, "_trunk", trunk)
-    monkeypatch.setattr(
-        lpips, "_linear", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
-    )
 
 
 def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random_lpips):

@@ -457,9 +457,7 @@ def test_download_takes_both_zips(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         Path(output).write_bytes(b"PK\x03\x04")
         return output
 
-    gdown = types.ModuleType("gdown")
-    gdown.download = fetch  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gdown", gdown)
+    monkeypatch.setitem(sys.modules, "gdown", types.SimpleNamespace(download=fetch))
     for _ in range(2):
         assert tll.download(tmp_path / "to") == tmp_path / "to"
     assert sorted(p.name for p in (tmp_path / "to").iterdir()) == ["left.zip", "right.zip"]
@@ -479,9 +477,7 @@ def test_download_out_of_reach_says_what_to_do(
         Path(output).write_text("<html>quota</html>")
         return output
 
-    gdown = types.ModuleType("gdown")
-    gdown.download = fetch  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gdown", gdown)
+    monkeypatch.setitem(sys.modules, "gdown", types.SimpleNamespace(download=fetch))
     with pytest.raises(SimError, match="what came is no zip file"):
         tll.download(tmp_path / "to")
     assert list((tmp_path / "to").iterdir()) == []

@@ -48,6 +48,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "a.bin"
     home.write(target, b"old")
     with pytest.raises(TypeError):
-        home.write(target, "text")  # type: ignore[arg-type]
+        home.write(target, "text")
     assert target.read_bytes() == b"old"
     assert [p.name for p in target.parent.iterdir()] == ["a.bin"]

@@ -63,7 +63,7 @@ def test_features_of_other_images_are_refused():
     with pytest.raises(ShapeError):
         triplets.sides(features, asked(), "cosine")
     with pytest.raises(UnknownNameError, match="cosine"):
-        triplets.of_pairs(features, np.zeros(1, int), np.zeros(1, int), "cosin")  # type: ignore
+        triplets.of_pairs(features, np.zeros(1, int), np.zeros(1, int), "cosin")
 
 
 @settings(deadline=None)

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
-from torchvision import models as torchvision_models
 
 from simcore.data.trials import catalog
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
 from simcore.evaluate import jnd, people, together, triplets, twoafc
 from simcore.lab import agreement, alike, collections, features, judgements, models, perceptual
-from simcore.models import lpips
 
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 
@@ -20,20 +17,6 @@ def judged(bapps_tree):
     found = judgements.add("bapps", bapps_tree(VOTES), name="mine")
     alike.prepare(found, ["color", "layout", "pixel-l2"])
     return found
-
-
-@pytest.fixture
-def random_lpips(monkeypatch):
-    """LPIPS on random trunks, as if they were at hand."""
-
-    def trunk(net):
-        torch.manual_seed(1)
-        return torchvision_models.get_model(net.model, weights=None).features
-
-    monkeypatch.setattr(lpips, "_trunk", trunk)
-    monkeypatch.setattr(
-        lpips, "_linear", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
-    )
 
 
 def test_the_known_set_is_made_once_and_says_that_nobody_was_asked():
