@@ -1,5 +1,9 @@
-"""The command line's entry: `simcore ...` and `python -m simcore ...`."""
+"""The command line's entry: `simcore ...` and `python -m simcore ...`.
 
+With SIMCORE_JOB set to a job's folder, the same command runs as that background job.
+"""
+
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +17,10 @@ def run(args: Sequence[str]) -> int:
 
 def main() -> None:
     """What the `simcore` script calls."""
+    if os.environ.get("SIMCORE_JOB"):
+        from simcore.lab import jobs
+
+        sys.exit(jobs.run_in_job(run, sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 

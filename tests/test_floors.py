@@ -19,7 +19,6 @@ SPEAKING_TERMS = {
     ("specs", "types"),
     ("specs", "errors"),
     ("__main__", "cli"),
-    ("lab", "__main__"),
 }
 PAGES_MAY = {"streamlit", "plotly", "pandas", "pages", "simcore"}
 HEAVY = {"torch", "torchvision", "timm", "open_clip", "umap", "lancedb", "numba", "streamlit"}

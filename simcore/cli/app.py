@@ -48,7 +48,7 @@ app.command(name="map")(maps.make)
 app.command()(pair.alike)
 app.command()(status.doctor)
 app.command()(status.jobs)
-app.command()(bench.bench)
+app.command(context_settings=bench.PASS_ON)(bench.bench)
 
 
 def run(args: Sequence[str]) -> int:

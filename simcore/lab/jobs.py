@@ -97,28 +97,35 @@ def reporting() -> Iterator[tuple[OnProgress | None, Callable[[], bool]]]:
     """
     asked = []
     before = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
-    place = os.environ.get(FOLDER)
     try:
-        yield (_to_file(Path(place)) if place else None), lambda: bool(asked)
+        yield (_to_file(_RUNNING[-1]) if _RUNNING else None), lambda: bool(asked)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def run(folder: Path, args: Sequence[str]) -> int:
-    """What a job's process does: hold the lock, run the command, write down how it ended."""
+def run_in_job(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> int:
+    """Run a command line as the job whose folder SIMCORE_JOB names.
+
+    Holds the job's lock while the command runs and writes its exit status to end.json.
+    """
     from filelock import FileLock
 
-    from simcore.__main__ import run as command
-
+    folder = Path(os.environ.pop(FOLDER))  # not inherited: a child process is not this job
     with FileLock(folder / "lock"):
-        os.environ[FOLDER] = str(folder)
-        code = command(list(args))
+        _RUNNING.append(folder)
+        try:
+            code = command(list(args))
+        finally:
+            _RUNNING.pop()
         _write(folder / "end.json", {"code": code})
     return code
 
 
+_RUNNING: list[Path] = []  # the folder of the job that this process runs, if any
+
+
 def _spawn(folder: Path, args: Sequence[str]) -> subprocess.Popen:
-    command = [sys.executable, "-m", "simcore.lab.jobs", str(folder), *args]
+    command = [sys.executable, "-m", "simcore", *args]
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -126,6 +133,7 @@ def _spawn(folder: Path, args: Sequence[str]) -> subprocess.Popen:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            env=os.environ | {FOLDER: str(folder)},
         )
     _ADOPTED.append(process)  # so that the finished process is waited for, not left as a zombie
     return process
@@ -222,6 +230,3 @@ def _write(path: Path, document: dict) -> None:
     draft.write_text(json.dumps(document))
     draft.replace(path)  # a reader sees the old or the new document, never half of one
 
-
-if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1]), sys.argv[2:]))
