@@ -1,20 +1,16 @@
-"""The app. `simcore app` starts it with its own server (pages/serve.py).
+"""The app. `simcore app` starts it with its own server (simcore/ui/serve.py).
 
 `streamlit run app.py` shows the same pages: thumbnails then travel inside the page, and the first
 address opened must be the root.
 """
 
-import sys
 from pathlib import Path
 
 import streamlit as st
 
+from simcore.ui import kiosk, page_export
+
 HERE = Path(__file__).resolve().parent
-if str(HERE) not in sys.path:
-    sys.path.insert(0, str(HERE))
-
-from pages import kiosk, record  # noqa: E402  # needs the path above
-
 st.set_page_config(
     page_title="simcore: which images look alike?",
     page_icon=str(HERE / "assets" / "icon.svg"),
@@ -50,7 +46,7 @@ page = kiosk.navigation(
             help="Any two pictures: how alike each network finds them, and why.",
         ),
         st.Page(
-            "pages/combinations.py",
+            "pages/combine.py",
             title="Combine",
             icon=":material/join_full:",
             url_path="combine",
@@ -122,6 +118,6 @@ page = kiosk.navigation(
     ],
 )
 kiosk.watch()
-record.begin()
+page_export.begin()
 page.run()
-record.offer(page.title)
+page_export.offer(page.title)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import chart, machine, run, table
+from benchmarks import growth_chart, results_table, runner
 from simcore.errors import SimError
 
 
@@ -20,11 +20,11 @@ def bench(
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> None:
     """Measure every part, one table at the end; under 15 minutes on two cores."""
-    began, busy = time.monotonic(), machine.busy()
-    if busy > machine.cores() / 2:
+    began, busy = time.monotonic(), results_table.busy()
+    if busy > results_table.cores() / 2:
         _note(f"other work is running (load {busy:.1f}); the seconds will be too high")
     try:
-        lines = run.run([name.strip() for name in only.split(",") if name.strip()], quick=quick)
+        lines = runner.run([name.strip() for name in only.split(",") if name.strip()], quick=quick)
     except SimError as error:
         _note(str(error))
         raise typer.Exit(1) from error
@@ -32,13 +32,13 @@ def bench(
     command = "python -m benchmarks" + (f" --only {only}" if only else "")
     command += " --quick" if quick else ""
     if json:
-        print(json_module.dumps(run.told(lines, command, seconds, busy), indent=2))
+        print(json_module.dumps(runner.told(lines, command, seconds, busy), indent=2))
     else:
-        table.show(lines, title=machine.words())
+        results_table.show(lines, title=results_table.words())
     if write:
-        _note(f"written to {run.write(lines, command, seconds, busy)}")
+        _note(f"written to {runner.write(lines, command, seconds, busy)}")
     if html is not None:
-        html.write_text(chart.page(lines, machine.words(), command), "utf-8")
+        html.write_text(growth_chart.page(lines, results_table.words(), command), "utf-8")
         _note(f"written to {html}")
 
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.table import Aim, Line, number, show
-from simcore.models import extract, forward, nets, registry, taps
+from benchmarks.results_table import Aim, Line, number, show
+from simcore.models import forward, layers, nets, registry
+from simcore.models.extract import extraction
 
 MODELS = (
     "mobilenetv2,efficientnet-lite0,resnet18,resnet50,densenet121,efficientnet_b0,deits16,"
@@ -62,7 +63,7 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
     seconds(bare, device)
     for _ in range(ROUNDS):
         rows.append(seconds(bare, device))
-    embed = taps.embedder(nets.unfilled(spec.net), spec.net.taps, device)
+    embed = layers.embedder(nets.unfilled(spec.net), spec.net.taps, device)
 
     def ours() -> None:
         forward.forward(embed, spec, pictures, device, precision)
@@ -75,7 +76,7 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
 def measured(models: Sequence[str], device: str, batch: int = 0) -> list[Line]:
     """A line a network."""
     precision = forward.resolve_precision("auto", device)
-    many = batch or (extract.CPU_BATCH if device == "cpu" else 256)
+    many = batch or (extraction.CPU_BATCH if device == "cpu" else 256)
     found = []
     for name in models:
         alone, mine = measure(name, device, precision, many)

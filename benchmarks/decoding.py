@@ -19,11 +19,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from benchmarks.pictures import draw, photograph
-from benchmarks.table import Line, number, show
+from benchmarks.results_table import Line, number, show
+from benchmarks.synthetic_images import draw, photograph
 from simcore.data import images
-from simcore.specs import Prepare
-from simcore.types import Array
+from simcore.types import Array, Prepare
 
 HOW = Prepare()
 ROUNDS = 5

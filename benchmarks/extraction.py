@@ -14,13 +14,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.pictures import draw
-from benchmarks.table import Aim, Line, show
+from benchmarks.results_table import Aim, Line, show
+from benchmarks.synthetic_images import draw
 from simcore.data import images
-from simcore.data.store import Store
-from simcore.lab import models as weights
-from simcore.models import extract, forward, registry
-from simcore.specs import Spec
+from simcore.data.store.feature_store import Store
+from simcore.lab.library import models as library_models
+from simcore.models import forward, registry
+from simcore.models.extract import extraction
+from simcore.models.spec import Spec
 from simcore.types import ImageSet
 
 MODELS = ("mobilenetv2", "efficientnet-lite0", "efficientnet-lite2")
@@ -47,7 +48,7 @@ def whole(pictures: ImageSet, specs: list[Spec], device: str, batch: int, folder
     """Seconds of extraction into an empty store."""
     store = Store(folder / f"{time.monotonic_ns()}")
     began = time.perf_counter()
-    report = extract.extract(pictures, specs, store=store, device=device, batch=batch)
+    report = extraction.extract(pictures, specs, store=store, device=device, batch=batch)
     seconds = time.perf_counter() - began
     assert all(n == len(pictures) for n in report.computed.values()), report
     return seconds
@@ -55,9 +56,9 @@ def whole(pictures: ImageSet, specs: list[Spec], device: str, batch: int, folder
 
 def measure(images: int, models: Sequence[str], device: str) -> list[Line]:
     """Extraction against the bare forward pass, and one pass for all against one for each."""
-    weights.fetch(models)
+    library_models.fetch(models)
     precision = forward.resolve_precision("auto", device)
-    batch = extract.CPU_BATCH if device == "cpu" else extract.GPU_BATCH
+    batch = extraction.CPU_BATCH if device == "cpu" else extraction.GPU_BATCH
     specs = [registry.spec(name) for name in models]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -3,8 +3,8 @@
 python -m benchmarks.gpu
 """
 
-from benchmarks import architectures, extraction, subsets, topk
-from benchmarks.table import Aim, Line, number, show, skipped
+from benchmarks import architectures, extraction, subset_search, top_k
+from benchmarks.results_table import Aim, Line, number, show, skipped
 from benchmarks.timing import in_turn
 
 IMAGES = 6_144
@@ -13,10 +13,10 @@ SUBSETS = Aim("at most", 0.2)
 
 def all_subsets(quick: bool) -> Line:
     """Brute force in torch on the device, which has the memory's speed for it."""
-    pairs, backbones = (300, 5) if quick else (subsets.PAIRS, subsets.BACKBONES)
-    step = subsets.brute_torch(subsets.drawn(pairs, backbones, subsets.SHARE), "cuda")
+    pairs, backbones = (300, 5) if quick else (subset_search.PAIRS, subset_search.BACKBONES)
+    step = subset_search.brute_torch(subset_search.drawn(pairs, backbones, subset_search.SHARE), "cuda")
     step(0, True), step(0, False)
-    seconds, done, every = subsets.timed(step, backbones, subsets.PATIENCE)
+    seconds, done, every = subset_search.timed(step, backbones, subset_search.PATIENCE)
     part = f"all {every:,} subsets at N = {pairs:,}, brute force in torch on the device"
     note = "" if done == every else f"estimated from {done:,} of {every:,}"
     return Line(part, seconds, "s", aim=SUBSETS, note=note)
@@ -26,17 +26,17 @@ def nearest(quick: bool) -> Line:
     """One product and one choice on the device, against ours on the processor."""
     import torch
 
-    gallery = topk.drawn(1_000 if quick else topk.IMAGES, 64 if quick else topk.DIM)
-    query = topk.drawn(1, gallery.values.shape[1], seed=1)
+    gallery = top_k.drawn(1_000 if quick else top_k.IMAGES, 64 if quick else top_k.DIM)
+    query = top_k.drawn(1, gallery.values.shape[1], seed=1)
     there = torch.from_numpy(gallery.values.copy()).cuda()
     there /= there.norm(dim=1, keepdim=True)
     asked = torch.from_numpy(query.values.copy()).cuda()[0]
 
     def device() -> torch.Tensor:
-        return (there @ asked).topk(topk.K).indices.cpu()
+        return (there @ asked).topk(top_k.K).indices.cpu()
 
-    took = in_turn({"ours": lambda: topk.ours(query, gallery), "cuda": device}, rounds=30)
-    part = f"top-{topk.K} of {gallery.count:,} x {gallery.values.shape[1]:,}, on the processor"
+    took = in_turn({"ours": lambda: top_k.ours(query, gallery), "cuda": device}, rounds=30)
+    part = f"top-{top_k.K} of {gallery.count:,} x {gallery.values.shape[1]:,}, on the processor"
     against = f"torch on the device: {number(1e3 * took['cuda'])} ms"
     return Line(part, 1e3 * took["ours"], "ms", against, took["ours"] / took["cuda"])
 

@@ -10,16 +10,19 @@ power is that of the upper half of the sizes.
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks import made, matrices, topk
-from benchmarks.chart import GROWTH, power
-from benchmarks.subsets import drawn, search
-from benchmarks.table import Line, number, show
+from benchmarks import similarity_matrices, synthetic_cache, top_k
+from benchmarks.growth_chart import GROWTH, power
+from benchmarks.results_table import Line, number, show
+from benchmarks.subset_search import drawn, search
 from benchmarks.timing import repeat
-from simcore.data.store import Store
-from simcore.lab import collections, maps, retrieve
-from simcore.models import extract, registry
+from simcore.data.store.feature_store import Store
+from simcore.lab.evaluate import recall as lab_recall
+from simcore.lab.library import collections
+from simcore.lab.search import maps
+from simcore.models import registry
+from simcore.models.extract import extraction
 from simcore.sim import combine
-from simcore.sim.layout import Look
+from simcore.sim.projection import Look
 
 BACKBONE = "resnet18"  # only its width is used: 512
 DIM = 512
@@ -31,21 +34,21 @@ Measure = Callable[[int], float]
 
 def top(count: int) -> float:
     """One query's ten nearest."""
-    gallery, query = topk.drawn(count, DIM), topk.drawn(1, DIM, seed=1)
-    return repeat(lambda: topk.ours(query, gallery), 0.2)
+    gallery, query = top_k.drawn(count, DIM), top_k.drawn(1, DIM, seed=1)
+    return repeat(lambda: top_k.ours(query, gallery), 0.2)
 
 
 def matrix(pairs: int) -> float:
     """All cosines, a block at a time."""
-    left, right = matrices.sides(pairs, DIM)
+    left, right = similarity_matrices.sides(pairs, DIM)
     return repeat(lambda: sum(len(v) for _, v in combine.matrices(left, right, "cosine")), 0.2, 1)
 
 
 def recall(pairs: int) -> float:
     """Ranks of all mates under one backbone."""
-    left, right = matrices.sides(pairs, DIM)
-    asked = matrices.mates(pairs)
-    return repeat(lambda: matrices.alone(asked, left, right), 0.2, 1)
+    left, right = similarity_matrices.sides(pairs, DIM)
+    asked = similarity_matrices.mates(pairs)
+    return repeat(lambda: similarity_matrices.alone(asked, left, right), 0.2, 1)
 
 
 def all_subsets(pairs: int) -> float:
@@ -58,25 +61,25 @@ def all_subsets(pairs: int) -> float:
 
 def store(images: int) -> float:
     """Reading the features of all images."""
-    with made.cache():
-        name = made.collection(images // 2, [BACKBONE])
+    with synthetic_cache.cache():
+        name = synthetic_cache.collection(images // 2, [BACKBONE])
         keys = collections.open_(name).left.keys + collections.open_(name).pairs().gallery.keys
-        slot = extract.slot(registry.spec(BACKBONE), "fp32")
+        slot = extraction.slot(registry.spec(BACKBONE), "fp32")
         return repeat(lambda: Store().read(slot, keys), 0.2)
 
 
 def evaluate(pairs: int) -> float:
     """Recall of a z-sum of two, from the store to the numbers."""
-    with made.cache():
-        name = made.collection(pairs, [BACKBONE, "layout"])
+    with synthetic_cache.cache():
+        name = synthetic_cache.collection(pairs, [BACKBONE, "layout"])
         recipe = maps.asked([BACKBONE, "layout"], "zsum")
-        return once(lambda: retrieve.ranks(name, recipe))
+        return once(lambda: lab_recall.ranks(name, recipe))
 
 
 def umap(images: int) -> float:
     """A map of all images, neighbours included."""
-    with made.cache():
-        name = made.collection(images // 2, [BACKBONE])
+    with synthetic_cache.cache():
+        name = synthetic_cache.collection(images // 2, [BACKBONE])
         recipe = maps.asked([BACKBONE])
         return once(lambda: maps.make(name, recipe, Look("umap")))
 

@@ -6,10 +6,11 @@ python -m benchmarks.maps [--pairs 1000]
 import argparse
 import time
 
-from benchmarks import made
-from benchmarks.table import Line, number, show
-from simcore.lab import maps
-from simcore.sim.layout import Look
+from benchmarks import synthetic_cache
+from benchmarks.results_table import Line, number, show
+from simcore import recipe
+from simcore.lab.search import maps
+from simcore.sim.projection import Look
 
 BACKBONE = "mobilenetv2"  # only its width is used: 1,280
 PAIRS = 1_000
@@ -17,9 +18,9 @@ PAIRS = 1_000
 
 def measure(pairs: int) -> list[Line]:
     """The same map three times."""
-    with made.cache():
-        name, recipe, how = made.collection(pairs, [BACKBONE]), maps.asked([BACKBONE]), Look("umap")
-        small = made.collection(100, [BACKBONE], name="small")
+    with synthetic_cache.cache():
+        name, recipe, how = synthetic_cache.collection(pairs, [BACKBONE]), maps.asked([BACKBONE]), Look("umap")
+        small = synthetic_cache.collection(100, [BACKBONE], name="small")
         maps.make(small, recipe, how)  # compiles
         first = timed(name, recipe, how)
         maps._read.cache_clear()  # what a new process does not have in memory
@@ -33,7 +34,7 @@ def measure(pairs: int) -> list[Line]:
     ]
 
 
-def timed(name: str, recipe: maps.Recipe, how: Look) -> float:
+def timed(name: str, recipe: recipe.Recipe, how: Look) -> float:
     """Seconds of one map."""
     began = time.perf_counter()
     maps.make(name, recipe, how)

@@ -29,12 +29,13 @@ from unittest.mock import MagicMock
 import numpy as np
 
 from benchmarks.extraction import IMAGES, MODELS, ROUNDS, whole
-from benchmarks.pictures import draw
-from benchmarks.table import Line, show, skipped
-from simcore.data.store import Store
-from simcore.lab import models as here
-from simcore.models import extract, nets, registry, weights
-from simcore.specs import Spec
+from benchmarks.results_table import Line, show, skipped
+from benchmarks.synthetic_images import draw
+from simcore.data.store.feature_store import Store
+from simcore.lab.library import models as library_models
+from simcore.models import nets, registry, weights
+from simcore.models.extract import extraction
+from simcore.models.spec import Spec
 from simcore.types import Array, ImageSet
 
 PART = "extraction against thingsvision"
@@ -101,8 +102,8 @@ def theirs(there: Any, spec: Spec, folder: Path, batch: int) -> Array:
 def differ(pictures: ImageSet, spec: Spec, found: Array, folder: Path) -> float:
     """The largest difference between their features and ours, as a share of the largest feature."""
     store = Store(folder / "equal")
-    extract.extract(pictures, [spec], store=store, device="cpu")
-    _, ours = store.read(extract.slot(spec, "fp32"), pictures.keys)
+    extraction.extract(pictures, [spec], store=store, device="cpu")
+    _, ours = store.read(extraction.slot(spec, "fp32"), pictures.keys)
     return float(np.abs(ours - found).max() / np.abs(found).max())
 
 
@@ -113,9 +114,9 @@ def measure(images: int, models: Sequence[str]) -> list[Line]:
     except Exception as error:  # whatever old code trips over
         hint = "see the head of benchmarks/thingsvision.py"
         return [skipped(PART, f"it cannot be imported ({type(error).__name__}: {error}); {hint}")]
-    here.fetch(models)
+    library_models.fetch(models)
     specs = [registry.spec(name) for name in models]
-    batch = extract.CPU_BATCH
+    batch = extraction.CPU_BATCH
     rows, apart = [], 0.0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from pages import adding, gallery, query, widgets
-from pages.widgets import plain
-from simcore.lab import collections, models
+from simcore.lab import doctor
+from simcore.lab.library import collections, models
 from simcore.types import Collection
+from simcore.ui import gallery, job_progress, widgets
+from simcore.ui.collections import add_collection
+from simcore.ui.widgets import plain
 
 SAMPLES = 6  # thumbnails on a card, a side
 
@@ -22,7 +24,7 @@ def show() -> None:
         st.toast(f"Added {plain(name)}.", icon=":material/check_circle:")
     shelf = st.expander("Add a collection", icon=":material/add:", expanded=not names, key="c_add")
     with shelf, widgets.sentences():
-        adding.form()
+        add_collection.form()
     for name in names:
         with st.container(border=True), widgets.sentences():
             _card(name)
@@ -67,15 +69,15 @@ def _samples(found: Collection) -> None:
     tiles = []
     step = max(1, len(found.left) // SAMPLES)
     for row in range(0, min(len(found.left), step * SAMPLES), step):
-        tiles.append(query.tile(found.left, row, "left", found))
+        tiles.append(gallery.tile(found.left, row, "left", found))
         if found.right is not None:
-            tiles.append(query.tile(found.right, row, "right", found))
+            tiles.append(gallery.tile(found.right, row, "right", found))
 
     def open_(pick: gallery.Pick) -> None:
         st.session_state["_open"] = {
             "c": found.name,
             "q": pick["id"],
-            "d": query.SIDES[pick["side"]],
+            "d": gallery.SIDES[pick["side"]],
         }
 
     gallery.grid(tiles, key=f"c_samples_{found.name}", on_pick=open_)
@@ -92,7 +94,7 @@ def _features(found: Collection) -> None:
         for c in counts
     ]
     st.markdown("Features: " + (" ".join(marks) or "none yet"))
-    if widgets.job("extract", found.name):
+    if job_progress.job("extract", found.name):
         return
     full = {c["backbone"] for c in counts if c["done"] == c["images"]}
     part = [c["backbone"] for c in counts if c["backbone"] not in full]
@@ -113,7 +115,7 @@ def _features(found: Collection) -> None:
             icon=":material/play_arrow:",
             disabled=not chosen,
             key=f"c_extract_{found.name}",
-            on_click=widgets.launch,
+            on_click=job_progress.launch,
             args=(["extract", found.name, "--models", ",".join(chosen)],),
         )
 
@@ -135,7 +137,7 @@ def _skipped(found: Collection) -> None:
 
 
 def _cache() -> None:
-    cache = collections.cache_size()
+    cache = doctor.cache_size()
     folders = " · ".join(
         f"{name} {widgets.size(count)}" for name, count in cache["folders"].items()
     )

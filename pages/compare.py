@@ -1,20 +1,22 @@
 """Compare: any two pictures, how alike each backbone finds them, and why."""
 
-import random
 import shlex
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import browse, charts, choices, record, regions, widgets
-from pages.choices import Choice
 from simcore.errors import BadDataError, SimError
-from simcore.lab import collections, models, pair, report
-from simcore.lab.pair import Picture, Row
-from simcore.types import Collection, Progress
+from simcore.lab import html_document
+from simcore.lab.library import collections, models
+from simcore.lab.search import pair
+from simcore.lab.search.pair import Picture, Row
+from simcore.types import Progress
+from simcore.ui import charts, job_progress, page_export, sidebar, widgets
+from simcore.ui.commands import Choice
+from simcore.ui.compare import region_view
+from simcore.ui.compare.picture_picker import pick
 
-SIDES = {"left": "Left side", "right": "Right side", "own": "My own picture"}
 CELLS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
 
 
@@ -27,11 +29,11 @@ def show() -> None:
     )
     with widgets.sentences():
         wanted = {name: st.query_params.get(name, "") for name in ("a", "b")}
-        asked = choices.choose("compare", options=("m",), lone=True)
+        asked = sidebar.choose("compare", options=("m",), lone=True)
         if asked is None:
             return
         collection = collections.open_(asked.collection)
-        first, second = _pick(asked, collection, wanted)
+        first, second = pick(asked, collection, wanted)
         if first is None or second is None:
             st.info("Give both pictures.")
             return
@@ -41,87 +43,6 @@ def show() -> None:
         _reasons(asked, first, second)
         _numbers(asked, rows, first, second)
         widgets.credits(collection.credits)
-
-
-def _pick(
-    asked: Choice, collection: Collection, wanted: dict[str, str]
-) -> tuple[Picture | None, Picture | None]:
-    """Two pickers beside each other; both into the address."""
-    _follow(collection, wanted)
-    sides = {k: v for k, v in SIDES.items() if k != "right" or collection.right is not None}
-    with st.container(horizontal=True):
-        st.button("Random pair", icon=":material/shuffle:", on_click=_random, args=(collection,))
-        if collection.right is not None:
-            st.button("The left one's mate", icon=":material/join:", on_click=_mate,
-                      args=(collection,))  # fmt: skip
-    found: list[Picture | None] = []
-    for column, name in zip(st.columns(2), ("a", "b"), strict=True):
-        with column:
-            found.append(_one(asked, collection, name, sides))
-    kept = {
-        name: f"{one.side}:{one.name}"
-        for name, one in zip(("a", "b"), found, strict=True)
-        if one is not None and one.side
-    }
-    choices.add("compare", kept)
-    return found[0], found[1]
-
-
-def _one(asked: Choice, collection: Collection, name: str, sides: dict[str, str]) -> Picture | None:
-    word = {"a": "First picture", "b": "Second picture"}[name]
-    where = st.segmented_control(
-        word, list(sides), format_func=sides.__getitem__, key=f"compare_side_{name}", required=True
-    )
-    if where == "own":
-        file = st.file_uploader(
-            f"{word}, {browse.MOST_MB} MB at most; it stays in memory and is part of no link",
-            type=browse.TYPES, max_upload_size=browse.MOST_MB, key=f"compare_file_{name}",
-        )  # fmt: skip
-        if file is None:
-            return None
-        data = browse.checked(file.name, file.getvalue(), collection.left.trim)
-        return Picture(file.name, data, trim=collection.left.trim)
-    ids = (collection.left if where == "left" else collection.pairs().gallery).ids
-    key = f"compare_id_{name}"
-    if st.session_state.get(key) not in ids:
-        st.session_state[key] = ids[0]
-    return pair.known(asked.collection, str(where), st.selectbox("Image", ids, key=key))
-
-
-def _follow(collection: Collection, wanted: dict[str, str]) -> None:
-    """Let the pickers begin as the address says."""
-    put = st.session_state
-    usual = {"a": "left", "b": "left" if collection.right is None else "right"}
-    for name, side in usual.items():
-        if f"compare_side_{name}" in put:
-            continue
-        asked, _, image = wanted[name].partition(":")
-        known = asked == "left" or (asked == "right" and collection.right is not None)
-        put[f"compare_side_{name}"] = asked if known else side
-        held = (
-            collection.left if put[f"compare_side_{name}"] == "left" else collection.pairs().gallery
-        )
-        if wanted[name] and not (known and image in held.ids):
-            st.warning(f"From the link: no image {widgets.plain(wanted[name][:80])} here; showing "
-                       "another.", icon=":material/link_off:")  # fmt: skip
-        second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
-        put[f"compare_id_{name}"] = image if image in held.ids else held.ids[second]
-
-
-def _random(collection: Collection) -> None:
-    right = collection.left if collection.right is None else collection.right
-    put, row = st.session_state, random.randrange(len(collection.left))
-    put["compare_side_a"], put["compare_id_a"] = "left", collection.left.ids[row]
-    other = row if collection.right is not None else random.randrange(len(right))
-    put["compare_side_b"] = "left" if collection.right is None else "right"
-    put["compare_id_b"] = right.ids[other]
-
-
-def _mate(collection: Collection) -> None:
-    put, right = st.session_state, collection.pairs().gallery
-    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.ids:
-        row = collection.left.ids.index(put["compare_id_a"])
-        put["compare_side_b"], put["compare_id_b"] = "right", right.ids[row]
 
 
 def _lead(asked: Choice, rows: list[Row]) -> None:
@@ -137,7 +58,7 @@ def _lead(asked: Choice, rows: list[Row]) -> None:
     if blind:
         said += f"No evidence under {widgets.plain(', '.join(blind))}."
     st.markdown(said)
-    record.add("lead", lambda: [report.words(said.replace("**", "").replace("\\", ""))])
+    page_export.add("lead", lambda: [html_document.words(said.replace("**", "").replace("\\", ""))])
 
 
 def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
@@ -151,7 +72,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
     figure = go.Figure()
     figure.add_bar(
         y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
-        marker_color=charts.COLOURS[0], name="of all pairs",
+        marker_color=html_document.COLOURS[0], name="of all pairs",
         customdata=[row.similarity for row in ordered],
         hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
         "<extra></extra>",
@@ -160,7 +81,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
         figure.add_scatter(
             y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
             mode="markers", name="of the true pairs",
-            marker={"color": charts.COLOURS[1], "size": 11, "symbol": "diamond",
+            marker={"color": html_document.COLOURS[1], "size": 11, "symbol": "diamond",
                     "line": {"color": "white", "width": 1}},
             hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
         )  # fmt: skip
@@ -174,7 +95,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
         for row in rows
     )  # fmt: skip
     cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
-    record.add("numbers", lambda: [report.table(list(frame), cells)])
+    page_export.add("numbers", lambda: [html_document.table(list(frame), cells)])
     with st.expander("The numbers"):
         st.dataframe(frame.round(4), hide_index=True, placeholder="–", key="compare_table")
         if first.side and second.side:
@@ -209,7 +130,7 @@ def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
         except BadDataError as error:  # no network: true of half of the backbones, and no mistake
             st.info(widgets.plain(str(error)))
             return
-        regions.why(first, second, found, key="compare_match")
+        region_view.why(first, second, found, key="compare_match")
         st.caption("The dashed frame is what the network sees; nothing outside it counts.")
 
 
@@ -219,7 +140,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
     bar = st.progress(0.0, text="Hiding one part after another")
 
     def tell(now: Progress) -> None:
-        bar.progress(widgets.share(now), text=widgets.words(now))
+        bar.progress(job_progress.share(now), text=job_progress.words(now))
 
     try:
         found = pair.masked(
@@ -242,7 +163,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
         )  # fmt: skip
     st.markdown(said + ".")
     shape = pair.shapes(first, second)
-    regions.masked(first, second, found, shape, key="compare_masked")
+    region_view.masked(first, second, found, shape, key="compare_masked")
 
 
 show()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages import choices, kiosk, pairs, query, widgets
-from pages.gallery import Pick
 from simcore.errors import SimError
-from simcore.lab import collections, selection
-from simcore.lab.selection import Duplicates, Twin
+from simcore.lab.library import collections, duplicates, subsets
+from simcore.lab.library.subsets import Duplicates, Twin
+from simcore.ui import gallery, kiosk, sidebar, url_state, widgets
+from simcore.ui.gallery import Pick
 
 MOST = 0.4
 CLEAN = "Every pair with a near-copy is left out, by the judge and the thresholds on the left."
@@ -25,9 +25,9 @@ def show() -> None:
     )
     with widgets.sentences():
         wanted = st.query_params.get("by", "")
-        near = {k: choices.number(k, usual, MOST) for k, usual in (("within", 0.10),
+        near = {k: url_state.number(k, usual, MOST) for k, usual in (("within", 0.10),
                                                                    ("across", 0.15))}  # fmt: skip
-        if not (names := choices.named("twins")):
+        if not (names := sidebar.named("twins")):
             return
         put = st.session_state
         with st.sidebar:
@@ -45,9 +45,9 @@ def show() -> None:
                     help="Cosine distance. The authors' notebook has 0.10 and 0.15, for "
                     "densenet121; another network has another scale.",
                 )  # fmt: skip
-        choices.write("twins", {"c": name, "by": by} | {k: f"{v:g}" for k, v in near.items()})
+        url_state.write("twins", {"c": name, "by": by} | {k: f"{v:g}" for k, v in near.items()})
         with st.spinner("Comparing everything with everything"):
-            found = selection.find_duplicates(name, by=by, **near)
+            found = subsets.find_duplicates(name, by=by, **near)
         groups = _groups(found)
         _told(name, found, groups)
         words = ["simcore", "evaluate", "duplicates", name, "--by", by]
@@ -60,7 +60,7 @@ def _judges(name: str) -> list[str]:
     """Backbones to judge by, the one that the papers' protocol would take first."""
     ready = collections.extracted(name)
     try:
-        first = selection.judge(name)
+        first = duplicates.judge(name)
     except SimError:
         return ready
     return [first, *(other for other in ready if other != first)]
@@ -82,7 +82,7 @@ def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
                       "that a person overruled are not counted.")  # fmt: skip
     columns[1].metric("Groups", f"{len(groups):,}", help="Pairs tied together by near-copies.")
     for column, (protocol, kept) in zip(columns[2:], found.kept.items(), strict=True):
-        column.metric(f"{protocol} keeps", f"{kept:,}", help=selection.SUBSETS.get(protocol, CLEAN))
+        column.metric(f"{protocol} keeps", f"{kept:,}", help=subsets.SUBSETS.get(protocol, CLEAN))
     st.caption(
         f"Of {total:,} pairs. Only clean follows the thresholds and the judge chosen here; the "
         "named protocols keep the paper's."
@@ -120,23 +120,23 @@ def _twins(name: str, found: Duplicates) -> None:
         st.caption("Two that only look alike? Say so, and they no longer count as copies.")
     both = list(zip(found.twins, found.refused, strict=True))
     shown, heads, deeds = [], [], []
-    for twin, refused in pairs.paged(both, "twins_page"):
+    for twin, refused in gallery.paged(both, "twins_page"):
         say = f", distance {twin.distance:.3f}. Open it in Explore."
         one, other = (
-            pairs.tile(sides[side].ids[row], side, sides[side].keys[row], say)
+            gallery.pair_tile(sides[side].ids[row], side, sides[side].keys[row], say)
             for side, row in ((twin.side, twin.row), (twin.other_side, twin.other))
         )
         shown.append((one, other))
         verdict = "no copy, as a person said; " if refused else ""
         heads.append(f"{verdict}distance {twin.distance:.3f}, {_where(twin.side, twin.other_side)}")
         deeds.append(("A copy after all" if refused else "Not a copy", (name, twin, refused)))
-    pairs.show(shown, key="twins_grid", on_pick=_opener(name), heads=heads,
+    gallery.show(shown, key="twins_grid", on_pick=_opener(name), heads=heads,
                deeds=() if kiosk.on() else deeds,
                on_deed=_overrule)  # fmt: skip
 
 
 def _overrule(name: str, twin: Twin, duplicate: bool) -> None:
-    selection.overrule(name, twin, duplicate=duplicate)
+    duplicates.overrule(name, twin, duplicate=duplicate)
     st.session_state["_twins_said"] = True
 
 
@@ -160,18 +160,18 @@ def _group(name: str, groups: list[list[int]]) -> None:
     )  # fmt: skip
     shown = [
         tile
-        for row in pairs.paged(groups[number], f"twins_group_page_{number}")
+        for row in gallery.paged(groups[number], f"twins_group_page_{number}")
         for side, images in (("left", collection.left), ("right", right))
-        for tile in [pairs.tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")]
+        for tile in [gallery.pair_tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")]
     ]
     together = list(zip(shown[::2], shown[1::2], strict=True))
-    pairs.show(together, key="twins_tied", on_pick=_opener(name))
+    gallery.show(together, key="twins_tied", on_pick=_opener(name))
 
 
 def _opener(name: str) -> Callable[[Pick], None]:
     def open_(pick: Pick) -> None:
         st.session_state["_twins_open"] = {
-            "c": name, "q": pick["id"], "d": query.SIDES[pick["side"]],
+            "c": name, "q": pick["id"], "d": gallery.SIDES[pick["side"]],
         }  # fmt: skip
 
     return open_

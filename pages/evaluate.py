@@ -5,21 +5,23 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages import charts, choices, record, tables, takeaway, widgets
-from pages.choices import Choice
-from pages.tables import Shown
-from simcore.lab import recipes, selection
-from simcore.lab.papers import Printed
+from simcore.lab import recipes
+from simcore.lab.library import subsets
+from simcore.lab.printed_values import Printed
+from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
+from simcore.ui.commands import Choice
+from simcore.ui.evaluate import evaluation_views
+from simcore.ui.evaluate.evaluation_views import Shown
 
 WHAT: dict[str, tuple[str, Callable[..., Shown]]] = {
-    "recall": ("Recall at 1, 5, 10, ... (Table 1)", tables.recall),
-    "curve": ("Recall at every k (Fig. 2b)", tables.curve),
-    "minus": ("Cosine minus L2 (Fig. 2a)", tables.minus),
-    "associative": ("Associative recall (Table 2a)", tables.associative),
-    "votes": ("Votes and similarity (4.2)", tables.votes),
-    "faces": ("Faces (Fig. 5c)", tables.faces),
-    "lifts": ("What each lift adds", tables.lifts),
-    "compare": ("Is A better than B? (McNemar)", tables.compare),
+    "recall": ("Recall at 1, 5, 10, ... (Table 1)", evaluation_views.recall),
+    "curve": ("Recall at every k (Fig. 2b)", evaluation_views.curve),
+    "minus": ("Cosine minus L2 (Fig. 2a)", evaluation_views.minus),
+    "associative": ("Associative recall (Table 2a)", evaluation_views.associative),
+    "votes": ("Votes and similarity (4.2)", evaluation_views.votes),
+    "faces": ("Faces (Fig. 5c)", evaluation_views.faces),
+    "lifts": ("What each lift adds", evaluation_views.lifts),
+    "compare": ("Is A better than B? (McNemar)", evaluation_views.compare),
 }
 WITH = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
 
@@ -29,7 +31,7 @@ def show() -> None:
     st.title("Evaluate")
     st.caption("How well do the backbones agree with people's pairs, and how sure is each number?")
     with widgets.sentences():
-        asked = choices.choose(
+        asked = sidebar.choose(
             "evaluate", options=("s", "m", "d", "lift"),
             own={"what": list(WHAT), "with": list(WITH)},
         )  # fmt: skip
@@ -43,7 +45,7 @@ def show() -> None:
             "Combination as well", list(WITH), format_func=WITH.__getitem__, key="evaluate_with"
         )
         more = _detector(right) if what == "faces" else {}
-        choices.add("evaluate", {"what": what, "with": how})
+        url_state.add("evaluate", {"what": what, "with": how})
         rows = recipes.parse(asked.models, how, metric=asked.metric, lift=asked.lift)
         with st.spinner("Evaluating"):
             found = WHAT[what][1](asked, rows, how, **more)
@@ -52,8 +54,8 @@ def show() -> None:
 
 def _detector(place: DeltaGenerator) -> dict[str, str]:
     chosen = place.selectbox(
-        "Detector", list(selection.DETECTORS), key="evaluate_detector",
-        format_func=lambda name: f"{name}: {selection.DETECTORS[name]}",
+        "Detector", list(subsets.DETECTORS), key="evaluate_detector",
+        format_func=lambda name: f"{name}: {subsets.DETECTORS[name]}",
         help="Run one with `simcore extract NAME --models face-cnn` or `haar` first.",
     )  # fmt: skip
     return {"detector": chosen}
@@ -74,19 +76,19 @@ def _draw(asked: Choice, what: str, found: Shown) -> None:
             mime="text/csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "Download as one HTML file", lambda: takeaway.page(asked, WHAT[what][0], found),
+            "Download as one HTML file", lambda: evaluation_views.page(asked, WHAT[what][0], found),
             f"{name}.html", mime="text/html", icon=":material/article:", on_click="ignore",
         )  # fmt: skip
-    choices.by_hand(found.hand)
+    commands.by_hand(found.hand)
     if found.printed is not None:
         _printed(found.printed)
-    record.forget()  # the button above takes more along
+    page_export.forget()  # the button above takes more along
 
 
 def _printed(table: Printed) -> None:
     with st.expander(f"As printed in {table.paper}, {table.place}", expanded=True):
-        st.caption(takeaway.about(table))
-        st.dataframe(takeaway.printed(table), hide_index=True, placeholder="–")
+        st.caption(charts.about(table))
+        st.dataframe(charts.printed(table), hide_index=True, placeholder="–")
         if table.remark:
             st.caption(table.remark)
 

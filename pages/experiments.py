@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages import building, choices, findings, kiosk, sitting, widgets
-from pages.widgets import plain
 from simcore.errors import unknown
-from simcore.lab import experiments
+from simcore.lab.people import experiments
+from simcore.ui import kiosk, url_state, widgets
+from simcore.ui.experiments import experiment_builder, experiment_results, participant_view
+from simcore.ui.widgets import plain
 
 PARTS = {"results": "Results", "invite": "Invite", "new": "New", "import": "Import"}
 CHANGING = {"new", "import"}
@@ -14,7 +15,7 @@ CHANGING = {"new", "import"}
 def show() -> None:
     """Draw the page, or, for a participant, the questions alone."""
     if code := st.query_params.get("sitting", ""):
-        sitting.show(st.query_params.get("e", "")[:64], code[:64])
+        participant_view.show(st.query_params.get("e", "")[:64], code[:64])
         return
     st.title("Experiments")
     st.caption(
@@ -25,15 +26,15 @@ def show() -> None:
         rows = {row["name"]: row for row in experiments.listing()}
         name, part = _asked(list(rows))
         if part == "new":
-            building.form()
+            experiment_builder.form()
         elif part == "import":
-            building.imports()
+            experiment_builder.imports()
         elif name:
             _about(rows[name])
             if part == "invite":
                 _invite(name)
             else:
-                findings.show(name, rows[name])
+                experiment_results.show(name, rows[name])
 
 
 def _asked(names: list[str]) -> tuple[str, str]:
@@ -64,7 +65,7 @@ def _asked(names: list[str]) -> tuple[str, str]:
     )  # fmt: skip
     if not names and part in {"results", "invite"}:
         st.info("There is no experiment yet. Make one under New.")
-    choices.write("experiments", {"show": part or "results"} | ({"e": name} if name else {}))
+    url_state.write("experiments", {"show": part or "results"} | ({"e": name} if name else {}))
     return name or "", part or "results"
 
 
@@ -85,13 +86,13 @@ def _invite(name: str) -> None:
         "as many as like can answer at the same time, and each can pause and go on later."
     )
     base = st.context.url or ""
-    st.code(f"{base.partition('?')[0]}?e={name}&sitting={sitting.NEW}", language=None)
+    st.code(f"{base.partition('?')[0]}?e={name}&sitting={participant_view.NEW}", language=None)
     st.caption(
         "The address works on this computer; start the app with `simcore app --host 0.0.0.0` to "
         "let others in, and put this computer's name in place of localhost."
     )
     with st.container(horizontal=True):
-        st.link_button("Take part", f"?e={name}&sitting={sitting.NEW}",
+        st.link_button("Take part", f"?e={name}&sitting={participant_view.NEW}",
                        icon=":material/play_arrow:", type="primary")  # fmt: skip
         if kiosk.on():
             return

@@ -4,11 +4,20 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import browse, controls, explored, kiosk, query, results, state, widgets, words
-from pages.state import View
-from simcore.lab import collections, features, retrieve
-from simcore.lab.retrieve import Query
+from simcore.lab.library import collections, features
+from simcore.lab.search import search
+from simcore.lab.search.search import Query
 from simcore.types import Collection
+from simcore.ui import job_progress, kiosk, widgets
+from simcore.ui.explore import (
+    explore_sidebar,
+    explore_view,
+    image_browser,
+    query_bar,
+    search_results,
+    text_panel,
+)
+from simcore.ui.explore.explore_view import View
 
 
 def show() -> None:
@@ -18,8 +27,8 @@ def show() -> None:
         welcome()
         return
     with widgets.sentences():
-        controls.arrive(names)
-        view = controls.sidebar(names)
+        explore_sidebar.arrive(names)
+        view = explore_sidebar.sidebar(names)
         collection = collections.open_(view.collection)
         explore(collection, _with_query(collection, view))
 
@@ -32,14 +41,14 @@ def welcome() -> None:
         "collection yet. The demo has about 1,400 emoji, each drawn by two design houses: which "
         "network knows a drawing again in the other style?"
     )
-    if widgets.job("demo"):
+    if job_progress.job("demo"):
         return
     with st.container(horizontal=True):
         st.button(
             "Make the demo collection",
             type="primary",
             icon=":material/auto_awesome:",
-            on_click=widgets.launch,
+            on_click=job_progress.launch,
             args=(["demo", "--no-serve"],),
             key="x_demo",
         )
@@ -66,18 +75,18 @@ def _with_query(collection: Collection, view: View) -> View:
 
 def explore(collection: Collection, view: View) -> None:
     """The question, the answers, and what to take away."""
-    state.write(view)
+    explore_view.write(view)
     ready = [m for m in view.models if features.ready(collection, m)]
     missing = [m for m in view.models if m not in ready]
-    rows = results.recipes_of(view, ready)
-    panel = query.bar(collection, view, rows)
+    rows = search_results.recipes_of(view, ready)
+    panel = query_bar.bar(collection, view, rows)
     if said := st.session_state.pop("x_said", ""):
         st.info(widgets.plain(said))
-    own = browse.uploads(collection.left.trim) if panel == "own" else None
+    own = image_browser.uploads(collection.left.trim) if panel == "own" else None
     if panel == "browse":
-        browse.browser(collection, view)
+        image_browser.browser(collection, view)
     if panel == "words":
-        words.panel(collection, view)
+        text_panel.panel(collection, view)
     if missing:
         _extract(collection, missing)
     if not rows:
@@ -86,12 +95,12 @@ def explore(collection: Collection, view: View) -> None:
         return
     asked = Query(image=own[1]) if own else Query(id=view.query)
     with st.spinner("Comparing", show_time=False):
-        hits = retrieve.search(
+        hits = search.search(
             view.collection, asked, list(rows.values()), direction=view.direction, k=view.k
         )
     found = list(zip(rows, hits, strict=True))
-    explored.show(collection, view, own, found)
-    explored.take_away(collection, view, own[0] if own else None, found, ready)
+    search_results.show(collection, view, own, found)
+    search_results.take_away(collection, view, own[0] if own else None, found, ready)
 
 
 def _extract(collection: Collection, missing: list[str]) -> None:
@@ -99,7 +108,7 @@ def _extract(collection: Collection, missing: list[str]) -> None:
         st.info(f"There are no features of {widgets.plain(', '.join(missing))} here.")
         return
     with st.container(border=True):
-        if widgets.job("extract", collection.name):
+        if job_progress.job("extract", collection.name):
             return
         names, they = ", ".join(missing), "them" if len(missing) > 1 else "it"
         st.markdown(
@@ -112,7 +121,7 @@ def _extract(collection: Collection, missing: list[str]) -> None:
             type="primary",
             icon=":material/play_arrow:",
             key="x_extract",
-            on_click=widgets.launch,
+            on_click=job_progress.launch,
             args=(["extract", collection.name, "--models", ",".join(missing)],),
         )
 

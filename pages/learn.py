@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import annexed, choices, learned, starting, teach, widgets
-from pages.choices import Choice
-from simcore.lab import rivals, tuning
+from simcore.lab.learning import adaptation, finetuning
+from simcore.ui import job_progress, sidebar, url_state, widgets
+from simcore.ui.commands import Choice
+from simcore.ui.learn import adaptation_results, annex_table, judgement_training, run_form
 
 WAYS = {
     "fusion": "Fusion: every backbone its own map and a learned weight",
@@ -25,13 +26,13 @@ def show() -> None:
         "it on some that were kept aside. What comes out is a backbone like any other, "
         "`learned:NAME`."
     )
-    if teach.chosen():
+    if judgement_training.chosen():
         with widgets.sentences():
-            teach.show()
+            judgement_training.show()
         return
     asked = None
     with widgets.sentences():
-        asked = choices.choose("learn", options=("s",), own={"way": list(WAYS)})
+        asked = sidebar.choose("learn", options=("s",), own={"way": list(WAYS)})
         if asked is None:
             return
         own = [model for model in asked.models if not model.startswith("learned:")]
@@ -41,20 +42,20 @@ def show() -> None:
             st.info("Choose a backbone in the sidebar that was not learned from these pairs.")
     if asked is not None:  # else a sentence has said what is missing
         with widgets.sentences():
-            learned.show(asked)
+            adaptation_results.show(asked)
         with widgets.sentences():
-            annexed.show(asked, busy=widgets.running("learn") is not None)
+            annex_table.show(asked, busy=job_progress.running("learn") is not None)
 
 
 def _start(asked: Choice) -> None:
     way = st.segmented_control(
         "What to learn", list(WAYS), format_func=SHORT.__getitem__, key="learn_way", required=True,
     ) or "fusion"  # fmt: skip
-    choices.add("learn", {"way": way})
+    url_state.add("learn", {"way": way})
     st.caption(WAYS[way] + ".")
     args = _tuning(asked) if way == "finetune" else _adapting(asked, way)
     if args is not None:
-        starting.run(args, f"{asked.collection}-{way}", f"learn_name_{way}")
+        run_form.run(args, f"{asked.collection}-{way}", f"learn_name_{way}")
 
 
 def _adapting(asked: Choice, way: str) -> list[str] | None:
@@ -73,10 +74,10 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
         )  # fmt: skip
         args += ["--sigma", str(sigma), "--protocol", protocol]
     else:
-        few = len(asked.models) <= rivals.MOST
+        few = len(asked.models) <= adaptation.MOST
         compared = columns[1].checkbox(
             "Compare with the best z-sum", True, key="learn_rival", disabled=not few,
-            help=f"Chosen on the same training pairs, for at most {rivals.MOST} backbones.",
+            help=f"Chosen on the same training pairs, for at most {adaptation.MOST} backbones.",
         )  # fmt: skip
         args += ["--rival"] if compared and few else []
     st.caption(
@@ -86,14 +87,14 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
 
 
 def _tuning(asked: Choice) -> list[str] | None:
-    bases = [name for name in tuning.trainable() if name in asked.models]
+    bases = [name for name in finetuning.trainable() if name in asked.models]
     if not bases:
         st.info(
             "None of the backbones in the sidebar has weights that can be learned; choose a "
             "network such as mobilenetv2."
         )
         return None
-    args = starting.tune(asked.collection, bases, "learn")
+    args = run_form.tune(asked.collection, bases, "learn")
     return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 
 

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages import canvas, choices, gallery, query, record, thumbs, widgets
-from pages.choices import Choice
-from pages.gallery import Pick, Tile
-from simcore.lab import collections, colours, maps, models, report
-from simcore.lab.maps import Map
-from simcore.specs import Recipe
+from simcore.lab import html_document
+from simcore.lab.library import collections, models
+from simcore.lab.search import maps
+from simcore.lab.search.maps import Map
+from simcore.recipe import Recipe
 from simcore.types import Collection
+from simcore.ui import gallery, job_progress, page_export, sidebar, thumbnails, url_state, widgets
+from simcore.ui.commands import Choice
+from simcore.ui.gallery import Pick, Tile
+from simcore.ui.map import map_canvas
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the quick one first
 MIXES = {"zsum": "z-sum of all", "sum": "Sum of all"}
@@ -28,9 +31,9 @@ def show() -> None:
     )
     with widgets.sentences():
         wanted = {name: st.query_params.get(name, "") for name in ("of", "beside")}
-        asked = choices.choose(
+        asked = sidebar.choose(
             "map", options=("s", "m", "lift"), lone=True,
-            own={"by": list(colours.BY), "how": list(METHODS), "how2": list(METHODS)},
+            own={"by": list(maps.BY), "how": list(METHODS), "how2": list(METHODS)},
         )  # fmt: skip
         if asked is None:
             return
@@ -66,8 +69,8 @@ def _controls(
         if beside != NONE:
             how2 = st.selectbox("Its method", METHODS, format_func=METHODS.__getitem__,
                                 key="map_how2")  # fmt: skip
-        by = st.selectbox("Colour by", colours.BY, format_func=colours.BY.__getitem__, key="map_by")
-    choices.add("map", {"of": of, "how": how, "beside": beside, "how2": how2, "by": by})
+        by = st.selectbox("Colour by", maps.BY, format_func=maps.BY.__getitem__, key="map_by")
+    url_state.add("map", {"of": of, "how": how, "beside": beside, "how2": how2, "by": by})
     return (of, how), None if beside == NONE else (beside, how2), by
 
 
@@ -101,22 +104,22 @@ def _made(asked: Choice, of: str, how: str) -> Map | None:
             f"**{METHODS[how]} of {widgets.plain(recipe.label)}** has not been made yet. It takes "
             "seconds for a thousand pairs, a minute or two for six thousand, and is then kept."
         )
-        if not widgets.job(*words):
+        if not job_progress.job(*words):
             st.button("Make this map", icon=":material/play_arrow:", type="primary",
-                      key=f"map_{of}_{how}", on_click=widgets.launch, args=(words,))  # fmt: skip
+                      key=f"map_{of}_{how}", on_click=job_progress.launch, args=(words,))  # fmt: skip
     return None
 
 
 @st.fragment
 def _maps(asked: Choice, found: Sequence[Map], by: str) -> None:
     """The maps and, under them, what was chosen; a choice draws only this again."""
-    usual = colours.possible(found[0])
+    usual = maps.possible(found[0])
     if by not in usual:
-        st.info(f"Nothing is known of {colours.BY[by].lower()} here; coloured by "
-                f"{colours.BY[usual[0]].lower()}.")  # fmt: skip
+        st.info(f"Nothing is known of {maps.BY[by].lower()} here; coloured by "
+                f"{maps.BY[usual[0]].lower()}.")  # fmt: skip
         by = usual[0]
     key = f"map_canvas_{asked.collection}_{asked.subset}"
-    rows = canvas.show(found, by, key=key, on_choose=_first_page)
+    rows = map_canvas.show(found, by, key=key, on_choose=_first_page)
     _chosen(asked, found[0], rows)
     put = st.session_state
     words = _command(asked, put["map_of"], put["map_how"])
@@ -131,7 +134,7 @@ def _first_page() -> None:
 def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
     """The gallery of what was chosen, mates beside each other where both are."""
     for key in ("map_chosen", "map_grid"):
-        record.drop(key)
+        page_export.drop(key)
     if not rows:
         st.caption("Nothing is chosen yet: take the lasso or the box, or click a point.")
         return
@@ -143,7 +146,7 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
         ours = sum(row < left for row in rows)
         said += f": {ours:,} left, {len(rows) - ours:,} right, {len(both):,} whole pairs"
     told = said.replace("**", "")
-    record.add("map_chosen", lambda: [report.words(f"{told}.")])
+    page_export.add("map_chosen", lambda: [html_document.words(f"{told}.")])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(said + ". Click one to open it in Explore.", width="content")
         st.download_button(
@@ -158,7 +161,7 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
 
     def open_(pick: Pick) -> None:
         st.session_state["_map_open"] = {
-            "c": asked.collection, "q": pick["id"], "d": query.SIDES[pick["side"]],
+            "c": asked.collection, "q": pick["id"], "d": gallery.SIDES[pick["side"]],
             "m": asked.metric, "models": ",".join(asked.models),
         }  # fmt: skip
 
@@ -170,8 +173,8 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
 def _tile(collection: Collection, found: Map, row: int) -> Tile:
     side = "right" if row >= len(found.sides[0]) else "left"
     name = found.ids[row]
-    place = query.place(collection, side)
-    return Tile(id=name, side=side, src=thumbs.source(found.keys[row]),
+    place = gallery.place(collection, side)
+    return Tile(id=name, side=side, src=thumbnails.source(found.keys[row]),
                 caption=f"{side} {name}" if collection.right is not None else name,
                 alt=f"{place} {name}. Open it in Explore.")  # fmt: skip
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from pages import widgets
-from simcore.lab import models
+from simcore.lab.library import models
+from simcore.ui import job_progress, widgets
 
 ALL, READY = "all", "ready"
 
@@ -23,7 +23,7 @@ def show() -> None:
         chosen = _chosen(rows)
         _table(chosen)
         waiting = [row for row in chosen if not row["ready"]]
-        if waiting and not widgets.job("models", "fetch"):
+        if waiting and not job_progress.job("models", "fetch"):
             _fetch(waiting)
         _by_name()
 
@@ -104,7 +104,7 @@ def _fetch(waiting: list[dict]) -> None:
             icon=":material/download:",
             disabled=not chosen,
             key="m_go",
-            on_click=widgets.launch,
+            on_click=job_progress.launch,
             args=(["models", "fetch", ",".join(chosen)],),
         )
     total = sum(row["bytes"] for row in waiting if row["name"] in chosen)

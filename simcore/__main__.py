@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; returns its exit status; bad input gets a sentence."""
-    from simcore.cli.app import run as command
+    from simcore.cli.main import run as command
 
     return command(list(args))
 

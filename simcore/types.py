@@ -12,6 +12,27 @@ import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
 
+
+@dataclass(frozen=True)
+class Prepare:
+    """How an image becomes the network's input; frozen, because it is part of the cache key.
+
+    Attributes:
+        resize: short side in px, or (height, width) to squash to, or None to keep the size.
+        crop: centre crop (height, width), or None.
+        interpolation: "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
+        mean, std: per RGB channel on values in 0..1; empty leaves 0..1 as it is.
+        raw: the network takes one whole uint8 image (H, W, 3) at a time instead of a batch.
+    """
+
+    resize: int | tuple[int, int] | None = 256
+    crop: tuple[int, int] | None = (224, 224)
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    raw: bool = False
+RAW = Prepare(resize=None, crop=None, mean=(), std=(), raw=True)
+
 Array = np.ndarray
 Metric = Literal["cosine", "l2", "l1"]
 Combine = Literal["none", "sum", "zsum"]

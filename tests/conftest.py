@@ -122,7 +122,7 @@ def random_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     from torchvision import models
 
-    from simcore.models import lpips
+    from simcore.models.distances import lpips
 
     def trunk(net):
         torch.manual_seed(1)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from simcore.cli.app import app as command_line
-from simcore.data.collections.catalog import KINDS
+from simcore.cli.main import app as command_line
+from simcore.data.collections.collection_catalog import KINDS
 from simcore.models import registry
-from simcore.models.adapted import TEN_LINES
+from simcore.models.adapter import TEN_LINES
 from simcore.types import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -72,8 +72,7 @@ def test_the_backbone_in_the_readme_works(tmp_path, monkeypatch):
         (row,) = forward.embed_one([picture], spec, "cpu", "fp32")
         np.testing.assert_allclose(row, [[1, 0, 0.2]], atol=1e-6)
     finally:
-        registry._SPECS.pop("mean-color", None)
-        registry._fixed.cache_clear()
+        registry.forget("mean-color")
 
 
 def test_every_dependency_has_its_reason():

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from simcore.cli import show
+from simcore.cli import output
 from simcore.cli.options import Json
-from simcore.lab.collections import KINDS
+from simcore.lab.library.collections import KINDS
 
 app = typer.Typer(help="Collections of images: add, list, remove.", no_args_is_help=True)
 HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
@@ -29,45 +29,46 @@ def add(
     json: Json = False,
 ) -> None:
     """Read a collection and remember it under a name."""
-    from simcore.lab import collections, jobs
+    from simcore.lab import jobs
+    from simcore.lab.library import collections
 
-    with jobs.reporting() as (report, _), show.progress() as bar:
+    with jobs.reporting() as (report, _), output.progress() as bar:
         made = collections.add(
             kind, path, name=name or kind, votes=votes, trim=trim, on_progress=report or bar
         )
     summary = collections.summary(made.name)
     if json:
-        show.document(summary)
+        output.document(summary)
         return
-    show.note(f"{made.name}: {_counts(summary)}")
-    show.left_out(made.skipped)
+    output.note(f"{made.name}: {_counts(summary)}")
+    output.left_out(made.skipped)
 
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
     """Every collection that is remembered."""
-    from simcore.lab import collections
+    from simcore.lab.library import collections
 
     found = collections.listing()
     if json:
-        show.document(found)
+        output.document(found)
     elif not found:
-        show.note("No collections yet; `simcore demo` makes one, `simcore data add` adds yours.")
+        output.note("No collections yet; `simcore demo` makes one, `simcore data add` adds yours.")
     else:
         rows = [(s["name"], s["kind"], _counts(s), len(s["skipped"]), s["source"]) for s in found]
-        show.table(["name", "kind", "holds", "left out", "from"], rows)
+        output.table(["name", "kind", "holds", "left out", "from"], rows)
 
 
 @app.command()
 def remove(name: str, json: Json = False) -> None:
     """Forget a collection. Features stay in the cache, other collections may share them."""
-    from simcore.lab import collections
+    from simcore.lab.library import collections
 
     collections.remove(name)
     if json:
-        show.document({"removed": name})
+        output.document({"removed": name})
     else:
-        show.note(f"removed {name}")
+        output.note(f"removed {name}")
 
 
 @app.command()
@@ -76,14 +77,14 @@ def download(
     json: Json = False,
 ) -> None:
     """Fetch the official Totally-Looks-Like files (needs pip install -e ".[download]")."""
-    from simcore.lab import collections
+    from simcore.lab.library import collections
 
-    with show.progress() as bar:
+    with output.progress() as bar:
         place = collections.download_tll(folder, on_progress=bar)
     if json:
-        show.document({"folder": str(place)})
+        output.document({"folder": str(place)})
     else:
-        show.note(f"fetched; now run `simcore data add tll {place} --name tll`")
+        output.note(f"fetched; now run `simcore data add tll {place} --name tll`")
 
 
 def _counts(summary: dict) -> str:

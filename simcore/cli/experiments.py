@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from simcore.cli import options, show
+from simcore.cli import options, output
 from simcore.cli.options import Json, Subset
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def new(
     json: Json = False,
 ) -> None:
     """Draw an experiment's questions and keep it."""
-    from simcore.lab import experiments
+    from simcore.lab.people import experiments
 
     conditions = experiments.parse(options.names(distractors), questions, subset)
     text = _read(consent).decode("utf-8", "replace") if consent else ""
@@ -42,9 +42,9 @@ def new(
     made = experiments.new(name, collection, plan)
     told = next(row for row in experiments.listing() if row["name"] == made.name)
     if json:
-        show.document(told)
+        output.document(told)
         return
-    show.note(
+    output.note(
         f"{told['questions']:,} questions; participants begin at /experiments?e={name}&sitting=new"
     )
 
@@ -52,13 +52,13 @@ def new(
 @app.command(name="list")
 def list_(json: Json = False) -> None:
     """All experiments, newest first."""
-    from simcore.lab import experiments
+    from simcore.lab.people import experiments
 
     rows = experiments.listing()
     if json:
-        show.document(rows)
+        output.document(rows)
         return
-    show.table(
+    output.table(
         ["name", "collection", "conditions", "questions", "participants", "answers"],
         [(row["name"], row["collection"], "; ".join(row["conditions"]), row["questions"],
           row["participants"], row["answers"]) for row in rows],
@@ -74,9 +74,9 @@ def export(
     json: Json = False,
 ) -> None:
     """Print an experiment with its answers as CSV."""
-    from simcore.lab import answer_files, answered
+    from simcore.lab.people import export as lab_export
 
-    show.csv((answered.triplets if triplets else answer_files.export)(name), json=json)
+    output.csv((lab_export.triplets if triplets else lab_export.export)(name), json=json)
 
 
 @app.command()
@@ -86,15 +86,16 @@ def judgements(
     json: Json = False,
 ) -> None:
     """Keep the answers as a set of judgements, to score similarities by and to learn from."""
-    from simcore.lab import answered, judgements
+    from simcore.lab.judgements import sets
+    from simcore.lab.people import export as lab_export
 
-    with show.progress() as bar:
-        made = answered.judgements(name, save or name, on_progress=bar)
-    told = judgements.summary(made.name)
+    with output.progress() as bar:
+        made = lab_export.judgements(name, save or name, on_progress=bar)
+    told = sets.summary(made.name)
     if json:
-        show.document(told)
+        output.document(told)
         return
-    show.note(
+    output.note(
         f"{made.name}: {told['trials']:,} comparisons over {told['images']:,} images; "
         f"`simcore learn finetune {made.name}` learns from them"
     )
@@ -108,14 +109,15 @@ def import_(
     json: Json = False,
 ) -> None:
     """Keep an experiment that was run elsewhere; nothing is kept where anything is wrong."""
-    from simcore.lab import answer_files, experiments
+    from simcore.lab.people import experiments
+    from simcore.lab.people import export as lab_export
 
-    answer_files.read(name, collection, _read(file))
+    lab_export.read(name, collection, _read(file))
     told = next(row for row in experiments.listing() if row["name"] == name)
     if json:
-        show.document(told)
+        output.document(told)
         return
-    show.note(f"{told['questions']:,} questions, {told['answers']:,} answers")
+    output.note(f"{told['questions']:,} questions, {told['answers']:,} answers")
 
 
 @app.command()
@@ -132,12 +134,12 @@ def analyse(
     json: Json = False,
 ) -> None:
     """People, machines, and how far they agree (rosenfeld2018, Table 2b and Figure 5)."""
-    from simcore.lab import analysis
+    from simcore.lab.people import analysis
 
     machines = [] if models == "none" else options.names(models) or None
     told = analysis.analyse(name, machines, attentive=attentive, seed=seed)
     if json:
-        show.document(told)
+        output.document(told)
         return
     rows = []
     for row in told["conditions"]:
@@ -149,18 +151,18 @@ def analyse(
              *_percent(None if m["ci95"] is None else {"value": m["right"], "ci95": m["ci95"]}),
              *_percent(m["with_people"])) for m in row["machines"]
         ]  # fmt: skip
-    show.table(
+    output.table(
         ["condition", "who", "right %", "95 %", "as other people %", "95 %"], rows,
         title=f"{name}: {told['answers']:,} answers of {told['participants']:,} participants",
     )  # fmt: skip
     found, places = told["agreement"], told["places"]
     if found["questions"]:
-        show.note(
+        output.note(
             f"majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} questions, "
             f"all on {100 * found['unanimous']:.0f} %; alpha {_number(found['alpha'])}; "
             f"agreement and correctness: r {_number(found['correlation'])}"
         )
-    show.note(f"answers by place {list(places['counts'])}, p = {places['p']:.3g}")
+    output.note(f"answers by place {list(places['counts'])}, p = {places['p']:.3g}")
 
 
 def _read(path: Path) -> bytes:

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from simcore.cli import combinations, show
-from simcore.cli.asking import Ready
-from simcore.cli.options import Device, Json, Subset
+from simcore.cli import evaluate, output
+from simcore.cli.options import Device, Json, Ready, Subset
 
 app = typer.Typer(help="Learn from pairs; what comes out is a backbone.", no_args_is_help=True)
-app.command()(combinations.weights)
+app.command()(evaluate.weights)
 Save = Annotated[str, typer.Option("--save", help="Keep the first run as learned:THIS.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
 
@@ -49,38 +48,41 @@ def adaptation(
 
     Stopped or killed, the same command goes on.
     """
-    from simcore.cli import asking
-    from simcore.cli.retrieve import STOPPED
+    from simcore.cli import options
+    from simcore.cli.output import STOPPED
     from simcore.errors import Stopped
-    from simcore.lab import curves, jobs, learning, rivals
+    from simcore.lab import jobs
+    from simcore.lab.learning import adaptation as lab_adaptation
+    from simcore.lab.learning import learned_backbones
+    from simcore.models import lineage
 
     if save:
-        learning.check(save)
-    chosen = asking.ready(name, models)
+        lineage.check(save)
+    chosen = options.ready(name, models)
     if rival:
-        rivals.check(chosen)  # before the work, not after it
-    settings = learning.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
-    with jobs.reporting() as (report, stop), show.progress() as bar:
+        lab_adaptation.check_backbone_count(chosen)  # before the work, not after it
+    settings = lab_adaptation.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
+    with jobs.reporting() as (report, stop), output.progress() as bar:
         try:
-            found = learning.adapt(
+            found = lab_adaptation.adapt(
                 name, chosen, settings, runs=runs, subset=subset, device=device, save=save,
-                on_progress=report or bar, on_curve=partial(curves.write, save) if save else None,
+                on_progress=report or bar, on_curve=partial(learned_backbones.write, save) if save else None,
                 stop=stop,
             )  # fmt: skip
         except Stopped as said:
-            show.note(str(said))
+            output.note(str(said))
             raise typer.Exit(STOPPED) from said
     told = found.json()
     if rival:
-        told["rival"] = learning.rival(found)
+        told["rival"] = lab_adaptation.rival(found)
     if save:
-        told["saved"] = learning.keep(found, save, dict(told))
-        show.note(f"kept as {told['saved']}")
+        told["saved"] = lab_adaptation.keep(found, save, dict(told))
+        output.note(f"kept as {told['saved']}")
     if export is not None:
-        learning.export(found, export)
-        show.note(f"wrote {export}")
+        lab_adaptation.export(found, export)
+        output.note(f"wrote {export}")
     if json:
-        show.document(told)
+        output.document(told)
     else:
         _print(told)
 
@@ -110,23 +112,24 @@ def finetune(
     judgements:NAME. The majority of the votes says which picture is nearer.
     Rate, epochs and batch that are left out come from Table B.1 of margaritescu2024.
     """
-    from simcore.cli.retrieve import STOPPED
-    from simcore.lab import jobs, tuning
+    from simcore.cli.output import STOPPED
+    from simcore.lab import jobs
+    from simcore.lab.learning import finetuning
 
     chosen = {"rate": rate, "epochs": epochs, "batch": batch}
-    settings = tuning.preset(base, paradigm, **chosen, seed=seed, bf16=bf16, recompute=recompute)
-    with jobs.reporting() as (report, stop), show.progress() as bar:
-        found = tuning.tune(
+    settings = finetuning.preset(base, paradigm, **chosen, seed=seed, bf16=bf16, recompute=recompute)
+    with jobs.reporting() as (report, stop), output.progress() as bar:
+        found = finetuning.tune(
             name, base, settings, save=save, subset=subset, device=device,
             on_progress=report or bar, stop=stop,
         )  # fmt: skip
     told = found.json()
     if json:
-        show.document(told)
+        output.document(told)
     elif told["finished"]:
         (_judged if "judgements" in told else _recall)(told)
     if not told["finished"]:
-        show.note("stopped; the same command goes on from here")
+        output.note("stopped; the same command goes on from here")
         raise typer.Exit(STOPPED)
 
 
@@ -142,64 +145,66 @@ def annex(
 
     Rows are kept: stopped or killed, the same command makes those that are missing.
     """
-    from simcore.cli import asking
-    from simcore.cli.retrieve import STOPPED
+    from simcore.cli import options
+    from simcore.cli.output import STOPPED
     from simcore.errors import SimError, Stopped
-    from simcore.lab import adapted_paper, jobs
+    from simcore.lab import jobs
+    from simcore.lab.papers import risser_maroux2021_tables
 
     rows = []
-    with jobs.reporting() as (report, stop), show.progress() as bar:
-        for model in asking.ready(name, models):
+    with jobs.reporting() as (report, stop), output.progress() as bar:
+        for model in options.ready(name, models):
             try:
-                rows.append(adapted_paper.own(
+                rows.append(risser_maroux2021_tables.own(
                     name, model, subset=subset, device=device, on_progress=report or bar, stop=stop,
                 ))  # fmt: skip
             except Stopped as said:
-                show.note(str(said))
+                output.note(str(said))
                 raise typer.Exit(STOPPED) from said
             except SimError as error:
-                show.note(f"{model} is left out: {error}")
+                output.note(f"{model} is left out: {error}")
     if json:
-        show.document({"collection": name, "subset": subset, "rows": rows})
+        output.document({"collection": name, "subset": subset, "rows": rows})
         return
     lines = [["" if cell is None else str(cell) for cell in row.values()]
-             for row in adapted_paper.table(rows)]  # fmt: skip
+             for row in risser_maroux2021_tables.table(rows)]  # fmt: skip
     title = f"{name}: asymmetric recall at 1, before and after adaptation"
-    show.table(adapted_paper.COLUMNS, lines, title=title)
-    show.note("printed: risser-maroux2021 on TLLobj, other pairs and a larger gallery than here")
+    output.table(risser_maroux2021_tables.COLUMNS, lines, title=title)
+    output.note("printed: risser-maroux2021 on TLLobj, other pairs and a larger gallery than here")
 
 
 @app.command("list")
 def listing(json: Json = False) -> None:
     """What was learned here, and from what."""
-    from simcore.lab import learning
+    from simcore.lab.learning import learned_backbones
+    from simcore.models import lineage
 
-    rows, waiting = learning.listing(), learning.unfinished()
+    rows, waiting = learned_backbones.listing(), lineage.unfinished()
     if json:
-        show.document({"learned": rows, "unfinished": waiting})
+        output.document({"learned": rows, "unfinished": waiting})
         return
     table = [
         (r["name"], r["paradigm"], " + ".join(r["base"]), r["data"], str(r["seed"]),
          f"{100 * r['worth']:.1f} {r['score']}")
         for r in rows
     ]  # fmt: skip
-    show.table(
+    output.table(
         ["backbone", "paradigm", "base", "learned on", "seed", "on what it never saw"], table
     )
     if waiting:
-        show.note(f"unfinished: {', '.join(waiting)}; the command that began them goes on")
+        output.note(f"unfinished: {', '.join(waiting)}; the command that began them goes on")
 
 
 @app.command()
 def remove(name: str, json: Json = False) -> None:
     """Forget a learned backbone and its features, or an unfinished run."""
-    from simcore.lab import learning
+    from simcore.lab.learning import learned_backbones
 
-    learning.remove(name)
+    learned_backbones.remove(name)
     if json:
-        show.document({"removed": name})
+        output.document({"removed": name})
     else:
-        show.note(f"removed {name}")
+        output.note(f"removed {name}")
 
 
 def _recall(told: dict) -> None:
@@ -212,7 +217,7 @@ def _recall(told: dict) -> None:
     title = (
         f"{told['collection']}: {told['pairs']['test']:,} pairs judged, epoch {told['epoch']} kept"
     )
-    show.table(["", *[f"aR@{k} %" for k in ks]], rows, title=title)
+    output.table(["", *[f"aR@{k} %" for k in ks]], rows, title=title)
 
 
 def _judged(told: dict) -> None:
@@ -231,14 +236,14 @@ def _judged(told: dict) -> None:
         f"{trials['validation']:,} to choose the epoch, {trials['test']:,} judged; "
         f"epoch {told['epoch']} kept"
     )
-    show.table(["", "agreement with the votes %", "with the majority %"], rows, title=title)
-    show.note(f"difference, paired: {percent(told['difference'])} points")
+    output.table(["", "agreement with the votes %", "with the majority %"], rows, title=title)
+    output.note(f"difference, paired: {percent(told['difference'])} points")
     for count, why in (
         (trials["undecided"], "without a majority: not learned from"),
         (trials["across"], "with pictures of two parts: left out"),
     ):
         if count:
-            show.note(f"{count:,} judgements {why}")
+            output.note(f"{count:,} judgements {why}")
 
 
 def _print(told: dict) -> None:
@@ -256,4 +261,4 @@ def _print(told: dict) -> None:
         f"{told['collection']}, {told['runs']} runs: {pairs['train']:,} pairs learned from, "
         f"{pairs['validation']:,} to choose the epoch, {pairs['test']:,} judged"
     )
-    show.table(["", *[f"aR@{k} %, two deviations" for k in ks]], rows, title=title)
+    output.table(["", *[f"aR@{k} %, two deviations" for k in ks]], rows, title=title)

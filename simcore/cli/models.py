@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from simcore.cli import show
+from simcore.cli import output
 from simcore.cli.options import Json, names
 from simcore.errors import SimError
 from simcore.types import Progress
@@ -19,27 +19,27 @@ def list_(
     json: Json = False,
 ) -> None:
     """Every backbone, whether it is ready, and what would make it so."""
-    from simcore.lab import models
+    from simcore.lab.library import models
 
     found = models.listing(names(only) or None)
     if json:
-        show.document(found)
+        output.document(found)
         return
     rows = [
         (
             m["name"],
             m["dim"],
             "ready" if m["ready"] else "missing",
-            show.size(m["bytes"]) if m["files"] else "",
+            output.size(m["bytes"]) if m["files"] else "",
             ("NC " if m["non_commercial"] else "") + m["license"],
             m["score"],
         )
         for m in found
     ]
-    show.table(["backbone", "dim", "state", "size", "licence", "its paper's score"], rows)
+    output.table(["backbone", "dim", "state", "size", "licence", "its paper's score"], rows)
     if len(found) == 1 and found[0]["reason"]:
-        show.note(found[0]["reason"])
-    show.note(
+        output.note(found[0]["reason"])
+    output.note(
         "Any other by name: timm:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED; other layers: "
         "NAME[layer2+layer3:max]; on faces: faces:NAME."
     )
@@ -54,14 +54,15 @@ def fetch(
     """Get weight files, checked against their checksums; goes on where it broke off."""
     import sys
 
-    from simcore.lab import jobs, models
+    from simcore.lab import jobs
+    from simcore.lab.library import models
 
     if not (yes or json) and sys.stdin.isatty():
         files, size, unknown = models.cost(names(which))
         more = f" and {len(unknown)} of unknown size" if unknown else ""
-        if files and not typer.confirm(f"{files} files, {show.size(size)}{more}. Fetch them?"):
+        if files and not typer.confirm(f"{files} files, {output.size(size)}{more}. Fetch them?"):
             raise typer.Abort
-    with jobs.reporting() as (report, stop), show.progress() as bar:
+    with jobs.reporting() as (report, stop), output.progress() as bar:
 
         def tell(now: Progress) -> None:
             if stop():
@@ -70,9 +71,9 @@ def fetch(
 
         ready = models.fetch(names(which), on_progress=tell)
     if json:
-        show.document({"ready": ready})
+        output.document({"ready": ready})
     else:
-        show.note(f"ready: {', '.join(ready) or 'none'}")
+        output.note(f"ready: {', '.join(ready) or 'none'}")
 
 
 @app.command(name="add-weights")
@@ -82,10 +83,10 @@ def add_weights(
     json: Json = False,
 ) -> None:
     """Take over a weight file from your disk; checked, and tried in the network."""
-    from simcore.lab import models
+    from simcore.lab.library import models
 
     row = models.add_weights(name, file)
     if json:
-        show.document(row)
+        output.document(row)
     else:
-        show.note(f"{name}: {'ready' if row['ready'] else row['reason']}")
+        output.note(f"{name}: {'ready' if row['ready'] else row['reason']}")

@@ -1,12 +1,22 @@
-"""Options that several commands share, so that they read the same everywhere."""
+"""What the analyses ask for on the command line, as recipes and searches."""
 
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from simcore.lab.evaluate.combinations import Search
+    from simcore.recipe import Recipe
     from simcore.types import Combine as Kinds
     from simcore.types import Direction as Sides
+
+Ready = Annotated[
+    str,
+    typer.Option(
+        "--models",
+        help="Backbones or @groups, separated by commas; left out: all that are ready.",
+    ),
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Models = Annotated[
@@ -45,6 +55,37 @@ Subset = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 
 
+def ready(name: str, models: str) -> list[str]:
+    from simcore.lab.library import collections
+
+    return names(models) or collections.usual(name)
+
+
+def asked(
+    name: str, models: str, combine: str, weights: str, metric: str, lift: str = "none"
+) -> list["Recipe"]:
+    from simcore.lab import recipes
+
+    shares = numbers(weights, "weights")
+    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric, lift=lift)
+
+
+def search(
+    name: str, models: str, metric: str, direction: str, subset: str, *, lift: str = "none"
+) -> "Search":
+    """All combinations of the backbones asked for."""
+    from simcore.lab.evaluate import combinations
+
+    return combinations.search(
+        name,
+        ready(name, models),
+        subset=subset,
+        direction=parse_direction(direction),
+        metric=metric,
+        lift=lift,
+    )
+
+
 def names(text: str) -> list[str]:
     """A comma list as names.
 
@@ -79,7 +120,7 @@ def kind(text: str) -> "Kinds":
     return cast("Kinds", text)
 
 
-def direction(text: str) -> "Sides":
+def parse_direction(text: str) -> "Sides":
     """The direction, checked."""
     from simcore.errors import unknown
     from simcore.types import DIRECTIONS

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simcore.cli import options, show
-from simcore.cli.asking import Ready
-from simcore.cli.options import Json
+from simcore.cli import options, output
+from simcore.cli.options import Json, Ready
+from simcore.lab.papers.paper_report import page
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from simcore.lab.papers.paper_report import Section
 
-    from simcore.lab.sections import Report, Section
 
 
 def reproduce(
@@ -40,10 +39,10 @@ def reproduce(
 ) -> None:
     """Every table and figure of a paper on your own data, the printed values beside them."""
     from simcore.lab import jobs
-    from simcore.lab import reproduce as lab
+    from simcore.lab.papers import reproduce as lab_reproduce
 
-    with jobs.reporting() as (report, stop), show.progress() as bar:
-        found = lab.run(
+    with jobs.reporting() as (report, stop), output.progress() as bar:
+        found = lab_reproduce.run(
             paper,
             name,
             options.names(models),
@@ -53,9 +52,9 @@ def reproduce(
         )
     if html is not None:
         html.write_text(page(found), "utf-8")
-        show.note(f"wrote {html}")
+        output.note(f"wrote {html}")
     if json:
-        show.document(found.json())
+        output.document(found.json())
         return
     for section in found.sections:
         _print(section)
@@ -63,55 +62,9 @@ def reproduce(
 
 def _print(section: "Section") -> None:
     if section.rows:
-        show.table(section.columns, section.rows, title=section.title)
+        output.table(section.columns, section.rows, title=section.title)
     if section.note:
-        show.note(section.note if section.rows else f"{section.title}: {section.note}")
+        output.note(section.note if section.rows else f"{section.title}: {section.note}")
     if section.printed is not None and section.rows:
         known = [[("" if c is None else c) for c in row] for row in section.printed.rows]
-        show.table(section.printed.columns, known, title="  as printed")
-
-
-def page(found: "Report") -> str:
-    """The report as one HTML document with everything inside."""
-    from simcore.lab import collections, report
-
-    models = ", ".join(found.models)
-    said = f"Backbones: {models}. Printed values are of other networks and galleries."
-    blocks = [report.words(said)]
-    for section in found.sections:
-        blocks.append(report.heading(section.title))
-        if section.note:
-            blocks.append(report.words(section.note))
-        if section.lines or section.bars:
-            blocks.append(report.chart(_chart(section), height=420))
-        for row in section.pictures:
-            sources = [report.inside(collections.thumb(key).read_bytes()) for key in row.keys]
-            blocks.append(report.words(row.caption))
-            blocks.append(report.pictures(sources, row.labels, mate=row.mate))
-        tables = []
-        if section.rows:
-            tables.append(report.table(section.columns, section.rows, caption="here"))
-        if section.printed is not None:
-            printed = section.printed
-            caption = f"as printed ({printed.place})"
-            tables.append(report.table(printed.columns, printed.rows, caption=caption))
-        blocks.append(report.beside(*tables))
-        if section.printed is not None and section.printed.remark:
-            blocks.append(report.words(section.printed.remark, soft=True))
-    title = f"{found.paper} on {found.collection}: {found.pairs:,} {found.unit}"
-    return report.document(title, blocks)
-
-
-def _chart(section: "Section") -> "Figure":
-    import plotly.graph_objects as go
-
-    from simcore.lab import report
-
-    drawn = [
-        go.Scatter(x=section.x, y=values, name=label, mode="lines")
-        for label, values in section.lines.items()
-    ]
-    drawn += [
-        go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
-    ]
-    return go.Figure(drawn).update_layout(margin={"t": 20}, colorway=report.COLOURS)
+        output.table(section.printed.columns, known, title="  as printed")

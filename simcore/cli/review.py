@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from simcore.cli import asking, show
-from simcore.cli.asking import Ready
-from simcore.cli.options import Combine, Json, Metric, Weights
+from simcore.cli import options, output
+from simcore.cli.options import Combine, Json, Metric, Ready, Weights
 
 app = typer.Typer(help="What annotators say of failure cases.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Of the collection.")]
@@ -15,9 +14,9 @@ Name = Annotated[str, typer.Argument(help="Of the collection.")]
 @app.command()
 def export(name: Name, json: Json = False) -> None:
     """Print all judgements that stand as CSV."""
-    from simcore.lab import review
+    from simcore.lab.people import review
 
-    show.csv(review.export(name), json=json)
+    output.csv(review.export(name), json=json)
 
 
 @app.command()
@@ -26,11 +25,11 @@ def summary(
     metric: Metric = "own", json: Json = False,
 ) -> None:  # fmt: skip
     """Recall without bad pairs, facets and which backbone serves them, annotators' agreement."""
-    from simcore.lab import reviewed
+    from simcore.lab.people import review
 
-    told = reviewed.summary(name, asking.asked(name, models, combine, weights, metric))
+    told = review.summary(name, options.asked(name, models, combine, weights, metric))
     if json:
-        show.document(told)
+        output.document(told)
         return
     rows = [
         (one["recipe"], *(_at(one[kind], k) for kind in KINDS for k in ("1", "10")))
@@ -38,15 +37,15 @@ def summary(
     ]
     head = [f"{label} @{k} %" for label in KINDS.values() for k in (1, 10)]
     title = f"{name}: {told['reviewed']:,} of {told['pairs']:,} pairs reviewed"
-    show.table(["recipe", *head], rows, title=title)
-    show.note(f"{told['left_out']:,} pairs are left out as bad or doubled")
+    output.table(["recipe", *head], rows, title=title)
+    output.note(f"{told['left_out']:,} pairs are left out as bad or doubled")
     for facet in told["facets"]:
         best = sorted(facet["backbones"].items(), key=lambda item: item[1]["median_rank"])
         ranks = ", ".join(f"{b} {one['median_rank']:.0f}" for b, one in best[:4])
-        show.note(f"{facet['tag']}: {facet['pairs']:,} pairs; median rank of the mate: {ranks}")
+        output.note(f"{facet['tag']}: {facet['pairs']:,} pairs; median rank of the mate: {ranks}")
     for row in told["agreement"]:
         alpha = "none" if row["alpha"] is None else f"{row['alpha']:.2f}"
-        show.note(f"{row['tag']}: alpha {alpha} on {row['pairs']:,} pairs with two annotators")
+        output.note(f"{row['tag']}: alpha {alpha} on {row['pairs']:,} pairs with two annotators")
 
 
 KINDS = {

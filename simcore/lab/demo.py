@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simcore.evaluate import combinations
-from simcore.lab import collections, combine, evaluate, extract, models, recipes
-from simcore.lab.evaluate import RecallTable
+from simcore.evaluate.combinations import subset_statistics
+from simcore.lab import recipes
+from simcore.lab.evaluate import combinations, recall
+from simcore.lab.library import collections, extraction, models
+from simcore.results import RecallTable
 from simcore.types import OnProgress
 
 NAME = "emoji"
@@ -33,19 +35,19 @@ def prepare(*, device: str = "auto", on_progress: OnProgress | None = None) -> D
         collections.add("emoji", None, name=NAME, on_progress=on_progress)
     backbones = models.demo()
     models.fetch(backbones, on_progress=on_progress)
-    extract.extract(NAME, backbones, device=device, on_progress=on_progress)
+    extraction.extract(NAME, backbones, device=device, on_progress=on_progress)
     return score(NAME, backbones)
 
 
 def score(name: str, backbones: Sequence[str]) -> Demo:
     """Recall of every backbone, and of the z-sum that finds the most mates."""
-    found = combine.search(name, backbones)
-    best = combinations.best(found.hits["zsum"])
+    found = combinations.search(name, backbones)
+    best = subset_statistics.best(found.hits["zsum"])
     fair = found.held_out("zsum")
-    asked = [*recipes.parse(backbones), combine.recipe(best.models, "zsum")]
+    asked = [*recipes.parse(backbones), combinations.recipe(best.models, "zsum")]
     remark = (
         f"The last row is the best of all {2 ** len(backbones) - 1:,} z-sums, chosen on these very "
         f"pairs; chosen on other pairs than it is judged on, such a sum finds {fair['hits']:,} of "
         f"{found.pairs:,}."
     )
-    return Demo(evaluate.recall(name, asked), remark)
+    return Demo(recall.recall(name, asked), remark)

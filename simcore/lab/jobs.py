@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from simcore.data import home
+from simcore.data import cache_dir
 from simcore.errors import unknown
 from simcore.types import OnProgress, Progress
 
@@ -209,7 +209,7 @@ def _tail(path: Path, lines: int = 12) -> str:
 
 
 def _root() -> Path:
-    return home.cache() / "jobs"
+    return cache_dir.cache() / "jobs"
 
 
 def _folders() -> list[Path]:
@@ -229,4 +229,3 @@ def _write(path: Path, document: dict) -> None:
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(document))
     draft.replace(path)  # a reader sees the old or the new document, never half of one
-

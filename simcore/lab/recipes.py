@@ -5,7 +5,7 @@ from typing import cast, get_args
 
 from simcore.errors import BadDataError, unknown
 from simcore.models import registry
-from simcore.specs import Part, Recipe
+from simcore.recipe import Part, Recipe
 from simcore.types import Combine, Lift, Metric
 
 OWN = "own"  # each backbone's own metric: cosine, but Euclidean for face descriptors

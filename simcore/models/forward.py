@@ -7,10 +7,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from simcore.data import images as pictures
+from simcore.data import images
 from simcore.errors import BadDataError, unknown
-from simcore.specs import Embed, Prepare, Spec
-from simcore.types import Array
+from simcore.models.spec import Embed, Spec
+from simcore.types import Array, Prepare
 
 
 def resolve_device(name: str = "auto") -> str:
@@ -93,7 +93,7 @@ def module(embed: Embed) -> Any:
 
 def prepared(image: Array, kind: Prepare) -> Array:
     """(H, W, 3) uint8 as a network's input wants it, still uint8; whole where it wants that."""
-    return image if kind.raw else pictures.prepare(image, kind)
+    return image if kind.raw else images.prepare(image, kind)
 
 
 def forward(

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from simcore.errors import BadDataError, SimError
-from simcore.models import checkpoints, taps, weights
-from simcore.specs import Embed, Net, Prepare, Spec, Weights
-from simcore.types import Metric
+from simcore.models import layers, state_dicts, weights
+from simcore.models.spec import Embed, Net, Spec, Weights
+from simcore.types import Metric, Prepare
 
 _PAPERS = Prepare()  # short side 256, centre crop 224, ImageNet normalisation
 
@@ -36,7 +36,7 @@ def spec(
     """
 
     def load(device: str) -> Embed:
-        return taps.embedder(filled(net, weights.path(file)), net.taps, device)
+        return layers.embedder(filled(net, weights.path(file)), net.taps, device)
 
     return Spec(
         name, dim, load, prepare, metric, (file,), groups, license, paper, about, version,
@@ -50,10 +50,10 @@ def filled(net: Net, file: Path) -> Any:
     Raises:
         BadDataError: the file is no checkpoint, or one of another network.
     """
-    found = checkpoints.read(file, net.kind)
+    found = state_dicts.read(file, net.kind)
     if net.filled is not None:
         try:
-            module = net.filled(checkpoints.state(found))
+            module = net.filled(state_dicts.state(found))
         except SimError:
             raise
         except (RuntimeError, KeyError, ValueError, AssertionError) as error:
@@ -62,8 +62,8 @@ def filled(net: Net, file: Path) -> Any:
                 "weights of this architecture; put the right file there"
             ) from error
     else:
-        state = net.rename(found) if net.rename else checkpoints.state(found)
-        module = checkpoints.fill(net.build(), state, file.name)
+        state = net.rename(found) if net.rename else state_dicts.state(found)
+        module = state_dicts.fill(net.build(), state, file.name)
     return net.finish(module) if net.finish else module
 
 
@@ -81,7 +81,7 @@ def with_taps(base: Spec, text: str) -> Spec:
     """
     if base.net is None:
         raise BadDataError(f"{base.name} has no layers; expected a network before [{text}]")
-    net = replace(base.net, taps=taps.parse(text))
+    net = replace(base.net, taps=layers.parse(text))
     (file,) = base.weights
     return spec(
         f"{base.name}[{text}]", dimension(net, base.prepare), net, file, prepare=base.prepare,
@@ -92,7 +92,7 @@ def with_taps(base: Spec, text: str) -> Spec:
 
 def dimension(net: Net, prepare: Prepare) -> int:
     """D, found on the meta device, where nothing is computed and nothing weighs."""
-    return taps.width(weightless(lambda: unfilled(net)), net.taps, size(prepare))
+    return layers.width(weightless(lambda: unfilled(net)), net.taps, size(prepare))
 
 
 def parameters(net: Net) -> int:

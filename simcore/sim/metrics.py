@@ -37,9 +37,9 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
         rows = normalised(queries.values) @ gallery.values.T
         rows /= known.length
     else:
-        from simcore.sim import distances_kernel  # compiled; cosines do not wait for it
+        from simcore.sim import distance_kernel  # compiled; cosines do not wait for it
 
-        rows = distances_kernel.minus(queries.values, gallery.values, squared=metric == "l2")
+        rows = distance_kernel.minus(queries.values, gallery.values, squared=metric == "l2")
     # A matrix product may round equal columns differently; the same picture twice is a tie.
     rows[:, known.again] = rows[:, known.first]
     if queries.single and gallery.single:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simcore.lab import collections, extract
+from simcore.lab.library import collections, extraction
 
 
 class Cluster:
@@ -86,5 +86,5 @@ def database(request: pytest.FixtureRequest) -> Cluster | None:
 def tiny(pairs_folder: Path) -> str:
     """Six pairs called "tiny", with features that need no weights."""
     collections.add("pairs", pairs_folder, name="tiny")
-    extract.extract("tiny", ["hog", "color"])
+    extraction.extract("tiny", ["hog", "color"])
     return "tiny"

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from simcore.lab import sittings
+from simcore.lab.people import participation
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -17,13 +17,13 @@ class Desk(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "code" not in said:
-            told = {"code": sittings.join("storm")}
+            told = {"code": participation.join("storm")}
         else:
             if "place" in said:
-                sittings.answer(
+                participation.answer(
                     "storm", said["code"], said["number"], place=said["place"], seconds=1.0
                 )
-            screen = sittings.screen("storm", said["code"])
+            screen = participation.screen("storm", said["code"])
             told = {} if screen is None else asdict(screen)
         body = json.dumps(told).encode()
         self.send_response(200)

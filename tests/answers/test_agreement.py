@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, pearsonr
 
-from simcore.evaluate import agreement, choices
+from simcore.evaluate.judgements import forced_choice, inter_annotator
+from simcore.evaluate.statistics import bootstrap
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", part C: four observers, twelve
 # units, missing values; nominal alpha 0.743 in print.
@@ -43,11 +44,11 @@ def by_hand(people):
 
 def test_alpha_of_the_published_example():
     people = said(KRIPPENDORFF)
-    counts, names = agreement.labels(people)
+    counts, names = inter_annotator.labels(people)
     assert names == list("12345")
     assert counts.sum() == 41  # in print: 41 values, 40 of them pairable
-    assert agreement.alpha(counts) == pytest.approx(float(by_hand(people)), abs=1e-12)
-    assert round(agreement.alpha(counts), 3) == 0.743
+    assert inter_annotator.alpha(counts) == pytest.approx(float(by_hand(people)), abs=1e-12)
+    assert round(inter_annotator.alpha(counts), 3) == 0.743
 
 
 def test_alpha_of_random_answers_equals_the_independent_computation():
@@ -57,20 +58,20 @@ def test_alpha_of_random_answers_equals_the_independent_computation():
             {u: str(random.choice(4, p=[0.6, 0.2, 0.1, 0.1])) for u in range(15)
              if random.random() < 0.7} for _ in range(5)
         ]  # fmt: skip
-        counts, _ = agreement.labels(people)
-        assert agreement.alpha(counts) == pytest.approx(float(by_hand(people)), abs=1e-9)
+        counts, _ = inter_annotator.labels(people)
+        assert inter_annotator.alpha(counts) == pytest.approx(float(by_hand(people)), abs=1e-9)
 
 
 def test_alpha_says_nothing_where_there_is_nothing_to_agree_on():
-    assert agreement.alpha(np.array([[1, 0], [0, 1]])) is None
-    assert agreement.alpha(np.array([[3, 0], [2, 0]])) is None
-    assert agreement.alpha(np.zeros((0, 2), int)) is None
-    assert agreement.alpha(np.array([[3, 0], [0, 2]])) == 1
+    assert inter_annotator.alpha(np.array([[1, 0], [0, 1]])) is None
+    assert inter_annotator.alpha(np.array([[3, 0], [2, 0]])) is None
+    assert inter_annotator.alpha(np.zeros((0, 2), int)) is None
+    assert inter_annotator.alpha(np.array([[3, 0], [0, 2]])) == 1
 
 
 def test_agreement_of_counts_that_are_easy_to_count():
     counts = np.array([[4, 0, 0], [3, 1, 0], [2, 2, 0], [0, 1, 3], [1, 0, 0], [0, 0, 0]])
-    told = choices.agree(counts, np.array([0, 1, 0, 2, 0, 0]))
+    told = forced_choice.agree(counts, np.array([0, 1, 0, 2, 0, 0]))
     assert told.questions == 4
     assert told.majority == pytest.approx((1 + 0.75 + 0.5 + 0.75) / 4)
     assert (told.most, told.unanimous) == (0.75, 0.25)
@@ -85,8 +86,8 @@ def test_agreement_of_counts_that_are_easy_to_count():
 def test_how_one_answer_fits_the_others():
     units = np.array([0, 0, 0, 1, 1, 2])
     values = np.array([0, 0, 1, 0, 1, 2])
-    counts = agreement.tally(units, values, shape=(3, 3))
-    found = agreement.with_the_others(counts, units, values)
+    counts = inter_annotator.tally(units, values, shape=(3, 3))
+    found = inter_annotator.with_the_others(counts, units, values)
     # Of {0, 1} without one 0 both lead; without the 1 only 0 leads; alone there are no others.
     np.testing.assert_array_equal(found, [0.5, 0.5, 0, 0, 0, np.nan])
 
@@ -96,7 +97,7 @@ def test_shared_intervals_are_wider_than_those_that_take_answers_for_independent
     person, question = np.repeat(np.arange(20), 30), np.tile(np.arange(30), 20)
     hard = random.random(30)
     values = (random.random(600) < hard[question]).astype(float)
-    low, high = choices.shared_interval(values, person, question)
+    low, high = bootstrap.shared_interval(values, person, question)
     naive = binom.ppf([0.025, 0.975], 600, values.mean()) / 600
     assert low < values.mean() < high
     assert high - low > 2 * (naive[1] - naive[0])
@@ -109,24 +110,24 @@ def test_shared_intervals_hold_the_truth_about_as_often_as_they_say():
     for seed in range(100):
         able, hard = random.normal(0, 0.1, 12), random.normal(0, 0.2, 25)
         values = (random.random(300) < np.clip(0.6 + able[person] + hard[question], 0, 1)) * 1.0
-        low, high = choices.shared_interval(values, person, question, seed=seed)
+        low, high = bootstrap.shared_interval(values, person, question, seed=seed)
         inside += low <= 0.6 <= high
     assert inside >= 93
 
 
 def test_a_single_participant_and_equal_answers_have_an_interval_too():
     question = np.arange(10)
-    low, high = choices.shared_interval(np.ones(10), np.zeros(10, int), question)
+    low, high = bootstrap.shared_interval(np.ones(10), np.zeros(10, int), question)
     assert 0.6 < low < 1
     assert high == 1
-    low, high = choices.shared_interval(np.tile([0.0, 1], 5), np.zeros(10, int), question)
+    low, high = bootstrap.shared_interval(np.tile([0.0, 1], 5), np.zeros(10, int), question)
     assert 0 < low < 0.5 < high < 1
 
 
 def test_position_bias_of_the_paper():
     counts = [627, 522, 465, 395, 391]  # rosenfeld2018, 4.3
-    told = choices.places(np.repeat(np.arange(5), counts), 5)
+    told = forced_choice.places(np.repeat(np.arange(5), counts), 5)
     assert told.counts == tuple(counts)
     assert told.statistic == pytest.approx(sum((c - 480) ** 2 / 480 for c in counts))
     assert told.p < 1e-10
-    assert choices.places(np.array([], int), 3).p == 1
+    assert forced_choice.places(np.array([], int), 3).p == 1

@@ -7,19 +7,11 @@ import numpy as np
 import pytest
 
 from simcore.__main__ import run
-from simcore.data.answers import experiments as kept
+from simcore.data.answers import experiment_store
 from simcore.errors import BadDataError, SimError, UnknownNameError
-from simcore.lab import (
-    analysis,
-    answer_files,
-    answered,
-    collections,
-    experiments,
-    extract,
-    features,
-    sittings,
-)
-from simcore.lab.experiments import Condition, Plan
+from simcore.lab.library import collections, extraction, features
+from simcore.lab.people import analysis, experiments, export, participation
+from simcore.lab.people.experiments import Condition, Plan
 from simcore.sim import metrics
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -32,19 +24,19 @@ def build(name="one", **options):
 
 def everything(name, code, pick):
     """Answer all; `pick(screen)` gives the place."""
-    while screen := sittings.screen(name, code):
+    while screen := participation.screen(name, code):
         place = pick(screen)
-        assert sittings.answer(name, code, screen.number, place=place, seconds=1.5)
+        assert participation.answer(name, code, screen.number, place=place, seconds=1.5)
 
 
 def key_of(name):
     """{question number: content key of its mate}."""
-    return {q.number: q.options[q.mate][1] for q in kept.questions(kept.get(name))}
+    return {q.number: q.options[q.mate][1] for q in experiment_store.questions(experiment_store.get(name))}
 
 
 def test_questions_follow_the_plan():
     experiment = build()
-    asked = kept.questions(experiment)
+    asked = experiment_store.questions(experiment)
     assert [q.condition for q in asked] == ["random"] * 3 + ["hog"] * 3 + ["catch"]
     collection = collections.open_("tiny")
     assert len({q.query for q in asked if not q.catch}) == 6  # conditions ask about other pairs
@@ -65,7 +57,7 @@ def test_distractors_of_a_backbone_are_its_nearest():
     left, right = (features.read(collection, side, "color") for side in collection.sides())
     values = metrics.pairwise(left, right, "cosine")
     experiment = build(conditions=(Condition("color", count=6),), choices=4)
-    for question in kept.questions(experiment):
+    for question in experiment_store.questions(experiment):
         if question.catch:
             continue
         row = collection.left.ids.index(question.query)
@@ -89,7 +81,7 @@ def test_the_right_answer_is_at_every_place_for_somebody():
     right = key_of("one")
     seen = []
     for _ in range(20):
-        code = sittings.join("one")
+        code = participation.join("one")
 
         def note(screen):
             seen.append(screen.choices.index(right[screen.number]))
@@ -102,7 +94,7 @@ def test_the_right_answer_is_at_every_place_for_somebody():
 
 def test_participants_see_other_orders_and_go_on_where_they_stopped():
     build(conditions=experiments.parse(["random"], 6), catch=0)
-    first, second = sittings.join("one"), sittings.join("one")
+    first, second = participation.join("one"), participation.join("one")
     orders = []
     for code in (first, second):
         order = []
@@ -110,15 +102,15 @@ def test_participants_see_other_orders_and_go_on_where_they_stopped():
         orders.append(order)
     assert sorted(orders[0]) == sorted(orders[1]) == [1, 2, 3, 4, 5, 6]
     assert orders[0] != orders[1]
-    third = sittings.join("one")
-    screen = sittings.screen("one", third)
+    third = participation.join("one")
+    screen = participation.screen("one", third)
     assert (screen.done, screen.total) == (0, 6)
-    assert sittings.answer("one", third, screen.number, place=2, seconds=0.5)
-    assert not sittings.answer("one", third, screen.number, place=0, seconds=0.5)  # sent twice
-    after = sittings.screen("one", third)
+    assert participation.answer("one", third, screen.number, place=2, seconds=0.5)
+    assert not participation.answer("one", third, screen.number, place=0, seconds=0.5)  # sent twice
+    after = participation.screen("one", third)
     assert after.done == 1
     assert after.number != screen.number
-    assert sittings.screen("one", third) == after
+    assert participation.screen("one", third) == after
 
 
 @pytest.mark.parametrize(
@@ -128,10 +120,10 @@ def test_participants_see_other_orders_and_go_on_where_they_stopped():
 )  # fmt: skip
 def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
     build()
-    code = sittings.join("one")
+    code = participation.join("one")
     with pytest.raises(BadDataError, match=says):
-        sittings.answer("one", code, number, place=place, seconds=seconds)
-    assert kept.given(kept.get("one")) == []
+        participation.answer("one", code, number, place=place, seconds=seconds)
+    assert experiment_store.given(experiment_store.get("one")) == []
 
 
 @pytest.mark.parametrize(
@@ -162,18 +154,18 @@ def test_names():
             build(bad)
     experiments.remove("fine")
     with pytest.raises(UnknownNameError):
-        sittings.screen("fine", "x")
+        participation.screen("fine", "x")
 
 
 def perfect(name):
     right = key_of(name)
-    code = sittings.join(name)
+    code = participation.join(name)
     everything(name, code, lambda s: s.choices.index(right[s.number]))
 
 
 def careless(name, seed):
     random = np.random.default_rng(seed)
-    everything(name, sittings.join(name), lambda s: int(random.integers(len(s.choices))))
+    everything(name, participation.join(name), lambda s: int(random.integers(len(s.choices))))
 
 
 def wrong(name):
@@ -182,7 +174,7 @@ def wrong(name):
     def miss(screen):
         return next(i for i, key in enumerate(screen.choices) if key != right[screen.number])
 
-    everything(name, sittings.join(name), miss)
+    everything(name, participation.join(name), miss)
 
 
 def test_analysis_of_answers_that_are_known():
@@ -216,14 +208,14 @@ def test_analysis_of_answers_that_are_known():
 
 def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
     collections.add("images", pairs_folder / "left", name="loose")
-    extract.extract("loose", ["color"])
+    extraction.extract("loose", ["color"])
     plan = Plan(experiments.parse(["random", "color"], 3), 3, catch=1)
-    asked = kept.questions(experiments.new("free", "loose", plan))
+    asked = experiment_store.questions(experiments.new("free", "loose", plan))
     assert [q.mate for q in asked][:6] == [-1] * 6
     for question in asked[:6]:
         assert question.query_key not in {key for _, key in question.options}
     for _ in range(2):
-        everything("free", sittings.join("free"), lambda s: s.choices.index(min(s.choices)))
+        everything("free", participation.join("free"), lambda s: s.choices.index(min(s.choices)))
     told = analysis.analyse("free", ["color"])
     assert told["agreement"]["unanimous"] == 1
     assert told["agreement"]["correlation"] is None
@@ -235,10 +227,10 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
         assert machine["right"] is machine["ci95"] is None
         assert 0 <= machine["with_people"]["value"] <= 1
     assert [row["right"] for row in told["people"]] == [None, None]
-    text = answer_files.export("free")
-    answer_files.read("again", "loose", text.encode())
-    assert answer_files.export("again") == text
-    assert answered.triplets("free").count("\n") > 1
+    text = export.export("free")
+    export.read("again", "loose", text.encode())
+    assert export.export("again") == text
+    assert export.triplets("free").count("\n") > 1
     assert run(["experiment", "analyse", "free"]) == 0
 
 
@@ -247,7 +239,7 @@ def test_machines_choose_the_nearest_of_the_options():
     perfect("one")
     told = analysis.analyse("one")
     collection = collections.open_("tiny")
-    asked = kept.questions(kept.get("one"))
+    asked = experiment_store.questions(experiment_store.get("one"))
     for machine in told["conditions"][-1]["machines"]:
         left, right = (features.read(collection, s, machine["model"]) for s in collection.sides())
         values = metrics.pairwise(left, right, "cosine")
@@ -265,10 +257,10 @@ def test_analysis_of_little_is_honest():
     build()
     with pytest.raises(BadDataError, match="no answers"):
         analysis.analyse("one")
-    code = sittings.join("one")
-    while (screen := sittings.screen("one", code)) and screen.number == 7:  # the catch trial
-        sittings.answer("one", code, 7, place=0, seconds=1)
-    sittings.answer("one", code, screen.number, place=0, seconds=1)
+    code = participation.join("one")
+    while (screen := participation.screen("one", code)) and screen.number == 7:  # the catch trial
+        participation.answer("one", code, 7, place=0, seconds=1)
+    participation.answer("one", code, screen.number, place=0, seconds=1)
     told = analysis.analyse("one", [])
     assert told["agreement"]["alpha"] is None
     assert told["agreement"]["questions"] == 0
@@ -281,18 +273,18 @@ def test_csv_out_and_in_gives_the_same_analysis():
     build(consent="Please.")
     perfect("one")
     careless("one", 1)
-    text = answer_files.export("one")
+    text = export.export("one")
     head = next(csv.reader(io.StringIO(text)))
     assert head[:5] == ["question", "condition", "catch", "query", "mate"]
     experiments.new("empty", "tiny", Plan(experiments.parse(["random"], 2)))
-    for name, document in (("two", text), ("three", answer_files.export("empty"))):
-        answer_files.read(name, "tiny", document.encode())
-        assert answer_files.export(name) == document
+    for name, document in (("two", text), ("three", export.export("empty"))):
+        export.read(name, "tiny", document.encode())
+        assert export.export(name) == document
     same = [analysis.analyse(name, ["hog"]) for name in ("one", "two")]
     for told in same:
         del told["experiment"]
     assert same[0] == same[1]
-    everything("three", sittings.join("three"), lambda _: 0)  # and it can be answered here
+    everything("three", participation.join("three"), lambda _: 0)  # and it can be answered here
 
 
 ROW = "1,random,0,a,1,a,b,c,1,2,3,1.0,2.0"
@@ -328,33 +320,33 @@ FAULTS = [
 def test_a_csv_with_a_fault_is_a_sentence_and_leaves_nothing():
     for text, says in FAULTS:
         with pytest.raises(BadDataError, match=says):
-            answer_files.read("bad", "tiny", text.encode())
+            export.read("bad", "tiny", text.encode())
         assert experiments.names() == [], says
 
 
 def test_hostile_bytes_are_a_sentence(monkeypatch):
     for data in (b"\xff\xfe\x00", b"\x00" * 100, ("x," * 70_000).encode(), b'"' + b"x" * 200_000):
         with pytest.raises(BadDataError):
-            answer_files.read("bad", "tiny", data)
-    monkeypatch.setattr(answer_files, "MOST_BYTES", 10)
+            export.read("bad", "tiny", data)
+    monkeypatch.setattr(export, "MOST_BYTES", 10)
     with pytest.raises(BadDataError, match="expected at most"):
-        answer_files.read("bad", "tiny", (HEAD + "\n" + ROW).encode())
-    monkeypatch.setattr(answer_files, "MOST_BYTES", 1000)
-    monkeypatch.setattr(answer_files, "MOST_ROWS", 2)
+        export.read("bad", "tiny", (HEAD + "\n" + ROW).encode())
+    monkeypatch.setattr(export, "MOST_BYTES", 1000)
+    monkeypatch.setattr(export, "MOST_ROWS", 2)
     with pytest.raises(BadDataError, match="more than 2 lines"):
-        answer_files.read("bad", "tiny", (HEAD + "\n" + ROW + "\n" + ROW).encode())
+        export.read("bad", "tiny", (HEAD + "\n" + ROW + "\n" + ROW).encode())
     with pytest.raises(UnknownNameError):
-        answer_files.read("bad", "nowhere", b"")
+        export.read("bad", "nowhere", b"")
     assert experiments.names() == []
 
 
 def test_triplets_count_who_chose_which_of_two():
     build(conditions=experiments.parse(["random"], 1), catch=0)
-    (question,) = kept.questions(kept.get("one"))
+    (question,) = experiment_store.questions(experiment_store.get("one"))
     perfect("one")
     perfect("one")
     wrong("one")
-    rows = list(csv.DictReader(io.StringIO(answered.triplets("one"))))
+    rows = list(csv.DictReader(io.StringIO(export.triplets("one"))))
     mate = question.options[question.mate][0]
     votes = {}
     for row in rows:
@@ -379,6 +371,6 @@ def test_pictures_larger_than_a_thumbnail_are_shown_large(tmp_path, draw):
     experiment = experiments.new("large", "big", Plan((Condition("random", count=2),), 3))
     from PIL import Image
 
-    for question in kept.questions(experiment):
+    for question in experiment_store.questions(experiment):
         with Image.open(collections.picture(question.query_key)) as picture:
             assert max(picture.size) == 1024

@@ -6,9 +6,13 @@ import io
 import numpy as np
 import pytest
 
-from simcore.data.answers import reviews
+from simcore.data.answers import review_store
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.lab import collections, evaluate, extract, recipes, retrieve, review, reviewed
+from simcore.lab import recipes
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, extraction
+from simcore.lab.people import review
+from simcore.lab.search import search
 
 COLOR = 1
 
@@ -23,7 +27,7 @@ def three(tiny):
 def hard(hard_folder):
     """Six pairs that nothing can find but by luck."""
     collections.add("pairs", hard_folder, name="hard")
-    extract.extract("hard", ["hog", "color"])
+    extraction.extract("hard", ["hog", "color"])
     return "hard"
 
 
@@ -36,12 +40,12 @@ def test_the_queue_holds_the_failures_and_the_surest_first(hard):
     three = recipes.parse(["hog", "color"], "zsum")
     recipe = three[COLOR]
     cases = review.queue(hard, recipe)
-    assert {case.query for case in cases} == set(retrieve.failures(hard, recipe))
+    assert {case.query for case in cases} == set(recall.failures(hard, recipe))
     assert cases, "colour fails here, or the test says nothing"
     margins = [case.margin for case in cases]
     assert margins == sorted(margins, reverse=True)
     for case in cases:
-        (hits,) = retrieve.search(hard, retrieve.Query(id=case.query), [recipe], k=6)
+        (hits,) = search.search(hard, search.Query(id=case.query), [recipe], k=6)
         assert case.rank == hits.mate_rank
         best = next(s for i, s in zip(hits.ids, hits.scores, strict=True) if i != hits.mate_id)
         assert case.margin == pytest.approx(best - hits.mate_score, abs=1e-6)
@@ -108,20 +112,20 @@ def test_bad_pairs_are_left_out_where_half_say_so(tiny, three):
         review.say(tiny, "b", who, "seen")  # two of three do not call it bad
     review.say(tiny, "c", "Ana", "tag", "duplicate")
     review.say(tiny, "c", "Ben", "seen")
-    told = reviewed.summary(tiny, three)
+    told = review.summary(tiny, three)
     assert (told["reviewed"], told["left_out"]) == (3, 2)
     smaller = collections.open_(tiny).pairs().take([1, 3, 4, 5])
     assert [row["without_bad_pairs"]["pairs"] for row in told["recall"]] == [len(smaller)] * 3
     for recipe, row in zip(three, told["recall"], strict=True):
         assert row["as_it_is"]["recall"]["1"] == pytest.approx(
-            float((retrieve.ranks(tiny, recipe) == 1).mean())
+            float((recall.ranks(tiny, recipe) == 1).mean())
         )
 
 
 @pytest.mark.usefixtures("database")
 def test_every_evaluation_can_leave_bad_pairs_out(tiny, three):
     def pairs():
-        return evaluate.recall(tiny, three, ks=(1,), subset="reviewed").pairs
+        return recall.recall(tiny, three, ks=(1,), subset="reviewed").pairs
 
     assert pairs() == 6
     review.say(tiny, "a", "Ana", "tag", "bad pair")
@@ -136,12 +140,12 @@ def test_every_evaluation_can_leave_bad_pairs_out(tiny, three):
 
 def test_recall_without_bad_pairs_is_that_of_the_smaller_collection(tiny, three, tmp_path):
     review.say(tiny, "a", "Ana", "tag", "bad pair")
-    told = reviewed.summary(tiny, three)
+    told = review.summary(tiny, three)
     for side in ("left", "right"):
         (tmp_path / "pairs" / side / "a.png").unlink()
     collections.add("pairs", tmp_path / "pairs", name="less")
     for recipe, row in zip(three, told["recall"], strict=True):
-        ranks = retrieve.ranks("less", recipe)
+        ranks = recall.ranks("less", recipe)
         for k in (1, 5):
             assert row["without_bad_pairs"]["recall"][str(k)] == pytest.approx((ranks <= k).mean())
 
@@ -150,12 +154,12 @@ def test_an_accepted_mate_is_a_hit_where_it_comes_first(hard):
     three = recipes.parse(["hog", "color"], "zsum")
     recipe = three[COLOR]
     case = review.queue(hard, recipe)[0]
-    (hits,) = retrieve.search(hard, retrieve.Query(id=case.query), [recipe], k=6)
+    (hits,) = search.search(hard, search.Query(id=case.query), [recipe], k=6)
     other = next(found for found in hits.ids if found != hits.mate_id)
-    before = reviewed.summary(hard, three)["recall"][COLOR]
+    before = review.summary(hard, three)["recall"][COLOR]
     review.say(hard, case.query, "Ana", "accept", other)
     review.say(hard, case.query, "Ben", "copy", other)
-    after = reviewed.summary(hard, three)["recall"][COLOR]
+    after = review.summary(hard, three)["recall"][COLOR]
     assert before["others_accepted"] == before["as_it_is"] == after["as_it_is"]
     assert after["others_accepted"]["recall"]["1"] == pytest.approx(
         before["as_it_is"]["recall"]["1"] + 1 / 6
@@ -166,11 +170,11 @@ def test_facets_say_which_backbone_serves_them(tiny, three):
     for query in "abc":
         review.say(tiny, query, "Ana", "tag", "shape")
     review.say(tiny, "d", "Ana", "tag", "zigzag")
-    told = {row["tag"]: row for row in reviewed.summary(tiny, three)["facets"]}
+    told = {row["tag"]: row for row in review.summary(tiny, three)["facets"]}
     assert list(told) == ["shape", "zigzag"]
     assert set(told["shape"]["backbones"]) == {"hog", "color"}
     for recipe in three[:2]:
-        ranks = retrieve.ranks(tiny, recipe)[:3]
+        ranks = recall.ranks(tiny, recipe)[:3]
         one = told["shape"]["backbones"][recipe.backbones[0]]
         assert one["hits"] == (ranks == 1).sum()
         assert one["median_rank"] == np.median(ranks)
@@ -182,7 +186,7 @@ def test_annotators_agree_as_counted_by_hand(tiny, three):
         review.say(tiny, query, "Ana", "tag", "shape")
         review.say(tiny, query, "Ben", *(("tag", "shape") if query < "d" else ("seen",)))
     review.say(tiny, "e", "Ana", "tag", "pose")  # alone: no agreement to speak of
-    (row,) = reviewed.summary(tiny, three)["agreement"]
+    (row,) = review.summary(tiny, three)["agreement"]
     # 8 values, 7 of them "shape": 1 - (2/8) / (2 * 7 * 1 / (8 * 7))
     assert row == {"tag": "shape", "pairs": 4, "same": 0.75, "alpha": pytest.approx(0)}
 
@@ -207,4 +211,4 @@ def test_judgements_follow_the_pictures_not_their_names(tiny, tmp_path):
     collections.remove(tiny)
     collections.add("pairs", tmp_path / "pairs", name=tiny)
     assert tags(tiny, "z") == {"Ana": {"shape"}}
-    assert len(reviews.judgements(tiny)) == 1
+    assert len(review_store.judgements(tiny)) == 1

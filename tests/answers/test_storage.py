@@ -18,9 +18,8 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from simcore.data.answers import database as db
-from simcore.data.answers import experiments
-from simcore.data.answers.tables import Answer, Base, Experiment, Question
+from simcore.data.answers import database, experiment_store
+from simcore.data.answers.schema import Answer, Base, Experiment, Question
 from simcore.errors import BadDataError, SimError, UnknownNameError
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +37,7 @@ def make(name="storm", count=QUESTIONS):
         )
         for n in range(1, count + 1)
     ]  # fmt: skip
-    return experiments.add(made, asked)
+    return experiment_store.add(made, asked)
 
 
 class Server:
@@ -104,28 +103,28 @@ def test_fifty_at_once_lose_nothing_when_the_server_is_killed(database):
     finally:
         server.kill()
     kept = {}
-    asked = {question.number: question for question in experiments.questions(storm)}
-    for person, number, answer in experiments.given(storm):
+    asked = {question.number: question for question in experiment_store.questions(storm)}
+    for person, number, answer in experiment_store.given(storm):
         assert (person, number) not in kept, "doubled"
         kept[person, number] = asked[number].options[answer.option][1]
     assert len(told) == PEOPLE
     assert len(kept) == PEOPLE * QUESTIONS
     for code, chosen in told.items():
-        person = experiments.participant(storm, code).number
+        person = experiment_store.participant(storm, code).number
         assert {n: kept[person, n] for n in range(1, QUESTIONS + 1)} == chosen
 
 
 @pytest.mark.usefixtures("database")
 def test_the_first_answer_stands_also_among_threads():
-    question = experiments.questions(storm := make())[0]
-    person = experiments.join(storm)
+    question = experiment_store.questions(storm := make())[0]
+    person = experiment_store.join(storm)
     with ThreadPoolExecutor(8) as crowd:
         new = list(crowd.map(
-            lambda option: experiments.record(person, question, option=option, place=0, seconds=1),
+            lambda option: experiment_store.record(person, question, option=option, place=0, seconds=1),
             [0, 1, 2, 3] * 4,
         ))  # fmt: skip
     assert sum(new) == 1
-    ((number, asked, answer),) = experiments.given(storm)
+    ((number, asked, answer),) = experiment_store.given(storm)
     assert (number, asked, answer.option) == (1, 1, [0, 1, 2, 3][new.index(True) % 4])
 
 
@@ -134,10 +133,10 @@ def test_who_comes_at_once_gets_numbers_of_their_own():
     storm = make()
     with ThreadPoolExecutor(10) as crowd:
         numbers = [
-            person.number for person in crowd.map(lambda _: experiments.join(storm), "x" * 40)
+            person.number for person in crowd.map(lambda _: experiment_store.join(storm), "x" * 40)
         ]
     assert sorted(numbers) == list(range(1, 41))
-    assert experiments.counts() == {
+    assert experiment_store.counts() == {
         "storm": {"questions": QUESTIONS, "participants": 40, "answers": 0}
     }
 
@@ -147,30 +146,30 @@ def test_a_name_is_taken_once_and_a_removed_experiment_takes_its_answers_along()
     storm = make()
     with pytest.raises(BadDataError, match="named 'storm' already"):
         make()
-    assert len(experiments.questions(storm)) == QUESTIONS
-    person = experiments.join(storm)
-    experiments.record(person, experiments.questions(storm)[0], option=1, place=0, seconds=1)
-    experiments.remove("storm")
-    assert experiments.names() == []
-    with db.reading() as session:
+    assert len(experiment_store.questions(storm)) == QUESTIONS
+    person = experiment_store.join(storm)
+    experiment_store.record(person, experiment_store.questions(storm)[0], option=1, place=0, seconds=1)
+    experiment_store.remove("storm")
+    assert experiment_store.names() == []
+    with database.reading() as session:
         assert session.query(Answer).count() == session.query(Question).count() == 0
     with pytest.raises(UnknownNameError, match="no experiment named 'storm'"):
-        experiments.get("storm")
+        experiment_store.get("storm")
 
 
 @pytest.mark.usefixtures("database")
 def test_a_code_opens_only_its_own_experiment():
     first, second = make("one"), make("two")
-    person = experiments.join(first)
-    assert experiments.participant(first, person.code).number == 1
+    person = experiment_store.join(first)
+    assert experiment_store.participant(first, person.code).number == 1
     with pytest.raises(UnknownNameError, match="begin again"):
-        experiments.participant(second, person.code)
+        experiment_store.participant(second, person.code)
 
 
 @pytest.mark.usefixtures("database")
 def test_the_migrations_make_the_tables_that_the_program_expects():
     make()
-    engine = create_engine(db._engine(db.address()).url)
+    engine = create_engine(database._engine(database.address()).url)
     found = inspect(engine)
     for table in Base.metadata.sorted_tables:
         columns = {c["name"]: c for c in found.get_columns(table.name)}
@@ -186,8 +185,8 @@ def test_the_migrations_make_the_tables_that_the_program_expects():
 def test_an_older_database_is_brought_forward_with_its_answers():
     from alembic import command
 
-    engine = db._engine(db.address())
-    config = db._config()
+    engine = database._engine(database.address())
+    config = database._config()
     with engine.execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
@@ -196,19 +195,19 @@ def test_an_older_database_is_brought_forward_with_its_answers():
             "VALUES ('old', 'c', 3, 0, '', '{}', 1.0)"
         ))  # fmt: skip
     engine.dispose()
-    assert experiments.names() == ["old"]
-    with db.reading() as session:
+    assert experiment_store.names() == ["old"]
+    with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM judgements")).scalar() == 0
 
 
 @pytest.mark.usefixtures("database")
 def test_a_newer_database_is_left_alone():
     make()
-    with db.writing() as session:
+    with database.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    db.close()
+    database.close()
     with pytest.raises(BadDataError, match="newer than this program"):
-        experiments.names()
+        experiment_store.names()
 
 
 @pytest.mark.usefixtures("database")
@@ -238,7 +237,7 @@ def test_an_address_that_does_not_serve_is_a_sentence_without_the_password(
     monkeypatch.setenv("SIMCORE_DATABASE_URL", address)
     pytest.importorskip("psycopg")
     with pytest.raises(SimError, match=says) as caught:
-        experiments.names()
+        experiment_store.names()
     assert "secret" not in str(caught.value)
 
 
@@ -246,7 +245,7 @@ def test_a_file_that_is_no_database_is_a_sentence(cache):
     cache.mkdir()
     (cache / "answers.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(SimError, match="not usable"):
-        experiments.names()
+        experiment_store.names()
 
 
 def test_a_file_that_is_deleted_under_us_begins_anew_and_not_in_thin_air(cache):
@@ -254,13 +253,13 @@ def test_a_file_that_is_deleted_under_us_begins_anew_and_not_in_thin_air(cache):
     for file in cache.glob("answers.sqlite*"):
         file.unlink()
     make("after")
-    db.close()
-    assert experiments.names() == ["after"]
+    database.close()
+    assert experiment_store.names() == ["after"]
 
 
 def test_sqlite_flushes_each_commit(cache):
     make()
-    with db.reading() as session:
+    with database.reading() as session:
         assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert session.execute(text("PRAGMA synchronous")).scalar() == 2
     assert (cache / "answers.sqlite").is_file()

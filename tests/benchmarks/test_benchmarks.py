@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import chart, growth, run, table
-from benchmarks.table import Aim, Line, skipped
+from benchmarks import growth, growth_chart, results_table, runner
+from benchmarks.results_table import Aim, Line, skipped
 from simcore.__main__ import run as simcore
 from simcore.errors import BadDataError, UnknownNameError
 
 
-@pytest.mark.parametrize("name", run.names())
+@pytest.mark.parametrize("name", runner.names())
 def test_each_benchmark_gives_lines(name):
     lines = importlib.import_module(f"benchmarks.{name}").lines
     assert list(inspect.signature(lines).parameters) == ["quick"]
@@ -23,7 +23,7 @@ def test_every_part_has_its_benchmark():
     assert {
         "decoding", "extraction", "gpu", "growth", "maps", "matrices", "memory", "redraw",
         "runs", "start", "subsets", "thingsvision", "topk",
-    } <= set(run.names())  # fmt: skip
+    } <= set(runner.names())  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_an_aim_is_met_or_not(aim, measured, ratio, met):
 
 
 def test_aims_of_the_real_parts_can_fail():
-    from benchmarks import extraction, memory, subsets, topk
+    from benchmarks import extraction, peak_memory, subset_search, top_k
 
-    assert Line("", 2.5, "s", aim=subsets.AIM).met is False
-    assert Line("", 5.5, "ms", aim=topk.AIM).met is False
-    assert Line("", 3.5, "GB", aim=memory.AIM).met is False
+    assert Line("", 2.5, "s", aim=subset_search.AIM).met is False
+    assert Line("", 5.5, "ms", aim=top_k.AIM).met is False
+    assert Line("", 3.5, "GB", aim=peak_memory.AIM).met is False
     assert Line("", 40, "images/s", ratio=0.9, aim=extraction.AIM).met is False
 
 
@@ -61,18 +61,18 @@ def test_the_table_renders(capsys):
         Line("subsets", 0.53, "s", "brute force", 0.02, Aim("at most", 2.0), "a | b"),
         skipped("a GPU", "no CUDA device here"),
     ]
-    table.show(lines, title="a machine")
+    results_table.show(lines, title="a machine")
     said = capsys.readouterr().out
     assert "0.53 s" in said
     assert "at most 2 s" in said
-    head, rule, first, second = table.markdown(lines).split("\n")
+    head, rule, first, second = results_table.markdown(lines).split("\n")
     assert head.count("|") == rule.count("|") == first.count("|") == second.count("|") == 8
     assert "not measured: no CUDA device here" in second
 
 
 def test_an_unknown_benchmark_is_one_sentence(capfd):
     with pytest.raises(UnknownNameError, match="no benchmark named 'topkk'; did you mean topk"):
-        run.chosen(["topkk"])
+        runner.chosen(["topkk"])
     assert simcore(["bench", "--only", "topkk"]) == 1
     assert capfd.readouterr().err.count("no benchmark named") == 1
 
@@ -86,15 +86,15 @@ def test_without_the_source_tree_there_is_one_sentence(monkeypatch, tmp_path):
 
 
 def test_what_no_time_is_left_for_is_a_line(monkeypatch):
-    monkeypatch.setattr(run, "ALL", 0.0)
-    monkeypatch.setattr(run, "names", lambda: ["subsets", "topk"])
-    lines = run.run(quick=True)
+    monkeypatch.setattr(runner, "ALL", 0.0)
+    monkeypatch.setattr(runner, "names", lambda: ["subsets", "topk"])
+    lines = runner.run(quick=True)
     assert [line.measured for line in lines] == [None, None]
     assert lines[1].note == "not measured: no time was left; run it with --only topk"
 
 
 def test_what_fails_is_a_line():
-    (line,) = run.apart("benchmarks.table", quick=True)  # a module without `lines`
+    (line,) = runner.apart("benchmarks.results_table", quick=True)  # a module without `lines`
     assert line.measured is None
     assert "AttributeError" in line.note
 
@@ -112,7 +112,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(monkeypatch, tmp_path)
         "        (place / 'cleaned').touch()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    (line,) = run.apart("hangs", quick=True, patience=6.0)
+    (line,) = runner.apart("hangs", quick=True, patience=6.0)
     assert "hangs" in line.part
     assert "longer than 6 s" in line.note
     assert (tmp_path / "cleaned").exists()
@@ -135,14 +135,14 @@ def test_results_are_appended(tmp_path):
     old = "# Results\n"
     (tmp_path / "RESULTS.md").write_text(old)
     lines = [Line("growth: a", 4.0, "s", points=((100, 1.0), (200, 4.0)))]
-    run.write(lines, "python -m benchmarks", 61.0, 0.1, folder=tmp_path)
+    runner.write(lines, "python -m benchmarks", 61.0, 0.1, folder=tmp_path)
     said = (tmp_path / "RESULTS.md").read_text()
     assert said.startswith(old)
     assert "| growth: a | 4 s |" in said
     assert "`python -m benchmarks`, 1.0 minutes" in said
     assert "growth.svg" in said
     with pytest.raises(BadDataError, match=r"RESULTS\.md"):
-        run.write(lines, "", 1.0, 0.1, folder=tmp_path / "elsewhere")
+        runner.write(lines, "", 1.0, 0.1, folder=tmp_path / "elsewhere")
 
 
 def test_charts_show_what_was_measured_at_several_sizes():
@@ -150,11 +150,11 @@ def test_charts_show_what_was_measured_at_several_sizes():
         Line("growth: <b>", 4.0, "s", points=((100, 1.0), (200, 4.0))),
         Line("no curve", 1.0, "s"),
     ]
-    drawing = chart.svg(lines)
+    drawing = growth_chart.svg(lines)
     assert drawing.count("<circle") == 2
     assert "&lt;b&gt;" in drawing
-    assert chart.svg(lines[1:]) == ""
-    page = chart.page(lines, "a machine", "python -m benchmarks")
+    assert growth_chart.svg(lines[1:]) == ""
+    page = growth_chart.page(lines, "a machine", "python -m benchmarks")
     assert "How each part grows" in page
     assert "<script src" not in page
 

@@ -5,13 +5,14 @@ import json
 import pytest
 
 from simcore.__main__ import run
-from simcore.lab import collections, extract, review, sittings
+from simcore.lab.library import collections, extraction
+from simcore.lab.people import participation, review
 
 
 @pytest.fixture
 def tiny(pairs_folder):
     collections.add("pairs", pairs_folder, name="tiny")
-    extract.extract("tiny", ["hog", "color"])
+    extraction.extract("tiny", ["hog", "color"])
     return "tiny"
 
 
@@ -23,11 +24,11 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
     assert run(["experiment", *words]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["questions"], made["conditions"]) == (4, ["random", "color"])
-    assert sittings.consent("pilot") == "We keep your choices."
+    assert participation.consent("pilot") == "We keep your choices."
     for _ in range(2):
-        code = sittings.join("pilot")
-        while screen := sittings.screen("pilot", code):
-            sittings.answer("pilot", code, screen.number, place=0, seconds=2)
+        code = participation.join("pilot")
+        while screen := participation.screen("pilot", code):
+            participation.answer("pilot", code, screen.number, place=0, seconds=2)
     assert run(["experiment", "analyse", "pilot", "--models", "hog", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["answers"] == 8

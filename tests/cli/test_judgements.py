@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simcore.__main__ import run
-from simcore.data.trials import bapps, catalog
+from simcore.data.judgements import bapps, judgement_catalog
 from tests.data.trials.conftest import bird_images, psiz_folder, ranked, step
 
 __all__ = ["bird_images", "psiz_folder", "ranked"]
@@ -58,7 +58,7 @@ def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random
     layers = ask("evaluate", "layers", "bapps", "--nets", "alex")
     assert [row["group"] for row in layers["rows"]] == list(NAMES)
     ask("judgements", "remove", "bapps")
-    assert catalog.names() == ["bapps-jnd"]
+    assert judgement_catalog.names() == ["bapps-jnd"]
 
 
 def test_the_set_that_needs_no_download_in_one_command(ask, capsys):
@@ -113,7 +113,7 @@ def test_bad_input_is_one_sentence(ask, args, words):
     told = ask(*args, code=1)
     assert words in told["error"]
     assert "\n" not in told["error"]
-    assert catalog.names() in ([], ["known"])
+    assert judgement_catalog.names() in ([], ["known"])
 
 
 def ranking_sets(psiz_folder, bird_images, ask, ranked):

@@ -63,9 +63,9 @@ def test_fusion_beside_its_rival(ask):
 
 
 def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
-    from simcore.lab import learning
+    from simcore.lab.learning import adaptation
 
-    monkeypatch.setattr(learning, "RUNS", 2)
+    monkeypatch.setattr(adaptation, "RUNS", 2)
     file = tmp_path / "paper.html"
     told, _ = ask("reproduce", "risser-maroux2021", "drawn", "--models", "color",
                   "--html", str(file))  # fmt: skip
@@ -75,7 +75,7 @@ def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
     assert len(section["printed"]) == 37
     assert "clip_rm50x4" in file.read_text()
     # The same rows again, and kept: nothing is learned a second time.
-    monkeypatch.setattr(learning, "adapt", lambda *_, **__: pytest.fail("made twice"))
+    monkeypatch.setattr(adaptation, "adapt", lambda *_, **__: pytest.fail("made twice"))
     told, _ = ask("learn", "annex", "drawn", "--models", "color")
     assert [row["backbone"] for row in told["rows"]] == ["color"]
     cell = section["rows"][3]["@1"]

@@ -8,7 +8,7 @@ from simcore.models import registry, weights
 
 
 def run(capsys, *args):
-    from simcore.cli.app import run as command
+    from simcore.cli.main import run as command
 
     code = command(["models", *args])
     told = capsys.readouterr()

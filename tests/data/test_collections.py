@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simcore.data import home, images, thumbs
-from simcore.data.collections import catalog, stored, tll
+from simcore.data import cache_dir, images, thumbnails
+from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.types import Collection, Progress
 
@@ -60,8 +60,8 @@ def pages(tmp_path: Path, draw: Draw) -> Path:
 
 def test_pairs_come_back_as_they_were_added(pairs_folder: Path, cache: Path) -> None:
     told: list[Progress] = []
-    added = catalog.add("pairs", pairs_folder, name="six", on_progress=told.append)
-    for found in (added, catalog.open("six")):
+    added = collection_catalog.add("pairs", pairs_folder, name="six", on_progress=told.append)
+    for found in (added, collection_catalog.open("six")):
         assert found.right is not None
         assert found.left.ids == found.right.ids == tuple("abcdef")
         assert found.left.paths[2] == pairs_folder / "left" / "c.png"
@@ -70,23 +70,23 @@ def test_pairs_come_back_as_they_were_added(pairs_folder: Path, cache: Path) -> 
         assert found.digest == added.digest
         for path, key in zip(found.left.paths, found.left.keys, strict=True):
             assert key == images.key(path.read_bytes())
-            assert thumbs.thumb(key).is_file()
+            assert thumbnails.thumb(key).is_file()
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("reading images", 12, 12)
     assert len(added.pairs("rl")) == 6
 
 
 def test_the_catalog_lists_sums_up_and_forgets(pairs_folder: Path, cache: Path) -> None:
-    assert catalog.names() == []
-    catalog.add("pairs", pairs_folder, name="six")
-    catalog.add("images", pairs_folder / "left", name="a.folder_1-x")
-    assert catalog.names() == ["a.folder_1-x", "six"]
-    told = catalog.summary("six")
+    assert collection_catalog.names() == []
+    collection_catalog.add("pairs", pairs_folder, name="six")
+    collection_catalog.add("images", pairs_folder / "left", name="a.folder_1-x")
+    assert collection_catalog.names() == ["a.folder_1-x", "six"]
+    told = collection_catalog.summary("six")
     assert (told["kind"], told["rows"], told["images"], told["paired"]) == ("pairs", 6, 12, True)
     assert told["bytes"] == sum(p.stat().st_size for p in pairs_folder.rglob("*.png"))
-    catalog.remove("six")
-    assert catalog.names() == ["a.folder_1-x"]
+    collection_catalog.remove("six")
+    assert collection_catalog.names() == ["a.folder_1-x"]
     assert (pairs_folder / "left" / "a.png").exists()
-    for verb in (catalog.open, catalog.summary, catalog.remove):
+    for verb in (collection_catalog.open, collection_catalog.summary, collection_catalog.remove):
         with pytest.raises(UnknownNameError, match=r"no collection named 'a\.folder'; did you"):
             verb("a.folder")
 
@@ -94,22 +94,22 @@ def test_the_catalog_lists_sums_up_and_forgets(pairs_folder: Path, cache: Path) 
 @pytest.mark.parametrize("name", ["", "Six", "../six", "a/b", ".six", "x" * 65, "a b", "ä"])
 def test_an_odd_name_is_refused(name: str, pairs_folder: Path) -> None:
     with pytest.raises(BadDataError, match=r"found the name .*; expected 1 to 64"):
-        catalog.add("pairs", pairs_folder, name=name)
+        collection_catalog.add("pairs", pairs_folder, name=name)
 
 
 def test_a_taken_name_an_unknown_kind_and_no_path(pairs_folder: Path, tmp_path: Path) -> None:
-    catalog.add("pairs", pairs_folder, name="six")
+    collection_catalog.add("pairs", pairs_folder, name="six")
     with pytest.raises(BadDataError, match="found a collection named 'six' already"):
-        catalog.add("images", pairs_folder, name="six")
-    assert catalog.open("six").kind == "pairs"
+        collection_catalog.add("images", pairs_folder, name="six")
+    assert collection_catalog.open("six").kind == "pairs"
     with pytest.raises(UnknownNameError, match="no kind of collection named 'pair'; did you mean"):
-        catalog.add("pair", pairs_folder, name="other")
+        collection_catalog.add("pair", pairs_folder, name="other")
     for path in (None, tmp_path / "absent"):
         with pytest.raises(BadDataError, match=r"found nothing at .*; expected"):
-            catalog.add("images", path, name="other")
+            collection_catalog.add("images", path, name="other")
     with pytest.raises(BadDataError, match="found a trim of -1 px"):
-        catalog.add("images", pairs_folder, name="other", trim=-1)
-    assert catalog.names() == ["six"]
+        collection_catalog.add("images", pairs_folder, name="other", trim=-1)
+    assert collection_catalog.names() == ["six"]
 
 
 def test_bad_images_are_left_out_with_their_mates_and_named(pairs_folder: Path) -> None:
@@ -119,7 +119,7 @@ def test_bad_images_are_left_out_with_their_mates_and_named(pairs_folder: Path) 
     (pairs_folder / "left" / "c.png").write_bytes(whole[: len(whole) // 2])
     (pairs_folder / "right" / "d.png").unlink()
     (pairs_folder / "left" / "z.heic").write_bytes(b"x")
-    found = catalog.add("pairs", pairs_folder, name="some")
+    found = collection_catalog.add("pairs", pairs_folder, name="some")
     assert found.left.ids == ("e", "f")
     told = reasons(found)
     assert set(told) == {"a, a", "b, b", "c, c", "d", "z.heic"}
@@ -127,17 +127,17 @@ def test_bad_images_are_left_out_with_their_mates_and_named(pairs_folder: Path) 
     assert told["b, b"].startswith("b.png is not an image")
     assert told["c, c"].startswith("c.png is damaged or cut short")
     assert told["d"].startswith("found it on the left only")
-    assert len(catalog.summary("some")["skipped"]) == 5
+    assert len(collection_catalog.summary("some")["skipped"]) == 5
 
 
 def test_nothing_usable_leaves_nothing(pairs_folder: Path, cache: Path) -> None:
     for path in (pairs_folder / "left").iterdir():
         path.write_bytes(b"")
     with pytest.raises(BadDataError, match=r"found no usable image \(a, a: a\.png is empty"):
-        catalog.add("pairs", pairs_folder, name="none")
+        collection_catalog.add("pairs", pairs_folder, name="none")
     (pairs_folder / "empty").mkdir()
     with pytest.raises(BadDataError, match="found no usable image; expected any folder"):
-        catalog.add("images", pairs_folder / "empty", name="none")
+        collection_catalog.add("images", pairs_folder / "empty", name="none")
     assert list((cache / "collections").iterdir()) == []
 
 
@@ -146,15 +146,15 @@ def test_a_stop_while_reading_leaves_nothing(pairs_folder: Path, cache: Path) ->
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        catalog.add("pairs", pairs_folder, name="six", on_progress=stop)
-    assert catalog.names() == []
+        collection_catalog.add("pairs", pairs_folder, name="six", on_progress=stop)
+    assert collection_catalog.names() == []
     assert list((cache / "collections").iterdir()) == []
 
 
 def test_what_a_killed_run_left_is_swept(pairs_folder: Path, cache: Path) -> None:
-    left = home.room("collections") / ".new-999999999-ab"
+    left = cache_dir.room("collections") / ".new-999999999-ab"
     (left / "files").mkdir(parents=True)
-    catalog.add("pairs", pairs_folder, name="six")
+    collection_catalog.add("pairs", pairs_folder, name="six")
     assert [p.name for p in (cache / "collections").iterdir()] == ["six"]
 
 
@@ -164,7 +164,7 @@ def test_a_folder_of_images_in_depth(tmp_path: Path, draw: Draw) -> None:
     for seed, name in enumerate(["b.png", "a.jpg", "a.png", "sub/b.webp", "sub/.hidden/c.png"]):
         draw(seed).save(root / name)
     (root / "notes.txt").write_text("no image")
-    found = catalog.add("images", root, name="all")
+    found = collection_catalog.add("images", root, name="all")
     assert found.left.ids == ("a.jpg", "a.png", "b", "sub/b")
     assert found.right is None
     with pytest.raises(BadDataError, match="images without mates"):
@@ -179,19 +179,19 @@ def test_a_name_that_is_no_text_is_reported(tmp_path: Path, draw: Draw) -> None:
         shutil.copy(root / "\u00e4.png", root / "b\udcff.png")
     except OSError:
         pytest.skip("this disk takes UTF-8 names only")
-    found = catalog.add("images", root, name="all")
+    found = collection_catalog.add("images", root, name="all")
     assert found.left.ids == ("\u00e4",)
     assert "not UTF-8" in found.skipped[0].reason
-    assert catalog.open("all").skipped == found.skipped
+    assert collection_catalog.open("all").skipped == found.skipped
 
 
 def test_trim_is_part_of_every_key(pairs_folder: Path) -> None:
-    whole = catalog.add("pairs", pairs_folder, name="whole")
-    cut = catalog.add("pairs", pairs_folder, name="cut", trim=26)
-    assert cut.left.trim == catalog.open("cut").left.trim == 26
+    whole = collection_catalog.add("pairs", pairs_folder, name="whole")
+    cut = collection_catalog.add("pairs", pairs_folder, name="cut", trim=26)
+    assert cut.left.trim == collection_catalog.open("cut").left.trim == 26
     assert all(key.endswith("-t26") for key in cut.left.keys)
     assert cut.digest != whole.digest
-    with Image.open(thumbs.thumb(cut.left.keys[0])) as small:
+    with Image.open(thumbnails.thumb(cut.left.keys[0])) as small:
         assert small.size == (200, 245 - 26)
 
 
@@ -199,11 +199,11 @@ def test_the_digest_follows_content_order_and_ids_not_places(
     pairs_folder: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(pairs_folder, tmp_path / "moved")
-    first = catalog.add("pairs", pairs_folder, name="first")
-    assert catalog.add("pairs", tmp_path / "moved", name="same").digest == first.digest
+    first = collection_catalog.add("pairs", pairs_folder, name="first")
+    assert collection_catalog.add("pairs", tmp_path / "moved", name="same").digest == first.digest
     (tmp_path / "moved" / "left" / "a.png").rename(tmp_path / "moved" / "left" / "a0.png")
     (tmp_path / "moved" / "right" / "a.png").rename(tmp_path / "moved" / "right" / "a0.png")
-    renamed = catalog.add("pairs", tmp_path / "moved", name="renamed")
+    renamed = collection_catalog.add("pairs", tmp_path / "moved", name="renamed")
     assert renamed.left.keys == first.left.keys
     assert renamed.digest != first.digest
 
@@ -220,7 +220,7 @@ def test_a_csv_of_paths(pairs_folder: Path, tmp_path: Path) -> None:
         ";x;pairs/left/d.png",
         "",
     )
-    found = catalog.add("pairs", listing, name="listed")
+    found = collection_catalog.add("pairs", listing, name="listed")
     assert found.right is not None
     assert found.left.ids == ("a", "b")
     assert found.right.ids == ("b", "a")
@@ -245,16 +245,16 @@ def test_a_csv_that_is_none(tmp_path: Path, body: bytes, says: str) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(body)
     with pytest.raises(BadDataError, match=says):
-        catalog.add("pairs", path, name="listed")
+        collection_catalog.add("pairs", path, name="listed")
 
 
 def test_pairs_in_no_known_arrangement(tmp_path: Path, pairs_folder: Path) -> None:
     with pytest.raises(BadDataError, match="expected left/ and right/ with equal file names"):
-        catalog.add("pairs", pairs_folder / "left", name="odd")
+        collection_catalog.add("pairs", pairs_folder / "left", name="odd")
     for path in (pairs_folder / "right").iterdir():
         path.rename(path.with_name(f"x{path.name}"))
     with pytest.raises(BadDataError, match="6 images in left/ and 6 in right/ with no name in com"):
-        catalog.add("pairs", pairs_folder, name="odd")
+        collection_catalog.add("pairs", pairs_folder, name="odd")
 
 
 @pytest.mark.parametrize("below", ["", "top/"])
@@ -263,11 +263,11 @@ def test_a_zip_is_unpacked_into_the_collection(
     kind: str, below: str, pairs_folder: Path, tmp_path: Path, cache: Path
 ) -> None:
     source = zipped(pairs_folder, tmp_path / "p.zip", below)
-    found = catalog.add(kind, source, name="z")
+    found = collection_catalog.add(kind, source, name="z")
     assert len(found.left) == (6 if kind == "tll" else 12)
     source.unlink()
     shutil.rmtree(pairs_folder)
-    for path in catalog.open("z").left.paths:
+    for path in collection_catalog.open("z").left.paths:
         assert path.is_relative_to(cache / "collections" / "z")
         images.load(path)
     shutil.move(cache, tmp_path / "elsewhere")
@@ -294,7 +294,7 @@ def test_a_csv_in_a_zip_may_not_lead_outside(
     (pairs_folder / "sub" / "left").rename(pairs_folder / "sub" / "l")
     text = (pairs_folder / "sub" / "pairs.csv").read_text().replace("left/c", "l/c")
     (pairs_folder / "sub" / "pairs.csv").write_text(text)
-    found = catalog.add("pairs", zipped(pairs_folder / "sub", tmp_path / "p.zip"), name="z")
+    found = collection_catalog.add("pairs", zipped(pairs_folder / "sub", tmp_path / "p.zip"), name="z")
     assert found.left.ids == ("c",)
     assert sum("leads outside" in reason for reason in reasons(found).values()) == 2
     assert str(secret) not in json.dumps([str(p) for p in found.left.paths])
@@ -304,13 +304,13 @@ def test_a_wicked_zip_leaves_nothing(tmp_path: Path, cache: Path) -> None:
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as file:
         file.writestr("../../../escaped.png", b"x")
     with pytest.raises(BadDataError, match="expected paths inside the zip only"):
-        catalog.add("images", tmp_path / "p.zip", name="z")
+        collection_catalog.add("images", tmp_path / "p.zip", name="z")
     assert list((cache / "collections").iterdir()) == []
     assert not list(tmp_path.rglob("escaped.png"))
 
 
 def test_tll_with_equal_names(pairs_folder: Path) -> None:
-    found = catalog.add("tll", pairs_folder, name="t")
+    found = collection_catalog.add("tll", pairs_folder, name="t")
     assert found.left.ids == tuple("abcdef")
     assert "Rosenfeld" in found.credits[0]
 
@@ -322,7 +322,7 @@ def test_tll_as_the_two_official_zips(whole: bool, pairs_folder: Path, tmp_path:
         zipped(pairs_folder / side, pairs_folder / f"{side}.zip", below)
         shutil.rmtree(pairs_folder / side)
     source = zipped(pairs_folder, tmp_path / "both.zip") if whole else pairs_folder
-    found = catalog.add("tll", source, name="t")
+    found = collection_catalog.add("tll", source, name="t")
     assert found.left.ids == tuple("abcdef")
     assert found.right is not None
     assert images.load(found.right.paths[5]).shape == (245, 200, 3)
@@ -333,7 +333,7 @@ def test_tll_pages_are_split_and_freed_of_their_captions(pages: Path, cache: Pat
     Image.new("RGB", (300, 200)).save(pages / "Images" / "odd.png")
     data = (pages / "Images" / "00001.png").read_bytes()
     (pages / "Images" / "00001.png").write_bytes(data[: len(data) // 2])
-    found = catalog.add("tll", pages, name="t")
+    found = collection_catalog.add("tll", pages, name="t")
     assert found.left.ids == ("00000", "00002")
     assert found.right is not None
     for i, number in enumerate((0, 2)):
@@ -348,7 +348,7 @@ def test_tll_pages_are_split_and_freed_of_their_captions(pages: Path, cache: Pat
 def test_tll_in_the_kaggle_form(kaggle: Path) -> None:
     with (kaggle / "train.csv").open("a") as file:
         file.write("zz,xa\nb,yy\nc,xa\na,xa\n")
-    found = catalog.add("tll", kaggle, name="t")
+    found = collection_catalog.add("tll", kaggle, name="t")
     assert found.right is not None
     assert found.left.ids == tuple("abcdef")
     assert found.right.ids == tuple(f"x{n}" for n in "abcdef")
@@ -364,22 +364,22 @@ def test_tll_in_no_known_form_says_what_there_is(tmp_path: Path, draw: Draw) -> 
     (root / "sub").mkdir(parents=True)
     draw(0).save(root / "a.png")
     with pytest.raises(BadDataError, match=r"found a\.png, sub/ in .*\(1 images, none .*401 x 271"):
-        catalog.add("tll", root, name="t")
+        collection_catalog.add("tll", root, name="t")
     (root / "left").mkdir()
     with pytest.raises(BadDataError, match=r"found left without right in .*; add right"):
-        catalog.add("tll", root, name="t")
+        collection_catalog.add("tll", root, name="t")
     shutil.rmtree(root)
     (root / "train").mkdir(parents=True)
     table(root / "train.csv", "a,b", "1,2")
     with pytest.raises(BadDataError, match=r"train\.csv has no column left, right"):
-        catalog.add("tll", root, name="t")
+        collection_catalog.add("tll", root, name="t")
 
 
 def voted(pairs: Path, *lines: str) -> Collection:
-    name = f"v{len(catalog.names())}"
+    name = f"v{len(collection_catalog.names())}"
     votes = table(pairs.parent / f"{name}.csv", *lines)
-    found = catalog.add("tll", pairs, name=name, votes=votes)
-    reopened = catalog.open(name)
+    found = collection_catalog.add("tll", pairs, name=name, votes=votes)
+    reopened = collection_catalog.open(name)
     assert found.votes is not None
     assert np.array_equal(found.votes, reopened.votes)
     return found
@@ -425,28 +425,28 @@ def test_votes_without_a_column(pairs_folder: Path) -> None:
     with pytest.raises(BadDataError, match=r"has no column fails \(it has id, wins\)"):
         voted(pairs_folder, "id,wins", "a,1")
     with pytest.raises(BadDataError, match=r"absent\.csv cannot be read"):
-        catalog.add("tll", pairs_folder, name="v", votes=pairs_folder / "absent.csv")
+        collection_catalog.add("tll", pairs_folder, name="v", votes=pairs_folder / "absent.csv")
 
 
 def test_a_newer_or_damaged_collection_is_a_sentence(pairs_folder: Path, cache: Path) -> None:
-    catalog.add("pairs", pairs_folder, name="six")
+    collection_catalog.add("pairs", pairs_folder, name="six")
     place = cache / "collections" / "six"
     told = json.loads((place / "collection.json").read_text())
     (place / "collection.json").write_text(json.dumps(told | {"format": 2}))
     with pytest.raises(
         BadDataError, match="'six' has format 2; expected at most 1; update simcore"
     ):
-        catalog.open("six")
+        collection_catalog.open("six")
     (place / "collection.json").write_text(json.dumps(told))
     (place / "images.parquet").write_bytes(b"PAR1 not")
     with pytest.raises(BadDataError, match=r"'six' is damaged .*; remove it and add it again"):
-        catalog.open("six")
+        collection_catalog.open("six")
     (place / "collection.json").write_text("{")
     with pytest.raises(BadDataError, match=r"'six' is damaged"):
-        catalog.summary("six")
-    assert catalog.names() == ["six"]
-    catalog.remove("six")
-    assert catalog.names() == []
+        collection_catalog.summary("six")
+    assert collection_catalog.names() == ["six"]
+    collection_catalog.remove("six")
+    assert collection_catalog.names() == []
 
 
 def test_download_takes_both_zips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -486,21 +486,21 @@ def test_download_out_of_reach_says_what_to_do(
 def test_a_full_disk_while_adding(
     pairs_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog.add("images", pairs_folder / "left", name="before")
+    collection_catalog.add("images", pairs_folder / "left", name="before")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stored, "write", full)
+    monkeypatch.setattr(collection_catalog, "write", full)
     with pytest.raises(SimError, match=r"found no room left on the disk of .*; expected space"):
-        catalog.add("pairs", pairs_folder, name="six")
-    assert catalog.names() == ["before"]
-    assert len(catalog.open("before").left) == 6
+        collection_catalog.add("pairs", pairs_folder, name="six")
+    assert collection_catalog.names() == ["before"]
+    assert len(collection_catalog.open("before").left) == 6
     assert [p.name for p in (cache / "collections").iterdir()] == ["before"]
 
 
 def test_the_real_pairs(real_pairs: Path) -> None:
-    found = catalog.add("tll", real_pairs, name="tll-sample")
+    found = collection_catalog.add("tll", real_pairs, name="tll-sample")
     assert found.right is not None
     with (real_pairs / "train.csv").open() as file:
         lines = list(csv.DictReader(file))

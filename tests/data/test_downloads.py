@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from simcore.data import downloads, home
+from simcore.data import cache_dir
+from simcore.data.fetch import downloads, pip_archives
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models import weights
-from simcore.specs import Weights
+from simcore.models.spec import Weights
 
 CONTENT = bytes(range(256)) * 4096
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -154,8 +155,8 @@ def test_a_digest_is_taken_once_and_again_when_the_file_changes(monkeypatch):
     place.write_bytes(b"one")
     first = weights._identity(file)
     calls = []
-    real = weights.wheels.digest
-    monkeypatch.setattr(weights.wheels, "digest", lambda p: calls.append(p) or real(p))
+    real = pip_archives.digest
+    monkeypatch.setattr(pip_archives, "digest", lambda p: calls.append(p) or real(p))
     assert weights._identity(file) == first
     assert not calls
     place.write_bytes(b"another")
@@ -170,4 +171,4 @@ def real_digest(content):
 
 
 def test_the_rooms_are_inside_the_cache():
-    assert Path(weights.folder()).is_relative_to(home.room("weights").parent)
+    assert Path(weights.folder()).is_relative_to(cache_dir.room("weights").parent)

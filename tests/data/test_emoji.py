@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simcore.data import home, images, wheels
-from simcore.data.collections import catalog, emoji
+from simcore.data import cache_dir, images
+from simcore.data.collections import collection_catalog, emoji
+from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError, SimError
 
 
@@ -18,7 +19,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("SIMCORE_CACHE", str(folder))
         try:
             for project in (emoji.ART, emoji.FONT):
-                wheels.archive(project)
+                pip_archives.archive(project)
         except SimError as error:
             pytest.skip(str(error))
     return folder
@@ -27,7 +28,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMCORE_CACHE", str(fetched))
     stages = set()
-    found = catalog.add("emoji", None, name="emoji", on_progress=lambda p: stages.add(p.stage))
+    found = collection_catalog.add("emoji", None, name="emoji", on_progress=lambda p: stages.add(p.stage))
     assert found.right is not None
     assert found.left.ids == found.right.ids
     assert 1_350 <= len(found.left) <= 1_430
@@ -49,7 +50,7 @@ def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.Monk
 
 
 def test_the_drawing_is_the_same_every_time(fetched: Path, tmp_path: Path, cache: Path) -> None:
-    home.room("downloads").rmdir()
+    cache_dir.room("downloads").rmdir()
     (cache / "downloads").symlink_to(fetched / "downloads")
     made = [emoji.find(tmp_path / name) for name in ("one", "two")]
     for first, second in zip(*(found.rows[::100] for found in made), strict=True):
@@ -67,12 +68,12 @@ def test_without_a_network_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch, cac
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", (cache / "nowhere").as_uri())
     with pytest.raises(SimError, match=r"pip cannot bring manimgx-fonts.*check the network"):
-        catalog.add("emoji", None, name="emoji")
-    assert catalog.names() == []
+        collection_catalog.add("emoji", None, name="emoji")
+    assert collection_catalog.names() == []
 
 
 def test_other_pictures_than_expected_are_refused(cache: Path) -> None:
-    wheel = home.room("downloads") / emoji.ART / "art.whl"
+    wheel = cache_dir.room("downloads") / emoji.ART / "art.whl"
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr(emoji.ART_FOLDER + "1f600.png", b"another picture")

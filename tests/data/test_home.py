@@ -3,19 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from simcore.data import home
+from simcore.data import cache_dir
 from simcore.errors import SimError
 
 
 def test_the_cache_is_where_it_is_told_to_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert home.cache() == cache
-    assert home.room("thumbs") == cache / "thumbs"
+    assert cache_dir.cache() == cache
+    assert cache_dir.room("thumbs") == cache / "thumbs"
     assert (cache / "thumbs").is_dir()
     monkeypatch.setenv("SIMCORE_CACHE", "~/some-cache")
     monkeypatch.setenv("HOME", str(cache))
-    assert home.cache() == cache / "some-cache"
+    assert cache_dir.cache() == cache / "some-cache"
     monkeypatch.delenv("SIMCORE_CACHE")
-    assert home.cache() == Path(home.__file__).parents[2] / "cache"
+    assert cache_dir.cache() == Path(cache_dir.__file__).parents[2] / "cache"
 
 
 @pytest.mark.parametrize(
@@ -31,23 +31,23 @@ def test_the_cache_is_where_it_is_told_to_be(cache: Path, monkeypatch: pytest.Mo
 )
 def test_a_disk_that_will_not_take_it_is_a_sentence(error: Exception, says: str) -> None:
     with pytest.raises(SimError, match=says):
-        raise SimError(home.complaint(error, Path("/a")))
+        raise SimError(cache_dir.complaint(error, Path("/a")))
     if isinstance(error, OSError):
-        with pytest.raises(SimError, match=says), home.writing(Path("/a")):
+        with pytest.raises(SimError, match=says), cache_dir.writing(Path("/a")):
             raise error
 
 
 def test_other_errors_pass(tmp_path: Path) -> None:
     for error in (OSError(errno.EIO, "x"), ValueError("y")):
-        with pytest.raises(type(error)) as caught, home.writing(tmp_path):
+        with pytest.raises(type(error)) as caught, cache_dir.writing(tmp_path):
             raise error
         assert caught.value is error
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "a.bin"
-    home.write(target, b"old")
+    cache_dir.write(target, b"old")
     with pytest.raises(TypeError):
-        home.write(target, "text")
+        cache_dir.write(target, "text")
     assert target.read_bytes() == b"old"
     assert [p.name for p in target.parent.iterdir()] == ["a.bin"]

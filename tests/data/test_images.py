@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from simcore.data import images, pixels, thumbs
+from simcore.data import images, thumbnails
 from simcore.errors import BadDataError, BadImageError
-from simcore.specs import Prepare
+from simcore.types import Prepare
 
 Draw = Callable[..., Image.Image]
 Encode = Callable[..., bytes]
@@ -138,13 +138,13 @@ def test_a_jpegs_pixels_are_pillows(
     options = {"subsampling": sampling, "progressive": progressive, "quality": 83}
     data = encode(draw(5, *size), "JPEG", **options)
     assert np.array_equal(images.load(data), pillows(data))
-    assert pixels._plain_jpeg(Image.open(io.BytesIO(data)), data) is not None
+    assert images._plain_jpeg(Image.open(io.BytesIO(data)), data) is not None
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_other_jpegs_are_left_to_pillow(mode: str, draw: Draw, encode: Encode) -> None:
     data = encode(draw(5, 40, 30).convert(mode), "JPEG")
-    assert pixels._plain_jpeg(Image.open(io.BytesIO(data)), data) is None
+    assert images._plain_jpeg(Image.open(io.BytesIO(data)), data) is None
     assert np.array_equal(images.load(data), pillows(data))
 
 
@@ -186,7 +186,7 @@ def test_one_pixel_goes_all_the_way(encode: Encode) -> None:
     image = images.load(encode(Image.new("RGB", (1, 1), (9, 8, 7))))
     assert image.tolist() == [[[9, 8, 7]]]
     assert (images.prepare(image, Prepare()) == [9, 8, 7]).all()
-    assert thumbs.make_thumb("one", image).stat().st_size > 0
+    assert thumbnails.make_thumb("one", image).stat().st_size > 0
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
@@ -319,13 +319,13 @@ def test_an_unknown_interpolation_is_a_sentence() -> None:
 
 def test_thumbnails_are_small_kept_and_whole(cache: Path, draw: Draw) -> None:
     image = np.asarray(draw(1, 900, 300))
-    path = thumbs.make_thumb("abcdef", image)
-    assert path == thumbs.thumb("abcdef") == cache / "thumbs" / "ab" / "abcdef.webp"
+    path = thumbnails.make_thumb("abcdef", image)
+    assert path == thumbnails.thumb("abcdef") == cache / "thumbs" / "ab" / "abcdef.webp"
     with Image.open(path) as small:
         assert (small.format, small.size) == ("WEBP", (256, 85))
     before = path.stat().st_mtime_ns
-    thumbs.make_thumb("abcdef", image)
+    thumbnails.make_thumb("abcdef", image)
     assert path.stat().st_mtime_ns == before
     assert [p.name for p in path.parent.iterdir()] == ["abcdef.webp"]
-    with Image.open(thumbs.make_thumb("tiny", np.asarray(draw(1, 20, 10)))) as small:
+    with Image.open(thumbnails.make_thumb("tiny", np.asarray(draw(1, 20, 10)))) as small:
         assert small.size == (20, 10)

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcore.data import ann, fragments, images, places
-from simcore.data.collections import catalog
-from simcore.data.slots import Slot
-from simcore.data.store import Store
+from simcore.data import images, storage
+from simcore.data.collections import collection_catalog
+from simcore.data.store import fragments, vector_index
+from simcore.data.store.feature_key import Slot
+from simcore.data.store.feature_store import Store
 from simcore.errors import BadDataError, BadImageError, SimError
-from simcore.lab import collections, extract
-from simcore.specs import Prepare
+from simcore.lab.library import collections, extraction
+from simcore.types import Prepare
 
 SLOT = Slot("net", 1, Prepare(), "", "fp32", 8)
 
@@ -30,14 +31,14 @@ SLOT = Slot("net", 1, Prepare(), "", "fp32", 8)
 )
 def test_an_address_that_is_none_is_refused_and_no_secret_is_repeated(address: str) -> None:
     with pytest.raises(BadDataError, match="expected s3://bucket/folder") as error:
-        places.checked(address)
+        storage.checked(address)
     assert "key:secret" not in str(error.value)
 
 
 def test_a_local_place_has_no_way_out_of_its_folder(tmp_path: Path) -> None:
-    assert places.checked("s3:/bucket/a/b/") == "s3://bucket/a/b"
-    assert not places.remote(tmp_path / "s3:" / "bucket")
-    place = places.Place(tmp_path / "made")
+    assert storage.checked("s3:/bucket/a/b/") == "s3://bucket/a/b"
+    assert not storage.remote(tmp_path / "s3:" / "bucket")
+    place = storage.Place(tmp_path / "made")
     assert place.read("none") is None
     assert place.files("none") == []
     place.write("deep/a.json", b'{"x": 1}')
@@ -93,7 +94,7 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def put(address: str, data: bytes) -> None:
-    system, where = places.arrow(address.rpartition("/")[0])
+    system, where = storage.arrow(address.rpartition("/")[0])
     with system.open_output_stream(f"{where}/{address.rpartition('/')[2]}") as stream:
         stream.write(data)
 
@@ -123,13 +124,13 @@ def test_a_store_in_s3_does_what_one_on_disk_does(bucket: str) -> None:
     assert again.missing(SLOT, ["later", "one"]) == []
     many = np.random.default_rng(0).standard_normal((1100, 1, 8)).astype(np.float32)
     store.append(SLOT, [f"k{i}" for i in range(1100)], list(many))
-    index = ann.build(store, SLOT, "l2")
-    assert ann.known(again, SLOT) == index
-    assert ann.search(again, SLOT, index, many[7, 0], 1)[0] == ["k7"]
+    index = vector_index.build(store, SLOT, "l2")
+    assert vector_index.known(again, SLOT) == index
+    assert vector_index.search(again, SLOT, index, many[7, 0], 1)[0] == ["k7"]
     again.drop(SLOT)
     assert store.sizes() == []
     assert store.missing(SLOT, ["one"]) == ["one"]
-    assert ann.known(store, SLOT) is None
+    assert vector_index.known(store, SLOT) is None
 
 
 @pytest.mark.slow
@@ -194,14 +195,14 @@ def test_pictures_in_s3_become_a_collection_and_features_lie_there(
     assert images.read(collections.open_("away").left.paths[1]) == encode(draw(1))
     assert collections.picture(made.left.keys[0]).is_file()  # a thumbnail on this disk
     monkeypatch.setenv("SIMCORE_STORE", f"{bucket}/features")
-    first = extract.extract("away", ["layout"], device="cpu")
+    first = extraction.extract("away", ["layout"], device="cpu")
     assert (first.computed, first.skipped) == ({"layout": 6}, ())
-    assert extract.extract("away", ["layout"], device="cpu").cached == {"layout": 6}
+    assert extraction.extract("away", ["layout"], device="cpu").cached == {"layout": 6}
     assert collections.cached("away") == [{"backbone": "layout", "done": 6, "images": 6}]
     assert not list(Path(os.environ["SIMCORE_CACHE"]).glob("features/*"))
     flat = collections.add("images", f"{bucket}/set/left/", name="flat")
     assert flat.left.keys == made.left.keys
-    places.Place(f"{bucket}/set/left").remove("a 1.png")
+    storage.Place(f"{bucket}/set/left").remove("a 1.png")
     with pytest.raises(BadImageError, match=r"a 1\.png cannot be read"):
         images.read(made.left.paths[0])
 
@@ -211,9 +212,9 @@ def test_what_is_not_there_is_a_sentence(bucket: str, monkeypatch: pytest.Monkey
     with pytest.raises(SimError, match=r"s3://no-such-bucket/x cannot be reached"):
         Store("s3://no-such-bucket/x")
     with pytest.raises(BadDataError, match="found no left/ and right/ in s3://"):
-        catalog.add("pairs", f"{bucket}/none", name="none")
+        collection_catalog.add("pairs", f"{bucket}/none", name="none")
     with pytest.raises(BadDataError, match="expected images or pairs"):
-        catalog.add("tll", f"{bucket}/none", name="none")
+        collection_catalog.add("tll", f"{bucket}/none", name="none")
     with pytest.raises(BadDataError, match="found no folder"):
-        catalog.add("images", f"{bucket}/none", name="none")
-    assert catalog.names() == []
+        collection_catalog.add("images", f"{bucket}/none", name="none")
+    assert collection_catalog.names() == []

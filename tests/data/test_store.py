@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcore.data.store import Slot, Store
+from simcore.data.store.feature_key import Slot
+from simcore.data.store.feature_store import Store
 from simcore.errors import BadDataError, ShapeError, SimError
-from simcore.specs import Prepare
+from simcore.types import Prepare
 
 SLOT = Slot("hog", 1, Prepare(), "", "fp32", 4)
 

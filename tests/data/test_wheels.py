@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simcore.data import wheels
+from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError, SimError
 from simcore.types import Progress
 
@@ -36,7 +36,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             tar.addfile(entry, io.BytesIO(body))
     for folder in simple.iterdir():
         links = "".join(
-            f'<a href="{p.name}#sha256={wheels.digest(p)}">{p.name}</a>' for p in folder.iterdir()
+            f'<a href="{p.name}#sha256={pip_archives.digest(p)}">{p.name}</a>' for p in folder.iterdir()
         )
         (folder / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -50,7 +50,7 @@ def test_a_file_out_of_a_wheel(index: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
     target = tmp_path / "to" / "a.bin"
     for _ in range(2):
-        found = wheels.member(
+        found = pip_archives.member(
             "small-wheel==1.0",
             "small_wheel/a.bin",
             sha256=SHA,
@@ -65,7 +65,7 @@ def test_a_file_out_of_a_wheel(index: Path, tmp_path: Path) -> None:
 
 def test_a_file_out_of_a_source_archive_without_running_it(index: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
-    target = wheels.member(
+    target = pip_archives.member(
         "only-source==2.0",
         "models/a.bin",
         sha256=SHA[:8],
@@ -83,56 +83,56 @@ def test_a_source_archive_in_a_folder_of_links(
     monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "nowhere").as_uri())
     monkeypatch.setenv("PIP_FIND_LINKS", str(index / "only-source"))
     (index / "only-source" / "index.html").unlink()
-    target = wheels.member(
+    target = pip_archives.member(
         "only-source==2.0", "models/a.bin", sha256=SHA, target=tmp_path / "a.bin"
     )
     assert target.read_bytes() == BODY
 
 
 def test_an_archive_is_fetched_once_for_all_its_files(index: Path, tmp_path: Path) -> None:
-    first = wheels.archive("small-wheel==1.0")
+    first = pip_archives.archive("small-wheel==1.0")
     for path in index.rglob("*.whl"):
         path.unlink()
-    assert wheels.archive("small-wheel==1.0") == first
-    with wheels.opened(first, "small_wheel/a.bin") as file:
+    assert pip_archives.archive("small-wheel==1.0") == first
+    with pip_archives.opened(first, "small_wheel/a.bin") as file:
         assert file.read() == BODY
 
 
 def test_another_digest_is_never_put_in_place(index: Path, tmp_path: Path) -> None:
     target = tmp_path / "to" / "a.bin"
     with pytest.raises(BadDataError, match=rf"has sha256 {SHA}; expected 00ff; delete"):
-        wheels.member("small-wheel==1.0", "small_wheel/a.bin", sha256="00ff", target=target)
+        pip_archives.member("small-wheel==1.0", "small_wheel/a.bin", sha256="00ff", target=target)
     assert list(target.parent.iterdir()) == []
 
 
 def test_a_damaged_file_there_is_replaced(index: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     target.write_bytes(b"half")
-    wheels.member("small-wheel==1.0", "small_wheel/a.bin", sha256=SHA, target=target)
+    pip_archives.member("small-wheel==1.0", "small_wheel/a.bin", sha256=SHA, target=target)
     assert target.read_bytes() == BODY
 
 
 def test_an_absent_member_and_an_absent_project_are_sentences(index: Path, tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=r"found no b\.bin in small_wheel-1\.0"):
-        wheels.member("small-wheel==1.0", "b.bin", sha256=SHA, target=tmp_path / "b")
+        pip_archives.member("small-wheel==1.0", "b.bin", sha256=SHA, target=tmp_path / "b")
     with pytest.raises(SimError, match=r"pip cannot bring absent==3 \(.*reachable package index"):
-        wheels.archive("absent==3")
+        pip_archives.archive("absent==3")
     with pytest.raises(SimError, match="pip cannot bring only-source==9"):
-        wheels.archive("only-source==9")
+        pip_archives.archive("only-source==9")
 
 
 def test_an_archive_with_another_digest_than_the_index_tells(index: Path) -> None:
     page = index / "only-source" / "index.html"
     page.write_text(page.read_text().replace("sha256=", "sha256=0"))
     with pytest.raises(SimError, match="the index tells another sha256"):
-        wheels.archive("only-source==2.0")
+        pip_archives.archive("only-source==2.0")
 
 
 def test_a_torn_archive_is_named(index: Path) -> None:
-    path = wheels.archive("only-source==2.0")
+    path = pip_archives.archive("only-source==2.0")
     path.write_bytes(path.read_bytes()[:100])
     with (
         pytest.raises(BadDataError, match=rf"{path.name} is damaged .*; delete it"),
-        wheels.opened(path, "models/a.bin") as file,
+        pip_archives.opened(path, "models/a.bin") as file,
     ):
         file.read()

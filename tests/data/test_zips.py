@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcore.data import zips
+from simcore.data.fetch import archives
 from simcore.errors import BadDataError
 
 
@@ -36,7 +36,7 @@ def test_only_images_and_tables_come_out(tmp_path: Path) -> None:
         },
     )
     folder = tmp_path / "out"
-    assert zips.unpack(source, folder) == 3
+    assert archives.unpack(source, folder) == 3
     files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert files == {"left/a.PNG": b"1", "train.csv": b"2", "deep/er/c.jpeg": b"6"}
 
@@ -47,7 +47,7 @@ def test_only_images_and_tables_come_out(tmp_path: Path) -> None:
 def test_a_path_that_leads_outside_refuses_the_zip(tmp_path: Path, name: str) -> None:
     source = pack(tmp_path / "a.zip", {"left/good.png": b"1", name: b"2"})
     with pytest.raises(BadDataError, match=r"found the path .* in a\.zip; expected paths inside"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
@@ -59,7 +59,7 @@ def test_a_link_refuses_the_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(source, "w") as file:
         file.writestr(entry, "/etc/passwd")
     with pytest.raises(BadDataError, match=r"found the link 'left/a\.png' in a\.zip"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
@@ -71,7 +71,7 @@ def test_zeros_without_end_are_stopped_early(tmp_path: Path) -> None:
             for _ in range(49):
                 sink.write(bytes(1_000_000))
     with pytest.raises(BadDataError, match=r"zeros\.png of a\.zip grow more than 200 times"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
@@ -85,7 +85,7 @@ def test_a_hundred_gigabytes_told_are_refused_at_once(tmp_path: Path) -> None:
     source.write_bytes(data)
     start = time.monotonic()
     with pytest.raises(BadDataError, match=r"more than 20,000,000,000 bytes in a\.zip"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
     assert time.monotonic() - start < 1
     assert outside(tmp_path) == {"a.zip"}
 
@@ -97,23 +97,23 @@ def test_a_size_told_too_small_is_not_believed(tmp_path: Path) -> None:
     data[at + 24 : at + 28] = struct.pack("<I", 10)
     source.write_bytes(data)
     with pytest.raises(BadDataError, match="expected"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
 def test_the_total_is_counted_while_it_comes(tmp_path: Path) -> None:
     source = pack(tmp_path / "a.zip", {f"{i}.png": bytes(1000) for i in range(10)})
-    assert zips.unpack(source, tmp_path / "fits", total=10_000) == 10
+    assert archives.unpack(source, tmp_path / "fits", total=10_000) == 10
     with pytest.raises(BadDataError, match="more than 9,999 bytes"):
-        zips.unpack(source, tmp_path / "out", total=9_999)
+        archives.unpack(source, tmp_path / "out", total=9_999)
     assert outside(tmp_path) == {"a.zip", "fits"}
 
 
 def test_too_many_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zips, "MAX_ENTRIES", 4)
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 4)
     source = pack(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(5)})
     with pytest.raises(BadDataError, match="found 5 entries"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -123,15 +123,15 @@ def test_a_name_twice(tmp_path: Path) -> None:
         file.writestr("a.png", b"1")
         file.writestr("a.png", b"2")
     with pytest.raises(BadDataError, match=r"found a\.png twice"):
-        zips.unpack(source, tmp_path / "out")
+        archives.unpack(source, tmp_path / "out")
 
 
 def test_nothing_to_unpack_and_no_zip_at_all(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=r"found no image in a\.zip \(1 entries\)"):
-        zips.unpack(pack(tmp_path / "a.zip", {"readme.txt": b"1"}), tmp_path / "out")
+        archives.unpack(pack(tmp_path / "a.zip", {"readme.txt": b"1"}), tmp_path / "out")
     (tmp_path / "b.zip").write_bytes(b"PK not really")
     with pytest.raises(BadDataError, match=r"b\.zip is no whole zip file"):
-        zips.unpack(tmp_path / "b.zip", tmp_path / "out")
+        archives.unpack(tmp_path / "b.zip", tmp_path / "out")
 
 
 @settings(max_examples=150, deadline=None)
@@ -146,7 +146,7 @@ def test_a_damaged_zip_is_whole_or_a_sentence(
     data[at : at + len(noise)] = noise
     source.write_bytes(data)
     try:
-        zips.unpack(source, folder / "out")
+        archives.unpack(source, folder / "out")
     except BadDataError:
         assert outside(folder) == {"a.zip"}
     else:

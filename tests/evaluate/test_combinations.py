@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError
-from simcore.evaluate import combinations, exclusive, subsets, weights
-from simcore.evaluate.combinations import Chosen
+from simcore.evaluate.combinations import exclusive, subset_search, subset_statistics, sum_weights
+from simcore.evaluate.combinations.subset_statistics import Chosen
 from simcore.sim.combine import Moments
 
 NAMES = ("a", "b", "c", "d")
@@ -18,7 +18,7 @@ def made(counts_by_name, queries=40):
     table = np.zeros((queries, 16), bool)
     for names, hits in counts_by_name.items():
         table[:hits, sum(1 << NAMES.index(n) for n in names)] = True
-    return subsets.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
+    return subset_search.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
 
 
 HITS = made({"a": 5, "b": 4, "c": 1, "d": 1, "ab": 9, "ac": 9, "bd": 6, "abc": 12, "abd": 10,
@@ -26,21 +26,21 @@ HITS = made({"a": 5, "b": 4, "c": 1, "d": 1, "ab": 9, "ac": 9, "bd": 6, "abc": 1
 
 
 def test_best_by_size_prefers_more_hits_then_fewer_members():
-    assert [c.models for c in combinations.best_by_size(HITS)] == [
+    assert [c.models for c in subset_statistics.best_by_size(HITS)] == [
         ("a",), ("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"),
     ]  # fmt: skip
-    assert combinations.best(HITS) == Chosen(0b0111, ("a", "b", "c"), 12)
+    assert subset_statistics.best(HITS) == Chosen(0b0111, ("a", "b", "c"), 12)
 
 
 def test_the_whole_ranking():
-    ranked = combinations.ranking(HITS)
+    ranked = subset_statistics.ranking(HITS)
     assert len(ranked) == 15
     assert [c.hits for c in ranked] == sorted((c.hits for c in ranked), reverse=True)
     assert ranked[0].models == ("a", "b", "c")
 
 
 def test_ablation_fills_the_free_place_with_the_next_best():
-    rows = combinations.ablation(HITS)
+    rows = subset_statistics.ablation(HITS)
     assert [(name, other.models, lost) for name, other, lost in rows] == [
         ("a", ("b", "c", "d"), 5),
         ("c", ("a", "b", "d"), 2),
@@ -49,7 +49,7 @@ def test_ablation_fills_the_free_place_with_the_next_best():
 
 
 def test_participation_by_hand():
-    share = combinations.participation(HITS, 3)  # abc 12, acd 11, abd 10, bcd 7
+    share = subset_statistics.participation(HITS, 3)  # abc 12, acd 11, abd 10, bcd 7
     np.testing.assert_allclose(share[0], [1, 1, 1, 0])
     np.testing.assert_allclose(share[1], [1, 0.5, 1, 0.5])
     np.testing.assert_allclose(share[3], [0.75] * 4)
@@ -57,9 +57,9 @@ def test_participation_by_hand():
 
 def test_participation_shares_places_between_equals():
     even = made({"".join(n): 3 for n in itertools.combinations("abcd", 2)})
-    np.testing.assert_allclose(combinations.participation(even, 2), 0.5)
+    np.testing.assert_allclose(subset_statistics.participation(even, 2), 0.5)
     with pytest.raises(BadDataError, match="found no combination of 5"):
-        combinations.participation(even, 5)
+        subset_statistics.participation(even, 5)
 
 
 def test_the_choice_on_held_out_queries_is_not_flattered():
@@ -67,17 +67,17 @@ def test_the_choice_on_held_out_queries_is_not_flattered():
     random = np.random.default_rng(0)
     table = random.random((400, 16)) < 0.1
     table[:, 0] = False
-    noise = subsets.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
-    found, chosen = combinations.held_out(noise, parts=5, seed=1)
+    noise = subset_search.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
+    found, chosen = subset_statistics.held_out(noise, parts=5, seed=1)
     assert len(chosen) == 5
-    assert found.sum() < combinations.best(noise).hits
+    assert found.sum() < subset_statistics.best(noise).hits
     assert found.mean() == pytest.approx(0.1, abs=0.035)
-    again, _ = combinations.held_out(noise, parts=5, seed=1)
+    again, _ = subset_statistics.held_out(noise, parts=5, seed=1)
     np.testing.assert_array_equal(found, again)
 
 
 def test_folds_deal_every_query_once():
-    parts = combinations.folds(23, 4, seed=3)
+    parts = subset_statistics.folds(23, 4, seed=3)
     assert sorted(np.concatenate(parts).tolist()) == list(range(23))
 
 
@@ -128,17 +128,17 @@ def streamed(found, rows=32):
 
 def worth(found, shares):
     mates = np.arange(len(found[0]))
-    return weights.judged(streamed(found), mates, [UNIT] * len(found), shares)
+    return sum_weights.judged(streamed(found), mates, [UNIT] * len(found), shares)
 
 
 def test_weights_find_what_is_useful_and_hold_on_new_queries():
     found = matrices(0)
-    rivals = weights.gather(streamed(found), np.arange(150), [UNIT] * 3)
-    learned = weights.fit(rivals, np.arange(150))
+    rivals = sum_weights.gather(streamed(found), np.arange(150), [UNIT] * 3)
+    learned = sum_weights.fit(rivals, np.arange(150))
     assert learned.sum() == pytest.approx(1)
     assert (learned >= 0).all()
     assert learned[0] > 0.7
-    fair = weights.held_out(rivals)
+    fair = sum_weights.held_out(rivals)
     assert fair.shape == (150, 3)
     assert 1 < len(np.unique(fair, axis=0)) <= 5, "one set of weights a fold"
     kept, even = worth(found, [fair, np.full((150, 3), 1 / 3)])
@@ -165,14 +165,14 @@ def test_a_rival_far_from_the_front_in_every_backbone_still_counts():
     other[0, 90:99] += 1
     one[0, 0], other[0, 0] = 0.55, 0.55  # the mate is beaten by nobody's favourite
     mates = np.array([100])
-    (hit,) = weights.judged([(0, [one, other])], mates, [UNIT] * 2, [np.full((1, 2), 0.5)])
+    (hit,) = sum_weights.judged([(0, [one, other])], mates, [UNIT] * 2, [np.full((1, 2), 0.5)])
     assert not hit[0]
 
 
 def test_a_constant_gets_no_hit_from_weights():
     flat = [np.zeros((20, 20), np.float32)] * 2
     still = Moments(0.0, 0.0)
-    rivals = weights.gather(streamed(flat), np.arange(20), [still] * 2)
-    share = np.tile(weights.fit(rivals, np.arange(20)), (20, 1))
-    (hit,) = weights.judged(streamed(flat), np.arange(20), [still] * 2, [share])
+    rivals = sum_weights.gather(streamed(flat), np.arange(20), [still] * 2)
+    share = np.tile(sum_weights.fit(rivals, np.arange(20)), (20, 1))
+    (hit,) = sum_weights.judged(streamed(flat), np.arange(20), [still] * 2, [share])
     assert not hit.any()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.evaluate import jnd
+from simcore.evaluate.judgements import jnd
 
 shares = hnp.arrays(np.float64, st.integers(1, 30), elements=st.sampled_from([0, 1 / 3, 2 / 3, 1]))
 

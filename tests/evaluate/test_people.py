@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcore.errors import BadDataError
-from simcore.evaluate import people
+from simcore.evaluate.judgements import human_ceiling
 
 
 @settings(deadline=None)
@@ -24,8 +24,8 @@ def test_leave_one_out_is_what_enumeration_says(single):
             others = np.mean(v[:i] + v[i + 1 :])
             each.append(0.5 if others == 0.5 else float((others > 0.5) == mine))
         crowds.append(np.mean(each))
-    assert people.person(vote, count).value == pytest.approx(np.mean(pairs))
-    assert people.crowd(vote, count).value == pytest.approx(np.mean(crowds))
+    assert human_ceiling.person(vote, count).value == pytest.approx(np.mean(pairs))
+    assert human_ceiling.crowd(vote, count).value == pytest.approx(np.mean(crowds))
 
 
 def test_held_out_judges_are_unbiased_and_the_ceiling_is_not():
@@ -34,25 +34,25 @@ def test_held_out_judges_are_unbiased_and_the_ceiling_is_not():
     vote = random.binomial(5, truth) / 5
     count = np.full(vote.shape, 5)
     expected = np.mean(truth**2 + (1 - truth) ** 2)
-    assert people.person(vote, count).value == pytest.approx(expected, abs=0.01)
-    assert people.ceiling(vote).value > np.mean(np.maximum(truth, 1 - truth)) + 0.01
+    assert human_ceiling.person(vote, count).value == pytest.approx(expected, abs=0.01)
+    assert human_ceiling.ceiling(vote).value > np.mean(np.maximum(truth, 1 - truth)) + 0.01
 
 
 def test_unknown_counts_say_nothing():
-    assert people.person(np.array([0.5]), np.array([0])) is None
-    assert people.crowd(np.array([1.0]), np.array([1])) is None
+    assert human_ceiling.person(np.array([0.5]), np.array([0])) is None
+    assert human_ceiling.crowd(np.array([1.0]), np.array([1])) is None
     with pytest.raises(BadDataError, match="cannot make"):
-        people.person(np.array([0.3]), np.array([2]))
+        human_ceiling.person(np.array([0.3]), np.array([2]))
 
 
 def test_the_gallery_puts_the_worst_quarrel_first():
     left = np.array([9.0, 1.0, 1.0, np.nan, 2.0])
     right = np.array([0.0, 1.5, 1.0, 1.0, 9.0])
     vote = np.array([1.0, 0.0, 1.0, 1.0, 1.0])
-    apart = people.disagreement(left, right, vote)
+    apart = human_ceiling.disagreement(left, right, vote)
     assert apart.argmax() == 0
     assert apart[2] == apart[3] == 0.5  # a tie and missing evidence say neither
     assert apart.argmin() == 4
     assert ((apart >= 0) & (apart <= 1)).all()
-    constant = people.chooses_right(np.ones(3), np.ones(3))
+    constant = human_ceiling.chooses_right(np.ones(3), np.ones(3))
     np.testing.assert_array_equal(constant, 0.5)

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import binom
 
 from simcore.errors import BadDataError
-from simcore.evaluate import bootstrap, recall
-from simcore.specs import Part, Recipe
+from simcore.evaluate.retrieval import recall
+from simcore.evaluate.statistics import bootstrap
+from simcore.recipe import Part, Recipe
 from simcore.types import Features, ImageSet, Pairs
 
 COSINE = {"x": "cosine"}

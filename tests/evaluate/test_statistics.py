@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.evaluate import associative, complementarity, duplicates, faces, significance, votes
+from simcore.evaluate.combinations import complementarity
+from simcore.evaluate.retrieval import associative_recall, face_counts, near_duplicates
+from simcore.evaluate.statistics import correlation, significance
 from simcore.types import Features
 
 
@@ -21,21 +23,21 @@ def test_associative_recall_against_drawing_images(m):
     for row in scores:
         drawn = random.choice(np.arange(1, gallery), m - 1, replace=False)
         right += all(row[j] < row[0] for j in drawn)
-    expected = associative.exact(ranks, gallery, m)
+    expected = associative_recall.exact(ranks, gallery, m)
     error = max(np.sqrt((expected * (1 - expected)).sum()) / queries, 1e-9)
     assert right / queries == pytest.approx(expected.mean(), abs=4.5 * error)
-    simulated = associative.simulated(ranks, gallery, m, repetitions=200, seed=1)
+    simulated = associative_recall.simulated(ranks, gallery, m, repetitions=200, seed=1)
     assert simulated.mean() == pytest.approx(expected.mean(), abs=4.5 * error / np.sqrt(200))
 
 
 def test_associative_recall_of_a_constant_is_nothing_but_for_one_image():
     ranks = np.full(50, 30)  # every image ties with the mate
-    assert associative.exact(ranks, 30, 1).mean() == 1
+    assert associative_recall.exact(ranks, 30, 1).mean() == 1
     for m in (2, 10, 30):
-        assert associative.exact(ranks, 30, m).mean() == 0
-        assert associative.simulated(ranks, 30, m).mean() == 0
+        assert associative_recall.exact(ranks, 30, m).mean() == 0
+        assert associative_recall.simulated(ranks, 30, m).mean() == 0
     with pytest.raises(BadDataError, match="m = 31"):
-        associative.exact(ranks, 30, 31)
+        associative_recall.exact(ranks, 30, 31)
 
 
 def test_votes_against_scipy():
@@ -43,7 +45,7 @@ def test_votes_against_scipy():
     count = random.integers(0, 500, 300)
     alike = count / 500 + random.normal(size=300)
     alike[:20] = np.nan
-    pearson, spearman = votes.correlations(count, alike)
+    pearson, spearman = correlation.correlations(count, alike)
     reference = stats.pearsonr(count[20:], alike[20:])
     assert pearson.value == pytest.approx(reference.statistic)
     assert pearson.p == pytest.approx(reference.pvalue, rel=1e-6)
@@ -55,11 +57,11 @@ def test_votes_against_scipy():
 
 
 def test_votes_for_a_constant_say_nothing():
-    pearson, spearman = votes.correlations(np.arange(30), np.ones(30))
+    pearson, spearman = correlation.correlations(np.arange(30), np.ones(30))
     assert np.isnan(pearson.value)
     assert np.isnan(spearman.value)
     with pytest.raises(ShapeError, match="at least 3"):
-        votes.correlations(np.arange(4), np.array([1.0, np.nan, np.nan, 2]))
+        correlation.correlations(np.arange(4), np.array([1.0, np.nan, np.nan, 2]))
 
 
 def test_mcnemar_and_holm():
@@ -111,7 +113,7 @@ def face_rows(counts):
 
 
 def test_face_counts():
-    found = faces.count(face_rows([0, 1, 2, 5]), face_rows([0, 1, 0, 3]))
+    found = face_counts.count(face_rows([0, 1, 2, 5]), face_rows([0, 1, 0, 3]))
     assert found.table.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
     assert found.histogram.tolist() == [3 / 8, 2 / 8, 1 / 8, 2 / 8]
     assert found.agreement == pytest.approx(2 / 3)
@@ -127,36 +129,36 @@ def unit(*angles):
 def test_near_duplicates_by_hand():
     """Angles whose cosine distance is 1 - cos: 0.05 apart is 0.00125, far below any threshold."""
     left, right = unit(0.0, 0.05, 1.5, 3.0), unit(0.8, 2.2, 1.52, 0.01)
-    found = duplicates.twins(left, right, within=0.01, across=0.01)
+    found = near_duplicates.twins(left, right, within=0.01, across=0.01)
     assert {(t.side, t.row, t.other_side, t.other) for t in found} == {
         ("left", 0, "left", 1), ("left", 0, "right", 3), ("left", 1, "right", 3),
     }  # fmt: skip
-    assert duplicates.clean(found, 4).tolist() == [False, False, True, False]
-    group = duplicates.groups(found, 4)
+    assert near_duplicates.clean(found, 4).tolist() == [False, False, True, False]
+    group = near_duplicates.groups(found, 4)
     assert group[0] == group[1] == group[3] != group[2]
     refused = frozenset((t.side, t.row, t.other_side, t.other) for t in found)
-    assert duplicates.clean(found, 4, refused=refused).all()
-    assert len(set(duplicates.groups(found, 4, refused=refused))) == 4
+    assert near_duplicates.clean(found, 4, refused=refused).all()
+    assert len(set(near_duplicates.groups(found, 4, refused=refused))) == 4
 
 
 def test_the_papers_protocol_keeps_its_quirks():
     left, right = unit(0.0, 1.5, 3.0, 4.6), unit(0.75, 2.25, 3.8, 5.4)
     nobody = face_rows([0, 0, 0, 0])
-    kept = duplicates.paper_objects(left, right, face_rows([0, 1, 2, 0]), face_rows([0, 0, 0, 1]))
+    kept = near_duplicates.paper_objects(left, right, face_rows([0, 1, 2, 0]), face_rows([0, 0, 0, 1]))
     assert kept.tolist() == [True, False, True, False], "two faces stay in, one face goes"
-    assert duplicates.paper(left, right, nobody, nobody).all()
+    assert near_duplicates.paper(left, right, nobody, nobody).all()
     # The position of the nearest face counts, not its distance: only who is nearest to the first.
     far = Features("face", [1, 2, 3], np.array([[0.0, 0], [9, 0], [50, 0]]), 4)
     first = Features("face", [0, 1, 2], np.array([[0.0, 0], [30, 0], [31, 0]]), 4)
-    assert duplicates._first_face(far).tolist() == [False, False, False, False]
-    assert duplicates._first_face(first).tolist() == [False, False, False, False]
+    assert near_duplicates._first_face(far).tolist() == [False, False, False, False]
+    assert near_duplicates._first_face(first).tolist() == [False, False, False, False]
     near = Features("face", [0, 1, 2], np.array([[0.0, 0], [30, 0], [90, 0]]), 4)
-    assert duplicates._first_face(near).tolist() == [False, True, False, False]
+    assert near_duplicates._first_face(near).tolist() == [False, True, False, False]
 
 
 def test_faces_are_doubles_by_their_own_distance():
     one = Features("face", [0, 1], np.array([[0.0, 0.0], [0.3, 0.0]]), 3)
     other = Features("face", [2], np.array([[0.0, 0.6]]), 3)
-    found = duplicates.twins(one, other, within=0.5, across=0.5, metric="l2")
+    found = near_duplicates.twins(one, other, within=0.5, across=0.5, metric="l2")
     assert [(t.side, t.row, t.other_side, t.other) for t in found] == [("left", 0, "left", 1)]
     assert found[0].distance == pytest.approx(0.3)

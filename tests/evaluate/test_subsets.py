@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.evaluate import subsets
+from simcore.evaluate.combinations import subset_search
 from simcore.sim import combine, rank
 from simcore.sim.combine import Moments
 
@@ -42,7 +42,7 @@ def found(matrices, target, scale, step=512):
     names = [f"m{k}" for k in range(len(matrices))]
     rows = range(0, len(target), step)
     blocks = ((s, [m[s : s + step] for m in matrices]) for s in rows)
-    return subsets.search(names, blocks, target, scale=scale)
+    return subset_search.search(names, blocks, target, scale=scale)
 
 
 @settings(max_examples=150, deadline=None)
@@ -129,7 +129,7 @@ def test_both_sums_in_one_pass_over_the_matrices():
     matrices = [m.astype(np.float32) for m in matrices]
     scale = [moments(m) for m in matrices]
     once = iter([(0, [m[:9] for m in matrices]), (9, [m[9:] for m in matrices])])
-    both = subsets.searches([*"abcd"], once, np.arange(20), scales=[scale, None])
+    both = subset_search.searches([*"abcd"], once, np.arange(20), scales=[scale, None])
     for hits, how in zip(both, (scale, None), strict=True):
         np.testing.assert_array_equal(hits.packed, found(matrices, np.arange(20), how).packed)
     assert (both[0].packed != both[1].packed).any()

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from simcore.data.trials import sets
-from simcore.data.trials.nouns import Triplets
+from simcore.data.judgements import triplet_sets
+from simcore.data.judgements.trials import Triplets
 from simcore.errors import BadDataError, ShapeError, UnknownNameError
-from simcore.evaluate import layers, panels, together, triplets, twoafc
+from simcore.evaluate.judgements import lpips_layers, triplet_combinations, triplets, two_afc
+from simcore.lab.papers import margaritescu2024_tables
 from simcore.sim.metrics import pairwise
 from simcore.types import METRICS, Features, ImageSet
 
@@ -95,12 +96,12 @@ def noisy(some, count=5, seed=4):
 def test_the_table_equals_brute_force(combine):
     some = asked(count=120)
     sides = noisy(some)
-    found = together.table(sides, some, combine=combine, up_to=5)
-    leans = {n: together.lean(s, combine) for n, s in sides.items()}
+    found = triplet_combinations.table(sides, some, combine=combine, up_to=5)
+    leans = {n: triplet_combinations.lean(s, combine) for n, s in sides.items()}
 
     def score(members, group):
         total = sum(leans[n] for n in members)
-        earned = twoafc.credit(np.zeros(len(some)), total, some.vote)
+        earned = two_afc.credit(np.zeros(len(some)), total, some.vote)
         return np.mean([e for e, g in zip(earned, some.group, strict=True) if g == group])
 
     every = [m for k in range(1, 6) for m in combinations(sides, k)]
@@ -119,12 +120,12 @@ def test_constants_contribute_nothing_and_are_dropped():
     some = asked(count=200, seed=5)
     good = (np.zeros(200), some.vote - 0.5 + np.random.default_rng(0).normal(0, 0.1, 200))
     flat = (np.ones(200), np.ones(200))
-    table = together.table({"good": good, "flat": flat}, some)
+    table = triplet_combinations.table({"good": good, "flat": flat}, some)
     assert all(row.single == "good" for row in table.rows)
     assert all(row.several == ("good",) for row in table.rows)  # of equals the smaller
-    only = together.table({"flat": flat}, some)
+    only = triplet_combinations.table({"flat": flat}, some)
     assert all(row.several_score.value == 0.5 == row.held_out for row in only.rows)
-    zsum = together.lean(flat, "zsum")
+    zsum = triplet_combinations.lean(flat, "zsum")
     np.testing.assert_array_equal(zsum, 0)
 
 
@@ -132,16 +133,16 @@ def test_choosing_among_noise_is_seen_through():
     some = asked(count=300, seed=6, groups=("a",))
     random = np.random.default_rng(7)
     noise = {f"n{k}": tuple(random.normal(size=(2, 300))) for k in range(8)}
-    row = together.table(noise, some).rows[0]
+    row = triplet_combinations.table(noise, some).rows[0]
     assert row.several_score.value > 0.52
     assert row.held_out < row.several_score.value
 
 
 def test_one_with_no_evidence_has_no_say():
     left, right = np.array([np.nan, 1.0]), np.array([1.0, 2.0])
-    blind = together.combined([(left, right), (np.array([5.0, 9.0]), np.array([4.0, 0.0]))], [1, 1])
+    blind = triplet_combinations.combined([(left, right), (np.array([5.0, 9.0]), np.array([4.0, 0.0]))], [1, 1])
     assert blind[1][0] < blind[0][0]  # only the second speaks of the first triplet
-    silent = together.combined([(left, right)], [1.0])
+    silent = triplet_combinations.combined([(left, right)], [1.0])
     assert np.isnan(silent[0][0])
 
 
@@ -149,7 +150,7 @@ def test_more_than_the_search_can_hold_is_said():
     some = asked(count=60)
     alike = {f"n{k}": (np.zeros(60), some.vote - 0.5) for k in range(17)}
     with pytest.raises(BadDataError, match="at most 16"):
-        together.table(alike, some, up_to=1)
+        triplet_combinations.table(alike, some, up_to=1)
 
 
 def test_layers_table_takes_the_best_layer_of_each_group():
@@ -159,27 +160,27 @@ def test_layers_table_takes_the_best_layer_of_each_group():
     zero = np.zeros(60)
     first = (zero, np.where(is_a, truth, -truth))
     second = (zero, np.where(is_a, -truth, truth))
-    rows = layers.table({"net": [first, second]}, {"net": (zero, zero)}, {"net": first}, some)
+    rows = lpips_layers.table({"net": [first, second]}, {"net": (zero, zero)}, {"net": first}, some)
     assert [(r.group, r.layer) for r in rows] == [("a", 0), ("b", 1)]
     for row in rows:
         assert row.calibrated.value == 0.5
         assert row.delta == pytest.approx(0.5 - row.score.value)
     with pytest.raises(BadDataError):
-        layers.table({"net": []}, {}, {}, some)
+        lpips_layers.table({"net": []}, {}, {}, some)
 
 
 def test_panels_average_their_sets_and_mark_the_best():
-    votes = {name: np.array([0.0, 1.0, 1.0, 0.0]) for name in sets.SETS if "bapps" in name}
+    votes = {name: np.array([0.0, 1.0, 1.0, 0.0]) for name in triplet_sets.SETS if "bapps" in name}
     right = {n: (1 - v, v) for n, v in votes.items()}
     half = {n: (np.zeros(4), np.zeros(4)) for n in votes}
     judged = {n: {("good", "cosine"): right[n], ("flat", "l1"): half[n]} for n in votes}
     judged["bapps color"][("good", "cosine")] = right["bapps color"][::-1]
-    found = panels.bars(judged, votes)
-    assert {b.panel for b in found} == set(list(sets.PANELS)[:3])
+    found = margaritescu2024_tables.bars(judged, votes)
+    assert {b.panel for b in found} == set(list(triplet_sets.PANELS)[:3])
     mixed = next(b for b in found if b.panel == "BAPPS CNN and colour" and b.model == "good")
     assert mixed.score.value == 0.5
     assert {n: s.value for n, s in mixed.sets.items()} == {"bapps cnn": 1, "bapps color": 0}
     assert all(b.score.value == 0.5 for b in found if b.model == "flat")
     assert all(b.best for b in found if b.score.value == 1)
-    assert len(sets.SETS) == 11
-    assert sorted(n for names in sets.PANELS.values() for n in names) == sorted(sets.SETS)
+    assert len(triplet_sets.SETS) == 11
+    assert sorted(n for names in triplet_sets.PANELS.values() for n in names) == sorted(triplet_sets.SETS)

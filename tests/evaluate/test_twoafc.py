@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.evaluate import people, twoafc
+from simcore.evaluate.judgements import human_ceiling, two_afc
 
 shares = st.integers(0, 5).map(lambda k: k / 5)
 votes = hnp.arrays(np.float64, st.integers(1, 40), elements=shares)
@@ -25,23 +25,23 @@ def judged(draw):
 @given(votes, st.sampled_from([-5.0, 0.0, 7.0, np.nan]), st.sampled_from(["share", "majority"]))
 def test_a_constant_is_exactly_chance(vote, constant, counting):
     same = np.full(vote.shape, constant)
-    assert twoafc.score(same, same, vote, counting=counting).value == 0.5
+    assert two_afc.score(same, same, vote, counting=counting).value == 0.5
 
 
 @settings(deadline=None)
 @given(votes)
 def test_the_votes_themselves_reach_the_ceiling(vote):
-    earned = twoafc.credit(1 - vote, vote, vote)
+    earned = two_afc.credit(1 - vote, vote, vote)
     np.testing.assert_array_equal(earned, np.maximum(vote, 1 - vote))
-    assert twoafc.mean(earned, "").value == people.ceiling(vote).value
+    assert two_afc.mean(earned, "").value == human_ceiling.ceiling(vote).value
 
 
 @settings(deadline=None)
 @given(judged(), st.sampled_from(["share", "majority"]))
 def test_no_side_is_preferred_and_nothing_beats_the_ceiling(case, counting):
     left, right, vote = case
-    one = twoafc.credit(left, right, vote, counting=counting)
-    other = twoafc.credit(right, left, 1 - vote, counting=counting)
+    one = two_afc.credit(left, right, vote, counting=counting)
+    other = two_afc.credit(right, left, 1 - vote, counting=counting)
     np.testing.assert_allclose(one, other, atol=1e-12)
     missing = np.isnan(left) | np.isnan(right)
     assert (one[missing] == 0.5).all()
@@ -53,19 +53,19 @@ def test_by_hand_and_as_the_official_script():
     d0, d1 = np.array([0.1, 0.5, 0.2, 0.3]), np.array([0.4, 0.2, 0.2, 0.9])
     vote = np.array([0.2, 0.8, 1.0, 0.6])
     official = (d0 < d1) * (1 - vote) + (d1 < d0) * vote + (d1 == d0) * 0.5
-    earned = twoafc.credit(-d0, -d1, vote)
+    earned = two_afc.credit(-d0, -d1, vote)
     np.testing.assert_array_equal(earned, official)
     np.testing.assert_allclose(earned, [0.8, 0.8, 0.5, 0.4])
     np.testing.assert_array_equal(
-        twoafc.credit(-d0, -d1, vote, counting="majority"), [1, 1, 0.5, 0]
+        two_afc.credit(-d0, -d1, vote, counting="majority"), [1, 1, 0.5, 0]
     )
 
 
 def test_groups_count_alike_in_all():
     earned = np.array([1.0, 1.0, 1.0, 0.0])
-    found = twoafc.by_group(earned, ["a", "a", "a", "b"])
+    found = two_afc.by_group(earned, ["a", "a", "a", "b"])
     assert {name: s.value for name, s in found.items()} == {"a": 1.0, "b": 0.0}
-    whole = twoafc.over_groups(earned, ["a", "a", "a", "b"])
+    whole = two_afc.over_groups(earned, ["a", "a", "a", "b"])
     assert whole.value == 0.5
     assert whole.low <= 0.5 <= whole.high
 
@@ -73,14 +73,14 @@ def test_groups_count_alike_in_all():
 def test_the_interval_over_groups_is_about_right():
     random = np.random.default_rng(3)
     earned = (random.random(400) < 0.7).astype(float)
-    whole = twoafc.over_groups(earned, ["a"] * 200 + ["b"] * 200)
+    whole = two_afc.over_groups(earned, ["a"] * 200 + ["b"] * 200)
     assert whole.high - whole.low == pytest.approx(2 * 1.96 * np.sqrt(0.21 / 400), rel=0.15)
 
 
 def test_what_does_not_fit_is_said():
     with pytest.raises(ShapeError):
-        twoafc.credit(np.zeros(2), np.zeros(3), np.zeros(3))
+        two_afc.credit(np.zeros(2), np.zeros(3), np.zeros(3))
     with pytest.raises(BadDataError, match="outside 0 to 1"):
-        twoafc.credit(np.zeros(1), np.zeros(1), np.array([1.2]))
+        two_afc.credit(np.zeros(1), np.zeros(1), np.array([1.2]))
     with pytest.raises(ShapeError):
-        twoafc.by_group(np.zeros(2), ["a"])
+        two_afc.by_group(np.zeros(2), ["a"])

@@ -3,7 +3,7 @@
 import pytest
 
 from simcore.models import forward, registry
-from simcore.specs import Prepare
+from simcore.types import Prepare
 
 CONV = "tiny-conv"
 
@@ -30,5 +30,4 @@ def register():
 def conv():
     """The name of the network."""
     yield register()
-    registry._SPECS.pop(CONV)
-    registry._fixed.cache_clear()
+    registry.forget(CONV)

@@ -6,8 +6,11 @@ import zipfile
 import pytest
 
 from simcore.errors import BadDataError
-from simcore.lab import collections, evaluate, extract, recipes, retrieve, selection
-from simcore.lab.retrieve import Query
+from simcore.lab import recipes
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, duplicates, extraction, subsets
+from simcore.lab.search import search
+from simcore.lab.search.search import Query
 
 
 def zipped(folder):
@@ -38,43 +41,43 @@ def test_a_pair_whose_file_vanished_is_left_out_and_comes_back(pairs_folder):
     lost = pairs_folder / "right" / "c.png"
     kept = lost.read_bytes()
     lost.unlink()
-    report = extract.extract("six", ["layout"])
+    report = extraction.extract("six", ["layout"])
     assert len(report.skipped) == 1
     found = collections.open_("six")
     assert len(found.left) == 5
     assert "c" not in found.left.ids
     assert found.skipped[-1].what == "c"
-    table = evaluate.recall("six", recipes.parse(["layout"]), ks=(1,))
+    table = recall.recall("six", recipes.parse(["layout"]), ks=(1,))
     assert table.pairs == 5
     lost.write_bytes(kept)
-    extract.extract("six", ["layout"])
+    extraction.extract("six", ["layout"])
     assert len(collections.open_("six").left) == 6
 
 
 def test_images_without_mates_are_searched_within_themselves(pairs_folder):
     collections.add("images", pairs_folder, name="all")
-    extract.extract("all", ["layout", "color"])
+    extraction.extract("all", ["layout", "color"])
     name = collections.open_("all").left.ids[0]
-    for hits in retrieve.search(
+    for hits in search.search(
         "all", Query(name), recipes.parse(["layout", "color"], "zsum"), k=50
     ):
         assert name not in hits.ids
         assert len(hits.ids) == 11
         assert hits.mate_id is None
     with pytest.raises(BadDataError, match="without mates"):
-        evaluate.recall("all", recipes.parse(["layout"]))
+        recall.recall("all", recipes.parse(["layout"]))
 
 
 @pytest.mark.parametrize("lift", ["none", "center", "csls", "center+csls"])
 def test_search_and_recall_rank_the_mate_alike(pairs_folder, lift):
     collections.add("pairs", pairs_folder, name="six")
-    extract.extract("six", ["layout", "hog"])
+    extraction.extract("six", ["layout", "hog"])
     asked = recipes.parse(["layout", "hog"], "zsum", lift=lift)
     for direction in ("lr", "rl"):
-        ranks = [retrieve.ranks("six", one, direction) for one in asked]
+        ranks = [recall.ranks("six", one, direction) for one in asked]
         ids = collections.open_("six").sides(direction)[0].ids
         for row, name in enumerate(ids):
-            hits = retrieve.search("six", Query(name), asked, direction=direction)
+            hits = search.search("six", Query(name), asked, direction=direction)
             assert [h.mate_rank for h in hits] == [int(r[row]) for r in ranks]
 
 
@@ -82,17 +85,17 @@ def test_a_person_overrules_a_near_duplicate(pairs_folder, draw):
     for side, turn in (("left", 0), ("right", 2)):
         draw(0).rotate(1 + turn).save(pairs_folder / side / "again.png")
     collections.add("pairs", pairs_folder, name="seven")
-    extract.extract("seven", ["layout"])
-    found = selection.find_duplicates("seven", by="layout", within=0.05, across=0.05)
+    extraction.extract("seven", ["layout"])
+    found = subsets.find_duplicates("seven", by="layout", within=0.05, across=0.05)
     assert found.twins
     assert not any(found.refused)
     before = found.kept["clean"]
     for twin in found.twins:
-        selection.overrule("seven", twin, duplicate=False)
-    again = selection.find_duplicates("seven", by="layout", within=0.05, across=0.05)
+        duplicates.overrule("seven", twin, duplicate=False)
+    again = subsets.find_duplicates("seven", by="layout", within=0.05, across=0.05)
     assert all(again.refused)
     assert again.kept["clean"] == 7 > before
-    selection.overrule("seven", again.twins[0], duplicate=True)
-    third = selection.find_duplicates("seven", by="layout", within=0.05, across=0.05)
+    duplicates.overrule("seven", again.twins[0], duplicate=True)
+    third = subsets.find_duplicates("seven", by="layout", within=0.05, across=0.05)
     assert third.refused.count(False) >= 1
     assert third.kept["clean"] < 7

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from simcore.data.trials import catalog
+from simcore.data.judgements import judgement_catalog
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
-from simcore.evaluate import jnd, people, together, triplets, twoafc
-from simcore.lab import agreement, alike, collections, features, judgements, models, perceptual
+from simcore.evaluate.judgements import human_ceiling, jnd, triplet_combinations, triplets, two_afc
+from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
+from simcore.lab.library import collections, features, models
 
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 
@@ -14,23 +15,23 @@ VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 @pytest.fixture
 def judged(bapps_tree):
     """Eight triplets in the official layout, scored by three similarities."""
-    found = judgements.add("bapps", bapps_tree(VOTES), name="mine")
-    alike.prepare(found, ["color", "layout", "pixel-l2"])
+    found = sets.add("bapps", bapps_tree(VOTES), name="mine")
+    pair_similarities.prepare(found, ["color", "layout", "pixel-l2"])
     return found
 
 
 def test_the_known_set_is_made_once_and_says_that_nobody_was_asked():
-    found = judgements.open_("known")
-    again = judgements.add("known", name="again")
+    found = sets.open_("known")
+    again = sets.add("known", name="again")
     assert found.digest == again.digest
-    assert found.digest != judgements.add("known", name="other", seed=1).digest
+    assert found.digest != sets.add("known", name="other", seed=1).digest
     assert found.votes == "known order"
     assert "nobody was asked" in found.notes[0]
     assert {g.partition("/")[0] for g in found.triplets.group} == {"traditional", "resampling"}
     assert set(found.triplets.vote) == {0, 1}
     assert 0.4 < found.triplets.vote.mean() < 0.6  # neither side is the better guess
-    assert judgements.open_("known").digest == found.digest
-    ready = alike.prepare(found, ["pixel-l2", "color"])
+    assert sets.open_("known").digest == found.digest
+    ready = pair_similarities.prepare(found, ["pixel-l2", "color"])
     table = agreement.table(found, ready.names)
     assert table.people == {}
     scores = {row.label: row.whole.value for row in table.rows if row.metric in ("own", "l2")}
@@ -45,12 +46,12 @@ def test_scores_are_the_engines(judged):
     ]  # fmt: skip
     some = judged.triplets
     made = features.of(some.images, "color")
-    earned = twoafc.credit(*triplets.sides(made, some, "l1"), some.vote)
-    assert table.rows[1].whole.value == pytest.approx(twoafc.over_groups(earned, some.group).value)
+    earned = two_afc.credit(*triplets.sides(made, some, "l1"), some.vote)
+    assert table.rows[1].whole.value == pytest.approx(two_afc.over_groups(earned, some.group).value)
     assert table.rows[1].groups["cnn"].value == pytest.approx(earned[:5].mean())
     # The fixture spoils the side that fewer people chose, so pixels reach the ceiling exactly.
     assert table.rows[2].whole.value == table.people["ceiling"]["all"].value
-    assert table.people["ceiling"]["color"].value == people.ceiling(some.vote[5:]).value
+    assert table.people["ceiling"]["color"].value == human_ceiling.ceiling(some.vote[5:]).value
     assert table.people["person"]["all"].value < table.people["crowd"]["all"].value
     told = table.json()
     assert told["groups"] == {"cnn": 5, "color": 3}
@@ -58,7 +59,7 @@ def test_scores_are_the_engines(judged):
 
 
 def test_a_constant_earns_exactly_half(judged, monkeypatch):
-    monkeypatch.setattr(alike, "values", lambda *_: np.full((2, 8), 0.3))
+    monkeypatch.setattr(pair_similarities, "values", lambda *_: np.full((2, 8), 0.3))
     (row,) = agreement.table(judged, ["pixel-l2"]).rows
     assert (row.whole.value, row.groups["cnn"].value, row.groups["color"].value) == (0.5, 0.5, 0.5)
 
@@ -72,46 +73,46 @@ def test_the_majority_counts_wholes(judged):
 
 def test_combinations_are_those_of_the_engine(judged):
     table = agreement.table(judged, ["color", "pixel-l2"], metrics=["l2"], combine="zsum")
-    parts = [tuple(alike.values(judged, "color", "l2")), tuple(alike.values(judged, "pixel-l2"))]
-    left, right = together.combined(parts, [1, 1])
-    earned = twoafc.credit(left, right, judged.triplets.vote)
+    parts = [tuple(pair_similarities.values(judged, "color", "l2")), tuple(pair_similarities.values(judged, "pixel-l2"))]
+    left, right = triplet_combinations.combined(parts, [1, 1])
+    earned = two_afc.credit(left, right, judged.triplets.vote)
     row = table.rows[-1]
     assert row.label == "zsum(color + pixel-l2)"
-    assert row.whole.value == pytest.approx(twoafc.over_groups(earned, judged.triplets.group).value)
+    assert row.whole.value == pytest.approx(two_afc.over_groups(earned, judged.triplets.group).value)
 
 
 def test_what_is_there_is_not_made_again_and_a_stop_keeps_the_rest_whole(bapps_tree, monkeypatch):
-    found = judgements.add("bapps", bapps_tree(VOTES), name="mine")
+    found = sets.add("bapps", bapps_tree(VOTES), name="mine")
     stages = []
-    alike.prepare(found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage))
+    pair_similarities.prepare(found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage))
     assert {"color", "ssim"} <= set(stages)
     stages.clear()
-    ready = alike.prepare(found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage))
+    ready = pair_similarities.prepare(found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage))
     assert stages == []
     assert ready.names == ("color", "ssim")
-    assert alike.here(found) == ["color", "ssim"]
-    stopped = alike.prepare(found, ["ms-ssim"], stop=lambda: True)
+    assert pair_similarities.here(found) == ["color", "ssim"]
+    stopped = pair_similarities.prepare(found, ["ms-ssim"], stop=lambda: True)
     assert stopped.names == ()
-    assert not alike.ready(found, "ms-ssim")
+    assert not pair_similarities.ready(found, "ms-ssim")
     with pytest.raises(BadDataError, match="simcore evaluate triplets mine --models ms-ssim"):
-        alike.values(found, "ms-ssim")
+        pair_similarities.values(found, "ms-ssim")
 
 
 def test_what_cannot_be_had_is_told_and_the_rest_goes_on(judged):
-    ready = alike.prepare(judged, ["lpips-alex", "pixel-l2"])
+    ready = pair_similarities.prepare(judged, ["lpips-alex", "pixel-l2"])
     assert ready.names == ("pixel-l2",)
     assert "alexnet" in ready.unavailable["lpips-alex"]
     with pytest.raises(BadDataError, match="alexnet"):
-        alike.prepare(judged, ["lpips-alex"])
+        pair_similarities.prepare(judged, ["lpips-alex"])
     with pytest.raises(SimError):
         models.fetch(["lpips-vgg"])
     assert models.fetch(["ssim", "color"]) == ["color", "ssim"]
     with pytest.raises(UnknownNameError, match="layer9"):
-        alike.expand(["lpips-alex/layer9"])
+        pair_similarities.expand(["lpips-alex/layer9"])
     with pytest.raises(UnknownNameError):
-        alike.expand(["ssim/layer1"])
+        pair_similarities.expand(["ssim/layer1"])
     with pytest.raises(UnknownNameError, match="did you mean hog"):
-        alike.expand(["hogg"])
+        pair_similarities.expand(["hogg"])
     assert issubclass(MissingWeightsError, SimError)
 
 
@@ -148,10 +149,10 @@ def test_furthest_apart_comes_first(judged):
 
 def test_jnd_is_an_average_precision_over_groups(bapps_tree):
     root = bapps_tree({"cnn": [0.0, 1.0, 1 / 3, 1.0], "traditional": [1.0, 0.0]}, kind="jnd")
-    found = judgements.add("bapps-jnd", root, name="same")
-    alike.prepare(found, ["pixel-l2"])
+    found = sets.add("bapps-jnd", root, name="same")
+    pair_similarities.prepare(found, ["pixel-l2"])
     table = agreement.table(found, ["pixel-l2"])
-    values = alike.values(found, "pixel-l2")[0]
+    values = pair_similarities.values(found, "pixel-l2")[0]
     group = np.array(found.trials.group)
     each = [
         jnd.average_precision(values[group == g], found.trials.same[group == g]).value
@@ -172,15 +173,15 @@ def test_odd_ones_out(tmp_path, draw):
     for k in range(6):
         draw(k % 3, 24, 24).save(folder / f"{k}.png")  # k and k + 3 are the same picture
     (tmp_path / "trials.txt").write_text("0 3 1\n1 4 2\n5 2 0\n0 1 3\n")
-    found = judgements.add("things", tmp_path / "trials.txt", name="odd", images=folder)
-    alike.prepare(found, ["color"])
+    found = sets.add("things", tmp_path / "trials.txt", name="odd", images=folder)
+    pair_similarities.prepare(found, ["color"])
     (row,) = agreement.table(found, ["color"], metrics=["cosine"]).rows
     assert row.whole.per_item.tolist() == [1, 1, 1, 0]
 
 
 def test_lpips_by_layers_and_in_combinations(bapps_tree, random_lpips):
-    found = judgements.add("bapps", bapps_tree(VOTES), name="mine")
-    ready = alike.prepare(found, ["lpips-squeeze", "lpips-squeeze/layer2", "pixel-l2"])
+    found = sets.add("bapps", bapps_tree(VOTES), name="mine")
+    ready = pair_similarities.prepare(found, ["lpips-squeeze", "lpips-squeeze/layer2", "pixel-l2"])
     assert ready.names == ("lpips-squeeze", "lpips-squeeze/layer2", "pixel-l2")
     rows = perceptual.layers_json(perceptual.layer_table(found, ["squeeze"]))
     assert [row["group"] for row in rows] == ["cnn", "color"]
@@ -201,31 +202,31 @@ def test_lpips_by_layers_and_in_combinations(bapps_tree, random_lpips):
 
 
 def test_the_images_become_a_collection_that_goes_with_the_set(judged):
-    shown = judgements.collection("mine")
+    shown = sets.collection("mine")
     assert shown.name == "mine"
     assert shown.left.keys == judged.triplets.images.keys
     assert collections.open_("mine").right is None
     assert features.ready(shown, "color")  # the store knows them by content
-    assert judgements.collection("mine").digest == shown.digest
-    judgements.remove("mine")
+    assert sets.collection("mine").digest == shown.digest
+    sets.remove("mine")
     assert collections.names() == []
-    assert judgements.names() == []
+    assert sets.names() == []
 
 
 def test_a_collection_of_that_name_is_left_alone(judged, pairs_folder):
     collections.add("pairs", pairs_folder, name="mine")
-    assert judgements.collection("mine").name == "mine-images"
-    judgements.remove("mine")
+    assert sets.collection("mine").name == "mine-images"
+    sets.remove("mine")
     assert collections.names() == ["mine"]
     with pytest.raises(UnknownNameError, match="no set of judgements named 'mine'"):
-        judgements.collection("mine")
+        sets.collection("mine")
 
 
 def test_the_door_lists_what_the_memory_holds(judged):
-    (told,) = judgements.listing()
+    (told,) = sets.listing()
     assert told["trials"] == 8
     assert told["skipped"] == []
-    assert judgements.open_("mine") is judgements.open_("mine")
-    assert catalog.names() == ["mine"]
+    assert sets.open_("mine") is sets.open_("mine")
+    assert judgement_catalog.names() == ["mine"]
     with pytest.raises(UnknownNameError):
-        judgements.open_("nine")
+        sets.open_("nine")

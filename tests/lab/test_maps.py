@@ -6,9 +6,12 @@ import json
 import numpy as np
 import pytest
 
+from simcore import errors
 from simcore.__main__ import run
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.lab import collections, extract, maps, retrieve
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, extraction
+from simcore.lab.search import maps
 
 HOG = ["hog"]
 
@@ -16,7 +19,7 @@ HOG = ["hog"]
 @pytest.fixture
 def tiny(pairs_folder):
     collections.add("pairs", pairs_folder, name="tiny")
-    extract.extract("tiny", ["hog", "color"])
+    extraction.extract("tiny", ["hog", "color"])
     return "tiny"
 
 
@@ -29,7 +32,7 @@ def test_every_image_has_a_place_and_mates_are_rows_apart(tiny, method):
     assert found.ids[:6] == found.ids[6:]
     np.testing.assert_array_equal(
         found.ranks(),
-        np.concatenate([retrieve.ranks(tiny, maps.asked(HOG), d) for d in ("lr", "rl")]),
+        np.concatenate([recall.ranks(tiny, maps.asked(HOG), d) for d in ("lr", "rl")]),
     )
     assert found.faces() is None
     assert (found.variance is None) == (method != "pca")
@@ -39,7 +42,7 @@ def test_a_map_is_made_once_and_read_from_then_on(tiny, cache, monkeypatch):
     recipe, how = maps.asked(["hog", "color"], "zsum"), maps.look("tsne")
     assert maps.ready(tiny, recipe, how) is None
     first = maps.make(tiny, recipe, how)
-    monkeypatch.setattr("simcore.sim.layout.tsne", None)  # calling it would fail
+    monkeypatch.setattr("simcore.sim.projection.tsne", None)  # calling it would fail
     again = maps.make(tiny, recipe, how)
     np.testing.assert_array_equal(first.at, again.at)
     assert maps.ready(tiny, recipe, maps.look("tsne", seed=1)) is None
@@ -50,14 +53,14 @@ def test_a_map_is_made_once_and_read_from_then_on(tiny, cache, monkeypatch):
 
 
 def test_stopping_leaves_nothing_behind(tiny, cache):
-    with pytest.raises(maps.Stopped):
+    with pytest.raises(errors.Stopped):
         maps.make(tiny, maps.asked(HOG), maps.look(), stop=lambda: True)
     assert not list(cache.glob("maps/*"))
 
 
 def test_images_without_mates_have_a_map_too(pairs_folder):
     collections.add("images", pairs_folder / "left", name="lone")
-    extract.extract("lone", HOG)
+    extraction.extract("lone", HOG)
     found = maps.make("lone", maps.asked(HOG), maps.look("pca"))
     assert found.at.shape == (6, 2)
     assert found.ranks() is None
@@ -76,7 +79,7 @@ def test_what_cannot_be_mapped_is_one_sentence(tiny, draw, tmp_path):
     for number in range(3):
         draw(number).save(folder / f"{number}.png")
     collections.add("images", folder, name="few")
-    extract.extract("few", HOG)
+    extraction.extract("few", HOG)
     with pytest.raises(BadDataError, match="found 3 images of 'few' that can be placed"):
         maps.make("few", maps.asked(HOG), maps.look("pca"))
 
@@ -104,17 +107,18 @@ def test_the_command(tiny, tmp_path, capsys):
 
 
 def test_points_are_coloured_by_what_reviewers_said(tiny):
-    from simcore.lab import colours, review
+    from simcore.lab.people import review
+    from simcore.lab.search import maps
 
     found = maps.make(tiny, maps.asked(HOG), maps.look("pca"))
-    assert "tags" not in colours.possible(found)
+    assert "tags" not in maps.possible(found)
     with pytest.raises(BadDataError, match="tags the page Review"):
-        colours.of(found, "tags")
+        maps.of(found, "tags")
     for annotator in ("ada", "bob"):
         review.say(tiny, "a", annotator, "tag", "shape")
         review.say(tiny, "b", annotator, "tag", "colour")
     review.say(tiny, "c", "ada", "tag", "shape")
-    shown = colours.of(found, "tags")
+    shown = maps.of(found, "tags")
     assert shown.names == ("shape", "colour", "no tag")
     assert shown.counts == (4, 2, 6), "both pictures of a pair; one voice of one is a half"
     assert shown.group[:3] == shown.group[6:9] == (0, 1, 0)

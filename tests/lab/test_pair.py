@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from simcore import errors
 from simcore.__main__ import run
 from simcore.data import images
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.lab import collections, extract, features, pair, retrieve
-from simcore.lab.maps import asked
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, extraction, features
+from simcore.lab.search import pair
+from simcore.lab.search.maps import asked
 from simcore.models import registry
 from simcore.sim import metrics
 
@@ -20,7 +23,7 @@ MODELS = ["hog", "layout"]
 @pytest.fixture
 def tiny(pairs_folder):
     collections.add("pairs", pairs_folder, name="tiny")
-    extract.extract("tiny", MODELS)
+    extraction.extract("tiny", MODELS)
     return "tiny"
 
 
@@ -38,8 +41,7 @@ def network():
         return torch.nn.Sequential(trunk, torch.nn.Flatten()).eval()
 
     yield "net-of-the-test"
-    registry._SPECS.pop("net-of-the-test")
-    registry._fixed.cache_clear()
+    registry.forget("net-of-the-test")
 
 
 def test_percentiles_are_shares_of_the_whole_matrix(tiny):
@@ -82,7 +84,7 @@ def test_hiding_parts_against_hiding_them_by_hand(tiny, encode):
     found = pair.masked(tiny, first, second, "layout", cells=3, on_progress=told.append)
     assert told[-1].done == told[-1].total == 10
     assert found.similarities.shape == found.ranks.shape == (3, 3)
-    assert found.rank == retrieve.ranks(tiny, asked(["layout"]))[4]
+    assert found.rank == recall.ranks(tiny, asked(["layout"]))[4]
     pixels = images.load(first.data)
     mean = np.rint(pixels.reshape(-1, 3).mean(axis=0))
     pixels[int(245 / 3) : int(490 / 3), 0 : int(200 / 3)] = mean
@@ -98,7 +100,7 @@ def test_hiding_parts_of_a_picture_outside_has_no_rank(tiny):
     assert found.ranks is None
     assert found.similarity == pytest.approx(1, abs=1e-5)
     assert (found.similarities <= 1).all()
-    with pytest.raises(pair.Stopped):
+    with pytest.raises(errors.Stopped):
         pair.masked(tiny, known, mine, "layout", stop=lambda: True)
     with pytest.raises(BadDataError, match="found 40 cells"):
         pair.masked(tiny, known, mine, "layout", cells=40)

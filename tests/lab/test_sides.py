@@ -5,8 +5,12 @@ import threading
 import numpy as np
 import pytest
 
-from simcore.lab import collections, extract, features, recipes, retrieve, sides
-from simcore.lab.retrieve import Query
+from simcore import types
+from simcore.lab import recipes
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, extraction, features, similarity
+from simcore.lab.search import search
+from simcore.lab.search.search import Query
 from simcore.sim import combine
 
 MODELS = ["hog", "layout", "color"]
@@ -16,44 +20,44 @@ MODELS = ["hog", "layout", "color"]
 def six(pairs_folder):
     """Six pairs with the features of `MODELS`."""
     collections.add("pairs", pairs_folder, name="six")
-    extract.extract("six", MODELS)
+    extraction.extract("six", MODELS)
     return collections.open_("six")
 
 
 def forget():
     """What a new process would not know either."""
-    sides.moments.cache_clear()
+    similarity.moments.cache_clear()
     combine._MOMENTS.clear()
 
 
 def test_moments_outlive_the_process(six, cache, monkeypatch):
     asked = recipes.parse(MODELS, "zsum")[-1:]
-    first = retrieve.search("six", Query(id="a"), asked)[0]
+    first = search.search("six", Query(id="a"), asked)[0]
     assert len(list((cache / "moments").iterdir())) == 3
     forget()
     with monkeypatch.context() as patch:
         patch.setattr(combine, "moments", lambda *_a, **_k: pytest.fail("looked at again"))
-        again = retrieve.search("six", Query(id="a"), asked)[0]
+        again = search.search("six", Query(id="a"), asked)[0]
         # What was kept is also what the evaluation of all pairs adds by.
-        assert retrieve.ranks("six", asked[0])[0] == first.mate_rank
+        assert recall.ranks("six", asked[0])[0] == first.mate_rank
     assert (again.ids, again.scores.tolist()) == (first.ids, first.scores.tolist())
 
 
 @pytest.mark.parametrize("spoil", [b"", b"[1]", b"{}", b"[null, 2]", b"\xff"])
 def test_moments_that_cannot_be_read_are_made_again(six, cache, spoil):
     asked = recipes.parse(MODELS, "zsum")[-1:]
-    first = retrieve.search("six", Query(id="a"), asked)[0]
+    first = search.search("six", Query(id="a"), asked)[0]
     for file in (cache / "moments").iterdir():
         file.write_bytes(spoil)
     forget()
-    again = retrieve.search("six", Query(id="a"), asked)[0]
+    again = search.search("six", Query(id="a"), asked)[0]
     assert again.scores.tolist() == first.scores.tolist()
 
 
 def test_other_features_have_other_moments(six, cache):
-    retrieve.search("six", Query(id="a"), recipes.parse(MODELS, "zsum")[-1:])
-    retrieve.search("six", Query(id="a"), recipes.parse(MODELS, "zsum", metric="l1")[-1:])
-    retrieve.search("six", Query(id="a"), recipes.parse(MODELS, "zsum")[-1:], direction="rl")
+    search.search("six", Query(id="a"), recipes.parse(MODELS, "zsum")[-1:])
+    search.search("six", Query(id="a"), recipes.parse(MODELS, "zsum", metric="l1")[-1:])
+    search.search("six", Query(id="a"), recipes.parse(MODELS, "zsum")[-1:], direction="rl")
     assert len(list((cache / "moments").iterdir())) == 9
 
 
@@ -63,7 +67,7 @@ def test_recipes_together_rank_as_they_do_alone(six):
         *recipes.parse(MODELS, "sum", metric="l1")[-1:],
         *recipes.parse(["hog", "color"], "zsum", weights=[2, 0.5], lift="center+csls")[-1:],
     ]
-    together = retrieve.ranks_of_each("six", [*asked, asked[0]])
+    together = recall.ranks_of_each("six", [*asked, asked[0]])
     assert together[0] is together[-1]
     for recipe, ranks in zip(asked, together, strict=False):
         mine, theirs = (
@@ -98,7 +102,7 @@ def test_two_visitors_hold_the_same_rows(six, monkeypatch):
 
 def test_sides_are_cut_where_images_have_several_rows_or_none():
     index, values = np.array([0, 0, 2, 3, 5, 5]), np.arange(12, dtype=np.float32).reshape(6, 2)
-    left, right = features._cut(features.Features("face", index, values, 6), 3)
+    left, right = features._cut(types.Features("face", index, values, 6), 3)
     assert (left.index.tolist(), left.count) == ([0, 0, 2], 3)
     assert (right.index.tolist(), right.count) == ([0, 2, 2], 3)
     np.testing.assert_array_equal(np.concatenate([left.values, right.values]), values)
@@ -127,6 +131,6 @@ def test_what_is_not_complete_is_told_anew(six, pairs_folder, draw):
     seven = collections.open_("seven")
     assert {row["done"] for row in features.counts(seven)} == {12}
     assert not features.ready(seven, "hog")
-    extract.extract("seven", ["hog"])
+    extraction.extract("seven", ["hog"])
     assert features.ready(seven, "hog")
     assert {row["backbone"]: row["done"] for row in features.counts(seven)}["hog"] == 14

@@ -8,8 +8,9 @@ import torch
 
 from simcore.__main__ import run
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.lab import collections, extract, words
-from simcore.models import registry, text, weights
+from simcore.lab.library import collections, extraction
+from simcore.lab.search import search
+from simcore.models import registry, text_encoder, weights
 
 NAME = "open_clip:tiny-of-the-test/made-here"
 CONFIG = {
@@ -43,7 +44,7 @@ def architecture(tmp_path, monkeypatch):
     factory._MODEL_CONFIGS.update(before[0])
     factory._MODEL_CONFIG_PATHS[:] = before[1]
     registry._fixed.cache_clear()
-    text._load.cache_clear()
+    text_encoder._load.cache_clear()
 
 
 @pytest.fixture
@@ -63,28 +64,28 @@ def model(architecture):
 def test_words_and_images_meet_in_the_models_own_space(tiny, model):
     import open_clip
 
-    extract.extract(tiny, [NAME])
-    assert words.ready(tiny) == [NAME]
-    found = words.search(tiny, "  a red\n mushroom ", NAME, k=6)
+    extraction.extract(tiny, [NAME])
+    assert search.ready(tiny) == [NAME]
+    found = search.search_text(tiny, "  a red\n mushroom ", NAME, k=6)
     assert sorted(found.ids) == list("abcdef")
     assert (np.diff(found.scores) <= 0).all()
     tokens = open_clip.get_tokenizer("tiny-of-the-test")(["a red mushroom"])
     with torch.inference_mode():
         asked = model.encode_text(tokens, normalize=True)[0].numpy()
-    from simcore.lab import features
+    from simcore.lab.library import features
 
     collection = collections.open_(tiny)
     rows = features.read(collection, collection.right, NAME).values
     wanted = rows @ asked / np.linalg.norm(rows, axis=1)
     order = [collection.right.ids.index(name) for name in found.ids]
     np.testing.assert_allclose(found.scores, wanted[order], atol=1e-5)
-    left = words.search(tiny, "a red mushroom", NAME, direction="rl", k=1)
+    left = search.search_text(tiny, "a red mushroom", NAME, direction="rl", k=1)
     assert left.gallery == 6
-    assert words.search(tiny, "two cats", NAME).scores[0] != pytest.approx(found.scores[0])
+    assert search.search_text(tiny, "two cats", NAME).scores[0] != pytest.approx(found.scores[0])
 
 
 def test_the_command(tiny, model, capsys):
-    extract.extract(tiny, [NAME])
+    extraction.extract(tiny, [NAME])
     capsys.readouterr()
     line = ["search", tiny, "--text", "a hat", "--models", NAME, "-k", "2"]
     assert run([*line, "--json"]) == 0
@@ -97,9 +98,9 @@ def test_the_command(tiny, model, capsys):
 
 
 def test_without_weights_it_is_said_and_nothing_is_at_random(tiny, architecture):
-    assert words.ready(tiny) == []
+    assert search.ready(tiny) == []
     with pytest.raises(MissingWeightsError, match=r"found no open_clip.tiny-of-the-test"):
-        words.search(tiny, "a hat", NAME)
+        search.search_text(tiny, "a hat", NAME)
 
 
 def test_a_file_that_does_not_fit_is_refused(tiny, architecture):
@@ -109,13 +110,13 @@ def test_a_file_that_does_not_fit_is_refused(tiny, architecture):
     place.parent.mkdir(parents=True, exist_ok=True)
     save_file({"visual.proj": torch.zeros(2, 2)}, place)
     with pytest.raises(BadDataError, match="expected the weights of this architecture"):
-        words.search(tiny, "a hat", NAME)
+        search.search_text(tiny, "a hat", NAME)
 
 
 @pytest.mark.parametrize("asked", ["", "  \n", "x" * 501])
 def test_no_words_and_too_many(model, asked):
     with pytest.raises(BadDataError, match="expected 1 to 500"):
-        text.embed(NAME, asked, "cpu")
+        text_encoder.embed(NAME, asked, "cpu")
 
 
 def test_a_tokenizer_from_a_hub_is_not_asked_for(model, monkeypatch):
@@ -124,7 +125,7 @@ def test_a_tokenizer_from_a_hub_is_not_asked_for(model, monkeypatch):
     other = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "hf_tokenizer_name": "some/where"}}
     monkeypatch.setattr(open_clip, "get_model_config", lambda _name: other)
     with pytest.raises(MissingWeightsError, match="from a model hub"):
-        text.embed(NAME, "a hat", "cpu")
+        text_encoder.embed(NAME, "a hat", "cpu")
 
 
 def test_explore_says_what_is_missing_or_shows_what_is_found(
@@ -133,22 +134,22 @@ def test_explore_says_what_is_missing_or_shows_what_is_found(
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
-    from pages import gallery
+    from simcore.ui import gallery
     from tests.pages.conftest import ROOT
 
     seen = []
     monkeypatch.setattr(gallery, "_gallery", lambda **given: seen.append(given))
-    extract.extract(tiny, ["color"])
+    extraction.extract(tiny, ["color"])
     st.cache_data.clear()
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     at.session_state["x_panel"] = "words"
     at.run()
     assert "Words need a CLIP model" in " ".join(m.value for m in at.markdown)
-    extract.extract(tiny, [NAME])
+    extraction.extract(tiny, [NAME])
     at.run()
     at.get_by_key("x_words_text").set_value("a hat").run()
     assert not at.exception
     assert not at.error
     (row,) = next(g["data"]["rows"] for g in seen if g["key"] == "x_words_found")
     assert row["title"] == NAME
-    assert row["tiles"][0]["id"] == words.search(tiny, "a hat", NAME).ids[0]
+    assert row["tiles"][0]["id"] == search.search_text(tiny, "a hat", NAME).ids[0]

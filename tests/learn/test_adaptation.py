@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.evaluate import asymmetric
-from simcore.learn import adaptation, contrast, pca, splits
-from simcore.learn.inputs import Inputs, gather
-from simcore.models import adapted
+from simcore.evaluate.retrieval import asymmetric_recall
+from simcore.learn import splits
+from simcore.learn.adapt import adaptation, contrastive_loss, pca
+from simcore.learn.adapt.inputs import Inputs, gather
+from simcore.models import adapter
 from simcore.types import Features
 
 PAIRS, D = 120, 48
@@ -33,7 +34,7 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def drawn():
-    return [splits.draw(np.arange(PAIRS), seed) for seed in range(4)]
+    return [splits.random_split(np.arange(PAIRS), seed) for seed in range(4)]
 
 
 @pytest.mark.parametrize("sigma", [1.0, 15.0])
@@ -50,7 +51,7 @@ def test_the_slope_is_that_of_the_papers_loss(sigma):
         both = [torch.nn.functional.cross_entropy(s, mates) for s in (logits, logits.T)]
         expected.append(sum(both) / 2)
     slope = torch.autograd.grad(sum(expected), weight)[0]
-    loss, found = contrast.loss_and_slope(z, weight.detach(), sigma)
+    loss, found = contrastive_loss.loss_and_slope(z, weight.detach(), sigma)
     torch.testing.assert_close(loss, torch.stack(expected).detach(), atol=1e-12, rtol=0)
     torch.testing.assert_close(found, slope, atol=1e-10, rtol=0)
 
@@ -60,15 +61,15 @@ def test_products_of_any_size_are_products(rows):
     """Small ones as torch has them, large ones through oneDNN: in place, and each run by itself."""
     draw = torch.Generator().manual_seed(0)
     one, other = (torch.randn(2, n, 256, generator=draw) for n in (rows, 300))
-    assert (rows * 256 * 300 > contrast.SMALL) == (rows == 400)
+    assert (rows * 256 * 300 > contrastive_loss.SMALL) == (rows == 400)
     expected = (one.double() @ other.double().transpose(1, 2)).float()
-    found = contrast.product(one, other)
+    found = contrastive_loss.product(one, other)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
     place = torch.zeros(2, rows + 5, 300)
-    contrast.product(one, other, out=place[:, 5:])
+    contrastive_loss.product(one, other, out=place[:, 5:])
     torch.testing.assert_close(place[:, 5:], found, atol=0, rtol=0)
     assert not place[:, :5].any()
-    alone = torch.cat([contrast.product(one[n : n + 1], other[n : n + 1]) for n in range(2)])
+    alone = torch.cat([contrastive_loss.product(one[n : n + 1], other[n : n + 1]) for n in range(2)])
     torch.testing.assert_close(alone, found, atol=1e-5, rtol=0)
 
 
@@ -93,7 +94,7 @@ def test_runs_together_equal_runs_alone(pairs, drawn, protocol):
 def test_batches_of_any_size_give_the_same(pairs, drawn, monkeypatch):
     settings = adaptation.Settings(**QUICK)
     whole = adaptation.train(pairs, drawn, settings)
-    monkeypatch.setattr(contrast, "CELLS", 1)
+    monkeypatch.setattr(contrastive_loss, "CELLS", 1)
     single = adaptation.train(pairs, drawn, settings)
     for one, other in zip(whole, single, strict=True):
         weights = [run.adaptation.layers[0].weight for run in (one, other)]
@@ -115,7 +116,7 @@ def test_same_seed_same_numbers(pairs, drawn):
 def test_learning_helps_on_pairs_never_seen(pairs, drawn):
     runs = adaptation.train(pairs, drawn, adaptation.Settings(**QUICK))
     before, after = (
-        asymmetric.spread([getattr(run, stage) for run in runs]) for stage in ("before", "after")
+        asymmetric_recall.spread([getattr(run, stage) for run in runs]) for stage in ("before", "after")
     )
     assert after.at(1)[0] > 1.3 * before.at(1)[0]
 
@@ -142,16 +143,16 @@ def test_the_file_and_ten_lines_of_numpy_give_the_reported_numbers(pairs, drawn,
     run.adaptation.save(tmp_path / "w.npz")
 
     file = np.load(tmp_path / "w.npz", allow_pickle=False)
-    exec(adapted.TEN_LINES, told := {})
+    exec(adapter.TEN_LINES, told := {})
     left, right = (told["adapt"](side[run.split.test], file) for side in (pairs.left, pairs.right))
     similar = left @ right.T
     mate = np.diag(similar)
     by_row, by_column = (similar >= mate[:, None]).sum(1), (similar >= mate[None, :]).sum(0)
     np.testing.assert_array_equal(np.minimum(by_row, by_column), run.after)
-    code = [line for line in adapted.TEN_LINES.splitlines() if line]
+    code = [line for line in adapter.TEN_LINES.splitlines() if line]
     assert len(code) == 10
-    assert "simcore" not in adapted.TEN_LINES
-    again = adapted.load(tmp_path / "w.npz")
+    assert "simcore" not in adapter.TEN_LINES
+    again = adapter.load(tmp_path / "w.npz")
     np.testing.assert_array_equal(again(pairs.left), run.adaptation(pairs.left))
 
 
@@ -192,5 +193,5 @@ def test_bad_settings_are_named():
 
 def test_asymmetric_ranks_take_the_better_direction():
     values = np.array([[0.5, 0.9], [0.1, 0.2]], np.float32)
-    np.testing.assert_array_equal(asymmetric.ranks_of(values), [1, 1])
-    np.testing.assert_array_equal(asymmetric.ranks_of(np.ones((3, 3), np.float32)), [3, 3, 3])
+    np.testing.assert_array_equal(asymmetric_recall.ranks_of(values), [1, 1])
+    np.testing.assert_array_equal(asymmetric_recall.ranks_of(np.ones((3, 3), np.float32)), [3, 3, 3])

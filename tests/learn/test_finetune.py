@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from simcore.errors import BadDataError
-from simcore.learn import finetune, paradigms, views
-from simcore.learn.paradigms import Examples
+from simcore.learn.finetune import augmentations, paradigms, training_loop
+from simcore.learn.finetune.paradigms import Examples
 
 COUNT, SIZE = 12, 48
 
@@ -24,7 +24,7 @@ def network(seed=0):
         torch.nn.Conv2d(3, 8, 5, stride=3), torch.nn.ReLU(), torch.nn.Conv2d(8, 16, 3, stride=2),
         torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten(),
     )  # fmt: skip
-    return finetune.Net(module.eval(), module, (0.5,) * 3, (0.2,) * 3, 144, "cpu")
+    return training_loop.Net(module.eval(), module, (0.5,) * 3, (0.2,) * 3, 144, "cpu")
 
 
 def made():
@@ -49,13 +49,13 @@ def world():
 
 
 def settings(paradigm, **other):
-    return finetune.Settings(paradigm, **{"rate": 3e-3, "epochs": 2, "batch": 4, **other})
+    return training_loop.Settings(paradigm, **{"rate": 3e-3, "epochs": 2, "batch": 4, **other})
 
 
 def run(world, tmp_path, chosen, *, net=None, **other):
     train, check, pictures = world
     net = net or network()
-    told = finetune.tune(
+    told = training_loop.tune(
         net, network, train, check, pictures, settings=chosen,
         checkpoint=tmp_path / "run.ckpt", **other,
     )  # fmt: skip
@@ -67,7 +67,7 @@ def test_three_steps_lower_the_loss(world, paradigm):
     """The same batch with the same draws, before and after three steps on it."""
     train, check, pictures = world
     chosen = settings(paradigm, batch=8)
-    going = finetune.Run(chosen, network(), network, train, check, pictures)
+    going = training_loop.Run(chosen, network(), network, train, check, pictures)
     rows = np.arange(8)
 
     def value():
@@ -170,13 +170,13 @@ def test_bf16_runs(world, tmp_path):
 def test_rotations_and_jigsaw_can_be_undone():
     draw = torch.Generator().manual_seed(0)
     images = torch.rand(6, 3, 48, 48, generator=draw)
-    turned, turns = views.rotated(images, draw)
+    turned, turns = augmentations.rotated(images, draw)
     assert len(set(turns.tolist())) > 1
     for image, change, k in zip(images, turned, turns, strict=True):
         torch.testing.assert_close(change.rot90(-int(k), (1, 2)), image)
-    mixed, which = views.shuffled(images, draw)
+    mixed, which = augmentations.shuffled(images, draw)
     for image, change, number in zip(images, mixed, which, strict=True):
-        for place, tile in enumerate(views.permutations()[int(number)]):
+        for place, tile in enumerate(augmentations.permutations()[int(number)]):
             (r, c), (a, b) = divmod(place, 3), divmod(int(tile), 3)
             torch.testing.assert_close(
                 change[:, r * 16 : r * 16 + 16, c * 16 : c * 16 + 16],
@@ -185,7 +185,7 @@ def test_rotations_and_jigsaw_can_be_undone():
 
 
 def test_the_jigsaws_orders_are_far_apart():
-    orders = views.permutations()
+    orders = augmentations.permutations()
     assert orders.shape == (36, 9)
     assert len({tuple(row) for row in orders}) == 36
     apart = (orders[:, None] != orders[None]).sum(2)[np.triu_indices(36, 1)]

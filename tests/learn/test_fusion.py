@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError
-from simcore.evaluate import asymmetric
-from simcore.learn import fusion, splits
-from simcore.learn.inputs import Inputs
-from simcore.models import adapted
+from simcore.evaluate.retrieval import asymmetric_recall
+from simcore.learn import splits
+from simcore.learn.adapt import fusion
+from simcore.learn.adapt.inputs import Inputs
+from simcore.models import adapter
 from simcore.sim.metrics import normalised
 
 PAIRS = 150
@@ -32,7 +33,7 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def learned(pairs):
-    split = splits.draw(np.arange(PAIRS), 0, validation=0.0)
+    split = splits.random_split(np.arange(PAIRS), 0, validation=0.0)
     return fusion.train(pairs, split, fusion.Settings(dims=16, epochs=60))
 
 
@@ -40,18 +41,18 @@ def test_it_learns_whom_to_trust(learned):
     shares = {name: layer.share for name, layer in zip(
         learned.adaptation.backbones, learned.adaptation.layers, strict=True)}  # fmt: skip
     assert shares["noise"] < 0.3 * shares["knows"]
-    start, after = (asymmetric.curve(ranks)[0] for ranks in (learned.reduced, learned.after))
+    start, after = (asymmetric_recall.curve(ranks)[0] for ranks in (learned.reduced, learned.after))
     assert after > start
 
 
 def test_the_file_gives_the_reported_ranks(learned, pairs, tmp_path):
     learned.adaptation.save(tmp_path / "f.npz")
     file = np.load(tmp_path / "f.npz", allow_pickle=False)
-    exec(adapted.TEN_LINES, told := {})
+    exec(adapter.TEN_LINES, told := {})
     test = learned.split.test
     left, right = (told["adapt"](side[test], file) for side in (pairs.left, pairs.right))
     similar = (left @ right.T).astype(np.float32)
-    np.testing.assert_array_equal(asymmetric.ranks_of(similar), learned.after)
+    np.testing.assert_array_equal(asymmetric_recall.ranks_of(similar), learned.after)
 
 
 def test_no_evidence_says_nothing(learned, pairs):
@@ -67,7 +68,7 @@ def test_no_evidence_says_nothing(learned, pairs):
 
 
 def test_test_pairs_are_never_looked_at(pairs):
-    split = splits.draw(np.arange(PAIRS), 1, validation=0.0)
+    split = splits.random_split(np.arange(PAIRS), 1, validation=0.0)
     settings = fusion.Settings(dims=8, epochs=25)
     left = pairs.left.copy()
     left[split.test] = left[split.test[::-1]]
@@ -77,7 +78,7 @@ def test_test_pairs_are_never_looked_at(pairs):
 
 
 def test_same_seed_same_numbers(pairs):
-    split = splits.draw(np.arange(PAIRS), 1, validation=0.0)
+    split = splits.random_split(np.arange(PAIRS), 1, validation=0.0)
     one, again = (fusion.train(pairs, split, fusion.Settings(dims=8, epochs=25)) for _ in range(2))
     np.testing.assert_array_equal(one.adaptation(pairs.left), again.adaptation(pairs.left))
 
@@ -96,4 +97,4 @@ def test_folds_keep_groups_together():
 def test_a_saved_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"<html>")
     with pytest.raises(BadDataError, match="no learned adaptation"):
-        adapted.load(tmp_path / "x.npz")
+        adapter.load(tmp_path / "x.npz")

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from simcore.data import images
-from simcore.data.trials import known
-from simcore.data.trials.nouns import Judgements, Triplets
+from simcore.data.judgements import known_order
+from simcore.data.judgements.trials import Judgements, Triplets
 from simcore.errors import SimError
-from simcore.learn import finetune, trials
-from simcore.learn.paradigms import PARADIGMS, Examples
-from simcore.models import forward, nets, registry, taps, weights
+from simcore.learn import splits
+from simcore.learn.finetune import judgement_examples, training_loop
+from simcore.learn.finetune.paradigms import PARADIGMS, Examples
+from simcore.models import forward, layers, nets, registry, weights
 from simcore.types import ImageSet
 
 BATCH = 6
@@ -31,9 +32,9 @@ def network():
             pytest.skip(str(error))
 
     def make():
-        embed = taps.embedder(copy.deepcopy(_MODULE[0]), spec.net.taps, "cpu")
+        embed = layers.embedder(copy.deepcopy(_MODULE[0]), spec.net.taps, "cpu")
         module = forward.module(embed)
-        return finetune.Net(module, embed, spec.prepare.mean, spec.prepare.std, spec.dim, "cpu")
+        return training_loop.Net(module, embed, spec.prepare.mean, spec.prepare.std, spec.dim, "cpu")
 
     return make
 
@@ -41,7 +42,7 @@ def network():
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """The patches of known order as (N, 3, 96, 96), their triplets, and patches a photograph."""
-    found = known.find(tmp_path_factory.mktemp("made"))
+    found = known_order.find(tmp_path_factory.mktemp("made"))
     kind = replace(registry.spec("mobilenetv2").prepare, resize=96, crop=(96, 96))
     ready = [forward.prepared(images.load(path), kind) for path in found.paths]
     data = torch.from_numpy(np.stack(ready)).permute(0, 3, 1, 2) / 255
@@ -53,14 +54,14 @@ def photographs(tmp_path_factory):
 def pairs(judged):
     """Two patches of each photograph, as if they were a pair."""
     ids = judged.triplets.images.ids
-    stems = [name.partition(".")[0] for name in known.PHOTOS][:BATCH]
+    stems = [name.partition(".")[0] for name in known_order.PHOTOS][:BATCH]
     query, mate = (np.array([ids.index(f"{stem}-{n}/reference") for stem in stems]) for n in (0, 1))
     return Examples(query, mate, np.empty((BATCH, 0), np.int64), np.concatenate([query, mate]))
 
 
 def triplets(judged):
-    parts = trials.draw(trials.shown(judged.triplets), 0)
-    return trials.examples(judged, parts, "train", fourth=True)
+    parts = splits.split_trials(splits.shown(judged.triplets), 0)
+    return judgement_examples.examples(judged, parts, "train", fourth=True)
 
 
 @pytest.mark.parametrize("made", [pairs, triplets])
@@ -69,8 +70,8 @@ def test_three_steps_lower_the_loss_of_real_photographs(network, photographs, pa
     """The same batch with the same draws, before and after three steps on it."""
     data, judged = photographs
     examples = made(judged)
-    chosen = finetune.Settings(paradigm, rate=1e-4, batch=BATCH)
-    going = finetune.Run(chosen, network(), network, examples, examples, lambda r: data[r])
+    chosen = training_loop.Settings(paradigm, rate=1e-4, batch=BATCH)
+    going = training_loop.Run(chosen, network(), network, examples, examples, lambda r: data[r])
     rows = np.random.default_rng(0).permutation(examples.count(paradigm))[:BATCH]
 
     def value():

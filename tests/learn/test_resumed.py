@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError, Stopped
-from simcore.learn import adaptation, checkpoints, fusion, fusion_runs, splits
-from simcore.learn.inputs import Inputs
+from simcore.learn import checkpoints, splits
+from simcore.learn.adapt import adaptation, fusion
+from simcore.learn.adapt.inputs import Inputs
 
 PAIRS = 60
 WAYS = {
     "honest": (adaptation.train, adaptation.Settings(dims=12, width=16, epochs=12, rate=3e-3)),
     "paper": (adaptation.train, adaptation.Settings("paper", dims=12, width=16, epochs=12)),
-    "fusion": (fusion_runs.train, fusion.Settings(dims=8, epochs=8, folds=3)),
+    "fusion": (fusion.train_runs, fusion.Settings(dims=8, epochs=8, folds=3)),
 }
 
 
@@ -30,7 +31,7 @@ def made(seed=0):
 
 def run(way, place=None, seed=0, **more):
     train, settings = WAYS[way]
-    drawn = [splits.draw(np.arange(PAIRS), n) for n in range(3)]
+    drawn = [splits.random_split(np.arange(PAIRS), n) for n in range(3)]
     return train(made(seed), drawn, settings, checkpoint=place, **more)
 
 

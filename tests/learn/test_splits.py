@@ -31,7 +31,7 @@ def test_twins_on_two_sides_are_refused():
 
 
 def test_parts_cannot_be_changed_afterwards():
-    split = splits.draw(ALONE, 0)
+    split = splits.random_split(ALONE, 0)
     with pytest.raises(ValueError, match="read-only"):
         split.train[0] = split.test[0]
     with pytest.raises(AttributeError):
@@ -42,7 +42,7 @@ def test_parts_cannot_be_changed_afterwards():
 def test_whole_groups_and_every_pair_once(groups, seed):
     given_groups = np.array(groups)
     try:
-        split = splits.draw(given_groups, seed)
+        split = splits.random_split(given_groups, seed)
     except BadDataError:
         return  # one group holds nearly everything: nothing is left to judge on
     parts = [split.train, split.validation, split.test]
@@ -53,7 +53,7 @@ def test_whole_groups_and_every_pair_once(groups, seed):
 
 
 def test_sizes_and_seeds():
-    one, again, other = (splits.draw(np.arange(1000), seed) for seed in (0, 0, 1))
+    one, again, other = (splits.random_split(np.arange(1000), seed) for seed in (0, 0, 1))
     assert [len(p) for p in (one.train, one.validation, one.test)] == [638, 112, 250]
     np.testing.assert_array_equal(one.test, again.test)
     assert not np.array_equal(one.test, other.test)
@@ -61,4 +61,4 @@ def test_sizes_and_seeds():
 
 def test_too_few_pairs_are_refused():
     with pytest.raises(BadDataError, match="at least 2"):
-        splits.draw(np.arange(3), 0)
+        splits.random_split(np.arange(3), 0)

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcore.data.trials.nouns import Judgements, Triplets
+from simcore.data.judgements.trials import Judgements, Triplets
 from simcore.errors import BadDataError
-from simcore.learn import trials
+from simcore.learn import splits
+from simcore.learn.finetune import judgement_examples
 from simcore.types import ImageSet
 
 
@@ -44,7 +45,7 @@ def used(shown, rows):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("items", [families(30), birds()], ids=["families", "birds"])
 def test_no_picture_is_in_two_parts(items, seed):
-    parts = trials.draw(items, seed)
+    parts = splits.split_trials(items, seed)
     one, two, three = (used(items, r) for r in (parts.train, parts.validation, parts.test))
     assert not one & two
     assert not one & three
@@ -53,18 +54,18 @@ def test_no_picture_is_in_two_parts(items, seed):
 
 def test_families_are_kept_whole_and_nothing_is_left_out():
     items = families(40)
-    parts = trials.draw(items, 0)
+    parts = splits.split_trials(items, 0)
     assert parts.across == 0
     assert (len(parts.train), len(parts.validation), len(parts.test)) == (104, 16, 40)
-    again, other = trials.draw(items, 0), trials.draw(items, 1)
+    again, other = splits.split_trials(items, 0), splits.split_trials(items, 1)
     np.testing.assert_array_equal(parts.test, again.test)
     assert parts.test.tolist() != other.test.tolist()
 
 
 def test_where_all_hang_together_trials_across_are_left_out():
     items = birds()
-    assert np.unique(trials.together(items)).size == 1
-    parts = trials.draw(items, 0)
+    assert np.unique(splits.together(items)).size == 1
+    parts = splits.split_trials(items, 0)
     assert parts.across == 600 - len(parts.train) - len(parts.validation) - len(parts.test)
     assert len(parts.train) > 40
     assert len(parts.test) > 8
@@ -74,8 +75,8 @@ def test_where_only_candidates_are_shared_few_trials_are_left_out():
     """As in experiments: every query once, distractors drawn from the same gallery."""
     random = np.random.default_rng(0)
     items = np.array([[q, 1000 + q, 1000 + random.integers(200)] for q in range(200)])
-    assert np.bincount(trials.together(items)).max() > 150
-    parts = trials.draw(items, 0)
+    assert np.bincount(splits.together(items)).max() > 150
+    parts = splits.split_trials(items, 0)
     assert parts.across < 120  # of 200; dealing out all pictures would lose 168
     assert len(parts.train) > 45
     assert len(parts.test) > 15
@@ -86,33 +87,33 @@ def test_a_leak_cannot_be_built(leak):
     """One picture of one part shown in another, under whatever role."""
     items = np.arange(36).reshape(12, 3)
     parts = [np.arange(0, 4), np.arange(4, 8), np.arange(8, 12)]
-    trials.Parts(*parts, items)
+    splits.Parts(*parts, items)
     one, other = leak
     items[other, 2] = items[one, 0]
     with pytest.raises(BadDataError, match="in two parts"):
-        trials.Parts(*parts, items)
+        splits.Parts(*parts, items)
 
 
 def test_the_same_content_under_two_names_is_one_picture():
     items = np.arange(9).reshape(3, 3)
     keys = [f"k{n}" for n in range(9)]
     keys[7] = "k0-t20"  # the first picture with its caption cut off
-    found = trials.shown(judged(items, keys=keys).triplets)
+    found = splits.shown(judged(items, keys=keys).triplets)
     assert found[2, 1] == found[0, 0]
-    assert trials.together(found).tolist() == [0, 1, 0]
+    assert splits.together(found).tolist() == [0, 1, 0]
 
 
 def test_too_few_pictures_are_one_sentence():
     with pytest.raises(BadDataError, match="expected at least 2 judgements of each"):
-        trials.draw(np.array([[0, 1, 2]] * 50), 0)
+        splits.split_trials(np.array([[0, 1, 2]] * 50), 0)
 
 
 def test_the_majority_decides_and_ties_are_left_out():
     items = families(20)
     votes = np.tile([0.2, 0.9, 0.5, 1.0], 20)
     found = judged(items, votes)
-    parts = trials.draw(trials.shown(found.triplets), 0)
-    told = trials.examples(found, parts, "train")
+    parts = splits.split_trials(splits.shown(found.triplets), 0)
+    told = judgement_examples.examples(found, parts, "train")
     rows = parts.train[votes[parts.train] != 0.5]
     assert len(told.query) == len(rows) < len(parts.train)
     np.testing.assert_array_equal(told.query, items[rows, 0])
@@ -128,20 +129,20 @@ def test_the_majority_decides_and_ties_are_left_out():
 def test_only_ties_are_one_sentence():
     found = judged(families(20), np.full(80, 0.5))
     with pytest.raises(BadDataError, match="most people agree"):
-        trials.examples(found, trials.draw(trials.shown(found.triplets), 0), "train")
+        judgement_examples.examples(found, splits.split_trials(splits.shown(found.triplets), 0), "train")
 
 
 def test_a_picture_against_itself_teaches_nothing():
     found = judged([[0, 1, 1], [0, 1, 2]])
-    assert trials.decided(found.triplets, trials.shown(found.triplets)).tolist() == [False, True]
+    assert judgement_examples.decided(found.triplets, splits.shown(found.triplets)).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_the_fourth_is_of_another_query_and_of_no_other_part(part):
     found = judged(families(30))
-    shown = trials.shown(found.triplets)
-    parts = trials.draw(shown, 0)
-    told = trials.examples(found, parts, part, fourth=True)
+    shown = splits.shown(found.triplets)
+    parts = splits.split_trials(shown, 0)
+    told = judgement_examples.examples(found, parts, part, fourth=True)
     assert told.strangers.shape == (len(told.query), 2)
     assert not (told.strangers[:, 1] // 10 == told.query // 10).any()
     assert set(told.strangers[:, 1].tolist()) <= used(shown, getattr(parts, part))
@@ -150,22 +151,22 @@ def test_the_fourth_is_of_another_query_and_of_no_other_part(part):
 def test_the_fourth_is_of_the_same_trial_where_nobody_else_is_shown_it():
     """Of three others of each trial one is a test picture, one nobody's, one fills up."""
     items = families(30)
-    parts = trials.draw(items, 0)
+    parts = splits.split_trials(items, 0)
     spare = items.max() + 1 + np.arange(len(items))
     taken = np.full(len(items), items[parts.test[0], 0])
     found = judged(items, others=np.stack([taken, spare, np.full(len(items), -1)], axis=1))
-    told = trials.examples(
-        found, trials.draw(trials.shown(found.triplets), 0), "train", fourth=True
+    told = judgement_examples.examples(
+        found, splits.split_trials(splits.shown(found.triplets), 0), "train", fourth=True
     )
     np.testing.assert_array_equal(told.strangers[:, 1], spare[parts.train])
     # What nobody's trial shows belongs to training, so validation takes another trial's.
-    held = trials.examples(found, parts, "validation", fourth=True)
+    held = judgement_examples.examples(found, parts, "validation", fourth=True)
     assert set(held.strangers[:, 1].tolist()) <= used(items, parts.validation)
 
 
 def test_one_query_has_no_second_negative():
     items = np.concatenate([[[0, 1 + n, 2 + n] for n in range(0, 20, 2)], families(4) + 30])
     found = judged(items)
-    parts = trials.Parts(np.arange(10), np.arange(10, 18), np.arange(18, 26), items)
+    parts = splits.Parts(np.arange(10), np.arange(10, 18), np.arange(18, 26), items)
     with pytest.raises(BadDataError, match="choose another paradigm"):
-        trials.examples(found, parts, "train", fourth=True)
+        judgement_examples.examples(found, parts, "train", fourth=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcore.data import images
-from simcore.data.store import Store
+from simcore.data.store.feature_store import Store
 from simcore.models import forward
 from simcore.types import ImageSet
 

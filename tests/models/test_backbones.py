@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
-from simcore.models import checkpoints, forward, registry, weights
-from simcore.specs import Prepare, Weights
+from simcore.models import forward, registry, state_dicts, weights
+from simcore.models.spec import Weights
+from simcore.types import Prepare
 
 HANDMADE = registry.names("handmade")
 NETWORKS = ["mobilenetv2", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"]
@@ -98,9 +99,9 @@ def test_mobilenet_by_position_equals_its_blocks_written_out(weight_files, monke
     from torch.nn import functional as F
 
     monkeypatch.setenv("SIMCORE_CACHE", str(weight_files))
-    from simcore.models.backbones import pip_nets
+    from simcore.models.backbones import pip_networks
 
-    state = checkpoints.read(weights.path(pip_nets.MOBILENET))
+    state = state_dicts.read(weights.path(pip_networks.MOBILENET))
     values = iter([v for k, v in state.items() if not k.endswith("num_batches_tracked")])
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -114,7 +115,7 @@ def test_mobilenet_by_position_equals_its_blocks_written_out(weight_files, monke
     from simcore.models import nets
 
     net = registry.spec("mobilenetv2").net
-    trunk = nets.filled(net, weights.path(pip_nets.MOBILENET)).eval()
+    trunk = nets.filled(net, weights.path(pip_networks.MOBILENET)).eval()
     with torch.inference_mode():
         np.testing.assert_allclose(trunk[:2](x), y, atol=1e-5)
 
@@ -229,7 +230,7 @@ def put(file: str, content: bytes) -> Weights:
 )
 def test_files_that_are_no_weights(content, words):
     with pytest.raises(BadDataError, match=words):
-        checkpoints.read(weights.path(put("bad.pth", content)))
+        state_dicts.read(weights.path(put("bad.pth", content)))
 
 
 def test_an_altered_file_is_not_loaded():
@@ -247,7 +248,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
 
     torch.save({"weight": Evil()}, weights.folder() / "evil.pth")
     with pytest.raises(BadDataError, match="cannot be read as weights"):
-        checkpoints.read(weights.folder() / "evil.pth")
+        state_dicts.read(weights.folder() / "evil.pth")
     assert not (tmp_path / "owned").exists()
 
 

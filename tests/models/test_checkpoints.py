@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError, SimError
-from simcore.models import checkpoints, nets, registry, taps, weights
+from simcore.models import layers, nets, registry, state_dicts, weights
 
 torch = pytest.importorskip("torch")
 # The published files are TorchScript; writing one is what PyTorch would rather have ended.
@@ -274,7 +274,7 @@ def test_openai_s_torchscript_with_its_settings(tmp_path):
             return self.visual(x)
 
     torch.jit.trace(Published(), images(32)).save(str(place("clip.pt")))
-    found = taps.embedder(nets.filled(net, place("clip.pt")), net.taps, "cpu")
+    found = layers.embedder(nets.filled(net, place("clip.pt")), net.taps, "cpu")
     with torch.inference_mode():
         torch.testing.assert_close(found(images(32)), model.encode_image(images(32)))
 
@@ -346,7 +346,7 @@ def test_truncated_and_altered_files():
 
 def test_the_old_tar_format_is_named(tmp_path):
     torch.save({"a": torch.zeros(1)}, place("old.pth"), _use_new_zipfile_serialization=False)
-    assert checkpoints.read(place("old.pth"))["a"].shape == (1,)
+    assert state_dicts.read(place("old.pth"))["a"].shape == (1,)
     import tarfile
 
     (tmp_path / "sys_info").write_bytes(b"x")
@@ -354,14 +354,14 @@ def test_the_old_tar_format_is_named(tmp_path):
         for name in ("sys_info", "storages", "tensors", "pickle"):
             tar.add(tmp_path / "sys_info", arcname=name)
     with pytest.raises(BadDataError, match="cannot be read as weights"):
-        checkpoints.read(place("legacy.pth"))
+        state_dicts.read(place("legacy.pth"))
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"note": "no tensors"}, {"state_dict": {}}])
 def test_files_without_tensors(content):
     torch.save(content, place("none.pth"))
     with pytest.raises(SimError):
-        checkpoints.state(checkpoints.read(place("none.pth")))
+        state_dicts.state(state_dicts.read(place("none.pth")))
 
 
 def test_numpy_and_namespaces_are_read_only_where_they_belong():
@@ -370,5 +370,5 @@ def test_numpy_and_namespaces_are_read_only_where_they_belong():
     for kind, file in (("torch", "numpy.pth"), ("torch", "args.pth"), ("torch+numpy", "args.pth"),
                        ("torch+namespace", "numpy.pth")):  # fmt: skip
         with pytest.raises(BadDataError, match="cannot be read as weights"):
-            checkpoints.read(place(file), kind)
-    assert checkpoints.read(place("numpy.pth"), "torch+numpy")["a"].shape == (3,)
+            state_dicts.read(place(file), kind)
+    assert state_dicts.read(place("numpy.pth"), "torch+numpy")["a"].shape == (3,)

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcore.data import fragments
-from simcore.data import images as pictures
-from simcore.data.slots import Slot
-from simcore.data.store import Store
+from simcore.data import images
+from simcore.data.store import fragments
+from simcore.data.store.feature_key import Slot
+from simcore.data.store.feature_store import Store
 from simcore.errors import BadDataError, SimError
-from simcore.models import cluster, cluster_worker, extract, registry
-from simcore.specs import Prepare
-from simcore.types import ImageSet
+from simcore.models import registry
+from simcore.models.extract import extraction, ray_driver, ray_worker
+from simcore.types import ImageSet, Prepare
 
 pytest.importorskip("lance", reason="pylance is not installed: pip install -e .[ray]")
 SLOT = Slot("hog", 1, Prepare(), "", "fp32", 4)
@@ -46,13 +46,13 @@ def told(store: Store, tables: dict[str, str]) -> dict:
 def worker(store, image_set) -> Iterator:
     """A worker in this process, the units it is to make, and the slots."""
     images = image_set(20)
-    slots = {name: extract.slot(registry.spec(name), "fp32") for name in NAMES}
+    slots = {name: extraction.slot(registry.spec(name), "fp32") for name in NAMES}
     for slot in slots.values():
         store.make(slot)
     todo = {name: store.missing(slot, images.keys) for name, slot in slots.items()}
     store.place.write("run-7/began", b"7")
-    made = cluster_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "7")
-    return made, list(cluster._units(images, todo, 1)), slots, images
+    made = ray_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "7")
+    return made, list(ray_driver._units(images, todo, 1)), slots, images
 
 
 def call(worker, unit: dict) -> dict:
@@ -107,7 +107,7 @@ def test_a_workers_units_come_to_what_the_local_engine_makes(worker, store, tmp_
         fragments.commit(store, slot, [f for one in results for f in one["fragments"][slot.table]])
         assert sorted(visible(store, slot)) == sorted(images.keys)
     local = Store(tmp_path / "local")
-    extract.extract(images, [registry.spec(n) for n in NAMES], store=local, device="cpu")
+    extraction.extract(images, [registry.spec(n) for n in NAMES], store=local, device="cpu")
     for slot in slots.values():
         np.testing.assert_allclose(
             store.read(slot, images.keys)[1], local.read(slot, images.keys)[1], atol=1e-5
@@ -118,7 +118,7 @@ def test_a_unit_that_comes_twice_counts_once_and_its_second_files_go(worker, sto
     made, units, slots, images = worker
     seen = []
     todo = {name: list(images.keys) for name in slots}
-    driver = cluster._Driver(store, slots, todo, seen.append)
+    driver = ray_driver._Driver(store, slots, todo, seen.append)
     driver.take(iter([call(made, units[0]), call(made, units[1]), call(made, units[0])]), None)
     slot = slots["hog"]
     assert sorted(visible(store, slot)) == sorted([*units[0]["keys"], *units[1]["keys"]])
@@ -132,10 +132,10 @@ def test_stopping_and_failing_keep_what_came_back(worker, store):
     made, units, slots, images = worker
     todo = {name: list(images.keys) for name in slots}
     results = [call(made, unit) for unit in units[:3]]
-    driver = cluster._Driver(store, slots, todo, None)
+    driver = ray_driver._Driver(store, slots, todo, None)
     driver.take(iter(results), lambda: True)
     assert sorted(visible(store, slots["hog"])) == sorted(units[0]["keys"])
-    driver = cluster._Driver(store, slots, todo, None)
+    driver = ray_driver._Driver(store, slots, todo, None)
     with pytest.raises(SimError, match="it broke"):
         driver.take(iter([results[1], {"number": 9, "wrong": "it broke"}]), None)
     assert len(visible(store, slots["hog"])) == len(units[0]["keys"]) + len(units[1]["keys"])
@@ -143,9 +143,9 @@ def test_stopping_and_failing_keep_what_came_back(worker, store):
 
 def test_a_unit_that_ends_its_workers_is_given_up(worker):
     made, units, _, _ = worker
-    for _ in range(cluster_worker.TRIES):
+    for _ in range(ray_worker.TRIES):
         assert call(made, units[0])["wrong"] == ""
-    assert f"ended {cluster_worker.TRIES} workers" in call(made, units[0])["wrong"]
+    assert f"ended {ray_worker.TRIES} workers" in call(made, units[0])["wrong"]
     assert call(made, units[1])["wrong"] == ""
 
 
@@ -153,25 +153,25 @@ def test_a_worker_elsewhere_says_what_it_lacks(worker, store, tmp_path):
     made, units, slots, _ = worker
     gone = units[0] | {"paths": [str(tmp_path / "gone.png")] * len(units[0]["paths"])}
     assert "found none of the pictures" in call(made, gone)["wrong"]
-    other = cluster_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "8")
+    other = ray_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "8")
     assert "found another store" in call(other, units[0])["wrong"]
-    strange = cluster_worker.Worker(told(store, {"hog": "hog-of-other-weights"}), "7")
+    strange = ray_worker.Worker(told(store, {"hog": "hog-of-other-weights"}), "7")
     assert "other weights or another version of hog" in call(strange, units[0])["wrong"]
 
 
 def test_units_hold_each_picture_once_and_only_what_is_missing(image_set, store):
     images = image_set(10).take([0, 1, 2, 3])
     todo = {"hog": [images.keys[2]], "layout": [images.keys[0], images.keys[2]]}
-    units = list(cluster._units(images, todo, 1))
+    units = list(ray_driver._units(images, todo, 1))
     assert [unit["keys"] for unit in units] == [(images.keys[0],), (images.keys[2],)]
     assert units[0]["todo"] == {"hog": [], "layout": [images.keys[0]]}
-    assert list(cluster._units(images, {"hog": []}, 2)) == []
+    assert list(ray_driver._units(images, {"hog": []}, 2)) == []
 
 
 def test_without_ray_there_is_a_sentence(image_set, store, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BadDataError, match=r'found no Ray; .*pip install -e "\.\[ray\]"'):
-        cluster.run(image_set(1), [registry.spec("hog")], store=store)
+        ray_driver.run(image_set(1), [registry.spec("hog")], store=store)
 
 
 # A real cluster: Ray's own processes, a driver that is the command line.
@@ -251,8 +251,8 @@ def drawn(ray_cluster, tmp_path, draw) -> tuple[Store, Slot, list[str], str]:
     made = simcore(env, "data", "add", "images", str(folder), "--name", name)
     assert "80 images" in "".join(made.communicate(timeout=120))
     store = Store(Path(env["SIMCORE_CACHE"]) / "features")
-    slot = extract.slot(registry.spec("hog"), "fp32")
-    keys = [pictures.key((folder / f"p{i}.jpg").read_bytes()) for i in range(80)]
+    slot = extraction.slot(registry.spec("hog"), "fp32")
+    keys = [images.key((folder / f"p{i}.jpg").read_bytes()) for i in range(80)]
     return store, slot, keys, name
 
 
@@ -290,7 +290,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(ray_cluster, 
     local = Store(tmp_path / "local")
     paths = tuple(tmp_path / "pictures" / f"p{i}.jpg" for i in range(80))
     held = ImageSet(tuple(keys), paths, tuple(keys))
-    extract.extract(held, [registry.spec("hog")], store=local, device="cpu")
+    extraction.extract(held, [registry.spec("hog")], store=local, device="cpu")
     np.testing.assert_allclose(
         store.read(slot, keys)[1], local.read(slot, keys)[1], atol=1e-5
     )  # the same numbers

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from simcore.errors import BadDataError
-from simcore.models import dense, registry
-from simcore.specs import Prepare, Spec
+from simcore.models import feature_maps, registry
+from simcore.models.spec import Spec
+from simcore.types import Prepare
 
 
 def spec(build, name="net", **prepare):
@@ -44,14 +45,14 @@ def image(seed=0, height=245, width=200):
 
 
 def test_a_convolutional_networks_maps():
-    found = dense.maps(image(), spec(cnn), "cpu", "fp32")
+    found = feature_maps.maps(image(), spec(cnn), "cpu", "fp32")
     assert found.coarse.shape == (7, 7, 8)
     assert found.fine.shape == (28, 28, 6)
     np.testing.assert_allclose(found.coarse.mean((0, 1)), found.vector, atol=1e-5)
 
 
 def test_maps_with_channels_last():
-    found = dense.maps(image(), spec(Last), "cpu", "fp32")
+    found = feature_maps.maps(image(), spec(Last), "cpu", "fp32")
     assert found.coarse.shape == found.fine.shape == (7, 7, 8)
     np.testing.assert_allclose(found.coarse.mean((0, 1)), found.vector, atol=1e-5)
 
@@ -67,12 +68,12 @@ def test_a_transformers_patches_are_where_they_were_cut_out():
 
     one = spec(vit, resize=224, mean=(), std=())
     picture = image(1, 224, 224)
-    first = dense.maps(picture, one, "cpu", "fp32")
+    first = feature_maps.maps(picture, one, "cpu", "fp32")
     assert first.coarse.shape == (14, 14, 24)
     np.testing.assert_array_equal(first.fine, first.coarse)
     changed = picture.copy()
     changed[3 * 16 : 4 * 16, 10 * 16 : 11 * 16] = 255 - changed[3 * 16 : 4 * 16, 10 * 16 : 11 * 16]
-    second = dense.maps(changed, one, "cpu", "fp32")
+    second = feature_maps.maps(changed, one, "cpu", "fp32")
     apart = np.abs(second.coarse - first.coarse).sum(axis=2)
     assert np.unravel_index(apart.argmax(), apart.shape) == (3, 10)
 
@@ -82,7 +83,7 @@ def test_nothing_is_watched_afterwards_nor_in_other_threads():
 
     one = spec(cnn)
     net, done = one.load("cpu"), []
-    with dense._watching() as seen:
+    with feature_maps._watching() as seen:
         worker = threading.Thread(target=lambda: done.append(net(torch.zeros(1, 3, 64, 64))))
         worker.start()
         worker.join()
@@ -95,4 +96,4 @@ def test_nothing_is_watched_afterwards_nor_in_other_threads():
 
 def test_hand_made_descriptors_say_that_they_have_none():
     with pytest.raises(BadDataError, match="no feature maps in hog"):
-        dense.maps(image(), registry.spec("hog"), "cpu", "fp32")
+        feature_maps.maps(image(), registry.spec("hog"), "cpu", "fp32")

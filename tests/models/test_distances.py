@@ -7,14 +7,9 @@ import pytest
 import torch
 from torchvision import models
 
-from simcore.errors import (
-    BadDataError,
-    MissingWeightsError,
-    ShapeError,
-    SimError,
-    UnknownNameError,
-)
-from simcore.models import compare, distances, lpips, weights
+from simcore.errors import BadDataError, MissingWeightsError, ShapeError, SimError, UnknownNameError
+from simcore.models import weights
+from simcore.models.distances import dists, lpips, pair_distances, ssim
 
 
 def batch(seed, side=64, count=3):
@@ -95,12 +90,12 @@ def test_the_wheels_calibration_is_the_packages(trunk):
 
 def test_lpips_without_its_files_or_with_wrong_ones(trunk):
     with pytest.raises(MissingWeightsError, match=r"alexnet-owt-7be5be79\.pth.*add-weights"):
-        compare.load("lpips-alex")
-    ready, reason = compare.status("lpips-alex")
+        pair_distances.load("lpips-alex")
+    ready, reason = pair_distances.status("lpips-alex")
     assert not ready
     assert "alexnet" in reason
     with pytest.raises(UnknownNameError, match="did you mean"):
-        compare.load("lpips-alexx")
+        pair_distances.load("lpips-alexx")
     with pytest.raises(BadDataError, match="found LPIPS weights"):
         lpips.load("alex", trunk=trunk("alex"), linear=[torch.ones(c) for c in (64, 192)])
     bad = [torch.ones(c) for c in lpips.NETS["alex"].channels]
@@ -112,7 +107,7 @@ def test_lpips_without_its_files_or_with_wrong_ones(trunk):
 def test_ssim_equals_scikit_image():
     skimage = pytest.importorskip("skimage.metrics")
     one, other = batch(2, side=48)
-    found = distances.ssim(one, other)
+    found = ssim.ssim(one, other)
     for k in range(len(one)):
         whole = skimage.structural_similarity(
             one[k].double().numpy(), other[k].double().numpy(), channel_axis=0, data_range=1.0,
@@ -120,7 +115,7 @@ def test_ssim_equals_scikit_image():
         )[1]  # fmt: skip
         inside = whole[:, 5:-5, 5:-5].mean()
         assert found[k] == pytest.approx(inside, abs=1e-5)
-    assert distances.ssim(one, one).tolist() == pytest.approx([1, 1, 1])
+    assert ssim.ssim(one, one).tolist() == pytest.approx([1, 1, 1])
 
 
 def test_ms_ssim_is_near_torchmetrics():
@@ -130,11 +125,11 @@ def test_ms_ssim_is_near_torchmetrics():
     theirs = image.multiscale_structural_similarity_index_measure(
         one.double(), other.double(), data_range=1.0, reduction="none", normalize="relu"
     )
-    np.testing.assert_allclose(distances.ms_ssim(one, other), theirs, atol=2e-3)
-    small = distances.ms_ssim(*batch(4, side=64, count=2))
+    np.testing.assert_allclose(ssim.ms_ssim(one, other), theirs, atol=2e-3)
+    small = ssim.ms_ssim(*batch(4, side=64, count=2))
     assert ((small > 0) & (small < 1)).all()
     with pytest.raises(ShapeError, match="11 px or more"):
-        distances.ms_ssim(one[..., :8, :8], other[..., :8, :8])
+        ssim.ms_ssim(one[..., :8, :8], other[..., :8, :8])
 
 
 def test_dists_equals_the_package(monkeypatch):
@@ -145,23 +140,23 @@ def test_dists_equals_the_package(monkeypatch):
     theirs = package.DISTS(load_weights=False).eval()
     state = {"alpha": theirs.alpha.detach().abs(), "beta": theirs.beta.detach().abs()}
     theirs.alpha.data, theirs.beta.data = state["alpha"], state["beta"]
-    ours = distances.dists(trunk=vgg.features, state=state)
+    ours = dists.dists(trunk=vgg.features, state=state)
     one, other = batch(6)
     with torch.no_grad():
         distance = theirs(one, other)
     np.testing.assert_allclose(-ours(one, other), distance, atol=1e-5)
     with pytest.raises(BadDataError, match="no DISTS weights"):
-        distances.dists(trunk=vgg.features, state={"alpha": torch.ones(3)})
+        dists.dists(trunk=vgg.features, state={"alpha": torch.ones(3)})
 
 
 def test_pixels_and_shapes():
     one, other = batch(7)
     np.testing.assert_allclose(
-        -distances.pixel_l2(one, other),
+        -ssim.pixel_l2(one, other),
         np.sqrt(((one - other).double().numpy() ** 2).mean(axis=(1, 2, 3))),
     )
     with pytest.raises(ShapeError, match="alike"):
-        distances.pixel_l2(one, other[:2])
+        ssim.pixel_l2(one, other[:2])
 
 
 def test_pairs_are_read_once_a_batch_and_bad_files_named(image_set, monkeypatch):
@@ -169,7 +164,7 @@ def test_pairs_are_read_once_a_batch_and_bad_files_named(image_set, monkeypatch)
     shown.paths[3].write_bytes(b"no image")
     first, second = np.array([0, 0, 1, 2]), np.array([1, 2, 1, 3])
     seen = []
-    found, skipped = compare.pairs(
+    found, skipped = pair_distances.pairs(
         ["pixel-l2", "ssim"], shown, first, second, batch=2, on_progress=seen.append
     )
     assert [s.what for s in skipped] == ["0003"]
@@ -178,6 +173,6 @@ def test_pairs_are_read_once_a_batch_and_bad_files_named(image_set, monkeypatch)
     assert np.isnan([found["pixel-l2"][3], found["ssim"][3]]).all()
     assert (found["pixel-l2"][:2] < 0).all()
     assert (seen[-1].done, seen[-1].total) == (4, 4)
-    assert compare.pairs(["ssim"], shown, first, second, stop=lambda: True) == ({}, ())
+    assert pair_distances.pairs(["ssim"], shown, first, second, stop=lambda: True) == ({}, ())
     with pytest.raises(BadDataError, match="no similarity"):
-        compare.pairs([], shown, first, second)
+        pair_distances.pairs([], shown, first, second)

@@ -3,7 +3,7 @@
 import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.models import entries, forward, nets, registry, taps
+from simcore.models import forward, layers, nets, registry, spec
 
 torch = pytest.importorskip("torch")
 NETWORKS = [name for name in registry.names() if registry.spec(name).net is not None]
@@ -45,7 +45,7 @@ def test_dimension_and_parameters_are_as_registered(name):
     module = nets.weightless(spec.net.build)
     assert sum(p.numel() for p in module.parameters()) == spec.params
     module = spec.net.finish(module) if spec.net.finish else module
-    assert taps.width(module, spec.net.taps, size(spec), channels(name)) == spec.dim
+    assert layers.width(module, spec.net.taps, size(spec), channels(name)) == spec.dim
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_image_s_features_are_its_own(name):
     """Random weights: finite, the same twice, and whatever else is in the batch."""
     torch.manual_seed(0)
     spec = registry.spec(name)
-    embed = taps.embedder(nets.unfilled(spec.net), spec.net.taps, "cpu")
+    embed = layers.embedder(nets.unfilled(spec.net), spec.net.taps, "cpu")
     images = torch.rand(2, channels(name), *size(spec))
     with torch.inference_mode():
         both, again, alone = embed(images), embed(images), embed(images[1:])
@@ -81,12 +81,12 @@ def test_the_annex_s_sizes(row, dim):
 def test_every_model_of_a_paper_is_there(paper):
     found = [registry.spec(name) for name in registry.names(paper)]
     assert len(found) == GROUPS[paper]
-    for spec in found:
-        assert spec.license
-        assert spec.about
-        assert [row for where, row in spec.rows if where == paper], spec.name
-        assert all(file.url or file.hub for file in spec.weights), spec.name
-    rows = [row for spec in found for where, row in spec.rows if where == paper]
+    for model in found:
+        assert model.license
+        assert model.about
+        assert [row for where, row in model.rows if where == paper], model.name
+        assert all(file.url or file.hub for file in model.weights), model.name
+    rows = [row for model in found for where, row in model.rows if where == paper]
     assert len(set(rows)) == len(rows)
 
 
@@ -139,7 +139,7 @@ def test_layers_are_what_the_network_computes():
         fourth = module.layer4(module.layer3(second)).clamp(min=1e-6)
         parts = [second.amax((2, 3)), (fourth**3).mean((2, 3)) ** (1 / 3)]
         expected = torch.cat([part / part.norm(dim=1, keepdim=True) for part in parts], 1)
-        embed = taps.embedder(module, taps.parse("layer2:max+layer4:gem"), "cpu")
+        embed = layers.embedder(module, layers.parse("layer2:max+layer4:gem"), "cpu")
         torch.testing.assert_close(embed(images), expected)
 
 
@@ -147,7 +147,7 @@ def test_reading_a_layer_ends_the_run_there():
     module = nets.unfilled(registry.spec("resnet18").net)
     seen = []
     module.layer3.register_forward_hook(lambda *_: seen.append("layer3"))
-    embed = taps.embedder(module, taps.parse("layer2"), "cpu")
+    embed = layers.embedder(module, layers.parse("layer2"), "cpu")
     with torch.inference_mode():
         embed(torch.rand(1, 3, 64, 64))
     assert not seen
@@ -160,7 +160,7 @@ def test_a_map_that_is_overwritten_later_is_read_before():
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         expected = module.features(images).mean((2, 3))
-        found = taps.embedder(module, taps.parse("features+out"), "cpu")(images)
+        found = layers.embedder(module, layers.parse("features+out"), "cpu")(images)
     assert (expected < 0).any(), "before the ReLU"
     torch.testing.assert_close(found[:, :1024], torch.nn.functional.normalize(expected))
 
@@ -184,11 +184,11 @@ def test_layers_that_cannot_be(name, error, words):
 def test_a_layer_that_no_image_passes():
     module = nets.unfilled(registry.spec("ret").net)
     with pytest.raises(BadDataError, match="not used when an image goes through"):
-        taps.embedder(module, taps.parse("pool+out"), "cpu")(torch.rand(1, 3, 64, 64))
+        layers.embedder(module, layers.parse("pool+out"), "cpu")(torch.rand(1, 3, 64, 64))
 
 
 def test_licences_that_forbid_commerce_are_marked():
-    marked = {n for n in registry.names() if entries.non_commercial(registry.spec(n).license)}
+    marked = {n for n in registry.names() if spec.non_commercial(registry.spec(n).license)}
     assert {"pose", "resnet50_swsl", "resnext101_32x48d_wsl", "dinov3-base"} <= marked
     assert not {"resnet18", "mobilenetv2", "hog", "clip_rn50"} & marked
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simcore.data.store import Store
+from simcore.data.store.feature_store import Store
 from simcore.errors import BadDataError, MissingWeightsError, UnknownNameError
-from simcore.models import extract, forward, registry
-from simcore.specs import Prepare, Spec
-from simcore.types import ImageSet, Progress
+from simcore.models import forward, registry
+from simcore.models.extract import extraction
+from simcore.models.spec import Spec
+from simcore.types import ImageSet, Prepare, Progress
 
 TINY = Prepare(resize=8, crop=(8, 8), mean=(), std=())
 
@@ -39,10 +40,10 @@ def counting(name="tiny", *, fail=None, prepare=TINY, version=1):
 def test_a_second_run_takes_everything_from_the_store(image_set, store):
     spec, calls = counting()
     pictures = image_set(21)
-    first = extract.extract(pictures, [spec], store=store, device="cpu", batch=8)
+    first = extraction.extract(pictures, [spec], store=store, device="cpu", batch=8)
     assert (first.computed, first.cached) == ({"tiny": 21}, {"tiny": 0})
     assert calls == [8, 8, 5]
-    second = extract.extract(pictures, [spec], store=store, device="cpu", batch=8)
+    second = extraction.extract(pictures, [spec], store=store, device="cpu", batch=8)
     assert (second.computed, second.cached) == ({"tiny": 0}, {"tiny": 21})
     assert sum(calls) == 21
 
@@ -50,8 +51,8 @@ def test_a_second_run_takes_everything_from_the_store(image_set, store):
 def test_values_are_the_networks_own(image_set, store):
     spec, _ = counting()
     pictures = image_set(5)
-    extract.extract(pictures, [spec], store=store, device="cpu", batch=2)
-    index, values = store.read(extract.slot(spec, "fp32"), pictures.keys)
+    extraction.extract(pictures, [spec], store=store, device="cpu", batch=2)
+    index, values = store.read(extraction.slot(spec, "fp32"), pictures.keys)
     assert index.tolist() == [0, 1, 2, 3, 4]
     for path, row in zip(pictures.paths, values, strict=True):
         small = np.asarray(Image.open(path).resize((10, 8), Image.Resampling.BILINEAR))
@@ -69,9 +70,9 @@ def test_images_are_decoded_once_for_all_backbones(image_set, store, monkeypatch
     specs = [
         counting(name, prepare=p)[0] for name, p in [("a", TINY), ("b", TINY), ("c", Prepare())]
     ]
-    extract.extract(image_set(9), specs, store=store, device="cpu")
+    extraction.extract(image_set(9), specs, store=store, device="cpu")
     assert len(decoded) == 9
-    extract.extract(image_set(9), specs, store=store, device="cpu")
+    extraction.extract(image_set(9), specs, store=store, device="cpu")
     assert len(decoded) == 9, "nothing is decoded that no backbone needs"
 
 
@@ -79,7 +80,7 @@ def test_the_same_picture_twice_is_computed_once(image_set, store):
     spec, calls = counting()
     one = image_set(3)
     twice = ImageSet(("a", "b", "c", "d"), (*one.paths, one.paths[0]), (*one.keys, one.keys[0]))
-    report = extract.extract(twice, [spec], store=store, device="cpu")
+    report = extraction.extract(twice, [spec], store=store, device="cpu")
     assert sum(calls) == 3
     assert report.computed == {"tiny": 3}
 
@@ -89,7 +90,7 @@ def test_a_bad_image_is_named_and_the_run_goes_on(image_set, store):
     pictures = image_set(6)
     pictures.paths[2].write_bytes(b"not a picture")
     pictures.paths[4].unlink()
-    report = extract.extract(pictures, [spec], store=store, device="cpu", batch=2)
+    report = extraction.extract(pictures, [spec], store=store, device="cpu", batch=2)
     assert report.computed == {"tiny": 4}
     assert [s.what for s in report.skipped] == ["0002", "0004"]
     assert "has changed since it was added" in report.skipped[0].reason
@@ -104,7 +105,7 @@ def test_memory_that_runs_out_halves_the_batch(image_set, store):
             raise torch.OutOfMemoryError("too much")
 
     spec, calls = counting(fail=fail)
-    report = extract.extract(image_set(20), [spec], store=store, device="cpu", batch=16)
+    report = extraction.extract(image_set(20), [spec], store=store, device="cpu", batch=16)
     assert report.computed == {"tiny": 20}
     assert max(calls) <= 3
     assert sum(calls) == 20
@@ -116,7 +117,7 @@ def test_any_other_failure_of_a_network_is_not_hidden(image_set, store):
 
     spec, _ = counting(fail=fail)
     with pytest.raises(RuntimeError, match="broken layer"):
-        extract.extract(image_set(2), [spec], store=store, device="cpu")
+        extraction.extract(image_set(2), [spec], store=store, device="cpu")
 
 
 def test_values_that_are_no_numbers_are_named(image_set, store):
@@ -125,7 +126,7 @@ def test_values_that_are_no_numbers_are_named(image_set, store):
 
     spec = Spec("nan", 3, load, TINY)
     with pytest.raises(BadDataError, match="not finite"):
-        extract.extract(image_set(2), [spec], store=store, device="cpu")
+        extraction.extract(image_set(2), [spec], store=store, device="cpu")
 
 
 def test_a_backbone_without_weights_does_not_stop_the_others(image_set, store):
@@ -134,7 +135,7 @@ def test_a_backbone_without_weights_does_not_stop_the_others(image_set, store):
 
     spec, _ = counting()
     far = Spec("far", 3, load, TINY)
-    report = extract.extract(image_set(4), [far, spec], store=store, device="cpu")
+    report = extraction.extract(image_set(4), [far, spec], store=store, device="cpu")
     assert report.unavailable == {"far": "found no far.pth"}
     assert report.computed == {"tiny": 4}
 
@@ -142,14 +143,14 @@ def test_a_backbone_without_weights_does_not_stop_the_others(image_set, store):
 def test_stopping_keeps_what_is_finished(image_set, store):
     spec, calls = counting()
     seen: list[Progress] = []
-    report = extract.extract(
+    report = extraction.extract(
         image_set(40), [spec], store=store, device="cpu", batch=4,
         on_progress=seen.append, stop=lambda: len(calls) >= 3,
     )  # fmt: skip
     assert report.computed["tiny"] == 12
     assert [p.done for p in seen] == [4, 8, 12]
     assert {p.total for p in seen} == {40}
-    again = extract.extract(image_set(40), [spec], store=store, device="cpu", batch=4)
+    again = extraction.extract(image_set(40), [spec], store=store, device="cpu", batch=4)
     assert again.cached == {"tiny": 12}
     assert sum(calls) == 40
 
@@ -165,14 +166,14 @@ def test_stopping_keeps_what_is_finished(image_set, store):
 )
 def test_all_that_changes_a_number_is_another_table(other):
     spec, _ = counting()
-    assert extract.slot(other, "fp32").table != extract.slot(spec, "fp32").table
+    assert extraction.slot(other, "fp32").table != extraction.slot(spec, "fp32").table
 
 
 def test_precision_is_another_table_but_not_for_faces():
     spec, _ = counting()
-    assert extract.slot(spec, "bf16").table != extract.slot(spec, "fp32").table
+    assert extraction.slot(spec, "bf16").table != extraction.slot(spec, "fp32").table
     face = registry.spec("face")
-    assert extract.slot(face, "bf16").table == extract.slot(face, "fp32").table
+    assert extraction.slot(face, "bf16").table == extraction.slot(face, "fp32").table
 
 
 def test_uploads_go_the_same_way(image_set, store):
@@ -180,8 +181,8 @@ def test_uploads_go_the_same_way(image_set, store):
 
     spec = registry.spec("hog")
     pictures = image_set(3)
-    extract.extract(pictures, [spec], store=store, device="cpu")
-    _, stored = store.read(extract.slot(spec, "fp32"), pictures.keys)
+    extraction.extract(pictures, [spec], store=store, device="cpu")
+    _, stored = store.read(extraction.slot(spec, "fp32"), pictures.keys)
     loaded = [images.load(path) for path in pictures.paths]
     fresh = forward.embed_one(loaded, spec, "cpu", "fp32")
     np.testing.assert_allclose(np.concatenate(fresh), stored, atol=1e-6)
@@ -256,12 +257,12 @@ def test_kill_nine_in_the_middle_costs_one_chunk_at_most(tmp_path, image_set):
     done = sum(calls(log))
     assert 160 <= done <= 160 + kills * (16 + 4), "one pass, and at most the chunk in flight a kill"
     spec = Spec("slow", 3, lambda _: None, TINY)
-    slot = extract.slot(spec, "fp32")
+    slot = extraction.slot(spec, "fp32")
     assert Store(root).missing(slot, pictures.keys) == []
     index, values = Store(root).read(slot, pictures.keys)
     assert index.tolist() == list(range(160))
     fresh = Store(tmp_path / "fresh")
-    extract.extract(pictures, [counting("slow")[0]], store=fresh, device="cpu")
+    extraction.extract(pictures, [counting("slow")[0]], store=fresh, device="cpu")
     np.testing.assert_allclose(values, fresh.read(slot, pictures.keys)[1], atol=1e-6)
 
 
@@ -280,8 +281,8 @@ def test_cuda_gives_the_same_features(image_set, store):
         spec = registry.spec(name)
         for device in ("cpu", "cuda"):
             place = Store(store.root / device)
-            extract.extract(pictures, [spec], store=place, device=device, precision="fp32")
-        slot = extract.slot(spec, "fp32")
+            extraction.extract(pictures, [spec], store=place, device=device, precision="fp32")
+        slot = extraction.slot(spec, "fp32")
         one, other = (Store(store.root / d).read(slot, pictures.keys)[1] for d in ("cpu", "cuda"))
         cosine = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
         assert cosine.min() > 0.999

@@ -5,8 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from simcore.models import extract, forward, helpers, registry
-from simcore.models.helpers import Helped
+from simcore.models import forward, registry
+from simcore.models.extract import extraction, worker_processes
+from simcore.models.extract.worker_processes import Helped
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_many_are_the_same_as_one_after_the_other(haar, draw):
 
 def test_only_where_it_pays(monkeypatch):
     begun = []
-    monkeypatch.setattr(helpers, "_begin", begun.append)
+    monkeypatch.setattr(worker_processes, "_begin", begun.append)
     monkeypatch.setattr(Helped, "close", lambda self: self.pool.shutdown())
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     specs = [registry.spec("face"), registry.spec("hog")]
@@ -47,14 +48,14 @@ def test_only_where_it_pays(monkeypatch):
                                   (9999, "cuda", 0)):  # fmt: skip
         begun.clear()
         todo = {spec.name: range(images) for spec in specs}
-        with helpers.helped(embeds, specs, todo, device) as found:
+        with worker_processes.helped(embeds, specs, todo, device) as found:
             assert begun == ["face"] * count
             assert isinstance(found["face"], Helped) == (count > 0)
             assert found["hog"] is len
 
 
 def test_an_extraction_uses_them(image_set, store, monkeypatch):
-    monkeypatch.setattr(helpers, "PAYS", 3)
+    monkeypatch.setattr(worker_processes, "PAYS", 3)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     asked = []
     many = Helped.many
@@ -63,13 +64,13 @@ def test_an_extraction_uses_them(image_set, store, monkeypatch):
     )
     pictures = image_set(8)
     spec = registry.spec("haar")
-    alone = extract.extract(pictures, [spec], store=store, device="cpu")
-    slot = extract.slot(spec, "fp32")
+    alone = extraction.extract(pictures, [spec], store=store, device="cpu")
+    slot = extraction.slot(spec, "fp32")
     expected = store.read(slot, pictures.keys)
     store.drop(slot)
     object.__setattr__(spec, "apart", True)
     try:
-        helped = extract.extract(pictures, [spec], store=store, device="cpu")
+        helped = extraction.extract(pictures, [spec], store=store, device="cpu")
     finally:
         object.__setattr__(spec, "apart", False)
     assert sum(asked) == alone.computed["haar"] == helped.computed["haar"] == 8

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from simcore.lab import collections, extract
+from simcore.lab.library import collections, extraction
 
 ROOT = Path(__file__).parents[2]
 MODELS = ["hog", "layout", "color"]
@@ -17,7 +17,7 @@ MODELS = ["hog", "layout", "color"]
 def tiny(pairs_folder: Path) -> str:
     """Six pairs called "tiny" with the features of `MODELS`."""
     collections.add("pairs", pairs_folder, name="tiny")
-    extract.extract("tiny", MODELS)
+    extraction.extract("tiny", MODELS)
     return "tiny"
 
 

@@ -10,9 +10,11 @@ import sys
 import pandas as pd
 import pytest
 
-from pages import tables, takeaway, widgets
-from pages.choices import Choice
-from simcore.lab import combine, disputes, evaluate, recipes
+from simcore.lab import recipes
+from simcore.lab.evaluate import combinations, exclusive, recall
+from simcore.ui import widgets
+from simcore.ui.commands import Choice
+from simcore.ui.evaluate import evaluation_views
 from tests.pages.conftest import ROOT
 
 MODELS = ["hog", "layout", "color"]
@@ -70,7 +72,7 @@ def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
     at = at_address(app, "combinations", **link)
     assert not words(at)
     assert at.query_params == link
-    told = combine.search(
+    told = combinations.search(
         tiny, ["layout", "hog"], metric="l2", direction="rl", lift="center"
     ).json()
     best = max(row["hits"] for row in told["best_by_size"]["zsum"])
@@ -93,9 +95,9 @@ def test_a_followed_link_moves_the_widgets(app, tiny):
 
 
 def test_combine_shows_the_doors_numbers(app, tiny):
-    at = app("pages/combinations.py")
+    at = app("pages/combine.py")
     assert not at.exception
-    told = combine.search(tiny, MODELS).json()
+    told = combinations.search(tiny, MODELS).json()
     values = [metric.value for metric in at.metric]
     assert values[0] == str(max(r["hits"] for r in told["best_by_size"]["zsum"] if r["size"] == 1))
     assert values[1] == str(max(r["hits"] for r in told["best_by_size"]["zsum"]))
@@ -109,7 +111,7 @@ def test_combine_shows_the_doors_numbers(app, tiny):
 def test_exclusive_shows_the_doors_numbers(app, tiny):
     at = app("pages/exclusive.py")
     assert not at.exception
-    told = combine.exclusives(combine.search(tiny, MODELS))
+    told = exclusive.exclusives(combinations.search(tiny, MODELS))
     assert at.metric[0].value == f"{told['oracle']} of 6"
     assert at.metric[1].value == str(told["exclusive_total"])
     at.multiselect(key="exclusive_by").set_value([]).run()
@@ -129,7 +131,7 @@ def test_every_evaluation_opens(app, tiny, what):
 def test_recall_on_the_page_is_recall(app, tiny):
     at = app("pages/evaluate.py")
     table = at.dataframe[0].value
-    rows = evaluate.recall(tiny, recipes.parse(table["recipe"][:3], "none")).rows
+    rows = recall.recall(tiny, recipes.parse(table["recipe"][:3], "none")).rows
     assert table["hits@1"][:3].tolist() == [row.hits(1) for row in rows]
 
 
@@ -189,23 +191,23 @@ def test_the_command_line_is_told_every_option(app, tiny):
         [sys.executable, "-m", *words, "--json"], capture_output=True, text=True, check=True,
         cwd=ROOT, env=os.environ,
     )  # fmt: skip
-    found = combine.search(tiny, ["hog", "color"], metric="l1", direction="rl", lift="center")
-    assert json.loads(done.stdout) == json.loads(json.dumps(combine.exclusives(found)))
+    found = combinations.search(tiny, ["hog", "color"], metric="l1", direction="rl", lift="center")
+    assert json.loads(done.stdout) == json.loads(json.dumps(exclusive.exclusives(found)))
 
 
 def test_comparing_uses_the_chosen_metric_on_both_sides(app, tiny):
     at = at_address(app, "evaluate", c=tiny, models="hog,color", what="compare", m="l1")
-    found = combine.search(tiny, ["hog", "color"], metric="l1")
+    found = combinations.search(tiny, ["hog", "color"], metric="l1")
     extra = recipes.parse(["hog", "color"], "zsum", metric="l1")[-1:]
-    told = combine.compare(found, extra, name=tiny)
+    told = combinations.compare(found, extra, name=tiny)
     assert at.dataframe[0].value["only A"].tolist() == [row["only_a"] for row in told]
 
 
 def test_exclusive_lists_what_the_filter_finds(app, tiny):
     at = at_address(app, "exclusive", c=tiny, models="hog,color", by="hog", **{"not": "none"})
     assert not at.exception
-    found = combine.search(tiny, ["hog", "color"])
-    rows = combine.filtered(tiny, found, by=["hog"])
+    found = combinations.search(tiny, ["hog", "color"])
+    rows = exclusive.filtered(tiny, found, by=["hog"])
     assert at.multiselect(key="exclusive_by").value == ["hog"]
     assert (f"**{len(rows)}** of 6" in shown(at)) == bool(rows)
 
@@ -214,7 +216,7 @@ def test_exclusive_puts_the_most_disputed_pair_first(app, tiny):
     at = at_address(app, "exclusive", c=tiny, models="hog,color", by="none", order="disputed",
                     **{"not": "none"})  # fmt: skip
     assert not at.exception
-    found = disputes.disputes(tiny, recipes.parse(["hog", "color"]))
+    found = exclusive.disputes(tiny, recipes.parse(["hog", "color"]))
     heads = [one.told for one in found]
     assert [c.value for c in at.caption if c.value in {widgets.plain(h) for h in heads}] == [
         widgets.plain(head) for head in heads
@@ -234,8 +236,8 @@ def test_a_person_overrules_and_takes_it_back(app, tiny):
 
 def test_the_html_export_needs_no_network_and_escapes_names(tiny):
     asked = Choice(tiny, "all", ("hog", "color"))
-    found = tables.curve(asked, recipes.parse(asked.models, "zsum"), "zsum")
-    page = takeaway.page(asked, "<b>Recall</b>", found).decode()
+    found = evaluation_views.curve(asked, recipes.parse(asked.models, "zsum"), "zsum")
+    page = evaluation_views.page(asked, "<b>Recall</b>", found).decode()
     outside = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", page)
     assert not outside
     assert "<b>Recall</b>" not in page

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from pages import findings
-from simcore.lab import analysis, answered, experiments, judgements, review, sittings
-from simcore.lab.experiments import Plan
+from simcore.lab.judgements import sets
+from simcore.lab.people import analysis, experiments, export, participation, review
+from simcore.lab.people.experiments import Plan
+from simcore.ui.experiments import experiment_results
 from tests.pages.test_analyses import at_address
 
 EXPERIMENTS, REVIEW = "experiments", "review"
@@ -26,9 +27,9 @@ def pilot(tiny):
 
 
 def take_part(name, place=0):
-    code = sittings.join(name)
-    while screen := sittings.screen(name, code):
-        sittings.answer(name, code, screen.number, place=place, seconds=1)
+    code = participation.join(name)
+    while screen := participation.screen(name, code):
+        participation.answer(name, code, screen.number, place=place, seconds=1)
 
 
 def test_without_anything(app):
@@ -81,17 +82,17 @@ def test_answers_are_kept_as_judgements_by_a_button(app, pilot):
     at.button(key="teach_keep_pilot").click().run()
     assert not at.exception
     assert not at.error
-    assert answered.kept_as(pilot) == [pilot]
-    assert judgements.summary(pilot)["votes"] == "human"
+    assert export.kept_as(pilot) == [pilot]
+    assert sets.summary(pilot)["votes"] == "human"
     at.button(key="teach_keep_pilot").click().run()
-    assert answered.kept_as(pilot) == [pilot, "pilot-2"]
+    assert export.kept_as(pilot) == [pilot, "pilot-2"]
 
 
 def test_results_without_mates(app, pairs_folder):
-    from simcore.lab import collections, extract
+    from simcore.lab.library import collections, extraction
 
     collections.add("images", pairs_folder / "left", name="loose")
-    extract.extract("loose", ["color"])
+    extraction.extract("loose", ["color"])
     experiments.new("free", "loose", Plan(experiments.parse(["color"], 3), 3))
     take_part("free")
     take_part("free", 1)
@@ -107,7 +108,7 @@ def test_the_report_is_one_file_with_its_pictures(pilot):
     take_part(pilot)
     take_part(pilot, 1)
     told = analysis.analyse(pilot, ["color"])
-    text = findings._report(pilot, told, "simcore <analyse>").decode()
+    text = experiment_results._report(pilot, told, "simcore <analyse>").decode()
     assert text.count("src='data:image/webp;base64,") == sum(
         1 + len(row["options"]) for row in told["asked"]
     )
@@ -119,10 +120,10 @@ def test_the_report_is_one_file_with_its_pictures(pilot):
 
 
 def test_import_by_the_page(app, pilot):
-    from simcore.lab import answer_files
+    from simcore.lab.people import export
 
     take_part(pilot)
-    text = answer_files.export(pilot)
+    text = export.export(pilot)
     at = at_address(app, EXPERIMENTS, show="import")
     for name, data in (("broken", text.replace("random", "")), ("copied", text)):
         at.text_input(key="importing_name").input(name)
@@ -163,10 +164,10 @@ def test_review_needs_a_name_and_failures(app, tiny):
 
 
 def test_review_by_buttons(app, hard_folder):
-    from simcore.lab import collections, extract
+    from simcore.lab.library import collections, extraction
 
     collections.add("pairs", hard_folder, name="hard")
-    extract.extract("hard", ["color"])
+    extraction.extract("hard", ["color"])
     at = at_address(app, REVIEW, c="hard", models="color")
     assert "Give your name" in words(at)
     assert at.button(key="reviewing_tag_pose").disabled

@@ -13,9 +13,10 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from simcore.data.answers import experiments as kept
-from simcore.lab import analysis, collections, experiments, extract, review, sittings
-from simcore.lab.experiments import Plan
+from simcore.data.answers import experiment_store
+from simcore.lab.library import collections, extraction
+from simcore.lab.people import analysis, experiments, participation, review
+from simcore.lab.people.experiments import Plan
 from tests.pages.conftest import ROOT
 from tests.pages.test_browser import NAMES, Visitor
 
@@ -65,7 +66,7 @@ def running(*words: str) -> Iterator[App]:
 def hard(hard_folder):
     """Six pairs that hardly any backbone finds."""
     collections.add("pairs", hard_folder, name="hard")
-    extract.extract("hard", ["color"])
+    extraction.extract("hard", ["color"])
     return "hard"
 
 
@@ -127,7 +128,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
         for number in range(1, 7):
             for visitor, code in zip((ana, ben), codes, strict=True):
                 waits(visitor, number)
-                screen = sittings.screen("both", code)
+                screen = participation.screen("both", code)
                 seen[code, screen.number] = screen
                 choose(visitor, number, "2" if visitor is ana else "")
             if number == 2:
@@ -145,10 +146,10 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
         for visitor in (ana, ben):
             visitor.page.get_by_text("Thank you").wait_for()
             assert visitor.away == []
-    given = kept.given(kept.get("both"))
+    given = experiment_store.given(experiment_store.get("both"))
     assert len(given) == 12
-    questions = {q.number: q for q in kept.questions(kept.get("both"))}
-    people = {kept.participant(kept.get("both"), code).number: code for code in codes}
+    questions = {q.number: q for q in experiment_store.questions(experiment_store.get("both"))}
+    people = {experiment_store.participant(experiment_store.get("both"), code).number: code for code in codes}
     for person, number, answer in given:
         screen = seen[people[person], number]
         chosen = questions[number].options[answer.option][1]
@@ -172,7 +173,7 @@ def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chr
         maker.page.get_by_text("Send this address").wait_for()
         assert maker.address == {"show": "invite", "e": "made-here"}
         code = begin(visit(chromium, app), app, "made-here")
-        sittings.answer("made-here", code, sittings.screen("made-here", code).number, place=0,
+        participation.answer("made-here", code, participation.screen("made-here", code).number, place=0,
                         seconds=1)  # fmt: skip
         maker.page.get_by_role("radio", name="Results").click()
         maker.page.get_by_text("Do people agree?").wait_for()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pages import regions
-from simcore.lab import pair
+from simcore.lab.search import pair
+from simcore.ui.compare import region_view
 from tests.pages.test_analyses import at_address, words
 
 
@@ -11,7 +11,7 @@ from tests.pages.test_analyses import at_address, words
 def drawn(monkeypatch):
     """What the component was given, run after run."""
     seen = []
-    monkeypatch.setattr(regions, "_component", lambda **given: seen.append(given["data"]))
+    monkeypatch.setattr(region_view, "_component", lambda **given: seen.append(given["data"]))
     return seen
 
 

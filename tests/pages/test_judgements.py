@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from simcore.lab import agreement, alike, jobs, judgements
+from simcore.lab import jobs
+from simcore.lab.judgements import agreement, pair_similarities, sets
 from tests.pages.test_analyses import at_address, shown, words
 from tests.pages.test_browser import NAMES, Visitor, server
 from tests.pages.test_browser_analyses import FLAGS, well
@@ -18,8 +19,8 @@ MODELS = ["color", "layout", "pixel-l2"]
 @pytest.fixture
 def judged(bapps_tree):
     """Eight triplets called "mine" with the similarities of `MODELS`."""
-    found = judgements.add("bapps", bapps_tree(VOTES), name="mine")
-    alike.prepare(found, MODELS)
+    found = sets.add("bapps", bapps_tree(VOTES), name="mine")
+    pair_similarities.prepare(found, MODELS)
     return found
 
 
@@ -112,7 +113,7 @@ def test_what_is_missing_is_offered_and_wrong_names_are_told(app, judged):
 
 def test_other_shapes_have_scores_and_a_sentence_instead_of_a_gallery(app, bapps_tree):
     root = bapps_tree({"cnn": [0.0, 1.0, 1 / 3, 1.0]}, kind="jnd")
-    alike.prepare(judgements.add("bapps-jnd", root, name="same"), ["pixel-l2"])
+    pair_similarities.prepare(sets.add("bapps-jnd", root, name="same"), ["pixel-l2"])
     at = at_address(app, "judgements", j="same", models="pixel-l2")
     assert not at.exception
     assert "(4 trials)" in shown(at).replace("\\", "")
@@ -164,7 +165,7 @@ def test_judgements_as_a_person_does(visitor, server):
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
     well(visitor)
     page.get_by_role("button", name="Score now").click()
-    visitor.until(lambda: "ssim" in alike.here(judgements.open_("mine")))
+    visitor.until(lambda: "ssim" in pair_similarities.here(sets.open_("mine")))
     visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 0)
     assert [job.state for job in jobs.jobs()] == ["done"]
     page.get_by_text("Where people and model part").click()
@@ -194,7 +195,7 @@ def test_the_first_set_by_one_click_and_a_stop(server):
         page.goto(f"{server}/judgements")
         page.get_by_role("button", name="Make it and score all backbones").click()
         end = time.monotonic() + 60
-        while "known" not in judgements.names():
+        while "known" not in sets.names():
             assert time.monotonic() < end, "the set was not made"
             page.wait_for_timeout(200)
         page.get_by_role("button", name="Stop").click()

@@ -2,11 +2,12 @@
 
 import pytest
 
-from pages import kiosk
 from simcore.__main__ import run
 from simcore.data.answers import database
-from simcore.lab import collections, experiments
-from simcore.lab.experiments import Plan
+from simcore.lab.library import collections
+from simcore.lab.people import experiments
+from simcore.lab.people.experiments import Plan
+from simcore.ui import kiosk
 from tests.pages.conftest import ROOT
 from tests.pages.test_analyses import at_address
 from tests.pages.test_browser_answers import begin, chromium, running, visit

@@ -3,14 +3,16 @@
 import pytest
 
 from simcore.errors import Stopped
-from simcore.lab import adapted_paper, annex, jobs, learning
-from simcore.models import registry
+from simcore.lab import jobs, printed_values
+from simcore.lab.learning import adaptation
+from simcore.lab.papers import risser_maroux2021_tables
+from simcore.models import lineage, registry
 
 
 @pytest.fixture
 def twelve(tmp_path):
     """Twelve drawn pairs with features, called "dozen"."""
-    from simcore.lab import collections, extract
+    from simcore.lab.library import collections, extraction
     from tests.conftest import draw
 
     for side, turn in (("left", 0), ("right", 8)):
@@ -18,7 +20,7 @@ def twelve(tmp_path):
         for number in range(12):
             draw(number, 70, 70).rotate(turn).save(tmp_path / "dozen" / side / f"{number:02}.png")
     collections.add("pairs", tmp_path / "dozen", name="dozen")
-    extract.extract("dozen", ["color", "layout"])
+    extraction.extract("dozen", ["color", "layout"])
     return "dozen"
 
 
@@ -53,10 +55,10 @@ def _job(args):
 
 
 def test_what_was_learned_is_shown_with_its_table_curves_and_pairs(app, twelve):
-    found = learning.adapt(
-        twelve, ["color", "layout"], learning.Settings(epochs=4, dims=8, width=16), runs=2
+    found = adaptation.adapt(
+        twelve, ["color", "layout"], adaptation.Settings(epochs=4, dims=8, width=16), runs=2
     )
-    learning.keep(found, "mine")
+    adaptation.keep(found, "mine")
     at = opened(app, c=twelve, way="fusion", look="mine")
     assert not at.exception
     assert not at.error
@@ -75,8 +77,8 @@ def test_fine_tuning_needs_a_network(app, twelve):
 
 
 def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
-    monkeypatch.setattr(learning, "RUNS", 2)
-    made = adapted_paper.own(twelve, "color")
+    monkeypatch.setattr(adaptation, "RUNS", 2)
+    made = risser_maroux2021_tables.own(twelve, "color")
     begun = []
     monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
     at = opened(app, c=twelve, way="paper", models="color,layout")
@@ -88,15 +90,15 @@ def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
         made["stages"]["sigma 15"]["aR"]["1"]["mean"], abs=1e-4
     )
     assert own["gallery"][0] == made["test"]
-    assert len(printed) == len(annex.ANNEX.rows)
+    assert len(printed) == len(printed_values.ANNEX.rows)
     at.button(key="annex_go").click().run()
     assert begun == [["learn", "annex", twelve, "--models", "layout", "--subset", "all"]]
 
 
 def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
-    settings = learning.Settings(epochs=4, dims=8, width=16)
+    settings = adaptation.Settings(epochs=4, dims=8, width=16)
     with pytest.raises(Stopped):
-        learning.adapt(twelve, ["color"], settings, runs=1, save="half",
+        adaptation.adapt(twelve, ["color"], settings, runs=1, save="half",
                        stop=iter([False, True]).__next__)  # fmt: skip
     args = ("learn", "adaptation", twelve, "--save", "half")
     monkeypatch.setattr(jobs, "jobs", lambda: [jobs.Job("x", args, "stopped", None, "", 0.0)])
@@ -107,7 +109,7 @@ def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
     at.button(key="learn_on_half").click().run()
     assert begun == [list(args)]
     at.button(key="learn_forget_half").click().run()
-    assert learning.unfinished() == []
+    assert lineage.unfinished() == []
 
 
 def test_bad_addresses_are_named(app, twelve):
@@ -121,16 +123,16 @@ def test_bad_addresses_are_named(app, twelve):
 @pytest.fixture
 def taught(bapps_tree):
     """Triplets called "votes", and a network that learned from them, "taught"."""
-    from simcore.lab import judgements, tuning
+    from simcore.lab.judgements import sets
+    from simcore.lab.learning import finetuning
     from tests.lab.conftest import CONV, register
 
     register()
     votes = {"cnn": [0.2, 0.8, 1.0, 0.0] * 6, "color": [0.0, 1.0] * 6}
-    judgements.add("bapps", bapps_tree(votes), name="votes")
-    chosen = tuning.preset(CONV, "triplet", epochs=1, batch=4, rate=1e-3)
-    yield tuning.tune("votes", CONV, chosen, save="taught")
-    registry._SPECS.pop(CONV)
-    registry._fixed.cache_clear()
+    sets.add("bapps", bapps_tree(votes), name="votes")
+    chosen = finetuning.preset(CONV, "triplet", epochs=1, batch=4, rate=1e-3)
+    yield finetuning.tune("votes", CONV, chosen, save="taught")
+    registry.forget(CONV)
 
 
 def test_learning_from_judgements_is_started_and_shown(app, taught, monkeypatch):

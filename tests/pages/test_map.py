@@ -5,9 +5,10 @@ import io
 
 import pytest
 
-from pages import canvas
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.lab import collections, colours, extract, maps
+from simcore.lab.library import collections, extraction
+from simcore.lab.search import maps
+from simcore.ui.map import map_canvas
 from tests.pages.test_analyses import at_address, words
 
 
@@ -15,7 +16,7 @@ from tests.pages.test_analyses import at_address, words
 def drawn(monkeypatch):
     """What the component was given, run after run."""
     seen = []
-    monkeypatch.setattr(canvas, "_component", lambda **given: seen.append(given["data"]))
+    monkeypatch.setattr(map_canvas, "_component", lambda **given: seen.append(given["data"]))
     return seen
 
 
@@ -30,7 +31,7 @@ def test_the_map_of_a_link(app, tiny, drawn):
     assert (data["left"], data["mates"]) == (6, True)
     for one in data["maps"]:
         assert len(one["x"]) == len(one["y"]) == len(one["colour"]) == 12
-        assert max(one["x"] + one["y"]) <= canvas.FULL
+        assert max(one["x"] + one["y"]) <= map_canvas.FULL
         assert sum(group["count"] for group in one["legend"]) == 12
         assert max(one["colour"]) < len(one["legend"])
     assert at.query_params["of"] == "zsum"
@@ -60,10 +61,10 @@ def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
 
 def test_what_comes_from_the_browser_is_checked(app, tiny, drawn, monkeypatch):
     asked = [3, 9, 0, -1, 12, "1", 2.0, True, 3]
-    monkeypatch.setattr(canvas.st, "session_state", {"k": {"chosen": asked}})
-    assert canvas.chosen("k", 12) == [0, 3, 9]
-    monkeypatch.setattr(canvas.st, "session_state", {"k": {"chosen": "x"}})
-    assert canvas.chosen("k", 12) == []
+    monkeypatch.setattr(map_canvas.st, "session_state", {"k": {"chosen": asked}})
+    assert map_canvas.chosen("k", 12) == [0, 3, 9]
+    monkeypatch.setattr(map_canvas.st, "session_state", {"k": {"chosen": "x"}})
+    assert map_canvas.chosen("k", 12) == []
 
 
 def test_without_a_route_the_pictures_that_are_asked_for_travel_inside(app, tiny, drawn):
@@ -77,7 +78,7 @@ def test_without_a_route_the_pictures_that_are_asked_for_travel_inside(app, tiny
 
 
 def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
-    monkeypatch.setattr("pages.canvas.chosen", lambda _key, _count: [1, 4, 7])
+    monkeypatch.setattr("simcore.ui.map.map_canvas.chosen", lambda _key, _count: [1, 4, 7])
     at = at_address(app, "map", c=tiny, models="hog")
     assert not at.exception
     said = " ".join(element.value for element in at.markdown)
@@ -91,7 +92,7 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
 
 def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):
     collections.add("images", pairs_folder / "left", name="lone")
-    extract.extract("lone", ["hog"])
+    extraction.extract("lone", ["hog"])
     at = at_address(app, "map", c="lone", by="rank")
     assert not at.exception
     assert not at.error
@@ -103,13 +104,13 @@ def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):
 def test_colourings_are_the_tables_columns(tiny):
     found = maps.make(tiny, maps.asked(["color"]), maps.look("pca"))
     ranks = found.ranks()
-    first = colours.of(found, "found")
+    first = maps.of(found, "found")
     assert first.counts == (int((ranks == 1).sum()), int((ranks > 1).sum()))
-    rank = colours.of(found, "rank")
+    rank = maps.of(found, "rank")
     assert rank.names == ("rank 1", "2 to 5", "6 to 20", "21 to 100", "beyond 100")
     assert rank.group == tuple(0 if r == 1 else 1 if r <= 5 else 2 for r in ranks)
-    assert sum(colours.of(found, "cluster").counts) == 12
+    assert sum(maps.of(found, "cluster").counts) == 12
     with pytest.raises(UnknownNameError, match="did you mean side"):
-        colours.of(found, "sid")
+        maps.of(found, "sid")
     with pytest.raises(BadDataError, match="extract tiny --models face"):
-        colours.of(found, "faces")
+        maps.of(found, "faces")

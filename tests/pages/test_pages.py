@@ -8,13 +8,15 @@ import sys
 
 import pytest
 
-from pages import results
-from pages.state import View
-from pages.widgets import plain
 from simcore.errors import SimError
-from simcore.lab import collections, jobs, retrieve
-from simcore.lab.retrieve import Query
+from simcore.lab import jobs
+from simcore.lab.library import collections
+from simcore.lab.search import search
+from simcore.lab.search.search import Query
 from simcore.types import Progress
+from simcore.ui.explore import search_results
+from simcore.ui.explore.explore_view import View
+from simcore.ui.widgets import plain
 from tests.pages.conftest import MODELS, ROOT
 
 PAGES = sorted(
@@ -154,10 +156,10 @@ def test_uploads_leave_the_address_alone(app, tiny, draw, encode):
 
 
 def test_images_without_mates(app, pairs_folder):
-    from simcore.lab import extract
+    from simcore.lab.library import extraction
 
     collections.add("images", pairs_folder / "left", name="loose")
-    extract.extract("loose", ["color"])
+    extraction.extract("loose", ["color"])
     at = app(c="loose", q=collections.open_("loose").left.ids[2])
     assert not at.exception
     assert not at.error
@@ -179,15 +181,15 @@ def test_odd_names_are_shown_as_they_are(tmp_path, app, draw):
 
 def test_the_table_and_the_command_line_give_the_same_numbers(tiny):
     view = View(tiny, "b", "lr", "l2", 3, ("hog", "color"), ("zsum",))
-    asked = results.recipes_of(view, view.models)
-    hits = retrieve.search(tiny, Query(id="b"), list(asked.values()), k=3)
+    asked = search_results.recipes_of(view, view.models)
+    hits = search.search(tiny, Query(id="b"), list(asked.values()), k=3)
     table = list(csv.DictReader(io.StringIO(
-        results.table(view, "b", list(zip(asked, hits, strict=True))).decode())))  # fmt: skip
+        search_results.table(view, "b", list(zip(asked, hits, strict=True))).decode())))  # fmt: skip
     assert len(table) == 9
     import json
     import shlex
 
-    command = shlex.split(results.by_hand(view, view.models, None))
+    command = shlex.split(search_results.by_hand(view, view.models, None))
     done = subprocess.run(
         [sys.executable, "-m", *command, "--json"], capture_output=True, text=True, check=True,
         cwd=ROOT, env=os.environ,

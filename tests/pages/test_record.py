@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from pages import record, thumbs
-from simcore.lab import collections
+from simcore.lab.library import collections
+from simcore.ui import page_export, thumbnails
 from tests.pages.test_analyses import at_address
 
 PAGES = {
@@ -19,14 +19,14 @@ PAGES = {
 
 
 def taken(at, title="Title"):
-    return record.page(title, {"c": "tiny"}, at.session_state[record.PARTS]).decode()
+    return page_export.page(title, {"c": "tiny"}, at.session_state[page_export.PARTS]).decode()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_with_anything_to_show_can_be_taken_away(app, tiny, page):
     at = at_address(app, page, c=tiny, models="hog,layout,color", **PAGES[page])
     assert not at.exception
-    shown = set(at.session_state[record.PARTS]) - ({"x_gallery"} if page != "explore" else set())
+    shown = set(at.session_state[page_export.PARTS]) - ({"x_gallery"} if page != "explore" else set())
     assert shown
     html = taken(at)
     assert "Title: tiny" in html
@@ -36,12 +36,12 @@ def test_every_page_with_anything_to_show_can_be_taken_away(app, tiny, page):
 
 
 def test_pictures_are_inside(app, tiny, monkeypatch):
-    monkeypatch.setattr(thumbs, "served", True)
+    monkeypatch.setattr(thumbnails, "served", True)
     at = at_address(app, "explore", c=tiny, models="hog", q="b")
     key = collections.open_(tiny).left.keys[1]
     html = taken(at)
-    assert thumbs.inline(key) in html
-    assert thumbs.source(key) not in html
+    assert thumbnails.inline(key) in html
+    assert thumbnails.source(key) not in html
 
 
 def test_the_button_stands_where_there_is_a_view_and_only_there(app, tiny):
@@ -49,7 +49,7 @@ def test_the_button_stands_where_there_is_a_view_and_only_there(app, tiny):
     at = app(c=tiny, models="hog")
     assert label in [b.label for b in at.get("download_button")]
     at = at_address(app, "evaluate", c=tiny)  # it has a file of its own
-    assert at.session_state[record.PARTS] == {}
+    assert at.session_state[page_export.PARTS] == {}
 
 
 def test_nothing_to_show_is_no_view(app):

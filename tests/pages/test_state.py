@@ -4,22 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pages import state
-from pages.state import View
+from simcore.ui.explore import explore_view
+from simcore.ui.explore.explore_view import View
 
 NAMES = ["emoji", "tll"]
 
 
 def test_an_address_says_all_of_a_view():
     view = View("tll", "a b&c=ü", "rl", "l1", 7, ("hog", "timm:x"), ("sum", "weighted"), (2.0, 0.5))
-    assert state.parse(view.params(), NAMES) == (view, [])
+    assert explore_view.parse(view.params(), NAMES) == (view, [])
 
 
 def test_no_combination_is_not_the_default_combination():
     view = View("tll", mixes=())
     assert view.params()["mix"] == "none"
-    assert state.parse(view.params(), NAMES)[0].mixes == ()
-    assert state.parse({}, NAMES)[0].mixes == ("zsum",)
+    assert explore_view.parse(view.params(), NAMES)[0].mixes == ()
+    assert explore_view.parse({}, NAMES)[0].mixes == ("zsum",)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_no_combination_is_not_the_default_combination():
     ],
 )
 def test_a_bad_value_gets_one_sentence_and_the_rest_stays(params, words):
-    view, said = state.parse({"q": "kept"} | params, NAMES)
+    view, said = explore_view.parse({"q": "kept"} | params, NAMES)
     assert len(said) == 1
     assert words in said[0]
     assert view.query == "kept"
-    assert 1 <= view.k <= state.MOST_K
+    assert 1 <= view.k <= explore_view.MOST_K
 
 
 @given(
@@ -54,11 +54,11 @@ def test_a_bad_value_gets_one_sentence_and_the_rest_stays(params, words):
     )
 )
 def test_any_address_gives_a_view_that_can_be_shown(params):
-    view, _ = state.parse(params, NAMES)
+    view, _ = explore_view.parse(params, NAMES)
     assert view.collection in NAMES
     assert view.direction in {"lr", "rl"}
-    assert view.metric in state.METRIC_CHOICES
-    assert 1 <= view.k <= state.MOST_K
-    assert set(view.mixes) <= set(state.MIXES)
+    assert view.metric in explore_view.METRIC_CHOICES
+    assert 1 <= view.k <= explore_view.MOST_K
+    assert set(view.mixes) <= set(explore_view.MIXES)
     assert not view.weights or len(view.weights) == len(view.models)
-    assert state.parse(view.params(), NAMES) == (view, [])
+    assert explore_view.parse(view.params(), NAMES) == (view, [])

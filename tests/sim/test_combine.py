@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from simcore.errors import ShapeError
+from simcore.recipe import Part, Recipe
 from simcore.sim import combine, metrics
 from simcore.sim.combine import Moments
-from simcore.specs import Part, Recipe
 from simcore.types import METRICS, Features
 
 NAN = np.nan

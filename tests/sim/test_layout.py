@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from simcore import errors
 from simcore.errors import BadDataError
-from simcore.sim import combine, layout, neighbours
-from simcore.sim.layout import Look
-from simcore.specs import Part, Recipe
+from simcore.recipe import Part, Recipe
+from simcore.sim import combine, neighbors, projection
+from simcore.sim.projection import Look
 from simcore.types import Features
 
 OWN = {"a": "cosine", "b": "cosine", "d": "l2"}
@@ -43,22 +44,22 @@ def purity(at, group):
 def test_groups_stay_together(blobs, recipe, lift):
     images, group = blobs
     recipe = Recipe(recipe.parts, recipe.combine, lift)
-    vectors = neighbours.stacked(recipe, images, OWN)
-    start, share = layout.pca(vectors, 0)
+    vectors = neighbors.stacked(recipe, images, OWN)
+    start, share = projection.pca(vectors, 0)
     assert 0 < share[1] <= share[0] < 1
     assert purity(start, group) > 0.95
     for method in ("umap", "tsne"):
         look = Look(method, perplexity=10)
-        kept, near = neighbours.nearest(recipe, images, OWN, look.wanted(120))
+        kept, near = neighbors.nearest(recipe, images, OWN, look.wanted(120))
         assert kept.tolist() == list(range(120))
         if method == "umap":
-            at = layout.umap(near, start, look)
+            at = projection.umap(near, start, look)
         else:
-            at = layout.tsne(near, start, look, squared=True)
+            at = projection.tsne(near, start, look, squared=True)
         assert at.shape == (120, 2)
         assert at.dtype == np.float32
         assert purity(at, group) > 0.95
-    found = layout.groups(vectors, 0, 3)
+    found = projection.groups(vectors, 0, 3)
     assert all(len(np.unique(found[group == g])) == 1 for g in range(3))
 
 
@@ -68,7 +69,7 @@ def test_stacked_vectors_have_the_recipes_similarity_as_dot_product(blobs, kind,
     images, _ = blobs
     parts = (Part("a"),) if kind == "none" else (Part("a", weight=2.0), Part("b", weight=0.5))
     recipe = Recipe(parts, kind, lift)
-    vectors = neighbours.stacked(recipe, images, OWN).astype(np.float64)
+    vectors = neighbors.stacked(recipe, images, OWN).astype(np.float64)
     theirs = np.concatenate([v for _, v in combine.blocks(recipe, images, images, OWN)])
     apart = theirs - vectors @ vectors.T
     np.testing.assert_allclose(apart, apart.mean(), atol=2e-4)
@@ -78,7 +79,7 @@ def test_neighbours_are_those_of_the_whole_matrix(blobs):
     images, _ = blobs
     for recipe in (ONE, BOTH, Recipe(ONE.parts, lift="csls")):
         whole_ = np.concatenate([v for _, v in combine.blocks(recipe, images, images, OWN)])
-        kept, near = neighbours.nearest(recipe, images, OWN, 7)
+        kept, near = neighbors.nearest(recipe, images, OWN, 7)
         assert kept.size == 120
         top = whole_.max(axis=1)
         np.fill_diagonal(whole_, -np.inf)
@@ -93,60 +94,60 @@ def test_images_without_evidence_have_no_place():
     index = np.array([0, 1, 1, 3, 4, 5, 6])  # image 1 has two faces, 2 and 7 have none
     faces = {"d": Features("d", index, random.normal(size=(7, 8)).astype(np.float32), 8)}
     recipe = Recipe((Part("d"),))
-    kept, near = neighbours.nearest(recipe, faces, OWN, 3)
+    kept, near = neighbors.nearest(recipe, faces, OWN, 3)
     assert kept.tolist() == [0, 1, 3, 4, 5, 6]
     assert near.index.max() < 6
-    vectors = neighbours.stacked(recipe, faces, OWN)
+    vectors = neighbors.stacked(recipe, faces, OWN)
     np.testing.assert_allclose(vectors[1], faces["d"].values[1:3].mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(vectors[2], faces["d"].values.mean(axis=0), rtol=1e-6)
-    at = layout.tsne(
-        near, layout.pca(vectors[kept], 0)[0], Look("tsne", perplexity=2), squared=False
+    at = projection.tsne(
+        near, projection.pca(vectors[kept], 0)[0], Look("tsne", perplexity=2), squared=False
     )
     assert np.isfinite(at).all()
 
 
 def test_the_same_seed_gives_the_same_map(blobs):
     images, _ = blobs
-    start, _ = layout.pca(neighbours.stacked(ONE, images, OWN), 0)
+    start, _ = projection.pca(neighbors.stacked(ONE, images, OWN), 0)
     look = Look("umap", seed=4)
-    _, near = neighbours.nearest(ONE, images, OWN, look.wanted(120))
-    first, again = (layout.umap(near, start, look) for _ in range(2))
-    other = layout.umap(near, start, Look("umap", seed=5))
+    _, near = neighbors.nearest(ONE, images, OWN, look.wanted(120))
+    first, again = (projection.umap(near, start, look) for _ in range(2))
+    other = projection.umap(near, start, Look("umap", seed=5))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_pictures_that_are_all_the_same_have_a_map():
     same = {"a": whole("a", np.ones((9, 4)))}
-    vectors = neighbours.stacked(ONE, same, OWN)
-    start, share = layout.pca(vectors, 0)
+    vectors = neighbors.stacked(ONE, same, OWN)
+    start, share = projection.pca(vectors, 0)
     assert share == (0, 0)
-    _, near = neighbours.nearest(ONE, same, OWN, 5)
-    assert np.isfinite(layout.umap(near, start, Look(near=6))).all()
-    assert np.isfinite(layout.tsne(near, start, Look("tsne", perplexity=2), squared=True)).all()
-    assert set(layout.groups(vectors, 0)) == {0}
+    _, near = neighbors.nearest(ONE, same, OWN, 5)
+    assert np.isfinite(projection.umap(near, start, Look(near=6))).all()
+    assert np.isfinite(projection.tsne(near, start, Look("tsne", perplexity=2), squared=True)).all()
+    assert set(projection.groups(vectors, 0)) == {0}
 
 
 @pytest.mark.parametrize("method", ["neighbours", "umap", "tsne"])
 def test_stopping(blobs, method):
     images, _ = blobs
-    start, _ = layout.pca(neighbours.stacked(ONE, images, OWN), 0)
-    _, near = neighbours.nearest(ONE, images, OWN, 10)
+    start, _ = projection.pca(neighbors.stacked(ONE, images, OWN), 0)
+    _, near = neighbors.nearest(ONE, images, OWN, 10)
     work = {
-        "neighbours": lambda: neighbours.nearest(ONE, images, OWN, 10, stop=lambda: True),
-        "umap": lambda: layout.umap(near, start, Look(), stop=lambda: True),
-        "tsne": lambda: layout.tsne(near, start, Look("tsne"), squared=True, stop=lambda: True),
+        "neighbours": lambda: neighbors.nearest(ONE, images, OWN, 10, stop=lambda: True),
+        "umap": lambda: projection.umap(near, start, Look(), stop=lambda: True),
+        "tsne": lambda: projection.tsne(near, start, Look("tsne"), squared=True, stop=lambda: True),
     }
-    with pytest.raises(layout.Stopped):
+    with pytest.raises(errors.Stopped):
         work[method]()
 
 
 def test_progress_goes_up_to_the_end(blobs):
     images, _ = blobs
-    start, _ = layout.pca(neighbours.stacked(ONE, images, OWN), 0)
+    start, _ = projection.pca(neighbors.stacked(ONE, images, OWN), 0)
     told = []
-    _, near = neighbours.nearest(ONE, images, OWN, 10, on_progress=told.append)
-    layout.umap(near, start, Look(), on_progress=told.append)
+    _, near = neighbors.nearest(ONE, images, OWN, 10, on_progress=told.append)
+    projection.umap(near, start, Look(), on_progress=told.append)
     assert {now.stage for now in told} == {"neighbours", "umap"}
     counts = [now.done for now in told if now.stage == "umap"]
     assert counts == sorted(counts)

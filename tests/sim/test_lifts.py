@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simcore.sim import combine, lifts, metrics
-from simcore.specs import Part, Recipe
+from simcore.recipe import Part, Recipe
+from simcore.sim import combine, metrics, postprocessing
 from simcore.types import Features
 
 
@@ -23,26 +23,26 @@ def by_formula(values, near=10):
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_csls_against_its_formula(metric, monkeypatch):
-    monkeypatch.setattr(lifts, "ROWS", 4)
+    monkeypatch.setattr(postprocessing, "ROWS", 4)
     left, right = features(0), features(1, 45)
     values = metrics.pairwise(left, right, metric)
-    near = lifts.crowding(left, right, metric)
-    np.testing.assert_allclose(lifts.csls(values, near), by_formula(values), atol=1e-5)
+    near = postprocessing.crowding(left, right, metric)
+    np.testing.assert_allclose(postprocessing.csls(values, near), by_formula(values), atol=1e-5)
 
 
 def test_fewer_images_than_neighbours():
     left, right = features(0, 4), features(1, 3)
     values = metrics.pairwise(left, right, "cosine")
-    near = lifts.crowding(left, right, "cosine")
-    np.testing.assert_allclose(lifts.csls(values, near), by_formula(values), atol=1e-6)
+    near = postprocessing.crowding(left, right, "cosine")
+    np.testing.assert_allclose(postprocessing.csls(values, near), by_formula(values), atol=1e-6)
 
 
 def test_missing_evidence_stays_missing_and_is_no_neighbour():
     left = Features("face", [0, 2, 2], np.eye(3, 4) + 1, 4)
     right = features(3, 20, 4)
     values = metrics.pairwise(left, right, "l2")
-    near = lifts.crowding(left, right, "l2")
-    found = lifts.csls(values, near)
+    near = postprocessing.crowding(left, right, "l2")
+    found = postprocessing.csls(values, near)
     np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
     np.testing.assert_allclose(near, values[[0, 2]].mean(axis=0), atol=1e-6)
 
@@ -55,12 +55,12 @@ def test_a_hub_loses_its_place():
     ].astype(np.float32)
     near = np.sort(values, axis=0)[-10:].mean(axis=0)
     assert (values.argmax(1) == 30).all()
-    assert (lifts.csls(values, near).argmax(1) == np.arange(30)).mean() > 0.9
+    assert (postprocessing.csls(values, near).argmax(1) == np.arange(30)).mean() > 0.9
 
 
 def test_centring_takes_away_what_all_share():
     left, right = features(0, shift=50.0), features(1, shift=50.0)
-    middle = lifts.mean(left, right)
+    middle = postprocessing.mean(left, right)
     both = np.concatenate([left.values, right.values])
     np.testing.assert_allclose(middle, both.mean(axis=0), rtol=1e-6)
     plain = metrics.pairwise(left, right, "cosine")

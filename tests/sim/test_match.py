@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simcore.errors import ShapeError
-from simcore.sim import match
-from simcore.sim.spread import spread
+from simcore.sim import matching
+from simcore.sim.distribution import spread
 
 
 def maps(seed, *shape):
@@ -14,7 +14,7 @@ def maps(seed, *shape):
 
 def test_shares_add_up_to_the_cosine_of_the_pooled_vectors():
     left, right = maps(0, 7, 5, 32), maps(1, 4, 6, 32) ** 3
-    found = match.match(left, right)
+    found = matching.match(left, right)
     a, b = left.mean((0, 1)), right.mean((0, 1))
     cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
     assert found.total == pytest.approx(cosine, abs=1e-6)
@@ -29,7 +29,7 @@ def test_shares_add_up_to_the_cosine_of_the_pooled_vectors():
 
 def test_mutual_neighbours_by_brute_force():
     left, right = maps(2, 5, 5, 8) - 0.5, maps(3, 6, 3, 8) - 0.5
-    found = match.match(left, right)
+    found = matching.match(left, right)
     wanted = {
         (i, j)
         for i in range(25)
@@ -48,22 +48,22 @@ def test_a_moved_pattern_is_found_again():
     pattern = random.normal(size=(2, 2, 12)).astype(np.float32)
     right = left.copy()
     left[1:3, 1:3], right[3:5, 2:4] = pattern, pattern
-    found = {tuple(row) for row in match.match(left, right).mutual.tolist()}
+    found = {tuple(row) for row in matching.match(left, right).mutual.tolist()}
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
         assert ((1 + y) * 6 + 1 + x, (3 + y) * 6 + 2 + x) in found
 
 
 def test_empty_features_add_nothing():
-    found = match.match(np.zeros((2, 2, 3), np.float32), maps(0, 2, 2, 3))
+    found = matching.match(np.zeros((2, 2, 3), np.float32), maps(0, 2, 2, 3))
     assert found.total == 0
     with pytest.raises(ShapeError, match=r"\(2, 2, 3\) and \(2, 2, 4\)"):
-        match.match(maps(0, 2, 2, 3), maps(0, 2, 2, 4))
+        matching.match(maps(0, 2, 2, 3), maps(0, 2, 2, 4))
 
 
 @pytest.mark.parametrize(("count", "height", "width"), [(2, 5, 7), (7, 245, 200), (10, 10, 10)])
 def test_windows_tile_the_picture(count, height, width):
     seen = np.zeros((height, width), int)
-    windows = match.covers(count, height, width)
+    windows = matching.covers(count, height, width)
     for window in windows:
         seen[window] += 1
     assert len(windows) == count**2
@@ -73,7 +73,7 @@ def test_windows_tile_the_picture(count, height, width):
 def test_masking_hides_one_window_behind_the_mean_colour():
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     window = (slice(3, 9), slice(4, 8))
-    out = match.masked(image, window)
+    out = matching.masked(image, window)
     assert (out[window] == np.rint(image.reshape(-1, 3).mean(0))).all()
     rest = np.ones(image.shape[:2], bool)
     rest[window] = False

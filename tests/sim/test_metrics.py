@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
 from simcore.errors import ShapeError, UnknownNameError
-from simcore.sim import distances_kernel, metrics
+from simcore.sim import distance_kernel, metrics
 from simcore.types import METRICS, Features
 
 NAMES = {"cosine": "cosine", "l2": "euclidean", "l1": "cityblock"}
@@ -37,7 +37,7 @@ def test_many_cores_change_nothing(metric, monkeypatch):
     random = np.random.default_rng(2)
     left, right = features(random.normal(size=(40, 8))), features(random.normal(size=(71, 8)))
     whole = metrics.pairwise(left, right, metric)
-    monkeypatch.setattr(distances_kernel, "_FEW", 1)
+    monkeypatch.setattr(distance_kernel, "_FEW", 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     np.testing.assert_array_equal(metrics.pairwise(left, right, metric), whole)
 

@@ -15,11 +15,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
-from simcore.data import home
+from simcore.data import cache_dir
 from simcore.errors import BadDataError, SimError
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
 
 VARIABLE = "SIMCORE_DATABASE_URL"
 PATIENCE = 30  # seconds that a writer waits for the others
@@ -34,7 +35,7 @@ def address() -> URL:
     """
     asked = os.environ.get(VARIABLE, "").strip()
     if not asked:
-        return URL.create("sqlite", database=str(home.cache() / "answers.sqlite"))
+        return URL.create("sqlite", database=str(cache_dir.cache() / "answers.sqlite"))
     try:
         url = make_url(asked)
     except ArgumentError as error:
@@ -97,7 +98,7 @@ def _session(*, writes: bool) -> Iterator[Session]:
 
 def _complaint(error: DBAPIError, url: URL) -> str:
     if url.get_backend_name() == "sqlite" and (
-        sentence := home.complaint(OSError(str(error.orig)), Path(url.database or "."))
+        sentence := cache_dir.complaint(OSError(str(error.orig)), Path(url.database or "."))
     ):
         return sentence
     first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason told"

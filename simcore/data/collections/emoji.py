@@ -12,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from simcore.data import home, wheels
-from simcore.data.collections.found import Found, Row
+from simcore.data import cache_dir
+from simcore.data.collections.collection_draft import Found, Row
+from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError
 from simcore.types import OnProgress, Progress, Skipped
 
@@ -45,14 +46,14 @@ def find(made: Path, *, on_progress: OnProgress | None = None) -> Found:
         SimError: pip cannot reach the two projects, or the disk is full. BadDataError: the files
             are not the ones this was made with.
     """
-    font_file = wheels.member(
+    font_file = pip_archives.member(
         FONT,
         FONT_MEMBER,
         sha256=FONT_SHA256,
-        target=home.room("downloads") / "NotoEmoji[wght].ttf",
+        target=cache_dir.room("downloads") / "NotoEmoji[wght].ttf",
         on_progress=on_progress,
     )
-    art = _art(wheels.archive(ART, on_progress=on_progress))
+    art = _art(pip_archives.archive(ART, on_progress=on_progress))
     font = ImageFont.truetype(str(font_file), _POINTS, layout_engine=ImageFont.Layout.BASIC)
     font.set_variation_by_axes([_WEIGHT])
     for side in ("left", "right"):

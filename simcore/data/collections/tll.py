@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simcore.data import home, images, zips
-from simcore.data.collections import pairs, tables
-from simcore.data.collections.found import Found, Row, each, files, once
-from simcore.data.collections.found import names as inner_names
+from simcore.data import cache_dir, csv_files, images
+from simcore.data.collections import pair_folders
+from simcore.data.collections.collection_draft import Found, Row, each, files, once
+from simcore.data.collections.collection_draft import names as inner_names
+from simcore.data.fetch import archives
 from simcore.errors import BadDataError, BadImageError, SimError
 from simcore.types import OnProgress, Progress, Skipped
 
@@ -47,7 +48,7 @@ def find(folder: Path, work: Path, *, on_progress: OnProgress | None = None) -> 
     if (inner / "train.csv").is_file() and (inner / "train").is_dir():
         found = _kaggle(inner)
     elif sides[0] is not None and sides[1] is not None:
-        found = pairs.sides(sides[0], sides[1])
+        found = pair_folders.sides(sides[0], sides[1])
     elif sides == [None, None]:
         found = _pages(inner, work, on_progress)
     else:
@@ -72,7 +73,7 @@ def _side(folder: Path, side: str, work: Path, on_progress: OnProgress | None) -
         return _single(folder / side, side)
     if not (folder / f"{side}.zip").is_file():
         return None
-    zips.unpack(folder / f"{side}.zip", work / side, on_progress=on_progress)
+    archives.unpack(folder / f"{side}.zip", work / side, on_progress=on_progress)
     return _single(work / side, side)
 
 
@@ -84,7 +85,7 @@ def _single(folder: Path, side: str) -> Path:
 def _kaggle(folder: Path) -> Found:
     """train.csv with ids, train/left and train/right with the files."""
     skipped: list[Skipped] = []
-    lines = tables.rows(folder / "train.csv", ("left", "right"))
+    lines = csv_files.rows(folder / "train.csv", ("left", "right"))
     there = [
         {path.stem: path for path in files(folder / "train" / side, skipped)}
         for side in ("left", "right")
@@ -136,7 +137,7 @@ def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> Found:
         targets = [work / side / f"{names[path]}.png" for side in ("left", "right")]
         for target, start in zip(targets, (0, half), strict=True):
             cut = np.ascontiguousarray(page[:height, start : start + half])
-            with home.writing(target):
+            with cache_dir.writing(target):
                 Image.fromarray(cut).save(target, compress_level=3)
         return Row(names[path], targets[0], names[path], targets[1])
 
@@ -158,7 +159,7 @@ def download(target: Path, *, on_progress: OnProgress | None = None) -> Path:
         SimError: the disk is full, or gdown is absent or cannot reach them; says what to download
             by hand and where to put it.
     """
-    with home.writing(target):
+    with cache_dir.writing(target):
         target.mkdir(parents=True, exist_ok=True)
     wanted = [name for name in DRIVE if not (target / name).is_file()]
     for done, name in enumerate(wanted):
@@ -169,7 +170,7 @@ def download(target: Path, *, on_progress: OnProgress | None = None) -> Path:
             import gdown
 
             address = f"https://drive.google.com/uc?id={DRIVE[name]}"
-            with home.writing(target):
+            with cache_dir.writing(target):
                 got = gdown.download(address, str(part), quiet=True)
                 if not got or not part.is_file() or part.read_bytes()[:2] != b"PK":
                     raise ValueError("what came is no zip file")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from simcore.data.collections import tables
-from simcore.data.collections.found import Row
+from simcore.data import csv_files
+from simcore.data.collections.collection_draft import Row
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
@@ -20,7 +20,7 @@ def attach(rows: list[Row], table: Path, skipped: list[Skipped]) -> list[Row]:
         BadDataError: a column is missing, or ids and counts do not fit.
     """
     lines: dict[str, tuple[int, int]] = {}
-    for number, line in enumerate(tables.rows(table, ("id", "wins", "fails")), 2):
+    for number, line in enumerate(csv_files.rows(table, ("id", "wins", "fails")), 2):
         what = f"{table.name} line {number}: {line['id']}"
         if line["id"] in lines:
             told = "found the id a second time; expected it once; the first line counts"

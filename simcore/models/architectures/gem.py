@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from simcore.errors import BadDataError
-from simcore.models import checkpoints, taps
+from simcore.models import layers, state_dicts
 
 WHITENED_ON = "retrieval-SfM-120k"
 _EPS = 1e-6
@@ -39,12 +39,12 @@ class GeM(nn.Module):
 
         self.features = nn.Sequential(*list(resnet101(weights=None).children())[:-2])
         self.pool = nn.Module()
-        self.pool.p = nn.Parameter(torch.full((1,), taps.GEM_P))
+        self.pool.p = nn.Parameter(torch.full((1,), layers.GEM_P))
         self.whiten = Whitening(2048) if whitened else None
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 2048)."""
-        x = _unit(taps.gem(self.features(images).float(), self.pool.p))
+        x = _unit(layers.gem(self.features(images).float(), self.pool.p))
         return x if self.whiten is None else _unit(self.whiten(x))
 
 
@@ -54,7 +54,7 @@ def _unit(x: Tensor) -> Tensor:
 
 def plain(found: dict[str, Any]) -> dict[str, Any]:
     """A file's state for `GeM()`."""
-    return checkpoints.state(found)
+    return state_dicts.state(found)
 
 
 def whitened(found: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def whitened(found: dict[str, Any]) -> dict[str, Any]:
             f"found no learned whitening of {WHITENED_ON} in the file; expected meta.Lw with m "
             "and P; take the retrievalSfM120k file without fc"
         ) from error
-    return checkpoints.state(found) | {
+    return state_dicts.state(found) | {
         "whiten.m": torch.as_tensor(m, dtype=torch.float32).reshape(-1),
         "whiten.P": torch.as_tensor(projection, dtype=torch.float32),
     }

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from simcore.errors import BadDataError
-from simcore.models import checkpoints
+from simcore.models import state_dicts
 
 _WIDTHS = (
     ("conv1_1", 64), ("conv1_2", 64), ("pool", 0),
@@ -52,9 +52,9 @@ def state(found: dict[str, Any]) -> dict[str, Any]:
     Raises:
         BadDataError: a layer of the trunk is not in the file.
     """
-    tensors = checkpoints.state(found)
+    tensors = state_dicts.state(found)
     if any(key.startswith("model0.") for key in tensors):
-        kept = checkpoints.state(tensors, under="model0.")
+        kept = state_dicts.state(tensors, under="model0.")
         keys = sorted(kept, key=lambda key: (int(key.split(".")[0]), key.endswith("bias")))
         values = [kept[key] for key in keys]
     else:

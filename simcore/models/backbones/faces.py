@@ -8,16 +8,17 @@ of faces", GF).
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simcore.data import images as pictures
-from simcore.errors import BadDataError
+from simcore.data import images
+from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models import registry, weights
 from simcore.models.registry import backbone
-from simcore.specs import Embed, Prepare, Spec, Weights
-from simcore.types import Array
+from simcore.models.spec import Embed, Spec, Weights
+from simcore.types import RAW, Array
 
 _WHEEL = "face-recognition-models==0.3.0"
 _FOLDER = "face_recognition_models/models"
@@ -42,12 +43,14 @@ MMOD = Weights(
     wheel=_WHEEL,
     member=f"{_FOLDER}/mmod_human_face_detector.dat",
 )
-RAW = Prepare(resize=None, crop=None, mean=(), std=(), raw=True)
 HOG_UPSAMPLE, CNN_UPSAMPLE = 1, 0
 _PAPER = "King 2009 (dlib); used in rosenfeld2018"
 _LICENSE = "CC0 (models), Boost (dlib)"
 
 Detect = Callable[[Array], list[Any]]  # uint8 (H, W, 3) -> dlib rectangles
+
+CASCADE = "haarcascade_frontalface_default.xml"
+STEP, NEIGHBOURS = 1.1, 3  # OpenCV's defaults; the paper names no others
 
 
 @backbone(
@@ -93,7 +96,8 @@ def cropped_cnn(name: str) -> Spec:
     return _cropped(f"faces-cnn:{name}", name, _cnn, (MMOD,))
 
 
-CROPPED: dict[str, Callable[[str], Spec]] = {"faces": cropped, "faces-cnn": cropped_cnn}
+registry.add_prefix("faces", cropped, inner=True)
+registry.add_prefix("faces-cnn", cropped_cnn, inner=True)
 
 
 def _cropped(
@@ -113,7 +117,7 @@ def _cropped(
             crops = [_crop(image, box) for box in tools.get()(image)]
             if not crops:
                 return np.empty((0, base.dim), np.float32)
-            ready = [pictures.prepare(crop, base.prepare) for crop in crops]
+            ready = [images.prepare(crop, base.prepare) for crop in crops]
             return np.concatenate(forward.forward(inner, base, ready, device, "fp32"))
 
         return embed
@@ -168,3 +172,39 @@ def _readers(points: str, descriptor: str) -> tuple[Any, Any]:
     import dlib
 
     return dlib.shape_predictor(points), dlib.face_recognition_model_v1(descriptor)
+
+
+@backbone(
+    "haar", dim=4, prepare=RAW, metric="l2", groups=("detectors",), license="Apache-2.0",
+    package=("cv2", "opencv"), paper="Viola and Jones 2001; used in risser-maroux2021",
+)  # fmt: skip
+def haar(device: str) -> Embed:
+    """Frontal faces by a Haar cascade: a row a box (left, top, width, height as shares)."""
+    cascade = _cascade()
+
+    def embed(image: Array) -> Any:
+        import cv2
+
+        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        boxes = cascade.detectMultiScale(grey, STEP, NEIGHBOURS)
+        height, width = grey.shape
+        return np.array(boxes, np.float32).reshape(-1, 4) / (width, height, width, height)
+
+    return embed
+
+
+def _cascade() -> Any:
+    absent = MissingWeightsError(
+        "found no OpenCV 4 with its cascades; expected them for the detector `haar`; "
+        "install simcore with its extra `opencv`"
+    )
+    try:
+        import cv2
+        from cv2 import data
+
+        file = Path(data.haarcascades) / CASCADE
+    except (ImportError, AttributeError) as error:
+        raise absent from error
+    if not file.is_file():  # OpenCV 5 has none
+        raise absent
+    return cv2.CascadeClassifier(str(file))

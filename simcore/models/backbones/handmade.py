@@ -6,7 +6,8 @@ All see the 224 x 224 centre crop as values in 0..1 and work on whole batches.
 from typing import Any
 
 from simcore.models.registry import backbone
-from simcore.specs import Embed, Prepare
+from simcore.models.spec import Embed
+from simcore.types import Prepare
 
 PLAIN = Prepare(mean=(), std=())
 GROUPS = ("offline", "demo", "handmade")

@@ -9,13 +9,21 @@ would help. Nothing is ever left at random.
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from simcore.errors import unknown
-from simcore.models import checkpoints, nets, taps
-from simcore.specs import Net, Prepare, Spec, Tap, Weights
+from simcore.models import layers, nets, registry, state_dicts
+from simcore.models.spec import Net, Spec, Tap, Weights
+from simcore.types import Prepare
+
+IMAGENET = Prepare()
+BICUBIC = Prepare(interpolation="bicubic")
+HALF = (0.5, 0.5, 0.5)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+STAGES = tuple(Tap(f"layer{n}") for n in (1, 2, 3, 4))
 
 
 def timm_spec(name: str) -> Spec:
@@ -41,7 +49,7 @@ def timm_spec(name: str) -> Spec:
     )
     params = sum(p.numel() for p in built.parameters())
     return nets.spec(
-        name, taps.width(_beheaded(built), net.taps, nets.size(prepare)), net, file,
+        name, layers.width(_beheaded(built), net.taps, nets.size(prepare)), net, file,
         prepare=prepare, license=str(told.get("license") or ""),
         paper=str(told.get("paper_name") or ""), about=f"timm's {name}", params=params,
     )  # fmt: skip
@@ -96,7 +104,7 @@ def torchvision_spec(name: str) -> Spec:
     built = nets.weightless(torchvision_net(name, (), **options).build)
     net = torchvision_net(name, (Tap(f"^{_last_layer(built)}"),), **options)
     return nets.spec(
-        name, taps.width(built, net.taps, nets.size(prepare)), net, file, prepare=prepare,
+        name, layers.width(built, net.taps, nets.size(prepare)), net, file, prepare=prepare,
         license="BSD-3 (code)", about=f"torchvision's {name}, {choice}",
         params=sum(p.numel() for p in built.parameters()),
     )  # fmt: skip
@@ -120,7 +128,7 @@ def torchvision_net(name: str, layers: tuple[Tap, ...], **options: Any) -> Net:
         return models.get_model(name, weights=None, **given)
 
     def rename(found: dict[str, Any]) -> dict[str, Any]:
-        return old_densenet(checkpoints.state(found))
+        return old_densenet(state_dicts.state(found))
 
     return Net(build, layers, rename=rename)
 
@@ -201,7 +209,7 @@ def open_clip_net(model: str, layers: tuple[Tap, ...] = (Tap(),), *, quick: bool
     def rename(found: dict[str, Any]) -> dict[str, Any]:
         from open_clip.convert import convert_state_dict
 
-        state = checkpoints.state(found)
+        state = state_dicts.state(found)
         # OpenAI's files carry three settings beside the weights.
         for extra in ("input_resolution", "context_length", "vocab_size"):
             state.pop(extra, None)
@@ -232,11 +240,9 @@ def _digest_in(url: str) -> str:
     return next((part for part in url.split("/") if len(part) == 64), "")
 
 
-LIBRARIES: dict[str, Callable[[str], Spec]] = {
-    "timm": timm_spec,
-    "torchvision": torchvision_spec,
-    "open_clip": open_clip_spec,
-}
+registry.add_prefix("timm", timm_spec)
+registry.add_prefix("torchvision", torchvision_spec)
+registry.add_prefix("open_clip", open_clip_spec)
 
 
 def _prepare(config: dict[str, Any]) -> Prepare:
@@ -251,3 +257,39 @@ def _prepare(config: dict[str, Any]) -> Prepare:
         tuple(config["mean"]),
         tuple(config["std"]),
     )
+
+
+def clip(size: int, resize: int | tuple[int, int] | None = None) -> Prepare:
+    """OpenAI's preprocessing at an input size."""
+    return Prepare(resize or size, (size, size), "bicubic", CLIP_MEAN, CLIP_STD)
+
+
+def timm(
+    name: str, model: str, dim: int, params: int, layers: tuple[Tap, ...] = (Tap(),), **told: Any
+) -> Spec:
+    """A timm model; `told` as for nets.spec."""
+    file = Weights(f"timm/{model}.safetensors", hub=f"timm/{model}")
+    return add(name, dim, params, timm_net(model, layers), file, **told)
+
+
+def torchvision(
+    name: str, model: str, dim: int, params: int, url: str, layers: tuple[Tap, ...], **told: Any
+) -> Spec:
+    """A torchvision model with one of its files."""
+    net = torchvision_net(model, layers)
+    return add(name, dim, params, net, torchvision_file(url), **told)
+
+
+def open_clip(
+    name: str, model: str, tag: str, hub: str, dim: int, params: int,
+    layers: tuple[Tap, ...] = (Tap(),), **told: Any,
+) -> Spec:  # fmt: skip
+    """The images' half of an open_clip model."""
+    net = open_clip_net(model, layers)
+    file = open_clip_file(model, tag, hub)
+    return add(name, dim, params, net, file, **told)
+
+
+def add(name: str, dim: int, params: int, net: Net, file: Weights, **told: Any) -> Spec:
+    """Registers any network."""
+    return registry.add(nets.spec(name, dim, net, file, params=params, **told))

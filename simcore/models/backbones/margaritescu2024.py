@@ -7,9 +7,10 @@ for them.
 
 from typing import Any
 
-from simcore.models import entries
+from simcore.models.backbones import libraries
 from simcore.models.backbones.risser_maroux2021 import DINO_RESNET50, headless
-from simcore.specs import Prepare, Tap
+from simcore.models.spec import Tap
+from simcore.types import Prepare
 
 PAPER = "margaritescu2024"
 _TV = "https://download.pytorch.org/models"
@@ -25,7 +26,7 @@ def _told(row: str, about: str, license: str, prepare: Prepare = _SQUASH) -> dic
 
 
 def _clip(size: int) -> Prepare:
-    return Prepare((size, size), None, "bicubic", entries.CLIP_MEAN, entries.CLIP_STD)
+    return Prepare((size, size), None, "bicubic", libraries.CLIP_MEAN, libraries.CLIP_STD)
 
 
 for _name, _model, _dim, _params, _file, _layer in (
@@ -35,7 +36,7 @@ for _name, _model, _dim, _params, _file, _layer in (
     ("ViT-B-16_BASE", "vit_b_16", 768, 86_567_656, "vit_b_16-c867db91", "^heads"),
     ("AlexNet_BASE", "alexnet", 4096, 61_100_840, "alexnet-owt-7be5be79", "^classifier.6"),
 ):  # fmt: skip
-    entries.torchvision(
+    libraries.torchvision(
         _name, _model, _dim, _params, f"{_TV}/{_file}.pth", (Tap(_layer),),
         **_told(_name, f"torchvision's {_model}, ImageNet classification.", _IMAGENET),
     )  # fmt: skip
@@ -47,15 +48,15 @@ for _name, _model, _hub, _dim, _params, _size in (
     ("CLIP_ResNet-50x16", "RN50x16", "resnet50x16_clip", 768, 290_979_217, 384),
     ("CLIP_ResNet-50x64", "RN50x64", "resnet50x64_clip", 1024, 623_258_305, 448),
 ):  # fmt: skip
-    entries.open_clip(
+    libraries.open_clip(
         _name, _model, "openai", f"timm/{_hub}.openai", _dim, _params,
         **_told(_name, f"CLIP (OpenAI) {_model}.", "MIT", _clip(_size)),
     )  # fmt: skip
-entries.timm(
+libraries.timm(
     "DINO_ViT-B-16_BASE", "vit_base_patch16_224.dino", 768, 85_798_656,
     **_told("DINO_ViT-B-16_BASE", "DINO vision transformer, self-supervised.", "Apache-2.0"),
 )  # fmt: skip
-entries.add(
+libraries.add(
     "DINO_ResNet-50_BASE", 2048, 23_508_032, headless((Tap("avgpool"),)), DINO_RESNET50,
     **_told("DINO_ResNet-50_BASE", "DINO, ResNet50, self-supervised.", "Apache-2.0"),
 )  # fmt: skip

@@ -6,10 +6,12 @@ the plain sum of their cosines is the cosine of their normalised vectors put sid
 
 from typing import Any
 
-from simcore.models import checkpoints, entries, forward, lpips, nets, registry, weights
-from simcore.models.backbones.libraries import torchvision_net
-from simcore.models.entries import HALF
-from simcore.specs import Embed, Prepare, Spec
+from simcore.models import forward, nets, registry, state_dicts, weights
+from simcore.models.backbones import libraries
+from simcore.models.backbones.libraries import HALF, torchvision_net
+from simcore.models.distances import lpips
+from simcore.models.spec import Embed, Spec
+from simcore.types import Prepare
 
 GROUP = "modern"
 _518 = Prepare(518, (518, 518), "bicubic")
@@ -33,12 +35,12 @@ for _name, _model, _dim, _params, _prepare, _license, _about, _groups in (
     ("convnext-base", "convnext_base.fb_in22k_ft_in1k", 1024, 88_591_464,
      Prepare(256, (224, 224), "bicubic"), "Apache-2.0", "ConvNeXt, ImageNet-22k.", ()),
     ("eva02-base", "eva02_base_patch14_224.mim_in22k", 768, 85_758_720,
-     Prepare(248, (224, 224), "bicubic", entries.CLIP_MEAN, entries.CLIP_STD), "MIT",
+     Prepare(248, (224, 224), "bicubic", libraries.CLIP_MEAN, libraries.CLIP_STD), "MIT",
      "EVA-02, masked image modelling.", ()),
     ("dreamsim-dino", "vit_base_patch16_224.dino", 768, 85_798_656, _248, "Apache-2.0",
      "DINO ViT B/16, one of DreamSim's three.", ("dreamsim-style",)),
 ):  # fmt: skip
-    entries.timm(
+    libraries.timm(
         _name, _model, _dim, _params, prepare=_prepare, groups=(GROUP, *_groups),
         license=_license, paper="", about=_about,
     )  # fmt: skip
@@ -51,8 +53,8 @@ for _name, _model, _tag, _hub, _dim, _params, _about, _groups in (
      "timm/vit_base_patch16_clip_224.laion400m_e31", 512, 149_620_737,
      "OpenCLIP (LAION-400M) ViT B/16, one of DreamSim's three.", ("dreamsim-style",)),
 ):  # fmt: skip
-    entries.open_clip(
-        _name, _model, _tag, _hub, _dim, _params, prepare=entries.clip(224),
+    libraries.open_clip(
+        _name, _model, _tag, _hub, _dim, _params, prepare=libraries.clip(224),
         groups=(GROUP, *_groups), license="MIT", about=_about,
     )  # fmt: skip
 
@@ -70,7 +72,7 @@ LPIPS_INPUT = Prepare(
 
 def _lpips(device: str) -> Embed:
     """AlexNet's maps weighted as LPIPS does: squared Euclidean distance is LPIPS (v0.1, 64 px)."""
-    linear = checkpoints.state(checkpoints.read(weights.path(LPIPS_ALEX)))
+    linear = state_dicts.state(state_dicts.read(weights.path(LPIPS_ALEX)))
     module = nets.filled(torchvision_net("alexnet", ()), weights.path(ALEXNET))
     return weighted(module, [linear[f"lin{n}.model.1.weight"] for n in range(5)], device)
 

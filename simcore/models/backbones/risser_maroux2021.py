@@ -8,10 +8,16 @@ EfficientNet and of ViT it took; timm's plain ones stand here.
 
 from typing import Any
 
-from simcore.models import entries
-from simcore.models.backbones.libraries import torchvision_file, torchvision_net
-from simcore.models.entries import BICUBIC, HALF, STAGES
-from simcore.specs import Net, Prepare, Tap, Weights
+from simcore.models.backbones import libraries
+from simcore.models.backbones.libraries import (
+    BICUBIC,
+    HALF,
+    STAGES,
+    torchvision_file,
+    torchvision_net,
+)
+from simcore.models.spec import Net, Tap, Weights
+from simcore.types import Prepare
 
 PAPER = "risser-maroux2021"
 _FB = "https://dl.fbaipublicfiles.com"
@@ -77,7 +83,7 @@ _DINO = Prepare(resize=256, interpolation="bicubic")
 _BIT = Prepare(mean=HALF, std=HALF)
 _VIT = Prepare(resize=248, interpolation="bicubic", mean=HALF, std=HALF)
 
-entries.add(
+libraries.add(
     "barlow", 3840, 23_508_032, headless(STAGES), BARLOW,
     **_told("barlow", "Barlow Twins, ResNet50, self-supervised.", "MIT", _CROP),
 )  # fmt: skip
@@ -87,19 +93,19 @@ for _name, _model, _dim, _params in (
     ("dino_vitb16", "vit_base_patch16_224.dino", 768, 85_798_656),
     ("dino_vitb8", "vit_base_patch8_224.dino", 768, 85_807_872),
 ):
-    entries.timm(
+    libraries.timm(
         _name, _model, _dim, _params,
         **_told(_name, "DINO vision transformer, self-supervised.", "Apache-2.0", _DINO),
     )  # fmt: skip
-entries.add(
+libraries.add(
     "dino_resnet50", 3840, 23_508_032, headless(STAGES), DINO_RESNET50,
     **_told("dino_resnet50", "DINO, ResNet50, self-supervised.", "Apache-2.0", _DINO),
 )  # fmt: skip
-entries.add(
+libraries.add(
     "facenet", 1792, 27_910_327, Net(_facenet, (Tap("avgpool_1a"),)), VGGFACE2,
     **_told("facenet", "FaceNet (VGGFace2) of the whole image.", "MIT (code)", FACE_INPUT),
 )  # fmt: skip
-entries.add(
+libraries.add(
     "alexnet-conv5", 256, 61_100_840, torchvision_net("alexnet", (Tap("features"),)),
     torchvision_file(f"{_TV}/alexnet-owt-7be5be79.pth"),
     **_told("alexnet", "AlexNet, the mean of its last maps.", _IMAGENET, _CROP),
@@ -111,7 +117,7 @@ for _name, _dim, _digest, _params in (
     ("resnet101", 3840, "63fe2227", 44_549_160),
     ("resnet152", 3840, "394f9c45", 60_192_808),
 ):
-    entries.torchvision(
+    libraries.torchvision(
         f"{_name}-stages", _name, _dim, _params, f"{_TV}/{_name}-{_digest}.pth", STAGES,
         **_told(_name, f"{_name}, ImageNet classification, four stages.", _IMAGENET, _CROP),
     )  # fmt: skip
@@ -122,11 +128,11 @@ for _number, _tag, _dim, _params in (
     (3, "ra2_in1k", 1536, 12_233_232),
 ):
     _name = f"efficientnet_b{_number}"
-    entries.timm(
+    libraries.timm(
         _name, f"{_name}.{_tag}", _dim, _params,
         **_told(_name, "EfficientNet, ImageNet classification.", "Apache-2.0", BICUBIC),
     )  # fmt: skip
-entries.timm(
+libraries.timm(
     "ViT", "vit_base_patch16_224.augreg_in21k_ft_in1k", 768, 86_567_656,
     **_told("ViT", "Vision transformer B/16, ImageNet classification.", "Apache-2.0", _VIT),
 )  # fmt: skip
@@ -138,7 +144,7 @@ for _name, _dim, _params in (
     ("152x2", 7680, 321_728_979),
     ("152x4", 15360, 1_107_299_923),
 ):
-    entries.timm(
+    libraries.timm(
         f"BIT-M-R{_name}", f"resnetv2_{_name}_bit.goog_in21k", _dim, _params,
         tuple(Tap(f"stages.{stage}") for stage in range(4)),
         **_told(f"BIT-M-R{_name}", "Big Transfer, ImageNet-21k.", "Apache-2.0", _BIT),
@@ -153,11 +159,11 @@ for _name, _training, _params in (
     ("resnext101_32x16d_wsl", "fb_wsl_ig1b_ft_in1k", 194_026_792),
     ("resnext101_32x32d_wsl", "fb_wsl_ig1b_ft_in1k", 468_530_472),
 ):
-    entries.timm(
+    libraries.timm(
         _name, f"{_name.rpartition('_')[0]}.{_training}", 3840, _params, STAGES,
         **_told(_name, "Semi- or weakly supervised on a billion pictures.", _NC, _CROP),
     )  # fmt: skip
-entries.add(
+libraries.add(
     "resnext101_32x48d_wsl", 3840, 828_411_176, Net(_wide_resnext, STAGES), WSL_48,
     **_told("resnext101_32x48d_wsl", "Weakly supervised on a billion pictures.", _NC, _CROP),
 )  # fmt: skip
@@ -170,7 +176,7 @@ for _name, _row, _model, _hub, _dim, _params, _size, _layers in (
     ("clip_vit32_b", "clip_vit32_b", "ViT-B-32-quickgelu", "vit_base_patch32_clip_224", 768,
      151_277_313, 224, (Tap("ln_post", "cls"),)),
 ):  # fmt: skip
-    entries.open_clip(
+    libraries.open_clip(
         _name, _model, "openai", f"timm/{_hub}.openai", _dim, _params, _layers,
-        **_told(_row, "CLIP (OpenAI), trained with captions.", "MIT", entries.clip(_size)),
+        **_told(_row, "CLIP (OpenAI), trained with captions.", "MIT", libraries.clip(_size)),
     )  # fmt: skip

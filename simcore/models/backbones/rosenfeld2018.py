@@ -7,7 +7,7 @@ AlexNet: fc7 before it.
 
 from simcore.models import nets, registry
 from simcore.models.backbones.libraries import torchvision_file, torchvision_net
-from simcore.specs import Tap
+from simcore.models.spec import Tap
 
 PAPER = "rosenfeld2018"
 _BASE = "https://download.pytorch.org/models/"

@@ -5,19 +5,19 @@ import importlib.util
 import numpy as np
 import pytest
 
-from simcore.data import wheels
-from simcore.data.trials import distortions, known
+from simcore.data.fetch import pip_archives
+from simcore.data.judgements import known_order
 from simcore.errors import BadDataError
 
 
 def spoiled(name, patch, strength):
-    out = distortions.spoil(name, patch, strength, np.random.default_rng(1))
+    out = known_order.spoil(name, patch, strength, np.random.default_rng(1))
     assert out.shape == patch.shape
     assert out.dtype == np.uint8
     return np.abs(out.astype(int) - patch.astype(int)).mean()
 
 
-@pytest.mark.parametrize("name", distortions.OPERATIONS)
+@pytest.mark.parametrize("name", known_order.OPERATIONS)
 def test_more_strength_spoils_more(name, draw):
     patches = [np.asarray(draw(seed, 96, 96)) for seed in range(6)]
     if not name.endswith("jpeg"):  # JPEG is never without loss
@@ -28,7 +28,7 @@ def test_more_strength_spoils_more(name, draw):
 
 
 def test_every_triplet_is_one_operation_at_two_strengths(tmp_path):
-    found = known.find(tmp_path / "made")
+    found = known_order.find(tmp_path / "made")
     assert len(found.group) == len(found.items)
     for (ref, left, right), vote, group in zip(found.items, found.vote, found.group, strict=True):
         assert found.ids[ref].endswith("/reference")
@@ -46,20 +46,20 @@ def test_without_scikit_image_the_wheel_is_asked(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(
-        wheels, "member", lambda *args, **more: asked.append((args, more)) or tmp_path
+        pip_archives, "member", lambda *args, **more: asked.append((args, more)) or tmp_path
     )
-    assert known.photo("coffee.png") == tmp_path
+    assert known_order.photo("coffee.png") == tmp_path
     ((requirement, member), more) = asked[0]
     assert requirement.startswith("scikit-image==")
     assert member == "skimage/data/coffee.png"
-    assert more["sha256"] == known.PHOTOS["coffee.png"]
+    assert more["sha256"] == known_order.PHOTOS["coffee.png"]
 
 
 def test_another_photograph_is_refused(monkeypatch):
-    monkeypatch.setitem(known.PHOTOS, "coffee.png", "0" * 64)
-    monkeypatch.setattr(wheels, "archive", lambda *_, **__: _wheel())
+    monkeypatch.setitem(known_order.PHOTOS, "coffee.png", "0" * 64)
+    monkeypatch.setattr(pip_archives, "archive", lambda *_, **__: _wheel())
     with pytest.raises(BadDataError, match="expected 0000"):
-        known.photo("coffee.png")
+        known_order.photo("coffee.png")
 
 
 def _wheel():

@@ -9,13 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
-from simcore.data import wheels
-from simcore.data.trials import archives, bapps, catalog, hdf5, psiz, tables
-from simcore.data.trials.found import Shelf
-from simcore.data.trials.nouns import OddOnes, SamePairs
+from simcore.data.fetch import archives, pip_archives
+from simcore.data.judgements import bapps, judgement_catalog, psiz, triplet_files
+from simcore.data.judgements.trial_draft import Shelf
+from simcore.data.judgements.trials import OddOnes, SamePairs
 from simcore.errors import BadDataError, SimError, UnknownNameError
-from simcore.evaluate import jnd, people, twoafc
-from simcore.models import compare
+from simcore.evaluate.judgements import human_ceiling, jnd, two_afc
+from simcore.models.distances import pair_distances
 from tests.data.trials.conftest import step
 
 PSIZ = "psiz-datasets==0.2.1"
@@ -23,7 +23,7 @@ PSIZ = "psiz-datasets==0.2.1"
 
 def test_a_bapps_tree_goes_through_to_a_score(bapps_tree):
     root = bapps_tree({"cnn": [0.2, 0.8, 1.0, 0.0], "traditional": [0.4, 0.6]})
-    judged = catalog.add("bapps", root, name="mine")
+    judged = judgement_catalog.add("bapps", root, name="mine")
     some = judged.triplets
     assert some.group == ("traditional",) * 2 + ("cnn",) * 4  # the papers' order
     assert some.votes_n.tolist() == [5] * 6
@@ -31,23 +31,23 @@ def test_a_bapps_tree_goes_through_to_a_score(bapps_tree):
     assert some.images.paths[some.ref[0]].parent.name == "ref"
     assert some.images.paths[some.right[0]].parent.name == "p1"
     both = [
-        compare.pairs(["pixel-l2"], some.images, some.ref, side)[0]["pixel-l2"]
+        pair_distances.pairs(["pixel-l2"], some.images, some.ref, side)[0]["pixel-l2"]
         for side in (some.left, some.right)
     ]
     left, right = both
     # The fixture spoils the side that fewer people chose, so pixels earn the ceiling.
-    assert twoafc.score(left, right, some.vote).value == people.ceiling(some.vote).value
-    assert people.person(some.vote, some.votes_n).value == pytest.approx(
+    assert two_afc.score(left, right, some.vote).value == human_ceiling.ceiling(some.vote).value
+    assert human_ceiling.person(some.vote, some.votes_n).value == pytest.approx(
         np.mean([(k * (k - 1) + (5 - k) * (4 - k)) / 20 for k in (2, 3, 1, 4, 5, 0)])
     )
 
 
 def test_jnd_pairs_go_through_to_a_score(bapps_tree):
     root = bapps_tree({"cnn": [0.0, 1.0, 1 / 3]}, kind="jnd")
-    judged = catalog.add("bapps-jnd", root, name="mine")
+    judged = judgement_catalog.add("bapps-jnd", root, name="mine")
     assert isinstance(judged.trials, SamePairs)
     assert judged.trials.votes_n.tolist() == [3] * 3
-    found, _ = compare.pairs(
+    found, _ = pair_distances.pairs(
         ["pixel-l2"], judged.trials.images, judged.trials.first, judged.trials.second
     )
     assert 0 < jnd.average_precision(found["pixel-l2"], judged.trials.same).value <= 1
@@ -77,8 +77,8 @@ def test_a_broken_bapps_tree_is_one_sentence_and_leaves_nothing(bapps_tree, cach
     root = bapps_tree({"cnn": [0.2, 0.8]})
     spoil(root / "2afc/val/cnn")
     with pytest.raises(BadDataError, match=words):
-        catalog.add("bapps", root, name="mine")
-    assert catalog.names() == []
+        judgement_catalog.add("bapps", root, name="mine")
+    assert judgement_catalog.names() == []
     assert not any((cache / "trials").iterdir())
 
 
@@ -87,14 +87,14 @@ def test_a_half_downloaded_tar_is_one_sentence(bapps_tree, tmp_path, cache):
     whole = tmp_path / "twoafc_val.tar.gz"
     with tarfile.open(whole, "w:gz") as tar:
         tar.add(root, "dataset")
-    assert len(catalog.add("bapps", whole, name="whole").triplets) == 2
+    assert len(judgement_catalog.add("bapps", whole, name="whole").triplets) == 2
     data = whole.read_bytes()
     for share in (0.3, 0.7, 0.999):
         half = tmp_path / "half.tar.gz"
         half.write_bytes(data[: int(len(data) * share)])
         with pytest.raises(BadDataError, match="cut short or damaged"):
-            catalog.add("bapps", half, name="half")
-    assert catalog.names() == ["whole"]
+            judgement_catalog.add("bapps", half, name="half")
+    assert judgement_catalog.names() == ["whole"]
     assert [p.name for p in (cache / "trials").iterdir()] == ["whole"]
 
 
@@ -107,12 +107,12 @@ def test_archives_from_strangers_stay_inside(tmp_path):
                 info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
             tar.addfile(info, io.BytesIO())
         with pytest.raises(BadDataError, match=r"do not trust|link"):
-            archives.unpack(path, tmp_path / "out")
+            archives.extract_dataset(path, tmp_path / "out")
         assert not (tmp_path / "out").exists()
     with zipfile.ZipFile(tmp_path / "big.zip", "w") as file:
         file.writestr("a.csv", "x" * 100)
     with pytest.raises(BadDataError, match="more than 50 bytes"):
-        archives.unpack(tmp_path / "big.zip", tmp_path / "out", total=50)
+        archives.extract_dataset(tmp_path / "big.zip", tmp_path / "out", total=50)
 
 
 def test_sequences_become_triplets(psiz_folder, bird_images, ranked):
@@ -123,7 +123,7 @@ def test_sequences_become_triplets(psiz_folder, bird_images, ranked):
     trials, notes = psiz.read(root)
     assert len(trials) == 21
     assert "1 sequences with a catch trial missed (5 trials), 2 catch trials, 1 of" in notes[0]
-    judged = catalog.add("birds-16", root, name="birds", images=bird_images, seed=3, others=True)
+    judged = judgement_catalog.add("birds-16", root, name="birds", images=bird_images, seed=3, others=True)
     some = judged.triplets
     assert {g: some.group.count(g) for g in dict.fromkeys(some.group)} == {
         "8rank2 similar": 20, "8rank2 dissimilar": 20, "2rank1 dissimilar": 1,
@@ -147,28 +147,28 @@ def test_a_zip_of_sequences_is_read_where_it_lies(psiz_folder, bird_images, rank
     with zipfile.ZipFile(tmp_path / "birds16.zip", "w") as file:
         for path in root.rglob("*.*"):
             file.write(path, path.relative_to(root))
-    judged = catalog.add("birds-16", tmp_path / "birds16.zip", name="b", images=bird_images)
+    judged = judgement_catalog.add("birds-16", tmp_path / "birds16.zip", name="b", images=bird_images)
     assert len(judged.triplets) == 12
     data = (tmp_path / "birds16.zip").read_bytes()
     (tmp_path / "half.zip").write_bytes(data[: len(data) // 2])
     with pytest.raises(BadDataError, match="cut short or damaged"):
-        catalog.add("birds-16", tmp_path / "half.zip", name="h", images=bird_images)
-    assert catalog.names() == ["b"]
+        judgement_catalog.add("birds-16", tmp_path / "half.zip", name="h", images=bird_images)
+    assert judgement_catalog.names() == ["b"]
 
 
 def test_missing_images_are_counted_and_named(psiz_folder, bird_images, ranked):
     root = psiz_folder([(100, ranked(30))])
     (bird_images / "set/c1/img_001.png").unlink()
     (bird_images / "set/c2/img_002.png").write_bytes(b"no image")
-    judged = catalog.add("birds-16", root, name="birds", images=bird_images)
+    judged = judgement_catalog.add("birds-16", root, name="birds", images=bird_images)
     assert [s.what for s in judged.skipped] == ["set/c1/img_001.png", "set/c2/img_002.png"]
     assert "1 missing images" in " ".join(judged.notes)
     assert "1 unusable images" in " ".join(judged.notes)
     assert 0 < len(judged.triplets) < 60
     with pytest.raises(BadDataError, match="no folder of images"):
-        catalog.add("birds-16", root, name="none")
+        judgement_catalog.add("birds-16", root, name="none")
     with pytest.raises(BadDataError, match="no image below"):
-        catalog.add("birds-16", root, name="none", images=root)
+        judgement_catalog.add("birds-16", root, name="none", images=root)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_missing_images_are_counted_and_named(psiz_folder, bird_images, ranked):
 )
 def test_an_id_outside_the_catalogue_is_one_sentence(psiz_folder, bird_images, bad, words):
     with pytest.raises(BadDataError, match=words):
-        catalog.add("hsj", psiz_folder([(100, [bad])]), name="x", images=bird_images)
-    assert catalog.names() == []
+        judgement_catalog.add("hsj", psiz_folder([(100, [bad])]), name="x", images=bird_images)
+    assert judgement_catalog.names() == []
 
 
 def test_sequences_that_are_none(psiz_folder):
@@ -202,7 +202,7 @@ def test_sequences_that_are_none(psiz_folder):
 )
 def test_the_published_samples_are_read(kind, count, catches, tmp_path):
     try:
-        wheel = wheels.archive(PSIZ)
+        wheel = pip_archives.archive(PSIZ)
     except SimError as error:
         pytest.skip(f"no samples: {error}")
     with zipfile.ZipFile(wheel) as file:
@@ -256,12 +256,12 @@ def test_older_hdf5_with_bytes_or_text(tmp_path, bird_images, text):
     old.mkdir()
     old_file(old, text=text)
     for source in (old, old / "obs-118.hdf5"):
-        trials, notes = hdf5.read(*hdf5.find(source))
+        trials, notes = psiz.read_hdf5(*psiz.find(source))
         assert trials.shown[0].tolist() == [0, 3, 1, 2, 4, 5, 6, 7, 8]
         assert trials.chosen.tolist() == [2, 1]
         assert "1 with a catch trial missed, 1 catch trials, 0 of another" in notes[0]
         assert trials.stimuli[3] == "/set/c0/img_004.png"
-    judged = catalog.add("birds-16", old, name="old", images=bird_images)
+    judged = judgement_catalog.add("birds-16", old, name="old", images=bird_images)
     assert judged.triplets.group == ("8rank2 similar", "8rank2 dissimilar", "2rank1 dissimilar")
     assert judged.triplets.images.ids[judged.triplets.left[0]] == "set/c0/img_004.png"
 
@@ -270,15 +270,15 @@ def test_broken_hdf5_is_one_sentence(tmp_path, bird_images):
     old = tmp_path / "old"
     old.mkdir()
     with pytest.raises(BadDataError, match="0 files of trials"):
-        hdf5.find(old)
+        psiz.find(old)
     old_file(old, stimulus=77)
     with pytest.raises(BadDataError, match=r"stimulus 77 in trial 0.*catalogue"):
-        catalog.add("hsj", old, name="x", images=bird_images)
+        judgement_catalog.add("hsj", old, name="x", images=bird_images)
     data = (old / "obs-118.hdf5").read_bytes()
     (old / "obs-118.hdf5").write_bytes(data[: len(data) // 2])
     with pytest.raises(BadDataError, match="no whole HDF5"):
-        catalog.add("hsj", old, name="x", images=bird_images)
-    assert catalog.names() == []
+        judgement_catalog.add("hsj", old, name="x", images=bird_images)
+    assert judgement_catalog.names() == []
 
 
 def nights_folder(tmp_path, draw, rows):
@@ -302,14 +302,14 @@ def test_nights(tmp_path, draw):
         tmp_path, draw,
         [(1, 0, 6, "True", "test"), (0, 1, 8, "False", "test"), (0, 1, 5, "True", "train")],
     )  # fmt: skip
-    judged = catalog.add("nights", root, name="nights")
+    judged = judgement_catalog.add("nights", root, name="nights")
     assert judged.triplets.vote.tolist() == [0, 1]
     assert judged.triplets.votes_n.tolist() == [6, 8]
     assert judged.triplets.group == ("test_imagenet", "test_no_imagenet")
     assert "1 triplets of fewer than 6" in judged.notes[0]
     (root / "data.csv").write_text("id,ref_path\n1,a.png")
     with pytest.raises(BadDataError, match="no column"):
-        tables.nights(root)
+        triplet_files.nights(root)
 
 
 def test_things(tmp_path, draw):
@@ -319,22 +319,22 @@ def test_things(tmp_path, draw):
         draw(k, 20, 20).save(images / f"{k}.png")
     table = tmp_path / "val.txt"
     table.write_text("0 1 2\n2 3 0\n")
-    judged = catalog.add("things", table, name="things", images=images)
+    judged = judgement_catalog.add("things", table, name="things", images=images)
     assert isinstance(judged.trials, OddOnes)
     names = [[judged.trials.images.ids[i] for i in row] for row in judged.trials.items]
     assert names == [["0", "1", "2"], ["2", "3", "0"]]
     (tmp_path / "unique_id.txt").write_text("aardvark\nabacus\nacorn\n")
     with pytest.raises(BadDataError, match="object 3 in line 2"):
-        tables.things(table, Shelf(images))
+        triplet_files.things(table, Shelf(images))
     for name in ("aardvark", "abacus_01b", "acorn"):
         draw(9, 20, 20).save(images / f"{name}.png")
     table.write_text("2 0 1\n")
-    named = tables.things(table, Shelf(images))
+    named = triplet_files.things(table, Shelf(images))
     assert named.ids == ("acorn", "aardvark", "abacus")
     assert [p.stem for p in named.paths] == ["acorn", "aardvark", "abacus_01b"]
     table.write_text("0 1\n")
     with pytest.raises(BadDataError, match="three different object numbers"):
-        tables.things(table, Shelf(images))
+        triplet_files.things(table, Shelf(images))
 
 
 def test_a_plain_table(tmp_path, draw):
@@ -344,37 +344,37 @@ def test_a_plain_table(tmp_path, draw):
     table.write_text(
         "query,a,b,vote,group,votes\n0.png,1.png,2.png,0.25,x,4\n0.png,2.png,1.png,1,,\n"
     )
-    judged = catalog.add("triplets", table, name="mine")
+    judged = judgement_catalog.add("triplets", table, name="mine")
     assert judged.triplets.vote.tolist() == [0.25, 1]
     assert judged.triplets.group == ("x", "all")
     assert judged.triplets.votes_n.tolist() == [4, 0]
     for cell, words in (("1.2", "0 to 1"), ("much", "0 to 1"), ("", "0 to 1")):
         table.write_text(f"query,a,b,vote\n0.png,1.png,2.png,{cell}\n")
         with pytest.raises(BadDataError, match=f"line 2 of mine.csv.*{words}"):
-            catalog.add("triplets", table, name="bad")
+            judgement_catalog.add("triplets", table, name="bad")
     table.write_text("query,a,b,vote\n../0.png,1.png,2.png,1\n")
     with pytest.raises(BadDataError, match="leads outside"):
-        catalog.add("triplets", table, name="bad")
-    assert catalog.names() == ["mine"]
+        judgement_catalog.add("triplets", table, name="bad")
+    assert judgement_catalog.names() == ["mine"]
 
 
 def test_the_memory_forgets_and_refuses(bapps_tree, cache):
     root = bapps_tree({"cnn": [0.2, 0.8, 0.6], "color": [0.0, 1.0, 1.0]})
-    one = catalog.add("bapps", root, name="one")
-    two = catalog.add("bapps", root, name="two", size=2, seed=1)
-    assert catalog.summary("two")["groups"] == {"cnn": 2, "color": 2}
+    one = judgement_catalog.add("bapps", root, name="one")
+    two = judgement_catalog.add("bapps", root, name="two", size=2, seed=1)
+    assert judgement_catalog.summary("two")["groups"] == {"cnn": 2, "color": 2}
     assert one.digest != two.digest
-    assert catalog.add("bapps", root, name="again").digest == one.digest
+    assert judgement_catalog.add("bapps", root, name="again").digest == one.digest
     with pytest.raises(BadDataError, match="already"):
-        catalog.add("bapps", root, name="one")
+        judgement_catalog.add("bapps", root, name="one")
     with pytest.raises(BadDataError, match="lower-case"):
-        catalog.add("bapps", root, name="../x")
+        judgement_catalog.add("bapps", root, name="../x")
     with pytest.raises(UnknownNameError, match="did you mean bapps"):
-        catalog.add("bap", root, name="x")
-    catalog.remove("one")
-    assert catalog.names() == ["again", "two"]
+        judgement_catalog.add("bap", root, name="x")
+    judgement_catalog.remove("one")
+    assert judgement_catalog.names() == ["again", "two"]
     with pytest.raises(UnknownNameError):
-        catalog.open("one")
+        judgement_catalog.open("one")
     (cache / "trials/two/trials.parquet").write_bytes(b"x")
     with pytest.raises(BadDataError, match="damaged"):
-        catalog.open("two")
+        judgement_catalog.open("two")

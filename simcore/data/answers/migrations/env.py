@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from simcore.data.answers.tables import Base
+from simcore.data.answers.schema import Base
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 context.run_migrations()

@@ -1,0 +1,185 @@
+"""What a visitor waits for: the real app in a real Chromium, on a collection of full size.
+
+    python -m benchmarks.pages [--quick] [--cache FOLDER]
+
+12,032 drawn pictures with features of eight backbones (stand_in.py), the app in a process
+of its own. Times are from a person's act to the last change on the screen, the script's own share
+beside them. Memory is that of the process that serves, with two visitors at once.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import browser_tab, results_table, synthetic_cache
+from benchmarks.results_table import Aim, Line
+
+WARM = Aim("at most", 300.0)
+MEMORY = Aim("at most", 3.0)
+PAGES = {
+    "Explore": "", "Map": "map", "Compare": "compare", "Combine": "combine",
+    "Exclusive": "exclusive", "Evaluate": "evaluate", "Learn": "learn", "Judgements": "judgements",
+    "Experiments": "experiments", "Review": "review", "Duplicates": "duplicates",
+    "Collections": "collections", "Models": "models",
+}  # fmt: skip
+QUICK = ("Explore", "Combine", "Evaluate", "Review", "Duplicates")
+TIMES = 5
+PATIENCE = 200.0  # seconds, after which no further page is visited: another benchmark is waiting
+Act = Callable[[Any], object]
+
+
+def metric(page: Any) -> None:
+    """Cosine to what each backbone was made for, and back."""
+    page.locator(".st-key-x_m").get_by_text(_other("Cos", "Own", page), exact=True).click()
+
+
+def backbone(page: Any) -> None:
+    """One backbone less."""
+    page.locator(".st-key-x_models button[aria-label^=Remove]").last.click()
+
+
+ACTS: dict[str, Act] = {
+    "the next query": lambda page: page.locator(".st-key-x_next button").click(),
+    "another metric": metric,
+    "another k": lambda page: page.locator(".st-key-x_k input").press("ArrowRight"),
+    "a backbone less": backbone,
+}
+
+
+def _other(one: str, other: str, page: Any) -> str:
+    return other if "m=cosine" in page.url else one
+
+
+def lines(quick: bool) -> list[Line]:
+    """Cold start, Explore's reruns, first and second visits of the pages, memory.
+
+    Args:
+        quick: a sixth of the pairs and some of the pages.
+    """
+    try:
+        with _full(synthetic_cache.PAIRS // 6 if quick else synthetic_cache.PAIRS) as cache:
+            return measured(cache, QUICK if quick else tuple(PAGES))
+    except browser_tab.Absent as absent:
+        return [results_table.skipped("pages", str(absent), WARM)]
+
+
+def measured(cache: Path, names: Sequence[str], patience: float = PATIENCE) -> list[Line]:
+    """The lines for a cache that holds the stand-in alone."""
+    end = time.monotonic() + patience
+    with browser_tab.browser() as chromium:
+        first = _start(chromium, cache)
+        with browser_tab.server(cache) as server:
+            began = time.perf_counter()
+            server.wait()
+            tab = browser_tab.Tab(_page(chromium), server.address)
+            again = (tab.open(), time.perf_counter() - began)[1]
+            found = [
+                Line("app started for the first time, until Explore is drawn", first, "s",
+                     "its later starts", first / again),
+                Line("app started, until Explore is drawn", again, "s"),
+            ]  # fmt: skip
+            rest = server.memory()[0]
+            found += _reruns(tab)
+            seen: list[str] = []
+            for name in names:
+                if time.monotonic() > end:
+                    found.append(results_table.skipped(f"{name}, first visit", "no time was left"))
+                else:
+                    found.append(_visit(tab, name))
+                    seen.append(name)
+            found += _memory(chromium, server, seen, rest)
+    return found
+
+
+def _start(chromium: Any, cache: Path) -> float:
+    """Seconds from the start of a server that nobody visited before."""
+    for kept in (cache / "moments").glob("*"):
+        kept.unlink()
+    began = time.perf_counter()
+    with browser_tab.server(cache) as server:
+        server.wait()
+        page = _page(chromium)
+        browser_tab.Tab(page, server.address).open()
+        page.close()
+        return time.perf_counter() - began
+
+
+def _reruns(tab: browser_tab.Tab) -> Iterator[Line]:
+    for name, act in ACTS.items():
+        part = f"Explore, {name}: until drawn"
+        try:
+            if act is backbone:
+                waited = [tab.does(act)]
+            else:
+                tab.does(act)  # what is looked at for the first time is no rerun
+                waited = [tab.does(act) for _ in range(TIMES)]
+        except browser_tab.Restless as restless:
+            yield results_table.skipped(part, str(restless), WARM)
+            continue
+        drawn = statistics.median(one.drawn for one in waited)
+        script = statistics.median(one.script for one in waited)
+        yield Line(part, drawn, "ms", "the script alone", drawn / script, WARM)
+
+
+def _visit(tab: browser_tab.Tab, name: str) -> Line:
+    address = f"/{PAGES[name]}?c={synthetic_cache.NAME}"
+    try:
+        first, again = tab.open(address), tab.open(address)
+    except browser_tab.Restless as restless:
+        return results_table.skipped(f"{name}, first visit", str(restless))
+    return Line(
+        f"{name}, first visit", first.drawn / 1000, "s", "its second visit",
+        first.drawn / again.drawn,
+        note=f"script {first.script / 1000:.2f} s, then {again.script:.0f} ms",
+    )  # fmt: skip
+
+
+def _memory(
+    chromium: Any, server: browser_tab.Server, names: Sequence[str], rest: float
+) -> Iterator[Line]:
+    one = server.memory()[0]
+    other = browser_tab.Tab(_page(chromium), server.address)
+    for name in names:
+        other.open(f"/{PAGES[name]}?c={synthetic_cache.NAME}")
+    two, most = server.memory()
+    yield Line("memory after Explore", rest, "GB")
+    yield Line("memory after all pages, two visitors", two, "GB", "one visitor", two / one)
+    yield Line("memory at its peak", most, "GB", aim=MEMORY)
+
+
+def _page(chromium: Any) -> Any:
+    return chromium.new_page(viewport={"width": 1440, "height": 900})
+
+
+@contextmanager
+def _full(pairs: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="stand-in-") as folder:
+        synthetic_cache.elsewhere(Path(folder), pairs)
+        yield Path(folder)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a sixth of the pairs, five pages")
+    parser.add_argument("--cache", type=Path, help="one that benchmarks.stand_in has filled")
+    told = parser.parse_args()
+    try:
+        found = (
+            measured(told.cache, QUICK if told.quick else tuple(PAGES), 1200)
+            if told.cache
+            else lines(told.quick)
+        )
+    except browser_tab.Absent as absent:
+        sys.exit(str(absent))
+    print(results_table.markdown(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""`simcore demo` and `simcore app`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simcore.cli import evaluate, output
+from simcore.cli.options import Device
+from simcore.errors import BadDataError
+
+Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "simcore" / "ui" / "serve.py"
+
+
+LEAST_IDLE = 15  # seconds; the notice before starting over takes ten
+
+
+def demo(
+    serve_app: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Open the app behind the table.")
+    ] = True,
+    port: Port = 8501,
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON; no app.")] = False,
+) -> None:
+    """Fetch the emoji collection and small networks, extract, print recall, open the app."""
+    from simcore.lab import demo as lab_demo
+
+    with output.progress() as bar:
+        found = lab_demo.prepare(device=device, on_progress=bar)
+    if json:
+        output.document(found.json())
+        return
+    evaluate.print_recall(found.table)
+    output.note(found.remark)
+    if serve_app:
+        serve(port=port)
+
+
+def serve(
+    port: Port = 8501,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    kiosk: Annotated[
+        bool,
+        typer.Option(
+            "--kiosk", help="Workshop mode: collections are not changed, no paths are shown."
+        ),
+    ] = False,
+    idle: Annotated[
+        int, typer.Option(help="With --kiosk: seconds without anybody until the page starts over.")
+    ] = 180,
+) -> None:
+    """Open the app in the browser."""
+
+    raise typer.Exit(run(host=host, port=port, kiosk=idle if kiosk else None))
+
+
+def run(*, host: str, port: int, kiosk: int | None = None) -> int:
+    """Serve the app until it is interrupted.
+
+    Args:
+        kiosk: for workshop mode, after how many seconds without anybody the page starts over.
+
+    Raises:
+        BadDataError: the pages are not beside the package, or the port is taken; for workshop mode
+            also, that there is no collection to look at.
+    """
+    if not SCRIPT.exists():
+        raise BadDataError(
+            f"found no app at {SCRIPT}; expected the repository's pages beside the package, "
+            "so install it from a clone with `pip install -e .`"
+        )
+    _check_free(host, port)
+    command = [
+        sys.executable, "-m", "streamlit", "run", str(SCRIPT),
+        "--server.address", host, "--server.port", str(port), "--server.headless", "true",
+    ]  # fmt: skip
+    environment = dict(os.environ)
+    if kiosk is not None:
+        _check_kiosk(kiosk)
+        environment["SIMCORE_KIOSK"] = str(kiosk)
+        command += ["--server.maxUploadSize", "5", "--client.toolbarMode", "minimal"]
+    sys.stderr.write(f"The app is at http://{_shown(host)}:{port} (stop it with Ctrl+C)\n")
+    try:
+        return subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host
+
+
+def _check_kiosk(idle: int) -> None:
+    from simcore.lab.library import collections
+
+    if idle < LEAST_IDLE:
+        raise BadDataError(f"found an idle time of {idle} s; expected {LEAST_IDLE} or more")
+    if not collections.names():
+        raise BadDataError(
+            "found no collection; workshop mode only looks and adds none, so expected one; "
+            "run `simcore demo --no-serve` first"
+        )
+
+
+def _check_free(host: str, port: int) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadDataError(
+                f"found port {port} taken or not allowed ({error.strerror}); "
+                "choose another with --port"
+            ) from error

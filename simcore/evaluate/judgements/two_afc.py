@@ -1,0 +1,108 @@
+"""Which of two is nearer: how often a similarity agrees with people (Zhang et al. 2018, 2AFC)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from simcore.errors import BadDataError, ShapeError
+from simcore.evaluate.statistics.bootstrap import DRAWS, interval
+from simcore.types import Array, Score
+
+_FEW = 64
+Counting = Literal["share", "majority"]
+
+
+def credit(left: Array, right: Array, vote: Array, *, counting: Counting = "share") -> Array:
+    """What each triplet earns.
+
+    Args:
+        left, right: (T,) similarity of the reference to either side, higher = more alike.
+        vote: (T,) share of people who found right nearer.
+        counting: "share": the share of people who chose as the similarity does (BAPPS);
+            "majority": 1 where most did, else 0 (margaritescu2024, 5.2); 0.5 where people tie.
+
+    Returns:
+        (T,) float64; a tie and missing evidence (NaN) on either side earn 0.5, never more.
+
+    Raises:
+        ShapeError: lengths differ. BadDataError: a vote outside 0..1.
+
+    >>> credit(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, np.nan]), np.array([0.2, 1.0, 1.0]))
+    array([0.8, 0.5, 0.5])
+    """
+    if not left.shape == right.shape == vote.shape or vote.ndim != 1:
+        raise ShapeError(
+            f"found similarities of shapes {left.shape} and {right.shape} for votes of shape "
+            f"{vote.shape}; expected (T,) each"
+        )
+    if vote.size and not (vote.min() >= 0 and vote.max() <= 1):
+        raise BadDataError("found a vote outside 0 to 1; expected the share that chose right")
+    if counting == "majority":
+        vote = (np.sign(vote - 0.5) + 1) / 2
+    earned = np.where(left > right, 1 - vote, 0.5)
+    out: Array = np.where(right > left, vote, earned)
+    return out
+
+
+def score(
+    left: Array, right: Array, vote: Array, *, name: str = "2afc", counting: Counting = "share"
+) -> Score:
+    """Mean credit with its interval; a constant similarity earns exactly 0.5."""
+    return mean(credit(left, right, vote, counting=counting), name)
+
+
+def mean(earned: Array, name: str) -> Score:
+    """The mean of what was earned, as a Score; without items it is NaN between 0 and 1."""
+    low, high = _interval(earned)
+    value = float(earned.mean()) if earned.size else float("nan")
+    return Score(name, value, min(low, value), max(high, value), earned)
+
+
+def _interval(earned: Array) -> tuple[float, float]:
+    """As `interval`; where a credit takes few values, how often each is drawn is multinomial."""
+    values, counts = np.unique(earned, return_counts=True)
+    if values.size > _FEW or np.isin(values, (0, 1)).all():
+        return interval(earned)
+    drawn = np.random.default_rng(0).multinomial(earned.size, counts / earned.size, size=DRAWS)
+    low, high = np.quantile(drawn @ values / earned.size, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def by_group(earned: Array, group: Sequence[str]) -> dict[str, Score]:
+    """Mean credit of each group, in the order in which they first appear.
+
+    Raises:
+        ShapeError: not one group an item.
+    """
+    names, place = _places(earned, group)
+    return {name: mean(earned[place == k], name) for k, name in enumerate(names)}
+
+
+def over_groups(earned: Array, group: Sequence[str], *, name: str = "all", seed: int = 0) -> Score:
+    """Mean of the groups' means, each group counting alike (BAPPS reports "all" so).
+
+    The interval draws triplets again within each group.
+    """
+    names, place = _places(earned, group)
+    if not names:
+        return mean(earned, name)
+    parts = [earned[place == k] for k in range(len(names))]
+    random = np.random.default_rng(seed)
+    # A group takes few different values, so how often each is drawn is multinomial.
+    means = np.zeros(DRAWS)
+    for part in parts:
+        values, counts = np.unique(part, return_counts=True)
+        drawn = random.multinomial(part.size, counts / part.size, size=DRAWS)
+        means += drawn @ values / part.size / len(parts)
+    value = float(np.mean([part.mean() for part in parts]))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Score(name, value, min(float(low), value), max(float(high), value), earned)
+
+
+def _places(earned: Array, group: Sequence[str]) -> tuple[list[str], Array]:
+    if len(group) != earned.size:
+        raise ShapeError(f"found {len(group)} groups for {earned.size} items; expected as many")
+    names = list(dict.fromkeys(group))
+    number = {name: k for k, name in enumerate(names)}
+    return names, np.fromiter((number[name] for name in group), np.int64, len(group))

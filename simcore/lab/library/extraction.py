@@ -1,0 +1,68 @@
+"""Making features: one decoding for all backbones asked for, resumable."""
+
+from collections.abc import Callable, Sequence
+
+from simcore.data.store.feature_store import Store
+from simcore.errors import unknown
+from simcore.lab.library import collections, indexes
+from simcore.models import registry
+from simcore.models.extract import extraction, ray_driver
+from simcore.types import Collection, ImageSet, OnProgress
+
+ENGINES = ("local", "ray")
+Report = extraction.Report
+
+
+def extract(
+    name: str,
+    models: Sequence[str],
+    *,
+    device: str = "auto",
+    engine: str = "local",
+    address: str = "",
+    workers: int = 0,
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Report:
+    """Features of every image of a collection, kept in the store; what is there is not made again.
+
+    A collection too large to be searched image by image gets its indexes in the same run.
+
+    Args:
+        name: collection.
+        models: backbone names or "@group".
+        device: "auto", "cuda", "mps" or "cpu"; the local engine's.
+        engine: "local", or "ray" for a cluster, whose GPUs are used where it has any.
+        address, workers: the cluster's, see `cluster.run`.
+        stop: asked between batches; when it says True, what is finished is kept and the run ends.
+
+    Raises:
+        UnknownNameError: no such collection, backbone, device or engine.
+        BadDataError: Ray is asked for but not installed. SimError: no cluster, or it went down.
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    collection = collections.whole(name)
+    specs = [registry.spec(model) for model in registry.expand(list(models))]
+    images = _all_images(collection)
+    if engine == "ray":
+        report = ray_driver.run(
+            images, specs, store=Store(), address=address, workers=workers,
+            on_progress=on_progress, stop=stop,
+        )  # fmt: skip
+    else:
+        report = extraction.extract(
+            images, specs, store=Store(), device=device, on_progress=on_progress, stop=stop
+        )
+    if not (stop and stop()):
+        collections.mark_unreadable(name, {s.what: s.reason for s in report.skipped})
+        indexes.keep_up(name, list(report.computed), on_progress=on_progress, stop=stop)
+    return report
+
+
+def _all_images(collection: Collection) -> ImageSet:
+    """Both sides as one set, each picture once; ids are the content keys."""
+    sides = [collection.left] if collection.right is None else [collection.left, collection.right]
+    paths = dict(pair for side in sides for pair in zip(side.keys, side.paths, strict=True))
+    keys = tuple(paths)
+    return ImageSet(keys, tuple(paths.values()), keys, collection.left.trim)

@@ -1,0 +1,223 @@
+"""Large galleries: whether a search goes through an index or compares everything, and why."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from simcore.data.store import vector_index
+from simcore.data.store.feature_key import Slot
+from simcore.data.store.feature_store import Store
+from simcore.errors import BadDataError, unknown
+from simcore.lab import recipes
+from simcore.lab.library import collections, features
+from simcore.models import registry
+from simcore.recipe import Recipe
+from simcore.sim import metrics
+from simcore.types import Array, Collection, Features, ImageSet, Metric, OnProgress
+
+INDEX_ABOVE = 200_000  # gallery images from which an index is made and used
+USABLE = 0.9  # measured recall under which an index is not used by itself
+WAYS = ("auto", "exact", "index")
+_MOST = 20_000  # rows to look through for a gallery that is a small part of its table
+
+Index = vector_index.Index
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one recipe looks into one gallery.
+
+    Attributes:
+        slot, index: the table and its index; None where everything is compared.
+        note: a sentence where that needs one, else "".
+    """
+
+    slot: Slot | None = None
+    index: Index | None = None
+    note: str = ""
+
+
+def wish(asked: str = "") -> str:
+    """What somebody asked for, or the environment's SIMCORE_SEARCH, or "auto".
+
+    Raises:
+        UnknownNameError: no such way.
+    """
+    found = asked or os.environ.get("SIMCORE_SEARCH", "").strip() or "auto"
+    if found not in WAYS:
+        raise unknown("way to search", found, WAYS)
+    return found
+
+
+def way(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Way:
+    """Exact or through the index: by the gallery's size unless a way is asked for.
+
+    Args:
+        asked: "index" insists on one; in SIMCORE_SEARCH it means one wherever there is one.
+
+    Raises:
+        BadDataError: an index is asked for, but there is none, or it cannot serve the recipe.
+        UnknownNameError: no such way.
+    """
+    how = wish(asked)
+    if how == "exact" or (how == "auto" and len(gallery) <= INDEX_ABOVE):
+        return Way()
+    made = f"All {len(gallery):,} compared"
+    metric = _metric(recipe)
+    if metric is None:
+        why = "an index holds one backbone, not l1, no lift"
+        if asked == "index":
+            raise BadDataError(f"found {recipe.label!r}; expected what an index can hold: {why}")
+        return Way(note=f"{made}: {why}.")
+    backbone = recipe.backbones[0]
+    slot = features.complete_slot(gallery.keys, backbone)
+    if slot is None:
+        return Way()  # reading the features says what is missing
+    index = vector_index.known(Store(), slot)
+    if index is None or index.metric != metric:
+        command = f"`simcore index {name} --models {backbone}`"
+        if asked == "index":
+            raise BadDataError(
+                f"found no index of {backbone} for {metric}; expected one; run {command} first"
+            )
+        own = index is None and metric == registry.spec(backbone).metric
+        return Way(note=f"{made}; {command} makes this fast." if own else f"{made}.")
+    if how == "auto" and index.recall < USABLE:
+        return Way(note=f"{made}: the index finds only {index.recall:.0%} of the nearest.")
+    return Way(slot, index, index.told)
+
+
+def build(
+    name: str,
+    models: Sequence[str],
+    *,
+    on_progress: OnProgress | None = None,
+    stop: vector_index.Stop | None = None,
+) -> dict[str, Index]:
+    """Makes the indexes of backbones whose features of a collection are complete.
+
+    Returns:
+        What was made, by backbone; each serves every collection that shares the features.
+
+    Raises:
+        UnknownNameError: no such collection or backbone. SimError: stopped.
+        BadDataError: features are missing, or too few to learn an index from.
+    """
+    collection = collections.open_(name)
+    made = {}
+    for backbone in registry.expand(list(models)):
+        slot = features.complete_slot(_all_keys(collection), backbone)
+        if slot is None:
+            raise BadDataError(
+                f"found no features of {backbone} for all images of {name!r}; "
+                f"run `simcore extract {name} --models {backbone}` first"
+            )
+        metric = registry.spec(backbone).metric
+        made[backbone] = vector_index.build(Store(), slot, metric, on_progress=on_progress, stop=stop)
+    return made
+
+
+def keep_up(
+    name: str,
+    models: Sequence[str],
+    *,
+    on_progress: OnProgress | None = None,
+    stop: vector_index.Stop | None = None,
+) -> dict[str, Index]:
+    """`build` where a collection is large enough and an index absent or behind; else nothing."""
+    collection = collections.open_(name)
+    if len(collection.left) <= INDEX_ABOVE or wish() == "exact":
+        return {}
+    store, due = Store(), []
+    for backbone in registry.expand(list(models)):
+        slot = features.complete_slot(_all_keys(collection), backbone)
+        if slot is not None:
+            rows, behind = vector_index.behind(store, slot)
+            if vector_index.known(store, slot) is None or behind > vector_index.STALE * rows:
+                due.append(backbone)
+    return build(name, due, on_progress=on_progress, stop=stop) if due else {}
+
+
+def indexes() -> list[dict]:
+    """Every index: backbone, kind, metric, rows, behind (not in it yet), recall, queries."""
+    store, found = Store(), []
+    for table in store.sizes():
+        slot = Slot.of(table)
+        if table["images"] and (index := vector_index.known(store, slot)) is not None:
+            told = {"backbone": slot.backbone, "behind": vector_index.behind(store, slot)[1]}
+            found.append(told | asdict(index))
+    return found
+
+
+def _all_keys(collection: Collection) -> tuple[str, ...]:
+    right = () if collection.right is None else collection.right.keys
+    return (*collection.left.keys, *right)
+
+
+def best(found: Way, gallery: ImageSet, query: Features, k: int) -> tuple[Array, Array] | None:
+    """The k most alike images that the index finds, by their exact similarity.
+
+    Args:
+        query: features of one image, any number of rows.
+
+    Returns:
+        positions in the gallery (n,) and similarities (n,), best first, n >= k where there are as
+        many; None where the gallery is so small a part of the table that it has to be compared.
+    """
+    assert found.slot is not None
+    assert found.index is not None
+    where, store = _where(gallery), Store()
+    there: dict[str, None] = {}
+    for row in query.values:
+        fetch = k + 10
+        while True:
+            keys, all_of_it = vector_index.search(store, found.slot, found.index, row, fetch)
+            inside = [key for key in keys if key in where]
+            if len(inside) >= k or all_of_it:
+                break
+            if fetch >= _MOST:
+                return None
+            fetch = min(4 * fetch, _MOST)
+        there |= dict.fromkeys(inside)
+    if not there:
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    values = _similar(store, found, list(there), query)
+    places = [where[key] for key in there]
+    flat = np.array([place for group in places for place in group], np.int64)
+    spread = np.repeat(values, [len(group) for group in places])
+    order = np.lexsort((flat, -spread))
+    return flat[order], spread[order]
+
+
+def similarity(found: Way, key: str, query: Features) -> float:
+    """The exact similarity of one image; NaN without evidence."""
+    return float(_similar(Store(), found, [key], query)[0])
+
+
+def _similar(store: Store, found: Way, keys: list[str], query: Features) -> Array:
+    assert found.slot is not None
+    assert found.index is not None
+    index, values = store.read(found.slot, keys)
+    near = Features(query.backbone, index, values, len(keys))
+    return metrics.pairwise(query, near, found.index.metric)[0]
+
+
+@lru_cache(maxsize=4)
+def _where(gallery: ImageSet) -> dict[str, tuple[int, ...]]:
+    """Content key -> positions; a picture may be in a collection under several names."""
+    found: dict[str, tuple[int, ...]] = {}
+    for place, key in enumerate(gallery.keys):
+        found[key] = (*found.get(key, ()), place)
+    return found
+
+
+def _metric(recipe: Recipe) -> Metric | None:
+    """The metric of a recipe that an index can serve."""
+    if len(recipe.parts) != 1 or recipe.lift != "none":
+        return None
+    (part,) = recipe.parts
+    metric = part.metric or recipes.own([recipe])[part.backbone]
+    return None if metric == "l1" else metric

@@ -1,0 +1,246 @@
+"""Risser-Maroux et al. 2021, annex A, Table 1: asymmetric recall before and after adaptation."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One printed table or figure.
+
+    Attributes:
+        paper, place: where it stands.
+        about: what is counted, and on which images.
+        columns, rows: the numbers as printed; the first cell of a row names it.
+        remark: what to know before comparing.
+    """
+
+    paper: str
+    place: str
+    about: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    remark: str = ""
+
+ANNEX = Printed(
+    "risser-maroux2021",
+    "Annex A, Table 1",
+    "asymmetric recall at 1 (0 to 1) on test pairs of TLLobj (4,199 pairs), mean of 20 runs",
+    ("model", "size", "PCA variance", "concatenated", "PCA", "sigma 1", "sigma 15"),
+    (
+        ("barlow", 3840, 0.7555, 0.1389, 0.1357, 0.1781, 0.2065),
+        ("deits16", 384, 0.9352, 0.1392, 0.1362, 0.1456, 0.1826),
+        ("deits8", 384, 0.9451, 0.149, 0.1477, 0.1623, 0.2035),
+        ("dino_resnet50", 3840, 0.7732, 0.136, 0.1288, 0.1947, 0.2435),
+        ("dino_vitb16", 768, 0.8505, 0.1456, 0.1394, 0.1745, 0.2009),
+        ("dino_vitb8", 768, 0.8199, 0.1334, 0.1314, 0.1763, 0.2012),
+        ("facenet", 1792, 0.9722, 0.0533, 0.0611, 0.0739, 0.1173),
+        ("alexnet", 256, 1.0, 0.1023, 0.1041, 0.1061, 0.1321),
+        ("resnet18", 960, 0.9118, 0.1283, 0.1259, 0.1323, 0.1684),
+        ("resnet34", 960, 0.9011, 0.1236, 0.1304, 0.1426, 0.1469),
+        ("resnet50", 3840, 0.8832, 0.1211, 0.1258, 0.134, 0.1913),
+        ("resnet101", 3840, 0.8974, 0.1209, 0.1212, 0.1557, 0.1686),
+        ("resnet152", 3840, 0.8971, 0.125, 0.1214, 0.1472, 0.1892),
+        ("efficientnet_b0", 1280, 0.7725, 0.1164, 0.1149, 0.1232, 0.1552),
+        ("efficientnet_b1", 1280, 0.763, 0.1243, 0.1242, 0.1384, 0.1387),
+        ("efficientnet_b2", 1408, 0.7423, 0.1165, 0.117, 0.1205, 0.1602),
+        ("efficientnet_b3", 1536, 0.7188, 0.1162, 0.1126, 0.1205, 0.141),
+        ("ViT", 768, 0.8001, 0.121, 0.1173, 0.1377, 0.157),
+        ("BIT-M-R50x1", 3840, 0.9212, 0.1165, 0.1142, 0.1722, 0.2332),
+        ("BIT-M-R50x3", 11520, 0.8768, 0.1165, 0.1143, 0.2049, 0.2659),
+        ("BIT-M-R101x1", 3840, 0.9174, 0.1114, 0.1054, 0.203, 0.2509),
+        ("BIT-M-R101x3", 11520, 0.8789, 0.1099, 0.1075, 0.18, 0.2437),
+        ("BIT-M-R152x2", 7680, 0.8877, 0.1171, 0.1101, 0.2215, 0.2732),
+        ("BIT-M-R152x4", 15360, 0.8033, 0.1174, 0.1143, 0.2145, 0.254),
+        ("resnet50_ssl", 3840, 0.7973, 0.1396, 0.1401, 0.1883, 0.1995),
+        ("resnext101_32x8d_ssl", 3840, 0.8539, 0.1255, 0.1276, 0.1589, 0.155),
+        ("resnet50_swsl", 3840, 0.7912, 0.1548, 0.1506, 0.1929, 0.2191),
+        ("resnext101_32x16d_swsl", 3840, 0.8729, 0.1213, 0.127, 0.1414, 0.1986),
+        ("resnext101_32x8d_swsl", 3840, 0.8702, 0.1295, 0.1297, 0.1544, 0.2005),
+        ("resnext101_32x8d_wsl", 3840, 0.7861, 0.1297, 0.1192, 0.1642, 0.1917),
+        ("resnext101_32x16d_wsl", 3840, 0.7731, 0.1292, 0.1204, 0.167, 0.2061),
+        ("resnext101_32x32d_wsl", 3840, 0.7651, 0.1406, 0.1323, 0.1639, 0.2295),
+        ("resnext101_32x48d_wsl", 3840, 0.7629, 0.1458, 0.1419, 0.1696, 0.2318),
+        ("clip_rm101", 4352, 0.8426, 0.1674, 0.1658, 0.2814, 0.3825),
+        ("clip_rm50", 4864, 0.8679, 0.1575, 0.1606, 0.2834, 0.3607),
+        ("clip_rm50x4", 5440, 0.8199, 0.1743, 0.17, 0.3282, 0.3939),
+        ("clip_vit32_b", 768, 0.86, 0.1714, 0.1797, 0.2655, 0.354),
+    ),
+    "One of the last layers for alexnet, facenet, efficientnet and the transformers, all stages "
+    "side by side for the others. The test gallery is a quarter of the pairs, and the epoch was "
+    "chosen on it: a smaller collection has a smaller gallery and an easier task.",
+)
+
+
+def printed(model: str) -> tuple[str | float | None, ...] | None:
+    """The annex's row of a backbone here, None where it has none.
+
+    >>> printed("resnet18-stages")[:2]
+    ('resnet18', 960)
+    """
+    name = model.removesuffix("-stages").removesuffix("-conv5").replace("clip_rn", "clip_rm")
+    return next((row for row in ANNEX.rows if row[0] == name), None)
+
+
+RECALL = Printed(
+    "rosenfeld2018",
+    "Table 1",
+    "recall in percent, generic features, cosine, TLLd (1,828 pairs)",
+    ("network", "@1", "@5", "@10", "@20", "@50", "@100"),
+    (
+        ("alexnet", 3.67, 9.19, 12.09, 15.37, 22.59, 30.63),
+        ("vgg16", 3.77, 8.97, 12.58, 16.90, 24.02, 32.39),
+        ("resnet50", 4.38, 11.43, 15.04, 19.91, 28.77, 36.71),
+        ("resnet152", 4.98, 11.16, 14.61, 18.82, 26.20, 35.61),
+        ("densenet201", 5.47, 12.91, 16.63, 21.44, 30.47, 38.18),
+        ("resnet18", 5.53, 12.14, 15.10, 19.47, 28.06, 35.61),
+        ("densenet169", 5.69, 13.07, 16.19, 19.31, 28.67, 37.53),
+        ("densenet121", 5.80, 13.84, 16.90, 21.94, 29.92, 38.89),
+    ),
+    "The authors' own notebook gives lower values at 5, 10 and 20 (densenet121: 12.31, 16.47, "
+    "21.39): the printed columns seem to be counted one rank further down.",
+)
+
+FACES = Printed(
+    "rosenfeld2018",
+    "Section 4.2",
+    "recall at 1 in percent on TLLd",
+    ("features", "@1"),
+    (("facial features", 6.1), ("generic features of face crops", 2.6)),
+)
+
+ASSOCIATIVE = Printed(
+    "rosenfeld2018",
+    "Table 2a",
+    "percent correct among m images, one of them the mate, TLLd",
+    ("m", "% correct"),
+    (
+        ("1", 100.0), ("2", 73.35), ("3", 61.54), ("4", 54.30), ("5", 50.49),
+        ("10", 37.99), ("20", 27.23), ("50", 13.37),
+    ),
+    "The row for 50 may belong to 100: the text has sizes up to 100 and one value fewer.",
+)  # fmt: skip
+
+HUMANS = Printed(
+    "rosenfeld2018",
+    "Table 2b",
+    "percent correct choices among five",
+    ("who", "obj random", "obj generic", "d random", "d face", "d face-generic", "d generic"),
+    (
+        ("human (lab)", 83.3, 70.0, 82.5, 63.3, 64.5, 83.3),
+        ("human (AMT)", 84.0, 68.25, 90.25, 59.0, 60.5, 74.5),
+        ("machine", 20.0, 20.0, 25.0, 0.0, 0.0, 5.0),
+    ),
+    "Read from running text: which of the first two columns is random and which generic is not "
+    "certain.",
+)
+
+VOTES = Printed(
+    "rosenfeld2018",
+    "Section 4.2",
+    "Pearson correlation of votes with densenet121's cosine distance",
+    ("votes", "r"),
+    (("up", 0.023), ("down", -0.068)),
+)
+
+SUBSETS = Printed(
+    "rosenfeld2018",
+    "Sections 4.2 and 4.3",
+    "pairs",
+    ("subset", "pairs"),
+    (("TLL", 6016), ("TLLd", 1828), ("TLLobj", 1622)),
+)
+
+COMBINATIONS = Printed(
+    "rosenfeld2019",
+    "Section 4.4, Figure 3",
+    "mates found first among 6,016",
+    ("what", "hits"),
+    (
+        ("best z-sum (size 4)", 785),
+        ("best plain sum (size 6)", 627),
+        ("oracle of 11", 1073),
+        ("found by exactly one", 612),
+    ),
+    "Chosen among 2,047 combinations on the pairs they are scored on.",
+)
+
+ABLATION = Printed(
+    "rosenfeld2019",
+    "Table 1",
+    "best z-sum without one of its four members, mates found first among 6,016",
+    ("combination", "hits", "loss"),
+    (
+        ("shp + weaka + conv + ret_w", 543, 242),
+        ("ret + weaka + conv + ret_w", 638, 147),
+        ("ret + shp + conv + ret_w", 717, 68),
+        ("ret + shp + weaka + texture", 764, 21),
+        ("ret + shp + weaka + conv", 785, 0),
+    ),
+    "The text says that leaving out shp costs 242; by the table's ticks 242 is the cost of ret, "
+    "and shp costs 147.",
+)
+
+LAYERS = Printed(
+    "rosenfeld2019",
+    "Table 2",
+    "best single layer of LPIPS on BAPPS (val), layer 0 the shallowest of five; percent; delta = "
+    "calibrated - single",
+    ("distortion", "net", "layer", "score", "delta"),
+    (
+        ("cnn", "alex", 2, 82.94, 0.43), ("cnn", "squeeze", 1, 82.49, 0.72),
+        ("cnn", "vgg", 0, 81.67, 0.53),
+        ("color", "alex", 1, 64.73, 0.75), ("color", "squeeze", 1, 63.34, 1.71),
+        ("color", "vgg", 4, 60.84, 0.78),
+        ("deblur", "alex", 1, 60.87, -0.01), ("deblur", "squeeze", 1, 60.56, -0.04),
+        ("deblur", "vgg", 3, 59.06, 0.38),
+        ("frameinterp", "alex", 4, 62.71, 0.24), ("frameinterp", "squeeze", 2, 62.42, 0.64),
+        ("frameinterp", "vgg", 3, 62.48, -0.14),
+        ("superres", "alex", 2, 71.64, -0.30), ("superres", "squeeze", 0, 71.10, -0.43),
+        ("superres", "vgg", 2, 69.51, -0.01),
+        ("traditional", "alex", 4, 73.29, 1.33), ("traditional", "squeeze", 1, 76.09, 0.99),
+        ("traditional", "vgg", 4, 75.03, -1.67),
+    ),
+    "The layer was chosen on the triplets that it is judged by, as it is here.",
+)  # fmt: skip
+
+MIXTURES = Printed(
+    "rosenfeld2019",
+    "Table 3",
+    "best single and best combined representation on BAPPS (val), percent",
+    ("distortion", "single", "combined"),
+    (
+        ("cnn", 83.37, 83.68), ("color", 65.47, 65.87), ("deblur", 60.87, 61.10),
+        ("frameinterp", 63.05, 63.72), ("superres", 71.66, 71.81), ("traditional", 77.08, 77.66),
+    ),
+    "The rows called single tick more than one representation for four of six distortions; how "
+    "these were used is not told. Combinations were chosen on the triplets they are scored on.",
+)  # fmt: skip
+
+METRICS = Printed(
+    "margaritescu2024",
+    "Sections 5.2.1 and 5.2.3, Figure 5.1",
+    "what the text says; the figure has bars without numbers",
+    ("what", "as printed"),
+    (
+        ("best metric", "cosine, for all models and on all triplet sets"),
+        ("worst metric", "L1"),
+        ("best models on harder sets", "DINO ViT"),
+        ("best models on easier sets", "CLIP"),
+    ),
+)
+
+TRIPLET_SETS = Printed(
+    "margaritescu2024",
+    "Section 4.2, Figure 4.2",
+    "triplets",
+    ("source", "sets", "triplets a set"),
+    (("BAPPS 2AFC", 6, 1000), ("ImageNet-HSJ", 2, 1000), ("Birds-16", 3, 1000)),
+)
+
+ALL = (RECALL, FACES, ASSOCIATIVE, HUMANS, VOTES, SUBSETS, COMBINATIONS, ABLATION, LAYERS,
+       MIXTURES, METRICS, TRIPLET_SETS)  # fmt: skip
+
+
+def of(paper: str) -> list[Printed]:
+    """The printed tables of one paper, in its order."""
+    return [table for table in ALL if table.paper == paper]

@@ -1,0 +1,162 @@
+"""LPIPS v0.1 on torchvision trunks: every layer alone, all layers, and the calibrated sum.
+
+d = sum over layers of the mean over places of sum_c w_c (a_c - b_c)^2, with unit-length features a
+and b at every place (Zhang et al. 2018, as their code does it). The linear weights w come out of
+the `lpips` wheel, the trunks from torchvision; where a trunk is missing there is an error, never
+random weights.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simcore.errors import BadDataError, unknown
+from simcore.models import nets, state_dicts, weights
+from simcore.models.backbones import libraries
+from simcore.models.spec import Weights
+
+WHEEL = "lpips==0.1.4"
+_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+_EPSILON = 1e-10
+
+
+@dataclass(frozen=True)
+class Net:
+    """One trunk.
+
+    Attributes:
+        model: torchvision's name. cuts: `features` ends of the layers. channels: of each layer.
+        trunk, linear: weight files.
+        compared: layers of Table 2, the last five (rosenfeld2019, 4.5.2).
+    """
+
+    model: str
+    cuts: tuple[int, ...]
+    channels: tuple[int, ...]
+    trunk: Weights
+    linear: Weights
+
+    @property
+    def compared(self) -> range:
+        return range(len(self.cuts) - 5, len(self.cuts))
+
+
+def _files(name: str, trunk: str, sha256: str, size: int) -> tuple[Weights, Weights]:
+    return (
+        Weights(
+            f"torchvision/{trunk}",
+            trunk.rpartition("-")[2].partition(".")[0],
+            url=f"https://download.pytorch.org/models/{trunk}",
+        ),
+        Weights(
+            f"lpips-{name}-v0.1.pth", sha256, size, wheel=WHEEL,
+            member=f"lpips/weights/v0.1/{name}.pth",
+        ),
+    )  # fmt: skip
+
+
+NETS: dict[str, Net] = {
+    "alex": Net(
+        "alexnet", (2, 5, 8, 10, 12), (64, 192, 384, 256, 256),
+        *_files("alex", "alexnet-owt-7be5be79.pth",
+                "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", 6009),
+    ),
+    "vgg": Net(
+        "vgg16", (4, 9, 16, 23, 30), (64, 128, 256, 512, 512),
+        *_files("vgg", "vgg16-397923af.pth",
+                "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", 7289),
+    ),
+    "squeeze": Net(
+        "squeezenet1_1", (2, 5, 8, 10, 11, 12, 13), (64, 128, 256, 384, 384, 512, 512),
+        *_files("squeeze", "squeezenet1_1-b8a52dc0.pth",
+                "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76", 10811),
+    ),
+}  # fmt: skip
+
+# torch (B, 3, H, W) and (B, 3, H, W) in 0..1 -> name -> (B,) similarity, higher = more alike.
+Compare = Callable[[Any, Any], dict[str, Any]]
+
+
+def names(net: str) -> list[str]:
+    """What a net's comparison gives: one name a layer, "uncalibrated" and "calibrated".
+
+    >>> names("alex")
+    ['layer0', 'layer1', 'layer2', 'layer3', 'layer4', 'uncalibrated', 'calibrated']
+    """
+    return [*(f"layer{k}" for k in range(len(_net(net).cuts))), "uncalibrated", "calibrated"]
+
+
+def load(net: str, *, device: str = "cpu", trunk: Any = None, linear: Any = None) -> Compare:
+    """A comparison of two batches of images.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        trunk: torchvision's `features`, for tests; the pretrained one where it is None.
+        linear: (C,) weights a layer, for tests.
+
+    Raises:
+        MissingWeightsError: the trunk or the linear weights are not here. UnknownNameError: no such
+            net. BadDataError: linear weights of another shape, or negative ones.
+    """
+    import torch
+
+    told = _net(net)
+    features = (trunk if trunk is not None else _trunk(told)).eval().to(device)
+    calibration = [
+        torch.as_tensor(w, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+        for w in (linear if linear is not None else _linear(told))
+    ]
+    found = tuple(w.shape[1] for w in calibration)
+    if found != told.channels or any(bool((w < 0).any()) for w in calibration):
+        raise BadDataError(
+            f"found LPIPS weights of {found} channels or below 0; expected {told.channels}, "
+            "all 0 or more; fetch them again"
+        )
+    shift = torch.tensor(_SHIFT, device=device).view(1, 3, 1, 1)
+    scale = torch.tensor(_SCALE, device=device).view(1, 3, 1, 1)
+
+    def layers(x: Any) -> list[Any]:
+        x = (2 * x - 1 - shift) / scale
+        out = []
+        start = 0
+        for end in told.cuts:
+            for module in features[start:end]:
+                x = module(x)
+            start = end
+            out.append(x / (x.pow(2).sum(1, keepdim=True).sqrt() + _EPSILON))
+        return out
+
+    def compare(a: Any, b: Any) -> dict[str, Any]:
+        with torch.inference_mode():
+            a, b = a.to(device, torch.float32), b.to(device, torch.float32)
+            plain, learned = [], []
+            for x, y, w in zip(layers(a), layers(b), calibration, strict=True):
+                squared = (x - y) ** 2
+                plain.append(squared.sum(1).mean((1, 2)))
+                learned.append((w * squared).sum(1).mean((1, 2)))
+            sums = [sum(plain), sum(learned)]
+            return {
+                name: -distance.float().cpu()
+                for name, distance in zip(names(net), [*plain, *sums], strict=True)
+            }
+
+    return compare
+
+
+def _net(name: str) -> Net:
+    if name not in NETS:
+        raise unknown("LPIPS net", name, NETS)
+    return NETS[name]
+
+
+def _trunk(net: Net) -> Any:
+    return nets.filled(libraries.torchvision_net(net.model, ()), weights.path(net.trunk)).features
+
+
+def _linear(net: Net) -> Sequence[Any]:
+    state = state_dicts.read(weights.path(net.linear))
+    keys = [f"lin{k}.model.1.weight" for k in range(len(net.cuts))]
+    absent = [key for key in keys if key not in state]
+    if absent:
+        raise BadDataError(f"found no {absent[0]} in {net.linear.file}; expected LPIPS v0.1")
+    return [state[key].flatten() for key in keys]

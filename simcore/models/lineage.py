@@ -1,0 +1,140 @@
+"""Backbones that were made here: `learned:NAME`, kept in the cache with where they come from.
+
+`weights/learned/NAME.json` is the lineage; `NAME.npz` beside it an adaptation, `NAME.pt` a
+fine-tuned network, `NAME.seen` the content keys of the pictures that were learned from. The file's
+digest is part of the cache key, as with every other weight file.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from simcore.data import cache_dir, images
+from simcore.errors import BadDataError, unknown
+from simcore.models import weights
+
+GROUP = "learned"
+PREFIX = f"{GROUP}:"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def allowed(name: str) -> str:
+    """The name, if it can be one.
+
+    Raises:
+        BadDataError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadDataError(
+            f"found the name {name!r}; expected small letters, digits, dots and dashes, at most 64"
+        )
+    return name
+
+
+def check(name: str) -> str:
+    """The name, if it can be one and is not taken.
+
+    Raises:
+        BadDataError: it cannot, or it is.
+    """
+    if _lineage(allowed(name)).exists():
+        raise BadDataError(
+            f"found a learned backbone {name!r} already; choose another name, or remove it with "
+            f"`simcore learn remove {name}`"
+        )
+    return name
+
+
+def keep(name: str, file: Path, lineage: dict[str, Any], shown: Iterable[str] = ()) -> str:
+    """Remember a file that was written under `place`; returns what users type.
+
+    Args:
+        lineage: what it was made of: kind, collection or judgements, backbones, settings, ...
+        shown: content keys of the pictures that were learned from; those of a learned base count.
+    """
+    known = {images.picture(key) for key in shown}
+    for base in lineage["base"]:
+        known |= seen(base) if base.startswith(PREFIX) else frozenset()
+    cache_dir.write(place(name, "seen"), "\n".join(sorted(known)).encode())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    told = lineage | {"file": file.name, "sha256": digest, "bytes": file.stat().st_size}
+    cache_dir.write(_lineage(name), json.dumps(told, indent=1).encode())
+    return PREFIX + name
+
+
+def place(name: str, ending: str) -> Path:
+    """Where a learned backbone's file belongs."""
+    return folder() / f"{name}.{ending}"
+
+
+def names() -> list[str]:
+    """What users type, sorted."""
+    return sorted(PREFIX + path.stem for path in folder().glob("*.json"))
+
+
+def unfinished() -> list[str]:
+    """Names of runs that were stopped or killed, and wait to be gone on with."""
+    return sorted(path.stem for path in folder().glob("*.ckpt"))
+
+
+def forget_unfinished(name: str) -> None:
+    """A run is over, or is not to be gone on with."""
+    place(allowed(name), "ckpt").unlink(missing_ok=True)
+
+
+def lineage(name: str) -> dict[str, Any]:
+    """Where a learned backbone comes from.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    stem = name.removeprefix(PREFIX)
+    if not _NAME.fullmatch(stem) or not _lineage(stem).exists():
+        raise unknown("learned backbone", stem, [one.removeprefix(PREFIX) for one in names()])
+    told: dict[str, Any] = json.loads(_lineage(stem).read_text())
+    return told
+
+
+def worth(told: dict[str, Any]) -> dict[str, Any]:
+    """Of a lineage: "data", what was learned from; "worth", a share of what it never saw; "score",
+    what that is the share of: recall of pairs, or agreement with judgements."""
+    if "judgements" in told:
+        return {"data": told["judgements"], "worth": told["agreement"], "score": "agreement"}
+    return {"data": told["collection"], "worth": told["aR"]["1"], "score": "aR@1"}
+
+
+def seen(name: str) -> frozenset[str]:
+    """The pictures that a learned backbone, or one below it, was learned from: `images.picture`s.
+
+    Raises:
+        UnknownNameError: no such one.
+    """
+    stem = name.removeprefix(PREFIX)
+    return _seen(stem, lineage(stem)["sha256"], str(folder()))
+
+
+@lru_cache(maxsize=64)
+def _seen(stem: str, _digest: str, _root: str) -> frozenset[str]:
+    file = place(stem, "seen")
+    return frozenset(file.read_text().split() if file.exists() else ())
+
+
+def remove(name: str) -> None:
+    """Forget a learned backbone; its features are left to the store's owner."""
+    told = lineage(name)
+    stem = name.removeprefix(PREFIX)
+    _lineage(stem).unlink(missing_ok=True)
+    for ending in (told["file"].rpartition(".")[2], "curve", "ckpt", "seen"):
+        place(stem, ending).unlink(missing_ok=True)
+
+
+def folder() -> Path:
+    return weights.folder() / "learned"
+
+
+def _lineage(stem: str) -> Path:
+    return folder() / f"{stem}.json"

@@ -1,0 +1,88 @@
+"""Triplets with their votes, those first where a similarity and people are furthest apart."""
+
+import streamlit as st
+
+from simcore.lab.judgements import agreement, pair_similarities, sets
+from simcore.ui import gallery, url_state, widgets
+from simcore.ui.gallery import Pick, people, side_word, tiles
+from simcore.ui.judgements import judgement_sidebar
+from simcore.ui.judgements.judgement_sidebar import PAGE, Asked
+from simcore.ui.widgets import plain
+
+ORDER = {"apart": "furthest apart first", "agree": "agreeing first"}
+
+
+@st.fragment
+def show(asked: Asked, ready: list[str]) -> None:
+    """Draw the gallery and its own controls; a set without triplets is a sentence."""
+    with widgets.sentences():  # a fragment's errors do not reach the page's own
+        _show(asked, ready)
+
+
+def _show(asked: Asked, ready: list[str]) -> None:
+    put, here = st.session_state, st.query_params
+    found = asked.opened()
+    groups = [agreement.ALL, *dict.fromkeys(found.triplets.group)]
+    options = [*ready, "all combined"] if len(ready) > 1 else ready
+    wanted = {
+        "by": (options, options[0]),
+        "group": (groups, agreement.ALL),
+        "metric": (list(judgement_sidebar.NAMES), "cosine"),
+        "order": (list(ORDER), "apart"),
+    }
+    for key, (words, usual) in wanted.items():
+        now = put.get(f"{PAGE}_{key}", here.get(key, usual))
+        put[f"{PAGE}_{key}"] = now if now in words else usual
+    columns = st.columns(4)
+    by = columns[0].selectbox("Similarity", options, key=f"{PAGE}_by")
+    distance = by in ready and pair_similarities.is_distance(by)
+    metric = columns[1].selectbox(
+        "Metric", list(judgement_sidebar.NAMES), format_func=judgement_sidebar.NAMES.__getitem__, key=f"{PAGE}_metric",
+        disabled=distance,
+    )  # fmt: skip
+    group = columns[2].selectbox("Group", groups, key=f"{PAGE}_group")
+    order = columns[3].selectbox(
+        "Order", list(ORDER), format_func=ORDER.__getitem__, key=f"{PAGE}_order"
+    )
+    url_state.add(PAGE, {"by": by, "metric": metric, "group": group, "order": order})
+    rows = agreement.disagreements(
+        found, [by] if by in ready else ready, metric=metric, group=group,
+        combine="sum" if asked.combine == "sum" else "zsum",
+    )  # fmt: skip
+    wrong = sum((row["vote"] - 0.5) * (row["said"] - 0.5) < 0 for row in rows)
+    who = "people" if found.votes == "human" else "the known order"
+    st.markdown(
+        f"**{wrong:,}** of {len(rows):,} triplets: {plain(by)} and {who} choose different sides. "
+        "Click a picture to open it in Explore."
+    )
+    if order == "agree":
+        rows.reverse()
+
+    def open_(pick: Pick) -> None:
+        put["_judged_open"] = pick["id"]
+
+    paged = gallery.paged(rows, f"{PAGE}_page_{asked.name}")
+    with st.container(horizontal=True):
+        for row in paged:
+            with st.container(border=True, width=346):
+                st.caption(f"{plain(row['group'])} · {_words(row, by, found.votes)}")
+                gallery.grid(
+                    tiles(row, found.votes, ". Open it in Explore."),
+                    key=f"{PAGE}_trial_{row['trial']}",
+                    on_pick=open_,
+                )
+    if (image := put.pop("_judged_open", None)) is not None:
+        with st.spinner("Making a collection of the set's images"):
+            shown = sets.collection(asked.name)
+        models = [m for m in ready if not pair_similarities.is_distance(m)]
+        st.switch_page(
+            "pages/explore.py",
+            query_params={"c": shown.name, "q": image, "models": ",".join(models)},
+        )
+    widgets.credits(found.credits)
+
+
+def _words(row: dict, by: str, votes: str) -> str:
+    """What both say, in a line."""
+    count = f" ({row['votes_n']} votes)" if row["votes_n"] > 1 else ""
+    return f"{people(row['vote'], votes)}{count}, {plain(by)}: **{side_word(row['said'])}**"

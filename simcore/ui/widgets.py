@@ -1,0 +1,60 @@
+"""What several pages share: errors as sentences, safe text, sizes, and running jobs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from simcore.errors import SimError
+from simcore.lab import html_document
+from simcore.ui import kiosk, page_export
+
+MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
+
+
+def plain(text: str) -> str:
+    """People's words for places that read Markdown: every mark shows as itself.
+
+    >>> plain("a*b*.png")
+    'a\\\\*b\\\\*\\\\.png'
+    """
+    return " ".join(kiosk.hide_paths(text).split()).translate(MARKS)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Inside, anything a person can act on becomes one red sentence, and the page goes on."""
+    if said := st.session_state.pop("_said", ""):
+        st.error(plain(said), icon=":material/error:")
+    try:
+        yield
+    except SimError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def attempt(action: Callable[..., object], *args: object) -> None:
+    """For buttons: do it; what goes wrong is said by the next `sentences`."""
+    try:
+        action(*args)
+    except SimError as error:
+        st.session_state["_said"] = str(error)
+
+
+def size(count: float) -> str:
+    """Bytes for people.
+
+    >>> size(1_234_567)
+    '1.2 MB'
+    """
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+
+
+def credits(lines: Sequence[str]) -> None:
+    """The art's authors and licences, small and under the pictures."""
+    if lines:
+        page_export.add("credits", lambda: [html_document.words("Pictures: " + " · ".join(lines), soft=True)])
+        st.caption("Pictures: " + " · ".join(plain(line) for line in lines))
