@@ -120,4 +120,4 @@ page = kiosk.navigation(
 kiosk.watch()
 page_export.begin()
 page.run()
-page_export.offer(page.title)
+page_export.download_button(page.title)

@@ -1,0 +1,4 @@
+"""TODO benchmarks.__init__."""
+
+
+

@@ -91,7 +91,7 @@ def epochs(pairs: int, runs: int) -> dict[str, float]:
     judged = round(pairs * TEST)
     learn, check = (made(count, SETTINGS.dims) for count in (pairs - judged, judged))
     together, single = (
-        adaptation.Climb(adaptation.batches([learn] * n, [check] * n, SETTINGS, "cpu"), SETTINGS)
+        adaptation.ParallelRuns(adaptation.batches([learn] * n, [check] * n, SETTINGS, "cpu"), SETTINGS)
         for n in (runs, 1)
     )
     script = plain(learn, check)

@@ -41,14 +41,14 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
     """Images a second: (bare, ours), the middle of some rounds taken in turn."""
     import torch
 
-    spec = registry.spec(name)
+    spec = registry.get(name)
     assert spec.net is not None
-    height, width = nets.size(spec.prepare)
+    height, width = nets.size(spec.preprocessing)
     pictures = [
         np.random.default_rng(n).integers(0, 256, (height, width, 3), dtype=np.uint8)
         for n in range(batch)
     ]
-    module = nets.unfilled(spec.net).eval().to(device, memory_format=torch.channels_last)
+    module = nets.random_network(spec.net).eval().to(device, memory_format=torch.channels_last)
     ready = torch.rand(batch, 3, height, width, device=device)
     ready = ready.to(memory_format=torch.channels_last)
 
@@ -63,7 +63,7 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
     seconds(bare, device)
     for _ in range(ROUNDS):
         rows.append(seconds(bare, device))
-    embed = layers.embedder(nets.unfilled(spec.net), spec.net.taps, device)
+    embed = layers.embedder(nets.random_network(spec.net), spec.net.taps, device)
 
     def ours() -> None:
         forward.forward(embed, spec, pictures, device, precision)

@@ -22,9 +22,9 @@ from PIL import Image
 from benchmarks.results_table import Line, number, show
 from benchmarks.synthetic_images import draw, photograph
 from simcore.data import images
-from simcore.types import Array, Prepare
+from simcore.types import Array, Preprocessing
 
-HOW = Prepare()
+HOW = Preprocessing()
 ROUNDS = 5
 Decode = Callable[[bytes], Array]
 

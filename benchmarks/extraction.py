@@ -17,11 +17,11 @@ from pathlib import Path
 from benchmarks.results_table import Aim, Line, show
 from benchmarks.synthetic_images import draw
 from simcore.data import images
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_store import FeatureStore
 from simcore.lab.library import models as library_models
 from simcore.models import forward, registry
 from simcore.models.extract import extraction
-from simcore.models.spec import Spec
+from simcore.models.spec import BackboneSpec
 from simcore.types import ImageSet
 
 MODELS = ("mobilenetv2", "efficientnet-lite0", "efficientnet-lite2")
@@ -30,23 +30,23 @@ AIM = Aim("at least", 0.95, of="ratio")
 ROUNDS = 3
 
 
-def bare(pictures: ImageSet, specs: list[Spec], device: str, precision: str, batch: int) -> float:
+def bare(pictures: ImageSet, specs: list[BackboneSpec], device: str, precision: str, batch: int) -> float:
     """Seconds of the networks alone."""
     prepared = {
-        spec.prepare: [images.prepare(images.load(p), spec.prepare) for p in pictures.paths]
+        spec.preprocessing: [images.prepare(images.load(p), spec.preprocessing) for p in pictures.paths]
         for spec in specs
     }
     began = time.perf_counter()
     for spec in specs:
-        embed, ready = forward.load(spec, device), prepared[spec.prepare]
+        embed, ready = forward.load(spec, device), prepared[spec.preprocessing]
         for start in range(0, len(ready), batch):
             forward.forward(embed, spec, ready[start : start + batch], device, precision)
     return time.perf_counter() - began
 
 
-def whole(pictures: ImageSet, specs: list[Spec], device: str, batch: int, folder: Path) -> float:
+def whole(pictures: ImageSet, specs: list[BackboneSpec], device: str, batch: int, folder: Path) -> float:
     """Seconds of extraction into an empty store."""
-    store = Store(folder / f"{time.monotonic_ns()}")
+    store = FeatureStore(folder / f"{time.monotonic_ns()}")
     began = time.perf_counter()
     report = extraction.extract(pictures, specs, store=store, device=device, batch=batch)
     seconds = time.perf_counter() - began
@@ -59,7 +59,7 @@ def measure(images: int, models: Sequence[str], device: str) -> list[Line]:
     library_models.fetch(models)
     precision = forward.resolve_precision("auto", device)
     batch = extraction.CPU_BATCH if device == "cpu" else extraction.GPU_BATCH
-    specs = [registry.spec(name) for name in models]
+    specs = [registry.get(name) for name in models]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         pictures = draw(folder / "pictures", images)

@@ -15,14 +15,14 @@ from benchmarks.growth_chart import GROWTH, power
 from benchmarks.results_table import Line, number, show
 from benchmarks.subset_search import drawn, search
 from benchmarks.timing import repeat
-from simcore.data.store.feature_store import Store
-from simcore.lab.evaluate import recall as lab_recall
+from simcore.data.store.feature_store import FeatureStore
+from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.library import collections
 from simcore.lab.search import maps
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.sim import combine
-from simcore.sim.projection import Look
+from simcore.sim.projection import ProjectionSettings
 
 BACKBONE = "resnet18"  # only its width is used: 512
 DIM = 512
@@ -64,24 +64,24 @@ def store(images: int) -> float:
     with synthetic_cache.cache():
         name = synthetic_cache.collection(images // 2, [BACKBONE])
         keys = collections.open_(name).left.keys + collections.open_(name).pairs().gallery.keys
-        slot = extraction.slot(registry.spec(BACKBONE), "fp32")
-        return repeat(lambda: Store().read(slot, keys), 0.2)
+        slot = extraction.feature_key(registry.get(BACKBONE), "fp32")
+        return repeat(lambda: FeatureStore().read(slot, keys), 0.2)
 
 
 def evaluate(pairs: int) -> float:
     """Recall of a z-sum of two, from the store to the numbers."""
     with synthetic_cache.cache():
         name = synthetic_cache.collection(pairs, [BACKBONE, "layout"])
-        recipe = maps.asked([BACKBONE, "layout"], "zsum")
-        return once(lambda: lab_recall.ranks(name, recipe))
+        recipe = maps.single_recipe([BACKBONE, "layout"], "zsum")
+        return once(lambda: evaluate_recall.ranks(name, recipe))
 
 
 def umap(images: int) -> float:
     """A map of all images, neighbours included."""
     with synthetic_cache.cache():
         name = synthetic_cache.collection(images // 2, [BACKBONE])
-        recipe = maps.asked([BACKBONE])
-        return once(lambda: maps.make(name, recipe, Look("umap")))
+        recipe = maps.single_recipe([BACKBONE])
+        return once(lambda: maps.make(name, recipe, ProjectionSettings("umap")))
 
 
 PARTS: dict[str, tuple[Measure, int]] = {

@@ -114,7 +114,7 @@ def page(lines: Sequence[Line], head: str, command: str) -> str:
 
 
 def _colours(count: int) -> list[str]:
-    return [html_document.COLOURS[n % len(html_document.COLOURS)] for n in range(count)]
+    return [html_document.COLORS[n % len(html_document.COLORS)] for n in range(count)]
 
 
 def _spaced(places: Sequence[float], step: float = 17.0) -> list[float]:

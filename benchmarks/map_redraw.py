@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.results_table import Line, number, show, skipped
 from simcore.lab import html_document
+from simcore.ui import components
 from simcore.ui.map import map_canvas
 
 SIZES = (12_032, 100_000)
@@ -41,7 +42,7 @@ def page(count: int, *, pixels: bool) -> str:
     at = (at - at.min(0)) / (at.max(0) - at.min(0)) * (map_canvas.FULL - 1)
     group = random.integers(0, 7, count)
     legend = [
-        {"name": str(n), "count": int((group == n).sum()), "colour": html_document.COLOURS[n]}
+        {"name": str(n), "count": int((group == n).sum()), "colour": html_document.COLORS[n]}
         for n in range(7)
     ]
     one = {
@@ -53,9 +54,9 @@ def page(count: int, *, pixels: bool) -> str:
         "base": "", "thumbs": {}, "faces": None, "left": count // 2, "mates": True, "maps": [one],
         "ids": [str(n) for n in range(count)], "keys": [f"{n:032x}" for n in range(count)],
     }  # fmt: skip
-    js = map_canvas.JS if pixels else map_canvas.JS.replace("const MANY = 3000", "const MANY = 1e9")
-    assert pixels or js != map_canvas.JS
-    return html_document.document("redraw", [html_document.live(map_canvas.HTML, map_canvas.CSS, js, data)])
+    js = components.MAP.js if pixels else components.MAP.js.replace("const MANY = 3000", "const MANY = 1e9")
+    assert pixels or js != components.MAP.js
+    return html_document.document("redraw", [html_document.live(components.MAP.html, components.MAP.css, js, data)])
 
 
 def lines(quick: bool = False) -> list[Line]:

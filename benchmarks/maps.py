@@ -10,7 +10,7 @@ from benchmarks import synthetic_cache
 from benchmarks.results_table import Line, number, show
 from simcore import recipe
 from simcore.lab.search import maps
-from simcore.sim.projection import Look
+from simcore.sim.projection import ProjectionSettings
 
 BACKBONE = "mobilenetv2"  # only its width is used: 1,280
 PAIRS = 1_000
@@ -19,7 +19,7 @@ PAIRS = 1_000
 def measure(pairs: int) -> list[Line]:
     """The same map three times."""
     with synthetic_cache.cache():
-        name, recipe, how = synthetic_cache.collection(pairs, [BACKBONE]), maps.asked([BACKBONE]), Look("umap")
+        name, recipe, how = synthetic_cache.collection(pairs, [BACKBONE]), maps.single_recipe([BACKBONE]), ProjectionSettings("umap")
         small = synthetic_cache.collection(100, [BACKBONE], name="small")
         maps.make(small, recipe, how)  # compiles
         first = timed(name, recipe, how)
@@ -34,7 +34,7 @@ def measure(pairs: int) -> list[Line]:
     ]
 
 
-def timed(name: str, recipe: recipe.Recipe, how: Look) -> float:
+def timed(name: str, recipe: recipe.Recipe, how: ProjectionSettings) -> float:
     """Seconds of one map."""
     began = time.perf_counter()
     maps.make(name, recipe, how)

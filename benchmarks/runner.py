@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import growth_chart, results_table
 from benchmarks.results_table import Line, markdown, skipped
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 
 HERE = Path(__file__).parent
 PATIENCE = 300.0  # seconds for one benchmark
@@ -42,7 +42,7 @@ def chosen(only: Sequence[str]) -> list[str]:
     known = names()
     for name in only:
         if name not in known:
-            raise unknown("benchmark", name, known)
+            raise unknown_name("benchmark", name, known)
     return [name for name in known if name in only] if only else known
 
 

@@ -40,7 +40,7 @@ def commands(rounds: int) -> list[Line]:
     """Importing and asking for help, against Python itself."""
     ways = {
         "python": ("-c", "pass"),
-        "import simcore.lab.evaluate": ("-c", "import simcore.lab.evaluate"),
+        "import simcore.lab.evaluate.recall": ("-c", "import simcore.lab.evaluate.recall"),
         "simcore --help": ("-m", "simcore", "--help"),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}

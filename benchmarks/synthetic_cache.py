@@ -20,8 +20,8 @@ from PIL import Image
 
 from simcore.data import cache_dir
 from simcore.data.collections import collection_catalog
-from simcore.data.collections.collection_draft import Row, Seen
-from simcore.data.store.feature_store import Store
+from simcore.data.collections.collection_draft import DecodedImage, DraftRow
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.models import registry
@@ -60,9 +60,9 @@ def cache() -> Iterator[Path]:
 def collection(pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME) -> str:
     """Remember `pairs` drawn pairs with features of each backbone; returns the name."""
     keys = [f"{name}-{side}-{n:07}" for side in ("l", "r") for n in range(pairs)]
-    seen = {Path(f"/drawn/{key}.jpg"): Seen(key, 200, 245, 1) for key in keys}
+    seen = {Path(f"/drawn/{key}.jpg"): DecodedImage(key, 200, 245, 1) for key in keys}
     files = list(seen)
-    rows = [Row(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
+    rows = [DraftRow(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
     with collection_catalog.KEPT.making(name) as (work, tell):
         collection_catalog.write(work, rows, seen)
         tell({
@@ -71,9 +71,9 @@ def collection(pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME) 
             "digest": collection_catalog.digest(rows, seen),
         })  # fmt: skip
     for seed, backbone in enumerate(backbones):
-        spec = registry.spec(backbone)
+        spec = registry.get(backbone)
         values = drawn_features(pairs, spec.dim, seed)
-        Store().append(extraction.slot(spec, "fp32"), keys, list(values[:, None]))
+        FeatureStore().append(extraction.feature_key(spec, "fp32"), keys, list(values[:, None]))
     return name
 
 
@@ -93,17 +93,17 @@ def make(pairs: int = PAIRS) -> Collection:
     """
     there = collections.names()
     if not there:
-        folder = draw(cache_dir.cache() / "drawn", pairs)
+        folder = draw(cache_dir.root() / "drawn", pairs)
         collections.add("pairs", folder, name=NAME)
     elif there != [NAME]:
         raise BadDataError(
-            f"found the collections {', '.join(there)} in {cache_dir.cache()}; expected an empty cache, "
+            f"found the collections {', '.join(there)} in {cache_dir.root()}; expected an empty cache, "
             "since drawn features would lie among real ones; name another with SIMCORE_CACHE"
         )
     found = collections.open_(NAME)
     if len(found.left) != pairs:
         raise BadDataError(
-            f"found a stand-in of {len(found.left):,} pairs in {cache_dir.cache()}; expected {pairs:,}; "
+            f"found a stand-in of {len(found.left):,} pairs in {cache_dir.root()}; expected {pairs:,}; "
             "name another cache with SIMCORE_CACHE"
         )
     _fill(found)
@@ -147,10 +147,10 @@ def _fill(collection: Collection) -> None:
     keys = collection.left.keys + collection.right.keys
     hidden = random.normal(size=(2, pairs, HIDDEN)).astype(np.float32)
     alike = random.gamma(0.5, SHARE, size=pairs)
-    store = Store()
+    store = FeatureStore()
     for number, backbone in enumerate(BACKBONES):
-        spec = registry.spec(backbone)
-        place = extraction.slot(spec, "fp32")
+        spec = registry.get(backbone)
+        place = extraction.feature_key(spec, "fp32")
         if store.missing(place, keys):
             values = mixed_features(hidden, alike, spec.dim, seed=number)
             faces = _faces(len(keys), number) if backbone == "face" else np.ones(len(keys), int)
@@ -193,7 +193,7 @@ def main() -> None:
         found = make(parser.parse_args().pairs)
     except BadDataError as error:
         sys.exit(str(error))
-    print(f"{len(found.left):,} pairs with {len(BACKBONES)} backbones in {cache_dir.cache()}, "
+    print(f"{len(found.left):,} pairs with {len(BACKBONES)} backbones in {cache_dir.root()}, "
           f"{time.perf_counter() - began:.0f} s")  # fmt: skip
 
 

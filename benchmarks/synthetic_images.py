@@ -22,7 +22,7 @@ def draw(folder: Path, count: int) -> ImageSet:
         path = folder / f"{seed:05}.jpg"
         Image.fromarray(noisy).save(path, quality=90)
         paths.append(path)
-    keys = tuple(images.key(path.read_bytes()) for path in paths)
+    keys = tuple(images.content_key(path.read_bytes()) for path in paths)
     return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
 
 

@@ -31,11 +31,11 @@ import numpy as np
 from benchmarks.extraction import IMAGES, MODELS, ROUNDS, whole
 from benchmarks.results_table import Line, show, skipped
 from benchmarks.synthetic_images import draw
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_store import FeatureStore
 from simcore.lab.library import models as library_models
 from simcore.models import nets, registry, weights
 from simcore.models.extract import extraction
-from simcore.models.spec import Spec
+from simcore.models.spec import BackboneSpec
 from simcore.types import Array, ImageSet
 
 PART = "extraction against thingsvision"
@@ -66,14 +66,14 @@ def library() -> Any:
     return thingsvision
 
 
-def theirs(there: Any, spec: Spec, folder: Path, batch: int) -> Array:
+def theirs(there: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
     """Features of all files of a folder, as thingsvision's documentation has it."""
     from torchvision import transforms
 
     assert spec.net is not None
     (tap,) = spec.net.taps
-    how = spec.prepare
-    module = nets.filled(spec.net, weights.path(spec.weights[0]))  # one that nobody watches
+    how = spec.preprocessing
+    module = nets.load_network(spec.net, weights.path(spec.weights[0]))  # one that nobody watches
     extractor = there.get_extractor_from_model(
         model=module.eval(),
         device="cpu",
@@ -99,11 +99,11 @@ def theirs(there: Any, spec: Spec, folder: Path, batch: int) -> Array:
     return np.asarray(maps).mean(axis=(2, 3))
 
 
-def differ(pictures: ImageSet, spec: Spec, found: Array, folder: Path) -> float:
+def differ(pictures: ImageSet, spec: BackboneSpec, found: Array, folder: Path) -> float:
     """The largest difference between their features and ours, as a share of the largest feature."""
-    store = Store(folder / "equal")
+    store = FeatureStore(folder / "equal")
     extraction.extract(pictures, [spec], store=store, device="cpu")
-    _, ours = store.read(extraction.slot(spec, "fp32"), pictures.keys)
+    _, ours = store.read(extraction.feature_key(spec, "fp32"), pictures.keys)
     return float(np.abs(ours - found).max() / np.abs(found).max())
 
 
@@ -115,7 +115,7 @@ def measure(images: int, models: Sequence[str]) -> list[Line]:
         hint = "see the head of benchmarks/thingsvision.py"
         return [skipped(PART, f"it cannot be imported ({type(error).__name__}: {error}); {hint}")]
     library_models.fetch(models)
-    specs = [registry.spec(name) for name in models]
+    specs = [registry.get(name) for name in models]
     batch = extraction.CPU_BATCH
     rows, apart = [], 0.0
     with tempfile.TemporaryDirectory() as scratch:

@@ -30,7 +30,7 @@ def drawn(count: int, dim: int, seed: int = 0) -> Features:
 
 def ours(queries: Features, gallery: Features) -> list[tuple[Array, Array]]:
     """What a search does for each query: all similarities, then the best of them."""
-    return [rank.topk(row, K) for row in metrics.pairwise(queries, gallery, "cosine")]
+    return [rank.top_k(row, K) for row in metrics.pairwise(queries, gallery, "cosine")]
 
 
 def lines(quick: bool = False) -> list[Line]:
@@ -50,7 +50,7 @@ def lines(quick: bool = False) -> list[Line]:
 def asked(images: int) -> Line:
     """What `simcore search --id` and Explore ask, from the collection's name to named hits."""
     with synthetic_cache.cache():
-        name, recipe = synthetic_cache.collection(images, [WIDE]), maps.asked([WIDE])
+        name, recipe = synthetic_cache.collection(images, [WIDE]), maps.single_recipe([WIDE])
         query = search.Query(id="0000007")
         seconds = repeat(lambda: search.search(name, query, [recipe], k=K), 1.0)
     part = f"a search among {images:,} images, named hits and the mate's rank included"
@@ -70,8 +70,8 @@ def _line(part: str, queries: Features, gallery: Features, aim: Aim | None, roun
         note = "faiss is not installed (pip install -e '.[bench]')"
         return Line(part, 1e3 * seconds["ours"], "ms", aim=aim, note=note)
     index = faiss.IndexFlatIP(gallery.values.shape[1])
-    index.add(metrics.normalised(gallery.values))
-    unit = metrics.normalised(queries.values)
+    index.add(metrics.normalized(gallery.values))
+    unit = metrics.normalized(queries.values)
     ways["faiss"] = lambda: index.search(unit, K)
     seconds = in_turn(ways, rounds)
     _, places = index.search(unit, K)

@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.results_table import Aim, Line
 from simcore.data.store import vector_index
-from simcore.data.store.feature_key import Slot
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
 from simcore.sim import metrics, rank
-from simcore.types import Features, Prepare
+from simcore.types import Features, Preprocessing
 
 CHUNK = 20_000
 CENTRES, INNER = 5_000, 64
@@ -74,8 +74,8 @@ class Bench:
     """One table of drawn vectors, and what was measured on it."""
 
     def __init__(self, folder: Path, rows: int, dim: int, queries: int) -> None:
-        self.store, self.rows, self.dim = Store(folder), rows, dim
-        self.slot = Slot("drawn", 1, Prepare(), "", "fp32", dim)
+        self.store, self.rows, self.dim = FeatureStore(folder), rows, dim
+        self.slot = FeatureKey("drawn", 1, Preprocessing(), "", "fp32", dim)
         self.queries = drawn(queries, dim, 0)
         self.place = folder / f"{self.slot.table}.lance"
 
@@ -100,7 +100,7 @@ class Bench:
 
         def ours(query: np.ndarray) -> np.ndarray:
             asked = Features("drawn", np.zeros(1, np.int64), query[None], 1)
-            return rank.topk(metrics.pairwise(asked, gallery, "cosine")[0], 10)[0]
+            return rank.top_k(metrics.pairwise(asked, gallery, "cosine")[0], 10)[0]
 
         ours(self.queries[0])  # lengths and doubles are worked out once
         unit = torch.nn.functional.normalize(torch.from_numpy(self.queries))
@@ -127,7 +127,7 @@ class Bench:
 
     def tried(self, truth: list[set[str]], partitions: int, refine: int) -> tuple[float, float]:
         """recall@10 and milliseconds a query at one effort."""
-        index = vector_index.Index("", "cosine", self.rows, partitions, refine, 0, 0, 0)
+        index = vector_index.VectorIndex("", "cosine", self.rows, partitions, refine, 0, 0, 0)
         found: list[float] = []
 
         def ask(query: np.ndarray) -> None:
@@ -213,7 +213,7 @@ def _print(bench: Bench, kinds: list[str]) -> None:
         each = used / bench.rows
         took = time.perf_counter() - began
         print(f"{kind:<21} {took:8.1f} s   {used / 1e6:6.0f} MB, {each:,.1f} bytes a row")
-        for effort in (*vector_index.EFFORTS[:5], (20, 1)):
+        for effort in (*vector_index.SEARCH_EFFORTS[:5], (20, 1)):
             recall, took = bench.tried(truth, *effort)
             print(
                 f"  {effort[0]:>4} partitions, refine {effort[1]:>3}: recall@10 {recall:.3f}, "

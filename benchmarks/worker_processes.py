@@ -30,13 +30,13 @@ def lines(quick: bool) -> list[Line]:
     count = min(os.cpu_count() or 1, worker_processes.MOST)
     try:
         models.fetch(["face"])
-        embed = forward.load(registry.spec("face"), "cpu")
+        embed = forward.load(registry.get("face"), "cpu")
     except SimError as error:
         return [results_table.skipped(PART, str(error))]
     with tempfile.TemporaryDirectory() as folder:
         drawn = synthetic_images.draw(Path(folder), 16 if quick else 96)
         found = [images.load(path) for path in drawn.paths]
-    several = worker_processes.Helped(embed, "face", count)
+    several = worker_processes.WorkerEmbedder(embed, "face", count)
     try:
         several.many(found[:count])  # they have begun
         alone, helped = [], []

@@ -7,7 +7,7 @@ from simcore.lab.library import collections, models
 from simcore.types import Collection
 from simcore.ui import gallery, job_progress, widgets
 from simcore.ui.collections import add_collection
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 SAMPLES = 6  # thumbnails on a card, a side
 
@@ -21,15 +21,15 @@ def show() -> None:
     )
     names = collections.names()
     if name := st.session_state.pop("_added", ""):
-        st.toast(f"Added {plain(name)}.", icon=":material/check_circle:")
+        st.toast(f"Added {escape_markdown(name)}.", icon=":material/check_circle:")
     shelf = st.expander("Add a collection", icon=":material/add:", expanded=not names, key="c_add")
-    with shelf, widgets.sentences():
+    with shelf, widgets.show_errors():
         add_collection.form()
     for name in names:
-        with st.container(border=True), widgets.sentences():
+        with st.container(border=True), widgets.show_errors():
             _card(name)
     if names:
-        with widgets.sentences():
+        with widgets.show_errors():
             _cache()
 
 
@@ -37,9 +37,9 @@ def _card(name: str) -> None:
     found, told = collections.open_(name), collections.summary(name)
     count = f"{len(found.left):,} {'images' if found.right is None else 'pairs'}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(name), anchor=False, width="content")
-        st.badge(plain(found.kind), color="gray")
-        st.markdown(f"**{count}** · {widgets.size(told['bytes'])}", width="stretch")
+        st.subheader(escape_markdown(name), anchor=False, width="content")
+        st.badge(escape_markdown(found.kind), color="gray")
+        st.markdown(f"**{count}** · {widgets.format_bytes(told['bytes'])}", width="stretch")
         st.page_link(
             "pages/explore.py",
             label="Explore",
@@ -53,15 +53,15 @@ def _card(name: str) -> None:
             with st.popover(f"{len(found.skipped):,} left out", icon=":material/report:"):
                 _skipped(found)
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **{plain(name)}**? Your files stay, and so do its features.")
+            st.markdown(f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features.")
             st.button(
                 "Yes, forget it",
                 key=f"c_remove_{name}",
                 type="primary",
-                on_click=widgets.attempt,
+                on_click=widgets.run_action,
                 args=(collections.remove, name),
             )
-        st.caption(f"From {plain(found.source)}")
+        st.caption(f"From {escape_markdown(found.source)}")
     widgets.credits(found.credits)
 
 
@@ -69,9 +69,9 @@ def _samples(found: Collection) -> None:
     tiles = []
     step = max(1, len(found.left) // SAMPLES)
     for row in range(0, min(len(found.left), step * SAMPLES), step):
-        tiles.append(gallery.tile(found.left, row, "left", found))
+        tiles.append(gallery.image_tile(found.left, row, "left", found))
         if found.right is not None:
-            tiles.append(gallery.tile(found.right, row, "right", found))
+            tiles.append(gallery.image_tile(found.right, row, "right", found))
 
     def open_(pick: gallery.Pick) -> None:
         st.session_state["_open"] = {
@@ -88,13 +88,13 @@ def _samples(found: Collection) -> None:
 def _features(found: Collection) -> None:
     counts = collections.cached(found.name)
     marks = [
-        f":green-badge[:material/check: {plain(c['backbone'])}]"
+        f":green-badge[:material/check: {escape_markdown(c['backbone'])}]"
         if c["done"] == c["images"]
-        else f":orange-badge[{plain(c['backbone'])} {c['done']:,} of {c['images']:,}]"
+        else f":orange-badge[{escape_markdown(c['backbone'])} {c['done']:,} of {c['images']:,}]"
         for c in counts
     ]
     st.markdown("Features: " + (" ".join(marks) or "none yet"))
-    if job_progress.job("extract", found.name):
+    if job_progress.show("extract", found.name):
         return
     full = {c["backbone"] for c in counts if c["done"] == c["images"]}
     part = [c["backbone"] for c in counts if c["backbone"] not in full]
@@ -115,16 +115,16 @@ def _features(found: Collection) -> None:
             icon=":material/play_arrow:",
             disabled=not chosen,
             key=f"c_extract_{found.name}",
-            on_click=job_progress.launch,
+            on_click=job_progress.start,
             args=(["extract", found.name, "--models", ",".join(chosen)],),
         )
 
 
 def _skipped(found: Collection) -> None:
-    lines = [f"{one.what}\t{one.reason}" for one in found.skipped]
+    lines = [f"{one.name}\t{one.reason}" for one in found.skipped]
     st.markdown("Left out, with their mates; everything else is used.")
     st.dataframe(
-        {"file": [s.what for s in found.skipped], "why": [s.reason for s in found.skipped]},
+        {"file": [s.name for s in found.skipped], "why": [s.reason for s in found.skipped]},
         height=240,
     )
     st.download_button(
@@ -139,10 +139,10 @@ def _skipped(found: Collection) -> None:
 def _cache() -> None:
     cache = doctor.cache_size()
     folders = " · ".join(
-        f"{name} {widgets.size(count)}" for name, count in cache["folders"].items()
+        f"{name} {widgets.format_bytes(count)}" for name, count in cache["folders"].items()
     )
-    free = widgets.size(cache["free"])
-    st.caption(f"Cache at `{cache['root']}`: {plain(folders)} · {free} free on its disk")
+    free = widgets.format_bytes(cache["free"])
+    st.caption(f"Cache at `{cache['root']}`: {escape_markdown(folders)} · {free} free on its disk")
 
 
 show()

@@ -5,7 +5,7 @@ import streamlit as st
 
 from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, exclusive
-from simcore.lab.evaluate.combinations import Search
+from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.ui import charts, commands, sidebar, widgets
 from simcore.ui.combine import combination_tabs
 from simcore.ui.commands import Choice
@@ -15,7 +15,7 @@ TABS = {
     "What a member is worth": combination_tabs.ablation,
     "Participation": combination_tabs.participation,
     "Weights": combination_tabs.weights,
-    "Alike": combination_tabs.alike,
+    "Alike": combination_tabs.complementarity,
 }
 
 
@@ -26,19 +26,19 @@ def show() -> None:
         "Every combination of the backbones, added as they are and brought to one scale first: "
         "which finds most mates, and what each member is worth (rosenfeld2019)."
     )
-    with widgets.sentences():
-        asked = sidebar.choose("combine", fewest=2, options=("s", "m", "d", "lift"))
+    with widgets.show_errors():
+        asked = sidebar.select_question("combine", fewest=2, options=("s", "m", "d", "post"))
         if asked is None:
             return
         with st.spinner(f"Trying all {2 ** len(asked.models) - 1:,} combinations, both ways"):
             found = combinations.search(
                 asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-                direction=asked.direction, lift=asked.lift,
+                direction=asked.direction, post=asked.post,
             )  # fmt: skip
             told, apart = found.json(), exclusive.exclusives(found)
         _best(found, told, apart)
         _by_size(found, told, apart)
-        commands.by_hand(asked.by_hand("subsets"))
+        commands.show(asked.by_hand("subsets"))
         _details(asked, found)
 
 
@@ -46,7 +46,7 @@ def _single(told: dict) -> dict:
     return next(row for row in told["best_by_size"]["zsum"] if row["size"] == 1)
 
 
-def _best(found: Search, told: dict, apart: dict) -> None:
+def _best(found: SubsetSearch, told: dict, apart: dict) -> None:
     single = _single(told)
     columns = st.columns(4)
     columns[0].metric(
@@ -76,7 +76,7 @@ def _best(found: Search, told: dict, apart: dict) -> None:
     )
 
 
-def _by_size(found: Search, told: dict, apart: dict) -> None:
+def _by_size(found: SubsetSearch, told: dict, apart: dict) -> None:
     figure = go.Figure()
     for n, (kind, label) in enumerate(combination_tabs.KINDS.items()):
         rows = told["best_by_size"][kind]
@@ -98,8 +98,8 @@ def _by_size(found: Search, told: dict, apart: dict) -> None:
 
 
 @st.fragment
-def _details(asked: Choice, found: Search) -> None:
-    with widgets.sentences():
+def _details(asked: Choice, found: SubsetSearch) -> None:
+    with widgets.show_errors():
         kind = st.segmented_control(
             "Sum", list(combination_tabs.KINDS), format_func=combination_tabs.KINDS.__getitem__, default="zsum",
             key="combine_kind", required=True,

@@ -27,9 +27,9 @@ def show() -> None:
         "Any two pictures: how alike each backbone finds them, against all other pairs of the "
         "collection, and which places of one answer to which of the other."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         wanted = {name: st.query_params.get(name, "") for name in ("a", "b")}
-        asked = sidebar.choose("compare", options=("m",), lone=True)
+        asked = sidebar.select_question("compare", options=("m",), lone=True)
         if asked is None:
             return
         collection = collections.open_(asked.collection)
@@ -52,11 +52,11 @@ def _lead(asked: Choice, rows: list[Row]) -> None:
     if known:
         best = max(known, key=lambda row: row.above or 0)
         said = (
-            f"**{widgets.plain(best.backbone)}** finds them most alike: more than "
-            f"**{_percent(best.above)}** of all pairs of {widgets.plain(asked.collection)}. "
+            f"**{widgets.escape_markdown(best.backbone)}** finds them most alike: more than "
+            f"**{_percent(best.above)}** of all pairs of {widgets.escape_markdown(asked.collection)}. "
         )
     if blind:
-        said += f"No evidence under {widgets.plain(', '.join(blind))}."
+        said += f"No evidence under {widgets.escape_markdown(', '.join(blind))}."
     st.markdown(said)
     page_export.add("lead", lambda: [html_document.words(said.replace("**", "").replace("\\", ""))])
 
@@ -72,7 +72,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
     figure = go.Figure()
     figure.add_bar(
         y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
-        marker_color=html_document.COLOURS[0], name="of all pairs",
+        marker_color=html_document.COLORS[0], name="of all pairs",
         customdata=[row.similarity for row in ordered],
         hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
         "<extra></extra>",
@@ -81,7 +81,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
         figure.add_scatter(
             y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
             mode="markers", name="of the true pairs",
-            marker={"color": html_document.COLOURS[1], "size": 11, "symbol": "diamond",
+            marker={"color": html_document.COLORS[1], "size": 11, "symbol": "diamond",
                     "line": {"color": "white", "width": 1}},
             hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
         )  # fmt: skip
@@ -120,17 +120,17 @@ def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
             "Show", ["Places that answer", "Finer places", "Hide parts"], key="compare_what",
             default="Places that answer", required=True,
         )  # fmt: skip
-    with widgets.sentences():
+    with widgets.show_errors():
         if what == "Hide parts":
             _hidden(asked, first, second, backbone)
             return
         try:
             with st.spinner("Looking", show_time=False):
-                found = pair.why(first, second, backbone, fine=what == "Finer places")
+                found = pair.correspondences(first, second, backbone, fine=what == "Finer places")
         except BadDataError as error:  # no network: true of half of the backbones, and no mistake
-            st.info(widgets.plain(str(error)))
+            st.info(widgets.escape_markdown(str(error)))
             return
-        region_view.why(first, second, found, key="compare_match")
+        region_view.correspondences(first, second, found, key="compare_match")
         st.caption("The dashed frame is what the network sees; nothing outside it counts.")
 
 
@@ -143,7 +143,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
         bar.progress(job_progress.share(now), text=job_progress.words(now))
 
     try:
-        found = pair.masked(
+        found = pair.occlusion(
             asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
             on_progress=tell,
         )  # fmt: skip
@@ -151,7 +151,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
         bar.empty()
         raise
     bar.empty()
-    said = f"With nothing hidden the similarity under {widgets.plain(backbone)} is "
+    said = f"With nothing hidden the similarity under {widgets.escape_markdown(backbone)} is "
     said += f"**{found.similarity:.3f}**"
     if found.ranks is not None:
         least, most = int(found.ranks.min()), int(found.ranks.max())
@@ -163,7 +163,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
         )  # fmt: skip
     st.markdown(said + ".")
     shape = pair.shapes(first, second)
-    region_view.masked(first, second, found, shape, key="compare_masked")
+    region_view.occlusion(first, second, found, shape, key="compare_masked")
 
 
 show()

@@ -23,7 +23,7 @@ def show() -> None:
         "Near-copies make a mate hard to find for no good reason: a double may rank before it. "
         "rosenfeld2018 left such pairs out (TLLd, TLLobj)."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         wanted = st.query_params.get("by", "")
         near = {k: url_state.number(k, usual, MOST) for k, usual in (("within", 0.10),
                                                                    ("across", 0.15))}  # fmt: skip
@@ -58,9 +58,9 @@ def show() -> None:
 
 def _judges(name: str) -> list[str]:
     """Backbones to judge by, the one that the papers' protocol would take first."""
-    ready = collections.extracted(name)
+    ready = collections.extracted_backbones(name)
     try:
-        first = duplicates.judge(name)
+        first = duplicates.default_backbone(name)
     except SimError:
         return ready
     return [first, *(other for other in ready if other != first)]
@@ -91,7 +91,7 @@ def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
 
 @st.fragment
 def _pictures(name: str, found: Duplicates, groups: list[list[int]]) -> None:
-    with widgets.sentences():  # a fragment's errors do not reach the page's own
+    with widgets.show_errors():  # a fragment's errors do not reach the page's own
         _seen(name, found, groups)
 
 
@@ -116,7 +116,7 @@ def _seen(name: str, found: Duplicates, groups: list[list[int]]) -> None:
 def _twins(name: str, found: Duplicates) -> None:
     collection = collections.open_(name)
     sides = {"left": collection.left, "right": collection.pairs().gallery}
-    if not kiosk.on():
+    if not kiosk.enabled():
         st.caption("Two that only look alike? Say so, and they no longer count as copies.")
     both = list(zip(found.twins, found.refused, strict=True))
     shown, heads, deeds = [], [], []
@@ -130,13 +130,13 @@ def _twins(name: str, found: Duplicates) -> None:
         verdict = "no copy, as a person said; " if refused else ""
         heads.append(f"{verdict}distance {twin.distance:.3f}, {_where(twin.side, twin.other_side)}")
         deeds.append(("A copy after all" if refused else "Not a copy", (name, twin, refused)))
-    gallery.show(shown, key="twins_grid", on_pick=_opener(name), heads=heads,
-               deeds=() if kiosk.on() else deeds,
+    gallery.pair_grid(shown, key="twins_grid", on_pick=_opener(name), heads=heads,
+               deeds=() if kiosk.enabled() else deeds,
                on_deed=_overrule)  # fmt: skip
 
 
 def _overrule(name: str, twin: Twin, duplicate: bool) -> None:
-    duplicates.overrule(name, twin, duplicate=duplicate)
+    duplicates.set_verdict(name, twin, duplicate=duplicate)
     st.session_state["_twins_said"] = True
 
 
@@ -165,7 +165,7 @@ def _group(name: str, groups: list[list[int]]) -> None:
         for tile in [gallery.pair_tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")]
     ]
     together = list(zip(shown[::2], shown[1::2], strict=True))
-    gallery.show(together, key="twins_tied", on_pick=_opener(name))
+    gallery.pair_grid(together, key="twins_tied", on_pick=_opener(name))
 
 
 def _opener(name: str) -> Callable[[Pick], None]:

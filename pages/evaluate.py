@@ -11,16 +11,16 @@ from simcore.lab.printed_values import Printed
 from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
 from simcore.ui.commands import Choice
 from simcore.ui.evaluate import evaluation_views
-from simcore.ui.evaluate.evaluation_views import Shown
+from simcore.ui.evaluate.evaluation_views import EvaluationView
 
-WHAT: dict[str, tuple[str, Callable[..., Shown]]] = {
+WHAT: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
     "recall": ("Recall at 1, 5, 10, ... (Table 1)", evaluation_views.recall),
     "curve": ("Recall at every k (Fig. 2b)", evaluation_views.curve),
-    "minus": ("Cosine minus L2 (Fig. 2a)", evaluation_views.minus),
+    "minus": ("Cosine minus L2 (Fig. 2a)", evaluation_views.cosine_minus_l2),
     "associative": ("Associative recall (Table 2a)", evaluation_views.associative),
     "votes": ("Votes and similarity (4.2)", evaluation_views.votes),
     "faces": ("Faces (Fig. 5c)", evaluation_views.faces),
-    "lifts": ("What each lift adds", evaluation_views.lifts),
+    "lifts": ("What each lift adds", evaluation_views.post_processing),
     "compare": ("Is A better than B? (McNemar)", evaluation_views.compare),
 }
 WITH = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
@@ -30,9 +30,9 @@ def show() -> None:
     """Draw the page."""
     st.title("Evaluate")
     st.caption("How well do the backbones agree with people's pairs, and how sure is each number?")
-    with widgets.sentences():
-        asked = sidebar.choose(
-            "evaluate", options=("s", "m", "d", "lift"),
+    with widgets.show_errors():
+        asked = sidebar.select_question(
+            "evaluate", options=("s", "m", "d", "post"),
             own={"what": list(WHAT), "with": list(WITH)},
         )  # fmt: skip
         if asked is None:
@@ -46,7 +46,7 @@ def show() -> None:
         )
         more = _detector(right) if what == "faces" else {}
         url_state.add("evaluate", {"what": what, "with": how})
-        rows = recipes.parse(asked.models, how, metric=asked.metric, lift=asked.lift)
+        rows = recipes.parse(asked.models, how, metric=asked.metric, post=asked.post)
         with st.spinner("Evaluating"):
             found = WHAT[what][1](asked, rows, how, **more)
         _draw(asked, what, found)
@@ -61,7 +61,7 @@ def _detector(place: DeltaGenerator) -> dict[str, str]:
     return {"detector": chosen}
 
 
-def _draw(asked: Choice, what: str, found: Shown) -> None:
+def _draw(asked: Choice, what: str, found: EvaluationView) -> None:
     if found.figure is not None:
         charts.show(found.figure, f"evaluate_{what}", title=found.title, x=found.x, y=found.y)
     else:
@@ -79,7 +79,7 @@ def _draw(asked: Choice, what: str, found: Shown) -> None:
             "Download as one HTML file", lambda: evaluation_views.page(asked, WHAT[what][0], found),
             f"{name}.html", mime="text/html", icon=":material/article:", on_click="ignore",
         )  # fmt: skip
-    commands.by_hand(found.hand)
+    commands.show(found.hand)
     if found.printed is not None:
         _printed(found.printed)
     page_export.forget()  # the button above takes more along

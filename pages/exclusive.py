@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, exclusive
-from simcore.lab.evaluate.combinations import Search
+from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.lab.library import collections
 from simcore.ui import commands, gallery, sidebar, url_state, widgets
 from simcore.ui.commands import Choice
@@ -21,31 +21,31 @@ def show() -> None:
         "What each backbone sees that no other does: isolation, oracle and exclusive retrievals "
         "(rosenfeld2019, 4.4.1), and the pairs themselves."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         wanted = {k: st.query_params.get(k, "") for k in ("by", "not")}
-        asked = sidebar.choose("exclusive", fewest=2, options=("s", "m", "d", "lift"),
+        asked = sidebar.select_question("exclusive", fewest=2, options=("s", "m", "d", "post"),
                                own={"order": list(ORDERS)})  # fmt: skip
         if asked is None:
             return
         with st.spinner("Looking who finds what"):
             found = combinations.search(
                 asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-                direction=asked.direction, lift=asked.lift,
+                direction=asked.direction, post=asked.post,
             )  # fmt: skip
             told = exclusive.exclusives(found)
         counts_chart(told)
         sets_chart(found, told)
-        commands.by_hand(asked.by_hand("exclusive"))
+        commands.show(asked.by_hand("exclusive"))
         _pairs(asked, found, wanted)
 
 
 @st.fragment
-def _pairs(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
-    with widgets.sentences():  # a fragment's errors do not reach the page's own
+def _pairs(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
+    with widgets.show_errors():  # a fragment's errors do not reach the page's own
         _listed(asked, found, wanted)
 
 
-def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
+def _listed(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
     st.subheader("The pairs", anchor=False)
     put, models = st.session_state, list(found.models)
     start = [m for m in wanted["by"].split(",") if m in models]
@@ -66,7 +66,7 @@ def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
     )  # fmt: skip
     url_state.add("exclusive", {"by": ",".join(by) or "none", "not": ",".join(missed) or "none",
                               "order": order or "collection"})  # fmt: skip
-    rows = exclusive.filtered(asked.collection, found, by=by, missed=missed, subset=asked.subset,
+    rows = exclusive.found_and_missed(asked.collection, found, by=by, missed=missed, subset=asked.subset,
                             direction=asked.direction)  # fmt: skip
     if not rows:
         st.info("No pair is found and missed like that.")
@@ -95,7 +95,7 @@ def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
             "m": asked.metric, "models": ",".join(models),
         }  # fmt: skip
 
-    gallery.show(shown, key="exclusive_grid", on_pick=open_,
+    gallery.pair_grid(shown, key="exclusive_grid", on_pick=open_,
                heads=[told[row["query"]] for row in listed] if told else ())  # fmt: skip
     if there := put.pop("_exclusive_open", None):
         st.switch_page("pages/explore.py", query_params=there)
@@ -104,8 +104,8 @@ def _listed(asked: Choice, found: Search, wanted: dict[str, str]) -> None:
 
 def _disputes(asked: Choice, models: list[str]) -> dict[str, str]:
     """{query: who puts its mate first and who last}, the most disputed pair first."""
-    singles = recipes.parse(models, metric=asked.metric, lift=asked.lift)
-    found = exclusive.disputes(
+    singles = recipes.parse(models, metric=asked.metric, post=asked.post)
+    found = exclusive.disagreements(
         asked.collection, singles, subset=asked.subset, direction=asked.direction
     )
     return {one.query: one.told for one in found}

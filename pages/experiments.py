@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from simcore.errors import unknown
+from simcore.errors import unknown_name
 from simcore.lab.people import experiments
 from simcore.ui import kiosk, url_state, widgets
 from simcore.ui.experiments import experiment_builder, experiment_results, participant_view
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 PARTS = {"results": "Results", "invite": "Invite", "new": "New", "import": "Import"}
 CHANGING = {"new", "import"}
@@ -22,7 +22,7 @@ def show() -> None:
         "Which of these looks most like it? Ask people, as rosenfeld2018 (4.3) did, and see "
         "whether they agree with each other, with the known mates and with machines."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         rows = {row["name"]: row for row in experiments.listing()}
         name, part = _asked(list(rows))
         if part == "new":
@@ -42,15 +42,15 @@ def _asked(names: list[str]) -> tuple[str, str]:
     put, here = st.session_state, st.query_params
     if made := put.pop("_experiment", ""):
         put["experiments_e"], put["experiments_show"] = made, "invite"
-        st.toast(f"{plain(made)} is ready.", icon=":material/check_circle:")
+        st.toast(f"{escape_markdown(made)} is ready.", icon=":material/check_circle:")
     elif dict(here) != put.get("_experiments_address") or "experiments_show" not in put:
         asked = here.get("e", "")
         if asked and asked not in names:
-            st.warning(plain(f"From the link: {unknown('experiment', asked[:64], names)}"))
+            st.warning(escape_markdown(f"From the link: {unknown_name('experiment', asked[:64], names)}"))
         put["experiments_e"] = asked if asked in names else (names[0] if names else None)
         usual = "results" if names else "new"
         put["experiments_show"] = here["show"] if here.get("show") in PARTS else usual
-    if kiosk.on() and put.get("experiments_show") in CHANGING:
+    if kiosk.enabled() and put.get("experiments_show") in CHANGING:
         put["experiments_show"] = "results"
     if put.get("experiments_e") not in names:
         put["experiments_e"] = names[0] if names else None
@@ -58,7 +58,7 @@ def _asked(names: list[str]) -> tuple[str, str]:
         name = st.selectbox(
             "Experiment", names, key="experiments_e", placeholder="None yet", disabled=not names
         )
-    parts = [part for part in PARTS if not (kiosk.on() and part in CHANGING)]
+    parts = [part for part in PARTS if not (kiosk.enabled() and part in CHANGING)]
     part = st.segmented_control(
         "Show", parts, format_func=PARTS.__getitem__, key="experiments_show",
         label_visibility="collapsed", required=True,
@@ -76,7 +76,7 @@ def _about(row: dict) -> None:
     columns[2].metric("Answers", f"{row['answers']:,}")
     columns[3].metric("Choices", row["choices"])
     st.caption(
-        f"From {plain(row['collection'])}. Conditions: {plain('; '.join(row['conditions']))}."
+        f"From {escape_markdown(row['collection'])}. Conditions: {escape_markdown('; '.join(row['conditions']))}."
     )
 
 
@@ -94,12 +94,12 @@ def _invite(name: str) -> None:
     with st.container(horizontal=True):
         st.link_button("Take part", f"?e={name}&sitting={participant_view.NEW}",
                        icon=":material/play_arrow:", type="primary")  # fmt: skip
-        if kiosk.on():
+        if kiosk.enabled():
             return
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **{plain(name)}** and every answer to it? There is no way back.")
+            st.markdown(f"Forget **{escape_markdown(name)}** and every answer to it? There is no way back.")
             st.button("Yes, forget it", type="primary", key=f"experiments_remove_{name}",
-                      on_click=widgets.attempt, args=(experiments.remove, name))  # fmt: skip
+                      on_click=widgets.run_action, args=(experiments.remove, name))  # fmt: skip
 
 
 show()

@@ -17,7 +17,7 @@ from simcore.ui.explore import (
     search_results,
     text_panel,
 )
-from simcore.ui.explore.explore_view import View
+from simcore.ui.explore.explore_view import ExploreView
 
 
 def show() -> None:
@@ -26,7 +26,7 @@ def show() -> None:
     if not names:
         welcome()
         return
-    with widgets.sentences():
+    with widgets.show_errors():
         explore_sidebar.arrive(names)
         view = explore_sidebar.sidebar(names)
         collection = collections.open_(view.collection)
@@ -41,14 +41,14 @@ def welcome() -> None:
         "collection yet. The demo has about 1,400 emoji, each drawn by two design houses: which "
         "network knows a drawing again in the other style?"
     )
-    if job_progress.job("demo"):
+    if job_progress.show("demo"):
         return
     with st.container(horizontal=True):
         st.button(
             "Make the demo collection",
             type="primary",
             icon=":material/auto_awesome:",
-            on_click=job_progress.launch,
+            on_click=job_progress.start,
             args=(["demo", "--no-serve"],),
             key="x_demo",
         )
@@ -58,13 +58,13 @@ def welcome() -> None:
     st.code("simcore demo", language="bash")
 
 
-def _with_query(collection: Collection, view: View) -> View:
+def _with_query(collection: Collection, view: ExploreView) -> ExploreView:
     """The view with a query that exists; says so where the one asked for does not."""
     images = collection.sides(view.direction)[0]
     if view.query in images.ids:
         return view
     if view.query:
-        wanted = widgets.plain(view.query[:80])
+        wanted = widgets.escape_markdown(view.query[:80])
         st.warning(
             f"From the link: no image {wanted} on this side; showing the first.",
             icon=":material/link_off:",
@@ -73,18 +73,18 @@ def _with_query(collection: Collection, view: View) -> View:
     return replace(view, query=images.ids[0])
 
 
-def explore(collection: Collection, view: View) -> None:
+def explore(collection: Collection, view: ExploreView) -> None:
     """The question, the answers, and what to take away."""
     explore_view.write(view)
-    ready = [m for m in view.models if features.ready(collection, m)]
+    ready = [m for m in view.models if features.is_ready(collection, m)]
     missing = [m for m in view.models if m not in ready]
     rows = search_results.recipes_of(view, ready)
     panel = query_bar.bar(collection, view, rows)
     if said := st.session_state.pop("x_said", ""):
-        st.info(widgets.plain(said))
+        st.info(widgets.escape_markdown(said))
     own = image_browser.uploads(collection.left.trim) if panel == "own" else None
     if panel == "browse":
-        image_browser.browser(collection, view)
+        image_browser.show(collection, view)
     if panel == "words":
         text_panel.panel(collection, view)
     if missing:
@@ -100,20 +100,20 @@ def explore(collection: Collection, view: View) -> None:
         )
     found = list(zip(rows, hits, strict=True))
     search_results.show(collection, view, own, found)
-    search_results.take_away(collection, view, own[0] if own else None, found, ready)
+    search_results.downloads(collection, view, own[0] if own else None, found, ready)
 
 
 def _extract(collection: Collection, missing: list[str]) -> None:
-    if kiosk.on():
-        st.info(f"There are no features of {widgets.plain(', '.join(missing))} here.")
+    if kiosk.enabled():
+        st.info(f"There are no features of {widgets.escape_markdown(', '.join(missing))} here.")
         return
     with st.container(border=True):
-        if job_progress.job("extract", collection.name):
+        if job_progress.show("extract", collection.name):
             return
         names, they = ", ".join(missing), "them" if len(missing) > 1 else "it"
         st.markdown(
-            f"No features of **{widgets.plain(names)}** for all of "
-            f"{widgets.plain(collection.name)} yet: {they} will get a row, and a part in the "
+            f"No features of **{widgets.escape_markdown(names)}** for all of "
+            f"{widgets.escape_markdown(collection.name)} yet: {they} will get a row, and a part in the "
             "combinations, once every picture has been looked at."
         )
         st.button(
@@ -121,7 +121,7 @@ def _extract(collection: Collection, missing: list[str]) -> None:
             type="primary",
             icon=":material/play_arrow:",
             key="x_extract",
-            on_click=job_progress.launch,
+            on_click=job_progress.start,
             args=(["extract", collection.name, "--models", ",".join(missing)],),
         )
 

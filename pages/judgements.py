@@ -8,7 +8,7 @@ from simcore.lab.judgements.agreement import Table
 from simcore.types import Score
 from simcore.ui import widgets
 from simcore.ui.judgements import disagreements, judgement_sets, judgement_sidebar
-from simcore.ui.judgements.judgement_sidebar import PAGE, Asked
+from simcore.ui.judgements.judgement_sidebar import PAGE, JudgementQuestion
 from simcore.ui.judgements.score_chart import (
     ALL,
     CHANCE,
@@ -18,7 +18,7 @@ from simcore.ui.judgements.score_chart import (
     score_bars,
     trial_count,
 )
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 
 def show() -> None:
@@ -28,7 +28,7 @@ def show() -> None:
         "Which of two pictures is more like a third? How often each similarity answers as people "
         "do, and where they part (margaritescu2024, Fig. 5.1; rosenfeld2019, 4.5)."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         names = sets.names()
         if not names:
             judgement_sets.welcome()
@@ -51,7 +51,7 @@ def show() -> None:
         )
 
 
-def _scores(asked: Asked, ready: list[str]) -> None:
+def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
     if not asked.metrics:
         st.info("Choose at least one metric in the sidebar.")
         return
@@ -67,7 +67,7 @@ def _scores(asked: Asked, ready: list[str]) -> None:
         )  # fmt: skip
     score_bars(found, group, CHANCE[told["shape"]])
     for note in found.judged.notes:
-        st.caption(plain(note[:1].upper() + note[1:] + "."))
+        st.caption(escape_markdown(note[:1].upper() + note[1:] + "."))
     lines = _lines(found)
     seen = pd.DataFrame(
         {"similarity": label, "metric": metric}
@@ -88,7 +88,7 @@ def _scores(asked: Asked, ready: list[str]) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _table(asked: Asked, ready: tuple[str, ...], digest: str) -> Table:
+def _table(asked: JudgementQuestion, ready: tuple[str, ...], digest: str) -> Table:
     """Kept for as long as the set, by its digest, is the same."""
     return agreement.table(
         asked.opened(), ready, metrics=asked.metrics, combine=asked.combine,
@@ -103,13 +103,13 @@ def _lines(found: Table) -> list[tuple[str, str, dict[str, Score]]]:
     return people + [(display_name(r.label), r.metric, {ALL: r.whole} | r.groups) for r in rows]
 
 
-def _layers(asked: Asked, ready: list[str]) -> None:
+def _layers(asked: JudgementQuestion, ready: list[str]) -> None:
     nets = [n.removeprefix("lpips-") for n in ready if n.removeprefix("lpips-") in perceptual.NETS]
     if not nets:
         reasons = [d["reason"] for d in pair_similarities.distances() if "lpips" in d["name"] and d["reason"]]
         st.info(
             "Choose lpips-alex, lpips-vgg or lpips-squeeze in the sidebar."
-            + (f" {plain(reasons[0][:1].upper() + reasons[0][1:])}." if reasons else "")
+            + (f" {escape_markdown(reasons[0][:1].upper() + reasons[0][1:])}." if reasons else "")
         )
         return
     told = perceptual.layers_json(
@@ -129,7 +129,7 @@ def _layers(asked: Asked, ready: list[str]) -> None:
     st.code(f"simcore evaluate layers {asked.name} --nets {','.join(nets)}", language="bash")
 
 
-def _best(asked: Asked, ready: list[str]) -> None:
+def _best(asked: JudgementQuestion, ready: list[str]) -> None:
     if len(ready) < 2:
         st.info("Choose at least two similarities in the sidebar.")
         return
@@ -153,7 +153,7 @@ def _best(asked: Asked, ready: list[str]) -> None:
         hide_index=True,
     )  # fmt: skip
     if told["dropped"]:
-        st.caption(f"In no best combination of up to 4: {plain(', '.join(told['dropped']))}.")
+        st.caption(f"In no best combination of up to 4: {escape_markdown(', '.join(told['dropped']))}.")
     st.code(
         f"simcore evaluate twoafc {asked.name} --models {','.join(ready)} --search {how}",
         language="bash", wrap_lines=True,

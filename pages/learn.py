@@ -26,13 +26,13 @@ def show() -> None:
         "it on some that were kept aside. What comes out is a backbone like any other, "
         "`learned:NAME`."
     )
-    if judgement_training.chosen():
-        with widgets.sentences():
+    if judgement_training.select_data():
+        with widgets.show_errors():
             judgement_training.show()
         return
     asked = None
-    with widgets.sentences():
-        asked = sidebar.choose("learn", options=("s",), own={"way": list(WAYS)})
+    with widgets.show_errors():
+        asked = sidebar.select_question("learn", options=("s",), own={"way": list(WAYS)})
         if asked is None:
             return
         own = [model for model in asked.models if not model.startswith("learned:")]
@@ -41,9 +41,9 @@ def show() -> None:
         else:
             st.info("Choose a backbone in the sidebar that was not learned from these pairs.")
     if asked is not None:  # else a sentence has said what is missing
-        with widgets.sentences():
+        with widgets.show_errors():
             adaptation_results.show(asked)
-        with widgets.sentences():
+        with widgets.show_errors():
             annex_table.show(asked, busy=job_progress.running("learn") is not None)
 
 
@@ -94,7 +94,7 @@ def _tuning(asked: Choice) -> list[str] | None:
             "network such as mobilenetv2."
         )
         return None
-    args = run_form.tune(asked.collection, bases, "learn")
+    args = run_form.finetuning_options(asked.collection, bases, "learn")
     return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 
 

@@ -29,10 +29,10 @@ def show() -> None:
         "Every picture is a point; what a network takes for alike lies together. Draw round a "
         "region to see its pictures, zoom in until they show themselves."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         wanted = {name: st.query_params.get(name, "") for name in ("of", "beside")}
-        asked = sidebar.choose(
-            "map", options=("s", "m", "lift"), lone=True,
+        asked = sidebar.select_question(
+            "map", options=("s", "m", "post"), lone=True,
             own={"by": list(maps.BY), "how": list(METHODS), "how2": list(METHODS)},
         )  # fmt: skip
         if asked is None:
@@ -76,7 +76,7 @@ def _controls(
 
 def _recipe(asked: Choice, of: str) -> Recipe:
     models, how = (asked.models, of) if of in MIXES else ((of,), "none")
-    return maps.asked(models, how, metric=asked.metric, lift=asked.lift)
+    return maps.single_recipe(models, how, metric=asked.metric, post=asked.post)
 
 
 def _command(asked: Choice, of: str, how: str) -> list[str]:
@@ -101,12 +101,12 @@ def _made(asked: Choice, of: str, how: str) -> Map | None:
     words = _command(asked, of, how)
     with st.container(border=True):
         st.markdown(
-            f"**{METHODS[how]} of {widgets.plain(recipe.label)}** has not been made yet. It takes "
+            f"**{METHODS[how]} of {widgets.escape_markdown(recipe.label)}** has not been made yet. It takes "
             "seconds for a thousand pairs, a minute or two for six thousand, and is then kept."
         )
-        if not job_progress.job(*words):
+        if not job_progress.show(*words):
             st.button("Make this map", icon=":material/play_arrow:", type="primary",
-                      key=f"map_{of}_{how}", on_click=job_progress.launch, args=(words,))  # fmt: skip
+                      key=f"map_{of}_{how}", on_click=job_progress.start, args=(words,))  # fmt: skip
     return None
 
 
@@ -173,7 +173,7 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
 def _tile(collection: Collection, found: Map, row: int) -> Tile:
     side = "right" if row >= len(found.sides[0]) else "left"
     name = found.ids[row]
-    place = gallery.place(collection, side)
+    place = gallery.side_label(collection, side)
     return Tile(id=name, side=side, src=thumbnails.source(found.keys[row]),
                 caption=f"{side} {name}" if collection.right is not None else name,
                 alt=f"{place} {name}. Open it in Explore.")  # fmt: skip

@@ -16,14 +16,14 @@ def show() -> None:
         "Every backbone this copy knows: what it makes of a picture, where it comes from, "
         "what it would cost to get, and whether it can run here."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         rows = models.listing()
         ready = sum(row["ready"] for row in rows)
         st.markdown(f"**{ready} of {len(rows)}** are ready on this computer.")
         chosen = _chosen(rows)
         _table(chosen)
         waiting = [row for row in chosen if not row["ready"]]
-        if waiting and not job_progress.job("models", "fetch"):
+        if waiting and not job_progress.show("models", "fetch"):
             _fetch(waiting)
         _by_name()
 
@@ -56,7 +56,7 @@ def _table(rows: list[dict]) -> None:
                 "state": "ready" if row["ready"] else "missing",
                 "what it is": row["about"],
                 "numbers": row["dim"],
-                "size": widgets.size(row["bytes"]) if row["files"] else "no file",
+                "size": widgets.format_bytes(row["bytes"]) if row["files"] else "no file",
                 "licence": row["license"],
                 "NC": row["non_commercial"],
                 "its paper's score": row["score"],
@@ -104,17 +104,17 @@ def _fetch(waiting: list[dict]) -> None:
             icon=":material/download:",
             disabled=not chosen,
             key="m_go",
-            on_click=job_progress.launch,
+            on_click=job_progress.start,
             args=(["models", "fetch", ",".join(chosen)],),
         )
     total = sum(row["bytes"] for row in waiting if row["name"] in chosen)
     if chosen:
-        st.markdown(f"About **{widgets.size(total)}** to fetch.")
+        st.markdown(f"About **{widgets.format_bytes(total)}** to fetch.")
     if any(row["non_commercial"] for row in waiting if row["name"] in chosen):
         st.warning("Some of these may not be used commercially; see the licence column.")
     for row in waiting:
         if row["name"] in chosen:
-            st.caption(f"{widgets.plain(row['name'])}: {widgets.plain(row['reason'])}")
+            st.caption(f"{widgets.escape_markdown(row['name'])}: {widgets.escape_markdown(row['reason'])}")
 
 
 def _by_name() -> None:
@@ -131,12 +131,12 @@ def _by_name() -> None:
             "Look one up", key="m_name", placeholder="timm:resnet50", max_chars=120
         ).strip()
         if name:
-            with widgets.sentences(), st.spinner("Asking the library"):
+            with widgets.show_errors(), st.spinner("Asking the library"):
                 (row,) = models.listing([name])
                 st.markdown(
-                    f"**{widgets.plain(row['name'])}**: {row['dim']:,} numbers, "
+                    f"**{widgets.escape_markdown(row['name'])}**: {row['dim']:,} numbers, "
                     f"compared by {row['metric']}. "
-                    + ("Ready." if row["ready"] else widgets.plain(row["reason"]))
+                    + ("Ready." if row["ready"] else widgets.escape_markdown(row["reason"]))
                 )
 
 

@@ -19,10 +19,10 @@ def show() -> None:
         "Where the machine is wrong, surest mistakes first: say what makes the two look alike, "
         "what is wrong with the pair, and which other picture is as good."
     )
-    with widgets.sentences():
+    with widgets.show_errors():
         who, query = (st.query_params.get(key, "")[:500] for key in ("who", "q"))
-        asked = sidebar.choose(
-            "review", options=("m", "lift"), own={"with": list(WITH), "show": list(PARTS)}
+        asked = sidebar.select_question(
+            "review", options=("m", "post"), own={"with": list(WITH), "show": list(PARTS)}
         )
         if asked is None:
             return
@@ -39,7 +39,7 @@ def show() -> None:
             label_visibility="collapsed", required=True,
         )  # fmt: skip
         url_state.add("review", {"with": how, "show": part or "queue", "who": name})
-        rows = recipes.parse(asked.models, how, metric=asked.metric, lift=asked.lift)
+        rows = recipes.parse(asked.models, how, metric=asked.metric, post=asked.post)
         if part == "results":
             results_tab(asked, rows, how)
         else:

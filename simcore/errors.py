@@ -42,7 +42,7 @@ class UnknownNameError(SimError, KeyError):
 MOST_NAMED = 20  # a sentence, not a catalogue
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """An error that names the nearest known spelling.
 
     >>> str(unknown("backbone", "mean-colour", ["mean-color", "hog"]))

@@ -1,11 +1,12 @@
 """Recipes: which backbones, metrics, weights, combination and post-processing make a similarity."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.types import Combine, Lift, Metric
+from simcore.types import Metric
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Part:
             raise BadDataError(
                 f"found the weight {self.weight} for {self.backbone}; expected 0 or more"
             )
+Combination = Literal["none", "sum", "zsum"]
+# What is done before adding: the mean feature taken away; hubs corrected, by all queries at once.
+PostProcessing = Literal["none", "center", "center+csls", "csls"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Recipe:
     """Which backbones make a similarity, and how they are added (rosenfeld2019, Eq. 4, 5)."""
 
     parts: tuple[Part, ...]
-    combine: Combine = "none"
-    lift: Lift = "none"
+    combine: Combination = "none"
+    post: PostProcessing = "none"
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -59,4 +63,5 @@ class Recipe:
             for p in self.parts
         ]
         label = names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
-        return label if self.lift == "none" else f"{label}, {self.lift}"
+        return label if self.post == "none" else f"{label}, {self.post}"
+POST_PROCESSING: tuple[PostProcessing, ...] = ("none", "center", "csls", "center+csls")

@@ -59,8 +59,8 @@ def _row_json(row: RecallRow) -> dict:
         "hits": {str(k): row.hits(k) for k in row.recall},
         "ci95": {str(k): [score.low, score.high] for k, score in row.recall.items()},
     }
-    if recipe.lift != "none":
-        document["lift"] = recipe.lift
+    if recipe.post != "none":
+        document["post"] = recipe.post
     if any(part.weight != 1 for part in recipe.parts):
         document["weights"] = [part.weight for part in recipe.parts]
     return document

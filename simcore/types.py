@@ -14,7 +14,7 @@ from simcore.errors import BadDataError, ShapeError
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Preprocessing:
     """How an image becomes the network's input; frozen, because it is part of the cache key.
 
     Attributes:
@@ -31,21 +31,17 @@ class Prepare:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     raw: bool = False
-RAW = Prepare(resize=None, crop=None, mean=(), std=(), raw=True)
+RAW = Preprocessing(resize=None, crop=None, mean=(), std=(), raw=True)
 
 Array = np.ndarray
 Metric = Literal["cosine", "l2", "l1"]
-Combine = Literal["none", "sum", "zsum"]
 Direction = Literal["lr", "rl"]
-# What is done before adding: the mean feature taken away; hubs corrected, by all queries at once.
-Lift = Literal["none", "center", "center+csls", "csls"]
 
 METRICS: tuple[Metric, ...] = ("cosine", "l2", "l1")
 DIRECTIONS: tuple[Direction, ...] = ("lr", "rl")
-LIFTS: tuple[Lift, ...] = ("none", "center", "csls", "center+csls")
 
 
-def _readonly(values: Any, dtype: Any) -> Array:
+def readonly(values: Any, dtype: Any) -> Array:
     array = np.asarray(values, dtype=dtype)
     if array.flags.writeable:
         array = array.view()
@@ -111,7 +107,7 @@ class Pairs:
     votes: Array | None = None
 
     def __post_init__(self) -> None:
-        target = _readonly(self.target, np.int64)
+        target = readonly(self.target, np.int64)
         if target.shape != (len(self.queries),):
             raise ShapeError(
                 f"found targets of shape {target.shape}; expected one for each of "
@@ -125,7 +121,7 @@ class Pairs:
             raise BadDataError("found two queries with the same mate; expected one mate each")
         object.__setattr__(self, "target", target)
         if self.votes is not None:
-            votes = _readonly(self.votes, np.int64)
+            votes = readonly(self.votes, np.int64)
             if votes.shape != (len(self.queries), 2):
                 raise ShapeError(
                     f"found votes of shape {votes.shape}; expected ({len(self.queries)}, 2)"
@@ -155,7 +151,7 @@ class Pairs:
 class Skipped:
     """One image or pair that was left out, and why."""
 
-    what: str
+    name: str
     reason: str
 
 
@@ -229,7 +225,7 @@ class Features:
     count: int
 
     def __post_init__(self) -> None:
-        index, values = _readonly(self.index, np.int64), _readonly(self.values, np.float32)
+        index, values = readonly(self.index, np.int64), readonly(self.values, np.float32)
         if values.ndim != 2 or index.shape != (values.shape[0],):
             raise ShapeError(
                 f"found {index.shape} image numbers for features of shape {values.shape}; "
@@ -272,7 +268,7 @@ class Similarity:
     values: Array
 
     def __post_init__(self) -> None:
-        values = _readonly(self.values, np.float32)
+        values = readonly(self.values, np.float32)
         if values.ndim != 2:
             raise ShapeError(f"found a similarity of shape {values.shape}; expected (Q, G)")
         object.__setattr__(self, "values", values)
@@ -294,7 +290,7 @@ class Score:
     per_item: Array = field(repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "per_item", _readonly(self.per_item, np.float32))
+        object.__setattr__(self, "per_item", readonly(self.per_item, np.float32))
 
 
 @dataclass(frozen=True)

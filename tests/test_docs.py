@@ -9,7 +9,7 @@ import pytest
 from simcore.cli.main import app as command_line
 from simcore.data.collections.collection_catalog import KINDS
 from simcore.models import registry
-from simcore.models.adapter import TEN_LINES
+from simcore.models.adapter import NUMPY_SNIPPET
 from simcore.types import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def test_every_word_a_user_types_is_in_the_readme(name):
 
 
 def test_the_ten_lines_are_those_that_tests_run():
-    assert f"```python\n{TEN_LINES}```" in README
+    assert f"```python\n{NUMPY_SNIPPET}```" in README
 
 
 def test_every_page_is_in_the_readme():
@@ -67,7 +67,7 @@ def test_the_backbone_in_the_readme_works(tmp_path, monkeypatch):
     scope: dict = {}
     exec(code, scope)
     try:
-        spec = registry.spec("mean-color")
+        spec = registry.get("mean-color")
         picture = np.full((50, 40, 3), (255, 0, 51), np.uint8)
         (row,) = forward.embed_one([picture], spec, "cpu", "fp32")
         np.testing.assert_allclose(row, [[1, 0, 0.2]], atol=1e-6)

@@ -10,9 +10,9 @@ from simcore.cli.options import (
     Combine,
     Direction,
     Json,
-    Lift,
     Metric,
     Models,
+    Post,
     Ready,
     Subset,
     Weights,
@@ -29,7 +29,7 @@ Ks = Annotated[str, typer.Option("--k", help="Cut-offs, separated by commas.")]
 
 def register_analyses(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
-    for command in (curve, associative, votes, faces, duplicates, lifts):
+    for command in (curve, associative, votes, faces, duplicates, post_processing):
         app.command()(command)
 
 
@@ -41,22 +41,22 @@ def curve(
     metric: Metric = "own",
     direction: Direction = "lr",
     subset: Subset = "all",
-    lift: Lift = "none",
+    post: Post = "none",
     minus_l2: Annotated[bool, typer.Option(help="Cosine minus L2 at every k (Fig. 2a).")] = False,
     json: Json = False,
 ) -> None:
     """Recall at every k (Fig. 2b), or the difference between two metrics (Fig. 2a)."""
-    from simcore.lab.evaluate import recall as lab_recall
+    from simcore.lab.evaluate import recall as evaluate_recall
 
     if minus_l2:
-        found = lab_recall.cosine_minus_l2(
+        found = evaluate_recall.cosine_minus_l2(
             name, options.ready(name, models), subset=subset, direction=options.parse_direction(direction)
         )
         column, label = "difference", "cosine - L2 @"
     else:
-        asked = options.asked(name, models, combine, weights, metric, lift)
+        asked = options.asked(name, models, combine, weights, metric, post)
         side = options.parse_direction(direction)
-        found = lab_recall.curve(name, asked, direction=side, subset=subset)
+        found = evaluate_recall.curve(name, asked, direction=side, subset=subset)
         column, label = "recall", "@"
     if json:
         output.document(found)
@@ -72,16 +72,16 @@ def curve(
 def associative(
     name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
     metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
-    lift: Lift = "none",
+    post: Post = "none",
     repetitions: Annotated[int, typer.Option(help="Draws of the simulation.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0, json: Json = False,
 ) -> None:  # fmt: skip
     """Correct choices among m images, exactly and simulated (Table 2a)."""
-    from simcore.lab.evaluate import recall as lab_recall
+    from simcore.lab.evaluate import recall as evaluate_recall
 
-    asked = options.asked(name, models, combine, weights, metric, lift)
+    asked = options.asked(name, models, combine, weights, metric, post)
     told = [
-        lab_recall.associative_recall(
+        evaluate_recall.associative_recall(
             name, one, subset=subset, direction=options.parse_direction(direction),
             repetitions=repetitions, seed=seed,
         )
@@ -101,14 +101,14 @@ def associative(
 def votes(
     name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
     metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
-    lift: Lift = "none", json: Json = False,
+    post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Correlation of people's votes with similarity."""
-    from simcore.lab.evaluate import recall as lab_recall
+    from simcore.lab.evaluate import recall as evaluate_recall
 
-    asked = options.asked(name, models, combine, weights, metric, lift)
+    asked = options.asked(name, models, combine, weights, metric, post)
     side = options.parse_direction(direction)
-    told = [lab_recall.votes(name, one, subset=subset, direction=side) for one in asked]
+    told = [evaluate_recall.votes(name, one, subset=subset, direction=side) for one in asked]
     if json:
         output.document({"collection": name, "subset": subset, "recipes": told})
         return
@@ -126,9 +126,9 @@ def faces(
     json: Json = False,
 ) -> None:
     """Faces an image, and whether the sides of a pair agree (Fig. 5c)."""
-    from simcore.lab.library import subsets as lab_subsets
+    from simcore.lab.library import subsets as library_subsets
 
-    told = lab_subsets.faces(name, detector=detector)
+    told = library_subsets.faces(name, detector=detector)
     if json:
         output.document(told)
         return
@@ -147,9 +147,9 @@ def duplicates(
     json: Json = False,
 ) -> None:
     """Near-duplicates, and how many pairs each protocol of the papers keeps."""
-    from simcore.lab.library import subsets as lab_subsets
+    from simcore.lab.library import subsets as library_subsets
 
-    told = lab_subsets.duplicates(name, by=by, within=within, across=across)
+    told = library_subsets.duplicates(name, by=by, within=within, across=across)
     if json:
         output.document(told)
         return
@@ -163,14 +163,14 @@ def duplicates(
         output.note(f"{protocol}: {kept:,} pairs are left")
 
 
-def lifts(
+def post_processing(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
     subset: Subset = "all", json: Json = False,
 ) -> None:  # fmt: skip
     """What grid pooling, centring and CSLS add to each backbone, step by step."""
-    from simcore.lab.evaluate import recall as lab_recall
+    from simcore.lab.evaluate import recall as evaluate_recall
 
-    told = lab_recall.lifts(
+    told = evaluate_recall.post_processing_gains(
         name, options.ready(name, models), metric=metric, subset=subset,
         direction=options.parse_direction(direction),
     )  # fmt: skip
@@ -185,7 +185,7 @@ def lifts(
 def register_combinations(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
     commands: Sequence[Callable] = (
-        subsets, participation, ablation, exclusive, disputed, oracle, complementarity, weights,
+        subsets, participation, ablation, exclusive, disagreements, oracle, complementarity, weights,
         compare,
     )  # fmt: skip
     for command in commands:
@@ -194,10 +194,10 @@ def register_combinations(app: typer.Typer) -> None:
 
 def subsets(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """All 2^M - 1 combinations: the best of each size, plain and normalised (Fig. 3b)."""
-    found = options.search(name, models, metric, direction, subset, lift=lift)
+    found = options.search(name, models, metric, direction, subset, post=post)
     told = found.json()
     if json:
         output.document(told)
@@ -218,12 +218,12 @@ def subsets(
 def participation(
     name: str, size: Annotated[int, typer.Option(help="Members of a combination.")] = 4,
     models: Ready = "", combine: Kind = "zsum", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Share of the leading combinations of a size that hold each backbone (Fig. 4)."""
     from simcore.lab.evaluate import combinations
 
-    found = options.search(name, models, metric, direction, subset, lift=lift)
+    found = options.search(name, models, metric, direction, subset, post=post)
     told = combinations.participation(found, options.kind(combine), size)
     if json:
         output.document(told)
@@ -239,12 +239,12 @@ def participation(
 def ablation(
     name: str, models: Ready = "", combine: Kind = "zsum",
     metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """What each member of the best combination is worth (Table 1)."""
     from simcore.lab.evaluate import combinations
 
-    found = options.search(name, models, metric, direction, subset, lift=lift)
+    found = options.search(name, models, metric, direction, subset, post=post)
     told = combinations.ablation(found, options.kind(combine))
     if json:
         output.document(told)
@@ -257,12 +257,12 @@ def ablation(
 
 def exclusive(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Pairs that only one backbone finds, and what an oracle would find (Fig. 6)."""
-    from simcore.lab.evaluate import exclusive as lab_exclusive
+    from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
-    told = lab_exclusive.exclusives(options.search(name, models, metric, direction, subset, lift=lift))
+    told = evaluate_exclusive.exclusives(options.search(name, models, metric, direction, subset, post=post))
     if json:
         output.document(told)
         return
@@ -273,17 +273,17 @@ def exclusive(
     )
 
 
-def disputed(
+def disagreements(
     name: str, models: Ready = "",
     most: Annotated[int, typer.Option(help="How many pairs to print.")] = 20,
     metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
-    lift: Lift = "none", json: Json = False,
+    post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """The pairs on which backbones differ most: first for one, far behind for another."""
-    from simcore.lab.evaluate import exclusive as lab_exclusive
+    from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
-    found = lab_exclusive.disputes(
-        name, options.asked(name, models, "none", "", metric, lift), subset=subset,
+    found = evaluate_exclusive.disagreements(
+        name, options.asked(name, models, "none", "", metric, post), subset=subset,
         direction=options.parse_direction(direction),
     )[:most]  # fmt: skip
     if json:
@@ -295,12 +295,12 @@ def disputed(
 
 def oracle(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """How many pairs at least one backbone finds."""
-    from simcore.lab.evaluate import exclusive as lab_exclusive
+    from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
-    told = lab_exclusive.exclusives(options.search(name, models, metric, direction, subset, lift=lift))
+    told = evaluate_exclusive.exclusives(options.search(name, models, metric, direction, subset, post=post))
     if json:
         output.document({k: told[k] for k in ("pairs", "oracle", "oracle_ci95")})
     else:
@@ -310,13 +310,13 @@ def oracle(
 
 def complementarity(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Which backbones complete each other: agreement, gain, CKA and RSA."""
-    from simcore.lab.evaluate import exclusive as lab_exclusive
+    from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
-    told = lab_exclusive.complementary(
-        name, options.ready(name, models), subset=subset, metric=metric, lift=lift,
+    told = evaluate_exclusive.complementary(
+        name, options.ready(name, models), subset=subset, metric=metric, post=post,
         direction=options.parse_direction(direction),
     )  # fmt: skip
     if json:
@@ -333,14 +333,14 @@ def complementarity(
 
 def weights(
     name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none",
+    subset: Subset = "all", post: Post = "none",
     seed: Annotated[int, typer.Option(help="Of the folds.")] = 0, json: Json = False,
 ) -> None:  # fmt: skip
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
     from simcore.lab.evaluate import combinations
 
     told = combinations.learned_weights(
-        name, options.ready(name, models), subset=subset, seed=seed, metric=metric, lift=lift,
+        name, options.ready(name, models), subset=subset, seed=seed, metric=metric, post=post,
         direction=options.parse_direction(direction),
     )  # fmt: skip
     if json:
@@ -354,16 +354,16 @@ def weights(
 def compare(
     name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
     metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", lift: Lift = "none", json: Json = False,
+    subset: Subset = "all", post: Post = "none", json: Json = False,
 ) -> None:  # fmt: skip
     """Is A better than B? Exact McNemar for every pair, corrected for how many there are (Holm)."""
     from simcore.lab.evaluate import combinations
 
     names = options.ready(name, models)
-    asked = options.asked(name, models, combine, weights, metric, lift)
+    asked = options.asked(name, models, combine, weights, metric, post)
     extra = [one for one in asked if one.combine != "none"]
     side = options.parse_direction(direction)
-    found = combinations.search(name, names, subset=subset, direction=side, metric=metric, lift=lift)
+    found = combinations.search(name, names, subset=subset, direction=side, metric=metric, post=post)
     told = combinations.compare(found, extra, name=name, subset=subset, direction=side)
     if json:
         output.document({"collection": name, "subset": subset, "comparisons": told})
@@ -392,7 +392,7 @@ def recall(
     metric: Metric = "own",
     direction: Direction = "lr",
     k: Ks = "1,5,10",
-    lift: Lift = "none",
+    post: Post = "none",
     subset: Subset = "all",
     json: Json = False,
 ) -> None:
@@ -401,21 +401,21 @@ def recall(
     Without --models, every backbone whose features are ready.
     """
     from simcore.lab import recipes
-    from simcore.lab.evaluate import recall as lab_recall
+    from simcore.lab.evaluate import recall as evaluate_recall
     from simcore.lab.library import collections, provenance
 
     asked = recipes.parse(
-        options.names(models) or collections.usual(name),
+        options.names(models) or collections.default_backbones(name),
         combine,
         weights=options.numbers(weights, "weights"),
         metric=metric,
-        lift=lift,
+        post=post,
     )
     ks = [int(cut) for cut in options.numbers(k, "--k")]
-    found = lab_recall.recall(
+    found = evaluate_recall.recall(
         name, asked, direction=options.parse_direction(direction), ks=ks, metric=metric, subset=subset
     )
-    if said := provenance.seen(name, [b for one in asked for b in one.backbones], subset):
+    if said := provenance.training_overlap_warning(name, [b for one in asked for b in one.backbones], subset):
         output.note(said)
     if json:
         output.document(found.json())

@@ -39,7 +39,7 @@ def new(
     conditions = experiments.parse(options.names(distractors), questions, subset)
     text = _read(consent).decode("utf-8", "replace") if consent else ""
     plan = experiments.Plan(conditions, choices, catch, seed, text)
-    made = experiments.new(name, collection, plan)
+    made = experiments.create(name, collection, plan)
     told = next(row for row in experiments.listing() if row["name"] == made.name)
     if json:
         output.document(told)
@@ -74,9 +74,9 @@ def export(
     json: Json = False,
 ) -> None:
     """Print an experiment with its answers as CSV."""
-    from simcore.lab.people import export as lab_export
+    from simcore.lab.people import export as people_export
 
-    output.csv((lab_export.triplets if triplets else lab_export.export)(name), json=json)
+    output.csv((people_export.triplets if triplets else people_export.export)(name), json=json)
 
 
 @app.command()
@@ -87,10 +87,10 @@ def judgements(
 ) -> None:
     """Keep the answers as a set of judgements, to score similarities by and to learn from."""
     from simcore.lab.judgements import sets
-    from simcore.lab.people import export as lab_export
+    from simcore.lab.people import export as people_export
 
     with output.progress() as bar:
-        made = lab_export.judgements(name, save or name, on_progress=bar)
+        made = people_export.judgements(name, save or name, on_progress=bar)
     told = sets.summary(made.name)
     if json:
         output.document(told)
@@ -110,9 +110,9 @@ def import_(
 ) -> None:
     """Keep an experiment that was run elsewhere; nothing is kept where anything is wrong."""
     from simcore.lab.people import experiments
-    from simcore.lab.people import export as lab_export
+    from simcore.lab.people import export as people_export
 
-    lab_export.read(name, collection, _read(file))
+    people_export.read(name, collection, _read(file))
     told = next(row for row in experiments.listing() if row["name"] == name)
     if json:
         output.document(told)

@@ -76,6 +76,6 @@ def _print(done: "Report") -> None:
     rows = [(b, done.computed[b], done.cached.get(b, 0)) for b in done.computed]
     output.table(["backbone", "computed", "from cache"], rows, title=f"{done.seconds:.1f} s")
     for item in done.skipped:
-        output.note(f"left out {item.what}: {item.reason}")
+        output.note(f"left out {item.name}: {item.reason}")
     for backbone, reason in done.unavailable.items():
         output.note(f"{backbone} is not available: {reason}")

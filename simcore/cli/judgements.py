@@ -11,9 +11,9 @@ from simcore.cli.options import Combine, Device, Json
 from simcore.lab.judgements.sets import KINDS
 
 if TYPE_CHECKING:
-    from simcore.data.judgements.trials import Judgements
+    from simcore.data.judgements.trials import JudgementSet
     from simcore.lab.judgements.agreement import Table
-    from simcore.lab.judgements.pair_similarities import Ready
+    from simcore.lab.judgements.pair_similarities import ReadySimilarities
     from simcore.types import Score
 
 STOPPED = 143  # 128 + SIGTERM, as shells count it
@@ -39,7 +39,7 @@ HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
 
 def register(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
-    for command in (triplets, twoafc, layers):
+    for command in (triplets, two_afc, layers):
         app.command()(command)
 
 
@@ -62,7 +62,7 @@ def triplets(
     from simcore.lab.judgements import agreement, pair_similarities
 
     judged, ready = _ready(
-        name, options.names(models) or [*pair_similarities.usual(), "@distances"], subset, device
+        name, options.names(models) or [*pair_similarities.default_backbones(), "@distances"], subset, device
     )
     found = agreement.table(
         judged, ready.names, metrics=options.names(metrics), combine=combine, counting=counting
@@ -70,7 +70,7 @@ def triplets(
     _told(found, ready, json)
 
 
-def twoafc(
+def two_afc(
     name: str,
     models: Models = "@distances",
     search: Annotated[
@@ -133,7 +133,7 @@ def layers(
 
 def _ready(
     name: str, models: Sequence[str], subset: str, device: str
-) -> tuple["Judgements", "Ready"]:
+) -> tuple["JudgementSet", "ReadySimilarities"]:
     """The judgements, or a subset, with everything made that is missing.
 
     Raises:
@@ -144,24 +144,24 @@ def _ready(
     from simcore.lab.library import provenance
 
     with jobs.reporting() as (report, stop), output.progress() as bar:
-        judged = provenance.part(sets.open_(name, on_progress=report or bar), subset)
+        judged = provenance.unseen_part(sets.open_(name, on_progress=report or bar), subset)
         ready = pair_similarities.prepare(judged, models, device=device, on_progress=report or bar, stop=stop)
         stopped = stop()
     if stopped:
         raise typer.Exit(STOPPED)
-    if said := provenance.warning(judged, ready.names):
+    if said := provenance.trained_on_warning(judged, ready.names):
         output.note(said)
     return judged, ready
 
 
-def _told(found: "Table", ready: "Ready", json: bool) -> None:
+def _told(found: "Table", ready: "ReadySimilarities", json: bool) -> None:
     if json:
         output.document(found.json() | {"unavailable": ready.unavailable})
     else:
         _print(found, ready)
 
 
-def _print(found: "Table", ready: "Ready") -> None:
+def _print(found: "Table", ready: "ReadySimilarities") -> None:
     """A row a similarity and metric, best first; people's own above them."""
     groups = list(found.groups) if len(found.groups) <= WIDE else []
     rows = [
@@ -186,11 +186,11 @@ def _print(found: "Table", ready: "Ready") -> None:
     _lost(ready)
 
 
-def _lost(ready: "Ready") -> None:
+def _lost(ready: "ReadySimilarities") -> None:
     for name, reason in ready.unavailable.items():
         output.note(f"{name} is not available: {reason}")
     for one in ready.skipped[:20]:
-        output.note(f"could not be read: {one.what}: {one.reason}")
+        output.note(f"could not be read: {one.name}: {one.reason}")
 
 
 def _percent(score: "Score", *, wide: bool = False) -> str:

@@ -52,7 +52,7 @@ def adaptation(
     from simcore.cli.output import STOPPED
     from simcore.errors import Stopped
     from simcore.lab import jobs
-    from simcore.lab.learning import adaptation as lab_adaptation
+    from simcore.lab.learning import adaptation as learning_adaptation
     from simcore.lab.learning import learned_backbones
     from simcore.models import lineage
 
@@ -60,11 +60,11 @@ def adaptation(
         lineage.check(save)
     chosen = options.ready(name, models)
     if rival:
-        lab_adaptation.check_backbone_count(chosen)  # before the work, not after it
-    settings = lab_adaptation.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
+        learning_adaptation.check_backbone_count(chosen)  # before the work, not after it
+    settings = learning_adaptation.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
     with jobs.reporting() as (report, stop), output.progress() as bar:
         try:
-            found = lab_adaptation.adapt(
+            found = learning_adaptation.adapt(
                 name, chosen, settings, runs=runs, subset=subset, device=device, save=save,
                 on_progress=report or bar, on_curve=partial(learned_backbones.write, save) if save else None,
                 stop=stop,
@@ -74,12 +74,12 @@ def adaptation(
             raise typer.Exit(STOPPED) from said
     told = found.json()
     if rival:
-        told["rival"] = lab_adaptation.rival(found)
+        told["rival"] = learning_adaptation.baseline(found)
     if save:
-        told["saved"] = lab_adaptation.keep(found, save, dict(told))
+        told["saved"] = learning_adaptation.keep(found, save, dict(told))
         output.note(f"kept as {told['saved']}")
     if export is not None:
-        lab_adaptation.export(found, export)
+        learning_adaptation.export(found, export)
         output.note(f"wrote {export}")
     if json:
         output.document(told)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 if TYPE_CHECKING:
-    from simcore.lab.evaluate.combinations import Search
+    from simcore.lab.evaluate.combinations import SubsetSearch
+    from simcore.recipe import Combination as Kinds
     from simcore.recipe import Recipe
-    from simcore.types import Combine as Kinds
     from simcore.types import Direction as Sides
 
 Ready = Annotated[
@@ -38,7 +38,7 @@ Weights = Annotated[
 Direction = Annotated[
     str, typer.Option(help="lr: from the left image into the right side; rl: the other way.")
 ]
-Lift = Annotated[
+Post = Annotated[
     str,
     typer.Option(
         help="none (as the papers), center, csls or center+csls: what is done to similarities "
@@ -58,21 +58,21 @@ Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 def ready(name: str, models: str) -> list[str]:
     from simcore.lab.library import collections
 
-    return names(models) or collections.usual(name)
+    return names(models) or collections.default_backbones(name)
 
 
 def asked(
-    name: str, models: str, combine: str, weights: str, metric: str, lift: str = "none"
+    name: str, models: str, combine: str, weights: str, metric: str, post: str = "none"
 ) -> list["Recipe"]:
     from simcore.lab import recipes
 
     shares = numbers(weights, "weights")
-    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric, lift=lift)
+    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric, post=post)
 
 
 def search(
-    name: str, models: str, metric: str, direction: str, subset: str, *, lift: str = "none"
-) -> "Search":
+    name: str, models: str, metric: str, direction: str, subset: str, *, post: str = "none"
+) -> "SubsetSearch":
     """All combinations of the backbones asked for."""
     from simcore.lab.evaluate import combinations
 
@@ -82,7 +82,7 @@ def search(
         subset=subset,
         direction=parse_direction(direction),
         metric=metric,
-        lift=lift,
+        post=post,
     )
 
 
@@ -113,18 +113,18 @@ def numbers(text: str, what: str) -> list[float]:
 
 def kind(text: str) -> "Kinds":
     """A way of adding, checked."""
-    from simcore.errors import unknown
+    from simcore.errors import unknown_name
 
     if text not in {"sum", "zsum"}:
-        raise unknown("combination", text, ("sum", "zsum"))
+        raise unknown_name("combination", text, ("sum", "zsum"))
     return cast("Kinds", text)
 
 
 def parse_direction(text: str) -> "Sides":
     """The direction, checked."""
-    from simcore.errors import unknown
+    from simcore.errors import unknown_name
     from simcore.types import DIRECTIONS
 
     if text not in DIRECTIONS:
-        raise unknown("direction", text, DIRECTIONS)
+        raise unknown_name("direction", text, DIRECTIONS)
     return text

@@ -58,7 +58,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = ""
 def left_out(skipped: Sequence[Skipped]) -> None:
     """Name what could not be used, the first twenty of it."""
     for one in skipped[:20]:
-        note(f"  left out {one.what}: {one.reason}")
+        note(f"  left out {one.name}: {one.reason}")
     if len(skipped) > 20:
         note(f"  and {len(skipped) - 20:,} more; --json names them all")
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from simcore.lab.papers.paper_report import Section
 
 
-
 def reproduce(
     paper: Annotated[
         str,
@@ -39,10 +38,10 @@ def reproduce(
 ) -> None:
     """Every table and figure of a paper on your own data, the printed values beside them."""
     from simcore.lab import jobs
-    from simcore.lab.papers import reproduce as lab_reproduce
+    from simcore.lab.papers import reproduce as papers_reproduce
 
     with jobs.reporting() as (report, stop), output.progress() as bar:
-        found = lab_reproduce.run(
+        found = papers_reproduce.run(
             paper,
             name,
             options.names(models),

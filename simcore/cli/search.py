@@ -10,9 +10,9 @@ from simcore.cli.options import (
     Combine,
     Direction,
     Json,
-    Lift,
     Metric,
     Models,
+    Post,
     Ready,
     Subset,
     Weights,
@@ -21,18 +21,18 @@ from simcore.cli.output import STOPPED
 
 if TYPE_CHECKING:
     from simcore.lab.search.pair import Picture
-    from simcore.lab.search.search import Hits
+    from simcore.lab.search.search import SearchResult
 
 Image = Annotated[str, typer.Argument(help="left:ID or right:ID.")]
 
 
-def make(
+def map_(
     name: str,
     models: Models = "mobilenetv2",
     combine: Combine = "none",
     weights: Weights = "",
     metric: Metric = "own",
-    lift: Lift = "none",
+    post: Post = "none",
     subset: Subset = "all",
     method: Annotated[str, typer.Option(help="umap, pca or tsne.")] = "umap",
     neighbours: Annotated[int, typer.Option(help="UMAP's n_neighbors, 2 to 200.")] = 15,
@@ -48,7 +48,7 @@ def make(
     from simcore.lab.search import maps
 
     shares = options.numbers(weights, "weights")
-    recipe = maps.asked(options.names(models), combine, weights=shares, metric=metric, lift=lift)
+    recipe = maps.single_recipe(options.names(models), combine, weights=shares, metric=metric, post=post)
     how = maps.look(method, near=neighbours, tight=min_dist, perplexity=perplexity, seed=seed)
     with jobs.reporting() as (report, stop), output.progress() as bar:
         try:
@@ -64,7 +64,7 @@ def make(
         output.document(found.json())
         return
     rows = [
-        ("points", f"{len(found.at) - found.missing:,}"),
+        ("points", f"{len(found.xy) - found.missing:,}"),
         ("without a place", f"{found.missing:,}"),
         ("groups of alike images", f"{found.cluster.max() + 1}"),
     ]
@@ -74,15 +74,15 @@ def make(
     output.table(["", ""], rows, title=f"{name}: {method} of {recipe.label}")
 
 
-def alike(
+def pair(
     name: str, first: Image, second: Image, models: Ready = "", metric: Metric = "own",
     json: Json = False,
 ) -> None:  # fmt: skip
     """How alike each backbone finds two images, and how many of all pairs are less alike."""
-    from simcore.lab.search import pair
+    from simcore.lab.search import pair as search_pair
 
     one, other = _picture(name, first), _picture(name, second)
-    rows = pair.table(name, one, other, options.ready(name, models), metric)
+    rows = search_pair.table(name, one, other, options.ready(name, models), metric)
     if json:
         output.document(
             {"collection": name, "first": first, "second": second, "rows": [vars(r) for r in rows]}
@@ -102,10 +102,10 @@ def alike(
 
 
 def _picture(name: str, text: str) -> "Picture":
-    from simcore.lab.search import pair
+    from simcore.lab.search import pair as search_pair
 
     side, _, image = text.partition(":")
-    return pair.known(name, side, image)
+    return search_pair.known(name, side, image)
 
 
 def search(
@@ -120,7 +120,7 @@ def search(
     weights: Weights = "",
     metric: Metric = "own",
     direction: Direction = "lr",
-    lift: Lift = "none",
+    post: Post = "none",
     k: Annotated[int, typer.Option("-k", "--k", help="How many to return.")] = 10,
     way: Annotated[
         str,
@@ -132,12 +132,12 @@ def search(
 ) -> None:
     """The most similar images to one of the collection's, to any image file, or to words."""
     from simcore.lab import recipes
-    from simcore.lab.search import search as lab_search
+    from simcore.lab.search import search as search_search
 
     if text:
         way = options.parse_direction(direction)
         found = [
-            lab_search.search_text(name, text, model, direction=way, k=k) for model in options.names(models)
+            search_search.search_text(name, text, model, direction=way, k=k) for model in options.names(models)
         ]
         _show(found, {"collection": name, "query": {"text": text}, "direction": direction}, json)
         return
@@ -146,10 +146,10 @@ def search(
         combine,
         weights=options.numbers(weights, "weights"),
         metric=metric,
-        lift=lift,
+        post=post,
     )
-    query = lab_search.Query(id or None, None if image is None else lab_search.read_file(image))
-    found = lab_search.search(
+    query = search_search.Query(id or None, None if image is None else search_search.read_file(image))
+    found = search_search.search(
         name, query, asked, direction=options.parse_direction(direction), k=k, way=way
     )
     asked_for = {"id": id or None, "image": None if image is None else str(image)}
@@ -157,7 +157,7 @@ def search(
     _show(found, told, json)
 
 
-def _show(found: "list[Hits]", told: dict, json: bool) -> None:
+def _show(found: "list[SearchResult]", told: dict, json: bool) -> None:
     if json:
         gallery = found[0].gallery if found else 0
         output.document(told | {"gallery": gallery, "rows": [hits.json() for hits in found]})
@@ -166,7 +166,7 @@ def _show(found: "list[Hits]", told: dict, json: bool) -> None:
         _print_hits(hits)
 
 
-def _print_hits(hits: "Hits") -> None:
+def _print_hits(hits: "SearchResult") -> None:
     rows = [
         (rank, image, f"{score:.4f}", "mate" if image == hits.mate_id else "")
         for rank, (image, score) in enumerate(zip(hits.ids, hits.scores, strict=True), start=1)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from simcore.errors import SimError
 
-Room = Literal[
+Subfolder = Literal[
     "features",
     "thumbs",
     "weights",
@@ -29,7 +29,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def cache() -> Path:
+def root() -> Path:
     """The cache folder, made when first asked for.
 
     `SIMCORE_CACHE` names it; without that it is `cache/` beside the source tree, or
@@ -48,20 +48,20 @@ def cache() -> Path:
     return _made(path)
 
 
-def room(name: Room) -> Path:
+def subfolder(name: Subfolder) -> Path:
     """One sub-folder of the cache, made when first asked for."""
-    return _made(cache() / name)
+    return _made(root() / name)
 
 
 def _made(path: Path) -> Path:
     if not path.is_dir():  # asked for hundreds of times a page, and there but for the first time
-        with writing(path):
+        with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[None]:
+def disk_errors(target: Path) -> Iterator[None]:
     """Turns a full, closed or unusable disk into one sentence that names the place.
 
     Raises:
@@ -72,13 +72,13 @@ def writing(target: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, SimError):
             raise
-        sentence = complaint(error, target)
+        sentence = disk_error_message(error, target)
         if sentence is None:
             raise
         raise SimError(sentence) from error
 
 
-def complaint(error: Exception, target: Path | str) -> str | None:
+def disk_error_message(error: Exception, target: Path | str) -> str | None:
     """What to tell a person when writing to `target` failed; None where the disk is not to blame.
 
     Understands the operating system's numbers and, for libraries that pass on only text, its words.
@@ -105,13 +105,13 @@ def complaint(error: Exception, target: Path | str) -> str | None:
     return None
 
 
-def write(target: Path, data: bytes) -> None:
+def write_atomic(target: Path, data: bytes) -> None:
     """Puts `data` at `target` in one step: readers see the old file, the new one, or none.
 
     Raises:
         SimError: the disk is full or closed.
     """
-    with writing(target.parent):
+    with disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         new = target.parent / f".new-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         try:
@@ -122,7 +122,7 @@ def write(target: Path, data: bytes) -> None:
             raise
 
 
-def sweep(parent: Path) -> None:
+def remove_leftovers(parent: Path) -> None:
     """Removes what runs that were killed have left."""
     for path in [*parent.glob(".new-*"), *parent.glob(".old-*")]:
         owner = path.name.split("-")[1]

@@ -9,7 +9,7 @@ from simcore.errors import BadDataError
 _LARGEST = 200_000_000
 
 
-def rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """The named columns of a CSV with a header line; other columns are dropped.
 
     Args:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from simcore.data import storage
 from simcore.errors import BadDataError, BadImageError
-from simcore.types import Array, Prepare
+from simcore.types import Array, Preprocessing
 
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000
@@ -52,8 +52,8 @@ def read(source: Path) -> bytes:
         BadImageError: absent, not a plain file, unreadable, empty or larger than MAX_BYTES.
     """
     try:
-        if storage.remote(source):
-            size, data = storage.read(source, MAX_BYTES)
+        if storage.is_remote(source):
+            size, data = storage.read_bytes(source, MAX_BYTES)
         elif not source.is_file():
             raise BadImageError(f"found no file {source}; expected an image; check the path")
         else:
@@ -79,7 +79,7 @@ def _check_bytes(size: int, name: str) -> None:
         )
 
 
-def key(data: bytes, trim: int = 0) -> str:
+def content_key(data: bytes, trim: int = 0) -> str:
     """Content key: the same bytes with the same trim have the same key, whatever the file's name.
 
     Args:
@@ -125,7 +125,7 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
         _check_bytes(len(data), name)
     image = _open(data, name)
     try:
-        rows = upright(image, data)
+        rows = apply_orientation(image, data)
     except Exception as error:  # whatever a decoder trips over, the file is what is wrong
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
             raise BadImageError(_too_large(name, "more pixels inside than it tells")) from error
@@ -170,7 +170,7 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:80].rstrip(".;: ") or error.__class__.__name__
 
 
-def prepare(image: Array, how: Prepare) -> Array:
+def prepare(image: Array, how: Preprocessing) -> Array:
     """Resize and centre crop, as torchvision's Resize and CenterCrop do on PIL images.
 
     Args:
@@ -205,7 +205,7 @@ def prepare(image: Array, how: Prepare) -> Array:
     return np.array(picture)
 
 
-def seen(height: int, width: int, how: Prepare) -> tuple[float, float, float, float]:
+def visible_region(height: int, width: int, how: Preprocessing) -> tuple[float, float, float, float]:
     """The part of an image that reaches the network.
 
     Returns:
@@ -256,7 +256,7 @@ def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:
     return picture.crop((left, top, left + width, top + height))
 
 
-def upright(image: Image.Image, data: bytes) -> Array:
+def apply_orientation(image: Image.Image, data: bytes) -> Array:
     """(H, W, 3) uint8 RGB of an opened image, whose size was checked, as people see it.
 
     Args:

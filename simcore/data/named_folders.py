@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from simcore.data import cache_dir
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Kept:
+class NamedFolders:
     """One kind of them.
 
     Attributes:
@@ -27,14 +27,14 @@ class Kept:
         word: what one is called in sentences. form: the newest format this program reads.
     """
 
-    room: cache_dir.Room
+    room: cache_dir.Subfolder
     file: str
     word: str
     form: int
 
     def names(self) -> list[str]:
         """Those that are remembered, sorted."""
-        found = (cache_dir.cache() / self.room).glob(f"*/{self.file}")
+        found = (cache_dir.root() / self.room).glob(f"*/{self.file}")
         return sorted(p.parent.name for p in found if _NAME.fullmatch(p.parent.name))
 
     def place(self, name: str) -> Path:
@@ -48,7 +48,7 @@ class Kept:
                 f"found the name {name!r}; expected 1 to 64 lower-case letters, digits, '.', '_' "
                 "or '-', a letter or digit first; choose another"
             )
-        return cache_dir.room(self.room) / name
+        return cache_dir.subfolder(self.room) / name
 
     @contextmanager
     def making(self, name: str) -> Iterator[tuple[Path, Callable[[dict[str, Any]], None]]]:
@@ -62,15 +62,15 @@ class Kept:
         """
         place = self.place(name)
         self._free(name)
-        cache_dir.sweep(place.parent)
+        cache_dir.remove_leftovers(place.parent)
         work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
         def tell(facts: dict[str, Any]) -> None:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             told = {"format": self.form, "name": name, "created": now, **facts}
-            cache_dir.write(work / self.file, json.dumps(told, indent=1).encode())
+            cache_dir.write_atomic(work / self.file, json.dumps(told, indent=1).encode())
 
-        with cache_dir.writing(place.parent):
+        with cache_dir.disk_errors(place.parent):
             work.mkdir()
             try:
                 yield work, tell
@@ -107,7 +107,7 @@ class Kept:
         self._known(name)
         place = self.place(name)
         gone = place.with_name(f".old-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        with cache_dir.writing(place.parent):
+        with cache_dir.disk_errors(place.parent):
             place.rename(gone)
             shutil.rmtree(gone)
 
@@ -128,4 +128,4 @@ class Kept:
 
     def _known(self, name: str) -> None:
         if name not in self.names():
-            raise unknown(self.word, name, self.names())
+            raise unknown_name(self.word, name, self.names())

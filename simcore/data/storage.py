@@ -22,7 +22,7 @@ from simcore.errors import BadDataError, SimError
 _ADDRESS = re.compile(r"s3:/{1,2}([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[^/?#]+)*)/?")
 
 
-def remote(address: str | Path) -> bool:
+def is_remote(address: str | Path) -> bool:
     """Whether it names a place in object storage. A Path has one of the two slashes left.
 
     >>> remote("s3://bucket/folder"), remote(Path("s3://bucket/a.png")), remote("/s3:/a")
@@ -31,7 +31,7 @@ def remote(address: str | Path) -> bool:
     return str(address).startswith("s3:/")
 
 
-def checked(address: str) -> str:
+def parse_s3(address: str) -> str:
     """The address without a slash at its end.
 
     Raises:
@@ -53,33 +53,33 @@ def path(text: str | Path) -> Path:
     >>> path("s3://bucket/a.png").as_posix(), path("a.png").is_absolute()
     ('s3:/bucket/a.png', True)
     """
-    return Path(text) if remote(text) else Path(text).expanduser().absolute()
+    return Path(text) if is_remote(text) else Path(text).expanduser().absolute()
 
 
-def there(found: Path) -> bool:
+def exists(found: Path) -> bool:
     """Whether a folder, on disk or in S3, holds anything."""
-    return bool(walk(found)) if remote(found) else found.is_dir()
+    return bool(list_files(found)) if is_remote(found) else found.is_dir()
 
 
-def walk(folder: Path) -> list[Path]:
+def list_files(folder: Path) -> list[Path]:
     """Everything below a folder, on disk or in S3, sorted; empty where there is no such folder."""
-    if not remote(folder):
+    if not is_remote(folder):
         return sorted(folder.rglob("*"))
     from pyarrow import fs
 
-    system, root = arrow(folder)
-    with reaching(checked(str(folder))):
+    system, root = filesystem(folder)
+    with storage_errors(parse_s3(str(folder))):
         infos = system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     return sorted(Path("s3:") / info.path for info in infos if info.is_file)
 
 
-def read(picture: Path, most: int) -> tuple[int, bytes]:
+def read_bytes(picture: Path, most: int) -> tuple[int, bytes]:
     """Size of a file in S3, and its bytes; none where it is larger than `most`.
 
     Raises:
         OSError: it is not there, or cannot be read.
     """
-    system, _ = arrow(Path(*picture.parts[:2]))
+    system, _ = filesystem(Path(*picture.parts[:2]))
     with system.open_input_file("/".join(picture.parts[1:])) as stream:
         size = stream.size()
         return size, bytes(stream.read()) if size <= most else b""
@@ -94,9 +94,9 @@ def options() -> dict[str, str]:
     return {"aws_endpoint": endpoint, **plain}
 
 
-def arrow(address: str | Path) -> tuple[Any, str]:
+def filesystem(address: str | Path) -> tuple[Any, str]:
     """pyarrow's file system for a place in S3, and the place's path in it."""
-    where = checked(str(address)).removeprefix("s3://")
+    where = parse_s3(str(address)).removeprefix("s3://")
     return _system(os.environ.get("AWS_ENDPOINT_URL", "").strip(), os.getpid()), where
 
 
@@ -114,7 +114,7 @@ def _system(endpoint: str, _process: int) -> Any:
 
 
 @contextmanager
-def reaching(address: str) -> Iterator[None]:
+def storage_errors(address: str) -> Iterator[None]:
     """Turns what goes wrong on the way to a place into one sentence.
 
     Raises:
@@ -125,10 +125,10 @@ def reaching(address: str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, SimError):
             raise
-        raise SimError(unreachable(address, error)) from error
+        raise SimError(unreachable_error(address, error)) from error
 
 
-def unreachable(address: str, error: Exception) -> str:
+def unreachable_error(address: str, error: Exception) -> str:
     """What to tell a person."""
     fact = " ".join(str(error).split())[:160]
     return (
@@ -137,7 +137,7 @@ def unreachable(address: str, error: Exception) -> str:
     )
 
 
-class Place:
+class Folder:
     """One such folder; names are of files directly in it, or of folders below it."""
 
     def __init__(self, address: Path | str) -> None:
@@ -146,8 +146,8 @@ class Place:
         Raises:
             BadDataError: an address that is neither a folder nor s3://bucket/prefix.
         """
-        self.local = None if remote(address) else Path(address).absolute()
-        self.address = checked(str(address)) if self.local is None else str(self.local)
+        self.local = None if is_remote(address) else Path(address).absolute()
+        self.address = parse_s3(str(address)) if self.local is None else str(self.local)
 
     def read(self, name: str) -> bytes | None:
         """A small file, or None where there is none.
@@ -158,8 +158,8 @@ class Place:
         if self.local is not None:
             path = self.local / name
             return path.read_bytes() if path.exists() else None
-        system, root = arrow(self.address)
-        with reaching(self.address):
+        system, root = filesystem(self.address)
+        with storage_errors(self.address):
             try:
                 with system.open_input_stream(f"{root}/{name}") as stream:
                     return bytes(stream.read())
@@ -191,16 +191,16 @@ class Place:
             SimError: the place is full, closed or not reached.
         """
         if self.local is not None:
-            cache_dir.write(self.local / name, data)
+            cache_dir.write_atomic(self.local / name, data)
             return
-        system, root = arrow(self.address)
-        with reaching(self.address), system.open_output_stream(f"{root}/{name}") as stream:
+        system, root = filesystem(self.address)
+        with storage_errors(self.address), system.open_output_stream(f"{root}/{name}") as stream:
             stream.write(data)
 
     def remove(self, name: str) -> None:
         """Removes a file or a folder; nothing happens where there is none."""
         if self.local is not None:
-            with cache_dir.writing(self.local):
+            with cache_dir.disk_errors(self.local):
                 path = self.local / name
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
@@ -209,8 +209,8 @@ class Place:
             return
         from pyarrow import fs
 
-        system, root = arrow(self.address)
-        with reaching(self.address):
+        system, root = filesystem(self.address)
+        with storage_errors(self.address):
             kind = system.get_file_info(f"{root}/{name}").type
             if kind == fs.FileType.Directory:
                 system.delete_dir(f"{root}/{name}")
@@ -231,10 +231,10 @@ class Place:
             return [(str(p.relative_to(top)), p.stat().st_size) for p in paths if p.is_file()]
         from pyarrow import fs
 
-        system, root = arrow(self.address)
+        system, root = filesystem(self.address)
         below = f"{root}/{folder}".rstrip("/")
         asked = fs.FileSelector(below, recursive=deep, allow_not_found=True)
-        with reaching(self.address):
+        with storage_errors(self.address):
             infos = system.get_file_info(asked)
         return [(i.path.removeprefix(below + "/"), i.size) for i in infos if i.is_file]
 
@@ -244,7 +244,7 @@ class Place:
             return (self.local / folder).exists()
         from pyarrow import fs
 
-        system, root = arrow(self.address)
-        with reaching(self.address):
+        system, root = filesystem(self.address)
+        with storage_errors(self.address):
             kind = system.get_file_info(f"{root}/{folder}").type
         return bool(kind != fs.FileType.NotFound)

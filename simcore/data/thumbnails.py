@@ -13,7 +13,7 @@ SMALL, LARGE = 256, 1024  # longest side, px
 
 def thumb(key: str) -> Path:
     """Where the small picture of a content key is, or would be."""
-    return cache_dir.cache() / "thumbs" / key[:2] / f"{key}.webp"
+    return cache_dir.root() / "thumbs" / key[:2] / f"{key}.webp"
 
 
 def make_thumb(key: str, image: Array) -> Path:
@@ -27,13 +27,13 @@ def make_thumb(key: str, image: Array) -> Path:
     """
     path = thumb(key)
     if not path.exists():
-        cache_dir.write(path, small(image, SMALL))
+        cache_dir.write_atomic(path, small(image, SMALL))
     return path
 
 
 def large(key: str) -> Path:
     """Where the large picture of a content key is, or would be; there may be a thumbnail only."""
-    return cache_dir.cache() / "pictures" / key[:2] / f"{key}.webp"
+    return cache_dir.root() / "pictures" / key[:2] / f"{key}.webp"
 
 
 def make_large(key: str, source: Path, *, trim: int = 0) -> None:
@@ -52,7 +52,7 @@ def make_large(key: str, source: Path, *, trim: int = 0) -> None:
     picture.thumbnail((LARGE, LARGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=85, method=2)
-    cache_dir.write(path, out.getvalue())
+    cache_dir.write_atomic(path, out.getvalue())
 
 
 def small(image: Array, side: int) -> bytes:

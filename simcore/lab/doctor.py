@@ -19,7 +19,7 @@ TIGHT = 2 * 1024**3  # bytes free under which a run is likely to fill the disk
 
 def cache_size() -> dict:
     """{"root", "folders": {folder: bytes}, "free": bytes left on its disk}."""
-    root = cache_dir.cache()
+    root = cache_dir.root()
     folders = {f.name: _bytes(f) for f in sorted(root.iterdir()) if f.is_dir()}
     return {"root": str(root), "folders": folders, "free": shutil.disk_usage(root).free}
 

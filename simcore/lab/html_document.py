@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 # Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 STYLE = (
     ":root{color-scheme:light dark;--st-font:system-ui,sans-serif;--st-text-color:#14191f;"
     "--st-background-color:#fff;--st-secondary-background-color:#f3f5f7;--st-border-color:#d9dee4;"

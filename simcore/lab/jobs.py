@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from simcore.data import cache_dir
-from simcore.errors import unknown
+from simcore.errors import unknown_name
 from simcore.types import OnProgress, Progress
 
 State = Literal["running", "done", "failed", "stopped"]
@@ -72,7 +72,7 @@ def get(name: str) -> Job:
     for folder in _folders():
         if folder.name == name:
             return _read(folder)
-    raise unknown("job", name, [folder.name for folder in _folders()])
+    raise unknown_name("job", name, [folder.name for folder in _folders()])
 
 
 def stop(name: str) -> Job:
@@ -209,7 +209,7 @@ def _tail(path: Path, lines: int = 12) -> str:
 
 
 def _root() -> Path:
-    return cache_dir.cache() / "jobs"
+    return cache_dir.root() / "jobs"
 
 
 def _folders() -> list[Path]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import cast, get_args
 
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
-from simcore.recipe import Part, Recipe
-from simcore.types import Combine, Lift, Metric
+from simcore.recipe import Combination, Part, PostProcessing, Recipe
+from simcore.types import Metric
 
 OWN = "own"  # each backbone's own metric: cosine, but Euclidean for face descriptors
 
@@ -17,7 +17,7 @@ def parse(
     *,
     weights: Sequence[float] = (),
     metric: str = OWN,
-    lift: str = "none",
+    post: str = "none",
 ) -> list[Recipe]:
     """One recipe a backbone, and behind them their combination if one is asked for.
 
@@ -31,21 +31,21 @@ def parse(
     Raises:
         UnknownNameError: a name nobody registered. BadDataError: weights that do not fit.
     """
-    names = registry.expand(list(models))
+    names = registry.expand_groups(list(models))
     if not names:
         raise BadDataError("found no backbone; expected at least one, such as mobilenetv2")
     chosen = check_metric(metric)
-    if combine not in get_args(Combine):
-        raise unknown("combination", combine, get_args(Combine))
+    if combine not in get_args(Combination):
+        raise unknown_name("combination", combine, get_args(Combination))
     shares = list(weights) or [1.0] * len(names)
     if len(shares) != len(names):
         raise BadDataError(f"found {len(shares)} weights for {len(names)} backbones; give one each")
-    lifted = check_lift(lift)
-    singles = [Recipe((Part(name, chosen),), lift=lifted) for name in names]
+    lifted = check_post_processing(post)
+    singles = [Recipe((Part(name, chosen),), post=lifted) for name in names]
     if combine == "none" or len(names) < 2:
         return singles
     parts = tuple(Part(name, chosen, share) for name, share in zip(names, shares, strict=True))
-    return [*singles, Recipe(parts, cast(Combine, combine), lifted)]
+    return [*singles, Recipe(parts, cast(Combination, combine), lifted)]
 
 
 def check_metric(metric: str) -> Metric | None:
@@ -53,17 +53,17 @@ def check_metric(metric: str) -> Metric | None:
     if metric == OWN:
         return None
     if metric not in get_args(Metric):
-        raise unknown("metric", metric, (OWN, *get_args(Metric)))
+        raise unknown_name("metric", metric, (OWN, *get_args(Metric)))
     return cast(Metric, metric)
 
 
-def check_lift(lift: str) -> Lift:
+def check_post_processing(post: str) -> PostProcessing:
     """The lift, if there is one of that name."""
-    if lift not in get_args(Lift):
-        raise unknown("lift", lift, get_args(Lift))
-    return cast(Lift, lift)
+    if post not in get_args(PostProcessing):
+        raise unknown_name("post", post, get_args(PostProcessing))
+    return cast(PostProcessing, post)
 
 
-def own(recipes: Sequence[Recipe]) -> dict[str, Metric]:
+def default_metrics(recipes: Sequence[Recipe]) -> dict[str, Metric]:
     """The metric that each backbone of the recipes was made for."""
-    return {name: registry.spec(name).metric for recipe in recipes for name in recipe.backbones}
+    return {name: registry.get(name).metric for recipe in recipes for name in recipe.backbones}

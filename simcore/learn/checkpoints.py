@@ -18,7 +18,7 @@ from simcore.models import state_dicts
 from simcore.types import Array
 
 SAVE_SECONDS = 60.0  # at most so much is lost
-GOES_ON = "stopped; the same command goes on from here"
+RESUME_MESSAGE = "stopped; the same command goes on from here"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Checkpoint:
         import torch
 
         draft = self.place.with_suffix(".writing")
-        with cache_dir.writing(self.place.parent):
+        with cache_dir.disk_errors(self.place.parent):
             self.place.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state | {"identity": self.identity}, draft)
             draft.replace(self.place)

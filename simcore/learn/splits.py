@@ -75,10 +75,10 @@ def random_split(groups: Array, seed: int, *, test: float = TEST, validation: fl
     Returns:
         Parts of the same sizes for every seed, unless large groups do not fit.
     """
-    return Split(*dealt(groups, seed, test=test, validation=validation), np.asarray(groups))
+    return Split(*split_rows(groups, seed, test=test, validation=validation), np.asarray(groups))
 
 
-def dealt(
+def split_rows(
     groups: Array, seed: int, *, test: float = TEST, validation: float = VALIDATION
 ) -> tuple[Array, Array, Array]:
     """Rows for training, validation and test as `draw` deals them; a part may come out empty."""
@@ -121,14 +121,14 @@ def folds(rows: Array, groups: Array, parts: int, seed: int) -> list[Array]:
     return [rows[np.isin(own, some)] for some in np.array_split(names, parts)]
 
 
-def shown(triplets: Triplets) -> Array:
+def shown_images(triplets: Triplets) -> Array:
     """(T, 3) numbers of the pictures of each trial: reference, left, right."""
-    number = numbers(triplets)
+    number = image_numbers(triplets)
     return np.stack([number[k] for k in (triplets.ref, triplets.left, triplets.right)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class TrialSplit:
     """Rows of T trials in three parts that show no picture in common.
 
     Attributes:
@@ -174,14 +174,14 @@ class Parts:
         return len(self.shown) - sum(len(getattr(self, name)) for name in PART_NAMES)
 
 
-def numbers(triplets: Triplets) -> Array:
+def image_numbers(triplets: Triplets) -> Array:
     """(N,) a number for each image; the same content has the same one, trimmed or not."""
     number: dict[str, int] = {}
     keys = map(images.picture, triplets.images.keys)
     return np.array([number.setdefault(key, len(number)) for key in keys], np.int64)
 
 
-def split_trials(pictures: Array, seed: int) -> Parts:
+def split_trials(pictures: Array, seed: int) -> TrialSplit:
     """A random split over whole groups of trials that hang together by their pictures.
 
     Where nearly all hang together (208 birds in every trial) groups cannot fill the parts; then the
@@ -194,14 +194,14 @@ def split_trials(pictures: Array, seed: int) -> Parts:
     Raises:
         BadDataError: too few trials, or over too few pictures.
     """
-    groups = together(pictures)
+    groups = connected_groups(pictures)
     wanted = len(pictures) * TEST, len(pictures) * (1 - TEST) * VALIDATION
-    train, validation, test = dealt(groups, seed)
+    train, validation, test = split_rows(groups, seed)
     if len(test) < wanted[0] / 2 or len(validation) < wanted[1] / 2:
         own = _cut(pictures, np.random.default_rng(seed))[pictures]
         whole = (own == own[:, :1]).all(axis=1)
         train, validation, test = (np.flatnonzero(whole & (own[:, 0] == k)) for k in range(3))
-    return Parts(train, validation, test, pictures)
+    return TrialSplit(train, validation, test, pictures)
 
 
 def _cut(pictures: Array, random: np.random.Generator) -> Array:
@@ -218,7 +218,7 @@ def _cut(pictures: Array, random: np.random.Generator) -> Array:
     return np.where(part < 0, most, part)
 
 
-def together(pictures: Array) -> Array:
+def connected_groups(pictures: Array) -> Array:
     """(T,) group of each trial; trials that share a picture, or that others link, have one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

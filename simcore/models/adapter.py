@@ -18,11 +18,11 @@ import numpy as np
 
 from simcore.data import cache_dir
 from simcore.errors import BadDataError, ShapeError
-from simcore.sim.metrics import normalised
+from simcore.sim.metrics import normalized
 from simcore.types import Array, Features
 
 # What `save` writes, applied without simcore; the README shows it and tests run it.
-TEN_LINES = """import numpy as np
+NUMPY_SNIPPET = """import numpy as np
 
 
 def adapt(x, file):  # x: the backbones' rows side by side, each of length 1, NaN = no evidence
@@ -50,7 +50,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Adaptation:
+class Adapter:
     """What was learned.
 
     Attributes:
@@ -86,7 +86,7 @@ class Adaptation:
         columns = slice(one.start, one.stop)
         middle = np.nan_to_num(values[:, columns] - self.mean[columns], nan=0.0)
         found = middle @ one.axes @ one.weight
-        unit = normalised(np.maximum(found, 0) if one.relu else found)
+        unit = normalized(np.maximum(found, 0) if one.relu else found)
         out: Array = unit * np.float32(np.sqrt(one.share))
         return out
 
@@ -102,10 +102,10 @@ class Adaptation:
                 arrays[f"{name}.{number}"] = np.asarray(getattr(one, name))
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
-        cache_dir.write(path, buffer.getvalue())
+        cache_dir.write_atomic(path, buffer.getvalue())
 
 
-def load(path: Path) -> Adaptation:
+def load(path: Path) -> Adapter:
     """Read what `save` wrote; nothing in the file is run.
 
     Raises:
@@ -122,7 +122,7 @@ def load(path: Path) -> Adaptation:
                 for n in range(count)
             )  # fmt: skip
             names = tuple(str(name) for name in file["backbones"])
-            return Adaptation(file["mean"], layers, names, tuple(map(int, file["dims"])))
+            return Adapter(file["mean"], layers, names, tuple(map(int, file["dims"])))
     except (OSError, ValueError, KeyError) as error:
         raise BadDataError(
             f"{path.name} is no learned adaptation ({' '.join(str(error).split())[:80]}); "
@@ -133,9 +133,9 @@ def load(path: Path) -> Adaptation:
 def rows(features: Features) -> Array:
     """(N, D) float32 rows of length 1; several rows of an image are averaged, none is NaN."""
     if features.single:
-        return normalised(features.values)
+        return normalized(features.values)
     total = np.zeros((features.count, features.values.shape[1]), np.float64)
-    np.add.at(total, features.index, normalised(features.values))
-    out = normalised(total.astype(np.float32))
+    np.add.at(total, features.index, normalized(features.values))
+    out = normalized(total.astype(np.float32))
     out[np.bincount(features.index, minlength=features.count) == 0] = np.nan
     return out

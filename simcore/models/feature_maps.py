@@ -15,7 +15,7 @@ import numpy as np
 
 from simcore.errors import BadDataError
 from simcore.models import forward
-from simcore.models.spec import Spec
+from simcore.models.spec import BackboneSpec
 from simcore.types import Array
 
 FINE = 12  # cells a side, at least, of the finer map
@@ -23,7 +23,7 @@ PREFIX = 8  # tokens before the patches, at most (class and register tokens)
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
+class FeatureMaps:
     """One image under one network.
 
     Attributes:
@@ -37,7 +37,7 @@ class Dense:
     vector: Array
 
 
-def maps(image: Array, spec: Spec, device: str, precision: str) -> Dense:
+def extract_maps(image: Array, spec: BackboneSpec, device: str, precision: str) -> FeatureMaps:
     """The feature maps of one image.
 
     Args:
@@ -56,7 +56,7 @@ def maps(image: Array, spec: Spec, device: str, precision: str) -> Dense:
         )
     coarse = seen[-1]
     fine = next((one for one in reversed(seen) if min(one.shape[:2]) >= FINE), coarse)
-    return Dense(coarse, fine, rows[0])
+    return FeatureMaps(coarse, fine, rows[0])
 
 
 @contextmanager

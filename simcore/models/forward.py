@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from simcore.data import images
-from simcore.errors import BadDataError, unknown
-from simcore.models.spec import Embed, Spec
-from simcore.types import Array, Prepare
+from simcore.errors import BadDataError, unknown_name
+from simcore.models.spec import BackboneSpec, Embedder
+from simcore.types import Array, Preprocessing
 
 
 def resolve_device(name: str = "auto") -> str:
@@ -20,7 +20,7 @@ def resolve_device(name: str = "auto") -> str:
         UnknownNameError: no such device. BadDataError: it is not on this machine.
     """
     if name not in {"auto", "cpu", "cuda", "mps"}:
-        raise unknown("device", name, ("auto", "cpu", "cuda", "mps"))
+        raise unknown_name("device", name, ("auto", "cpu", "cuda", "mps"))
     if name == "cpu":
         return name
     import torch
@@ -36,11 +36,11 @@ def resolve_device(name: str = "auto") -> str:
 def resolve_precision(name: str, device: str) -> str:
     """ "auto" as bf16 on CUDA and fp32 elsewhere."""
     if name not in {"auto", "fp32", "bf16"}:
-        raise unknown("precision", name, ("auto", "fp32", "bf16"))
+        raise unknown_name("precision", name, ("auto", "fp32", "bf16"))
     return name if name != "auto" else "bf16" if device == "cuda" else "fp32"
 
 
-def embed_one(found: list[Array], spec: Spec, device: str, precision: str) -> list[Array]:
+def embed_one(found: list[Array], spec: BackboneSpec, device: str, precision: str) -> list[Array]:
     """Features of images in memory (uploads), the same way as those of a collection.
 
     Args:
@@ -54,17 +54,17 @@ def embed_one(found: list[Array], spec: Spec, device: str, precision: str) -> li
     """
     embed = load(spec, device)
     with _LOCK:
-        ready = [prepared(image, spec.prepare) for image in found]
+        ready = [prepare_image(image, spec.preprocessing) for image in found]
         return forward(embed, spec, ready, device, precision)
 
 
-def load(spec: Spec, device: str) -> Embed:
+def load(spec: BackboneSpec, device: str) -> Embedder:
     """A loaded network, kept for the next question."""
     with _LOCK:
         return _load(spec, device)
 
 
-def forget() -> None:
+def clear_loaded() -> None:
     """Load every network anew next time: weights have changed."""
     _load.cache_clear()
 
@@ -72,32 +72,32 @@ def forget() -> None:
 _LOCK = threading.RLock()  # networks are shared between the app's threads, one runs at a time
 
 
-_MODULES: WeakKeyDictionary[Embed, Any] = WeakKeyDictionary()  # gone when the Embed is
+_MODULES: WeakKeyDictionary[Embedder, Any] = WeakKeyDictionary()  # gone when the Embed is
 
 
 @lru_cache(maxsize=8)
-def _load(spec: Spec, device: str) -> Embed:
+def _load(spec: BackboneSpec, device: str) -> Embedder:
     return spec.load(device)
 
 
-def trainable(embed: Embed, net: Any) -> Embed:
+def trainable(embed: Embedder, net: Any) -> Embedder:
     """Say which module holds an Embed's weights, so that they can be learned further."""
     _MODULES[embed] = net
     return embed
 
 
-def module(embed: Embed) -> Any:
+def module(embed: Embedder) -> Any:
     """The module that holds an Embed's weights; None where there is nothing to learn."""
     return _MODULES.get(embed)
 
 
-def prepared(image: Array, kind: Prepare) -> Array:
+def prepare_image(image: Array, kind: Preprocessing) -> Array:
     """(H, W, 3) uint8 as a network's input wants it, still uint8; whole where it wants that."""
     return image if kind.raw else images.prepare(image, kind)
 
 
 def forward(
-    embed: Embed, spec: Spec, ready: list[Array], device: str, precision: str
+    embed: Embedder, spec: BackboneSpec, ready: list[Array], device: str, precision: str
 ) -> list[Array]:
     """Prepared images through one network.
 
@@ -107,7 +107,7 @@ def forward(
     Returns:
         one (n_i, D) float32 array an image.
     """
-    if spec.prepare.raw:
+    if spec.preprocessing.raw:
         if many := getattr(embed, "many", None):  # processes that help (helpers.py)
             helped: list[Array] = many(ready)
             return helped
@@ -120,9 +120,9 @@ def forward(
     with torch.inference_mode():
         x = batch.to(device, non_blocking=True).permute(0, 3, 1, 2)  # a channels_last view
         x = x.to(torch.float32).div_(255)
-        if spec.prepare.mean:
-            mean = x.new_tensor(spec.prepare.mean).view(1, -1, 1, 1)
-            std = x.new_tensor(spec.prepare.std).view(1, -1, 1, 1)
+        if spec.preprocessing.mean:
+            mean = x.new_tensor(spec.preprocessing.mean).view(1, -1, 1, 1)
+            std = x.new_tensor(spec.preprocessing.std).view(1, -1, 1, 1)
             x = (x - mean) / std
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             values = embed(x)

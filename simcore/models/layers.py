@@ -10,16 +10,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.models.forward import trainable
-from simcore.models.spec import Embed, Tap
+from simcore.models.spec import Embedder, LayerOutput
 
 GEM_P = 3.0  # Radenovic et al. 2018 start from 3
 GRID = 3
 _EPS = 1e-6
 
 
-def parse(text: str) -> tuple[Tap, ...]:
+def parse(text: str) -> tuple[LayerOutput, ...]:
     """Layers as users type them.
 
     Raises:
@@ -39,8 +39,8 @@ def parse(text: str) -> tuple[Tap, ...]:
             )
         pool = pool or "avg"
         if pool not in POOLS:
-            raise unknown("pooling", pool, POOLS)
-        taps.append(Tap("" if layer == "out" else layer, pool))
+            raise unknown_name("pooling", pool, POOLS)
+        taps.append(LayerOutput("" if layer == "out" else layer, pool))
     return tuple(taps)
 
 
@@ -54,7 +54,7 @@ def split(name: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (name, "")
 
 
-def embedder(module: Any, taps: tuple[Tap, ...], device: str) -> Embed:
+def embedder(module: Any, taps: tuple[LayerOutput, ...], device: str) -> Embedder:
     """A module as an Embed: images in, (B, D) float32 out.
 
     Raises:
@@ -77,7 +77,7 @@ def embedder(module: Any, taps: tuple[Tap, ...], device: str) -> Embed:
     return trainable(embed, module)
 
 
-def width(module: Any, taps: tuple[Tap, ...], size: tuple[int, int], channels: int = 3) -> int:
+def width(module: Any, taps: tuple[LayerOutput, ...], size: tuple[int, int], channels: int = 3) -> int:
     """D, of a module on the meta device: shapes without any computing."""
     import torch
 
@@ -93,7 +93,7 @@ class _Enough(Exception):
 class _Reader:
     """Pools inside the hook: what comes after may overwrite a map in place."""
 
-    def __init__(self, module: Any, taps: tuple[Tap, ...]) -> None:
+    def __init__(self, module: Any, taps: tuple[LayerOutput, ...]) -> None:
         self.module, self.taps = module, taps
         self.last = getattr(module, "output_fmt", "") == "NHWC" or "Swin" in type(module).__name__
         self.first = int(getattr(module, "num_prefix_tokens", hasattr(module, "class_embedding")))
@@ -105,7 +105,7 @@ class _Reader:
             if not tap.layer:
                 continue
             if name not in layers:
-                raise unknown(f"layer of {type(module).__name__}", name, filter(None, layers))
+                raise unknown_name(f"layer of {type(module).__name__}", name, filter(None, layers))
             if tap.layer.startswith("^"):
                 layers[name].register_forward_pre_hook(self._hook(number, before=True))
             else:
@@ -137,7 +137,7 @@ class _Reader:
 
         return keep
 
-    def _pool(self, tap: Tap, value: Any) -> Any:
+    def _pool(self, tap: LayerOutput, value: Any) -> Any:
         if isinstance(value, dict):
             value = next(iter(value.values()))
         if isinstance(value, (list, tuple)):

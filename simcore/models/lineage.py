@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simcore.data import cache_dir, images
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.models import weights
 
 GROUP = "learned"
@@ -22,7 +22,7 @@ PREFIX = f"{GROUP}:"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
-def allowed(name: str) -> str:
+def check_syntax(name: str) -> str:
     """The name, if it can be one.
 
     Raises:
@@ -41,7 +41,7 @@ def check(name: str) -> str:
     Raises:
         BadDataError: it cannot, or it is.
     """
-    if _lineage(allowed(name)).exists():
+    if _lineage(check_syntax(name)).exists():
         raise BadDataError(
             f"found a learned backbone {name!r} already; choose another name, or remove it with "
             f"`simcore learn remove {name}`"
@@ -58,15 +58,15 @@ def keep(name: str, file: Path, lineage: dict[str, Any], shown: Iterable[str] = 
     """
     known = {images.picture(key) for key in shown}
     for base in lineage["base"]:
-        known |= seen(base) if base.startswith(PREFIX) else frozenset()
-    cache_dir.write(place(name, "seen"), "\n".join(sorted(known)).encode())
+        known |= training_images(base) if base.startswith(PREFIX) else frozenset()
+    cache_dir.write_atomic(path(name, "seen"), "\n".join(sorted(known)).encode())
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     told = lineage | {"file": file.name, "sha256": digest, "bytes": file.stat().st_size}
-    cache_dir.write(_lineage(name), json.dumps(told, indent=1).encode())
+    cache_dir.write_atomic(_lineage(name), json.dumps(told, indent=1).encode())
     return PREFIX + name
 
 
-def place(name: str, ending: str) -> Path:
+def path(name: str, ending: str) -> Path:
     """Where a learned backbone's file belongs."""
     return folder() / f"{name}.{ending}"
 
@@ -83,7 +83,7 @@ def unfinished() -> list[str]:
 
 def forget_unfinished(name: str) -> None:
     """A run is over, or is not to be gone on with."""
-    place(allowed(name), "ckpt").unlink(missing_ok=True)
+    path(check_syntax(name), "ckpt").unlink(missing_ok=True)
 
 
 def lineage(name: str) -> dict[str, Any]:
@@ -94,12 +94,12 @@ def lineage(name: str) -> dict[str, Any]:
     """
     stem = name.removeprefix(PREFIX)
     if not _NAME.fullmatch(stem) or not _lineage(stem).exists():
-        raise unknown("learned backbone", stem, [one.removeprefix(PREFIX) for one in names()])
+        raise unknown_name("learned backbone", stem, [one.removeprefix(PREFIX) for one in names()])
     told: dict[str, Any] = json.loads(_lineage(stem).read_text())
     return told
 
 
-def worth(told: dict[str, Any]) -> dict[str, Any]:
+def held_out_score(told: dict[str, Any]) -> dict[str, Any]:
     """Of a lineage: "data", what was learned from; "worth", a share of what it never saw; "score",
     what that is the share of: recall of pairs, or agreement with judgements."""
     if "judgements" in told:
@@ -107,7 +107,7 @@ def worth(told: dict[str, Any]) -> dict[str, Any]:
     return {"data": told["collection"], "worth": told["aR"]["1"], "score": "aR@1"}
 
 
-def seen(name: str) -> frozenset[str]:
+def training_images(name: str) -> frozenset[str]:
     """The pictures that a learned backbone, or one below it, was learned from: `images.picture`s.
 
     Raises:
@@ -119,7 +119,7 @@ def seen(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def _seen(stem: str, _digest: str, _root: str) -> frozenset[str]:
-    file = place(stem, "seen")
+    file = path(stem, "seen")
     return frozenset(file.read_text().split() if file.exists() else ())
 
 
@@ -129,7 +129,7 @@ def remove(name: str) -> None:
     stem = name.removeprefix(PREFIX)
     _lineage(stem).unlink(missing_ok=True)
     for ending in (told["file"].rpartition(".")[2], "curve", "ckpt", "seen"):
-        place(stem, ending).unlink(missing_ok=True)
+        path(stem, ending).unlink(missing_ok=True)
 
 
 def folder() -> Path:

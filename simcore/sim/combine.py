@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from simcore.errors import ShapeError
-from simcore.recipe import Recipe
+from simcore.recipe import Combination, PostProcessing, Recipe
 from simcore.sim import metrics, postprocessing
-from simcore.types import Array, Combine, Features, Lift, Metric
+from simcore.types import Array, Features, Metric
 
 ROWS = 512  # query rows at a time
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
@@ -74,7 +74,7 @@ def _from_features(left: Array, right: Array) -> Moments | None:
     (rows, dim), columns = left.shape, len(right)
     if dim * (rows + columns) > 2 * rows * columns:  # a.T @ a is half a product
         return None
-    a, b = metrics.normalised(left), metrics.normalised(right)
+    a, b = metrics.normalized(left), metrics.normalized(right)
     mean_a, mean_b = (side.mean(axis=0, dtype=np.float64) for side in (a, b))
     a, b = (a - mean_a).astype(np.float32), (b - mean_b).astype(np.float32)
     both = np.einsum("ij,ij->", a.T @ a, b.T @ b, dtype=np.float64) / (rows * columns)
@@ -100,7 +100,7 @@ def matrices(
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class PreparedSides:
     """Two sides of one backbone, ready to be compared under a lift.
 
     Attributes:
@@ -136,7 +136,7 @@ class Compared:
     def rows(self, some: Features) -> Array:
         """(b, G) of other queries, not yet centred, against the gallery."""
         if self.middle is not None:
-            some = postprocessing.centred(some, self.middle)
+            some = postprocessing.centered(some, self.middle)
         values = metrics.pairwise(some, self.gallery, self.metric)
         return values if self.near is None else postprocessing.csls(values, self.near)
 
@@ -150,19 +150,19 @@ def _known(queries: Features, gallery: Features) -> dict[Metric, Moments]:
     return _MOMENTS.setdefault(queries, WeakKeyDictionary()).setdefault(gallery, {})
 
 
-def compared(queries: Features, gallery: Features, metric: Metric, lift: Lift) -> Compared:
+def prepare_sides(queries: Features, gallery: Features, metric: Metric, post: PostProcessing) -> PreparedSides:
     """Do what a lift has to do once for a whole collection."""
-    middle = postprocessing.mean(queries, gallery) if lift.startswith("center") else None
+    middle = postprocessing.mean(queries, gallery) if post.startswith("center") else None
     if middle is not None:
-        queries, gallery = (postprocessing.centred(side, middle) for side in (queries, gallery))
-    near = postprocessing.crowding(queries, gallery, metric) if lift.endswith("csls") else None
-    return Compared(queries, gallery, metric, near, middle)
+        queries, gallery = (postprocessing.centered(side, middle) for side in (queries, gallery))
+    near = postprocessing.hubness(queries, gallery, metric) if post.endswith("csls") else None
+    return PreparedSides(queries, gallery, metric, near, middle)
 
 
-def blend(
+def weighted_sum(
     parts: Sequence[Array],
     weights: Sequence[float],
-    combine: Combine,
+    combine: Combination,
     scale: Sequence[Moments] | None,
 ) -> Array:
     """Weighted sum of similarities, for "zsum" of the normalised ones.
@@ -213,11 +213,11 @@ def blocks(
     rows: int = ROWS,
 ) -> Iterator[tuple[int, Array]]:
     """Rows of a recipe's similarity matrix, without ever holding all of it."""
-    for start, (values,) in together([recipe], queries, gallery, own, rows=rows):
+    for start, (values,) in blocks_of_each([recipe], queries, gallery, own, rows=rows):
         yield start, values
 
 
-def together(
+def blocks_of_each(
     recipes: Sequence[Recipe],
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
@@ -229,10 +229,10 @@ def together(
 
     Each recipe's rows are made when they are taken, and must be before the next rows are asked for.
     """
-    named = [[(p.backbone, p.metric or own[p.backbone], r.lift) for p in r.parts] for r in recipes]
+    named = [[(p.backbone, p.metric or own[p.backbone], r.post) for p in r.parts] for r in recipes]
     sides = {
-        (b, metric, lift): compared(queries[b], gallery[b], metric, lift)
-        for b, metric, lift in dict.fromkeys(one for names in named for one in names)
+        (b, metric, post): prepare_sides(queries[b], gallery[b], metric, post)
+        for b, metric, post in dict.fromkeys(one for names in named for one in names)
     }
     scales = [
         [sides[one].moments() for one in names] if recipe.combine == "zsum" else None
@@ -244,7 +244,7 @@ def together(
         yield (
             start,
             (
-                blend([found[one] for one in names], [p.weight for p in r.parts], r.combine, scale)
+                weighted_sum([found[one] for one in names], [p.weight for p in r.parts], r.combine, scale)
                 for r, names, scale in zip(recipes, named, scales, strict=True)
             ),
         )

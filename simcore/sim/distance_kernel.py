@@ -37,7 +37,7 @@ def _fill(left: Array, right: Array, squared: bool, first: int, last: int, out: 
                         out[i, j] = -total
 
 
-def minus(left: Array, right: Array, *, squared: bool) -> Array:
+def negated_distances(left: Array, right: Array, *, squared: bool) -> Array:
     """Negated distances of all rows to all rows.
 
     Args:

@@ -12,20 +12,20 @@ BINS = 100_000  # of the first array's range: finer than any percentile that is 
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class Distribution:
     """Values counted: `counts[i]` of them lie below `edges[i]`."""
 
     edges: Array
     counts: Array
 
-    def below(self, value: float) -> float:
+    def cdf(self, value: float) -> float:
         """Share of the values below one, right to 1 part in 100,000 of the range."""
         if not self.counts[-1]:
             return 0.0
         return float(np.interp(value, self.edges, self.counts) / self.counts[-1])
 
 
-def spread(blocks: Iterable[Array]) -> Spread:
+def similarity_distribution(blocks: Iterable[Array]) -> Distribution:
     """The distribution of all values of some arrays; NaN is left out.
 
     The bins are those of the first array's range and grow with what comes, so that one look at each
@@ -48,9 +48,9 @@ def spread(blocks: Iterable[Array]) -> Spread:
         place = ((known - low) / width).astype(np.int64)
         counts += np.bincount(np.clip(place, 0, len(counts) - 1), minlength=len(counts))
     if not counts.size:
-        return Spread(np.zeros(2), np.zeros(2))
+        return Distribution(np.zeros(2), np.zeros(2))
     edges = low + width * np.arange(len(counts) + 1)
-    return Spread(edges, np.concatenate([[0], counts.cumsum()]))
+    return Distribution(edges, np.concatenate([[0], counts.cumsum()]))
 
 
 def _reaching(

@@ -48,7 +48,7 @@ def match(left: Array, right: Array) -> Match:
             f"found maps of shapes {left.shape} and {right.shape}; expected (h, w, C) with one C"
         )
     a, b = (one.reshape(-1, one.shape[2]) for one in (left, right))
-    cosine = metrics.normalised(a) @ metrics.normalised(b).T
+    cosine = metrics.normalized(a) @ metrics.normalized(b).T
     ours, theirs = (one.mean(axis=0, dtype=np.float64) for one in (a, b))
     length = np.linalg.norm(ours) * np.linalg.norm(theirs)
     share = [
@@ -56,11 +56,11 @@ def match(left: Array, right: Array) -> Match:
         for one, other in ((a, theirs), (b, ours))
     ]
     return Match(
-        cosine, share[0].reshape(left.shape[:2]), share[1].reshape(right.shape[:2]), mutual(cosine)
+        cosine, share[0].reshape(left.shape[:2]), share[1].reshape(right.shape[:2]), mutual_matches(cosine)
     )
 
 
-def mutual(cosine: Array) -> Array:
+def mutual_matches(cosine: Array) -> Array:
     """(k, 2) pairs of cells that are each other's nearest, the most alike first."""
     there, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
     ours = np.arange(len(cosine))
@@ -69,7 +69,7 @@ def mutual(cosine: Array) -> Array:
     return np.stack([found[order], there[found[order]]], axis=1)
 
 
-def covers(count: int, height: int, width: int) -> list[tuple[slice, slice]]:
+def grid_windows(count: int, height: int, width: int) -> list[tuple[slice, slice]]:
     """A grid of `count` x `count` windows over an image, row by row; together they tile it."""
     down = np.linspace(0, height, count + 1).astype(int)
     across = np.linspace(0, width, count + 1).astype(int)
@@ -80,7 +80,7 @@ def covers(count: int, height: int, width: int) -> list[tuple[slice, slice]]:
     ]
 
 
-def masked(image: Array, window: tuple[slice, slice]) -> Array:
+def mask_window(image: Array, window: tuple[slice, slice]) -> Array:
     """The image with a window in its mean colour: nothing to see there, and no new edge colour."""
     out = image.copy()
     out[window] = np.rint(image.reshape(-1, 3).mean(axis=0)).astype(image.dtype)

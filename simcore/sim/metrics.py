@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from simcore.errors import ShapeError, unknown
+from simcore.errors import ShapeError, unknown_name
 from simcore.types import METRICS, Array, Features, Metric
 
 
@@ -31,15 +31,15 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
             "dimensions; expected as many on both sides"
         )
     if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        raise unknown_name("metric", metric, METRICS)
     known = _known(gallery)
     if metric == "cosine":
-        rows = normalised(queries.values) @ gallery.values.T
+        rows = normalized(queries.values) @ gallery.values.T
         rows /= known.length
     else:
         from simcore.sim import distance_kernel  # compiled; cosines do not wait for it
 
-        rows = distance_kernel.minus(queries.values, gallery.values, squared=metric == "l2")
+        rows = distance_kernel.negated_distances(queries.values, gallery.values, squared=metric == "l2")
     # A matrix product may round equal columns differently; the same picture twice is a tie.
     rows[:, known.again] = rows[:, known.first]
     if queries.single and gallery.single:
@@ -88,7 +88,7 @@ def _repeated(values: Array) -> tuple[Array, Array]:
     return again, first
 
 
-def normalised(values: Array) -> Array:
+def normalized(values: Array) -> Array:
     """Rows of length 1; a zero row stays zero, so that its cosine is 0."""
     length = np.linalg.norm(values, axis=1, keepdims=True)
     out: Array = values / np.where(length > 0, length, 1)

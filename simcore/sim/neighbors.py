@@ -14,7 +14,7 @@ Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class Neighbors:
     """The nearest others of each image.
 
     Attributes:
@@ -26,7 +26,7 @@ class Neighbours:
     drop: Array
 
 
-def stacked(recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Metric]) -> Array:
+def recipe_vectors(recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Metric]) -> Array:
     """One vector an image, so that the recipe's similarity is their dot product.
 
     Exact for sums of cosines, up to a constant that is the same for all images; near it where a
@@ -44,10 +44,10 @@ def stacked(recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Me
     for part in recipe.parts:
         metric = part.metric or own[part.backbone]
         side = images[part.backbone]
-        pair = combine.compared(side, side, metric, recipe.lift)
+        pair = combine.prepare_sides(side, side, metric, recipe.post)
         values = pair.queries.values
         gain = pair.moments().shift_and_gain[1] if recipe.combine == "zsum" else 1.0
-        rows = metrics.normalised(values) if metric == "cosine" else values
+        rows = metrics.normalized(values) if metric == "cosine" else values
         blocks.append(np.float32(np.sqrt(part.weight * gain)) * _averaged(side, rows))
     return np.concatenate(blocks, axis=1)
 
@@ -71,7 +71,7 @@ def nearest(
     *,
     on_progress: OnProgress | None = None,
     stop: Stop | None = None,
-) -> tuple[Array, Neighbours]:
+) -> tuple[Array, Neighbors]:
     """The k nearest others of every image under a recipe, exactly.
 
     Returns:
@@ -104,7 +104,7 @@ def nearest(
     kept = np.flatnonzero(known)
     place = np.full(count, -1)
     place[kept] = np.arange(kept.size)
-    return kept, Neighbours(place[index[kept]], drop[kept])
+    return kept, Neighbors(place[index[kept]], drop[kept])
 
 
 def tell(on_progress: OnProgress | None, stage: str, done: int, total: int) -> None:

@@ -24,12 +24,12 @@ def mean(queries: Features, gallery: Features) -> Array:
     return found
 
 
-def centred(features: Features, middle: Array) -> Features:
+def centered(features: Features, middle: Array) -> Features:
     """The features with the collection's mean taken away: what all pictures share says nothing."""
     return replace(features, values=features.values - middle)
 
 
-def crowding(queries: Features, gallery: Features, metric: Metric) -> Array:
+def hubness(queries: Features, gallery: Features, metric: Metric) -> Array:
     """(G,) how near each gallery image's NEAR nearest queries are, on average.
 
     An image near to many queries is a hub: it turns up in everybody's answers. Images without

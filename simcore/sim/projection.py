@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from simcore.errors import BadDataError, Stopped
-from simcore.sim.neighbors import Neighbours, Stop, tell
+from simcore.sim.neighbors import Neighbors, Stop, tell
 from simcore.types import Array, OnProgress
 
 Method = Literal["umap", "pca", "tsne"]
@@ -26,7 +26,7 @@ EPOCHS = (500, 200)  # UMAP's own, up to 10,000 images and beyond
 
 
 @dataclass(frozen=True)
-class Look:
+class ProjectionSettings:
     """How a layout is made; part of the cache key.
 
     Attributes:
@@ -79,9 +79,9 @@ def _alike(vectors: Array) -> bool:
 
 
 def umap(
-    near: Neighbours,
+    near: Neighbors,
     start: Array,
-    look: Look,
+    look: ProjectionSettings,
     *,
     on_progress: OnProgress | None = None,
     stop: Stop | None = None,
@@ -126,7 +126,7 @@ def umap(
 
 
 def tsne(
-    near: Neighbours, start: Array, look: Look, *, squared: bool, stop: Stop | None = None
+    near: Neighbors, start: Array, look: ProjectionSettings, *, squared: bool, stop: Stop | None = None
 ) -> Array:
     """t-SNE (van der Maaten and Hinton 2008; Barnes-Hut) from exact neighbours.
 
@@ -212,7 +212,7 @@ def _meanwhile(work: Callable[[], Any], stop: Stop | None) -> Any:
     return box["found"]
 
 
-def groups(vectors: Array, seed: int, count: int = GROUPS) -> Array:
+def find_clusters(vectors: Array, seed: int, count: int = GROUPS) -> Array:
     """Groups of alike images by their vectors, not by where a map puts them (k-means).
 
     Args:

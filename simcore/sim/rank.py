@@ -5,7 +5,7 @@ import numpy as np
 from simcore.types import Array
 
 
-def topk(row: Array, k: int) -> tuple[Array, Array]:
+def top_k(row: Array, k: int) -> tuple[Array, Array]:
     """The k highest values.
 
     Args:
@@ -26,7 +26,7 @@ def topk(row: Array, k: int) -> tuple[Array, Array]:
     return order, row[order]
 
 
-def ranks(values: Array, target: Array) -> Array:
+def mate_ranks(values: Array, target: Array) -> Array:
     """Rank of the mate in each row; 1 = alone in front.
 
     Args:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.html_document import COLOURS
+from simcore.lab.html_document import COLORS
 from simcore.lab.printed_values import Printed
 from simcore.ui import page_export
 
@@ -35,8 +35,8 @@ def spread(figure: go.Figure, label: str, told: dict, number: int) -> None:
 def line(number: int) -> dict[str, Any]:
     """Colour and dash of the n-th line; all colours come before the next dash."""
     return {
-        "color": COLOURS[number % len(COLOURS)],
-        "dash": DASHES[number // len(COLOURS) % len(DASHES)],
+        "color": COLORS[number % len(COLORS)],
+        "dash": DASHES[number // len(COLORS) % len(DASHES)],
         "width": 2,
     }
 

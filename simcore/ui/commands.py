@@ -17,12 +17,12 @@ class Choice:
     models: tuple[str, ...]
     metric: str = "own"
     direction: Direction = "lr"
-    lift: str = "none"
+    post: str = "none"
 
     def changed(self) -> dict[str, str]:
         """The options that are not as the papers have them, by their name on the command line."""
         options = {"metric": (self.metric, "own"), "direction": (self.direction, "lr"),
-                   "lift": (self.lift, "none")}  # fmt: skip
+                   "post": (self.post, "none")}  # fmt: skip
         return {name: now for name, (now, usual) in options.items() if now != usual}
 
     def by_hand(self, command: str, *more: str) -> str:
@@ -37,9 +37,9 @@ class Choice:
     def params(self) -> dict[str, str]:
         """The address of this choice."""
         return {"c": self.collection, "s": self.subset, "models": ",".join(self.models),
-                "m": self.metric, "d": self.direction, "lift": self.lift}  # fmt: skip
+                "m": self.metric, "d": self.direction, "post": self.post}  # fmt: skip
 
 
-def by_hand(line: str) -> None:
+def show(line: str) -> None:
     """Show the command line that prints the same numbers."""
     st.code(line, language="bash", wrap_lines=True)

@@ -8,7 +8,7 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.types import Collection, Direction, ImageSet
 from simcore.ui import components, page_export, thumbnails
-from simcore.ui.widgets import attempt, plain
+from simcore.ui.widgets import escape_markdown, run_action
 
 T = TypeVar("T")
 A_PAGE = 12
@@ -112,7 +112,7 @@ def pair_tile(image: str, side: str, thumb: str, say: str) -> Tile:
                 alt=f"{side} image {image}{say}")  # fmt: skip
 
 
-def show(
+def pair_grid(
     pairs: Sequence[tuple[Tile, Tile]],
     *,
     key: str,
@@ -131,15 +131,15 @@ def show(
         for n, (one, other) in enumerate(pairs):
             with st.container(border=True, width=292):
                 if heads:
-                    st.caption(plain(heads[n]))
+                    st.caption(escape_markdown(heads[n]))
                 grid([one, other], key=f"{key}_{n}", on_pick=on_pick)
                 if deeds and on_deed:
                     label, given = deeds[n]
-                    st.button(label, key=f"{key}_deed_{n}", on_click=attempt,
+                    st.button(label, key=f"{key}_deed_{n}", on_click=run_action,
                               args=(on_deed, *given), width="stretch")  # fmt: skip
 
 
-def tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
+def trial_tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
     """Reference, left and right of a trial; the side that people chose is marked.
 
     Args:
@@ -161,7 +161,7 @@ def _tile(image: dict, side: str, told: str, say: str, *, chosen: bool = False) 
     )  # fmt: skip
 
 
-def people(vote: float, votes: str) -> str:
+def votes_label(vote: float, votes: str) -> str:
     """Which side was chosen, and by whom."""
     who = "people" if votes == "human" else "known order"
     return f"{who}: **{side_word(vote)}**"
@@ -178,23 +178,23 @@ def side(collection: Collection, direction: Direction, *, asked: bool = True) ->
     return "left" if (direction == "lr") is asked else "right"
 
 
-def place(collection: Collection, where: str) -> str:
+def side_label(collection: Collection, where: str) -> str:
     """A side for people: "left image", "right image", or just "image"."""
     return "image" if collection.right is None else f"{where} image"
 
 
-def tile(images: ImageSet, row: int, where: str, collection: Collection) -> Tile:
+def image_tile(images: ImageSet, row: int, where: str, collection: Collection) -> Tile:
     """One image of a collection for the gallery."""
     name = images.ids[row]
     return Tile(
         id=name,
         side=where,
         src=thumbnails.source(images.keys[row]),
-        alt=f"{place(collection, where)} {name}",
+        alt=f"{side_label(collection, where)} {name}",
     )
 
 
-def number(score: float) -> str:
+def format_score(score: float) -> str:
     """A score with as many figures as can be read under a thumbnail."""
     return (
         f"{score:.3f}"

@@ -8,7 +8,7 @@ from simcore.errors import SimError
 from simcore.lab import jobs
 from simcore.types import Progress
 from simcore.ui import kiosk
-from simcore.ui.widgets import attempt, plain
+from simcore.ui.widgets import escape_markdown, run_action
 
 
 def running(*start: str) -> jobs.Job | None:
@@ -18,9 +18,9 @@ def running(*start: str) -> jobs.Job | None:
     )
 
 
-def launch(args: Sequence[str]) -> None:
+def start(args: Sequence[str]) -> None:
     """For buttons: begin a job and remember it, so that its end is told."""
-    if kiosk.on():
+    if kiosk.enabled():
         st.session_state["_said"] = (
             "found a request to change the collections or their features; workshop mode only looks"
         )
@@ -31,7 +31,7 @@ def launch(args: Sequence[str]) -> None:
         st.session_state["_said"] = str(error)
 
 
-def job(*start: str) -> bool:
+def show(*start: str) -> bool:
     """Show the running job whose command begins with `start`, or tell how ours ended.
 
     Returns:
@@ -53,7 +53,7 @@ def job(*start: str) -> bool:
 def _ended(ended: jobs.Job) -> None:
     if ended.state == "failed":
         last = ended.log_tail.strip().splitlines()
-        st.error(plain(last[-1] if last else "The job failed."), icon=":material/error:")
+        st.error(escape_markdown(last[-1] if last else "The job failed."), icon=":material/error:")
         with st.expander("Its last lines"):
             st.code(ended.log_tail, language=None)
     elif ended.state == "stopped":
@@ -69,11 +69,11 @@ def _watch(name: str) -> None:
     if found is None or found.state != "running":
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share(found.progress), text=plain(words(found.progress)))
+        st.progress(share(found.progress), text=escape_markdown(words(found.progress)))
         st.button(
             "Stop",
             icon=":material/stop_circle:",
-            on_click=attempt,
+            on_click=run_action,
             args=(jobs.stop, name),
             key=f"stop_{name}",
             help="What is finished is kept.",

@@ -24,14 +24,14 @@ PATHS = re.compile(
 
 
 
-def on() -> bool:
+def enabled() -> bool:
     """Whether the app runs in workshop mode."""
     return bool(os.environ.get(VARIABLE))
 
 
 def uploads() -> tuple[int, int]:
     """How many pictures a visitor may ask with, and of how many MB each."""
-    return (3, 5) if on() else (12, 20)
+    return (3, 5) if enabled() else (12, 20)
 
 
 def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
@@ -40,7 +40,7 @@ def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
     """
     seen: dict[str, list[StreamlitPage]] = {}
     for page in pages:
-        if not (on() and page.url_path in CLOSED):
+        if not (enabled() and page.url_path in CLOSED):
             seen.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
     # On a phone the list is in the sidebar, which would hide what is beyond its tenth.
     alone = "sitting" in st.query_params
@@ -55,12 +55,12 @@ def hide_paths(text: str) -> str:
     "sqlite:///(on the server) or '(on the server)' or (on the server); left/a.png is fine"
     >>> del os.environ[VARIABLE]
     """
-    return PATHS.sub("(on the server)", text) if on() else text
+    return PATHS.sub("(on the server)", text) if enabled() else text
 
 
 def watch() -> None:
     """Begin anew when nobody has touched anything for a while."""
-    if not on():
+    if not enabled():
         return
     to = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
     if "sitting" in st.query_params:

@@ -39,7 +39,7 @@ def forget() -> None:
     begin()
 
 
-def offer(title: str) -> None:
+def download_button(title: str) -> None:
     """The button at the end of a page that shows anything."""
     parts: dict[str, Make] = st.session_state.get(PARTS, {})
     if not set(parts) - {"credits"}:

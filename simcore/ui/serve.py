@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from simcore.ui import thumbnails
+from simcore.ui import thumbnails as ui_thumbnails
 
 ROOT = Path(__file__).resolve().parents[2]
 # `streamlit run` puts this file's folder on the path, where simcore/ui/collections would hide the
@@ -65,12 +65,12 @@ class SafeHeaders:
 
 async def thumb(request: Request) -> Response:
     """The small picture of a content key."""
-    return _picture(request.path_params["key"], thumbnails.path)
+    return _picture(request.path_params["key"], ui_thumbnails.path)
 
 
 async def picture(request: Request) -> Response:
     """The large picture of a content key."""
-    return _picture(request.path_params["key"], thumbnails.large_path)
+    return _picture(request.path_params["key"], ui_thumbnails.large_path)
 
 
 def _picture(key: str, where: Callable[[str], Path]) -> Response:
@@ -89,7 +89,7 @@ async def health(_request: Request) -> Response:
     )
 
 
-thumbnails.served = True
+ui_thumbnails.served = True
 # The first visitor may ask for /collections before app.py has called st.navigation; without this,
 # Streamlit would then take every file beside it for a page.
 PagesManager.uses_pages_directory = False

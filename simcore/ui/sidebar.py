@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import collections, provenance
-from simcore.lab.library import subsets as lab_subsets
-from simcore.types import DIRECTIONS, LIFTS, METRICS, Collection
+from simcore.lab.library import subsets as library_subsets
+from simcore.recipe import POST_PROCESSING
+from simcore.types import DIRECTIONS, METRICS, Collection
 from simcore.ui import kiosk, url_state
 from simcore.ui.commands import Choice
 from simcore.ui.url_state import add
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
 ARROWS = {"lr": "Left → right", "rl": "Right → left"}
-LIFT_NAMES = {
+POST_NAMES = {
     "none": "None (as the papers)",
     "center": "Centring",
     "csls": "CSLS",
@@ -23,17 +24,17 @@ LIFT_NAMES = {
 }
 # In the link: the option's words, and its name on the command line.
 ASKED: dict[str, tuple[Sequence[str], str]] = {
-    "s": (list(lab_subsets.SUBSETS), "subset"),
+    "s": (list(library_subsets.SUBSETS), "subset"),
     "m": (["own", *METRICS], "metric"),
     "d": (list(DIRECTIONS), "direction"),
-    "lift": (list(LIFTS), "lift"),
+    "post": (list(POST_PROCESSING), "post"),
 }
 MOST = 16
 
 
 def opened(asked: Choice) -> Collection:
     """The pairs that are looked at."""
-    return lab_subsets.open_(asked.collection, asked.subset)
+    return library_subsets.open_subset(asked.collection, asked.subset)
 
 
 def pairs_only() -> list[str]:
@@ -44,12 +45,12 @@ def pairs_only() -> list[str]:
 def ready(name: str) -> list[str]:
     """Backbones whose features are complete; none where nothing was extracted yet."""
     try:
-        return collections.extracted(name)
+        return collections.extracted_backbones(name)
     except BadDataError:
         return []
 
 
-def choose(
+def select_question(
     page: str,
     *,
     fewest: int = 1,
@@ -70,16 +71,16 @@ def choose(
     put = st.session_state
     with st.sidebar:
         name = st.selectbox("Collection", names, key=f"{page}_c")
-        ready = collections.extracted(name)
-        put.setdefault(f"{page}_models_{name}", collections.usual(name)[:MOST])
+        ready = collections.extracted_backbones(name)
+        put.setdefault(f"{page}_models_{name}", collections.default_backbones(name)[:MOST])
         chosen = st.multiselect(
             "Backbones", ready, key=f"{page}_models_{name}", max_selections=MOST,
             help="Those whose features are complete; more on the Collections page.",
         )  # fmt: skip
-        subsets = lab_subsets.choices(name)
+        subsets = library_subsets.choices(name)
         says = {"s": ("Pairs", {k: f"{k}: {v}" for k, v in subsets.items()}),
                 "m": ("Metric", METRIC_NAMES), "d": ("Direction", ARROWS),
-                "lift": ("Lift", LIFT_NAMES)}  # fmt: skip
+                "post": ("Lift", POST_NAMES)}  # fmt: skip
         found = {}
         for key in options:
             label, words = says[key]
@@ -90,14 +91,14 @@ def choose(
             )
     asked = Choice(
         name, found.get("s", "all"), tuple(chosen), found.get("m", "own"),
-        "rl" if found.get("d") == "rl" else "lr", found.get("lift", "none"),
+        "rl" if found.get("d") == "rl" else "lr", found.get("post", "none"),
     )  # fmt: skip
     put["_asked"] = asked.params()
     kept = {"c", "models", *options}
     add(page, {k: v for k, v in asked.params().items() if k in kept}
         | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put})  # fmt: skip
-    if warning := provenance.seen(name, chosen, asked.subset):
-        st.warning(plain(warning) + ".", icon=":material/school:")
+    if warning := provenance.training_overlap_warning(name, chosen, asked.subset):
+        st.warning(escape_markdown(warning) + ".", icon=":material/school:")
     if len(chosen) < fewest:
         st.info(f"Choose at least {fewest} backbone{'s' if fewest > 1 else ''} in the sidebar.")
         return None
@@ -115,7 +116,7 @@ def named(
     names = collections.names() if lone else pairs_only()
     if not names:
         st.info("There is no collection yet." if lone else "There is no collection of pairs yet.")
-        if not kiosk.on():
+        if not kiosk.enabled():
             st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
         return []
     put, here = st.session_state, dict(st.query_params)
@@ -128,27 +129,27 @@ def named(
     known = {"c": (names, "collection"), **ASKED, **{k: (v, k) for k, v in (own or {}).items()}}
     for key, (fixed, word) in known.items():
         # Which pairs a learned backbone never saw depends on the collection, which comes first.
-        options = list(lab_subsets.choices(put[f"{page}_c"])) if key == "s" else fixed
+        options = list(library_subsets.choices(put[f"{page}_c"])) if key == "s" else fixed
         asked = here.get(key, options[0])
         if asked not in options:
-            said.append(f"From the link: {unknown(word, asked[:40], options)}")
+            said.append(f"From the link: {unknown_name(word, asked[:40], options)}")
         put[f"{page}_{key}"] = asked if asked in options else options[0]
     name = put[f"{page}_c"]
-    ready = collections.extracted(name)
+    ready = collections.extracted_backbones(name)
     wanted = list(dict.fromkeys(m.strip() for m in here.get("models", "").split(",") if m.strip()))
     lost = [m for m in wanted if m not in ready]
     if lost:
         said.append(f"From the link: no features of {', '.join(m[:40] for m in lost[:5])} here.")
-    models = [m for m in wanted if m in ready] or collections.usual(name)
+    models = [m for m in wanted if m in ready] or collections.default_backbones(name)
     put[f"{page}_models_{name}"] = models[:MOST]
     if said:
-        st.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")
+        st.warning("  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:")
     return names
 
 
 def _before() -> dict[str, str]:
     """What another analysis was asked, else Explore's collection."""
-    asked, view = st.session_state.get("_asked"), url_state.last()
+    asked, view = st.session_state.get("_asked"), url_state.last_view()
     if asked or view is None:
         return dict(asked or {})
     return {"c": view.collection} if view.collection in pairs_only() else {}

@@ -12,7 +12,7 @@ served = False  # True once simcore/ui/serve.py runs in this process and answers
 
 def path(key: str) -> Path:
     """The WebP file of a content key; it may not exist."""
-    return collections.thumb(key)
+    return collections.thumbnail(key)
 
 
 def large_path(key: str) -> Path:

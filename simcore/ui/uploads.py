@@ -8,7 +8,7 @@ TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 MOST_FILES, MOST_MB = kiosk.uploads()
 
 
-def checked(name: str, data: bytes, trim: int) -> bytes:
+def check(name: str, data: bytes, trim: int) -> bytes:
     """The bytes, once the engine has read them as a picture.
 
     Raises:
@@ -20,7 +20,7 @@ def checked(name: str, data: bytes, trim: int) -> bytes:
             "make it smaller"
         )
     try:
-        features.embed(data, (), trim=trim)
+        features.embed_upload(data, (), trim=trim)
     except SimError as error:
         raise SimError(f"{name} is left out: {error}") from error
     return data

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from simcore.ui.explore.explore_view import View
+from simcore.ui.explore.explore_view import ExploreView
 
 
 def number(name: str, usual: float, most: float) -> float:
@@ -28,11 +28,11 @@ def add(page: str, params: Mapping[str, str]) -> None:
     write(page, st.session_state.get(f"_{page}_address", {}) | dict(params))
 
 
-def arrived() -> bool:
+def read_params() -> bool:
     """Whether the address is one that this page did not write itself."""
     return dict(st.query_params) != st.session_state.get("_address")
 
 
-def last() -> View | None:
+def last_view() -> ExploreView | None:
     """What Explore showed when this visitor left it for another page."""
     return st.session_state.get("_view")

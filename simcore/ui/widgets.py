@@ -12,7 +12,7 @@ from simcore.ui import kiosk, page_export
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """People's words for places that read Markdown: every mark shows as itself.
 
     >>> plain("a*b*.png")
@@ -22,17 +22,17 @@ def plain(text: str) -> str:
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Inside, anything a person can act on becomes one red sentence, and the page goes on."""
     if said := st.session_state.pop("_said", ""):
-        st.error(plain(said), icon=":material/error:")
+        st.error(escape_markdown(said), icon=":material/error:")
     try:
         yield
     except SimError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escape_markdown(str(error)), icon=":material/error:")
 
 
-def attempt(action: Callable[..., object], *args: object) -> None:
+def run_action(action: Callable[..., object], *args: object) -> None:
     """For buttons: do it; what goes wrong is said by the next `sentences`."""
     try:
         action(*args)
@@ -40,7 +40,7 @@ def attempt(action: Callable[..., object], *args: object) -> None:
         st.session_state["_said"] = str(error)
 
 
-def size(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Bytes for people.
 
     >>> size(1_234_567)
@@ -57,4 +57,4 @@ def credits(lines: Sequence[str]) -> None:
     """The art's authors and licences, small and under the pictures."""
     if lines:
         page_export.add("credits", lambda: [html_document.words("Pictures: " + " · ".join(lines), soft=True)])
-        st.caption("Pictures: " + " · ".join(plain(line) for line in lines))
+        st.caption("Pictures: " + " · ".join(escape_markdown(line) for line in lines))

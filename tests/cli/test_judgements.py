@@ -8,7 +8,7 @@ import pytest
 
 from simcore.__main__ import run
 from simcore.data.judgements import bapps, judgement_catalog
-from tests.data.trials.conftest import bird_images, psiz_folder, ranked, step
+from tests.data.judgements.conftest import bird_images, psiz_folder, ranked, step
 
 __all__ = ["bird_images", "psiz_folder", "ranked"]
 

@@ -49,7 +49,7 @@ def file(tmp_path):
 
     torch.manual_seed(2)
     place = tmp_path / "pl18.pth.tar"
-    net = registry.spec("pl18").net.build()
+    net = registry.get("pl18").net.build()
     state = {f"module.{key}": value for key, value in net.state_dict().items()}
     torch.save({"state_dict": state}, place)
     return place
@@ -59,14 +59,14 @@ def test_a_file_downloaded_by_hand_is_tried_and_taken(capsys, file):
     code, out, _ = run(capsys, "add-weights", "pl18", str(file), "--json")
     assert code == 0
     assert json.loads(out)["ready"]
-    assert weights.ready(registry.spec("pl18").weights[0])
+    assert weights.ready(registry.get("pl18").weights[0])
 
 
 def test_a_file_of_another_network_is_refused_and_not_kept(capsys, file):
     code, _, err = run(capsys, "add-weights", "pl50", str(file))
     assert code == 1
     assert "expected the weights of this architecture" in err
-    assert not weights.ready(registry.spec("pl50").weights[0])
+    assert not weights.ready(registry.get("pl50").weights[0])
     code, _, err = run(capsys, "add-weights", "resnet18", str(file))
     assert code == 1
     assert "expected f37072fd" in err

@@ -1,3 +1,5 @@
+"""TODO tests.data.test_images."""
+
 import io
 import struct
 import zlib
@@ -12,7 +14,7 @@ from PIL import Image, ImageOps
 
 from simcore.data import images, thumbnails
 from simcore.errors import BadDataError, BadImageError
-from simcore.types import Prepare
+from simcore.types import Preprocessing
 
 Draw = Callable[..., Image.Image]
 Encode = Callable[..., bytes]
@@ -185,7 +187,7 @@ def test_a_broken_exif_block_does_not_spoil_the_pixels(draw: Draw, encode: Encod
 def test_one_pixel_goes_all_the_way(encode: Encode) -> None:
     image = images.load(encode(Image.new("RGB", (1, 1), (9, 8, 7))))
     assert image.tolist() == [[[9, 8, 7]]]
-    assert (images.prepare(image, Prepare()) == [9, 8, 7]).all()
+    assert (images.prepare(image, Preprocessing()) == [9, 8, 7]).all()
     assert thumbnails.make_thumb("one", image).stat().st_size > 0
 
 
@@ -270,8 +272,8 @@ def test_trim_cuts_rows_from_the_bottom(draw: Draw, encode: Encode) -> None:
 
 def test_keys_follow_content_and_trim(draw: Draw, encode: Encode) -> None:
     a, b = encode(draw(1)), encode(draw(2))
-    assert len({images.key(a), images.key(b), images.key(a, 26), images.key(a, 27)}) == 4
-    assert images.key(a) == images.key(bytes(a))
+    assert len({images.content_key(a), images.content_key(b), images.content_key(a, 26), images.content_key(a, 27)}) == 4
+    assert images.content_key(a) == images.content_key(bytes(a))
 
 
 SHAPES = [(245, 200), (200, 245), (256, 256), (224, 224), (100, 90), (50, 400), (1, 1), (333, 777)]
@@ -281,15 +283,15 @@ SHAPES = [(245, 200), (200, 245), (256, 256), (224, 224), (100, 90), (50, 400), 
 @pytest.mark.parametrize(
     "how",
     [
-        Prepare(),
-        Prepare(interpolation="bicubic", resize=232, crop=(224, 224)),
-        Prepare(interpolation="lanczos", resize=(64, 96), crop=None),
-        Prepare(interpolation="nearest", resize=300, crop=(225, 301)),
-        Prepare(resize=None, crop=(224, 160)),
-        Prepare(resize=100, crop=(151, 224)),
+        Preprocessing(),
+        Preprocessing(interpolation="bicubic", resize=232, crop=(224, 224)),
+        Preprocessing(interpolation="lanczos", resize=(64, 96), crop=None),
+        Preprocessing(interpolation="nearest", resize=300, crop=(225, 301)),
+        Preprocessing(resize=None, crop=(224, 160)),
+        Preprocessing(resize=100, crop=(151, 224)),
     ],
 )
-def test_prepare_is_torchvision_pixel_for_pixel(shape: tuple[int, int], how: Prepare) -> None:
+def test_prepare_is_torchvision_pixel_for_pixel(shape: tuple[int, int], how: Preprocessing) -> None:
     transforms = pytest.importorskip("torchvision.transforms")
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     scaling = transforms.InterpolationMode(how.interpolation)
@@ -305,16 +307,16 @@ def test_prepare_is_torchvision_pixel_for_pixel(shape: tuple[int, int], how: Pre
 def test_a_very_long_image_is_prepared_without_growing(encode: Encode) -> None:
     ramp = np.broadcast_to(np.linspace(0, 255, 20_000)[None, :, None], (2, 20_000, 3))
     image = images.load(encode(Image.fromarray(ramp.astype(np.uint8))))
-    prepared = images.prepare(image, Prepare())
+    prepared = images.prepare(image, Preprocessing())
     assert prepared.shape == (224, 224, 3)
     assert abs(prepared.astype(float).mean() - 127.5) < 1
     with pytest.raises(BadImageError, match="would grow to 2,560,000 x 256"):
-        images.prepare(image, Prepare(crop=None))
+        images.prepare(image, Preprocessing(crop=None))
 
 
 def test_an_unknown_interpolation_is_a_sentence() -> None:
     with pytest.raises(BadDataError, match="found the interpolation 'cubic'; expected one of"):
-        images.prepare(np.zeros((4, 4, 3), np.uint8), Prepare(interpolation="cubic"))
+        images.prepare(np.zeros((4, 4, 3), np.uint8), Preprocessing(interpolation="cubic"))
 
 
 def test_thumbnails_are_small_kept_and_whole(cache: Path, draw: Draw) -> None:

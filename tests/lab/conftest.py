@@ -3,7 +3,7 @@
 import pytest
 
 from simcore.models import forward, registry
-from simcore.types import Prepare
+from simcore.types import Preprocessing
 
 CONV = "tiny-conv"
 
@@ -21,7 +21,7 @@ def register():
             ).to(device).eval()  # fmt: skip
         return forward.trainable(lambda images: net(images).float(), net)
 
-    prepare = Prepare(40, (32, 32))
+    prepare = Preprocessing(40, (32, 32))
     registry.backbone(CONV, dim=72, prepare=prepare, groups=("networks",))(load)
     return CONV
 

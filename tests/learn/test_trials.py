@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcore.data.judgements.trials import Judgements, Triplets
+from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError
 from simcore.learn import splits
 from simcore.learn.finetune import judgement_examples
@@ -20,7 +20,7 @@ def judged(items, votes=None, *, keys=None, others=None, group="a"):
     images = ImageSet(names, tuple(Path(n) for n in names), tuple(keys or names))
     votes = np.zeros(len(items)) if votes is None else np.asarray(votes, float)
     asked = Triplets(images, *items.T, votes, (group,) * len(items), np.zeros(len(items), int))
-    return Judgements("mine", "triplets", "", asked, others=others)
+    return JudgementSet("mine", "triplets", "", asked, others=others)
 
 
 def families(count, size=4, seed=0):
@@ -64,7 +64,7 @@ def test_families_are_kept_whole_and_nothing_is_left_out():
 
 def test_where_all_hang_together_trials_across_are_left_out():
     items = birds()
-    assert np.unique(splits.together(items)).size == 1
+    assert np.unique(splits.connected_groups(items)).size == 1
     parts = splits.split_trials(items, 0)
     assert parts.across == 600 - len(parts.train) - len(parts.validation) - len(parts.test)
     assert len(parts.train) > 40
@@ -75,7 +75,7 @@ def test_where_only_candidates_are_shared_few_trials_are_left_out():
     """As in experiments: every query once, distractors drawn from the same gallery."""
     random = np.random.default_rng(0)
     items = np.array([[q, 1000 + q, 1000 + random.integers(200)] for q in range(200)])
-    assert np.bincount(splits.together(items)).max() > 150
+    assert np.bincount(splits.connected_groups(items)).max() > 150
     parts = splits.split_trials(items, 0)
     assert parts.across < 120  # of 200; dealing out all pictures would lose 168
     assert len(parts.train) > 45
@@ -87,20 +87,20 @@ def test_a_leak_cannot_be_built(leak):
     """One picture of one part shown in another, under whatever role."""
     items = np.arange(36).reshape(12, 3)
     parts = [np.arange(0, 4), np.arange(4, 8), np.arange(8, 12)]
-    splits.Parts(*parts, items)
+    splits.TrialSplit(*parts, items)
     one, other = leak
     items[other, 2] = items[one, 0]
     with pytest.raises(BadDataError, match="in two parts"):
-        splits.Parts(*parts, items)
+        splits.TrialSplit(*parts, items)
 
 
 def test_the_same_content_under_two_names_is_one_picture():
     items = np.arange(9).reshape(3, 3)
     keys = [f"k{n}" for n in range(9)]
     keys[7] = "k0-t20"  # the first picture with its caption cut off
-    found = splits.shown(judged(items, keys=keys).triplets)
+    found = splits.shown_images(judged(items, keys=keys).triplets)
     assert found[2, 1] == found[0, 0]
-    assert splits.together(found).tolist() == [0, 1, 0]
+    assert splits.connected_groups(found).tolist() == [0, 1, 0]
 
 
 def test_too_few_pictures_are_one_sentence():
@@ -112,7 +112,7 @@ def test_the_majority_decides_and_ties_are_left_out():
     items = families(20)
     votes = np.tile([0.2, 0.9, 0.5, 1.0], 20)
     found = judged(items, votes)
-    parts = splits.split_trials(splits.shown(found.triplets), 0)
+    parts = splits.split_trials(splits.shown_images(found.triplets), 0)
     told = judgement_examples.examples(found, parts, "train")
     rows = parts.train[votes[parts.train] != 0.5]
     assert len(told.query) == len(rows) < len(parts.train)
@@ -129,18 +129,18 @@ def test_the_majority_decides_and_ties_are_left_out():
 def test_only_ties_are_one_sentence():
     found = judged(families(20), np.full(80, 0.5))
     with pytest.raises(BadDataError, match="most people agree"):
-        judgement_examples.examples(found, splits.split_trials(splits.shown(found.triplets), 0), "train")
+        judgement_examples.examples(found, splits.split_trials(splits.shown_images(found.triplets), 0), "train")
 
 
 def test_a_picture_against_itself_teaches_nothing():
     found = judged([[0, 1, 1], [0, 1, 2]])
-    assert judgement_examples.decided(found.triplets, splits.shown(found.triplets)).tolist() == [False, True]
+    assert judgement_examples.has_majority(found.triplets, splits.shown_images(found.triplets)).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_the_fourth_is_of_another_query_and_of_no_other_part(part):
     found = judged(families(30))
-    shown = splits.shown(found.triplets)
+    shown = splits.shown_images(found.triplets)
     parts = splits.split_trials(shown, 0)
     told = judgement_examples.examples(found, parts, part, fourth=True)
     assert told.strangers.shape == (len(told.query), 2)
@@ -156,7 +156,7 @@ def test_the_fourth_is_of_the_same_trial_where_nobody_else_is_shown_it():
     taken = np.full(len(items), items[parts.test[0], 0])
     found = judged(items, others=np.stack([taken, spare, np.full(len(items), -1)], axis=1))
     told = judgement_examples.examples(
-        found, splits.split_trials(splits.shown(found.triplets), 0), "train", fourth=True
+        found, splits.split_trials(splits.shown_images(found.triplets), 0), "train", fourth=True
     )
     np.testing.assert_array_equal(told.strangers[:, 1], spare[parts.train])
     # What nobody's trial shows belongs to training, so validation takes another trial's.
@@ -167,6 +167,6 @@ def test_the_fourth_is_of_the_same_trial_where_nobody_else_is_shown_it():
 def test_one_query_has_no_second_negative():
     items = np.concatenate([[[0, 1 + n, 2 + n] for n in range(0, 20, 2)], families(4) + 30])
     found = judged(items)
-    parts = splits.Parts(np.arange(10), np.arange(10, 18), np.arange(18, 26), items)
+    parts = splits.TrialSplit(np.arange(10), np.arange(10, 18), np.arange(18, 26), items)
     with pytest.raises(BadDataError, match="choose another paradigm"):
         judgement_examples.examples(found, parts, "train", fourth=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcore.data import images
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_store import FeatureStore
 from simcore.models import forward
 from simcore.types import ImageSet
 
@@ -37,13 +37,13 @@ def image_set(tmp_path, draw):
 
 def as_set(paths: list[Path]) -> ImageSet:
     """Files as an ImageSet, keyed by what is in them now."""
-    keys = tuple(images.key(path.read_bytes()) for path in paths)
+    keys = tuple(images.content_key(path.read_bytes()) for path in paths)
     return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
 
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "features")
+    return FeatureStore(tmp_path / "features")
 
 
 @pytest.fixture

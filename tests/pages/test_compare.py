@@ -1,17 +1,20 @@
 """The Compare page: its address, its numbers, its pictures, under AppTest."""
 
+from dataclasses import replace
+
 import pytest
 
 from simcore.lab.search import pair
-from simcore.ui.compare import region_view
-from tests.pages.test_analyses import at_address, words
+from simcore.ui import components
+from tests.pages.test_analysis_pages import at_address, words
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """What the component was given, run after run."""
     seen = []
-    monkeypatch.setattr(region_view, "_component", lambda **given: seen.append(given["data"]))
+    drawn = replace(components.REGIONS, mount=lambda **given: seen.append(given["data"]))
+    monkeypatch.setattr(components, "REGIONS", drawn)
     return seen
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from simcore.lab import jobs
 from simcore.lab.judgements import agreement, pair_similarities, sets
-from tests.pages.test_analyses import at_address, shown, words
-from tests.pages.test_browser import NAMES, Visitor, server
-from tests.pages.test_browser_analyses import FLAGS, well
+from tests.pages.browser.test_analysis_pages import FLAGS, well
+from tests.pages.browser.test_explore import NAMES, Visitor, server
+from tests.pages.test_analysis_pages import at_address, shown, words
 
 __all__ = ["server"]
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
@@ -165,7 +165,7 @@ def test_judgements_as_a_person_does(visitor, server):
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
     well(visitor)
     page.get_by_role("button", name="Score now").click()
-    visitor.until(lambda: "ssim" in pair_similarities.here(sets.open_("mine")))
+    visitor.until(lambda: "ssim" in pair_similarities.available(sets.open_("mine")))
     visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 0)
     assert [job.state for job in jobs.jobs()] == ["done"]
     page.get_by_text("Where people and model part").click()

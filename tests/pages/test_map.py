@@ -2,21 +2,24 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.library import collections, extraction
 from simcore.lab.search import maps
+from simcore.ui import components
 from simcore.ui.map import map_canvas
-from tests.pages.test_analyses import at_address, words
+from tests.pages.test_analysis_pages import at_address, words
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """What the component was given, run after run."""
     seen = []
-    monkeypatch.setattr(map_canvas, "_component", lambda **given: seen.append(given["data"]))
+    drawn = replace(components.MAP, mount=lambda **given: seen.append(given["data"]))
+    monkeypatch.setattr(components, "MAP", drawn)
     return seen
 
 
@@ -54,7 +57,7 @@ def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
     assert not at.exception
     assert not drawn
     assert "Make this map" in [button.label for button in at.button]
-    maps.make(tiny, maps.asked(["hog"]), maps.look("umap"))
+    maps.make(tiny, maps.single_recipe(["hog"]), maps.look("umap"))
     at.run()
     assert drawn[-1]["maps"][0]["sub"] == "UMAP"
 
@@ -83,7 +86,7 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
     assert not at.exception
     said = " ".join(element.value for element in at.markdown)
     assert "**3** chosen: 2 left, 1 right, 1 whole pairs" in said
-    found = maps.make(tiny, maps.asked(["hog"]), maps.look("pca"))
+    found = maps.make(tiny, maps.single_recipe(["hog"]), maps.look("pca"))
     rows = list(csv.DictReader(io.StringIO(found.csv([1, 4, 7]))))
     assert [(row["side"], row["id"]) for row in rows] == [
         ("left", "b"), ("left", "e"), ("right", "b")
@@ -102,7 +105,7 @@ def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):
 
 
 def test_colourings_are_the_tables_columns(tiny):
-    found = maps.make(tiny, maps.asked(["color"]), maps.look("pca"))
+    found = maps.make(tiny, maps.single_recipe(["color"]), maps.look("pca"))
     ranks = found.ranks()
     first = maps.of(found, "found")
     assert first.counts == (int((ranks == 1).sum()), int((ranks > 1).sum()))

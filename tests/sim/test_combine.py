@@ -19,24 +19,24 @@ def features(seed, count, dim=6):
 
 def test_plain_sum_by_hand():
     one, two = np.array([[1.0, 2.0]], np.float32), np.array([[10.0, NAN]], np.float32)
-    assert combine.blend([one, two], [1, 0.5], "sum", None).tolist() == [[6.0, 2.0]]
+    assert combine.weighted_sum([one, two], [1, 0.5], "sum", None).tolist() == [[6.0, 2.0]]
 
 
 def test_z_sum_by_hand():
     one, two = np.array([[1.0, 3.0]], np.float32), np.array([[10.0, NAN]], np.float32)
     scale = [Moments(2.0, 1.0), Moments(0.0, 5.0)]
-    assert combine.blend([one, two], [1, 1], "zsum", scale).tolist() == [[1.0, 1.0]]
+    assert combine.weighted_sum([one, two], [1, 1], "zsum", scale).tolist() == [[1.0, 1.0]]
 
 
 def test_without_any_evidence_there_is_none():
     blank = np.full((1, 2), NAN, np.float32)
-    assert np.isnan(combine.blend([blank, blank], [1, 1], "sum", None)).all()
+    assert np.isnan(combine.weighted_sum([blank, blank], [1, 1], "sum", None)).all()
 
 
 def test_a_constant_matrix_says_nothing_in_a_z_sum():
     flat, other = np.ones((1, 3), np.float32), np.array([[1.0, 2.0, 3.0]], np.float32)
     scale = [Moments(1.0, 0.0), Moments(2.0, 1.0)]
-    assert combine.blend([flat, other], [1, 1], "zsum", scale).tolist() == [[-1.0, 0.0, 1.0]]
+    assert combine.weighted_sum([flat, other], [1, 1], "zsum", scale).tolist() == [[-1.0, 0.0, 1.0]]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -94,4 +94,4 @@ def test_blocks_give_the_rows_of_the_whole(how):
 
 def test_as_many_weights_as_parts():
     with pytest.raises(ShapeError, match="2 weights for 1"):
-        combine.blend([np.ones((1, 1))], [1, 1], "sum", None)
+        combine.weighted_sum([np.ones((1, 1))], [1, 1], "sum", None)

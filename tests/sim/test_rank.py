@@ -17,7 +17,7 @@ VALUES = st.lists(
 @given(VALUES, st.integers(1, 15))
 def test_topk_against_sorting(values, k):
     row = np.array(values, np.float32)
-    index, found = rank.topk(row, k)
+    index, found = rank.top_k(row, k)
     worth = [
         (-v if not math.isnan(v) else math.inf, math.isnan(v), i) for i, v in enumerate(values)
     ]
@@ -35,16 +35,16 @@ def test_ranks_against_counting(values, data):
         others = values[:target] + values[target + 1 :]
         expected = 1 + sum(other >= mate for other in others)
     row = np.array([values], np.float32)
-    assert rank.ranks(row, np.array([target])).tolist() == [expected]
+    assert rank.mate_ranks(row, np.array([target])).tolist() == [expected]
 
 
 def test_a_tie_is_never_a_hit():
-    assert rank.ranks(np.zeros((3, 5), np.float32), np.array([0, 2, 4])).tolist() == [5, 5, 5]
+    assert rank.mate_ranks(np.zeros((3, 5), np.float32), np.array([0, 2, 4])).tolist() == [5, 5, 5]
 
 
 @pytest.mark.parametrize("k", [1, 3, 7, 100])
 def test_large_rows(k):
     row = np.random.default_rng(0).normal(size=5000).astype(np.float32)
-    index, values = rank.topk(row, k)
+    index, values = rank.top_k(row, k)
     assert values.tolist() == sorted(row.tolist(), reverse=True)[:k]
     np.testing.assert_array_equal(row[index], values)

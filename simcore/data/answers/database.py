@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
+
 VARIABLE = "SIMCORE_DATABASE_URL"
 PATIENCE = 30  # seconds that a writer waits for the others
 LOCK = 7_060_115_906  # any number, the same everywhere: who migrates a PostgreSQL holds it
@@ -35,7 +36,7 @@ def address() -> URL:
     """
     asked = os.environ.get(VARIABLE, "").strip()
     if not asked:
-        return URL.create("sqlite", database=str(cache_dir.cache() / "answers.sqlite"))
+        return URL.create("sqlite", database=str(cache_dir.root() / "answers.sqlite"))
     try:
         url = make_url(asked)
     except ArgumentError as error:
@@ -59,7 +60,7 @@ def exists() -> bool:
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
+def read_session() -> Iterator[Session]:
     """A session that only looks.
 
     Raises:
@@ -70,7 +71,7 @@ def reading() -> Iterator[Session]:
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
+def write_session() -> Iterator[Session]:
     """A session whose changes are on disk when the block ends; all of them, or none.
 
     Raises:
@@ -98,7 +99,7 @@ def _session(*, writes: bool) -> Iterator[Session]:
 
 def _complaint(error: DBAPIError, url: URL) -> str:
     if url.get_backend_name() == "sqlite" and (
-        sentence := cache_dir.complaint(OSError(str(error.orig)), Path(url.database or "."))
+        sentence := cache_dir.disk_error_message(OSError(str(error.orig)), Path(url.database or "."))
     ):
         return sentence
     first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason told"

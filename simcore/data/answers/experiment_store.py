@@ -11,9 +11,9 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from simcore.data.answers.database import reading, writing
+from simcore.data.answers.database import read_session, write_session
 from simcore.data.answers.schema import Answer, Experiment, Participant, Question
-from simcore.errors import BadDataError, UnknownNameError, unknown
+from simcore.errors import BadDataError, UnknownNameError, unknown_name
 
 
 def add(
@@ -30,7 +30,7 @@ def add(
         BadDataError: an experiment of that name is there already; nothing is changed.
     """
     try:
-        with writing() as session:
+        with write_session() as session:
             session.add(experiment)
             session.flush()
             for question in questions:
@@ -62,13 +62,13 @@ def remove(name: str) -> None:
         UnknownNameError: no such experiment.
     """
     wanted = get(name)
-    with writing() as session:
+    with write_session() as session:
         session.execute(delete(Experiment).where(Experiment.id == wanted.id))
 
 
 def names() -> list[str]:
     """Names of all experiments, newest first."""
-    with reading() as session:
+    with read_session() as session:
         return list(session.scalars(select(Experiment.name).order_by(Experiment.id.desc())))
 
 
@@ -78,23 +78,23 @@ def get(name: str) -> Experiment:
     Raises:
         UnknownNameError: no such experiment.
     """
-    with reading() as session:
+    with read_session() as session:
         found = session.scalar(select(Experiment).where(Experiment.name == name))
         if found is None:
-            raise unknown("experiment", name, session.scalars(select(Experiment.name)))
+            raise unknown_name("experiment", name, session.scalars(select(Experiment.name)))
         return found
 
 
 def questions(experiment: Experiment) -> list[Question]:
     """Its questions, by number."""
-    with reading() as session:
+    with read_session() as session:
         mine = select(Question).where(Question.experiment_id == experiment.id)
         return list(session.scalars(mine.order_by(Question.number)))
 
 
 def join(experiment: Experiment) -> Participant:
     """A new participant, with the next free number."""
-    with writing() as session:
+    with write_session() as session:
         # The experiment's row is held, so that two who come at once get two numbers.
         session.execute(
             select(Experiment.id).where(Experiment.id == experiment.id).with_for_update()
@@ -113,7 +113,7 @@ def participant(experiment: Experiment, code: str) -> Participant:
     Raises:
         UnknownNameError: nobody in this experiment; the codes of others are not told.
     """
-    with reading() as session:
+    with read_session() as session:
         found = session.scalar(
             select(Participant).where(
                 Participant.code == code[:32], Participant.experiment_id == experiment.id
@@ -129,7 +129,7 @@ def participant(experiment: Experiment, code: str) -> Participant:
 
 def answered(person: Participant) -> set[int]:
     """Ids of the questions that this participant has answered."""
-    with reading() as session:
+    with read_session() as session:
         mine = select(Answer.question_id).where(Answer.participant_id == person.id)
         return set(session.scalars(mine))
 
@@ -146,7 +146,7 @@ def record(
         "participant_id": person.id, "question_id": question.id, "option": option,
         "place": place, "seconds": seconds, "answered": time.time(),
     }  # fmt: skip
-    with writing() as session:
+    with write_session() as session:
         return _first(session, row)
 
 
@@ -157,7 +157,7 @@ def _first(session: Session, row: dict[str, Any]) -> bool:
     return session.scalar(put.returning(Answer.id)) is not None
 
 
-def given(experiment: Experiment) -> list[tuple[int, int, Answer]]:
+def answers(experiment: Experiment) -> list[tuple[int, int, Answer]]:
     """All answers as (participant's number, question's number, answer), in the order given."""
     wanted = (
         select(Participant.number, Question.number, Answer)
@@ -166,7 +166,7 @@ def given(experiment: Experiment) -> list[tuple[int, int, Answer]]:
         .where(Question.experiment_id == experiment.id)
         .order_by(Answer.answered, Answer.id)
     )
-    with reading() as session:
+    with read_session() as session:
         return [(person, number, answer) for person, number, answer in session.execute(wanted)]
 
 
@@ -179,7 +179,7 @@ def counts() -> dict[str, dict[str, int]]:
         .join(Answer, Answer.question_id == Question.id)
         .group_by(Question.experiment_id)
     )
-    with reading() as session:
+    with read_session() as session:
         told = [
             {row[0]: row[1] for row in session.execute(query)} for query in (asked, people, said)
         ]

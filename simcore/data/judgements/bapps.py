@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from simcore.data import images
-from simcore.data.judgements.trial_draft import Found, Roster, column
+from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft, column
 from simcore.errors import BadDataError
 from simcore.types import Array
 
@@ -19,7 +19,7 @@ VOTES = {"val": 5, "train": 2}
 VOTES_JND = 3
 
 
-def triplets(root: Path) -> Found:
+def triplets(root: Path) -> TrialDraft:
     """2AFC: {val,train}/NAME/{ref,p0,p1}/*.png with judge/*.npy, matched by sorted order.
 
     A judge file holds one number, the share that preferred p1 (the right side).
@@ -34,7 +34,7 @@ def triplets(root: Path) -> Found:
     return _read(root, ("ref", "p0", "p1"), "judge", "triplets")
 
 
-def jnd(root: Path) -> Found:
+def jnd(root: Path) -> TrialDraft:
     """JND: val/NAME/{p0,p1}/*.png with same/*.npy, the share that saw no difference.
 
     Raises:
@@ -43,10 +43,10 @@ def jnd(root: Path) -> Found:
     return _read(root, ("p0", "p1"), "same", "same")
 
 
-def _read(root: Path, sides: tuple[str, ...], judge: str, shape: str) -> Found:
+def _read(root: Path, sides: tuple[str, ...], judge: str, shape: str) -> TrialDraft:
     places = _places(root, (*sides, judge))
     splits = {place.parent.name for place in places}
-    roster = Roster()
+    roster = ImageNumbering()
     items: list[list[int]] = []
     votes: list[float] = []
     counts: list[int] = []
@@ -75,7 +75,7 @@ def _read(root: Path, sides: tuple[str, ...], judge: str, shape: str) -> Found:
                 [roster.number(str(p.relative_to(root).with_suffix("")), p) for p in patches]
             )
             group.append(label)
-    return Found(
+    return TrialDraft(
         "triplets" if shape == "triplets" else "same",
         roster.ids,
         roster.paths,

@@ -11,10 +11,10 @@ import numpy as np
 
 from simcore.data.fetch import archives
 from simcore.data.judgements import bapps, known_order, psiz, triplet_files, triplet_sets
-from simcore.data.judgements.trial_draft import WIDTH, Found, Shape, Shelf, usable
-from simcore.data.judgements.trials import Judgements, OddOnes, SamePairs, Triplets, Votes
-from simcore.data.named_folders import Kept
-from simcore.errors import BadDataError, SimError, unknown
+from simcore.data.judgements.trial_draft import WIDTH, ImageFolder, Shape, TrialDraft, validate
+from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets, Votes
+from simcore.data.named_folders import NamedFolders
+from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.types import Array, ImageSet, OnProgress, Skipped
 
 KINDS = {
@@ -28,7 +28,7 @@ KINDS = {
     "triplets": "a CSV query,a,b,vote[,group][,votes] of paths",
 }
 _APART = {"hsj", "birds-16", "things"}  # kinds whose files hold no images
-_KEPT = Kept("trials", "judgements.json", "set of judgements", 1)
+_KEPT = NamedFolders("trials", "judgements.json", "set of judgements", 1)
 
 
 def add(
@@ -42,7 +42,7 @@ def add(
     grade: int = 100,
     others: bool = False,
     on_progress: OnProgress | None = None,
-) -> Judgements:
+) -> JudgementSet:
     """Reads, checks and remembers a set; afterwards it is whole, or as if never asked for.
 
     A missing or unusable image is named in `skipped`; the trials that need it are left out and
@@ -62,13 +62,13 @@ def add(
             it should be, or no trial can be used. SimError: the disk is full.
     """
     if kind not in KINDS:
-        raise unknown("kind of judgements", kind, KINDS)
+        raise unknown_name("kind of judgements", kind, KINDS)
     if size is not None and size < 1:
         raise BadDataError(f"found a size of {size}; expected 1 or more; leave it out for all")
     source = None if path is None else Path(path).expanduser().absolute()
     apart = None if images is None else Path(images).expanduser().absolute()
 
-    def found(work: Path) -> Found:
+    def found(work: Path) -> TrialDraft:
         inner = source
         if source is not None and source.is_file() and _unpacked(kind, source):
             inner = work / "files"
@@ -85,7 +85,7 @@ def add(
 
 
 def keep(
-    find: Callable[[Path], Found],
+    find: Callable[[Path], TrialDraft],
     *,
     name: str,
     kind: str,
@@ -95,7 +95,7 @@ def keep(
     size: int | None = None,
     seed: int = 0,
     on_progress: OnProgress | None = None,
-) -> Judgements:
+) -> JudgementSet:
     """Checks and remembers what was found.
 
     Args:
@@ -107,7 +107,7 @@ def keep(
         BadDataError: the name is taken or odd, or no trial can be used. SimError: the disk is full.
     """
     with _KEPT.making(name) as (work, tell):
-        found, keys = usable(find(work), size, seed, on_progress, trim)
+        found, keys = validate(find(work), size, seed, on_progress, trim)
         write(work, found, keys)
         tell(
             {
@@ -122,7 +122,7 @@ def keep(
                 "trim": trim,
                 "notes": list(found.notes),
                 "credits": list(found.credits),
-                "skipped": [[s.what, s.reason] for s in found.skipped],
+                "skipped": [[s.name, s.reason] for s in found.skipped],
                 "digest": digest(found, keys),
             }
         )
@@ -134,7 +134,7 @@ def folder(name: str) -> Path:
     return _KEPT.place(name)
 
 
-def open(name: str) -> Judgements:
+def open(name: str) -> JudgementSet:
     """A remembered set.
 
     Raises:
@@ -147,7 +147,7 @@ def open(name: str) -> Judgements:
         if isinstance(error, SimError):
             raise
         raise _KEPT.damaged(name, error) from error
-    return Judgements(
+    return JudgementSet(
         name,
         told["kind"],
         told["source"],
@@ -195,7 +195,7 @@ def _unpacked(kind: str, source: Path) -> bool:
 
 def _find(
     kind: str, source: Path | None, apart: Path | None, seed: int, grade: int, others: bool
-) -> Found:
+) -> TrialDraft:
     """What the reader of that kind finds."""
     if source is None or not source.exists():
         raise BadDataError(
@@ -214,13 +214,13 @@ def _find(
             if len(listed) != 1:
                 raise BadDataError(f"found {len(listed)} CSV files in {source}; expected one")
             table = listed[0]
-        return triplet_files.triplets(table, Shelf(apart) if apart else None)
+        return triplet_files.triplets(table, ImageFolder(apart) if apart else None)
     if apart is None:
         raise BadDataError(
             f"found no folder of images for {source.name}; expected one, since {kind} trials hold "
             "no images; name it with --images"
         )
-    shelf = Shelf(apart)
+    shelf = ImageFolder(apart)
     if kind == "things":
         return triplet_files.things(source, shelf)
     older = source.suffix.lower() in psiz.SUFFIXES or (
@@ -239,7 +239,7 @@ _ROADS = (
 )
 
 
-def write(place: Path, found: Found, keys: tuple[str, ...]) -> None:
+def write(place: Path, found: TrialDraft, keys: tuple[str, ...]) -> None:
     """Writes both; paths below `place` are kept relative to it.
 
     Args:
@@ -259,7 +259,7 @@ def write(place: Path, found: Found, keys: tuple[str, ...]) -> None:
 
 def read(
     place: Path, shape: Shape, others: int, trim: int = 0
-) -> tuple[Triplets | SamePairs | OddOnes, Array | None]:
+) -> tuple[Triplets | SameDifferent | OddOneOut, Array | None]:
     """Trials as a noun, and (T, others) further images or None.
 
     Raises:
@@ -279,11 +279,11 @@ def read(
     if shape == "triplets":
         return Triplets(images, item[0], item[1], item[2], vote, group, counts), further
     if shape == "same":
-        return SamePairs(images, item[0], item[1], vote, group, counts), further
-    return OddOnes(images, np.stack(item, axis=1), group), further
+        return SameDifferent(images, item[0], item[1], vote, group, counts), further
+    return OddOneOut(images, np.stack(item, axis=1), group), further
 
 
-def digest(found: Found, keys: tuple[str, ...]) -> str:
+def digest(found: TrialDraft, keys: tuple[str, ...]) -> str:
     """Changes with any picture, trial, vote and their order; not with where the files lie."""
     told = hashlib.sha256(json.dumps([list(keys), list(found.group), found.shape]).encode())
     for values in (found.items, found.others, found.vote, found.votes_n):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from simcore.data import cache_dir, images
 from simcore.data.fetch import pip_archives
-from simcore.data.judgements.trial_draft import Found, Roster
+from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
 from simcore.types import Array, OnProgress, Progress
 
 # An operation takes (h, w, 3) float64 in 0..1, a strength from 0 (nothing) to 1, and a generator.
@@ -141,7 +141,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def spoil(name: str, patch: Array, strength: float, random: np.random.Generator) -> Array:
+def distort(name: str, patch: Array, strength: float, random: np.random.Generator) -> Array:
     """(h, w, 3) uint8 after one operation on an (h, w, 3) uint8 patch."""
     return _bytes(OPERATIONS[name](patch.astype(np.float64) / 255, strength, random))
 
@@ -150,7 +150,7 @@ def _bytes(values: Array) -> Array:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) -> Found:
+def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) -> TrialDraft:
     """Cuts and spoils the patches and writes them as PNG files below `folder`.
 
     For each patch and each operation that changes it there is one triplet. The weaker strength and
@@ -164,7 +164,7 @@ def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) 
         BadDataError: a photograph is not the one it should be.
     """
     random = np.random.default_rng(seed)
-    roster = Roster()
+    roster = ImageNumbering()
     items: list[list[int]] = []
     vote: list[float] = []
     group: list[str] = []
@@ -179,7 +179,7 @@ def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) 
             ratio = float(random.choice(RATIOS))
             weak = random.uniform(0.15, 1 / ratio)
             strengths = (weak, weak * ratio)
-            spoiled = [spoil(operation, patch, s, random) for s in strengths]
+            spoiled = [distort(operation, patch, s, random) for s in strengths]
             if np.array_equal(spoiled[0], spoiled[1]):
                 continue  # nothing to tell apart: a grey patch has no saturation to lose
             ends = [
@@ -192,7 +192,7 @@ def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) 
             group.append(operation)
         if on_progress is not None:
             on_progress(Progress("making patches", done + 1, len(patches)))
-    return Found(
+    return TrialDraft(
         "triplets",
         roster.ids,
         roster.paths,
@@ -210,13 +210,13 @@ def photo(name: str, on_progress: OnProgress | None = None) -> Path:
     spec = importlib.util.find_spec("skimage")
     for place in (spec.submodule_search_locations or []) if spec else []:
         file = Path(place) / "data" / name
-        if file.is_file() and pip_archives.digest(file) == PHOTOS[name]:
+        if file.is_file() and pip_archives.file_digest(file) == PHOTOS[name]:
             return file
-    return pip_archives.member(
+    return pip_archives.fetch_member(
         WHEEL,
         f"skimage/data/{name}",
         sha256=PHOTOS[name],
-        target=cache_dir.cache() / "trials" / "photos" / name,
+        target=cache_dir.root() / "trials" / "photos" / name,
         on_progress=on_progress,
     )
 
@@ -234,9 +234,9 @@ def _patches(photograph: Array, random: np.random.Generator) -> list[Array]:
     return [squares[k] for k in np.sort(random.permutation(better)[:PATCHES])]
 
 
-def _put(roster: Roster, folder: Path, name: str, patch: Array) -> int:
+def _put(roster: ImageNumbering, folder: Path, name: str, patch: Array) -> int:
     path = folder / f"{name}.png"
     out = io.BytesIO()
     Image.fromarray(patch).save(out, "PNG", optimize=False)
-    cache_dir.write(path, out.getvalue())
+    cache_dir.write_atomic(path, out.getvalue())
     return roster.number(name, path)

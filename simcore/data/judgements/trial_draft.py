@@ -18,7 +18,7 @@ WIDTH: dict[Shape, int] = {"triplets": 3, "same": 2, "odd": 3}
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class TrialDraft:
     """Trials and the files they speak of; a file may be absent, whoever uses this leaves it out.
 
     Attributes:
@@ -42,9 +42,9 @@ class Found:
     skipped: tuple[Skipped, ...] = ()
 
 
-def usable(
-    found: Found, size: int | None, seed: int, on_progress: OnProgress | None, trim: int = 0
-) -> tuple[Found, tuple[str, ...]]:
+def validate(
+    found: TrialDraft, size: int | None, seed: int, on_progress: OnProgress | None, trim: int = 0
+) -> tuple[TrialDraft, tuple[str, ...]]:
     """Trials that can be shown, over the images that they use, and the content keys of these.
 
     Args:
@@ -63,7 +63,7 @@ def usable(
 
     kept = _without(found, ~there, absent, "missing")
     if size is not None:
-        kept = _rows(kept, draw(kept.group, size, seed))
+        kept = _rows(kept, sample_per_group(kept.group, size, seed))
     seen = read_all([kept.paths[i] for i in _used(kept)], trim, on_progress)
     bad = np.array([path in seen and bool(seen[path].wrong) for path in kept.paths], bool)
     paths = kept.paths
@@ -81,12 +81,12 @@ def usable(
     return kept, tuple(seen[path].key for path in kept.paths)
 
 
-def _used(found: Found) -> Array:
+def _used(found: TrialDraft) -> Array:
     """Sorted rows of the images that some trial shows."""
     return np.unique(np.concatenate([found.items.ravel(), found.others[found.others >= 0]]))
 
 
-def _rows(found: Found, rows: Array) -> Found:
+def _rows(found: TrialDraft, rows: Array) -> TrialDraft:
     return replace(
         found,
         items=found.items[rows],
@@ -97,7 +97,7 @@ def _rows(found: Found, rows: Array) -> Found:
     )
 
 
-def _without(found: Found, bad: Array, why: Callable[[int], str], word: str) -> Found:
+def _without(found: TrialDraft, bad: Array, why: Callable[[int], str], word: str) -> TrialDraft:
     """Leaves out trials with a bad image; a bad one among the `others` is only taken out there.
 
     Raises:
@@ -125,7 +125,7 @@ def _without(found: Found, bad: Array, why: Callable[[int], str], word: str) -> 
     )
 
 
-class Roster:
+class ImageNumbering:
     """Images numbered as they are first spoken of."""
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class Roster:
         return tuple(self._paths)
 
 
-class Shelf:
+class ImageFolder:
     """Files of a folder of images, found by path, by the end of a path, or by name.
 
     Args:
@@ -211,7 +211,7 @@ def column(values: Iterable[float]) -> Array:
     return np.fromiter(values, np.float64)
 
 
-def draw(group: Sequence[str], size: int, seed: int) -> Array:
+def sample_per_group(group: Sequence[str], size: int, seed: int) -> Array:
     """Sorted rows: at most `size` of each group, drawn without replacement."""
     random = np.random.default_rng(seed)
     names = np.asarray(group)

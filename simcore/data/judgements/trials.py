@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.types import Array, ImageSet, Skipped, _readonly
+from simcore.types import Array, ImageSet, Skipped, readonly
 
 Votes = Literal["human", "known order"]
 
@@ -36,9 +36,9 @@ class Triplets:
     votes_n: Array
 
     def __post_init__(self) -> None:
-        vote = _readonly(self.vote, np.float64)
+        vote = readonly(self.vote, np.float64)
         columns = {
-            name: _readonly(getattr(self, name), np.int64)
+            name: readonly(getattr(self, name), np.int64)
             for name in ("ref", "left", "right", "votes_n")
         }
         shapes = {vote.shape, (len(self.group),), *(column.shape for column in columns.values())}
@@ -77,7 +77,7 @@ class Triplets:
 
 
 @dataclass(frozen=True, eq=False)
-class SamePairs:
+class SameDifferent:
     """P pairs of images, and the share of people who saw no difference.
 
     Attributes:
@@ -105,7 +105,7 @@ class SamePairs:
 
 
 @dataclass(frozen=True, eq=False)
-class OddOnes:
+class OddOneOut:
     """T questions "which of three is the odd one out?".
 
     Attributes:
@@ -155,7 +155,7 @@ class Rankings:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgements:
+class JudgementSet:
     """A remembered set of judgements.
 
     Attributes:
@@ -172,7 +172,7 @@ class Judgements:
     name: str
     kind: str
     source: str
-    trials: Triplets | SamePairs | OddOnes
+    trials: Triplets | SameDifferent | OddOneOut
     votes: Votes = "human"
     others: Array | None = None
     skipped: tuple[Skipped, ...] = ()
@@ -197,8 +197,8 @@ class Judgements:
 
 SHAPES: dict[type, str] = {
     Triplets: "triplets",
-    SamePairs: "same-or-different pairs",
-    OddOnes: "odd-one-out questions",
+    SameDifferent: "same-or-different pairs",
+    OddOneOut: "odd-one-out questions",
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from simcore.data import csv_files
-from simcore.data.judgements.trial_draft import Found, Roster, Shelf, column
+from simcore.data.judgements.trial_draft import ImageFolder, ImageNumbering, TrialDraft, column
 from simcore.errors import BadDataError
 
 NIGHTS_VOTES = 6  # upstream drops triplets with fewer unanimous votes
@@ -19,7 +19,7 @@ THINGS_CREDITS = (
 )
 
 
-def triplets(table: Path, shelf: Shelf | None = None) -> Found:
+def triplets(table: Path, shelf: ImageFolder | None = None) -> TrialDraft:
     """A CSV `query,a,b,vote[,group][,votes]`; vote is the share that found b nearer.
 
     Args:
@@ -29,10 +29,10 @@ def triplets(table: Path, shelf: Shelf | None = None) -> Found:
     Raises:
         BadDataError: a column is missing, a vote is no share, or a count of votes no number.
     """
-    lines = csv_files.rows(table, ("query", "a", "b", "vote"))
+    lines = csv_files.read_rows(table, ("query", "a", "b", "vote"))
     extra = {name: _optional(table, name) for name in ("group", "votes")}
-    shelf = shelf or Shelf(table.parent)
-    roster = Roster()
+    shelf = shelf or ImageFolder(table.parent)
+    roster = ImageNumbering()
     items, votes, counts, group = [], [], [], []
     for number, line in enumerate(lines):
         where = f"line {number + 2} of {table.name}"
@@ -43,7 +43,7 @@ def triplets(table: Path, shelf: Shelf | None = None) -> Found:
         votes.append(_share(line["vote"], where))
         counts.append(_count(extra["votes"][number], where) if extra["votes"] else 0)
         group.append((extra["group"][number] if extra["group"] else "") or "all")
-    return Found(
+    return TrialDraft(
         "triplets",
         roster.ids,
         roster.paths,
@@ -54,7 +54,7 @@ def triplets(table: Path, shelf: Shelf | None = None) -> Found:
     )
 
 
-def nights(root: Path) -> Found:
+def nights(root: Path) -> TrialDraft:
     """DreamSim's layout: data.csv beside ref/ and distort/; a split is a group.
 
     As upstream, triplets with fewer than 6 votes are left out, and the test split is told apart by
@@ -69,9 +69,9 @@ def nights(root: Path) -> Found:
             f"found no data.csv in {root}; expected the folder of NIGHTS; unpack it, check the path"
         )
     names = ("ref_path", "left_path", "right_path", "left_vote", "right_vote", "split")
-    lines = csv_files.rows(table, names)
+    lines = csv_files.read_rows(table, names)
     extra = {name: _optional(table, name) for name in ("id", "votes", "is_imagenet")}
-    roster = Roster()
+    roster = ImageNumbering()
     items, votes, counts, group, few = [], [], [], [], 0
     for number, line in enumerate(lines):
         where = f"line {number + 2} of {table.name}"
@@ -92,7 +92,7 @@ def nights(root: Path) -> Found:
         tail = {"true": "_imagenet", "false": "_no_imagenet"}.get(imagenet, "")
         group.append(line["split"] + (tail if line["split"] == "test" else ""))
     notes = (f"left out {few:,} triplets of fewer than {NIGHTS_VOTES} votes",) if few else ()
-    return Found(
+    return TrialDraft(
         "triplets",
         roster.ids,
         roster.paths,
@@ -105,7 +105,7 @@ def nights(root: Path) -> Found:
     )
 
 
-def things(table: Path, shelf: Shelf) -> Found:
+def things(table: Path, shelf: ImageFolder) -> TrialDraft:
     """THINGS triplets: three 0-based object numbers a line, the third chosen as the odd one.
 
     Images are called by number (`17.png`), or by the names in `unique_id.txt` beside the table, one
@@ -123,7 +123,7 @@ def things(table: Path, shelf: Shelf) -> Found:
         None,
     )
     names = listed.read_text("utf-8").split() if listed else []
-    roster = Roster()
+    roster = ImageNumbering()
     items = []
     try:
         lines = table.read_text("utf-8").splitlines()
@@ -150,7 +150,7 @@ def things(table: Path, shelf: Shelf) -> Found:
                 f"{len(names) - 1}, as many as {listed and listed.name} names"
             )
         items.append([_object(roster, shelf, names, k) for k in three])
-    return Found(
+    return TrialDraft(
         "odd",
         roster.ids,
         roster.paths,
@@ -162,7 +162,7 @@ def things(table: Path, shelf: Shelf) -> Found:
     )
 
 
-def _object(roster: Roster, shelf: Shelf, names: list[str], number: int) -> int:
+def _object(roster: ImageNumbering, shelf: ImageFolder, names: list[str], number: int) -> int:
     name = names[number] if names else str(number)
     tried = [f"{name}.png", f"{name}_01b.png", f"{number}.png"]
     found = next((p for p in map(shelf.find, tried) if p.is_file()), shelf.folder / tried[0])
@@ -172,7 +172,7 @@ def _object(roster: Roster, shelf: Shelf, names: list[str], number: int) -> int:
 def _optional(table: Path, name: str) -> list[str]:
     """A column that need not be there."""
     try:
-        return [line[name] for line in csv_files.rows(table, (name,))]
+        return [line[name] for line in csv_files.read_rows(table, (name,))]
     except BadDataError as error:
         if "no column" in str(error):
             return []

@@ -20,8 +20,8 @@ from typing import Literal
 
 import numpy as np
 
-from simcore.data.judgements.trial_draft import Found, Roster, Shelf
-from simcore.data.judgements.trials import Judgements, Rankings, Triplets
+from simcore.data.judgements.trial_draft import ImageFolder, ImageNumbering, TrialDraft
+from simcore.data.judgements.trials import JudgementSet, Rankings, Triplets
 from simcore.errors import BadDataError
 from simcore.types import Array
 
@@ -67,7 +67,7 @@ PANELS: dict[str, tuple[str, ...]] = {
 }
 
 
-def from_rankings(trials: Rankings, shelf: Shelf, *, seed: int = 0, others: bool = False) -> Found:
+def from_rankings(trials: Rankings, shelf: ImageFolder, *, seed: int = 0, others: bool = False) -> TrialDraft:
     """Triplets of ranking trials (margaritescu2024, 4.2): left is the first choice, vote 0.
 
     Args:
@@ -91,14 +91,14 @@ def from_rankings(trials: Rankings, shelf: Shelf, *, seed: int = 0, others: bool
     if others:
         more[:] = np.concatenate([rest[m] for m, _ in parts])
         more[more == items[:, 2:]] = -1  # the image drawn is in the triplet already
-    roster = Roster()
+    roster = ImageNumbering()
     number = np.full(len(trials.stimuli) + 1, -1, np.int64)  # the last place serves -1
     for k in dict.fromkeys([*items.ravel().tolist(), *more.ravel().tolist()]):
         if k >= 0:
             told = trials.stimuli[k]
             number[k] = roster.number(told.lstrip("/"), shelf.find(told))
     count = len(items)
-    return Found(
+    return TrialDraft(
         "triplets",
         roster.ids,
         roster.paths,
@@ -111,8 +111,8 @@ def from_rankings(trials: Rankings, shelf: Shelf, *, seed: int = 0, others: bool
 
 
 def evaluation(
-    given: Mapping[Source, Judgements], *, size: int = SIZE, seed: int = 0
-) -> dict[str, tuple[Judgements, Array]]:
+    given: Mapping[Source, JudgementSet], *, size: int = SIZE, seed: int = 0
+) -> dict[str, tuple[JudgementSet, Array]]:
     """The 11 triplet sets, or those whose source is given (margaritescu2024, 4.2, Figure 4.2).
 
     Args:
@@ -125,7 +125,7 @@ def evaluation(
     Raises:
         BadDataError: a source without triplets of a set that it should hold.
     """
-    found: dict[str, tuple[Judgements, Array]] = {}
+    found: dict[str, tuple[JudgementSet, Array]] = {}
     for name, (source, group) in SETS.items():
         if source not in given:
             continue
@@ -143,7 +143,7 @@ def evaluation(
     return found
 
 
-def part(judged: Judgements, rows: Array) -> Judgements:
+def part(judged: JudgementSet, rows: Array) -> JudgementSet:
     """Some triplets of a set, over no more images than they show."""
     some = judged.triplets.take(rows)
     used, place = np.unique(np.stack([some.ref, some.left, some.right]), return_inverse=True)
@@ -183,7 +183,7 @@ def nearer_first(triplets: Triplets) -> Array:
     return np.c_[triplets.ref, near, far]
 
 
-def quadruplets(judged: Judgements, *, size: int = SIZE, seed: int = 0) -> Array:
+def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Array:
     """(size, 4) images: query, positive and two negatives (4.3, Table A.1).
 
     The fourth is a random image of the same 8rank2 trial that was not chosen, or a random image of
@@ -218,7 +218,7 @@ def quadruplets(judged: Judgements, *, size: int = SIZE, seed: int = 0) -> Array
     return np.c_[three[rows], fourth]
 
 
-def singles(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:
+def single_images(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:
     """Sorted image rows of a self-supervised set: drawn from all unique images (4.3).
 
     Fewer than `size` where there are not as many (Birds-16 has 208): none is drawn twice.

@@ -11,13 +11,12 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from simcore.data import cache_dir, storage
-from simcore.data.store.feature_key import LAYOUT, Slot
+from simcore.data.store.feature_key import LAYOUT, FeatureKey
 from simcore.data.store.feature_rows import Wanted, schema, to_arrow
 from simcore.errors import BadDataError, SimError
 from simcore.types import Array
@@ -29,7 +28,7 @@ _CHECKED: set[str] = set()  # places whose layout is known; in a bucket each loo
 _FEW = 500  # keys that are looked up by name instead of reading the whole table
 
 
-class Store:
+class FeatureStore:
     """The feature tables in one folder; any number of processes may read and append at once."""
 
     def __init__(self, root: Path | str | None = None) -> None:
@@ -42,8 +41,8 @@ class Store:
             BadDataError: a newer version of simcore wrote them, or an address that is none.
             SimError: the folder is closed, the bucket not reached.
         """
-        named = root or os.environ.get("SIMCORE_STORE", "").strip() or cache_dir.room("features")
-        self.place = storage.Place(named)
+        named = root or os.environ.get("SIMCORE_STORE", "").strip() or cache_dir.subfolder("features")
+        self.place = storage.Folder(named)
         _check_layout(self.place)
         self._db: Any = None
 
@@ -52,11 +51,11 @@ class Store:
         """Where the tables lie."""
         return self.place.local or self.place.address
 
-    def uri(self, slot: Slot) -> str:
+    def uri(self, slot: FeatureKey) -> str:
         """Where a slot's table lies."""
         return f"{self.place.address}/{slot.table}.lance"
 
-    def missing(self, slot: Slot, keys: Sequence[str]) -> list[str]:
+    def missing(self, slot: FeatureKey, keys: Sequence[str]) -> list[str]:
         """The keys that are not there yet: each once, in the order given.
 
         Raises:
@@ -68,7 +67,7 @@ class Store:
             there.update(batch.column("key").to_pylist())
         return [key for key in wanted if key not in there]
 
-    def append(self, slot: Slot, keys: Sequence[str], values: Sequence[Array]) -> None:
+    def append(self, slot: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
         """Adds images in one commit: all of it becomes readable, or nothing.
 
         Args:
@@ -94,7 +93,7 @@ class Store:
                 time.sleep(random.uniform(0.01, 0.2))
                 table = self._open(slot)
 
-    def read(self, slot: Slot, keys: Sequence[str]) -> tuple[Array, Array]:
+    def read(self, slot: FeatureKey, keys: Sequence[str]) -> tuple[Array, Array]:
         """The features of some images, in the order of `keys` (which may repeat).
 
         Returns:
@@ -139,24 +138,24 @@ class Store:
             rows.append({**fields, "images": images, "bytes": used})
         return rows
 
-    def drop(self, slot: Slot) -> None:
+    def drop(self, slot: FeatureKey) -> None:
         """Forgets all features of a slot; nothing happens where there are none."""
         for name in (f"{slot.table}.lance", *(f"{slot.table}.{kind}.json" for kind in NOTES)):
             self.place.remove(name)
 
-    def table(self, slot: Slot) -> Any:
+    def table(self, slot: FeatureKey) -> Any:
         """LanceDB's table of a slot; BadDataError where there is none, or it is damaged."""
         return self._open(slot)
 
-    def make(self, slot: Slot) -> None:
+    def create_table(self, slot: FeatureKey) -> None:
         """An empty table where there is none yet; errors as `append`."""
         self._open(slot, create=True)
 
-    def note(self, slot: Slot, kind: str) -> dict[str, Any] | None:
+    def read_metadata(self, slot: FeatureKey, kind: str) -> dict[str, Any] | None:
         """A small fact kept beside a table, or None where there is none."""
         return self.place.json(f"{slot.table}.{kind}.json")
 
-    def put_note(self, slot: Slot, kind: str, fact: dict[str, Any] | None) -> None:
+    def write_metadata(self, slot: FeatureKey, kind: str, fact: dict[str, Any] | None) -> None:
         """Keeps a small fact beside a table; None forgets it."""
         name = f"{slot.table}.{kind}.json"
         if fact is None:
@@ -165,7 +164,7 @@ class Store:
             self.place.write(name, json.dumps(fact, indent=1).encode())
 
     @contextmanager
-    def failing(self, slot: Slot, verb: str) -> Iterator[None]:
+    def failing(self, slot: FeatureKey, verb: str) -> Iterator[None]:
         """Turns what LanceDB raises into one sentence that names the table.
 
         Raises:
@@ -178,7 +177,7 @@ class Store:
         except Exception as error:
             raise self._failure(slot, error, verb) from error
 
-    def compact(self, slot: Slot, *, commits: int = 200) -> None:
+    def compact(self, slot: FeatureKey, *, commits: int = 200) -> None:
         """Joins the many small commits of a long extraction, so that reading stays fast.
 
         Safe beside readers and writers: what was current in the last ten minutes stays readable
@@ -202,7 +201,7 @@ class Store:
             if not _conflict(error):  # another process is at it: nothing is lost
                 raise self._failure(slot, error, "compacted") from error
 
-    def _batches(self, slot: Slot, keys: list[str], columns: list[str]) -> Iterator[Any]:
+    def _batches(self, slot: FeatureKey, keys: list[str], columns: list[str]) -> Iterator[Any]:
         """Record batches that hold `keys` (and maybe others), in the order they were written."""
         if not keys or not self.place.has(f"{slot.table}.lance"):
             return
@@ -230,12 +229,12 @@ class Store:
             self._db = lancedb.connect(self.place.address, storage_options=away)
         return self._db
 
-    def _open(self, slot: Slot, create: bool = False) -> Any:
+    def _open(self, slot: FeatureKey, create: bool = False) -> Any:
         try:
             if not create:
                 return self._connect().open_table(slot.table)
-            if self.note(slot, "slot") is None:
-                self.put_note(slot, "slot", {"table": slot.table, **asdict(slot)})
+            if self.read_metadata(slot, "slot") is None:
+                self.write_metadata(slot, "slot", {"table": slot.table, **slot.to_dict()})
             empty = schema(slot.dim)
             return self._connect().create_table(slot.table, schema=empty, exist_ok=True)
         except SimError:
@@ -246,12 +245,12 @@ class Store:
                 return self._open(slot)
             raise self._failure(slot, error, "opened") from error
 
-    def _failure(self, slot: Slot, error: Exception, verb: str) -> SimError:
-        sentence = cache_dir.complaint(error, self.place.address)
+    def _failure(self, slot: FeatureKey, error: Exception, verb: str) -> SimError:
+        sentence = cache_dir.disk_error_message(error, self.place.address)
         if sentence is not None and self.place.local is not None:
             return SimError(sentence)
         if self.place.local is None and _OBJECT_STORE in str(error).lower():
-            return SimError(storage.unreachable(self.place.address, error))
+            return SimError(storage.unreachable_error(self.place.address, error))
         fact = " ".join(str(error).split())[:120]
         return BadDataError(
             f"the features of {slot.backbone} cannot be {verb} ({fact}); expected a whole table; "
@@ -259,7 +258,7 @@ class Store:
         )
 
 
-def _check_layout(place: storage.Place) -> None:
+def _check_layout(place: storage.Folder) -> None:
     if place.address in _CHECKED and place.local is None:
         return
     told = place.json("layout.json")

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from simcore.data import storage
-from simcore.data.store.feature_key import Slot
+from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_rows import schema, to_arrow
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
 from simcore.types import Array
 
@@ -28,11 +28,11 @@ class Fragments:
         made: table name -> descriptions of its fragments, in the order written.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: FeatureStore) -> None:
         self.store = store
         self.made: dict[str, list[str]] = {}
 
-    def append(self, slot: Slot, keys: Sequence[str], values: Sequence[Array]) -> None:
+    def append(self, slot: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
         """Writes the rows of N images into fragments; arguments and errors as `Store.append`."""
         if not len(keys):
             return
@@ -48,11 +48,11 @@ class Fragments:
             )
         self.made.setdefault(slot.table, []).extend(_dumped(one) for one in made)
 
-    def compact(self, slot: Slot) -> None:
+    def compact(self, slot: FeatureKey) -> None:
         """Nothing: what is not visible yet cannot be joined."""
 
 
-def commit(store: Store, slot: Slot, fragments: Sequence[str]) -> None:
+def commit(store: FeatureStore, slot: FeatureKey, fragments: Sequence[str]) -> None:
     """Makes fragments of a table visible, all in one step.
 
     Args:
@@ -72,7 +72,7 @@ def commit(store: Store, slot: Slot, fragments: Sequence[str]) -> None:
         lance.LanceDataset.commit(place, append, read_version=version, storage_options=options)
 
 
-def forget(store: Store, slot: Slot, fragments: Sequence[str]) -> None:
+def delete(store: FeatureStore, slot: FeatureKey, fragments: Sequence[str]) -> None:
     """Removes the files of fragments that will not be committed."""
     for one in fragments:
         found = _lance().FragmentMetadata.from_json(one)
@@ -99,7 +99,7 @@ def _lance() -> Any:
     return lance
 
 
-def _options(store: Store) -> dict[str, str] | None:
+def _options(store: FeatureStore) -> dict[str, str] | None:
     return None if store.place.local else storage.options()
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simcore.data.store.feature_key import Slot
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
 from simcore.types import Array, Metric, OnProgress, Progress
 
@@ -20,10 +20,10 @@ KIND, KIND_ANY = "IVF_RQ", "IVF_SQ"  # the second for dimensions that are no mul
 NEEDED = 1_000  # rows under which an index cannot be learned well
 ASKED = 200  # queries that the effort is chosen on, and as many others that it is measured on
 NEAREST = 10
-AIM = 0.98  # recall that an effort has to reach to be chosen
+TARGET_RECALL = 0.98  # recall that an effort has to reach to be chosen
 STALE = 0.2  # share of rows behind the index from which it is made anew
 # (partitions looked into, candidates a hit whose distance is worked out from the vectors)
-EFFORTS = ((10, 5), (20, 10), (40, 20), (80, 40), (160, 80), (320, 160))
+SEARCH_EFFORTS = ((10, 5), (20, 10), (40, 20), (80, 40), (160, 80), (320, 160))
 _COLUMN = "vector"
 _NAME = "vector_idx"
 _ROWS = 8192  # rows that exact search holds at once
@@ -32,7 +32,7 @@ Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Index:
+class VectorIndex:
     """What is known of a table's index.
 
     Attributes:
@@ -61,19 +61,19 @@ class Index:
         )
 
 
-def known(store: Store, slot: Slot) -> Index | None:
+def load(store: FeatureStore, slot: FeatureKey) -> VectorIndex | None:
     """The index of a table, or None where there is none that can be used.
 
     Raises:
         BadDataError: the table or the note beside it is damaged.
     """
-    note = store.note(slot, "index")
+    note = store.read_metadata(slot, "index")
     if note is None:
         return None
     if _NAME not in {index.name for index in store.table(slot).list_indices()}:
         return None  # the table was made anew since
     try:
-        return Index(**note)
+        return VectorIndex(**note)
     except TypeError as error:
         raise BadDataError(
             f"the note on the index of {slot.backbone} is damaged ({error}); expected recall and "
@@ -81,7 +81,7 @@ def known(store: Store, slot: Slot) -> Index | None:
         ) from error
 
 
-def behind(store: Store, slot: Slot) -> tuple[int, int]:
+def rows_behind(store: FeatureStore, slot: FeatureKey) -> tuple[int, int]:
     """Rows of the table, and how many of them the index does not hold (they are still searched)."""
     table = store.table(slot)
     rows = table.count_rows()
@@ -90,13 +90,13 @@ def behind(store: Store, slot: Slot) -> tuple[int, int]:
 
 
 def build(
-    store: Store,
-    slot: Slot,
+    store: FeatureStore,
+    slot: FeatureKey,
     metric: Metric,
     *,
     on_progress: OnProgress | None = None,
     stop: Stop | None = None,
-) -> Index:
+) -> VectorIndex:
     """Makes the index of a table anew, chooses the effort of a search, and measures what it finds.
 
     Args:
@@ -117,7 +117,7 @@ def build(
             f"found {rows:,} rows of {slot.backbone}; expected at least {NEEDED:,} to learn an "
             "index from; so few are searched exactly in no time"
         )
-    store.put_note(slot, "index", None)
+    store.write_metadata(slot, "index", None)
     _tell(on_progress, "index", 0, stop)
     with store.failing(slot, "indexed"):
         kind = KIND if slot.dim % 8 == 0 else KIND_ANY  # RaBitQ packs eight numbers a byte
@@ -129,17 +129,17 @@ def build(
         named, asked = _sample(table, 2 * ASKED)
         truth = _exact(table, named, asked, metric, on_progress, stop)
         half = len(named) // 2
-        effort, recall = EFFORTS[-1], 0.0
-        for effort in EFFORTS:
-            if _recall(table, named[:half], asked[:half], truth[:half], metric, effort) >= AIM:
+        effort, recall = SEARCH_EFFORTS[-1], 0.0
+        for effort in SEARCH_EFFORTS:
+            if _recall(table, named[:half], asked[:half], truth[:half], metric, effort) >= TARGET_RECALL:
                 break
             _tell(on_progress, "recall", 95, stop)
         recall = _recall(table, named[half:], asked[half:], truth[half:], metric, effort)
-    made = Index(
+    made = VectorIndex(
         kind, metric, rows, *effort, round(recall, 4), len(named) - half,
         round(time.monotonic() - began, 2),
     )  # fmt: skip
-    store.put_note(slot, "index", asdict(made))
+    store.write_metadata(slot, "index", asdict(made))
     store.compact(slot)
     _tell(on_progress, "recall", 100, None)
     return made
@@ -151,7 +151,7 @@ def _indexed(metric: Metric) -> Literal["cosine", "l2"]:
     return metric
 
 
-def search(store: Store, slot: Slot, index: Index, query: Array, k: int) -> tuple[list[str], bool]:
+def search(store: FeatureStore, slot: FeatureKey, index: VectorIndex, query: Array, k: int) -> tuple[list[str], bool]:
     """Keys of the images with the k nearest rows; rows that came after the index are looked at too.
 
     Args:

@@ -22,7 +22,7 @@ def exclusive(found: Found) -> dict[str, Array]:
     return {name: np.flatnonzero(row & alone) for name, row in zip(found, table, strict=True)}
 
 
-def filtered(found: Found, by: Sequence[str] = (), missed: Sequence[str] = ()) -> Array:
+def found_and_missed(found: Found, by: Sequence[str] = (), missed: Sequence[str] = ()) -> Array:
     """(n,) queries that every backbone in `by` finds and every one in `missed` does not."""
     keep = np.ones(_table(found).shape[1], bool)
     for name in by:
@@ -46,7 +46,7 @@ def intersections(found: Found) -> list[tuple[tuple[str, ...], int]]:
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
-def apart(ranks: Array, known: Array) -> Array:
+def rank_disagreement(ranks: Array, known: Array) -> Array:
     """How far backbones differ about each query: log2 of the last of its ranks over the first.
 
     Args:

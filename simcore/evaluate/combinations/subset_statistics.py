@@ -11,7 +11,7 @@ from simcore.types import Array
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SubsetResult:
     """A subset and how many queries it finds first."""
 
     mask: int
@@ -24,7 +24,7 @@ def sizes(count: int) -> Array:
     return np.bitwise_count(np.arange(1 << count)).astype(np.int64)
 
 
-def best(hits: SubsetHits, *, size: int | None = None, without: str | None = None) -> Chosen:
+def best(hits: SubsetHits, *, size: int | None = None, without: str | None = None) -> SubsetResult:
     """The subset with the most hits; of equals the smallest, then the first by mask.
 
     Args:
@@ -50,12 +50,12 @@ def best(hits: SubsetHits, *, size: int | None = None, without: str | None = Non
     return _chosen(hits, int(first), counts)
 
 
-def best_by_size(hits: SubsetHits) -> list[Chosen]:
+def best_by_size(hits: SubsetHits) -> list[SubsetResult]:
     """The best subset of each size from 1 to M (Fig. 3b)."""
     return [best(hits, size=size) for size in range(1, len(hits.models) + 1)]
 
 
-def ranking(hits: SubsetHits) -> list[Chosen]:
+def ranking(hits: SubsetHits) -> list[SubsetResult]:
     """All subsets, most hits first; of equals the smaller first."""
     counts, many = hits.counts, sizes(len(hits.models))
     masks = np.arange(1, counts.size)
@@ -82,7 +82,7 @@ def participation(hits: SubsetHits, size: int) -> Array:
     return total
 
 
-def ablation(hits: SubsetHits) -> list[tuple[str, Chosen, int]]:
+def ablation(hits: SubsetHits) -> list[tuple[str, SubsetResult, int]]:
     """What each member of the best subset is worth (Table 1).
 
     Returns:
@@ -108,7 +108,7 @@ def folds(count: int, parts: int, seed: int) -> list[Array]:
 
 def held_out(
     hits: SubsetHits, *, parts: int = 5, seed: int = 0, sizes_allowed: Sequence[int] = ()
-) -> tuple[Array, list[Chosen]]:
+) -> tuple[Array, list[SubsetResult]]:
     """ "Choose the best subset", judged on queries that had no say in the choice.
 
     The gallery is everybody's in both steps; only the queries are split.
@@ -128,9 +128,9 @@ def held_out(
         masks = np.arange(counts.size)
         mask = int(masks[np.lexsort((masks, many, -counts))[0]])
         found[part] = hits.of(mask)[part]
-        chosen.append(Chosen(mask, hits.names(mask), int(counts[mask])))
+        chosen.append(SubsetResult(mask, hits.names(mask), int(counts[mask])))
     return found, chosen
 
 
-def _chosen(hits: SubsetHits, mask: int, counts: Array) -> Chosen:
-    return Chosen(mask, hits.names(mask), int(counts[mask]))
+def _chosen(hits: SubsetHits, mask: int, counts: Array) -> SubsetResult:
+    return SubsetResult(mask, hits.names(mask), int(counts[mask]))

@@ -34,7 +34,7 @@ class Rivals:
     usable: Array
 
 
-def gather(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Rivals:
+def near_rivals(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Rivals:
     """The near rivals of every query, a block of rows at a time.
 
     Args:
@@ -113,7 +113,7 @@ def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
     return shares
 
 
-def judged(
+def weighted_hits(
     blocks: Blocks, target: Array, scales: Sequence[Moments], shares: Sequence[Array]
 ) -> list[Array]:
     """Which queries find their mate first under weights, against every image; a tie is no hit.

@@ -50,7 +50,7 @@ class Agreement:
     alpha: float | None
 
 
-def agree(counts: Array, mate: Array) -> Agreement:
+def agreement_by_question(counts: Array, mate: Array) -> Agreement:
     """Agreement from how often each option of each question was chosen.
 
     Args:
@@ -73,7 +73,7 @@ def agree(counts: Array, mate: Array) -> Agreement:
         histogram=tuple(np.bincount(tenth, minlength=10).tolist()),
         right=tuple(_mean(right[tenth[known] == n]) for n in range(10)),
         correlation=float(np.corrcoef(share[known], correct)[0, 1]) if varied else None,
-        alpha=inter_annotator.alpha(counts),
+        alpha=inter_annotator.krippendorff_alpha(counts),
     )
 
 

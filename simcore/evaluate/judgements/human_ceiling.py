@@ -19,7 +19,7 @@ def ceiling(vote: Array) -> Score:
     return mean(np.maximum(vote, 1 - vote).astype(np.float64), "ceiling")
 
 
-def crowd(vote: Array, votes_n: Array) -> Score | None:
+def leave_one_out(vote: Array, votes_n: Array) -> Score | None:
     """Leave-one-out: how often the majority of the others says what one person says; a tie is 0.5.
 
     Unbiased, since no vote judges itself. Triplets with fewer than two votes are left out; None
@@ -40,7 +40,7 @@ def crowd(vote: Array, votes_n: Array) -> Score | None:
     return mean(agree / n, "crowd")
 
 
-def person(vote: Array, votes_n: Array) -> Score | None:
+def pairwise(vote: Array, votes_n: Array) -> Score | None:
     """How often two different people agree: the unbiased form of v^2 + (1 - v)^2.
 
     That is the score of one more person on these triplets (the "human" row of Zhang et al. 2018).
@@ -71,7 +71,7 @@ def _counts(vote: Array, votes_n: Array) -> tuple[Array, Array] | None:
     return right, n
 
 
-def chooses_right(left: Array, right: Array) -> Array:
+def probability_right(left: Array, right: Array) -> Array:
     """(T,) in 0..1, how firmly a similarity says "right": 0.5 for a tie or missing evidence.
 
     Similarities have no common scale, so firmness is the share of the set's triplets with a
@@ -93,5 +93,5 @@ def disagreement(left: Array, right: Array, vote: Array) -> Array:
 
     1: everybody chose one side and the similarity chose the other as firmly as nowhere else.
     """
-    apart: Array = np.abs(chooses_right(left, right) - vote)
+    apart: Array = np.abs(probability_right(left, right) - vote)
     return apart

@@ -7,7 +7,7 @@ import numpy as np
 from simcore.types import Array
 
 
-def alpha(counts: Array) -> float | None:
+def krippendorff_alpha(counts: Array) -> float | None:
     """Krippendorff's alpha of nominal values: 1 = complete agreement, 0 = as by chance.
 
     Args:
@@ -52,7 +52,7 @@ def majority(counts: Array) -> Array:
     return share
 
 
-def with_the_others(counts: Array, units: Array, values: Array) -> Array:
+def agreement_with_others(counts: Array, units: Array, values: Array) -> Array:
     """For each answer, how far it is what most of the others said of the same unit.
 
     1 where it is their most frequent value, 1/t where t values share that place, else 0; NaN where

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from simcore.data.judgements.trials import Triplets
-from simcore.errors import BadDataError, ShapeError, unknown
+from simcore.errors import BadDataError, ShapeError, unknown_name
 from simcore.evaluate.judgements import two_afc
 from simcore.types import Array, Score
 
@@ -17,7 +17,7 @@ _GRID = 2.0**40
 _CELLS = 4_000_000
 
 
-def lean(sides: Sides, combine: str) -> Array:
+def signed_margin(sides: Sides, combine: str) -> Array:
     """(T,) how far a similarity leans to the right: what it adds to a combination.
 
     Args:
@@ -29,7 +29,7 @@ def lean(sides: Sides, combine: str) -> Array:
         evidence: such a similarity has no say on that triplet. A similarity without spread is 0.
     """
     if combine not in {"sum", "zsum"}:
-        raise unknown("combination", combine, ("sum", "zsum"))
+        raise unknown_name("combination", combine, ("sum", "zsum"))
     left, right = (np.asarray(side, np.float64) for side in sides)
     if left.shape != right.shape:
         raise ShapeError(f"found {left.size} left and {right.size} right similarities")
@@ -54,13 +54,13 @@ def combined(parts: Sequence[Sides], weights: Sequence[float], *, combine: str =
     total = np.zeros(parts[0][0].shape)
     known = np.zeros(total.shape, bool)
     for part, weight in zip(parts, weights, strict=True):
-        total += weight * lean(part, combine)
+        total += weight * signed_margin(part, combine)
         known |= (weight > 0) & ~np.isnan(part[0]) & ~np.isnan(part[1])
     return np.where(known, 0.0, np.nan), np.where(known, total, np.nan)
 
 
 @dataclass(frozen=True)
-class Best:
+class BestCombination:
     """A row of Table 3.
 
     Attributes:
@@ -88,12 +88,12 @@ class Table:
         dropped: names in no best combination of 1 to `up_to`.
     """
 
-    rows: tuple[Best, ...]
+    rows: tuple[BestCombination, ...]
     kept: tuple[str, ...]
     dropped: tuple[str, ...]
 
 
-def table(
+def best_combinations(
     sides: Mapping[str, Sides],
     triplets: Triplets,
     *,
@@ -119,7 +119,7 @@ def table(
     names = tuple(sides)
     if not names or not len(triplets):
         raise BadDataError("found nothing to combine; expected similarities and triplets")
-    leans = np.stack([lean(sides[name], combine) for name in names])
+    leans = np.stack([signed_margin(sides[name], combine) for name in names])
     cells = _Cells(triplets, parts, seed)
     few = [
         sum(1 << k for k in members)
@@ -151,7 +151,7 @@ def table(
         single = int(scores[: len(kept), column].argmax())
         best = int(_first_best(scores[:, column]))
         rows.append(
-            Best(
+            BestCombination(
                 group,
                 _members(chosen, masks[single])[0],
                 _score(leans[kept], int(masks[single]), triplets, group),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from simcore.data.judgements.trials import Triplets
-from simcore.errors import ShapeError, unknown
+from simcore.errors import ShapeError, unknown_name
 from simcore.evaluate.judgements.two_afc import mean
 from simcore.types import METRICS, Array, Features, Metric, Score
 
@@ -35,15 +35,15 @@ def sides(features: Features, triplets: Triplets, metric: Metric) -> tuple[Array
             f"{len(triplets.images)}; expected as many"
         )
     return (
-        of_pairs(features, triplets.ref, triplets.left, metric),
-        of_pairs(features, triplets.ref, triplets.right, metric),
+        pair_similarity(features, triplets.ref, triplets.left, metric),
+        pair_similarity(features, triplets.ref, triplets.right, metric),
     )
 
 
-def of_pairs(features: Features, first: Array, second: Array, metric: Metric) -> Array:
+def pair_similarity(features: Features, first: Array, second: Array, metric: Metric) -> Array:
     """(P,) float64 similarity of image first[i] to image second[i]; NaN = no evidence."""
     if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        raise unknown_name("metric", metric, METRICS)
     values = features.values
     alike = _ALIKE[metric]
     if features.single:

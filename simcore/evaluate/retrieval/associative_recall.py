@@ -8,7 +8,7 @@ from simcore.types import Array
 SIZES = (1, 2, 3, 4, 5, 10, 20, 50, 100)
 
 
-def exact(ranks: Array, gallery: int, m: int) -> Array:
+def exact_recall(ranks: Array, gallery: int, m: int) -> Array:
     """Probability that the mate comes first among m images, query by query.
 
     Of the gallery's G - 1 others, rank - 1 are as good as the mate or better; it comes first when
@@ -32,7 +32,7 @@ def exact(ranks: Array, gallery: int, m: int) -> Array:
     return product
 
 
-def simulated(ranks: Array, gallery: int, m: int, *, repetitions: int = 10, seed: int = 0) -> Array:
+def simulated_recall(ranks: Array, gallery: int, m: int, *, repetitions: int = 10, seed: int = 0) -> Array:
     """The paper's way: shares of correct choices in repeated draws, (repetitions,) float64."""
     _check(gallery, m)
     random = np.random.default_rng(seed)

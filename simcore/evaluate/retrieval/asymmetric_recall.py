@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore.errors import ShapeError
-from simcore.sim.rank import ranks
+from simcore.sim.rank import mate_ranks
 from simcore.types import Array
 
 KS = (1, 5, 20)
@@ -28,7 +28,7 @@ def ranks_of(values: Array) -> Array:
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise ShapeError(f"found similarities of shape {values.shape}; expected as many each side")
     mates = np.arange(len(values))
-    return np.minimum(ranks(values, mates), ranks(np.ascontiguousarray(values.T), mates))
+    return np.minimum(mate_ranks(values, mates), mate_ranks(np.ascontiguousarray(values.T), mates))
 
 
 def curve(found: Array) -> Array:
@@ -43,7 +43,7 @@ def curve(found: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class RecallOverRuns:
     """Asymmetric recall over several runs, each with its own test pairs.
 
     Attributes:
@@ -72,7 +72,7 @@ class Spread:
         }
 
 
-def spread(found: Sequence[Array]) -> Spread:
+def over_runs(found: Sequence[Array]) -> RecallOverRuns:
     """Mean and deviation of the curves of several runs.
 
     Args:
@@ -81,4 +81,4 @@ def spread(found: Sequence[Array]) -> Spread:
     shortest = min(one.size for one in found)
     runs = np.stack([curve(one)[:shortest] for one in found])
     deviation = runs.std(axis=0, ddof=1) if len(runs) > 1 else np.zeros(shortest)
-    return Spread(runs.mean(axis=0), deviation, runs)
+    return RecallOverRuns(runs.mean(axis=0), deviation, runs)

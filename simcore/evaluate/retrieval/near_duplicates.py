@@ -30,7 +30,7 @@ MOST = 200_000  # near-duplicates; more are no duplicates but a backbone that se
 
 
 @dataclass(frozen=True)
-class Twin:
+class NearDuplicate:
     """Two images that are near-duplicates: sides "left" or "right", rows, and their distance."""
 
     side: str
@@ -41,17 +41,17 @@ class Twin:
 
 
 Identity = tuple[str, int, str, int]
-Twins = Sequence[Twin]
+NearDuplicates = Sequence[NearDuplicate]
 
 
-def identity(twin: Twin) -> Identity:
+def identity(twin: NearDuplicate) -> Identity:
     """Which two images a twin is about, without how near they are."""
     return twin.side, twin.row, twin.other_side, twin.other
 
 
-def twins(
+def find(
     left: Features, right: Features, *, within: float, across: float, metric: Metric = "cosine"
-) -> list[Twin]:
+) -> list[NearDuplicate]:
     """Near-duplicates, nearest first; mates of one pair are no duplicates.
 
     Args:
@@ -67,7 +67,7 @@ def twins(
     return sorted(found, key=lambda twin: twin.distance)
 
 
-def groups(found: Twins, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
+def groups(found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
     """Which pairs hang together through twins that nobody refused.
 
     Args:
@@ -86,7 +86,7 @@ def groups(found: Twins, count: int, *, refused: frozenset[Identity] = frozenset
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def clean(found: Twins, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
+def clean_pairs(found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
     """(N,) bool: pairs neither of whose images has a near-duplicate (what the text says)."""
     keep = np.ones(count, bool)
     for twin in found:
@@ -95,7 +95,7 @@ def clean(found: Twins, count: int, *, refused: frozenset[Identity] = frozenset(
     return keep
 
 
-def paper(left: Features, right: Features, face_left: Features, face_right: Features) -> Array:
+def tlld_paper(left: Features, right: Features, face_left: Features, face_right: Features) -> Array:
     """(N,) bool: TLLd as the authors' notebook makes it."""
     generic = _generic(left, right)
     crossed = np.zeros(left.count, bool)
@@ -116,7 +116,7 @@ def paper(left: Features, right: Features, face_left: Features, face_right: Feat
     return keep
 
 
-def paper_objects(
+def tllobj_paper(
     left: Features, right: Features, face_left: Features, face_right: Features
 ) -> Array:
     """(N,) bool: TLLobj as the authors' notebook makes it."""
@@ -176,14 +176,14 @@ def _lines(
 
 def _near(
     one: Features, other: Features, sides: tuple[str, str], most: float, metric: Metric
-) -> list[Twin]:
+) -> list[NearDuplicate]:
     side, other_side = sides
     found = []
     for row, line in _lines(one, other, metric):
         for column in np.flatnonzero(line <= most):
             if column == row or (side == other_side and column < row):
                 continue
-            found.append(Twin(side, row, other_side, int(column), float(line[column])))
+            found.append(NearDuplicate(side, row, other_side, int(column), float(line[column])))
         if len(found) > MOST:
             raise BadDataError(
                 f"found more than {MOST:,} near-duplicates among {one.count:,} images; expected "

@@ -32,10 +32,10 @@ def ranks_of_each(
 ) -> list[Array]:
     """As `ranks_of` for several recipes, in less time than one after the other."""
     found = [np.empty(len(pairs), np.int64) for _ in recipes]
-    for start, blocks in combine.together(recipes, queries, gallery, own):
+    for start, blocks in combine.blocks_of_each(recipes, queries, gallery, own):
         for ranks, values in zip(found, blocks, strict=True):
             rows = slice(start, start + len(values))
-            ranks[rows] = rank.ranks(values, pairs.target[rows])
+            ranks[rows] = rank.mate_ranks(values, pairs.target[rows])
     return found
 
 

@@ -17,12 +17,12 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import similarity, subsets
 from simcore.lab.library.similarity import sides
 from simcore.models import registry
-from simcore.recipe import Part, Recipe
-from simcore.types import Array, Collection, Combine, Direction, Lift, Metric
+from simcore.recipe import Combination, Part, PostProcessing, Recipe
+from simcore.types import Array, Collection, Direction, Metric
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class SubsetSearch:
     """Every subset of some backbones on one collection.
 
     Attributes:
@@ -33,7 +33,7 @@ class Search:
 
     pairs: int
     models: tuple[str, ...]
-    hits: dict[Combine, SubsetHits]
+    hits: dict[Combination, SubsetHits]
     seconds: float
 
     def json(self) -> dict:
@@ -54,7 +54,7 @@ class Search:
             "seconds": round(self.seconds, 3),
         }
 
-    def held_out(self, kind: Combine, *, parts: int = 5, seed: int = 0) -> dict:
+    def held_out(self, kind: Combination, *, parts: int = 5, seed: int = 0) -> dict:
         """ "Choose the best subset" judged on queries that had no say in the choice."""
         found, chosen = subset_statistics.held_out(self.hits[kind], parts=parts, seed=seed)
         low, high = interval(found.astype(np.float32))
@@ -77,28 +77,28 @@ def search(
     subset: str = "all",
     direction: Direction = "lr",
     metric: str = recipes.OWN,
-    lift: str = "none",
-) -> Search:
+    post: str = "none",
+) -> SubsetSearch:
     """Hits of all 2^M - 1 combinations, plain and normalised; kept for the next question.
 
     Raises:
         BadDataError: more than 16 backbones, no known mates, or features are missing.
     """
-    names = tuple(registry.expand(list(models)))
-    collection = subsets.open_(name, subset)
+    names = tuple(registry.expand_groups(list(models)))
+    collection = subsets.open_subset(name, subset)
     return search_in(
-        collection, names, direction, recipes.check_metric(metric), recipes.check_lift(lift)
+        collection, names, direction, recipes.check_metric(metric), recipes.check_post_processing(post)
     )
 
 
-def recipe(models: Sequence[str], kind: Combine, metric: str = recipes.OWN) -> Recipe:
+def recipe(models: Sequence[str], kind: Combination, metric: str = recipes.OWN) -> Recipe:
     """The recipe of a subset, to be opened elsewhere."""
     chosen = recipes.check_metric(metric)
     parts = tuple(Part(name, chosen) for name in models)
     return Recipe(parts, kind if len(parts) > 1 else "none")
 
 
-def ranking(found: Search, kind: Combine) -> list[dict]:
+def ranking(found: SubsetSearch, kind: Combination) -> list[dict]:
     """All combinations, most hits first: [{"size", "models", "hits"}]."""
     return [
         {"size": len(one.models), "models": list(one.models), "hits": one.hits}
@@ -106,7 +106,7 @@ def ranking(found: Search, kind: Combine) -> list[dict]:
     ]
 
 
-def participation(found: Search, kind: Combine, size: int) -> dict:
+def participation(found: SubsetSearch, kind: Combination, size: int) -> dict:
     """Share of the q leading combinations of a size that hold each backbone (Fig. 4)."""
     share = subset_statistics.participation(found.hits[kind], size)
     return {
@@ -117,7 +117,7 @@ def participation(found: Search, kind: Combine, size: int) -> dict:
     }
 
 
-def ablation(found: Search, kind: Combine) -> dict:
+def ablation(found: SubsetSearch, kind: Combination) -> dict:
     """What each member of the best combination is worth (Table 1)."""
     rows = subset_statistics.ablation(found.hits[kind])
     return {
@@ -131,7 +131,7 @@ def ablation(found: Search, kind: Combine) -> dict:
 
 
 def compare(
-    found: Search,
+    found: SubsetSearch,
     extra: Sequence[Recipe] = (),
     *,
     name: str = "",
@@ -155,22 +155,22 @@ def search_in(
     names: tuple[str, ...],
     direction: Direction,
     metric: Metric | None,
-    lift: Lift,
-) -> Search:
+    post: PostProcessing,
+) -> SubsetSearch:
     """The search on an open collection."""
     if not names:
         raise BadDataError("found no backbone to combine; expected at least one")
     began = time.perf_counter()
     pairs = collection.pairs(direction)
-    parts = sides(collection, names, direction, metric, lift)
+    parts = sides(collection, names, direction, metric, post)
     scale = [one.moments() for one in parts]
     blocks = subset_search.together([one.stream() for one in parts])
     zsum, plain = subset_search.searches(names, blocks, pairs.target, scales=[scale, None])
     seconds = time.perf_counter() - began
-    return Search(len(pairs), names, {"zsum": zsum, "sum": plain}, seconds)
+    return SubsetSearch(len(pairs), names, {"zsum": zsum, "sum": plain}, seconds)
 
 
-def _chosen(one: subset_statistics.Chosen, pairs: int) -> dict:
+def _chosen(one: subset_statistics.SubsetResult, pairs: int) -> dict:
     hit = np.zeros(pairs, np.float32)
     hit[: one.hits] = 1
     low, high = interval(hit)
@@ -190,27 +190,27 @@ def learned_weights(
     seed: int = 0,
     metric: str = recipes.OWN,
     direction: Direction = "lr",
-    lift: str = "none",
+    post: str = "none",
 ) -> dict:
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
     found = search(
-        name, models, subset=subset, metric=metric, direction=direction, lift=lift
+        name, models, subset=subset, metric=metric, direction=direction, post=post
     )
-    pairs = subsets.open_(name, subset).pairs(direction)
+    pairs = subsets.open_subset(name, subset).pairs(direction)
     sides = similarity.sides(
-        subsets.open_(name, subset), found.models, direction,
-        recipes.check_metric(metric), recipes.check_lift(lift),
+        subsets.open_subset(name, subset), found.models, direction,
+        recipes.check_metric(metric), recipes.check_post_processing(post),
     )  # fmt: skip
     scales = [one.moments() for one in sides]
 
     def blocks() -> subset_search.Blocks:
         return subset_search.together([one.stream() for one in sides])
 
-    rivals = sum_weights.gather(blocks(), pairs.target, scales)
+    rivals = sum_weights.near_rivals(blocks(), pairs.target, scales)
     fair = sum_weights.held_out(rivals, seed=seed)
     everyone = sum_weights.fit(rivals, np.arange(len(pairs)))
     same = np.tile(everyone, (len(pairs), 1))
-    kept, flattered = sum_weights.judged(blocks(), pairs.target, scales, [fair, same])
+    kept, flattered = sum_weights.weighted_hits(blocks(), pairs.target, scales, [fair, same])
     low, high = interval(kept.astype(np.float32))
     total = len(pairs)
     return {

@@ -9,7 +9,7 @@ from simcore.evaluate.combinations import complementarity, exclusive
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.evaluate.combinations import Search
+from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.lab.library import features, subsets
 from simcore.models import registry
 from simcore.recipe import Recipe
@@ -17,7 +17,7 @@ from simcore.sim import metrics
 from simcore.types import Array, Collection, Direction, ImageSet
 
 
-def exclusives(found: Search) -> dict:
+def exclusives(found: SubsetSearch) -> dict:
     """Oracle and exclusive retrievals: {"oracle", "exclusive_total", "by_model", ...}."""
     singles = found.found()
     alone = exclusive.exclusive(singles)
@@ -34,9 +34,9 @@ def exclusives(found: Search) -> dict:
     }
 
 
-def filtered(
+def found_and_missed(
     name: str,
-    found: Search,
+    found: SubsetSearch,
     *,
     by: Sequence[str] = (),
     missed: Sequence[str] = (),
@@ -44,8 +44,8 @@ def filtered(
     direction: Direction = "lr",
 ) -> list[dict]:
     """Pairs found by all of `by` and by none of `missed`: query and mate, with their keys."""
-    pairs = subsets.open_(name, subset).pairs(direction)
-    rows = exclusive.filtered(found.found(), by, missed)
+    pairs = subsets.open_subset(name, subset).pairs(direction)
+    rows = exclusive.found_and_missed(found.found(), by, missed)
     return [
         {
             "query": pairs.queries.ids[i],
@@ -64,7 +64,7 @@ def complementary(
     subset: str = "all",
     metric: str = recipes.OWN,
     direction: Direction = "lr",
-    lift: str = "none",
+    post: str = "none",
 ) -> dict:
     """Agreement, conditional gain, linear CKA and RSA, and an order that puts like by like.
 
@@ -72,9 +72,9 @@ def complementary(
     RSA compare what the backbones make of the left images, before any of that.
     """
     found = combinations.search(
-        name, models, subset=subset, metric=metric, direction=direction, lift=lift
+        name, models, subset=subset, metric=metric, direction=direction, post=post
     )
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     singles = found.found()
     alike = [_within(collection, model) for model in found.models]
     rsa = complementarity.rsa(alike)
@@ -91,12 +91,12 @@ def complementary(
 
 
 def _within(collection: Collection, model: str) -> Array:
-    left = features.read(collection, collection.left, model)
-    return metrics.pairwise(left, left, registry.spec(model).metric)
+    left = features.for_side(collection, collection.left, model)
+    return metrics.pairwise(left, left, registry.get(model).metric)
 
 
 def _images(collection: Collection, model: str) -> Array | None:
-    left = features.read(collection, collection.left, model)
+    left = features.for_side(collection, collection.left, model)
     return left.values if left.single else None
 
 
@@ -106,18 +106,18 @@ def _cka(one: Array | None, other: Array | None) -> float | None:
 
 
 @dataclass(frozen=True)
-class Dispute:
+class Disagreement:
     """What backbones make of one pair.
 
     Attributes:
         query, mate: ids. ranks: of the mate, for each backbone that knows both pictures.
-        apart: log2 of the last rank over the first; 0 where fewer than two know them.
+        log_rank_ratio: log2 of the last rank over the first; 0 where fewer than two know them.
     """
 
     query: str
     mate: str
     ranks: dict[str, int]
-    apart: float
+    log_rank_ratio: float
 
     @property
     def told(self) -> str:
@@ -129,9 +129,9 @@ class Dispute:
         return f"all at rank {at:,}" if at == there else f"{first} {at:,}, {last} {there:,}"
 
 
-def disputes(
+def disagreements(
     name: str, asked: Sequence[Recipe], *, subset: str = "all", direction: Direction = "lr"
-) -> list[Dispute]:
+) -> list[Disagreement]:
     """Every pair, the most disputed first.
 
     Args:
@@ -140,7 +140,7 @@ def disputes(
     Raises:
         BadDataError: no known mates, or features are missing.
     """
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     pairs = collection.pairs(direction)
     singles = [one for one in asked if one.combine == "none"]
     ranks = np.stack(recall.ranks_of_each(name, singles, direction, subset=subset))
@@ -151,9 +151,9 @@ def disputes(
             for one in singles
         ]
     )
-    apart = exclusive.apart(ranks, known)
+    apart = exclusive.rank_disagreement(ranks, known)
     return [
-        Dispute(
+        Disagreement(
             pairs.queries.ids[row],
             pairs.gallery.ids[pairs.target[row]],
             {
@@ -169,5 +169,5 @@ def disputes(
 
 def _knows(collection: Collection, side: ImageSet, recipe: Recipe) -> Array:
     """(N,) bool: pictures that the backbone has evidence of."""
-    index = features.read(collection, side, recipe.backbones[0]).index
+    index = features.for_side(collection, side, recipe.backbones[0]).index
     return np.bincount(index, minlength=len(side)) > 0

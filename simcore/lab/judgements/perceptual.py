@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from simcore.data.judgements.trials import Judgements
-from simcore.errors import BadDataError, unknown
+from simcore.data.judgements.trials import JudgementSet
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import lpips_layers, triplet_combinations
 from simcore.lab.judgements import pair_similarities
 from simcore.models.distances import lpips
@@ -20,13 +20,13 @@ def check_nets(nets: Sequence[str]) -> list[str]:
     """
     for net in nets:
         if net not in NETS:
-            raise unknown("LPIPS net", net, NETS)
+            raise unknown_name("LPIPS net", net, NETS)
     if not nets:
         raise BadDataError(f"found no net; expected some of {', '.join(NETS)}")
     return list(dict.fromkeys(nets))
 
 
-def layer_table(judged: Judgements, nets: Sequence[str]) -> list[lpips_layers.LayerRow]:
+def layer_table(judged: JudgementSet, nets: Sequence[str]) -> list[lpips_layers.LayerRow]:
     """Every layer of LPIPS alone against all of them, calibrated (rosenfeld2019, Table 2).
 
     Args:
@@ -45,7 +45,7 @@ def layer_table(judged: Judgements, nets: Sequence[str]) -> list[lpips_layers.La
 
 
 def combinations(
-    judged: Judgements,
+    judged: JudgementSet,
     names: Sequence[str],
     *,
     metric: str = pair_similarities.OWN,
@@ -63,7 +63,7 @@ def combinations(
     for name in dict.fromkeys(wanted):
         left, right = pair_similarities.values(judged, name, pair_similarities.metrics_of(name, [metric])[0])
         sides[name] = (left, right)
-    return triplet_combinations.table(sides, judged.triplets, combine=combine, up_to=up_to)
+    return triplet_combinations.best_combinations(sides, judged.triplets, combine=combine, up_to=up_to)
 
 
 def layers_json(rows: Sequence[lpips_layers.LayerRow]) -> list[dict]:

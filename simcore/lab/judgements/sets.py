@@ -10,9 +10,9 @@ import numpy as np
 from simcore.data import cache_dir
 from simcore.data.collections import collection_catalog
 from simcore.data.judgements import judgement_catalog, triplet_sets
-from simcore.data.judgements.trial_draft import Found
-from simcore.data.judgements.trials import Judgements, Triplets
-from simcore.errors import BadDataError, unknown
+from simcore.data.judgements.trial_draft import TrialDraft
+from simcore.data.judgements.trials import JudgementSet, Triplets
+from simcore.errors import BadDataError, unknown_name
 from simcore.types import Array, Collection, ImageSet, OnProgress
 
 KINDS = judgement_catalog.KINDS
@@ -37,7 +37,7 @@ def add(
     grade: int = 100,
     others: bool = False,
     on_progress: OnProgress | None = None,
-) -> Judgements:
+) -> JudgementSet:
     """Read a set of judgements and remember it under `name`.
 
     Args:
@@ -88,7 +88,7 @@ def summary(name: str) -> dict:
     return told | {"skipped": skipped}
 
 
-def open_(name: str, *, on_progress: OnProgress | None = None) -> Judgements:
+def open_(name: str, *, on_progress: OnProgress | None = None) -> JudgementSet:
     """A set by its name; the one that needs no download is made when it is first asked for.
 
     Raises:
@@ -96,9 +96,9 @@ def open_(name: str, *, on_progress: OnProgress | None = None) -> Judgements:
     """
     if name not in names():
         if name != KNOWN:
-            raise unknown("set of judgements", name, [*names(), KNOWN])
+            raise unknown_name("set of judgements", name, [*names(), KNOWN])
         return add(KNOWN, name=KNOWN, on_progress=on_progress)
-    place = cache_dir.cache() / "trials" / name / "judgements.json"
+    place = cache_dir.root() / "trials" / name / "judgements.json"
     return _open(name, str(place), place.stat().st_mtime_ns)
 
 
@@ -151,7 +151,7 @@ def _source(name: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _open(name: str, _place: str, _made: int) -> Judgements:
+def _open(name: str, _place: str, _made: int) -> JudgementSet:
     return judgement_catalog.open(name)
 
 
@@ -201,7 +201,7 @@ def sample(name: str, what: str, *, size: int = SIZE, seed: int = 0) -> dict:
     elif what == "triplets":
         rows = triplet_sets.nearer_first(asked)[triplet_sets.balanced(asked, size=size, seed=seed)]
     else:
-        rows = triplet_sets.singles(asked, size=size, seed=seed)[:, None]
+        rows = triplet_sets.single_images(asked, size=size, seed=seed)[:, None]
     return {
         "judgements": name,
         "what": what,
@@ -214,7 +214,7 @@ def sample(name: str, what: str, *, size: int = SIZE, seed: int = 0) -> dict:
 def keep(
     name: str, what: str, save: str, *, size: int = SIZE, seed: int = 0,
     on_progress: OnProgress | None = None,
-) -> Judgements:  # fmt: skip
+) -> JudgementSet:  # fmt: skip
     """The same sample as a set of judgements of its own, with its votes, sides and groups.
 
     A quadruplet's second negative is kept beside its trial.
@@ -242,10 +242,10 @@ def keep(
     )  # fmt: skip
 
 
-def _asked(name: str, what: str, size: int) -> tuple[Judgements, str]:
+def _asked(name: str, what: str, size: int) -> tuple[JudgementSet, str]:
     row = next((row for row in TABLE_A1 if row.id == what), None)
     if row is None and what not in COLUMNS:
-        raise unknown("kind of sample", what, [*COLUMNS, *(row.id for row in TABLE_A1)])
+        raise unknown_name("kind of sample", what, [*COLUMNS, *(row.id for row in TABLE_A1)])
     if size < 1:
         raise BadDataError(f"found a size of {size}; expected 1 or more")
     judged = open_(name)
@@ -258,14 +258,14 @@ def _asked(name: str, what: str, size: int) -> tuple[Judgements, str]:
 
 
 def _found(
-    judged: Judgements, part: Triplets, others: Array, notes: tuple[str, ...], work: Path
-) -> Found:
+    judged: JudgementSet, part: Triplets, others: Array, notes: tuple[str, ...], work: Path
+) -> TrialDraft:
     """Some triplets over the files that they show; files of the set itself are copied."""
     items = np.stack([part.ref, part.left, part.right], axis=1)
     used, place = np.unique(np.concatenate([items, others], axis=1), return_inverse=True)
     place = place.reshape(len(items), -1)
     images = _copied(part.images.take(used), judgement_catalog.folder(judged.name), work)
-    found = Found(
+    found = TrialDraft(
         "triplets", images.ids, images.paths, place[:, :3], part.vote, part.votes_n, part.group,
         notes=notes, credits=judged.credits,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data.store.feature_store import Store
-from simcore.errors import BadDataError, unknown
+from simcore.data.store.feature_store import FeatureStore
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.combinations import subset_statistics
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.evaluate.retrieval.recall import ranks_of
@@ -17,14 +17,14 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import combinations
 from simcore.lab.library import features, provenance, subsets
 from simcore.lab.library.collections import keys
-from simcore.lab.library.duplicates import grouped
+from simcore.lab.library.duplicates import pair_groups
 from simcore.learn import splits
 from simcore.learn.adapt import adaptation, fusion, inputs
 from simcore.learn.splits import Split
 from simcore.models import adapter, forward, lineage, registry
 from simcore.models.extract import extraction
-from simcore.recipe import Part, Recipe
-from simcore.types import DIRECTIONS, LIFTS, Array, Collection, Lift, OnProgress
+from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Recipe
+from simcore.types import DIRECTIONS, Array, Collection, OnProgress
 
 Settings = adaptation.Settings
 Fusion = fusion.Settings
@@ -48,7 +48,7 @@ def settings(
     if method == "fusion":
         return Fusion(seed=seed)
     if method != "paper":
-        raise unknown("method", method, ("paper", "fusion"))
+        raise unknown_name("method", method, ("paper", "fusion"))
     return Settings(adaptation.check(protocol), sigma, epochs, seed=seed)
 
 
@@ -70,10 +70,10 @@ class Learned:
     twins: str
     seconds: float
 
-    def spread(self, stage: str) -> asymmetric_recall.Spread:
+    def spread(self, stage: str) -> asymmetric_recall.RecallOverRuns:
         """Asymmetric recall "before", after the "pca" and "after" learning."""
         name = {"before": "before", "pca": "reduced", "after": "after"}[stage]
-        return asymmetric_recall.spread([getattr(run, name) for run in self.runs])
+        return asymmetric_recall.over_runs([getattr(run, name) for run in self.runs])
 
     def json(self) -> dict:
         """The document of `simcore learn adaptation --json`."""
@@ -102,7 +102,7 @@ def _mean(curves: Sequence[Array]) -> list[float]:
     return mean
 
 
-def rival(found: Learned) -> dict:
+def baseline(found: Learned) -> dict:
     """The best z-sum, chosen for every split on the pairs learned from, on the same test pairs.
 
     Raises:
@@ -145,10 +145,10 @@ def adapt(
         raise BadDataError(f"found {runs} runs; expected 1 or more")
     began = time.monotonic()
     chosen = settings or Settings()
-    collection = subsets.open_(name, subset)
-    names = tuple(registry.expand(models))
-    provenance.innocent(name, collection.digest, keys(collection), names)
-    groups, by = grouped(collection)
+    collection = subsets.open_subset(name, subset)
+    names = tuple(registry.expand_groups(models))
+    provenance.require_unseen(name, collection.digest, keys(collection), names)
+    groups, by = pair_groups(collection)
     # Only the paper's own function picks its epoch on pairs that are set aside for it.
     aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
     drawn = [
@@ -159,7 +159,7 @@ def adapt(
     # Where nobody gave it a name it has one of its own until it is over.
     mark = save or "unnamed-" + adaptation.identity(given, drawn, asdict(chosen))[:12]
     told: dict[str, Any] = {
-        "device": place, "checkpoint": lineage.place(mark, "ckpt"),
+        "device": place, "checkpoint": lineage.path(mark, "ckpt"),
         "on_progress": on_progress, "on_curve": on_curve, "stop": stop,
     }  # fmt: skip
     if isinstance(chosen, Settings):
@@ -175,7 +175,7 @@ def gathered(collection: Collection, names: Sequence[str]) -> inputs.Inputs:
     """Both sides of a collection's pairs under some backbones, side by side."""
     pairs = collection.pairs()
     left, right = (
-        [features.read(collection, side, name) for name in names]
+        [features.for_side(collection, side, name) for name in names]
         for side in (pairs.queries, pairs.gallery)
     )
     return inputs.gather(left, right)
@@ -193,7 +193,7 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
     lineage.check(name)
     run = found.runs[0]
     ids = found.collection.left.ids
-    file = lineage.place(name, "npz")
+    file = lineage.path(name, "npz")
     run.adaptation.save(file)
     what = " + ".join(found.models)
     typed = lineage.keep(
@@ -221,11 +221,11 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
     return typed
 
 
-def publish(collection: Collection, typed: str, what: adapter.Adaptation) -> None:
+def publish(collection: Collection, typed: str, what: adapter.Adapter) -> None:
     """Put a collection's adapted features into the store: made of those that are there."""
-    store = Store()
-    spec = registry.spec(typed)
-    slot = extraction.slot(spec, "fp32")
+    store = FeatureStore()
+    spec = registry.get(typed)
+    slot = extraction.feature_key(spec, "fp32")
     both = gathered(collection, what.backbones)
     pairs = collection.pairs()
     for images, values in ((pairs.queries, both.left), (pairs.gallery, both.right)):
@@ -252,12 +252,12 @@ def check_backbone_count(names: Sequence[str]) -> None:
         )
 
 
-def best_sum(
+def best_zsum(
     collection: Collection,
     names: Sequence[str],
     split: Split,
     *,
-    lifts: Sequence[Lift] = LIFTS,
+    post_choices: Sequence[PostProcessing] = POST_PROCESSING,
 ) -> tuple[Recipe, Array]:
     """The z-sum and lift with most hits on the pairs learned from, judged on the test pairs.
 
@@ -274,11 +274,11 @@ def best_sum(
     rows = np.sort(np.concatenate([split.train, split.validation]))
     known = _part(collection, rows)
     best: tuple[int, Recipe] | None = None
-    for lift in lifts:
-        found = combinations.search_in(known, tuple(names), "lr", None, lift)
+    for post in post_choices:
+        found = combinations.search_in(known, tuple(names), "lr", None, post)
         top = subset_statistics.best(found.hits["zsum"])
         parts = tuple(Part(name) for name in top.models)
-        recipe = Recipe(parts, "zsum" if len(parts) > 1 else "none", lift)
+        recipe = Recipe(parts, "zsum" if len(parts) > 1 else "none", post)
         if best is None or top.hits > best[0]:
             best = top.hits, recipe
     assert best is not None
@@ -287,11 +287,11 @@ def best_sum(
 
 def asymmetric_ranks(collection: Collection, recipe: Recipe) -> Array:
     """(N,) the better of both directions' ranks of each pair of a collection."""
-    own, found = recipes.own([recipe]), []
+    own, found = recipes.default_metrics([recipe]), []
     for direction in DIRECTIONS:
         pairs = collection.pairs(direction)
         sides = [
-            {name: features.read(collection, side, name) for name in recipe.backbones}
+            {name: features.for_side(collection, side, name) for name in recipe.backbones}
             for side in (pairs.queries, pairs.gallery)
         ]
         found.append(ranks_of(pairs, recipe, sides[0], sides[1], own))
@@ -300,11 +300,11 @@ def asymmetric_ranks(collection: Collection, recipe: Recipe) -> Array:
 
 def spread(
     collection: Collection, names: Sequence[str], drawn: Sequence[Split]
-) -> tuple[asymmetric_recall.Spread, list[str]]:
+) -> tuple[asymmetric_recall.RecallOverRuns, list[str]]:
     """`best_sum` of every split: asymmetric recall, and the recipe that each chose."""
-    told = [best_sum(collection, names, split) for split in drawn]
-    return asymmetric_recall.spread([ranks for _, ranks in told]), [
-        f"{recipe.label}, {recipe.lift}" for recipe, _ in told
+    told = [best_zsum(collection, names, split) for split in drawn]
+    return asymmetric_recall.over_runs([ranks for _, ranks in told]), [
+        f"{recipe.label}, {recipe.post}" for recipe, _ in told
     ]
 
 

@@ -14,8 +14,8 @@ from simcore.lab.learning import learned_backbones, training_data
 from simcore.lab.library import provenance
 from simcore.learn.finetune import paradigms, presets, training_loop
 from simcore.models import forward, lineage, registry, weights
-from simcore.models.spec import Spec
-from simcore.sim.metrics import normalised
+from simcore.models.spec import BackboneSpec
+from simcore.sim.metrics import normalized
 from simcore.types import Array, ImageSet, OnProgress
 
 Settings = training_loop.Settings
@@ -35,10 +35,10 @@ class Report:
         saved: what users type, or "" where the run was stopped.
     """
 
-    source: training_data.Source
+    source: training_data.TrainingData
     base: str
     settings: Settings
-    told: training_loop.Tuned
+    told: training_loop.TrainingResult
     before: Array | None
     after: Array | None
     seconds: float
@@ -79,7 +79,7 @@ def preset_of(base: str) -> str:
     """Which network's row of Table B.1 suits a backbone; of a learned one that of its own base."""
     while base.startswith(lineage.PREFIX):
         base = lineage.lineage(base)["base"][0]
-    return presets.nearest(base)
+    return presets.preset_for(base)
 
 
 def trainable() -> list[str]:
@@ -88,14 +88,14 @@ def trainable() -> list[str]:
     Those that were fine-tuned here are the last, for learning from other data.
     """
     own = [name for name in lineage.names() if lineage.lineage(name)["kind"] == "network"]
-    return [name for name in (*registry.names(), *own) if _learnable(registry.spec(name))]
+    return [name for name in (*registry.names(), *own) if _learnable(registry.get(name))]
 
 
-def _learnable(spec: Spec) -> bool:
+def _learnable(spec: BackboneSpec) -> bool:
     """Whether there is a network behind it, with its weights at hand."""
     known = {"networks", "grid", lineage.GROUP} & set(spec.groups)
-    network = spec.net is not None or spec.params > 0 or known
-    return bool(network) and not spec.prepare.raw and weights.status(spec)[0]
+    network = spec.net is not None or spec.n_parameters > 0 or known
+    return bool(network) and not spec.preprocessing.raw and weights.status(spec)[0]
 
 
 def tune(
@@ -127,14 +127,14 @@ def tune(
                            on_progress=on_progress)  # fmt: skip
     place = forward.resolve_device(device)
     keys = [key for some in source.images for key in some.keys]
-    provenance.innocent(source.name, source.digest, keys, [base])
-    spec = registry.spec(base)
+    provenance.require_unseen(source.name, source.digest, keys, [base])
+    spec = registry.get(base)
     net = _net(spec, place)
     shown = pictures(source, spec, place)
     before = _worth(net, shown, source) if not _checkpoint(save).exists() else None
-    told = training_loop.tune(
+    told = training_loop.train(
         net, lambda: _net(spec, place), source.train, source.check, shown, settings=settings,
-        checkpoint=_checkpoint(save), origin=f"{source.digest} {base} {weights.sha(spec)}",
+        checkpoint=_checkpoint(save), origin=f"{source.digest} {base} {weights.fingerprint(spec)}",
         on_progress=on_progress, on_curve=partial(learned_backbones.write, save), stop=stop,
     )  # fmt: skip
     learned_backbones.write(save, told.losses, told.checks)
@@ -147,10 +147,10 @@ def tune(
 
 
 def _checkpoint(save: str) -> Any:
-    return lineage.place(save, "ckpt")
+    return lineage.path(save, "ckpt")
 
 
-def _net(spec: Spec, device: str) -> training_loop.Net:
+def _net(spec: BackboneSpec, device: str) -> training_loop.Net:
     """A copy of the network of its own: the one that others ask stays as it is."""
     embed = spec.load(device)
     module = forward.module(embed)
@@ -158,10 +158,10 @@ def _net(spec: Spec, device: str) -> training_loop.Net:
         raise BadDataError(
             f"found no weights to learn in {spec.name}; expected a network such as mobilenetv2"
         )
-    return training_loop.Net(module, embed, spec.prepare.mean, spec.prepare.std, spec.dim, device)
+    return training_loop.Net(module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, device)
 
 
-def pictures(source: training_data.Source, spec: Spec, device: str) -> training_loop.Pictures:
+def pictures(source: training_data.TrainingData, spec: BackboneSpec, device: str) -> training_loop.Pictures:
     """Rows of a source's pictures -> (B, 3, h, w) float32 in 0..1, as the network wants them."""
     return _Pictures(source.images, spec, device)
 
@@ -169,7 +169,7 @@ def pictures(source: training_data.Source, spec: Spec, device: str) -> training_
 class _Pictures:
     """Pictures as the network wants them; each decoded once, kept as bytes."""
 
-    def __init__(self, sets: tuple[ImageSet, ...], spec: Spec, device: str) -> None:
+    def __init__(self, sets: tuple[ImageSet, ...], spec: BackboneSpec, device: str) -> None:
         self.files = [(path, some.trim) for some in sets for path in some.paths]
         self.spec, self.device = spec, device
         self.kept: dict[int, Array] = {}
@@ -184,11 +184,11 @@ class _Pictures:
     def _one(self, row: int) -> Array:
         if row not in self.kept:
             path, trim = self.files[row]
-            self.kept[row] = forward.prepared(images.load(path, trim=trim), self.spec.prepare)
+            self.kept[row] = forward.prepare_image(images.load(path, trim=trim), self.spec.preprocessing)
         return self.kept[row]
 
 
-def _worth(net: training_loop.Net, shown: training_loop.Pictures, source: training_data.Source) -> Array:
+def _worth(net: training_loop.Net, shown: training_loop.Pictures, source: training_data.TrainingData) -> Array:
     """What the network is worth on what it never sees."""
     import torch
 
@@ -196,7 +196,7 @@ def _worth(net: training_loop.Net, shown: training_loop.Pictures, source: traini
         with torch.inference_mode():
             parts = [net(shown(rows[i : i + LOOK])).float().cpu().numpy()
                      for i in range(0, len(rows), LOOK)]  # fmt: skip
-        return normalised(np.concatenate(parts))
+        return normalized(np.concatenate(parts))
 
     return source.worth(features)
 
@@ -206,9 +206,9 @@ def _keep(save: str, found: Report, net: training_loop.Net, on_progress: OnProgr
     import torch
 
     assert found.after is not None
-    file = lineage.place(save, "pt")
+    file = lineage.path(save, "pt")
     state = {k: v.detach().cpu() for k, v in net.module.state_dict().items()}
-    with cache_dir.writing(file.parent):
+    with cache_dir.disk_errors(file.parent):
         draft = file.with_suffix(".part")
         torch.save(state, draft)
         draft.replace(file)

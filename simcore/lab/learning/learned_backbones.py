@@ -8,8 +8,8 @@ import numpy as np
 
 from simcore.data import cache_dir
 from simcore.data.judgements import triplet_sets
-from simcore.data.judgements.trials import Judgements
-from simcore.data.store.feature_store import Store
+from simcore.data.judgements.trials import JudgementSet
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
 from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.retrieval import asymmetric_recall
@@ -17,24 +17,24 @@ from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.learning import adaptation, training_data
 from simcore.lab.library import features, provenance, subsets
 from simcore.models import adapter, registry
-from simcore.models import lineage as lineage_files
+from simcore.models import lineage as models_lineage
 from simcore.models.extract import extraction
 from simcore.sim import rank
-from simcore.sim.metrics import normalised
+from simcore.sim.metrics import normalized
 from simcore.types import Array, Collection
 
 Curve = dict[str, list[float]]
 
 CHANGES = ("right", "wrong", "all")
 
-TEN_LINES = adapter.TEN_LINES
+TEN_LINES = adapter.NUMPY_SNIPPET
 SHOWN = 8  # pictures a row of the galleries (Fig. 4)
 
 
 def write(save: str, losses: list[float], checks: list[float]) -> None:
     """Losses on the pairs learned from and on those that say when to stop, so far."""
     text = json.dumps({"loss": losses, "check": checks})
-    cache_dir.write(lineage_files.place(save, "curve"), text.encode())
+    cache_dir.write_atomic(models_lineage.path(save, "curve"), text.encode())
 
 
 def read(save: str) -> Curve:
@@ -43,7 +43,7 @@ def read(save: str) -> Curve:
     Raises:
         BadDataError: the name is not allowed.
     """
-    place = lineage_files.place(lineage_files.allowed(save), "curve")
+    place = models_lineage.path(models_lineage.check_syntax(save), "curve")
     found: Curve = {"loss": [], "check": []}
     return json.loads(place.read_text()) if place.exists() else found
 
@@ -59,7 +59,7 @@ class TrialOutcome:
     """
 
     name: str
-    judged: Judgements
+    judged: JudgementSet
     before: Array
     after: Array
     said: dict[str, Array]
@@ -98,7 +98,7 @@ def trial_changes(name: str) -> TrialOutcome:
         UnknownNameError: no such learned backbone, or its set is gone.
         BadDataError: the set is another one by now, or features are gone.
     """
-    told = lineage_files.lineage(name)
+    told = models_lineage.lineage(name)
     judged = sets.open_(told["judgements"])
     if judged.digest != told["digest"]:
         raise BadDataError(
@@ -106,7 +106,7 @@ def trial_changes(name: str) -> TrialOutcome:
             "the same ones; add them again under that name to see what changed"
         )
     part = triplet_sets.part(judged, np.array(told["test_trials"], np.int64))
-    typed = lineage_files.PREFIX + name.removeprefix(lineage_files.PREFIX)
+    typed = models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX)
     sides = {
         stage: pair_similarities.values(part, model, training_data.METRIC)
         for stage, model in (("before", told["base"][0]), ("after", typed))
@@ -155,14 +155,14 @@ def teachable(name: str, models: list[str]) -> list[str]:
     """Those of some backbones that were learned from none of a set's pictures."""
     if name not in sets.names():
         return models  # made when it is first asked for
-    guilty = provenance.of(models, sets.open_(name).trials.images.keys)
+    guilty = provenance.trained_on_any(models, sets.open_(name).trials.images.keys)
     return [model for model in models if model not in guilty]
 
 
 def listing() -> list[dict]:
     """Every learned backbone's name and lineage, and beside it what `learned.worth` tells."""
-    found = [(name, lineage_files.lineage(name)) for name in lineage_files.names()]
-    return [{"name": name, **told, **lineage_files.worth(told)} for name, told in found]
+    found = [(name, models_lineage.lineage(name)) for name in models_lineage.names()]
+    return [{"name": name, **told, **models_lineage.held_out_score(told)} for name, told in found]
 
 
 def lineage(name: str) -> dict:
@@ -171,7 +171,7 @@ def lineage(name: str) -> dict:
     Raises:
         UnknownNameError: no such one.
     """
-    return lineage_files.lineage(name)
+    return models_lineage.lineage(name)
 
 
 def remove(name: str) -> None:
@@ -180,14 +180,14 @@ def remove(name: str) -> None:
     Raises:
         UnknownNameError: no such one.
     """
-    stem = name.removeprefix(lineage_files.PREFIX)
-    if stem in lineage_files.unfinished():
-        lineage_files.forget_unfinished(stem)
-        if lineage_files.PREFIX + stem not in lineage_files.names():
+    stem = name.removeprefix(models_lineage.PREFIX)
+    if stem in models_lineage.unfinished():
+        models_lineage.forget_unfinished(stem)
+        if models_lineage.PREFIX + stem not in models_lineage.names():
             return
-    spec = registry.spec(lineage_files.PREFIX + name.removeprefix(lineage_files.PREFIX))
-    Store().drop(extraction.slot(spec, "fp32"))
-    lineage_files.remove(name)
+    spec = registry.get(models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX))
+    FeatureStore().drop(extraction.feature_key(spec, "fp32"))
+    models_lineage.remove(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +208,7 @@ class PairOutcome:
     def nearest(self, row: int, stage: str, k: int = SHOWN) -> list[int]:
         """The k right images most like the left one of a row."""
         values = self.before if stage == "before" else self.after
-        return [int(i) for i in rank.topk(values[row], min(k, len(values)))[0]]
+        return [int(i) for i in rank.top_k(values[row], min(k, len(values)))[0]]
 
     def rows(self, which: str) -> list[int]:
         """Test pairs "found" since (most gained first), "lost" since, or "all".
@@ -231,22 +231,22 @@ def pair_changes(name: str) -> PairOutcome:
         UnknownNameError: no such learned backbone, or its collection is gone.
         BadDataError: the features of its base are gone.
     """
-    told = lineage_files.lineage(name)
-    return _outcome(name, told["sha256"], subsets.open_(told["collection"], f"unseen:{name}"))
+    told = models_lineage.lineage(name)
+    return _outcome(name, told["sha256"], subsets.open_subset(told["collection"], f"unseen:{name}"))
 
 
 @lru_cache(maxsize=8)
 def _outcome(name: str, _digest: str, collection: Collection) -> PairOutcome:
-    told = lineage_files.lineage(name)
+    told = models_lineage.lineage(name)
     both = adaptation.gathered(collection, told["base"])
     before = np.nan_to_num(both.left) @ np.nan_to_num(both.right).T
     pairs = collection.pairs()
-    typed = lineage_files.PREFIX + name.removeprefix(lineage_files.PREFIX)
-    sides = [features.read(collection, s, typed) for s in (pairs.queries, pairs.gallery)]
-    left, right = (normalised(side.values) for side in sides)
+    typed = models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX)
+    sides = [features.for_side(collection, s, typed) for s in (pairs.queries, pairs.gallery)]
+    left, right = (normalized(side.values) for side in sides)
     after = left @ right.T
     ranks = {
-        stage: rank.ranks(values, pairs.target)
+        stage: rank.mate_ranks(values, pairs.target)
         for stage, values in (("before", before), ("after", after))
     }
     return PairOutcome(name, collection, before, after, ranks)
@@ -258,8 +258,8 @@ def file(name: str) -> bytes:
     Raises:
         UnknownNameError: no such learned backbone.
     """
-    stem = name.removeprefix(lineage_files.PREFIX)
-    return lineage_files.place(stem, lineage_files.lineage(stem)["file"].rpartition(".")[2]).read_bytes()
+    stem = name.removeprefix(models_lineage.PREFIX)
+    return models_lineage.path(stem, models_lineage.lineage(stem)["file"].rpartition(".")[2]).read_bytes()
 
 
 def pair_table(collection: str) -> list[dict]:

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from simcore.data.judgements.trials import Judgements
-from simcore.data.store.feature_store import Store
-from simcore.errors import BadDataError, unknown
+from simcore.data.judgements.trials import JudgementSet
+from simcore.data.store.feature_store import FeatureStore
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import triplets, two_afc
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.evaluate.statistics import bootstrap
-from simcore.lab.judgements import sets as judgement_sets
+from simcore.lab.judgements import sets as judgements_sets
 from simcore.lab.library import collections, duplicates, subsets
 from simcore.learn import splits
 from simcore.learn.finetune import judgement_examples
@@ -31,7 +31,7 @@ METRIC = METRICS[0]  # what agreement is measured by, as recall of pairs is: cos
 Rows = Callable[[Array], Array]  # rows of pictures -> (n, D) float32 features
 
 
-class Source(Protocol):
+class TrainingData(Protocol):
     """Examples in three parts, over numbered pictures."""
 
     @property
@@ -72,7 +72,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PairData:
     """A collection's pairs: pictures 0 to N - 1 on the left, N to 2 N - 1 on the right."""
 
     collection: Collection
@@ -105,13 +105,13 @@ class Pairs:
     def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
         found = {"before": before, "after": after}
         return {"collection": self.name, "pairs": self.parts} | {
-            stage: None if ranks is None else asymmetric_recall.spread([ranks]).json()
+            stage: None if ranks is None else asymmetric_recall.over_runs([ranks]).json()
             for stage, ranks in found.items()
         }
 
     def lineage(self, after: Array) -> dict[str, Any]:
         ids = self.collection.left.ids
-        table = asymmetric_recall.spread([after]).json()["aR"]
+        table = asymmetric_recall.over_runs([after]).json()["aR"]
         return {
             "collection": self.name,
             "test_ids": [ids[row] for row in self.split.test],
@@ -124,11 +124,11 @@ class Pairs:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgementData:
     """A set of triplets; pictures are numbered as the set numbers them."""
 
-    judged: Judgements
-    split: splits.Parts
+    judged: JudgementSet
+    split: splits.TrialSplit
     train: Examples
     check: Examples
 
@@ -149,7 +149,7 @@ class Judged:
         split = self.split
         told = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
         learned = np.concatenate([split.train, split.validation])
-        certain = judgement_examples.decided(self.judged.triplets, split.shown)[learned]
+        certain = judgement_examples.has_majority(self.judged.triplets, split.shown)[learned]
         return told | {"undecided": int((~certain).sum()), "across": split.across}
 
     def worth(self, features: Rows) -> Array:
@@ -158,7 +158,7 @@ class Judged:
         used, place = np.unique(np.stack([part.ref, part.left, part.right]), return_inverse=True)
         ref, left, right = place.reshape(3, -1)
         values = Features("", np.arange(used.size), features(used), used.size)
-        return np.stack([triplets.of_pairs(values, ref, side, METRIC) for side in (left, right)])
+        return np.stack([triplets.pair_similarity(values, ref, side, METRIC) for side in (left, right)])
 
     def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
         told: dict[str, Any] = {"judgements": self.name, "trials": self.parts}
@@ -181,7 +181,7 @@ class Judged:
                 }
         told["difference"] = None
         if len(earned) == 2:
-            cluster = splits.together(self.split.shown[self.split.test])
+            cluster = splits.connected_groups(self.split.shown[self.split.test])
             found = bootstrap.difference(earned[0], earned[1], np.array(part.group), cluster)
             told["difference"] = number(found)
         return told
@@ -200,7 +200,7 @@ class Judged:
 def open_(
     name: str, paradigm: str, *, subset: str = "all", seed: int = 0,
     on_progress: OnProgress | None = None,
-) -> Source:  # fmt: skip
+) -> TrainingData:  # fmt: skip
     """The collection of pairs, or the set of judgements, of that name, split by the seed.
 
     Args:
@@ -217,12 +217,12 @@ def open_(
                 f"found the subset {subset!r} for the judgements {plain!r}; expected none, since "
                 "subsets are of a collection's pairs; leave it out"
             )
-        return _judged(judgement_sets.open_(plain, on_progress=on_progress), paradigm, seed)
-    collection = subsets.open_(plain, subset)
-    groups, _ = duplicates.grouped(collection)
+        return _judged(judgements_sets.open_(plain, on_progress=on_progress), paradigm, seed)
+    collection = subsets.open_subset(plain, subset)
+    groups, _ = duplicates.pair_groups(collection)
     split = splits.random_split(groups, seed)
     train, check = (_pairs(len(groups), rows) for rows in (split.train, split.validation))
-    return Pairs(collection, split, train, check)
+    return PairData(collection, split, train, check)
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -237,11 +237,11 @@ def resolve(name: str) -> tuple[str, str]:
     for mark, kind in ((PAIRS, "pairs"), (JUDGED, "judgements")):
         if name.startswith(mark):
             return kind, name.removeprefix(mark)
-    shelf, sets = collections.names(), [*judgement_sets.names(), judgement_sets.KNOWN]
+    shelf, sets = collections.names(), [*judgements_sets.names(), judgements_sets.KNOWN]
     judged = name in sets
     if name not in shelf:
         if not judged:
-            raise unknown("collection or set of judgements", name, [*shelf, *dict.fromkeys(sets)])
+            raise unknown_name("collection or set of judgements", name, [*shelf, *dict.fromkeys(sets)])
         return "judgements", name
     if judged and collections.summary(name)["paired"]:
         raise BadDataError(
@@ -251,18 +251,18 @@ def resolve(name: str) -> tuple[str, str]:
     return ("judgements" if judged else "pairs"), name
 
 
-def _judged(judged: Judgements, paradigm: str, seed: int) -> Judged:
+def _judged(judged: JudgementSet, paradigm: str, seed: int) -> JudgementData:
     try:
         asked = judged.triplets
     except BadDataError as error:
         raise BadDataError(f"{error}; such judgements can judge a network, not teach it") from error
-    split = splits.split_trials(splits.shown(asked), seed)
+    split = splits.split_trials(splits.shown_images(asked), seed)
     four = paradigm == "quadruplet"
     train, check = (
         judgement_examples.examples(judged, split, part, fourth=four, seed=seed)
         for part in ("train", "validation")
     )
-    return Judged(judged, split, train, check)
+    return JudgementData(judged, split, train, check)
 
 
 def _pairs(count: int, rows: Array) -> Examples:
@@ -270,7 +270,7 @@ def _pairs(count: int, rows: Array) -> Examples:
     return Examples(rows, rows + count, strangers, np.concatenate([rows, rows + count]))
 
 
-def learned_from(source: Source) -> list[str]:
+def learned_from(source: TrainingData) -> list[str]:
     """Content keys of the pictures of training and validation, second negatives included.
 
     Those of undecided judgements are among them, so that what is left is what was judged by.
@@ -282,5 +282,5 @@ def learned_from(source: Source) -> list[str]:
 
 
 def _extract(images: ImageSet, names: list[str], on_progress: OnProgress | None) -> None:
-    specs = [registry.spec(name) for name in names]
-    extraction.extract(images, specs, store=Store(), precision="fp32", on_progress=on_progress)
+    specs = [registry.get(name) for name in names]
+    extraction.extract(images, specs, store=FeatureStore(), precision="fp32", on_progress=on_progress)

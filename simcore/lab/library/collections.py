@@ -51,9 +51,9 @@ def upload(
     Raises:
         BadDataError: no zip, too large, or nothing usable inside.
     """
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=cache_dir.room("downloads")) as folder:
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=cache_dir.subfolder("downloads")) as folder:
         place = Path(folder) / "uploaded.zip"
-        cache_dir.write(place, data)
+        cache_dir.write_atomic(place, data)
         return collection_catalog.add(
             kind, place, name=name, source_name="an uploaded zip", on_progress=on_progress
         )
@@ -96,7 +96,7 @@ def cached(name: str) -> list[dict]:
     return features.counts(whole(name))
 
 
-def extracted(name: str) -> list[str]:
+def extracted_backbones(name: str) -> list[str]:
     """Backbones whose features are complete: networks first, then descriptors, then faces.
 
     Within these in the registry's order; detectors are none.
@@ -114,11 +114,11 @@ def extracted(name: str) -> list[str]:
 
 def _kind(backbone: str) -> int:
     """What a newcomer should see first comes first; a face has nothing to say of most pictures."""
-    groups = registry.spec(backbone).groups
+    groups = registry.get(backbone).groups
     return 2 if "faces" in groups else 1 if "handmade" in groups else 0
 
 
-def usual(name: str) -> list[str]:
+def default_backbones(name: str) -> list[str]:
     """Those of `extracted` that nobody learned here: what is used where nothing is asked for.
 
     A learned backbone has seen some of the pairs, so it is only used where it is named.
@@ -126,7 +126,7 @@ def usual(name: str) -> list[str]:
     Raises:
         BadDataError: there is none.
     """
-    found = [one for one in extracted(name) if not one.startswith(lineage.PREFIX)]
+    found = [one for one in extracted_backbones(name) if not one.startswith(lineage.PREFIX)]
     if not found:
         raise BadDataError(
             f"found only learned backbones of {name!r}; name them with --models, or run "
@@ -135,7 +135,7 @@ def usual(name: str) -> list[str]:
     return found
 
 
-def thumb(key: str) -> Path:
+def thumbnail(key: str) -> Path:
     """The thumbnail of an image by its content key; it exists for every image of a collection."""
     return thumbnails.thumb(key)
 
@@ -177,12 +177,12 @@ def whole(name: str) -> Collection:
 
 
 def _unreadable(name: str) -> Path:
-    return cache_dir.cache() / "collections" / name / "unreadable.json"
+    return cache_dir.root() / "collections" / name / "unreadable.json"
 
 
 def _stamps(name: str) -> tuple[str, int, int]:
     """Where the collection lies and when it last changed, so that a cached copy is never stale."""
-    folder = cache_dir.cache() / "collections" / name
+    folder = cache_dir.root() / "collections" / name
     files = (folder / "collection.json", _unreadable(name))
     first, second = (file.stat().st_mtime_ns if file.exists() else 0 for file in files)
     return str(folder), first, second

@@ -13,10 +13,10 @@ from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric
 
 ALIKE = 0.10  # cosine distance below which two images stay on one side of a split
-GENERIC = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
+DUPLICATE_BACKBONES = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 
 
-def overruled(name: str) -> frozenset[tuple[str, str]]:
+def read_verdicts(name: str) -> frozenset[tuple[str, str]]:
     """Pairs of content keys that a person said are no near-duplicates."""
     path = _overruled(name)
     return (
@@ -26,20 +26,20 @@ def overruled(name: str) -> frozenset[tuple[str, str]]:
 
 def store_verdicts(name: str, pairs: frozenset[tuple[str, str]]) -> None:
     """Remember such pairs, in place of what was remembered."""
-    cache_dir.write(_overruled(name), json.dumps(sorted(pairs)).encode())
+    cache_dir.write_atomic(_overruled(name), json.dumps(sorted(pairs)).encode())
 
 
-def overruled_stamp(name: str) -> int:
+def verdicts_changed(name: str) -> int:
     """Changes whenever such a pair is added or taken back."""
     path = _overruled(name)
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _overruled(name: str) -> Path:
-    return cache_dir.cache() / "collections" / name / "overruled.json"
+    return cache_dir.root() / "collections" / name / "overruled.json"
 
 
-def grouped(collection: Collection) -> tuple[Array, str]:
+def pair_groups(collection: Collection) -> tuple[Array, str]:
     """(N,) groups of pairs that must stay together, and the backbone that says so ("" = none).
 
     Pairs with the same picture always do; near-duplicates where a generic network's features are
@@ -47,31 +47,31 @@ def grouped(collection: Collection) -> tuple[Array, str]:
     """
     pairs = collection.pairs()
     sides = (pairs.queries, pairs.gallery)
-    by = judge_of(collection)
+    by = default_backbone_if_ready(collection)
     twins = []
     if by:
-        rows = [features.read(collection, side, by) for side in sides]
-        twins = near_duplicates.twins(rows[0], rows[1], within=ALIKE, across=ALIKE)
+        rows = [features.for_side(collection, side, by) for side in sides]
+        twins = near_duplicates.find(rows[0], rows[1], within=ALIKE, across=ALIKE)
     seen: dict[str, int] = {}
     for side in sides:
         for row, key in enumerate(side.keys):
             first = seen.setdefault(key, row)
             if first != row:
-                twins.append(near_duplicates.Twin("left", first, "left", row, 0.0))
+                twins.append(near_duplicates.NearDuplicate("left", first, "left", row, 0.0))
     return near_duplicates.groups(twins, len(pairs)), by
 
 
-def overrule(name: str, twin: near_duplicates.Twin, *, duplicate: bool) -> None:
+def set_verdict(name: str, twin: near_duplicates.NearDuplicate, *, duplicate: bool) -> None:
     """Remember what a person says of two images: by their content, so it outlives thresholds.
 
     It counts for the protocols that follow the text; the `-paper` ones stay as they were run.
     """
     pair = image_keys(collections.open_(name), twin)
-    known = overruled(name)
+    known = read_verdicts(name)
     store_verdicts(name, known - {pair} if duplicate else known | {pair})
 
 
-def judge(name: str) -> str:
+def default_backbone(name: str) -> str:
     """The network that near-duplicates are judged by unless another is asked for.
 
     Raises:
@@ -80,7 +80,7 @@ def judge(name: str) -> str:
     return generic_backbone(collections.open_(name))
 
 
-def judge_of(collection: Collection) -> str:
+def default_backbone_if_ready(collection: Collection) -> str:
     """The same for an open collection; empty where no generic network's features are there."""
     try:
         return generic_backbone(collection)
@@ -92,18 +92,18 @@ def judge_of(collection: Collection) -> str:
 @lru_cache(maxsize=8)
 def find_near_duplicates(
     collection: Collection, by: str, within: float, across: float, metric: Metric = "cosine"
-) -> tuple[near_duplicates.Twin, ...]:
+) -> tuple[near_duplicates.NearDuplicate, ...]:
     both = both_sides(collection, by)
-    return tuple(near_duplicates.twins(*both, within=within, across=across, metric=metric))
+    return tuple(near_duplicates.find(*both, within=within, across=across, metric=metric))
 
 
 def both_sides(collection: Collection, backbone: str) -> tuple[Features, Features]:
     pairs = collection.pairs()
-    left, right = (features.read(collection, s, backbone) for s in (pairs.queries, pairs.gallery))
+    left, right = (features.for_side(collection, s, backbone) for s in (pairs.queries, pairs.gallery))
     return left, right
 
 
-def image_keys(collection: Collection, twin: near_duplicates.Twin) -> tuple[str, str]:
+def image_keys(collection: Collection, twin: near_duplicates.NearDuplicate) -> tuple[str, str]:
     """The content keys of two images, in an order that does not depend on who came first."""
     sides = {"left": collection.left, "right": collection.pairs().gallery}
     one, other = sides[twin.side].keys[twin.row], sides[twin.other_side].keys[twin.other]
@@ -111,9 +111,9 @@ def image_keys(collection: Collection, twin: near_duplicates.Twin) -> tuple[str,
 
 
 def refused_pairs(
-    collection: Collection, twins: Sequence[near_duplicates.Twin]
+    collection: Collection, twins: Sequence[near_duplicates.NearDuplicate]
 ) -> frozenset[near_duplicates.Identity]:
-    known = overruled(collection.name)
+    known = read_verdicts(collection.name)
     if not known:
         return frozenset()
     return frozenset(near_duplicates.identity(t) for t in twins if image_keys(collection, t) in known)
@@ -121,8 +121,8 @@ def refused_pairs(
 
 def generic_backbone(collection: Collection) -> str:
     """The network that near-duplicates are judged by: densenet121 where it is ready."""
-    for name in (*GENERIC, *registry.names("networks")):
-        if features.ready(collection, name):
+    for name in (*DUPLICATE_BACKBONES, *registry.names("networks")):
+        if features.is_ready(collection, name):
             return name
     raise BadDataError(
         f"found no features of a generic network for {collection.name!r}; near-duplicates need "

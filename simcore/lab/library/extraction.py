@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from simcore.data.store.feature_store import Store
-from simcore.errors import unknown
+from simcore.data.store.feature_store import FeatureStore
+from simcore.errors import unknown_name
 from simcore.lab.library import collections, indexes
 from simcore.models import registry
 from simcore.models.extract import extraction, ray_driver
@@ -41,22 +41,22 @@ def extract(
         BadDataError: Ray is asked for but not installed. SimError: no cluster, or it went down.
     """
     if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
+        raise unknown_name("engine", engine, ENGINES)
     collection = collections.whole(name)
-    specs = [registry.spec(model) for model in registry.expand(list(models))]
+    specs = [registry.get(model) for model in registry.expand_groups(list(models))]
     images = _all_images(collection)
     if engine == "ray":
         report = ray_driver.run(
-            images, specs, store=Store(), address=address, workers=workers,
+            images, specs, store=FeatureStore(), address=address, workers=workers,
             on_progress=on_progress, stop=stop,
         )  # fmt: skip
     else:
         report = extraction.extract(
-            images, specs, store=Store(), device=device, on_progress=on_progress, stop=stop
+            images, specs, store=FeatureStore(), device=device, on_progress=on_progress, stop=stop
         )
     if not (stop and stop()):
-        collections.mark_unreadable(name, {s.what: s.reason for s in report.skipped})
-        indexes.keep_up(name, list(report.computed), on_progress=on_progress, stop=stop)
+        collections.mark_unreadable(name, {s.name: s.reason for s in report.skipped})
+        indexes.update(name, list(report.computed), on_progress=on_progress, stop=stop)
     return report
 
 

@@ -8,8 +8,8 @@ from threading import Lock
 import numpy as np
 
 from simcore.data import images
-from simcore.data.store.feature_key import Slot
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.models import forward, registry
 from simcore.models.extract import extraction
@@ -19,7 +19,7 @@ MOST = 1_500_000_000  # bytes of features in memory: two and a half times TLL wi
 PRECISIONS = ("fp32", "bf16")  # preferred first; one matrix is never made of both
 
 
-def read(
+def for_side(
     collection: Collection, images: ImageSet, backbone: str, *, large: bool = False
 ) -> Features:
     """Features of one side of a collection, or of a few of its images.
@@ -38,11 +38,11 @@ def read(
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
     if large:
-        return _latest(str(Store().root), backbone, slot, images.keys)
+        return _latest(str(FeatureStore().root), backbone, slot, images.keys)
     return _shelf.get(backbone, slot, images.keys, beside=_other(collection, images))
 
 
-def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | None:
+def for_images(images: ImageSet, backbone: str, *, large: bool = False) -> Features | None:
     """Features of any images, or None where those of one are missing.
 
     Args:
@@ -53,18 +53,18 @@ def of(images: ImageSet, backbone: str, *, large: bool = False) -> Features | No
     if slot is None:
         return None
     if large:
-        return _latest(str(Store().root), backbone, slot, images.keys)
+        return _latest(str(FeatureStore().root), backbone, slot, images.keys)
     return _shelf.get(backbone, slot, images.keys)
 
 
-def has(images: ImageSet, backbone: str) -> bool:
+def has_features(images: ImageSet, backbone: str) -> bool:
     """Whether any images have all their features; reads none of them."""
     return complete_slot(images.keys, backbone) is not None
 
 
-def ready(collection: Collection, backbone: str) -> bool:
+def is_ready(collection: Collection, backbone: str) -> bool:
     """Whether every image of the collection has its features."""
-    return all(has(side, backbone) for side in _sides(collection))
+    return all(has_features(side, backbone) for side in _sides(collection))
 
 
 def identity(collection: Collection, backbone: str) -> str:
@@ -75,23 +75,23 @@ def identity(collection: Collection, backbone: str) -> str:
     """
     slots = [complete_slot(side.keys, backbone) for side in _sides(collection)]
     if not all(slots):
-        read(collection, collection.left, backbone)  # says what is missing, and the command
-        read(collection, collection.pairs().gallery, backbone)
+        for_side(collection, collection.left, backbone)  # says what is missing, and the command
+        for_side(collection, collection.pairs().gallery, backbone)
     return repr(slots)
 
 
 def counts(collection: Collection) -> list[dict]:
     """For every backbone with any features here: {"backbone", "done", "images"}."""
     keys = tuple(dict.fromkeys(key for side in _sides(collection) for key in side.keys))
-    store = Store()
+    store = FeatureStore()
     best: dict[str, int] = {}
     for backbone in store.backbones():
         try:
-            spec = registry.spec(backbone)
+            spec = registry.get(backbone)
         except UnknownNameError:
             continue  # learned once, and its file taken away by hand
         for precision in PRECISIONS:
-            slot = extraction.slot(spec, precision)
+            slot = extraction.feature_key(spec, precision)
             best[backbone] = max(_done(store, slot, keys), best.get(backbone, 0))
             if best[backbone] == len(keys):
                 break
@@ -114,20 +114,20 @@ def _other(collection: Collection, images: ImageSet) -> ImageSet | None:
     return right if images.keys == left.keys else left
 
 
-def complete_slot(keys: tuple[str, ...], backbone: str) -> Slot | None:
-    spec, store = registry.spec(backbone), Store()
+def complete_slot(keys: tuple[str, ...], backbone: str) -> FeatureKey | None:
+    spec, store = registry.get(backbone), FeatureStore()
     for precision in PRECISIONS:
-        slot = extraction.slot(spec, precision)
+        slot = extraction.feature_key(spec, precision)
         if _done(store, slot, keys) == len(keys):
             return slot
     return None
 
 
 # Rows are never taken out of a table one by one, so "complete" stays true while the table stands.
-_COMPLETE: set[tuple[str, Slot, int]] = set()
+_COMPLETE: set[tuple[str, FeatureKey, int]] = set()
 
 
-def _done(store: Store, slot: Slot, keys: tuple[str, ...]) -> int:
+def _done(store: FeatureStore, slot: FeatureKey, keys: tuple[str, ...]) -> int:
     """How many of some images are there; pages ask for all of them again and again."""
     known = (str(store.root), slot, hash(keys))
     if known in _COMPLETE:
@@ -151,11 +151,11 @@ class _Shelf:
 
     def __init__(self, most: int) -> None:
         self.most = most  # bytes
-        self.places: OrderedDict[tuple[str, Slot, tuple[str, ...]], _Place] = OrderedDict()
+        self.places: OrderedDict[tuple[str, FeatureKey, tuple[str, ...]], _Place] = OrderedDict()
         self.lock = Lock()
 
     def get(
-        self, backbone: str, slot: Slot, keys: tuple[str, ...], beside: ImageSet | None = None
+        self, backbone: str, slot: FeatureKey, keys: tuple[str, ...], beside: ImageSet | None = None
     ) -> Features:
         """The features of some images; `beside` are read with them, since reading reads all."""
         place = self._place(slot, keys)
@@ -172,14 +172,14 @@ class _Shelf:
             self._thin()
         return found
 
-    def _place(self, slot: Slot, keys: tuple[str, ...]) -> _Place:
-        name = (str(Store().root), slot, keys)
+    def _place(self, slot: FeatureKey, keys: tuple[str, ...]) -> _Place:
+        name = (str(FeatureStore().root), slot, keys)
         with self.lock:
             place = self.places.setdefault(name, _Place())
             self.places.move_to_end(name)
             return place
 
-    def _put(self, slot: Slot, keys: tuple[str, ...], found: Features) -> None:
+    def _put(self, slot: FeatureKey, keys: tuple[str, ...], found: Features) -> None:
         place = self._place(slot, keys)
         # Whoever reads that side just now finds the same; nobody waits for anybody in a circle.
         if place.lock.acquire(blocking=False):
@@ -209,20 +209,20 @@ def _cut(both: Features, first: int) -> tuple[Features, Features]:
     )
 
 
-def _stored(backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
-    index, values = Store().read(slot, keys)
+def _stored(backbone: str, slot: FeatureKey, keys: tuple[str, ...]) -> Features:
+    index, values = FeatureStore().read(slot, keys)
     return Features(backbone, index, values, len(keys))
 
 
 @lru_cache(maxsize=1)
-def _latest(_root: str, backbone: str, slot: Slot, keys: tuple[str, ...]) -> Features:
+def _latest(_root: str, backbone: str, slot: FeatureKey, keys: tuple[str, ...]) -> Features:
     return _stored(backbone, slot, keys)
 
 
 _shelf = _Shelf(MOST)
 
 
-def embed(data: bytes, backbones: tuple[str, ...], *, trim: int = 0) -> dict[str, Features]:
+def embed_upload(data: bytes, backbones: tuple[str, ...], *, trim: int = 0) -> dict[str, Features]:
     """Features of one uploaded image; the last few uploads are kept in memory, never on disk."""
     return dict(zip(backbones, _embed(data, backbones, trim), strict=True))
 
@@ -234,6 +234,6 @@ def _embed(data: bytes, backbones: tuple[str, ...], trim: int) -> tuple[Features
     precision = forward.resolve_precision("auto", device)
     found = []
     for name in backbones:
-        (rows,) = forward.embed_one([picture], registry.spec(name), device, precision)
+        (rows,) = forward.embed_one([picture], registry.get(name), device, precision)
         found.append(Features(name, np.zeros(len(rows), np.int64), rows, 1))
     return tuple(found)

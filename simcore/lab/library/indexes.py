@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from simcore.data.store import vector_index
-from simcore.data.store.feature_key import Slot
-from simcore.data.store.feature_store import Store
-from simcore.errors import BadDataError, unknown
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
+from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
 from simcore.models import registry
@@ -23,11 +23,11 @@ USABLE = 0.9  # measured recall under which an index is not used by itself
 WAYS = ("auto", "exact", "index")
 _MOST = 20_000  # rows to look through for a gallery that is a small part of its table
 
-Index = vector_index.Index
+Index = vector_index.VectorIndex
 
 
 @dataclass(frozen=True)
-class Way:
+class SearchPlan:
     """How one recipe looks into one gallery.
 
     Attributes:
@@ -35,7 +35,7 @@ class Way:
         note: a sentence where that needs one, else "".
     """
 
-    slot: Slot | None = None
+    slot: FeatureKey | None = None
     index: Index | None = None
     note: str = ""
 
@@ -48,11 +48,11 @@ def wish(asked: str = "") -> str:
     """
     found = asked or os.environ.get("SIMCORE_SEARCH", "").strip() or "auto"
     if found not in WAYS:
-        raise unknown("way to search", found, WAYS)
+        raise unknown_name("way to search", found, WAYS)
     return found
 
 
-def way(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Way:
+def choose(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> SearchPlan:
     """Exact or through the index: by the gallery's size unless a way is asked for.
 
     Args:
@@ -64,30 +64,30 @@ def way(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Way:
     """
     how = wish(asked)
     if how == "exact" or (how == "auto" and len(gallery) <= INDEX_ABOVE):
-        return Way()
+        return SearchPlan()
     made = f"All {len(gallery):,} compared"
     metric = _metric(recipe)
     if metric is None:
         why = "an index holds one backbone, not l1, no lift"
         if asked == "index":
             raise BadDataError(f"found {recipe.label!r}; expected what an index can hold: {why}")
-        return Way(note=f"{made}: {why}.")
+        return SearchPlan(note=f"{made}: {why}.")
     backbone = recipe.backbones[0]
     slot = features.complete_slot(gallery.keys, backbone)
     if slot is None:
-        return Way()  # reading the features says what is missing
-    index = vector_index.known(Store(), slot)
+        return SearchPlan()  # reading the features says what is missing
+    index = vector_index.load(FeatureStore(), slot)
     if index is None or index.metric != metric:
         command = f"`simcore index {name} --models {backbone}`"
         if asked == "index":
             raise BadDataError(
                 f"found no index of {backbone} for {metric}; expected one; run {command} first"
             )
-        own = index is None and metric == registry.spec(backbone).metric
-        return Way(note=f"{made}; {command} makes this fast." if own else f"{made}.")
+        own = index is None and metric == registry.get(backbone).metric
+        return SearchPlan(note=f"{made}; {command} makes this fast." if own else f"{made}.")
     if how == "auto" and index.recall < USABLE:
-        return Way(note=f"{made}: the index finds only {index.recall:.0%} of the nearest.")
-    return Way(slot, index, index.told)
+        return SearchPlan(note=f"{made}: the index finds only {index.recall:.0%} of the nearest.")
+    return SearchPlan(slot, index, index.told)
 
 
 def build(
@@ -108,19 +108,19 @@ def build(
     """
     collection = collections.open_(name)
     made = {}
-    for backbone in registry.expand(list(models)):
+    for backbone in registry.expand_groups(list(models)):
         slot = features.complete_slot(_all_keys(collection), backbone)
         if slot is None:
             raise BadDataError(
                 f"found no features of {backbone} for all images of {name!r}; "
                 f"run `simcore extract {name} --models {backbone}` first"
             )
-        metric = registry.spec(backbone).metric
-        made[backbone] = vector_index.build(Store(), slot, metric, on_progress=on_progress, stop=stop)
+        metric = registry.get(backbone).metric
+        made[backbone] = vector_index.build(FeatureStore(), slot, metric, on_progress=on_progress, stop=stop)
     return made
 
 
-def keep_up(
+def update(
     name: str,
     models: Sequence[str],
     *,
@@ -131,23 +131,23 @@ def keep_up(
     collection = collections.open_(name)
     if len(collection.left) <= INDEX_ABOVE or wish() == "exact":
         return {}
-    store, due = Store(), []
-    for backbone in registry.expand(list(models)):
+    store, due = FeatureStore(), []
+    for backbone in registry.expand_groups(list(models)):
         slot = features.complete_slot(_all_keys(collection), backbone)
         if slot is not None:
-            rows, behind = vector_index.behind(store, slot)
-            if vector_index.known(store, slot) is None or behind > vector_index.STALE * rows:
+            rows, behind = vector_index.rows_behind(store, slot)
+            if vector_index.load(store, slot) is None or behind > vector_index.STALE * rows:
                 due.append(backbone)
     return build(name, due, on_progress=on_progress, stop=stop) if due else {}
 
 
 def indexes() -> list[dict]:
     """Every index: backbone, kind, metric, rows, behind (not in it yet), recall, queries."""
-    store, found = Store(), []
+    store, found = FeatureStore(), []
     for table in store.sizes():
-        slot = Slot.of(table)
-        if table["images"] and (index := vector_index.known(store, slot)) is not None:
-            told = {"backbone": slot.backbone, "behind": vector_index.behind(store, slot)[1]}
+        slot = FeatureKey.from_dict(table)
+        if table["images"] and (index := vector_index.load(store, slot)) is not None:
+            told = {"backbone": slot.backbone, "behind": vector_index.rows_behind(store, slot)[1]}
             found.append(told | asdict(index))
     return found
 
@@ -157,7 +157,7 @@ def _all_keys(collection: Collection) -> tuple[str, ...]:
     return (*collection.left.keys, *right)
 
 
-def best(found: Way, gallery: ImageSet, query: Features, k: int) -> tuple[Array, Array] | None:
+def best(found: SearchPlan, gallery: ImageSet, query: Features, k: int) -> tuple[Array, Array] | None:
     """The k most alike images that the index finds, by their exact similarity.
 
     Args:
@@ -169,7 +169,7 @@ def best(found: Way, gallery: ImageSet, query: Features, k: int) -> tuple[Array,
     """
     assert found.slot is not None
     assert found.index is not None
-    where, store = _where(gallery), Store()
+    where, store = _where(gallery), FeatureStore()
     there: dict[str, None] = {}
     for row in query.values:
         fetch = k + 10
@@ -192,12 +192,12 @@ def best(found: Way, gallery: ImageSet, query: Features, k: int) -> tuple[Array,
     return flat[order], spread[order]
 
 
-def similarity(found: Way, key: str, query: Features) -> float:
+def similarity(found: SearchPlan, key: str, query: Features) -> float:
     """The exact similarity of one image; NaN without evidence."""
-    return float(_similar(Store(), found, [key], query)[0])
+    return float(_similar(FeatureStore(), found, [key], query)[0])
 
 
-def _similar(store: Store, found: Way, keys: list[str], query: Features) -> Array:
+def _similar(store: FeatureStore, found: SearchPlan, keys: list[str], query: Features) -> Array:
     assert found.slot is not None
     assert found.index is not None
     index, values = store.read(found.slot, keys)
@@ -216,8 +216,8 @@ def _where(gallery: ImageSet) -> dict[str, tuple[int, ...]]:
 
 def _metric(recipe: Recipe) -> Metric | None:
     """The metric of a recipe that an index can serve."""
-    if len(recipe.parts) != 1 or recipe.lift != "none":
+    if len(recipe.parts) != 1 or recipe.post != "none":
         return None
     (part,) = recipe.parts
-    metric = part.metric or recipes.own([recipe])[part.backbone]
+    metric = part.metric or recipes.default_metrics([recipe])[part.backbone]
     return None if metric == "l1" else metric

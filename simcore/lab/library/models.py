@@ -7,15 +7,15 @@ from simcore.errors import BadDataError, MissingWeightsError, SimError
 from simcore.lab import printed_values
 from simcore.lab.printed_values import ANNEX
 from simcore.models import forward, lineage, registry, weights
-from simcore.models import spec as specs
+from simcore.models import spec as models_spec
 from simcore.models.distances import pair_distances
-from simcore.models.spec import Spec, Weights
+from simcore.models.spec import BackboneSpec, WeightFile
 from simcore.types import OnProgress
 
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:
     """What is known of each backbone, whether it is ready, and the reason if it is not."""
-    return [_row(registry.spec(name)) for name in (registry.expand(names) if names else every())]
+    return [_row(registry.get(name)) for name in (registry.expand_groups(names) if names else every())]
 
 
 def every() -> list[str]:
@@ -40,8 +40,8 @@ def groups() -> list[str]:
 
 def first_network(names: Sequence[str]) -> str:
     """The first of some backbones that is a trained network for whole pictures, else the first."""
-    specs = (registry.spec(name) for name in names)
-    return next((s.name for s in specs if s.weights and not s.prepare.raw), names[0])
+    specs = (registry.get(name) for name in names)
+    return next((s.name for s in specs if s.weights and not s.preprocessing.raw), names[0])
 
 
 def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> list[str]:
@@ -63,7 +63,7 @@ def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> lis
         rest = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
         raise MissingWeightsError(failed[0] + rest)
     backbones, distances = _split(names)
-    here = [name for name in backbones if weights.status(registry.spec(name))[0]]
+    here = [name for name in backbones if weights.status(registry.get(name))[0]]
     return here + [name for name in distances if pair_distances.status(name)[0]]
 
 
@@ -91,13 +91,13 @@ def add_weights(name: str, file: Path) -> dict:
         BadDataError: no such file, not the right one, or it does not fit the network.
         UnknownNameError: no such backbone.
     """
-    spec = registry.spec(name)
+    spec = registry.get(name)
     wanted = _meant(spec, file)
     had = weights.ready(wanted)
     place = weights.add(wanted, file)
     try:
         if weights.status(spec)[0]:
-            forward.forget()
+            forward.clear_loaded()
             forward.load(spec, "cpu")
     except SimError:
         if not had:
@@ -106,7 +106,7 @@ def add_weights(name: str, file: Path) -> dict:
     return _row(spec)
 
 
-def _meant(spec: Spec, file: Path) -> Weights:
+def _meant(spec: BackboneSpec, file: Path) -> WeightFile:
     """Which of a backbone's files this is: by name, or the only one that lacks."""
     if not spec.weights:
         raise BadDataError(f"{spec.name} needs no weights; expected a network")
@@ -123,18 +123,18 @@ def _meant(spec: Spec, file: Path) -> Weights:
 def _split(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Backbones, groups opened, and distances between two images."""
     distances = [name for name in names if name in pair_distances.NAMES]
-    return registry.expand([name for name in names if name not in distances]), distances
+    return registry.expand_groups([name for name in names if name not in distances]), distances
 
 
-def _files(names: Sequence[str]) -> list[Weights]:
+def _files(names: Sequence[str]) -> list[WeightFile]:
     """Every file that is not here, once."""
     backbones, distances = _split(names)
-    wanted = [file for name in backbones for file in registry.spec(name).weights]
+    wanted = [file for name in backbones for file in registry.get(name).weights]
     wanted += [file for name in distances for file in pair_distances.files(name)]
     return [file for file in dict.fromkeys(wanted) if not weights.ready(file)]
 
 
-def _score(spec: Spec) -> str:
+def _score(spec: BackboneSpec) -> str:
     """What the backbone's paper printed for it."""
     for paper, row in spec.rows:
         for table, column, unit in SCORES:
@@ -151,7 +151,7 @@ SCORES = (
 )
 
 
-def _row(spec: Spec) -> dict:
+def _row(spec: BackboneSpec) -> dict:
     ready, reason = weights.status(spec)
     return {
         "name": spec.name,
@@ -161,13 +161,13 @@ def _row(spec: Spec) -> dict:
         "metric": spec.metric,
         "groups": list(spec.groups),
         "license": spec.license,
-        "non_commercial": specs.non_commercial(spec.license),
+        "non_commercial": models_spec.non_commercial(spec.license),
         "paper": spec.paper,
         "rows": [{"paper": paper, "row": row} for paper, row in spec.rows],
         "score": _score(spec),
-        "about": spec.about,
-        "parameters": spec.params,
-        "bytes": sum(w.size for w in spec.weights) or 4 * spec.params,
+        "about": spec.description,
+        "parameters": spec.n_parameters,
+        "bytes": sum(w.size for w in spec.weights) or 4 * spec.n_parameters,
         "files": [
             {
                 "file": w.file,

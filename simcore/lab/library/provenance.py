@@ -9,8 +9,8 @@ import numpy as np
 
 from simcore.data import images
 from simcore.data.judgements import triplet_sets
-from simcore.data.judgements.trials import Judgements, Triplets
-from simcore.errors import BadDataError, unknown
+from simcore.data.judgements.trials import JudgementSet, Triplets
+from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import collections
 from simcore.models import lineage
 from simcore.types import Collection
@@ -18,11 +18,11 @@ from simcore.types import Collection
 UNSEEN = "unseen:"  # and a learned backbone's name: what shows no picture that it was shown
 
 
-def seen(collection: str, models: Sequence[str], subset: str) -> str:
+def training_overlap_warning(collection: str, models: Sequence[str], subset: str) -> str:
     """A sentence where numbers are about pairs that a backbone was learned from; else empty."""
     guilty = [
         name
-        for name in taught(collections.open_(collection))
+        for name in trained_here(collections.open_(collection))
         if name in models and subset != f"unseen:{name.removeprefix(lineage.PREFIX)}"
     ]
     if not guilty:
@@ -38,19 +38,19 @@ def overlap(name: str, keys: Iterable[str]) -> frozenset[str]:
     """The pictures among some that a learned backbone was learned from; none of any other."""
     if not name.startswith(lineage.PREFIX):
         return frozenset()
-    return lineage.seen(name) & {images.picture(key) for key in keys}
+    return lineage.training_images(name) & {images.picture(key) for key in keys}
 
 
-def of(names: Iterable[str], keys: Sequence[str]) -> list[str]:
+def trained_on_any(names: Iterable[str], keys: Sequence[str]) -> list[str]:
     """Those of some backbones that were learned from some of these pictures."""
     known = frozenset(images.picture(key) for key in keys)
     return [
         name for name in names
-        if name.startswith(lineage.PREFIX) and lineage.seen(name) & known
+        if name.startswith(lineage.PREFIX) and lineage.training_images(name) & known
     ]  # fmt: skip
 
 
-def innocent(what: str, digest: str, keys: Sequence[str], names: Sequence[str]) -> None:
+def require_unseen(what: str, digest: str, keys: Sequence[str], names: Sequence[str]) -> None:
     """What was learned from some pictures cannot be judged on them again.
 
     Args:
@@ -70,20 +70,20 @@ def innocent(what: str, digest: str, keys: Sequence[str], names: Sequence[str]) 
             )
 
 
-def subsets(judged: Judgements) -> dict[str, str]:
+def subsets(judged: JudgementSet) -> dict[str, str]:
     """Parts of a set of judgements, and what they hold: all, and what a learned backbone never saw.
 
     Backbones that were learned from none of its pictures are not among them.
     """
     found = {"all": "every trial"}
     if isinstance(judged.trials, Triplets):
-        for name in of(lineage.names(), judged.trials.images.keys):
+        for name in trained_on_any(lineage.names(), judged.trials.images.keys):
             stem = name.removeprefix(lineage.PREFIX)
             found[UNSEEN + stem] = f"the trials with no picture that {name} was learned from"
     return found
 
 
-def part(judged: Judgements, subset: str) -> Judgements:
+def unseen_part(judged: JudgementSet, subset: str) -> JudgementSet:
     """The trials of a subset, over the pictures that they show.
 
     Raises:
@@ -92,8 +92,8 @@ def part(judged: Judgements, subset: str) -> Judgements:
     if subset == "all":
         return judged
     if not subset.startswith(UNSEEN):
-        raise unknown("subset", subset, list(subsets(judged)))
-    known = lineage.seen(subset.removeprefix(UNSEEN))
+        raise unknown_name("subset", subset, list(subsets(judged)))
+    known = lineage.training_images(subset.removeprefix(UNSEEN))
     asked = judged.triplets
     shown = np.array([images.picture(key) in known for key in asked.images.keys], bool)
     rows = np.flatnonzero(~(shown[asked.ref] | shown[asked.left] | shown[asked.right]))
@@ -106,13 +106,13 @@ def part(judged: Judgements, subset: str) -> Judgements:
     return judged if rows.size == len(asked) else triplet_sets.part(judged, rows)
 
 
-def warning(judged: Judgements, models: Iterable[str]) -> str:
+def trained_on_warning(judged: JudgementSet, models: Iterable[str]) -> str:
     """A sentence where scores are about pictures that a backbone was learned from; else empty.
 
     Args:
         judged: those that are scored, which may be a `part`.
     """
-    guilty = of(models, judged.trials.images.keys)
+    guilty = trained_on_any(models, judged.trials.images.keys)
     if not guilty:
         return ""
     return (
@@ -122,7 +122,7 @@ def warning(judged: Judgements, models: Iterable[str]) -> str:
     )
 
 
-def taught(collection: Collection) -> list[str]:
+def trained_here(collection: Collection) -> list[str]:
     """Learned backbones that some pictures of a collection were shown to, as pairs or otherwise."""
     keys = [key for side in collection.sides() for key in side.keys]
     by_digest = {
@@ -130,5 +130,5 @@ def taught(collection: Collection) -> list[str]:
         for name in lineage.names()
         if lineage.lineage(name)["digest"].startswith(collection.digest)
     }
-    by_content = of(lineage.names(), keys)
+    by_content = trained_on_any(lineage.names(), keys)
     return [name for name in lineage.names() if name in by_digest or name in by_content]

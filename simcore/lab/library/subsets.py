@@ -6,17 +6,17 @@ from functools import lru_cache
 import numpy as np
 
 from simcore.data import images
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.lab.library import collections, features, provenance
-from simcore.lab.library import duplicates as lab_duplicates
+from simcore.lab.library import duplicates as library_duplicates
 from simcore.lab.library.duplicates import (
     both_sides,
     find_near_duplicates,
     generic_backbone,
     refused_pairs,
 )
-from simcore.lab.library.provenance import taught
+from simcore.lab.library.provenance import trained_here
 from simcore.models import lineage
 from simcore.types import Array, Collection
 
@@ -38,7 +38,7 @@ DETECTORS = {
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
 UNSEEN = provenance.UNSEEN  # and a learned backbone's name: the pairs that it was never shown
-Twin = near_duplicates.Twin
+Twin = near_duplicates.NearDuplicate
 
 
 def faces(name: str, *, detector: str = "face") -> dict:
@@ -92,13 +92,13 @@ class Duplicates:
     by: str
     within: float
     across: float
-    twins: tuple[near_duplicates.Twin, ...]
+    twins: tuple[near_duplicates.NearDuplicate, ...]
     refused: tuple[bool, ...]
     groups: Array
     kept: dict[str, int]
 
 
-def open_(name: str, subset: str = "all") -> Collection:
+def open_subset(name: str, subset: str = "all") -> Collection:
     """A collection, or the pairs of it that belong to a subset.
 
     Raises:
@@ -109,17 +109,17 @@ def open_(name: str, subset: str = "all") -> Collection:
         stem = subset.removeprefix(UNSEEN)
         return _unseen(collections.open_(name), stem, lineage.lineage(stem)["sha256"])
     if subset not in SUBSETS:
-        raise unknown("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
+        raise unknown_name("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
     if subset == "reviewed":
         from simcore.data.answers import review_store  # opens a database; the others need none
 
-        return _chosen(collections.open_(name), subset, review_store.stamp(name))
-    return _chosen(collections.open_(name), subset, lab_duplicates.overruled_stamp(name))
+        return _chosen(collections.open_(name), subset, review_store.last_change(name))
+    return _chosen(collections.open_(name), subset, library_duplicates.verdicts_changed(name))
 
 
 def choices(name: str) -> dict[str, str]:
     """Subsets of a collection and what they hold, those of its learned backbones among them."""
-    stems = [typed.removeprefix(lineage.PREFIX) for typed in taught(collections.open_(name))]
+    stems = [typed.removeprefix(lineage.PREFIX) for typed in trained_here(collections.open_(name))]
     return SUBSETS | {
         UNSEEN + stem: f"the pairs that learned:{stem} was not learned from" for stem in stems
     }
@@ -137,10 +137,10 @@ def find_duplicates(
     pairs = collection.pairs()
     found = find_near_duplicates(collection, chosen, within, across)
     refused = refused_pairs(collection, found)
-    kept = {"clean": int(near_duplicates.clean(found, len(pairs), refused=refused).sum())}
+    kept = {"clean": int(near_duplicates.clean_pairs(found, len(pairs), refused=refused).sum())}
     for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
-        if features.ready(collection, "face"):
-            stamp = lab_duplicates.overruled_stamp(name)
+        if features.is_ready(collection, "face"):
+            stamp = library_duplicates.verdicts_changed(name)
             kept[subset] = int(_rows(collection, subset, stamp).size)
     return Duplicates(
         chosen,
@@ -160,7 +160,7 @@ def count_faces(name: str, detector: str = "face") -> face_counts.FaceCounts:
         UnknownNameError: no such detector. BadDataError: it has not been run on the collection.
     """
     if detector not in DETECTORS:
-        raise unknown("detector", detector, DETECTORS)
+        raise unknown_name("detector", detector, DETECTORS)
     return _faces(collections.open_(name), detector)
 
 
@@ -192,7 +192,7 @@ def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
         places = {image: row for row, image in enumerate(collection.left.ids)}
         rows = [places[image] for image in told["test_ids"] if image in places]
     else:
-        known, pairs = lineage.seen(name), collection.pairs()
+        known, pairs = lineage.training_images(name), collection.pairs()
         rows = [
             row
             for row, keys in enumerate(zip(pairs.queries.keys, pairs.gallery.keys, strict=True))
@@ -200,7 +200,7 @@ def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
         ]
         if len(rows) == len(pairs):
             raise BadDataError(
-                f"found that learned:{name} comes from {lineage.worth(told)['data']!r}; expected "
+                f"found that learned:{name} comes from {lineage.held_out_score(told)['data']!r}; expected "
                 f"one that was learned from pictures of {collection.name!r}; every other pair is "
                 "unseen anyway"
             )
@@ -217,7 +217,7 @@ def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
     if subset == "reviewed":
         from simcore.data.answers import review_store
 
-        bad = review_store.bad(collection.name)
+        bad = review_store.bad_pairs(collection.name)
         return np.flatnonzero([keys not in bad for keys in _pair_keys(collection)])
     if subset.endswith(("faces", "objects")):
         both = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
@@ -226,13 +226,13 @@ def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
     by = generic_backbone(collection)
     if subset.endswith("-paper"):
         generic, face = (both_sides(collection, one) for one in (by, "face"))
-        keep = near_duplicates.paper if subset == "tlld-paper" else near_duplicates.paper_objects
+        keep = near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
         return np.flatnonzero(keep(*generic, *face))
     twins = find_near_duplicates(collection, by, near_duplicates.TEXT, near_duplicates.TEXT)
-    if subset == "tlld" and features.ready(collection, "face"):
+    if subset == "tlld" and features.is_ready(collection, "face"):
         most = near_duplicates.FACES_TEXT
         twins += find_near_duplicates(collection, "face", most, most, "l2")
-    kept = near_duplicates.clean(twins, len(pairs), refused=refused_pairs(collection, twins))
+    kept = near_duplicates.clean_pairs(twins, len(pairs), refused=refused_pairs(collection, twins))
     if subset == "tllobj":
         kept &= _faces(collection).objects
     return np.flatnonzero(kept)

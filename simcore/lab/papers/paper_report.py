@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+
 Cell = str | int | float
 
 
@@ -30,7 +31,7 @@ def page(found: "Report") -> str:
         if section.lines or section.bars:
             blocks.append(html_document.chart(_chart(section), height=420))
         for row in section.pictures:
-            sources = [html_document.inside(collections.thumb(key).read_bytes()) for key in row.keys]
+            sources = [html_document.inside(collections.thumbnail(key).read_bytes()) for key in row.keys]
             blocks.append(html_document.words(row.caption))
             blocks.append(html_document.pictures(sources, row.labels, mate=row.mate))
         tables = []
@@ -59,7 +60,7 @@ def _chart(section: "Section") -> "Figure":
     drawn += [
         go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
     ]
-    return go.Figure(drawn).update_layout(margin={"t": 20}, colorway=html_document.COLOURS)
+    return go.Figure(drawn).update_layout(margin={"t": 20}, colorway=html_document.COLORS)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from simcore.data.judgements import triplet_sets
-from simcore.data.judgements.trials import Judgements
-from simcore.errors import BadDataError, unknown
+from simcore.data.judgements.trials import JudgementSet
+from simcore.errors import BadDataError, unknown_name
 from simcore.lab import printed_values
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.library import collections, duplicates, features, subsets
@@ -57,10 +57,10 @@ def run_on_judgements(
 
 
 def _margaritescu(
-    paper: str, given: list[Judgements], models: Sequence[str], on_progress: OnProgress | None
+    paper: str, given: list[JudgementSet], models: Sequence[str], on_progress: OnProgress | None
 ) -> Report:
     """At most 1,000 triplets of each of the 11 sets, counted right or wrong by the majority."""
-    sources: dict[triplet_sets.Source, Judgements] = {}
+    sources: dict[triplet_sets.Source, JudgementSet] = {}
     for judged in given:
         source = next((s for s in _SOURCES if s == judged.kind), None)
         if source is None or source in sources:
@@ -70,7 +70,7 @@ def _margaritescu(
             )
         sources[source] = judged
     drawn = triplet_sets.evaluation(sources)
-    wanted = pair_similarities.expand(models or pair_similarities.usual())
+    wanted = pair_similarities.expand(models or pair_similarities.default_backbones())
     pieces, here = {}, list(wanted)
     for source, whole in sources.items():
         rows = [rows for name, (_, rows) in drawn.items() if triplet_sets.SETS[name][0] == source]
@@ -181,11 +181,11 @@ def run(
     if paper in JUDGEMENT_PAPERS:
         return run_on_judgements(paper, name, models, on_progress=on_progress)
     if paper not in PAPERS:
-        raise unknown("paper", paper, [*PAPERS, *JUDGEMENT_PAPERS])
-    chosen = tuple(models) or tuple(collections.usual(name))
+        raise unknown_name("paper", paper, [*PAPERS, *JUDGEMENT_PAPERS])
+    chosen = tuple(models) or tuple(collections.default_backbones(name))
     part = subset or _own_pairs(paper, name)
     made = paper_report.make(PAPERS[paper](name, chosen, part), on_progress, stop)
-    pairs = len(subsets.open_(name, part).left)
+    pairs = len(subsets.open_subset(name, part).left)
     return Report(paper, name, pairs, chosen, made, part)
 
 
@@ -193,11 +193,11 @@ def _own_pairs(paper: str, name: str) -> str:
     """What the paper is about, as far as it can be told here."""
     collection = collections.open_(name)
     if paper == "risser-maroux2021":
-        ready = [one for one in ("haar", "face") if features.ready(collection, one)]
+        ready = [one for one in ("haar", "face") if features.is_ready(collection, one)]
         return {"haar": "haar-objects", "face": "objects"}[ready[0]] if ready else "all"
     if paper != "rosenfeld2018":
         return "all"
     # The thresholds of TLLd belong to densenet121; by another network they mean nothing.
-    judges = [judge for judge in duplicates.GENERIC if "densenet121" in judge]
-    able = any(features.ready(collection, judge) for judge in judges)
-    return "tlld-paper" if able and features.ready(collection, "face") else "all"
+    judges = [judge for judge in duplicates.DUPLICATE_BACKBONES if "densenet121" in judge]
+    able = any(features.is_ready(collection, judge) for judge in judges)
+    return "tlld-paper" if able and features.is_ready(collection, "face") else "all"

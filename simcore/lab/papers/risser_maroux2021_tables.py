@@ -68,7 +68,7 @@ def own(
         "runs": one["runs"], "test": one["pairs"]["test"],
         "stages": dict(zip(STAGES, stages, strict=True)),
     }  # fmt: skip
-    cache_dir.write(place, json.dumps(row).encode())
+    cache_dir.write_atomic(place, json.dumps(row).encode())
     return row
 
 
@@ -92,14 +92,14 @@ def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Cell | None]]:
 
 def _place(name: str, model: str, subset: str) -> Path:
     """Where a row is kept: by all that decides its numbers."""
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     told = {
-        "format": FORMAT, "pairs": collection.digest, "twins": duplicates.judge_of(collection),
-        "backbone": str(extraction.slot(registry.spec(model), "fp32")), "runs": adaptation.RUNS,
+        "format": FORMAT, "pairs": collection.digest, "twins": duplicates.default_backbone_if_ready(collection),
+        "backbone": str(extraction.feature_key(registry.get(model), "fp32")), "runs": adaptation.RUNS,
         "settings": [asdict(adaptation.Settings("paper", sigma)) for sigma in SIGMAS],
     }  # fmt: skip
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return cache_dir.cache() / "annex" / f"{digest[:32]}.json"
+    return cache_dir.root() / "annex" / f"{digest[:32]}.json"
 
 
 def risser_maroux2021(name: str, models: tuple[str, ...], subset: str) -> list[Step]:

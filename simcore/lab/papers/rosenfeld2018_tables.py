@@ -4,7 +4,7 @@ from simcore.errors import BadDataError
 from simcore.lab import printed_values, recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections
-from simcore.lab.library import subsets as lab_subsets
+from simcore.lab.library import subsets as library_subsets
 from simcore.lab.papers import paper_report
 from simcore.lab.papers.paper_report import Cell, Section, Step
 from simcore.lab.people import analysis, experiments
@@ -23,7 +23,7 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         return paper_report.curves("Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told})
 
     def table1() -> Section:
-        size = len(lab_subsets.open_(name, subset).left)
+        size = len(library_subsets.open_subset(name, subset).left)
         ks = [k for k in (1, 5, 10, 20, 50, 100) if k <= size]
         found = recall.recall(name, singles, ks=ks, subset=subset).rows
         rows: tuple[tuple[Cell, ...], ...] = tuple(
@@ -31,7 +31,7 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
             for row in sorted(found, key=lambda row: row.recall[ks[0]].value)
         )
         return Section(
-            "Table 1: recall in percent", f"Pairs: {lab_subsets.SUBSETS[subset]}.",
+            "Table 1: recall in percent", f"Pairs: {library_subsets.SUBSETS[subset]}.",
             ("network", *(f"@{k}" for k in ks)), rows, printed_values.RECALL,
         )  # fmt: skip
 
@@ -58,7 +58,7 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         return Section("Votes and similarity", "", head, rows, printed_values.VOTES)
 
     def subsets() -> Section:
-        found = lab_subsets.duplicates(name)
+        found = library_subsets.duplicates(name)
         rows = (("all", len(collections.open_(name).left)), *found["kept"].items())
         note = f"Near-duplicates judged by {found['by']}."
         return Section(
@@ -66,7 +66,7 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         )
 
     def faces() -> Section:
-        told = lab_subsets.faces(name)
+        told = library_subsets.faces(name)
         labels = ("0", "1", "2", "3 or more")
         rows = tuple(
             (f"left {label}", *row) for label, row in zip(labels, told["table"], strict=True)

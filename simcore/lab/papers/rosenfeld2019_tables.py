@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from simcore.data.judgements.trials import Judgements, SamePairs, Triplets
+from simcore.data.judgements.trials import JudgementSet, SameDifferent, Triplets
 from simcore.errors import BadDataError
 from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.evaluate import exclusive as lab_exclusive
+from simcore.lab.evaluate import exclusive as evaluate_exclusive
 from simcore.lab.judgements import agreement, pair_similarities, perceptual
 from simcore.lab.library import collections
 from simcore.lab.papers import paper_report
@@ -20,18 +20,18 @@ EXAMPLES = 5
 
 
 def bapps(
-    paper: str, given: list[Judgements], models: Sequence[str], on_progress: OnProgress | None
+    paper: str, given: list[JudgementSet], models: Sequence[str], on_progress: OnProgress | None
 ) -> Report:
     """2AFC and JND by all similarities, Tables 2 and 3 of rosenfeld2019."""
     triplets = [j for j in given if isinstance(j.trials, Triplets)]
-    pairs = [j for j in given if isinstance(j.trials, SamePairs)]
+    pairs = [j for j in given if isinstance(j.trials, SameDifferent)]
     if len(triplets) > 1 or len(pairs) > 1 or len(triplets) + len(pairs) < len(given):
         raise BadDataError(
             "found sets that are not one of triplets and at most one of same-or-different pairs; "
             "expected such as bapps,bapps-jnd"
         )
     # Only what can be had: a report leaves out what is missing and says so.
-    wanted = pair_similarities.expand(models or [*pair_similarities.usual(), "@distances"])
+    wanted = pair_similarities.expand(models or [*pair_similarities.default_backbones(), "@distances"])
     ready = {}
     for judged in given:
         ready[judged.name] = pair_similarities.prepare(judged, wanted, on_progress=on_progress)
@@ -47,7 +47,7 @@ def bapps(
     return Report(paper, told, total, here, paper_report.make(steps, on_progress), unit="trials")
 
 
-def _scores(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:
+def _scores(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
     def make() -> Section:
         found = agreement.table(judged, names, metrics=[pair_similarities.OWN])
         groups = list(found.groups)
@@ -65,7 +65,7 @@ def _scores(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:
     return make
 
 
-def _table2(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:
+def _table2(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
     def make() -> Section:
         nets = [net for net in perceptual.NETS if f"lpips-{net}" in names]
         title = "Table 2: single layers of LPIPS"
@@ -84,7 +84,7 @@ def _table2(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:
     return make
 
 
-def _table3(judged: Judgements, names: Sequence[str]) -> Callable[[], Section]:
+def _table3(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
     def make() -> Section:
         found = perceptual.combinations(judged, names, combine="zsum")
         rows = tuple(
@@ -104,7 +104,7 @@ def _percent(score: Score) -> Cell:
 
 def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
     def isolation() -> Section:
-        told = lab_exclusive.exclusives(combinations.search(name, models, subset=subset))
+        told = evaluate_exclusive.exclusives(combinations.search(name, models, subset=subset))
         rows = sorted(told["isolation"].items(), key=lambda row: -row[1])
         head = ("representation", "hits")
         return Section("Figure 3a: each representation alone", "", head, tuple(rows))
@@ -145,7 +145,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         return Section("Table 1: ablation", "", head, tuple(rows), printed_values.ABLATION)
 
     def exclusive() -> Section:
-        told = lab_exclusive.exclusives(combinations.search(name, models, subset=subset))
+        told = evaluate_exclusive.exclusives(combinations.search(name, models, subset=subset))
         rows: list[tuple[Cell, ...]] = [("oracle", told["oracle"])]
         rows.append(("found by exactly one", told["exclusive_total"]))
         rows += [(f"only {model}", count) for model, count in told["by_model"].items()]
@@ -156,7 +156,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         found = combinations.search(name, models, subset=subset)
         best = found.json()["best"]
         leading = combinations.recipe(best["models"], best["combine"])
-        lost = recall.failures(name, leading)[:EXAMPLES]
+        lost = recall.failed_queries(name, leading)[:EXAMPLES]
         rows = []
         for query in lost:
             (hits,) = search.search(name, search.Query(id=query), [leading], k=1, way="exact")
@@ -173,7 +173,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         rows = [
             Pictures(f"Only {model}", (pair["query_key"], pair["mate_key"]), ("query", "mate"), 1)
             for model in found.models
-            for pair in lab_exclusive.filtered(
+            for pair in evaluate_exclusive.found_and_missed(
                 name, found, by=[model], missed=[m for m in found.models if m != model],
                 subset=subset,
             )[:2]

@@ -37,7 +37,7 @@ def analyse(
     """
     experiment = experiment_store.get(name)
     asked = {question.number: question for question in experiment_store.questions(experiment)}
-    everything = experiment_store.given(experiment)
+    everything = experiment_store.answers(experiment)
     people = participants(asked, everything)
     failed = {row["participant"] for row in people if row["catch_passed"] < row["catch_answered"]}
     given = [
@@ -64,7 +64,7 @@ def analyse(
             _condition(condition, table, machines, seed)
             for condition in [*dict.fromkeys(q.condition for q in real), None]
         ],
-        "agreement": asdict(forced_choice.agree(table.counts, table.mate)),
+        "agreement": asdict(forced_choice.agreement_by_question(table.counts, table.mate)),
         "places": asdict(forced_choice.places(table.place, experiment.choices)),
         "people": people,
         "asked": _asked(real, table.counts),
@@ -129,7 +129,7 @@ class _Table:
         self.counts = inter_annotator.tally(self.question, self.option, shape=(len(questions), wide))
         known = self.mate[self.question] >= 0
         self.right = np.where(known, self.option == self.mate[self.question], np.nan)
-        self.others = inter_annotator.with_the_others(self.counts, self.question, self.option)
+        self.others = inter_annotator.agreement_with_others(self.counts, self.question, self.option)
 
 
 def _condition(name: str | None, table: _Table, machines: dict[str, Array], seed: int) -> dict:
@@ -184,9 +184,9 @@ def _machines(
     sides = collection.sides()
     where = [{key: row for row, key in enumerate(side.keys)} for side in sides]
     found = {}
-    for model in registry.expand(list(models)):
-        queries, gallery = (features.read(collection, side, model) for side in sides)
-        metric = registry.spec(model).metric
+    for model in registry.expand_groups(list(models)):
+        queries, gallery = (features.for_side(collection, side, model) for side in sides)
+        metric = registry.get(model).metric
         picked = np.full(len(questions), -1)
         for n, question in enumerate(questions):
             keys = [key for _, key in question.options]

@@ -22,7 +22,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
+class QuestionPool:
     """What is asked about, what is chosen from, and the (Q,) gallery column of each mate or -1."""
 
     queries: ImageSet
@@ -30,7 +30,7 @@ class Sides:
     target: Array
 
     @classmethod
-    def of(cls, collection: Collection) -> "Sides":
+    def of(cls, collection: Collection) -> "QuestionPool":
         """Those of a collection; without mates both sides are its images."""
         queries, gallery = collection.sides()
         if collection.right is None:
@@ -38,21 +38,21 @@ class Sides:
         return cls(queries, gallery, collection.pairs().target)
 
 
-def nearest(collection: Collection, sides: Sides, by: str, row: int) -> Array:
+def nearest(collection: Collection, sides: QuestionPool, by: str, row: int) -> Array:
     """Gallery columns, most alike first by a backbone; those without evidence are left out.
 
     Raises:
         BadDataError: its features have not been extracted. UnknownNameError: no such backbone.
     """
-    query = features.read(collection, sides.queries, by).take([row])
-    gallery = features.read(collection, sides.gallery, by)
-    values = metrics.pairwise(query, gallery, registry.spec(by).metric)[0]
+    query = features.for_side(collection, sides.queries, by).take([row])
+    gallery = features.for_side(collection, sides.gallery, by)
+    values = metrics.pairwise(query, gallery, registry.get(by).metric)[0]
     order = np.argsort(-values, kind="stable")
     return order[~np.isnan(values[order])]
 
 
-def options(
-    sides: Sides, row: int, near: Array, choices: int, random: np.random.Generator
+def make_options(
+    sides: QuestionPool, row: int, near: Array, choices: int, random: np.random.Generator
 ) -> list[int] | None:
     """The nearest few, all different pictures; where the mate is not among them, it replaces one.
 
@@ -76,7 +76,7 @@ def options(
     return [columns[i] for i in random.permutation(choices)]
 
 
-def question(sides: Sides, row: int, columns: Sequence[int], condition: str) -> Question:
+def make_question(sides: QuestionPool, row: int, columns: Sequence[int], condition: str) -> Question:
     """A question about a query, with the gallery's columns to choose from."""
     mate = int(sides.target[row])
     return Question(
@@ -87,7 +87,7 @@ def question(sides: Sides, row: int, columns: Sequence[int], condition: str) -> 
     )  # fmt: skip
 
 
-def catches(sides: Sides, count: int, choices: int, random: np.random.Generator) -> list[Question]:
+def catch_trials(sides: QuestionPool, count: int, choices: int, random: np.random.Generator) -> list[Question]:
     """Questions with an obvious answer: the query itself among pictures drawn at random.
 
     Raises:
@@ -196,7 +196,7 @@ def parse(conditions: Sequence[str], count: int, subset: str = "all") -> tuple[C
     )
 
 
-def new(name: str, collection: str, plan: Plan) -> Experiment:
+def create(name: str, collection: str, plan: Plan) -> Experiment:
     """Draw an experiment and keep it.
 
     Args:
@@ -246,12 +246,12 @@ def draw(collection: str, plan: Plan) -> list[Question]:
     drawn: list[Question] = []
     used: set[str] = set()
     for condition in plan.conditions:
-        found = _condition(subsets.open_(collection, condition.subset), plan, condition, random,
+        found = _condition(subsets.open_subset(collection, condition.subset), plan, condition, random,
                            used)  # fmt: skip
         used |= {question.query_key for question in found}
         drawn += found
-    everything = Sides.of(subsets.open_(collection, plan.conditions[0].subset))
-    drawn += catches(everything, plan.catch, plan.choices, random)
+    everything = QuestionPool.of(subsets.open_subset(collection, plan.conditions[0].subset))
+    drawn += catch_trials(everything, plan.catch, plan.choices, random)
     for number, question in enumerate(drawn, 1):
         question.number = number
     return drawn
@@ -287,7 +287,7 @@ def remove(name: str) -> None:
 
 def prepare_pictures(collection: str, questions: Sequence[Question]) -> None:
     """Make the large pictures that participants see; the thumbnail serves where that is all."""
-    found = subsets.open_(collection)
+    found = subsets.open_subset(collection)
     where = {
         key: (path, side.trim)
         for side in found.sides()
@@ -303,7 +303,7 @@ def _condition(
     collection: Collection, plan: Plan, condition: Condition, random: np.random.Generator,
     used: set[str],
 ) -> list[Question]:  # fmt: skip
-    sides = Sides.of(collection)
+    sides = QuestionPool.of(collection)
     order = [int(row) for row in random.permutation(len(sides.queries))]
     order.sort(key=lambda row: sides.queries.keys[row] in used)  # those of other conditions last
     found = []
@@ -312,9 +312,9 @@ def _condition(
             random.permutation(len(sides.gallery)) if condition.by == RANDOM
             else nearest(collection, sides, condition.by, row)
         )  # fmt: skip
-        choices = options(sides, row, near, plan.choices, random)
+        choices = make_options(sides, row, near, plan.choices, random)
         if choices is not None:
-            found.append(question(sides, row, choices, condition.name))
+            found.append(make_question(sides, row, choices, condition.name))
         if len(found) == condition.count:
             return found
     raise BadDataError(

@@ -18,8 +18,8 @@ import numpy as np
 from simcore.data.answers import experiment_store
 from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.data.judgements import judgement_catalog
-from simcore.data.judgements.trial_draft import Found, Roster
-from simcore.data.judgements.trials import Judgements
+from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
+from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.lab.people.experiments import MOST_QUESTIONS, check_name, prepare_pictures
@@ -42,7 +42,7 @@ def export(name: str) -> str:
     """
     experiment = experiment_store.get(name)
     questions = {question.number: question for question in experiment_store.questions(experiment)}
-    given = experiment_store.given(experiment)
+    given = experiment_store.answers(experiment)
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow([*FIRST, *_options(experiment.choices), *LAST])
@@ -261,7 +261,7 @@ def triplets(name: str) -> str:
 
 def judgements(
     name: str, save: str, *, on_progress: OnProgress | None = None
-) -> Judgements:  # fmt: skip
+) -> JudgementSet:  # fmt: skip
     """Remember them as a set of judgements, whose pictures stay where the collection has them.
 
     Raises:
@@ -273,13 +273,13 @@ def judgements(
         raise BadDataError(
             f"found no answer to {name!r} yet; expected some; ask people first, or import answers"
         )
-    roster = Roster()
+    roster = ImageNumbering()
     rows: dict[str, tuple[str, Path]] = {}
     for mark, side in zip(("left", "right"), collection.sides(), strict=False):
         for image, path, key in zip(side.ids, side.paths, side.keys, strict=True):
             rows.setdefault(key, (f"{mark}:{image}", path))
     items = [[roster.number(*rows[key]) for key in (c.query, c.a, c.b)] for c in found]
-    made = Found(
+    made = TrialDraft(
         "triplets", roster.ids, roster.paths, np.array(items, np.int64),
         np.array([c.vote for c in found]), np.array([c.votes for c in found], np.int64),
         tuple(c.group for c in found),
@@ -292,7 +292,7 @@ def judgements(
     )  # fmt: skip
 
 
-def kept_as(name: str) -> list[str]:
+def existing_set(name: str) -> list[str]:
     """The sets of judgements that were made of an experiment's answers."""
     source = _source(name)
     return [one for one in judgement_catalog.names() if judgement_catalog.summary(one)["source"] == source]
@@ -318,7 +318,7 @@ def _asked(name: str) -> tuple[list[Comparison], Collection]:
     collection = collections.open_(experiment.collection)
     there = {key for side in collection.sides() for key in side.keys}
     chosen: dict[int, list[int]] = {}
-    for _, number, answer in experiment_store.given(experiment):
+    for _, number, answer in experiment_store.answers(experiment):
         chosen.setdefault(number, []).append(answer.option)
     found = []
     for question in experiment_store.questions(experiment):

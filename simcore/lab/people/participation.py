@@ -66,7 +66,7 @@ def screen(name: str, code: str) -> Screen | None:
     for index in _order(experiment, person, len(asked)):
         question = asked[index]
         if question.id not in done:
-            keys = [question.options[i][1] for i in shuffled(experiment, person, question)]
+            keys = [question.options[i][1] for i in shuffle_choices(experiment, person, question)]
             return Screen(question.number, len(done), len(asked), question.query_key, tuple(keys))
     return None
 
@@ -97,11 +97,11 @@ def answer(name: str, code: str, number: int, *, place: int, seconds: float) -> 
         )
     if not (math.isfinite(seconds) and 0 <= seconds <= MOST_SECONDS):
         raise BadDataError(f"found an answer after {seconds} s; expected 0 to {MOST_SECONDS:.0f}")
-    option = int(shuffled(experiment, person, question)[place])
+    option = int(shuffle_choices(experiment, person, question)[place])
     return experiment_store.record(person, question, option=option, place=place, seconds=seconds)
 
 
-def shuffled(experiment: Experiment, person: Participant, question: Question) -> Array:
+def shuffle_choices(experiment: Experiment, person: Participant, question: Question) -> Array:
     """(choices,) index into the question's options of what is at each place on this screen."""
     seed = [experiment.seed, person.number, question.number]
     return np.random.default_rng(seed).permutation(len(question.options))

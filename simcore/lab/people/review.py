@@ -9,9 +9,9 @@ from functools import lru_cache
 import numpy as np
 
 from simcore.data.answers import review_store
-from simcore.data.answers.review_store import PairKeys, Said
+from simcore.data.answers.review_store import PairKeys, Review
 from simcore.data.answers.schema import Judgement
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import inter_annotator
 from simcore.evaluate.retrieval.recall import recall_at
 from simcore.lab import recipes
@@ -28,11 +28,11 @@ FACETS = (
 )  # fmt: skip
 
 KS = (1, 5, 10)
-Standing = Mapping[PairKeys, Mapping[str, Said]]
+Standing = Mapping[PairKeys, Mapping[str, Review]]
 
 
 @dataclass(frozen=True)
-class Case:
+class FailureCase:
     """One failure.
 
     Attributes:
@@ -47,7 +47,7 @@ class Case:
     margin: float
 
 
-def queue(name: str, recipe: Recipe) -> list[Case]:
+def queue(name: str, recipe: Recipe) -> list[FailureCase]:
     """The queries whose mate does not come first; the surest mistakes first.
 
     Raises:
@@ -58,7 +58,7 @@ def queue(name: str, recipe: Recipe) -> list[Case]:
     failed = np.flatnonzero(ranks > 1)
     order = np.argsort(-np.nan_to_num(margin[failed], nan=-np.inf), kind="stable")
     ids = collection.left.ids
-    return [Case(ids[i], int(ranks[i]), float(margin[i])) for i in failed[order]]
+    return [FailureCase(ids[i], int(ranks[i]), float(margin[i])) for i in failed[order]]
 
 
 def pair(name: str, query: str) -> tuple[PairKeys, str]:
@@ -69,7 +69,7 @@ def pair(name: str, query: str) -> tuple[PairKeys, str]:
     """
     known = pairs_of(collections.open_(name))
     if query not in known:
-        raise unknown(f"image in {name!r}", query, known)
+        raise unknown_name(f"image in {name!r}", query, known)
     return known[query]
 
 
@@ -86,7 +86,7 @@ def pairs_of(collection: Collection) -> dict[str, tuple[PairKeys, str]]:
     }
 
 
-def say(name: str, query: str, annotator: str, kind: str, value: str = "") -> None:
+def add_review(name: str, query: str, annotator: str, kind: str, value: str = "") -> None:
     """Keep one judgement; it is on disk when this returns.
 
     Args:
@@ -104,13 +104,13 @@ def say(name: str, query: str, annotator: str, kind: str, value: str = "") -> No
     if kind in {"accept", "refuse", "copy", "no-copy"}:
         gallery = collections.open_(name).pairs().gallery
         if words not in gallery.ids:
-            raise unknown(f"right image in {name!r}", words, gallery.ids)
+            raise unknown_name(f"right image in {name!r}", words, gallery.ids)
         words = gallery.keys[gallery.ids.index(words)]
         if words == mate_key:
             raise BadDataError(f"found the mate itself, {mate!r}; expected another right image")
     elif kind == "note":
         words = value.strip()
-    review_store.say(
+    review_store.add_review(
         Judgement(
             collection=name, query=query, query_key=query_key, mate=mate, mate_key=mate_key,
             annotator=" ".join(annotator.split()), kind=kind, value=words,
@@ -124,12 +124,12 @@ def undo(name: str, annotator: str) -> str | None:
     return None if taken is None else taken.query
 
 
-def said(name: str) -> dict[PairKeys, dict[str, Said]]:
+def current_review(name: str) -> dict[PairKeys, dict[str, Review]]:
     """{pair: {annotator: what they say}}."""
-    return review_store.standing(name)
+    return review_store.current_reviews(name)
 
 
-def own_tags(standing: Mapping[PairKeys, Mapping[str, Said]]) -> list[str]:
+def own_tags(standing: Mapping[PairKeys, Mapping[str, Review]]) -> list[str]:
     """Tags beyond `FACETS` that somebody uses, sorted."""
     used = {tag for pair in standing.values() for one in pair.values() for tag in one.tags}
     return sorted(used - set(FACETS))
@@ -155,13 +155,13 @@ def export(name: str) -> str:
 def _stands(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
     """(Q,) rank of the mate, and how much more alike the best other picture is than the mate."""
     pairs = collection.pairs()
-    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
+    mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
+    theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
     found, ranks = np.full(len(pairs), np.nan), np.empty(len(pairs), np.int64)
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
+    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
         rows = np.arange(len(values))
         target = pairs.target[start + rows]
-        ranks[start + rows] = rank.ranks(values, target)
+        ranks[start + rows] = rank.mate_ranks(values, target)
         mate = values[rows, target].copy()
         others = np.nan_to_num(values, nan=-np.inf)
         others[rows, target] = -np.inf
@@ -185,15 +185,15 @@ def summary(name: str, asked: Sequence[Recipe]) -> dict:
     Raises:
         BadDataError: no known mates, or features are missing.
     """
-    collection, standing = collections.open_(name), said(name)
-    tags = review_store.agreed(standing)
+    collection, standing = collections.open_(name), current_review(name)
+    tags = review_store.agreed_reviews(standing)
     return {
         "collection": name,
         "pairs": len(collection.left),
         "reviewed": len(standing),
         "annotators": _annotators(standing),
         "agreement": _agreement(standing),
-        "left_out": len(collection.left) - len(subsets.open_(name, "reviewed").left),
+        "left_out": len(collection.left) - len(subsets.open_subset(name, "reviewed").left),
         "recall": [_recall(name, recipe, standing) for recipe in asked],
         "facets": _facets(collection, [one for one in asked if one.combine == "none"], tags),
     }
@@ -214,14 +214,14 @@ def _agreement(standing: Standing) -> list[dict]:
         counts = np.array([[len(row) - sum(row), sum(row)] for row in given])
         same = float(np.mean([len(set(row)) == 1 for row in given]))
         rows.append(
-            {"tag": tag, "pairs": len(shared), "same": same, "alpha": inter_annotator.alpha(counts)}
+            {"tag": tag, "pairs": len(shared), "same": same, "alpha": inter_annotator.krippendorff_alpha(counts)}
         )
     return rows
 
 
 def _recall(name: str, recipe: Recipe, standing: Standing) -> dict:
     """Recall as it is; with bad pairs left out; with other mates and copies accepted as well."""
-    kept = subsets.open_(name, "reviewed")
+    kept = subsets.open_subset(name, "reviewed")
     fair = recall.ranks(name, recipe, subset="reviewed")
     return {
         "recipe": recipe.label,
@@ -256,12 +256,12 @@ def _accepting(
     if not accepted:
         return ranks
     pairs, found = collection.pairs(), ranks.copy()
-    mine = {b: features.read(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.read(collection, pairs.gallery, b) for b in recipe.backbones}
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.own([recipe])):
+    mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
+    theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
+    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
         for row in range(start, start + len(values)):
             for column in accepted.get(row, ()):
-                one = rank.ranks(values[row - start][None], np.array([column]))
+                one = rank.mate_ranks(values[row - start][None], np.array([column]))
                 found[row] = min(found[row], int(one[0]))
     return found
 

@@ -15,14 +15,14 @@ import numpy as np
 
 from simcore.data import cache_dir
 from simcore.data.answers import review_store
-from simcore.errors import BadDataError, SimError, unknown
+from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, subsets
 from simcore.recipe import Recipe
 from simcore.sim import neighbors, projection
 from simcore.sim.neighbors import Stop
-from simcore.sim.projection import Look, Method
+from simcore.sim.projection import Method, ProjectionSettings
 from simcore.types import Array, Collection, Direction, Features, ImageSet, OnProgress
 
 BY = {
@@ -42,7 +42,7 @@ COLUMNS = ("side", "id", "x", "y", "cluster", "rank", "faces")
 
 
 @dataclass(frozen=True)
-class Colours:
+class Colors:
     """Groups of a map's points.
 
     Attributes:
@@ -76,15 +76,15 @@ def placed(at: Array, size: int) -> tuple[list[int], list[int]]:
 def look(
     method: str = "umap", *, near: int = 15, tight: float = 0.1, perplexity: float = 30.0,
     seed: int = 0,
-) -> Look:  # fmt: skip
+) -> ProjectionSettings:  # fmt: skip
     """How a map is made, checked.
 
     Raises:
         UnknownNameError: no such method. BadDataError: a number outside its range.
     """
     if method not in METHODS:
-        raise unknown("kind of map", method, METHODS)
-    return Look(method, near, tight, perplexity, seed)
+        raise unknown_name("kind of map", method, METHODS)
+    return ProjectionSettings(method, near, tight, perplexity, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class Map:
         collection, subset, recipe, look: what it shows, and how it was made.
         sides: the left images and, where there are mates, the right ones; row i of one is the mate
             of row i of the other. The arrays below hold both, left first: n points.
-        at: (n, 2) float32; NaN where the recipe knows nothing of the image.
+        xy: (n, 2) float32; NaN where the recipe knows nothing of the image.
         cluster: (n,) group of alike images (k-means of the features, not of the map), 0 = the
             largest; -1 = without a place.
         variance: PCA's shares of the two directions, else None.
@@ -105,9 +105,9 @@ class Map:
     collection: str
     subset: str
     recipe: Recipe
-    look: Look
+    look: ProjectionSettings
     sides: tuple[ImageSet, ...]
-    at: Array
+    xy: Array
     cluster: Array
     variance: tuple[float, float] | None
     made: str
@@ -115,7 +115,7 @@ class Map:
     @property
     def missing(self) -> int:
         """Images without a place."""
-        return int(np.isnan(self.at[:, 0]).sum())
+        return int(np.isnan(self.xy[:, 0]).sum())
 
     @property
     def ids(self) -> list[str]:
@@ -142,10 +142,10 @@ class Map:
 
     def faces(self) -> Array | None:
         """(n,) detected faces; None where faces have not been extracted."""
-        collection = subsets.open_(self.collection, self.subset)
-        if not features.ready(collection, "face"):
+        collection = subsets.open_subset(self.collection, self.subset)
+        if not features.is_ready(collection, "face"):
             return None
-        found = [features.read(collection, side, "face") for side in self.sides]
+        found = [features.for_side(collection, side, "face") for side in self.sides]
         return np.concatenate([np.bincount(f.index, minlength=f.count) for f in found])
 
     def table(self) -> list[tuple[str | int | float | None, ...]]:
@@ -159,7 +159,7 @@ class Map:
                 None if faces is None else int(faces[row]),
             )
             for row, (side, name, (x, y), group) in enumerate(
-                zip(self.side, self.ids, self.at, self.cluster, strict=True)
+                zip(self.side, self.ids, self.xy, self.cluster, strict=True)
             )
         ]  # fmt: skip
 
@@ -194,14 +194,14 @@ def possible(found: Map) -> list[str]:
     return kept if found.faces() is not None else [by for by in kept if by != "faces"]
 
 
-def of(found: Map, by: str) -> Colours:
+def of(found: Map, by: str) -> Colors:
     """The groups of a map's points.
 
     Raises:
         UnknownNameError: no such thing to colour by. BadDataError: nothing is known of it here.
     """
     if by not in BY:
-        raise unknown("colouring", by, BY)
+        raise unknown_name("colouring", by, BY)
     if by not in possible(found):
         raise BadDataError(
             f"found nothing about {BY[by].lower()} in {found.collection!r}; expected "
@@ -209,9 +209,9 @@ def of(found: Map, by: str) -> Colours:
             "--models face`, tags the page Review"
         )
     names, group = _groups(found, by)
-    known = group[~np.isnan(found.at[:, 0])]
+    known = group[~np.isnan(found.xy[:, 0])]
     counts = np.bincount(known, minlength=len(names))
-    return Colours(
+    return Colors(
         tuple(names), tuple(counts.tolist()), tuple(group.tolist()),
         by in {"rank", "faces"}, by in {"rank", "found", "tags"},
     )  # fmt: skip
@@ -245,7 +245,7 @@ def tags(found: Map) -> list[set[str]]:
     """(n,) what at least half of its reviewers tagged the pair of each image with."""
     if len(found.sides) < 2:
         return [set() for _ in found.ids]
-    agreed = review_store.agreed(review_store.standing(found.collection))
+    agreed = review_store.agreed_reviews(review_store.current_reviews(found.collection))
     pairs = zip(*(side.keys for side in found.sides), strict=True)
     return [agreed.get((one, other), set()) for one, other in pairs] * 2
 
@@ -260,20 +260,20 @@ def _tagged(said: list[set[str]]) -> tuple[list[str], Array]:
     return names, np.array(group, np.int64)
 
 
-def asked(
+def single_recipe(
     models: Sequence[str],
     combine: str = "none",
     *,
     weights: Sequence[float] = (),
     metric: str = recipes.OWN,
-    lift: str = "none",
+    post: str = "none",
 ) -> Recipe:
     """The one recipe that a map shows: a backbone, or a combination of several.
 
     Raises:
         BadDataError: several backbones and no way to combine them. UnknownNameError: see `parse`.
     """
-    found = recipes.parse(models, combine, weights=weights, metric=metric, lift=lift)
+    found = recipes.parse(models, combine, weights=weights, metric=metric, post=post)
     if len(found) > 1 and combine == "none":
         raise BadDataError(
             f"found {len(found)} backbones for one map; expected one, or --combine zsum or sum"
@@ -284,7 +284,7 @@ def asked(
 def make(
     name: str,
     recipe: Recipe,
-    how: Look,
+    how: ProjectionSettings,
     *,
     subset: str = "all",
     on_progress: OnProgress | None = None,
@@ -299,11 +299,11 @@ def make(
     found = ready(name, recipe, how, subset=subset)
     if found is not None:
         return found
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     at, cluster, variance = _made(collection, recipe, how, on_progress, stop)
     out = io.BytesIO()
     np.savez_compressed(out, at=at, cluster=cluster, variance=variance)
-    cache_dir.write(_file(collection, recipe, how), out.getvalue())
+    cache_dir.write_atomic(_file(collection, recipe, how), out.getvalue())
     made = ready(name, recipe, how, subset=subset)
     if made is None:
         raise SimError(
@@ -312,13 +312,13 @@ def make(
     return made
 
 
-def ready(name: str, recipe: Recipe, how: Look, *, subset: str = "all") -> Map | None:
+def ready(name: str, recipe: Recipe, how: ProjectionSettings, *, subset: str = "all") -> Map | None:
     """The map if it has been made already.
 
     Raises:
         BadDataError: features are missing. UnknownNameError: as for `make`.
     """
-    collection = subsets.open_(name, subset)
+    collection = subsets.open_subset(name, subset)
     file = _file(collection, recipe, how)
     if not file.is_file():
         return None
@@ -330,7 +330,7 @@ def ready(name: str, recipe: Recipe, how: Look, *, subset: str = "all") -> Map |
 
 @lru_cache(maxsize=32)
 def _read(
-    file: Path, _stamp: int, collection: Collection, subset: str, recipe: Recipe, how: Look
+    file: Path, _stamp: int, collection: Collection, subset: str, recipe: Recipe, how: ProjectionSettings
 ) -> Map:
     with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
         at, cluster, variance = held["at"], held["cluster"], held["variance"]
@@ -344,12 +344,12 @@ def _read(
 def _made(
     collection: Collection,
     recipe: Recipe,
-    how: Look,
+    how: ProjectionSettings,
     on_progress: OnProgress | None,
     stop: Stop | None,
 ) -> tuple[Array, Array, tuple[float, ...]]:
     images = {b: _joined(collection, b) for b in recipe.backbones}
-    own = recipes.own([recipe])
+    own = recipes.default_metrics([recipe])
     count = next(iter(images.values())).count
     _enough(collection, count)
     if how.method == "pca":
@@ -358,7 +358,7 @@ def _made(
         k = how.wanted(count)
         kept, near = neighbors.nearest(recipe, images, own, k, on_progress=on_progress, stop=stop)
     _enough(collection, len(kept))
-    vectors = neighbors.stacked(recipe, images, own)[kept]
+    vectors = neighbors.recipe_vectors(recipe, images, own)[kept]
     found, variance = projection.pca(vectors, how.seed)
     if how.method == "umap":
         found = projection.umap(near, found, how, on_progress=on_progress, stop=stop)
@@ -367,7 +367,7 @@ def _made(
         squared = len(recipe.parts) > 1 or "cosine" in metrics
         found = projection.tsne(near, found, how, squared=squared, stop=stop)
     at, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
-    at[kept], cluster[kept] = found, projection.groups(vectors, how.seed)
+    at[kept], cluster[kept] = found, projection.find_clusters(vectors, how.seed)
     return at, cluster, variance if how.method == "pca" else ()
 
 
@@ -386,7 +386,7 @@ def _enough(collection: Collection, count: int) -> None:
 
 def _joined(collection: Collection, backbone: str) -> Features:
     """Features of all images, the left ones first."""
-    found = [features.read(collection, side, backbone) for side in _sides(collection)]
+    found = [features.for_side(collection, side, backbone) for side in _sides(collection)]
     if len(found) == 1:
         return found[0]
     left, right = found
@@ -402,12 +402,12 @@ def _sides(collection: Collection) -> tuple[ImageSet, ...]:
     return (collection.left,) if collection.right is None else (collection.left, collection.right)
 
 
-def _file(collection: Collection, recipe: Recipe, how: Look) -> Path:
+def _file(collection: Collection, recipe: Recipe, how: ProjectionSettings) -> Path:
     """Named by everything that decides where the points are."""
-    own = recipes.own([recipe])
+    own = recipes.default_metrics([recipe])
     told = hashlib.sha256(repr((FORMAT, recipe, own, how)).encode())
     for backbone in recipe.backbones:
         told.update(features.identity(collection, backbone).encode())
     for side in _sides(collection):
         told.update("\n".join(side.keys).encode() + b"\n\n")
-    return cache_dir.room("maps") / f"{told.hexdigest()[:32]}.npz"
+    return cache_dir.subfolder("maps") / f"{told.hexdigest()[:32]}.npz"

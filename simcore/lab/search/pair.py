@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 
 from simcore.data import images, thumbnails
-from simcore.errors import BadDataError, Stopped, unknown
+from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
 from simcore.models import feature_maps, forward, registry
 from simcore.sim import combine, matching, metrics, rank
-from simcore.sim.distribution import Spread, spread
+from simcore.sim.distribution import Distribution, similarity_distribution
 from simcore.types import Array, Collection, Features, ImageSet, Metric, OnProgress, Progress
 
 SIDES = ("left", "right")
@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Why:
+class Correspondence:
     """Places of two pictures that answer to each other, under one network.
 
     Attributes:
@@ -74,7 +74,7 @@ class Why:
 
 
 @dataclass(frozen=True, eq=False)
-class Masked:
+class Occlusion:
     """What hiding one part of the first picture after another does.
 
     Attributes:
@@ -100,11 +100,11 @@ def known(name: str, side: str, id: str) -> Picture:
         UnknownNameError: no such collection, side or id. BadImageError: its file is gone.
     """
     if side not in SIDES:
-        raise unknown("side", side, SIDES)
+        raise unknown_name("side", side, SIDES)
     collection = collections.open_(name)
     held = collection.left if side == "left" else collection.pairs().gallery
     if id not in held.ids:
-        raise unknown(f"{side} image in {name!r}", id, held.ids)
+        raise unknown_name(f"{side} image in {name!r}", id, held.ids)
     row = held.ids.index(id)
     return Picture(id, images.read(held.paths[row]), held.keys[row], side, row, held.trim)
 
@@ -137,7 +137,7 @@ def table(
     return [_row(collection, first, second, backbone, metric) for backbone in models]
 
 
-def why(first: Picture, second: Picture, backbone: str, *, fine: bool = False) -> Why:
+def correspondences(first: Picture, second: Picture, backbone: str, *, fine: bool = False) -> Correspondence:
     """Which places of the first picture answer to which of the second.
 
     Args:
@@ -146,23 +146,23 @@ def why(first: Picture, second: Picture, backbone: str, *, fine: bool = False) -
     Raises:
         BadDataError: the backbone has no feature maps. MissingWeightsError: no weights.
     """
-    spec = registry.spec(backbone)
+    spec = registry.get(backbone)
     pixels = [images.load(one.data, trim=one.trim, name=one.name) for one in (first, second)]
     device = forward.resolve_device("auto")
     precision = forward.resolve_precision("auto", device)
-    a, b = (feature_maps.maps(one, spec, device, precision) for one in pixels)
+    a, b = (feature_maps.extract_maps(one, spec, device, precision) for one in pixels)
     found = matching.match(a.fine, b.fine) if fine else matching.match(a.coarse, b.coarse)
-    cosine = float(metrics.normalised(a.vector[None])[0] @ metrics.normalised(b.vector[None])[0])
-    return Why(
+    cosine = float(metrics.normalized(a.vector[None])[0] @ metrics.normalized(b.vector[None])[0])
+    return Correspondence(
         backbone,
         found,
-        tuple(images.seen(one.shape[0], one.shape[1], spec.prepare) for one in pixels),
+        tuple(images.visible_region(one.shape[0], one.shape[1], spec.preprocessing) for one in pixels),
         tuple((one.shape[0], one.shape[1]) for one in pixels),
         abs(found.total - cosine) < 1e-3,
     )
 
 
-def masked(
+def occlusion(
     name: str,
     first: Picture,
     second: Picture,
@@ -172,7 +172,7 @@ def masked(
     cells: int = 7,
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
-) -> Masked:
+) -> Occlusion:
     """Hide one part of the first picture after another (Zeiler and Fergus 2014), and look again.
 
     Args:
@@ -184,18 +184,18 @@ def masked(
     """
     if not 2 <= cells <= 16:
         raise BadDataError(f"found {cells} cells a side; expected 2 to 16")
-    collection, spec = collections.open_(name), registry.spec(backbone)
+    collection, spec = collections.open_(name), registry.get(backbone)
     chosen = recipes.check_metric(metric) or spec.metric
     device = forward.resolve_device("auto")
     precision = forward.resolve_precision("auto", device)
     pixels = images.load(first.data, trim=first.trim, name=first.name)
-    windows = matching.covers(cells, *pixels.shape[:2])
+    windows = matching.grid_windows(cells, *pixels.shape[:2])
     rows: list[Array] = []
     for start in range(-1, len(windows), BATCH):  # the first one is whole
         if stop is not None and stop():
             raise Stopped
         part = [
-            pixels if at < 0 else matching.masked(pixels, windows[at])
+            pixels if at < 0 else matching.mask_window(pixels, windows[at])
             for at in range(start, min(start + BATCH, len(windows)))
         ]
         rows += forward.embed_one(part, spec, device, precision)
@@ -213,9 +213,9 @@ def masked(
         )
     if first.side and first.side == second.side and first.row != second.row:
         values[:, first.row] = np.nan  # a picture is not its own rival
-    ranks = rank.ranks(values, np.full(len(values), target)) if second.side else None
+    ranks = rank.mate_ranks(values, np.full(len(values), target)) if second.side else None
     shape = (cells, cells)
-    return Masked(
+    return Occlusion(
         backbone,
         float(found[0]),
         None if ranks is None else int(ranks[0]),
@@ -228,14 +228,14 @@ def masked(
 def _row(
     collection: Collection, first: Picture, second: Picture, backbone: str, metric: str
 ) -> Row:
-    chosen = recipes.check_metric(metric) or registry.spec(backbone).metric
+    chosen = recipes.check_metric(metric) or registry.get(backbone).metric
     one, other = (_features(collection, p, backbone) for p in (first, second))
     value = float(metrics.pairwise(one, other, chosen)[0, 0])
     if np.isnan(value):
         return Row(backbone, chosen, None, None, None)
     everybody, mates = _spread(collection, backbone, chosen)
     return Row(
-        backbone, chosen, value, everybody.below(value),
+        backbone, chosen, value, everybody.cdf(value),
         None if mates is None else float((mates < value).mean()),
     )  # fmt: skip
 
@@ -243,10 +243,10 @@ def _row(
 def _features(collection: Collection, picture: Picture, backbone: str) -> Features:
     """Out of the store for an image of the collection, made now for any other."""
     if picture.side:
-        return features.read(collection, _side(collection, picture.side), backbone).take(
+        return features.for_side(collection, _side(collection, picture.side), backbone).take(
             [picture.row]
         )
-    return features.embed(picture.data, (backbone,), trim=picture.trim)[backbone]
+    return features.embed_upload(picture.data, (backbone,), trim=picture.trim)[backbone]
 
 
 def _gallery(
@@ -255,7 +255,7 @@ def _gallery(
     """What the second picture is ranked in, and its place there; alone if in no collection."""
     if not second.side:
         return _features(collection, second, backbone), 0
-    return features.read(collection, _side(collection, second.side), backbone), second.row
+    return features.for_side(collection, _side(collection, second.side), backbone), second.row
 
 
 def _side(collection: Collection, side: str) -> ImageSet:
@@ -263,9 +263,9 @@ def _side(collection: Collection, side: str) -> ImageSet:
 
 
 @lru_cache(maxsize=64)
-def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[Spread, Array | None]:
+def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[Distribution, Array | None]:
     """Of all pairs of the collection, and the similarities of the true ones where known."""
-    a, b = (features.read(collection, side, backbone) for side in collection.sides("lr"))
+    a, b = (features.for_side(collection, side, backbone) for side in collection.sides("lr"))
     alone = collection.right is None  # a picture with itself is no pair
 
     mates = [np.empty(0, np.float32)]
@@ -279,5 +279,5 @@ def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[Spre
                 mates.append(values[rows, start + rows])
             yield values
 
-    everybody, known = spread(blocks()), np.concatenate(mates)
+    everybody, known = similarity_distribution(blocks()), np.concatenate(mates)
     return everybody, None if alone else known[~np.isnan(known)]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simcore.data.store.vector_index import Index
-from simcore.errors import BadDataError, BadImageError, unknown
+from simcore.data.store.vector_index import VectorIndex
+from simcore.errors import BadDataError, BadImageError, unknown_name
 from simcore.lab.library import collections, features, indexes
-from simcore.lab.library.features import embed
-from simcore.lab.library.indexes import Way, best, similarity
+from simcore.lab.library.features import embed_upload
+from simcore.lab.library.indexes import SearchPlan, best, similarity
 from simcore.lab.library.similarity import recipe_row
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Recipe
@@ -33,7 +33,7 @@ class Query:
 
 
 @dataclass(frozen=True, eq=False)
-class Hits:
+class SearchResult:
     """What one recipe finds for one query.
 
     Attributes:
@@ -57,7 +57,7 @@ class Hits:
     mate_score: float | None
     gallery: int
     note: str
-    index: Index | None = None
+    index: VectorIndex | None = None
 
     def json(self) -> dict:
         """One row of the document that `simcore search --json` prints."""
@@ -84,12 +84,12 @@ class Hits:
 def hits(
     collection: Collection,
     recipe: Recipe,
-    found: Way,
+    found: SearchPlan,
     mine: dict[str, Features],
     direction: Direction,
     row: int | None,
     k: int,
-) -> Hits | None:
+) -> SearchResult | None:
     """Hits through the index; None where it cannot serve this gallery."""
     gallery, query = collection.sides(direction)[1], mine[recipe.backbones[0]]
     near = best(found, gallery, query, k + 1)
@@ -102,7 +102,7 @@ def hits(
     mate = row if collection.right is not None else None
     score = np.nan if mate is None else similarity(found, gallery.keys[mate], query)
     ahead = int((scores >= score).sum()) if mate is not None and mate in index else None
-    return Hits(
+    return SearchResult(
         recipe=recipe,
         ids=tuple(gallery.ids[i] for i in index),
         keys=tuple(gallery.keys[i] for i in index),
@@ -139,7 +139,7 @@ def search(
     direction: Direction = "lr",
     k: int = 10,
     way: str = "",
-) -> list[Hits]:
+) -> list[SearchResult]:
     """The k most similar gallery images under each recipe.
 
     Args:
@@ -161,16 +161,16 @@ def search(
     row = None
     if query.id is not None:
         if query.id not in queries.ids:
-            raise unknown(f"image in {name!r} ({direction})", query.id, queries.ids)
+            raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
         row = queries.ids.index(query.id)
-    ways = [indexes.way(name, gallery, recipe, way) for recipe in asked]
+    ways = [indexes.choose(name, gallery, recipe, way) for recipe in asked]
     needed = tuple(dict.fromkeys(b for recipe in asked for b in recipe.backbones))
     mine = (
-        {b: features.read(collection, queries, b).take([row]) for b in needed}
+        {b: features.for_side(collection, queries, b).take([row]) for b in needed}
         if row is not None and not any(one.index for one in ways)
-        else {b: features.read(collection, queries.take([row]), b, large=True) for b in needed}
+        else {b: features.for_side(collection, queries.take([row]), b, large=True) for b in needed}
         if row is not None
-        else embed(query.image or b"", needed, trim=gallery.trim)
+        else embed_upload(query.image or b"", needed, trim=gallery.trim)
     )
     found = []
     for recipe, one in zip(asked, ways, strict=True):
@@ -182,14 +182,14 @@ def search(
 def _exact(
     collection: Collection,
     recipe: Recipe,
-    way: indexes.Way,
+    way: indexes.SearchPlan,
     mine: dict[str, Features],
     direction: Direction,
     row: int | None,
     k: int,
-) -> Hits:
+) -> SearchResult:
     gallery = collection.sides(direction)[1]
-    theirs = {b: features.read(collection, gallery, b) for b in recipe.backbones}
+    theirs = {b: features.for_side(collection, gallery, b) for b in recipe.backbones}
     values = recipe_row(collection, recipe, direction, mine, theirs)
     hits = _hits(collection, recipe, values, direction, row, k)
     return hits if way.index else replace(hits, note=f"{hits.note} {way.note}".strip())
@@ -202,7 +202,7 @@ def _hits(
     direction: Direction,
     query: int | None,
     k: int,
-) -> Hits:
+) -> SearchResult:
     gallery = collection.sides(direction)[1]
     mate = None
     if query is not None and collection.right is None:
@@ -210,19 +210,19 @@ def _hits(
         row[query] = np.nan  # an image is not its own neighbour
     elif query is not None:
         mate = query  # row i of one side is the mate of row i of the other
-    index, scores = rank.topk(row, k)
+    index, scores = rank.top_k(row, k)
     seen = ~np.isnan(scores)
     index, scores = index[seen], scores[seen]
     known = mate is not None and not np.isnan(row[mate])
     blind = int(np.isnan(row).sum()) - (query is not None and collection.right is None)
-    return Hits(
+    return SearchResult(
         recipe=recipe,
         ids=tuple(gallery.ids[i] for i in index),
         keys=tuple(gallery.keys[i] for i in index),
         scores=scores,
         mate_id=None if mate is None else gallery.ids[mate],
         mate_key=None if mate is None else gallery.keys[mate],
-        mate_rank=int(rank.ranks(row[None], np.array([mate]))[0]) if known else None,
+        mate_rank=int(rank.mate_ranks(row[None], np.array([mate]))[0]) if known else None,
         mate_score=float(row[mate]) if mate is not None and known else None,
         gallery=len(gallery),
         note=_note(blind, len(gallery), mate is not None and not known),
@@ -244,15 +244,15 @@ def ready(name: str) -> list[str]:
     return [
         row["backbone"]
         for row in features.counts(collections.open_(name))
-        if text_encoder.speaks(row["backbone"])
+        if text_encoder.has_text_encoder(row["backbone"])
         and row["done"] == row["images"]
-        and weights.status(registry.spec(row["backbone"]))[0]
+        and weights.status(registry.get(row["backbone"]))[0]
     ]
 
 
 def search_text(
     name: str, words: str, backbone: str, *, direction: Direction = "lr", k: int = 10
-) -> Hits:
+) -> SearchResult:
     """The k images of the gallery side nearest to a text, by cosine.
 
     Args:
@@ -268,9 +268,9 @@ def search_text(
     gallery = collection.sides(direction)[1]
     row = text_encoder.embed(backbone, words, forward.resolve_device("auto"))
     query = Features(backbone, np.zeros(1, np.int64), row[None], 1)
-    values = metrics.pairwise(query, features.read(collection, gallery, backbone), "cosine")[0]
-    index, scores = rank.topk(values, k)
-    return Hits(
+    values = metrics.pairwise(query, features.for_side(collection, gallery, backbone), "cosine")[0]
+    index, scores = rank.top_k(values, k)
+    return SearchResult(
         Recipe((Part(backbone, "cosine"),)),
         tuple(gallery.ids[i] for i in index),
         tuple(gallery.keys[i] for i in index),

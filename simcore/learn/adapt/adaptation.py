@@ -15,15 +15,15 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from simcore.errors import BadDataError, Stopped, unknown
+from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.learn import checkpoints
 from simcore.learn.adapt import contrastive_loss, pca
 from simcore.learn.adapt.inputs import Inputs
-from simcore.learn.checkpoints import GOES_ON
+from simcore.learn.checkpoints import RESUME_MESSAGE
 from simcore.learn.splits import Split
-from simcore.models.adapter import Adaptation, Layer
-from simcore.sim.metrics import normalised
+from simcore.models.adapter import Adapter, Layer
+from simcore.sim.metrics import normalized
 from simcore.types import Array, OnProgress, Progress
 
 Protocol = Literal["honest", "paper"]
@@ -34,7 +34,7 @@ OnCurve = Callable[[list[float], list[float]], None]  # losses and checks so far
 def check(name: str) -> Protocol:
     """The protocol, if there is one of that name."""
     if name not in get_args(Protocol):
-        raise unknown("protocol", name, get_args(Protocol))
+        raise unknown_name("protocol", name, get_args(Protocol))
     return cast(Protocol, name)
 
 
@@ -79,7 +79,7 @@ class Run:
         losses, checks: (E,) loss on the training pairs, and on the pairs that choose.
     """
 
-    adaptation: Adaptation
+    adaptation: Adapter
     split: Split
     before: Array
     reduced: Array
@@ -131,8 +131,8 @@ def train(
         if on_progress is not None:
             on_progress(Progress("PCA", number + 1, len(splits)))
         if stop is not None and stop():
-            raise Stopped(GOES_ON)
-    run = Climb(_batches(inputs, splits, bases, settings, device), settings)
+            raise Stopped(RESUME_MESSAGE)
+    run = ParallelRuns(_batches(inputs, splits, bases, settings, device), settings)
     if known is not None:
         run.restore(known)
     _climbed(run, kept, on_progress, on_curve, stop)
@@ -174,7 +174,7 @@ class Batch:
     checks: list[Array]
 
 
-class Climb:
+class ParallelRuns:
     """All batches, and the epoch that each run's best weights are from.
 
     Attributes:
@@ -250,7 +250,7 @@ class Climb:
 
 
 def _climbed(
-    run: Climb,
+    run: ParallelRuns,
     kept: checkpoints.Checkpoint | None,
     on_progress: OnProgress | None,
     on_curve: OnCurve | None,
@@ -270,7 +270,7 @@ def _climbed(
             kept.write(run.state())
             saved = time.monotonic()
         if asked and not run.over:
-            raise Stopped(GOES_ON)
+            raise Stopped(RESUME_MESSAGE)
 
 
 def _learned_from(split: Split, protocol: Protocol) -> Array:
@@ -321,7 +321,7 @@ def _judged(
 ) -> Run:
     """The test pairs, looked at for the first time."""
     layer = Layer(0, len(base.mean), base.axes[:, : len(weight)], weight, relu=True)
-    learned = Adaptation(base.mean, (layer,), inputs.backbones, inputs.dims)
+    learned = Adapter(base.mean, (layer,), inputs.backbones, inputs.dims)
     left, right = inputs.left[split.test], inputs.right[split.test]
     plain = asymmetric_recall.ranks_of(np.nan_to_num(left) @ np.nan_to_num(right).T)
     reduced = asymmetric_recall.ranks_of(_cosine(base(left), base(right)))
@@ -330,7 +330,7 @@ def _judged(
 
 
 def _cosine(left: Array, right: Array) -> Array:
-    out: Array = normalised(left) @ normalised(right).T
+    out: Array = normalized(left) @ normalized(right).T
     return out
 
 
@@ -345,7 +345,7 @@ def batches(
     import torch
 
     dims = learn[0].shape[1]
-    size = contrastive_loss.together(len(learn), len(learn[0]) // 2, device)
+    size = contrastive_loss.joint_loss(len(learn), len(learn[0]) // 2, device)
     found = []
     for first in range(0, len(learn), size):
         numbers = range(first, min(first + size, len(learn)))
@@ -374,17 +374,17 @@ def _epoch(part: Batch, settings: "Settings") -> Array:
     import torch
 
     with torch.no_grad():
-        loss, slope = contrastive_loss.loss_and_slope(part.inputs, part.weight, settings.sigma)
+        loss, slope = contrastive_loss.loss_and_gradient(part.inputs, part.weight, settings.sigma)
     part.weight.grad = slope
     part.optimizer.step()
     with torch.no_grad():
-        unit = contrastive_loss.adapted(part.check, part.weight)
+        unit = contrastive_loss.apply_maps(part.check, part.weight)
         half = unit.shape[1] // 2
         values = contrastive_loss.product(unit[:, :half], unit[:, half:])
         if settings.protocol == "honest":
             check = contrastive_loss.loss_of(values * settings.sigma).cpu().numpy()
         else:
-            check = 1 - contrastive_loss.found_first(values).cpu().numpy()
+            check = 1 - contrastive_loss.hits_at_1(values).cpu().numpy()
     part.losses.append(loss.cpu().numpy())
     part.checks.append(check)
     return np.asarray(check)

@@ -32,7 +32,7 @@ def product(one: Any, other: Any, out: Any = None) -> Any:
     return found
 
 
-def adapted(inputs: Any, weight: Any) -> Any:
+def apply_maps(inputs: Any, weight: Any) -> Any:
     """ReLU(z W), each row of length 1; torch (R, n, d) and (R, d, h) -> (R, n, h)."""
     hidden = product(inputs, weight.transpose(1, 2)).relu_()
     return hidden.div_(hidden.norm(dim=2, keepdim=True).clamp_(min=1e-12))
@@ -48,7 +48,7 @@ def loss_of(similarity: Any) -> Any:
     return rows.mean(1) / 2 - similarity.diagonal(dim1=1, dim2=2).mean(1)
 
 
-def loss_and_slope(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]:
+def loss_and_gradient(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]:
     """Loss of each run and its slope by W.
 
     Args:
@@ -80,7 +80,7 @@ def loss_and_slope(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]:
     return loss, product(inputs.transpose(1, 2), back.transpose(1, 2))
 
 
-def found_first(values: Any) -> Any:
+def hits_at_1(values: Any) -> Any:
     """(R,) asymmetric recall at 1; a tie is no hit."""
     mates = values.diagonal(dim1=1, dim2=2)
     by_row = (values >= mates[:, :, None]).sum(2) == 1
@@ -88,6 +88,6 @@ def found_first(values: Any) -> Any:
     return (by_row | by_column).float().mean(1)
 
 
-def together(runs: int, pairs: int, device: str) -> int:
+def joint_loss(runs: int, pairs: int, device: str) -> int:
     """How many runs to compute in one batch: all on a GPU, as many as fit its cache on a CPU."""
     return runs if device != "cpu" else max(1, min(runs, CELLS // max(pairs * pairs, 1)))

@@ -24,10 +24,10 @@ from simcore.learn import splits
 from simcore.learn.adapt import contrastive_loss, pca
 from simcore.learn.adapt.adaptation import OnCurve, Run, Stop, identity
 from simcore.learn.adapt.inputs import Inputs
-from simcore.learn.checkpoints import GOES_ON, Checkpoint
+from simcore.learn.checkpoints import RESUME_MESSAGE, Checkpoint
 from simcore.learn.splits import Split
-from simcore.models.adapter import Adaptation, Layer
-from simcore.sim.metrics import normalised
+from simcore.models.adapter import Adapter, Layer
+from simcore.sim.metrics import normalized
 from simcore.types import Array, OnProgress, Progress
 
 FIRST_SIGMA = 12.0  # where the learned temperature starts
@@ -76,7 +76,7 @@ class _Block:
 
     def __call__(self, values: Array) -> Array:
         """(N, D) -> (N, d) unit rows; zero rows where there is no evidence."""
-        return normalised(self.base(values[:, self.start : self.stop]) * self.gain)
+        return normalized(self.base(values[:, self.start : self.stop]) * self.gain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +231,7 @@ def _fold(
         if checks[-1] <= min(checks):
             best, epoch = _taken(now), number
         if stop is not None and stop():
-            raise Stopped(GOES_ON)
+            raise Stopped(RESUME_MESSAGE)
         if number > WARM and number - epoch >= settings.patience:
             break
     return Fold(*best, losses, checks, epoch)
@@ -244,7 +244,7 @@ def _taken(now: _Scales) -> tuple[list[Array], Array]:
 
 def _adaptation(
     inputs: Inputs, blocks: list[_Block], scales: list[Array], shares: Array
-) -> Adaptation:
+) -> Adapter:
     layers = tuple(
         Layer(
             block.start, block.stop, block.base.axes,
@@ -253,14 +253,14 @@ def _adaptation(
         for block, scale, share in zip(blocks, scales, shares, strict=True)
     )  # fmt: skip
     mean = np.concatenate([block.base.mean for block in blocks])
-    return Adaptation(mean, layers, inputs.backbones, inputs.dims)
+    return Adapter(mean, layers, inputs.backbones, inputs.dims)
 
 
-def _ranks(inputs: Inputs, test: Array, what: Adaptation | None) -> Array:
+def _ranks(inputs: Inputs, test: Array, what: Adapter | None) -> Array:
     """(T,) asymmetric ranks of the test pairs, looked at for the first time."""
     sides = [inputs.left[test], inputs.right[test]]
     if what is not None:
-        left, right = (normalised(what(side)) for side in sides)
+        left, right = (normalized(what(side)) for side in sides)
     else:
         left, right = (np.nan_to_num(side) for side in sides)
     return asymmetric_recall.ranks_of(left @ right.T)

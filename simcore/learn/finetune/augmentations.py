@@ -22,7 +22,7 @@ def rotated(images: Any, draw: Any) -> tuple[Any, Any]:
     return out, turns.to(images.device)
 
 
-def shuffled(images: Any, draw: Any) -> tuple[Any, Any]:
+def jigsaw(images: Any, draw: Any) -> tuple[Any, Any]:
     """Each cut into 3 x 3 tiles that are put back in one of 36 orders, and (B,) which.
 
     What does not divide by 3 at the right and lower edge is cut off, and the result brought back to
@@ -60,7 +60,7 @@ def permutations() -> np.ndarray:
     return pool[chosen]
 
 
-def distorted(images: Any, draw: Any) -> Any:
+def augment(images: Any, draw: Any) -> Any:
     """A view of each for SimCLR and MoCo: random crop, flip, colours, now and then grey or blurred.
 
     Ranges of Chen et al. 2020, with the smallest crop at a fifth of the picture: likeness of whole

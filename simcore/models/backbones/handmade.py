@@ -6,10 +6,10 @@ All see the 224 x 224 centre crop as values in 0..1 and work on whole batches.
 from typing import Any
 
 from simcore.models.registry import backbone
-from simcore.models.spec import Embed
-from simcore.types import Prepare
+from simcore.models.spec import Embedder
+from simcore.types import Preprocessing
 
-PLAIN = Prepare(mean=(), std=())
+PLAIN = Preprocessing(mean=(), std=())
 GROUPS = ("offline", "demo", "handmade")
 CELLS = 8  # cells a side, 28 px each
 
@@ -18,7 +18,7 @@ CELLS = 8  # cells a side, 28 px each
     "hog", dim=7 * 7 * 4 * 9, prepare=PLAIN, groups=GROUPS, license="MIT",
     paper="Dalal and Triggs 2005",
 )  # fmt: skip
-def hog(device: str) -> Embed:
+def hog(device: str) -> Embedder:
     """Shape: histograms of oriented gradients, 8 x 8 cells of 9 orientations in 2 x 2 blocks."""
 
     def embed(images: Any) -> Any:
@@ -39,7 +39,7 @@ def hog(device: str) -> Embed:
     "edges", dim=8 * 8 * 8, prepare=PLAIN, groups=GROUPS, license="MIT",
     paper="Oliva and Torralba 2001 (orientation energy on a grid)",
 )  # fmt: skip
-def edges(device: str) -> Embed:
+def edges(device: str) -> Embedder:
     """Contours: where strong edges of 8 orientations lie, on an 8 x 8 grid, contrast put aside."""
 
     def embed(images: Any) -> Any:
@@ -63,7 +63,7 @@ def edges(device: str) -> Embed:
     "layout", dim=16 * 16 * 3, prepare=PLAIN, groups=GROUPS, license="MIT",
     paper="Torralba, Fergus and Freeman 2008 (tiny images)",
 )  # fmt: skip
-def layout(device: str) -> Embed:
+def layout(device: str) -> Embedder:
     """Layout: the image at 16 x 16 px, its mean colour taken away."""
 
     def embed(images: Any) -> Any:
@@ -79,7 +79,7 @@ def layout(device: str) -> Embed:
     "color", dim=8 * 8 * 8 + 4 * 64, prepare=PLAIN, groups=GROUPS, license="MIT",
     paper="Swain and Ballard 1991 (colour histograms), in CIE Lab",
 )  # fmt: skip
-def color(device: str) -> Embed:
+def color(device: str) -> Embedder:
     """Colour: Lab histogram of the whole image (8 bins a channel) and of its quarters (4 bins)."""
 
     def embed(images: Any) -> Any:
@@ -103,7 +103,7 @@ def color(device: str) -> Embed:
     "texture", dim=3 * 59, prepare=PLAIN, groups=GROUPS, license="MIT",
     paper="Ojala, Pietikäinen and Mäenpää 2002",
 )  # fmt: skip
-def texture(device: str) -> Embed:
+def texture(device: str) -> Embedder:
     """Texture: histograms of uniform local binary patterns at three scales."""
     import torch
 

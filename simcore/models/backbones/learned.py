@@ -6,54 +6,53 @@ from typing import Any
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.models import adapter, registry, state_dicts, weights
-from simcore.models import lineage as lineage_files
-from simcore.models.lineage import GROUP, PREFIX, folder, lineage
-from simcore.models.spec import Embed, Spec, Weights
-from simcore.types import Array, Features, Prepare
+from simcore.models import adapter, lineage, registry, state_dicts, weights
+from simcore.models.lineage import GROUP, PREFIX, folder
+from simcore.models.spec import BackboneSpec, Embedder, WeightFile
+from simcore.types import Array, Features, Preprocessing
 
 
-def spec(stem: str) -> Spec:
+def spec(stem: str) -> BackboneSpec:
     """The backbone "learned:STEM".
 
     Raises:
         UnknownNameError: nothing of that name was learned.
     """
-    told = lineage(stem)
+    told = lineage.lineage(stem)
     return _spec(stem, told["sha256"], str(folder()))
 
 
 # One object for each state of a file: loaded networks are remembered by it.
 @lru_cache(maxsize=256)
-def _spec(stem: str, digest: str, _root: str) -> Spec:
-    told = lineage(stem)
-    file = Weights(f"learned/{told['file']}", digest, told["bytes"], note="learned here")
+def _spec(stem: str, digest: str, _root: str) -> BackboneSpec:
+    told = lineage.lineage(stem)
+    file = WeightFile(f"learned/{told['file']}", digest, told["bytes"], note="learned here")
     if told["kind"] == "adaptation":
-        load, prepare = _adapted_embed(file), Prepare(resize=None, crop=None, raw=True)
+        load, prepare = _adapted_embed(file), Preprocessing(resize=None, crop=None, raw=True)
     elif told["kind"] == "network":
         load, prepare = _tuned_embed(file, told["base"][0])
     else:
         raise BadDataError(f"found a learned backbone of kind {told['kind']!r}; update simcore")
-    return Spec(
-        name=PREFIX + stem, dim=told["dim"], load=load, prepare=prepare, weights=(file,),
-        groups=(GROUP,), about=told["about"], paper=told.get("paper", ""),
+    return BackboneSpec(
+        name=PREFIX + stem, dim=told["dim"], load=load, preprocessing=prepare, weights=(file,),
+        groups=(GROUP,), description=told["about"], paper=told.get("paper", ""),
     )  # fmt: skip
 
 
-def _adapted_embed(file: Weights) -> Any:
+def _adapted_embed(file: WeightFile) -> Any:
     """A loader of an adaptation: every backbone under it, then what was learned."""
 
-    def load(device: str) -> Embed:
+    def load(device: str) -> Embedder:
         from simcore.models import forward
 
         learned = adapter.load(weights.path(file))
         # Held here: there may be more networks below than are remembered between questions.
-        below = [(one, one.load(device)) for one in map(registry.spec, learned.backbones)]
+        below = [(one, one.load(device)) for one in map(registry.get, learned.backbones)]
 
         def embed(image: Array) -> Array:
             blocks = []
             for one, network in below:
-                ready = [forward.prepared(image, one.prepare)]
+                ready = [forward.prepare_image(image, one.preprocessing)]
                 (found,) = forward.forward(network, one, ready, device, "fp32")
                 blocks.append(Features(one.name, np.zeros(len(found), np.int64), found, 1))
             return learned(np.concatenate([adapter.rows(one) for one in blocks], axis=1))
@@ -63,19 +62,19 @@ def _adapted_embed(file: Weights) -> Any:
     return load
 
 
-def _tuned_embed(file: Weights, base: str) -> Any:
+def _tuned_embed(file: WeightFile, base: str) -> Any:
     """A loader of a fine-tuned network: the base's layers with other weights; and its input."""
     from simcore.models import forward
 
-    below = registry.spec(base)
+    below = registry.get(base)
 
-    def load(device: str) -> Embed:
+    def load(device: str) -> Embedder:
         embed = below.load(device)
         state = state_dicts.read(weights.path(file))
         forward.module(embed).load_state_dict(state)
         return embed
 
-    return load, below.prepare
+    return load, below.preprocessing
 
 
-registry.add_prefix(GROUP, spec, lineage_files.names)
+registry.add_prefix(GROUP, spec, lineage.names)

@@ -13,35 +13,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from simcore.errors import unknown
+from simcore.errors import unknown_name
 from simcore.models import layers, nets, registry, state_dicts
-from simcore.models.spec import Net, Spec, Tap, Weights
-from simcore.types import Prepare
+from simcore.models.spec import BackboneSpec, LayerOutput, NetworkSpec, WeightFile
+from simcore.types import Preprocessing
 
-IMAGENET = Prepare()
-BICUBIC = Prepare(interpolation="bicubic")
+IMAGENET = Preprocessing()
+BICUBIC = Preprocessing(interpolation="bicubic")
 HALF = (0.5, 0.5, 0.5)
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-STAGES = tuple(Tap(f"layer{n}") for n in (1, 2, 3, 4))
+STAGES = tuple(LayerOutput(f"layer{n}") for n in (1, 2, 3, 4))
 
 
-def timm_spec(name: str) -> Spec:
+def timm_spec(name: str) -> BackboneSpec:
     """`timm:NAME`: the pooled vector before the classifier."""
     import timm
     from timm.data import resolve_model_data_config
 
     if not timm.is_model(name.partition(".")[0]):
-        raise unknown("timm model", name, timm.list_models())
+        raise unknown_name("timm model", name, timm.list_models())
     try:
-        built = nets.weightless(lambda: timm.create_model(name, pretrained=False))
+        built = nets.without_weights(lambda: timm.create_model(name, pretrained=False))
     except RuntimeError as error:  # an unknown tag after the dot
-        raise unknown("timm model", name, timm.list_pretrained()) from error
+        raise unknown_name("timm model", name, timm.list_pretrained()) from error
     config: dict[str, Any] = resolve_model_data_config(built)
     told = built.pretrained_cfg
     net = timm_net(name)
     prepare = _prepare(config)
-    file = Weights(
+    file = WeightFile(
         f"timm/{name}.safetensors",
         url="" if told.get("hf_hub_id") else told.get("url") or "",
         hub="/".join(filter(None, (told.get("hf_hub_id"), told.get("hf_hub_filename")))),
@@ -55,7 +55,7 @@ def timm_spec(name: str) -> Spec:
     )  # fmt: skip
 
 
-def timm_net(name: str, layers: tuple[Tap, ...] = (Tap(),)) -> Net:
+def timm_net(name: str, layers: tuple[LayerOutput, ...] = (LayerOutput(),)) -> NetworkSpec:
     """A timm architecture by its name."""
 
     def build() -> Any:
@@ -75,7 +75,7 @@ def timm_net(name: str, layers: tuple[Tap, ...] = (Tap(),)) -> Net:
             pretrained_cfg_overlay={"state_dict": state},
         )
 
-    return Net(build, layers, filled=fill, finish=_beheaded)
+    return NetworkSpec(build, layers, build_filled=fill, remove_head=_beheaded)
 
 
 def _beheaded(module: Any) -> Any:
@@ -83,16 +83,16 @@ def _beheaded(module: Any) -> Any:
     return module
 
 
-def torchvision_spec(name: str) -> Spec:
+def torchvision_spec(name: str) -> BackboneSpec:
     """`torchvision:NAME`: what goes into the last layer, default weights."""
     from torchvision import models
 
     if name not in models.list_models(module=models):
-        raise unknown("torchvision model", name, models.list_models(module=models))
+        raise unknown_name("torchvision model", name, models.list_models(module=models))
     choice = models.get_model_weights(name).DEFAULT
     how = choice.transforms()
     file = torchvision_file(choice.url)
-    prepare = Prepare(
+    prepare = Preprocessing(
         how.resize_size[0],
         (how.crop_size[0], how.crop_size[0]),
         how.interpolation.value,
@@ -101,8 +101,8 @@ def torchvision_spec(name: str) -> Spec:
     )
     # Vision transformers are built for one size of input.
     options = {"image_size": how.crop_size[0]} if name.startswith("vit_") else {}
-    built = nets.weightless(torchvision_net(name, (), **options).build)
-    net = torchvision_net(name, (Tap(f"^{_last_layer(built)}"),), **options)
+    built = nets.without_weights(torchvision_net(name, (), **options).build)
+    net = torchvision_net(name, (LayerOutput(f"^{_last_layer(built)}"),), **options)
     return nets.spec(
         name, layers.width(built, net.taps, nets.size(prepare)), net, file, prepare=prepare,
         license="BSD-3 (code)", about=f"torchvision's {name}, {choice}",
@@ -110,13 +110,13 @@ def torchvision_spec(name: str) -> Spec:
     )  # fmt: skip
 
 
-def torchvision_file(url: str) -> Weights:
+def torchvision_file(url: str) -> WeightFile:
     """A file of torchvision's, whose name carries the beginning of its digest."""
     name = url.rpartition("/")[2]
-    return Weights(f"torchvision/{name}", sha256=name.rpartition("-")[2].partition(".")[0], url=url)
+    return WeightFile(f"torchvision/{name}", sha256=name.rpartition("-")[2].partition(".")[0], url=url)
 
 
-def torchvision_net(name: str, layers: tuple[Tap, ...], **options: Any) -> Net:
+def torchvision_net(name: str, layers: tuple[LayerOutput, ...], **options: Any) -> NetworkSpec:
     """A torchvision architecture by its name, with its classifier."""
 
     def build() -> Any:
@@ -130,7 +130,7 @@ def torchvision_net(name: str, layers: tuple[Tap, ...], **options: Any) -> Net:
     def rename(found: dict[str, Any]) -> dict[str, Any]:
         return old_densenet(state_dicts.state(found))
 
-    return Net(build, layers, rename=rename)
+    return NetworkSpec(build, layers, rename=rename)
 
 
 def old_densenet(state: dict[str, Any]) -> dict[str, Any]:
@@ -150,16 +150,16 @@ def _last_layer(module: Any) -> str:
     return (linear or [name for name, m in kinds if isinstance(m, torch.nn.Conv2d)])[-1]
 
 
-def open_clip_spec(name: str) -> Spec:
+def open_clip_spec(name: str) -> BackboneSpec:
     """`open_clip:NAME/PRETRAINED`: the image embedding."""
     import open_clip
 
     model, _, tag = name.rpartition("/") if "/" in name else (name, "", "")
     if model not in open_clip.list_models():
-        raise unknown("open_clip model", model, open_clip.list_models())
+        raise unknown_name("open_clip model", model, open_clip.list_models())
     tags = open_clip.list_pretrained_tags_by_model(model)
     if tag not in tags:
-        raise unknown(f"pretrained tag of {model}", tag, tags)
+        raise unknown_name(f"pretrained tag of {model}", tag, tags)
     told = open_clip.get_pretrained_cfg(model, tag)
     config = open_clip.get_model_config(model)
     size = told.get("size") or config["vision_cfg"].get("image_size", 224)
@@ -170,9 +170,9 @@ def open_clip_spec(name: str) -> Spec:
     file = (
         open_clip_file(model, tag, hub)
         if hub
-        else Weights(f"open_clip/{model}-{tag}.pt", sha256=_digest_in(url), url=url)
+        else WeightFile(f"open_clip/{model}-{tag}.pt", sha256=_digest_in(url), url=url)
     )
-    prepare = Prepare(
+    prepare = Preprocessing(
         size if squash else size[0],
         None if squash else size,
         told.get("interpolation") or "bicubic",
@@ -187,15 +187,15 @@ def open_clip_spec(name: str) -> Spec:
     )  # fmt: skip
 
 
-def open_clip_file(model: str, tag: str, repository: str) -> Weights:
+def open_clip_file(model: str, tag: str, repository: str) -> WeightFile:
     """A file of the hub; its repositories also hold timm's half under other names."""
     hub = repository
     if hub.count("/") == 1:
         hub += "/open_clip_model.safetensors|open_clip_pytorch_model.bin"
-    return Weights(f"open_clip/{model}-{tag}.safetensors", hub=hub)
+    return WeightFile(f"open_clip/{model}-{tag}.safetensors", hub=hub)
 
 
-def open_clip_net(model: str, layers: tuple[Tap, ...] = (Tap(),), *, quick: bool = False) -> Net:
+def open_clip_net(model: str, layers: tuple[LayerOutput, ...] = (LayerOutput(),), *, quick: bool = False) -> NetworkSpec:
     """An open_clip architecture by its name; the images' half of it is what features come from."""
 
     def build() -> Any:
@@ -215,7 +215,7 @@ def open_clip_net(model: str, layers: tuple[Tap, ...] = (Tap(),), *, quick: bool
             state.pop(extra, None)
         return dict(convert_state_dict(build(), state))
 
-    return Net(build, layers, rename=rename, finish=lambda module: module.visual, words=model)
+    return NetworkSpec(build, layers, rename=rename, remove_head=lambda module: module.visual, words=model)
 
 
 @contextmanager
@@ -245,12 +245,12 @@ registry.add_prefix("torchvision", torchvision_spec)
 registry.add_prefix("open_clip", open_clip_spec)
 
 
-def _prepare(config: dict[str, Any]) -> Prepare:
+def _prepare(config: dict[str, Any]) -> Preprocessing:
     """timm evaluates with a resize to size / crop_pct and a centre crop."""
     height, width = config["input_size"][-2:]
     squash = config.get("crop_mode") == "squash"
     scaled = math.floor(height / config["crop_pct"])
-    return Prepare(
+    return Preprocessing(
         (scaled, math.floor(width / config["crop_pct"])) if squash else scaled,
         (height, width),
         config["interpolation"],
@@ -259,22 +259,22 @@ def _prepare(config: dict[str, Any]) -> Prepare:
     )
 
 
-def clip(size: int, resize: int | tuple[int, int] | None = None) -> Prepare:
+def clip(size: int, resize: int | tuple[int, int] | None = None) -> Preprocessing:
     """OpenAI's preprocessing at an input size."""
-    return Prepare(resize or size, (size, size), "bicubic", CLIP_MEAN, CLIP_STD)
+    return Preprocessing(resize or size, (size, size), "bicubic", CLIP_MEAN, CLIP_STD)
 
 
 def timm(
-    name: str, model: str, dim: int, params: int, layers: tuple[Tap, ...] = (Tap(),), **told: Any
-) -> Spec:
+    name: str, model: str, dim: int, params: int, layers: tuple[LayerOutput, ...] = (LayerOutput(),), **told: Any
+) -> BackboneSpec:
     """A timm model; `told` as for nets.spec."""
-    file = Weights(f"timm/{model}.safetensors", hub=f"timm/{model}")
+    file = WeightFile(f"timm/{model}.safetensors", hub=f"timm/{model}")
     return add(name, dim, params, timm_net(model, layers), file, **told)
 
 
 def torchvision(
-    name: str, model: str, dim: int, params: int, url: str, layers: tuple[Tap, ...], **told: Any
-) -> Spec:
+    name: str, model: str, dim: int, params: int, url: str, layers: tuple[LayerOutput, ...], **told: Any
+) -> BackboneSpec:
     """A torchvision model with one of its files."""
     net = torchvision_net(model, layers)
     return add(name, dim, params, net, torchvision_file(url), **told)
@@ -282,14 +282,14 @@ def torchvision(
 
 def open_clip(
     name: str, model: str, tag: str, hub: str, dim: int, params: int,
-    layers: tuple[Tap, ...] = (Tap(),), **told: Any,
-) -> Spec:  # fmt: skip
+    layers: tuple[LayerOutput, ...] = (LayerOutput(),), **told: Any,
+) -> BackboneSpec:  # fmt: skip
     """The images' half of an open_clip model."""
     net = open_clip_net(model, layers)
     file = open_clip_file(model, tag, hub)
     return add(name, dim, params, net, file, **told)
 
 
-def add(name: str, dim: int, params: int, net: Net, file: Weights, **told: Any) -> Spec:
+def add(name: str, dim: int, params: int, net: NetworkSpec, file: WeightFile, **told: Any) -> BackboneSpec:
     """Registers any network."""
     return registry.add(nets.spec(name, dim, net, file, params=params, **told))

@@ -9,24 +9,24 @@ from typing import Any
 
 from simcore.models.backbones import libraries
 from simcore.models.backbones.risser_maroux2021 import DINO_RESNET50, headless
-from simcore.models.spec import Tap
-from simcore.types import Prepare
+from simcore.models.spec import LayerOutput
+from simcore.types import Preprocessing
 
 PAPER = "margaritescu2024"
 _TV = "https://download.pytorch.org/models"
-_SQUASH = Prepare((224, 224), None)
+_SQUASH = Preprocessing((224, 224), None)
 _IMAGENET = "BSD-3 (code); ImageNet weights"
 
 
-def _told(row: str, about: str, license: str, prepare: Prepare = _SQUASH) -> dict[str, Any]:
+def _told(row: str, about: str, license: str, prepare: Preprocessing = _SQUASH) -> dict[str, Any]:
     return {
         "prepare": prepare, "groups": (PAPER,), "license": license, "paper": PAPER,
         "about": about, "rows": ((PAPER, row),),
     }  # fmt: skip
 
 
-def _clip(size: int) -> Prepare:
-    return Prepare((size, size), None, "bicubic", libraries.CLIP_MEAN, libraries.CLIP_STD)
+def _clip(size: int) -> Preprocessing:
+    return Preprocessing((size, size), None, "bicubic", libraries.CLIP_MEAN, libraries.CLIP_STD)
 
 
 for _name, _model, _dim, _params, _file, _layer in (
@@ -37,7 +37,7 @@ for _name, _model, _dim, _params, _file, _layer in (
     ("AlexNet_BASE", "alexnet", 4096, 61_100_840, "alexnet-owt-7be5be79", "^classifier.6"),
 ):  # fmt: skip
     libraries.torchvision(
-        _name, _model, _dim, _params, f"{_TV}/{_file}.pth", (Tap(_layer),),
+        _name, _model, _dim, _params, f"{_TV}/{_file}.pth", (LayerOutput(_layer),),
         **_told(_name, f"torchvision's {_model}, ImageNet classification.", _IMAGENET),
     )  # fmt: skip
 for _name, _model, _hub, _dim, _params, _size in (
@@ -57,6 +57,6 @@ libraries.timm(
     **_told("DINO_ViT-B-16_BASE", "DINO vision transformer, self-supervised.", "Apache-2.0"),
 )  # fmt: skip
 libraries.add(
-    "DINO_ResNet-50_BASE", 2048, 23_508_032, headless((Tap("avgpool"),)), DINO_RESNET50,
+    "DINO_ResNet-50_BASE", 2048, 23_508_032, headless((LayerOutput("avgpool"),)), DINO_RESNET50,
     **_told("DINO_ResNet-50_BASE", "DINO, ResNet50, self-supervised.", "Apache-2.0"),
 )  # fmt: skip

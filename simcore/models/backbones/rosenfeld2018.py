@@ -7,7 +7,7 @@ AlexNet: fc7 before it.
 
 from simcore.models import nets, registry
 from simcore.models.backbones.libraries import torchvision_file, torchvision_net
-from simcore.models.spec import Tap
+from simcore.models.spec import LayerOutput
 
 PAPER = "rosenfeld2018"
 _BASE = "https://download.pytorch.org/models/"
@@ -31,7 +31,7 @@ for _name, (_dim, _layer, _digest, _stem, _params) in ROWS.items():
         nets.spec(
             _name,
             _dim,
-            torchvision_net(_name, (Tap(_layer),)),
+            torchvision_net(_name, (LayerOutput(_layer),)),
             torchvision_file(f"{_BASE}{_stem}-{_digest}.pth"),
             groups=(PAPER,),
             license="BSD-3 (code); ImageNet weights",

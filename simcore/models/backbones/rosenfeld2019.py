@@ -13,34 +13,34 @@ from simcore.data import images
 from simcore.errors import MissingWeightsError
 from simcore.models import nets, registry, state_dicts, weights
 from simcore.models.backbones.libraries import torchvision_file, torchvision_net
-from simcore.models.spec import Embed, Net, Spec, Tap, Weights
-from simcore.types import RAW, Array, Prepare
+from simcore.models.spec import BackboneSpec, Embedder, LayerOutput, NetworkSpec, WeightFile
+from simcore.types import RAW, Array, Preprocessing
 
 PAPER = "rosenfeld2019"
-IMAGENET = Prepare()
+IMAGENET = Preprocessing()
 _CMP = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
 _SIN = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
 _PLACES = "http://places2.csail.mit.edu/models_places365"
 _NO_LICENCE = "none stated for the weights"
 # BGR, value / 256 - 0.5 on 0..255, said as mean and standard deviation on 0..1.
-_OPENPOSE = Prepare(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
-_R101_GEM = Weights(
+_OPENPOSE = Preprocessing(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
+_R101_GEM = WeightFile(
     "rosenfeld2019/retrievalSfM120k-resnet101-gem-b80fb85.pth",
     url=f"{_CMP}/retrieval-SfM-120k/retrievalSfM120k-resnet101-gem-b80fb85.pth",
 )
 
 _URL = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks/retrieval-SfM-30k"
-NETWORK = Weights(
+NETWORK = WeightFile(
     "rosenfeld2019/retrievalSfM30k-edgemac-vgg.mat", url=f"{_URL}/retrievalSfM30k-edgemac-vgg.mat"
 )
-FOREST = Weights(
+FOREST = WeightFile(
     "rosenfeld2019/structured-edges.yml.gz",
     url="https://github.com/opencv/opencv_extra/raw/master/testdata/cv/ximgproc/model.yml.gz",
     note="also as http://ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
 )
 
 
-def _gem(*, whitened: bool) -> Net:
+def _gem(*, whitened: bool) -> NetworkSpec:
     def build() -> Any:
         from simcore.models.architectures.gem import GeM
 
@@ -51,10 +51,10 @@ def _gem(*, whitened: bool) -> Net:
 
         return gem.whitened(found) if whitened else gem.plain(found)
 
-    return Net(build, rename=rename, kind="torch+numpy")
+    return NetworkSpec(build, rename=rename, kind="torch+numpy")
 
 
-def _weakalign() -> Net:
+def _weakalign() -> NetworkSpec:
     def build() -> Any:
         import torch
         from torchvision.models import resnet101
@@ -70,7 +70,7 @@ def _weakalign() -> Net:
         old = {key.replace("vgg", "model"): value for key, value in tensors.items()}
         return state_dicts.state(old, under="FeatureExtraction.model.")
 
-    return Net(build, (Tap("unit"),), rename=rename, kind="torch+namespace")
+    return NetworkSpec(build, (LayerOutput("unit"),), rename=rename, kind="torch+namespace")
 
 
 def _unit_places() -> Any:
@@ -85,7 +85,7 @@ def _unit_places() -> Any:
     return UnitPlaces()
 
 
-def _pose() -> Net:
+def _pose() -> NetworkSpec:
     def build() -> Any:
         from simcore.models.architectures.openpose import Trunk
 
@@ -96,12 +96,12 @@ def _pose() -> Net:
 
         return openpose.state(found)
 
-    return Net(build, (Tap("layers.relu_conv4_2"),), rename=rename)
+    return NetworkSpec(build, (LayerOutput("layers.relu_conv4_2"),), rename=rename)
 
 
 def _add(
-    name: str, dim: int, net: Net, file: Weights, about: str, license: str, params: int,
-    *, row: str = "", prepare: Prepare = IMAGENET,
+    name: str, dim: int, net: NetworkSpec, file: WeightFile, about: str, license: str, params: int,
+    *, row: str = "", prepare: Preprocessing = IMAGENET,
 ) -> None:  # fmt: skip
     registry.add(
         nets.spec(
@@ -111,18 +111,18 @@ def _add(
     )  # fmt: skip
 
 
-def _sin(file: str, commit: str) -> Weights:
+def _sin(file: str, commit: str) -> WeightFile:
     digest = file.rpartition("-")[2].partition(".")[0]
-    return Weights(f"rosenfeld2019/{file}", sha256=digest, url=f"{_SIN}/{commit}/{file}")
+    return WeightFile(f"rosenfeld2019/{file}", sha256=digest, url=f"{_SIN}/{commit}/{file}")
 
 
-def _places(name: str) -> Weights:
+def _places(name: str) -> WeightFile:
     file = f"{name}_places365.pth.tar"
-    return Weights(f"rosenfeld2019/{file}", url=f"{_PLACES}/{file}", note="no checksum published")
+    return WeightFile(f"rosenfeld2019/{file}", url=f"{_PLACES}/{file}", note="no checksum published")
 
 
 _add(
-    "conv", 1024, torchvision_net("densenet121", (Tap("features"),)),
+    "conv", 1024, torchvision_net("densenet121", (LayerOutput("features"),)),
     torchvision_file("https://download.pytorch.org/models/densenet121-a639ec97.pth"),
     "DenseNet121, ImageNet classification.", "BSD-3 (code); ImageNet weights", 7_978_856,
 )  # fmt: skip
@@ -137,7 +137,7 @@ _add(
 )  # fmt: skip
 _add(
     "weaka", 1024, _weakalign(),
-    Weights(
+    WeightFile(
         "rosenfeld2019/weakalign_resnet101_affine_tps.pth.tar",
         url="http://www.di.ens.fr/willow/research/weakalign/trained_models/"
         "weakalign_resnet101_affine_tps.pth.tar",
@@ -147,16 +147,16 @@ _add(
     f"MIT (code); {_NO_LICENCE}", 27_535_424,
 )  # fmt: skip
 _add(
-    "pl18", 512, torchvision_net("resnet18", (Tap("avgpool"),), num_classes=365),
+    "pl18", 512, torchvision_net("resnet18", (LayerOutput("avgpool"),), num_classes=365),
     _places("resnet18"), "ResNet18, places.", "MIT (code), CC BY (weights)", 11_363_757,
 )  # fmt: skip
 _add(
-    "pl50", 2048, torchvision_net("resnet50", (Tap("avgpool"),), num_classes=365),
+    "pl50", 2048, torchvision_net("resnet50", (LayerOutput("avgpool"),), num_classes=365),
     _places("resnet50"), "ResNet50, places.", "MIT (code), CC BY (weights)", 24_255_917,
 )  # fmt: skip
 _add(
     "pose", 512, _pose(),
-    Weights(
+    WeightFile(
         "rosenfeld2019/body_pose_model.pth",
         "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
         209_267_595,
@@ -177,7 +177,7 @@ for _name, _row, _file, _commit, _data in (
      "60b770e128fffcbd8562a3ab3546c1a735432d03", "stylised and plain, then plain ImageNet"),
 ):  # fmt: skip
     _add(
-        _name, 2048, torchvision_net("resnet50", (Tap("avgpool"),)), _sin(_file, _commit),
+        _name, 2048, torchvision_net("resnet50", (LayerOutput("avgpool"),)), _sin(_file, _commit),
         f"ResNet50, {_data}: shape before texture.", _NO_LICENCE, 25_557_032, row=_row,
     )  # fmt: skip
 
@@ -194,14 +194,14 @@ def _rename(found: dict[str, Any]) -> dict[str, Any]:
     return edgemac.state(found)
 
 
-NET = Net(_build, rename=_rename, kind="matconvnet")
+NET = NetworkSpec(_build, rename=_rename, kind="matconvnet")
 
 
-def load(device: str) -> Embed:
+def load(device: str) -> Embedder:
     """Shape: EdgeMAC, a VGG16 that sees only edges."""
     import torch
 
-    module = nets.filled(NET, weights.path(NETWORK)).eval().to(device)
+    module = nets.load_network(NET, weights.path(NETWORK)).eval().to(device)
     detector = _detector()
 
     def embed(image: Array) -> Any:
@@ -219,7 +219,7 @@ def shrunk(image: Array) -> Array:
     height, width = image.shape[:2]
     scale = SIDE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    small = images.prepare(image, Prepare(resize=size, crop=None))
+    small = images.prepare(image, Preprocessing(resize=size, crop=None))
     return small.astype(np.float32) / 255
 
 
@@ -244,10 +244,10 @@ def _detector() -> Any:
 
 
 registry.add(
-    Spec(
+    BackboneSpec(
         "shp", 512, load, RAW, weights=(NETWORK, FOREST), groups=("rosenfeld2019",),
         license="MIT (code); none stated for the weights", paper="rosenfeld2019",
-        about=(load.__doc__ or "").strip(), net=NET, rows=(("rosenfeld2019", "shp"),),
-        params=14_713_540, package=("cv2", "opencv"),
+        description=(load.__doc__ or "").strip(), net=NET, rows=(("rosenfeld2019", "shp"),),
+        n_parameters=14_713_540, requires=("cv2", "opencv"),
     )
 )  # fmt: skip

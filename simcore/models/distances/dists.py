@@ -8,14 +8,14 @@ from simcore.errors import BadDataError
 from simcore.models import state_dicts, weights
 from simcore.models.distances.lpips import NETS
 from simcore.models.distances.ssim import Similar, check_shapes
-from simcore.models.spec import Weights
+from simcore.models.spec import WeightFile
 
-DISTS_FILE = Weights(
+DISTS_FILE = WeightFile(
     "dists-weights.pt",
     "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
     12_288,
-    wheel="DISTS-pytorch==0.1",
-    member="DISTS_pytorch/weights.pt",
+    pip_project="DISTS-pytorch==0.1",
+    pip_member="DISTS_pytorch/weights.pt",
 )
 _DISTS_ENDS = (4, 9, 16, 23, 30)  # VGG-16 stages, each but the first after a pooling layer
 _DISTS_CHANNELS = (3, 64, 128, 256, 512, 512)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simcore.errors import BadDataError, unknown
+from simcore.errors import BadDataError, unknown_name
 from simcore.models import nets, state_dicts, weights
 from simcore.models.backbones import libraries
-from simcore.models.spec import Weights
+from simcore.models.spec import WeightFile
 
 WHEEL = "lpips==0.1.4"
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -21,7 +21,7 @@ _EPSILON = 1e-10
 
 
 @dataclass(frozen=True)
-class Net:
+class LpipsNet:
     """One trunk.
 
     Attributes:
@@ -33,40 +33,40 @@ class Net:
     model: str
     cuts: tuple[int, ...]
     channels: tuple[int, ...]
-    trunk: Weights
-    linear: Weights
+    trunk: WeightFile
+    linear: WeightFile
 
     @property
     def compared(self) -> range:
         return range(len(self.cuts) - 5, len(self.cuts))
 
 
-def _files(name: str, trunk: str, sha256: str, size: int) -> tuple[Weights, Weights]:
+def _files(name: str, trunk: str, sha256: str, size: int) -> tuple[WeightFile, WeightFile]:
     return (
-        Weights(
+        WeightFile(
             f"torchvision/{trunk}",
             trunk.rpartition("-")[2].partition(".")[0],
             url=f"https://download.pytorch.org/models/{trunk}",
         ),
-        Weights(
-            f"lpips-{name}-v0.1.pth", sha256, size, wheel=WHEEL,
-            member=f"lpips/weights/v0.1/{name}.pth",
+        WeightFile(
+            f"lpips-{name}-v0.1.pth", sha256, size, pip_project=WHEEL,
+            pip_member=f"lpips/weights/v0.1/{name}.pth",
         ),
     )  # fmt: skip
 
 
-NETS: dict[str, Net] = {
-    "alex": Net(
+NETS: dict[str, LpipsNet] = {
+    "alex": LpipsNet(
         "alexnet", (2, 5, 8, 10, 12), (64, 192, 384, 256, 256),
         *_files("alex", "alexnet-owt-7be5be79.pth",
                 "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", 6009),
     ),
-    "vgg": Net(
+    "vgg": LpipsNet(
         "vgg16", (4, 9, 16, 23, 30), (64, 128, 256, 512, 512),
         *_files("vgg", "vgg16-397923af.pth",
                 "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", 7289),
     ),
-    "squeeze": Net(
+    "squeeze": LpipsNet(
         "squeezenet1_1", (2, 5, 8, 10, 11, 12, 13), (64, 128, 256, 384, 384, 512, 512),
         *_files("squeeze", "squeezenet1_1-b8a52dc0.pth",
                 "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76", 10811),
@@ -143,17 +143,17 @@ def load(net: str, *, device: str = "cpu", trunk: Any = None, linear: Any = None
     return compare
 
 
-def _net(name: str) -> Net:
+def _net(name: str) -> LpipsNet:
     if name not in NETS:
-        raise unknown("LPIPS net", name, NETS)
+        raise unknown_name("LPIPS net", name, NETS)
     return NETS[name]
 
 
-def _trunk(net: Net) -> Any:
-    return nets.filled(libraries.torchvision_net(net.model, ()), weights.path(net.trunk)).features
+def _trunk(net: LpipsNet) -> Any:
+    return nets.load_network(libraries.torchvision_net(net.model, ()), weights.path(net.trunk)).features
 
 
-def _linear(net: Net) -> Sequence[Any]:
+def _linear(net: LpipsNet) -> Sequence[Any]:
     state = state_dicts.read(weights.path(net.linear))
     keys = [f"lin{k}.model.1.weight" for k in range(len(net.cuts))]
     absent = [key for key in keys if key not in state]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from simcore.data import images
-from simcore.errors import BadDataError, BadImageError, unknown
+from simcore.errors import BadDataError, BadImageError, unknown_name
 from simcore.models import weights
 from simcore.models.distances import dists, lpips, ssim
-from simcore.models.spec import Weights
-from simcore.types import Array, ImageSet, OnProgress, Prepare, Progress, Skipped
+from simcore.models.spec import WeightFile
+from simcore.types import Array, ImageSet, OnProgress, Preprocessing, Progress, Skipped
 
 SIDE = 64  # px; BAPPS is scored at 64, scores change at others
 BATCH = 32
@@ -25,14 +25,14 @@ NAMES = (*_PIXELS, "dists", *(f"lpips-{net}" for net in lpips.NETS))
 Compare = Callable[[Any, Any], dict[str, Any]]
 
 
-def files(name: str) -> tuple[Weights, ...]:
+def files(name: str) -> tuple[WeightFile, ...]:
     """The weight files that a similarity needs.
 
     Raises:
         UnknownNameError: no such similarity.
     """
     if name not in NAMES:
-        raise unknown("similarity", name, NAMES)
+        raise unknown_name("similarity", name, NAMES)
     if name in _PIXELS:
         return ()
     if name == "dists":
@@ -44,7 +44,7 @@ def files(name: str) -> tuple[Weights, ...]:
 def status(name: str) -> tuple[bool, str]:
     """(ready, reason): whether a similarity can be computed, pip apart, without the network."""
     for file in files(name):
-        if not (file.wheel or weights.ready(file)):
+        if not (file.pip_project or weights.ready(file)):
             return False, weights.missing(file)
     return True, ""
 
@@ -56,7 +56,7 @@ def load(name: str, *, device: str = "cpu") -> Compare:
         UnknownNameError: no such similarity. MissingWeightsError: its weights are not here.
     """
     if name not in NAMES:
-        raise unknown("similarity", name, NAMES)
+        raise unknown_name("similarity", name, NAMES)
     if name.startswith("lpips-"):
         inner = lpips.load(name[6:], device=device)
         return lambda a, b: {f"{name}/{part}": v for part, v in inner(a, b).items()}
@@ -68,7 +68,7 @@ def load(name: str, *, device: str = "cpu") -> Compare:
     return one
 
 
-def pairs(
+def measure(
     names: Sequence[str],
     shown: ImageSet,
     first: Array,
@@ -99,7 +99,7 @@ def pairs(
         raise BadDataError("found no similarity to compare by; expected at least one")
     import torch
 
-    how = Prepare((side, side), None, mean=(), std=())
+    how = Preprocessing((side, side), None, mean=(), std=())
     out: dict[str, Array] = {}
     bad: dict[int, Skipped] = {}
     began, stage = monotonic(), ", ".join(names) or "comparing"

@@ -13,14 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simcore.data import images as image_files
-from simcore.data.store.feature_key import Slot
-from simcore.data.store.feature_store import Store
+from simcore.data import images as data_images
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadImageError, SimError
 from simcore.models import forward, weights
 from simcore.models.extract import worker_processes
-from simcore.models.spec import Embed, Spec
-from simcore.types import Array, ImageSet, OnProgress, Prepare, Progress, Skipped
+from simcore.models.spec import BackboneSpec, Embedder
+from simcore.types import Array, ImageSet, OnProgress, Preprocessing, Progress, Skipped
 
 CHUNK_IMAGES = 512
 CHUNK_SECONDS = 10.0
@@ -35,10 +35,10 @@ Stop = Callable[[], bool]
 class Sink(Protocol):
     """Where rows go: the store, or fragments that somebody commits later."""
 
-    def append(self, slot: Slot, keys: Sequence[str], values: Sequence[Array]) -> None:
+    def append(self, slot: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
         """Takes the rows of N images."""
 
-    def compact(self, slot: Slot) -> None:
+    def compact(self, slot: FeatureKey) -> None:
         """Told once a long run is over."""
 
 
@@ -60,17 +60,17 @@ class Report:
     seconds: float
 
 
-def slot(spec: Spec, precision: str) -> Slot:
+def feature_key(spec: BackboneSpec, precision: str) -> FeatureKey:
     """Where a backbone's features at a precision are kept. Faces are found in whole numbers."""
-    used = "fp32" if spec.prepare.raw else precision
-    return Slot(spec.name, spec.version, spec.prepare, weights.sha(spec), used, spec.dim)
+    used = "fp32" if spec.preprocessing.raw else precision
+    return FeatureKey(spec.name, spec.version, spec.preprocessing, weights.fingerprint(spec), used, spec.dim)
 
 
 def extract(
     images: ImageSet,
-    specs: Sequence[Spec],
+    specs: Sequence[BackboneSpec],
     *,
-    store: Store,
+    store: FeatureStore,
     device: str = "auto",
     precision: str = "auto",
     batch: int | None = None,
@@ -92,19 +92,19 @@ def extract(
     began = time.monotonic()
     place = forward.resolve_device(device)
     kind = forward.resolve_precision(precision, place)
-    todo = {spec.name: set(store.missing(slot(spec, kind), images.keys)) for spec in specs}
+    todo = {spec.name: set(store.missing(feature_key(spec, kind), images.keys)) for spec in specs}
     # A network whose features are all there is not even loaded.
     embeds, unavailable = loaded([spec for spec in specs if todo[spec.name]], place)
-    with worker_processes.helped(embeds, list(specs), todo, place) as ready:
+    with worker_processes.with_workers(embeds, list(specs), todo, place) as ready:
         lanes = [
-            _Lane(spec, ready[spec.name], store, slot(spec, kind), todo[spec.name])
+            _Lane(spec, ready[spec.name], store, feature_key(spec, kind), todo[spec.name])
             for spec in specs
             if spec.name in ready
         ]
         made = [spec.name for spec in specs if spec.name not in unavailable]
         cached = {name: len(images) - len(todo[name]) for name in made}
         size = batch or (CPU_BATCH if place == "cpu" else GPU_BATCH)
-        skipped = _Runner(lanes, place, kind, size).run(images, on_progress, stop)
+        skipped = ExtractionRun(lanes, place, kind, size).run(images, on_progress, stop)
     return Report(
         dict.fromkeys(made, 0) | {lane.spec.name: lane.done for lane in lanes},
         cached,
@@ -114,11 +114,11 @@ def extract(
     )
 
 
-def pour(
+def extract_into(
     images: ImageSet,
-    specs: Sequence[Spec],
+    specs: Sequence[BackboneSpec],
     todo: dict[str, set[str]],
-    embeds: dict[str, Embed],
+    embeds: dict[str, Embedder],
     *,
     sink: Sink,
     device: str,
@@ -130,15 +130,15 @@ def pour(
         images made, a backbone; and those that could not be used.
     """
     lanes = [
-        _Lane(spec, embeds[spec.name], sink, slot(spec, precision), todo[spec.name])
+        _Lane(spec, embeds[spec.name], sink, feature_key(spec, precision), todo[spec.name])
         for spec in specs
     ]
-    runner = _Runner(lanes, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
+    runner = ExtractionRun(lanes, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
     skipped = runner.run(images, None, None)
     return {lane.spec.name: lane.done for lane in lanes}, skipped
 
 
-def loaded(specs: Sequence[Spec], device: str) -> tuple[dict[str, Embed], dict[str, str]]:
+def loaded(specs: Sequence[BackboneSpec], device: str) -> tuple[dict[str, Embedder], dict[str, str]]:
     """The networks that can be loaded, and why the others cannot."""
     embeds, unavailable = {}, {}
     for spec in specs:
@@ -153,10 +153,10 @@ def loaded(specs: Sequence[Spec], device: str) -> tuple[dict[str, Embed], dict[s
 class _Lane:
     """One backbone's way through a run."""
 
-    spec: Spec
-    embed: Embed
+    spec: BackboneSpec
+    embed: Embedder
     store: Sink
-    slot: Slot
+    slot: FeatureKey
     todo: set[str]
     done: int = 0
     keys: list[str] = field(default_factory=list)
@@ -183,10 +183,10 @@ class _Read:
     """One decoded image, prepared for every kind of input that some backbone wants."""
 
     key: str
-    ready: dict[Prepare, Array]
+    ready: dict[Preprocessing, Array]
 
 
-class _Runner:
+class ExtractionRun:
     """Reader threads, batches and networks of one run."""
 
     def __init__(self, lanes: list[_Lane], device: str, precision: str, batch: int) -> None:
@@ -216,7 +216,7 @@ class _Runner:
         mine = [read for read in batch if read.key in lane.todo]
         while mine:
             part, mine = mine[: self.batch], mine[self.batch :]
-            ready = [read.ready[lane.spec.prepare] for read in part]
+            ready = [read.ready[lane.spec.preprocessing] for read in part]
             try:
                 rows = forward.forward(lane.embed, lane.spec, ready, self.device, self.precision)
             except Exception as error:
@@ -260,15 +260,15 @@ class _Runner:
                 yield batch
 
     def _read(self, images: ImageSet, row: int) -> _Read:
-        data = image_files.read(images.paths[row])
-        if image_files.key(data, images.trim) != images.keys[row]:
+        data = data_images.read(images.paths[row])
+        if data_images.content_key(data, images.trim) != images.keys[row]:
             raise BadImageError(
                 f"{images.paths[row].name} has changed since it was added; expected the same "
                 "bytes; add the collection again"
             )
-        image = image_files.load(data, trim=images.trim, name=images.paths[row].name)
-        kinds = {lane.spec.prepare for lane in self.lanes if images.keys[row] in lane.todo}
-        return _Read(images.keys[row], {kind: forward.prepared(image, kind) for kind in kinds})
+        image = data_images.load(data, trim=images.trim, name=images.paths[row].name)
+        kinds = {lane.spec.preprocessing for lane in self.lanes if images.keys[row] in lane.todo}
+        return _Read(images.keys[row], {kind: forward.prepare_image(image, kind) for kind in kinds})
 
 
 def _tell(on_progress: OnProgress | None, lane: _Lane, total: int, began: float) -> None:

@@ -19,14 +19,14 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 from simcore.data.store import fragments
-from simcore.data.store.feature_key import Slot
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
 from simcore.models import forward
 from simcore.models.extract import extraction
 from simcore.models.extract.extraction import Report, Stop
 from simcore.models.extract.ray_worker import Worker
-from simcore.models.spec import Spec
+from simcore.models.spec import BackboneSpec
 from simcore.types import ImageSet, OnProgress, Progress, Skipped
 
 UNIT_IMAGES = 512  # images that an actor takes at a time; at most these are made twice
@@ -38,9 +38,9 @@ SHARES = 8  # units an actor, at least, so that all are busy to the end
 
 def run(
     images: ImageSet,
-    specs: Sequence[Spec],
+    specs: Sequence[BackboneSpec],
     *,
-    store: Store,
+    store: FeatureStore,
     address: str = "",
     workers: int = 0,
     on_progress: OnProgress | None = None,
@@ -63,7 +63,7 @@ def run(
         gpus = int(ray.cluster_resources().get("GPU", 0))
         place = "cuda" if gpus else "cpu"
         kind = forward.resolve_precision("auto", place)
-        slots = {spec.name: extraction.slot(spec, kind) for spec in specs}
+        slots = {spec.name: extraction.feature_key(spec, kind) for spec in specs}
         todo = {name: store.missing(slot, images.keys) for name, slot in slots.items()}
         driver = _Driver(store, slots, todo, on_progress)
         cpus = int(ray.cluster_resources().get("CPU", 1))
@@ -71,7 +71,7 @@ def run(
         units = list(_units(images, todo, actors))
         if units:
             for slot in slots.values():
-                store.make(slot)
+                store.create_table(slot)
             actors = min(actors, len(units))
             told = {"root": store.place.address, "device": place, "precision": kind,
                     "tables": {name: slot.table for name, slot in slots.items()},
@@ -147,7 +147,7 @@ def _units(images: ImageSet, todo: dict[str, list[str]], actors: int) -> Iterato
 
 
 def _results(
-    store: Store, units: list[dict], told: dict[str, Any], actors: int, share: dict[str, Any]
+    store: FeatureStore, units: list[dict], told: dict[str, Any], actors: int, share: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """What the actors give back, unit by unit, as it comes."""
     import ray
@@ -186,8 +186,8 @@ class _Driver:
 
     def __init__(
         self,
-        store: Store,
-        slots: dict[str, Slot],
+        store: FeatureStore,
+        slots: dict[str, FeatureKey],
         todo: dict[str, list[str]],
         on_progress: OnProgress | None,
     ) -> None:
@@ -222,7 +222,7 @@ class _Driver:
             raise SimError(result["wrong"])
         if result["number"] in self._seen:  # Ray made it twice; the first counts
             for slot in self.slots.values():
-                fragments.forget(self.store, slot, result["fragments"].get(slot.table, []))
+                fragments.delete(self.store, slot, result["fragments"].get(slot.table, []))
             return
         self._seen.add(result["number"])
         for table, made in result["fragments"].items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from simcore.data import storage
 from simcore.data.store import fragments
-from simcore.data.store.feature_store import Store
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import SimError
 from simcore.models import registry
 from simcore.models.extract import extraction
@@ -30,21 +30,21 @@ class Worker:
             self.wrong = f"{self.host}: {error}"
 
     def _prepare(self, token: str) -> None:
-        place = storage.Place(self.told["root"])
+        place = storage.Folder(self.told["root"])
         if place.read(f"{self.folder}/began") != token.encode():
             raise SimError(
                 f"found another store at {place.address} than the driver's; expected one that all "
                 "machines share; set SIMCORE_STORE to s3://... or to a shared folder"
             )
-        self.store = Store(self.told["root"])
-        self.specs = [registry.spec(name) for name in self.told["tables"]]
+        self.store = FeatureStore(self.told["root"])
+        self.specs = [registry.get(name) for name in self.told["tables"]]
         if self.told["device"] == "cpu":
             import torch
 
             torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1") or 1))
         self.embeds, self.unavailable = extraction.loaded(self.specs, self.told["device"])
         for spec in self.specs:
-            here = extraction.slot(spec, self.told["precision"]).table
+            here = extraction.feature_key(spec, self.told["precision"]).table
             if spec.name in self.embeds and here != self.told["tables"][spec.name]:
                 raise SimError(
                     f"found other weights or another version of {spec.name} than the driver's; "
@@ -58,7 +58,7 @@ class Worker:
     def _unit(self, unit: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {"number": unit["number"], "wrong": self.wrong}
         paths = [storage.path(one) for one in unit["paths"]]
-        if not self.wrong and not any(storage.remote(p) or p.exists() for p in paths):
+        if not self.wrong and not any(storage.is_remote(p) or p.exists() for p in paths):
             told["wrong"] = (
                 f"{self.host}: found none of the pictures, such as {paths[0]}; expected them where "
                 "the driver has them; use object storage or a shared folder"
@@ -69,7 +69,7 @@ class Worker:
         images = ImageSet(tuple(unit["ids"]), tuple(paths), tuple(unit["keys"]), self.told["trim"])
         sink = fragments.Fragments(self.store)
         try:
-            computed, skipped = extraction.pour(
+            computed, skipped = extraction.extract_into(
                 images,
                 [spec for spec in self.specs if spec.name in self.embeds],
                 {name: set(keys) for name, keys in unit["todo"].items()},
@@ -83,7 +83,7 @@ class Worker:
         return told | {
             "fragments": sink.made,
             "computed": computed,
-            "skipped": [[one.what, one.reason] for one in skipped],
+            "skipped": [[one.name, one.reason] for one in skipped],
             "unavailable": self.unavailable,
         }
 

@@ -16,18 +16,18 @@ from typing import IO
 
 import numpy as np
 
-from simcore.models.spec import Embed, Spec
+from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array
 
-PAYS = 100  # images a helper should have: it starts as slowly as it looks at twenty
+MIN_IMAGES_PER_WORKER = 100  # images a helper should have: it starts as slowly as it looks at twenty
 MOST = 16
 _SIZE = struct.Struct("<II")
 
 
-class Helped:
+class WorkerEmbedder:
     """An Embed of whole images, and several processes that do the same."""
 
-    def __init__(self, embed: Embed, name: str, count: int) -> None:
+    def __init__(self, embed: Embedder, name: str, count: int) -> None:
         self.embed = embed
         self.helpers = [_begin(name) for _ in range(count)]
         self.free: SimpleQueue[subprocess.Popen] = SimpleQueue()
@@ -66,17 +66,17 @@ class Helped:
 
 
 @contextmanager
-def helped(
-    embeds: Mapping[str, Embed], specs: list[Spec], todo: Mapping[str, Sized], device: str
-) -> Iterator[dict[str, Embed]]:
+def with_workers(
+    embeds: Mapping[str, Embedder], specs: list[BackboneSpec], todo: Mapping[str, Sized], device: str
+) -> Iterator[dict[str, Embedder]]:
     """The networks of a run; those that threads cannot make faster with processes that help."""
     cores = min(os.cpu_count() or 1, MOST)
-    found, begun = dict(embeds), list[Helped]()
+    found, begun = dict(embeds), list[WorkerEmbedder]()
     try:
         for spec in specs:
-            count = min(cores, len(todo[spec.name]) // PAYS)
-            if spec.apart and spec.name in found and device == "cpu" and count > 1:
-                begun.append(Helped(found[spec.name], spec.name, count))
+            count = min(cores, len(todo[spec.name]) // MIN_IMAGES_PER_WORKER)
+            if spec.holds_gil and spec.name in found and device == "cpu" and count > 1:
+                begun.append(WorkerEmbedder(found[spec.name], spec.name, count))
                 found[spec.name] = begun[-1]
         yield found
     finally:
@@ -113,7 +113,7 @@ def serve(name: str, source: IO[bytes], out: IO[bytes]) -> None:
     """Answers until nobody asks any more."""
     from simcore.models import forward, registry
 
-    embed = forward.load(registry.spec(name), "cpu")
+    embed = forward.load(registry.get(name), "cpu")
     while head := source.read(_SIZE.size):
         height, width = _SIZE.unpack(head)
         image = np.frombuffer(_exactly(source, height * width * 3), np.uint8)

@@ -6,7 +6,7 @@ from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.types import Progress
 from simcore.ui import job_progress
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 
 def form() -> None:
@@ -15,7 +15,7 @@ def form() -> None:
     Raises:
         SimError: what was asked for cannot be added.
     """
-    if job_progress.job("data", "add") or job_progress.job("demo"):
+    if job_progress.show("data", "add") or job_progress.show("demo"):
         return
     how = st.segmented_control(
         "From",
@@ -35,7 +35,7 @@ def form() -> None:
             type="primary",
             icon=":material/auto_awesome:",
             key="c_demo",
-            on_click=job_progress.launch,
+            on_click=job_progress.start,
             args=(["demo", "--no-serve"],),
         )
         return
@@ -73,7 +73,7 @@ def form() -> None:
             more = (["--votes", votes.strip()] if votes.strip() else []) + (
                 ["--trim", str(trim)] if trim else []
             )
-            job_progress.launch(["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()])
+            job_progress.start(["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()])
             st.rerun()
 
 
@@ -81,7 +81,7 @@ def _upload(data: bytes, kind: str, name: str) -> None:
     bar = st.progress(0.0, text="Reading the zip")
 
     def tell(progress: Progress) -> None:
-        bar.progress(job_progress.share(progress), text=plain(job_progress.words(progress)))
+        bar.progress(job_progress.share(progress), text=escape_markdown(job_progress.words(progress)))
 
     made = collections.upload(data, kind, name=name.strip(), on_progress=tell)
     st.session_state["_added"] = made.name

@@ -6,12 +6,12 @@ import streamlit as st
 
 from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations, exclusive
-from simcore.lab.evaluate.combinations import Search
-from simcore.types import Combine
+from simcore.lab.evaluate.combinations import SubsetSearch
+from simcore.recipe import Combination
 from simcore.ui import charts, commands, widgets
 from simcore.ui.commands import Choice
 
-KINDS: dict[Combine, str] = {"zsum": "Normalised (Eq. 5)", "sum": "Plain (Eq. 4)"}
+KINDS: dict[Combination, str] = {"zsum": "Normalised (Eq. 5)", "sum": "Plain (Eq. 4)"}
 COMPARED = {
     "agreement": "Agreement: found by both, of what either finds",
     "gain": "Gain: of what the row misses, the share that the column finds",
@@ -20,7 +20,7 @@ COMPARED = {
 }
 
 
-def ranking(asked: Choice, found: Search, kind: Combine) -> None:
+def ranking(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
     """Every combination: sort, filter, download, or open one in Explore."""
     frame = pd.DataFrame(combinations.ranking(found, kind))
     frame["members"] = frame["models"].map(" + ".join)
@@ -43,7 +43,7 @@ def ranking(asked: Choice, found: Search, kind: Combine) -> None:
     if rows and rows[0] < len(frame):
         models = frame.iloc[rows[0]]["models"]
         st.page_link(
-            "pages/explore.py", label=f"Open {widgets.plain(' + '.join(models))} in Explore",
+            "pages/explore.py", label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
             icon=":material/image_search:",
             query_params={"c": asked.collection, "models": ",".join(models),
                           "mix": kind if len(models) > 1 else "none",
@@ -56,12 +56,12 @@ def ranking(asked: Choice, found: Search, kind: Combine) -> None:
     )  # fmt: skip
 
 
-def ablation(asked: Choice, found: Search, kind: Combine) -> None:
+def ablation(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
     """What each member of the best is worth, beside the paper's Table 1."""
     told = combinations.ablation(found, kind)
     best = told["best"]
     left, right = st.columns(2)
-    names = widgets.plain(" + ".join(best["models"]))
+    names = widgets.escape_markdown(" + ".join(best["models"]))
     left.markdown(f"The best holds **{names}**: {best['hits']:,} of {found.pairs:,}.")
     rows = [{"without": r["without"], "hits": r["hits"], "lost": r["lost"]} for r in told["rows"]]
     left.dataframe(pd.DataFrame(rows, columns=["without", "hits", "lost"]), hide_index=True)
@@ -69,10 +69,10 @@ def ablation(asked: Choice, found: Search, kind: Combine) -> None:
     right.markdown(f"As printed in {table.paper}, {table.place} (other networks, 6,016 pairs).")
     right.dataframe(pd.DataFrame(table.rows, columns=list(table.columns)), hide_index=True)
     right.caption(table.remark)
-    commands.by_hand(asked.by_hand("ablation", "--combine", kind))
+    commands.show(asked.by_hand("ablation", "--combine", kind))
 
 
-def participation(asked: Choice, found: Search, kind: Combine) -> None:
+def participation(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
     """Which backbones the leading combinations hold (Fig. 4)."""
     most = len(found.models)
     size = st.slider("Members", 1, most, min(4, most), key="combine_size")
@@ -89,15 +89,15 @@ def participation(asked: Choice, found: Search, kind: Combine) -> None:
         f"{len(told['share']):,} combinations of that size",
     )  # fmt: skip
     hand = asked.by_hand("participation", "--size", str(size), "--combine", kind)
-    commands.by_hand(hand)
+    commands.show(hand)
 
 
-def weights(asked: Choice, found: Search, _kind: Combine) -> None:
+def weights(asked: Choice, found: SubsetSearch, _kind: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
     with st.spinner("Learning weights"):
         told = combinations.learned_weights(
             asked.collection, found.models, subset=asked.subset, metric=asked.metric,
-            direction=asked.direction, lift=asked.lift,
+            direction=asked.direction, post=asked.post,
         )  # fmt: skip
     fair, chosen, total = told["held_out"], told["best_subset_held_out"], told["pairs"]
     rows = [
@@ -113,18 +113,18 @@ def weights(asked: Choice, found: Search, _kind: Combine) -> None:
     st.dataframe(frame, hide_index=True, placeholder="–")
     names = sorted(told["weights"], key=lambda name: told["weights"][name])
     figure = go.Figure(go.Bar(x=[told["weights"][name] for name in names], y=names,
-                              orientation="h", marker_color=html_document.COLOURS[0]))  # fmt: skip
+                              orientation="h", marker_color=html_document.COLORS[0]))  # fmt: skip
     charts.show(figure, "weights", x="share of the weight", height=70 + 24 * len(names),
                 title="Weights learned on all pairs")  # fmt: skip
-    commands.by_hand(asked.by_hand("weights"))
+    commands.show(asked.by_hand("weights"))
 
 
-def alike(asked: Choice, found: Search, _kind: Combine) -> None:
+def complementarity(asked: Choice, found: SubsetSearch, _kind: Combination) -> None:
     """Who resembles whom: four heatmaps, like by like."""
     with st.spinner("Comparing geometries"):
         told = exclusive.complementary(
             asked.collection, found.models, subset=asked.subset, metric=asked.metric,
-            direction=asked.direction, lift=asked.lift,
+            direction=asked.direction, post=asked.post,
         )  # fmt: skip
     which = st.selectbox("Compare by", list(COMPARED), format_func=COMPARED.__getitem__,
                          key="combine_alike")  # fmt: skip
@@ -133,4 +133,4 @@ def alike(asked: Choice, found: Search, _kind: Combine) -> None:
     names = [told["models"][i] for i in order]
     charts.show(charts.heat(values, names), "alike", height=160 + 38 * len(names),
                 title=f"{COMPARED[which]}; neighbours are alike by RSA")  # fmt: skip
-    commands.by_hand(asked.by_hand("complementarity"))
+    commands.show(asked.by_hand("complementarity"))

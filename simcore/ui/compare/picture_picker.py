@@ -49,7 +49,7 @@ def _one(asked: Choice, collection: Collection, name: str, sides: dict[str, str]
         )  # fmt: skip
         if file is None:
             return None
-        data = uploads.checked(file.name, file.getvalue(), collection.left.trim)
+        data = uploads.check(file.name, file.getvalue(), collection.left.trim)
         return Picture(file.name, data, trim=collection.left.trim)
     ids = (collection.left if where == "left" else collection.pairs().gallery).ids
     key = f"compare_id_{name}"
@@ -72,7 +72,7 @@ def _follow(collection: Collection, wanted: dict[str, str]) -> None:
             collection.left if put[f"compare_side_{name}"] == "left" else collection.pairs().gallery
         )
         if wanted[name] and not (known and image in held.ids):
-            st.warning(f"From the link: no image {widgets.plain(wanted[name][:80])} here; showing "
+            st.warning(f"From the link: no image {widgets.escape_markdown(wanted[name][:80])} here; showing "
                        "another.", icon=":material/link_off:")  # fmt: skip
         second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
         put[f"compare_id_{name}"] = image if image in held.ids else held.ids[second]

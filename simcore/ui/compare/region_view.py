@@ -5,14 +5,14 @@ from typing import Any
 
 from simcore.lab import html_document
 from simcore.lab.search import pair
-from simcore.lab.search.pair import Masked, Picture, Why
+from simcore.lab.search.pair import Correspondence, Occlusion, Picture
 from simcore.ui import components, page_export, thumbnails
 
 MOST_LINES = 14
 
 
 
-def why(first: Picture, second: Picture, found: Why, *, key: str) -> None:
+def correspondences(first: Picture, second: Picture, found: Correspondence, *, key: str) -> None:
     """Heat over what each place adds, lines between places that answer to each other."""
     match = found.match
     lines = [
@@ -39,7 +39,7 @@ def why(first: Picture, second: Picture, found: Why, *, key: str) -> None:
     )
 
 
-def masked(first: Picture, second: Picture, found: Masked, shape: Any, *, key: str) -> None:
+def occlusion(first: Picture, second: Picture, found: Occlusion, shape: Any, *, key: str) -> None:
     """Heat over the first picture: where hiding a part makes the second less alike."""
     drop = found.similarity - found.similarities
     count = found.similarities.shape[0]

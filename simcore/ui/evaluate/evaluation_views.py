@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations
-from simcore.lab.evaluate import recall as lab_recall
+from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import Printed
 from simcore.recipe import Recipe
@@ -21,7 +21,7 @@ FACES = ["0", "1", "2", "3 or more"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class EvaluationView:
     """What an evaluation shows.
 
     Attributes:
@@ -43,11 +43,11 @@ class Shown:
     remark: str = ""
 
 
-def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
+def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Recall at some k with intervals (Table 1)."""
     pairs = sidebar.opened(asked).pairs(asked.direction)
     ks = [k for k in KS if k <= len(pairs.gallery)]
-    table = lab_recall.recall(
+    table = evaluate_recall.recall(
         asked.collection, rows, ks=ks, subset=asked.subset, direction=asked.direction
     )
     seen, lines = [], []
@@ -63,35 +63,35 @@ def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
              "recall": s.value, "low": s.low, "high": s.high} for k, s in row.recall.items()
         ]  # fmt: skip
     hand = asked.by_hand("recall", *_with(how, rows), "--k", ",".join(map(str, ks)))
-    return Shown(
+    return EvaluationView(
         f"Share of {table.pairs:,} mates among the first k of {len(pairs.gallery):,}, in percent, "
         "with 95 % intervals", pd.DataFrame(seen), pd.DataFrame(lines), hand,
         printed=printed_values.RECALL,
     )  # fmt: skip
 
 
-def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
+def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Recall at every k (Fig. 2b)."""
-    told = lab_recall.curve(asked.collection, rows, direction=asked.direction, subset=asked.subset)
+    told = evaluate_recall.curve(asked.collection, rows, direction=asked.direction, subset=asked.subset)
     lines = [(_name(one), row["recall"]) for one, row in zip(rows, told["rows"], strict=True)]
     shown, figure = _curves(lines)
-    return Shown(
+    return EvaluationView(
         f"Share of mates among the first k of {told['gallery']:,}", shown, _long(lines),
         asked.by_hand("curve", *_with(how, rows)), figure, printed_values.RECALL, "k (log scale)",
         "share found", "Where nothing is known, as without a face, the mate counts as last.",
     )  # fmt: skip
 
 
-def minus(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
+def cosine_minus_l2(asked: Choice, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
     """Recall by cosine minus recall by L2 (Fig. 2a)."""
-    told = lab_recall.cosine_minus_l2(
+    told = evaluate_recall.cosine_minus_l2(
         asked.collection, asked.models, subset=asked.subset, direction=asked.direction
     )
     lines = [(" + ".join(row["recipe"]), row["difference"]) for row in told["rows"]]
     shown, figure = _curves(lines)
     charts.level(figure, 0, "no difference")
-    plain = replace(asked, metric="own", lift="none")
-    return Shown(
+    plain = replace(asked, metric="own", post="none")
+    return EvaluationView(
         f"Recall by cosine minus recall by L2 among the first k of {len(lines[0][1]):,}; above 0, "
         "cosine finds more", shown, _long(lines), plain.by_hand("curve", "--minus-l2"),
         figure, x="k (log scale)", y="difference of shares",
@@ -99,11 +99,11 @@ def minus(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
     )  # fmt: skip
 
 
-def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
+def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Correct choices among m images (Table 2a)."""
     figure, lines = go.Figure(), []
     for n, one in enumerate(rows):
-        told = lab_recall.associative_recall(
+        told = evaluate_recall.associative_recall(
             asked.collection, one, subset=asked.subset, direction=asked.direction
         )["rows"]
         figure.add_scatter(x=[r["m"] for r in told], y=[100 * r["exact"] for r in told],
@@ -115,35 +115,35 @@ def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
         ]  # fmt: skip
     figure.update_xaxes(type="log")
     frame = pd.DataFrame(lines)
-    return Shown(
+    return EvaluationView(
         "Percent of queries whose mate is chosen among m images, one of them the mate",
         frame.round(2), frame, asked.by_hand("associative", *_with(how, rows)),
         figure, printed_values.ASSOCIATIVE, "m (log scale)", "percent correct",
     )  # fmt: skip
 
 
-def votes(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
+def votes(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Correlation of votes with similarity."""
     frame = pd.DataFrame(
         {"recipe": _name(one), "votes": kind, "correlation": c["name"], "r": c["value"],
          "low": c["low"], "high": c["high"], "p": c["p"]}
         for one in rows
-        for kind, found in lab_recall.votes(
+        for kind, found in evaluate_recall.votes(
             asked.collection, one, subset=asked.subset, direction=asked.direction
         )["votes"].items()
         for c in found
     )  # fmt: skip
-    return Shown(
+    return EvaluationView(
         "Correlation of each pair's votes with its similarity, with 95 % intervals",
         frame.round(4), frame, asked.by_hand("votes", *_with(how, rows)), printed=printed_values.VOTES,
         remark="The paper correlates with distance: its signs are the other way round.",
     )  # fmt: skip
 
 
-def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "face") -> Shown:
+def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "face") -> EvaluationView:
     """Faces an image, and whether both sides agree (Fig. 5c)."""
     told = subsets.faces(asked.collection, detector=detector)
-    figure = go.Figure(go.Bar(x=FACES, y=told["histogram"], marker_color=html_document.COLOURS[0]))
+    figure = go.Figure(go.Bar(x=FACES, y=told["histogram"], marker_color=html_document.COLORS[0]))
     figure.update_yaxes(tickformat=".0%").update_xaxes(type="category")
     frame = pd.DataFrame(told["table"], columns=[f"right {n}" for n in FACES])
     frame.insert(0, "pairs", [f"left {n}" for n in FACES])
@@ -151,7 +151,7 @@ def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "fa
     agree = "" if share is None else (
         f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. "
     )  # fmt: skip
-    return Shown(
+    return EvaluationView(
         f"Faces found in an image, share of {told['images']:,} images", frame, frame,
         f"simcore evaluate faces {asked.collection} --detector {detector}", figure, x="faces",
         y="share of images",
@@ -160,9 +160,9 @@ def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "fa
     )  # fmt: skip
 
 
-def lifts(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
+def post_processing(asked: Choice, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
     """What grid pooling, centring and CSLS add, one after the other."""
-    told = lab_recall.lifts(
+    told = evaluate_recall.post_processing_gains(
         asked.collection, asked.models, subset=asked.subset, direction=asked.direction,
         metric=asked.metric,
     )  # fmt: skip
@@ -177,8 +177,8 @@ def lifts(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
             connectgaps=True, line=charts.line(n),
         )  # fmt: skip
     figure.update_xaxes(type="category")
-    plain = replace(asked, lift="none")
-    return Shown(
+    plain = replace(asked, post="none")
+    return EvaluationView(
         f"Mates found first, of {told['pairs']:,}, step after step", frame, frame,
         plain.by_hand("lifts"), figure, x="", y="hits",
         remark="The papers' protocol first. The 3 x 3 grid is a backbone of its own (@grid), where "
@@ -187,11 +187,11 @@ def lifts(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Shown:
     )  # fmt: skip
 
 
-def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
+def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Exact McNemar between all of them, corrected for how many there are."""
     found = combinations.search(
         asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-        direction=asked.direction, lift=asked.lift,
+        direction=asked.direction, post=asked.post,
     )  # fmt: skip
     extra = [one for one in rows if one.combine != "none"]
     names = {one.label: _name(one) for one in extra}
@@ -206,7 +206,7 @@ def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> Shown:
         columns={"a": "A", "b": "B", "only_a": "only A", "only_b": "only B",
                  "p_corrected": "p corrected (Holm)"}
     )  # fmt: skip
-    return Shown(
+    return EvaluationView(
         f"Of {found.pairs:,} mates, those that only one of two finds first; p by exact McNemar",
         shown, frame, asked.by_hand("compare", *_with(how, rows)),
         remark=f"{len(frame):,} comparisons, so the corrected p is the one to read.",
@@ -245,7 +245,7 @@ def _long(lines: Sequence[tuple[str, list[float]]]) -> pd.DataFrame:
     )
 
 
-def page(asked: Choice, name: str, found: Shown) -> bytes:
+def page(asked: Choice, name: str, found: EvaluationView) -> bytes:
     """The whole of what Evaluate shows; the script that draws the chart travels inside."""
     options = [f"pairs: {asked.subset}", *[f"{k}: {v}" for k, v in asked.changed().items()]]
     blocks = [html_document.words(", ".join(options)), html_document.heading(found.title)]

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.evaluate.combinations import Search
+from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.ui import charts
 
 SETS = 25
@@ -21,8 +21,8 @@ def counts_chart(told: dict) -> None:
     alone = [told["by_model"][name] for name in names]
     shared = [told["isolation"][name] - told["by_model"][name] for name in names]
     figure = go.Figure()
-    for name, values, colour in (("nobody else finds it", alone, html_document.COLOURS[1]),
-                                 ("others find it too", shared, html_document.COLOURS[4])):  # fmt: skip
+    for name, values, colour in (("nobody else finds it", alone, html_document.COLORS[1]),
+                                 ("others find it too", shared, html_document.COLORS[4])):  # fmt: skip
         figure.add_bar(y=names, x=values, name=name, orientation="h", marker_color=colour,
                        hovertemplate="%{y}: %{x}, " + name + "<extra></extra>")  # fmt: skip
     figure.update_layout(barmode="stack", legend_traceorder="normal")
@@ -32,7 +32,7 @@ def counts_chart(told: dict) -> None:
     )  # fmt: skip
 
 
-def sets_chart(found: Search, told: dict) -> None:
+def sets_chart(found: SubsetSearch, told: dict) -> None:
     """An UpSet plot: bars over a matrix of dots (Lex et al. 2014)."""
     every = [row for row in told["sets"] if row["models"]]
     rows = every[:SETS]
@@ -44,7 +44,7 @@ def sets_chart(found: Search, told: dict) -> None:
     x = list(range(len(rows)))
     figure = go.Figure()
     figure.add_bar(
-        x=x, y=[row["pairs"] for row in rows], marker_color=html_document.COLOURS[0], showlegend=False,
+        x=x, y=[row["pairs"] for row in rows], marker_color=html_document.COLORS[0], showlegend=False,
         customdata=[" + ".join(row["models"]) for row in rows],
         hovertemplate="%{y} pairs found by exactly<br>%{customdata}<extra></extra>",
     )  # fmt: skip
@@ -56,8 +56,8 @@ def sets_chart(found: Search, told: dict) -> None:
         stems += [(i, min(at)), (i, max(at)), (None, None)]
     for points, mode, look in (
         (every_dot, "markers", {"marker": {"color": "rgba(128,128,128,0.25)", "size": 9}}),
-        (stems, "lines", {"line": {"color": html_document.COLOURS[0], "width": 2}}),
-        (dots, "markers", {"marker": {"color": html_document.COLOURS[0], "size": 11}}),
+        (stems, "lines", {"line": {"color": html_document.COLORS[0], "width": 2}}),
+        (dots, "markers", {"marker": {"color": html_document.COLORS[0], "size": 11}}),
     ):
         figure.add_scatter(
             x=[i for i, _ in points], y=[j for _, j in points], yaxis="y2", mode=mode,

@@ -63,7 +63,7 @@ def form() -> None:
                 consent,
             )  # fmt: skip
             with st.spinner("Drawing the questions"):
-                made = experiments.new(name.strip(), collection, plan)
+                made = experiments.create(name.strip(), collection, plan)
             st.session_state["_experiment"] = made.name
             st.rerun()
 

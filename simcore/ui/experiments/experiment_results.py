@@ -15,7 +15,7 @@ from simcore.lab.printed_values import HUMANS
 from simcore.ui import charts, gallery, kiosk, sidebar, thumbnails, widgets
 from simcore.ui.gallery import Tile
 from simcore.ui.learn.judgement_training import PAGE
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 QUESTIONS = 4  # on a page
 SHOWN = 4  # machines beside people, until others are chosen
@@ -69,7 +69,7 @@ def show(name: str, row: dict) -> None:
     st.subheader("Participants", anchor=False)
     st.dataframe(_people(told["people"]), hide_index=True, placeholder="–", key="findings_people")
     _downloads(name, told, hand)
-    if not kiosk.on():
+    if not kiosk.enabled():
         offer(name)
 
 
@@ -101,7 +101,7 @@ def _accuracy(told: dict) -> Drawn:
         ]
         figure.add_bar(
             x=names, y=[s["share"] for s in shares], name=label,
-            marker_color=html_document.COLOURS[n % len(html_document.COLOURS)],
+            marker_color=html_document.COLORS[n % len(html_document.COLORS)],
             error_y=charts.error_bars(shares, "share"),
             hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
         )  # fmt: skip
@@ -169,7 +169,7 @@ def _agreements(told: dict) -> list[Drawn]:
 
 
 def _tenths(values: list) -> go.Figure:
-    figure = go.Figure(go.Bar(x=TENTHS, y=values, marker_color=html_document.COLOURS[0]))
+    figure = go.Figure(go.Bar(x=TENTHS, y=values, marker_color=html_document.COLORS[0]))
     return figure.update_xaxes(type="category")
 
 
@@ -204,7 +204,7 @@ def _questions(told: dict) -> None:
                 Tile(id=name, side="right", src=thumbnails.source(key), mate=place == row["mate"],
                      caption=f"{count} of {total}", alt=f"{name}, chosen by {count} of {total}")
             )  # fmt: skip
-        st.caption(f"Question {row['number']}, {plain(row['condition'])}")
+        st.caption(f"Question {row['number']}, {escape_markdown(row['condition'])}")
         gallery.grid(shown, key=f"findings_question_{row['number']}")
 
 
@@ -217,7 +217,7 @@ def _places(told: dict) -> Drawn:
     """How often each place on the screen was chosen."""
     counts = told["places"]["counts"]
     names = [str(n) for n in range(1, len(counts) + 1)]
-    figure = go.Figure(go.Bar(x=names, y=counts, marker_color=html_document.COLOURS[4]))
+    figure = go.Figure(go.Bar(x=names, y=counts, marker_color=html_document.COLORS[4]))
     charts.level(figure, sum(counts) / len(counts), "equally often")
     found = f"chi-squared {told['places']['statistic']:.1f}, p = {told['places']['p']:.3g}"
     title = f"Pictures are shuffled for everybody: {found}"
@@ -301,11 +301,11 @@ def offer(name: str) -> None:
     with st.container(horizontal=True):
         st.button(
             "Keep as judgements", icon=":material/balance:", key=f"{PAGE}_keep_{name}",
-            on_click=widgets.attempt, args=(export.judgements, name, export.fresh(name)),
+            on_click=widgets.run_action, args=(export.judgements, name, export.fresh(name)),
         )  # fmt: skip
-        for one in export.kept_as(name):
-            st.page_link("pages/judgements.py", label=f"Score {plain(one)}",
+        for one in export.existing_set(name):
+            st.page_link("pages/judgements.py", label=f"Score {escape_markdown(one)}",
                          icon=":material/monitoring:", query_params={"j": one})  # fmt: skip
-            st.page_link("pages/learn.py", label=f"Learn from {plain(one)}",
+            st.page_link("pages/learn.py", label=f"Learn from {escape_markdown(one)}",
                          icon=":material/school:",
                          query_params={"from": "judged", "j": one})  # fmt: skip

@@ -1,6 +1,5 @@
 """What a participant of an experiment sees: consent, one question after the other, the end."""
 
-
 import streamlit as st
 
 from simcore.errors import SimError
@@ -15,7 +14,7 @@ NEW = "new"  # in the address, in place of a participant's code
 
 def show(name: str, code: str) -> None:
     """Draw the page for whoever follows an invitation or goes on with their own address."""
-    with widgets.sentences():
+    with widgets.show_errors():
         if code == NEW:
             _welcome(name)
             return
@@ -115,7 +114,7 @@ def _paused(screen: Screen) -> None:
 def _thanks(name: str) -> None:
     st.header("Thank you", anchor=False)
     st.markdown("That was the last question. All your answers are kept; you can close this page.")
-    if kiosk.on():
+    if kiosk.enabled():
         st.button("Next participant", type="primary", icon=":material/person_add:",
                   key="sitting_again", on_click=_again)  # fmt: skip
 

@@ -10,8 +10,8 @@ from simcore.lab import recipes
 from simcore.lab.library import collections, models
 from simcore.ui import url_state
 from simcore.ui.explore import explore_view
-from simcore.ui.explore.explore_view import View
-from simcore.ui.widgets import plain
+from simcore.ui.explore.explore_view import ExploreView
+from simcore.ui.widgets import escape_markdown
 
 METRICS = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}
 ARROWS = {"lr": "Left → right", "rl": "Right → left"}
@@ -21,10 +21,10 @@ DEMO = "emoji"
 
 def arrive(names: Sequence[str]) -> None:
     """Let the widgets follow the address, if it is not the one that they wrote."""
-    if not url_state.arrived() and "x_c" in st.session_state:
+    if not url_state.read_params() and "x_c" in st.session_state:
         return
     names = sorted(names, key=lambda name: name != DEMO)
-    here, before = dict(st.query_params), url_state.last()
+    here, before = dict(st.query_params), url_state.last_view()
     said: list[str] = []
     if not here and before is not None and before.collection in names:
         view = before
@@ -40,11 +40,11 @@ def arrive(names: Sequence[str]) -> None:
     if len(kept) != len(view.models):
         view = replace(view, models=tuple(kept), weights=())
     if said:
-        st.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")
+        st.warning("  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:")
     _follow(view)
 
 
-def _follow(view: View) -> None:
+def _follow(view: ExploreView) -> None:
     put = st.session_state
     if view.collection != put.get("x_c", view.collection):
         put["x_trail"] = []
@@ -58,7 +58,7 @@ def _follow(view: View) -> None:
 def defaults(name: str) -> list[str]:
     """The backbones to begin with: those that are extracted, else the demo's."""
     try:
-        return collections.usual(name)[: explore_view.MOST_MODELS]
+        return collections.default_backbones(name)[: explore_view.MOST_MODELS]
     except SimError:
         return models.demo()
 
@@ -78,7 +78,7 @@ def _direction_changed() -> None:
             put["x_q"] = now.ids[then.ids.index(put["x_q"])]
 
 
-def sidebar(names: Sequence[str]) -> View:
+def sidebar(names: Sequence[str]) -> ExploreView:
     """Draw the controls; the view they now say (its query unchecked)."""
     put = st.session_state
     with st.sidebar:
@@ -106,7 +106,7 @@ def sidebar(names: Sequence[str]) -> View:
             with st.expander("Weights", expanded=True):
                 for model in chosen:
                     put.setdefault(f"x_w_{model}", 1.0)
-                    st.slider(plain(model), 0.0, explore_view.MOST_WEIGHT, step=0.1, key=f"x_w_{model}")
+                    st.slider(escape_markdown(model), 0.0, explore_view.MOST_WEIGHT, step=0.1, key=f"x_w_{model}")
         st.segmented_control(
             "Metric",
             list(METRICS),
@@ -129,7 +129,7 @@ def sidebar(names: Sequence[str]) -> View:
             )
         st.slider("Results a row", 1, explore_view.MOST_K, key="x_k")
     weights = tuple(float(put.get(f"x_w_{model}", 1.0)) for model in chosen)
-    return View(
+    return ExploreView(
         collection=put["x_c"],
         query=put.get("x_q", ""),
         direction=put.get("x_d") or "lr",

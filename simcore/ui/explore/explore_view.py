@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from simcore.errors import unknown
+from simcore.errors import unknown_name
 from simcore.types import DIRECTIONS, METRICS, Direction
 
 OWN = "own"
@@ -20,7 +20,7 @@ MOST_K, MOST_MODELS, MOST_WEIGHT = 50, 24, 5.0
 
 
 @dataclass(frozen=True)
-class View:
+class ExploreView:
     """Everything that decides what Explore shows, but for uploads, which stay on the page.
 
     Attributes:
@@ -60,19 +60,19 @@ class View:
         return places.get(model, 1.0)
 
 
-def parse(params: Mapping[str, str], names: Sequence[str]) -> tuple[View, list[str]]:
+def parse(params: Mapping[str, str], names: Sequence[str]) -> tuple[ExploreView, list[str]]:
     """A view from an address, and a sentence about each part that could not be used.
 
     Args:
         params: as `View.params` gives them, from anybody.
         names: collections that exist.
     """
-    view, said = View(collection=names[0] if names else ""), []
+    view, said = ExploreView(collection=names[0] if names else ""), []
     name = params.get("c", "")
     if name in names:
         view = replace(view, collection=name)
     elif name:
-        said.append(f"From the link: {unknown('collection', name[:80], names)}")
+        said.append(f"From the link: {unknown_name('collection', name[:80], names)}")
     view = replace(view, query=params.get("q", "")[:500])
     view, said = _choice(view, said, "direction", params.get("d"), DIRECTIONS)
     view, said = _choice(view, said, "metric", params.get("m"), METRIC_CHOICES)
@@ -89,7 +89,7 @@ def parse(params: Mapping[str, str], names: Sequence[str]) -> tuple[View, list[s
         asked = _list(mix)
         wrong = [m for m in asked if m not in (*MIXES, "none")]
         if wrong:
-            said.append(f"From the link: {unknown('combination', wrong[0], MIXES)}")
+            said.append(f"From the link: {unknown_name('combination', wrong[0], MIXES)}")
         view = replace(view, mixes=tuple(m for m in MIXES if m in asked))
     if (text := params.get("w")) is not None:
         weights = _weights(text)
@@ -103,7 +103,7 @@ def parse(params: Mapping[str, str], names: Sequence[str]) -> tuple[View, list[s
     return view, said
 
 
-def write(view: View) -> None:
+def write(view: ExploreView) -> None:
     """Put the view into the address, and remember that it was us."""
     params = view.params()
     if dict(st.query_params) != params:
@@ -113,14 +113,14 @@ def write(view: View) -> None:
 
 
 def _choice(
-    view: View, said: list[str], field: str, value: str | None, known: Sequence[str]
-) -> tuple[View, list[str]]:
+    view: ExploreView, said: list[str], field: str, value: str | None, known: Sequence[str]
+) -> tuple[ExploreView, list[str]]:
     if value is None:
         return view, said
     if value in known:
         changed: dict[str, Any] = {field: value}
         return replace(view, **changed), said
-    return view, [*said, f"From the link: {unknown(field, value[:40], known)}"]
+    return view, [*said, f"From the link: {unknown_name(field, value[:40], known)}"]
 
 
 def _list(text: str) -> list[str]:

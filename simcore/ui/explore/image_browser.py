@@ -5,20 +5,20 @@ import streamlit as st
 from simcore.types import Collection
 from simcore.ui import gallery
 from simcore.ui.explore import query_bar
-from simcore.ui.explore.explore_view import View
-from simcore.ui.uploads import MOST_FILES, MOST_MB, TYPES, checked
-from simcore.ui.widgets import plain, sentences
+from simcore.ui.explore.explore_view import ExploreView
+from simcore.ui.uploads import MOST_FILES, MOST_MB, TYPES, check
+from simcore.ui.widgets import escape_markdown, show_errors
 
 PAGE = 60  # thumbnails
 
 
-def browser(collection: Collection, view: View) -> None:
+def show(collection: Collection, view: ExploreView) -> None:
     """All images of the asking side, with a search by id, a page at a time."""
     images = collection.sides(view.direction)[0]
     where = gallery.side(collection, view.direction)
     with st.container(border=True, key="x_shelf"):
         wanted = st.text_input(
-            f"Find one of {len(images):,} {gallery.place(collection, where)}s by its id",
+            f"Find one of {len(images):,} {gallery.side_label(collection, where)}s by its id",
             key="x_find",
             max_chars=200,
             placeholder="Part of an id",
@@ -26,8 +26,8 @@ def browser(collection: Collection, view: View) -> None:
         wanted = wanted.strip().lower()
         rows = [i for i, name in enumerate(images.ids) if wanted in name.lower()]
         if not rows:
-            some = plain(", ".join(images.ids[:3]))
-            st.info(f"No id holds {plain(wanted)}; ids here look like {some}.")
+            some = escape_markdown(", ".join(images.ids[:3]))
+            st.info(f"No id holds {escape_markdown(wanted)}; ids here look like {some}.")
             return
         here = images.ids.index(view.query)
         begin = rows.index(here) // PAGE + 1 if here in rows else 1
@@ -36,10 +36,10 @@ def browser(collection: Collection, view: View) -> None:
         page = st.pagination(pages, default=begin, key=key) if pages > 1 else 1
         tiles = []
         for i in rows[(page - 1) * PAGE : page * PAGE]:
-            one = gallery.tile(images, i, where, collection)
+            one = gallery.image_tile(images, i, where, collection)
             one["caption"], one["here"] = images.ids[i], i == here
             tiles.append(one)
-        gallery.grid(tiles, key="x_browser", on_pick=lambda pick: query_bar.go(pick["id"]))
+        gallery.grid(tiles, key="x_browser", on_pick=lambda pick: query_bar.set_query(pick["id"]))
 
 
 def uploads(trim: int) -> tuple[str, bytes] | None:
@@ -61,8 +61,8 @@ def uploads(trim: int) -> tuple[str, bytes] | None:
         )
         good: dict[int, tuple[str, bytes]] = {}
         for number, file in enumerate(files[:MOST_FILES]):
-            with sentences():
-                good[number] = (file.name, checked(file.name, file.getvalue(), trim))
+            with show_errors():
+                good[number] = (file.name, check(file.name, file.getvalue(), trim))
         if len(files) > MOST_FILES:
             st.warning(f"{len(files)} pictures were given; the first {MOST_FILES} are used.")
         if not good:
@@ -70,7 +70,7 @@ def uploads(trim: int) -> tuple[str, bytes] | None:
             return None
         if put.get("x_upload") is not None and put["x_upload"] not in good:
             put["x_upload"] = max(good)
-        st.pills("Ask with", list(good), key="x_upload", format_func=lambda n: plain(good[n][0]))
+        st.pills("Ask with", list(good), key="x_upload", format_func=lambda n: escape_markdown(good[n][0]))
     return good.get(put["x_upload"])
 
 

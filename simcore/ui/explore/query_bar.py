@@ -9,9 +9,9 @@ from simcore.errors import SimError
 from simcore.lab.evaluate import recall
 from simcore.recipe import Recipe
 from simcore.types import Collection, Direction
-from simcore.ui.explore.explore_view import View
-from simcore.ui.gallery import SIDES, Pick, Tile, place, side, tile
-from simcore.ui.widgets import plain
+from simcore.ui.explore.explore_view import ExploreView
+from simcore.ui.gallery import SIDES, Pick, Tile, image_tile, side, side_label
+from simcore.ui.widgets import escape_markdown
 
 TRAIL = 8  # pictures remembered to go back to
 PANELS = {
@@ -21,7 +21,7 @@ PANELS = {
 }
 
 
-def go(query: str, direction: Direction | None = None) -> None:
+def set_query(query: str, direction: Direction | None = None) -> None:
     """Make an image of the collection the query; for callbacks."""
     put = st.session_state
     put["x_q"], put["x_upload"] = query, None
@@ -36,11 +36,11 @@ def follow(pick: Pick) -> None:
     if pick["step"] is not None and 0 <= pick["step"] < len(trail):
         direction, query = trail[pick["step"]]
         put["x_trail"] = trail[: pick["step"]]
-        go(query, direction)
+        set_query(query, direction)
         return
     if put.get("x_upload") is None:
         put["x_trail"] = [*trail, (view.direction, view.query)][-TRAIL:]
-    go(pick["id"], SIDES.get(pick["side"]))
+    set_query(pick["id"], SIDES.get(pick["side"]))
 
 
 def back() -> None:
@@ -57,14 +57,14 @@ def trail(collection: Collection) -> list[Tile]:
         images = collection.sides(direction)[0]
         if query in images.ids:
             where = side(collection, direction)
-            one = tile(images, images.ids.index(query), where, collection)
+            one = image_tile(images, images.ids.index(query), where, collection)
             tiles.append(
-                Tile(**one, step=step) | {"alt": f"Back to {place(collection, where)} {query}"}
+                Tile(**one, step=step) | {"alt": f"Back to {side_label(collection, where)} {query}"}
             )
     return tiles
 
 
-def bar(collection: Collection, view: View, recipes: Mapping[str, Recipe]) -> str | None:
+def bar(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe]) -> str | None:
     """Ways to another query: back, neighbours, chance, where a recipe fails, or a panel.
 
     Args:
@@ -90,7 +90,7 @@ def bar(collection: Collection, view: View, recipes: Mapping[str, Recipe]) -> st
             help="The query before this one, asked from its side.",
         )
         for word, (icon, name) in ways.items():
-            st.button(word, icon=icon, on_click=go, args=(name,), key=f"x_{word.lower()}")
+            st.button(word, icon=icon, on_click=set_query, args=(name,), key=f"x_{word.lower()}")
         if collection.right is not None and recipes:
             st.session_state["_recipes"] = recipes
             st.menu_button(
@@ -98,7 +98,7 @@ def bar(collection: Collection, view: View, recipes: Mapping[str, Recipe]) -> st
                 list(recipes),
                 key="x_failure",
                 icon=":material/target:",
-                format_func=plain,
+                format_func=escape_markdown,
                 on_click=_failure,
                 help="A random query whose mate this recipe does not put first.",
             )
@@ -117,11 +117,11 @@ def _failure() -> None:
     if recipe is None:
         return
     try:
-        every = recall.failures(view.collection, recipe, view.direction)
+        every = recall.failed_queries(view.collection, recipe, view.direction)
     except SimError as error:
         put["x_said"] = str(error)
         return
     if found := [name for name in every if name != view.query]:
-        go(random.choice(found))
+        set_query(random.choice(found))
     else:
         put["x_said"] = f"{recipe.label} puts every other mate first: there is no failure."

@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from simcore.lab import recipes
-from simcore.lab.search.search import Hits
+from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
 from simcore.types import Collection, Metric
 from simcore.ui import gallery, thumbnails, widgets
 from simcore.ui.explore import query_bar
-from simcore.ui.explore.explore_view import View
-from simcore.ui.gallery import Row, Tile, number
+from simcore.ui.explore.explore_view import ExploreView
+from simcore.ui.gallery import Row, Tile, format_score
 
 COMPARED = {
     "cosine": "cosine",
@@ -25,7 +25,7 @@ TITLES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted z-sum"}
 
 
 def show(
-    collection: Collection, view: View, own: tuple[str, bytes] | None, found: list[tuple[str, Hits]]
+    collection: Collection, view: ExploreView, own: tuple[str, bytes] | None, found: list[tuple[str, SearchResult]]
 ) -> None:
     """The question and a row for each answer, every picture a way to the next question.
 
@@ -42,17 +42,17 @@ def show(
         left, right = st.columns([1, 4], vertical_alignment="center")
         left.image(own[1], width=172, output_format="JPEG", alt=f"Your picture {own[0]}")
         right.markdown(
-            f"**{widgets.plain(own[0])}**  \n{widgets.plain(first)} {widgets.plain(second)}"
+            f"**{widgets.escape_markdown(own[0])}**  \n{widgets.escape_markdown(first)} {widgets.escape_markdown(second)}"
         )
         gallery.comparison(
             None, None, rows, key="x_gallery", on_pick=query_bar.follow, trail=query_bar.trail(collection)
         )
         return
-    asked = gallery.tile(images, query_row, where, collection)
+    asked = gallery.image_tile(images, query_row, where, collection)
     asked["tag"] = f"Query, {where}" if collection.right is not None else "Query"
     mate: Tile | None = None
     if collection.right is not None:
-        mate = gallery.tile(others, query_row, there, collection)
+        mate = gallery.image_tile(others, query_row, there, collection)
         mate["tag"], mate["caption"] = f"True mate, {there}", others.ids[query_row]
         mate["alt"] = f"True mate: {mate['alt']}. Make it the query."
     ways = f"Looking from the {where} side into {len(others):,} {there} images. " if mate else ""
@@ -73,18 +73,18 @@ def show(
     )
 
 
-def take_away(
+def downloads(
     collection: Collection,
-    view: View,
+    view: ExploreView,
     file: str | None,
-    found: list[tuple[str, Hits]],
+    found: list[tuple[str, SearchResult]],
     models: list[str],
 ) -> None:
     """The command line that gives the same numbers, the table, and whose pictures these are."""
     if collection.right is not None and not file:
         _why(collection, view, models)
     st.caption("The same numbers in a terminal:")
-    st.code(by_hand(view, models, file), language="bash", wrap_lines=True)
+    st.code(command(view, models, file), language="bash", wrap_lines=True)
     name = file or view.query
     st.download_button(
         "Download these results (CSV)",
@@ -98,7 +98,7 @@ def take_away(
     widgets.credits(collection.credits)
 
 
-def _why(collection: Collection, view: View, models: list[str]) -> None:
+def _why(collection: Collection, view: ExploreView, models: list[str]) -> None:
     """The way to the same pair on Compare."""
     images, others = collection.sides(view.direction)
     query_row = images.ids.index(view.query)
@@ -111,7 +111,7 @@ def _why(collection: Collection, view: View, models: list[str]) -> None:
     )  # fmt: skip
 
 
-def recipes_of(view: View, models: Sequence[str]) -> dict[str, Recipe]:
+def recipes_of(view: ExploreView, models: Sequence[str]) -> dict[str, Recipe]:
     """One recipe a backbone and one a combination, by what the row is called.
 
     Raises:
@@ -130,7 +130,7 @@ def recipes_of(view: View, models: Sequence[str]) -> dict[str, Recipe]:
     return found
 
 
-def row(collection: Collection, view: View, title: str, hits: Hits) -> Row:
+def row(collection: Collection, view: ExploreView, title: str, hits: SearchResult) -> Row:
     """One recipe's answer as the gallery draws it."""
     where = gallery.side(collection, view.direction, asked=False)
     tiles: list[Tile] = []
@@ -144,10 +144,10 @@ def row(collection: Collection, view: View, title: str, hits: Hits) -> Row:
                 side=where,
                 src=thumbnails.source(key),
                 rank=str(rank),
-                score=number(score),
+                score=format_score(score),
                 mate=mate,
-                alt=f"{'True mate, ' if mate else ''}rank {rank}, score {number(score)}: "
-                f"{gallery.place(collection, where)} {name}. Make it the query.",
+                alt=f"{'True mate, ' if mate else ''}rank {rank}, score {format_score(score)}: "
+                f"{gallery.side_label(collection, where)} {name}. Make it the query.",
             )
         )
     mix = hits.recipe.combine != "none"
@@ -164,7 +164,7 @@ def row(collection: Collection, view: View, title: str, hits: Hits) -> Row:
     )
 
 
-def _mate(hits: Hits, k: int) -> tuple[str, str, float | None]:
+def _mate(hits: SearchResult, k: int) -> tuple[str, str, float | None]:
     """What to say of the mate, how good it is, and where it lies (0 first, 1 last)."""
     if hits.mate_id is None:
         return "", "", None
@@ -179,14 +179,14 @@ def _mate(hits: Hits, k: int) -> tuple[str, str, float | None]:
     if rank <= k and hits.mate_id in hits.ids:
         return f"mate at rank {rank} of {hits.gallery:,}", "near", place
     return (
-        f"mate at rank {rank:,} of {hits.gallery:,}, score {number(hits.mate_score)}",
+        f"mate at rank {rank:,} of {hits.gallery:,}, score {format_score(hits.mate_score)}",
         "far",
         place,
     )
 
 
 def _how(recipe: Recipe) -> str:
-    own: dict[str, Metric] = recipes.own([recipe])
+    own: dict[str, Metric] = recipes.default_metrics([recipe])
     if recipe.combine == "none":
         (part,) = recipe.parts
         return COMPARED[part.metric or own[part.backbone]]
@@ -197,7 +197,7 @@ def _how(recipe: Recipe) -> str:
     return f"of {len(recipe.parts)} backbones"
 
 
-def lead(found: Sequence[tuple[str, Hits]]) -> tuple[str, str]:
+def lead(found: Sequence[tuple[str, SearchResult]]) -> tuple[str, str]:
     """Two sentences over the rows: do they find the mate, and where do they differ most."""
     placed = [(hits.mate_rank, name) for name, hits in found if hits.mate_rank is not None]
     if placed:
@@ -230,7 +230,7 @@ def lead(found: Sequence[tuple[str, Hits]]) -> tuple[str, str]:
     )
 
 
-def table(view: View, asked: str, found: Sequence[tuple[str, Hits]]) -> bytes:
+def table(view: ExploreView, asked: str, found: Sequence[tuple[str, SearchResult]]) -> bytes:
     """Every shown hit as CSV, one a line."""
     lines = [
         {
@@ -254,7 +254,7 @@ def table(view: View, asked: str, found: Sequence[tuple[str, Hits]]) -> bytes:
     return pd.DataFrame(lines).to_csv(index=False).encode("utf-8")
 
 
-def by_hand(view: View, models: Sequence[str], file: str | None) -> str:
+def command(view: ExploreView, models: Sequence[str], file: str | None) -> str:
     """Command lines that print the same numbers."""
     words = ["simcore", "search", view.collection]
     words += ["--image", file] if file else ["--id", view.query]

@@ -6,14 +6,14 @@ from simcore.lab.search import search
 from simcore.types import Collection
 from simcore.ui import gallery
 from simcore.ui.explore import query_bar, search_results
-from simcore.ui.explore.explore_view import View
+from simcore.ui.explore.explore_view import ExploreView
 from simcore.ui.gallery import Row
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 COMMAND = "simcore extract {} --models open_clip:ViT-B-32/laion2b_s34b_b79k"
 
 
-def panel(collection: Collection, view: View) -> None:
+def panel(collection: Collection, view: ExploreView) -> None:
     """Ask by words, or say plainly what is missing for it."""
     with st.container(border=True, key="x_words"):
         ready = search.ready(collection.name)
@@ -41,5 +41,5 @@ def panel(collection: Collection, view: View) -> None:
         place = f"{where} side" if collection.right is not None else "collection"
         gallery.comparison(None, None, rows, key="x_words_found", on_pick=query_bar.follow)
         st.caption(
-            f"Nearest to “{plain(asked)}” on the {place}; a click makes a picture the query."
+            f"Nearest to “{escape_markdown(asked)}” on the {place}; a click makes a picture the query."
         )

@@ -4,22 +4,22 @@ import streamlit as st
 
 from simcore.lab.judgements import agreement, pair_similarities, sets
 from simcore.ui import gallery, url_state, widgets
-from simcore.ui.gallery import Pick, people, side_word, tiles
+from simcore.ui.gallery import Pick, side_word, trial_tiles, votes_label
 from simcore.ui.judgements import judgement_sidebar
-from simcore.ui.judgements.judgement_sidebar import PAGE, Asked
-from simcore.ui.widgets import plain
+from simcore.ui.judgements.judgement_sidebar import PAGE, JudgementQuestion
+from simcore.ui.widgets import escape_markdown
 
 ORDER = {"apart": "furthest apart first", "agree": "agreeing first"}
 
 
 @st.fragment
-def show(asked: Asked, ready: list[str]) -> None:
+def show(asked: JudgementQuestion, ready: list[str]) -> None:
     """Draw the gallery and its own controls; a set without triplets is a sentence."""
-    with widgets.sentences():  # a fragment's errors do not reach the page's own
+    with widgets.show_errors():  # a fragment's errors do not reach the page's own
         _show(asked, ready)
 
 
-def _show(asked: Asked, ready: list[str]) -> None:
+def _show(asked: JudgementQuestion, ready: list[str]) -> None:
     put, here = st.session_state, st.query_params
     found = asked.opened()
     groups = [agreement.ALL, *dict.fromkeys(found.triplets.group)]
@@ -52,7 +52,7 @@ def _show(asked: Asked, ready: list[str]) -> None:
     wrong = sum((row["vote"] - 0.5) * (row["said"] - 0.5) < 0 for row in rows)
     who = "people" if found.votes == "human" else "the known order"
     st.markdown(
-        f"**{wrong:,}** of {len(rows):,} triplets: {plain(by)} and {who} choose different sides. "
+        f"**{wrong:,}** of {len(rows):,} triplets: {escape_markdown(by)} and {who} choose different sides. "
         "Click a picture to open it in Explore."
     )
     if order == "agree":
@@ -65,9 +65,9 @@ def _show(asked: Asked, ready: list[str]) -> None:
     with st.container(horizontal=True):
         for row in paged:
             with st.container(border=True, width=346):
-                st.caption(f"{plain(row['group'])} · {_words(row, by, found.votes)}")
+                st.caption(f"{escape_markdown(row['group'])} · {_words(row, by, found.votes)}")
                 gallery.grid(
-                    tiles(row, found.votes, ". Open it in Explore."),
+                    trial_tiles(row, found.votes, ". Open it in Explore."),
                     key=f"{PAGE}_trial_{row['trial']}",
                     on_pick=open_,
                 )
@@ -85,4 +85,4 @@ def _show(asked: Asked, ready: list[str]) -> None:
 def _words(row: dict, by: str, votes: str) -> str:
     """What both say, in a line."""
     count = f" ({row['votes_n']} votes)" if row["votes_n"] > 1 else ""
-    return f"{people(row['vote'], votes)}{count}, {plain(by)}: **{side_word(row['said'])}**"
+    return f"{votes_label(row['vote'], votes)}{count}, {escape_markdown(by)}: **{side_word(row['said'])}**"

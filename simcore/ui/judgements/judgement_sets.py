@@ -5,8 +5,8 @@ import streamlit as st
 from simcore.errors import BadDataError, SimError
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.ui import job_progress, widgets
-from simcore.ui.judgements.judgement_sidebar import Asked
-from simcore.ui.widgets import plain
+from simcore.ui.judgements.judgement_sidebar import JudgementQuestion
+from simcore.ui.widgets import escape_markdown
 
 APART = ("hsj", "birds-16", "things")  # kinds whose files hold no images
 
@@ -18,11 +18,11 @@ def welcome() -> None:
         "spoiled twice by a known amount. Its answers are that **known order**, nobody was asked; "
         "it shows at once which similarity sees which kind of change."
     )
-    if job_progress.job("evaluate", "triplets") or job_progress.job("judgements", "add"):
+    if job_progress.show("evaluate", "triplets") or job_progress.show("judgements", "add"):
         return
     st.button(
         "Make it and score all backbones", type="primary", icon=":material/auto_awesome:",
-        key="judged_make", on_click=job_progress.launch,
+        key="judged_make", on_click=job_progress.start,
         args=(["evaluate", "triplets", sets.KNOWN],),
     )  # fmt: skip
     st.caption("The same in a terminal:")
@@ -61,13 +61,13 @@ def form() -> None:
             more = (["--images", images.strip()] if images.strip() else []) + (
                 ["--size", str(int(size))] if size else []
             )
-            job_progress.launch(
+            job_progress.start(
                 ["judgements", "add", "--name", name.strip(), *more, "--", kind, path.strip()]
             )
             st.rerun()
 
 
-def missing(asked: Asked) -> list[str]:
+def missing(asked: JudgementQuestion) -> list[str]:
     """The similarities that are ready, in the order asked for; a button makes the others."""
     judged = asked.opened()
     ready: list[str] = []
@@ -76,22 +76,22 @@ def missing(asked: Asked) -> list[str]:
         try:
             (ready if pair_similarities.ready(judged, name) else lacking).append(name)
         except SimError as error:
-            st.warning(plain(str(error)), icon=":material/error:")
+            st.warning(escape_markdown(str(error)), icon=":material/error:")
     if lacking:
         with st.container(border=True):
-            if not job_progress.job("evaluate", "triplets", asked.name):
+            if not job_progress.show("evaluate", "triplets", asked.name):
                 they = "they get bars" if len(lacking) > 1 else "it gets bars"
                 st.markdown(
-                    f"No **{plain(', '.join(lacking))}** for all images of {plain(asked.name)} "
+                    f"No **{escape_markdown(', '.join(lacking))}** for all images of {escape_markdown(asked.name)} "
                     f"yet: {they} once every picture has been looked at."
                 )
                 st.button(
                     "Score now", type="primary", icon=":material/play_arrow:", key="judged_run",
-                    on_click=job_progress.launch,
+                    on_click=job_progress.start,
                     args=(asked.make(lacking),),
                 )  # fmt: skip
     else:
-        job_progress.job("evaluate", "triplets", asked.name)
+        job_progress.show("evaluate", "triplets", asked.name)
     if not ready and not lacking:
         st.info("Choose at least one similarity in the sidebar.")
     return ready
@@ -106,21 +106,21 @@ def about(name: str) -> None:
     columns[2].metric("Answers", told["votes"], help="Human votes, or an order that is known.")
     columns[3].metric("Images left out", f"{len(told['skipped']):,}")
     for note in told["notes"]:
-        st.markdown(f"- {plain(note)}")
+        st.markdown(f"- {escape_markdown(note)}")
     st.dataframe(
         {"group": list(told["groups"]), "trials": list(told["groups"].values())}, hide_index=True
     )
     if told["skipped"]:
         with st.expander(f"{len(told['skipped']):,} images left out", icon=":material/report:"):
             st.dataframe(told["skipped"], height=240)
-    st.caption(f"{plain(told['kind'])} from {plain(told['source'])}")
+    st.caption(f"{escape_markdown(told['kind'])} from {escape_markdown(told['source'])}")
     widgets.credits(told["credits"])
     with st.container(horizontal=True), st.popover("Remove", icon=":material/delete:"):
-        st.markdown(f"Forget **{plain(name)}**? Your files stay, and so do its features.")
+        st.markdown(f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features.")
         st.button(
             "Yes, forget it", key=f"judged_remove_{name}", type="primary",
-            on_click=widgets.attempt, args=(sets.remove, name),
+            on_click=widgets.run_action, args=(sets.remove, name),
         )  # fmt: skip
-    if not job_progress.job("judgements", "add"):
+    if not job_progress.show("judgements", "add"):
         with st.expander("Add another set", icon=":material/add:", key="judging_add"):
             form()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from simcore.data.judgements.trials import Judgements
-from simcore.errors import SimError, unknown
+from simcore.data.judgements.trials import JudgementSet
+from simcore.errors import SimError, unknown_name
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.library import provenance
 from simcore.types import METRICS
 from simcore.ui import url_state
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 PAGE = "judged"
 WHAT = {
@@ -29,7 +29,7 @@ MOST = 24
 
 
 @dataclass(frozen=True)
-class Asked:
+class JudgementQuestion:
     """One way to look at a set of judgements; the same words as on the command line."""
 
     name: str
@@ -39,9 +39,9 @@ class Asked:
     counting: str
     subset: str = "all"
 
-    def opened(self) -> Judgements:
+    def opened(self) -> JudgementSet:
         """The trials that are looked at."""
-        return provenance.part(sets.open_(self.name), self.subset)
+        return provenance.unseen_part(sets.open_(self.name), self.subset)
 
     def make(self, models: Sequence[str]) -> list[str]:
         """The command that makes similarities ready for these trials."""
@@ -81,12 +81,12 @@ def arrive(names: Sequence[str]) -> None:
     for key, (word, options, usual) in known.items():
         asked = here.get(key, usual)
         if asked not in options:
-            said.append(f"From the link: {unknown(word, asked[:40], options)}")
+            said.append(f"From the link: {unknown_name(word, asked[:40], options)}")
         put[f"{PAGE}_{key}"] = asked if asked in options else usual
     put[f"{PAGE}_t"] = here.get("t", "all")  # looked at when the set is open
     metrics = _words(here.get("metrics", ",".join(METRICS)))
     said += [
-        f"From the link: {unknown('metric', m[:40], METRICS)}" for m in metrics if m not in METRICS
+        f"From the link: {unknown_name('metric', m[:40], METRICS)}" for m in metrics if m not in METRICS
     ]
     put[f"{PAGE}_metrics"] = [m for m in METRICS if m in metrics] or list(METRICS)
     models = []
@@ -98,22 +98,22 @@ def arrive(names: Sequence[str]) -> None:
     if models:
         put[f"{PAGE}_models_{put[f'{PAGE}_j']}"] = list(dict.fromkeys(models))[:MOST]
     if said:
-        st.warning("  \n".join(plain(sentence) for sentence in said), icon=":material/link_off:")
+        st.warning("  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:")
 
 
-def sidebar(names: Sequence[str]) -> Asked:
+def sidebar(names: Sequence[str]) -> JudgementQuestion:
     """Draw the controls; what they say now."""
     put = st.session_state
     with st.sidebar:
         name = st.selectbox("Judgements", names, key=f"{PAGE}_j")
         judged = sets.open_(name)
         subset = _subset(judged)
-        judged = provenance.part(judged, subset)
-        ready = pair_similarities.here(judged)
+        judged = provenance.unseen_part(judged, subset)
+        ready = pair_similarities.available(judged)
         others = [d["name"] for d in pair_similarities.distances() if d["ready"]]
-        options = list(dict.fromkeys([*ready, *pair_similarities.usual(), *others]))
+        options = list(dict.fromkeys([*ready, *pair_similarities.default_backbones(), *others]))
         key = f"{PAGE}_models_{name}"
-        put.setdefault(key, (ready or [*pair_similarities.usual(), *others])[:MOST])
+        put.setdefault(key, (ready or [*pair_similarities.default_backbones(), *others])[:MOST])
         chosen = st.multiselect(
             "Similarities", list(dict.fromkeys([*options, *put[key]])), key=key,
             max_selections=MOST, accept_new_options=True, placeholder="Choose, or type timm:NAME",
@@ -130,19 +130,19 @@ def sidebar(names: Sequence[str]) -> Asked:
         counting = st.selectbox(
             "A triplet counts", list(COUNT), format_func=COUNT.__getitem__, key=f"{PAGE}_count"
         )
-    if warning := provenance.warning(judged, chosen):
-        st.warning(plain(warning) + ".", icon=":material/school:")
+    if warning := provenance.trained_on_warning(judged, chosen):
+        st.warning(escape_markdown(warning) + ".", icon=":material/school:")
     shown = tuple(m for m in METRICS if m in metrics)
-    return Asked(name, tuple(chosen), shown, combine, counting, subset)
+    return JudgementQuestion(name, tuple(chosen), shown, combine, counting, subset)
 
 
-def _subset(judged: Judgements) -> str:
+def _subset(judged: JudgementSet) -> str:
     """All trials, or those that a learned backbone never saw; asked only where there is one."""
     put, key = st.session_state, f"{PAGE}_t"
     parts = provenance.subsets(judged)
     if put.get(key, "all") not in parts:
-        said = unknown("part of the trials", str(put[key])[:80], parts)
-        st.warning(plain(f"From the link: {said}"), icon=":material/link_off:")
+        said = unknown_name("part of the trials", str(put[key])[:80], parts)
+        st.warning(escape_markdown(f"From the link: {said}"), icon=":material/link_off:")
         put[key] = "all"
     if len(parts) == 1:
         return "all"
@@ -152,7 +152,7 @@ def _subset(judged: Judgements) -> str:
     return chosen
 
 
-def write(asked: Asked, what: str) -> None:
+def write(asked: JudgementQuestion, what: str) -> None:
     """Put what is shown into the address."""
     url_state.add(
         PAGE,

@@ -12,7 +12,7 @@ from simcore.types import Score
 from simcore.ui import charts
 from simcore.ui.judgements import judgement_sidebar
 from simcore.ui.judgements.judgement_sidebar import PAGE
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 ALL = agreement.ALL
 CHANCE = {"triplets": 0.5, "odd": 1 / 3, "same": 0.0}
@@ -36,8 +36,8 @@ def score_bars(found: Table, group: str, chance: float) -> None:
         figure.add_bar(
             x=[x for x, _, _ in mine], y=[s.value - chance for _, _, s in mine], base=chance,
             width=0.9, name=label,
-            marker={"color": html_document.COLOURS[n % len(html_document.COLOURS)],
-                    "pattern_shape": PATTERNS[n // len(html_document.COLOURS) % len(PATTERNS)]},
+            marker={"color": html_document.COLORS[n % len(html_document.COLORS)],
+                    "pattern_shape": PATTERNS[n // len(html_document.COLORS) % len(PATTERNS)]},
             customdata=[(judgement_sidebar.NAMES.get(m, "own metric"), s.value, s.low, s.high)
                         for _, m, s in mine],
             error_y={"type": "data", "symmetric": False, "thickness": 1, "width": 2,
@@ -49,7 +49,7 @@ def score_bars(found: Table, group: str, chance: float) -> None:
     figure.add_scatter(
         x=[x for x, (_, s) in zip(place, rows, strict=True) if s.value == top.value],
         y=[s.high + 0.015 for _, s in rows if s.value == top.value], mode="markers",
-        marker={"symbol": "triangle-down", "color": html_document.COLOURS[2], "size": 11},
+        marker={"symbol": "triangle-down", "color": html_document.COLORS[2], "size": 11},
         hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     figure.update_layout(barmode="overlay")
@@ -67,7 +67,7 @@ def score_bars(found: Table, group: str, chance: float) -> None:
     who = "the known order" if found.judged.votes != "human" else "people"
     charts.show(
         figure, f"{PAGE}_bars", y=found.score, height=360,
-        title=f"Best against {who} in {plain(group_label(group, found))}: ▼ {plain(display_name(best.label))}"
+        title=f"Best against {who} in {escape_markdown(group_label(group, found))}: ▼ {escape_markdown(display_name(best.label))}"
         f"{', ' + metric if metric else ''}, {100 * top.value:.1f} % "
         f"[{100 * top.low:.1f}, {100 * top.high:.1f}]",
     )  # fmt: skip

@@ -10,7 +10,7 @@ from simcore.ui import charts, gallery, thumbnails, url_state, widgets
 from simcore.ui.charts import losses
 from simcore.ui.commands import Choice
 from simcore.ui.gallery import Pick, Row, Tile
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 CHANGED = {"found": "Found since", "lost": "Lost since", "all": "All, most moved first"}
 STAGES = {"before": "before", "pca": "start", "rival": "best z-sum", "after": "after"}
@@ -21,7 +21,7 @@ def show(asked: Choice) -> None:
     rows = learned_backbones.pair_table(asked.collection)
     st.subheader("What was learned", anchor=False)
     if not rows:
-        st.info(f"Nothing yet on {plain(asked.collection)}. Start a run above.")
+        st.info(f"Nothing yet on {escape_markdown(asked.collection)}. Start a run above.")
     else:
         st.dataframe(rows, hide_index=True, placeholder="–", key="learn_table")
         names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
@@ -37,16 +37,16 @@ def show(asked: Choice) -> None:
 def _one(asked: Choice, name: str) -> None:
     told = learned_backbones.lineage(name)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(plain(told["about"]), width="stretch")
+        st.markdown(escape_markdown(told["about"]), width="stretch")
         st.page_link(
             "pages/evaluate.py", label="Evaluate", icon=":material/monitoring:",
             query_params={"c": asked.collection, "s": f"unseen:{name}",
                           "models": ",".join([f"learned:{name}", *told["base"]])},
         )  # fmt: skip
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **learned:{plain(name)}** and its features?")
+            st.markdown(f"Forget **learned:{escape_markdown(name)}** and its features?")
             st.button("Yes, forget it", key=f"learn_remove_{name}", type="primary",
-                      on_click=widgets.attempt, args=(learned_backbones.remove, name))  # fmt: skip
+                      on_click=widgets.run_action, args=(learned_backbones.remove, name))  # fmt: skip
     with st.expander("Lineage"):
         st.json({k: v for k, v in told.items() if k not in {"result", "test_ids"}})
     if told["kind"] == "adaptation":
@@ -67,7 +67,7 @@ def _elsewhere(told: dict, name: str) -> None:
         st.code(learned_backbones.TEN_LINES, language="python")
         st.caption(
             f'`file = np.load("{name}.npz")`; x holds, in this order and each of length 1, '
-            f"the features of {plain(', '.join(told['base']))}."
+            f"the features of {escape_markdown(', '.join(told['base']))}."
         )
 
 

@@ -8,7 +8,7 @@ from simcore.lab.papers import risser_maroux2021_tables
 from simcore.ui import charts, job_progress, sidebar
 from simcore.ui.charts import spread
 from simcore.ui.commands import Choice
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 DIGITS = {
     **dict.fromkeys(risser_maroux2021_tables.STAGES, "%.4f"), "PCA variance": "%.4f", "size": "localized",
@@ -30,7 +30,7 @@ def show(asked: Choice, *, busy: bool) -> None:
         f"As in annex A of risser-maroux2021: asymmetric recall at 1 with all features side by "
         f"side, after a PCA to 256, and adapted at two temperatures; mean of 20 runs, epoch chosen "
         f"on the test pairs as the paper does. Rows from `here` are about {pairs:,} pairs of "
-        f"{plain(asked.collection)}, a quarter of them judged; printed ones about 4,199 other "
+        f"{escape_markdown(asked.collection)}, a quarter of them judged; printed ones about 4,199 other "
         "pairs, so their galleries are larger and their task is harder."
     )
     if rows:
@@ -43,10 +43,10 @@ def show(asked: Choice, *, busy: bool) -> None:
                 "--subset", asked.subset]  # fmt: skip
         st.button(
             f"Make {len(missing)} {'row' if len(missing) == 1 else 'rows'}", key="annex_go",
-            icon=":material/table_rows:", disabled=busy, on_click=job_progress.launch, args=(args,),
+            icon=":material/table_rows:", disabled=busy, on_click=job_progress.start, args=(args,),
         )  # fmt: skip
         st.caption(
-            f"Missing: {plain(', '.join(missing))}. A row takes minutes and is kept; stopped, it "
+            f"Missing: {escape_markdown(', '.join(missing))}. A row takes minutes and is kept; stopped, it "
             "goes on from there."
         )
     with st.expander("All rows as printed"):

@@ -6,7 +6,7 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.learning import learned_backbones
 from simcore.ui import charts, gallery, url_state, widgets
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 PAGE = "teach"
 CHANGED = {"right": "Right since", "wrong": "Wrong since", "all": "All, most moved first"}
@@ -18,7 +18,7 @@ def show(name: str) -> None:
     rows = learned_backbones.trial_table(name)
     st.subheader("What was learned", anchor=False)
     if not rows:
-        st.info(f"Nothing yet from {plain(name)}. Start a run above.")
+        st.info(f"Nothing yet from {escape_markdown(name)}. Start a run above.")
         return
     st.dataframe(rows, hide_index=True, key=f"{PAGE}_table")
     names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
@@ -34,23 +34,23 @@ def show(name: str) -> None:
 def _one(name: str) -> None:
     told = learned_backbones.lineage(name)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(plain(told["about"]), width="stretch")
+        st.markdown(escape_markdown(told["about"]), width="stretch")
         st.page_link(
             "pages/judgements.py", label="Score", icon=":material/monitoring:",
             query_params={"j": told["judgements"], "t": f"unseen:{name}",
                           "models": ",".join([f"learned:{name}", *told["base"]])},
         )  # fmt: skip
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **learned:{plain(name)}** and its features?")
+            st.markdown(f"Forget **learned:{escape_markdown(name)}** and its features?")
             st.button("Yes, forget it", key=f"{PAGE}_remove_{name}", type="primary",
-                      on_click=widgets.attempt, args=(learned_backbones.remove, name))  # fmt: skip
+                      on_click=widgets.run_action, args=(learned_backbones.remove, name))  # fmt: skip
     with st.expander("Lineage"):
         st.json({k: v for k, v in told.items() if k not in {"result", "test_trials"}})
     _agreement(told["result"], name)
     if told["result"]["loss"]:
         with st.expander("Loss"):
             charts.losses(told["result"]["loss"], told["result"]["check"], f"kept_{name}")
-    with widgets.sentences():
+    with widgets.show_errors():
         _trials(name)
 
 
@@ -99,7 +99,7 @@ def _dots(told: dict) -> go.Figure:
         shares = [100 * s["value"] for s in scores]
         highs = [100 * s["high"] - v for s, v in zip(scores, shares, strict=True)]
         lows = [v - 100 * s["low"] for s, v in zip(scores, shares, strict=True)]
-        colour = html_document.COLOURS[number % len(html_document.COLOURS)]
+        colour = html_document.COLORS[number % len(html_document.COLORS)]
         # Half a step apart, so that one interval does not hide the other.
         figure.add_scatter(
             x=shares, y=[place + 0.18 * (2 * number - 1) for place in range(len(groups))],
@@ -142,8 +142,8 @@ def _trials(name: str) -> None:
             trial = found.trial(row)
             with st.container(border=True, width=346):
                 st.caption(
-                    f"{plain(trial['group'])} · {gallery.people(trial['vote'], known)}, before: "
+                    f"{escape_markdown(trial['group'])} · {gallery.votes_label(trial['vote'], known)}, before: "
                     f"**{trial['before']}**, after: **{trial['after']}**"
                 )
-                gallery.grid(gallery.tiles(trial, known), key=f"{PAGE}_trial_{name}_{row}")
+                gallery.grid(gallery.trial_tiles(trial, known), key=f"{PAGE}_trial_{name}_{row}")
     widgets.credits(found.judged.credits)

@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from simcore.errors import unknown
+from simcore.errors import unknown_name
 from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning, learned_backbones
 from simcore.ui import job_progress, url_state
 from simcore.ui.learn import judgement_results, run_form
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 PAGE = "teach"  # not "learn": the pairs' widgets have that, and forget theirs by it
 FROM = {"pairs": "Pairs of a collection", "judged": "People's judgements"}
 
 
-def chosen() -> bool:
+def select_data() -> bool:
     """Draw the choice of what is learned from; whether it is judgements. It is in the address."""
     put, here = st.session_state, dict(st.query_params)
     ours = [put.get("_learn_address"), put.get(f"_{PAGE}_address")]
@@ -21,8 +21,8 @@ def chosen() -> bool:
         asked = here.get("from", "pairs")
         put[f"{PAGE}_from"] = asked if asked in FROM else "pairs"
         if asked not in FROM:
-            sentence = unknown("kind of data", asked[:40], FROM)
-            st.warning(plain(f"From the link: {sentence}"), icon=":material/link_off:")
+            sentence = unknown_name("kind of data", asked[:40], FROM)
+            st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
     kind = st.segmented_control(
         "Learn from", list(FROM), format_func=FROM.__getitem__, key=f"{PAGE}_from", required=True,
     )  # fmt: skip
@@ -47,7 +47,7 @@ def show() -> None:
             "page, such as mobilenetv2."
         )
     else:
-        args = run_form.tune(name, bases, PAGE)
+        args = run_form.finetuning_options(name, bases, PAGE)
         run_form.run(args, f"{name}-{args[args.index('--paradigm') + 1]}", f"{PAGE}_name_{name}")
     _sample(name)
     judgement_results.show(name)
@@ -59,8 +59,8 @@ def _set() -> str:
     if here != put.get(f"_{PAGE}_address") or put.get(f"{PAGE}_j") not in names:
         asked = here.get("j", sets.KNOWN)
         if asked not in names:
-            sentence = unknown("set of triplets", asked[:40], names)
-            st.warning(plain(f"From the link: {sentence}"), icon=":material/link_off:")
+            sentence = unknown_name("set of triplets", asked[:40], names)
+            st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
         put[f"{PAGE}_j"] = asked if asked in names else sets.KNOWN
     with st.sidebar:
         name: str = st.selectbox(
@@ -75,7 +75,7 @@ def _set() -> str:
 
 def _sample(name: str) -> None:
     """A fine-tuning set of the thesis, drawn from this one and kept under a name."""
-    if job_progress.job("judgements", "sample"):
+    if job_progress.show("judgements", "sample"):
         return
     with st.expander("Draw a fine-tuning set as margaritescu2024 did", icon=":material/casino:"):
         st.caption("Every group of trials equally often (4.3); as printed in Table A.1:")
@@ -93,7 +93,7 @@ def _sample(name: str) -> None:
                 "Name", max_chars=64, key=f"{PAGE}_save", placeholder=f"{name}-sample"
             )
             if st.form_submit_button("Draw", icon=":material/casino:"):
-                job_progress.launch(
+                job_progress.start(
                     ["judgements", "sample", name, what, "--size", str(size), "--seed", str(seed),
                      "--save", save.strip() or f"{name}-sample"]
                 )  # fmt: skip

@@ -9,7 +9,7 @@ from simcore.lab import jobs
 from simcore.lab.learning import finetuning, learned_backbones
 from simcore.models import lineage
 from simcore.ui import charts, job_progress, widgets
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 PARADIGMS = {
     "triplet": "Triplet loss", "contrastive": "Contrastive loss", "quadruplet": "Quadruplet loss",
@@ -18,7 +18,7 @@ PARADIGMS = {
 }  # fmt: skip
 
 
-def tune(data: str, bases: list[str], page: str) -> list[str]:
+def finetuning_options(data: str, bases: list[str], page: str) -> list[str]:
     """The controls of fine-tuning; the command line without the name of the result.
 
     Args:
@@ -59,17 +59,17 @@ def run(args: list[str], stem: str, key: str) -> None:
     going = job_progress.running("learn")
     if going is not None:
         saved = _saved(going.args)
-        job_progress.job("learn")
+        job_progress.show("learn")
         _curve(saved)
         return
-    job_progress.job("learn")
+    job_progress.show("learn")
     waiting = name in lineage.unfinished()
     st.button(
         "Go on" if waiting else "Start", icon=":material/play_arrow:", type="primary",
-        disabled=not name or name in taken, on_click=job_progress.launch, args=(args,), key="learn_go",
+        disabled=not name or name in taken, on_click=job_progress.start, args=(args,), key="learn_go",
     )  # fmt: skip
     if name in taken:
-        st.caption(f"There is a learned:{plain(name)} already; choose another name.")
+        st.caption(f"There is a learned:{escape_markdown(name)} already; choose another name.")
     elif waiting:
         st.caption("A run of this name was stopped; with the same choices it goes on from there.")
         _drawn(name)
@@ -89,12 +89,12 @@ def _waiting(name: str) -> None:
             job = began.get(one)
             with st.container(horizontal=True, vertical_alignment="center"):
                 known = job.title if job else "begun by hand; the command that began it goes on"
-                st.markdown(f"**{plain(one)}**: {plain(known)}", width="stretch")
+                st.markdown(f"**{escape_markdown(one)}**: {escape_markdown(known)}", width="stretch")
                 if job:
                     st.button("Go on", icon=":material/play_arrow:", key=f"learn_on_{one}",
-                              on_click=job_progress.launch, args=(job.args,))  # fmt: skip
+                              on_click=job_progress.start, args=(job.args,))  # fmt: skip
                 st.button("Forget", icon=":material/delete:", key=f"learn_forget_{one}",
-                          on_click=widgets.attempt, args=(learned_backbones.remove, one))  # fmt: skip
+                          on_click=widgets.run_action, args=(learned_backbones.remove, one))  # fmt: skip
 
 
 def _fresh(stem: str, taken: set[str]) -> str:

@@ -29,7 +29,7 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
         Positions of the chosen images among `Map.ids`, sorted.
     """
     first = found[0]
-    count = len(first.at)
+    count = len(first.xy)
     faces = first.faces()
     data = {
         "base": thumbnails.base(),
@@ -87,14 +87,14 @@ def _taken(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
 
 def _map(found: Map, by: str) -> dict[str, Any]:
     groups, ranks = maps.of(found, by), found.ranks()
-    x, y = maps.placed(found.at, FULL)
+    x, y = maps.placed(found.xy, FULL)
     names = zip(groups.names, groups.counts, strict=True)
     legend = [
-        {"name": name, "count": count, "colour": colour(groups, number),
+        {"name": name, "count": count, "colour": point_color(groups, number),
          "shape": "square" if by == "side" and number else ""}
         for number, (name, count) in enumerate(names)
     ]  # fmt: skip
-    placed = len(found.at) - found.missing
+    placed = len(found.xy) - found.missing
     return {
         "made": found.made,
         "title": found.recipe.label,
@@ -109,11 +109,11 @@ def _map(found: Map, by: str) -> dict[str, Any]:
     }
 
 
-def colour(groups: maps.Colours, number: int) -> str:
+def point_color(groups: maps.Colors, number: int) -> str:
     """The colour of one group: a scale where the groups are steps of one."""
     if groups.quiet and number == len(groups.names) - 1:
         return QUIET
-    colours = SCALE if groups.ordered else html_document.COLOURS
+    colours = SCALE if groups.ordered else html_document.COLORS
     return colours[number % len(colours)]
 
 

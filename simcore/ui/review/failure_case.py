@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from simcore.data.answers.review_store import Said
+from simcore.data.answers.review_store import Review
 from simcore.errors import SimError
 from simcore.lab.library import collections
 from simcore.lab.people import review
-from simcore.lab.people.review import Case
+from simcore.lab.people.review import FailureCase
 from simcore.lab.search import search
-from simcore.lab.search.search import Hits, Query
+from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Recipe
 from simcore.ui import gallery, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
-from simcore.ui.widgets import plain
+from simcore.ui.widgets import escape_markdown
 
 FOUND = 8
 KEYS = "1234567890"  # one a facet
@@ -36,8 +36,8 @@ def show(name: str, recipe: Recipe, who: str, start: str) -> None:
     at = _place(name, recipe, cases, start)
     case = cases[at]
     (pair, mate) = review.pair(name, case.query)
-    everybody = review.said(name)
-    mine = everybody.get(pair, {}).get(who, Said())
+    everybody = review.current_review(name)
+    mine = everybody.get(pair, {}).get(who, Review())
     known = review.pairs_of(collections.open_(name))
     done = [who in everybody.get(known[one.query][0], {}) for one in cases]
     (hits,) = search.search(name, Query(id=case.query), [recipe], k=FOUND)
@@ -56,7 +56,7 @@ def show(name: str, recipe: Recipe, who: str, start: str) -> None:
     url_state.add("review", {"q": case.query})
 
 
-def _place(name: str, recipe: Recipe, cases: list[Case], start: str) -> int:
+def _place(name: str, recipe: Recipe, cases: list[FailureCase], start: str) -> int:
     """Where one is in the queue; another queue begins anew, at the address's query if it has it."""
     put, ids = st.session_state, [case.query for case in cases]
     if put.get("_reviewing") != (name, recipe):
@@ -67,12 +67,12 @@ def _place(name: str, recipe: Recipe, cases: list[Case], start: str) -> int:
 
 def _sayer(name: str, asked: str, who: str) -> Callable[..., None]:
     def say(kind: str, value: str = "") -> None:
-        widgets.attempt(review.say, name, asked, who, kind, value)
+        widgets.run_action(review.add_review, name, asked, who, kind, value)
 
     return say
 
 
-def _pictures(name: str, case: Case, mate: str, hits: Hits, mine: Said, picked: str | None) -> None:
+def _pictures(name: str, case: FailureCase, mate: str, hits: SearchResult, mine: Review, picked: str | None) -> None:
     collection = collections.open_(name)
     pairs = collection.pairs()
     keys = dict(zip(pairs.gallery.ids, pairs.gallery.keys, strict=True))
@@ -92,7 +92,7 @@ def _pictures(name: str, case: Case, mate: str, hits: Hits, mine: Said, picked: 
         word = "another mate" if key in mine.accepted else "a copy" if key in mine.copies else ""
         tile = Tile(
             id=found, side="right", src=thumbnails.source(key), rank=str(rank),
-            score=gallery.number(float(score)), mate=found == mate, here=found == picked,
+            score=gallery.format_score(float(score)), mate=found == mate, here=found == picked,
             caption=word, alt=f"Rank {rank}: right {found}. {word or 'Choose it.'}",
         )  # fmt: skip
         tiles.append(tile)
@@ -113,12 +113,12 @@ def _pictures(name: str, case: Case, mate: str, hits: Hits, mine: Said, picked: 
     )  # fmt: skip
 
 
-def _tags(own: list[str], mine: Said, say: Callable[..., None], who: str) -> None:
+def _tags(own: list[str], mine: Review, say: Callable[..., None], who: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for n, tag in enumerate([*review.FACETS, *own]):
             on = tag in mine.tags
             st.button(
-                plain(tag.capitalize() if n < len(review.FACETS) else tag),
+                escape_markdown(tag.capitalize() if n < len(review.FACETS) else tag),
                 key=f"reviewing_tag_{tag}", type="primary" if on else "secondary",
                 icon=":material/check:" if on else None, disabled=not who,
                 shortcut=KEYS[n] if n < len(KEYS) else None,
@@ -137,13 +137,13 @@ def _tags(own: list[str], mine: Said, say: Callable[..., None], who: str) -> Non
 
 
 def _other(
-    name: str, picked: str, hits: Hits, mine: Said, say: Callable[..., None], who: str
+    name: str, picked: str, hits: SearchResult, mine: Review, say: Callable[..., None], who: str
 ) -> None:
     key = hits.keys[hits.ids.index(picked)]
     accepted, copied = key in mine.accepted, key in mine.copies
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         rank = hits.ids.index(picked) + 1
-        st.markdown(f"The one at rank **{rank}**, {plain(picked)}:", width="content")
+        st.markdown(f"The one at rank **{rank}**, {escape_markdown(picked)}:", width="content")
         st.button(
             "As good a mate", key="reviewing_accept", shortcut="A", disabled=not who,
             type="primary" if accepted else "secondary",
@@ -159,7 +159,7 @@ def _other(
         st.caption("Click another picture above to choose it.", width="content")
 
 
-def _note(case: Case, mine: Said, say: Callable[..., None], who: str) -> None:
+def _note(case: FailureCase, mine: Review, say: Callable[..., None], who: str) -> None:
     key = f"reviewing_note_{case.query}_{who}"
     if st.session_state.get(f"{key}_was") != mine.note:  # said in another tab, or undone
         st.session_state[key] = st.session_state[f"{key}_was"] = mine.note
@@ -170,7 +170,7 @@ def _note(case: Case, mine: Said, say: Callable[..., None], who: str) -> None:
     st.text_input("Note", key=key, max_chars=2000, on_change=keep, disabled=not who)
 
 
-def _moves(name: str, cases: list[Case], at: int, done: list[bool], who: str) -> None:
+def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: str) -> None:
     put = st.session_state
 
     def go(place: int) -> None:
@@ -188,7 +188,7 @@ def _moves(name: str, cases: list[Case], at: int, done: list[bool], who: str) ->
             put["_reviewing_at"] = found  # look at what was taken back
 
     def looked() -> None:
-        widgets.attempt(review.say, name, cases[at].query, who, "seen")
+        widgets.run_action(review.add_review, name, cases[at].query, who, "seen")
         go(_next(at, done))
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -200,7 +200,7 @@ def _moves(name: str, cases: list[Case], at: int, done: list[bool], who: str) ->
                   key="reviewing_seen", on_click=looked, disabled=not who)  # fmt: skip
         st.button("Undo", icon=":material/undo:", shortcut="U", key="reviewing_undo",
                   on_click=back, disabled=not who)  # fmt: skip
-        count = f" · {sum(done):,} reviewed by {plain(who)}" if who else ""
+        count = f" · {sum(done):,} reviewed by {escape_markdown(who)}" if who else ""
         st.markdown(f"Failure **{at + 1:,}** of {len(cases):,}{count}", width="content")
 
 

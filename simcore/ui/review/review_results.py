@@ -43,7 +43,7 @@ def results_tab(asked: Choice, rows: list[Recipe], how: str) -> None:
     words = ["simcore", "review", "summary", asked.collection, "--models", ",".join(asked.models)]
     words += ["--combine", how] if len(asked.models) > 1 else []
     words += ["--metric", asked.metric] if asked.metric != "own" else []
-    if asked.lift == "none":
+    if asked.post == "none":
         st.code(shlex.join(words), language="bash", wrap_lines=True)
     _facets(told, asked)
     _agreement(told)
@@ -99,7 +99,7 @@ def _facets(told: dict, asked: Choice) -> None:
             y=[f"{row['tag']} ({row['pairs']})" for row in rows], mode="markers", name=model,
             x=[row["backbones"][model]["median_rank"] for row in rows],
             marker={"color": look["color"], "size": 11,
-                    "symbol": ("circle", "square", "diamond", "cross")[n // len(html_document.COLOURS)
+                    "symbol": ("circle", "square", "diamond", "cross")[n // len(html_document.COLORS)
                                                                        % 4]},
             hovertemplate="%{y}: %{x}<extra>" + model + "</extra>",
         )  # fmt: skip

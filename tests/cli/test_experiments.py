@@ -1,0 +1,101 @@
+"""`simcore experiment` and `simcore review`, as typed."""
+
+import json
+
+import pytest
+
+from simcore.__main__ import run
+from simcore.lab.library import collections, extraction
+from simcore.lab.people import participation, review
+
+
+@pytest.fixture
+def tiny(pairs_folder):
+    collections.add("pairs", pairs_folder, name="tiny")
+    extraction.extract("tiny", ["hog", "color"])
+    return "tiny"
+
+
+def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
+    agreed = tmp_path / "consent.txt"
+    agreed.write_text("We keep your choices.")
+    words = ["new", "pilot", tiny, "--distractors", "random,color", "--questions", "2",
+             "--choices", "3", "--consent", str(agreed), "--json"]  # fmt: skip
+    assert run(["experiment", *words]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["questions"], made["conditions"]) == (4, ["random", "color"])
+    assert participation.consent("pilot") == "We keep your choices."
+    for _ in range(2):
+        code = participation.join("pilot")
+        while screen := participation.screen("pilot", code):
+            participation.answer("pilot", code, screen.number, place=0, seconds=2)
+    assert run(["experiment", "analyse", "pilot", "--models", "hog", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["answers"] == 8
+    assert told["places"]["counts"] == [8, 0, 0]
+    assert run(["experiment", "analyse", "pilot", "--models", "none"]) == 0
+    shown = capsys.readouterr()
+    assert "8 answers of 2 participants" in shown.out
+    assert "alpha" in shown.err
+    assert run(["experiment", "export", "pilot"]) == 0
+    text = capsys.readouterr().out
+    file = tmp_path / "answers.csv"
+    file.write_text(text)
+    assert run(["experiment", "import", "again", tiny, str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answers"] == 8
+    assert run(["experiment", "export", "again"]) == 0
+    assert capsys.readouterr().out == text
+    assert run(["experiment", "export", "again", "--triplets"]) == 0
+    assert capsys.readouterr().out.startswith("query,a,b,vote,group,votes\nleft/")
+    assert run(["experiment", "export", "again", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert (len(rows), rows[0]["place"]) == (8, "1")
+    assert run(["experiment", "judgements", "again", "--save", "said", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["name"], made["kind"], made["votes"]) == ("said", "answers", "human")
+    assert run(["experiment", "judgements", "again"]) == 0
+    assert "simcore learn finetune again" in capsys.readouterr().err.replace("\n", " ")
+    assert run(["experiment", "list"]) == 0
+    assert "again" in capsys.readouterr().out
+
+
+def test_faults_are_sentences(tiny, tmp_path, capsys):
+    for words, says in (
+        (["new", "Bad Name", tiny], "experiment name"),
+        (["new", "x", "nowhere"], "no collection named"),
+        (["new", "x", tiny, "--consent", str(tmp_path / "none")], "no readable file"),
+        (["import", "x", tiny, str(tmp_path)], "no readable file"),
+        (["analyse", "nothing"], "no experiment named"),
+    ):
+        assert run(["experiment", *words]) == 1
+        assert says in capsys.readouterr().err
+
+
+def test_what_a_review_says(tiny, capsys):
+    review.add_review(tiny, "a", "Ana", "tag", "shape")
+    assert run(["review", "export", tiny]) == 0
+    assert "a,a,Ana,tag,shape," in capsys.readouterr().out
+    assert run(["review", "summary", tiny, "--combine", "zsum", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["recipe"] for row in told["recall"]] == ["hog", "color", "zsum(hog + color)"]
+    assert run(["review", "summary", tiny]) == 0
+    shown = capsys.readouterr()
+    assert "1 of 6 pairs reviewed" in shown.out
+    assert "shape: 1 pairs" in shown.err
+
+
+def test_doctor_says_where_answers_are(tiny, capsys, cache, monkeypatch):
+    assert run(["doctor", "--json"]) == 0
+    kept = json.loads(capsys.readouterr().out)["answers"]
+    assert kept["database"].endswith("answers.sqlite")
+    assert (kept["experiments"], kept["answers"]) == (0, 0)
+    assert not (cache / "answers.sqlite").exists()
+    assert run(["experiment", "new", "pilot", tiny, "--questions", "2", "--choices", "2"]) == 0
+    monkeypatch.setenv("SIMCORE_DATABASE_URL", f"sqlite:///{cache / 'answers.sqlite'}")
+    assert run(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answers"]["experiments"] == 1
+    monkeypatch.setenv("SIMCORE_DATABASE_URL", "oracle://me:secret@host/x")
+    assert run(["doctor"]) == 1
+    told = capsys.readouterr().err
+    assert "kind 'oracle'" in told
+    assert "secret" not in told

@@ -1,0 +1,189 @@
+"""The subset search against the plainest code, with ties and missing evidence."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcore.errors import BadDataError, ShapeError
+from simcore.evaluate.combinations import subset_search
+from simcore.sim import combine, rank
+from simcore.sim.combine import Moments
+
+
+def plain(matrices, target, scale):
+    """(Q, 2^M) hits by blending each subset and ranking it, as any recipe is."""
+    count = len(matrices)
+    hits = np.zeros((len(target), 1 << count), bool)
+    for mask in range(1, 1 << count):
+        chosen = [k for k in range(count) if mask >> k & 1]
+        total = combine.weighted_sum(
+            [matrices[k] for k in chosen],
+            [1] * len(chosen),
+            "sum" if scale is None else "zsum",
+            None if scale is None else [scale[k] for k in chosen],
+        )
+        mate = total[np.arange(len(target)), target]
+        hits[:, mask] = (rank.mate_ranks(total, target) == 1) & ~np.isnan(mate)
+    return hits
+
+
+def moments(matrix):
+    known = matrix[~np.isnan(matrix)].astype(float)
+    return Moments(known.mean(), known.std()) if known.size else Moments(0.0, 0.0)
+
+
+def found(matrices, target, scale, step=512):
+    names = [f"m{k}" for k in range(len(matrices))]
+    rows = range(0, len(target), step)
+    blocks = ((s, [m[s : s + step] for m in matrices]) for s in rows)
+    return subset_search.search(names, blocks, target, scale=scale)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_exactly_the_plain_result(data):
+    """Small whole numbers make ties common; NaN takes evidence away from either side."""
+    count = data.draw(st.integers(1, 5))
+    queries = data.draw(st.integers(1, 8))
+    gallery = queries + data.draw(st.integers(0, 4))
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    random = np.random.default_rng(seed)
+    coarse = data.draw(st.booleans())
+    shape = (count, queries, gallery)
+    matrices = random.integers(-2, 3, shape) / 2 if coarse else random.normal(size=shape)
+    target = random.permutation(gallery)[:queries]
+    matrices[:, np.arange(queries), target] += data.draw(st.integers(0, 3))
+    matrices[random.random(shape) < data.draw(st.sampled_from([0, 0.2, 0.6]))] = np.nan
+    matrices = list(matrices.astype(np.float32))
+    for scale in (None, [moments(m) for m in matrices]):
+        hits = found(matrices, target, scale, step=data.draw(st.integers(1, 8)))
+        expected = plain(matrices, target, scale)
+        for mask in range(1 << count):
+            np.testing.assert_array_equal(hits.of(mask), expected[:, mask])
+        np.testing.assert_array_equal(hits.counts, expected.sum(0))
+
+
+def test_enough_images_to_use_every_shortcut():
+    random = np.random.default_rng(4)
+    matrices = []
+    for k in range(8):
+        left = random.normal(size=(240, 60))
+        share = (random.random(240) < 0.5)[:, None] * random.random((240, 1))
+        right = left * share + random.normal(size=(240, 60)) * (1 - share)
+        unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (left, right)]
+        matrices.append((unit[0] @ unit[1].T).astype(np.float32) * (k + 1))
+    matrices[3][random.random((240, 240)) < 0.3] = np.nan
+    target = np.arange(240)
+    for scale in (None, [moments(m) for m in matrices]):
+        expected = plain(matrices, target, scale).sum(0)
+        np.testing.assert_array_equal(found(matrices, target, scale).counts, expected)
+        assert expected.max() > expected[1 << np.arange(8)].max() > 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_tree_below_many_backbones(seed):
+    """Seven and more backbones are decided one by one; here with ties, gaps, strong mates."""
+    random = np.random.default_rng(seed)
+    count, queries, gallery = 7 + seed % 3, 12, 15 + seed
+    shape = (count, queries, gallery)
+    matrices = random.integers(-3, 4, shape) / 4 if seed % 2 else random.normal(size=shape)
+    target = random.permutation(gallery)[:queries]
+    lead = random.choice([0, 0.5, 1, 2], size=(count, queries))
+    matrices[:, np.arange(queries), target] += lead
+    matrices[random.random(shape) < [0, 0.1, 0.4, 0.8][seed // 2]] = np.nan
+    matrices = list(matrices.astype(np.float32))
+    for scale in (None, [moments(m) for m in matrices]):
+        hits, expected = found(matrices, target, scale), plain(matrices, target, scale)
+        for mask in range(1 << count):
+            np.testing.assert_array_equal(hits.of(mask), expected[:, mask])
+        assert 0 < expected.sum() < expected.size or seed > 5
+
+
+def test_a_constant_earns_nothing_and_adds_nothing():
+    random = np.random.default_rng(0)
+    flat = np.full((30, 30), 0.25, np.float32)
+    good = random.normal(size=(30, 30)).astype(np.float32) + 3 * np.eye(30, dtype=np.float32)
+    for scale in (None, [moments(flat), moments(good)]):
+        counts = found([flat, good], np.arange(30), scale).counts
+        assert counts[0b01] == 0
+        assert counts[0b10] == counts[0b11] > 0
+
+
+def test_a_copy_of_the_mate_is_a_tie_for_every_subset():
+    random = np.random.default_rng(0)
+    matrices = [random.normal(size=(5, 5)).astype(np.float32) for _ in range(4)]
+    matrices = [np.c_[m, m[np.arange(5), np.arange(5)]] for m in matrices]
+    for scale in (None, [moments(m) for m in matrices]):
+        assert found(matrices, np.arange(5), scale).counts.sum() == 0
+
+
+def test_both_sums_in_one_pass_over_the_matrices():
+    random = np.random.default_rng(2)
+    matrices = [random.normal(size=(20, 20)).astype(np.float32) + k * np.eye(20) for k in range(4)]
+    matrices = [m.astype(np.float32) for m in matrices]
+    scale = [moments(m) for m in matrices]
+    once = iter([(0, [m[:9] for m in matrices]), (9, [m[9:] for m in matrices])])
+    both = subset_search.searches([*"abcd"], once, np.arange(20), scales=[scale, None])
+    for hits, how in zip(both, (scale, None), strict=True):
+        np.testing.assert_array_equal(hits.packed, found(matrices, np.arange(20), how).packed)
+    assert (both[0].packed != both[1].packed).any()
+
+
+def test_two_searches_at_once_do_not_end_the_process():
+    """Under numba's simplest threading layer, which any machine may have, in a process apart."""
+    code = (
+        "import threading, numpy as np\n"
+        "from simcore.evaluate.combinations import subset_search\n"
+        "m = [np.eye(400, dtype=np.float32)] * 8\n"
+        "found = []\n"
+        "def run():\n"
+        "    hits = subset_search.search([*'abcdefgh'], [(0, m)], np.arange(400))\n"
+        "    found.append(int(hits.counts.min()) + int(hits.counts.max()))\n"
+        "threads = [threading.Thread(target=run) for _ in range(4)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "print(found)\n"
+    )
+    env = os.environ | {"NUMBA_THREADING_LAYER": "workqueue"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+    )
+    assert ran.stdout.strip() == "[400, 400, 400, 400]", ran.stderr[-500:]
+
+
+def test_masks_names_and_parts_of_the_queries():
+    random = np.random.default_rng(1)
+    matrices = [random.normal(size=(40, 40)).astype(np.float32) for _ in range(3)]
+    hits = found(matrices, np.arange(40), None)
+    assert hits.names(0b101) == ("m0", "m2")
+    assert hits.mask(["m2", "m0"]) == 0b101
+    half = np.arange(0, 40, 2)
+    for mask in range(8):
+        assert hits.count(half)[mask] == hits.of(mask)[half].sum()
+
+
+def test_all_combinations_are_there():
+    matrices = [np.eye(3, dtype=np.float32)] * 4
+    hits = found(matrices, np.arange(3), None)
+    masks = {
+        hits.mask(names)
+        for size in range(1, 5)
+        for names in itertools.combinations(hits.models, size)
+    }
+    assert masks == set(range(1, 16))
+    assert (hits.counts[1:] == 3).all()
+
+
+def test_bad_input():
+    square = np.eye(2, dtype=np.float32)
+    with pytest.raises(BadDataError, match="found 17 backbones; expected 1 to 16"):
+        found([square] * 17, np.arange(2), None)
+    with pytest.raises(ShapeError, match="1 moments for 2"):
+        found([square] * 2, np.arange(2), [Moments(0, 1)])
+    with pytest.raises(ShapeError, match="expected 2 alike"):
+        found([square, np.eye(3, dtype=np.float32)], np.arange(2), None)

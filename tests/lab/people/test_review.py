@@ -1,0 +1,214 @@
+"""What annotators say of failures: kept, taken back, counted."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from simcore.data.answers import review_store
+from simcore.errors import BadDataError, UnknownNameError
+from simcore.lab import recipes
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, extraction
+from simcore.lab.people import review
+from simcore.lab.search import search
+
+COLOR = 1
+
+
+@pytest.fixture
+def three(tiny):
+    """hog, color and their z-sum."""
+    return recipes.parse(["hog", "color"], "zsum")
+
+
+@pytest.fixture
+def hard(hard_folder):
+    """Six pairs that nothing can find but by luck."""
+    collections.add("pairs", hard_folder, name="hard")
+    extraction.extract("hard", ["hog", "color"])
+    return "hard"
+
+
+def tags(name, query):
+    keys, _ = review.pair(name, query)
+    return {who: one.tags for who, one in review.current_review(name).get(keys, {}).items()}
+
+
+def test_the_queue_holds_the_failures_and_the_surest_first(hard):
+    three = recipes.parse(["hog", "color"], "zsum")
+    recipe = three[COLOR]
+    cases = review.queue(hard, recipe)
+    assert {case.query for case in cases} == set(recall.failed_queries(hard, recipe))
+    assert cases, "colour fails here, or the test says nothing"
+    margins = [case.margin for case in cases]
+    assert margins == sorted(margins, reverse=True)
+    for case in cases:
+        (hits,) = search.search(hard, search.Query(id=case.query), [recipe], k=6)
+        assert case.rank == hits.mate_rank
+        best = next(s for i, s in zip(hits.ids, hits.scores, strict=True) if i != hits.mate_id)
+        assert case.margin == pytest.approx(best - hits.mate_score, abs=1e-6)
+
+
+@pytest.mark.usefixtures("database")
+def test_tags_go_on_and_off_and_undo_takes_back_ones_own_last(tiny):
+    review.add_review(tiny, "a", "Ana", "tag", "shape")
+    review.add_review(tiny, "a", "Ben", "tag", "colour")
+    review.add_review(tiny, "b", "Ana", "tag", "own word")
+    review.add_review(tiny, "a", "Ana", "untag", "shape")
+    assert tags(tiny, "a") == {"Ana": set(), "Ben": {"colour"}}
+    assert review.own_tags(review.current_review(tiny)) == ["own word"]
+    assert review.undo(tiny, "Ana") == "a"  # the untag, not what Ben said meanwhile
+    assert tags(tiny, "a") == {"Ana": {"shape"}, "Ben": {"colour"}}
+    assert review.undo(tiny, "Ana") == "b"
+    assert review.undo(tiny, "Ana") == "a"
+    assert review.undo(tiny, "Ana") is None
+    assert tags(tiny, "a") == {"Ben": {"colour"}}
+    assert tags(tiny, "b") == {}
+
+
+@pytest.mark.usefixtures("database")
+def test_notes_other_mates_and_copies(tiny):
+    review.add_review(tiny, "a", "Ana", "note", "first\nline")
+    review.add_review(tiny, "a", "Ana", "note", "second")
+    review.add_review(tiny, "a", "Ana", "accept", "c")
+    review.add_review(tiny, "a", "Ana", "copy", "d")
+    review.add_review(tiny, "a", "Ana", "accept", "b")
+    review.add_review(tiny, "a", "Ana", "refuse", "b")
+    ids, keys = (getattr(collections.open_(tiny).right, field) for field in ("ids", "keys"))
+    key = dict(zip(ids, keys, strict=True))
+    one = review.current_review(tiny)[review.pair(tiny, "a")[0]]["Ana"]
+    assert (one.note, one.accepted, one.copies) == ("second", {key["c"]}, {key["d"]})
+    for _ in range(5):
+        review.undo(tiny, "Ana")
+    assert review.current_review(tiny)[review.pair(tiny, "a")[0]]["Ana"].note == "first\nline"
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "says"),
+    [
+        (("zz", "Ana", "tag", "x"), UnknownNameError, "no image in 'tiny' named 'zz'"),
+        (("a", "Ana", "accept", "zz"), UnknownNameError, "right image"),
+        (("a", "Ana", "accept", "a"), BadDataError, "the mate itself"),
+        (("a", "", "tag", "x"), BadDataError, "annotator's name"),
+        (("a", " ", "tag", "x"), BadDataError, "annotator's name"),
+        (("a", "Ana", "tag", " "), BadDataError, "a tag of 0 characters"),
+        (("a", "Ana", "tag", "x" * 41), BadDataError, "expected 1 to 40"),
+        (("a", "Ana", "note", "x" * 2001), BadDataError, "2001 characters"),
+        (("a", "Ana", "shout", "x"), BadDataError, "expected one of tag"),
+    ],
+)
+def test_what_cannot_be_said_is_a_sentence_and_is_not_kept(tiny, said, error, says):
+    with pytest.raises(error, match=says):
+        review.add_review(tiny, *said)
+    assert review.current_review(tiny) == {}
+
+
+def test_bad_pairs_are_left_out_where_half_say_so(tiny, three):
+    review.add_review(tiny, "a", "Ana", "tag", "bad pair")
+    review.add_review(tiny, "b", "Ana", "tag", "bad pair")
+    for who in ("Ben", "Cleo"):
+        review.add_review(tiny, "b", who, "seen")  # two of three do not call it bad
+    review.add_review(tiny, "c", "Ana", "tag", "duplicate")
+    review.add_review(tiny, "c", "Ben", "seen")
+    told = review.summary(tiny, three)
+    assert (told["reviewed"], told["left_out"]) == (3, 2)
+    smaller = collections.open_(tiny).pairs().take([1, 3, 4, 5])
+    assert [row["without_bad_pairs"]["pairs"] for row in told["recall"]] == [len(smaller)] * 3
+    for recipe, row in zip(three, told["recall"], strict=True):
+        assert row["as_it_is"]["recall"]["1"] == pytest.approx(
+            float((recall.ranks(tiny, recipe) == 1).mean())
+        )
+
+
+@pytest.mark.usefixtures("database")
+def test_every_evaluation_can_leave_bad_pairs_out(tiny, three):
+    def pairs():
+        return recall.recall(tiny, three, ks=(1,), subset="reviewed").pairs
+
+    assert pairs() == 6
+    review.add_review(tiny, "a", "Ana", "tag", "bad pair")
+    assert pairs() == 5
+    review.add_review(tiny, "b", "Ana", "tag", "duplicate")
+    assert pairs() == 4
+    review.undo(tiny, "Ana")
+    assert pairs() == 5
+    review.undo(tiny, "Ana")
+    assert pairs() == 6
+
+
+def test_recall_without_bad_pairs_is_that_of_the_smaller_collection(tiny, three, tmp_path):
+    review.add_review(tiny, "a", "Ana", "tag", "bad pair")
+    told = review.summary(tiny, three)
+    for side in ("left", "right"):
+        (tmp_path / "pairs" / side / "a.png").unlink()
+    collections.add("pairs", tmp_path / "pairs", name="less")
+    for recipe, row in zip(three, told["recall"], strict=True):
+        ranks = recall.ranks("less", recipe)
+        for k in (1, 5):
+            assert row["without_bad_pairs"]["recall"][str(k)] == pytest.approx((ranks <= k).mean())
+
+
+def test_an_accepted_mate_is_a_hit_where_it_comes_first(hard):
+    three = recipes.parse(["hog", "color"], "zsum")
+    recipe = three[COLOR]
+    case = review.queue(hard, recipe)[0]
+    (hits,) = search.search(hard, search.Query(id=case.query), [recipe], k=6)
+    other = next(found for found in hits.ids if found != hits.mate_id)
+    before = review.summary(hard, three)["recall"][COLOR]
+    review.add_review(hard, case.query, "Ana", "accept", other)
+    review.add_review(hard, case.query, "Ben", "copy", other)
+    after = review.summary(hard, three)["recall"][COLOR]
+    assert before["others_accepted"] == before["as_it_is"] == after["as_it_is"]
+    assert after["others_accepted"]["recall"]["1"] == pytest.approx(
+        before["as_it_is"]["recall"]["1"] + 1 / 6
+    )
+
+
+def test_facets_say_which_backbone_serves_them(tiny, three):
+    for query in "abc":
+        review.add_review(tiny, query, "Ana", "tag", "shape")
+    review.add_review(tiny, "d", "Ana", "tag", "zigzag")
+    told = {row["tag"]: row for row in review.summary(tiny, three)["facets"]}
+    assert list(told) == ["shape", "zigzag"]
+    assert set(told["shape"]["backbones"]) == {"hog", "color"}
+    for recipe in three[:2]:
+        ranks = recall.ranks(tiny, recipe)[:3]
+        one = told["shape"]["backbones"][recipe.backbones[0]]
+        assert one["hits"] == (ranks == 1).sum()
+        assert one["median_rank"] == np.median(ranks)
+        assert one["recall_10"] == 1
+
+
+def test_annotators_agree_as_counted_by_hand(tiny, three):
+    for query in "abcd":
+        review.add_review(tiny, query, "Ana", "tag", "shape")
+        review.add_review(tiny, query, "Ben", *(("tag", "shape") if query < "d" else ("seen",)))
+    review.add_review(tiny, "e", "Ana", "tag", "pose")  # alone: no agreement to speak of
+    (row,) = review.summary(tiny, three)["agreement"]
+    # 8 values, 7 of them "shape": 1 - (2/8) / (2 * 7 * 1 / (8 * 7))
+    assert row == {"tag": "shape", "pairs": 4, "same": 0.75, "alpha": pytest.approx(0)}
+
+
+def test_the_csv_has_what_stands(tiny):
+    review.add_review(tiny, "a", "Ana", "tag", "shape")
+    review.add_review(tiny, "a", "Ana", "note", 'a "quote", and\na line')
+    review.add_review(tiny, "b", "Ana", "tag", "gone")
+    review.undo(tiny, "Ana")
+    rows = list(csv.DictReader(io.StringIO(review.export(tiny))))
+    assert [(row["query"], row["kind"], row["value"]) for row in rows] == [
+        ("a", "tag", "shape"), ("a", "note", 'a "quote", and\na line'),
+    ]  # fmt: skip
+    with pytest.raises(UnknownNameError):
+        review.export("nowhere")
+
+
+def test_judgements_follow_the_pictures_not_their_names(tiny, tmp_path):
+    review.add_review(tiny, "a", "Ana", "tag", "shape")
+    for side in ("left", "right"):
+        (tmp_path / "pairs" / side / "a.png").rename(tmp_path / "pairs" / side / "z.png")
+    collections.remove(tiny)
+    collections.add("pairs", tmp_path / "pairs", name=tiny)
+    assert tags(tiny, "z") == {"Ana": {"shape"}}
+    assert len(review_store.judgements(tiny)) == 1

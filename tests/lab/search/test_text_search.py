@@ -1,0 +1,157 @@
+"""Words against images, with a tiny CLIP that is made here; and what is said where none is."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from simcore.__main__ import run
+from simcore.errors import BadDataError, MissingWeightsError
+from simcore.lab.library import collections, extraction
+from simcore.lab.search import search
+from simcore.models import registry, text_encoder, weights
+from simcore.ui import components
+
+NAME = "open_clip:tiny-of-the-test/made-here"
+CONFIG = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 8, "head_width": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture
+def tiny(pairs_folder):
+    collections.add("pairs", pairs_folder, name="tiny")
+    return "tiny"
+
+
+@pytest.fixture
+def architecture(tmp_path, monkeypatch):
+    """An architecture of open_clip that nobody else has, with one published tag."""
+    import open_clip
+    from open_clip import factory, pretrained
+
+    folder = tmp_path / "architectures"
+    folder.mkdir()
+    (folder / "tiny-of-the-test.json").write_text(json.dumps(CONFIG))
+    before = dict(factory._MODEL_CONFIGS), list(factory._MODEL_CONFIG_PATHS)
+    open_clip.add_model_config(folder)
+    told = {"made-here": {"hf_hub": "nobody/nothing/", "mean": (0.5,) * 3, "std": (0.5,) * 3}}
+    monkeypatch.setitem(pretrained._PRETRAINED, "tiny-of-the-test", told)
+    yield
+    factory._MODEL_CONFIGS.clear()
+    factory._MODEL_CONFIGS.update(before[0])
+    factory._MODEL_CONFIG_PATHS[:] = before[1]
+    registry._fixed.cache_clear()
+    text_encoder._load.cache_clear()
+
+
+@pytest.fixture
+def model(architecture):
+    """The same with weights: drawn here with a seed, put where a person would put a file."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    net = open_clip.create_model("tiny-of-the-test")
+    place = weights.folder() / registry.get(NAME).weights[0].file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, place)
+    return net.eval()
+
+
+def test_words_and_images_meet_in_the_models_own_space(tiny, model):
+    import open_clip
+
+    extraction.extract(tiny, [NAME])
+    assert search.ready(tiny) == [NAME]
+    found = search.search_text(tiny, "  a red\n mushroom ", NAME, k=6)
+    assert sorted(found.ids) == list("abcdef")
+    assert (np.diff(found.scores) <= 0).all()
+    tokens = open_clip.get_tokenizer("tiny-of-the-test")(["a red mushroom"])
+    with torch.inference_mode():
+        asked = model.encode_text(tokens, normalize=True)[0].numpy()
+    from simcore.lab.library import features
+
+    collection = collections.open_(tiny)
+    rows = features.for_side(collection, collection.right, NAME).values
+    wanted = rows @ asked / np.linalg.norm(rows, axis=1)
+    order = [collection.right.ids.index(name) for name in found.ids]
+    np.testing.assert_allclose(found.scores, wanted[order], atol=1e-5)
+    left = search.search_text(tiny, "a red mushroom", NAME, direction="rl", k=1)
+    assert left.gallery == 6
+    assert search.search_text(tiny, "two cats", NAME).scores[0] != pytest.approx(found.scores[0])
+
+
+def test_the_command(tiny, model, capsys):
+    extraction.extract(tiny, [NAME])
+    capsys.readouterr()
+    line = ["search", tiny, "--text", "a hat", "--models", NAME, "-k", "2"]
+    assert run([*line, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["query"] == {"text": "a hat"}
+    assert len(told["rows"][0]["hits"]) == 2
+    assert run(line) == 0
+    assert run(["search", tiny, "--text", "a hat", "--models", "hog"]) == 1
+    assert "hog, which knows no words" in capsys.readouterr().err
+
+
+def test_without_weights_it_is_said_and_nothing_is_at_random(tiny, architecture):
+    assert search.ready(tiny) == []
+    with pytest.raises(MissingWeightsError, match=r"found no open_clip.tiny-of-the-test"):
+        search.search_text(tiny, "a hat", NAME)
+
+
+def test_a_file_that_does_not_fit_is_refused(tiny, architecture):
+    from safetensors.torch import save_file
+
+    place = weights.folder() / registry.get(NAME).weights[0].file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"visual.proj": torch.zeros(2, 2)}, place)
+    with pytest.raises(BadDataError, match="expected the weights of this architecture"):
+        search.search_text(tiny, "a hat", NAME)
+
+
+@pytest.mark.parametrize("asked", ["", "  \n", "x" * 501])
+def test_no_words_and_too_many(model, asked):
+    with pytest.raises(BadDataError, match="expected 1 to 500"):
+        text_encoder.embed(NAME, asked, "cpu")
+
+
+def test_a_tokenizer_from_a_hub_is_not_asked_for(model, monkeypatch):
+    import open_clip
+
+    other = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "hf_tokenizer_name": "some/where"}}
+    monkeypatch.setattr(open_clip, "get_model_config", lambda _name: other)
+    with pytest.raises(MissingWeightsError, match="from a model hub"):
+        text_encoder.embed(NAME, "a hat", "cpu")
+
+
+def test_explore_says_what_is_missing_or_shows_what_is_found(
+    tiny, model, pairs_folder, monkeypatch
+):
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    from tests.pages.conftest import ROOT
+
+    seen = []
+    drawn = replace(components.GALLERY, mount=lambda **given: seen.append(given))
+    monkeypatch.setattr(components, "GALLERY", drawn)
+    extraction.extract(tiny, ["color"])
+    st.cache_data.clear()
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.session_state["x_panel"] = "words"
+    at.run()
+    assert "Words need a CLIP model" in " ".join(m.value for m in at.markdown)
+    extraction.extract(tiny, [NAME])
+    at.run()
+    at.get_by_key("x_words_text").set_value("a hat").run()
+    assert not at.exception
+    assert not at.error
+    (row,) = next(g["data"]["rows"] for g in seen if g["key"] == "x_words_found")
+    assert row["title"] == NAME
+    assert row["tiles"][0]["id"] == search.search_text(tiny, "a hat", NAME).ids[0]

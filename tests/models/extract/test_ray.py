@@ -1,0 +1,316 @@
+"""Extraction by many processes: what a worker writes, what the driver makes visible."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcore.data import images
+from simcore.data.store import fragments
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
+from simcore.errors import BadDataError, SimError
+from simcore.models import registry
+from simcore.models.extract import extraction, ray_driver, ray_worker
+from simcore.types import ImageSet, Preprocessing
+
+pytest.importorskip("lance", reason="pylance is not installed: pip install -e .[ray]")
+SLOT = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 4)
+NAMES = ("hog", "layout")
+
+
+def values(*counts: int) -> list[np.ndarray]:
+    return [np.full((n, 4), i, np.float32) for i, n in enumerate(counts)]
+
+
+def visible(store: FeatureStore, slot: FeatureKey) -> list[str]:
+    return store.table(slot).search().select(["key"]).to_arrow().column("key").to_pylist()
+
+
+def told(store: FeatureStore, tables: dict[str, str]) -> dict:
+    return {"root": store.place.address, "device": "cpu", "precision": "fp32", "trim": 0,
+            "tables": tables}  # fmt: skip
+
+
+@pytest.fixture
+def worker(store, image_set) -> Iterator:
+    """A worker in this process, the units it is to make, and the slots."""
+    images = image_set(20)
+    slots = {name: extraction.feature_key(registry.get(name), "fp32") for name in NAMES}
+    for slot in slots.values():
+        store.make(slot)
+    todo = {name: store.missing(slot, images.keys) for name, slot in slots.items()}
+    store.place.write("run-7/began", b"7")
+    made = ray_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "7")
+    return made, list(ray_driver._units(images, todo, 1)), slots, images
+
+
+def call(worker, unit: dict) -> dict:
+    (result,) = worker({"unit": np.array([json.dumps(unit)], object)})["result"]
+    return json.loads(result)
+
+
+def test_fragments_are_seen_all_at_once_and_read_as_rows_of_the_store(tmp_path):
+    store, plain = FeatureStore(tmp_path / "a"), FeatureStore(tmp_path / "b")
+    keys, rows = ["two", "none", "one", "last"], values(2, 0, 1, 3)
+    plain.append(SLOT, keys, rows)
+    store.create_table(SLOT)
+    writers = [fragments.Fragments(store) for _ in range(2)]
+    writers[0].append(SLOT, keys[:2], rows[:2])
+    writers[1].append(SLOT, keys[2:], rows[2:])
+    writers[1].append(SLOT, [], [])
+    assert store.missing(SLOT, keys) == keys  # written, not visible
+    fragments.commit(store, SLOT, [one for w in writers for one in w.made[SLOT.table]])
+    assert store.missing(SLOT, keys) == []
+    asked = ["last", "none", "two", "last"]
+    for mine, theirs in zip(store.read(SLOT, asked), plain.read(SLOT, asked), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert store.table(SLOT).schema == plain.table(SLOT).schema
+    assert store.table(SLOT).to_arrow().sort_by("key") == plain.table(SLOT).to_arrow().sort_by(
+        "key"
+    )
+    store.append(SLOT, ["more"], values(1))
+    store.compact(SLOT, commits=0)
+    assert len(visible(store, SLOT)) == 8
+
+
+def test_what_is_not_committed_can_be_removed(tmp_path):
+    store = FeatureStore(tmp_path)
+    store.append(SLOT, ["a"], values(1))
+    writer = fragments.Fragments(store)
+    writer.append(SLOT, ["b"], values(1))
+    files = store.place.files(f"{SLOT.table}.lance/data")
+    fragments.delete(store, SLOT, writer.made[SLOT.table])
+    assert len(store.place.files(f"{SLOT.table}.lance/data")) == len(files) - 1
+    assert visible(store, SLOT) == ["a"]
+    with pytest.raises(BadDataError, match="features of hog cannot be written"):
+        fragments.commit(store, SLOT, ["{}"])
+
+
+def test_a_workers_units_come_to_what_the_local_engine_makes(worker, store, tmp_path):
+    made, units, slots, images = worker
+    assert len(units) > 5
+    results = [call(made, unit) for unit in units]
+    assert all(not one["wrong"] and not one["unavailable"] for one in results)
+    for slot in slots.values():
+        assert visible(store, slot) == []
+        fragments.commit(store, slot, [f for one in results for f in one["fragments"][slot.table]])
+        assert sorted(visible(store, slot)) == sorted(images.keys)
+    local = FeatureStore(tmp_path / "local")
+    extraction.extract(images, [registry.get(n) for n in NAMES], store=local, device="cpu")
+    for slot in slots.values():
+        np.testing.assert_allclose(
+            store.read(slot, images.keys)[1], local.read(slot, images.keys)[1], atol=1e-5
+        )
+
+
+def test_a_unit_that_comes_twice_counts_once_and_its_second_files_go(worker, store):
+    made, units, slots, images = worker
+    seen = []
+    todo = {name: list(images.keys) for name in slots}
+    driver = ray_driver._Driver(store, slots, todo, seen.append)
+    driver.take(iter([call(made, units[0]), call(made, units[1]), call(made, units[0])]), None)
+    slot = slots["hog"]
+    assert sorted(visible(store, slot)) == sorted([*units[0]["keys"], *units[1]["keys"]])
+    assert len(store.place.files(f"{slot.table}.lance/data")) == 2
+    assert driver.done == dict.fromkeys(NAMES, len(visible(store, slot)))
+    assert seen[-1].done == driver.done["layout"]
+    assert seen[-1].total == 20
+
+
+def test_stopping_and_failing_keep_what_came_back(worker, store):
+    made, units, slots, images = worker
+    todo = {name: list(images.keys) for name in slots}
+    results = [call(made, unit) for unit in units[:3]]
+    driver = ray_driver._Driver(store, slots, todo, None)
+    driver.take(iter(results), lambda: True)
+    assert sorted(visible(store, slots["hog"])) == sorted(units[0]["keys"])
+    driver = ray_driver._Driver(store, slots, todo, None)
+    with pytest.raises(SimError, match="it broke"):
+        driver.take(iter([results[1], {"number": 9, "wrong": "it broke"}]), None)
+    assert len(visible(store, slots["hog"])) == len(units[0]["keys"]) + len(units[1]["keys"])
+
+
+def test_a_unit_that_ends_its_workers_is_given_up(worker):
+    made, units, _, _ = worker
+    for _ in range(ray_worker.TRIES):
+        assert call(made, units[0])["wrong"] == ""
+    assert f"ended {ray_worker.TRIES} workers" in call(made, units[0])["wrong"]
+    assert call(made, units[1])["wrong"] == ""
+
+
+def test_a_worker_elsewhere_says_what_it_lacks(worker, store, tmp_path):
+    made, units, slots, _ = worker
+    gone = units[0] | {"paths": [str(tmp_path / "gone.png")] * len(units[0]["paths"])}
+    assert "found none of the pictures" in call(made, gone)["wrong"]
+    other = ray_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "8")
+    assert "found another store" in call(other, units[0])["wrong"]
+    strange = ray_worker.Worker(told(store, {"hog": "hog-of-other-weights"}), "7")
+    assert "other weights or another version of hog" in call(strange, units[0])["wrong"]
+
+
+def test_units_hold_each_picture_once_and_only_what_is_missing(image_set, store):
+    images = image_set(10).take([0, 1, 2, 3])
+    todo = {"hog": [images.keys[2]], "layout": [images.keys[0], images.keys[2]]}
+    units = list(ray_driver._units(images, todo, 1))
+    assert [unit["keys"] for unit in units] == [(images.keys[0],), (images.keys[2],)]
+    assert units[0]["todo"] == {"hog": [], "layout": [images.keys[0]]}
+    assert list(ray_driver._units(images, {"hog": []}, 2)) == []
+
+
+def test_without_ray_there_is_a_sentence(image_set, store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(BadDataError, match=r'found no Ray; .*pip install -e "\.\[ray\]"'):
+        ray_driver.run(image_set(1), [registry.get("hog")], store=store)
+
+
+# A real cluster: Ray's own processes, a driver that is the command line.
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory) -> Iterator[tuple[str, dict[str, str]]]:
+    """`ray start --head` with three CPUs, its address, and the environment of its drivers."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -e .[ray]")
+    cache = tmp_path_factory.mktemp("cache")
+    env = os.environ | {
+        "SIMCORE_CACHE": str(cache),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",  # as from Ray 2.61 on everywhere; a token of this cluster's own
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+    with socket.socket() as free, tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as short:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block",
+                   f"--port={port}", "--num-cpus=3", "--include-dashboard=false",
+                   "--node-ip-address=127.0.0.1", f"--temp-dir={short}",
+                   "--object-store-memory=100000000"]  # fmt: skip
+        head = subprocess.Popen(
+            command, env=env, start_new_session=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            assert head.stdout is not None
+            for line in head.stdout:
+                if "--block" in line:
+                    break
+            yield f"127.0.0.1:{port}", env
+        finally:
+            os.killpg(head.pid, signal.SIGTERM)
+            try:
+                head.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(head.pid, signal.SIGKILL)
+                head.communicate()
+
+
+def simcore(env: dict[str, str], *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "simcore", *args], env=env, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def actors() -> list[int]:
+    """Processes of our worker class."""
+    found = []
+    for place in Path("/proc").iterdir():
+        if place.name.isdecimal():
+            try:
+                line = (place / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if line.startswith(b"ray::MapWorker(MapBatches(Worker))"):
+                found.append(int(place.name))
+    return found
+
+
+@pytest.fixture
+def drawn(ray_cluster, tmp_path, draw) -> tuple[FeatureStore, FeatureKey, list[str], str]:
+    """A collection of 80 new pictures, and where its features will be."""
+    env = ray_cluster[1]
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    start = int.from_bytes(os.urandom(4), "big")
+    for i in range(80):
+        large = draw(start + i, 100, 80).resize((1800, 1500))  # slow to decode, to be caught at it
+        large.save(folder / f"p{i}.jpg")
+    name = f"c{start}"
+    made = simcore(env, "data", "add", "images", str(folder), "--name", name)
+    assert "80 images" in "".join(made.communicate(timeout=120))
+    store = FeatureStore(Path(env["SIMCORE_CACHE"]) / "features")
+    slot = extraction.feature_key(registry.get("hog"), "fp32")
+    keys = [images.content_key((folder / f"p{i}.jpg").read_bytes()) for i in range(80)]
+    return store, slot, keys, name
+
+
+def written(store: FeatureStore, slot: FeatureKey) -> int:
+    return len(store.place.files(f"{slot.table}.lance/data"))
+
+
+def wait_for(done, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(ray_cluster, drawn, tmp_path):
+    address, env = ray_cluster
+    store, slot, keys, name = drawn
+    before = written(store, slot)
+    run = simcore(env, "extract", name, "--models", "hog", "--engine", "ray",
+                  "--address", address, "--workers", "2", "--json")  # fmt: skip
+    wait_for(lambda: written(store, slot) >= before + 2)
+    victims = actors()
+    assert len(victims) == 2
+    os.kill(victims[0], signal.SIGKILL)
+    assert store.missing(slot, keys) == keys  # nothing is visible half-way
+    wait_for(lambda: len(set(actors()) - set(victims)) == 1)  # another took its place
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, err
+    document = json.loads(out)
+    assert document["computed"] == {"hog": 80}
+    assert document["skipped"] == []
+    rows = [key for key in visible(store, slot) if key in set(keys)]
+    assert sorted(rows) == sorted(keys)  # each once
+    local = FeatureStore(tmp_path / "local")
+    paths = tuple(tmp_path / "pictures" / f"p{i}.jpg" for i in range(80))
+    held = ImageSet(tuple(keys), paths, tuple(keys))
+    extraction.extract(held, [registry.get("hog")], store=local, device="cpu")
+    np.testing.assert_allclose(
+        store.read(slot, keys)[1], local.read(slot, keys)[1], atol=1e-5
+    )  # the same numbers
+    assert not [name for name, _ in store.place.files("") if name.startswith("run-")]
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_leaves_nothing_half_and_the_next_goes_on(ray_cluster, drawn):
+    address, env = ray_cluster
+    store, slot, keys, name = drawn
+    before = written(store, slot)
+    command = ("extract", name, "--models", "hog", "--engine", "ray", "--address", address,
+               "--workers", "2", "--json")  # fmt: skip
+    run = simcore(env, *command)
+    wait_for(lambda: written(store, slot) >= before + 2)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    assert store.missing(slot, keys) == keys
+    out, err = simcore(env, *command).communicate(timeout=240)
+    assert json.loads(out)["computed"] == {"hog": 80}, err
+    assert sorted(k for k in visible(store, slot) if k in set(keys)) == sorted(keys)
+    out, _ = simcore(env, *command).communicate(timeout=240)
+    assert json.loads(out)["cached"] == {"hog": 80}

@@ -1,0 +1,161 @@
+"""The map in a real Chromium: lasso to gallery, picture on hover, two maps, keys, phone, dark."""
+
+import math
+
+import pytest
+
+from tests.pages.browser.test_explore import server, visitor
+
+__all__ = ["server", "visitor"]
+pytestmark = pytest.mark.browser
+LINK = "/map?c=tiny&models=hog,color&of=hog&how=pca&by=side"
+
+
+def ready(visitor, link):
+    visitor.open(visitor.home + link)
+    visitor.page.wait_for_function(
+        "() => document.querySelector('[class*=st-key-map_canvas]') !== null"
+    )
+    visitor.page.locator("canvas.top").first.wait_for()
+    visitor.settle()
+
+
+def complaints(visitor):
+    """What the console says, but for the two addresses that Streamlit itself looks for in vain."""
+    return [text for text in visitor.errors if "404 (Not Found)" not in text]
+
+
+def ring(page, number=0, reach=0.49):
+    """Draw round nearly the whole of a map."""
+    box = page.locator("canvas.top").nth(number).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    at = [
+        (x + reach * box["width"] * math.cos(a), y + reach * box["height"] * math.sin(a))
+        for a in (k / 24 * 2 * math.pi for k in range(24))
+    ]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+def test_lasso_to_gallery_to_explore(visitor):
+    page = visitor.page
+    ready(visitor, LINK)
+    page.get_by_role("button", name="Lasso").click()
+    ring(page)
+    page.get_by_text("chosen:").wait_for()
+    visitor.settle()
+    chosen = int(page.locator(".pick .count").inner_text().split()[0])
+    assert 0 < chosen <= 12
+    tiles = page.locator(".st-key-map_grid button.tile")
+    assert tiles.count() == chosen
+    assert tiles.locator("img").first.evaluate("i => i.naturalWidth") > 0
+    page.get_by_role("button", name="Clear", exact=True).click()
+    page.get_by_text("Nothing is chosen yet").wait_for()
+
+    page.get_by_role("button", name="Box").click()
+    box = page.locator("canvas.top").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3, steps=5)
+    page.mouse.up()
+    page.get_by_text("12 chosen", exact=True).wait_for()
+    visitor.until(lambda: tiles.count() == 12)
+    tiles.nth(1).click()
+    visitor.until(lambda: "q" in visitor.address)
+    assert (visitor.address["q"], visitor.address["d"]) == ("a", "rl")
+    assert visitor.away == []
+    assert complaints(visitor) == []
+
+
+@pytest.mark.slow
+def test_hover_shows_the_picture_and_its_mate(visitor):
+    page = visitor.page
+    ready(visitor, LINK)
+    canvas = page.locator("canvas.top")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    card = page.locator(".card")
+    card.wait_for()
+    pictures = card.locator("img")
+    assert pictures.count() == 2
+    visitor.until(lambda: all(
+        image.evaluate("i => i.naturalWidth") > 0 for image in pictures.all()
+    ))  # fmt: skip
+    words = card.locator("figcaption").all_inner_texts()
+    assert words[0].split()[-1] == words[1].split()[-1]  # mates are called the same here
+    assert "mate" in card.locator(".facts").inner_text()
+    assert page.locator(".m [role=status]").inner_text().startswith(("left", "right"))
+
+    # The hand finds pictures too.
+    page.get_by_role("button", name="Move", exact=True).focus()
+    assert card.is_hidden()
+    box, found = canvas.bounding_box(), set()
+    for step in range(1, 40):
+        x, y = box["width"] * step / 40, box["height"] * (0.3 + 0.4 * (step % 3) / 2)
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        if card.is_visible():
+            found.add(card.locator("figcaption").first.inner_text())
+    assert found
+    assert complaints(visitor) == []
+
+
+def test_keys_choose_and_two_maps_share_the_choice(visitor):
+    page = visitor.page
+    ready(visitor, LINK + "&beside=color&how2=pca")
+    assert page.locator("canvas.top").count() == 2
+    page.locator("canvas.top").nth(1).focus()
+    page.keyboard.press("v")
+    page.get_by_text("12 chosen", exact=True).wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("Nothing is chosen yet").wait_for()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 chosen", exact=True).wait_for()
+    visitor.until(lambda: page.locator(".st-key-map_grid button.tile").count() == 1)
+    # Both maps dim all but the one that is chosen: the same picture, at two places.
+    inks = page.locator("canvas.base").evaluate_all("""all => all.map(canvas => {
+        const seen = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
+        let strong = 0
+        for (let i = 3; i < seen.length; i += 4) strong += seen[i] > 180
+        return strong
+    })""")
+    assert all(ink > 10 for ink in inks), inks
+    assert complaints(visitor) == []
+
+
+@pytest.mark.slow
+def test_zoomed_in_the_pictures_themselves_are_drawn(visitor):
+    page = visitor.page
+    ready(visitor, LINK)
+    panel = page.locator(".panel")
+
+    def drawn():
+        return int(panel.get_attribute("data-pictures"))
+
+    visitor.until(lambda: drawn() >= 4)  # twelve pictures have room at once
+    page.locator("button.item").first.click()  # hides the left side
+    visitor.until(lambda: 0 < drawn() <= 6)
+    page.locator("button.item").nth(1).click()
+    visitor.until(lambda: drawn() == 0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_and_dark(visitor, scheme):
+    page = visitor.page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 390, "height": 844})
+    ready(visitor, LINK + "&beside=color&how2=pca")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    first, second = (page.locator(".panel").nth(n).bounding_box() for n in (0, 1))
+    assert second["y"] > first["y"] + first["height"] - 1  # under each other
+    for button in page.locator(".bar button:visible, .legend button").all():
+        box = button.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    ground = page.locator(".stage").first.evaluate("s => getComputedStyle(s).backgroundColor")
+    light = sum(int(v) for v in ground.strip("rgb()").split(",")[:3]) > 380
+    assert light == (scheme == "light")
+    assert complaints(visitor) == []

@@ -1,0 +1,248 @@
+"""Every page opens under AppTest, and Explore keeps its address and its answers together."""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simcore.errors import SimError
+from simcore.lab import jobs
+from simcore.lab.library import collections
+from simcore.lab.search import search
+from simcore.lab.search.search import Query
+from simcore.types import Progress
+from simcore.ui.explore import search_results
+from simcore.ui.explore.explore_view import ExploreView
+from simcore.ui.widgets import escape_markdown
+from tests.pages.conftest import MODELS, ROOT
+
+PAGES = sorted(
+    f"pages/{p.name}" for p in ROOT.glob("pages/*.py") if p.read_text().endswith("\nshow()\n")
+)
+
+
+def said(at):
+    return " ".join(e.value for kind in (at.error, at.warning, at.info) for e in kind)
+
+
+def test_there_are_pages():
+    names = (
+        "collections",
+        "combinations",
+        "compare",
+        "duplicates",
+        "evaluate",
+        "exclusive",
+        "experiments",
+        "explore",
+        "judgements",
+        "learn",
+        "map",
+        "models",
+        "review",
+    )
+    assert [f"pages/{name}.py" for name in names] == PAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_without_any_collection(app, page):
+    at = app(page)
+    assert not at.exception
+    assert not at.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with_a_collection(app, tiny, page):
+    at = app(page)
+    assert not at.exception
+    assert not at.error
+
+
+def test_without_a_collection_explore_offers_the_demo(app, monkeypatch):
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda args: asked.append(args) or jobs.Job(
+        "x", tuple(args), "running", None, "", 0.0))  # fmt: skip
+    at = app()
+    assert any("simcore demo" in c.value for c in at.code)
+    at.button(key="x_demo").click().run()
+    assert asked == [["demo", "--no-serve"]]
+
+
+def test_explore_opens_on_what_is_extracted_and_writes_its_address(app, tiny):
+    at = app()
+    assert not at.exception
+    assert sorted(at.multiselect(key="x_models").value) == sorted(MODELS)
+    assert at.query_params["c"] == tiny
+    assert at.query_params["q"] == "a"
+    assert at.query_params["models"].count(",") == 2
+
+
+def test_a_link_reproduces_the_view(app, tiny):
+    link = ExploreView(
+        tiny, "d", "rl", "l1", 3, ("color", "hog"), ("sum", "weighted"), (2.0, 0.5)
+    ).params()
+    at = app(**link)
+    assert not at.exception
+    assert not said(at)
+    assert at.query_params == link
+    assert at.multiselect(key="x_models").value == ["color", "hog"]
+    assert at.slider(key="x_k").value == 3
+    assert at.slider(key="x_w_color").value == 2.0
+    (line,) = [c.value for c in at.code]
+    assert "--metric l1 --direction rl -k 3 --combine zsum --weights 2,0.5" in line
+
+
+def test_bad_values_in_a_link_are_named_and_the_page_goes_on(app, tiny):
+    at = app(c="tiney", q="zz", d="up", m="cos", k="99", models="hogg,color", mix="product", w="x")
+    assert not at.exception
+    words = said(at).replace("\\", "")
+    for word in ("tiny", "zz", "up", "cosine", "99", "hog?", "product", "weights"):
+        assert word in words, word
+    assert at.multiselect(key="x_models").value == ["color"]
+    assert at.query_params["q"] == "a"
+
+
+def test_a_change_of_a_control_reaches_the_address(app, tiny):
+    at = app()
+    at.slider(key="x_k").set_value(4).run()
+    assert at.query_params["k"] == "4"
+    at.button(key="x_next").click().run()
+    assert at.query_params["q"] == "b"
+    at.get_by_key("x_d").set_value("rl").run()
+    assert (at.query_params["d"], at.query_params["q"]) == ("rl", "b")
+
+
+def test_a_followed_link_moves_the_widgets(app, tiny):
+    at = app()
+    link = ExploreView(tiny, "c", "rl", "l2", 5, ("layout",), ()).params()
+    for name, value in link.items():
+        at.query_params[name] = value
+    at.run()
+    assert at.query_params == link
+    assert at.slider(key="x_k").value == 5
+
+
+def test_missing_features_are_offered_and_do_not_stop_the_others(app, tiny, monkeypatch):
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda args: asked.append(args) or jobs.Job(
+        "x", tuple(args), "running", None, "", 0.0))  # fmt: skip
+    at = app(models="hog,edges")
+    assert not at.exception
+    assert at.code
+    at.button(key="x_extract").click().run()
+    assert asked == [["extract", "tiny", "--models", "edges"]]
+
+
+def test_uploads_are_checked_one_by_one(app, tiny, draw, encode):
+    at = app()
+    at.get_by_key("x_panel").set_value("own").run()
+    upload = at.file_uploader(key="x_files")
+    upload.upload("good.png", encode(draw(3))).upload("bad.png", b"no picture at all")
+    at.run()
+    assert not at.exception
+    (error,) = at.error
+    assert "bad" in error.value
+    assert any("--image good.png" in c.value for c in at.code)
+
+
+def test_uploads_leave_the_address_alone(app, tiny, draw, encode):
+    at = app(q="c")
+    at.get_by_key("x_panel").set_value("own").run()
+    at.file_uploader(key="x_files").upload("mine.png", encode(draw(3))).run()
+    assert at.query_params["q"] == "c"
+
+
+def test_images_without_mates(app, pairs_folder):
+    from simcore.lab.library import extraction
+
+    collections.add("images", pairs_folder / "left", name="loose")
+    extraction.extract("loose", ["color"])
+    at = app(c="loose", q=collections.open_("loose").left.ids[2])
+    assert not at.exception
+    assert not at.error
+    with pytest.raises(KeyError):
+        at.get_by_key("x_d")
+
+
+def test_odd_names_are_shown_as_they_are(tmp_path, app, draw):
+    for side in ("left", "right"):
+        (tmp_path / "odd" / side).mkdir(parents=True)
+        for name in ("*b* <i>x</i>", "$a$ [l](http:x)", "c"):
+            draw(len(name)).save(tmp_path / "odd" / side / f"{name.replace('/', '_')}.png")
+    collections.add("pairs", tmp_path / "odd", name="odd")
+    for page in PAGES:
+        at = app(page)
+        assert not at.exception
+    assert escape_markdown("*b* [l](x) <i>") == r"\*b\* \[l\]\(x\) \<i\>"
+
+
+def test_the_table_and_the_command_line_give_the_same_numbers(tiny):
+    view = ExploreView(tiny, "b", "lr", "l2", 3, ("hog", "color"), ("zsum",))
+    asked = search_results.recipes_of(view, view.models)
+    hits = search.search(tiny, Query(id="b"), list(asked.values()), k=3)
+    table = list(csv.DictReader(io.StringIO(
+        search_results.table(view, "b", list(zip(asked, hits, strict=True))).decode())))  # fmt: skip
+    assert len(table) == 9
+    import json
+    import shlex
+
+    command = shlex.split(search_results.command(view, view.models, None))
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "--json"], capture_output=True, text=True, check=True,
+        cwd=ROOT, env=os.environ,
+    )  # fmt: skip
+    printed = [
+        (hit["id"], hit["score"]) for row in json.loads(done.stdout)["rows"] for hit in row["hits"]
+    ]
+    assert [line["id"] for line in table] == [name for name, _ in printed]
+    assert [float(line["score"]) for line in table] == pytest.approx([s for _, s in printed])
+
+
+def test_the_first_paint_imports_no_network_library(cache):
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "at = AppTest.from_file('app.py', default_timeout=60).run()\n"
+        "assert not at.exception\n"
+        "print(sorted({'torch', 'torchvision', 'timm', 'open_clip', 'lancedb', 'umap', 'scipy'}"
+        " & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_removing_asks_first_and_forgets(app, tiny):
+    at = app("pages/collections.py")
+    at.button(key="c_remove_tiny").click().run()
+    assert not at.exception
+    assert collections.names() == []
+
+
+def test_what_goes_wrong_in_a_button_is_said(app, tiny, monkeypatch):
+    def full(args):
+        raise SimError("found no room left; expected some; free some")
+
+    monkeypatch.setattr(jobs, "start", full)
+    at = app(models="hog,edges")
+    at.button(key="x_extract").click().run()
+    assert not at.exception
+    assert "found no room left" in at.error[0].value
+
+
+def test_a_running_extraction_shows_how_far_it_is(app, tiny, monkeypatch):
+    job = jobs.Job("j", ("extract", "tiny", "--models", "edges"), "running",
+                   Progress("edges", 3, 12, 1.5), "", 0.0)  # fmt: skip
+    monkeypatch.setattr(jobs, "jobs", lambda: [job])
+    stopped = []
+    monkeypatch.setattr(jobs, "stop", stopped.append)
+    at = app(models="hog,edges")
+    assert not at.exception
+    assert at.progress[0].value == 25
+    assert "3 of 12" in at.progress[0].text
+    at.button(key="stop_j").click().run()
+    assert stopped == ["j"]
