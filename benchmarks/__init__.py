@@ -1,4 +1,1 @@
 """TODO benchmarks.__init__."""
-
-
-

@@ -91,7 +91,9 @@ def epochs(pairs: int, runs: int) -> dict[str, float]:
     judged = round(pairs * TEST)
     learn, check = (made(count, SETTINGS.dims) for count in (pairs - judged, judged))
     together, single = (
-        adaptation.ParallelRuns(adaptation.batches([learn] * n, [check] * n, SETTINGS, "cpu"), SETTINGS)
+        adaptation.ParallelRuns(
+            adaptation.batches([learn] * n, [check] * n, SETTINGS, "cpu"), SETTINGS
+        )
         for n in (runs, 1)
     )
     script = plain(learn, check)
@@ -121,8 +123,10 @@ def products(pairs: int) -> str:
     step = 2 * 4 * learn * dims * width + 3 * 2 * learn * learn * width
     look = 2 * 2 * test * dims * width + 2 * test * test * width
     one, other = torch.randn(1, learn, width), torch.randn(1, learn, width)
-    ways = {"torch": partial(torch.bmm, one, other.transpose(1, 2)),
-            "here": partial(product, one, other)}  # fmt: skip
+    ways = {
+        "torch": partial(torch.bmm, one, other.transpose(1, 2)),
+        "here": partial(product, one, other),
+    }
     most = {k: 2 * learn * learn * width / s / 1e9 for k, s in spent(ways, 40).items()}
     return (
         f"{(step + look) / 1e9:.2f} GFLOP of products an epoch; the largest of them runs at "
@@ -146,9 +150,11 @@ def main() -> None:
         total = {n: told.runs * (base[n] + told.epochs * epoch[n]) for n in epoch}
         print(f"{told.pairs:,} pairs, {columns:,} columns, {told.runs} runs of {told.epochs}")
         for name in epoch:
-            print(f"{name:<9}{total[name]:7.0f} s, together / {name:<9}"
-                  f"{total['together'] / total[name]:5.2f}   "
-                  f"(PCA {base[name]:.2f} s, an epoch {1000 * epoch[name]:.0f} ms)")  # fmt: skip
+            print(
+                f"{name:<9}{total[name]:7.0f} s, together / {name:<9}"
+                f"{total['together'] / total[name]:5.2f}   "
+                f"(PCA {base[name]:.2f} s, an epoch {1000 * epoch[name]:.0f} ms)"
+            )
     print(products(told.pairs))
 
 
@@ -196,10 +202,15 @@ def read(said: str) -> list[Line]:
             against = {"single": "20 single runs", "plain": "20 runs of a plain script"}
             found.append(
                 Line(
-                    part, took, "s CPU", against.get(ratio[1], ratio[1]), float(ratio[2]), aim,
+                    part,
+                    took,
+                    "s CPU",
+                    against.get(ratio[1], ratio[1]),
+                    float(ratio[2]),
+                    aim,
                     WHY.get(ratio[1], ""),
                 )
-            )  # fmt: skip
+            )
     if not found:
         raise ValueError(f"benchmarks.adaptation printed {said!r}; expected times and ratios")
     return found

@@ -99,10 +99,13 @@ class Server:
             self.port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "simcore", "app", "--port", str(self.port)], cwd=ROOT,
-            env=os.environ | {"SIMCORE_CACHE": str(cache)}, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-m", "simcore", "app", "--port", str(self.port)],
+            cwd=ROOT,
+            env=os.environ | {"SIMCORE_CACHE": str(cache)},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def wait(self) -> None:
         """Until it answers."""

@@ -82,11 +82,15 @@ def compare(what: str, files: Sequence[bytes]) -> list[Line]:
     took = milliseconds({"ours": images.load, **ways}, files)
     return [
         Line(
-            f"decoding {what}", took["ours"], "ms CPU", f"{name}: {number(took[name])} ms",
-            took["ours"] / took[name], note=apart(images.load, way, files[:20]),
+            f"decoding {what}",
+            took["ours"],
+            "ms CPU",
+            f"{name}: {number(took[name])} ms",
+            took["ours"] / took[name],
+            note=apart(images.load, way, files[:20]),
         )
         for name, way in ways.items()
-    ]  # fmt: skip
+    ]
 
 
 def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
@@ -105,12 +109,15 @@ def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
     )
     return [
         Line(
-            f"{size} decoded and scaled to 224 px", took["ours"], "ms CPU",
-            f"{name}: {number(took[name])} ms", took["ours"] / took[name],
+            f"{size} decoded and scaled to 224 px",
+            took["ours"],
+            "ms CPU",
+            f"{name}: {number(took[name])} ms",
+            took["ours"] / took[name],
             note=apart(ready(images.load), ready(way), files),
         )
         for name, way in ways.items()
-    ]  # fmt: skip
+    ]
 
 
 def small(folder: str, count: int) -> tuple[str, list[bytes]]:

@@ -30,10 +30,14 @@ AIM = Aim("at least", 0.95, of="ratio")
 ROUNDS = 3
 
 
-def bare(pictures: ImageSet, specs: list[BackboneSpec], device: str, precision: str, batch: int) -> float:
+def bare(
+    pictures: ImageSet, specs: list[BackboneSpec], device: str, precision: str, batch: int
+) -> float:
     """Seconds of the networks alone."""
     prepared = {
-        spec.preprocessing: [images.prepare(images.load(p), spec.preprocessing) for p in pictures.paths]
+        spec.preprocessing: [
+            images.prepare(images.load(p), spec.preprocessing) for p in pictures.paths
+        ]
         for spec in specs
     }
     began = time.perf_counter()
@@ -44,7 +48,9 @@ def bare(pictures: ImageSet, specs: list[BackboneSpec], device: str, precision: 
     return time.perf_counter() - began
 
 
-def whole(pictures: ImageSet, specs: list[BackboneSpec], device: str, batch: int, folder: Path) -> float:
+def whole(
+    pictures: ImageSet, specs: list[BackboneSpec], device: str, batch: int, folder: Path
+) -> float:
     """Seconds of extraction into an empty store."""
     store = FeatureStore(folder / f"{time.monotonic_ns()}")
     began = time.perf_counter()
@@ -75,15 +81,23 @@ def measure(images: int, models: Sequence[str], device: str) -> list[Line]:
     part = f"extraction, {len(specs)} networks, {images:,} JPEG files, {device} {precision}"
     return [
         Line(
-            part, speed, "images/s", "bare forward pass",
-            statistics.median(a / t for a, t, _ in rows), AIM,
+            part,
+            speed,
+            "images/s",
+            "bare forward pass",
+            statistics.median(a / t for a, t, _ in rows),
+            AIM,
             "reading, decoding, resizing and the store included; 1 = all of it hidden",
         ),
         Line(
-            part, speed, "images/s", "one pass for each network",
-            statistics.median(e / t for _, t, e in rows), note="seconds of each to all in one",
+            part,
+            speed,
+            "images/s",
+            "one pass for each network",
+            statistics.median(e / t for _, t, e in rows),
+            note="seconds of each to all in one",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def lines(quick: bool = False) -> list[Line]:

@@ -14,7 +14,9 @@ SUBSETS = Aim("at most", 0.2)
 def all_subsets(quick: bool) -> Line:
     """Brute force in torch on the device, which has the memory's speed for it."""
     pairs, backbones = (300, 5) if quick else (subset_search.PAIRS, subset_search.BACKBONES)
-    step = subset_search.brute_torch(subset_search.drawn(pairs, backbones, subset_search.SHARE), "cuda")
+    step = subset_search.brute_torch(
+        subset_search.drawn(pairs, backbones, subset_search.SHARE), "cuda"
+    )
     step(0, True), step(0, False)
     seconds, done, every = subset_search.timed(step, backbones, subset_search.PATIENCE)
     part = f"all {every:,} subsets at N = {pairs:,}, brute force in torch on the device"

@@ -113,9 +113,13 @@ def grown(part: str, measure: Measure, sizes: Sequence[int], patience: float) ->
     said = ", ".join(f"{number(seconds)} s at {size:,.0f}" for size, seconds in points)
     count, last = points[-1]
     return Line(
-        f"{GROWTH}{part}", last, "s", f"N = {count:,.0f}",
-        note=f"grows with N^{power(points):.2f}: {said}", points=tuple(points),
-    )  # fmt: skip
+        f"{GROWTH}{part}",
+        last,
+        "s",
+        f"N = {count:,.0f}",
+        note=f"grows with N^{power(points):.2f}: {said}",
+        points=tuple(points),
+    )
 
 
 def lines(quick: bool = False) -> list[Line]:

@@ -95,13 +95,16 @@ def page(lines: Sequence[Line], head: str, command: str) -> str:
         figure = go.Figure(
             [
                 go.Scatter(
-                    x=[n for n, _ in line.points], y=[s for _, s in line.points], name=_label(line),
-                    mode="lines+markers", line={"color": colour},
+                    x=[n for n, _ in line.points],
+                    y=[s for _, s in line.points],
+                    name=_label(line),
+                    mode="lines+markers",
+                    line={"color": colour},
                     hovertemplate="N = %{x:,}: %{y:.3g} s",
                 )
                 for line, colour in zip(curves, _colours(len(curves)), strict=True)
             ]
-        )  # fmt: skip
+        )
         sizes = sorted({n for line in curves for n, _ in line.points})
         figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{n:,.0f}" for n in sizes])
         figure.update_yaxes(type="log", dtick=1, ticksuffix=" s")

@@ -46,17 +46,35 @@ def page(count: int, *, pixels: bool) -> str:
         for n in range(7)
     ]
     one = {
-        "made": "", "title": "", "sub": "", "say": "", "rank": None, "legend": legend,
-        "x": at[:, 0].astype(int).tolist(), "y": at[:, 1].astype(int).tolist(),
+        "made": "",
+        "title": "",
+        "sub": "",
+        "say": "",
+        "rank": None,
+        "legend": legend,
+        "x": at[:, 0].astype(int).tolist(),
+        "y": at[:, 1].astype(int).tolist(),
         "colour": group.tolist(),
-    }  # fmt: skip
+    }
     data: dict[str, object] = {
-        "base": "", "thumbs": {}, "faces": None, "left": count // 2, "mates": True, "maps": [one],
-        "ids": [str(n) for n in range(count)], "keys": [f"{n:032x}" for n in range(count)],
-    }  # fmt: skip
-    js = components.MAP.js if pixels else components.MAP.js.replace("const MANY = 3000", "const MANY = 1e9")
+        "base": "",
+        "thumbs": {},
+        "faces": None,
+        "left": count // 2,
+        "mates": True,
+        "maps": [one],
+        "ids": [str(n) for n in range(count)],
+        "keys": [f"{n:032x}" for n in range(count)],
+    }
+    js = (
+        components.MAP.js
+        if pixels
+        else components.MAP.js.replace("const MANY = 3000", "const MANY = 1e9")
+    )
     assert pixels or js != components.MAP.js
-    return html_document.document("redraw", [html_document.live(components.MAP.html, components.MAP.css, js, data)])
+    return html_document.document(
+        "redraw", [html_document.live(components.MAP.html, components.MAP.css, js, data)]
+    )
 
 
 def lines(quick: bool = False) -> list[Line]:

@@ -19,7 +19,11 @@ PAIRS = 1_000
 def measure(pairs: int) -> list[Line]:
     """The same map three times."""
     with synthetic_cache.cache():
-        name, recipe, how = synthetic_cache.collection(pairs, [BACKBONE]), maps.single_recipe([BACKBONE]), ProjectionSettings("umap")
+        name, recipe, how = (
+            synthetic_cache.collection(pairs, [BACKBONE]),
+            maps.single_recipe([BACKBONE]),
+            ProjectionSettings("umap"),
+        )
         small = synthetic_cache.collection(100, [BACKBONE], name="small")
         maps.make(small, recipe, how)  # compiles
         first = timed(name, recipe, how)

@@ -23,11 +23,20 @@ from benchmarks.results_table import Aim, Line
 WARM = Aim("at most", 300.0)
 MEMORY = Aim("at most", 3.0)
 PAGES = {
-    "Explore": "", "Map": "map", "Compare": "compare", "Combine": "combine",
-    "Exclusive": "exclusive", "Evaluate": "evaluate", "Learn": "learn", "Judgements": "judgements",
-    "Experiments": "experiments", "Review": "review", "Duplicates": "duplicates",
-    "Collections": "collections", "Models": "models",
-}  # fmt: skip
+    "Explore": "",
+    "Map": "map",
+    "Compare": "compare",
+    "Combine": "combine",
+    "Exclusive": "exclusive",
+    "Evaluate": "evaluate",
+    "Learn": "learn",
+    "Judgements": "judgements",
+    "Experiments": "experiments",
+    "Review": "review",
+    "Duplicates": "duplicates",
+    "Collections": "collections",
+    "Models": "models",
+}
 QUICK = ("Explore", "Combine", "Evaluate", "Review", "Duplicates")
 TIMES = 5
 PATIENCE = 200.0  # seconds, after which no further page is visited: another benchmark is waiting
@@ -80,10 +89,15 @@ def measured(cache: Path, names: Sequence[str], patience: float = PATIENCE) -> l
             tab = browser_tab.Tab(_page(chromium), server.address)
             again = (tab.open(), time.perf_counter() - began)[1]
             found = [
-                Line("app started for the first time, until Explore is drawn", first, "s",
-                     "its later starts", first / again),
+                Line(
+                    "app started for the first time, until Explore is drawn",
+                    first,
+                    "s",
+                    "its later starts",
+                    first / again,
+                ),
                 Line("app started, until Explore is drawn", again, "s"),
-            ]  # fmt: skip
+            ]
             rest = server.memory()[0]
             found += _reruns(tab)
             seen: list[str] = []
@@ -134,10 +148,13 @@ def _visit(tab: browser_tab.Tab, name: str) -> Line:
     except browser_tab.Restless as restless:
         return results_table.skipped(f"{name}, first visit", str(restless))
     return Line(
-        f"{name}, first visit", first.drawn / 1000, "s", "its second visit",
+        f"{name}, first visit",
+        first.drawn / 1000,
+        "s",
+        "its second visit",
         first.drawn / again.drawn,
         note=f"script {first.script / 1000:.2f} s, then {again.script:.0f} ms",
-    )  # fmt: skip
+    )
 
 
 def _memory(

@@ -65,8 +65,11 @@ def app() -> Iterator[tuple[subprocess.Popen, str, float]]:
     began = time.perf_counter()
     worker = subprocess.Popen(
         [sys.executable, "-m", "simcore", "app", "--port", str(port)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         while True:
             try:

@@ -123,7 +123,9 @@ def measure(pairs: int, backbones: int, share: float, patience: float) -> list[L
     return found
 
 
-def search(matrices: list[Array], scale: list[Moments] | None) -> tuple[float, subset_search.SubsetHits]:
+def search(
+    matrices: list[Array], scale: list[Moments] | None
+) -> tuple[float, subset_search.SubsetHits]:
     """Seconds of one search, and what it found."""
     count = len(matrices[0])
     blocks = ((s, [m[s : s + 512] for m in matrices]) for s in range(0, count, 512))

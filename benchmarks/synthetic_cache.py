@@ -35,8 +35,15 @@ NAME = "stand-in"
 PAIRS = 6016  # as many as Totally-Looks-Like has
 SIZE = (100, 122)  # half of TLL's width and height: they are drawn and added four times as fast
 BACKBONES = (
-    "mobilenetv2", "efficientnet-lite0", "resnet50", "densenet121", "vgg16", "hog", "layout", "face"
-)  # fmt: skip
+    "mobilenetv2",
+    "efficientnet-lite0",
+    "resnet50",
+    "densenet121",
+    "vgg16",
+    "hog",
+    "layout",
+    "face",
+)
 HIDDEN = 48  # dimensions that the backbones' features have in common
 SHARE = 0.09  # of itself in the mate, on average
 FACELESS, TWO_FACES = 0.55, 0.06
@@ -65,11 +72,21 @@ def collection(pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME) 
     rows = [DraftRow(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
     with collection_catalog.KEPT.making(name) as (work, tell):
         collection_catalog.write(work, rows, seen)
-        tell({
-            "kind": "pairs", "source": "drawn", "trim": 0, "paired": True, "rows": pairs,
-            "images": 2 * pairs, "bytes": 2 * pairs, "votes": False, "credits": [], "skipped": [],
-            "digest": collection_catalog.digest(rows, seen),
-        })  # fmt: skip
+        tell(
+            {
+                "kind": "pairs",
+                "source": "drawn",
+                "trim": 0,
+                "paired": True,
+                "rows": pairs,
+                "images": 2 * pairs,
+                "bytes": 2 * pairs,
+                "votes": False,
+                "credits": [],
+                "skipped": [],
+                "digest": collection_catalog.digest(rows, seen),
+            }
+        )
     for seed, backbone in enumerate(backbones):
         spec = registry.get(backbone)
         values = drawn_features(pairs, spec.dim, seed)
@@ -113,9 +130,11 @@ def make(pairs: int = PAIRS) -> Collection:
 def elsewhere(cache: Path, pairs: int = PAIRS) -> None:
     """The same in another cache, by a process of its own."""
     subprocess.run(
-        [sys.executable, "-m", "benchmarks.synthetic_cache", "--pairs", str(pairs)], check=True,
-        env=os.environ | {"SIMCORE_CACHE": str(cache)}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-m", "benchmarks.synthetic_cache", "--pairs", str(pairs)],
+        check=True,
+        env=os.environ | {"SIMCORE_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def draw(folder: Path, pairs: int) -> Path:
@@ -154,8 +173,14 @@ def _fill(collection: Collection) -> None:
         if store.missing(place, keys):
             values = mixed_features(hidden, alike, spec.dim, seed=number)
             faces = _faces(len(keys), number) if backbone == "face" else np.ones(len(keys), int)
-            store.append(place, keys, [np.repeat(row[None], n, 0) + _jitter(n, spec.dim)
-                                       for row, n in zip(values, faces, strict=True)])  # fmt: skip
+            store.append(
+                place,
+                keys,
+                [
+                    np.repeat(row[None], n, 0) + _jitter(n, spec.dim)
+                    for row, n in zip(values, faces, strict=True)
+                ],
+            )
 
 
 def mixed_features(hidden: Array, alike: Array, dim: int, *, seed: int) -> Array:
@@ -193,8 +218,10 @@ def main() -> None:
         found = make(parser.parse_args().pairs)
     except BadDataError as error:
         sys.exit(str(error))
-    print(f"{len(found.left):,} pairs with {len(BACKBONES)} backbones in {cache_dir.root()}, "
-          f"{time.perf_counter() - began:.0f} s")  # fmt: skip
+    print(
+        f"{len(found.left):,} pairs with {len(BACKBONES)} backbones in {cache_dir.root()}, "
+        f"{time.perf_counter() - began:.0f} s"
+    )
 
 
 if __name__ == "__main__":

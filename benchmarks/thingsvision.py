@@ -89,9 +89,11 @@ def theirs(there: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
     )
     with tempfile.TemporaryDirectory() as order:
         dataset = there.utils.data.ImageDataset(
-            root=str(folder), out_path=order, backend="pt",
+            root=str(folder),
+            out_path=order,
+            backend="pt",
             transforms=extractor.get_transformations(),
-        )  # fmt: skip
+        )
     batches = there.utils.data.DataLoader(dataset=dataset, batch_size=batch, backend="pt")
     maps = extractor.extract_features(
         batches=batches, module_name=tap.layer, flatten_acts=False, output_type="ndarray"
@@ -138,12 +140,14 @@ def measure(images: int, models: Sequence[str]) -> list[Line]:
     speed = images / statistics.median(ours for _, ours in rows)
     return [
         Line(
-            f"extraction, {len(specs)} networks, {images:,} JPEG files, cpu", speed, "images/s",
+            f"extraction, {len(specs)} networks, {images:,} JPEG files, cpu",
+            speed,
+            "images/s",
             "thingsvision, a network after the other",
             statistics.median(slow / ours for slow, ours in rows),
             note=f"seconds of theirs to ours; features are {apart:.0e} apart at most",
         )
-    ]  # fmt: skip
+    ]
 
 
 def lines(quick: bool = False) -> list[Line]:

@@ -165,14 +165,22 @@ def lines(quick: bool = True) -> list[Line]:
         Line(f"write {named}", wrote, "s"),
         Line("index them and measure its recall", index.seconds, "s"),
         Line(
-            "nearest 10 through the index", took, "ms", f"exact search ({best})",
+            "nearest 10 through the index",
+            took,
+            "ms",
+            f"exact search ({best})",
             exact[best] / took,
         ),
         Line(
-            "recall@10 of the index", recall, "", "exact search", recall, Aim("at least", WANTED),
+            "recall@10 of the index",
+            recall,
+            "",
+            "exact search",
+            recall,
+            Aim("at least", WANTED),
             note=f"told when it was made: {index.recall:.3f}",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

@@ -52,9 +52,15 @@ def lines(quick: bool) -> list[Line]:
         several.close()
     ratio = median(one / other for one, other in zip(alone, helped, strict=True))
     return [
-        Line(PART, len(found) / median(helped), "images/s", "one process", ratio,
-             note=f"{count} processes")
-    ]  # fmt: skip
+        Line(
+            PART,
+            len(found) / median(helped),
+            "images/s",
+            "one process",
+            ratio,
+            note=f"{count} processes",
+        )
+    ]
 
 
 if __name__ == "__main__":

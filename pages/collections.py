@@ -53,7 +53,9 @@ def _card(name: str) -> None:
             with st.popover(f"{len(found.skipped):,} left out", icon=":material/report:"):
                 _skipped(found)
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features.")
+            st.markdown(
+                f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features."
+            )
             st.button(
                 "Yes, forget it",
                 key=f"c_remove_{name}",

@@ -32,9 +32,13 @@ def show() -> None:
             return
         with st.spinner(f"Trying all {2 ** len(asked.models) - 1:,} combinations, both ways"):
             found = combinations.search(
-                asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-                direction=asked.direction, post=asked.post,
-            )  # fmt: skip
+                asked.collection,
+                asked.models,
+                subset=asked.subset,
+                metric=asked.metric,
+                direction=asked.direction,
+                post=asked.post,
+            )
             told, apart = found.json(), exclusive.exclusives(found)
         _best(found, told, apart)
         _by_size(found, told, apart)
@@ -50,9 +54,12 @@ def _best(found: SubsetSearch, told: dict, apart: dict) -> None:
     single = _single(told)
     columns = st.columns(4)
     columns[0].metric(
-        "Best single backbone", f"{single['hits']:,}", " + ".join(single["models"]),
-        delta_color="off", delta_arrow="off",
-    )  # fmt: skip
+        "Best single backbone",
+        f"{single['hits']:,}",
+        " + ".join(single["models"]),
+        delta_color="off",
+        delta_arrow="off",
+    )
     for column, (kind, label) in zip(
         columns[1:3], {"zsum": "Best z-sum", "sum": "Best plain sum"}.items(), strict=True
     ):
@@ -60,15 +67,21 @@ def _best(found: SubsetSearch, told: dict, apart: dict) -> None:
         fair = told["held_out"][kind]
         low, high = fair["ci95"]
         column.metric(
-            label, f"{best['hits']:,}",
-            f"{fair['hits']:,} chosen on other pairs", delta_color="off", delta_arrow="off",
+            label,
+            f"{best['hits']:,}",
+            f"{fair['hits']:,} chosen on other pairs",
+            delta_color="off",
+            delta_arrow="off",
             help=f"{' + '.join(best['models'])}. Chosen on other pairs: 95 % interval "
             f"{low:.0f} to {high:.0f} of {found.pairs:,}.",
-        )  # fmt: skip
+        )
     columns[3].metric(
-        "Oracle", f"{apart['oracle']:,}", "found by at least one backbone",
-        delta_color="off", delta_arrow="off",
-    )  # fmt: skip
+        "Oracle",
+        f"{apart['oracle']:,}",
+        "found by at least one backbone",
+        delta_color="off",
+        delta_arrow="off",
+    )
     st.caption(
         f"Mates found first among {found.pairs:,} pairs. A best of {told['evaluated']:,} that is "
         "chosen on these pairs, the large number, is flattered; the small one is what such a "
@@ -81,18 +94,25 @@ def _by_size(found: SubsetSearch, told: dict, apart: dict) -> None:
     for n, (kind, label) in enumerate(combination_tabs.KINDS.items()):
         rows = told["best_by_size"][kind]
         figure.add_scatter(
-            x=[row["size"] for row in rows], y=[row["hits"] for row in rows], name=label,
-            mode="lines+markers", line=charts.line(n), error_y=charts.error_bars(rows),
+            x=[row["size"] for row in rows],
+            y=[row["hits"] for row in rows],
+            name=label,
+            mode="lines+markers",
+            line=charts.line(n),
+            error_y=charts.error_bars(rows),
             customdata=[" + ".join(row["models"]) for row in rows],
             hovertemplate="%{y} of " + f"{found.pairs:,}" + "<br>%{customdata}<extra></extra>",
-        )  # fmt: skip
+        )
     charts.level(figure, _single(told)["hits"], "best single backbone")
     charts.level(figure, apart["oracle"], "oracle")
     figure.update_xaxes(dtick=1)
     charts.show(
-        figure, "by_size", x="backbones in the sum", y="mates found first",
+        figure,
+        "by_size",
+        x="backbones in the sum",
+        y="mates found first",
         title=f"The best of each size: mates found first, of {found.pairs:,}, with 95 % intervals",
-    )  # fmt: skip
+    )
     printed = ", ".join(f"{row[0]} {row[1]:,}" for row in printed_values.COMBINATIONS.rows)
     st.caption(f"As printed in rosenfeld2019, other networks, another gallery (6,016): {printed}.")
 
@@ -101,9 +121,13 @@ def _by_size(found: SubsetSearch, told: dict, apart: dict) -> None:
 def _details(asked: Choice, found: SubsetSearch) -> None:
     with widgets.show_errors():
         kind = st.segmented_control(
-            "Sum", list(combination_tabs.KINDS), format_func=combination_tabs.KINDS.__getitem__, default="zsum",
-            key="combine_kind", required=True,
-        )  # fmt: skip
+            "Sum",
+            list(combination_tabs.KINDS),
+            format_func=combination_tabs.KINDS.__getitem__,
+            default="zsum",
+            key="combine_kind",
+            required=True,
+        )
         tabs = st.tabs(list(TABS), on_change="rerun", key="combine_tabs")
         for tab, draw in zip(tabs, TABS.values(), strict=True):
             if tab.open:

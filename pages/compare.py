@@ -71,37 +71,60 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
     names = [row.backbone for row in ordered]
     figure = go.Figure()
     figure.add_bar(
-        y=names, x=[100 * (row.above or 0) for row in ordered], orientation="h",
-        marker_color=html_document.COLORS[0], name="of all pairs",
+        y=names,
+        x=[100 * (row.above or 0) for row in ordered],
+        orientation="h",
+        marker_color=html_document.COLORS[0],
+        name="of all pairs",
         customdata=[row.similarity for row in ordered],
         hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
         "<extra></extra>",
-    )  # fmt: skip
+    )
     if any(row.mates is not None for row in ordered):
         figure.add_scatter(
-            y=names, x=[None if row.mates is None else 100 * row.mates for row in ordered],
-            mode="markers", name="of the true pairs",
-            marker={"color": html_document.COLORS[1], "size": 11, "symbol": "diamond",
-                    "line": {"color": "white", "width": 1}},
+            y=names,
+            x=[None if row.mates is None else 100 * row.mates for row in ordered],
+            mode="markers",
+            name="of the true pairs",
+            marker={
+                "color": html_document.COLORS[1],
+                "size": 11,
+                "symbol": "diamond",
+                "line": {"color": "white", "width": 1},
+            },
             hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(range=[0, 101], ticksuffix=" %")
-    charts.show(figure, "compare_bars", title="More alike than this share of the pairs",
-                height=70 + 26 * len(names))  # fmt: skip
+    charts.show(
+        figure,
+        "compare_bars",
+        title="More alike than this share of the pairs",
+        height=70 + 26 * len(names),
+    )
     frame = pd.DataFrame(
-        {"backbone": row.backbone, "metric": row.metric, "similarity": row.similarity,
-         "more alike than % of all pairs": None if row.above is None else 100 * row.above,
-         "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates}
+        {
+            "backbone": row.backbone,
+            "metric": row.metric,
+            "similarity": row.similarity,
+            "more alike than % of all pairs": None if row.above is None else 100 * row.above,
+            "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates,
+        }
         for row in rows
-    )  # fmt: skip
+    )
     cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
     page_export.add("numbers", lambda: [html_document.table(list(frame), cells)])
     with st.expander("The numbers"):
         st.dataframe(frame.round(4), hide_index=True, placeholder="–", key="compare_table")
         if first.side and second.side:
-            words = ["simcore", "alike", asked.collection, f"{first.side}:{first.name}",
-                     f"{second.side}:{second.name}", "--models",
-                     ",".join(asked.models)]  # fmt: skip
+            words = [
+                "simcore",
+                "alike",
+                asked.collection,
+                f"{first.side}:{first.name}",
+                f"{second.side}:{second.name}",
+                "--models",
+                ",".join(asked.models),
+            ]
             if asked.metric != "own":
                 words += ["--metric", asked.metric]
             st.code(shlex.join(words), language="bash", wrap_lines=True)
@@ -117,9 +140,12 @@ def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
         usual = asked.models.index(models.first_network(asked.models))
         backbone = st.selectbox("Backbone", asked.models, key="compare_backbone", index=usual)
         what = st.segmented_control(
-            "Show", ["Places that answer", "Finer places", "Hide parts"], key="compare_what",
-            default="Places that answer", required=True,
-        )  # fmt: skip
+            "Show",
+            ["Places that answer", "Finer places", "Hide parts"],
+            key="compare_what",
+            default="Places that answer",
+            required=True,
+        )
     with widgets.show_errors():
         if what == "Hide parts":
             _hidden(asked, first, second, backbone)
@@ -135,8 +161,14 @@ def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
 
 
 def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
-    cells = st.segmented_control("Parts", list(CELLS), format_func=CELLS.__getitem__,
-                                 default=7, key="compare_cells", required=True)  # fmt: skip
+    cells = st.segmented_control(
+        "Parts",
+        list(CELLS),
+        format_func=CELLS.__getitem__,
+        default=7,
+        key="compare_cells",
+        required=True,
+    )
     bar = st.progress(0.0, text="Hiding one part after another")
 
     def tell(now: Progress) -> None:
@@ -144,9 +176,14 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
 
     try:
         found = pair.occlusion(
-            asked.collection, first, second, backbone, metric=asked.metric, cells=int(cells or 7),
+            asked.collection,
+            first,
+            second,
+            backbone,
+            metric=asked.metric,
+            cells=int(cells or 7),
             on_progress=tell,
-        )  # fmt: skip
+        )
     except SimError:
         bar.empty()
         raise
@@ -158,9 +195,10 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
         said += f", and the second picture is at rank **{found.rank:,}** of {found.gallery:,} as "
         said += "seen from the first. "
         said += (
-            "No single part changes that" if least == most == found.rank
+            "No single part changes that"
+            if least == most == found.rank
             else f"Hiding one part moves it to between {least:,} and {most:,}"
-        )  # fmt: skip
+        )
     st.markdown(said + ".")
     shape = pair.shapes(first, second)
     region_view.occlusion(first, second, found, shape, key="compare_masked")

@@ -25,8 +25,9 @@ def show() -> None:
     )
     with widgets.show_errors():
         wanted = st.query_params.get("by", "")
-        near = {k: url_state.number(k, usual, MOST) for k, usual in (("within", 0.10),
-                                                                   ("across", 0.15))}  # fmt: skip
+        near = {
+            k: url_state.number(k, usual, MOST) for k, usual in (("within", 0.10), ("across", 0.15))
+        }
         if not (names := sidebar.named("twins")):
             return
         put = st.session_state
@@ -41,10 +42,14 @@ def show() -> None:
             for key, where in (("within", "within a side"), ("across", "across the sides")):
                 put.setdefault(f"twins_{key}", near[key])
                 near[key] = st.slider(
-                    f"Distance {where}", 0.0, MOST, step=0.01, key=f"twins_{key}",
+                    f"Distance {where}",
+                    0.0,
+                    MOST,
+                    step=0.01,
+                    key=f"twins_{key}",
                     help="Cosine distance. The authors' notebook has 0.10 and 0.15, for "
                     "densenet121; another network has another scale.",
-                )  # fmt: skip
+                )
         url_state.write("twins", {"c": name, "by": by} | {k: f"{v:g}" for k, v in near.items()})
         with st.spinner("Comparing everything with everything"):
             found = subsets.find_duplicates(name, by=by, **near)
@@ -78,8 +83,11 @@ def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
     total = len(collections.open_(name).left)
     columns = st.columns(2 + len(found.kept))
     counted = len(found.twins) - sum(found.refused)
-    columns[0].metric("Near-copies", f"{counted:,}", help="Two pictures, one near-copy; those "
-                      "that a person overruled are not counted.")  # fmt: skip
+    columns[0].metric(
+        "Near-copies",
+        f"{counted:,}",
+        help="Two pictures, one near-copy; those that a person overruled are not counted.",
+    )
     columns[1].metric("Groups", f"{len(groups):,}", help="Pairs tied together by near-copies.")
     for column, (protocol, kept) in zip(columns[2:], found.kept.items(), strict=True):
         column.metric(f"{protocol} keeps", f"{kept:,}", help=subsets.SUBSETS.get(protocol, CLEAN))
@@ -130,9 +138,14 @@ def _twins(name: str, found: Duplicates) -> None:
         verdict = "no copy, as a person said; " if refused else ""
         heads.append(f"{verdict}distance {twin.distance:.3f}, {_where(twin.side, twin.other_side)}")
         deeds.append(("A copy after all" if refused else "Not a copy", (name, twin, refused)))
-    gallery.pair_grid(shown, key="twins_grid", on_pick=_opener(name), heads=heads,
-               deeds=() if kiosk.enabled() else deeds,
-               on_deed=_overrule)  # fmt: skip
+    gallery.pair_grid(
+        shown,
+        key="twins_grid",
+        on_pick=_opener(name),
+        heads=heads,
+        deeds=() if kiosk.enabled() else deeds,
+        on_deed=_overrule,
+    )
 
 
 def _overrule(name: str, twin: Twin, duplicate: bool) -> None:
@@ -155,14 +168,18 @@ def _group(name: str, groups: list[list[int]]) -> None:
         "group means that the thresholds are too wide for this backbone."
     )
     number = st.selectbox(
-        "Group", range(len(groups)), key=f"twins_group_{len(groups)}",
+        "Group",
+        range(len(groups)),
+        key=f"twins_group_{len(groups)}",
         format_func=lambda n: f"{n + 1} of {len(groups):,}: {len(groups[n]):,} pairs",
-    )  # fmt: skip
+    )
     shown = [
         tile
         for row in gallery.paged(groups[number], f"twins_group_page_{number}")
         for side, images in (("left", collection.left), ("right", right))
-        for tile in [gallery.pair_tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")]
+        for tile in [
+            gallery.pair_tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")
+        ]
     ]
     together = list(zip(shown[::2], shown[1::2], strict=True))
     gallery.pair_grid(together, key="twins_tied", on_pick=_opener(name))
@@ -171,8 +188,10 @@ def _group(name: str, groups: list[list[int]]) -> None:
 def _opener(name: str) -> Callable[[Pick], None]:
     def open_(pick: Pick) -> None:
         st.session_state["_twins_open"] = {
-            "c": name, "q": pick["id"], "d": gallery.SIDES[pick["side"]],
-        }  # fmt: skip
+            "c": name,
+            "q": pick["id"],
+            "d": gallery.SIDES[pick["side"]],
+        }
 
     return open_
 

@@ -32,9 +32,10 @@ def show() -> None:
     st.caption("How well do the backbones agree with people's pairs, and how sure is each number?")
     with widgets.show_errors():
         asked = sidebar.select_question(
-            "evaluate", options=("s", "m", "d", "post"),
+            "evaluate",
+            options=("s", "m", "d", "post"),
             own={"what": list(WHAT), "with": list(WITH)},
-        )  # fmt: skip
+        )
         if asked is None:
             return
         left, right = st.columns([2, 1])
@@ -54,10 +55,12 @@ def show() -> None:
 
 def _detector(place: DeltaGenerator) -> dict[str, str]:
     chosen = place.selectbox(
-        "Detector", list(subsets.DETECTORS), key="evaluate_detector",
+        "Detector",
+        list(subsets.DETECTORS),
+        key="evaluate_detector",
         format_func=lambda name: f"{name}: {subsets.DETECTORS[name]}",
         help="Run one with `simcore extract NAME --models face-cnn` or `haar` first.",
-    )  # fmt: skip
+    )
     return {"detector": chosen}
 
 
@@ -72,13 +75,21 @@ def _draw(asked: Choice, what: str, found: EvaluationView) -> None:
     name = f"{asked.collection}-{asked.subset}-{what}"
     with st.container(horizontal=True):
         st.download_button(
-            "Download as CSV", lambda: found.frame.to_csv(index=False).encode(), f"{name}.csv",
-            mime="text/csv", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Download as CSV",
+            lambda: found.frame.to_csv(index=False).encode(),
+            f"{name}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
         st.download_button(
-            "Download as one HTML file", lambda: evaluation_views.page(asked, WHAT[what][0], found),
-            f"{name}.html", mime="text/html", icon=":material/article:", on_click="ignore",
-        )  # fmt: skip
+            "Download as one HTML file",
+            lambda: evaluation_views.page(asked, WHAT[what][0], found),
+            f"{name}.html",
+            mime="text/html",
+            icon=":material/article:",
+            on_click="ignore",
+        )
     commands.show(found.hand)
     if found.printed is not None:
         _printed(found.printed)

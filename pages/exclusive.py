@@ -23,15 +23,20 @@ def show() -> None:
     )
     with widgets.show_errors():
         wanted = {k: st.query_params.get(k, "") for k in ("by", "not")}
-        asked = sidebar.select_question("exclusive", fewest=2, options=("s", "m", "d", "post"),
-                               own={"order": list(ORDERS)})  # fmt: skip
+        asked = sidebar.select_question(
+            "exclusive", fewest=2, options=("s", "m", "d", "post"), own={"order": list(ORDERS)}
+        )
         if asked is None:
             return
         with st.spinner("Looking who finds what"):
             found = combinations.search(
-                asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-                direction=asked.direction, post=asked.post,
-            )  # fmt: skip
+                asked.collection,
+                asked.models,
+                subset=asked.subset,
+                metric=asked.metric,
+                direction=asked.direction,
+                post=asked.post,
+            )
             told = exclusive.exclusives(found)
         counts_chart(told)
         sets_chart(found, told)
@@ -56,18 +61,38 @@ def _listed(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
     by = left.multiselect("Found by all of", models, key="exclusive_by")
     rest = [m for m in models if m not in by]
     key = f"exclusive_not_{','.join(by)}"
-    put.setdefault(key, rest if by != start or not wanted["not"]
-                   else [m for m in wanted["not"].split(",") if m in rest])  # fmt: skip
+    put.setdefault(
+        key,
+        rest
+        if by != start or not wanted["not"]
+        else [m for m in wanted["not"].split(",") if m in rest],
+    )
     put[key] = [m for m in put[key] if m in rest]
     missed = right.multiselect("Missed by all of", rest, key=key)
     order = st.segmented_control(
-        "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="exclusive_order",
-        required=True, label_visibility="collapsed",
-    )  # fmt: skip
-    url_state.add("exclusive", {"by": ",".join(by) or "none", "not": ",".join(missed) or "none",
-                              "order": order or "collection"})  # fmt: skip
-    rows = exclusive.found_and_missed(asked.collection, found, by=by, missed=missed, subset=asked.subset,
-                            direction=asked.direction)  # fmt: skip
+        "Order",
+        list(ORDERS),
+        format_func=ORDERS.__getitem__,
+        key="exclusive_order",
+        required=True,
+        label_visibility="collapsed",
+    )
+    url_state.add(
+        "exclusive",
+        {
+            "by": ",".join(by) or "none",
+            "not": ",".join(missed) or "none",
+            "order": order or "collection",
+        },
+    )
+    rows = exclusive.found_and_missed(
+        asked.collection,
+        found,
+        by=by,
+        missed=missed,
+        subset=asked.subset,
+        direction=asked.direction,
+    )
     if not rows:
         st.info("No pair is found and missed like that.")
         return
@@ -84,19 +109,28 @@ def _listed(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
     first, second = ("left", "right") if asked.direction == "lr" else ("right", "left")
     say = " of a pair. Open it in Explore."
     shown = [
-        (gallery.pair_tile(row["query"], first, row["query_key"], say),
-         gallery.pair_tile(row["mate"], second, row["mate_key"], say))
+        (
+            gallery.pair_tile(row["query"], first, row["query_key"], say),
+            gallery.pair_tile(row["mate"], second, row["mate_key"], say),
+        )
         for row in listed
-    ]  # fmt: skip
+    ]
 
     def open_(pick: Pick) -> None:
         put["_exclusive_open"] = {
-            "c": asked.collection, "q": pick["id"], "d": gallery.SIDES[pick["side"]],
-            "m": asked.metric, "models": ",".join(models),
-        }  # fmt: skip
+            "c": asked.collection,
+            "q": pick["id"],
+            "d": gallery.SIDES[pick["side"]],
+            "m": asked.metric,
+            "models": ",".join(models),
+        }
 
-    gallery.pair_grid(shown, key="exclusive_grid", on_pick=open_,
-               heads=[told[row["query"]] for row in listed] if told else ())  # fmt: skip
+    gallery.pair_grid(
+        shown,
+        key="exclusive_grid",
+        on_pick=open_,
+        heads=[told[row["query"]] for row in listed] if told else (),
+    )
     if there := put.pop("_exclusive_open", None):
         st.switch_page("pages/explore.py", query_params=there)
     widgets.credits(collections.open_(asked.collection).credits)

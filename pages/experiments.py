@@ -46,7 +46,9 @@ def _asked(names: list[str]) -> tuple[str, str]:
     elif dict(here) != put.get("_experiments_address") or "experiments_show" not in put:
         asked = here.get("e", "")
         if asked and asked not in names:
-            st.warning(escape_markdown(f"From the link: {unknown_name('experiment', asked[:64], names)}"))
+            st.warning(
+                escape_markdown(f"From the link: {unknown_name('experiment', asked[:64], names)}")
+            )
         put["experiments_e"] = asked if asked in names else (names[0] if names else None)
         usual = "results" if names else "new"
         put["experiments_show"] = here["show"] if here.get("show") in PARTS else usual
@@ -60,9 +62,13 @@ def _asked(names: list[str]) -> tuple[str, str]:
         )
     parts = [part for part in PARTS if not (kiosk.enabled() and part in CHANGING)]
     part = st.segmented_control(
-        "Show", parts, format_func=PARTS.__getitem__, key="experiments_show",
-        label_visibility="collapsed", required=True,
-    )  # fmt: skip
+        "Show",
+        parts,
+        format_func=PARTS.__getitem__,
+        key="experiments_show",
+        label_visibility="collapsed",
+        required=True,
+    )
     if not names and part in {"results", "invite"}:
         st.info("There is no experiment yet. Make one under New.")
     url_state.write("experiments", {"show": part or "results"} | ({"e": name} if name else {}))
@@ -92,14 +98,25 @@ def _invite(name: str) -> None:
         "let others in, and put this computer's name in place of localhost."
     )
     with st.container(horizontal=True):
-        st.link_button("Take part", f"?e={name}&sitting={participant_view.NEW}",
-                       icon=":material/play_arrow:", type="primary")  # fmt: skip
+        st.link_button(
+            "Take part",
+            f"?e={name}&sitting={participant_view.NEW}",
+            icon=":material/play_arrow:",
+            type="primary",
+        )
         if kiosk.enabled():
             return
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **{escape_markdown(name)}** and every answer to it? There is no way back.")
-            st.button("Yes, forget it", type="primary", key=f"experiments_remove_{name}",
-                      on_click=widgets.run_action, args=(experiments.remove, name))  # fmt: skip
+            st.markdown(
+                f"Forget **{escape_markdown(name)}** and every answer to it? There is no way back."
+            )
+            st.button(
+                "Yes, forget it",
+                type="primary",
+                key=f"experiments_remove_{name}",
+                on_click=widgets.run_action,
+                args=(experiments.remove, name),
+            )
 
 
 show()

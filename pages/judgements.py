@@ -35,10 +35,17 @@ def show() -> None:
             return
         judgement_sidebar.arrive(names)
         asked = judgement_sidebar.sidebar(names)
-        what = st.segmented_control(
-            "Show", list(judgement_sidebar.WHAT), format_func=judgement_sidebar.WHAT.__getitem__, key=f"{PAGE}_what",
-            required=True, label_visibility="collapsed",
-        ) or "scores"  # fmt: skip
+        what = (
+            st.segmented_control(
+                "Show",
+                list(judgement_sidebar.WHAT),
+                format_func=judgement_sidebar.WHAT.__getitem__,
+                key=f"{PAGE}_what",
+                required=True,
+                label_visibility="collapsed",
+            )
+            or "scores"
+        )
         judgement_sidebar.write(asked, what)
         if what == "set":
             judgement_sets.about(asked.name)
@@ -62,9 +69,11 @@ def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
     group = groups[0]
     if len(groups) > 1:
         group = st.selectbox(
-            "Group", groups, key=f"{PAGE}_group_{asked.name}",
+            "Group",
+            groups,
+            key=f"{PAGE}_group_{asked.name}",
             format_func=lambda g: group_label(g, found),
-        )  # fmt: skip
+        )
     score_bars(found, group, CHANCE[told["shape"]])
     for note in found.judged.notes:
         st.caption(escape_markdown(note[:1].upper() + note[1:] + "."))
@@ -76,14 +85,26 @@ def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
     )
     st.dataframe(seen, hide_index=True, key=f"{PAGE}_table")
     frame = pd.DataFrame(
-        {"similarity": label, "metric": metric, "group": g, "trials": trial_count(g, found),
-         "score": s.value, "low": s.low, "high": s.high}
-        for label, metric, scores in lines for g, s in scores.items()
-    )  # fmt: skip
+        {
+            "similarity": label,
+            "metric": metric,
+            "group": g,
+            "trials": trial_count(g, found),
+            "score": s.value,
+            "low": s.low,
+            "high": s.high,
+        }
+        for label, metric, scores in lines
+        for g, s in scores.items()
+    )
     st.download_button(
-        "Download as CSV", lambda: frame.to_csv(index=False).encode(), f"{asked.name}-scores.csv",
-        mime="text/csv", icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+        "Download as CSV",
+        lambda: frame.to_csv(index=False).encode(),
+        f"{asked.name}-scores.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
     st.code(asked.by_hand(), language="bash", wrap_lines=True)
 
 
@@ -91,9 +112,12 @@ def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
 def _table(asked: JudgementQuestion, ready: tuple[str, ...], digest: str) -> Table:
     """Kept for as long as the set, by its digest, is the same."""
     return agreement.table(
-        asked.opened(), ready, metrics=asked.metrics, combine=asked.combine,
+        asked.opened(),
+        ready,
+        metrics=asked.metrics,
+        combine=asked.combine,
         counting=asked.counting,
-    )  # fmt: skip
+    )
 
 
 def _lines(found: Table) -> list[tuple[str, str, dict[str, Score]]]:
@@ -106,7 +130,11 @@ def _lines(found: Table) -> list[tuple[str, str, dict[str, Score]]]:
 def _layers(asked: JudgementQuestion, ready: list[str]) -> None:
     nets = [n.removeprefix("lpips-") for n in ready if n.removeprefix("lpips-") in perceptual.NETS]
     if not nets:
-        reasons = [d["reason"] for d in pair_similarities.distances() if "lpips" in d["name"] and d["reason"]]
+        reasons = [
+            d["reason"]
+            for d in pair_similarities.distances()
+            if "lpips" in d["name"] and d["reason"]
+        ]
         st.info(
             "Choose lpips-alex, lpips-vgg or lpips-squeeze in the sidebar."
             + (f" {escape_markdown(reasons[0][:1].upper() + reasons[0][1:])}." if reasons else "")
@@ -118,14 +146,20 @@ def _layers(asked: JudgementQuestion, ready: list[str]) -> None:
     st.markdown("**Percent of the votes that each layer alone agrees with, 0 the shallowest**")
     st.dataframe(
         pd.DataFrame(
-            {"group": r["group"], "net": r["net"], "best layer": r["layer"],
-             "%": 100 * r["score"]["value"], "calibrated %": 100 * r["calibrated"]["value"],
-             "all layers %": 100 * r["uncalibrated"]["value"], "difference": 100 * r["delta"]}
+            {
+                "group": r["group"],
+                "net": r["net"],
+                "best layer": r["layer"],
+                "%": 100 * r["score"]["value"],
+                "calibrated %": 100 * r["calibrated"]["value"],
+                "all layers %": 100 * r["uncalibrated"]["value"],
+                "difference": 100 * r["delta"],
+            }
             | {f"layer {k} %": 100 * v for k, v in enumerate(r["layers"])}
             for r in told
         ).round(2),
         hide_index=True,
-    )  # fmt: skip
+    )
     st.code(f"simcore evaluate layers {asked.name} --nets {','.join(nets)}", language="bash")
 
 
@@ -144,20 +178,27 @@ def _best(asked: JudgementQuestion, ready: list[str]) -> None:
     )
     st.dataframe(
         pd.DataFrame(
-            {"group": r["group"], "best single": r["single"],
-             "single %": 100 * r["single_score"]["value"],
-             "best combination": " + ".join(r["several"]),
-             "combination %": 100 * r["several_score"]["value"],
-             "held out %": 100 * r["held_out"]} for r in told["rows"]
+            {
+                "group": r["group"],
+                "best single": r["single"],
+                "single %": 100 * r["single_score"]["value"],
+                "best combination": " + ".join(r["several"]),
+                "combination %": 100 * r["several_score"]["value"],
+                "held out %": 100 * r["held_out"],
+            }
+            for r in told["rows"]
         ).round(2),
         hide_index=True,
-    )  # fmt: skip
+    )
     if told["dropped"]:
-        st.caption(f"In no best combination of up to 4: {escape_markdown(', '.join(told['dropped']))}.")
+        st.caption(
+            f"In no best combination of up to 4: {escape_markdown(', '.join(told['dropped']))}."
+        )
     st.code(
         f"simcore evaluate twoafc {asked.name} --models {','.join(ready)} --search {how}",
-        language="bash", wrap_lines=True,
-    )  # fmt: skip
+        language="bash",
+        wrap_lines=True,
+    )
 
 
 show()

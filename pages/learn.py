@@ -48,9 +48,16 @@ def show() -> None:
 
 
 def _start(asked: Choice) -> None:
-    way = st.segmented_control(
-        "What to learn", list(WAYS), format_func=SHORT.__getitem__, key="learn_way", required=True,
-    ) or "fusion"  # fmt: skip
+    way = (
+        st.segmented_control(
+            "What to learn",
+            list(WAYS),
+            format_func=SHORT.__getitem__,
+            key="learn_way",
+            required=True,
+        )
+        or "fusion"
+    )
     url_state.add("learn", {"way": way})
     st.caption(WAYS[way] + ".")
     args = _tuning(asked) if way == "finetune" else _adapting(asked, way)
@@ -61,24 +68,42 @@ def _start(asked: Choice) -> None:
 def _adapting(asked: Choice, way: str) -> list[str] | None:
     columns = st.columns(3)
     runs = columns[0].number_input(
-        "Runs", 1, 20, 20 if way == "paper" else 5, key=f"learn_runs_{way}",
+        "Runs",
+        1,
+        20,
+        20 if way == "paper" else 5,
+        key=f"learn_runs_{way}",
         help="Each with its own split of the pairs; the first is what is kept.",
-    )  # fmt: skip
-    args = ["learn", "adaptation", asked.collection, "--models", ",".join(asked.models),
-            "--method", way, "--runs", str(runs)]  # fmt: skip
+    )
+    args = [
+        "learn",
+        "adaptation",
+        asked.collection,
+        "--models",
+        ",".join(asked.models),
+        "--method",
+        way,
+        "--runs",
+        str(runs),
+    ]
     if way == "paper":
         sigma = columns[1].selectbox("Temperature", [15, 1], key="learn_sigma")
         protocol = columns[2].selectbox(
-            "Epoch chosen on", list(CHOSEN_ON), key="learn_protocol",
+            "Epoch chosen on",
+            list(CHOSEN_ON),
+            key="learn_protocol",
             format_func=CHOSEN_ON.__getitem__,
-        )  # fmt: skip
+        )
         args += ["--sigma", str(sigma), "--protocol", protocol]
     else:
         few = len(asked.models) <= adaptation.MOST
         compared = columns[1].checkbox(
-            "Compare with the best z-sum", True, key="learn_rival", disabled=not few,
+            "Compare with the best z-sum",
+            True,
+            key="learn_rival",
+            disabled=not few,
             help=f"Chosen on the same training pairs, for at most {adaptation.MOST} backbones.",
-        )  # fmt: skip
+        )
         args += ["--rival"] if compared and few else []
     st.caption(
         "It takes minutes, and goes on when this tab is closed; stopped, it can go on later."

@@ -32,9 +32,11 @@ def show() -> None:
     with widgets.show_errors():
         wanted = {name: st.query_params.get(name, "") for name in ("of", "beside")}
         asked = sidebar.select_question(
-            "map", options=("s", "m", "post"), lone=True,
+            "map",
+            options=("s", "m", "post"),
+            lone=True,
             own={"by": list(maps.BY), "how": list(METHODS), "how2": list(METHODS)},
-        )  # fmt: skip
+        )
         if asked is None:
             return
         first, second, by = _controls(asked, wanted)
@@ -67,8 +69,9 @@ def _controls(
         beside = st.selectbox("Beside it", [NONE, *options], format_func=says, key="map_beside")
         how2 = "umap"
         if beside != NONE:
-            how2 = st.selectbox("Its method", METHODS, format_func=METHODS.__getitem__,
-                                key="map_how2")  # fmt: skip
+            how2 = st.selectbox(
+                "Its method", METHODS, format_func=METHODS.__getitem__, key="map_how2"
+            )
         by = st.selectbox("Colour by", maps.BY, format_func=maps.BY.__getitem__, key="map_by")
     url_state.add("map", {"of": of, "how": how, "beside": beside, "how2": how2, "by": by})
     return (of, how), None if beside == NONE else (beside, how2), by
@@ -105,8 +108,14 @@ def _made(asked: Choice, of: str, how: str) -> Map | None:
             "seconds for a thousand pairs, a minute or two for six thousand, and is then kept."
         )
         if not job_progress.show(*words):
-            st.button("Make this map", icon=":material/play_arrow:", type="primary",
-                      key=f"map_{of}_{how}", on_click=job_progress.start, args=(words,))  # fmt: skip
+            st.button(
+                "Make this map",
+                icon=":material/play_arrow:",
+                type="primary",
+                key=f"map_{of}_{how}",
+                on_click=job_progress.start,
+                args=(words,),
+            )
     return None
 
 
@@ -115,8 +124,10 @@ def _maps(asked: Choice, found: Sequence[Map], by: str) -> None:
     """The maps and, under them, what was chosen; a choice draws only this again."""
     usual = maps.possible(found[0])
     if by not in usual:
-        st.info(f"Nothing is known of {maps.BY[by].lower()} here; coloured by "
-                f"{maps.BY[usual[0]].lower()}.")  # fmt: skip
+        st.info(
+            f"Nothing is known of {maps.BY[by].lower()} here; coloured by "
+            f"{maps.BY[usual[0]].lower()}."
+        )
         by = usual[0]
     key = f"map_canvas_{asked.collection}_{asked.subset}"
     rows = map_canvas.show(found, by, key=key, on_choose=_first_page)
@@ -150,9 +161,13 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(said + ". Click one to open it in Explore.", width="content")
         st.download_button(
-            "Download as CSV", lambda: found.csv(rows).encode(), f"{asked.collection}-chosen.csv",
-            mime="text/csv", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Download as CSV",
+            lambda: found.csv(rows).encode(),
+            f"{asked.collection}-chosen.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     rows = sorted(rows, key=lambda row: (row % left, row)) if paired else rows
     pages = -(-len(rows) // A_PAGE)
     page = st.pagination(pages, key="map_page") if pages > 1 else 1
@@ -161,9 +176,12 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
 
     def open_(pick: Pick) -> None:
         st.session_state["_map_open"] = {
-            "c": asked.collection, "q": pick["id"], "d": gallery.SIDES[pick["side"]],
-            "m": asked.metric, "models": ",".join(asked.models),
-        }  # fmt: skip
+            "c": asked.collection,
+            "q": pick["id"],
+            "d": gallery.SIDES[pick["side"]],
+            "m": asked.metric,
+            "models": ",".join(asked.models),
+        }
 
     gallery.grid(tiles, key="map_grid", on_pick=open_)
     if there := st.session_state.pop("_map_open", None):
@@ -174,9 +192,13 @@ def _tile(collection: Collection, found: Map, row: int) -> Tile:
     side = "right" if row >= len(found.sides[0]) else "left"
     name = found.ids[row]
     place = gallery.side_label(collection, side)
-    return Tile(id=name, side=side, src=thumbnails.source(found.keys[row]),
-                caption=f"{side} {name}" if collection.right is not None else name,
-                alt=f"{place} {name}. Open it in Explore.")  # fmt: skip
+    return Tile(
+        id=name,
+        side=side,
+        src=thumbnails.source(found.keys[row]),
+        caption=f"{side} {name}" if collection.right is not None else name,
+        alt=f"{place} {name}. Open it in Explore.",
+    )
 
 
 show()

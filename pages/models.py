@@ -114,7 +114,9 @@ def _fetch(waiting: list[dict]) -> None:
         st.warning("Some of these may not be used commercially; see the licence column.")
     for row in waiting:
         if row["name"] in chosen:
-            st.caption(f"{widgets.escape_markdown(row['name'])}: {widgets.escape_markdown(row['reason'])}")
+            st.caption(
+                f"{widgets.escape_markdown(row['name'])}: {widgets.escape_markdown(row['reason'])}"
+            )
 
 
 def _by_name() -> None:

@@ -28,16 +28,28 @@ def show() -> None:
             return
         st.session_state.setdefault("reviewer_name", who[:60])
         with st.sidebar:
-            how = st.selectbox("Combined by", list(WITH), format_func=WITH.__getitem__,
-                               key="review_with", disabled=len(asked.models) < 2)  # fmt: skip
+            how = st.selectbox(
+                "Combined by",
+                list(WITH),
+                format_func=WITH.__getitem__,
+                key="review_with",
+                disabled=len(asked.models) < 2,
+            )
             name = st.text_input(
-                "Your name", key="reviewer_name", max_chars=60, placeholder="or a nickname",
+                "Your name",
+                key="reviewer_name",
+                max_chars=60,
+                placeholder="or a nickname",
                 help="Kept with all that you say, so that annotators can be compared.",
-            )  # fmt: skip
+            )
         part = st.segmented_control(
-            "Show", list(PARTS), format_func=PARTS.__getitem__, key="review_show",
-            label_visibility="collapsed", required=True,
-        )  # fmt: skip
+            "Show",
+            list(PARTS),
+            format_func=PARTS.__getitem__,
+            key="review_show",
+            label_visibility="collapsed",
+            required=True,
+        )
         url_state.add("review", {"with": how, "show": part or "queue", "who": name})
         rows = recipes.parse(asked.models, how, metric=asked.metric, post=asked.post)
         if part == "results":

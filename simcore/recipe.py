@@ -22,6 +22,8 @@ class Part:
             raise BadDataError(
                 f"found the weight {self.weight} for {self.backbone}; expected 0 or more"
             )
+
+
 Combination = Literal["none", "sum", "zsum"]
 # What is done before adding: the mean feature taken away; hubs corrected, by all queries at once.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
@@ -64,4 +66,6 @@ class Recipe:
         ]
         label = names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
         return label if self.post == "none" else f"{label}, {self.post}"
+
+
 POST_PROCESSING: tuple[PostProcessing, ...] = ("none", "center", "csls", "center+csls")

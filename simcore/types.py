@@ -31,6 +31,8 @@ class Preprocessing:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     raw: bool = False
+
+
 RAW = Preprocessing(resize=None, crop=None, mean=(), std=(), raw=True)
 
 Array = np.ndarray

@@ -10,9 +10,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module may import from its own folder and from any folder with a lower number; never across.
 FLOORS = {
-    "errors": 0, "types": 0, "specs": 0, "data": 1, "sim": 1, "models": 2, "evaluate": 2,
-    "learn": 3, "lab": 4, "cli": 5, "__main__": 5, "pages": 5,
-}  # fmt: skip
+    "errors": 0,
+    "types": 0,
+    "specs": 0,
+    "data": 1,
+    "sim": 1,
+    "models": 2,
+    "evaluate": 2,
+    "learn": 3,
+    "lab": 4,
+    "cli": 5,
+    "__main__": 5,
+    "pages": 5,
+}
 # types raises errors; the entry point calls the commands; a job runs a command in its own process.
 SPEAKING_TERMS = {
     ("types", "errors"),

@@ -50,7 +50,10 @@ def curve(
 
     if minus_l2:
         found = evaluate_recall.cosine_minus_l2(
-            name, options.ready(name, models), subset=subset, direction=options.parse_direction(direction)
+            name,
+            options.ready(name, models),
+            subset=subset,
+            direction=options.parse_direction(direction),
         )
         column, label = "difference", "cosine - L2 @"
     else:
@@ -70,39 +73,60 @@ def curve(
 
 
 def associative(
-    name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
+    name: str,
+    models: Ready = "",
+    combine: Combine = "none",
+    weights: Weights = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
     post: Post = "none",
     repetitions: Annotated[int, typer.Option(help="Draws of the simulation.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0, json: Json = False,
-) -> None:  # fmt: skip
+    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
+    json: Json = False,
+) -> None:
     """Correct choices among m images, exactly and simulated (Table 2a)."""
     from simcore.lab.evaluate import recall as evaluate_recall
 
     asked = options.asked(name, models, combine, weights, metric, post)
     told = [
         evaluate_recall.associative_recall(
-            name, one, subset=subset, direction=options.parse_direction(direction),
-            repetitions=repetitions, seed=seed,
+            name,
+            one,
+            subset=subset,
+            direction=options.parse_direction(direction),
+            repetitions=repetitions,
+            seed=seed,
         )
         for one in asked
-    ]  # fmt: skip
+    ]
     if json:
         output.document({"collection": name, "subset": subset, "recipes": told})
         return
     for one in told:
         rows = [
-            (r["m"], f"{100 * r['exact']:.2f}", f"{100 * r['simulated']:.2f}",
-             f"{100 * r['spread']:.2f}") for r in one["rows"]
-        ]  # fmt: skip
+            (
+                r["m"],
+                f"{100 * r['exact']:.2f}",
+                f"{100 * r['simulated']:.2f}",
+                f"{100 * r['spread']:.2f}",
+            )
+            for r in one["rows"]
+        ]
         output.table(["m", "exact %", "simulated %", "spread"], rows, title=one["recipe"])
 
 
 def votes(
-    name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
-    post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    combine: Combine = "none",
+    weights: Weights = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """Correlation of people's votes with similarity."""
     from simcore.lab.evaluate import recall as evaluate_recall
 
@@ -113,10 +137,18 @@ def votes(
         output.document({"collection": name, "subset": subset, "recipes": told})
         return
     rows = [
-        (one["recipe"], kind, c["name"], f"{c['value']:.3f}", f"[{c['low']:.3f}, {c['high']:.3f}]",
-         f"{c['p']:.3g}")
-        for one in told for kind, found in one["votes"].items() for c in found
-    ]  # fmt: skip
+        (
+            one["recipe"],
+            kind,
+            c["name"],
+            f"{c['value']:.3f}",
+            f"[{c['low']:.3f}, {c['high']:.3f}]",
+            f"{c['p']:.3g}",
+        )
+        for one in told
+        for kind, found in one["votes"].items()
+        for c in found
+    ]
     output.table(["recipe", "votes", "correlation", "r", "95 %", "p"], rows)
 
 
@@ -164,16 +196,23 @@ def duplicates(
 
 
 def post_processing(
-    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    json: Json = False,
+) -> None:
     """What grid pooling, centring and CSLS add to each backbone, step by step."""
     from simcore.lab.evaluate import recall as evaluate_recall
 
     told = evaluate_recall.post_processing_gains(
-        name, options.ready(name, models), metric=metric, subset=subset,
+        name,
+        options.ready(name, models),
+        metric=metric,
+        subset=subset,
         direction=options.parse_direction(direction),
-    )  # fmt: skip
+    )
     if json:
         output.document(told)
         return
@@ -185,17 +224,29 @@ def post_processing(
 def register_combinations(app: typer.Typer) -> None:
     """Put the commands of this module under `simcore evaluate`."""
     commands: Sequence[Callable] = (
-        subsets, participation, ablation, exclusive, disagreements, oracle, complementarity, weights,
+        subsets,
+        participation,
+        ablation,
+        exclusive,
+        disagreements,
+        oracle,
+        complementarity,
+        weights,
         compare,
-    )  # fmt: skip
+    )
     for command in commands:
         app.command()(command)
 
 
 def subsets(
-    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """All 2^M - 1 combinations: the best of each size, plain and normalised (Fig. 3b)."""
     found = options.search(name, models, metric, direction, subset, post=post)
     told = found.json()
@@ -216,10 +267,16 @@ def subsets(
 
 
 def participation(
-    name: str, size: Annotated[int, typer.Option(help="Members of a combination.")] = 4,
-    models: Ready = "", combine: Kind = "zsum", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    size: Annotated[int, typer.Option(help="Members of a combination.")] = 4,
+    models: Ready = "",
+    combine: Kind = "zsum",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """Share of the leading combinations of a size that hold each backbone (Fig. 4)."""
     from simcore.lab.evaluate import combinations
 
@@ -233,14 +290,21 @@ def participation(
         (model, *[f"{told['share'][q - 1][column]:.2f}" for q in marks])
         for column, model in enumerate(told["models"])
     ]
-    output.table(["backbone", *[f"first {q}" for q in marks]], rows, title=f"{combine}, {size} of M")
+    output.table(
+        ["backbone", *[f"first {q}" for q in marks]], rows, title=f"{combine}, {size} of M"
+    )
 
 
 def ablation(
-    name: str, models: Ready = "", combine: Kind = "zsum",
-    metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    combine: Kind = "zsum",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """What each member of the best combination is worth (Table 1)."""
     from simcore.lab.evaluate import combinations
 
@@ -256,13 +320,20 @@ def ablation(
 
 
 def exclusive(
-    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """Pairs that only one backbone finds, and what an oracle would find (Fig. 6)."""
     from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
-    told = evaluate_exclusive.exclusives(options.search(name, models, metric, direction, subset, post=post))
+    told = evaluate_exclusive.exclusives(
+        options.search(name, models, metric, direction, subset, post=post)
+    )
     if json:
         output.document(told)
         return
@@ -274,18 +345,24 @@ def exclusive(
 
 
 def disagreements(
-    name: str, models: Ready = "",
+    name: str,
+    models: Ready = "",
     most: Annotated[int, typer.Option(help="How many pairs to print.")] = 20,
-    metric: Metric = "own", direction: Direction = "lr", subset: Subset = "all",
-    post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """The pairs on which backbones differ most: first for one, far behind for another."""
     from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
     found = evaluate_exclusive.disagreements(
-        name, options.asked(name, models, "none", "", metric, post), subset=subset,
+        name,
+        options.asked(name, models, "none", "", metric, post),
+        subset=subset,
         direction=options.parse_direction(direction),
-    )[:most]  # fmt: skip
+    )[:most]
     if json:
         output.document({"collection": name, "pairs": [vars(one) for one in found]})
     else:
@@ -294,13 +371,20 @@ def disagreements(
 
 
 def oracle(
-    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """How many pairs at least one backbone finds."""
     from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
-    told = evaluate_exclusive.exclusives(options.search(name, models, metric, direction, subset, post=post))
+    told = evaluate_exclusive.exclusives(
+        options.search(name, models, metric, direction, subset, post=post)
+    )
     if json:
         output.document({k: told[k] for k in ("pairs", "oracle", "oracle_ci95")})
     else:
@@ -309,16 +393,25 @@ def oracle(
 
 
 def complementarity(
-    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """Which backbones complete each other: agreement, gain, CKA and RSA."""
     from simcore.lab.evaluate import exclusive as evaluate_exclusive
 
     told = evaluate_exclusive.complementary(
-        name, options.ready(name, models), subset=subset, metric=metric, post=post,
+        name,
+        options.ready(name, models),
+        subset=subset,
+        metric=metric,
+        post=post,
         direction=options.parse_direction(direction),
-    )  # fmt: skip
+    )
     if json:
         output.document(told)
         return
@@ -332,30 +425,48 @@ def complementarity(
 
 
 def weights(
-    name: str, models: Ready = "", metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none",
-    seed: Annotated[int, typer.Option(help="Of the folds.")] = 0, json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
+    json: Json = False,
+) -> None:
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
     from simcore.lab.evaluate import combinations
 
     told = combinations.learned_weights(
-        name, options.ready(name, models), subset=subset, seed=seed, metric=metric, post=post,
+        name,
+        options.ready(name, models),
+        subset=subset,
+        seed=seed,
+        metric=metric,
+        post=post,
         direction=options.parse_direction(direction),
-    )  # fmt: skip
+    )
     if json:
         output.document(told)
         return
     output.table(["backbone", "weight"], [(m, f"{w:.3f}") for m, w in told["weights"].items()])
     fair, plain = told["held_out"]["hits"], told["best_subset_held_out"]["hits"]
-    output.note(f"on pairs not used to choose: {fair:,} with weights, {plain:,} with the best subset")
+    output.note(
+        f"on pairs not used to choose: {fair:,} with weights, {plain:,} with the best subset"
+    )
 
 
 def compare(
-    name: str, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    metric: Metric = "own", direction: Direction = "lr",
-    subset: Subset = "all", post: Post = "none", json: Json = False,
-) -> None:  # fmt: skip
+    name: str,
+    models: Ready = "",
+    combine: Combine = "none",
+    weights: Weights = "",
+    metric: Metric = "own",
+    direction: Direction = "lr",
+    subset: Subset = "all",
+    post: Post = "none",
+    json: Json = False,
+) -> None:
     """Is A better than B? Exact McNemar for every pair, corrected for how many there are (Holm)."""
     from simcore.lab.evaluate import combinations
 
@@ -363,7 +474,9 @@ def compare(
     asked = options.asked(name, models, combine, weights, metric, post)
     extra = [one for one in asked if one.combine != "none"]
     side = options.parse_direction(direction)
-    found = combinations.search(name, names, subset=subset, direction=side, metric=metric, post=post)
+    found = combinations.search(
+        name, names, subset=subset, direction=side, metric=metric, post=post
+    )
     told = combinations.compare(found, extra, name=name, subset=subset, direction=side)
     if json:
         output.document({"collection": name, "subset": subset, "comparisons": told})
@@ -413,9 +526,16 @@ def recall(
     )
     ks = [int(cut) for cut in options.numbers(k, "--k")]
     found = evaluate_recall.recall(
-        name, asked, direction=options.parse_direction(direction), ks=ks, metric=metric, subset=subset
+        name,
+        asked,
+        direction=options.parse_direction(direction),
+        ks=ks,
+        metric=metric,
+        subset=subset,
     )
-    if said := provenance.training_overlap_warning(name, [b for one in asked for b in one.backbones], subset):
+    if said := provenance.training_overlap_warning(
+        name, [b for one in asked for b in one.backbones], subset
+    ):
         output.note(said)
     if json:
         output.document(found.json())

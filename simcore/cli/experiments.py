@@ -60,9 +60,18 @@ def list_(json: Json = False) -> None:
         return
     output.table(
         ["name", "collection", "conditions", "questions", "participants", "answers"],
-        [(row["name"], row["collection"], "; ".join(row["conditions"]), row["questions"],
-          row["participants"], row["answers"]) for row in rows],
-    )  # fmt: skip
+        [
+            (
+                row["name"],
+                row["collection"],
+                "; ".join(row["conditions"]),
+                row["questions"],
+                row["participants"],
+                row["answers"],
+            )
+            for row in rows
+        ],
+    )
 
 
 @app.command()
@@ -147,14 +156,19 @@ def analyse(
             (row["condition"], "people", *_percent(row["human"]), *_percent(row["ceiling"]))
         )
         rows += [
-            ("", m["model"],
-             *_percent(None if m["ci95"] is None else {"value": m["right"], "ci95": m["ci95"]}),
-             *_percent(m["with_people"])) for m in row["machines"]
-        ]  # fmt: skip
+            (
+                "",
+                m["model"],
+                *_percent(None if m["ci95"] is None else {"value": m["right"], "ci95": m["ci95"]}),
+                *_percent(m["with_people"]),
+            )
+            for m in row["machines"]
+        ]
     output.table(
-        ["condition", "who", "right %", "95 %", "as other people %", "95 %"], rows,
+        ["condition", "who", "right %", "95 %", "as other people %", "95 %"],
+        rows,
         title=f"{name}: {told['answers']:,} answers of {told['participants']:,} participants",
-    )  # fmt: skip
+    )
     found, places = told["agreement"], told["places"]
     if found["questions"]:
         output.note(

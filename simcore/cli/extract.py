@@ -33,9 +33,15 @@ def extract(
 
     with jobs.reporting() as (report, stop), output.progress() as bar:
         done = make(
-            name, options.names(models), device=device, engine=engine, address=address,
-            workers=workers, on_progress=report or bar, stop=stop,
-        )  # fmt: skip
+            name,
+            options.names(models),
+            device=device,
+            engine=engine,
+            address=address,
+            workers=workers,
+            on_progress=report or bar,
+            stop=stop,
+        )
     if json:
         output.document(_json(name, done))
     else:

@@ -62,7 +62,10 @@ def triplets(
     from simcore.lab.judgements import agreement, pair_similarities
 
     judged, ready = _ready(
-        name, options.names(models) or [*pair_similarities.default_backbones(), "@distances"], subset, device
+        name,
+        options.names(models) or [*pair_similarities.default_backbones(), "@distances"],
+        subset,
+        device,
     )
     found = agreement.table(
         judged, ready.names, metrics=options.names(metrics), combine=combine, counting=counting
@@ -95,9 +98,16 @@ def two_afc(
         return
     _print(found, ready)
     rows = [
-        (row.group, row.single, _percent(row.single_score), " + ".join(row.several),
-         _percent(row.several_score), f"{100 * row.held_out:.2f}") for row in best.rows
-    ]  # fmt: skip
+        (
+            row.group,
+            row.single,
+            _percent(row.single_score),
+            " + ".join(row.several),
+            _percent(row.several_score),
+            f"{100 * row.held_out:.2f}",
+        )
+        for row in best.rows
+    ]
     head = ["group", "best single", "%", "best combination", "%", "held out %"]
     output.table(head, rows, title=f"{search} of up to {len(best.kept)}, chosen on these triplets")
     if best.dropped:
@@ -123,9 +133,17 @@ def layers(
         output.document({"judgements": name, "rows": rows, "unavailable": ready.unavailable})
         return
     lines = [
-        (row.group, row.net, row.layer, _percent(row.score), _percent(row.calibrated),
-         _percent(row.uncalibrated), f"{100 * row.delta:+.2f}") for row in found
-    ]  # fmt: skip
+        (
+            row.group,
+            row.net,
+            row.layer,
+            _percent(row.score),
+            _percent(row.calibrated),
+            _percent(row.uncalibrated),
+            f"{100 * row.delta:+.2f}",
+        )
+        for row in found
+    ]
     head = ["group", "net", "best layer", "%", "calibrated %", "all layers %", "difference"]
     output.table(head, lines, title=f"{name}: layer 0 is the shallowest of five")
     _lost(ready)
@@ -145,7 +163,9 @@ def _ready(
 
     with jobs.reporting() as (report, stop), output.progress() as bar:
         judged = provenance.unseen_part(sets.open_(name, on_progress=report or bar), subset)
-        ready = pair_similarities.prepare(judged, models, device=device, on_progress=report or bar, stop=stop)
+        ready = pair_similarities.prepare(
+            judged, models, device=device, on_progress=report or bar, stop=stop
+        )
         stopped = stop()
     if stopped:
         raise typer.Exit(STOPPED)
@@ -169,10 +189,14 @@ def _print(found: "Table", ready: "ReadySimilarities") -> None:
         for who, scores in found.people.items()
     ]
     rows += [
-        (row.label, row.metric, _percent(row.whole, wide=True),
-         *(_percent(row.groups[g]) for g in groups))
+        (
+            row.label,
+            row.metric,
+            _percent(row.whole, wide=True),
+            *(_percent(row.groups[g]) for g in groups),
+        )
         for row in sorted(found.rows, key=lambda row: -row.whole.value)
-    ]  # fmt: skip
+    ]
     order = "" if found.judged.votes == "human" else f" ({found.judged.votes}, not people's votes)"
     title = f"{found.judged.name}: {sum(found.groups.values()):,} trials, {found.score}{order}"
     output.table(["similarity", "metric", "all %", *groups], rows, title=title)
@@ -221,16 +245,23 @@ def add(
         bool, typer.Option(help="Keep the further images of 8rank2 trials, for quadruplets.")
     ] = False,
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Read a set of judgements and remember it under a name."""
     from simcore.lab import jobs
     from simcore.lab.judgements import sets
 
     with jobs.reporting() as (report, _), output.progress() as bar:
         made = sets.add(
-            kind, path, name=name or kind, images=images, size=None if size == 0 else size,
-            seed=seed, grade=grade, others=others, on_progress=report or bar,
-        )  # fmt: skip
+            kind,
+            path,
+            name=name or kind,
+            images=images,
+            size=None if size == 0 else size,
+            seed=seed,
+            grade=grade,
+            others=others,
+            on_progress=report or bar,
+        )
     told = sets.summary(made.name)
     if json:
         output.document(told)
@@ -256,9 +287,17 @@ def list_(json: Json = False) -> None:
         )
     else:
         rows = [
-            (s["name"], s["kind"], s["votes"], s["trials"], s["images"], len(s["groups"]),
-             len(s["skipped"])) for s in found
-        ]  # fmt: skip
+            (
+                s["name"],
+                s["kind"],
+                s["votes"],
+                s["trials"],
+                s["images"],
+                len(s["groups"]),
+                len(s["skipped"]),
+            )
+            for s in found
+        ]
         head = ["name", "kind", "votes", "trials", "images", "groups", "left out"]
         output.table(head, rows)
 
@@ -288,7 +327,7 @@ def sample(
         str, typer.Option("--save", help="Keep the sample as a set of judgements.")
     ] = "",
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Draw a fine-tuning set (margaritescu2024, 4.3): every group equally often.
 
     Its ids are printed, tab-separated; or it is kept under a name, with its votes.
@@ -325,4 +364,4 @@ def printed(json: Json = False) -> None:
         ["id", "drawn from", "what", "size", "sets of that kind here"],
         [(r["id"], r["source"], r["sample"], f"{r['size']:,}", ", ".join(r["here"])) for r in rows],
         title="margaritescu2024, Table A.1",
-    )  # fmt: skip
+    )

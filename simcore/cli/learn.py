@@ -61,14 +61,23 @@ def adaptation(
     chosen = options.ready(name, models)
     if rival:
         learning_adaptation.check_backbone_count(chosen)  # before the work, not after it
-    settings = learning_adaptation.settings(method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed)
+    settings = learning_adaptation.settings(
+        method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed
+    )
     with jobs.reporting() as (report, stop), output.progress() as bar:
         try:
             found = learning_adaptation.adapt(
-                name, chosen, settings, runs=runs, subset=subset, device=device, save=save,
-                on_progress=report or bar, on_curve=partial(learned_backbones.write, save) if save else None,
+                name,
+                chosen,
+                settings,
+                runs=runs,
+                subset=subset,
+                device=device,
+                save=save,
+                on_progress=report or bar,
+                on_curve=partial(learned_backbones.write, save) if save else None,
                 stop=stop,
-            )  # fmt: skip
+            )
         except Stopped as said:
             output.note(str(said))
             raise typer.Exit(STOPPED) from said
@@ -117,12 +126,20 @@ def finetune(
     from simcore.lab.learning import finetuning
 
     chosen = {"rate": rate, "epochs": epochs, "batch": batch}
-    settings = finetuning.preset(base, paradigm, **chosen, seed=seed, bf16=bf16, recompute=recompute)
+    settings = finetuning.preset(
+        base, paradigm, **chosen, seed=seed, bf16=bf16, recompute=recompute
+    )
     with jobs.reporting() as (report, stop), output.progress() as bar:
         found = finetuning.tune(
-            name, base, settings, save=save, subset=subset, device=device,
-            on_progress=report or bar, stop=stop,
-        )  # fmt: skip
+            name,
+            base,
+            settings,
+            save=save,
+            subset=subset,
+            device=device,
+            on_progress=report or bar,
+            stop=stop,
+        )
     told = found.json()
     if json:
         output.document(told)
@@ -155,9 +172,16 @@ def annex(
     with jobs.reporting() as (report, stop), output.progress() as bar:
         for model in options.ready(name, models):
             try:
-                rows.append(risser_maroux2021_tables.own(
-                    name, model, subset=subset, device=device, on_progress=report or bar, stop=stop,
-                ))  # fmt: skip
+                rows.append(
+                    risser_maroux2021_tables.own(
+                        name,
+                        model,
+                        subset=subset,
+                        device=device,
+                        on_progress=report or bar,
+                        stop=stop,
+                    )
+                )
             except Stopped as said:
                 output.note(str(said))
                 raise typer.Exit(STOPPED) from said
@@ -166,8 +190,10 @@ def annex(
     if json:
         output.document({"collection": name, "subset": subset, "rows": rows})
         return
-    lines = [["" if cell is None else str(cell) for cell in row.values()]
-             for row in risser_maroux2021_tables.table(rows)]  # fmt: skip
+    lines = [
+        ["" if cell is None else str(cell) for cell in row.values()]
+        for row in risser_maroux2021_tables.table(rows)
+    ]
     title = f"{name}: asymmetric recall at 1, before and after adaptation"
     output.table(risser_maroux2021_tables.COLUMNS, lines, title=title)
     output.note("printed: risser-maroux2021 on TLLobj, other pairs and a larger gallery than here")
@@ -184,10 +210,16 @@ def listing(json: Json = False) -> None:
         output.document({"learned": rows, "unfinished": waiting})
         return
     table = [
-        (r["name"], r["paradigm"], " + ".join(r["base"]), r["data"], str(r["seed"]),
-         f"{100 * r['worth']:.1f} {r['score']}")
+        (
+            r["name"],
+            r["paradigm"],
+            " + ".join(r["base"]),
+            r["data"],
+            str(r["seed"]),
+            f"{100 * r['worth']:.1f} {r['score']}",
+        )
         for r in rows
-    ]  # fmt: skip
+    ]
     output.table(
         ["backbone", "paradigm", "base", "learned on", "seed", "on what it never saw"], table
     )
@@ -249,13 +281,24 @@ def _judged(told: dict) -> None:
 def _print(told: dict) -> None:
     ks = ("1", "5", "20")
     start = "after PCA" if "protocol" in told["settings"] else "start: all weights alike"
-    labels = {"before": "features side by side", "pca": start, "rival": "best z-sum",
-              "after": "learned"}  # fmt: skip
+    labels = {
+        "before": "features side by side",
+        "pca": start,
+        "rival": "best z-sum",
+        "after": "learned",
+    }
     rows = [
-        (label, *[f"{100 * told[stage]['aR'][k]['mean']:.1f} ± "
-                  f"{200 * told[stage]['aR'][k]['deviation']:.1f}" for k in ks])
-        for stage, label in labels.items() if stage in told
-    ]  # fmt: skip
+        (
+            label,
+            *[
+                f"{100 * told[stage]['aR'][k]['mean']:.1f} ± "
+                f"{200 * told[stage]['aR'][k]['deviation']:.1f}"
+                for k in ks
+            ],
+        )
+        for stage, label in labels.items()
+        if stage in told
+    ]
     pairs = told["pairs"]
     title = (
         f"{told['collection']}, {told['runs']} runs: {pairs['train']:,} pairs learned from, "

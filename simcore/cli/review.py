@@ -21,9 +21,13 @@ def export(name: Name, json: Json = False) -> None:
 
 @app.command()
 def summary(
-    name: Name, models: Ready = "", combine: Combine = "none", weights: Weights = "",
-    metric: Metric = "own", json: Json = False,
-) -> None:  # fmt: skip
+    name: Name,
+    models: Ready = "",
+    combine: Combine = "none",
+    weights: Weights = "",
+    metric: Metric = "own",
+    json: Json = False,
+) -> None:
     """Recall without bad pairs, facets and which backbone serves them, annotators' agreement."""
     from simcore.lab.people import review
 

@@ -48,7 +48,9 @@ def map_(
     from simcore.lab.search import maps
 
     shares = options.numbers(weights, "weights")
-    recipe = maps.single_recipe(options.names(models), combine, weights=shares, metric=metric, post=post)
+    recipe = maps.single_recipe(
+        options.names(models), combine, weights=shares, metric=metric, post=post
+    )
     how = maps.look(method, near=neighbours, tight=min_dist, perplexity=perplexity, seed=seed)
     with jobs.reporting() as (report, stop), output.progress() as bar:
         try:
@@ -75,9 +77,13 @@ def map_(
 
 
 def pair(
-    name: str, first: Image, second: Image, models: Ready = "", metric: Metric = "own",
+    name: str,
+    first: Image,
+    second: Image,
+    models: Ready = "",
+    metric: Metric = "own",
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """How alike each backbone finds two images, and how many of all pairs are less alike."""
     from simcore.lab.search import pair as search_pair
 
@@ -92,13 +98,15 @@ def pair(
         ["backbone", "metric", "similarity", "% of all pairs less alike", "% of the true pairs"],
         [
             (
-                r.backbone, r.metric, *("" if v is None else f"{v:.4f}" for v in (r.similarity,)),
+                r.backbone,
+                r.metric,
+                *("" if v is None else f"{v:.4f}" for v in (r.similarity,)),
                 *("" if v is None else f"{100 * v:.2f}" for v in (r.above, r.mates)),
             )
             for r in rows
         ],
         title=f"{first} and {second}",
-    )  # fmt: skip
+    )
 
 
 def _picture(name: str, text: str) -> "Picture":
@@ -137,7 +145,8 @@ def search(
     if text:
         way = options.parse_direction(direction)
         found = [
-            search_search.search_text(name, text, model, direction=way, k=k) for model in options.names(models)
+            search_search.search_text(name, text, model, direction=way, k=k)
+            for model in options.names(models)
         ]
         _show(found, {"collection": name, "query": {"text": text}, "direction": direction}, json)
         return
@@ -148,7 +157,9 @@ def search(
         metric=metric,
         post=post,
     )
-    query = search_search.Query(id or None, None if image is None else search_search.read_file(image))
+    query = search_search.Query(
+        id or None, None if image is None else search_search.read_file(image)
+    )
     found = search_search.search(
         name, query, asked, direction=options.parse_direction(direction), k=k, way=way
     )

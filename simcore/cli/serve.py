@@ -80,9 +80,18 @@ def run(*, host: str, port: int, kiosk: int | None = None) -> int:
         )
     _check_free(host, port)
     command = [
-        sys.executable, "-m", "streamlit", "run", str(SCRIPT),
-        "--server.address", host, "--server.port", str(port), "--server.headless", "true",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(SCRIPT),
+        "--server.address",
+        host,
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
     environment = dict(os.environ)
     if kiosk is not None:
         _check_kiosk(kiosk)

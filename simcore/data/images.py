@@ -205,7 +205,9 @@ def prepare(image: Array, how: Preprocessing) -> Array:
     return np.array(picture)
 
 
-def visible_region(height: int, width: int, how: Preprocessing) -> tuple[float, float, float, float]:
+def visible_region(
+    height: int, width: int, how: Preprocessing
+) -> tuple[float, float, float, float]:
     """The part of an image that reaches the network.
 
     Returns:

@@ -11,9 +11,21 @@ from simcore.lab.library import collections, indexes, models
 from simcore.models import forward
 
 PACKAGES = (
-    "simcore", "torch", "torchvision", "timm", "open_clip_torch", "streamlit", "lancedb", "numpy",
-    "pandas", "plotly", "pillow", "dlib-bin", "umap-learn", "sqlalchemy",
-)  # fmt: skip
+    "simcore",
+    "torch",
+    "torchvision",
+    "timm",
+    "open_clip_torch",
+    "streamlit",
+    "lancedb",
+    "numpy",
+    "pandas",
+    "plotly",
+    "pillow",
+    "dlib-bin",
+    "umap-learn",
+    "sqlalchemy",
+)
 TIGHT = 2 * 1024**3  # bytes free under which a run is likely to fill the disk
 
 
@@ -91,8 +103,10 @@ def _answers(problems: list[str]) -> dict:
         kept = {"database": str(database.address()), "experiments": 0, "answers": 0}
         if database.exists():
             counts = experiment_store.counts()
-            kept |= {"experiments": len(counts),
-                     "answers": sum(one["answers"] for one in counts.values())}  # fmt: skip
+            kept |= {
+                "experiments": len(counts),
+                "answers": sum(one["answers"] for one in counts.values()),
+            }
         return kept
     except SimError as error:
         problems.append(str(error))

@@ -131,8 +131,11 @@ def live(html: str, css: str, js: str, data: dict[str, Any]) -> Block:
         data: what it is given; pictures must be inside already.
     """
     told = {
-        "html": html, "css": css, "js": base64.b64encode(js.encode()).decode(), "data": data,
-    }  # fmt: skip
+        "html": html,
+        "css": css,
+        "js": base64.b64encode(js.encode()).decode(),
+        "data": data,
+    }
     # "<" is written so that no word of a name can end the script that carries it.
     inside = json.dumps(told, allow_nan=False).replace("<", "\\u003c")
     return Block(

@@ -21,6 +21,7 @@ class Printed:
     rows: tuple[tuple[str | float | None, ...], ...]
     remark: str = ""
 
+
 ANNEX = Printed(
     "risser-maroux2021",
     "Annex A, Table 1",
@@ -114,11 +115,17 @@ ASSOCIATIVE = Printed(
     "percent correct among m images, one of them the mate, TLLd",
     ("m", "% correct"),
     (
-        ("1", 100.0), ("2", 73.35), ("3", 61.54), ("4", 54.30), ("5", 50.49),
-        ("10", 37.99), ("20", 27.23), ("50", 13.37),
+        ("1", 100.0),
+        ("2", 73.35),
+        ("3", 61.54),
+        ("4", 54.30),
+        ("5", 50.49),
+        ("10", 37.99),
+        ("20", 27.23),
+        ("50", 13.37),
     ),
     "The row for 50 may belong to 100: the text has sizes up to 100 and one value fewer.",
-)  # fmt: skip
+)
 
 HUMANS = Printed(
     "rosenfeld2018",
@@ -187,21 +194,27 @@ LAYERS = Printed(
     "calibrated - single",
     ("distortion", "net", "layer", "score", "delta"),
     (
-        ("cnn", "alex", 2, 82.94, 0.43), ("cnn", "squeeze", 1, 82.49, 0.72),
+        ("cnn", "alex", 2, 82.94, 0.43),
+        ("cnn", "squeeze", 1, 82.49, 0.72),
         ("cnn", "vgg", 0, 81.67, 0.53),
-        ("color", "alex", 1, 64.73, 0.75), ("color", "squeeze", 1, 63.34, 1.71),
+        ("color", "alex", 1, 64.73, 0.75),
+        ("color", "squeeze", 1, 63.34, 1.71),
         ("color", "vgg", 4, 60.84, 0.78),
-        ("deblur", "alex", 1, 60.87, -0.01), ("deblur", "squeeze", 1, 60.56, -0.04),
+        ("deblur", "alex", 1, 60.87, -0.01),
+        ("deblur", "squeeze", 1, 60.56, -0.04),
         ("deblur", "vgg", 3, 59.06, 0.38),
-        ("frameinterp", "alex", 4, 62.71, 0.24), ("frameinterp", "squeeze", 2, 62.42, 0.64),
+        ("frameinterp", "alex", 4, 62.71, 0.24),
+        ("frameinterp", "squeeze", 2, 62.42, 0.64),
         ("frameinterp", "vgg", 3, 62.48, -0.14),
-        ("superres", "alex", 2, 71.64, -0.30), ("superres", "squeeze", 0, 71.10, -0.43),
+        ("superres", "alex", 2, 71.64, -0.30),
+        ("superres", "squeeze", 0, 71.10, -0.43),
         ("superres", "vgg", 2, 69.51, -0.01),
-        ("traditional", "alex", 4, 73.29, 1.33), ("traditional", "squeeze", 1, 76.09, 0.99),
+        ("traditional", "alex", 4, 73.29, 1.33),
+        ("traditional", "squeeze", 1, 76.09, 0.99),
         ("traditional", "vgg", 4, 75.03, -1.67),
     ),
     "The layer was chosen on the triplets that it is judged by, as it is here.",
-)  # fmt: skip
+)
 
 MIXTURES = Printed(
     "rosenfeld2019",
@@ -209,12 +222,16 @@ MIXTURES = Printed(
     "best single and best combined representation on BAPPS (val), percent",
     ("distortion", "single", "combined"),
     (
-        ("cnn", 83.37, 83.68), ("color", 65.47, 65.87), ("deblur", 60.87, 61.10),
-        ("frameinterp", 63.05, 63.72), ("superres", 71.66, 71.81), ("traditional", 77.08, 77.66),
+        ("cnn", 83.37, 83.68),
+        ("color", 65.47, 65.87),
+        ("deblur", 60.87, 61.10),
+        ("frameinterp", 63.05, 63.72),
+        ("superres", 71.66, 71.81),
+        ("traditional", 77.08, 77.66),
     ),
     "The rows called single tick more than one representation for four of six distortions; how "
     "these were used is not told. Combinations were chosen on the triplets they are scored on.",
-)  # fmt: skip
+)
 
 METRICS = Printed(
     "margaritescu2024",
@@ -237,8 +254,20 @@ TRIPLET_SETS = Printed(
     (("BAPPS 2AFC", 6, 1000), ("ImageNet-HSJ", 2, 1000), ("Birds-16", 3, 1000)),
 )
 
-ALL = (RECALL, FACES, ASSOCIATIVE, HUMANS, VOTES, SUBSETS, COMBINATIONS, ABLATION, LAYERS,
-       MIXTURES, METRICS, TRIPLET_SETS)  # fmt: skip
+ALL = (
+    RECALL,
+    FACES,
+    ASSOCIATIVE,
+    HUMANS,
+    VOTES,
+    SUBSETS,
+    COMBINATIONS,
+    ABLATION,
+    LAYERS,
+    MIXTURES,
+    METRICS,
+    TRIPLET_SETS,
+)
 
 
 def of(paper: str) -> list[Printed]:

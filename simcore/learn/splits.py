@@ -64,7 +64,9 @@ class Split:
             )
 
 
-def random_split(groups: Array, seed: int, *, test: float = TEST, validation: float = VALIDATION) -> Split:
+def random_split(
+    groups: Array, seed: int, *, test: float = TEST, validation: float = VALIDATION
+) -> Split:
     """A random split of whole groups.
 
     Args:

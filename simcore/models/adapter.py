@@ -116,11 +116,15 @@ def load(path: Path) -> Adapter:
             count = sum(name.startswith("axes.") for name in file.files)
             layers = tuple(
                 Layer(
-                    int(file[f"start.{n}"]), int(file[f"stop.{n}"]), file[f"axes.{n}"],
-                    file[f"weight.{n}"], float(file[f"share.{n}"]), bool(file[f"relu.{n}"]),
+                    int(file[f"start.{n}"]),
+                    int(file[f"stop.{n}"]),
+                    file[f"axes.{n}"],
+                    file[f"weight.{n}"],
+                    float(file[f"share.{n}"]),
+                    bool(file[f"relu.{n}"]),
                 )
                 for n in range(count)
-            )  # fmt: skip
+            )
             names = tuple(str(name) for name in file["backbones"])
             return Adapter(file["mean"], layers, names, tuple(map(int, file["dims"])))
     except (OSError, ValueError, KeyError) as error:

@@ -77,7 +77,9 @@ def embedder(module: Any, taps: tuple[LayerOutput, ...], device: str) -> Embedde
     return trainable(embed, module)
 
 
-def width(module: Any, taps: tuple[LayerOutput, ...], size: tuple[int, int], channels: int = 3) -> int:
+def width(
+    module: Any, taps: tuple[LayerOutput, ...], size: tuple[int, int], channels: int = 3
+) -> int:
     """D, of a module on the meta device: shapes without any computing."""
     import torch
 

@@ -39,9 +39,21 @@ def spec(
         return layers.embedder(load_network(net, weights.path(file)), net.taps, device)
 
     return BackboneSpec(
-        name, dim, load, prepare, metric, (file,), groups, license, paper, about, version,
-        net, rows, params,
-    )  # fmt: skip
+        name,
+        dim,
+        load,
+        prepare,
+        metric,
+        (file,),
+        groups,
+        license,
+        paper,
+        about,
+        version,
+        net,
+        rows,
+        params,
+    )
 
 
 def load_network(net: NetworkSpec, file: Path) -> Any:
@@ -84,10 +96,17 @@ def with_taps(base: BackboneSpec, text: str) -> BackboneSpec:
     net = replace(base.net, taps=layers.parse(text))
     (file,) = base.weights
     return spec(
-        f"{base.name}[{text}]", dimension(net, base.preprocessing), net, file, prepare=base.preprocessing,
-        license=base.license, paper=base.paper, about=f"{base.description}, at {text}",
-        params=base.n_parameters, version=base.version,
-    )  # fmt: skip
+        f"{base.name}[{text}]",
+        dimension(net, base.preprocessing),
+        net,
+        file,
+        prepare=base.preprocessing,
+        license=base.license,
+        paper=base.paper,
+        about=f"{base.description}, at {text}",
+        params=base.n_parameters,
+        version=base.version,
+    )
 
 
 def dimension(net: NetworkSpec, prepare: Preprocessing) -> int:

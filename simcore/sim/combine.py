@@ -150,7 +150,9 @@ def _known(queries: Features, gallery: Features) -> dict[Metric, Moments]:
     return _MOMENTS.setdefault(queries, WeakKeyDictionary()).setdefault(gallery, {})
 
 
-def prepare_sides(queries: Features, gallery: Features, metric: Metric, post: PostProcessing) -> PreparedSides:
+def prepare_sides(
+    queries: Features, gallery: Features, metric: Metric, post: PostProcessing
+) -> PreparedSides:
     """Do what a lift has to do once for a whole collection."""
     middle = postprocessing.mean(queries, gallery) if post.startswith("center") else None
     if middle is not None:
@@ -244,7 +246,9 @@ def blocks_of_each(
         yield (
             start,
             (
-                weighted_sum([found[one] for one in names], [p.weight for p in r.parts], r.combine, scale)
+                weighted_sum(
+                    [found[one] for one in names], [p.weight for p in r.parts], r.combine, scale
+                )
                 for r, names, scale in zip(recipes, named, scales, strict=True)
             ),
         )

@@ -56,7 +56,10 @@ def match(left: Array, right: Array) -> Match:
         for one, other in ((a, theirs), (b, ours))
     ]
     return Match(
-        cosine, share[0].reshape(left.shape[:2]), share[1].reshape(right.shape[:2]), mutual_matches(cosine)
+        cosine,
+        share[0].reshape(left.shape[:2]),
+        share[1].reshape(right.shape[:2]),
+        mutual_matches(cosine),
     )
 
 

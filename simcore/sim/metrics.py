@@ -39,7 +39,9 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
     else:
         from simcore.sim import distance_kernel  # compiled; cosines do not wait for it
 
-        rows = distance_kernel.negated_distances(queries.values, gallery.values, squared=metric == "l2")
+        rows = distance_kernel.negated_distances(
+            queries.values, gallery.values, squared=metric == "l2"
+        )
     # A matrix product may round equal columns differently; the same picture twice is a tie.
     rows[:, known.again] = rows[:, known.first]
     if queries.single and gallery.single:

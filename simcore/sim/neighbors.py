@@ -26,7 +26,9 @@ class Neighbors:
     drop: Array
 
 
-def recipe_vectors(recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Metric]) -> Array:
+def recipe_vectors(
+    recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Metric]
+) -> Array:
     """One vector an image, so that the recipe's similarity is their dot product.
 
     Exact for sums of cosines, up to a constant that is the same for all images; near it where a

@@ -116,17 +116,36 @@ def umap(
     epochs = EPOCHS[count > 10_000]
     ticks = _Ticks("umap", epochs, on_progress, stop)
     at, _ = simplicial_set_embedding(
-        start, graph, 2, 1.0, a, b, 1.0, 5, epochs, _spread(start, random), random, "euclidean", {},
-        False, {}, False,
+        start,
+        graph,
+        2,
+        1.0,
+        a,
+        b,
+        1.0,
+        5,
+        epochs,
+        _spread(start, random),
+        random,
+        "euclidean",
+        {},
+        False,
+        {},
+        False,
         tqdm_kwds={"file": ticks, "bar_format": "{n}", "mininterval": 0.2, "disable": False},
-    )  # fmt: skip
+    )
     tell(on_progress, "umap", epochs, epochs)
     found: Array = at.astype(np.float32)
     return found
 
 
 def tsne(
-    near: Neighbors, start: Array, look: ProjectionSettings, *, squared: bool, stop: Stop | None = None
+    near: Neighbors,
+    start: Array,
+    look: ProjectionSettings,
+    *,
+    squared: bool,
+    stop: Stop | None = None,
 ) -> Array:
     """t-SNE (van der Maaten and Hinton 2008; Barnes-Hut) from exact neighbours.
 

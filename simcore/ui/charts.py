@@ -23,13 +23,22 @@ def spread(figure: go.Figure, label: str, told: dict, number: int) -> None:
         edges = [m + 2 * d for m, d in zip(mean, deviation, strict=True)]
         edges += [m - 2 * d for m, d in zip(mean[::-1], deviation[::-1], strict=True)]
         figure.add_scatter(
-            x=x + x[::-1], y=edges, fill="toself", fillcolor=look["color"], opacity=0.15,
-            mode="none", showlegend=False, hoverinfo="skip",
-        )  # fmt: skip
+            x=x + x[::-1],
+            y=edges,
+            fill="toself",
+            fillcolor=look["color"],
+            opacity=0.15,
+            mode="none",
+            showlegend=False,
+            hoverinfo="skip",
+        )
     figure.add_scatter(
-        x=x, y=mean, name=label, line=look,
+        x=x,
+        y=mean,
+        name=label,
+        line=look,
         hovertemplate="aR@%{x}: %{y:.3f}<extra>" + label + "</extra>",
-    )  # fmt: skip
+    )
 
 
 def line(number: int) -> dict[str, Any]:
@@ -66,10 +75,11 @@ def show(
 def level(figure: go.Figure, value: float, name: str) -> None:
     """A line across at one value, with its name at its end."""
     figure.add_hline(
-        y=value, line={"color": "#7F7F7F", "dash": "dot", "width": 1.5},
+        y=value,
+        line={"color": "#7F7F7F", "dash": "dot", "width": 1.5},
         annotation={"text": name, "xanchor": "right", "x": 1, "font": {"color": "#7F7F7F"}},
         annotation_position="top right",
-    )  # fmt: skip
+    )
 
 
 def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.Figure:
@@ -104,13 +114,13 @@ def error_bars(rows: Sequence[dict], column: str = "hits") -> dict[str, Any]:
 def losses(losses: list[float], checks: list[float], key: str) -> None:
     """Training loss of every step, validation loss where it was looked at."""
     figure = go.Figure()
-    figure.add_scatter(y=losses, x=list(range(1, len(losses) + 1)), name="training",
-                       line=line(0))  # fmt: skip
+    figure.add_scatter(y=losses, x=list(range(1, len(losses) + 1)), name="training", line=line(0))
     # Fine-tuning looks once an epoch and once before; an adaptation after every step.
     steps = len(losses) / max(len(checks) - 1, 1) if len(checks) < len(losses) else 1
     start = 0 if len(checks) < len(losses) else 1
-    figure.add_scatter(y=checks, x=[start + n * steps for n in range(len(checks))],
-                       name="validation", line=line(1))  # fmt: skip
+    figure.add_scatter(
+        y=checks, x=[start + n * steps for n in range(len(checks))], name="validation", line=line(1)
+    )
     show(figure, key, title="Loss", x="step", y="loss", height=260)
 
 

@@ -21,8 +21,11 @@ class Choice:
 
     def changed(self) -> dict[str, str]:
         """The options that are not as the papers have them, by their name on the command line."""
-        options = {"metric": (self.metric, "own"), "direction": (self.direction, "lr"),
-                   "post": (self.post, "none")}  # fmt: skip
+        options = {
+            "metric": (self.metric, "own"),
+            "direction": (self.direction, "lr"),
+            "post": (self.post, "none"),
+        }
         return {name: now for name, (now, usual) in options.items() if now != usual}
 
     def by_hand(self, command: str, *more: str) -> str:
@@ -36,8 +39,14 @@ class Choice:
 
     def params(self) -> dict[str, str]:
         """The address of this choice."""
-        return {"c": self.collection, "s": self.subset, "models": ",".join(self.models),
-                "m": self.metric, "d": self.direction, "post": self.post}  # fmt: skip
+        return {
+            "c": self.collection,
+            "s": self.subset,
+            "models": ",".join(self.models),
+            "m": self.metric,
+            "d": self.direction,
+            "post": self.post,
+        }
 
 
 def show(line: str) -> None:

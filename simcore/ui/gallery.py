@@ -95,7 +95,9 @@ def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> No
             step = value.get("step")
             on_pick(Pick(id=value["id"], side=str(value.get("side", "")), step=step))
 
-    page_export.add(key, lambda: [html_document.live(*components.GALLERY.sources, page_export.inside(data))])
+    page_export.add(
+        key, lambda: [html_document.live(*components.GALLERY.sources, page_export.inside(data))]
+    )
     components.GALLERY.mount(data=data, key=key, on_picked_change=picked)
 
 
@@ -108,8 +110,13 @@ def paged(rows: Sequence[T], key: str, count: int = A_PAGE) -> Sequence[T]:
 
 def pair_tile(image: str, side: str, thumb: str, say: str) -> Tile:
     """One picture of a pair; `say` ends what is read aloud."""
-    return Tile(id=image, side=side, src=thumbnails.source(thumb), caption=f"{side} {image}",
-                alt=f"{side} image {image}{say}")  # fmt: skip
+    return Tile(
+        id=image,
+        side=side,
+        src=thumbnails.source(thumb),
+        caption=f"{side} {image}",
+        alt=f"{side} image {image}{say}",
+    )
 
 
 def pair_grid(
@@ -135,8 +142,13 @@ def pair_grid(
                 grid([one, other], key=f"{key}_{n}", on_pick=on_pick)
                 if deeds and on_deed:
                     label, given = deeds[n]
-                    st.button(label, key=f"{key}_deed_{n}", on_click=run_action,
-                              args=(on_deed, *given), width="stretch")  # fmt: skip
+                    st.button(
+                        label,
+                        key=f"{key}_deed_{n}",
+                        on_click=run_action,
+                        args=(on_deed, *given),
+                        width="stretch",
+                    )
 
 
 def trial_tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
@@ -156,9 +168,13 @@ def trial_tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
 def _tile(image: dict, side: str, told: str, say: str, *, chosen: bool = False) -> Tile:
     nearer = ", chosen as nearer" if chosen else ""
     return Tile(
-        id=image["id"], side=side, src=thumbnails.source(image["key"]), caption=told, here=chosen,
+        id=image["id"],
+        side=side,
+        src=thumbnails.source(image["key"]),
+        caption=told,
+        here=chosen,
         alt=f"{told} image {image['id']}{nearer}{say}",
-    )  # fmt: skip
+    )
 
 
 def votes_label(vote: float, votes: str) -> str:

@@ -23,7 +23,6 @@ PATHS = re.compile(
 )
 
 
-
 def enabled() -> bool:
     """Whether the app runs in workshop mode."""
     return bool(os.environ.get(VARIABLE))
@@ -65,4 +64,6 @@ def watch() -> None:
     to = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
     if "sitting" in st.query_params:
         to = f"{to.rstrip('/')}/experiments?e={st.query_params.get('e', '')}&sitting=new"
-    components.KIOSK_IDLE.mount(data={"seconds": int(os.environ[VARIABLE]), "to": to}, key="kiosk_idle")
+    components.KIOSK_IDLE.mount(
+        data={"seconds": int(os.environ[VARIABLE]), "to": to}, key="kiosk_idle"
+    )

@@ -46,11 +46,15 @@ def download_button(title: str) -> None:
         return
     here = st.query_params.to_dict()
     st.download_button(
-        "This view as one HTML file", lambda: page(title, here, parts),
-        f"simcore-{title.lower()}.html", mime="text/html", icon=":material/article:",
-        on_click="ignore", key="_report_button",
+        "This view as one HTML file",
+        lambda: page(title, here, parts),
+        f"simcore-{title.lower()}.html",
+        mime="text/html",
+        icon=":material/article:",
+        on_click="ignore",
+        key="_report_button",
         help="Charts, maps and pictures inside; it opens anywhere, without a network.",
-    )  # fmt: skip
+    )
 
 
 def page(title: str, here: dict[str, str], parts: dict[str, Make]) -> bytes:
@@ -75,4 +79,6 @@ def inside(value: Any) -> Any:
 def picture(source: str) -> str:
     """An image's `src` that needs no server."""
     base = thumbnails.base()
-    return thumbnails.inline(source.removeprefix(base)) if base and source.startswith(base) else source
+    return (
+        thumbnails.inline(source.removeprefix(base)) if base and source.startswith(base) else source
+    )

@@ -74,13 +74,19 @@ def select_question(
         ready = collections.extracted_backbones(name)
         put.setdefault(f"{page}_models_{name}", collections.default_backbones(name)[:MOST])
         chosen = st.multiselect(
-            "Backbones", ready, key=f"{page}_models_{name}", max_selections=MOST,
+            "Backbones",
+            ready,
+            key=f"{page}_models_{name}",
+            max_selections=MOST,
             help="Those whose features are complete; more on the Collections page.",
-        )  # fmt: skip
+        )
         subsets = library_subsets.choices(name)
-        says = {"s": ("Pairs", {k: f"{k}: {v}" for k, v in subsets.items()}),
-                "m": ("Metric", METRIC_NAMES), "d": ("Direction", ARROWS),
-                "post": ("Lift", POST_NAMES)}  # fmt: skip
+        says = {
+            "s": ("Pairs", {k: f"{k}: {v}" for k, v in subsets.items()}),
+            "m": ("Metric", METRIC_NAMES),
+            "d": ("Direction", ARROWS),
+            "post": ("Lift", POST_NAMES),
+        }
         found = {}
         for key in options:
             label, words = says[key]
@@ -90,13 +96,20 @@ def select_question(
                 label, list(words), format_func=words.__getitem__, key=f"{page}_{key}"
             )
     asked = Choice(
-        name, found.get("s", "all"), tuple(chosen), found.get("m", "own"),
-        "rl" if found.get("d") == "rl" else "lr", found.get("post", "none"),
-    )  # fmt: skip
+        name,
+        found.get("s", "all"),
+        tuple(chosen),
+        found.get("m", "own"),
+        "rl" if found.get("d") == "rl" else "lr",
+        found.get("post", "none"),
+    )
     put["_asked"] = asked.params()
     kept = {"c", "models", *options}
-    add(page, {k: v for k, v in asked.params().items() if k in kept}
-        | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put})  # fmt: skip
+    add(
+        page,
+        {k: v for k, v in asked.params().items() if k in kept}
+        | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put},
+    )
     if warning := provenance.training_overlap_warning(name, chosen, asked.subset):
         st.warning(escape_markdown(warning) + ".", icon=":material/school:")
     if len(chosen) < fewest:
@@ -143,7 +156,9 @@ def named(
     models = [m for m in wanted if m in ready] or collections.default_backbones(name)
     put[f"{page}_models_{name}"] = models[:MOST]
     if said:
-        st.warning("  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:")
+        st.warning(
+            "  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:"
+        )
     return names
 
 

@@ -56,5 +56,7 @@ def format_bytes(count: float) -> str:
 def credits(lines: Sequence[str]) -> None:
     """The art's authors and licences, small and under the pictures."""
     if lines:
-        page_export.add("credits", lambda: [html_document.words("Pictures: " + " · ".join(lines), soft=True)])
+        page_export.add(
+            "credits", lambda: [html_document.words("Pictures: " + " · ".join(lines), soft=True)]
+        )
         st.caption("Pictures: " + " · ".join(escape_markdown(line) for line in lines))

@@ -21,9 +21,20 @@ def test_each_benchmark_gives_lines(name):
 
 def test_every_part_has_its_benchmark():
     assert {
-        "decoding", "extraction", "gpu", "growth", "maps", "matrices", "memory", "redraw",
-        "runs", "start", "subsets", "thingsvision", "topk",
-    } <= set(runner.names())  # fmt: skip
+        "decoding",
+        "extraction",
+        "gpu",
+        "growth",
+        "maps",
+        "matrices",
+        "memory",
+        "redraw",
+        "runs",
+        "start",
+        "subsets",
+        "thingsvision",
+        "topk",
+    } <= set(runner.names())
 
 
 @pytest.mark.parametrize(

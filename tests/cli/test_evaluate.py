@@ -38,8 +38,21 @@ def shapes(tmp_path_factory):
     )
     before = os.environ.get("SIMCORE_CACHE")
     os.environ["SIMCORE_CACHE"] = str(root / "cache")
-    assert run(["data", "add", "pairs", str(root / "shapes"), "--name", "shapes",
-                "--votes", str(root / "votes.csv")]) == 0  # fmt: skip
+    assert (
+        run(
+            [
+                "data",
+                "add",
+                "pairs",
+                str(root / "shapes"),
+                "--name",
+                "shapes",
+                "--votes",
+                str(root / "votes.csv"),
+            ]
+        )
+        == 0
+    )
     assert run(["extract", "shapes", "--models", MODELS]) == 0
     if before is None:
         del os.environ["SIMCORE_CACHE"]
@@ -136,8 +149,10 @@ def test_votes_weights_compare_and_complementarity(ask):
     assert 0 <= weights["held_out"]["hits"] <= 30
     rows = ask("compare", "--models", "color,layout", "--combine", "zsum")["comparisons"]
     assert [(r["a"], r["b"]) for r in rows] == [
-        ("color", "layout"), ("color", "zsum(color + layout)"), ("layout", "zsum(color + layout)"),
-    ]  # fmt: skip
+        ("color", "layout"),
+        ("color", "zsum(color + layout)"),
+        ("layout", "zsum(color + layout)"),
+    ]
     likeness = ask("complementarity", "--models", "color,hog,edges")
     assert sorted(likeness["order"]) == [0, 1, 2]
     assert likeness["cka"][1][1] == pytest.approx(1)

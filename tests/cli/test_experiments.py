@@ -19,8 +19,20 @@ def tiny(pairs_folder):
 def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
     agreed = tmp_path / "consent.txt"
     agreed.write_text("We keep your choices.")
-    words = ["new", "pilot", tiny, "--distractors", "random,color", "--questions", "2",
-             "--choices", "3", "--consent", str(agreed), "--json"]  # fmt: skip
+    words = [
+        "new",
+        "pilot",
+        tiny,
+        "--distractors",
+        "random,color",
+        "--questions",
+        "2",
+        "--choices",
+        "3",
+        "--consent",
+        str(agreed),
+        "--json",
+    ]
     assert run(["experiment", *words]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["questions"], made["conditions"]) == (4, ["random", "color"])

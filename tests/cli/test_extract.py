@@ -36,8 +36,10 @@ def test_an_index_is_made_told_and_searched(many, capsys):
         rows += json.loads(capsys.readouterr().out)["rows"]
     assert rows[0]["search"] == "exact"
     assert rows[1]["search"] == {
-        "index": made["kind"], "recall_at_10": made["recall"], "queries": made["queries"],
-    }  # fmt: skip
+        "index": made["kind"],
+        "recall_at_10": made["recall"],
+        "queries": made["queries"],
+    }
     assert rows[0]["hits"][0]["id"] == rows[1]["hits"][0]["id"] != "007"
     assert run([*asked, "--way", "index"]) == 0
     assert f"recall@10 {made['recall']:.1%}, measured on" in capsys.readouterr().err

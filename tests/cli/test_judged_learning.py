@@ -25,8 +25,20 @@ def ask(bapps_tree, capsys):
 
 
 def tune(ask, *more, data="mine", base="tiny-conv", code=0):
-    args = ["--base", base, "--paradigm", "triplet", "--rate", "1e-3", "--epochs", "1",
-            "--batch", "4", "--save", "tuned"]  # fmt: skip
+    args = [
+        "--base",
+        base,
+        "--paradigm",
+        "triplet",
+        "--rate",
+        "1e-3",
+        "--epochs",
+        "1",
+        "--batch",
+        "4",
+        "--save",
+        "tuned",
+    ]
     return ask("learn", "finetune", data, *args, *more, code=code)
 
 
@@ -48,8 +60,21 @@ def test_from_judgements_to_a_backbone_and_its_score(ask, conv, capsys):  # noqa
 
 
 def test_what_is_printed_names_the_parts(ask, conv, capsys):  # noqa: F811
-    args = ["learn", "finetune", "mine", "--base", conv, "--paradigm", "contrastive", "--epochs",
-            "1", "--batch", "4", "--save", "shown"]  # fmt: skip
+    args = [
+        "learn",
+        "finetune",
+        "mine",
+        "--base",
+        conv,
+        "--paradigm",
+        "contrastive",
+        "--epochs",
+        "1",
+        "--batch",
+        "4",
+        "--save",
+        "shown",
+    ]
     assert run(args) == 0
     told = capsys.readouterr()
     assert "judgements learned from" in " ".join((told.out + told.err).split())
@@ -57,8 +82,9 @@ def test_what_is_printed_names_the_parts(ask, conv, capsys):  # noqa: F811
 
 
 def test_samples_and_the_printed_table(ask):
-    told, _ = ask("judgements", "sample", "mine", "Quadruplet_BAPPS_2AFC", "--size", "8",
-                  "--save", "small")  # fmt: skip
+    told, _ = ask(
+        "judgements", "sample", "mine", "Quadruplet_BAPPS_2AFC", "--size", "8", "--save", "small"
+    )
     assert (told["trials"], told["groups"]) == (8, {"cnn": 4, "color": 4})
     rows, _ = ask("judgements", "printed")
     assert {row["size"] for row in rows} == {1000}

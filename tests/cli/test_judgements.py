@@ -36,15 +36,28 @@ def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random
             tar.add(root / folder, f"dataset/{folder}")
         ask("judgements", "add", kind, str(tmp_path / f"{folder}.tar.gz"), "--name", kind)
     assert [(s["name"], s["trials"]) for s in ask("judgements", "list")] == [
-        ("bapps", 36), ("bapps-jnd", 6),
-    ]  # fmt: skip
-    told = ask("evaluate", "triplets", "bapps", "--models", "color,pixel-l2", "--metrics",
-               "cosine,l1", "--combine", "zsum")  # fmt: skip
+        ("bapps", 36),
+        ("bapps-jnd", 6),
+    ]
+    told = ask(
+        "evaluate",
+        "triplets",
+        "bapps",
+        "--models",
+        "color,pixel-l2",
+        "--metrics",
+        "cosine,l1",
+        "--combine",
+        "zsum",
+    )
     assert list(told["groups"]) == list(NAMES)
     assert [(r["models"], r["metric"], r["combine"]) for r in told["rows"]] == [
-        (["color"], "cosine", "none"), (["color"], "l1", "none"), (["pixel-l2"], "own", "none"),
-        (["color", "pixel-l2"], "cosine", "zsum"), (["color", "pixel-l2"], "l1", "zsum"),
-    ]  # fmt: skip
+        (["color"], "cosine", "none"),
+        (["color"], "l1", "none"),
+        (["pixel-l2"], "own", "none"),
+        (["color", "pixel-l2"], "cosine", "zsum"),
+        (["color", "pixel-l2"], "l1", "zsum"),
+    ]
     pixels, ceiling = told["rows"][2]["all"], told["people"]["ceiling"]["all"]
     assert pixels["value"] == ceiling["value"]
     assert pixels["low"] <= pixels["value"] <= pixels["high"]
@@ -130,9 +143,14 @@ def test_margaritescu2024_is_reproduced(
     ranking_sets(psiz_folder, bird_images, ask, ranked)
     html = tmp_path / "report.html"
     told = ask(
-        "reproduce", "margaritescu2024", "bapps,hsj,birds-16", "--models", "color,layout",
-        "--html", str(html),
-    )  # fmt: skip
+        "reproduce",
+        "margaritescu2024",
+        "bapps,hsj,birds-16",
+        "--models",
+        "color,layout",
+        "--html",
+        str(html),
+    )
     titles = [section["title"] for section in told["sections"]]
     assert len(told["sections"][0]["rows"]) == 11
     assert sum(title.startswith("Figure 5.1") for title in titles) == 7

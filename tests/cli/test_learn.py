@@ -32,8 +32,21 @@ def ask(tmp_path, capsys):
 
 def test_from_pairs_to_a_backbone_and_away_again(ask, tmp_path):
     file = tmp_path / "w.npz"
-    told, _ = ask("learn", "adaptation", "drawn", "--models", MODELS, "--runs", "2",
-                  "--epochs", "5", "--save", "mine", "--export", str(file))  # fmt: skip
+    told, _ = ask(
+        "learn",
+        "adaptation",
+        "drawn",
+        "--models",
+        MODELS,
+        "--runs",
+        "2",
+        "--epochs",
+        "5",
+        "--save",
+        "mine",
+        "--export",
+        str(file),
+    )
     assert told["saved"] == "learned:mine"
     assert told["settings"]["protocol"] == "honest"
     assert file.is_file()
@@ -42,8 +55,17 @@ def test_from_pairs_to_a_backbone_and_away_again(ask, tmp_path):
     assert row["result"]["after"]["runs_aR1"] == told["after"]["runs_aR1"]
     seen, warning = ask("evaluate", "recall", "drawn", "--models", "learned:mine", "--k", "1")
     assert "unseen:mine" in warning
-    unseen, warning = ask("evaluate", "recall", "drawn", "--models", "learned:mine", "--k", "1",
-                          "--subset", "unseen:mine")  # fmt: skip
+    unseen, warning = ask(
+        "evaluate",
+        "recall",
+        "drawn",
+        "--models",
+        "learned:mine",
+        "--k",
+        "1",
+        "--subset",
+        "unseen:mine",
+    )
     assert "unseen" not in warning
     assert unseen["pairs"] == told["pairs"]["test"] < seen["pairs"]
     assert ask("search", "drawn", "--id", "03", "--models", "learned:mine")[0]
@@ -56,8 +78,18 @@ def test_from_pairs_to_a_backbone_and_away_again(ask, tmp_path):
 
 
 def test_fusion_beside_its_rival(ask):
-    told, _ = ask("learn", "adaptation", "drawn", "--models", MODELS, "--runs", "2",
-                  "--method", "fusion", "--rival")  # fmt: skip
+    told, _ = ask(
+        "learn",
+        "adaptation",
+        "drawn",
+        "--models",
+        MODELS,
+        "--runs",
+        "2",
+        "--method",
+        "fusion",
+        "--rival",
+    )
     assert len(told["rival"]["chosen"]) == 2
     assert told["pairs"] == {"train": 15, "validation": 0, "test": 5}
 
@@ -67,8 +99,9 @@ def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
 
     monkeypatch.setattr(adaptation, "RUNS", 2)
     file = tmp_path / "paper.html"
-    told, _ = ask("reproduce", "risser-maroux2021", "drawn", "--models", "color",
-                  "--html", str(file))  # fmt: skip
+    told, _ = ask(
+        "reproduce", "risser-maroux2021", "drawn", "--models", "color", "--html", str(file)
+    )
     (section,) = told["sections"]
     stages = [next(iter(row.values())) for row in section["rows"]]
     assert stages == ["concatenated", "PCA", "sigma 1", "sigma 15"]
@@ -114,8 +147,19 @@ def test_a_stopped_run_goes_on_with_the_same_command(ask, monkeypatch):
         yield None, answers.__next__
 
     monkeypatch.setattr(jobs, "reporting", reporting)
-    command = ("learn", "adaptation", "drawn", "--models", MODELS, "--runs", "2", "--epochs", "5",
-               "--save", "mine")  # fmt: skip
+    command = (
+        "learn",
+        "adaptation",
+        "drawn",
+        "--models",
+        MODELS,
+        "--runs",
+        "2",
+        "--epochs",
+        "5",
+        "--save",
+        "mine",
+    )
     assert run([*command]) == 143
     assert ask("learn", "list")[0]["unfinished"] == ["mine"]
     told, _ = ask(*command)

@@ -61,8 +61,11 @@ def test_from_files_to_recall(shapes, capsys):
     assert found["pairs"] == 12
     assert found["direction"] == "lr"
     assert [row["recipe"] for row in found["rows"]] == [
-        ["color"], ["layout"], ["hog"], ["color", "layout", "hog"],
-    ]  # fmt: skip
+        ["color"],
+        ["layout"],
+        ["hog"],
+        ["color", "layout", "hog"],
+    ]
     assert [row["combine"] for row in found["rows"]] == ["none"] * 3 + ["zsum"]
     for row in found["rows"]:
         assert set(row["recall"]) == set(row["hits"]) == set(row["ci95"]) == {"1", "5", "10"}
@@ -92,9 +95,16 @@ def test_search_agrees_with_recall(ready, capsys):
 def test_an_uploaded_file_is_treated_like_a_stored_one(ready, shapes, capsys):
     stored = document(capsys, "search", ready, "--id", "03", "--models", MODELS, "-k", "5")
     upload = document(
-        capsys, "search", ready, "--image", str(shapes / "left" / "03.png"), "--models", MODELS,
-        "-k", "5",
-    )  # fmt: skip
+        capsys,
+        "search",
+        ready,
+        "--image",
+        str(shapes / "left" / "03.png"),
+        "--models",
+        MODELS,
+        "-k",
+        "5",
+    )
     for one, other in zip(stored["rows"], upload["rows"], strict=True):
         assert [h["id"] for h in one["hits"]] == [h["id"] for h in other["hits"]]
         assert np.allclose(
@@ -113,9 +123,20 @@ def test_the_other_direction(ready, capsys):
 
 def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
     found = document(
-        capsys, "search", ready, "--id", "01", "--models", "color,hog", "--combine", "sum",
-        "--weights", "1,0", "-k", "12",
-    )  # fmt: skip
+        capsys,
+        "search",
+        ready,
+        "--id",
+        "01",
+        "--models",
+        "color,hog",
+        "--combine",
+        "sum",
+        "--weights",
+        "1,0",
+        "-k",
+        "12",
+    )
     single, _, both = found["rows"]
     assert single["hits"] == both["hits"]
 
@@ -190,6 +211,21 @@ def test_help_loads_nothing_heavy():
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = set(told.stderr.split())
     assert {"typer", "simcore"} <= loaded
-    heavy = {"torch", "torchvision", "timm", "streamlit", "pandas", "plotly", "lancedb", "pyarrow",
-             "numba", "umap", "sklearn", "scipy", "sqlalchemy", "dlib", "ray"}  # fmt: skip
+    heavy = {
+        "torch",
+        "torchvision",
+        "timm",
+        "streamlit",
+        "pandas",
+        "plotly",
+        "lancedb",
+        "pyarrow",
+        "numba",
+        "umap",
+        "sklearn",
+        "scipy",
+        "sqlalchemy",
+        "dlib",
+        "ray",
+    }
     assert not heavy & loaded

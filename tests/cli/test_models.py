@@ -21,8 +21,22 @@ def test_every_row_of_the_papers_is_listed_with_size_and_state(capsys):
     found = {row["name"]: row for row in json.loads(out)}
     assert set(found) == set(registry.names())
     named = {(r["paper"], r["row"]) for row in found.values() for r in row["rows"]}
-    assert {("rosenfeld2019", row) for row in ("conv", "ret", "ret_w", "shp", "weaka", "pl18",
-            "pl50", "pose", "texture", "texture_SI", "texture_SII")} <= named  # fmt: skip
+    assert {
+        ("rosenfeld2019", row)
+        for row in (
+            "conv",
+            "ret",
+            "ret_w",
+            "shp",
+            "weaka",
+            "pl18",
+            "pl50",
+            "pose",
+            "texture",
+            "texture_SI",
+            "texture_SII",
+        )
+    } <= named
     assert sum(paper == "risser-maroux2021" for paper, _ in named) == 37
     for row in found.values():
         assert row["dim"] > 0

@@ -272,7 +272,17 @@ def test_trim_cuts_rows_from_the_bottom(draw: Draw, encode: Encode) -> None:
 
 def test_keys_follow_content_and_trim(draw: Draw, encode: Encode) -> None:
     a, b = encode(draw(1)), encode(draw(2))
-    assert len({images.content_key(a), images.content_key(b), images.content_key(a, 26), images.content_key(a, 27)}) == 4
+    assert (
+        len(
+            {
+                images.content_key(a),
+                images.content_key(b),
+                images.content_key(a, 26),
+                images.content_key(a, 27),
+            }
+        )
+        == 4
+    )
     assert images.content_key(a) == images.content_key(bytes(a))
 
 

@@ -58,8 +58,9 @@ def server() -> Iterator[str]:
         port = free.getsockname()[1]
     run = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     address, ended = f"http://127.0.0.1:{port}", time.monotonic() + 60
     try:
         while True:
@@ -151,10 +152,12 @@ def test_two_writers_at_once_and_one_that_is_killed(bucket: str) -> None:
     run = [
         subprocess.Popen(
             [sys.executable, "-c", code, root, name, count],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for name, count in (("left", "12"), ("right", "12"), ("killed", "100000"))
-    ]  # fmt: skip
+    ]
     assert run[2].stdout is not None
     last = next(int(line) for line in run[2].stdout if int(line) >= 5)
     run[2].send_signal(signal.SIGKILL)

@@ -15,10 +15,16 @@ def register():
     def load(device):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            net = torch.nn.Sequential(
-                torch.nn.Conv2d(3, 8, 7, stride=4), torch.nn.ReLU(),
-                torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten(),
-            ).to(device).eval()  # fmt: skip
+            net = (
+                torch.nn.Sequential(
+                    torch.nn.Conv2d(3, 8, 7, stride=4),
+                    torch.nn.ReLU(),
+                    torch.nn.AdaptiveAvgPool2d(3),
+                    torch.nn.Flatten(),
+                )
+                .to(device)
+                .eval()
+            )
         return forward.trainable(lambda images: net(images).float(), net)
 
     prepare = Preprocessing(40, (32, 32))

@@ -13,11 +13,13 @@ EVIL = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
 
 def blocks():
     return [
-        html_document.heading(EVIL), html_document.words(EVIL), html_document.command(f"simcore {EVIL}"),
+        html_document.heading(EVIL),
+        html_document.words(EVIL),
+        html_document.command(f"simcore {EVIL}"),
         html_document.table([EVIL, "b"], [[EVIL, None], ["1", 2.5]], caption=EVIL),
         html_document.beside(html_document.table(["a"], [[1]]), html_document.table(["b"], [[2]])),
         html_document.live("<i></i>", "i{}", "export default () => {}", {"name": EVIL, "n": 1}),
-    ]  # fmt: skip
+    ]
 
 
 def test_words_never_become_code():

@@ -67,9 +67,11 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path, way, again):
     """Killed in the fifth epoch, before it is written down; or after the fifth fold."""
     root, place = Path(__file__).parents[2], tmp_path / "run.ckpt"
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, way, str(place)], cwd=root, check=False,
+        [sys.executable, "-c", KILLED, way, str(place)],
+        cwd=root,
+        check=False,
         env=os.environ | {"PYTHONPATH": str(root)},
-    )  # fmt: skip
+    )
     assert done.returncode == -signal.SIGKILL
     steps = []
     rest = run(way, place, on_progress=lambda p: p.stage != "PCA" and steps.append(p.done))

@@ -14,9 +14,13 @@ NONE = np.empty(0, np.int64)
 
 @pytest.mark.parametrize(
     ("train", "validation", "test"),
-    [([0, 1, 2], [], [2, 3]), ([0, 1], [1, 4], [2, 3]), ([0, 1], [2], [2, 3]),
-     ([0, 0], [], [2, 3])],
-)  # fmt: skip
+    [
+        ([0, 1, 2], [], [2, 3]),
+        ([0, 1], [1, 4], [2, 3]),
+        ([0, 1], [2], [2, 3]),
+        ([0, 0], [], [2, 3]),
+    ],
+)
 def test_a_pair_in_two_parts_is_refused(train, validation, test):
     with pytest.raises(BadDataError, match="two parts"):
         splits.Split(*(np.array(p, np.int64) for p in (train, validation, test)), ALONE)

@@ -27,9 +27,11 @@ def families(count, size=4, seed=0):
     """`count` references, each with `size` triplets over pictures of their own."""
     random = np.random.default_rng(seed)
     return np.concatenate(
-        [[[10 * f, *(10 * f + 1 + random.permutation(8)[:2])] for _ in range(size)]
-         for f in range(count)]
-    )  # fmt: skip
+        [
+            [[10 * f, *(10 * f + 1 + random.permutation(8)[:2])] for _ in range(size)]
+            for f in range(count)
+        ]
+    )
 
 
 def birds(count=600, pictures=40, seed=0):
@@ -129,12 +131,16 @@ def test_the_majority_decides_and_ties_are_left_out():
 def test_only_ties_are_one_sentence():
     found = judged(families(20), np.full(80, 0.5))
     with pytest.raises(BadDataError, match="most people agree"):
-        judgement_examples.examples(found, splits.split_trials(splits.shown_images(found.triplets), 0), "train")
+        judgement_examples.examples(
+            found, splits.split_trials(splits.shown_images(found.triplets), 0), "train"
+        )
 
 
 def test_a_picture_against_itself_teaches_nothing():
     found = judged([[0, 1, 1], [0, 1, 2]])
-    assert judgement_examples.has_majority(found.triplets, splits.shown_images(found.triplets)).tolist() == [False, True]
+    assert judgement_examples.has_majority(
+        found.triplets, splits.shown_images(found.triplets)
+    ).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])

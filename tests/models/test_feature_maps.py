@@ -22,10 +22,13 @@ def spec(build, name="net", **prepare):
 
 def cnn():
     return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 6, 3, stride=8, padding=1), torch.nn.ReLU(),
-        torch.nn.Conv2d(6, 8, 3, stride=4, padding=1), torch.nn.ReLU(),
-        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
-    )  # fmt: skip
+        torch.nn.Conv2d(3, 6, 3, stride=8, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(6, 8, 3, stride=4, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+    )
 
 
 class Last(torch.nn.Module):
@@ -62,9 +65,13 @@ def test_a_transformers_patches_are_where_they_were_cut_out():
 
     def vit():
         return timm.create_model(
-            "vit_tiny_patch16_224", pretrained=False, num_classes=0, depth=1, embed_dim=24,
+            "vit_tiny_patch16_224",
+            pretrained=False,
+            num_classes=0,
+            depth=1,
+            embed_dim=24,
             num_heads=2,
-        )  # fmt: skip
+        )
 
     one = spec(vit, resize=224, mean=(), std=())
     picture = image(1, 224, 224)

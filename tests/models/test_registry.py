@@ -10,21 +10,51 @@ NETWORKS = [name for name in registry.names() if registry.get(name).net is not N
 RUN_BELOW = 30_000_000  # parameters; bigger ones are looked at on the meta device
 EDGES = "shp"  # one channel in
 GROUPS = {
-    "rosenfeld2018": 8, "rosenfeld2019": 11, "risser-maroux2021": 37, "margaritescu2024": 11,
-}  # fmt: skip
+    "rosenfeld2018": 8,
+    "rosenfeld2019": 11,
+    "risser-maroux2021": 37,
+    "margaritescu2024": 11,
+}
 # The column "concatenated size" of risser-maroux2021's annex.
 SIZES = {
-    "barlow": 3840, "deits16": 384, "deits8": 384, "dino_resnet50": 3840, "dino_vitb16": 768,
-    "dino_vitb8": 768, "facenet": 1792, "alexnet": 256, "resnet18": 960, "resnet34": 960,
-    "resnet50": 3840, "resnet101": 3840, "resnet152": 3840, "efficientnet_b0": 1280,
-    "efficientnet_b1": 1280, "efficientnet_b2": 1408, "efficientnet_b3": 1536, "ViT": 768,
-    "BIT-M-R50x1": 3840, "BIT-M-R50x3": 11520, "BIT-M-R101x1": 3840, "BIT-M-R101x3": 11520,
-    "BIT-M-R152x2": 7680, "BIT-M-R152x4": 15360, "resnet50_ssl": 3840,
-    "resnext101_32x8d_ssl": 3840, "resnet50_swsl": 3840, "resnext101_32x16d_swsl": 3840,
-    "resnext101_32x8d_swsl": 3840, "resnext101_32x8d_wsl": 3840, "resnext101_32x16d_wsl": 3840,
-    "resnext101_32x32d_wsl": 3840, "resnext101_32x48d_wsl": 3840, "clip_rm101": 4352,
-    "clip_rm50": 4864, "clip_rm50x4": 5440, "clip_vit32_b": 768,
-}  # fmt: skip
+    "barlow": 3840,
+    "deits16": 384,
+    "deits8": 384,
+    "dino_resnet50": 3840,
+    "dino_vitb16": 768,
+    "dino_vitb8": 768,
+    "facenet": 1792,
+    "alexnet": 256,
+    "resnet18": 960,
+    "resnet34": 960,
+    "resnet50": 3840,
+    "resnet101": 3840,
+    "resnet152": 3840,
+    "efficientnet_b0": 1280,
+    "efficientnet_b1": 1280,
+    "efficientnet_b2": 1408,
+    "efficientnet_b3": 1536,
+    "ViT": 768,
+    "BIT-M-R50x1": 3840,
+    "BIT-M-R50x3": 11520,
+    "BIT-M-R101x1": 3840,
+    "BIT-M-R101x3": 11520,
+    "BIT-M-R152x2": 7680,
+    "BIT-M-R152x4": 15360,
+    "resnet50_ssl": 3840,
+    "resnext101_32x8d_ssl": 3840,
+    "resnet50_swsl": 3840,
+    "resnext101_32x16d_swsl": 3840,
+    "resnext101_32x8d_swsl": 3840,
+    "resnext101_32x8d_wsl": 3840,
+    "resnext101_32x16d_wsl": 3840,
+    "resnext101_32x32d_wsl": 3840,
+    "resnext101_32x48d_wsl": 3840,
+    "clip_rm101": 4352,
+    "clip_rm50": 4864,
+    "clip_rm50x4": 5440,
+    "clip_vit32_b": 768,
+}
 
 
 def channels(name):
@@ -221,8 +251,9 @@ def test_lpips_as_a_backbone_can_be_learned_further():
 
     torch.manual_seed(4)
     module = nets.random_network(registry.get("alexnet").net)
-    embed = modern.weighted(module, [torch.rand(1, c, 1, 1) for c in (64, 192, 384, 256, 256)],
-                            "cpu")  # fmt: skip
+    embed = modern.weighted(
+        module, [torch.rand(1, c, 1, 1) for c in (64, 192, 384, 256, 256)], "cpu"
+    )
     trunk = forward.module(embed)
     with torch.no_grad():
         trunk[0].bias.fill_(-100)  # nothing gets through the first layer

@@ -16,8 +16,9 @@ from simcore.models import layers, nets, registry, state_dicts, weights
 
 torch = pytest.importorskip("torch")
 # The published files are TorchScript; writing one is what PyTorch would rather have ended.
-OLD = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning", "ignore:.*Tracer.*",
-                                 "ignore::torch.jit.TracerWarning")  # fmt: skip
+OLD = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.*:FutureWarning", "ignore:.*Tracer.*", "ignore::torch.jit.TracerWarning"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -198,8 +199,10 @@ def test_openpose_under_both_names():
     places = [i for i, layer in enumerate(net.layers.values()) if hasattr(layer, "weight")]
     names = [f"model0.{i}.{kind}" for i in places for kind in ("weight", "bias")]
     numbered = dict(zip(names, net.state_dict().values(), strict=True))
-    torch.save({"state_dict": numbered | {"model1_1.0.weight": flat["conv1_1.weight"]}},
-               place("numbered.pth"))  # fmt: skip
+    torch.save(
+        {"state_dict": numbered | {"model1_1.0.weight": flat["conv1_1.weight"]}},
+        place("numbered.pth"),
+    )
     with torch.inference_mode():
         x = images().flip(1)
         for name, layer in net.layers.items():
@@ -217,11 +220,15 @@ def test_openpose_under_both_names():
 def test_densenet_under_its_old_names():
     net = lively(registry.get("conv").net.build())
     old = {
-        key.replace("norm1", "norm.1").replace("norm2", "norm.2")
-        .replace("conv1.", "conv.1.").replace("conv2.", "conv.2.")
-        if "denselayer" in key else key: value
-        for key, value in net.state_dict().items() if "num_batches" not in key
-    }  # fmt: skip
+        key.replace("norm1", "norm.1")
+        .replace("norm2", "norm.2")
+        .replace("conv1.", "conv.1.")
+        .replace("conv2.", "conv.2.")
+        if "denselayer" in key
+        else key: value
+        for key, value in net.state_dict().items()
+        if "num_batches" not in key
+    }
     assert any(".norm.1." in key for key in old)
     torch.save(old, place("densenet.pth"))
     with torch.inference_mode():
@@ -367,8 +374,12 @@ def test_files_without_tensors(content):
 def test_numpy_and_namespaces_are_read_only_where_they_belong():
     torch.save({"a": np.zeros(3)}, place("numpy.pth"))
     torch.save({"a": argparse.Namespace(b=1)}, place("args.pth"))
-    for kind, file in (("torch", "numpy.pth"), ("torch", "args.pth"), ("torch+numpy", "args.pth"),
-                       ("torch+namespace", "numpy.pth")):  # fmt: skip
+    for kind, file in (
+        ("torch", "numpy.pth"),
+        ("torch", "args.pth"),
+        ("torch+numpy", "args.pth"),
+        ("torch+namespace", "numpy.pth"),
+    ):
         with pytest.raises(BadDataError, match="cannot be read as weights"):
             state_dicts.read(place(file), kind)
     assert state_dicts.read(place("numpy.pth"), "torch+numpy")["a"].shape == (3,)

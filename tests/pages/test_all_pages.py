@@ -63,8 +63,11 @@ def test_a_page_opens_with_a_collection(app, tiny, page):
 
 def test_without_a_collection_explore_offers_the_demo(app, monkeypatch):
     asked = []
-    monkeypatch.setattr(jobs, "start", lambda args: asked.append(args) or jobs.Job(
-        "x", tuple(args), "running", None, "", 0.0))  # fmt: skip
+    monkeypatch.setattr(
+        jobs,
+        "start",
+        lambda args: asked.append(args) or jobs.Job("x", tuple(args), "running", None, "", 0.0),
+    )
     at = app()
     assert any("simcore demo" in c.value for c in at.code)
     at.button(key="x_demo").click().run()
@@ -127,8 +130,11 @@ def test_a_followed_link_moves_the_widgets(app, tiny):
 
 def test_missing_features_are_offered_and_do_not_stop_the_others(app, tiny, monkeypatch):
     asked = []
-    monkeypatch.setattr(jobs, "start", lambda args: asked.append(args) or jobs.Job(
-        "x", tuple(args), "running", None, "", 0.0))  # fmt: skip
+    monkeypatch.setattr(
+        jobs,
+        "start",
+        lambda args: asked.append(args) or jobs.Job("x", tuple(args), "running", None, "", 0.0),
+    )
     at = app(models="hog,edges")
     assert not at.exception
     assert at.code
@@ -183,17 +189,26 @@ def test_the_table_and_the_command_line_give_the_same_numbers(tiny):
     view = ExploreView(tiny, "b", "lr", "l2", 3, ("hog", "color"), ("zsum",))
     asked = search_results.recipes_of(view, view.models)
     hits = search.search(tiny, Query(id="b"), list(asked.values()), k=3)
-    table = list(csv.DictReader(io.StringIO(
-        search_results.table(view, "b", list(zip(asked, hits, strict=True))).decode())))  # fmt: skip
+    table = list(
+        csv.DictReader(
+            io.StringIO(
+                search_results.table(view, "b", list(zip(asked, hits, strict=True))).decode()
+            )
+        )
+    )
     assert len(table) == 9
     import json
     import shlex
 
     command = shlex.split(search_results.command(view, view.models, None))
     done = subprocess.run(
-        [sys.executable, "-m", *command, "--json"], capture_output=True, text=True, check=True,
-        cwd=ROOT, env=os.environ,
-    )  # fmt: skip
+        [sys.executable, "-m", *command, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ,
+    )
     printed = [
         (hit["id"], hit["score"]) for row in json.loads(done.stdout)["rows"] for hit in row["hits"]
     ]
@@ -235,8 +250,14 @@ def test_what_goes_wrong_in_a_button_is_said(app, tiny, monkeypatch):
 
 
 def test_a_running_extraction_shows_how_far_it_is(app, tiny, monkeypatch):
-    job = jobs.Job("j", ("extract", "tiny", "--models", "edges"), "running",
-                   Progress("edges", 3, 12, 1.5), "", 0.0)  # fmt: skip
+    job = jobs.Job(
+        "j",
+        ("extract", "tiny", "--models", "edges"),
+        "running",
+        Progress("edges", 3, 12, 1.5),
+        "",
+        0.0,
+    )
     monkeypatch.setattr(jobs, "jobs", lambda: [job])
     stopped = []
     monkeypatch.setattr(jobs, "stop", stopped.append)

@@ -155,8 +155,13 @@ def test_duplicates_by_any_backbone(app, tiny):
     assert "Nothing is that near" in at.info[0].value
 
 
-SHOWN = [("recall", {"m": "l2", "d": "rl"}), ("curve", {"m": "l1"}), ("minus", {}),
-         ("associative", {"m": "cosine"}), ("compare", {})]  # fmt: skip
+SHOWN = [
+    ("recall", {"m": "l2", "d": "rl"}),
+    ("curve", {"m": "l1"}),
+    ("minus", {}),
+    ("associative", {"m": "cosine"}),
+    ("compare", {}),
+]
 
 
 @pytest.mark.parametrize(("what", "more"), SHOWN)
@@ -165,9 +170,13 @@ def test_the_command_line_shown_gives_these_numbers(app, tiny, what, more):
     assert not at.exception
     words = shlex.split(at.code[0].value)
     done = subprocess.run(
-        [sys.executable, "-m", *words, "--json"], capture_output=True, text=True, check=True,
-        cwd=ROOT, env=os.environ,
-    )  # fmt: skip
+        [sys.executable, "-m", *words, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ,
+    )
     told, table = json.loads(done.stdout), at.dataframe[0].value
     if what == "recall":
         assert table["hits@1"].tolist() == [row["hits"]["1"] for row in told["rows"]]
@@ -188,9 +197,13 @@ def test_the_command_line_is_told_every_option(app, tiny):
     words = shlex.split(at.code[0].value)
     assert words[-6:] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
     done = subprocess.run(
-        [sys.executable, "-m", *words, "--json"], capture_output=True, text=True, check=True,
-        cwd=ROOT, env=os.environ,
-    )  # fmt: skip
+        [sys.executable, "-m", *words, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ,
+    )
     found = combinations.search(tiny, ["hog", "color"], metric="l1", direction="rl", post="center")
     assert json.loads(done.stdout) == json.loads(json.dumps(exclusive.exclusives(found)))
 
@@ -213,14 +226,15 @@ def test_exclusive_lists_what_the_filter_finds(app, tiny):
 
 
 def test_exclusive_puts_the_most_disputed_pair_first(app, tiny):
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", by="none", order="disputed",
-                    **{"not": "none"})  # fmt: skip
+    at = at_address(
+        app, "exclusive", c=tiny, models="hog,color", by="none", order="disputed", **{"not": "none"}
+    )
     assert not at.exception
     found = exclusive.disagreements(tiny, recipes.parse(["hog", "color"]))
     heads = [one.told for one in found]
-    assert [c.value for c in at.caption if c.value in {widgets.escape_markdown(h) for h in heads}] == [
-        widgets.escape_markdown(head) for head in heads
-    ]
+    assert [
+        c.value for c in at.caption if c.value in {widgets.escape_markdown(h) for h in heads}
+    ] == [widgets.escape_markdown(head) for head in heads]
 
 
 def test_a_person_overrules_and_takes_it_back(app, tiny):

@@ -23,8 +23,9 @@ def test_a_link_opens_its_two_pictures(app, tiny, drawn):
     assert not at.exception
     assert not at.error
     assert (at.query_params["a"], at.query_params["b"]) == ("left:b", "right:e")
-    rows = pair.table(tiny, pair.known(tiny, "left", "b"), pair.known(tiny, "right", "e"),
-                      ["layout", "hog"])  # fmt: skip
+    rows = pair.table(
+        tiny, pair.known(tiny, "left", "b"), pair.known(tiny, "right", "e"), ["layout", "hog"]
+    )
     best = max(rows, key=lambda row: row.above)
     assert any(f"**{best.backbone}** finds them most alike" in m.value for m in at.markdown)
     shown = next(d.value for d in at.dataframe)

@@ -33,8 +33,9 @@ def test_without_judgements_there_is_a_way_to_some(app):
 
 
 def test_scores_are_the_doors(app, judged):
-    at = at_address(app, "judgements", j="mine", models="color,pixel-l2", metrics="l2", **{
-        "with": "zsum"})  # fmt: skip
+    at = at_address(
+        app, "judgements", j="mine", models="color,pixel-l2", metrics="l2", **{"with": "zsum"}
+    )
     assert not at.exception
     assert not words(at)
     told = agreement.table(judged, ["color", "pixel-l2"], metrics=["l2"], combine="zsum")
@@ -92,9 +93,15 @@ def test_the_other_views(app, judged, what):
 
 def test_bad_addresses_are_named_and_the_page_goes_on(app, judged):
     at = at_address(
-        app, "judgements", j="../..", models="colour,color", metrics="l3,l2", what="x",
-        count="all", **{"with": "product"},
-    )  # fmt: skip
+        app,
+        "judgements",
+        j="../..",
+        models="colour,color",
+        metrics="l3,l2",
+        what="x",
+        count="all",
+        **{"with": "product"},
+    )
     assert not at.exception
     assert not at.error
     for word in ("../..", "colour", "l3", "no view", "no way of counting", "product"):
@@ -124,8 +131,11 @@ def test_other_shapes_have_scores_and_a_sentence_instead_of_a_gallery(app, bapps
 
 def test_the_form_starts_the_command_and_refuses_half_of_it(app, monkeypatch):
     asked = []
-    monkeypatch.setattr(jobs, "start", lambda args: asked.append(args) or jobs.Job(
-        "x", tuple(args), "running", None, "", 0.0))  # fmt: skip
+    monkeypatch.setattr(
+        jobs,
+        "start",
+        lambda args: asked.append(args) or jobs.Job("x", tuple(args), "running", None, "", 0.0),
+    )
     at = app("pages/judgements.py")
     (submit,) = [b for b in at.button if b.label == "Add"]
     submit.click().run()
@@ -138,9 +148,20 @@ def test_the_form_starts_the_command_and_refuses_half_of_it(app, monkeypatch):
     (submit,) = [b for b in at.button if b.label == "Add"]
     submit.click().run()
     assert asked == [
-        ["judgements", "add", "--name", "birds", "--images", "/data/cub", "--size", "1000", "--",
-         "birds-16", "/data/birds16.zip"]
-    ]  # fmt: skip
+        [
+            "judgements",
+            "add",
+            "--name",
+            "birds",
+            "--images",
+            "/data/cub",
+            "--size",
+            "1000",
+            "--",
+            "birds-16",
+            "/data/birds16.zip",
+        ]
+    ]
     assert not at.exception
 
 

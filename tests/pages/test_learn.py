@@ -98,8 +98,9 @@ def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
 def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
     settings = adaptation.Settings(epochs=4, dims=8, width=16)
     with pytest.raises(Stopped):
-        adaptation.adapt(twelve, ["color"], settings, runs=1, save="half",
-                       stop=iter([False, True]).__next__)  # fmt: skip
+        adaptation.adapt(
+            twelve, ["color"], settings, runs=1, save="half", stop=iter([False, True]).__next__
+        )
     args = ("learn", "adaptation", twelve, "--save", "half")
     monkeypatch.setattr(jobs, "jobs", lambda: [jobs.Job("x", args, "stopped", None, "", 0.0)])
     begun = []

@@ -24,8 +24,17 @@ def drawn(monkeypatch):
 
 
 def test_the_map_of_a_link(app, tiny, drawn):
-    at = at_address(app, "map", c=tiny, models="hog,color", of="zsum", how="pca", by="rank",
-                    beside="color", how2="pca")  # fmt: skip
+    at = at_address(
+        app,
+        "map",
+        c=tiny,
+        models="hog,color",
+        of="zsum",
+        how="pca",
+        by="rank",
+        beside="color",
+        how2="pca",
+    )
     assert not at.exception
     assert not at.error
     data = drawn[-1]
@@ -89,8 +98,10 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
     found = maps.make(tiny, maps.single_recipe(["hog"]), maps.look("pca"))
     rows = list(csv.DictReader(io.StringIO(found.csv([1, 4, 7]))))
     assert [(row["side"], row["id"]) for row in rows] == [
-        ("left", "b"), ("left", "e"), ("right", "b")
-    ]  # fmt: skip
+        ("left", "b"),
+        ("left", "e"),
+        ("right", "b"),
+    ]
 
 
 def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):

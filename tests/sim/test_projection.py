@@ -101,7 +101,10 @@ def test_images_without_evidence_have_no_place():
     np.testing.assert_allclose(vectors[1], faces["d"].values[1:3].mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(vectors[2], faces["d"].values.mean(axis=0), rtol=1e-6)
     at = projection.tsne(
-        near, projection.pca(vectors[kept], 0)[0], ProjectionSettings("tsne", perplexity=2), squared=False
+        near,
+        projection.pca(vectors[kept], 0)[0],
+        ProjectionSettings("tsne", perplexity=2),
+        squared=False,
     )
     assert np.isfinite(at).all()
 
@@ -124,7 +127,9 @@ def test_pictures_that_are_all_the_same_have_a_map():
     assert share == (0, 0)
     _, near = neighbors.nearest(ONE, same, OWN, 5)
     assert np.isfinite(projection.umap(near, start, ProjectionSettings(near=6))).all()
-    assert np.isfinite(projection.tsne(near, start, ProjectionSettings("tsne", perplexity=2), squared=True)).all()
+    assert np.isfinite(
+        projection.tsne(near, start, ProjectionSettings("tsne", perplexity=2), squared=True)
+    ).all()
     assert set(projection.find_clusters(vectors, 0)) == {0}
 
 
@@ -136,7 +141,9 @@ def test_stopping(blobs, method):
     work = {
         "neighbours": lambda: neighbors.nearest(ONE, images, OWN, 10, stop=lambda: True),
         "umap": lambda: projection.umap(near, start, ProjectionSettings(), stop=lambda: True),
-        "tsne": lambda: projection.tsne(near, start, ProjectionSettings("tsne"), squared=True, stop=lambda: True),
+        "tsne": lambda: projection.tsne(
+            near, start, ProjectionSettings("tsne"), squared=True, stop=lambda: True
+        ),
     }
     with pytest.raises(errors.Stopped):
         work[method]()
@@ -156,9 +163,13 @@ def test_progress_goes_up_to_the_end(blobs):
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"near": 1}, "neighbours 1"), ({"tight": 2.0}, "min-dist 2"), ({"perplexity": 0.5}, "0.5"),
-     ({"seed": -1}, "seed -1")],
-)  # fmt: skip
+    [
+        ({"near": 1}, "neighbours 1"),
+        ({"tight": 2.0}, "min-dist 2"),
+        ({"perplexity": 0.5}, "0.5"),
+        ({"seed": -1}, "seed -1"),
+    ],
+)
 def test_numbers_outside_their_range_are_refused(options, word):
     with pytest.raises(BadDataError, match=word):
         ProjectionSettings(**options)

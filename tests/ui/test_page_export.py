@@ -26,7 +26,9 @@ def taken(at, title="Title"):
 def test_every_page_with_anything_to_show_can_be_taken_away(app, tiny, page):
     at = at_address(app, page, c=tiny, models="hog,layout,color", **PAGES[page])
     assert not at.exception
-    shown = set(at.session_state[page_export.PARTS]) - ({"x_gallery"} if page != "explore" else set())
+    shown = set(at.session_state[page_export.PARTS]) - (
+        {"x_gallery"} if page != "explore" else set()
+    )
     assert shown
     html = taken(at)
     assert "Title: tiny" in html

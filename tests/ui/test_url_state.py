@@ -11,7 +11,9 @@ NAMES = ["emoji", "tll"]
 
 
 def test_an_address_says_all_of_a_view():
-    view = ExploreView("tll", "a b&c=ü", "rl", "l1", 7, ("hog", "timm:x"), ("sum", "weighted"), (2.0, 0.5))
+    view = ExploreView(
+        "tll", "a b&c=ü", "rl", "l1", 7, ("hog", "timm:x"), ("sum", "weighted"), (2.0, 0.5)
+    )
     assert explore_view.parse(view.params(), NAMES) == (view, [])
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-
 VARIABLE = "SIMCORE_DATABASE_URL"
 PATIENCE = 30  # seconds that a writer waits for the others
 LOCK = 7_060_115_906  # any number, the same everywhere: who migrates a PostgreSQL holds it
@@ -99,7 +98,9 @@ def _session(*, writes: bool) -> Iterator[Session]:
 
 def _complaint(error: DBAPIError, url: URL) -> str:
     if url.get_backend_name() == "sqlite" and (
-        sentence := cache_dir.disk_error_message(OSError(str(error.orig)), Path(url.database or "."))
+        sentence := cache_dir.disk_error_message(
+            OSError(str(error.orig)), Path(url.database or ".")
+        )
     ):
         return sentence
     first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason told"

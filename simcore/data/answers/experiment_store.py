@@ -143,9 +143,13 @@ def record(
         Whether it is new: False where this participant had answered that question already.
     """
     row = {
-        "participant_id": person.id, "question_id": question.id, "option": option,
-        "place": place, "seconds": seconds, "answered": time.time(),
-    }  # fmt: skip
+        "participant_id": person.id,
+        "question_id": question.id,
+        "option": option,
+        "place": place,
+        "seconds": seconds,
+        "answered": time.time(),
+    }
     with write_session() as session:
         return _first(session, row)
 
@@ -185,10 +189,15 @@ def counts() -> dict[str, dict[str, int]]:
         ]
         known = session.execute(select(Experiment.id, Experiment.name))
         return {
-            name: dict(zip(("questions", "participants", "answers"),
-                           (column.get(number, 0) for column in told), strict=True))
+            name: dict(
+                zip(
+                    ("questions", "participants", "answers"),
+                    (column.get(number, 0) for column in told),
+                    strict=True,
+                )
+            )
             for number, name in known
-        }  # fmt: skip
+        }
 
 
 def _participant(experiment: int, number: int) -> Participant:

@@ -126,4 +126,6 @@ def most(sets: Sequence[set[str]]) -> set[str]:
 
 def bad_pairs(collection: str) -> set[PairKeys]:
     """The pairs that at least half of their annotators call bad or doubled."""
-    return {pair for pair, tags in agreed_reviews(current_reviews(collection)).items() if tags & BAD}
+    return {
+        pair for pair, tags in agreed_reviews(current_reviews(collection)).items() if tags & BAD
+    }

@@ -185,7 +185,9 @@ def remove(name: str) -> None:
     KEPT.remove(name)
 
 
-def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | None) -> CollectionDraft:
+def _find(
+    kind: str, source: Path | None, made: Path, on_progress: OnProgress | None
+) -> CollectionDraft:
     """What the reader of that kind finds; what it has to make goes below `made`."""
     if kind == "emoji":
         return emoji.find(made, on_progress=on_progress)
@@ -195,7 +197,9 @@ def _find(kind: str, source: Path | None, made: Path, on_progress: OnProgress | 
                 f"found an address in S3 for the kind {kind}; expected images or pairs; "
                 "copy the others to this disk"
             )
-        return pair_folders.find_pairs(source) if kind == "pairs" else pair_folders.find_images(source)
+        return (
+            pair_folders.find_pairs(source) if kind == "pairs" else pair_folders.find_images(source)
+        )
     if source is None or not source.exists():
         raise BadDataError(
             f"found nothing at {source or 'no path'}; expected {KINDS[kind]}; check the path"

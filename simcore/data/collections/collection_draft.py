@@ -155,7 +155,9 @@ class DecodedImage:
     wrong: str = ""
 
 
-def read_all(paths: list[Path], trim: int, on_progress: OnProgress | None) -> dict[Path, DecodedImage]:
+def read_all(
+    paths: list[Path], trim: int, on_progress: OnProgress | None
+) -> dict[Path, DecodedImage]:
     """A look at each file.
 
     Raises:

@@ -22,7 +22,10 @@ def find_images(folder: Path) -> CollectionDraft:
     """
     skipped: list[Skipped] = []
     paths = list_images(folder, skipped)
-    rows = [DraftRow(name, path) for name, path in zip(relative_names(paths, folder), paths, strict=True)]
+    rows = [
+        DraftRow(name, path)
+        for name, path in zip(relative_names(paths, folder), paths, strict=True)
+    ]
     return CollectionDraft(rows, skipped)
 
 

@@ -147,7 +147,9 @@ def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> Collecti
                 Image.fromarray(cut).save(target, compress_level=3)
         return DraftRow(names[path], targets[0], names[path], targets[1])
 
-    return CollectionDraft(list(map_in_threads(split, pages, "splitting pages", on_progress)), skipped)
+    return CollectionDraft(
+        list(map_in_threads(split, pages, "splitting pages", on_progress)), skipped
+    )
 
 
 def _size(path: Path) -> tuple[int, int] | None:

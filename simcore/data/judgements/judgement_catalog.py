@@ -79,9 +79,15 @@ def add(
 
     votes: Votes = "known order" if kind == "known" else "human"
     return keep(
-        found, name=name, kind=kind, source=str(source or kind), votes=votes, size=size, seed=seed,
+        found,
+        name=name,
+        kind=kind,
+        source=str(source or kind),
+        votes=votes,
+        size=size,
+        seed=seed,
         on_progress=on_progress,
-    )  # fmt: skip
+    )
 
 
 def keep(

@@ -67,7 +67,9 @@ PANELS: dict[str, tuple[str, ...]] = {
 }
 
 
-def from_rankings(trials: Rankings, shelf: ImageFolder, *, seed: int = 0, others: bool = False) -> TrialDraft:
+def from_rankings(
+    trials: Rankings, shelf: ImageFolder, *, seed: int = 0, others: bool = False
+) -> TrialDraft:
     """Triplets of ranking trials (margaritescu2024, 4.2): left is the first choice, vote 0.
 
     Args:

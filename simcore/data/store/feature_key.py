@@ -34,7 +34,8 @@ class FeatureKey:
     def from_dict(cls, fields: dict[str, Any]) -> "FeatureKey":
         """The key that a table's metadata describes; other entries of `fields` are ignored."""
         shown: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in fields["prepare"].items()}
+            k: tuple(v) if isinstance(v, list) else v for k, v in fields["prepare"].items()
+        }
         return cls(
             backbone=fields["backbone"],
             version=fields["version"],

@@ -41,7 +41,9 @@ class FeatureStore:
             BadDataError: a newer version of simcore wrote them, or an address that is none.
             SimError: the folder is closed, the bucket not reached.
         """
-        named = root or os.environ.get("SIMCORE_STORE", "").strip() or cache_dir.subfolder("features")
+        named = (
+            root or os.environ.get("SIMCORE_STORE", "").strip() or cache_dir.subfolder("features")
+        )
         self.place = storage.Folder(named)
         _check_layout(self.place)
         self._db: Any = None

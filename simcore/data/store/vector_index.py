@@ -131,14 +131,22 @@ def build(
         half = len(named) // 2
         effort, recall = SEARCH_EFFORTS[-1], 0.0
         for effort in SEARCH_EFFORTS:
-            if _recall(table, named[:half], asked[:half], truth[:half], metric, effort) >= TARGET_RECALL:
+            if (
+                _recall(table, named[:half], asked[:half], truth[:half], metric, effort)
+                >= TARGET_RECALL
+            ):
                 break
             _tell(on_progress, "recall", 95, stop)
         recall = _recall(table, named[half:], asked[half:], truth[half:], metric, effort)
     made = VectorIndex(
-        kind, metric, rows, *effort, round(recall, 4), len(named) - half,
+        kind,
+        metric,
+        rows,
+        *effort,
+        round(recall, 4),
+        len(named) - half,
         round(time.monotonic() - began, 2),
-    )  # fmt: skip
+    )
     store.write_metadata(slot, "index", asdict(made))
     store.compact(slot)
     _tell(on_progress, "recall", 100, None)
@@ -151,7 +159,9 @@ def _indexed(metric: Metric) -> Literal["cosine", "l2"]:
     return metric
 
 
-def search(store: FeatureStore, slot: FeatureKey, index: VectorIndex, query: Array, k: int) -> tuple[list[str], bool]:
+def search(
+    store: FeatureStore, slot: FeatureKey, index: VectorIndex, query: Array, k: int
+) -> tuple[list[str], bool]:
     """Keys of the images with the k nearest rows; rows that came after the index are looked at too.
 
     Args:
@@ -232,8 +242,10 @@ def _exact(
         keys, parts = batch.column("key"), batch.column("part")
         for row in np.flatnonzero(np.take_along_axis(apart, near, 1).min(1) < best.max(1)):
             mine = [(keys[i].as_py(), parts[i].as_py()) for i in near[row].tolist()]
-            pool = [*zip(best[row], names[row], strict=True),
-                    *zip(apart[row, near[row]], mine, strict=True)]  # fmt: skip
+            pool = [
+                *zip(best[row], names[row], strict=True),
+                *zip(apart[row, near[row]], mine, strict=True),
+            ]
             pool.sort(key=lambda one: one[0])
             best[row] = [distance for distance, _ in pool[:keep]]
             for place, (_, name) in enumerate(pool[:keep]):

@@ -47,8 +47,9 @@ def near_rivals(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Riv
         mates = target[start : start + len(matrices[0])]
         rows = np.arange(len(mates))
         known = ~np.isnan(np.stack([m[rows, mates] for m in matrices]))
-        terms = [_term(m, scale).astype(np.float32)
-                 for m, scale in zip(matrices, scales, strict=True)]  # fmt: skip
+        terms = [
+            _term(m, scale).astype(np.float32) for m, scale in zip(matrices, scales, strict=True)
+        ]
         ahead.append(_ahead(terms, mates))
         usable.append(known.any(axis=0))
     return Rivals(np.concatenate(ahead), np.concatenate(usable))
@@ -96,9 +97,13 @@ def fit(rivals: Rivals, rows: Array) -> Array:
 
     start = np.full(models, 1.0 / models)
     found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * models,
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * models,
         options={"maxiter": 100},
-    ).x  # fmt: skip
+    ).x
     total = found.sum()
     weights: Array = found / total if total > 0 else start
     return weights

@@ -32,7 +32,9 @@ def exact_recall(ranks: Array, gallery: int, m: int) -> Array:
     return product
 
 
-def simulated_recall(ranks: Array, gallery: int, m: int, *, repetitions: int = 10, seed: int = 0) -> Array:
+def simulated_recall(
+    ranks: Array, gallery: int, m: int, *, repetitions: int = 10, seed: int = 0
+) -> Array:
     """The paper's way: shares of correct choices in repeated draws, (repetitions,) float64."""
     _check(gallery, m)
     random = np.random.default_rng(seed)

@@ -67,7 +67,9 @@ def find(
     return sorted(found, key=lambda twin: twin.distance)
 
 
-def groups(found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
+def groups(
+    found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()
+) -> Array:
     """Which pairs hang together through twins that nobody refused.
 
     Args:
@@ -86,7 +88,9 @@ def groups(found: NearDuplicates, count: int, *, refused: frozenset[Identity] = 
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def clean_pairs(found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()) -> Array:
+def clean_pairs(
+    found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()
+) -> Array:
     """(N,) bool: pairs neither of whose images has a near-duplicate (what the text says)."""
     keep = np.ones(count, bool)
     for twin in found:

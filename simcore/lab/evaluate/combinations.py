@@ -87,7 +87,11 @@ def search(
     names = tuple(registry.expand_groups(list(models)))
     collection = subsets.open_subset(name, subset)
     return search_in(
-        collection, names, direction, recipes.check_metric(metric), recipes.check_post_processing(post)
+        collection,
+        names,
+        direction,
+        recipes.check_metric(metric),
+        recipes.check_post_processing(post),
     )
 
 
@@ -193,14 +197,15 @@ def learned_weights(
     post: str = "none",
 ) -> dict:
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
-    found = search(
-        name, models, subset=subset, metric=metric, direction=direction, post=post
-    )
+    found = search(name, models, subset=subset, metric=metric, direction=direction, post=post)
     pairs = subsets.open_subset(name, subset).pairs(direction)
     sides = similarity.sides(
-        subsets.open_subset(name, subset), found.models, direction,
-        recipes.check_metric(metric), recipes.check_post_processing(post),
-    )  # fmt: skip
+        subsets.open_subset(name, subset),
+        found.models,
+        direction,
+        recipes.check_metric(metric),
+        recipes.check_post_processing(post),
+    )
     scales = [one.moments() for one in sides]
 
     def blocks() -> subset_search.Blocks:

@@ -103,7 +103,9 @@ def associative_recall(
     for m in (size for size in sizes if size <= gallery):
         exact = retrieval_associative_recall.exact_recall(found, gallery, m)
         low, high = interval(exact.astype("float32"))
-        draws = retrieval_associative_recall.simulated_recall(found, gallery, m, repetitions=repetitions, seed=seed)
+        draws = retrieval_associative_recall.simulated_recall(
+            found, gallery, m, repetitions=repetitions, seed=seed
+        )
         rows.append(
             {
                 "m": m,
@@ -159,9 +161,12 @@ def post_processing_gains(
     for model in registry.expand_groups(list(models)):
         grid = f"{model}-grid"
         there = grid in registry.names() and features.is_ready(collections.open_(name), grid)
-        ways = [(model, "none"), (grid if there else "", "none"),
-                (grid if there else model, "center"),
-                (grid if there else model, "center+csls")]  # fmt: skip
+        ways = [
+            (model, "none"),
+            (grid if there else "", "none"),
+            (grid if there else model, "center"),
+            (grid if there else model, "center+csls"),
+        ]
         found: list[int | None] = []
         for backbone, post in ways:
             if not backbone:
@@ -172,9 +177,12 @@ def post_processing_gains(
             found.append(int((mate_ranks == 1).sum()))
         rows.append({"backbone": model, "hits": found})
     return {
-        "collection": name, "subset": subset, "pairs": len(pairs), "steps": list(steps),
+        "collection": name,
+        "subset": subset,
+        "pairs": len(pairs),
+        "steps": list(steps),
         "rows": rows,
-    }  # fmt: skip
+    }
 
 
 def failed_queries(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
@@ -205,7 +213,9 @@ def ranks_of_each(
         needed = dict.fromkeys(b for recipe in new for b in recipe.backbones)
         mine = {b: features.for_side(collection, pairs.queries, b) for b in needed}
         theirs = {b: features.for_side(collection, pairs.gallery, b) for b in needed}
-        found = retrieval_recall.ranks_of_each(pairs, new, mine, theirs, recipes.default_metrics(new))
+        found = retrieval_recall.ranks_of_each(
+            pairs, new, mine, theirs, recipes.default_metrics(new)
+        )
         for recipe, ranks in zip(new, found, strict=True):
             ranks.flags.writeable = False
             known[recipe, direction] = ranks

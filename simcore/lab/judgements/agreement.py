@@ -114,7 +114,14 @@ def table(
     if not wanted:
         raise BadDataError("found no similarity to score; expected at least one, such as hog")
     rows = [
-        _row(judged, (name,), metric, "none", pair_similarities.values(judged, name, metric), counting)
+        _row(
+            judged,
+            (name,),
+            metric,
+            "none",
+            pair_similarities.values(judged, name, metric),
+            counting,
+        )
         for name in wanted
         for metric in pair_similarities.metrics_of(name, metrics)
     ]
@@ -167,7 +174,9 @@ def disagreements(
         raise unknown_name("group", group, [ALL, *dict.fromkeys(asked.group)])
     wanted = pair_similarities.expand(names)
     if len(wanted) == 1:
-        left, right = pair_similarities.values(judged, wanted[0], pair_similarities.metrics_of(wanted[0], [metric])[0])
+        left, right = pair_similarities.values(
+            judged, wanted[0], pair_similarities.metrics_of(wanted[0], [metric])[0]
+        )
     else:
         left, right = combined(judged, wanted, metric, combine)
     said = human_ceiling.probability_right(left, right)

@@ -85,7 +85,9 @@ def is_distance(name: str) -> bool:
     if whole not in pair_distances.NAMES:
         return False
     if part and (not whole.startswith("lpips-") or part not in lpips.names(whole[6:])):
-        raise unknown_name(f"part of {whole}", part, lpips.names(whole[6:]) if "lpips" in whole else [])
+        raise unknown_name(
+            f"part of {whole}", part, lpips.names(whole[6:]) if "lpips" in whole else []
+        )
     return True
 
 
@@ -111,9 +113,13 @@ def prepare(
     wanted = expand(names)
     specs = [registry.get(name) for name in wanted if not is_distance(name)]
     done = extraction.extract(
-        judged.trials.images, specs, store=FeatureStore(), device=device, on_progress=on_progress,
+        judged.trials.images,
+        specs,
+        store=FeatureStore(),
+        device=device,
+        on_progress=on_progress,
         stop=stop,
-    )  # fmt: skip
+    )
     bad, skipped = dict(done.unavailable), list(done.skipped)
     for name in dict.fromkeys(n.partition("/")[0] for n in wanted if is_distance(n)):
         if stop is not None and stop():
@@ -207,9 +213,14 @@ def _measure(
     place = forward.resolve_device(device)
     # Pairs of one trial one after the other: its images are then read once.
     found, skipped = pair_distances.measure(
-        [name], judged.trials.images, first.T.ravel(), second.T.ravel(), device=place,
-        on_progress=on_progress, stop=stop,
-    )  # fmt: skip
+        [name],
+        judged.trials.images,
+        first.T.ravel(),
+        second.T.ravel(),
+        device=place,
+        on_progress=on_progress,
+        stop=stop,
+    )
     if found:
         out = io.BytesIO()
         columns: dict[str, Any] = {k: v.reshape(-1, len(first)).T for k, v in found.items()}

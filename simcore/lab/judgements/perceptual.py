@@ -61,9 +61,13 @@ def combinations(
         wanted.append(f"{name}/uncalibrated")
     sides = {}
     for name in dict.fromkeys(wanted):
-        left, right = pair_similarities.values(judged, name, pair_similarities.metrics_of(name, [metric])[0])
+        left, right = pair_similarities.values(
+            judged, name, pair_similarities.metrics_of(name, [metric])[0]
+        )
         sides[name] = (left, right)
-    return triplet_combinations.best_combinations(sides, judged.triplets, combine=combine, up_to=up_to)
+    return triplet_combinations.best_combinations(
+        sides, judged.triplets, combine=combine, up_to=up_to
+    )
 
 
 def layers_json(rows: Sequence[lpips_layers.LayerRow]) -> list[dict]:

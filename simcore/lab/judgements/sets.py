@@ -165,7 +165,9 @@ class Printed:
     size: int
 
 
-TABLE_A1 = tuple(Printed(k, source, what, SIZE) for k, (source, what) in triplet_sets.TABLE_A1.items())
+TABLE_A1 = tuple(
+    Printed(k, source, what, SIZE) for k, (source, what) in triplet_sets.TABLE_A1.items()
+)
 
 
 def printed() -> list[dict]:
@@ -173,11 +175,14 @@ def printed() -> list[dict]:
     known = {name: summary(name)["kind"] for name in names()}
     return [
         {
-            "id": row.id, "source": row.source, "sample": row.what, "size": row.size,
+            "id": row.id,
+            "source": row.source,
+            "sample": row.what,
+            "size": row.size,
             "here": [name for name, kind in known.items() if kind == row.source],
         }
         for row in TABLE_A1
-    ]  # fmt: skip
+    ]
 
 
 def sample(name: str, what: str, *, size: int = SIZE, seed: int = 0) -> dict:
@@ -212,9 +217,14 @@ def sample(name: str, what: str, *, size: int = SIZE, seed: int = 0) -> dict:
 
 
 def keep(
-    name: str, what: str, save: str, *, size: int = SIZE, seed: int = 0,
+    name: str,
+    what: str,
+    save: str,
+    *,
+    size: int = SIZE,
+    seed: int = 0,
     on_progress: OnProgress | None = None,
-) -> JudgementSet:  # fmt: skip
+) -> JudgementSet:
     """The same sample as a set of judgements of its own, with its votes, sides and groups.
 
     A quadruplet's second negative is kept beside its trial.
@@ -237,9 +247,13 @@ def keep(
     note = f"{rows.size:,} {what} of {name!r}, every group equally often, drawn with seed {seed}"
     return judgement_catalog.keep(
         lambda work: _found(judged, part, more, (*judged.notes, note), work),
-        name=save, kind=judged.kind, source=f"{what} of {name}", votes=judged.votes,
-        trim=part.images.trim, on_progress=on_progress,
-    )  # fmt: skip
+        name=save,
+        kind=judged.kind,
+        source=f"{what} of {name}",
+        votes=judged.votes,
+        trim=part.images.trim,
+        on_progress=on_progress,
+    )
 
 
 def _asked(name: str, what: str, size: int) -> tuple[JudgementSet, str]:
@@ -266,9 +280,16 @@ def _found(
     place = place.reshape(len(items), -1)
     images = _copied(part.images.take(used), judgement_catalog.folder(judged.name), work)
     found = TrialDraft(
-        "triplets", images.ids, images.paths, place[:, :3], part.vote, part.votes_n, part.group,
-        notes=notes, credits=judged.credits,
-    )  # fmt: skip
+        "triplets",
+        images.ids,
+        images.paths,
+        place[:, :3],
+        part.vote,
+        part.votes_n,
+        part.group,
+        notes=notes,
+        credits=judged.credits,
+    )
     return replace(found, others=place[:, 3:])
 
 

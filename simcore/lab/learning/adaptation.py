@@ -152,16 +152,21 @@ def adapt(
     # Only the paper's own function picks its epoch on pairs that are set aside for it.
     aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
     drawn = [
-        splits.random_split(groups, chosen.seed + run, validation=splits.VALIDATION if aside else 0.0)
+        splits.random_split(
+            groups, chosen.seed + run, validation=splits.VALIDATION if aside else 0.0
+        )
         for run in range(runs)
     ]
     given, place = gathered(collection, names), forward.resolve_device(device)
     # Where nobody gave it a name it has one of its own until it is over.
     mark = save or "unnamed-" + adaptation.identity(given, drawn, asdict(chosen))[:12]
     told: dict[str, Any] = {
-        "device": place, "checkpoint": lineage.path(mark, "ckpt"),
-        "on_progress": on_progress, "on_curve": on_curve, "stop": stop,
-    }  # fmt: skip
+        "device": place,
+        "checkpoint": lineage.path(mark, "ckpt"),
+        "on_progress": on_progress,
+        "on_curve": on_curve,
+        "stop": stop,
+    }
     if isinstance(chosen, Settings):
         found = adaptation.train(given, drawn, chosen, **told)
     else:

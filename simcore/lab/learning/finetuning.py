@@ -123,8 +123,9 @@ def tune(
     """
     lineage.check(save)
     began = time.monotonic()
-    source = training_data.open_(name, settings.paradigm, subset=subset, seed=settings.seed,
-                           on_progress=on_progress)  # fmt: skip
+    source = training_data.open_(
+        name, settings.paradigm, subset=subset, seed=settings.seed, on_progress=on_progress
+    )
     place = forward.resolve_device(device)
     keys = [key for some in source.images for key in some.keys]
     provenance.require_unseen(source.name, source.digest, keys, [base])
@@ -133,10 +134,18 @@ def tune(
     shown = pictures(source, spec, place)
     before = _worth(net, shown, source) if not _checkpoint(save).exists() else None
     told = training_loop.train(
-        net, lambda: _net(spec, place), source.train, source.check, shown, settings=settings,
-        checkpoint=_checkpoint(save), origin=f"{source.digest} {base} {weights.fingerprint(spec)}",
-        on_progress=on_progress, on_curve=partial(learned_backbones.write, save), stop=stop,
-    )  # fmt: skip
+        net,
+        lambda: _net(spec, place),
+        source.train,
+        source.check,
+        shown,
+        settings=settings,
+        checkpoint=_checkpoint(save),
+        origin=f"{source.digest} {base} {weights.fingerprint(spec)}",
+        on_progress=on_progress,
+        on_curve=partial(learned_backbones.write, save),
+        stop=stop,
+    )
     learned_backbones.write(save, told.losses, told.checks)
     after = None
     if told.finished:
@@ -158,10 +167,14 @@ def _net(spec: BackboneSpec, device: str) -> training_loop.Net:
         raise BadDataError(
             f"found no weights to learn in {spec.name}; expected a network such as mobilenetv2"
         )
-    return training_loop.Net(module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, device)
+    return training_loop.Net(
+        module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, device
+    )
 
 
-def pictures(source: training_data.TrainingData, spec: BackboneSpec, device: str) -> training_loop.Pictures:
+def pictures(
+    source: training_data.TrainingData, spec: BackboneSpec, device: str
+) -> training_loop.Pictures:
     """Rows of a source's pictures -> (B, 3, h, w) float32 in 0..1, as the network wants them."""
     return _Pictures(source.images, spec, device)
 
@@ -184,18 +197,24 @@ class _Pictures:
     def _one(self, row: int) -> Array:
         if row not in self.kept:
             path, trim = self.files[row]
-            self.kept[row] = forward.prepare_image(images.load(path, trim=trim), self.spec.preprocessing)
+            self.kept[row] = forward.prepare_image(
+                images.load(path, trim=trim), self.spec.preprocessing
+            )
         return self.kept[row]
 
 
-def _worth(net: training_loop.Net, shown: training_loop.Pictures, source: training_data.TrainingData) -> Array:
+def _worth(
+    net: training_loop.Net, shown: training_loop.Pictures, source: training_data.TrainingData
+) -> Array:
     """What the network is worth on what it never sees."""
     import torch
 
     def features(rows: Array) -> Array:
         with torch.inference_mode():
-            parts = [net(shown(rows[i : i + LOOK])).float().cpu().numpy()
-                     for i in range(0, len(rows), LOOK)]  # fmt: skip
+            parts = [
+                net(shown(rows[i : i + LOOK])).float().cpu().numpy()
+                for i in range(0, len(rows), LOOK)
+            ]
         return normalized(np.concatenate(parts))
 
     return source.worth(features)
@@ -214,16 +233,24 @@ def _keep(save: str, found: Report, net: training_loop.Net, on_progress: OnProgr
         draft.replace(file)
     source, way = found.source, found.settings.paradigm
     typed = lineage.keep(
-        save, file,
+        save,
+        file,
         {
-            "kind": "network", "paradigm": way, "digest": source.digest, "base": [found.base],
-            "settings": asdict(found.settings), "seed": found.settings.seed, "dim": net.dim,
+            "kind": "network",
+            "paradigm": way,
+            "digest": source.digest,
+            "base": [found.base],
+            "settings": asdict(found.settings),
+            "seed": found.settings.seed,
+            "dim": net.dim,
             "epoch": found.told.epoch,
             "about": f"{found.base}, fine-tuned with {way} on {source.name}.",
-            "paper": "margaritescu2024", **source.lineage(found.after), "result": found.json(),
+            "paper": "margaritescu2024",
+            **source.lineage(found.after),
+            "result": found.json(),
         },
         training_data.learned_from(source),
-    )  # fmt: skip
+    )
     source.publish([found.base, typed], on_progress)
     _checkpoint(save).unlink(missing_ok=True)
     return typed

@@ -217,9 +217,10 @@ class PairOutcome:
         """
         was, now = self.ranks["before"], self.ranks["after"]
         chosen = {
-            "found": (now == 1) & (was > 1), "lost": (now > 1) & (was == 1),
+            "found": (now == 1) & (was > 1),
+            "lost": (now > 1) & (was == 1),
             "all": np.ones(len(now), bool),
-        }[which]  # fmt: skip
+        }[which]
         order = np.argsort(-np.abs(was - now), kind="stable")
         return [int(row) for row in order if chosen[row]]
 
@@ -259,7 +260,9 @@ def file(name: str) -> bytes:
         UnknownNameError: no such learned backbone.
     """
     stem = name.removeprefix(models_lineage.PREFIX)
-    return models_lineage.path(stem, models_lineage.lineage(stem)["file"].rpartition(".")[2]).read_bytes()
+    return models_lineage.path(
+        stem, models_lineage.lineage(stem)["file"].rpartition(".")[2]
+    ).read_bytes()
 
 
 def pair_table(collection: str) -> list[dict]:

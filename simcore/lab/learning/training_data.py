@@ -100,7 +100,9 @@ class PairData:
     def worth(self, features: Rows) -> Array:
         """(T,) asymmetric ranks of the test pairs by cosine."""
         test = self.split.test
-        return asymmetric_recall.ranks_of(features(test) @ features(test + len(self.collection.left)).T)
+        return asymmetric_recall.ranks_of(
+            features(test) @ features(test + len(self.collection.left)).T
+        )
 
     def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
         found = {"before": before, "after": after}
@@ -158,7 +160,9 @@ class JudgementData:
         used, place = np.unique(np.stack([part.ref, part.left, part.right]), return_inverse=True)
         ref, left, right = place.reshape(3, -1)
         values = Features("", np.arange(used.size), features(used), used.size)
-        return np.stack([triplets.pair_similarity(values, ref, side, METRIC) for side in (left, right)])
+        return np.stack(
+            [triplets.pair_similarity(values, ref, side, METRIC) for side in (left, right)]
+        )
 
     def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
         told: dict[str, Any] = {"judgements": self.name, "trials": self.parts}
@@ -198,9 +202,13 @@ class JudgementData:
 
 
 def open_(
-    name: str, paradigm: str, *, subset: str = "all", seed: int = 0,
+    name: str,
+    paradigm: str,
+    *,
+    subset: str = "all",
+    seed: int = 0,
     on_progress: OnProgress | None = None,
-) -> TrainingData:  # fmt: skip
+) -> TrainingData:
     """The collection of pairs, or the set of judgements, of that name, split by the seed.
 
     Args:
@@ -241,7 +249,9 @@ def resolve(name: str) -> tuple[str, str]:
     judged = name in sets
     if name not in shelf:
         if not judged:
-            raise unknown_name("collection or set of judgements", name, [*shelf, *dict.fromkeys(sets)])
+            raise unknown_name(
+                "collection or set of judgements", name, [*shelf, *dict.fromkeys(sets)]
+            )
         return "judgements", name
     if judged and collections.summary(name)["paired"]:
         raise BadDataError(
@@ -276,11 +286,16 @@ def learned_from(source: TrainingData) -> list[str]:
     Those of undecided judgements are among them, so that what is left is what was judged by.
     """
     keys = [key for images in source.images for key in images.keys]
-    shown = [rows.ravel() for one in (source.train, source.check)
-             for rows in (one.singles, one.strangers)]  # fmt: skip
+    shown = [
+        rows.ravel()
+        for one in (source.train, source.check)
+        for rows in (one.singles, one.strangers)
+    ]
     return [keys[row] for row in np.unique(np.concatenate(shown))]
 
 
 def _extract(images: ImageSet, names: list[str], on_progress: OnProgress | None) -> None:
     specs = [registry.get(name) for name in names]
-    extraction.extract(images, specs, store=FeatureStore(), precision="fp32", on_progress=on_progress)
+    extraction.extract(
+        images, specs, store=FeatureStore(), precision="fp32", on_progress=on_progress
+    )

@@ -40,7 +40,9 @@ def add(
         BadDataError: nothing usable was found, or the name is taken or not allowed.
         UnknownNameError: no such kind.
     """
-    return collection_catalog.add(kind, path, name=name, votes=votes, trim=trim, on_progress=on_progress)
+    return collection_catalog.add(
+        kind, path, name=name, votes=votes, trim=trim, on_progress=on_progress
+    )
 
 
 def upload(
@@ -51,7 +53,9 @@ def upload(
     Raises:
         BadDataError: no zip, too large, or nothing usable inside.
     """
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=cache_dir.subfolder("downloads")) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="upload-", dir=cache_dir.subfolder("downloads")
+    ) as folder:
         place = Path(folder) / "uploaded.zip"
         cache_dir.write_atomic(place, data)
         return collection_catalog.add(

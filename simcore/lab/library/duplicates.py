@@ -99,7 +99,9 @@ def find_near_duplicates(
 
 def both_sides(collection: Collection, backbone: str) -> tuple[Features, Features]:
     pairs = collection.pairs()
-    left, right = (features.for_side(collection, s, backbone) for s in (pairs.queries, pairs.gallery))
+    left, right = (
+        features.for_side(collection, s, backbone) for s in (pairs.queries, pairs.gallery)
+    )
     return left, right
 
 
@@ -116,7 +118,9 @@ def refused_pairs(
     known = read_verdicts(collection.name)
     if not known:
         return frozenset()
-    return frozenset(near_duplicates.identity(t) for t in twins if image_keys(collection, t) in known)
+    return frozenset(
+        near_duplicates.identity(t) for t in twins if image_keys(collection, t) in known
+    )
 
 
 def generic_backbone(collection: Collection) -> str:

@@ -47,9 +47,14 @@ def extract(
     images = _all_images(collection)
     if engine == "ray":
         report = ray_driver.run(
-            images, specs, store=FeatureStore(), address=address, workers=workers,
-            on_progress=on_progress, stop=stop,
-        )  # fmt: skip
+            images,
+            specs,
+            store=FeatureStore(),
+            address=address,
+            workers=workers,
+            on_progress=on_progress,
+            stop=stop,
+        )
     else:
         report = extraction.extract(
             images, specs, store=FeatureStore(), device=device, on_progress=on_progress, stop=stop

@@ -116,7 +116,9 @@ def build(
                 f"run `simcore extract {name} --models {backbone}` first"
             )
         metric = registry.get(backbone).metric
-        made[backbone] = vector_index.build(FeatureStore(), slot, metric, on_progress=on_progress, stop=stop)
+        made[backbone] = vector_index.build(
+            FeatureStore(), slot, metric, on_progress=on_progress, stop=stop
+        )
     return made
 
 
@@ -157,7 +159,9 @@ def _all_keys(collection: Collection) -> tuple[str, ...]:
     return (*collection.left.keys, *right)
 
 
-def best(found: SearchPlan, gallery: ImageSet, query: Features, k: int) -> tuple[Array, Array] | None:
+def best(
+    found: SearchPlan, gallery: ImageSet, query: Features, k: int
+) -> tuple[Array, Array] | None:
     """The k most alike images that the index finds, by their exact similarity.
 
     Args:

@@ -15,7 +15,9 @@ from simcore.types import OnProgress
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:
     """What is known of each backbone, whether it is ready, and the reason if it is not."""
-    return [_row(registry.get(name)) for name in (registry.expand_groups(names) if names else every())]
+    return [
+        _row(registry.get(name)) for name in (registry.expand_groups(names) if names else every())
+    ]
 
 
 def every() -> list[str]:

@@ -45,9 +45,10 @@ def trained_on_any(names: Iterable[str], keys: Sequence[str]) -> list[str]:
     """Those of some backbones that were learned from some of these pictures."""
     known = frozenset(images.picture(key) for key in keys)
     return [
-        name for name in names
+        name
+        for name in names
         if name.startswith(lineage.PREFIX) and lineage.training_images(name) & known
-    ]  # fmt: skip
+    ]
 
 
 def require_unseen(what: str, digest: str, keys: Sequence[str], names: Sequence[str]) -> None:

@@ -63,7 +63,11 @@ def recipe_row(
 # A Collection is hashed by identity, and the same object is handed out until its files change.
 @lru_cache(maxsize=256)
 def moments(
-    collection: Collection, backbone: str, metric: Metric, post: PostProcessing, direction: Direction
+    collection: Collection,
+    backbone: str,
+    metric: Metric,
+    post: PostProcessing,
+    direction: Direction,
 ) -> combine.Moments:
     """Mean and deviation of the whole matrix.
 
@@ -74,19 +78,27 @@ def moments(
     told = [features.identity(collection, backbone), metric, post, keys]
     name = f"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}.json"
     try:
-        mean, std = (float(v) for v in json.loads((cache_dir.subfolder("moments") / name).read_bytes()))
+        mean, std = (
+            float(v) for v in json.loads((cache_dir.subfolder("moments") / name).read_bytes())
+        )
         found = combine.Moments(mean, std)
     except (OSError, ValueError, TypeError):
         found = both.moments()
         with suppress(SimError):  # a cache that is closed to writing can still be looked at
-            cache_dir.write_atomic(cache_dir.subfolder("moments") / name, json.dumps([found.mean, found.std]).encode())
+            cache_dir.write_atomic(
+                cache_dir.subfolder("moments") / name, json.dumps([found.mean, found.std]).encode()
+            )
     both.remember(found)
     return found
 
 
 @lru_cache(maxsize=32)
 def _compared(
-    collection: Collection, backbone: str, metric: Metric, post: PostProcessing, direction: Direction
+    collection: Collection,
+    backbone: str,
+    metric: Metric,
+    post: PostProcessing,
+    direction: Direction,
 ) -> combine.PreparedSides:
     """Both sides of a backbone with what the lift learns from the whole collection."""
     queries, gallery = collection.sides(direction)

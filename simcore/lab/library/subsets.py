@@ -126,7 +126,11 @@ def choices(name: str) -> dict[str, str]:
 
 
 def find_duplicates(
-    name: str, *, by: str = "", within: float = near_duplicates.WITHIN, across: float = near_duplicates.ACROSS
+    name: str,
+    *,
+    by: str = "",
+    within: float = near_duplicates.WITHIN,
+    across: float = near_duplicates.ACROSS,
 ) -> Duplicates:
     """Near-duplicates by a backbone's cosine distance, and how many pairs each protocol keeps.
 
@@ -226,7 +230,9 @@ def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
     by = generic_backbone(collection)
     if subset.endswith("-paper"):
         generic, face = (both_sides(collection, one) for one in (by, "face"))
-        keep = near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
+        keep = (
+            near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
+        )
         return np.flatnonzero(keep(*generic, *face))
     twins = find_near_duplicates(collection, by, near_duplicates.TEXT, near_duplicates.TEXT)
     if subset == "tlld" and features.is_ready(collection, "face"):

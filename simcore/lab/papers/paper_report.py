@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-
 Cell = str | int | float
 
 
@@ -31,7 +30,9 @@ def page(found: "Report") -> str:
         if section.lines or section.bars:
             blocks.append(html_document.chart(_chart(section), height=420))
         for row in section.pictures:
-            sources = [html_document.inside(collections.thumbnail(key).read_bytes()) for key in row.keys]
+            sources = [
+                html_document.inside(collections.thumbnail(key).read_bytes()) for key in row.keys
+            ]
             blocks.append(html_document.words(row.caption))
             blocks.append(html_document.pictures(sources, row.labels, mate=row.mate))
         tables = []

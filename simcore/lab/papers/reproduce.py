@@ -94,9 +94,12 @@ def _margaritescu(
     def overview() -> Section:
         rows = tuple((name, judged.name, len(r)) for name, (judged, r) in drawn.items())
         return Section(
-            "Figure 4.2: the triplet sets", "At most 1,000 triplets a set, drawn with seed 0.",
-            ("set", "from", "triplets"), rows, printed_values.TRIPLET_SETS,
-        )  # fmt: skip
+            "Figure 4.2: the triplet sets",
+            "At most 1,000 triplets a set, drawn with seed 0.",
+            ("set", "from", "triplets"),
+            rows,
+            printed_values.TRIPLET_SETS,
+        )
 
     def metrics() -> Section:
         rows = []
@@ -104,7 +107,9 @@ def _margaritescu(
             won = sum(_best(bars, b.panel, b.model) == metric for b in bars if b.metric == metric)
             rows.append((short, won, sum(b.metric == metric for b in bars)))
         head = ("metric", "model and panel where it is best", "of")
-        return Section("Section 5.2.3: the best metric", "", head, tuple(rows), printed_values.METRICS)
+        return Section(
+            "Section 5.2.3: the best metric", "", head, tuple(rows), printed_values.METRICS
+        )
 
     steps: list[Step] = [("Figure 4.2", overview)]
     steps += [(p, _step(p, bars)) for p in dict.fromkeys(bar.panel for bar in bars)]

@@ -58,16 +58,27 @@ def own(
                 on_progress(Progress(stage, now.done, now.total, now.rate))
 
         settings = adaptation.Settings("paper", sigma)
-        told.append(adaptation.adapt(
-            name, [model], settings, subset=subset, device=device, on_progress=report, stop=stop,
-        ).json())  # fmt: skip
+        told.append(
+            adaptation.adapt(
+                name,
+                [model],
+                settings,
+                subset=subset,
+                device=device,
+                on_progress=report,
+                stop=stop,
+            ).json()
+        )
     one, fifteen = told
     stages = [fifteen["before"], fifteen["pca"], one["after"], fifteen["after"]]
     row = {
-        "backbone": model, "size": one["width"], "variance": one["variance_kept"],
-        "runs": one["runs"], "test": one["pairs"]["test"],
+        "backbone": model,
+        "size": one["width"],
+        "variance": one["variance_kept"],
+        "runs": one["runs"],
+        "test": one["pairs"]["test"],
         "stages": dict(zip(STAGES, stages, strict=True)),
-    }  # fmt: skip
+    }
     cache_dir.write_atomic(place, json.dumps(row).encode())
     return row
 
@@ -94,10 +105,13 @@ def _place(name: str, model: str, subset: str) -> Path:
     """Where a row is kept: by all that decides its numbers."""
     collection = subsets.open_subset(name, subset)
     told = {
-        "format": FORMAT, "pairs": collection.digest, "twins": duplicates.default_backbone_if_ready(collection),
-        "backbone": str(extraction.feature_key(registry.get(model), "fp32")), "runs": adaptation.RUNS,
+        "format": FORMAT,
+        "pairs": collection.digest,
+        "twins": duplicates.default_backbone_if_ready(collection),
+        "backbone": str(extraction.feature_key(registry.get(model), "fp32")),
+        "runs": adaptation.RUNS,
         "settings": [asdict(adaptation.Settings("paper", sigma)) for sigma in SIGMAS],
-    }  # fmt: skip
+    }
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return cache_dir.root() / "annex" / f"{digest[:32]}.json"
 
@@ -110,10 +124,15 @@ def risser_maroux2021(name: str, models: tuple[str, ...], subset: str) -> list[S
         def make() -> Section:
             told = own(name, model, subset=subset)
             rows: tuple[tuple[Cell, ...], ...] = tuple(
-                (label, *(f"{one['aR'][str(k)]['mean']:.4f} ± {one['aR'][str(k)]['deviation']:.4f}"
-                          for k in asymmetric_recall.KS))
+                (
+                    label,
+                    *(
+                        f"{one['aR'][str(k)]['mean']:.4f} ± {one['aR'][str(k)]['deviation']:.4f}"
+                        for k in asymmetric_recall.KS
+                    ),
+                )
                 for label, one in told["stages"].items()
-            )  # fmt: skip
+            )
             note = (
                 f"{about}{told['runs']} runs, {told['test']} test pairs each, epoch "
                 "chosen on them as in the paper; the PCA keeps "
@@ -123,9 +142,14 @@ def risser_maroux2021(name: str, models: tuple[str, ...], subset: str) -> list[S
             lines = {label: tuple(one["curve"]) for label, one in told["stages"].items()}
             length = len(next(iter(lines.values())))
             return Section(
-                f"Annex, Table 1 and Figure 3: {model}", note, head, rows,
-                printed_values.ANNEX if first else None, tuple(range(1, length + 1)), lines,
-            )  # fmt: skip
+                f"Annex, Table 1 and Figure 3: {model}",
+                note,
+                head,
+                rows,
+                printed_values.ANNEX if first else None,
+                tuple(range(1, length + 1)),
+                lines,
+            )
 
         return make
 

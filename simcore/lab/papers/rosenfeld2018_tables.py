@@ -20,7 +20,9 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
 
     def curves() -> Section:
         told = recall.curve(name, singles, subset=subset)["rows"]
-        return paper_report.curves("Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told})
+        return paper_report.curves(
+            "Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told}
+        )
 
     def table1() -> Section:
         size = len(library_subsets.open_subset(name, subset).left)
@@ -31,9 +33,12 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
             for row in sorted(found, key=lambda row: row.recall[ks[0]].value)
         )
         return Section(
-            "Table 1: recall in percent", f"Pairs: {library_subsets.SUBSETS[subset]}.",
-            ("network", *(f"@{k}" for k in ks)), rows, printed_values.RECALL,
-        )  # fmt: skip
+            "Table 1: recall in percent",
+            f"Pairs: {library_subsets.SUBSETS[subset]}.",
+            ("network", *(f"@{k}" for k in ks)),
+            rows,
+            printed_values.RECALL,
+        )
 
     def associative() -> Section:
         best = max(singles, key=lambda one: (recall.ranks(name, one, subset=subset) == 1).sum())
@@ -42,9 +47,12 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
             (str(r["m"]), round(100 * r["exact"], 2), round(100 * r["simulated"], 2)) for r in told
         )
         return Section(
-            "Table 2a: associative recall", f"With {best.label}, the best single backbone.",
-            ("m", "% correct, exact", "% correct, simulated"), rows, printed_values.ASSOCIATIVE,
-        )  # fmt: skip
+            "Table 2a: associative recall",
+            f"With {best.label}, the best single backbone.",
+            ("m", "% correct, exact", "% correct, simulated"),
+            rows,
+            printed_values.ASSOCIATIVE,
+        )
 
     def votes() -> Section:
         rows = tuple(
@@ -95,27 +103,47 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         )
         head = ("experiment", "condition", "who", "% correct", "low", "high")
         return Section(
-            "Table 2b: correct choices of people and machines", "", head, rows, printed_values.HUMANS
+            "Table 2b: correct choices of people and machines",
+            "",
+            head,
+            rows,
+            printed_values.HUMANS,
         )
 
     def agreement() -> Section:
         rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (told["experiment"], told["agreement"]["questions"],
-             round(100 * told["agreement"]["most"], 1),
-             round(100 * told["agreement"]["unanimous"], 1),
-             _rounded(told["agreement"]["alpha"]), _rounded(told["agreement"]["correlation"]))
+            (
+                told["experiment"],
+                told["agreement"]["questions"],
+                round(100 * told["agreement"]["most"], 1),
+                round(100 * told["agreement"]["unanimous"], 1),
+                _rounded(told["agreement"]["alpha"]),
+                _rounded(told["agreement"]["correlation"]),
+            )
             for told in _answered(name)
-        )  # fmt: skip
-        head = ("experiment", "questions", "majority %", "all agree %", "alpha",
-                "r of agreement and correctness")  # fmt: skip
+        )
+        head = (
+            "experiment",
+            "questions",
+            "majority %",
+            "all agree %",
+            "alpha",
+            "r of agreement and correctness",
+        )
         return Section("Figures 5a and 5b: how far people agree", "", head, rows)
 
     return [
         ("Section 4.2", by_faces),
-        ("Figure 2a", difference), ("Figure 2b", curves), ("Table 1", table1),
-        ("Table 2a", associative), ("Table 2b", people), ("Figures 5a, 5b", agreement),
-        ("Figure 5c", faces), ("Votes", votes), ("Near-duplicates", subsets),
-    ]  # fmt: skip
+        ("Figure 2a", difference),
+        ("Figure 2b", curves),
+        ("Table 1", table1),
+        ("Table 2a", associative),
+        ("Table 2b", people),
+        ("Figures 5a, 5b", agreement),
+        ("Figure 5c", faces),
+        ("Votes", votes),
+        ("Near-duplicates", subsets),
+    ]
 
 
 def _answered(name: str) -> list[dict]:

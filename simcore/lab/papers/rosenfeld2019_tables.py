@@ -31,7 +31,9 @@ def bapps(
             "expected such as bapps,bapps-jnd"
         )
     # Only what can be had: a report leaves out what is missing and says so.
-    wanted = pair_similarities.expand(models or [*pair_similarities.default_backbones(), "@distances"])
+    wanted = pair_similarities.expand(
+        models or [*pair_similarities.default_backbones(), "@distances"]
+    )
     ready = {}
     for judged in given:
         ready[judged.name] = pair_similarities.prepare(judged, wanted, on_progress=on_progress)
@@ -74,12 +76,21 @@ def _table2(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]
             why = reasons["lpips-alex"] or "no LPIPS was asked for"
             return Section(title, f"Left out: {why}.", printed=printed_values.LAYERS)
         rows = tuple(
-            (r.group, r.net, r.layer, _percent(r.score), round(100 * r.delta, 2),
-             _percent(r.calibrated), _percent(r.uncalibrated))
+            (
+                r.group,
+                r.net,
+                r.layer,
+                _percent(r.score),
+                round(100 * r.delta, 2),
+                _percent(r.calibrated),
+                _percent(r.uncalibrated),
+            )
             for r in perceptual.layer_table(judged, nets)
-        )  # fmt: skip
+        )
         head = ("distortion", "net", "layer", "score", "delta", "calibrated", "all layers")
-        return Section(title, "Layer 0 is the shallowest of five.", head, rows, printed_values.LAYERS)
+        return Section(
+            title, "Layer 0 is the shallowest of five.", head, rows, printed_values.LAYERS
+        )
 
     return make
 
@@ -88,9 +99,16 @@ def _table3(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]
     def make() -> Section:
         found = perceptual.combinations(judged, names, combine="zsum")
         rows = tuple(
-            (r.group, r.single, _percent(r.single_score), " + ".join(r.several),
-             _percent(r.several_score), round(100 * r.held_out, 2)) for r in found.rows
-        )  # fmt: skip
+            (
+                r.group,
+                r.single,
+                _percent(r.single_score),
+                " + ".join(r.several),
+                _percent(r.several_score),
+                round(100 * r.held_out, 2),
+            )
+            for r in found.rows
+        )
         head = ("distortion", "single", "score", "combination", "score of it", "held out")
         note = "z-sums; held out: chosen on other triplets than they are judged on."
         return Section("Table 3: combinations", note, head, rows, printed_values.MIXTURES)
@@ -114,22 +132,33 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         sizes = range(len(told["models"]))
         best = told["best_by_size"]
         rows = tuple(
-            (n + 1, best["zsum"][n]["hits"], " + ".join(best["zsum"][n]["models"]),
-             best["sum"][n]["hits"]) for n in sizes
-        )  # fmt: skip
+            (
+                n + 1,
+                best["zsum"][n]["hits"],
+                " + ".join(best["zsum"][n]["models"]),
+                best["sum"][n]["hits"],
+            )
+            for n in sizes
+        )
         fair = told["held_out"]["zsum"]["hits"]
         return Section(
             "Figure 3b: the best combination of each size",
             f"Chosen on other pairs than it is judged on, the best z-sum finds {fair:,}.",
-            ("size", "normalised", "its members", "plain"), rows, printed_values.COMBINATIONS,
+            ("size", "normalised", "its members", "plain"),
+            rows,
+            printed_values.COMBINATIONS,
             tuple(n + 1 for n in sizes),
-            {"normalised": tuple(r["hits"] for r in best["zsum"]),
-             "plain": tuple(r["hits"] for r in best["sum"])},
-        )  # fmt: skip
+            {
+                "normalised": tuple(r["hits"] for r in best["zsum"]),
+                "plain": tuple(r["hits"] for r in best["sum"]),
+            },
+        )
 
     def participation() -> Section:
         size = min(4, len(models))
-        told = combinations.participation(combinations.search(name, models, subset=subset), "zsum", size)
+        told = combinations.participation(
+            combinations.search(name, models, subset=subset), "zsum", size
+        )
         lines = {
             model: tuple(row[number] for row in told["share"])
             for number, model in enumerate(told["models"])
@@ -149,8 +178,13 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         rows: list[tuple[Cell, ...]] = [("oracle", told["oracle"])]
         rows.append(("found by exactly one", told["exclusive_total"]))
         rows += [(f"only {model}", count) for model, count in told["by_model"].items()]
-        return Section("Section 4.4.1: oracle and exclusives", "", ("what", "hits"), tuple(rows),
-                       printed_values.COMBINATIONS)  # fmt: skip
+        return Section(
+            "Section 4.4.1: oracle and exclusives",
+            "",
+            ("what", "hits"),
+            tuple(rows),
+            printed_values.COMBINATIONS,
+        )
 
     def failures() -> Section:
         found = combinations.search(name, models, subset=subset)
@@ -174,14 +208,21 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
             Pictures(f"Only {model}", (pair["query_key"], pair["mate_key"]), ("query", "mate"), 1)
             for model in found.models
             for pair in evaluate_exclusive.found_and_missed(
-                name, found, by=[model], missed=[m for m in found.models if m != model],
+                name,
+                found,
+                by=[model],
+                missed=[m for m in found.models if m != model],
                 subset=subset,
             )[:2]
-        ]  # fmt: skip
+        ]
         return Section("Figure 6: pairs that only one finds", "Two of each.", pictures=tuple(rows))
 
     return [
-        ("Figure 3a", isolation), ("Figure 3b", by_size), ("Figure 4", participation),
-        ("Table 1", ablation), ("Section 4.4.1", exclusive), ("Figure 5", failures),
+        ("Figure 3a", isolation),
+        ("Figure 3b", by_size),
+        ("Figure 4", participation),
+        ("Table 1", ablation),
+        ("Section 4.4.1", exclusive),
+        ("Figure 5", failures),
         ("Figure 6", examples),
-    ]  # fmt: skip
+    ]

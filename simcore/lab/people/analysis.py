@@ -126,7 +126,9 @@ class _Table:
         self.mate = np.array([question.mate for question in questions])
         self.condition = np.array([question.condition for question in questions])
         wide = max(len(question.options) for question in questions)
-        self.counts = inter_annotator.tally(self.question, self.option, shape=(len(questions), wide))
+        self.counts = inter_annotator.tally(
+            self.question, self.option, shape=(len(questions), wide)
+        )
         known = self.mate[self.question] >= 0
         self.right = np.where(known, self.option == self.mate[self.question], np.nan)
         self.others = inter_annotator.agreement_with_others(self.counts, self.question, self.option)
@@ -152,7 +154,7 @@ def _condition(name: str | None, table: _Table, machines: dict[str, Array], seed
         "machines": [
             _machine(model, picked, rows, mine, table, seed) for model, picked in machines.items()
         ],
-    }  # fmt: skip
+    }
 
 
 def _machine(model: str, picked: Array, rows: Array, mine: Array, table: _Table, seed: int) -> dict:
@@ -178,8 +180,11 @@ def _machines(
     if models is None:
         if experiment.collection not in collections.names():
             return {}  # the answers stand without the pictures
-        models = [row["backbone"] for row in collections.cached(experiment.collection)
-                  if row["done"] == row["images"]]  # fmt: skip
+        models = [
+            row["backbone"]
+            for row in collections.cached(experiment.collection)
+            if row["done"] == row["images"]
+        ]
     collection = collections.open_(experiment.collection)
     sides = collection.sides()
     where = [{key: row for row, key in enumerate(side.keys)} for side in sides]

@@ -76,18 +76,24 @@ def make_options(
     return [columns[i] for i in random.permutation(choices)]
 
 
-def make_question(sides: QuestionPool, row: int, columns: Sequence[int], condition: str) -> Question:
+def make_question(
+    sides: QuestionPool, row: int, columns: Sequence[int], condition: str
+) -> Question:
     """A question about a query, with the gallery's columns to choose from."""
     mate = int(sides.target[row])
     return Question(
-        condition=condition, catch=False, query=sides.queries.ids[row],
+        condition=condition,
+        catch=False,
+        query=sides.queries.ids[row],
         query_key=sides.queries.keys[row],
         options=[[sides.gallery.ids[i], sides.gallery.keys[i]] for i in columns],
         mate=columns.index(mate) if mate >= 0 else -1,
-    )  # fmt: skip
+    )
 
 
-def catch_trials(sides: QuestionPool, count: int, choices: int, random: np.random.Generator) -> list[Question]:
+def catch_trials(
+    sides: QuestionPool, count: int, choices: int, random: np.random.Generator
+) -> list[Question]:
     """Questions with an obvious answer: the query itself among pictures drawn at random.
 
     Raises:
@@ -107,9 +113,10 @@ def catch_trials(sides: QuestionPool, count: int, choices: int, random: np.rando
         place = int(random.integers(choices))
         shown.insert(place, [name, key])
         found.append(
-            Question(condition="catch", catch=True, query=name, query_key=key, options=shown,
-                     mate=place)
-        )  # fmt: skip
+            Question(
+                condition="catch", catch=True, query=name, query_key=key, options=shown, mate=place
+            )
+        )
     if len(found) < count:
         raise BadDataError(f"found {len(found)} queries; expected {count} for the catch trials")
     return found
@@ -216,9 +223,14 @@ def create(name: str, collection: str, plan: Plan) -> Experiment:
     ]
     built = {"source": "simcore", "catch": plan.catch, "conditions": conditions}
     experiment = Experiment(
-        name=name, collection=collection, choices=plan.choices, seed=plan.seed,
-        consent=plan.consent.strip(), plan=built, created=time.time(),
-    )  # fmt: skip
+        name=name,
+        collection=collection,
+        choices=plan.choices,
+        seed=plan.seed,
+        consent=plan.consent.strip(),
+        plan=built,
+        created=time.time(),
+    )
     return experiment_store.add(experiment, questions)
 
 
@@ -246,8 +258,9 @@ def draw(collection: str, plan: Plan) -> list[Question]:
     drawn: list[Question] = []
     used: set[str] = set()
     for condition in plan.conditions:
-        found = _condition(subsets.open_subset(collection, condition.subset), plan, condition, random,
-                           used)  # fmt: skip
+        found = _condition(
+            subsets.open_subset(collection, condition.subset), plan, condition, random, used
+        )
         used |= {question.query_key for question in found}
         drawn += found
     everything = QuestionPool.of(subsets.open_subset(collection, plan.conditions[0].subset))
@@ -300,18 +313,22 @@ def prepare_pictures(collection: str, questions: Sequence[Question]) -> None:
 
 
 def _condition(
-    collection: Collection, plan: Plan, condition: Condition, random: np.random.Generator,
+    collection: Collection,
+    plan: Plan,
+    condition: Condition,
+    random: np.random.Generator,
     used: set[str],
-) -> list[Question]:  # fmt: skip
+) -> list[Question]:
     sides = QuestionPool.of(collection)
     order = [int(row) for row in random.permutation(len(sides.queries))]
     order.sort(key=lambda row: sides.queries.keys[row] in used)  # those of other conditions last
     found = []
     for row in order:
         near = (
-            random.permutation(len(sides.gallery)) if condition.by == RANDOM
+            random.permutation(len(sides.gallery))
+            if condition.by == RANDOM
             else nearest(collection, sides, condition.by, row)
-        )  # fmt: skip
+        )
         choices = make_options(sides, row, near, plan.choices, random)
         if choices is not None:
             found.append(make_question(sides, row, choices, condition.name))

@@ -49,10 +49,15 @@ def export(name: str) -> str:
     for number, question in questions.items():
         mine = [(person, answer) for person, n, answer in given if n == number]
         rest = [
-            [person, answer.option + 1, answer.place + 1, f"{answer.seconds:.3f}",
-             f"{answer.answered:.3f}"]
+            [
+                person,
+                answer.option + 1,
+                answer.place + 1,
+                f"{answer.seconds:.3f}",
+                f"{answer.answered:.3f}",
+            ]
             for person, answer in mine
-        ] or [[""] * len(LAST)]  # fmt: skip
+        ] or [[""] * len(LAST)]
         first = [number, question.condition, int(question.catch), question.query, question.mate + 1]
         for last in rest:
             write.writerow([*first, *(shown for shown, _ in question.options), *last])
@@ -102,9 +107,14 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
     prepare_pictures(collection, list(questions.values()))
     conditions = [{"name": c} for c in dict.fromkeys(q.condition for q in questions.values())]
     experiment = Experiment(
-        name=name, collection=collection, choices=len(columns), seed=0, consent="",
-        plan={"source": "csv", "conditions": conditions}, created=time.time(),
-    )  # fmt: skip
+        name=name,
+        collection=collection,
+        choices=len(columns),
+        seed=0,
+        consent="",
+        plan={"source": "csv", "conditions": conditions},
+        created=time.time(),
+    )
     answers = [(person, number, answer) for (person, number), answer in given.items()]
     return experiment_store.add(experiment, list(questions.values()), answers)
 
@@ -172,12 +182,21 @@ def _question(
     # A catch trial shows the query itself among the choices, which is on the other side.
     both = gallery | ({cells["query"]: queries.get(cells["query"], "")} if catch else {})
     query = _key(line, cells["query"], queries)
-    options = [[cells[c], _key(line, cells[c], both if n == mate else gallery)]
-               for n, c in enumerate(columns)]  # fmt: skip
+    options = [
+        [cells[c], _key(line, cells[c], both if n == mate else gallery)]
+        for n, c in enumerate(columns)
+    ]
     if len({key for _, key in options}) < len(options):
         raise BadDataError(f"found a picture twice among the options in line {line}; expected once")
-    return Question(number=number, condition=cells["condition"], catch=catch, query=cells["query"],
-                    query_key=query, options=options, mate=mate)  # fmt: skip
+    return Question(
+        number=number,
+        condition=cells["condition"],
+        catch=catch,
+        query=cells["query"],
+        query_key=query,
+        options=options,
+        mate=mate,
+    )
 
 
 def _answer(line: int, cells: Cells, choices: int) -> tuple[int, Answer]:
@@ -259,9 +278,7 @@ def triplets(name: str) -> str:
     return out.getvalue()
 
 
-def judgements(
-    name: str, save: str, *, on_progress: OnProgress | None = None
-) -> JudgementSet:  # fmt: skip
+def judgements(name: str, save: str, *, on_progress: OnProgress | None = None) -> JudgementSet:
     """Remember them as a set of judgements, whose pictures stay where the collection has them.
 
     Raises:
@@ -280,22 +297,34 @@ def judgements(
             rows.setdefault(key, (f"{mark}:{image}", path))
     items = [[roster.number(*rows[key]) for key in (c.query, c.a, c.b)] for c in found]
     made = TrialDraft(
-        "triplets", roster.ids, roster.paths, np.array(items, np.int64),
-        np.array([c.vote for c in found]), np.array([c.votes for c in found], np.int64),
+        "triplets",
+        roster.ids,
+        roster.paths,
+        np.array(items, np.int64),
+        np.array([c.vote for c in found]),
+        np.array([c.votes for c in found], np.int64),
         tuple(c.group for c in found),
         notes=("an answer among several pictures counts for every pair that it is part of",),
         credits=collection.credits,
-    )  # fmt: skip
+    )
     return judgement_catalog.keep(
-        lambda _: made, name=save, kind=KIND, source=_source(name),
-        trim=collection.left.trim, on_progress=on_progress,
-    )  # fmt: skip
+        lambda _: made,
+        name=save,
+        kind=KIND,
+        source=_source(name),
+        trim=collection.left.trim,
+        on_progress=on_progress,
+    )
 
 
 def existing_set(name: str) -> list[str]:
     """The sets of judgements that were made of an experiment's answers."""
     source = _source(name)
-    return [one for one in judgement_catalog.names() if judgement_catalog.summary(one)["source"] == source]
+    return [
+        one
+        for one in judgement_catalog.names()
+        if judgement_catalog.summary(one)["source"] == source
+    ]
 
 
 def fresh(name: str) -> str:

@@ -61,7 +61,10 @@ def screen(name: str, code: str) -> Screen | None:
         UnknownNameError: no such experiment or participant.
     """
     experiment = experiment_store.get(name)
-    person, asked = experiment_store.participant(experiment, code), _questions(name, experiment.created)
+    person, asked = (
+        experiment_store.participant(experiment, code),
+        _questions(name, experiment.created),
+    )
     done = experiment_store.answered(person)
     for index in _order(experiment, person, len(asked)):
         question = asked[index]

@@ -23,9 +23,17 @@ from simcore.types import Array, Collection
 
 # What makes two pictures look alike, and what is wrong with a pair (after the papers' discussions).
 FACETS = (
-    "colour", "shape", "texture", "pose", "layout", "face", "expression", "semantic part",
-    "duplicate", "bad pair",
-)  # fmt: skip
+    "colour",
+    "shape",
+    "texture",
+    "pose",
+    "layout",
+    "face",
+    "expression",
+    "semantic part",
+    "duplicate",
+    "bad pair",
+)
 
 KS = (1, 5, 10)
 Standing = Mapping[PairKeys, Mapping[str, Review]]
@@ -112,10 +120,16 @@ def add_review(name: str, query: str, annotator: str, kind: str, value: str = ""
         words = value.strip()
     review_store.add_review(
         Judgement(
-            collection=name, query=query, query_key=query_key, mate=mate, mate_key=mate_key,
-            annotator=" ".join(annotator.split()), kind=kind, value=words,
+            collection=name,
+            query=query,
+            query_key=query_key,
+            mate=mate,
+            mate_key=mate_key,
+            annotator=" ".join(annotator.split()),
+            kind=kind,
+            value=words,
         )
-    )  # fmt: skip
+    )
 
 
 def undo(name: str, annotator: str) -> str | None:
@@ -146,8 +160,18 @@ def export(name: str) -> str:
     write = csv.writer(out, lineterminator="\n")
     write.writerow(["query", "mate", "annotator", "kind", "value", "said", "query_key", "mate_key"])
     for one in review_store.judgements(name):
-        write.writerow([one.query, one.mate, one.annotator, one.kind, one.value,
-                        f"{one.said:.3f}", one.query_key, one.mate_key])  # fmt: skip
+        write.writerow(
+            [
+                one.query,
+                one.mate,
+                one.annotator,
+                one.kind,
+                one.value,
+                f"{one.said:.3f}",
+                one.query_key,
+                one.mate_key,
+            ]
+        )
     return out.getvalue()
 
 
@@ -214,7 +238,12 @@ def _agreement(standing: Standing) -> list[dict]:
         counts = np.array([[len(row) - sum(row), sum(row)] for row in given])
         same = float(np.mean([len(set(row)) == 1 for row in given]))
         rows.append(
-            {"tag": tag, "pairs": len(shared), "same": same, "alpha": inter_annotator.krippendorff_alpha(counts)}
+            {
+                "tag": tag,
+                "pairs": len(shared),
+                "same": same,
+                "alpha": inter_annotator.krippendorff_alpha(counts),
+            }
         )
     return rows
 
@@ -291,9 +320,12 @@ def _facets(
     for tag in sorted(by_tag, key=lambda tag: (order.get(tag, len(order)), tag)):
         at = np.array(by_tag[tag])
         told.append(
-            {"tag": tag, "pairs": len(at),
-             "backbones": {b: _served(ranks[at]) for b, ranks in found.items()}}
-        )  # fmt: skip
+            {
+                "tag": tag,
+                "pairs": len(at),
+                "backbones": {b: _served(ranks[at]) for b, ranks in found.items()},
+            }
+        )
     return told
 
 

@@ -74,9 +74,13 @@ def placed(at: Array, size: int) -> tuple[list[int], list[int]]:
 
 
 def look(
-    method: str = "umap", *, near: int = 15, tight: float = 0.1, perplexity: float = 30.0,
+    method: str = "umap",
+    *,
+    near: int = 15,
+    tight: float = 0.1,
+    perplexity: float = 30.0,
     seed: int = 0,
-) -> ProjectionSettings:  # fmt: skip
+) -> ProjectionSettings:
     """How a map is made, checked.
 
     Raises:
@@ -153,7 +157,9 @@ class Map:
         ranks, faces, names = self.ranks(), self.faces(), ("left", "right")
         return [
             (
-                names[side], name, *((None, None) if np.isnan(x) else (float(x), float(y))),
+                names[side],
+                name,
+                *((None, None) if np.isnan(x) else (float(x), float(y))),
                 None if group < 0 else int(group),
                 None if ranks is None else int(ranks[row]),
                 None if faces is None else int(faces[row]),
@@ -161,7 +167,7 @@ class Map:
             for row, (side, name, (x, y), group) in enumerate(
                 zip(self.side, self.ids, self.xy, self.cluster, strict=True)
             )
-        ]  # fmt: skip
+        ]
 
     def csv(self, rows: Sequence[int] | None = None) -> str:
         """The table, or some of its rows, as a CSV with a head."""
@@ -212,9 +218,12 @@ def of(found: Map, by: str) -> Colors:
     known = group[~np.isnan(found.xy[:, 0])]
     counts = np.bincount(known, minlength=len(names))
     return Colors(
-        tuple(names), tuple(counts.tolist()), tuple(group.tolist()),
-        by in {"rank", "faces"}, by in {"rank", "found", "tags"},
-    )  # fmt: skip
+        tuple(names),
+        tuple(counts.tolist()),
+        tuple(group.tolist()),
+        by in {"rank", "faces"},
+        by in {"rank", "found", "tags"},
+    )
 
 
 def _groups(found: Map, by: str) -> tuple[list[str], Array]:
@@ -330,15 +339,27 @@ def ready(name: str, recipe: Recipe, how: ProjectionSettings, *, subset: str = "
 
 @lru_cache(maxsize=32)
 def _read(
-    file: Path, _stamp: int, collection: Collection, subset: str, recipe: Recipe, how: ProjectionSettings
+    file: Path,
+    _stamp: int,
+    collection: Collection,
+    subset: str,
+    recipe: Recipe,
+    how: ProjectionSettings,
 ) -> Map:
     with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
         at, cluster, variance = held["at"], held["cluster"], held["variance"]
     at.flags.writeable = cluster.flags.writeable = False
     return Map(
-        collection.name, subset, recipe, how, _sides(collection), at, cluster,
-        (float(variance[0]), float(variance[1])) if variance.size else None, file.stem,
-    )  # fmt: skip
+        collection.name,
+        subset,
+        recipe,
+        how,
+        _sides(collection),
+        at,
+        cluster,
+        (float(variance[0]), float(variance[1])) if variance.size else None,
+        file.stem,
+    )
 
 
 def _made(

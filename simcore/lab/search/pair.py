@@ -137,7 +137,9 @@ def table(
     return [_row(collection, first, second, backbone, metric) for backbone in models]
 
 
-def correspondences(first: Picture, second: Picture, backbone: str, *, fine: bool = False) -> Correspondence:
+def correspondences(
+    first: Picture, second: Picture, backbone: str, *, fine: bool = False
+) -> Correspondence:
     """Which places of the first picture answer to which of the second.
 
     Args:
@@ -156,7 +158,9 @@ def correspondences(first: Picture, second: Picture, backbone: str, *, fine: boo
     return Correspondence(
         backbone,
         found,
-        tuple(images.visible_region(one.shape[0], one.shape[1], spec.preprocessing) for one in pixels),
+        tuple(
+            images.visible_region(one.shape[0], one.shape[1], spec.preprocessing) for one in pixels
+        ),
         tuple((one.shape[0], one.shape[1]) for one in pixels),
         abs(found.total - cosine) < 1e-3,
     )
@@ -235,9 +239,12 @@ def _row(
         return Row(backbone, chosen, None, None, None)
     everybody, mates = _spread(collection, backbone, chosen)
     return Row(
-        backbone, chosen, value, everybody.cdf(value),
+        backbone,
+        chosen,
+        value,
+        everybody.cdf(value),
         None if mates is None else float((mates < value).mean()),
-    )  # fmt: skip
+    )
 
 
 def _features(collection: Collection, picture: Picture, backbone: str) -> Features:
@@ -263,7 +270,9 @@ def _side(collection: Collection, side: str) -> ImageSet:
 
 
 @lru_cache(maxsize=64)
-def _spread(collection: Collection, backbone: str, metric: Metric) -> tuple[Distribution, Array | None]:
+def _spread(
+    collection: Collection, backbone: str, metric: Metric
+) -> tuple[Distribution, Array | None]:
     """Of all pairs of the collection, and the similarities of the true ones where known."""
     a, b = (features.for_side(collection, side, backbone) for side in collection.sides("lr"))
     alone = collection.right is None  # a picture with itself is no pair

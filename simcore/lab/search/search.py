@@ -274,5 +274,11 @@ def search_text(
         Recipe((Part(backbone, "cosine"),)),
         tuple(gallery.ids[i] for i in index),
         tuple(gallery.keys[i] for i in index),
-        scores, None, None, None, None, len(gallery), "",
-    )  # fmt: skip
+        scores,
+        None,
+        None,
+        None,
+        None,
+        len(gallery),
+        "",
+    )

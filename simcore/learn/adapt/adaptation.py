@@ -204,10 +204,12 @@ class ParallelRuns:
     def step(self) -> None:
         """One epoch of every run that goes on."""
         tired, epoch = self._tired(self.epoch), self.epoch + 1
-        checks = np.concatenate([
-            np.full(len(place), np.inf) if tired[place].all() else _epoch(part, self.settings)
-            for part, place in zip(self.parts, self.places, strict=True)
-        ])  # fmt: skip
+        checks = np.concatenate(
+            [
+                np.full(len(place), np.inf) if tired[place].all() else _epoch(part, self.settings)
+                for part, place in zip(self.parts, self.places, strict=True)
+            ]
+        )
         going = [part for part in self.parts if len(part.losses) == epoch]
         for mean, name in zip(self.means, ("losses", "checks"), strict=True):
             mean.append(float(np.concatenate([getattr(s, name)[-1] for s in going]).mean()))
@@ -225,15 +227,21 @@ class ParallelRuns:
         import torch
 
         return {
-            "epoch": self.epoch, "means": list(self.means),
-            "best": torch.from_numpy(self.best), "chosen": torch.from_numpy(self.chosen),
-            "parts": [{
-                "weight": part.weight.detach(), "best": part.best,
-                "optimizer": part.optimizer.state_dict(),
-                "losses": torch.from_numpy(np.stack(part.losses)),
-                "checks": torch.from_numpy(np.stack(part.checks)),
-            } for part in self.parts],
-        }  # fmt: skip
+            "epoch": self.epoch,
+            "means": list(self.means),
+            "best": torch.from_numpy(self.best),
+            "chosen": torch.from_numpy(self.chosen),
+            "parts": [
+                {
+                    "weight": part.weight.detach(),
+                    "best": part.best,
+                    "optimizer": part.optimizer.state_dict(),
+                    "losses": torch.from_numpy(np.stack(part.losses)),
+                    "checks": torch.from_numpy(np.stack(part.checks)),
+                }
+                for part in self.parts
+            ],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Be where `state` was taken."""

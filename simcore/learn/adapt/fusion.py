@@ -146,8 +146,14 @@ def train(
     for part in parts[len(found) :]:
         told = _fold(
             [[side[n] for n in range(len(blocks))] for side in (left, right)],
-            np.setdiff1d(rows, part), part, start, settings, device, on_curve, stop,
-        )  # fmt: skip
+            np.setdiff1d(rows, part),
+            part,
+            start,
+            settings,
+            device,
+            on_curve,
+            stop,
+        )
         found.append(told)
         if on_fold is not None:
             on_fold(told)
@@ -247,11 +253,14 @@ def _adaptation(
 ) -> Adapter:
     layers = tuple(
         Layer(
-            block.start, block.stop, block.base.axes,
-            np.diag(block.gain * np.exp(scale)).astype(np.float32), float(np.exp(share)),
+            block.start,
+            block.stop,
+            block.base.axes,
+            np.diag(block.gain * np.exp(scale)).astype(np.float32),
+            float(np.exp(share)),
         )
         for block, scale, share in zip(blocks, scales, shares, strict=True)
-    )  # fmt: skip
+    )
     mean = np.concatenate([block.base.mean for block in blocks])
     return Adapter(mean, layers, inputs.backbones, inputs.dims)
 
@@ -308,9 +317,15 @@ def train_runs(
         first = number * settings.folds
         try:
             run = train(
-                inputs, split, own, device=device, known=done[first : first + settings.folds],
-                on_fold=finished, on_curve=on_curve, stop=stop,
-            )  # fmt: skip
+                inputs,
+                split,
+                own,
+                device=device,
+                known=done[first : first + settings.folds],
+                on_fold=finished,
+                on_curve=on_curve,
+                stop=stop,
+            )
         except Stopped:
             write()  # even where no fold was finished: so that it is known to wait
             raise

@@ -4,12 +4,32 @@ from simcore.learn.finetune.paradigms import SUPERVISED, Paradigm
 
 Preset = tuple[float, int, int]
 
-_NETS = ("resnet50", "efficientnetv2-m", "vit-b-16", "alexnet",
-         "clip-vit-b-16", "clip-resnet50", "dino-vit-b-16", "dino-resnet50")  # fmt: skip
-_SUPERVISED: dict[str, Preset] = dict(zip(_NETS, (
-    (1e-4, 20, 64), (1e-4, 20, 64), (1e-6, 30, 32), (1e-4, 20, 64),
-    (1e-5, 25, 32), (1e-4, 20, 64), (1e-6, 25, 32), (1e-4, 20, 64),
-), strict=True))  # fmt: skip
+_NETS = (
+    "resnet50",
+    "efficientnetv2-m",
+    "vit-b-16",
+    "alexnet",
+    "clip-vit-b-16",
+    "clip-resnet50",
+    "dino-vit-b-16",
+    "dino-resnet50",
+)
+_SUPERVISED: dict[str, Preset] = dict(
+    zip(
+        _NETS,
+        (
+            (1e-4, 20, 64),
+            (1e-4, 20, 64),
+            (1e-6, 30, 32),
+            (1e-4, 20, 64),
+            (1e-5, 25, 32),
+            (1e-4, 20, 64),
+            (1e-6, 25, 32),
+            (1e-4, 20, 64),
+        ),
+        strict=True,
+    )
+)
 _SELF: dict[str, tuple[Preset, Preset, Preset, Preset]] = {  # SimCLR, MoCo, rotation, jigsaw
     "resnet50": ((1e-4, 25, 64), (1e-4, 25, 32), (1e-4, 25, 32), (1e-4, 25, 32)),
     "efficientnetv2-m": ((1e-4, 25, 64), (1e-4, 25, 32), (1e-3, 25, 16), (1e-4, 25, 16)),

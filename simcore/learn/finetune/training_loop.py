@@ -39,13 +39,19 @@ def _of(run: "Run", place: Path) -> Checkpoint:
 
 def save(run: "Run", place: Path) -> None:
     """All that the rest of a fine-tuning depends on."""
-    _of(run, place).write({
-        "step": run.step, "epoch": run.epoch,
-        "losses": run.losses, "checks": run.checks, "best": run.best,
-        "net": run.net.module.state_dict(), "block": run.block.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "memory": run.memory.state() if run.memory else None,
-    })  # fmt: skip
+    _of(run, place).write(
+        {
+            "step": run.step,
+            "epoch": run.epoch,
+            "losses": run.losses,
+            "checks": run.checks,
+            "best": run.best,
+            "net": run.net.module.state_dict(),
+            "block": run.block.state_dict(),
+            "optimizer": run.optimizer.state_dict(),
+            "memory": run.memory.state() if run.memory else None,
+        }
+    )
 
 
 def restore(run: "Run", place: Path) -> None:

@@ -62,12 +62,13 @@ class Reduction(nn.Module):
 
 def _block35() -> Residual:
     return Residual(
-        256, 0.17,
+        256,
+        0.17,
         Unit(256, 32, 1),
         nn.Sequential(Unit(256, 32, 1), Unit(32, 32, 3, padding=1)),
         nn.Sequential(Unit(256, 32, 1), Unit(32, 32, 3, padding=1), Unit(32, 32, 3, padding=1)),
         joined=96,
-    )  # fmt: skip
+    )
 
 
 def _crossed(width: int, inner: int, length: int) -> nn.Sequential:

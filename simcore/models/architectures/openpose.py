@@ -14,11 +14,22 @@ from simcore.errors import BadDataError
 from simcore.models import state_dicts
 
 _WIDTHS = (
-    ("conv1_1", 64), ("conv1_2", 64), ("pool", 0),
-    ("conv2_1", 128), ("conv2_2", 128), ("pool", 0),
-    ("conv3_1", 256), ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), ("pool", 0),
-    ("conv4_1", 512), ("conv4_2", 512), ("conv4_3_CPM", 256), ("conv4_4_CPM", 128),
-)  # fmt: skip
+    ("conv1_1", 64),
+    ("conv1_2", 64),
+    ("pool", 0),
+    ("conv2_1", 128),
+    ("conv2_2", 128),
+    ("pool", 0),
+    ("conv3_1", 256),
+    ("conv3_2", 256),
+    ("conv3_3", 256),
+    ("conv3_4", 256),
+    ("pool", 0),
+    ("conv4_1", 512),
+    ("conv4_2", 512),
+    ("conv4_3_CPM", 256),
+    ("conv4_4_CPM", 128),
+)
 CONVOLUTIONS = tuple(name for name, channels in _WIDTHS if channels)
 
 

@@ -54,18 +54,32 @@ STEP, NEIGHBOURS = 1.1, 3  # OpenCV's defaults; the paper names no others
 
 
 @backbone(
-    "face", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR),
-    groups=("offline", "faces"), license=_LICENSE, paper=_PAPER, apart=True,
-)  # fmt: skip
+    "face",
+    dim=128,
+    prepare=RAW,
+    metric="l2",
+    weights=(POINTS, DESCRIPTOR),
+    groups=("offline", "faces"),
+    license=_LICENSE,
+    paper=_PAPER,
+    apart=True,
+)
 def face(device: str) -> Embedder:
     """Faces: dlib's frontal detector and 128-D descriptor; a row a face, none without one."""
     return _descriptors(lambda: _hog)
 
 
 @backbone(
-    "face-cnn", dim=128, prepare=RAW, metric="l2", weights=(POINTS, DESCRIPTOR, MMOD),
-    groups=("faces",), license=_LICENSE, paper=_PAPER, apart=True,
-)  # fmt: skip
+    "face-cnn",
+    dim=128,
+    prepare=RAW,
+    metric="l2",
+    weights=(POINTS, DESCRIPTOR, MMOD),
+    groups=("faces",),
+    license=_LICENSE,
+    paper=_PAPER,
+    apart=True,
+)
 def face_cnn(device: str) -> Embedder:
     """Faces: dlib's network as detector (also turned heads) and 128-D descriptor; slow on a CPU."""
     return _descriptors(_cnn)
@@ -123,10 +137,18 @@ def _cropped(
         return embed
 
     return BackboneSpec(
-        label, base.dim, load, RAW, base.metric, (*base.weights, *files), ("faces",),
-        base.license, base.paper, f"Face crops seen by {name}; a row a face, none without one.",
+        label,
+        base.dim,
+        load,
+        RAW,
+        base.metric,
+        (*base.weights, *files),
+        ("faces",),
+        base.license,
+        base.paper,
+        f"Face crops seen by {name}; a row a face, none without one.",
         base.version,
-    )  # fmt: skip
+    )
 
 
 def _crop(image: Array, box: Any) -> Array:
@@ -175,9 +197,15 @@ def _readers(points: str, descriptor: str) -> tuple[Any, Any]:
 
 
 @backbone(
-    "haar", dim=4, prepare=RAW, metric="l2", groups=("detectors",), license="Apache-2.0",
-    package=("cv2", "opencv"), paper="Viola and Jones 2001; used in risser-maroux2021",
-)  # fmt: skip
+    "haar",
+    dim=4,
+    prepare=RAW,
+    metric="l2",
+    groups=("detectors",),
+    license="Apache-2.0",
+    package=("cv2", "opencv"),
+    paper="Viola and Jones 2001; used in risser-maroux2021",
+)
 def haar(device: str) -> Embedder:
     """Frontal faces by a Haar cascade: a row a box (left, top, width, height as shares)."""
     cascade = _cascade()

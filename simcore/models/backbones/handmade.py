@@ -15,9 +15,13 @@ CELLS = 8  # cells a side, 28 px each
 
 
 @backbone(
-    "hog", dim=7 * 7 * 4 * 9, prepare=PLAIN, groups=GROUPS, license="MIT",
+    "hog",
+    dim=7 * 7 * 4 * 9,
+    prepare=PLAIN,
+    groups=GROUPS,
+    license="MIT",
     paper="Dalal and Triggs 2005",
-)  # fmt: skip
+)
 def hog(device: str) -> Embedder:
     """Shape: histograms of oriented gradients, 8 x 8 cells of 9 orientations in 2 x 2 blocks."""
 
@@ -36,9 +40,13 @@ def hog(device: str) -> Embedder:
 
 
 @backbone(
-    "edges", dim=8 * 8 * 8, prepare=PLAIN, groups=GROUPS, license="MIT",
+    "edges",
+    dim=8 * 8 * 8,
+    prepare=PLAIN,
+    groups=GROUPS,
+    license="MIT",
     paper="Oliva and Torralba 2001 (orientation energy on a grid)",
-)  # fmt: skip
+)
 def edges(device: str) -> Embedder:
     """Contours: where strong edges of 8 orientations lie, on an 8 x 8 grid, contrast put aside."""
 
@@ -60,9 +68,13 @@ def edges(device: str) -> Embedder:
 
 
 @backbone(
-    "layout", dim=16 * 16 * 3, prepare=PLAIN, groups=GROUPS, license="MIT",
+    "layout",
+    dim=16 * 16 * 3,
+    prepare=PLAIN,
+    groups=GROUPS,
+    license="MIT",
     paper="Torralba, Fergus and Freeman 2008 (tiny images)",
-)  # fmt: skip
+)
 def layout(device: str) -> Embedder:
     """Layout: the image at 16 x 16 px, its mean colour taken away."""
 
@@ -76,9 +88,13 @@ def layout(device: str) -> Embedder:
 
 
 @backbone(
-    "color", dim=8 * 8 * 8 + 4 * 64, prepare=PLAIN, groups=GROUPS, license="MIT",
+    "color",
+    dim=8 * 8 * 8 + 4 * 64,
+    prepare=PLAIN,
+    groups=GROUPS,
+    license="MIT",
     paper="Swain and Ballard 1991 (colour histograms), in CIE Lab",
-)  # fmt: skip
+)
 def color(device: str) -> Embedder:
     """Colour: Lab histogram of the whole image (8 bins a channel) and of its quarters (4 bins)."""
 
@@ -100,9 +116,13 @@ def color(device: str) -> Embedder:
 
 
 @backbone(
-    "texture", dim=3 * 59, prepare=PLAIN, groups=GROUPS, license="MIT",
+    "texture",
+    dim=3 * 59,
+    prepare=PLAIN,
+    groups=GROUPS,
+    license="MIT",
     paper="Ojala, Pietikäinen and Mäenpää 2002",
-)  # fmt: skip
+)
 def texture(device: str) -> Embedder:
     """Texture: histograms of uniform local binary patterns at three scales."""
     import torch

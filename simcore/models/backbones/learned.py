@@ -34,9 +34,15 @@ def _spec(stem: str, digest: str, _root: str) -> BackboneSpec:
     else:
         raise BadDataError(f"found a learned backbone of kind {told['kind']!r}; update simcore")
     return BackboneSpec(
-        name=PREFIX + stem, dim=told["dim"], load=load, preprocessing=prepare, weights=(file,),
-        groups=(GROUP,), description=told["about"], paper=told.get("paper", ""),
-    )  # fmt: skip
+        name=PREFIX + stem,
+        dim=told["dim"],
+        load=load,
+        preprocessing=prepare,
+        weights=(file,),
+        groups=(GROUP,),
+        description=told["about"],
+        paper=told.get("paper", ""),
+    )
 
 
 def _adapted_embed(file: WeightFile) -> Any:

@@ -49,10 +49,16 @@ def timm_spec(name: str) -> BackboneSpec:
     )
     params = sum(p.numel() for p in built.parameters())
     return nets.spec(
-        name, layers.width(_beheaded(built), net.taps, nets.size(prepare)), net, file,
-        prepare=prepare, license=str(told.get("license") or ""),
-        paper=str(told.get("paper_name") or ""), about=f"timm's {name}", params=params,
-    )  # fmt: skip
+        name,
+        layers.width(_beheaded(built), net.taps, nets.size(prepare)),
+        net,
+        file,
+        prepare=prepare,
+        license=str(told.get("license") or ""),
+        paper=str(told.get("paper_name") or ""),
+        about=f"timm's {name}",
+        params=params,
+    )
 
 
 def timm_net(name: str, layers: tuple[LayerOutput, ...] = (LayerOutput(),)) -> NetworkSpec:
@@ -104,16 +110,23 @@ def torchvision_spec(name: str) -> BackboneSpec:
     built = nets.without_weights(torchvision_net(name, (), **options).build)
     net = torchvision_net(name, (LayerOutput(f"^{_last_layer(built)}"),), **options)
     return nets.spec(
-        name, layers.width(built, net.taps, nets.size(prepare)), net, file, prepare=prepare,
-        license="BSD-3 (code)", about=f"torchvision's {name}, {choice}",
+        name,
+        layers.width(built, net.taps, nets.size(prepare)),
+        net,
+        file,
+        prepare=prepare,
+        license="BSD-3 (code)",
+        about=f"torchvision's {name}, {choice}",
         params=sum(p.numel() for p in built.parameters()),
-    )  # fmt: skip
+    )
 
 
 def torchvision_file(url: str) -> WeightFile:
     """A file of torchvision's, whose name carries the beginning of its digest."""
     name = url.rpartition("/")[2]
-    return WeightFile(f"torchvision/{name}", sha256=name.rpartition("-")[2].partition(".")[0], url=url)
+    return WeightFile(
+        f"torchvision/{name}", sha256=name.rpartition("-")[2].partition(".")[0], url=url
+    )
 
 
 def torchvision_net(name: str, layers: tuple[LayerOutput, ...], **options: Any) -> NetworkSpec:
@@ -182,9 +195,14 @@ def open_clip_spec(name: str) -> BackboneSpec:
     quick = bool(told.get("quick_gelu")) and not model.endswith("quickgelu")
     net = open_clip_net(model, quick=quick)
     return nets.spec(
-        name, int(config["embed_dim"]), net, file, prepare=prepare, about=f"open_clip's {name}",
+        name,
+        int(config["embed_dim"]),
+        net,
+        file,
+        prepare=prepare,
+        about=f"open_clip's {name}",
         params=nets.parameters(net),
-    )  # fmt: skip
+    )
 
 
 def open_clip_file(model: str, tag: str, repository: str) -> WeightFile:
@@ -195,7 +213,9 @@ def open_clip_file(model: str, tag: str, repository: str) -> WeightFile:
     return WeightFile(f"open_clip/{model}-{tag}.safetensors", hub=hub)
 
 
-def open_clip_net(model: str, layers: tuple[LayerOutput, ...] = (LayerOutput(),), *, quick: bool = False) -> NetworkSpec:
+def open_clip_net(
+    model: str, layers: tuple[LayerOutput, ...] = (LayerOutput(),), *, quick: bool = False
+) -> NetworkSpec:
     """An open_clip architecture by its name; the images' half of it is what features come from."""
 
     def build() -> Any:
@@ -215,7 +235,9 @@ def open_clip_net(model: str, layers: tuple[LayerOutput, ...] = (LayerOutput(),)
             state.pop(extra, None)
         return dict(convert_state_dict(build(), state))
 
-    return NetworkSpec(build, layers, rename=rename, remove_head=lambda module: module.visual, words=model)
+    return NetworkSpec(
+        build, layers, rename=rename, remove_head=lambda module: module.visual, words=model
+    )
 
 
 @contextmanager
@@ -265,7 +287,12 @@ def clip(size: int, resize: int | tuple[int, int] | None = None) -> Preprocessin
 
 
 def timm(
-    name: str, model: str, dim: int, params: int, layers: tuple[LayerOutput, ...] = (LayerOutput(),), **told: Any
+    name: str,
+    model: str,
+    dim: int,
+    params: int,
+    layers: tuple[LayerOutput, ...] = (LayerOutput(),),
+    **told: Any,
 ) -> BackboneSpec:
     """A timm model; `told` as for nets.spec."""
     file = WeightFile(f"timm/{model}.safetensors", hub=f"timm/{model}")
@@ -273,7 +300,13 @@ def timm(
 
 
 def torchvision(
-    name: str, model: str, dim: int, params: int, url: str, layers: tuple[LayerOutput, ...], **told: Any
+    name: str,
+    model: str,
+    dim: int,
+    params: int,
+    url: str,
+    layers: tuple[LayerOutput, ...],
+    **told: Any,
 ) -> BackboneSpec:
     """A torchvision model with one of its files."""
     net = torchvision_net(model, layers)
@@ -281,15 +314,23 @@ def torchvision(
 
 
 def open_clip(
-    name: str, model: str, tag: str, hub: str, dim: int, params: int,
-    layers: tuple[LayerOutput, ...] = (LayerOutput(),), **told: Any,
-) -> BackboneSpec:  # fmt: skip
+    name: str,
+    model: str,
+    tag: str,
+    hub: str,
+    dim: int,
+    params: int,
+    layers: tuple[LayerOutput, ...] = (LayerOutput(),),
+    **told: Any,
+) -> BackboneSpec:
     """The images' half of an open_clip model."""
     net = open_clip_net(model, layers)
     file = open_clip_file(model, tag, hub)
     return add(name, dim, params, net, file, **told)
 
 
-def add(name: str, dim: int, params: int, net: NetworkSpec, file: WeightFile, **told: Any) -> BackboneSpec:
+def add(
+    name: str, dim: int, params: int, net: NetworkSpec, file: WeightFile, **told: Any
+) -> BackboneSpec:
     """Registers any network."""
     return registry.add(nets.spec(name, dim, net, file, params=params, **told))

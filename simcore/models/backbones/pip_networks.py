@@ -68,19 +68,30 @@ def _net(build: Callable[[], Any], file: WeightFile, layer: str, pool: str = "av
 
 registry.add(
     nets.spec(
-        "mobilenetv2", 1280, _net(_mobilenet, MOBILENET, "18"), MOBILENET,
-        groups=(*GROUPS, "demo"), license="MIT (package)", paper=PAPERS["mobilenetv2"],
-        about="MobileNetV2, ImageNet classification.", params=2_223_872,
+        "mobilenetv2",
+        1280,
+        _net(_mobilenet, MOBILENET, "18"),
+        MOBILENET,
+        groups=(*GROUPS, "demo"),
+        license="MIT (package)",
+        paper=PAPERS["mobilenetv2"],
+        about="MobileNetV2, ImageNet classification.",
+        params=2_223_872,
     )
-)  # fmt: skip
+)
 registry.add(
     nets.spec(
-        "mobilenetv2-grid", 320 * 9, _net(_mobilenet, MOBILENET, "17", "grid"), MOBILENET,
-        groups=("grid",), license="MIT (package)", paper=PAPERS["mobilenetv2"],
+        "mobilenetv2-grid",
+        320 * 9,
+        _net(_mobilenet, MOBILENET, "17", "grid"),
+        MOBILENET,
+        groups=("grid",),
+        license="MIT (package)",
+        paper=PAPERS["mobilenetv2"],
         about="MobileNetV2 before its head, pooled on a 3 x 3 grid: place counts too.",
         params=2_223_872,
     )
-)  # fmt: skip
+)
 
 BEFORE_HEAD = (320, 320, 352)  # channels of the last stage of each EfficientNet-Lite
 PARAMS = (3_371_008, 4_135_680, 4_811_072)
@@ -88,20 +99,29 @@ PARAMS = (3_371_008, 4_135_680, 4_811_072)
 for _number, _file in enumerate((LITE0, LITE1, LITE2)):
     registry.add(
         nets.spec(
-            f"efficientnet-lite{_number}", 1280, _net(_lite_net(_number), _file, "bn2"), _file,
+            f"efficientnet-lite{_number}",
+            1280,
+            _net(_lite_net(_number), _file, "bn2"),
+            _file,
             # The demo takes one of the family: a newcomer should not wait for near-relatives.
-            groups=GROUPS if _number else (*GROUPS, "demo"), license="Apache-2.0",
-            paper=PAPERS["lite"], about="EfficientNet-Lite, ImageNet classification.",
+            groups=GROUPS if _number else (*GROUPS, "demo"),
+            license="Apache-2.0",
+            paper=PAPERS["lite"],
+            about="EfficientNet-Lite, ImageNet classification.",
             params=PARAMS[_number],
         )
-    )  # fmt: skip
+    )
 for _number, _file in enumerate((LITE0, LITE1, LITE2)):
     registry.add(
         nets.spec(
-            f"efficientnet-lite{_number}-grid", BEFORE_HEAD[_number] * 9,
-            _net(_lite_net(_number), _file, "blocks", "grid"), _file, groups=("grid",),
-            license="Apache-2.0", paper=PAPERS["lite"],
+            f"efficientnet-lite{_number}-grid",
+            BEFORE_HEAD[_number] * 9,
+            _net(_lite_net(_number), _file, "blocks", "grid"),
+            _file,
+            groups=("grid",),
+            license="Apache-2.0",
+            paper=PAPERS["lite"],
             about="EfficientNet-Lite before its head, pooled on a 3 x 3 grid: place counts too.",
             params=PARAMS[_number],
         )
-    )  # fmt: skip
+    )

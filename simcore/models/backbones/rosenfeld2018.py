@@ -23,8 +23,10 @@ ROWS = {
     "densenet201": (1920, "features", "c1103571", "densenet201", 20_013_928),
 }
 WHERE = {
-    "classifier.4": "fc7", "avgpool": "its average pool", "features": "the mean of its last maps",
-}  # fmt: skip
+    "classifier.4": "fc7",
+    "avgpool": "its average pool",
+    "features": "the mean of its last maps",
+}
 
 for _name, (_dim, _layer, _digest, _stem, _params) in ROWS.items():
     registry.add(

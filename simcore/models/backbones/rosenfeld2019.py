@@ -100,15 +100,32 @@ def _pose() -> NetworkSpec:
 
 
 def _add(
-    name: str, dim: int, net: NetworkSpec, file: WeightFile, about: str, license: str, params: int,
-    *, row: str = "", prepare: Preprocessing = IMAGENET,
-) -> None:  # fmt: skip
+    name: str,
+    dim: int,
+    net: NetworkSpec,
+    file: WeightFile,
+    about: str,
+    license: str,
+    params: int,
+    *,
+    row: str = "",
+    prepare: Preprocessing = IMAGENET,
+) -> None:
     registry.add(
         nets.spec(
-            name, dim, net, file, prepare=prepare, groups=(PAPER,), license=license, paper=PAPER,
-            about=about, rows=((PAPER, row or name),), params=params,
+            name,
+            dim,
+            net,
+            file,
+            prepare=prepare,
+            groups=(PAPER,),
+            license=license,
+            paper=PAPER,
+            about=about,
+            rows=((PAPER, row or name),),
+            params=params,
         )
-    )  # fmt: skip
+    )
 
 
 def _sin(file: str, commit: str) -> WeightFile:
@@ -118,25 +135,42 @@ def _sin(file: str, commit: str) -> WeightFile:
 
 def _places(name: str) -> WeightFile:
     file = f"{name}_places365.pth.tar"
-    return WeightFile(f"rosenfeld2019/{file}", url=f"{_PLACES}/{file}", note="no checksum published")
+    return WeightFile(
+        f"rosenfeld2019/{file}", url=f"{_PLACES}/{file}", note="no checksum published"
+    )
 
 
 _add(
-    "conv", 1024, torchvision_net("densenet121", (LayerOutput("features"),)),
+    "conv",
+    1024,
+    torchvision_net("densenet121", (LayerOutput("features"),)),
     torchvision_file("https://download.pytorch.org/models/densenet121-a639ec97.pth"),
-    "DenseNet121, ImageNet classification.", "BSD-3 (code); ImageNet weights", 7_978_856,
-)  # fmt: skip
+    "DenseNet121, ImageNet classification.",
+    "BSD-3 (code); ImageNet weights",
+    7_978_856,
+)
 _add(
-    "ret", 2048, _gem(whitened=False), _R101_GEM,
-    "ResNet101 for image retrieval, GeM pooling.", f"MIT (code); {_NO_LICENCE}", 42_500_161,
-)  # fmt: skip
+    "ret",
+    2048,
+    _gem(whitened=False),
+    _R101_GEM,
+    "ResNet101 for image retrieval, GeM pooling.",
+    f"MIT (code); {_NO_LICENCE}",
+    42_500_161,
+)
 _add(
-    "ret_w", 2048, _gem(whitened=True), _R101_GEM,
+    "ret_w",
+    2048,
+    _gem(whitened=True),
+    _R101_GEM,
     "ResNet101 for image retrieval, GeM pooling, learned whitening.",
-    f"MIT (code); {_NO_LICENCE}", 46_696_513,
-)  # fmt: skip
+    f"MIT (code); {_NO_LICENCE}",
+    46_696_513,
+)
 _add(
-    "weaka", 1024, _weakalign(),
+    "weaka",
+    1024,
+    _weakalign(),
     WeightFile(
         "rosenfeld2019/weakalign_resnet101_affine_tps.pth.tar",
         url="http://www.di.ens.fr/willow/research/weakalign/trained_models/"
@@ -144,42 +178,76 @@ _add(
         note="the address answered 404 in November 2024; no mirror is known",
     ),
     "ResNet101 trained to align two pictures, third stage.",
-    f"MIT (code); {_NO_LICENCE}", 27_535_424,
-)  # fmt: skip
+    f"MIT (code); {_NO_LICENCE}",
+    27_535_424,
+)
 _add(
-    "pl18", 512, torchvision_net("resnet18", (LayerOutput("avgpool"),), num_classes=365),
-    _places("resnet18"), "ResNet18, places.", "MIT (code), CC BY (weights)", 11_363_757,
-)  # fmt: skip
+    "pl18",
+    512,
+    torchvision_net("resnet18", (LayerOutput("avgpool"),), num_classes=365),
+    _places("resnet18"),
+    "ResNet18, places.",
+    "MIT (code), CC BY (weights)",
+    11_363_757,
+)
 _add(
-    "pl50", 2048, torchvision_net("resnet50", (LayerOutput("avgpool"),), num_classes=365),
-    _places("resnet50"), "ResNet50, places.", "MIT (code), CC BY (weights)", 24_255_917,
-)  # fmt: skip
+    "pl50",
+    2048,
+    torchvision_net("resnet50", (LayerOutput("avgpool"),), num_classes=365),
+    _places("resnet50"),
+    "ResNet50, places.",
+    "MIT (code), CC BY (weights)",
+    24_255_917,
+)
 _add(
-    "pose", 512, _pose(),
+    "pose",
+    512,
+    _pose(),
     WeightFile(
         "rosenfeld2019/body_pose_model.pth",
         "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
         209_267_595,
         hub="lllyasviel/Annotators/body_pose_model.pth",
     ),
-    "OpenPose's trunk at conv4_2, body pose.", "non-commercial (OpenPose)", 7_340_480,
+    "OpenPose's trunk at conv4_2, body pose.",
+    "non-commercial (OpenPose)",
+    7_340_480,
     prepare=_OPENPOSE,
-)  # fmt: skip
+)
 for _name, _row, _file, _commit, _data in (
-    ("texture_S", "texture", "resnet50_train_60_epochs-c8e5653e.pth.tar",
-     "6f41d2e86fc60566f78de64ecff35cc61eb6436f", "stylised ImageNet"),
-    ("texture_SI", "texture_SI",
-     "resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar",
-     "60b770e128fffcbd8562a3ab3546c1a735432d03", "stylised and plain ImageNet"),
-    ("texture_SII", "texture_SII",
-     "resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_"
-     "combined_IN_SF-ca06340c.pth.tar",
-     "60b770e128fffcbd8562a3ab3546c1a735432d03", "stylised and plain, then plain ImageNet"),
-):  # fmt: skip
+    (
+        "texture_S",
+        "texture",
+        "resnet50_train_60_epochs-c8e5653e.pth.tar",
+        "6f41d2e86fc60566f78de64ecff35cc61eb6436f",
+        "stylised ImageNet",
+    ),
+    (
+        "texture_SI",
+        "texture_SI",
+        "resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar",
+        "60b770e128fffcbd8562a3ab3546c1a735432d03",
+        "stylised and plain ImageNet",
+    ),
+    (
+        "texture_SII",
+        "texture_SII",
+        "resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_"
+        "combined_IN_SF-ca06340c.pth.tar",
+        "60b770e128fffcbd8562a3ab3546c1a735432d03",
+        "stylised and plain, then plain ImageNet",
+    ),
+):
     _add(
-        _name, 2048, torchvision_net("resnet50", (LayerOutput("avgpool"),)), _sin(_file, _commit),
-        f"ResNet50, {_data}: shape before texture.", _NO_LICENCE, 25_557_032, row=_row,
-    )  # fmt: skip
+        _name,
+        2048,
+        torchvision_net("resnet50", (LayerOutput("avgpool"),)),
+        _sin(_file, _commit),
+        f"ResNet50, {_data}: shape before texture.",
+        _NO_LICENCE,
+        25_557_032,
+        row=_row,
+    )
 
 
 def _build() -> Any:
@@ -245,9 +313,18 @@ def _detector() -> Any:
 
 registry.add(
     BackboneSpec(
-        "shp", 512, load, RAW, weights=(NETWORK, FOREST), groups=("rosenfeld2019",),
-        license="MIT (code); none stated for the weights", paper="rosenfeld2019",
-        description=(load.__doc__ or "").strip(), net=NET, rows=(("rosenfeld2019", "shp"),),
-        n_parameters=14_713_540, requires=("cv2", "opencv"),
+        "shp",
+        512,
+        load,
+        RAW,
+        weights=(NETWORK, FOREST),
+        groups=("rosenfeld2019",),
+        license="MIT (code); none stated for the weights",
+        paper="rosenfeld2019",
+        description=(load.__doc__ or "").strip(),
+        net=NET,
+        rows=(("rosenfeld2019", "shp"),),
+        n_parameters=14_713_540,
+        requires=("cv2", "opencv"),
     )
-)  # fmt: skip
+)

@@ -49,29 +49,50 @@ def _files(name: str, trunk: str, sha256: str, size: int) -> tuple[WeightFile, W
             url=f"https://download.pytorch.org/models/{trunk}",
         ),
         WeightFile(
-            f"lpips-{name}-v0.1.pth", sha256, size, pip_project=WHEEL,
+            f"lpips-{name}-v0.1.pth",
+            sha256,
+            size,
+            pip_project=WHEEL,
             pip_member=f"lpips/weights/v0.1/{name}.pth",
         ),
-    )  # fmt: skip
+    )
 
 
 NETS: dict[str, LpipsNet] = {
     "alex": LpipsNet(
-        "alexnet", (2, 5, 8, 10, 12), (64, 192, 384, 256, 256),
-        *_files("alex", "alexnet-owt-7be5be79.pth",
-                "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0", 6009),
+        "alexnet",
+        (2, 5, 8, 10, 12),
+        (64, 192, 384, 256, 256),
+        *_files(
+            "alex",
+            "alexnet-owt-7be5be79.pth",
+            "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            6009,
+        ),
     ),
     "vgg": LpipsNet(
-        "vgg16", (4, 9, 16, 23, 30), (64, 128, 256, 512, 512),
-        *_files("vgg", "vgg16-397923af.pth",
-                "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", 7289),
+        "vgg16",
+        (4, 9, 16, 23, 30),
+        (64, 128, 256, 512, 512),
+        *_files(
+            "vgg",
+            "vgg16-397923af.pth",
+            "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+            7289,
+        ),
     ),
     "squeeze": LpipsNet(
-        "squeezenet1_1", (2, 5, 8, 10, 11, 12, 13), (64, 128, 256, 384, 384, 512, 512),
-        *_files("squeeze", "squeezenet1_1-b8a52dc0.pth",
-                "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76", 10811),
+        "squeezenet1_1",
+        (2, 5, 8, 10, 11, 12, 13),
+        (64, 128, 256, 384, 384, 512, 512),
+        *_files(
+            "squeeze",
+            "squeezenet1_1-b8a52dc0.pth",
+            "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+            10811,
+        ),
     ),
-}  # fmt: skip
+}
 
 # torch (B, 3, H, W) and (B, 3, H, W) in 0..1 -> name -> (B,) similarity, higher = more alike.
 Compare = Callable[[Any, Any], dict[str, Any]]
@@ -150,7 +171,9 @@ def _net(name: str) -> LpipsNet:
 
 
 def _trunk(net: LpipsNet) -> Any:
-    return nets.load_network(libraries.torchvision_net(net.model, ()), weights.path(net.trunk)).features
+    return nets.load_network(
+        libraries.torchvision_net(net.model, ()), weights.path(net.trunk)
+    ).features
 
 
 def _linear(net: LpipsNet) -> Sequence[Any]:

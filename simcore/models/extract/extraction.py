@@ -63,7 +63,9 @@ class Report:
 def feature_key(spec: BackboneSpec, precision: str) -> FeatureKey:
     """Where a backbone's features at a precision are kept. Faces are found in whole numbers."""
     used = "fp32" if spec.preprocessing.raw else precision
-    return FeatureKey(spec.name, spec.version, spec.preprocessing, weights.fingerprint(spec), used, spec.dim)
+    return FeatureKey(
+        spec.name, spec.version, spec.preprocessing, weights.fingerprint(spec), used, spec.dim
+    )
 
 
 def extract(
@@ -138,7 +140,9 @@ def extract_into(
     return {lane.spec.name: lane.done for lane in lanes}, skipped
 
 
-def loaded(specs: Sequence[BackboneSpec], device: str) -> tuple[dict[str, Embedder], dict[str, str]]:
+def loaded(
+    specs: Sequence[BackboneSpec], device: str
+) -> tuple[dict[str, Embedder], dict[str, str]]:
     """The networks that can be loaded, and why the others cannot."""
     embeds, unavailable = {}, {}
     for spec in specs:

@@ -73,9 +73,13 @@ def run(
             for slot in slots.values():
                 store.create_table(slot)
             actors = min(actors, len(units))
-            told = {"root": store.place.address, "device": place, "precision": kind,
-                    "tables": {name: slot.table for name, slot in slots.items()},
-                    "trim": images.trim}  # fmt: skip
+            told = {
+                "root": store.place.address,
+                "device": place,
+                "precision": kind,
+                "tables": {name: slot.table for name, slot in slots.items()},
+                "trim": images.trim,
+            }
             share = {"num_gpus": 1} if gpus else {"num_cpus": max(1, min(cpus // actors, 8))}
             driver.take(_results(store, units, told, actors, share), stop)
     return Report(

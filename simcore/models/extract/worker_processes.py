@@ -19,7 +19,9 @@ import numpy as np
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array
 
-MIN_IMAGES_PER_WORKER = 100  # images a helper should have: it starts as slowly as it looks at twenty
+MIN_IMAGES_PER_WORKER = (
+    100  # images a helper should have: it starts as slowly as it looks at twenty
+)
 MOST = 16
 _SIZE = struct.Struct("<II")
 
@@ -67,7 +69,10 @@ class WorkerEmbedder:
 
 @contextmanager
 def with_workers(
-    embeds: Mapping[str, Embedder], specs: list[BackboneSpec], todo: Mapping[str, Sized], device: str
+    embeds: Mapping[str, Embedder],
+    specs: list[BackboneSpec],
+    todo: Mapping[str, Sized],
+    device: str,
 ) -> Iterator[dict[str, Embedder]]:
     """The networks of a run; those that threads cannot make faster with processes that help."""
     cores = min(os.cpu_count() or 1, MOST)
@@ -86,9 +91,11 @@ def with_workers(
 
 def _begin(name: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-m", __name__, name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+    )
 
 
 def _send(out: IO[bytes], values: Array) -> None:

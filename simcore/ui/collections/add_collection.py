@@ -73,7 +73,9 @@ def form() -> None:
             more = (["--votes", votes.strip()] if votes.strip() else []) + (
                 ["--trim", str(trim)] if trim else []
             )
-            job_progress.start(["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()])
+            job_progress.start(
+                ["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()]
+            )
             st.rerun()
 
 
@@ -81,7 +83,9 @@ def _upload(data: bytes, kind: str, name: str) -> None:
     bar = st.progress(0.0, text="Reading the zip")
 
     def tell(progress: Progress) -> None:
-        bar.progress(job_progress.share(progress), text=escape_markdown(job_progress.words(progress)))
+        bar.progress(
+            job_progress.share(progress), text=escape_markdown(job_progress.words(progress))
+        )
 
     made = collections.upload(data, kind, name=name.strip(), on_progress=tell)
     st.session_state["_added"] = made.name

@@ -33,27 +33,40 @@ def ranking(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
     table = frame[["hits", "size", "members"]]
     st.caption(f"{len(table):,} combinations; hits of {found.pairs:,} pairs. Click one to open it.")
     event = st.dataframe(
-        table, hide_index=True, on_select="rerun", selection_mode="single-row",
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
         key=f"combine_table_{kind}",
-        column_config={"hits": st.column_config.NumberColumn(width="small"),
-                       "size": st.column_config.NumberColumn(width="small"),
-                       "members": st.column_config.TextColumn(width="large")},
-    )  # fmt: skip
+        column_config={
+            "hits": st.column_config.NumberColumn(width="small"),
+            "size": st.column_config.NumberColumn(width="small"),
+            "members": st.column_config.TextColumn(width="large"),
+        },
+    )
     rows = event["selection"]["rows"]
     if rows and rows[0] < len(frame):
         models = frame.iloc[rows[0]]["models"]
         st.page_link(
-            "pages/explore.py", label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
+            "pages/explore.py",
+            label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
             icon=":material/image_search:",
-            query_params={"c": asked.collection, "models": ",".join(models),
-                          "mix": kind if len(models) > 1 else "none",
-                          "m": asked.metric, "d": asked.direction},
-        )  # fmt: skip
+            query_params={
+                "c": asked.collection,
+                "models": ",".join(models),
+                "mix": kind if len(models) > 1 else "none",
+                "m": asked.metric,
+                "d": asked.direction,
+            },
+        )
     st.download_button(
-        "Download as CSV", lambda: table.to_csv(index=False).encode(),
-        f"{asked.collection}-{kind}.csv", mime="text/csv", icon=":material/download:",
+        "Download as CSV",
+        lambda: table.to_csv(index=False).encode(),
+        f"{asked.collection}-{kind}.csv",
+        mime="text/csv",
+        icon=":material/download:",
         on_click="ignore",
-    )  # fmt: skip
+    )
 
 
 def ablation(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
@@ -80,14 +93,18 @@ def participation(asked: Choice, found: SubsetSearch, kind: Combination) -> None
     figure = go.Figure()
     for n, name in enumerate(told["models"]):
         share = [row[n] for row in told["share"]]
-        figure.add_scatter(x=list(range(1, len(share) + 1)), y=share, name=name,
-                           mode="lines", line=charts.line(n))  # fmt: skip
+        figure.add_scatter(
+            x=list(range(1, len(share) + 1)), y=share, name=name, mode="lines", line=charts.line(n)
+        )
     figure.update_xaxes(type="log").update_yaxes(range=[-0.03, 1.03])
     charts.show(
-        figure, "participation", x="q", y="share",
+        figure,
+        "participation",
+        x="q",
+        y="share",
         title=f"Share of the q leading combinations of {size} that hold each backbone, of "
         f"{len(told['share']):,} combinations of that size",
-    )  # fmt: skip
+    )
     hand = asked.by_hand("participation", "--size", str(size), "--combine", kind)
     commands.show(hand)
 
@@ -96,26 +113,45 @@ def weights(asked: Choice, found: SubsetSearch, _kind: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
     with st.spinner("Learning weights"):
         told = combinations.learned_weights(
-            asked.collection, found.models, subset=asked.subset, metric=asked.metric,
-            direction=asked.direction, post=asked.post,
-        )  # fmt: skip
+            asked.collection,
+            found.models,
+            subset=asked.subset,
+            metric=asked.metric,
+            direction=asked.direction,
+            post=asked.post,
+        )
     fair, chosen, total = told["held_out"], told["best_subset_held_out"], told["pairs"]
     rows = [
         ("learned weights", told["same_pairs"]["hits"], fair),
         ("best subset (z-sum)", told["best_subset_same_pairs"], chosen),
     ]
     frame = pd.DataFrame(
-        {"how": how, "chosen on these pairs": same, "chosen on other pairs": other["hits"],
-         "95 % interval": f"{other['ci95'][0]:.0f} to {other['ci95'][1]:.0f}"}
+        {
+            "how": how,
+            "chosen on these pairs": same,
+            "chosen on other pairs": other["hits"],
+            "95 % interval": f"{other['ci95'][0]:.0f} to {other['ci95'][1]:.0f}",
+        }
         for how, same, other in rows
-    )  # fmt: skip
+    )
     st.markdown(f"Mates found first, of {total:,}:")
     st.dataframe(frame, hide_index=True, placeholder="–")
     names = sorted(told["weights"], key=lambda name: told["weights"][name])
-    figure = go.Figure(go.Bar(x=[told["weights"][name] for name in names], y=names,
-                              orientation="h", marker_color=html_document.COLORS[0]))  # fmt: skip
-    charts.show(figure, "weights", x="share of the weight", height=70 + 24 * len(names),
-                title="Weights learned on all pairs")  # fmt: skip
+    figure = go.Figure(
+        go.Bar(
+            x=[told["weights"][name] for name in names],
+            y=names,
+            orientation="h",
+            marker_color=html_document.COLORS[0],
+        )
+    )
+    charts.show(
+        figure,
+        "weights",
+        x="share of the weight",
+        height=70 + 24 * len(names),
+        title="Weights learned on all pairs",
+    )
     commands.show(asked.by_hand("weights"))
 
 
@@ -123,14 +159,23 @@ def complementarity(asked: Choice, found: SubsetSearch, _kind: Combination) -> N
     """Who resembles whom: four heatmaps, like by like."""
     with st.spinner("Comparing geometries"):
         told = exclusive.complementary(
-            asked.collection, found.models, subset=asked.subset, metric=asked.metric,
-            direction=asked.direction, post=asked.post,
-        )  # fmt: skip
-    which = st.selectbox("Compare by", list(COMPARED), format_func=COMPARED.__getitem__,
-                         key="combine_alike")  # fmt: skip
+            asked.collection,
+            found.models,
+            subset=asked.subset,
+            metric=asked.metric,
+            direction=asked.direction,
+            post=asked.post,
+        )
+    which = st.selectbox(
+        "Compare by", list(COMPARED), format_func=COMPARED.__getitem__, key="combine_alike"
+    )
     order = told["order"]
     values = [[told[which][i][j] for j in order] for i in order]
     names = [told["models"][i] for i in order]
-    charts.show(charts.heat(values, names), "alike", height=160 + 38 * len(names),
-                title=f"{COMPARED[which]}; neighbours are alike by RSA")  # fmt: skip
+    charts.show(
+        charts.heat(values, names),
+        "alike",
+        height=160 + 38 * len(names),
+        title=f"{COMPARED[which]}; neighbours are alike by RSA",
+    )
     commands.show(asked.by_hand("complementarity"))

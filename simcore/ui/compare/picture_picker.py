@@ -22,8 +22,9 @@ def pick(
     with st.container(horizontal=True):
         st.button("Random pair", icon=":material/shuffle:", on_click=_random, args=(collection,))
         if collection.right is not None:
-            st.button("The left one's mate", icon=":material/join:", on_click=_mate,
-                      args=(collection,))  # fmt: skip
+            st.button(
+                "The left one's mate", icon=":material/join:", on_click=_mate, args=(collection,)
+            )
     found: list[Picture | None] = []
     for column, name in zip(st.columns(2), ("a", "b"), strict=True):
         with column:
@@ -45,8 +46,10 @@ def _one(asked: Choice, collection: Collection, name: str, sides: dict[str, str]
     if where == "own":
         file = st.file_uploader(
             f"{word}, {uploads.MOST_MB} MB at most; it stays in memory and is part of no link",
-            type=uploads.TYPES, max_upload_size=uploads.MOST_MB, key=f"compare_file_{name}",
-        )  # fmt: skip
+            type=uploads.TYPES,
+            max_upload_size=uploads.MOST_MB,
+            key=f"compare_file_{name}",
+        )
         if file is None:
             return None
         data = uploads.check(file.name, file.getvalue(), collection.left.trim)
@@ -72,8 +75,11 @@ def _follow(collection: Collection, wanted: dict[str, str]) -> None:
             collection.left if put[f"compare_side_{name}"] == "left" else collection.pairs().gallery
         )
         if wanted[name] and not (known and image in held.ids):
-            st.warning(f"From the link: no image {widgets.escape_markdown(wanted[name][:80])} here; showing "
-                       "another.", icon=":material/link_off:")  # fmt: skip
+            st.warning(
+                f"From the link: no image {widgets.escape_markdown(wanted[name][:80])} here; showing "
+                "another.",
+                icon=":material/link_off:",
+            )
         second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
         put[f"compare_id_{name}"] = image if image in held.ids else held.ids[second]
 

@@ -11,7 +11,6 @@ from simcore.ui import components, page_export, thumbnails
 MOST_LINES = 14
 
 
-
 def correspondences(first: Picture, second: Picture, found: Correspondence, *, key: str) -> None:
     """Heat over what each place adds, lines between places that answer to each other."""
     match = found.match
@@ -71,7 +70,10 @@ def occlusion(first: Picture, second: Picture, found: Occlusion, shape: Any, *, 
 
 
 def _show(data: dict[str, Any], key: str) -> None:
-    page_export.add("regions", lambda: [html_document.live(*components.REGIONS.sources, page_export.inside(data))])
+    page_export.add(
+        "regions",
+        lambda: [html_document.live(*components.REGIONS.sources, page_export.inside(data))],
+    )
     components.REGIONS.mount(data=data, key=key)
 
 

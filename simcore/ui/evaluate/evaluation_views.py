@@ -54,32 +54,53 @@ def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     for row in table.rows:
         name = _name(row.recipe)
         seen.append(
-            {"recipe": name, "hits@1": row.hits(1)} | {
+            {"recipe": name, "hits@1": row.hits(1)}
+            | {
                 f"@{k} %": f"{100 * s.value:.2f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"
-                for k, s in row.recall.items()}
-        )  # fmt: skip
+                for k, s in row.recall.items()
+            }
+        )
         lines += [
-            {"recipe": row.recipe.label, "k": k, "hits": row.hits(k), "pairs": table.pairs,
-             "recall": s.value, "low": s.low, "high": s.high} for k, s in row.recall.items()
-        ]  # fmt: skip
+            {
+                "recipe": row.recipe.label,
+                "k": k,
+                "hits": row.hits(k),
+                "pairs": table.pairs,
+                "recall": s.value,
+                "low": s.low,
+                "high": s.high,
+            }
+            for k, s in row.recall.items()
+        ]
     hand = asked.by_hand("recall", *_with(how, rows), "--k", ",".join(map(str, ks)))
     return EvaluationView(
         f"Share of {table.pairs:,} mates among the first k of {len(pairs.gallery):,}, in percent, "
-        "with 95 % intervals", pd.DataFrame(seen), pd.DataFrame(lines), hand,
+        "with 95 % intervals",
+        pd.DataFrame(seen),
+        pd.DataFrame(lines),
+        hand,
         printed=printed_values.RECALL,
-    )  # fmt: skip
+    )
 
 
 def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Recall at every k (Fig. 2b)."""
-    told = evaluate_recall.curve(asked.collection, rows, direction=asked.direction, subset=asked.subset)
+    told = evaluate_recall.curve(
+        asked.collection, rows, direction=asked.direction, subset=asked.subset
+    )
     lines = [(_name(one), row["recall"]) for one, row in zip(rows, told["rows"], strict=True)]
     shown, figure = _curves(lines)
     return EvaluationView(
-        f"Share of mates among the first k of {told['gallery']:,}", shown, _long(lines),
-        asked.by_hand("curve", *_with(how, rows)), figure, printed_values.RECALL, "k (log scale)",
-        "share found", "Where nothing is known, as without a face, the mate counts as last.",
-    )  # fmt: skip
+        f"Share of mates among the first k of {told['gallery']:,}",
+        shown,
+        _long(lines),
+        asked.by_hand("curve", *_with(how, rows)),
+        figure,
+        printed_values.RECALL,
+        "k (log scale)",
+        "share found",
+        "Where nothing is known, as without a face, the mate counts as last.",
+    )
 
 
 def cosine_minus_l2(asked: Choice, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
@@ -93,10 +114,15 @@ def cosine_minus_l2(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Evalua
     plain = replace(asked, metric="own", post="none")
     return EvaluationView(
         f"Recall by cosine minus recall by L2 among the first k of {len(lines[0][1]):,}; above 0, "
-        "cosine finds more", shown, _long(lines), plain.by_hand("curve", "--minus-l2"),
-        figure, x="k (log scale)", y="difference of shares",
+        "cosine finds more",
+        shown,
+        _long(lines),
+        plain.by_hand("curve", "--minus-l2"),
+        figure,
+        x="k (log scale)",
+        y="difference of shares",
         remark="Each backbone by both metrics; no combination, no lift.",
-    )  # fmt: skip
+    )
 
 
 def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
@@ -106,41 +132,70 @@ def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationVi
         told = evaluate_recall.associative_recall(
             asked.collection, one, subset=asked.subset, direction=asked.direction
         )["rows"]
-        figure.add_scatter(x=[r["m"] for r in told], y=[100 * r["exact"] for r in told],
-                           name=_name(one), line=charts.line(n), mode="lines")  # fmt: skip
+        figure.add_scatter(
+            x=[r["m"] for r in told],
+            y=[100 * r["exact"] for r in told],
+            name=_name(one),
+            line=charts.line(n),
+            mode="lines",
+        )
         lines += [
-            {"recipe": _name(one), "m": r["m"], "exact %": 100 * r["exact"],
-             "low %": 100 * r["ci95"][0], "high %": 100 * r["ci95"][1],
-             "simulated %": 100 * r["simulated"], "spread": 100 * r["spread"]} for r in told
-        ]  # fmt: skip
+            {
+                "recipe": _name(one),
+                "m": r["m"],
+                "exact %": 100 * r["exact"],
+                "low %": 100 * r["ci95"][0],
+                "high %": 100 * r["ci95"][1],
+                "simulated %": 100 * r["simulated"],
+                "spread": 100 * r["spread"],
+            }
+            for r in told
+        ]
     figure.update_xaxes(type="log")
     frame = pd.DataFrame(lines)
     return EvaluationView(
         "Percent of queries whose mate is chosen among m images, one of them the mate",
-        frame.round(2), frame, asked.by_hand("associative", *_with(how, rows)),
-        figure, printed_values.ASSOCIATIVE, "m (log scale)", "percent correct",
-    )  # fmt: skip
+        frame.round(2),
+        frame,
+        asked.by_hand("associative", *_with(how, rows)),
+        figure,
+        printed_values.ASSOCIATIVE,
+        "m (log scale)",
+        "percent correct",
+    )
 
 
 def votes(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Correlation of votes with similarity."""
     frame = pd.DataFrame(
-        {"recipe": _name(one), "votes": kind, "correlation": c["name"], "r": c["value"],
-         "low": c["low"], "high": c["high"], "p": c["p"]}
+        {
+            "recipe": _name(one),
+            "votes": kind,
+            "correlation": c["name"],
+            "r": c["value"],
+            "low": c["low"],
+            "high": c["high"],
+            "p": c["p"],
+        }
         for one in rows
         for kind, found in evaluate_recall.votes(
             asked.collection, one, subset=asked.subset, direction=asked.direction
         )["votes"].items()
         for c in found
-    )  # fmt: skip
+    )
     return EvaluationView(
         "Correlation of each pair's votes with its similarity, with 95 % intervals",
-        frame.round(4), frame, asked.by_hand("votes", *_with(how, rows)), printed=printed_values.VOTES,
+        frame.round(4),
+        frame,
+        asked.by_hand("votes", *_with(how, rows)),
+        printed=printed_values.VOTES,
         remark="The paper correlates with distance: its signs are the other way round.",
-    )  # fmt: skip
+    )
 
 
-def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "face") -> EvaluationView:
+def faces(
+    asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "face"
+) -> EvaluationView:
     """Faces an image, and whether both sides agree (Fig. 5c)."""
     told = subsets.faces(asked.collection, detector=detector)
     figure = go.Figure(go.Bar(x=FACES, y=told["histogram"], marker_color=html_document.COLORS[0]))
@@ -148,24 +203,33 @@ def faces(asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "fa
     frame = pd.DataFrame(told["table"], columns=[f"right {n}" for n in FACES])
     frame.insert(0, "pairs", [f"left {n}" for n in FACES])
     share = told["right_if_left"]
-    agree = "" if share is None else (
-        f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. "
-    )  # fmt: skip
+    agree = (
+        ""
+        if share is None
+        else (f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. ")
+    )
     return EvaluationView(
-        f"Faces found in an image, share of {told['images']:,} images", frame, frame,
-        f"simcore evaluate faces {asked.collection} --detector {detector}", figure, x="faces",
+        f"Faces found in an image, share of {told['images']:,} images",
+        frame,
+        frame,
+        f"simcore evaluate faces {asked.collection} --detector {detector}",
+        figure,
+        x="faces",
         y="share of images",
         remark=agree + f"{told['pairs_with_faces']:,} pairs have a face on both sides, "
         f"{told['pairs_without']:,} on neither. Always of all pairs; the backbones do not matter.",
-    )  # fmt: skip
+    )
 
 
 def post_processing(asked: Choice, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
     """What grid pooling, centring and CSLS add, one after the other."""
     told = evaluate_recall.post_processing_gains(
-        asked.collection, asked.models, subset=asked.subset, direction=asked.direction,
+        asked.collection,
+        asked.models,
+        subset=asked.subset,
+        direction=asked.direction,
         metric=asked.metric,
-    )  # fmt: skip
+    )
     frame = pd.DataFrame(
         [[row["backbone"], *row["hits"]] for row in told["rows"]],
         columns=["backbone", *told["steps"]],
@@ -173,26 +237,39 @@ def post_processing(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Evalua
     figure = go.Figure()
     for n, row in enumerate(told["rows"]):
         figure.add_scatter(
-            x=told["steps"], y=row["hits"], name=row["backbone"], mode="lines+markers",
-            connectgaps=True, line=charts.line(n),
-        )  # fmt: skip
+            x=told["steps"],
+            y=row["hits"],
+            name=row["backbone"],
+            mode="lines+markers",
+            connectgaps=True,
+            line=charts.line(n),
+        )
     figure.update_xaxes(type="category")
     plain = replace(asked, post="none")
     return EvaluationView(
-        f"Mates found first, of {told['pairs']:,}, step after step", frame, frame,
-        plain.by_hand("lifts"), figure, x="", y="hits",
+        f"Mates found first, of {told['pairs']:,}, step after step",
+        frame,
+        frame,
+        plain.by_hand("lifts"),
+        figure,
+        x="",
+        y="hits",
         remark="The papers' protocol first. The 3 x 3 grid is a backbone of its own (@grid), where "
         "its features are extracted; centring takes the collection's mean vector away; CSLS "
         "corrects for hubs and looks at all queries at once. None is a default.",
-    )  # fmt: skip
+    )
 
 
 def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Exact McNemar between all of them, corrected for how many there are."""
     found = combinations.search(
-        asked.collection, asked.models, subset=asked.subset, metric=asked.metric,
-        direction=asked.direction, post=asked.post,
-    )  # fmt: skip
+        asked.collection,
+        asked.models,
+        subset=asked.subset,
+        metric=asked.metric,
+        direction=asked.direction,
+        post=asked.post,
+    )
     extra = [one for one in rows if one.combine != "none"]
     names = {one.label: _name(one) for one in extra}
     told = combinations.compare(
@@ -203,14 +280,21 @@ def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     for column in ("p", "p_corrected"):
         shown[column] = [f"{value:.2g}" for value in frame[column]]
     shown = shown.rename(
-        columns={"a": "A", "b": "B", "only_a": "only A", "only_b": "only B",
-                 "p_corrected": "p corrected (Holm)"}
-    )  # fmt: skip
+        columns={
+            "a": "A",
+            "b": "B",
+            "only_a": "only A",
+            "only_b": "only B",
+            "p_corrected": "p corrected (Holm)",
+        }
+    )
     return EvaluationView(
         f"Of {found.pairs:,} mates, those that only one of two finds first; p by exact McNemar",
-        shown, frame, asked.by_hand("compare", *_with(how, rows)),
+        shown,
+        frame,
+        asked.by_hand("compare", *_with(how, rows)),
         remark=f"{len(frame):,} comparisons, so the corrected p is the one to read.",
-    )  # fmt: skip
+    )
 
 
 def _name(one: Recipe) -> str:
@@ -227,8 +311,13 @@ def _with(how: str, rows: Sequence[Recipe]) -> list[str]:
 def _curves(lines: Sequence[tuple[str, list[float]]]) -> tuple[pd.DataFrame, go.Figure]:
     figure, cells = go.Figure(), []
     for n, (name, values) in enumerate(lines):
-        figure.add_scatter(x=list(range(1, len(values) + 1)), y=values, name=name, mode="lines",
-                           line=charts.line(n))  # fmt: skip
+        figure.add_scatter(
+            x=list(range(1, len(values) + 1)),
+            y=values,
+            name=name,
+            mode="lines",
+            line=charts.line(n),
+        )
         cells.append(
             {"recipe": name}
             | {f"@{k} %": round(100 * values[k - 1], 2) for k in KS if k <= len(values)}

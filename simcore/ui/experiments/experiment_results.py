@@ -80,9 +80,10 @@ def _options(collection: str) -> tuple[list[str], bool]:
             "Machines", ready, default=ready[:SHOWN], key=f"findings_machines_{collection}"
         )
         attentive = st.toggle(
-            "Without the inattentive", key="findings_attentive",
+            "Without the inattentive",
+            key="findings_attentive",
             help="Leaves out participants who failed a catch trial.",
-        )  # fmt: skip
+        )
     return machines, attentive
 
 
@@ -100,11 +101,13 @@ def _accuracy(told: dict) -> Drawn:
             {"share": 100 * s["value"], "ci95": [100 * end for end in s["ci95"]]} for s in scores
         ]
         figure.add_bar(
-            x=names, y=[s["share"] for s in shares], name=label,
+            x=names,
+            y=[s["share"] for s in shares],
+            name=label,
             marker_color=html_document.COLORS[n % len(html_document.COLORS)],
             error_y=charts.error_bars(shares, "share"),
             hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_layout(barmode="group", yaxis_range=[0, 100])
     charts.level(figure, 100 / told["choices"], "by chance")
     title = f"Correct choices among {told['choices']}, by where the distractors come from"
@@ -141,14 +144,23 @@ def _agreement(told: dict) -> None:
         st.info("No question has two answers yet.")
         return
     shown = [
-        ("Majority agrees", f"{100 * found['most']:.0f} %",
-         "Questions on which more than half chose the same; 87 % in the paper."),
+        (
+            "Majority agrees",
+            f"{100 * found['most']:.0f} %",
+            "Questions on which more than half chose the same; 87 % in the paper.",
+        ),
         ("All agree", f"{100 * found['unanimous']:.0f} %", "30 % in the paper."),
-        ("Krippendorff's alpha", _number(found["alpha"]),
-         "1: complete agreement; 0: as by chance. None where nothing varies."),
-        ("Agreement and correctness, r", _number(found["correlation"]),
-         "Pearson's r over questions; 0.94 in the paper."),
-    ]  # fmt: skip
+        (
+            "Krippendorff's alpha",
+            _number(found["alpha"]),
+            "1: complete agreement; 0: as by chance. None where nothing varies.",
+        ),
+        (
+            "Agreement and correctness, r",
+            _number(found["correlation"]),
+            "Pearson's r over questions; 0.94 in the paper.",
+        ),
+    ]
     for column, (label, value, help_) in zip(st.columns(4), shown, strict=True):
         column.metric(label, value, help=help_)
     for column, drawn in zip(st.columns(2), _agreements(told), strict=False):
@@ -174,8 +186,14 @@ def _tenths(values: list) -> go.Figure:
 
 
 def _draw(drawn: Drawn) -> None:
-    charts.show(drawn.figure, f"findings_{drawn.key}", title=drawn.title, x=drawn.x, y=drawn.y,
-                height=drawn.height)  # fmt: skip
+    charts.show(
+        drawn.figure,
+        f"findings_{drawn.key}",
+        title=drawn.title,
+        x=drawn.x,
+        y=drawn.y,
+        height=drawn.height,
+    )
 
 
 @st.fragment
@@ -184,9 +202,13 @@ def _questions(told: dict) -> None:
     st.subheader("The questions", anchor=False)
     judged = [row for row in told["asked"] if row["mate"] >= 0]
     order = st.segmented_control(
-        "Order", ["Most agreed on", "Most divided", *(["Most against the mate"] if judged else [])],
-        default="Most agreed on", key="findings_order", label_visibility="collapsed", required=True,
-    )  # fmt: skip
+        "Order",
+        ["Most agreed on", "Most divided", *(["Most against the mate"] if judged else [])],
+        default="Most agreed on",
+        key="findings_order",
+        label_visibility="collapsed",
+        required=True,
+    )
     rows = list(told["asked"])
     if order == "Most divided":
         rows.reverse()
@@ -195,15 +217,27 @@ def _questions(told: dict) -> None:
     for row in gallery.paged(rows, f"findings_page_{order}", QUESTIONS):
         total = sum(row["counts"])
         shown = [
-            Tile(id=row["query"], side="left", src=thumbnails.source(row["query_key"]), here=True,
-                 caption="query", alt=f"Query {row['query']}")
-        ]  # fmt: skip
+            Tile(
+                id=row["query"],
+                side="left",
+                src=thumbnails.source(row["query_key"]),
+                here=True,
+                caption="query",
+                alt=f"Query {row['query']}",
+            )
+        ]
         for place in sorted(range(len(row["counts"])), key=lambda n: -row["counts"][n]):
             (name, key), count = row["options"][place], row["counts"][place]
             shown.append(
-                Tile(id=name, side="right", src=thumbnails.source(key), mate=place == row["mate"],
-                     caption=f"{count} of {total}", alt=f"{name}, chosen by {count} of {total}")
-            )  # fmt: skip
+                Tile(
+                    id=name,
+                    side="right",
+                    src=thumbnails.source(key),
+                    mate=place == row["mate"],
+                    caption=f"{count} of {total}",
+                    alt=f"{name}, chosen by {count} of {total}",
+                )
+            )
         st.caption(f"Question {row['number']}, {escape_markdown(row['condition'])}")
         gallery.grid(shown, key=f"findings_question_{row['number']}")
 
@@ -227,17 +261,30 @@ def _places(told: dict) -> Drawn:
 def _downloads(name: str, told: dict, hand: str) -> None:
     files = [
         ("Answers as CSV", lambda: export.export(name).encode(), f"{name}.csv", "text/csv"),
-        ("Triplets as CSV", lambda: export.triplets(name).encode(), f"{name}-triplets.csv",
-         "text/csv"),
-        ("All of this as one HTML file", lambda: _report(name, told, hand), f"{name}.html",
-         "text/html"),
-        ("Analysis as JSON", lambda: json.dumps(told, indent=2).encode(), f"{name}.json",
-         "application/json"),
-    ]  # fmt: skip
+        (
+            "Triplets as CSV",
+            lambda: export.triplets(name).encode(),
+            f"{name}-triplets.csv",
+            "text/csv",
+        ),
+        (
+            "All of this as one HTML file",
+            lambda: _report(name, told, hand),
+            f"{name}.html",
+            "text/html",
+        ),
+        (
+            "Analysis as JSON",
+            lambda: json.dumps(told, indent=2).encode(),
+            f"{name}.json",
+            "application/json",
+        ),
+    ]
     with st.container(horizontal=True):
         for label, data, file, mime in files:
-            st.download_button(label, data, file, mime=mime, icon=":material/download:",
-                               on_click="ignore")  # fmt: skip
+            st.download_button(
+                label, data, file, mime=mime, icon=":material/download:", on_click="ignore"
+            )
 
 
 def _report(name: str, told: dict, hand: str) -> bytes:
@@ -255,14 +302,19 @@ def _report(name: str, told: dict, hand: str) -> bytes:
     ]
     if found["questions"]:
         drawn += _agreements(told)
-        parts.append(html_document.words(
-            f"The majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} "
-            f"questions, all on {100 * found['unanimous']:.0f} %; Krippendorff's alpha "
-            f"{_number(found['alpha'])}; agreement and correctness: r "
-            f"{_number(found['correlation'])}."
-        ))  # fmt: skip
+        parts.append(
+            html_document.words(
+                f"The majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} "
+                f"questions, all on {100 * found['unanimous']:.0f} %; Krippendorff's alpha "
+                f"{_number(found['alpha'])}; agreement and correctness: r "
+                f"{_number(found['correlation'])}."
+            )
+        )
     for one in [*drawn, _places(told)]:
-        parts += [html_document.heading(one.title), html_document.chart(one.figure, x=one.x, y=one.y)]
+        parts += [
+            html_document.heading(one.title),
+            html_document.chart(one.figure, x=one.x, y=one.y),
+        ]
     parts.append(html_document.heading("The questions, the most agreed on first"))
     for row in told["asked"]:
         order = sorted(range(len(row["counts"])), key=[-n for n in row["counts"]].__getitem__)
@@ -300,12 +352,22 @@ def offer(name: str) -> None:
     )
     with st.container(horizontal=True):
         st.button(
-            "Keep as judgements", icon=":material/balance:", key=f"{PAGE}_keep_{name}",
-            on_click=widgets.run_action, args=(export.judgements, name, export.fresh(name)),
-        )  # fmt: skip
+            "Keep as judgements",
+            icon=":material/balance:",
+            key=f"{PAGE}_keep_{name}",
+            on_click=widgets.run_action,
+            args=(export.judgements, name, export.fresh(name)),
+        )
         for one in export.existing_set(name):
-            st.page_link("pages/judgements.py", label=f"Score {escape_markdown(one)}",
-                         icon=":material/monitoring:", query_params={"j": one})  # fmt: skip
-            st.page_link("pages/learn.py", label=f"Learn from {escape_markdown(one)}",
-                         icon=":material/school:",
-                         query_params={"from": "judged", "j": one})  # fmt: skip
+            st.page_link(
+                "pages/judgements.py",
+                label=f"Score {escape_markdown(one)}",
+                icon=":material/monitoring:",
+                query_params={"j": one},
+            )
+            st.page_link(
+                "pages/learn.py",
+                label=f"Learn from {escape_markdown(one)}",
+                icon=":material/school:",
+                query_params={"from": "judged", "j": one},
+            )

@@ -11,7 +11,6 @@ ASK = "Which of these looks most like the picture above?"
 NEW = "new"  # in the address, in place of a participant's code
 
 
-
 def show(name: str, code: str) -> None:
     """Draw the page for whoever follows an invitation or goes on with their own address."""
     with widgets.show_errors():
@@ -66,8 +65,14 @@ def _question(name: str, code: str, screen: Screen) -> None:
     if _keep(name, code, screen, shown.get("chosen")):
         st.rerun()
     with st.container(horizontal=True, horizontal_alignment="center"):
-        st.button("Pause", icon=":material/pause:", key="sitting_pause", shortcut="p",
-                  on_click=_pause, args=(code,))  # fmt: skip
+        st.button(
+            "Pause",
+            icon=":material/pause:",
+            key="sitting_pause",
+            shortcut="p",
+            on_click=_pause,
+            args=(code,),
+        )
 
 
 def _keep(name: str, code: str, screen: Screen, value: object) -> bool:
@@ -107,16 +112,27 @@ def _paused(screen: Screen) -> None:
         "Everything you answered is kept. Go on now, or keep the address of this page and open it "
         "again whenever you like."
     )
-    st.button("Go on", type="primary", icon=":material/play_arrow:", key="sitting_go_on",
-              shortcut="g", on_click=_go_on)  # fmt: skip
+    st.button(
+        "Go on",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="sitting_go_on",
+        shortcut="g",
+        on_click=_go_on,
+    )
 
 
 def _thanks(name: str) -> None:
     st.header("Thank you", anchor=False)
     st.markdown("That was the last question. All your answers are kept; you can close this page.")
     if kiosk.enabled():
-        st.button("Next participant", type="primary", icon=":material/person_add:",
-                  key="sitting_again", on_click=_again)  # fmt: skip
+        st.button(
+            "Next participant",
+            type="primary",
+            icon=":material/person_add:",
+            key="sitting_again",
+            on_click=_again,
+        )
 
 
 def _again() -> None:

@@ -40,7 +40,9 @@ def arrive(names: Sequence[str]) -> None:
     if len(kept) != len(view.models):
         view = replace(view, models=tuple(kept), weights=())
     if said:
-        st.warning("  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:")
+        st.warning(
+            "  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:"
+        )
     _follow(view)
 
 
@@ -106,7 +108,13 @@ def sidebar(names: Sequence[str]) -> ExploreView:
             with st.expander("Weights", expanded=True):
                 for model in chosen:
                     put.setdefault(f"x_w_{model}", 1.0)
-                    st.slider(escape_markdown(model), 0.0, explore_view.MOST_WEIGHT, step=0.1, key=f"x_w_{model}")
+                    st.slider(
+                        escape_markdown(model),
+                        0.0,
+                        explore_view.MOST_WEIGHT,
+                        step=0.1,
+                        key=f"x_w_{model}",
+                    )
         st.segmented_control(
             "Metric",
             list(METRICS),

@@ -70,7 +70,12 @@ def uploads(trim: int) -> tuple[str, bytes] | None:
             return None
         if put.get("x_upload") is not None and put["x_upload"] not in good:
             put["x_upload"] = max(good)
-        st.pills("Ask with", list(good), key="x_upload", format_func=lambda n: escape_markdown(good[n][0]))
+        st.pills(
+            "Ask with",
+            list(good),
+            key="x_upload",
+            format_func=lambda n: escape_markdown(good[n][0]),
+        )
     return good.get(put["x_upload"])
 
 

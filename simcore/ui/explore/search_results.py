@@ -25,7 +25,10 @@ TITLES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted z-sum"}
 
 
 def show(
-    collection: Collection, view: ExploreView, own: tuple[str, bytes] | None, found: list[tuple[str, SearchResult]]
+    collection: Collection,
+    view: ExploreView,
+    own: tuple[str, bytes] | None,
+    found: list[tuple[str, SearchResult]],
 ) -> None:
     """The question and a row for each answer, every picture a way to the next question.
 
@@ -45,7 +48,12 @@ def show(
             f"**{widgets.escape_markdown(own[0])}**  \n{widgets.escape_markdown(first)} {widgets.escape_markdown(second)}"
         )
         gallery.comparison(
-            None, None, rows, key="x_gallery", on_pick=query_bar.follow, trail=query_bar.trail(collection)
+            None,
+            None,
+            rows,
+            key="x_gallery",
+            on_pick=query_bar.follow,
+            trail=query_bar.trail(collection),
         )
         return
     asked = gallery.image_tile(images, query_row, where, collection)
@@ -104,11 +112,17 @@ def _why(collection: Collection, view: ExploreView, models: list[str]) -> None:
     query_row = images.ids.index(view.query)
     where, there = (gallery.side(collection, view.direction, asked=a) for a in (True, False))
     st.page_link(
-        "pages/compare.py", label="Why? Compare the query with its mate, place by place",
+        "pages/compare.py",
+        label="Why? Compare the query with its mate, place by place",
         icon=":material/compare:",
-        query_params={"c": collection.name, "models": ",".join(models), "m": view.metric,
-                      "a": f"{where}:{view.query}", "b": f"{there}:{others.ids[query_row]}"},
-    )  # fmt: skip
+        query_params={
+            "c": collection.name,
+            "models": ",".join(models),
+            "m": view.metric,
+            "a": f"{where}:{view.query}",
+            "b": f"{there}:{others.ids[query_row]}",
+        },
+    )
 
 
 def recipes_of(view: ExploreView, models: Sequence[str]) -> dict[str, Recipe]:

@@ -25,9 +25,11 @@ def panel(collection: Collection, view: ExploreView) -> None:
             st.code(COMMAND.format(collection.name), language="bash", wrap_lines=True)
             return
         asked = st.text_input(
-            "Find pictures by words", max_chars=search.MOST, key="x_words_text",
+            "Find pictures by words",
+            max_chars=search.MOST,
+            key="x_words_text",
             placeholder="a smiling face made of clouds",
-        )  # fmt: skip
+        )
         if not asked.strip():
             return
         rows: list[Row] = []

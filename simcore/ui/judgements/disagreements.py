@@ -37,18 +37,24 @@ def _show(asked: JudgementQuestion, ready: list[str]) -> None:
     by = columns[0].selectbox("Similarity", options, key=f"{PAGE}_by")
     distance = by in ready and pair_similarities.is_distance(by)
     metric = columns[1].selectbox(
-        "Metric", list(judgement_sidebar.NAMES), format_func=judgement_sidebar.NAMES.__getitem__, key=f"{PAGE}_metric",
+        "Metric",
+        list(judgement_sidebar.NAMES),
+        format_func=judgement_sidebar.NAMES.__getitem__,
+        key=f"{PAGE}_metric",
         disabled=distance,
-    )  # fmt: skip
+    )
     group = columns[2].selectbox("Group", groups, key=f"{PAGE}_group")
     order = columns[3].selectbox(
         "Order", list(ORDER), format_func=ORDER.__getitem__, key=f"{PAGE}_order"
     )
     url_state.add(PAGE, {"by": by, "metric": metric, "group": group, "order": order})
     rows = agreement.disagreements(
-        found, [by] if by in ready else ready, metric=metric, group=group,
+        found,
+        [by] if by in ready else ready,
+        metric=metric,
+        group=group,
         combine="sum" if asked.combine == "sum" else "zsum",
-    )  # fmt: skip
+    )
     wrong = sum((row["vote"] - 0.5) * (row["said"] - 0.5) < 0 for row in rows)
     who = "people" if found.votes == "human" else "the known order"
     st.markdown(

@@ -21,10 +21,13 @@ def welcome() -> None:
     if job_progress.show("evaluate", "triplets") or job_progress.show("judgements", "add"):
         return
     st.button(
-        "Make it and score all backbones", type="primary", icon=":material/auto_awesome:",
-        key="judged_make", on_click=job_progress.start,
+        "Make it and score all backbones",
+        type="primary",
+        icon=":material/auto_awesome:",
+        key="judged_make",
+        on_click=job_progress.start,
         args=(["evaluate", "triplets", sets.KNOWN],),
-    )  # fmt: skip
+    )
     st.caption("The same in a terminal:")
     st.code(f"simcore evaluate triplets {sets.KNOWN}", language="bash")
     with st.expander("Add people's judgements", icon=":material/add:"):
@@ -39,22 +42,30 @@ def form() -> None:
     """
     kinds = [kind for kind in sets.KINDS if kind != sets.KNOWN]
     with st.form("judged_form", border=False, enter_to_submit=False):
-        kind = st.radio(
-            "Kind", kinds, captions=[sets.KINDS[k] for k in kinds], key="judging_kind"
-        )
+        kind = st.radio("Kind", kinds, captions=[sets.KINDS[k] for k in kinds], key="judging_kind")
         name = st.text_input(
-            "Name", max_chars=64, key="judging_name", placeholder="bapps",
+            "Name",
+            max_chars=64,
+            key="judging_name",
+            placeholder="bapps",
             help="Lower-case letters, digits, dots and dashes.",
-        )  # fmt: skip
+        )
         path = st.text_input("Path", key="judging_path", placeholder="/data/bapps", max_chars=4096)
         images = st.text_input(
-            "Folder of the images", key="judging_images", max_chars=4096,
+            "Folder of the images",
+            key="judging_images",
+            max_chars=4096,
             help=f"Where they lie apart from the trials ({', '.join(APART)}).",
-        )  # fmt: skip
+        )
         size = st.number_input(
-            "At most so many trials a group, at random (0: all)", 0, None, 0, step=100,
-            key="judging_size", help="margaritescu2024 takes 1,000 a set.",
-        )  # fmt: skip
+            "At most so many trials a group, at random (0: all)",
+            0,
+            None,
+            0,
+            step=100,
+            key="judging_size",
+            help="margaritescu2024 takes 1,000 a set.",
+        )
         if st.form_submit_button("Add", type="primary", icon=":material/add:"):
             if not path.strip() or not name.strip():
                 raise BadDataError("found no path or no name; expected both; fill them in above")
@@ -86,10 +97,13 @@ def missing(asked: JudgementQuestion) -> list[str]:
                     f"yet: {they} once every picture has been looked at."
                 )
                 st.button(
-                    "Score now", type="primary", icon=":material/play_arrow:", key="judged_run",
+                    "Score now",
+                    type="primary",
+                    icon=":material/play_arrow:",
+                    key="judged_run",
                     on_click=job_progress.start,
                     args=(asked.make(lacking),),
-                )  # fmt: skip
+                )
     else:
         job_progress.show("evaluate", "triplets", asked.name)
     if not ready and not lacking:
@@ -118,9 +132,12 @@ def about(name: str) -> None:
     with st.container(horizontal=True), st.popover("Remove", icon=":material/delete:"):
         st.markdown(f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features.")
         st.button(
-            "Yes, forget it", key=f"judged_remove_{name}", type="primary",
-            on_click=widgets.run_action, args=(sets.remove, name),
-        )  # fmt: skip
+            "Yes, forget it",
+            key=f"judged_remove_{name}",
+            type="primary",
+            on_click=widgets.run_action,
+            args=(sets.remove, name),
+        )
     if not job_progress.show("judgements", "add"):
         with st.expander("Add another set", icon=":material/add:", key="judging_add"):
             form()

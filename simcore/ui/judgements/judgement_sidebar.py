@@ -86,7 +86,9 @@ def arrive(names: Sequence[str]) -> None:
     put[f"{PAGE}_t"] = here.get("t", "all")  # looked at when the set is open
     metrics = _words(here.get("metrics", ",".join(METRICS)))
     said += [
-        f"From the link: {unknown_name('metric', m[:40], METRICS)}" for m in metrics if m not in METRICS
+        f"From the link: {unknown_name('metric', m[:40], METRICS)}"
+        for m in metrics
+        if m not in METRICS
     ]
     put[f"{PAGE}_metrics"] = [m for m in METRICS if m in metrics] or list(METRICS)
     models = []
@@ -98,7 +100,9 @@ def arrive(names: Sequence[str]) -> None:
     if models:
         put[f"{PAGE}_models_{put[f'{PAGE}_j']}"] = list(dict.fromkeys(models))[:MOST]
     if said:
-        st.warning("  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:")
+        st.warning(
+            "  \n".join(escape_markdown(sentence) for sentence in said), icon=":material/link_off:"
+        )
 
 
 def sidebar(names: Sequence[str]) -> JudgementQuestion:
@@ -115,15 +119,23 @@ def sidebar(names: Sequence[str]) -> JudgementQuestion:
         key = f"{PAGE}_models_{name}"
         put.setdefault(key, (ready or [*pair_similarities.default_backbones(), *others])[:MOST])
         chosen = st.multiselect(
-            "Similarities", list(dict.fromkeys([*options, *put[key]])), key=key,
-            max_selections=MOST, accept_new_options=True, placeholder="Choose, or type timm:NAME",
+            "Similarities",
+            list(dict.fromkeys([*options, *put[key]])),
+            key=key,
+            max_selections=MOST,
+            accept_new_options=True,
+            placeholder="Choose, or type timm:NAME",
             help="Backbones, and distances that look at two images at once (pixel-l2, ssim, "
             "lpips-alex, ...; lpips-alex/layer0 is one layer).",
-        )  # fmt: skip
+        )
         metrics = st.pills(
-            "Metrics", list(METRICS), selection_mode="multi", format_func=NAMES.__getitem__,
-            key=f"{PAGE}_metrics", help="Of backbones; a distance has one of its own.",
-        )  # fmt: skip
+            "Metrics",
+            list(METRICS),
+            selection_mode="multi",
+            format_func=NAMES.__getitem__,
+            key=f"{PAGE}_metrics",
+            help="Of backbones; a distance has one of its own.",
+        )
         combine = st.selectbox(
             "Combination as well", list(WITH), format_func=WITH.__getitem__, key=f"{PAGE}_with"
         )
@@ -156,10 +168,16 @@ def write(asked: JudgementQuestion, what: str) -> None:
     """Put what is shown into the address."""
     url_state.add(
         PAGE,
-        {"j": asked.name, "models": ",".join(asked.models), "metrics": ",".join(asked.metrics),
-         "with": asked.combine, "count": asked.counting, "what": what}
+        {
+            "j": asked.name,
+            "models": ",".join(asked.models),
+            "metrics": ",".join(asked.metrics),
+            "with": asked.combine,
+            "count": asked.counting,
+            "what": what,
+        }
         | ({} if asked.subset == "all" else {"t": asked.subset}),
-    )  # fmt: skip
+    )
     st.session_state["_judged_last"] = dict(st.query_params)  # for whoever comes back by the menu
 
 

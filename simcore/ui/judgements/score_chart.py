@@ -31,32 +31,53 @@ def score_bars(found: Table, group: str, chance: float) -> None:
     place, ticks = _places([row.metric for row, _ in rows])
     figure = go.Figure()
     for n, label in enumerate(labels):
-        mine = [(x, row.metric, score) for x, (row, score) in zip(place, rows, strict=True)
-                if display_name(row.label) == label]  # fmt: skip
+        mine = [
+            (x, row.metric, score)
+            for x, (row, score) in zip(place, rows, strict=True)
+            if display_name(row.label) == label
+        ]
         figure.add_bar(
-            x=[x for x, _, _ in mine], y=[s.value - chance for _, _, s in mine], base=chance,
-            width=0.9, name=label,
-            marker={"color": html_document.COLORS[n % len(html_document.COLORS)],
-                    "pattern_shape": PATTERNS[n // len(html_document.COLORS) % len(PATTERNS)]},
-            customdata=[(judgement_sidebar.NAMES.get(m, "own metric"), s.value, s.low, s.high)
-                        for _, m, s in mine],
-            error_y={"type": "data", "symmetric": False, "thickness": 1, "width": 2,
-                     "color": "#7F7F7F", "array": [s.high - s.value for _, _, s in mine],
-                     "arrayminus": [s.value - s.low for _, _, s in mine]},
+            x=[x for x, _, _ in mine],
+            y=[s.value - chance for _, _, s in mine],
+            base=chance,
+            width=0.9,
+            name=label,
+            marker={
+                "color": html_document.COLORS[n % len(html_document.COLORS)],
+                "pattern_shape": PATTERNS[n // len(html_document.COLORS) % len(PATTERNS)],
+            },
+            customdata=[
+                (judgement_sidebar.NAMES.get(m, "own metric"), s.value, s.low, s.high)
+                for _, m, s in mine
+            ],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "thickness": 1,
+                "width": 2,
+                "color": "#7F7F7F",
+                "array": [s.high - s.value for _, _, s in mine],
+                "arrayminus": [s.value - s.low for _, _, s in mine],
+            },
             hovertemplate=f"{label}, %{{customdata[0]}}<br>%{{customdata[1]:.1%}} "
             "[%{customdata[2]:.1%}, %{customdata[3]:.1%}]<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_scatter(
         x=[x for x, (_, s) in zip(place, rows, strict=True) if s.value == top.value],
-        y=[s.high + 0.015 for _, s in rows if s.value == top.value], mode="markers",
+        y=[s.high + 0.015 for _, s in rows if s.value == top.value],
+        mode="markers",
         marker={"symbol": "triangle-down", "color": html_document.COLORS[2], "size": 11},
-        hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
+        hoverinfo="skip",
+        showlegend=False,
+    )
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(
-        tickvals=list(ticks.values()), ticktext=list(ticks), showgrid=False, zeroline=False,
+        tickvals=list(ticks.values()),
+        ticktext=list(ticks),
+        showgrid=False,
+        zeroline=False,
         range=[-0.8, max(place) + 0.8],
-    )  # fmt: skip
+    )
     figure.update_yaxes(tickformat=".0%")
     charts.level(figure, chance, "chance" if chance else "")
     if ceiling := found.people.get("ceiling"):
@@ -66,11 +87,14 @@ def score_bars(found: Table, group: str, chance: float) -> None:
     metric = judgement_sidebar.NAMES.get(best.metric, "")
     who = "the known order" if found.judged.votes != "human" else "people"
     charts.show(
-        figure, f"{PAGE}_bars", y=found.score, height=360,
+        figure,
+        f"{PAGE}_bars",
+        y=found.score,
+        height=360,
         title=f"Best against {who} in {escape_markdown(group_label(group, found))}: ▼ {escape_markdown(display_name(best.label))}"
         f"{', ' + metric if metric else ''}, {100 * top.value:.1f} % "
         f"[{100 * top.low:.1f}, {100 * top.high:.1f}]",
-    )  # fmt: skip
+    )
 
 
 def _places(metrics: Sequence[str]) -> tuple[list[float], dict[str, float]]:

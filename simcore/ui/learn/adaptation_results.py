@@ -39,14 +39,24 @@ def _one(asked: Choice, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(escape_markdown(told["about"]), width="stretch")
         st.page_link(
-            "pages/evaluate.py", label="Evaluate", icon=":material/monitoring:",
-            query_params={"c": asked.collection, "s": f"unseen:{name}",
-                          "models": ",".join([f"learned:{name}", *told["base"]])},
-        )  # fmt: skip
+            "pages/evaluate.py",
+            label="Evaluate",
+            icon=":material/monitoring:",
+            query_params={
+                "c": asked.collection,
+                "s": f"unseen:{name}",
+                "models": ",".join([f"learned:{name}", *told["base"]]),
+            },
+        )
         with st.popover("Remove", icon=":material/delete:"):
             st.markdown(f"Forget **learned:{escape_markdown(name)}** and its features?")
-            st.button("Yes, forget it", key=f"learn_remove_{name}", type="primary",
-                      on_click=widgets.run_action, args=(learned_backbones.remove, name))  # fmt: skip
+            st.button(
+                "Yes, forget it",
+                key=f"learn_remove_{name}",
+                type="primary",
+                on_click=widgets.run_action,
+                args=(learned_backbones.remove, name),
+            )
     with st.expander("Lineage"):
         st.json({k: v for k, v in told.items() if k not in {"result", "test_ids"}})
     if told["kind"] == "adaptation":
@@ -61,9 +71,13 @@ def _one(asked: Choice, name: str) -> None:
 def _elsewhere(told: dict, name: str) -> None:
     with st.expander("Use it elsewhere: one file and ten lines of NumPy"):
         st.download_button(
-            "Download the file", lambda: learned_backbones.file(name), f"{name}.npz",
-            icon=":material/download:", on_click="ignore", key=f"learn_file_{name}",
-        )  # fmt: skip
+            "Download the file",
+            lambda: learned_backbones.file(name),
+            f"{name}.npz",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"learn_file_{name}",
+        )
         st.code(learned_backbones.TEN_LINES, language="python")
         st.caption(
             f'`file = np.load("{name}.npz")`; x holds, in this order and each of length 1, '
@@ -81,10 +95,13 @@ def _recall(told: dict, name: str) -> None:
     runs = len(told["after"]["runs_aR1"])
     pairs = told["pairs"]["test"]
     charts.show(
-        figure, f"recall_{name}", x="k", y="asymmetric recall",
+        figure,
+        f"recall_{name}",
+        x="k",
+        y="asymmetric recall",
         title=f"Found in either direction among the first k of {pairs:,} test pairs"
         + (f", mean and two deviations of {runs} runs" if runs > 1 else ""),
-    )  # fmt: skip
+    )
 
 
 @st.fragment
@@ -94,9 +111,13 @@ def _galleries(asked: Choice, name: str) -> None:
     found = learned_backbones.pair_changes(name)
     counts = {which: len(found.rows(which)) for which in CHANGED}
     which = st.segmented_control(
-        "Test pairs", list(CHANGED), key=f"learn_which_{name}", default="found", required=True,
+        "Test pairs",
+        list(CHANGED),
+        key=f"learn_which_{name}",
+        default="found",
+        required=True,
         format_func=lambda key: f"{CHANGED[key]} ({counts[key]:,})",
-    )  # fmt: skip
+    )
     rows = found.rows(which)
     if not rows:
         st.info("No test pair is like that.")
@@ -106,8 +127,11 @@ def _galleries(asked: Choice, name: str) -> None:
     put = st.session_state
 
     def open_(pick: Pick) -> None:
-        put["_learn_open"] = {"c": asked.collection, "q": pick["id"],
-                              "d": gallery.SIDES[pick["side"]]}  # fmt: skip
+        put["_learn_open"] = {
+            "c": asked.collection,
+            "q": pick["id"],
+            "d": gallery.SIDES[pick["side"]],
+        }
 
     for row in rows[(page - 1) * A_PAGE : page * A_PAGE]:
         _pair(found, row, open_)
@@ -123,19 +147,27 @@ def _pair(found: learned_backbones.PairOutcome, row: int, open_: Callable[[Pick]
         mate = bool(rank) and at == row
         words = f"{'true mate, ' if mate else ''}rank {rank}, " if rank else ""
         return Tile(
-            id=images.ids[at], side=side, src=thumbnails.source(images.keys[at]), mate=mate,
-            rank=str(rank) if rank else "", alt=f"{words}{side} image {images.ids[at]}",
-        )  # fmt: skip
+            id=images.ids[at],
+            side=side,
+            src=thumbnails.source(images.keys[at]),
+            mate=mate,
+            rank=str(rank) if rank else "",
+            alt=f"{words}{side} image {images.ids[at]}",
+        )
 
     lines = [
         Row(
-            title=stage.capitalize(), chip=f"mate at {found.ranks[stage][row]:,}",
+            title=stage.capitalize(),
+            chip=f"mate at {found.ranks[stage][row]:,}",
             tone="first" if found.ranks[stage][row] == 1 else "",
             tiles=[tile("right", at, n) for n, at in enumerate(found.nearest(row, stage), 1)],
         )
         for stage in ("before", "after")
-    ]  # fmt: skip
+    ]
     gallery.comparison(
-        tile("left", row), tile("right", row), lines, key=f"learn_pair_{found.name}_{row}",
+        tile("left", row),
+        tile("right", row),
+        lines,
+        key=f"learn_pair_{found.name}_{row}",
         on_pick=open_,
-    )  # fmt: skip
+    )

@@ -11,9 +11,11 @@ from simcore.ui.commands import Choice
 from simcore.ui.widgets import escape_markdown
 
 DIGITS = {
-    **dict.fromkeys(risser_maroux2021_tables.STAGES, "%.4f"), "PCA variance": "%.4f", "size": "localized",
+    **dict.fromkeys(risser_maroux2021_tables.STAGES, "%.4f"),
+    "PCA variance": "%.4f",
+    "size": "localized",
     "gallery": "localized",
-}  # fmt: skip
+}
 
 
 def show(asked: Choice, *, busy: bool) -> None:
@@ -39,12 +41,23 @@ def show(asked: Choice, *, busy: bool) -> None:
     made = {row["backbone"] for row in rows}
     missing = [model for model in own if model not in made]
     if missing:
-        args = ["learn", "annex", asked.collection, "--models", ",".join(missing),
-                "--subset", asked.subset]  # fmt: skip
+        args = [
+            "learn",
+            "annex",
+            asked.collection,
+            "--models",
+            ",".join(missing),
+            "--subset",
+            asked.subset,
+        ]
         st.button(
-            f"Make {len(missing)} {'row' if len(missing) == 1 else 'rows'}", key="annex_go",
-            icon=":material/table_rows:", disabled=busy, on_click=job_progress.start, args=(args,),
-        )  # fmt: skip
+            f"Make {len(missing)} {'row' if len(missing) == 1 else 'rows'}",
+            key="annex_go",
+            icon=":material/table_rows:",
+            disabled=busy,
+            on_click=job_progress.start,
+            args=(args,),
+        )
         st.caption(
             f"Missing: {escape_markdown(', '.join(missing))}. A row takes minutes and is kept; stopped, it "
             "goes on from there."
@@ -71,7 +84,10 @@ def _curves(rows: list[dict]) -> None:
         spread(figure, label, told, number)
     figure.update_xaxes(type="log")
     charts.show(
-        figure, "annex_curves", x="k", y="asymmetric recall",
+        figure,
+        "annex_curves",
+        x="k",
+        y="asymmetric recall",
         title=f"Found in either direction among the first k of {row['test']:,} test pairs, mean "
         f"and two deviations of {row['runs']} runs",
-    )  # fmt: skip
+    )

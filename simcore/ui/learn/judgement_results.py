@@ -36,14 +36,24 @@ def _one(name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(escape_markdown(told["about"]), width="stretch")
         st.page_link(
-            "pages/judgements.py", label="Score", icon=":material/monitoring:",
-            query_params={"j": told["judgements"], "t": f"unseen:{name}",
-                          "models": ",".join([f"learned:{name}", *told["base"]])},
-        )  # fmt: skip
+            "pages/judgements.py",
+            label="Score",
+            icon=":material/monitoring:",
+            query_params={
+                "j": told["judgements"],
+                "t": f"unseen:{name}",
+                "models": ",".join([f"learned:{name}", *told["base"]]),
+            },
+        )
         with st.popover("Remove", icon=":material/delete:"):
             st.markdown(f"Forget **learned:{escape_markdown(name)}** and its features?")
-            st.button("Yes, forget it", key=f"{PAGE}_remove_{name}", type="primary",
-                      on_click=widgets.run_action, args=(learned_backbones.remove, name))  # fmt: skip
+            st.button(
+                "Yes, forget it",
+                key=f"{PAGE}_remove_{name}",
+                type="primary",
+                on_click=widgets.run_action,
+                args=(learned_backbones.remove, name),
+            )
     with st.expander("Lineage"):
         st.json({k: v for k, v in told.items() if k not in {"result", "test_trials"}})
     _agreement(told["result"], name)
@@ -60,13 +70,15 @@ def _agreement(told: dict, name: str) -> None:
     columns = st.columns(3)
     for column, stage in zip(columns, ("before", "after"), strict=False):
         score = told[stage]["agreement"]
-        column.metric(f"Agreement {stage}", f"{100 * score['value']:.1f} %",
-                      help=f"95 %: {_interval(score)}")  # fmt: skip
+        column.metric(
+            f"Agreement {stage}", f"{100 * score['value']:.1f} %", help=f"95 %: {_interval(score)}"
+        )
     columns[2].metric(
-        "Difference, paired", f"{100 * change['value']:+.1f} points",
+        "Difference, paired",
+        f"{100 * change['value']:+.1f} points",
         help="Agreement with the votes, every group alike; in the bootstrap trials that share "
         "pictures are drawn together.",
-    )  # fmt: skip
+    )
     sure = change["low"] > 0 or change["high"] < 0
     st.caption(
         f"{trials['test']:,} trials over pictures that were never shown; the difference's 95 % "
@@ -74,14 +86,20 @@ def _agreement(told: dict, name: str) -> None:
         + ("which leaves out 0." if sure else "which holds 0: no change that could be told.")
         + f" {trials['train']:,} were learned from, {trials['validation']:,} chose the epoch"
         + (f", {trials['undecided']:,} of these had no majority" if trials["undecided"] else "")
-        + (f"; {trials['across']:,} show pictures of two parts and were left out"
-           if trials["across"] else "") + "."
-    )  # fmt: skip
+        + (
+            f"; {trials['across']:,} show pictures of two parts and were left out"
+            if trials["across"]
+            else ""
+        )
+        + "."
+    )
     charts.show(
-        _dots(told), f"agreement_{name}", x="agreement with the votes, %",
+        _dots(told),
+        f"agreement_{name}",
+        x="agreement with the votes, %",
         title="Agreement on trials that were never seen; lines: 95 %; by chance: 50 %",
         height=110 + 28 * len(_groups(told)),
-    )  # fmt: skip
+    )
 
 
 def _groups(told: dict) -> list[str]:
@@ -102,18 +120,31 @@ def _dots(told: dict) -> go.Figure:
         colour = html_document.COLORS[number % len(html_document.COLORS)]
         # Half a step apart, so that one interval does not hide the other.
         figure.add_scatter(
-            x=shares, y=[place + 0.18 * (2 * number - 1) for place in range(len(groups))],
-            mode="markers", name=label, marker={"color": colour, "size": 9},
-            error_x={"type": "data", "symmetric": False, "thickness": 1.5, "width": 3,
-                     "color": colour, "array": highs, "arrayminus": lows},
+            x=shares,
+            y=[place + 0.18 * (2 * number - 1) for place in range(len(groups))],
+            mode="markers",
+            name=label,
+            marker={"color": colour, "size": 9},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "thickness": 1.5,
+                "width": 3,
+                "color": colour,
+                "array": highs,
+                "arrayminus": lows,
+            },
             customdata=groups,
             hovertemplate="%{customdata}, " + label + ": %{x:.1f} %<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(range=[-2, 102])
     figure.update_yaxes(
-        tickvals=list(range(len(groups))), ticktext=groups, range=[len(groups) - 0.5, -0.5],
-        zeroline=False, automargin=True,
-    )  # fmt: skip
+        tickvals=list(range(len(groups))),
+        ticktext=groups,
+        range=[len(groups) - 0.5, -0.5],
+        zeroline=False,
+        automargin=True,
+    )
     return figure
 
 
@@ -128,10 +159,13 @@ def _trials(name: str) -> None:
     found = learned_backbones.trial_changes(name)
     counts = {which: len(found.rows(which)) for which in CHANGED}
     which = st.segmented_control(
-        "Test trials", list(CHANGED), key=f"{PAGE}_which_{name}", required=True,
+        "Test trials",
+        list(CHANGED),
+        key=f"{PAGE}_which_{name}",
+        required=True,
         default=next(k for k in CHANGED if counts[k] or k == "all"),
         format_func=lambda key: f"{CHANGED[key]} ({counts[key]:,})",
-    )  # fmt: skip
+    )
     rows = found.rows(which)
     if not rows:
         st.info("No test trial is like that.")

@@ -24,8 +24,12 @@ def select_data() -> bool:
             sentence = unknown_name("kind of data", asked[:40], FROM)
             st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
     kind = st.segmented_control(
-        "Learn from", list(FROM), format_func=FROM.__getitem__, key=f"{PAGE}_from", required=True,
-    )  # fmt: skip
+        "Learn from",
+        list(FROM),
+        format_func=FROM.__getitem__,
+        key=f"{PAGE}_from",
+        required=True,
+    )
     return bool(kind == "judged")
 
 
@@ -37,9 +41,10 @@ def show() -> None:
         "No picture is both learned from and judged by."
         + (
             " Of this set nobody was asked: its votes are the known order of how much was spoiled."
-            if learned_backbones.votes(name) != "human" else ""
+            if learned_backbones.votes(name) != "human"
+            else ""
         )
-    )  # fmt: skip
+    )
     bases = learned_backbones.teachable(name, finetuning.trainable())
     if not bases:
         st.info(
@@ -64,10 +69,12 @@ def _set() -> str:
         put[f"{PAGE}_j"] = asked if asked in names else sets.KNOWN
     with st.sidebar:
         name: str = st.selectbox(
-            "Judgements", names, key=f"{PAGE}_j",
+            "Judgements",
+            names,
+            key=f"{PAGE}_j",
             help="Sets of triplets; add one on the Judgements page, or ask people in an "
             "experiment. `known` needs no download and is made when it is first used.",
-        )  # fmt: skip
+        )
     kept = {k: v for k, v in here.items() if k == "look" and here.get("j") == name}
     url_state.write(PAGE, {"from": "judged", "j": name} | kept)
     return name
@@ -80,10 +87,13 @@ def _sample(name: str) -> None:
     with st.expander("Draw a fine-tuning set as margaritescu2024 did", icon=":material/casino:"):
         st.caption("Every group of trials equally often (4.3); as printed in Table A.1:")
         st.dataframe(
-            [{"id": r["id"], "drawn from": r["source"], "what": r["sample"], "size": r["size"]}
-             for r in sets.printed()],
-            hide_index=True, height=180,
-        )  # fmt: skip
+            [
+                {"id": r["id"], "drawn from": r["source"], "what": r["sample"], "size": r["size"]}
+                for r in sets.printed()
+            ],
+            hide_index=True,
+            height=180,
+        )
         with st.form(f"{PAGE}_sample", border=False):
             columns = st.columns(4)
             what = columns[0].selectbox("What", ["triplets", "quadruplets"], key=f"{PAGE}_what")
@@ -94,7 +104,17 @@ def _sample(name: str) -> None:
             )
             if st.form_submit_button("Draw", icon=":material/casino:"):
                 job_progress.start(
-                    ["judgements", "sample", name, what, "--size", str(size), "--seed", str(seed),
-                     "--save", save.strip() or f"{name}-sample"]
-                )  # fmt: skip
+                    [
+                        "judgements",
+                        "sample",
+                        name,
+                        what,
+                        "--size",
+                        str(size),
+                        "--seed",
+                        str(seed),
+                        "--save",
+                        save.strip() or f"{name}-sample",
+                    ]
+                )
                 st.rerun()

@@ -12,10 +12,14 @@ from simcore.ui import charts, job_progress, widgets
 from simcore.ui.widgets import escape_markdown
 
 PARADIGMS = {
-    "triplet": "Triplet loss", "contrastive": "Contrastive loss", "quadruplet": "Quadruplet loss",
-    "rotation": "Rotation (self-supervised)", "jigsaw": "Jigsaw (self-supervised)",
-    "simclr": "SimCLR (self-supervised)", "moco": "MoCo (self-supervised)",
-}  # fmt: skip
+    "triplet": "Triplet loss",
+    "contrastive": "Contrastive loss",
+    "quadruplet": "Quadruplet loss",
+    "rotation": "Rotation (self-supervised)",
+    "jigsaw": "Jigsaw (self-supervised)",
+    "simclr": "SimCLR (self-supervised)",
+    "moco": "MoCo (self-supervised)",
+}
 
 
 def finetuning_options(data: str, bases: list[str], page: str) -> list[str]:
@@ -27,21 +31,42 @@ def finetuning_options(data: str, bases: list[str], page: str) -> list[str]:
     """
     first, second = st.columns(2)
     base = first.selectbox("Start from", bases, key=f"{page}_base")
-    way = second.selectbox("Paradigm", list(PARADIGMS), format_func=PARADIGMS.__getitem__,
-                           key=f"{page}_paradigm")  # fmt: skip
+    way = second.selectbox(
+        "Paradigm", list(PARADIGMS), format_func=PARADIGMS.__getitem__, key=f"{page}_paradigm"
+    )
     preset, row = finetuning.preset(base, way), finetuning.preset_of(base)
     columns = st.columns(3)
     own = f"{base}_{way}"
-    rate = columns[0].number_input("Learning rate", 1e-7, 1.0, preset.rate, preset.rate / 2,
-                                   format="%.1e", key=f"{page}_rate_{own}")  # fmt: skip
+    rate = columns[0].number_input(
+        "Learning rate",
+        1e-7,
+        1.0,
+        preset.rate,
+        preset.rate / 2,
+        format="%.1e",
+        key=f"{page}_rate_{own}",
+    )
     epochs = columns[1].number_input("Epochs", 1, 200, preset.epochs, key=f"{page}_epochs_{own}")
     batch = columns[2].number_input("Batch", 2, 512, preset.batch, key=f"{page}_batch_{own}")
     st.caption(
         f"As in the row of {row} in Table B.1. Without a GPU an epoch takes minutes; it goes on "
         "when this tab is closed."
     )
-    return ["learn", "finetune", data, "--base", base, "--paradigm", way,
-            "--rate", f"{rate:g}", "--epochs", str(epochs), "--batch", str(batch)]  # fmt: skip
+    return [
+        "learn",
+        "finetune",
+        data,
+        "--base",
+        base,
+        "--paradigm",
+        way,
+        "--rate",
+        f"{rate:g}",
+        "--epochs",
+        str(epochs),
+        "--batch",
+        str(batch),
+    ]
 
 
 def run(args: list[str], stem: str, key: str) -> None:
@@ -52,9 +77,12 @@ def run(args: list[str], stem: str, key: str) -> None:
     """
     taken = {row["name"].removeprefix("learned:") for row in learned_backbones.listing()}
     name = st.text_input(
-        "Name of the result", _fresh(stem, taken), key=key, max_chars=64,
+        "Name of the result",
+        _fresh(stem, taken),
+        key=key,
+        max_chars=64,
         help="Small letters, digits, dots and dashes. The result is `learned:` and this name.",
-    )  # fmt: skip
+    )
     args = [*args, "--save", name]
     going = job_progress.running("learn")
     if going is not None:
@@ -65,9 +93,14 @@ def run(args: list[str], stem: str, key: str) -> None:
     job_progress.show("learn")
     waiting = name in lineage.unfinished()
     st.button(
-        "Go on" if waiting else "Start", icon=":material/play_arrow:", type="primary",
-        disabled=not name or name in taken, on_click=job_progress.start, args=(args,), key="learn_go",
-    )  # fmt: skip
+        "Go on" if waiting else "Start",
+        icon=":material/play_arrow:",
+        type="primary",
+        disabled=not name or name in taken,
+        on_click=job_progress.start,
+        args=(args,),
+        key="learn_go",
+    )
     if name in taken:
         st.caption(f"There is a learned:{escape_markdown(name)} already; choose another name.")
     elif waiting:
@@ -89,12 +122,24 @@ def _waiting(name: str) -> None:
             job = began.get(one)
             with st.container(horizontal=True, vertical_alignment="center"):
                 known = job.title if job else "begun by hand; the command that began it goes on"
-                st.markdown(f"**{escape_markdown(one)}**: {escape_markdown(known)}", width="stretch")
+                st.markdown(
+                    f"**{escape_markdown(one)}**: {escape_markdown(known)}", width="stretch"
+                )
                 if job:
-                    st.button("Go on", icon=":material/play_arrow:", key=f"learn_on_{one}",
-                              on_click=job_progress.start, args=(job.args,))  # fmt: skip
-                st.button("Forget", icon=":material/delete:", key=f"learn_forget_{one}",
-                          on_click=widgets.run_action, args=(learned_backbones.remove, one))  # fmt: skip
+                    st.button(
+                        "Go on",
+                        icon=":material/play_arrow:",
+                        key=f"learn_on_{one}",
+                        on_click=job_progress.start,
+                        args=(job.args,),
+                    )
+                st.button(
+                    "Forget",
+                    icon=":material/delete:",
+                    key=f"learn_forget_{one}",
+                    on_click=widgets.run_action,
+                    args=(learned_backbones.remove, one),
+                )
 
 
 def _fresh(stem: str, taken: set[str]) -> str:

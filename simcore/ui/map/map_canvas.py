@@ -16,7 +16,6 @@ SCALE = ("#7B3FD0", "#C23E9A", "#E8663F", "#D9A400")  # like plasma, readable on
 QUIET = "#8C96A1"  # what is missed: there, but not in front
 
 
-
 def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], None]) -> list[int]:
     """Draw maps of the same images beside each other.
 
@@ -90,10 +89,14 @@ def _map(found: Map, by: str) -> dict[str, Any]:
     x, y = maps.placed(found.xy, FULL)
     names = zip(groups.names, groups.counts, strict=True)
     legend = [
-        {"name": name, "count": count, "colour": point_color(groups, number),
-         "shape": "square" if by == "side" and number else ""}
+        {
+            "name": name,
+            "count": count,
+            "colour": point_color(groups, number),
+            "shape": "square" if by == "side" and number else "",
+        }
         for number, (name, count) in enumerate(names)
-    ]  # fmt: skip
+    ]
     placed = len(found.xy) - found.missing
     return {
         "made": found.made,

@@ -72,29 +72,45 @@ def _sayer(name: str, asked: str, who: str) -> Callable[..., None]:
     return say
 
 
-def _pictures(name: str, case: FailureCase, mate: str, hits: SearchResult, mine: Review, picked: str | None) -> None:
+def _pictures(
+    name: str, case: FailureCase, mate: str, hits: SearchResult, mine: Review, picked: str | None
+) -> None:
     collection = collections.open_(name)
     pairs = collection.pairs()
     keys = dict(zip(pairs.gallery.ids, pairs.gallery.keys, strict=True))
     row = pairs.queries.ids.index(case.query)
     question = Tile(
-        id=case.query, side="left", tag="Query", caption=case.query,
-        src=thumbnails.large(pairs.queries.keys[row]), alt=f"Query, left {case.query}",
-    )  # fmt: skip
+        id=case.query,
+        side="left",
+        tag="Query",
+        caption=case.query,
+        src=thumbnails.large(pairs.queries.keys[row]),
+        alt=f"Query, left {case.query}",
+    )
     answer = Tile(
-        id=mate, side="right", tag="Its mate", caption=mate, src=thumbnails.large(keys[mate]),
+        id=mate,
+        side="right",
+        tag="Its mate",
+        caption=mate,
+        src=thumbnails.large(keys[mate]),
         alt=f"Its mate, right {mate}",
-    )  # fmt: skip
+    )
     tiles = []
     for rank, (found, key, score) in enumerate(
         zip(hits.ids, hits.keys, hits.scores, strict=True), 1
     ):
         word = "another mate" if key in mine.accepted else "a copy" if key in mine.copies else ""
         tile = Tile(
-            id=found, side="right", src=thumbnails.source(key), rank=str(rank),
-            score=gallery.format_score(float(score)), mate=found == mate, here=found == picked,
-            caption=word, alt=f"Rank {rank}: right {found}. {word or 'Choose it.'}",
-        )  # fmt: skip
+            id=found,
+            side="right",
+            src=thumbnails.source(key),
+            rank=str(rank),
+            score=gallery.format_score(float(score)),
+            mate=found == mate,
+            here=found == picked,
+            caption=word,
+            alt=f"Rank {rank}: right {found}. {word or 'Choose it.'}",
+        )
         tiles.append(tile)
 
     def choose(pick: Pick) -> None:
@@ -103,14 +119,26 @@ def _pictures(name: str, case: FailureCase, mate: str, hits: SearchResult, mine:
 
     sure = "" if case.margin != case.margin else f"ahead of the mate by {case.margin:.3g}"
     gallery.comparison(
-        question, answer,
-        [Row(title="What it finds instead", sub=sure, chip=f"mate at rank {case.rank:,}",
-             tone="far", place=None, note=hits.note, mix=False, tiles=tiles)],
-        key="reviewing_gallery", on_pick=choose,
+        question,
+        answer,
+        [
+            Row(
+                title="What it finds instead",
+                sub=sure,
+                chip=f"mate at rank {case.rank:,}",
+                tone="far",
+                place=None,
+                note=hits.note,
+                mix=False,
+                tiles=tiles,
+            )
+        ],
+        key="reviewing_gallery",
+        on_pick=choose,
         lead="Why do these two look alike?",
         more="Tags say what the likeness is made of, or what is wrong with the pair. What others "
         "said is shown under Results only, so that everybody judges alone.",
-    )  # fmt: skip
+    )
 
 
 def _tags(own: list[str], mine: Review, say: Callable[..., None], who: str) -> None:
@@ -119,11 +147,14 @@ def _tags(own: list[str], mine: Review, say: Callable[..., None], who: str) -> N
             on = tag in mine.tags
             st.button(
                 escape_markdown(tag.capitalize() if n < len(review.FACETS) else tag),
-                key=f"reviewing_tag_{tag}", type="primary" if on else "secondary",
-                icon=":material/check:" if on else None, disabled=not who,
+                key=f"reviewing_tag_{tag}",
+                type="primary" if on else "secondary",
+                icon=":material/check:" if on else None,
+                disabled=not who,
                 shortcut=KEYS[n] if n < len(KEYS) else None,
-                on_click=say, args=("untag" if on else "tag", tag),
-            )  # fmt: skip
+                on_click=say,
+                args=("untag" if on else "tag", tag),
+            )
         put = st.session_state
 
         def add() -> None:
@@ -131,9 +162,16 @@ def _tags(own: list[str], mine: Review, say: Callable[..., None], who: str) -> N
                 say("tag", put["reviewing_own"].lower())
                 put["reviewing_own"] = ""
 
-        st.text_input("Own tag", key="reviewing_own", max_chars=40, on_change=add, width=170,
-                      placeholder="own tag, Enter", label_visibility="collapsed",
-                      disabled=not who)  # fmt: skip
+        st.text_input(
+            "Own tag",
+            key="reviewing_own",
+            max_chars=40,
+            on_change=add,
+            width=170,
+            placeholder="own tag, Enter",
+            label_visibility="collapsed",
+            disabled=not who,
+        )
 
 
 def _other(
@@ -145,17 +183,26 @@ def _other(
         rank = hits.ids.index(picked) + 1
         st.markdown(f"The one at rank **{rank}**, {escape_markdown(picked)}:", width="content")
         st.button(
-            "As good a mate", key="reviewing_accept", shortcut="A", disabled=not who,
+            "As good a mate",
+            key="reviewing_accept",
+            shortcut="A",
+            disabled=not who,
             type="primary" if accepted else "secondary",
             icon=":material/check:" if accepted else None,
-            on_click=say, args=("refuse" if accepted else "accept", picked),
-        )  # fmt: skip
+            on_click=say,
+            args=("refuse" if accepted else "accept", picked),
+        )
         st.button(
-            "The mate once more", key="reviewing_copy", shortcut="D", disabled=not who,
-            type="primary" if copied else "secondary", icon=":material/check:" if copied else None,
-            on_click=say, args=("no-copy" if copied else "copy", picked),
+            "The mate once more",
+            key="reviewing_copy",
+            shortcut="D",
+            disabled=not who,
+            type="primary" if copied else "secondary",
+            icon=":material/check:" if copied else None,
+            on_click=say,
+            args=("no-copy" if copied else "copy", picked),
             help="A near-duplicate of the mate.",
-        )  # fmt: skip
+        )
         st.caption("Click another picture above to choose it.", width="content")
 
 
@@ -192,14 +239,38 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
         go(_next(at, done))
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button("Back", icon=":material/arrow_back:", shortcut="B", key="reviewing_back",
-                  on_click=go, args=((at - 1) % len(cases),))  # fmt: skip
-        st.button("Next", icon=":material/arrow_forward:", shortcut="N", key="reviewing_next",
-                  on_click=go, args=((at + 1) % len(cases),))  # fmt: skip
-        st.button("Nothing to say, next open one", icon=":material/visibility:", shortcut="S",
-                  key="reviewing_seen", on_click=looked, disabled=not who)  # fmt: skip
-        st.button("Undo", icon=":material/undo:", shortcut="U", key="reviewing_undo",
-                  on_click=back, disabled=not who)  # fmt: skip
+        st.button(
+            "Back",
+            icon=":material/arrow_back:",
+            shortcut="B",
+            key="reviewing_back",
+            on_click=go,
+            args=((at - 1) % len(cases),),
+        )
+        st.button(
+            "Next",
+            icon=":material/arrow_forward:",
+            shortcut="N",
+            key="reviewing_next",
+            on_click=go,
+            args=((at + 1) % len(cases),),
+        )
+        st.button(
+            "Nothing to say, next open one",
+            icon=":material/visibility:",
+            shortcut="S",
+            key="reviewing_seen",
+            on_click=looked,
+            disabled=not who,
+        )
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            shortcut="U",
+            key="reviewing_undo",
+            on_click=back,
+            disabled=not who,
+        )
         count = f" · {sum(done):,} reviewed by {escape_markdown(who)}" if who else ""
         st.markdown(f"Failure **{at + 1:,}** of {len(cases):,}{count}", width="content")
 

@@ -32,10 +32,13 @@ def results_tab(asked: Choice, rows: list[Recipe], how: str) -> None:
     columns[1].metric("Annotators", f"{len(told['annotators']):,}")
     columns[2].metric("Left out as bad", f"{told['left_out']:,}")
     columns[3].download_button(
-        "Judgements as CSV", lambda: review.export(asked.collection).encode(),
-        f"{asked.collection}-review.csv", mime="text/csv", icon=":material/download:",
+        "Judgements as CSV",
+        lambda: review.export(asked.collection).encode(),
+        f"{asked.collection}-review.csv",
+        mime="text/csv",
+        icon=":material/download:",
         on_click="ignore",
-    )  # fmt: skip
+    )
     if not told["reviewed"]:
         st.info("Nobody has said anything yet; the cases are under Queue.")
         return
@@ -60,14 +63,18 @@ def _recall(told: dict) -> None:
         [
             {"recipe": row["recipe"]}
             | {
-                f"{label} @{k} %": None if k not in row[kind]["recall"]
+                f"{label} @{k} %": None
+                if k not in row[kind]["recall"]
                 else f"{100 * row[kind]['recall'][k]:.1f}  "
                 f"[{100 * row[kind]['ci95'][k][0]:.1f}, {100 * row[kind]['ci95'][k][1]:.1f}]"
-                for kind, label in RECALLS.items() for k in ("1", "10")
+                for kind, label in RECALLS.items()
+                for k in ("1", "10")
             }
             for row in told["recall"]
-        ], hide_index=True, key="review_recall",
-    )  # fmt: skip
+        ],
+        hide_index=True,
+        key="review_recall",
+    )
 
 
 def _facets(told: dict, asked: Choice) -> None:
@@ -76,9 +83,14 @@ def _facets(told: dict, asked: Choice) -> None:
         return
     st.subheader("Which backbone serves which facet", anchor=False)
     what = st.segmented_control(
-        "What", list(SERVES), format_func=lambda key: SERVES[key][0], default="median_rank",
-        key="review_serves", label_visibility="collapsed", required=True,
-    )  # fmt: skip
+        "What",
+        list(SERVES),
+        format_func=lambda key: SERVES[key][0],
+        default="median_rank",
+        key="review_serves",
+        label_visibility="collapsed",
+        required=True,
+    )
     _, sign, say = SERVES[what or "median_rank"]
     served = {
         row["tag"]: {b: say(one[what or "median_rank"]) for b, one in row["backbones"].items()}
@@ -86,27 +98,44 @@ def _facets(told: dict, asked: Choice) -> None:
     }
     st.dataframe(
         [
-            {"facet": row["tag"], "pairs": row["pairs"],
-             "served best by": _best(served[row["tag"]], sign)} | served[row["tag"]]
+            {
+                "facet": row["tag"],
+                "pairs": row["pairs"],
+                "served best by": _best(served[row["tag"]], sign),
+            }
+            | served[row["tag"]]
             for row in rows
-        ], hide_index=True, key="review_facets",
-    )  # fmt: skip
+        ],
+        hide_index=True,
+        key="review_facets",
+    )
     total = told["pairs"]
     figure = go.Figure()
     for n, model in enumerate(asked.models):
         look = charts.line(n)
         figure.add_scatter(
-            y=[f"{row['tag']} ({row['pairs']})" for row in rows], mode="markers", name=model,
+            y=[f"{row['tag']} ({row['pairs']})" for row in rows],
+            mode="markers",
+            name=model,
             x=[row["backbones"][model]["median_rank"] for row in rows],
-            marker={"color": look["color"], "size": 11,
-                    "symbol": ("circle", "square", "diamond", "cross")[n // len(html_document.COLORS)
-                                                                       % 4]},
+            marker={
+                "color": look["color"],
+                "size": 11,
+                "symbol": ("circle", "square", "diamond", "cross")[
+                    n // len(html_document.COLORS) % 4
+                ],
+            },
             hovertemplate="%{y}: %{x}<extra>" + model + "</extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(type="log")
     figure.update_yaxes(autorange="reversed", type="category")
-    charts.show(figure, "review_ranks", x=f"median rank of the mate, of {total:,}",
-                height=120 + 34 * len(rows), title="Median rank by facet (pairs)")  # fmt: skip
+    charts.show(
+        figure,
+        "review_ranks",
+        x=f"median rank of the mate, of {total:,}",
+        height=120 + 34 * len(rows),
+        title="Median rank by facet (pairs)",
+    )
 
 
 def _best(served: dict[str, float], sign: int) -> str:
@@ -123,9 +152,14 @@ def _agreement(told: dict) -> None:
         return
     st.dataframe(
         [
-            {"tag": row["tag"], "pairs with two annotators or more": row["pairs"],
-             "all say the same %": round(100 * row["same"], 1),
-             "Krippendorff's alpha": None if row["alpha"] is None else round(row["alpha"], 2)}
+            {
+                "tag": row["tag"],
+                "pairs with two annotators or more": row["pairs"],
+                "all say the same %": round(100 * row["same"], 1),
+                "Krippendorff's alpha": None if row["alpha"] is None else round(row["alpha"], 2),
+            }
             for row in told["agreement"]
-        ], hide_index=True, key="review_agreement",
-    )  # fmt: skip
+        ],
+        hide_index=True,
+        key="review_agreement",
+    )

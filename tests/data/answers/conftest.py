@@ -25,8 +25,16 @@ class Cluster:
             names = {entry.pw_name for entry in pwd.getpwall()}
             self.user = "postgres" if "postgres" in names else "nobody"
             shutil.chown(self.folder, self.user)
-        self._run("initdb", "-D", self.data, "-U", "simcore", "--auth=trust", "--encoding=UTF8",
-                  "--locale=C")  # fmt: skip
+        self._run(
+            "initdb",
+            "-D",
+            self.data,
+            "-U",
+            "simcore",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+        )
 
     @property
     def data(self) -> str:
@@ -34,8 +42,9 @@ class Cluster:
 
     def start(self) -> None:
         options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}'"
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options,
-                  "start")  # fmt: skip
+        self._run(
+            "pg_ctl", "-D", self.data, "-w", "-l", str(self.folder / "log"), "-o", options, "start"
+        )
 
     def stop(self) -> None:
         """Without a goodbye: connections are cut, as when the machine goes down."""
@@ -49,9 +58,14 @@ class Cluster:
 
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
-            [self.programs / program, *words], user=self.user, cwd=self.folder, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [self.programs / program, *words],
+            user=self.user,
+            cwd=self.folder,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         assert done.returncode == 0, done.stderr.decode()
 
 

@@ -32,11 +32,16 @@ def make(name="storm", count=QUESTIONS):
     )
     asked = [
         Question(
-            number=n, condition="random", catch=False, query=f"q{n}", query_key=f"{n:032x}",
-            options=[[f"o{i}", f"{n}{i}"] for i in range(4)], mate=n % 4,
+            number=n,
+            condition="random",
+            catch=False,
+            query=f"q{n}",
+            query_key=f"{n:032x}",
+            options=[[f"o{i}", f"{n}{i}"] for i in range(4)],
+            mate=n % 4,
         )
         for n in range(1, count + 1)
-    ]  # fmt: skip
+    ]
     return experiment_store.add(made, asked)
 
 
@@ -51,9 +56,11 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.data.answers.answer_server", str(self.port)], cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-m", "tests.data.answers.answer_server", str(self.port)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.DEVNULL,
+        )
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -119,10 +126,14 @@ def test_the_first_answer_stands_also_among_threads():
     question = experiment_store.questions(storm := make())[0]
     person = experiment_store.join(storm)
     with ThreadPoolExecutor(8) as crowd:
-        new = list(crowd.map(
-            lambda option: experiment_store.record(person, question, option=option, place=0, seconds=1),
-            [0, 1, 2, 3] * 4,
-        ))  # fmt: skip
+        new = list(
+            crowd.map(
+                lambda option: experiment_store.record(
+                    person, question, option=option, place=0, seconds=1
+                ),
+                [0, 1, 2, 3] * 4,
+            )
+        )
     assert sum(new) == 1
     ((number, asked, answer),) = experiment_store.answers(storm)
     assert (number, asked, answer.option) == (1, 1, [0, 1, 2, 3][new.index(True) % 4])
@@ -148,7 +159,9 @@ def test_a_name_is_taken_once_and_a_removed_experiment_takes_its_answers_along()
         make()
     assert len(experiment_store.questions(storm)) == QUESTIONS
     person = experiment_store.join(storm)
-    experiment_store.record(person, experiment_store.questions(storm)[0], option=1, place=0, seconds=1)
+    experiment_store.record(
+        person, experiment_store.questions(storm)[0], option=1, place=0, seconds=1
+    )
     experiment_store.remove("storm")
     assert experiment_store.names() == []
     with database.read_session() as session:
@@ -190,10 +203,12 @@ def test_an_older_database_is_brought_forward_with_its_answers():
     with engine.execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        connection.execute(text(
-            "INSERT INTO experiments (name, collection, choices, seed, consent, plan, created) "
-            "VALUES ('old', 'c', 3, 0, '', '{}', 1.0)"
-        ))  # fmt: skip
+        connection.execute(
+            text(
+                "INSERT INTO experiments (name, collection, choices, seed, consent, plan, created) "
+                "VALUES ('old', 'c', 3, 0, '', '{}', 1.0)"
+            )
+        )
     engine.dispose()
     assert experiment_store.names() == ["old"]
     with database.read_session() as session:
@@ -214,10 +229,15 @@ def test_a_newer_database_is_left_alone():
 def test_many_processes_may_open_a_new_database_at_once():
     code = "from simcore.data.answers import experiment_store; print(experiment_store.names())"
     runs = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT,
-                         stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
         for _ in range(5)
-    ]  # fmt: skip
+    ]
     for run in runs:
         out, said = run.communicate(timeout=60)
         assert out == b"[]\n", said.decode()

@@ -296,7 +296,9 @@ def test_a_csv_in_a_zip_may_not_lead_outside(
     (pairs_folder / "sub" / "left").rename(pairs_folder / "sub" / "l")
     text = (pairs_folder / "sub" / "pairs.csv").read_text().replace("left/c", "l/c")
     (pairs_folder / "sub" / "pairs.csv").write_text(text)
-    found = collection_catalog.add("pairs", zipped(pairs_folder / "sub", tmp_path / "p.zip"), name="z")
+    found = collection_catalog.add(
+        "pairs", zipped(pairs_folder / "sub", tmp_path / "p.zip"), name="z"
+    )
     assert found.left.ids == ("c",)
     assert sum("leads outside" in reason for reason in reasons(found).values()) == 2
     assert str(secret) not in json.dumps([str(p) for p in found.left.paths])

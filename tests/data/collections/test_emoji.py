@@ -30,7 +30,9 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMCORE_CACHE", str(fetched))
     stages = set()
-    found = collection_catalog.add("emoji", None, name="emoji", on_progress=lambda p: stages.add(p.stage))
+    found = collection_catalog.add(
+        "emoji", None, name="emoji", on_progress=lambda p: stages.add(p.stage)
+    )
     assert found.right is not None
     assert found.left.ids == found.right.ids
     assert 1_350 <= len(found.left) <= 1_430

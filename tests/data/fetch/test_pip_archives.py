@@ -38,7 +38,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             tar.addfile(entry, io.BytesIO(body))
     for folder in simple.iterdir():
         links = "".join(
-            f'<a href="{p.name}#sha256={pip_archives.file_digest(p)}">{p.name}</a>' for p in folder.iterdir()
+            f'<a href="{p.name}#sha256={pip_archives.file_digest(p)}">{p.name}</a>'
+            for p in folder.iterdir()
         )
         (folder / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -103,7 +104,9 @@ def test_an_archive_is_fetched_once_for_all_its_files(index: Path, tmp_path: Pat
 def test_another_digest_is_never_put_in_place(index: Path, tmp_path: Path) -> None:
     target = tmp_path / "to" / "a.bin"
     with pytest.raises(BadDataError, match=rf"has sha256 {SHA}; expected 00ff; delete"):
-        pip_archives.fetch_member("small-wheel==1.0", "small_wheel/a.bin", sha256="00ff", target=target)
+        pip_archives.fetch_member(
+            "small-wheel==1.0", "small_wheel/a.bin", sha256="00ff", target=target
+        )
     assert list(target.parent.iterdir()) == []
 
 

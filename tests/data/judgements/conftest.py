@@ -28,9 +28,12 @@ def step(shown, picked, *, kind="rank:8rank2", catch=-1, position=0):
         {"kind": f"behavior:rank_{k}", "detail": f"PZ001{base36(p)}"} for k, p in enumerate(picked)
     ]
     return {
-        "position": position, "kind": kind, "grade_objective": catch, "response_time_ms": 900,
+        "position": position,
+        "kind": kind,
+        "grade_objective": catch,
+        "response_time_ms": 900,
         "interactions": [*interactions, {"kind": "behavior:submit_response", "detail": "NA"}],
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture

@@ -123,11 +123,15 @@ def test_sequences_become_triplets(psiz_folder, bird_images, ranked):
     trials, notes = psiz.read(root)
     assert len(trials) == 21
     assert "1 sequences with a catch trial missed (5 trials), 2 catch trials, 1 of" in notes[0]
-    judged = judgement_catalog.add("birds-16", root, name="birds", images=bird_images, seed=3, others=True)
+    judged = judgement_catalog.add(
+        "birds-16", root, name="birds", images=bird_images, seed=3, others=True
+    )
     some = judged.triplets
     assert {g: some.group.count(g) for g in dict.fromkeys(some.group)} == {
-        "8rank2 similar": 20, "8rank2 dissimilar": 20, "2rank1 dissimilar": 1,
-    }  # fmt: skip
+        "8rank2 similar": 20,
+        "8rank2 dissimilar": 20,
+        "2rank1 dissimilar": 1,
+    }
     assert some.images.ids[some.ref[40]] == "set/c1/img_001.png"
     assert some.images.ids[some.left[40]] == "set/c3/img_003.png"  # the one that was chosen
     assert (some.vote == 0).all()
@@ -147,7 +151,9 @@ def test_a_zip_of_sequences_is_read_where_it_lies(psiz_folder, bird_images, rank
     with zipfile.ZipFile(tmp_path / "birds16.zip", "w") as file:
         for path in root.rglob("*.*"):
             file.write(path, path.relative_to(root))
-    judged = judgement_catalog.add("birds-16", tmp_path / "birds16.zip", name="b", images=bird_images)
+    judged = judgement_catalog.add(
+        "birds-16", tmp_path / "birds16.zip", name="b", images=bird_images
+    )
     assert len(judged.triplets) == 12
     data = (tmp_path / "birds16.zip").read_bytes()
     (tmp_path / "half.zip").write_bytes(data[: len(data) // 2])
@@ -233,9 +239,13 @@ def test_the_published_samples_are_read(kind, count, catches, tmp_path):
 def old_file(path, *, text=bytes, stimulus=4):
     """Trials and a catalogue as psiz 0.4 wrote them."""
     shown = np.array(
-        [[0, 3, 1, 2, stimulus, 5, 6, 7, 8], [1, 2, 3, -1, -1, -1, -1, -1, -1],
-         [2, 2, 1, 3, 4, 5, 6, 7, 8], [3, 1, 2, 4, 5, 6, 7, 8, 9]]
-    )  # fmt: skip
+        [
+            [0, 3, 1, 2, stimulus, 5, 6, 7, 8],
+            [1, 2, 3, -1, -1, -1, -1, -1, -1],
+            [2, 2, 1, 3, 4, 5, 6, 7, 8],
+            [3, 1, 2, 4, 5, 6, 7, 8, 9],
+        ]
+    )
     with h5py.File(path / "obs-118.hdf5", "w") as file:
         file["trial_type"] = np.bytes_("RankObservations") if text is bytes else "RankObservations"
         file["stimulus_set"] = shown
@@ -299,9 +309,10 @@ def nights_folder(tmp_path, draw, rows):
 
 def test_nights(tmp_path, draw):
     root = nights_folder(
-        tmp_path, draw,
+        tmp_path,
+        draw,
         [(1, 0, 6, "True", "test"), (0, 1, 8, "False", "test"), (0, 1, 5, "True", "train")],
-    )  # fmt: skip
+    )
     judged = judgement_catalog.add("nights", root, name="nights")
     assert judged.triplets.vote.tolist() == [0, 1]
     assert judged.triplets.votes_n.tolist() == [6, 8]

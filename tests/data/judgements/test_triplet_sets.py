@@ -18,13 +18,19 @@ def birds(psiz_folder, bird_images, ranked):
 
 def test_the_eleven_sets_do_not_depend_on_each_other(birds, bapps_tree):
     names = {"traditional", "cnn", "color", "deblur", "frameinterp", "superres"}
-    bapps = judgement_catalog.add("bapps", bapps_tree({n: [0.2, 0.8, 1.0] for n in names}), name="bapps")
+    bapps = judgement_catalog.add(
+        "bapps", bapps_tree({n: [0.2, 0.8, 1.0] for n in names}), name="bapps"
+    )
     every = triplet_sets.evaluation({"bapps": bapps, "birds-16": birds}, size=4, seed=1)
     assert len(every) == 9
     assert list(triplet_sets.evaluation({"birds-16": birds}, size=4, seed=1)) == [
-        "birds-16 similar", "birds-16 dissimilar", "birds-16 2rank1",
-    ]  # fmt: skip
-    for name, (judged, rows) in triplet_sets.evaluation({"birds-16": birds}, size=4, seed=1).items():
+        "birds-16 similar",
+        "birds-16 dissimilar",
+        "birds-16 2rank1",
+    ]
+    for name, (judged, rows) in triplet_sets.evaluation(
+        {"birds-16": birds}, size=4, seed=1
+    ).items():
         np.testing.assert_array_equal(rows, every[name][1])
         assert {judged.triplets.group[r] for r in rows} == {triplet_sets.SETS[name][1]}
         assert len(set(rows.tolist())) == 4
@@ -68,7 +74,9 @@ def test_quadruplets_add_an_image_that_was_not_chosen(birds):
 def test_singles_are_drawn_once_each(birds):
     every = triplet_sets.single_images(birds.triplets, size=10_000)
     assert len(every) == len(set(every.tolist())) <= len(birds.triplets.images)
-    assert set(triplet_sets.single_images(birds.triplets, size=7, seed=3).tolist()) < set(every.tolist())
+    assert set(triplet_sets.single_images(birds.triplets, size=7, seed=3).tolist()) < set(
+        every.tolist()
+    )
 
 
 def test_the_nearer_one_is_the_one_that_most_chose(bapps_tree):

@@ -178,7 +178,10 @@ def test_features_that_do_not_fit_are_refused(
 
 
 def test_sizes_and_drop() -> None:
-    store, other = FeatureStore(), FeatureKey("color", 3, Preprocessing(resize=(8, 8), crop=None), "x", "fp32", 4)
+    store, other = (
+        FeatureStore(),
+        FeatureKey("color", 3, Preprocessing(resize=(8, 8), crop=None), "x", "fp32", 4),
+    )
     store.append(SLOT, ["a", "b"], [rows("a", 2), rows("b", 0)])
     store.append(other, ["a"], [rows("a")])
     found = {row["backbone"]: row for row in store.sizes()}

@@ -21,14 +21,31 @@ def made(counts_by_name, queries=40):
     return subset_search.SubsetHits(NAMES, np.packbits(table, axis=1, bitorder="little"))
 
 
-HITS = made({"a": 5, "b": 4, "c": 1, "d": 1, "ab": 9, "ac": 9, "bd": 6, "abc": 12, "abd": 10,
-             "acd": 11, "bcd": 7, "abcd": 12})  # fmt: skip
+HITS = made(
+    {
+        "a": 5,
+        "b": 4,
+        "c": 1,
+        "d": 1,
+        "ab": 9,
+        "ac": 9,
+        "bd": 6,
+        "abc": 12,
+        "abd": 10,
+        "acd": 11,
+        "bcd": 7,
+        "abcd": 12,
+    }
+)
 
 
 def test_best_by_size_prefers_more_hits_then_fewer_members():
     assert [c.models for c in subset_statistics.best_by_size(HITS)] == [
-        ("a",), ("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"),
-    ]  # fmt: skip
+        ("a",),
+        ("a", "b"),
+        ("a", "b", "c"),
+        ("a", "b", "c", "d"),
+    ]
     assert subset_statistics.best(HITS) == SubsetResult(0b0111, ("a", "b", "c"), 12)
 
 
@@ -95,8 +112,11 @@ def test_oracle_and_exclusive_by_hand():
     assert exclusive.found_and_missed(FOUND, by=["a"], missed=["b"]).tolist() == [1, 4]
     assert exclusive.found_and_missed(FOUND, missed=["a", "b", "c"]).tolist() == [3, 5]
     assert exclusive.intersections(FOUND) == [
-        ((), 2), (("a",), 2), (("a", "b", "c"), 1), (("b",), 1),
-    ]  # fmt: skip
+        ((), 2),
+        (("a",), 2),
+        (("a", "b", "c"), 1),
+        (("b",), 1),
+    ]
     assert exclusive.agreement(FOUND)[0].tolist() == [1, 0.25, 1 / 3]
     assert exclusive.gain(FOUND)[1].tolist() == [0.5, 0, 0]
 
@@ -122,8 +142,9 @@ UNIT = Moments(0.0, 1.0)
 
 def streamed(found, rows=32):
     """As the matrices come: a block of rows at a time."""
-    return [(start, [m[start : start + rows] for m in found])
-            for start in range(0, len(found[0]), rows)]  # fmt: skip
+    return [
+        (start, [m[start : start + rows] for m in found]) for start in range(0, len(found[0]), rows)
+    ]
 
 
 def worth(found, shares):
@@ -165,7 +186,9 @@ def test_a_rival_far_from_the_front_in_every_backbone_still_counts():
     other[0, 90:99] += 1
     one[0, 0], other[0, 0] = 0.55, 0.55  # the mate is beaten by nobody's favourite
     mates = np.array([100])
-    (hit,) = sum_weights.weighted_hits([(0, [one, other])], mates, [UNIT] * 2, [np.full((1, 2), 0.5)])
+    (hit,) = sum_weights.weighted_hits(
+        [(0, [one, other])], mates, [UNIT] * 2, [np.full((1, 2), 0.5)]
+    )
     assert not hit[0]
 
 

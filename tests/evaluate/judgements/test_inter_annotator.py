@@ -47,7 +47,9 @@ def test_alpha_of_the_published_example():
     counts, names = inter_annotator.labels(people)
     assert names == list("12345")
     assert counts.sum() == 41  # in print: 41 values, 40 of them pairable
-    assert inter_annotator.krippendorff_alpha(counts) == pytest.approx(float(by_hand(people)), abs=1e-12)
+    assert inter_annotator.krippendorff_alpha(counts) == pytest.approx(
+        float(by_hand(people)), abs=1e-12
+    )
     assert round(inter_annotator.krippendorff_alpha(counts), 3) == 0.743
 
 
@@ -55,11 +57,17 @@ def test_alpha_of_random_answers_equals_the_independent_computation():
     random = np.random.default_rng(3)
     for _ in range(20):
         people = [
-            {u: str(random.choice(4, p=[0.6, 0.2, 0.1, 0.1])) for u in range(15)
-             if random.random() < 0.7} for _ in range(5)
-        ]  # fmt: skip
+            {
+                u: str(random.choice(4, p=[0.6, 0.2, 0.1, 0.1]))
+                for u in range(15)
+                if random.random() < 0.7
+            }
+            for _ in range(5)
+        ]
         counts, _ = inter_annotator.labels(people)
-        assert inter_annotator.krippendorff_alpha(counts) == pytest.approx(float(by_hand(people)), abs=1e-9)
+        assert inter_annotator.krippendorff_alpha(counts) == pytest.approx(
+            float(by_hand(people)), abs=1e-9
+        )
 
 
 def test_alpha_says_nothing_where_there_is_nothing_to_agree_on():

@@ -25,9 +25,14 @@ def asked(images=9, count=40, seed=0, groups=("a", "b")):
     ref, left, right = random.integers(0, images, (3, count))
     vote = random.integers(0, 6, count) / 5
     return Triplets(
-        shown, ref, left, right, vote, tuple(groups[i % len(groups)] for i in range(count)),
+        shown,
+        ref,
+        left,
+        right,
+        vote,
+        tuple(groups[i % len(groups)] for i in range(count)),
         np.full(count, 5),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -140,7 +145,9 @@ def test_choosing_among_noise_is_seen_through():
 
 def test_one_with_no_evidence_has_no_say():
     left, right = np.array([np.nan, 1.0]), np.array([1.0, 2.0])
-    blind = triplet_combinations.combined([(left, right), (np.array([5.0, 9.0]), np.array([4.0, 0.0]))], [1, 1])
+    blind = triplet_combinations.combined(
+        [(left, right), (np.array([5.0, 9.0]), np.array([4.0, 0.0]))], [1, 1]
+    )
     assert blind[1][0] < blind[0][0]  # only the second speaks of the first triplet
     silent = triplet_combinations.combined([(left, right)], [1.0])
     assert np.isnan(silent[0][0])
@@ -183,4 +190,6 @@ def test_panels_average_their_sets_and_mark_the_best():
     assert all(b.score.value == 0.5 for b in found if b.model == "flat")
     assert all(b.best for b in found if b.score.value == 1)
     assert len(triplet_sets.SETS) == 11
-    assert sorted(n for names in triplet_sets.PANELS.values() for n in names) == sorted(triplet_sets.SETS)
+    assert sorted(n for names in triplet_sets.PANELS.values() for n in names) == sorted(
+        triplet_sets.SETS
+    )

@@ -131,8 +131,10 @@ def test_near_duplicates_by_hand():
     left, right = unit(0.0, 0.05, 1.5, 3.0), unit(0.8, 2.2, 1.52, 0.01)
     found = near_duplicates.find(left, right, within=0.01, across=0.01)
     assert {(t.side, t.row, t.other_side, t.other) for t in found} == {
-        ("left", 0, "left", 1), ("left", 0, "right", 3), ("left", 1, "right", 3),
-    }  # fmt: skip
+        ("left", 0, "left", 1),
+        ("left", 0, "right", 3),
+        ("left", 1, "right", 3),
+    }
     assert near_duplicates.clean_pairs(found, 4).tolist() == [False, False, True, False]
     group = near_duplicates.groups(found, 4)
     assert group[0] == group[1] == group[3] != group[2]
@@ -144,7 +146,9 @@ def test_near_duplicates_by_hand():
 def test_the_papers_protocol_keeps_its_quirks():
     left, right = unit(0.0, 1.5, 3.0, 4.6), unit(0.75, 2.25, 3.8, 5.4)
     nobody = face_rows([0, 0, 0, 0])
-    kept = near_duplicates.tllobj_paper(left, right, face_rows([0, 1, 2, 0]), face_rows([0, 0, 0, 1]))
+    kept = near_duplicates.tllobj_paper(
+        left, right, face_rows([0, 1, 2, 0]), face_rows([0, 0, 0, 1])
+    )
     assert kept.tolist() == [True, False, True, False], "two faces stay in, one face goes"
     assert near_duplicates.tlld_paper(left, right, nobody, nobody).all()
     # The position of the nearest face counts, not its distance: only who is nearest to the first.

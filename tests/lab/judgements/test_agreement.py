@@ -42,8 +42,10 @@ def test_the_known_set_is_made_once_and_says_that_nobody_was_asked():
 def test_scores_are_the_engines(judged):
     table = agreement.table(judged, ["color", "pixel-l2"], metrics=["cosine", "l1"])
     assert [(r.label, r.metric) for r in table.rows] == [
-        ("color", "cosine"), ("color", "l1"), ("pixel-l2", "own"),
-    ]  # fmt: skip
+        ("color", "cosine"),
+        ("color", "l1"),
+        ("pixel-l2", "own"),
+    ]
     some = judged.triplets
     made = features.for_images(some.images, "color")
     earned = two_afc.credit(*triplets.sides(made, some, "l1"), some.vote)
@@ -73,21 +75,30 @@ def test_the_majority_counts_wholes(judged):
 
 def test_combinations_are_those_of_the_engine(judged):
     table = agreement.table(judged, ["color", "pixel-l2"], metrics=["l2"], combine="zsum")
-    parts = [tuple(pair_similarities.values(judged, "color", "l2")), tuple(pair_similarities.values(judged, "pixel-l2"))]
+    parts = [
+        tuple(pair_similarities.values(judged, "color", "l2")),
+        tuple(pair_similarities.values(judged, "pixel-l2")),
+    ]
     left, right = triplet_combinations.combined(parts, [1, 1])
     earned = two_afc.credit(left, right, judged.triplets.vote)
     row = table.rows[-1]
     assert row.label == "zsum(color + pixel-l2)"
-    assert row.whole.value == pytest.approx(two_afc.over_groups(earned, judged.triplets.group).value)
+    assert row.whole.value == pytest.approx(
+        two_afc.over_groups(earned, judged.triplets.group).value
+    )
 
 
 def test_what_is_there_is_not_made_again_and_a_stop_keeps_the_rest_whole(bapps_tree, monkeypatch):
     found = sets.add("bapps", bapps_tree(VOTES), name="mine")
     stages = []
-    pair_similarities.prepare(found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage))
+    pair_similarities.prepare(
+        found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage)
+    )
     assert {"color", "ssim"} <= set(stages)
     stages.clear()
-    ready = pair_similarities.prepare(found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage))
+    ready = pair_similarities.prepare(
+        found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage)
+    )
     assert stages == []
     assert ready.names == ("color", "ssim")
     assert pair_similarities.available(found) == ["color", "ssim"]

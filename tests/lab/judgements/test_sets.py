@@ -26,8 +26,10 @@ def test_a_sample_is_a_set_of_its_own(bapps_tree):
     ids = found.triplets.images.ids
     nearer = [[ids[i] for i in row] for row in triplet_sets.nearer_first(found.triplets)]
     assert nearer == listed
-    votes = {whole.triplets.images.ids[r]: v for r, v in
-             zip(whole.triplets.ref, whole.triplets.vote, strict=True)}  # fmt: skip
+    votes = {
+        whole.triplets.images.ids[r]: v
+        for r, v in zip(whole.triplets.ref, whole.triplets.vote, strict=True)
+    }
     assert found.triplets.vote.tolist() == [votes[ids[ref]] for ref in found.triplets.ref]
     assert sets.keep("mine", "triplets", "again", size=10, seed=3).digest == found.digest
     assert sets.keep("mine", "triplets", "other", size=10, seed=4).digest != found.digest
@@ -67,9 +69,12 @@ def test_table_a1_as_printed(bapps_tree):
     assert {row["size"] for row in rows.values()} == {1000}
     assert rows["Quadruplet_BAPPS_2AFC"]["here"] == ["mine"]
     assert rows["Singleton_Birds-16"] == {
-        "id": "Singleton_Birds-16", "source": "birds-16", "sample": "singles", "size": 1000,
+        "id": "Singleton_Birds-16",
+        "source": "birds-16",
+        "sample": "singles",
+        "size": 1000,
         "here": [],
-    }  # fmt: skip
+    }
 
 
 def test_from_an_experiments_answers_to_a_learned_backbone(tmp_path, conv):

@@ -58,9 +58,11 @@ def test_its_pictures_features_are_those_of_the_store(pairs):
     typed = adaptation.keep(adaptation.adapt(pairs, MODELS, PAPER, runs=1), "mine")
     collection = collections.open_(pairs)
     hits = search.search(
-        pairs, search.Query(image=collection.left.paths[2].read_bytes()),
-        recipes.parse([typed]), k=5,
-    )[0]  # fmt: skip
+        pairs,
+        search.Query(image=collection.left.paths[2].read_bytes()),
+        recipes.parse([typed]),
+        k=5,
+    )[0]
     same = search.search(
         pairs, search.Query(id=collection.left.ids[2]), recipes.parse([typed]), k=5
     )[0]
@@ -76,7 +78,9 @@ def test_lineage_and_a_warning_where_numbers_are_too_good(pairs):
     assert told["seed"] == 0
     assert told["paradigm"] == "adaptation"
     assert set(told["test_ids"]) < set(collections.open_(pairs).left.ids)
-    assert "unseen:mine" in provenance.training_overlap_warning(pairs, ["hog", "learned:mine"], "all")
+    assert "unseen:mine" in provenance.training_overlap_warning(
+        pairs, ["hog", "learned:mine"], "all"
+    )
     assert provenance.training_overlap_warning(pairs, ["hog", "learned:mine"], "unseen:mine") == ""
     assert provenance.training_overlap_warning(pairs, ["hog"], "all") == ""
     assert "unseen:mine" in subsets.choices(pairs)
@@ -141,9 +145,13 @@ def test_the_rival_is_chosen_on_other_pairs_than_it_is_judged_on(pairs):
         alone = adaptation.asymmetric_ranks(part, recipes.parse([name])[0])
         assert best >= (alone == 1).mean() - 0.15  # it has the most hits from the left
     assert told["aR"]["1"]["mean"] == pytest.approx(
-        np.mean([(adaptation.best_zsum(found.collection, MODELS, r.split)[1] == 1).mean()
-                 for r in found.runs])
-    )  # fmt: skip
+        np.mean(
+            [
+                (adaptation.best_zsum(found.collection, MODELS, r.split)[1] == 1).mean()
+                for r in found.runs
+            ]
+        )
+    )
 
 
 def test_a_row_of_the_annex_is_made_once_and_again_for_other_pairs(pairs, monkeypatch):
@@ -167,7 +175,9 @@ def test_a_row_of_the_annex_is_made_once_and_again_for_other_pairs(pairs, monkey
 
 
 def test_every_printed_row_has_its_backbone_here():
-    found = [printed_values.printed(name) for name in registry.expand_groups(["@risser-maroux2021"])]
+    found = [
+        printed_values.printed(name) for name in registry.expand_groups(["@risser-maroux2021"])
+    ]
     assert {row and row[0] for row in found} == {row[0] for row in printed_values.ANNEX.rows}
 
 
@@ -197,7 +207,10 @@ def test_fine_tuning_ends_as_a_backbone(pairs, conv):
     assert told["aR"]["1"] == pytest.approx((found.after == 1).mean())
     assert len(learned_backbones.read("tuned")["loss"]) == len(found.told.losses)
     assert lineage.unfinished() == []
-    assert asymmetric_recall.over_runs([found.after]).at(20)[0] == found.json()["after"]["aR"]["20"]["mean"]
+    assert (
+        asymmetric_recall.over_runs([found.after]).at(20)[0]
+        == found.json()["after"]["aR"]["20"]["mean"]
+    )
 
 
 def test_a_stopped_run_is_gone_on_with_under_its_name(pairs, conv):

@@ -83,7 +83,12 @@ def test_judging_it_by_what_it_saw_warns_in_any_set_that_shows_it(judged, conv, 
     for one in (judged, again):
         assert "unseen:tuned" in provenance.trained_on_warning(one, [conv, "learned:tuned"])
         assert provenance.subsets(one).keys() == {"all", "unseen:tuned"}
-        assert provenance.trained_on_warning(provenance.unseen_part(one, "unseen:tuned"), ["learned:tuned"]) == ""
+        assert (
+            provenance.trained_on_warning(
+                provenance.unseen_part(one, "unseen:tuned"), ["learned:tuned"]
+            )
+            == ""
+        )
     assert provenance.trained_on_warning(judged, [conv]) == ""
     with pytest.raises(UnknownNameError, match="subset"):
         provenance.unseen_part(judged, "some")
@@ -168,14 +173,17 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_bit_for_bit(judged, conv)
     stop = whole.told.steps + 2
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(stop)], cwd=root, check=False,
+        [sys.executable, "-c", KILLED, str(stop)],
+        cwd=root,
+        check=False,
         env=os.environ | {"PYTHONPATH": str(root)},
-    )  # fmt: skip
+    )
     assert done.returncode == -signal.SIGKILL
     assert lineage.unfinished() == ["killed"]
     again = []
-    rest = finetuning.tune("mine", conv, chosen, save="killed",
-                       on_progress=lambda p: again.append((p.stage, p.done)))  # fmt: skip
+    rest = finetuning.tune(
+        "mine", conv, chosen, save="killed", on_progress=lambda p: again.append((p.stage, p.done))
+    )
     first = next(n for stage, n in again if stage == "quadruplet")
     assert first == whole.told.steps + 1  # the epoch before was written down
     assert rest.told.losses == whole.told.losses

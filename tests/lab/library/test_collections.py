@@ -58,9 +58,7 @@ def test_images_without_mates_are_searched_within_themselves(pairs_folder):
     collections.add("images", pairs_folder, name="all")
     extraction.extract("all", ["layout", "color"])
     name = collections.open_("all").left.ids[0]
-    for hits in search.search(
-        "all", Query(name), recipes.parse(["layout", "color"], "zsum"), k=50
-    ):
+    for hits in search.search("all", Query(name), recipes.parse(["layout", "color"], "zsum"), k=50):
         assert name not in hits.ids
         assert len(hits.ids) == 11
         assert hits.mate_id is None

@@ -37,7 +37,9 @@ def cosine_order(query: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[FeatureStore, FeatureKey, np.ndarray, vector_index.VectorIndex]:
+def built(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[FeatureStore, FeatureKey, np.ndarray, vector_index.VectorIndex]:
     """A table of 20,000 rows, four commits, with its index."""
     store, slot = (
         FeatureStore(tmp_path_factory.mktemp("built")),

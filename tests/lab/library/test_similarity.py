@@ -71,10 +71,16 @@ def test_recipes_together_rank_as_they_do_alone(six):
     assert together[0] is together[-1]
     for recipe, ranks in zip(asked, together, strict=False):
         mine, theirs = (
-            {b: features.for_side(six, side, b) for b in recipe.backbones} for side in six.sides("lr")
+            {b: features.for_side(six, side, b) for b in recipe.backbones}
+            for side in six.sides("lr")
         )
         whole = np.concatenate(
-            [v for _, v in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe]), rows=2)]
+            [
+                v
+                for _, v in combine.blocks(
+                    recipe, mine, theirs, recipes.default_metrics([recipe]), rows=2
+                )
+            ]
         )
         expected = [(row >= row[i]).sum() for i, row in enumerate(whole)]
         assert ranks.tolist() == expected

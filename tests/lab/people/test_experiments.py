@@ -31,7 +31,10 @@ def everything(name, code, pick):
 
 def key_of(name):
     """{question number: content key of its mate}."""
-    return {q.number: q.options[q.mate][1] for q in experiment_store.questions(experiment_store.get(name))}
+    return {
+        q.number: q.options[q.mate][1]
+        for q in experiment_store.questions(experiment_store.get(name))
+    }
 
 
 def test_questions_follow_the_plan():
@@ -48,8 +51,9 @@ def test_questions_follow_the_plan():
             assert collection.right.keys[row] not in {key for _, key in question.options}
         else:
             assert question.options[question.mate] == [
-                collection.right.ids[row], collection.right.keys[row]
-            ]  # fmt: skip
+                collection.right.ids[row],
+                collection.right.keys[row],
+            ]
 
 
 def test_distractors_of_a_backbone_are_its_nearest():
@@ -115,9 +119,15 @@ def test_participants_see_other_orders_and_go_on_where_they_stopped():
 
 @pytest.mark.parametrize(
     ("number", "place", "seconds", "says"),
-    [(99, 0, 1, "no such question"), (1, 3, 1, "expected 1 to 3"), (1, -1, 1, "expected 1 to 3"),
-     (1, 0, float("nan"), "after nan s"), (1, 0, -1, "after -1 s"), (1, 0, 1e9, "expected 0 to")],
-)  # fmt: skip
+    [
+        (99, 0, 1, "no such question"),
+        (1, 3, 1, "expected 1 to 3"),
+        (1, -1, 1, "expected 1 to 3"),
+        (1, 0, float("nan"), "after nan s"),
+        (1, 0, -1, "after -1 s"),
+        (1, 0, 1e9, "expected 0 to"),
+    ],
+)
 def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
     build()
     code = participation.join("one")
@@ -192,8 +202,14 @@ def test_analysis_of_answers_that_are_known():
     assert overall["ceiling"]["value"] == pytest.approx((0.5 + 0.5 + 0) / 3)
     people = {row["participant"]: row for row in told["people"]}
     assert people[1]["right"] == 6
-    assert people[3] == {"participant": 3, "answers": 6, "right": 0, "catch_answered": 1,
-                         "catch_passed": 0, "median_seconds": 1.5}  # fmt: skip
+    assert people[3] == {
+        "participant": 3,
+        "answers": 6,
+        "right": 0,
+        "catch_answered": 1,
+        "catch_passed": 0,
+        "median_seconds": 1.5,
+    }
     assert sum(told["places"]["counts"]) == 18
     for row in told["asked"]:
         assert row["counts"][row["mate"]] == 2
@@ -241,7 +257,9 @@ def test_machines_choose_the_nearest_of_the_options():
     collection = collections.open_("tiny")
     asked = experiment_store.questions(experiment_store.get("one"))
     for machine in told["conditions"][-1]["machines"]:
-        left, right = (features.for_side(collection, s, machine["model"]) for s in collection.sides())
+        left, right = (
+            features.for_side(collection, s, machine["model"]) for s in collection.sides()
+        )
         values = metrics.pairwise(left, right, "cosine")
         hits = 0
         for question in asked:

@@ -198,8 +198,9 @@ def test_the_csv_has_what_stands(tiny):
     review.undo(tiny, "Ana")
     rows = list(csv.DictReader(io.StringIO(review.export(tiny))))
     assert [(row["query"], row["kind"], row["value"]) for row in rows] == [
-        ("a", "tag", "shape"), ("a", "note", 'a "quote", and\na line'),
-    ]  # fmt: skip
+        ("a", "tag", "shape"),
+        ("a", "note", 'a "quote", and\na line'),
+    ]
     with pytest.raises(UnknownNameError):
         review.export("nowhere")
 

@@ -65,7 +65,9 @@ def test_a_file_is_compared_as_the_same_image_of_the_collection(tiny):
 
 
 def test_why_adds_up_and_says_what_the_network_sees(tiny, network):
-    found = pair.correspondences(pair.known(tiny, "left", "a"), pair.known(tiny, "right", "a"), network)
+    found = pair.correspondences(
+        pair.known(tiny, "left", "a"), pair.known(tiny, "right", "a"), network
+    )
     assert found.exact
     assert found.match.left.shape == (7, 7)
     assert found.shape == ((245, 200), (245, 200))

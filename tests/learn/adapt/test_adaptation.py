@@ -69,7 +69,9 @@ def test_products_of_any_size_are_products(rows):
     contrastive_loss.product(one, other, out=place[:, 5:])
     torch.testing.assert_close(place[:, 5:], found, atol=0, rtol=0)
     assert not place[:, :5].any()
-    alone = torch.cat([contrastive_loss.product(one[n : n + 1], other[n : n + 1]) for n in range(2)])
+    alone = torch.cat(
+        [contrastive_loss.product(one[n : n + 1], other[n : n + 1]) for n in range(2)]
+    )
     torch.testing.assert_close(alone, found, atol=1e-5, rtol=0)
 
 
@@ -116,7 +118,8 @@ def test_same_seed_same_numbers(pairs, drawn):
 def test_learning_helps_on_pairs_never_seen(pairs, drawn):
     runs = adaptation.train(pairs, drawn, adaptation.Settings(**QUICK))
     before, after = (
-        asymmetric_recall.over_runs([getattr(run, stage) for run in runs]) for stage in ("before", "after")
+        asymmetric_recall.over_runs([getattr(run, stage) for run in runs])
+        for stage in ("before", "after")
     )
     assert after.at(1)[0] > 1.3 * before.at(1)[0]
 
@@ -162,8 +165,9 @@ def test_missing_evidence_counts_as_the_mean(pairs, drawn):
     left[blind, :20] = np.nan
     (run,) = adaptation.train(
         Inputs(left, pairs.right, ("face", "rest"), (20, D - 20)),
-        drawn[:1], adaptation.Settings(**QUICK),
-    )  # fmt: skip
+        drawn[:1],
+        adaptation.Settings(**QUICK),
+    )
     filled = left.copy()
     filled[blind, :20] = run.adaptation.mean[:20]
     np.testing.assert_allclose(run.adaptation(left), run.adaptation(filled), atol=1e-6)
@@ -194,4 +198,6 @@ def test_bad_settings_are_named():
 def test_asymmetric_ranks_take_the_better_direction():
     values = np.array([[0.5, 0.9], [0.1, 0.2]], np.float32)
     np.testing.assert_array_equal(asymmetric_recall.ranks_of(values), [1, 1])
-    np.testing.assert_array_equal(asymmetric_recall.ranks_of(np.ones((3, 3), np.float32)), [3, 3, 3])
+    np.testing.assert_array_equal(
+        asymmetric_recall.ranks_of(np.ones((3, 3), np.float32)), [3, 3, 3]
+    )

@@ -38,8 +38,10 @@ def learned(pairs):
 
 
 def test_it_learns_whom_to_trust(learned):
-    shares = {name: layer.share for name, layer in zip(
-        learned.adaptation.backbones, learned.adaptation.layers, strict=True)}  # fmt: skip
+    shares = {
+        name: layer.share
+        for name, layer in zip(learned.adaptation.backbones, learned.adaptation.layers, strict=True)
+    }
     assert shares["noise"] < 0.3 * shares["knows"]
     start, after = (asymmetric_recall.curve(ranks)[0] for ranks in (learned.reduced, learned.after))
     assert after > start

@@ -39,9 +39,10 @@ def test_triplet_is_pytorch_metric_learnings(vectors, margin):
     theirs = metric.TripletMarginLoss(margin, distance=euclid(), reducer=MeanReducer())
     rows = torch.arange(B)
     expected = theirs(
-        torch.cat(vectors[:3]), indices_tuple=(rows, rows + B, rows + 2 * B),
+        torch.cat(vectors[:3]),
+        indices_tuple=(rows, rows + B, rows + 2 * B),
         labels=torch.zeros(3 * B),
-    )  # fmt: skip
+    )
     close(losses.triplet(*vectors[:3], margin), expected)
     close(
         losses.triplet(*vectors[:3], margin),

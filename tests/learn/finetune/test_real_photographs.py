@@ -34,7 +34,9 @@ def network():
     def make():
         embed = layers.embedder(copy.deepcopy(_MODULE[0]), spec.net.taps, "cpu")
         module = forward.module(embed)
-        return training_loop.Net(module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, "cpu")
+        return training_loop.Net(
+            module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, "cpu"
+        )
 
     return make
 

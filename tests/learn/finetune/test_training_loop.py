@@ -21,9 +21,13 @@ def network(seed=0):
     """A small convolutional network with slopes, the same for the same seed."""
     torch.manual_seed(seed)
     module = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 5, stride=3), torch.nn.ReLU(), torch.nn.Conv2d(8, 16, 3, stride=2),
-        torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(3), torch.nn.Flatten(),
-    )  # fmt: skip
+        torch.nn.Conv2d(3, 8, 5, stride=3),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 16, 3, stride=2),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(3),
+        torch.nn.Flatten(),
+    )
     return training_loop.Net(module.eval(), module, (0.5,) * 3, (0.2,) * 3, 144, "cpu")
 
 
@@ -56,9 +60,15 @@ def run(world, tmp_path, chosen, *, net=None, **other):
     train, check, pictures = world
     net = net or network()
     told = training_loop.train(
-        net, network, train, check, pictures, settings=chosen,
-        checkpoint=tmp_path / "run.ckpt", **other,
-    )  # fmt: skip
+        net,
+        network,
+        train,
+        check,
+        pictures,
+        settings=chosen,
+        checkpoint=tmp_path / "run.ckpt",
+        **other,
+    )
     return net, told
 
 
@@ -120,9 +130,11 @@ here.run(here.made(), Path(sys.argv[1]), here.settings("quadruplet", epochs=3, p
 def test_a_killed_run_goes_on_from_its_last_checkpoint(world, tmp_path):
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "b")], cwd=root, check=False,
+        [sys.executable, "-c", KILLED, str(tmp_path / "b")],
+        cwd=root,
+        check=False,
         env=os.environ | {"PYTHONPATH": str(root)},
-    )  # fmt: skip
+    )
     assert done.returncode == -signal.SIGKILL
     chosen = settings("quadruplet", epochs=3, patience=9)
     _, whole = run(world, tmp_path / "a", chosen)
@@ -140,8 +152,10 @@ def test_another_runs_checkpoint_is_refused(world, tmp_path):
 
 
 def test_same_seed_same_losses(world, tmp_path):
-    told = [run(world, tmp_path / str(n), settings("simclr", seed=s))[1].losses
-            for n, s in enumerate((1, 1, 2))]  # fmt: skip
+    told = [
+        run(world, tmp_path / str(n), settings("simclr", seed=s))[1].losses
+        for n, s in enumerate((1, 1, 2))
+    ]
     assert told[0] == told[1] != told[2]
 
 

@@ -313,8 +313,13 @@ def test_hand_put_weights_of_a_library_are_used():
     net.reset_classifier(0)
     from simcore.data import images
 
-    x = torch.from_numpy(images.prepare(pictures()[3], spec.preprocessing)).permute(2, 0, 1)[None] / 255
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (spec.preprocessing.mean, spec.preprocessing.std))
+    x = (
+        torch.from_numpy(images.prepare(pictures()[3], spec.preprocessing)).permute(2, 0, 1)[None]
+        / 255
+    )
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in (spec.preprocessing.mean, spec.preprocessing.std)
+    )
     with torch.inference_mode():
         np.testing.assert_allclose(row, net((x - mean) / std), atol=1e-4)
 

@@ -110,9 +110,15 @@ def test_ssim_equals_scikit_image():
     found = ssim.ssim(one, other)
     for k in range(len(one)):
         whole = skimage.structural_similarity(
-            one[k].double().numpy(), other[k].double().numpy(), channel_axis=0, data_range=1.0,
-            gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True,
-        )[1]  # fmt: skip
+            one[k].double().numpy(),
+            other[k].double().numpy(),
+            channel_axis=0,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )[1]
         inside = whole[:, 5:-5, 5:-5].mean()
         assert found[k] == pytest.approx(inside, abs=1e-5)
     assert ssim.ssim(one, one).tolist() == pytest.approx([1, 1, 1])

@@ -68,7 +68,8 @@ def test_images_are_decoded_once_for_all_backbones(image_set, store, monkeypatch
         images, "load", lambda *args, **named: decoded.append(1) or load(*args, **named)
     )
     specs = [
-        counting(name, prepare=p)[0] for name, p in [("a", TINY), ("b", TINY), ("c", Preprocessing())]
+        counting(name, prepare=p)[0]
+        for name, p in [("a", TINY), ("b", TINY), ("c", Preprocessing())]
     ]
     extraction.extract(image_set(9), specs, store=store, device="cpu")
     assert len(decoded) == 9
@@ -144,9 +145,14 @@ def test_stopping_keeps_what_is_finished(image_set, store):
     spec, calls = counting()
     seen: list[Progress] = []
     report = extraction.extract(
-        image_set(40), [spec], store=store, device="cpu", batch=4,
-        on_progress=seen.append, stop=lambda: len(calls) >= 3,
-    )  # fmt: skip
+        image_set(40),
+        [spec],
+        store=store,
+        device="cpu",
+        batch=4,
+        on_progress=seen.append,
+        stop=lambda: len(calls) >= 3,
+    )
     assert report.computed["tiny"] == 12
     assert [p.done for p in seen] == [4, 8, 12]
     assert {p.total for p in seen} == {40}
@@ -283,6 +289,8 @@ def test_cuda_gives_the_same_features(image_set, store):
             place = FeatureStore(store.root / device)
             extraction.extract(pictures, [spec], store=place, device=device, precision="fp32")
         slot = extraction.feature_key(spec, "fp32")
-        one, other = (FeatureStore(store.root / d).read(slot, pictures.keys)[1] for d in ("cpu", "cuda"))
+        one, other = (
+            FeatureStore(store.root / d).read(slot, pictures.keys)[1] for d in ("cpu", "cuda")
+        )
         cosine = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
         assert cosine.min() > 0.999

@@ -38,8 +38,13 @@ def visible(store: FeatureStore, slot: FeatureKey) -> list[str]:
 
 
 def told(store: FeatureStore, tables: dict[str, str]) -> dict:
-    return {"root": store.place.address, "device": "cpu", "precision": "fp32", "trim": 0,
-            "tables": tables}  # fmt: skip
+    return {
+        "root": store.place.address,
+        "device": "cpu",
+        "precision": "fp32",
+        "trim": 0,
+        "tables": tables,
+    }
 
 
 @pytest.fixture
@@ -193,14 +198,28 @@ def ray_cluster(tmp_path_factory) -> Iterator[tuple[str, dict[str, str]]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block",
-                   f"--port={port}", "--num-cpus=3", "--include-dashboard=false",
-                   "--node-ip-address=127.0.0.1", f"--temp-dir={short}",
-                   "--object-store-memory=100000000"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "ray.scripts.scripts",
+            "start",
+            "--head",
+            "--block",
+            f"--port={port}",
+            "--num-cpus=3",
+            "--include-dashboard=false",
+            "--node-ip-address=127.0.0.1",
+            f"--temp-dir={short}",
+            "--object-store-memory=100000000",
+        ]
         head = subprocess.Popen(
-            command, env=env, start_new_session=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            command,
+            env=env,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
             assert head.stdout is not None
             for line in head.stdout:
@@ -218,9 +237,13 @@ def ray_cluster(tmp_path_factory) -> Iterator[tuple[str, dict[str, str]]]:
 
 def simcore(env: dict[str, str], *args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "simcore", *args], env=env, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "simcore", *args],
+        env=env,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def actors() -> list[int]:
@@ -272,8 +295,20 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(ray_cluster, 
     address, env = ray_cluster
     store, slot, keys, name = drawn
     before = written(store, slot)
-    run = simcore(env, "extract", name, "--models", "hog", "--engine", "ray",
-                  "--address", address, "--workers", "2", "--json")  # fmt: skip
+    run = simcore(
+        env,
+        "extract",
+        name,
+        "--models",
+        "hog",
+        "--engine",
+        "ray",
+        "--address",
+        address,
+        "--workers",
+        "2",
+        "--json",
+    )
     wait_for(lambda: written(store, slot) >= before + 2)
     victims = actors()
     assert len(victims) == 2
@@ -302,8 +337,19 @@ def test_a_driver_that_is_killed_leaves_nothing_half_and_the_next_goes_on(ray_cl
     address, env = ray_cluster
     store, slot, keys, name = drawn
     before = written(store, slot)
-    command = ("extract", name, "--models", "hog", "--engine", "ray", "--address", address,
-               "--workers", "2", "--json")  # fmt: skip
+    command = (
+        "extract",
+        name,
+        "--models",
+        "hog",
+        "--engine",
+        "ray",
+        "--address",
+        address,
+        "--workers",
+        "2",
+        "--json",
+    )
     run = simcore(env, *command)
     wait_for(lambda: written(store, slot) >= before + 2)
     os.killpg(run.pid, signal.SIGKILL)

@@ -44,8 +44,12 @@ def test_only_where_it_pays(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     specs = [registry.get("face"), registry.get("hog")]
     embeds = {spec.name: len for spec in specs}
-    for images, device, count in ((199, "cpu", 0), (200, "cpu", 2), (9999, "cpu", 4),
-                                  (9999, "cuda", 0)):  # fmt: skip
+    for images, device, count in (
+        (199, "cpu", 0),
+        (200, "cpu", 2),
+        (9999, "cpu", 4),
+        (9999, "cuda", 0),
+    ):
         begun.clear()
         todo = {spec.name: range(images) for spec in specs}
         with worker_processes.with_workers(embeds, specs, todo, device) as found:

@@ -81,9 +81,9 @@ def test_hover_shows_the_picture_and_its_mate(visitor):
     card.wait_for()
     pictures = card.locator("img")
     assert pictures.count() == 2
-    visitor.until(lambda: all(
-        image.evaluate("i => i.naturalWidth") > 0 for image in pictures.all()
-    ))  # fmt: skip
+    visitor.until(
+        lambda: all(image.evaluate("i => i.naturalWidth") > 0 for image in pictures.all())
+    )
     words = card.locator("figcaption").all_inner_texts()
     assert words[0].split()[-1] == words[1].split()[-1]  # mates are called the same here
     assert "mate" in card.locator(".facts").inner_text()

@@ -37,9 +37,12 @@ class App:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "simcore", "app", "--port", str(self.port), *self.words],
-            cwd=ROOT, env=os.environ, start_new_session=True, stdout=subprocess.DEVNULL,
+            cwd=ROOT,
+            env=os.environ,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         for _ in range(300):
             try:
                 with urllib.request.urlopen(self.address + "/health", timeout=10):
@@ -149,7 +152,10 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
     given = experiment_store.answers(experiment_store.get("both"))
     assert len(given) == 12
     questions = {q.number: q for q in experiment_store.questions(experiment_store.get("both"))}
-    people = {experiment_store.participant(experiment_store.get("both"), code).number: code for code in codes}
+    people = {
+        experiment_store.participant(experiment_store.get("both"), code).number: code
+        for code in codes
+    }
     for person, number, answer in given:
         screen = seen[people[person], number]
         chosen = questions[number].options[answer.option][1]
@@ -173,8 +179,9 @@ def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chr
         maker.page.get_by_text("Send this address").wait_for()
         assert maker.address == {"show": "invite", "e": "made-here"}
         code = begin(visit(chromium, app), app, "made-here")
-        participation.answer("made-here", code, participation.screen("made-here", code).number, place=0,
-                        seconds=1)  # fmt: skip
+        participation.answer(
+            "made-here", code, participation.screen("made-here", code).number, place=0, seconds=1
+        )
         maker.page.get_by_role("radio", name="Results").click()
         maker.page.get_by_text("Do people agree?").wait_for()
         maker.settle()
