@@ -11,7 +11,7 @@ from simcore.lab import html_document
 from simcore.lab.library import collections, models
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture, Row
-from simcore.types import Progress
+from simcore.types import Monitor, Progress
 from simcore.ui import charts, job_progress, page_export, sidebar, widgets
 from simcore.ui.commands import Choice
 from simcore.ui.compare import region_view
@@ -182,7 +182,7 @@ def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> No
             backbone,
             metric=asked.metric,
             cells=int(cells or 7),
-            on_progress=tell,
+            monitor=Monitor(tell),
         )
     except SimError:
         bar.empty()

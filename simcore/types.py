@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simcore.errors import BadDataError, ShapeError
+from simcore.errors import BadDataError, ShapeError, Stopped
 
 
 @dataclass(frozen=True)
@@ -317,3 +317,31 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Progress and stop of a long operation in one value; `Monitor()` is silent and never stops.
+
+    Attributes:
+        on_progress: called with a `Progress` a few times a second.
+        stop: asked between steps; True ends the operation, and what is finished is kept.
+    """
+
+    on_progress: OnProgress | None = None
+    stop: Callable[[], bool] | None = None
+
+    def report(self, stage: str, done: int, total: int, rate: float = 0.0) -> None:
+        """Report that `done` of `total` units of a stage are finished."""
+        if self.on_progress is not None:
+            self.on_progress(Progress(stage, done, total, rate))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the operation was asked to stop."""
+        return self.stop is not None and self.stop()
+
+    def check(self, message: str = "Stopped.") -> None:
+        """Raise `Stopped` with a message if the operation was asked to stop."""
+        if self.stopped:
+            raise Stopped(message)

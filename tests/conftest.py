@@ -1,14 +1,21 @@
 """What every test shares: a cache of its own, and pictures drawn here."""
 
 import io
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.postgres import Cluster
+
+ROOT = Path(__file__).parents[1]
+MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
 
@@ -56,10 +63,8 @@ def encode() -> Callable[..., bytes]:
     return encoded
 
 
-@pytest.fixture
-def pairs_folder(tmp_path: Path) -> Path:
-    """left/ and right/ with six pictures each, mates alike, named a.png to f.png."""
-    root = tmp_path / "pairs"
+def make_pairs(root: Path) -> Path:
+    """Write the pictures of `pairs_folder` below `root`."""
     for side in ("left", "right"):
         (root / side).mkdir(parents=True)
     for seed, name in enumerate("abcdef"):
@@ -67,6 +72,12 @@ def pairs_folder(tmp_path: Path) -> Path:
         picture.save(root / "left" / f"{name}.png")
         picture.rotate(4).save(root / "right" / f"{name}.png")
     return root
+
+
+@pytest.fixture
+def pairs_folder(tmp_path: Path) -> Path:
+    """left/ and right/ with six pictures each, mates alike, named a.png to f.png."""
+    return make_pairs(tmp_path / "pairs")
 
 
 @pytest.fixture
@@ -132,3 +143,77 @@ def random_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         lpips, "_linear", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
     )
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = str(found[-1]) if found else shutil.which("initdb")
+    if initdb is None:
+        pytest.skip("no PostgreSQL on this computer; Debian's package is `postgresql`")
+    pytest.importorskip("psycopg")
+    made = Cluster(Path(initdb).parent)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(made.folder)
+
+
+@pytest.fixture
+def postgres(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """An empty database of a real PostgreSQL, for this test alone."""
+    monkeypatch.setenv("SIMCORE_DATABASE_URL", cluster.database())
+    return cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Cluster | None:
+    """An empty database of either kind; the cluster where it is PostgreSQL."""
+    return request.getfixturevalue("postgres") if request.param == "postgresql" else None
+
+
+@pytest.fixture(scope="session")
+def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the collection "tiny" and the features of `MODELS`, made once per session."""
+    from simcore.lab.library import collections, extraction
+
+    folder = tmp_path_factory.mktemp("tiny")
+    make_pairs(folder / "pairs")
+    before = os.environ.get("SIMCORE_CACHE")
+    os.environ["SIMCORE_CACHE"] = str(folder / "cache")
+    try:
+        collections.add("pairs", folder / "pairs", name="tiny")
+        extraction.extract("tiny", MODELS)
+    finally:
+        if before is None:
+            del os.environ["SIMCORE_CACHE"]
+        else:
+            os.environ["SIMCORE_CACHE"] = before
+    return folder / "cache"
+
+
+@pytest.fixture
+def tiny(tiny_cache: Path, cache: Path) -> str:
+    """Six pairs called "tiny" with the features of `MODELS`, in this test's own cache."""
+    shutil.copytree(tiny_cache, cache, dirs_exist_ok=True)
+    return "tiny"
+
+
+@pytest.fixture
+def app() -> Callable[..., Any]:
+    """`app(q="a", k="3")` -> the app, opened at an address and run once."""
+
+    def opened(page: str = "", **address: str) -> Any:
+        import streamlit as st
+        from streamlit.testing.v1 import AppTest
+
+        st.cache_data.clear()
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        for name, value in address.items():
+            at.query_params[name] = value
+        at.run()
+        if page:
+            at.switch_page(page).run()
+        return at
+
+    return opened

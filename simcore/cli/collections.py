@@ -8,6 +8,7 @@ import typer
 from simcore.cli import output
 from simcore.cli.options import Json
 from simcore.lab.library.collections import KINDS
+from simcore.types import Monitor
 
 app = typer.Typer(help="Collections of images: add, list, remove.", no_args_is_help=True)
 HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
@@ -29,12 +30,11 @@ def add(
     json: Json = False,
 ) -> None:
     """Read a collection and remember it under a name."""
-    from simcore.lab import jobs
     from simcore.lab.library import collections
 
-    with jobs.reporting() as (report, _), output.progress() as bar:
+    with output.monitor() as monitor:
         made = collections.add(
-            kind, path, name=name or kind, votes=votes, trim=trim, on_progress=report or bar
+            kind, path, name=name or kind, votes=votes, trim=trim, monitor=monitor
         )
     summary = collections.summary(made.name)
     if json:
@@ -80,7 +80,7 @@ def download(
     from simcore.lab.library import collections
 
     with output.progress() as bar:
-        place = collections.download_tll(folder, on_progress=bar)
+        place = collections.download_tll(folder, monitor=Monitor(bar))
     if json:
         output.document({"folder": str(place)})
     else:

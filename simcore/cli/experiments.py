@@ -7,6 +7,7 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Json, Subset
+from simcore.types import Monitor
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Of the experiment.")]
@@ -99,7 +100,7 @@ def judgements(
     from simcore.lab.people import export as people_export
 
     with output.progress() as bar:
-        made = people_export.judgements(name, save or name, on_progress=bar)
+        made = people_export.judgements(name, save or name, monitor=Monitor(bar))
     told = sets.summary(made.name)
     if json:
         output.document(told)

@@ -28,10 +28,9 @@ def extract(
     json: Json = False,
 ) -> None:
     """Make the features of a collection; what is in the cache already is not made again."""
-    from simcore.lab import jobs
     from simcore.lab.library.extraction import extract as make
 
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
         done = make(
             name,
             options.names(models),
@@ -39,24 +38,22 @@ def extract(
             engine=engine,
             address=address,
             workers=workers,
-            on_progress=report or bar,
-            stop=stop,
+            monitor=monitor,
         )
     if json:
         output.document(_json(name, done))
     else:
         _print(done)
-    if stop():
+    if monitor.stopped:
         raise typer.Exit(STOPPED)
 
 
 def index(name: str, models: Models = "@offline", json: Json = False) -> None:
     """Make approximate search of a large collection fast, and measure how much it finds."""
-    from simcore.lab import jobs
     from simcore.lab.library import indexes
 
-    with jobs.reporting() as (report, stop), output.progress() as bar:
-        made = indexes.build(name, options.names(models), on_progress=report or bar, stop=stop)
+    with output.monitor() as monitor:
+        made = indexes.build(name, options.names(models), monitor=monitor)
     if json:
         output.document({"collection": name, "indexes": {b: vars(one) for b, one in made.items()}})
         return

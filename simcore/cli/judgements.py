@@ -9,6 +9,7 @@ import typer
 from simcore.cli import options, output
 from simcore.cli.options import Combine, Device, Json
 from simcore.lab.judgements.sets import KINDS
+from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from simcore.data.judgements.trials import JudgementSet
@@ -157,16 +158,13 @@ def _ready(
     Raises:
         typer.Exit: somebody asked to stop; what was finished is kept.
     """
-    from simcore.lab import jobs
     from simcore.lab.judgements import pair_similarities, sets
     from simcore.lab.library import provenance
 
-    with jobs.reporting() as (report, stop), output.progress() as bar:
-        judged = provenance.unseen_part(sets.open_(name, on_progress=report or bar), subset)
-        ready = pair_similarities.prepare(
-            judged, models, device=device, on_progress=report or bar, stop=stop
-        )
-        stopped = stop()
+    with output.monitor() as monitor:
+        judged = provenance.unseen_part(sets.open_(name, monitor=monitor), subset)
+        ready = pair_similarities.prepare(judged, models, device=device, monitor=monitor)
+        stopped = monitor.stopped
     if stopped:
         raise typer.Exit(STOPPED)
     if said := provenance.trained_on_warning(judged, ready.names):
@@ -247,10 +245,9 @@ def add(
     json: Json = False,
 ) -> None:
     """Read a set of judgements and remember it under a name."""
-    from simcore.lab import jobs
     from simcore.lab.judgements import sets
 
-    with jobs.reporting() as (report, _), output.progress() as bar:
+    with output.monitor() as monitor:
         made = sets.add(
             kind,
             path,
@@ -260,7 +257,7 @@ def add(
             seed=seed,
             grade=grade,
             others=others,
-            on_progress=report or bar,
+            monitor=monitor,
         )
     told = sets.summary(made.name)
     if json:
@@ -336,7 +333,7 @@ def sample(
 
     if save:
         with output.progress() as bar:
-            made = sets.keep(name, what, save, size=size, seed=seed, on_progress=bar)
+            made = sets.keep(name, what, save, size=size, seed=seed, monitor=Monitor(bar))
         told = sets.summary(made.name)
         if json:
             output.document(told)

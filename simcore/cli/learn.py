@@ -51,7 +51,6 @@ def adaptation(
     from simcore.cli import options
     from simcore.cli.output import STOPPED
     from simcore.errors import Stopped
-    from simcore.lab import jobs
     from simcore.lab.learning import adaptation as learning_adaptation
     from simcore.lab.learning import learned_backbones
     from simcore.models import lineage
@@ -64,7 +63,7 @@ def adaptation(
     settings = learning_adaptation.settings(
         method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed
     )
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
         try:
             found = learning_adaptation.adapt(
                 name,
@@ -74,9 +73,8 @@ def adaptation(
                 subset=subset,
                 device=device,
                 save=save,
-                on_progress=report or bar,
+                monitor=monitor,
                 on_curve=partial(learned_backbones.write, save) if save else None,
-                stop=stop,
             )
         except Stopped as said:
             output.note(str(said))
@@ -122,14 +120,13 @@ def finetune(
     Rate, epochs and batch that are left out come from Table B.1 of margaritescu2024.
     """
     from simcore.cli.output import STOPPED
-    from simcore.lab import jobs
     from simcore.lab.learning import finetuning
 
     chosen = {"rate": rate, "epochs": epochs, "batch": batch}
     settings = finetuning.preset(
         base, paradigm, **chosen, seed=seed, bf16=bf16, recompute=recompute
     )
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
         found = finetuning.tune(
             name,
             base,
@@ -137,8 +134,7 @@ def finetune(
             save=save,
             subset=subset,
             device=device,
-            on_progress=report or bar,
-            stop=stop,
+            monitor=monitor,
         )
     told = found.json()
     if json:
@@ -165,11 +161,10 @@ def annex(
     from simcore.cli import options
     from simcore.cli.output import STOPPED
     from simcore.errors import SimError, Stopped
-    from simcore.lab import jobs
     from simcore.lab.papers import risser_maroux2021_tables
 
     rows = []
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
         for model in options.ready(name, models):
             try:
                 rows.append(
@@ -178,8 +173,7 @@ def annex(
                         model,
                         subset=subset,
                         device=device,
-                        on_progress=report or bar,
-                        stop=stop,
+                        monitor=monitor,
                     )
                 )
             except Stopped as said:

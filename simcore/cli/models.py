@@ -7,8 +7,7 @@ import typer
 
 from simcore.cli import output
 from simcore.cli.options import Json, names
-from simcore.errors import SimError
-from simcore.types import Progress
+from simcore.types import Monitor, Progress
 
 app = typer.Typer(help="Backbones and their weights.", no_args_is_help=True)
 
@@ -54,7 +53,6 @@ def fetch(
     """Get weight files, checked against their checksums; goes on where it broke off."""
     import sys
 
-    from simcore.lab import jobs
     from simcore.lab.library import models
 
     if not (yes or json) and sys.stdin.isatty():
@@ -62,14 +60,15 @@ def fetch(
         more = f" and {len(unknown)} of unknown size" if unknown else ""
         if files and not typer.confirm(f"{files} files, {output.size(size)}{more}. Fetch them?"):
             raise typer.Abort
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
 
         def tell(now: Progress) -> None:
-            if stop():
-                raise SimError("stopped; what came is kept, and the same command goes on from it")
-            (report or bar)(now)
+            monitor.check(
+                "Stopped; the part that was fetched is kept, and the same command resumes it."
+            )
+            monitor.report(now.stage, now.done, now.total, now.rate)
 
-        ready = models.fetch(names(which), on_progress=tell)
+        ready = models.fetch(names(which), monitor=Monitor(tell))
     if json:
         output.document({"ready": ready})
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from simcore.types import OnProgress, Progress, Skipped
+from simcore.types import Monitor, OnProgress, Progress, Skipped
 
 STOPPED = 143  # 128 + SIGTERM, as shells count it
 
@@ -61,6 +61,15 @@ def left_out(skipped: Sequence[Skipped]) -> None:
         note(f"  left out {one.name}: {one.reason}")
     if len(skipped) > 20:
         note(f"  and {len(skipped) - 20:,} more; --json names them all")
+
+
+@contextmanager
+def monitor() -> Iterator[Monitor]:
+    """Progress bars on stderr (or in the job's folder), and a stop on SIGTERM."""
+    from simcore.lab import jobs
+
+    with progress() as bar, jobs.monitor(bar) as both:
+        yield both
 
 
 @contextmanager

@@ -37,17 +37,15 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Every table and figure of a paper on your own data, the printed values beside them."""
-    from simcore.lab import jobs
     from simcore.lab.papers import reproduce as papers_reproduce
 
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
         found = papers_reproduce.run(
             paper,
             name,
             options.names(models),
             subset=subset,
-            on_progress=report or bar,
-            stop=stop,
+            monitor=monitor,
         )
     if html is not None:
         html.write_text(page(found), "utf-8")

@@ -44,7 +44,6 @@ def map_(
 ) -> None:
     """A map of a collection: UMAP, PCA or t-SNE of a backbone or a combination."""
     from simcore import errors
-    from simcore.lab import jobs
     from simcore.lab.search import maps
 
     shares = options.numbers(weights, "weights")
@@ -52,11 +51,9 @@ def map_(
         options.names(models), combine, weights=shares, metric=metric, post=post
     )
     how = maps.look(method, near=neighbours, tight=min_dist, perplexity=perplexity, seed=seed)
-    with jobs.reporting() as (report, stop), output.progress() as bar:
+    with output.monitor() as monitor:
         try:
-            found = maps.make(
-                name, recipe, how, subset=subset, on_progress=report or bar, stop=stop
-            )
+            found = maps.make(name, recipe, how, subset=subset, monitor=monitor)
         except errors.Stopped as stopped:
             raise typer.Exit(STOPPED) from stopped
     if csv is not None:

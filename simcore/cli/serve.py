@@ -11,6 +11,7 @@ import typer
 from simcore.cli import evaluate, output
 from simcore.cli.options import Device
 from simcore.errors import BadDataError
+from simcore.types import Monitor
 
 Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
 
@@ -33,7 +34,7 @@ def demo(
     from simcore.lab import demo as lab_demo
 
     with output.progress() as bar:
-        found = lab_demo.prepare(device=device, on_progress=bar)
+        found = lab_demo.prepare(device=device, monitor=Monitor(bar))
     if json:
         output.document(found.json())
         return

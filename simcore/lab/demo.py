@@ -8,7 +8,7 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, recall
 from simcore.lab.library import collections, extraction, models
 from simcore.results import RecallTable
-from simcore.types import OnProgress
+from simcore.types import Monitor
 
 NAME = "emoji"
 
@@ -25,17 +25,17 @@ class Demo:
         return self.table.json() | {"remark": self.remark}
 
 
-def prepare(*, device: str = "auto", on_progress: OnProgress | None = None) -> Demo:
+def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
     """Make the emoji collection ready and score it; everything found in the cache is reused.
 
     Raises:
         SimError: pip cannot fetch what is needed, and it is not in the cache.
     """
     if NAME not in collections.names():
-        collections.add("emoji", None, name=NAME, on_progress=on_progress)
+        collections.add("emoji", None, name=NAME, monitor=monitor)
     backbones = models.demo()
-    models.fetch(backbones, on_progress=on_progress)
-    extraction.extract(NAME, backbones, device=device, on_progress=on_progress)
+    models.fetch(backbones, monitor=monitor)
+    extraction.extract(NAME, backbones, device=device, monitor=monitor)
     return score(NAME, backbones)
 
 

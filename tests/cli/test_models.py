@@ -5,6 +5,7 @@ import json
 import pytest
 
 from simcore.models import registry, weights
+from simcore.types import Monitor
 
 
 def run(capsys, *args):
@@ -98,7 +99,7 @@ def test_one_file_that_cannot_be_had_does_not_keep_the_others_away(capsys, monke
 
     asked = []
 
-    def fetch(one, *, on_progress=None):
+    def fetch(one, *, monitor=Monitor(None)):
         asked.append(one.file)
         raise MissingWeightsError(f"no network; {one.file}")
 

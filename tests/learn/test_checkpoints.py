@@ -13,6 +13,7 @@ from simcore.errors import BadDataError, Stopped
 from simcore.learn import checkpoints, splits
 from simcore.learn.adapt import adaptation, fusion
 from simcore.learn.adapt.inputs import Inputs
+from simcore.types import Monitor
 
 PAIRS = 60
 WAYS = {
@@ -50,7 +51,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from simcore.learn import checkpoints
-from tests.learn import test_resumed as here
+from simcore.types import Monitor
+from tests.learn import test_checkpoints as here
 
 checkpoints.SAVE_SECONDS = 0
 
@@ -58,7 +60,7 @@ def killed(progress):
     if progress.stage != "PCA" and progress.done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 
-here.run(sys.argv[1], Path(sys.argv[2]), on_progress=killed)
+here.run(sys.argv[1], Path(sys.argv[2]), monitor=Monitor(killed))
 """
 
 
@@ -74,7 +76,7 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path, way, again):
     )
     assert done.returncode == -signal.SIGKILL
     steps = []
-    rest = run(way, place, on_progress=lambda p: p.stage != "PCA" and steps.append(p.done))
+    rest = run(way, place, monitor=Monitor(lambda p: p.stage != "PCA" and steps.append(p.done)))
     assert steps[0] == again
     same(rest, run(way))
 
@@ -89,7 +91,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(tmp_path, way):
         return len(asked) == 13
 
     with pytest.raises(Stopped):
-        run(way, place, stop=stop)
+        run(way, place, monitor=Monitor(stop=stop))
     assert place.exists()
     rest = run(way, place, on_curve=lambda losses, _: curves.append(len(losses)))
     whole = run(way)
@@ -102,7 +104,7 @@ def test_a_finished_run_is_not_made_again(tmp_path):
     place = tmp_path / "run.ckpt"
     first = run("honest", place)
     steps = []
-    same(run("honest", place, on_progress=lambda p: steps.append(p.stage)), first)
+    same(run("honest", place, monitor=Monitor(lambda p: steps.append(p.stage))), first)
     assert set(steps) == {"PCA"}
 
 

@@ -17,7 +17,7 @@ from simcore.types import Progress
 from simcore.ui.explore import search_results
 from simcore.ui.explore.explore_view import ExploreView
 from simcore.ui.widgets import escape_markdown
-from tests.pages.conftest import MODELS, ROOT
+from tests.conftest import MODELS, ROOT
 
 PAGES = sorted(
     f"pages/{p.name}" for p in ROOT.glob("pages/*.py") if p.read_text().endswith("\nshow()\n")

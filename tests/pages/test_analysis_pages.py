@@ -15,7 +15,7 @@ from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.ui import widgets
 from simcore.ui.commands import Choice
 from simcore.ui.evaluate import evaluation_views
-from tests.pages.conftest import ROOT
+from tests.conftest import ROOT
 
 MODELS = ["hog", "layout", "color"]
 

@@ -7,6 +7,7 @@ from simcore.lab import jobs, printed_values
 from simcore.lab.learning import adaptation
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.models import lineage, registry
+from simcore.types import Monitor
 
 
 @pytest.fixture
@@ -99,7 +100,12 @@ def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
     settings = adaptation.Settings(epochs=4, dims=8, width=16)
     with pytest.raises(Stopped):
         adaptation.adapt(
-            twelve, ["color"], settings, runs=1, save="half", stop=iter([False, True]).__next__
+            twelve,
+            ["color"],
+            settings,
+            runs=1,
+            save="half",
+            monitor=Monitor(stop=iter([False, True]).__next__),
         )
     args = ("learn", "adaptation", twelve, "--save", "half")
     monkeypatch.setattr(jobs, "jobs", lambda: [jobs.Job("x", args, "stopped", None, "", 0.0)])

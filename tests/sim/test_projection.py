@@ -8,7 +8,7 @@ from simcore.errors import BadDataError
 from simcore.recipe import Part, Recipe
 from simcore.sim import combine, neighbors, projection
 from simcore.sim.projection import ProjectionSettings
-from simcore.types import Features
+from simcore.types import Features, Monitor
 
 OWN = {"a": "cosine", "b": "cosine", "d": "l2"}
 ONE = Recipe((Part("a"),))
@@ -139,10 +139,18 @@ def test_stopping(blobs, method):
     start, _ = projection.pca(neighbors.recipe_vectors(ONE, images, OWN), 0)
     _, near = neighbors.nearest(ONE, images, OWN, 10)
     work = {
-        "neighbours": lambda: neighbors.nearest(ONE, images, OWN, 10, stop=lambda: True),
-        "umap": lambda: projection.umap(near, start, ProjectionSettings(), stop=lambda: True),
+        "neighbours": lambda: neighbors.nearest(
+            ONE, images, OWN, 10, monitor=Monitor(stop=lambda: True)
+        ),
+        "umap": lambda: projection.umap(
+            near, start, ProjectionSettings(), monitor=Monitor(stop=lambda: True)
+        ),
         "tsne": lambda: projection.tsne(
-            near, start, ProjectionSettings("tsne"), squared=True, stop=lambda: True
+            near,
+            start,
+            ProjectionSettings("tsne"),
+            squared=True,
+            monitor=Monitor(stop=lambda: True),
         ),
     }
     with pytest.raises(errors.Stopped):
@@ -153,8 +161,8 @@ def test_progress_goes_up_to_the_end(blobs):
     images, _ = blobs
     start, _ = projection.pca(neighbors.recipe_vectors(ONE, images, OWN), 0)
     told = []
-    _, near = neighbors.nearest(ONE, images, OWN, 10, on_progress=told.append)
-    projection.umap(near, start, ProjectionSettings(), on_progress=told.append)
+    _, near = neighbors.nearest(ONE, images, OWN, 10, monitor=Monitor(told.append))
+    projection.umap(near, start, ProjectionSettings(), monitor=Monitor(told.append))
     assert {now.stage for now in told} == {"neighbours", "umap"}
     counts = [now.done for now in told if now.stage == "umap"]
     assert counts == sorted(counts)

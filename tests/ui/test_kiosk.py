@@ -8,8 +8,8 @@ from simcore.lab.library import collections
 from simcore.lab.people import experiments
 from simcore.lab.people.experiments import Plan
 from simcore.ui import kiosk
+from tests.conftest import ROOT
 from tests.pages.browser.test_people_pages import begin, chromium, running, visit
-from tests.pages.conftest import ROOT
 from tests.pages.test_analysis_pages import at_address
 
 __all__ = ["chromium"]

@@ -20,7 +20,7 @@ from simcore.data.collections.collection_draft import (
 from simcore.data.fetch import archives
 from simcore.data.named_folders import NamedFolders
 from simcore.errors import BadDataError, SimError, unknown_name
-from simcore.types import Array, Collection, ImageSet, OnProgress, Skipped
+from simcore.types import Array, Collection, ImageSet, Monitor, Skipped
 
 KINDS = {
     "tll": "Totally-Looks-Like: left/ + right/, composite pages, or the Kaggle form",
@@ -39,7 +39,7 @@ def add(
     votes: Path | str | None = None,
     trim: int = 0,
     source_name: str = "",
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Collection:
     """Reads, checks and remembers a collection; afterwards it is whole, or as if never asked for.
 
@@ -67,7 +67,7 @@ def add(
     source = None if path is None else storage.path(path)
 
     def find(made: Path) -> CollectionDraft:
-        found = _find(kind, source, made, on_progress)
+        found = _find(kind, source, made, monitor)
         if votes is not None:
             table = Path(votes).expanduser().absolute()
             found.rows = collections_votes.attach(found.rows, table, found.skipped)
@@ -75,7 +75,7 @@ def add(
 
     away = source is not None and storage.is_remote(source)
     told = source_name or (storage.parse_s3(str(source)) if away else str(source or kind))
-    return _remember(find, kind, name, told, votes is not None, trim, on_progress)
+    return _remember(find, kind, name, told, votes is not None, trim, monitor)
 
 
 def adopt(
@@ -85,7 +85,7 @@ def adopt(
     name: str,
     source: str,
     credits: tuple[str, ...] = (),
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Collection:
     """Remembers images that are known already, without mates; their files stay where they lie.
 
@@ -97,7 +97,7 @@ def adopt(
     def find(_made: Path) -> CollectionDraft:
         return CollectionDraft(rows, credits=credits)
 
-    return _remember(find, kind, name, source, False, images.trim, on_progress)
+    return _remember(find, kind, name, source, False, images.trim, monitor)
 
 
 def _remember(
@@ -107,12 +107,12 @@ def _remember(
     source: str,
     votes: bool,
     trim: int,
-    on_progress: OnProgress | None,
+    monitor: Monitor,
 ) -> Collection:
     """Whole, or as if never asked for. What `find` has to make goes below the folder it is told."""
     with KEPT.making(name) as (work, tell):
         found = find(work / "files")
-        rows, seen = _usable(found, trim, kind, on_progress)
+        rows, seen = _usable(found, trim, kind, monitor)
         write(work, rows, seen)
         tell(
             {
@@ -185,12 +185,10 @@ def remove(name: str) -> None:
     KEPT.remove(name)
 
 
-def _find(
-    kind: str, source: Path | None, made: Path, on_progress: OnProgress | None
-) -> CollectionDraft:
+def _find(kind: str, source: Path | None, made: Path, monitor: Monitor) -> CollectionDraft:
     """What the reader of that kind finds; what it has to make goes below `made`."""
     if kind == "emoji":
-        return emoji.find(made, on_progress=on_progress)
+        return emoji.find(made, monitor=monitor)
     if source is not None and storage.is_remote(source):
         if kind not in {"images", "pairs"}:
             raise BadDataError(
@@ -208,21 +206,21 @@ def _find(
     if source.is_file() and source.suffix.lower() != ".csv":
         also = tuple(tll.DRIVE) if kind == "tll" else ()
         inside = made / "zip"
-        archives.extract(source, inside, also=also, on_progress=on_progress)
+        archives.extract(source, inside, also=also, monitor=monitor)
         source = inside
     if kind == "tll":
-        return tll.find(source, made / "sides", on_progress=on_progress)
+        return tll.find(source, made / "sides", monitor=monitor)
     if kind == "pairs":
         return pair_folders.find_pairs(source, inside=inside)
     return pair_folders.find_images(source)
 
 
 def _usable(
-    found: CollectionDraft, trim: int, kind: str, on_progress: OnProgress | None
+    found: CollectionDraft, trim: int, kind: str, monitor: Monitor
 ) -> tuple[list[DraftRow], dict[Path, DecodedImage]]:
     """The rows whose every image can be decoded; the others are added to `found.skipped`."""
     paths = [p for row in found.rows for p in (row.path, row.mate) if p is not None]
-    seen = read_all(list(dict.fromkeys(paths)), trim, on_progress)
+    seen = read_all(list(dict.fromkeys(paths)), trim, monitor)
     rows, bad = [], []
     for row in found.rows:
         sides = [(row.id, row.path), (row.mate_id or row.id, row.mate)]

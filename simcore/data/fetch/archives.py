@@ -11,7 +11,7 @@ from typing import IO
 
 from simcore.data import cache_dir, images
 from simcore.errors import BadDataError, SimError
-from simcore.types import OnProgress, Progress
+from simcore.types import Monitor
 
 KEPT = (*images.SUFFIXES, ".npy", ".csv", ".json", ".txt", ".hdf5", ".h5")
 MAX_DATASET_ENTRIES = 1_000_000  # the training triplets of BAPPS are 605,000 files
@@ -37,7 +37,7 @@ def extract_dataset(
     folder: Path,
     *,
     total: int = MAX_TOTAL,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> int:
     """Unpacks files of known kinds; others, dot files and folders are passed over.
 
@@ -78,8 +78,8 @@ def extract_dataset(
                     raise EOFError(f"{path.name} has {written} of {size} bytes")
                 left -= written
                 done += 1
-                if on_progress is not None and done % 200 == 0:
-                    on_progress(Progress("unpacking", done, 0))
+                if done % 200 == 0:
+                    monitor.report("unpacking", done, 0)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, SimError) or not isinstance(error, Exception):
@@ -164,7 +164,7 @@ def extract(
     *,
     total: int = MAX_TOTAL,
     also: tuple[str, ...] = (),
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> int:
     """Unpacks the images and CSV files of a zip into a folder that holds nothing else.
 
@@ -193,8 +193,8 @@ def extract(
             for done, (entry, path) in enumerate(entries):
                 most = left if path.name in also else _largest(path)
                 left -= _extract(file, entry, folder / path, min(left, most), source.name)
-                if on_progress is not None and done % 50 == 0:
-                    on_progress(Progress("unpacking", done, len(entries)))
+                if done % 50 == 0:
+                    monitor.report("unpacking", done, len(entries))
             return len(entries)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)

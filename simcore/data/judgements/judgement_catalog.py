@@ -15,7 +15,7 @@ from simcore.data.judgements.trial_draft import WIDTH, ImageFolder, Shape, Trial
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets, Votes
 from simcore.data.named_folders import NamedFolders
 from simcore.errors import BadDataError, SimError, unknown_name
-from simcore.types import Array, ImageSet, OnProgress, Skipped
+from simcore.types import Array, ImageSet, Monitor, Skipped
 
 KINDS = {
     "known": "photographs spoiled by known amounts; made here, needs no file",
@@ -41,7 +41,7 @@ def add(
     seed: int = 0,
     grade: int = 100,
     others: bool = False,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> JudgementSet:
     """Reads, checks and remembers a set; afterwards it is whole, or as if never asked for.
 
@@ -72,9 +72,9 @@ def add(
         inner = source
         if source is not None and source.is_file() and _unpacked(kind, source):
             inner = work / "files"
-            archives.extract_dataset(source, inner, on_progress=on_progress)
+            archives.extract_dataset(source, inner, monitor=monitor)
         if kind == "known":
-            return known_order.find(work / "made", seed=seed, on_progress=on_progress)
+            return known_order.find(work / "made", seed=seed, monitor=monitor)
         return _find(kind, inner, apart, seed, grade, others)
 
     votes: Votes = "known order" if kind == "known" else "human"
@@ -86,7 +86,7 @@ def add(
         votes=votes,
         size=size,
         seed=seed,
-        on_progress=on_progress,
+        monitor=monitor,
     )
 
 
@@ -100,7 +100,7 @@ def keep(
     trim: int = 0,
     size: int | None = None,
     seed: int = 0,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> JudgementSet:
     """Checks and remembers what was found.
 
@@ -113,7 +113,7 @@ def keep(
         BadDataError: the name is taken or odd, or no trial can be used. SimError: the disk is full.
     """
     with _KEPT.making(name) as (work, tell):
-        found, keys = validate(find(work), size, seed, on_progress, trim)
+        found, keys = validate(find(work), size, seed, monitor, trim)
         write(work, found, keys)
         tell(
             {

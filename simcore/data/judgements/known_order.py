@@ -11,7 +11,7 @@ from PIL import Image
 from simcore.data import cache_dir, images
 from simcore.data.fetch import pip_archives
 from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
-from simcore.types import Array, OnProgress, Progress
+from simcore.types import Array, Monitor
 
 # An operation takes (h, w, 3) float64 in 0..1, a strength from 0 (nothing) to 1, and a generator.
 Operation = Callable[[Array, float, np.random.Generator], Array]
@@ -150,7 +150,7 @@ def _bytes(values: Array) -> Array:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) -> TrialDraft:
+def find(folder: Path, *, seed: int = 0, monitor: Monitor = Monitor()) -> TrialDraft:
     """Cuts and spoils the patches and writes them as PNG files below `folder`.
 
     For each patch and each operation that changes it there is one triplet. The weaker strength and
@@ -171,7 +171,7 @@ def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) 
     patches = [
         (f"{Path(name).stem}-{k}", patch)
         for name in PHOTOS
-        for k, patch in enumerate(_patches(images.load(photo(name, on_progress)), random))
+        for k, patch in enumerate(_patches(images.load(photo(name, monitor)), random))
     ]
     for done, (name, patch) in enumerate(patches):
         reference = _put(roster, folder, f"{name}/reference", patch)
@@ -190,8 +190,7 @@ def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) 
             items.append([reference, *(ends[::-1] if swap else ends)])
             vote.append(float(swap))  # 1: the right side is the weaker one, so it is nearer
             group.append(operation)
-        if on_progress is not None:
-            on_progress(Progress("making patches", done + 1, len(patches)))
+        monitor.report("making patches", done + 1, len(patches))
     return TrialDraft(
         "triplets",
         roster.ids,
@@ -205,7 +204,7 @@ def find(folder: Path, *, seed: int = 0, on_progress: OnProgress | None = None) 
     )
 
 
-def photo(name: str, on_progress: OnProgress | None = None) -> Path:
+def photo(name: str, monitor: Monitor = Monitor()) -> Path:
     """A checked photograph: of the installed scikit-image, else out of its wheel."""
     spec = importlib.util.find_spec("skimage")
     for place in (spec.submodule_search_locations or []) if spec else []:
@@ -217,7 +216,7 @@ def photo(name: str, on_progress: OnProgress | None = None) -> Path:
         f"skimage/data/{name}",
         sha256=PHOTOS[name],
         target=cache_dir.root() / "trials" / "photos" / name,
-        on_progress=on_progress,
+        monitor=monitor,
     )
 
 

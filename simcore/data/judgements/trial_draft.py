@@ -10,7 +10,7 @@ import numpy as np
 from simcore.data import images
 from simcore.data.collections.collection_draft import read_all
 from simcore.errors import BadDataError
-from simcore.types import Array, OnProgress, Skipped
+from simcore.types import Array, Monitor, Skipped
 
 Shape = Literal["triplets", "same", "odd"]
 # Columns of `items`: reference, left, right | first, second | first, second, odd.
@@ -43,7 +43,7 @@ class TrialDraft:
 
 
 def validate(
-    found: TrialDraft, size: int | None, seed: int, on_progress: OnProgress | None, trim: int = 0
+    found: TrialDraft, size: int | None, seed: int, monitor: Monitor, trim: int = 0
 ) -> tuple[TrialDraft, tuple[str, ...]]:
     """Trials that can be shown, over the images that they use, and the content keys of these.
 
@@ -64,7 +64,7 @@ def validate(
     kept = _without(found, ~there, absent, "missing")
     if size is not None:
         kept = _rows(kept, sample_per_group(kept.group, size, seed))
-    seen = read_all([kept.paths[i] for i in _used(kept)], trim, on_progress)
+    seen = read_all([kept.paths[i] for i in _used(kept)], trim, monitor)
     bad = np.array([path in seen and bool(seen[path].wrong) for path in kept.paths], bool)
     paths = kept.paths
     kept = _without(kept, bad, lambda image: seen[paths[image]].wrong, "unusable")

@@ -5,7 +5,6 @@ storage. Beside it, in a small file, stands how hard a search has to try and wha
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ import numpy as np
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
-from simcore.types import Array, Metric, OnProgress, Progress
+from simcore.types import Array, Metric, Monitor
 
 KIND, KIND_ANY = "IVF_RQ", "IVF_SQ"  # the second for dimensions that are no multiple of 8
 NEEDED = 1_000  # rows under which an index cannot be learned well
@@ -27,8 +26,6 @@ SEARCH_EFFORTS = ((10, 5), (20, 10), (40, 20), (80, 40), (160, 80), (320, 160))
 _COLUMN = "vector"
 _NAME = "vector_idx"
 _ROWS = 8192  # rows that exact search holds at once
-
-Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,7 @@ def build(
     slot: FeatureKey,
     metric: Metric,
     *,
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> VectorIndex:
     """Makes the index of a table anew, chooses the effort of a search, and measures what it finds.
 
@@ -118,16 +114,16 @@ def build(
             "index from; so few are searched exactly in no time"
         )
     store.write_metadata(slot, "index", None)
-    _tell(on_progress, "index", 0, stop)
+    _tell(monitor, "index", 0)
     with store.failing(slot, "indexed"):
         kind = KIND if slot.dim % 8 == 0 else KIND_ANY  # RaBitQ packs eight numbers a byte
         config = (IvfRq if kind == KIND else IvfSq)(distance_type=_indexed(metric))
         table.create_index(_COLUMN, config=config, name=_NAME, replace=True)
-        _tell(on_progress, "index", 40, stop)
+        _tell(monitor, "index", 40)
         table.create_index("key", config=BTree(), name="key_idx", replace=True)
-        _tell(on_progress, "index", 50, stop)
+        _tell(monitor, "index", 50)
         named, asked = _sample(table, 2 * ASKED)
-        truth = _exact(table, named, asked, metric, on_progress, stop)
+        truth = _exact(table, named, asked, metric, monitor)
         half = len(named) // 2
         effort, recall = SEARCH_EFFORTS[-1], 0.0
         for effort in SEARCH_EFFORTS:
@@ -136,7 +132,7 @@ def build(
                 >= TARGET_RECALL
             ):
                 break
-            _tell(on_progress, "recall", 95, stop)
+            _tell(monitor, "recall", 95)
         recall = _recall(table, named[half:], asked[half:], truth[half:], metric, effort)
     made = VectorIndex(
         kind,
@@ -149,7 +145,7 @@ def build(
     )
     store.write_metadata(slot, "index", asdict(made))
     store.compact(slot)
-    _tell(on_progress, "recall", 100, None)
+    monitor.report("recall", 100, 100)
     return made
 
 
@@ -222,8 +218,7 @@ def _exact(
     named: list[tuple[str, int]],
     asked: Array,
     metric: Metric,
-    on_progress: OnProgress | None,
-    stop: Stop | None,
+    monitor: Monitor,
 ) -> list[set[tuple[str, int]]]:
     """The true nearest rows of each query, itself left out, in one pass over all vectors."""
     total, done, keep = table.count_rows(), 0, NEAREST + 1
@@ -250,7 +245,7 @@ def _exact(
             best[row] = [distance for distance, _ in pool[:keep]]
             for place, (_, name) in enumerate(pool[:keep]):
                 names[row, place] = name
-        _tell(on_progress, "recall", 50 + 45 * done // max(total, 1), stop)
+        _tell(monitor, "recall", 50 + 45 * done // max(total, 1))
     return [
         set([name for name in found if name is not None and name != own][:NEAREST])
         for own, found in zip(named, names.tolist(), strict=True)
@@ -267,8 +262,7 @@ def _apart(asked: Array, lengths: Array, values: Array, metric: Metric) -> Array
     return squares - 2 * inner
 
 
-def _tell(on_progress: OnProgress | None, stage: str, done: int, stop: Stop | None) -> None:
-    if on_progress is not None:
-        on_progress(Progress(stage, done, 100))
-    if stop is not None and stop():
+def _tell(monitor: Monitor, stage: str, done: int) -> None:
+    monitor.report(stage, done, 100)
+    if monitor.stopped:
         raise SimError("stopped; the index is not used before its recall is measured")

@@ -6,7 +6,7 @@ out of the store of features; the latter are kept in the cache, a file for each 
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from simcore.lab.library import features
 from simcore.models import forward, registry, weights
 from simcore.models.distances import lpips, pair_distances
 from simcore.models.extract import extraction
-from simcore.types import METRICS, Array, Metric, OnProgress, Skipped
+from simcore.types import METRICS, Array, Metric, Monitor, Skipped
 
 VERSION = 1  # raised when a distance's code changes what comes out
 OWN = "own"
@@ -101,8 +101,7 @@ def prepare(
     names: Sequence[str],
     *,
     device: str = "auto",
-    on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor = Monitor(),
 ) -> ReadySimilarities:
     """Features and distances of all images that the judgements show; what is there is kept.
 
@@ -117,24 +116,23 @@ def prepare(
         specs,
         store=FeatureStore(),
         device=device,
-        on_progress=on_progress,
-        stop=stop,
+        monitor=monitor,
     )
     bad, skipped = dict(done.unavailable), list(done.skipped)
     for name in dict.fromkeys(n.partition("/")[0] for n in wanted if is_distance(n)):
-        if stop is not None and stop():
+        if monitor.stopped:
             break
         if _file(judged, name).is_file():
             continue
         try:
-            skipped += _measure(judged, name, device, on_progress, stop)
+            skipped += _measure(judged, name, device, monitor)
         except SimError as error:
             bad[name] = str(error)
     here = tuple(n for n in wanted if n.partition("/")[0] not in bad and ready(judged, n))
     for name in wanted:
         if name not in here and name.partition("/")[0] not in bad:
             bad[name] = f"{name} is not ready for all images; run it again"
-    if not here and bad and not (stop is not None and stop()):
+    if not here and bad and not monitor.stopped:
         raise BadDataError(next(iter(bad.values())))
     return ReadySimilarities(here, bad, tuple(skipped))
 
@@ -202,13 +200,12 @@ def _measure(
     judged: JudgementSet,
     name: str,
     device: str,
-    on_progress: OnProgress | None,
-    stop: Callable[[], bool] | None,
+    monitor: Monitor,
 ) -> tuple[Skipped, ...]:
     """One distance over all pairs, into the cache."""
     for file in pair_distances.files(name):
         if file.pip_project and not weights.ready(file):
-            weights.fetch(file, on_progress=on_progress)
+            weights.fetch(file, monitor=monitor)
     first, second = _pairs(judged)
     place = forward.resolve_device(device)
     # Pairs of one trial one after the other: its images are then read once.
@@ -218,8 +215,7 @@ def _measure(
         first.T.ravel(),
         second.T.ravel(),
         device=place,
-        on_progress=on_progress,
-        stop=stop,
+        monitor=monitor,
     )
     if found:
         out = io.BytesIO()

@@ -13,7 +13,7 @@ from simcore.data.judgements import judgement_catalog, triplet_sets
 from simcore.data.judgements.trial_draft import TrialDraft
 from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError, unknown_name
-from simcore.types import Array, Collection, ImageSet, OnProgress
+from simcore.types import Array, Collection, ImageSet, Monitor
 
 KINDS = judgement_catalog.KINDS
 KNOWN = "known"  # the set that needs no download; made when it is first asked for
@@ -36,7 +36,7 @@ def add(
     seed: int = 0,
     grade: int = 100,
     others: bool = False,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> JudgementSet:
     """Read a set of judgements and remember it under `name`.
 
@@ -61,7 +61,7 @@ def add(
         seed=seed,
         grade=grade,
         others=others,
-        on_progress=on_progress,
+        monitor=monitor,
     )
 
 
@@ -88,7 +88,7 @@ def summary(name: str) -> dict:
     return told | {"skipped": skipped}
 
 
-def open_(name: str, *, on_progress: OnProgress | None = None) -> JudgementSet:
+def open_(name: str, *, monitor: Monitor = Monitor()) -> JudgementSet:
     """A set by its name; the one that needs no download is made when it is first asked for.
 
     Raises:
@@ -97,7 +97,7 @@ def open_(name: str, *, on_progress: OnProgress | None = None) -> JudgementSet:
     if name not in names():
         if name != KNOWN:
             raise unknown_name("set of judgements", name, [*names(), KNOWN])
-        return add(KNOWN, name=KNOWN, on_progress=on_progress)
+        return add(KNOWN, name=KNOWN, monitor=monitor)
     place = cache_dir.root() / "trials" / name / "judgements.json"
     return _open(name, str(place), place.stat().st_mtime_ns)
 
@@ -110,7 +110,7 @@ def remove(name: str) -> None:
         collection_catalog.remove(shown)
 
 
-def collection(name: str, *, on_progress: OnProgress | None = None) -> Collection:
+def collection(name: str, *, monitor: Monitor = Monitor()) -> Collection:
     """The images of a set as a collection without mates, made when it is first asked for.
 
     It is called like the set, or like the set with "-images" where that name is taken.
@@ -134,7 +134,7 @@ def collection(name: str, *, on_progress: OnProgress | None = None) -> Collectio
         name=free,
         source=_source(name),
         credits=judged.credits,
-        on_progress=on_progress,
+        monitor=monitor,
     )
 
 
@@ -223,7 +223,7 @@ def keep(
     *,
     size: int = SIZE,
     seed: int = 0,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> JudgementSet:
     """The same sample as a set of judgements of its own, with its votes, sides and groups.
 
@@ -252,7 +252,7 @@ def keep(
         source=f"{what} of {name}",
         votes=judged.votes,
         trim=part.images.trim,
-        on_progress=on_progress,
+        monitor=monitor,
     )
 
 

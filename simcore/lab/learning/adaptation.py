@@ -24,7 +24,7 @@ from simcore.learn.splits import Split
 from simcore.models import adapter, forward, lineage, registry
 from simcore.models.extract import extraction
 from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Recipe
-from simcore.types import DIRECTIONS, Array, Collection, OnProgress
+from simcore.types import DIRECTIONS, Array, Collection, Monitor
 
 Settings = adaptation.Settings
 Fusion = fusion.Settings
@@ -121,9 +121,8 @@ def adapt(
     subset: str = "all",
     device: str = "auto",
     save: str = "",
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
     on_curve: adaptation.OnCurve | None = None,
-    stop: adaptation.Stop | None = None,
 ) -> Learned:
     """The adaptation function on a collection's pairs, every run with its own split and start.
 
@@ -163,9 +162,8 @@ def adapt(
     told: dict[str, Any] = {
         "device": place,
         "checkpoint": lineage.path(mark, "ckpt"),
-        "on_progress": on_progress,
+        "monitor": monitor,
         "on_curve": on_curve,
-        "stop": stop,
     }
     if isinstance(chosen, Settings):
         found = adaptation.train(given, drawn, chosen, **told)

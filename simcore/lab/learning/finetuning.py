@@ -1,7 +1,6 @@
 """Fine-tuning a backbone on pairs or judgements: the run, what it was worth, the new backbone."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from simcore.learn.finetune import paradigms, presets, training_loop
 from simcore.models import forward, lineage, registry, weights
 from simcore.models.spec import BackboneSpec
 from simcore.sim.metrics import normalized
-from simcore.types import Array, ImageSet, OnProgress
+from simcore.types import Array, ImageSet, Monitor
 
 Settings = training_loop.Settings
 PARADIGMS = paradigms.PARADIGMS
@@ -106,8 +105,7 @@ def tune(
     save: str,
     subset: str = "all",
     device: str = "auto",
-    on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Report:
     """Fine-tune a backbone on training pairs or judgements; what comes out is `learned:SAVE`.
 
@@ -124,7 +122,7 @@ def tune(
     lineage.check(save)
     began = time.monotonic()
     source = training_data.open_(
-        name, settings.paradigm, subset=subset, seed=settings.seed, on_progress=on_progress
+        name, settings.paradigm, subset=subset, seed=settings.seed, monitor=monitor
     )
     place = forward.resolve_device(device)
     keys = [key for some in source.images for key in some.keys]
@@ -142,9 +140,8 @@ def tune(
         settings=settings,
         checkpoint=_checkpoint(save),
         origin=f"{source.digest} {base} {weights.fingerprint(spec)}",
-        on_progress=on_progress,
+        monitor=monitor,
         on_curve=partial(learned_backbones.write, save),
-        stop=stop,
     )
     learned_backbones.write(save, told.losses, told.checks)
     after = None
@@ -152,7 +149,7 @@ def tune(
         after = _worth(net, shown, source)
         before = _worth(_net(spec, place), shown, source) if before is None else before
     found = Report(source, base, settings, told, before, after, time.monotonic() - began)
-    return found if after is None else replace(found, saved=_keep(save, found, net, on_progress))
+    return found if after is None else replace(found, saved=_keep(save, found, net, monitor))
 
 
 def _checkpoint(save: str) -> Any:
@@ -220,7 +217,7 @@ def _worth(
     return source.worth(features)
 
 
-def _keep(save: str, found: Report, net: training_loop.Net, on_progress: OnProgress | None) -> str:
+def _keep(save: str, found: Report, net: training_loop.Net, monitor: Monitor) -> str:
     """The network's weights as a backbone, and the features of the pictures that judged it."""
     import torch
 
@@ -251,6 +248,6 @@ def _keep(save: str, found: Report, net: training_loop.Net, on_progress: OnProgr
         },
         training_data.learned_from(source),
     )
-    source.publish([found.base, typed], on_progress)
+    source.publish([found.base, typed], monitor)
     _checkpoint(save).unlink(missing_ok=True)
     return typed

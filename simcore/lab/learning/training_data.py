@@ -24,7 +24,7 @@ from simcore.learn.finetune.paradigms import Examples
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.results import number
-from simcore.types import METRICS, Array, Collection, Features, ImageSet, OnProgress
+from simcore.types import METRICS, Array, Collection, Features, ImageSet, Monitor
 
 PAIRS, JUDGED = "pairs:", "judgements:"  # before a name that a collection and a set share
 METRIC = METRICS[0]  # what agreement is measured by, as recall of pairs is: cosine
@@ -67,7 +67,7 @@ class TrainingData(Protocol):
     def lineage(self, after: Array) -> dict[str, Any]:
         """What a learned backbone remembers of it."""
 
-    def publish(self, names: list[str], on_progress: OnProgress | None = None) -> None:
+    def publish(self, names: list[str], monitor: Monitor = Monitor()) -> None:
         """Make the features of these backbones for the pictures that judge."""
 
 
@@ -120,9 +120,9 @@ class PairData:
             "aR": {k: told["mean"] for k, told in table.items()},
         }
 
-    def publish(self, names: list[str], on_progress: OnProgress | None = None) -> None:
+    def publish(self, names: list[str], monitor: Monitor = Monitor()) -> None:
         for side in self.images:
-            _extract(side, names, on_progress)
+            _extract(side, names, monitor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +197,8 @@ class JudgementData:
             "agreement": self.result(None, after)["after"]["agreement"]["value"],
         }
 
-    def publish(self, names: list[str], on_progress: OnProgress | None = None) -> None:
-        _extract(self.judged.triplets.images, names, on_progress)
+    def publish(self, names: list[str], monitor: Monitor = Monitor()) -> None:
+        _extract(self.judged.triplets.images, names, monitor)
 
 
 def open_(
@@ -207,7 +207,7 @@ def open_(
     *,
     subset: str = "all",
     seed: int = 0,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> TrainingData:
     """The collection of pairs, or the set of judgements, of that name, split by the seed.
 
@@ -225,7 +225,7 @@ def open_(
                 f"found the subset {subset!r} for the judgements {plain!r}; expected none, since "
                 "subsets are of a collection's pairs; leave it out"
             )
-        return _judged(judgements_sets.open_(plain, on_progress=on_progress), paradigm, seed)
+        return _judged(judgements_sets.open_(plain, monitor=monitor), paradigm, seed)
     collection = subsets.open_subset(plain, subset)
     groups, _ = duplicates.pair_groups(collection)
     split = splits.random_split(groups, seed)
@@ -294,8 +294,6 @@ def learned_from(source: TrainingData) -> list[str]:
     return [keys[row] for row in np.unique(np.concatenate(shown))]
 
 
-def _extract(images: ImageSet, names: list[str], on_progress: OnProgress | None) -> None:
+def _extract(images: ImageSet, names: list[str], monitor: Monitor) -> None:
     specs = [registry.get(name) for name in names]
-    extraction.extract(
-        images, specs, store=FeatureStore(), precision="fp32", on_progress=on_progress
-    )
+    extraction.extract(images, specs, store=FeatureStore(), precision="fp32", monitor=monitor)

@@ -14,7 +14,7 @@ from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab.library import features
 from simcore.models import lineage, registry
-from simcore.types import Array, Collection, OnProgress, Skipped
+from simcore.types import Array, Collection, Monitor, Skipped
 
 KINDS = collection_catalog.KINDS
 
@@ -26,7 +26,7 @@ def add(
     name: str,
     votes: Path | None = None,
     trim: int = 0,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Collection:
     """Read a collection and remember it under `name`.
 
@@ -40,14 +40,10 @@ def add(
         BadDataError: nothing usable was found, or the name is taken or not allowed.
         UnknownNameError: no such kind.
     """
-    return collection_catalog.add(
-        kind, path, name=name, votes=votes, trim=trim, on_progress=on_progress
-    )
+    return collection_catalog.add(kind, path, name=name, votes=votes, trim=trim, monitor=monitor)
 
 
-def upload(
-    data: bytes, kind: str, *, name: str, on_progress: OnProgress | None = None
-) -> Collection:
+def upload(data: bytes, kind: str, *, name: str, monitor: Monitor = Monitor()) -> Collection:
     """Add a collection from the bytes of a zip that somebody uploaded; nothing in it is trusted.
 
     Raises:
@@ -59,7 +55,7 @@ def upload(
         place = Path(folder) / "uploaded.zip"
         cache_dir.write_atomic(place, data)
         return collection_catalog.add(
-            kind, place, name=name, source_name="an uploaded zip", on_progress=on_progress
+            kind, place, name=name, source_name="an uploaded zip", monitor=monitor
         )
 
 
@@ -150,13 +146,13 @@ def picture(key: str) -> Path:
     return path if path.exists() else thumbnails.thumb(key)
 
 
-def download_tll(folder: Path, *, on_progress: OnProgress | None = None) -> Path:
+def download_tll(folder: Path, *, monitor: Monitor = Monitor()) -> Path:
     """Fetch the official Totally-Looks-Like zips into `folder`.
 
     Raises:
         BadDataError: they cannot be reached; says what to download by hand and where to put it.
     """
-    return tll.download(folder, on_progress=on_progress)
+    return tll.download(folder, monitor=monitor)
 
 
 def remove(name: str) -> None:

@@ -1,13 +1,13 @@
 """Making features: one decoding for all backbones asked for, resumable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import unknown_name
 from simcore.lab.library import collections, indexes
 from simcore.models import registry
 from simcore.models.extract import extraction, ray_driver
-from simcore.types import Collection, ImageSet, OnProgress
+from simcore.types import Collection, ImageSet, Monitor
 
 ENGINES = ("local", "ray")
 Report = extraction.Report
@@ -21,8 +21,7 @@ def extract(
     engine: str = "local",
     address: str = "",
     workers: int = 0,
-    on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Report:
     """Features of every image of a collection, kept in the store; what is there is not made again.
 
@@ -52,16 +51,15 @@ def extract(
             store=FeatureStore(),
             address=address,
             workers=workers,
-            on_progress=on_progress,
-            stop=stop,
+            monitor=monitor,
         )
     else:
         report = extraction.extract(
-            images, specs, store=FeatureStore(), device=device, on_progress=on_progress, stop=stop
+            images, specs, store=FeatureStore(), device=device, monitor=monitor
         )
-    if not (stop and stop()):
+    if not monitor.stopped:
         collections.mark_unreadable(name, {s.name: s.reason for s in report.skipped})
-        indexes.update(name, list(report.computed), on_progress=on_progress, stop=stop)
+        indexes.update(name, list(report.computed), monitor=monitor)
     return report
 
 

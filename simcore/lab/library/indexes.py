@@ -16,7 +16,7 @@ from simcore.lab.library import collections, features
 from simcore.models import registry
 from simcore.recipe import Recipe
 from simcore.sim import metrics
-from simcore.types import Array, Collection, Features, ImageSet, Metric, OnProgress
+from simcore.types import Array, Collection, Features, ImageSet, Metric, Monitor
 
 INDEX_ABOVE = 200_000  # gallery images from which an index is made and used
 USABLE = 0.9  # measured recall under which an index is not used by itself
@@ -94,8 +94,7 @@ def build(
     name: str,
     models: Sequence[str],
     *,
-    on_progress: OnProgress | None = None,
-    stop: vector_index.Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> dict[str, Index]:
     """Makes the indexes of backbones whose features of a collection are complete.
 
@@ -116,9 +115,7 @@ def build(
                 f"run `simcore extract {name} --models {backbone}` first"
             )
         metric = registry.get(backbone).metric
-        made[backbone] = vector_index.build(
-            FeatureStore(), slot, metric, on_progress=on_progress, stop=stop
-        )
+        made[backbone] = vector_index.build(FeatureStore(), slot, metric, monitor=monitor)
     return made
 
 
@@ -126,8 +123,7 @@ def update(
     name: str,
     models: Sequence[str],
     *,
-    on_progress: OnProgress | None = None,
-    stop: vector_index.Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> dict[str, Index]:
     """`build` where a collection is large enough and an index absent or behind; else nothing."""
     collection = collections.open_(name)
@@ -140,7 +136,7 @@ def update(
             rows, behind = vector_index.rows_behind(store, slot)
             if vector_index.load(store, slot) is None or behind > vector_index.STALE * rows:
                 due.append(backbone)
-    return build(name, due, on_progress=on_progress, stop=stop) if due else {}
+    return build(name, due, monitor=monitor) if due else {}
 
 
 def indexes() -> list[dict]:

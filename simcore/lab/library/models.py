@@ -10,7 +10,7 @@ from simcore.models import forward, lineage, registry, weights
 from simcore.models import spec as models_spec
 from simcore.models.distances import pair_distances
 from simcore.models.spec import BackboneSpec, WeightFile
-from simcore.types import OnProgress
+from simcore.types import Monitor
 
 
 def listing(names: Sequence[str] | None = None) -> list[dict]:
@@ -46,7 +46,7 @@ def first_network(names: Sequence[str]) -> str:
     return next((s.name for s in specs if s.weights and not s.preprocessing.raw), names[0])
 
 
-def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> list[str]:
+def fetch(names: Sequence[str], *, monitor: Monitor = Monitor()) -> list[str]:
     """Get the weight files of some backbones or distances, checked; returns the names ready now.
 
     A file that cannot be had does not keep the others from coming.
@@ -58,7 +58,7 @@ def fetch(names: Sequence[str], *, on_progress: OnProgress | None = None) -> lis
     failed = []
     for file in _files(names):
         try:
-            weights.fetch(file, on_progress=on_progress)
+            weights.fetch(file, monitor=monitor)
         except SimError as error:
             failed.append(str(error))
     if failed:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simcore.errors import SimError
 from simcore.lab.printed_values import Printed
-from simcore.types import OnProgress, Progress
+from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -139,8 +139,7 @@ Step = tuple[str, Callable[[], Section]]
 
 def make(
     steps: Sequence[Step],
-    on_progress: OnProgress | None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor,
 ) -> tuple[Section, ...]:
     """All sections; one that cannot be made says why in its note.
 
@@ -149,16 +148,14 @@ def make(
     """
     sections = []
     for number, (title, step) in enumerate(steps):
-        if stop is not None and stop():
+        if monitor.stopped:
             raise SimError(f"stopped before {title}; nothing is kept of the report; start it again")
-        if on_progress is not None:
-            on_progress(Progress(title, number, len(steps)))
+        monitor.report(title, number, len(steps))
         try:
             sections.append(step())
         except SimError as error:
             sections.append(Section(title, f"Left out: {error}."))
-    if on_progress is not None:
-        on_progress(Progress("done", len(steps), len(steps)))
+    monitor.report("done", len(steps), len(steps))
     return tuple(sections)
 
 

@@ -20,7 +20,7 @@ from simcore.lab.papers import (
 from simcore.lab.papers.margaritescu2024_tables import Bar
 from simcore.lab.papers.paper_report import Cell, Report, Section, Step
 from simcore.lab.papers.rosenfeld2019_tables import bapps
-from simcore.types import METRICS, Metric, OnProgress
+from simcore.types import METRICS, Metric, Monitor
 
 JUDGEMENT_PAPERS = ("margaritescu2024", "bapps")
 _SHORT = {"cosine": "COS", "l2": "L2", "l1": "L1"}
@@ -34,7 +34,7 @@ PAPERS = {
 
 
 def run_on_judgements(
-    paper: str, name: str, models: Sequence[str] = (), *, on_progress: OnProgress | None = None
+    paper: str, name: str, models: Sequence[str] = (), *, monitor: Monitor = Monitor()
 ) -> Report:
     """All of a paper's tables and figures that these judgements and similarities allow.
 
@@ -51,13 +51,13 @@ def run_on_judgements(
     asked = [n.strip() for n in name.split(",") if n.strip()]
     if not asked:
         raise BadDataError("found no set of judgements; expected at least one, such as known")
-    given = [sets.open_(n, on_progress=on_progress) for n in asked]
+    given = [sets.open_(n, monitor=monitor) for n in asked]
     make = _margaritescu if paper == "margaritescu2024" else bapps
-    return make(paper, given, models, on_progress)
+    return make(paper, given, models, monitor)
 
 
 def _margaritescu(
-    paper: str, given: list[JudgementSet], models: Sequence[str], on_progress: OnProgress | None
+    paper: str, given: list[JudgementSet], models: Sequence[str], monitor: Monitor
 ) -> Report:
     """At most 1,000 triplets of each of the 11 sets, counted right or wrong by the majority."""
     sources: dict[triplet_sets.Source, JudgementSet] = {}
@@ -75,7 +75,7 @@ def _margaritescu(
     for source, whole in sources.items():
         rows = [rows for name, (_, rows) in drawn.items() if triplet_sets.SETS[name][0] == source]
         piece = triplet_sets.part(whole, np.sort(np.concatenate(rows)))
-        ready = pair_similarities.prepare(piece, wanted, on_progress=on_progress)
+        ready = pair_similarities.prepare(piece, wanted, monitor=monitor)
         here = [name for name in here if name in ready.names]
         pieces[source] = piece
     found, votes = {}, {}
@@ -116,7 +116,7 @@ def _margaritescu(
     steps.append(("Section 5.2.3", metrics))
     total = sum(len(rows) for _, rows in drawn.values())
     names = ", ".join(judged.name for judged in given)
-    made = paper_report.make(steps, on_progress)
+    made = paper_report.make(steps, monitor)
     return Report(paper, names, total, tuple(here), made, unit="triplets")
 
 
@@ -165,8 +165,7 @@ def run(
     models: Sequence[str] = (),
     *,
     subset: str = "",
-    on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Report:
     """All of a paper's tables and figures that this collection's data and features allow.
 
@@ -184,12 +183,12 @@ def run(
             asked before each section, said so.
     """
     if paper in JUDGEMENT_PAPERS:
-        return run_on_judgements(paper, name, models, on_progress=on_progress)
+        return run_on_judgements(paper, name, models, monitor=monitor)
     if paper not in PAPERS:
         raise unknown_name("paper", paper, [*PAPERS, *JUDGEMENT_PAPERS])
     chosen = tuple(models) or tuple(collections.default_backbones(name))
     part = subset or _own_pairs(paper, name)
-    made = paper_report.make(PAPERS[paper](name, chosen, part), on_progress, stop)
+    made = paper_report.make(PAPERS[paper](name, chosen, part), monitor)
     pairs = len(subsets.open_subset(name, part).left)
     return Report(paper, name, pairs, chosen, made, part)
 

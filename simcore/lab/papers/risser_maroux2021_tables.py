@@ -17,10 +17,9 @@ from simcore.lab import printed_values
 from simcore.lab.learning import adaptation
 from simcore.lab.library import duplicates, subsets
 from simcore.lab.papers.paper_report import Cell, Section, Step
-from simcore.learn.adapt.adaptation import Stop
 from simcore.models import registry
 from simcore.models.extract import extraction
-from simcore.types import OnProgress, Progress
+from simcore.types import Monitor, Progress
 
 FORMAT = 1  # raised when a row of the same input would come out differently
 SIGMAS = (1.0, 15.0)
@@ -35,8 +34,7 @@ def own(
     *,
     subset: str = "all",
     device: str = "auto",
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> dict[str, Any]:
     """A backbone's row: size, variance kept, and for each of `STAGES` aR with its curve.
 
@@ -53,9 +51,8 @@ def own(
     for sigma in SIGMAS:
 
         def report(now: Progress, sigma: float = sigma) -> None:
-            if on_progress is not None:
-                stage = f"{model}, sigma {sigma:g}, {now.stage}"
-                on_progress(Progress(stage, now.done, now.total, now.rate))
+            stage = f"{model}, sigma {sigma:g}, {now.stage}"
+            monitor.report(stage, now.done, now.total, now.rate)
 
         settings = adaptation.Settings("paper", sigma)
         told.append(
@@ -65,8 +62,7 @@ def own(
                 settings,
                 subset=subset,
                 device=device,
-                on_progress=report,
-                stop=stop,
+                monitor=Monitor(report, monitor.stop),
             ).json()
         )
     one, fifteen = told

@@ -14,14 +14,12 @@ from simcore.lab.library import collections
 from simcore.lab.papers import paper_report
 from simcore.lab.papers.paper_report import Cell, Pictures, Report, Section, Step
 from simcore.lab.search import search
-from simcore.types import OnProgress, Score
+from simcore.types import Monitor, Score
 
 EXAMPLES = 5
 
 
-def bapps(
-    paper: str, given: list[JudgementSet], models: Sequence[str], on_progress: OnProgress | None
-) -> Report:
+def bapps(paper: str, given: list[JudgementSet], models: Sequence[str], monitor: Monitor) -> Report:
     """2AFC and JND by all similarities, Tables 2 and 3 of rosenfeld2019."""
     triplets = [j for j in given if isinstance(j.trials, Triplets)]
     pairs = [j for j in given if isinstance(j.trials, SameDifferent)]
@@ -36,7 +34,7 @@ def bapps(
     )
     ready = {}
     for judged in given:
-        ready[judged.name] = pair_similarities.prepare(judged, wanted, on_progress=on_progress)
+        ready[judged.name] = pair_similarities.prepare(judged, wanted, monitor=monitor)
     steps: list[Step] = []
     for judged in [*triplets, *pairs]:
         steps.append((judged.name, _scores(judged, ready[judged.name].names)))
@@ -46,7 +44,7 @@ def bapps(
     here = tuple(n for n in wanted if all(n in r.names for r in ready.values()))
     total = sum(len(judged.trials) for judged in given)
     told = ", ".join(judged.name for judged in given)
-    return Report(paper, told, total, here, paper_report.make(steps, on_progress), unit="trials")
+    return Report(paper, told, total, here, paper_report.make(steps, monitor), unit="trials")
 
 
 def _scores(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:

@@ -24,7 +24,7 @@ from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.lab.people.experiments import MOST_QUESTIONS, check_name, prepare_pictures
 from simcore.lab.people.participation import MOST_SECONDS
-from simcore.types import Collection, OnProgress
+from simcore.types import Collection, Monitor
 
 MOST_BYTES, MOST_ROWS, MOST_PEOPLE = 20_000_000, 200_000, 10_000
 FIRST = ("question", "condition", "catch", "query", "mate")
@@ -278,7 +278,7 @@ def triplets(name: str) -> str:
     return out.getvalue()
 
 
-def judgements(name: str, save: str, *, on_progress: OnProgress | None = None) -> JudgementSet:
+def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:
     """Remember them as a set of judgements, whose pictures stay where the collection has them.
 
     Raises:
@@ -313,7 +313,7 @@ def judgements(name: str, save: str, *, on_progress: OnProgress | None = None) -
         kind=KIND,
         source=_source(name),
         trim=collection.left.trim,
-        on_progress=on_progress,
+        monitor=monitor,
     )
 
 

@@ -21,9 +21,8 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import features, subsets
 from simcore.recipe import Recipe
 from simcore.sim import neighbors, projection
-from simcore.sim.neighbors import Stop
 from simcore.sim.projection import Method, ProjectionSettings
-from simcore.types import Array, Collection, Direction, Features, ImageSet, OnProgress
+from simcore.types import Array, Collection, Direction, Features, ImageSet, Monitor
 
 BY = {
     "side": "Side",
@@ -296,8 +295,7 @@ def make(
     how: ProjectionSettings,
     *,
     subset: str = "all",
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Map:
     """The map of a collection; made once, then read from the cache.
 
@@ -309,7 +307,7 @@ def make(
     if found is not None:
         return found
     collection = subsets.open_subset(name, subset)
-    at, cluster, variance = _made(collection, recipe, how, on_progress, stop)
+    at, cluster, variance = _made(collection, recipe, how, monitor)
     out = io.BytesIO()
     np.savez_compressed(out, at=at, cluster=cluster, variance=variance)
     cache_dir.write_atomic(_file(collection, recipe, how), out.getvalue())
@@ -366,8 +364,7 @@ def _made(
     collection: Collection,
     recipe: Recipe,
     how: ProjectionSettings,
-    on_progress: OnProgress | None,
-    stop: Stop | None,
+    monitor: Monitor,
 ) -> tuple[Array, Array, tuple[float, ...]]:
     images = {b: _joined(collection, b) for b in recipe.backbones}
     own = recipes.default_metrics([recipe])
@@ -377,16 +374,16 @@ def _made(
         kept = _evident(images.values())
     else:
         k = how.wanted(count)
-        kept, near = neighbors.nearest(recipe, images, own, k, on_progress=on_progress, stop=stop)
+        kept, near = neighbors.nearest(recipe, images, own, k, monitor=monitor)
     _enough(collection, len(kept))
     vectors = neighbors.recipe_vectors(recipe, images, own)[kept]
     found, variance = projection.pca(vectors, how.seed)
     if how.method == "umap":
-        found = projection.umap(near, found, how, on_progress=on_progress, stop=stop)
+        found = projection.umap(near, found, how, monitor=monitor)
     elif how.method == "tsne":
         metrics = {p.metric or own[p.backbone] for p in recipe.parts}
         squared = len(recipe.parts) > 1 or "cosine" in metrics
-        found = projection.tsne(near, found, how, squared=squared, stop=stop)
+        found = projection.tsne(near, found, how, squared=squared, monitor=monitor)
     at, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
     at[kept], cluster[kept] = found, projection.find_clusters(vectors, how.seed)
     return at, cluster, variance if how.method == "pca" else ()

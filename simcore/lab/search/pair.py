@@ -1,19 +1,19 @@
 """Any two pictures: how alike each backbone finds them, against all other pairs, and why."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from simcore.data import images, thumbnails
-from simcore.errors import BadDataError, Stopped, unknown_name
+from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
 from simcore.models import feature_maps, forward, registry
 from simcore.sim import combine, matching, metrics, rank
 from simcore.sim.distribution import Distribution, similarity_distribution
-from simcore.types import Array, Collection, Features, ImageSet, Metric, OnProgress, Progress
+from simcore.types import Array, Collection, Features, ImageSet, Metric, Monitor
 
 SIDES = ("left", "right")
 BATCH = 8
@@ -174,8 +174,7 @@ def occlusion(
     *,
     metric: str = recipes.OWN,
     cells: int = 7,
-    on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Occlusion:
     """Hide one part of the first picture after another (Zeiler and Fergus 2014), and look again.
 
@@ -196,15 +195,13 @@ def occlusion(
     windows = matching.grid_windows(cells, *pixels.shape[:2])
     rows: list[Array] = []
     for start in range(-1, len(windows), BATCH):  # the first one is whole
-        if stop is not None and stop():
-            raise Stopped
+        monitor.check()
         part = [
             pixels if at < 0 else matching.mask_window(pixels, windows[at])
             for at in range(start, min(start + BATCH, len(windows)))
         ]
         rows += forward.embed_one(part, spec, device, precision)
-        if on_progress is not None:
-            on_progress(Progress("masking", len(rows), len(windows) + 1))
+        monitor.report("masking", len(rows), len(windows) + 1)
     index = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
     queries = Features(backbone, index, np.concatenate(rows), len(rows))
     gallery, target = _gallery(collection, first, second, backbone)

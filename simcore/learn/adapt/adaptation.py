@@ -24,10 +24,9 @@ from simcore.learn.checkpoints import RESUME_MESSAGE
 from simcore.learn.splits import Split
 from simcore.models.adapter import Adapter, Layer
 from simcore.sim.metrics import normalized
-from simcore.types import Array, OnProgress, Progress
+from simcore.types import Array, Monitor
 
 Protocol = Literal["honest", "paper"]
-Stop = Callable[[], bool]
 OnCurve = Callable[[list[float], list[float]], None]  # losses and checks so far
 
 
@@ -97,9 +96,8 @@ def train(
     *,
     device: str = "cpu",
     checkpoint: Path | None = None,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
     on_curve: OnCurve | None = None,
-    stop: Stop | None = None,
 ) -> list[Run]:
     """Every split a run, all of them together.
 
@@ -128,14 +126,12 @@ def train(
     bases = []
     for number, split in enumerate(splits):
         bases.append(_fitted(inputs, split, settings))
-        if on_progress is not None:
-            on_progress(Progress("PCA", number + 1, len(splits)))
-        if stop is not None and stop():
-            raise Stopped(RESUME_MESSAGE)
+        monitor.report("PCA", number + 1, len(splits))
+        monitor.check(RESUME_MESSAGE)
     run = ParallelRuns(_batches(inputs, splits, bases, settings, device), settings)
     if known is not None:
         run.restore(known)
-    _climbed(run, kept, on_progress, on_curve, stop)
+    _climbed(run, kept, monitor, on_curve)
     weights = [one for part in run.parts for one in part.best.cpu().numpy()]
     losses = [row for part in run.parts for row in np.stack(part.losses, 1)]
     checks = [row for part in run.parts for row in np.stack(part.checks, 1)]
@@ -260,19 +256,17 @@ class ParallelRuns:
 def _climbed(
     run: ParallelRuns,
     kept: checkpoints.Checkpoint | None,
-    on_progress: OnProgress | None,
+    monitor: Monitor,
     on_curve: OnCurve | None,
-    stop: Stop | None,
 ) -> None:
     """To the end of the runs, or until somebody says stop."""
     saved = time.monotonic()
     while not run.over:
         run.step()
-        if on_progress is not None:
-            on_progress(Progress("learning", run.epoch, run.settings.epochs))
+        monitor.report("learning", run.epoch, run.settings.epochs)
         if on_curve is not None:
             on_curve(*run.means)
-        asked = stop is not None and stop()
+        asked = monitor.stopped
         late = time.monotonic() - saved > checkpoints.SAVE_SECONDS
         if kept is not None and (asked or late or run.over):
             kept.write(run.state())

@@ -22,13 +22,13 @@ from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.learn import splits
 from simcore.learn.adapt import contrastive_loss, pca
-from simcore.learn.adapt.adaptation import OnCurve, Run, Stop, identity
+from simcore.learn.adapt.adaptation import OnCurve, Run, identity
 from simcore.learn.adapt.inputs import Inputs
 from simcore.learn.checkpoints import RESUME_MESSAGE, Checkpoint
 from simcore.learn.splits import Split
 from simcore.models.adapter import Adapter, Layer
 from simcore.sim.metrics import normalized
-from simcore.types import Array, OnProgress, Progress
+from simcore.types import Array, Monitor
 
 FIRST_SIGMA = 12.0  # where the learned temperature starts
 WARM = 20  # epochs in which only shares and temperature move
@@ -122,7 +122,7 @@ def train(
     known: Sequence[Fold] = (),
     on_fold: Callable[[Fold], None] | None = None,
     on_curve: OnCurve | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Run:
     """Learn on a split's training and validation pairs; judge on its test pairs.
 
@@ -152,7 +152,7 @@ def train(
             settings,
             device,
             on_curve,
-            stop,
+            monitor,
         )
         found.append(told)
         if on_fold is not None:
@@ -201,7 +201,7 @@ def _fold(
     settings: Settings,
     device: str,
     on_curve: OnCurve | None,
-    stop: Stop | None,
+    monitor: Monitor,
 ) -> Fold:
     """Climb on some pairs until others say when to end."""
     import torch
@@ -236,8 +236,7 @@ def _fold(
             on_curve(losses, checks)
         if checks[-1] <= min(checks):
             best, epoch = _taken(now), number
-        if stop is not None and stop():
-            raise Stopped(RESUME_MESSAGE)
+        monitor.check(RESUME_MESSAGE)
         if number > WARM and number - epoch >= settings.patience:
             break
     return Fold(*best, losses, checks, epoch)
@@ -282,9 +281,8 @@ def train_runs(
     *,
     device: str = "cpu",
     checkpoint: Path | None = None,
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
     on_curve: OnCurve | None = None,
-    stop: Stop | None = None,
 ) -> list[Run]:
     """Every split a run, one after the other; run r has seed + r.
 
@@ -308,8 +306,7 @@ def train_runs(
     def finished(fold: Fold) -> None:
         done.append(fold)
         write()
-        if on_progress is not None:
-            on_progress(Progress("folds", len(done), len(splits) * settings.folds))
+        monitor.report("folds", len(done), len(splits) * settings.folds)
 
     found = []
     for number, split in enumerate(splits):
@@ -324,7 +321,7 @@ def train_runs(
                 known=done[first : first + settings.folds],
                 on_fold=finished,
                 on_curve=on_curve,
-                stop=stop,
+                monitor=Monitor(stop=monitor.stop),
             )
         except Stopped:
             write()  # even where no fold was finished: so that it is known to wait

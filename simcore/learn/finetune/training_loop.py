@@ -19,9 +19,8 @@ from simcore.learn import checkpoints
 from simcore.learn.checkpoints import Checkpoint, identity
 from simcore.learn.finetune import paradigms
 from simcore.learn.finetune.paradigms import Examples, Memory, Paradigm
-from simcore.types import Array, OnProgress, Progress
+from simcore.types import Array, Monitor
 
-Stop = Callable[[], bool]
 Pictures = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device
 
 
@@ -270,9 +269,8 @@ def train(
     settings: Settings,
     checkpoint: Path,
     origin: str = "",
-    on_progress: OnProgress | None = None,
+    monitor: Monitor = Monitor(),
     on_curve: Callable[[list[float], list[float]], None] | None = None,
-    stop: Stop | None = None,
 ) -> TrainingResult:
     """Fine-tune `net` in place; at the end it has the weights of its best epoch.
 
@@ -296,16 +294,14 @@ def train(
     saved = began = time.monotonic()
     first = run.step
     while not run.over:
-        if stop is not None and stop():
+        if monitor.stopped:
             save(run, checkpoint)
             break
         run.one_step()
         if run.step % run.steps == 0:
             run.validate()
-        if on_progress is not None:
-            rate = (run.step - first) / max(time.monotonic() - began, 1e-6)
-            total = run.steps * settings.epochs
-            on_progress(Progress(settings.paradigm, run.step, total, rate))
+        rate = (run.step - first) / max(time.monotonic() - began, 1e-6)
+        monitor.report(settings.paradigm, run.step, run.steps * settings.epochs, rate)
         if run.step % run.steps == 0 or time.monotonic() - saved > checkpoints.SAVE_SECONDS:
             save(run, checkpoint)
             saved = time.monotonic()

@@ -11,7 +11,7 @@ from simcore.errors import BadDataError, BadImageError, unknown_name
 from simcore.models import weights
 from simcore.models.distances import dists, lpips, ssim
 from simcore.models.spec import WeightFile
-from simcore.types import Array, ImageSet, OnProgress, Preprocessing, Progress, Skipped
+from simcore.types import Array, ImageSet, Monitor, Preprocessing, Skipped
 
 SIDE = 64  # px; BAPPS is scored at 64, scores change at others
 BATCH = 32
@@ -78,8 +78,7 @@ def measure(
     device: str = "cpu",
     batch: int = BATCH,
     given: Sequence[Compare] = (),
-    on_progress: OnProgress | None = None,
-    stop: Callable[[], bool] | None = None,
+    monitor: Monitor = Monitor(),
 ) -> tuple[dict[str, Array], tuple[Skipped, ...]]:
     """Similarity of image first[i] to image second[i], by all similarities in one pass.
 
@@ -120,7 +119,7 @@ def measure(
         return torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float().div_(255)
 
     for start in range(0, first.size, batch):
-        if stop is not None and stop():
+        if monitor.stopped:
             return {}, ()
         part = slice(start, start + batch)
         a, b = read(first[part]), read(second[part])
@@ -129,8 +128,6 @@ def measure(
             for name, values in compare(a, b).items():
                 column = out.setdefault(name, np.full(first.size, np.nan))
                 column[part] = np.where(lost, np.nan, values.double().cpu().numpy())
-        if on_progress is not None:
-            done = min(start + batch, first.size)
-            rate = done / max(monotonic() - began, 1e-6)
-            on_progress(Progress(stage, done, first.size, rate))
+        done = min(start + batch, first.size)
+        monitor.report(stage, done, first.size, done / max(monotonic() - began, 1e-6))
     return out, tuple(bad.values())

@@ -8,7 +8,7 @@ so that a run that is killed loses at most the chunk in flight and the next one 
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,7 +20,7 @@ from simcore.errors import BadImageError, SimError
 from simcore.models import forward, weights
 from simcore.models.extract import worker_processes
 from simcore.models.spec import BackboneSpec, Embedder
-from simcore.types import Array, ImageSet, OnProgress, Preprocessing, Progress, Skipped
+from simcore.types import Array, ImageSet, Monitor, Preprocessing, Skipped
 
 CHUNK_IMAGES = 512
 CHUNK_SECONDS = 10.0
@@ -28,8 +28,6 @@ CPU_BATCH = 16
 GPU_BATCH = 512
 READERS = 4  # threads that decode; Pillow lets go of the interpreter while it works
 AHEAD = 4  # batches read ahead of the network
-
-Stop = Callable[[], bool]
 
 
 class Sink(Protocol):
@@ -76,16 +74,14 @@ def extract(
     device: str = "auto",
     precision: str = "auto",
     batch: int | None = None,
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Report:
     """Features of all images under all backbones, into the store; what is there is not made again.
 
     Args:
         images: N images; a file that changed since its key was taken is skipped and named.
         batch: images a forward pass; by default found by itself (halved when memory runs out).
-        on_progress: told a few times a second, a stage a backbone.
-        stop: asked between batches; what is finished is kept.
+        monitor: progress per backbone, a few times a second; asked to stop between batches.
 
     Raises:
         SimError: the disk is full or the store damaged. Bad images and missing weights do not
@@ -106,7 +102,7 @@ def extract(
         made = [spec.name for spec in specs if spec.name not in unavailable]
         cached = {name: len(images) - len(todo[name]) for name in made}
         size = batch or (CPU_BATCH if place == "cpu" else GPU_BATCH)
-        skipped = ExtractionRun(lanes, place, kind, size).run(images, on_progress, stop)
+        skipped = ExtractionRun(lanes, place, kind, size).run(images, monitor)
     return Report(
         dict.fromkeys(made, 0) | {lane.spec.name: lane.done for lane in lanes},
         cached,
@@ -136,7 +132,7 @@ def extract_into(
         for spec in specs
     ]
     runner = ExtractionRun(lanes, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
-    skipped = runner.run(images, None, None)
+    skipped = runner.run(images, Monitor())
     return {lane.spec.name: lane.done for lane in lanes}, skipped
 
 
@@ -196,18 +192,16 @@ class ExtractionRun:
     def __init__(self, lanes: list[_Lane], device: str, precision: str, batch: int) -> None:
         self.lanes, self.device, self.precision, self.batch = lanes, device, precision, batch
 
-    def run(
-        self, images: ImageSet, on_progress: OnProgress | None, stop: Stop | None
-    ) -> list[Skipped]:
+    def run(self, images: ImageSet, monitor: Monitor) -> list[Skipped]:
         """Everything that is missing; returns what could not be used."""
         skipped: list[Skipped] = []
         began = time.monotonic()
         total = {lane.spec.name: len(lane.todo) for lane in self.lanes}
         try:
-            for batch in self._batches(images, skipped, stop):
+            for batch in self._batches(images, skipped, monitor):
                 for lane in self.lanes:
                     self._step(lane, batch, skipped)
-                    _tell(on_progress, lane, total[lane.spec.name], began)
+                    _tell(monitor, lane, total[lane.spec.name], began)
         finally:
             for lane in self.lanes:
                 lane.flush()
@@ -232,7 +226,7 @@ class ExtractionRun:
             lane.take([read.key for read in part], rows)
 
     def _batches(
-        self, images: ImageSet, skipped: list[Skipped], stop: Stop | None
+        self, images: ImageSet, skipped: list[Skipped], monitor: Monitor
     ) -> Iterator[list[_Read]]:
         """Decoded images in the collection's order, while the next ones are being read."""
         wanted = [
@@ -248,7 +242,7 @@ class ExtractionRun:
             while True:
                 while len(waiting) < AHEAD * self.batch and (row := next(coming, None)) is not None:
                     waiting.append((row, pool.submit(self._read, images, row)))
-                if not waiting or (stop is not None and stop()):
+                if not waiting or monitor.stopped:
                     break
                 row, future = waiting.popleft()
                 try:
@@ -275,7 +269,7 @@ class ExtractionRun:
         return _Read(images.keys[row], {kind: forward.prepare_image(image, kind) for kind in kinds})
 
 
-def _tell(on_progress: OnProgress | None, lane: _Lane, total: int, began: float) -> None:
-    if on_progress is not None and total:
+def _tell(monitor: Monitor, lane: _Lane, total: int, began: float) -> None:
+    if total:
         rate = lane.done / max(time.monotonic() - began, 1e-6)
-        on_progress(Progress(lane.spec.name, lane.done, total, rate))
+        monitor.report(lane.spec.name, lane.done, total, rate)

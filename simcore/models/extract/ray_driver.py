@@ -24,10 +24,10 @@ from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
 from simcore.models import forward
 from simcore.models.extract import extraction
-from simcore.models.extract.extraction import Report, Stop
+from simcore.models.extract.extraction import Report
 from simcore.models.extract.ray_worker import Worker
 from simcore.models.spec import BackboneSpec
-from simcore.types import ImageSet, OnProgress, Progress, Skipped
+from simcore.types import ImageSet, Monitor, Skipped
 
 UNIT_IMAGES = 512  # images that an actor takes at a time; at most these are made twice
 COMMIT_IMAGES = 20_000  # and at most these are lost with a driver
@@ -43,8 +43,7 @@ def run(
     store: FeatureStore,
     address: str = "",
     workers: int = 0,
-    on_progress: OnProgress | None = None,
-    stop: Stop | None = None,
+    monitor: Monitor = Monitor(),
 ) -> Report:
     """As `extract.extract`, by a Ray cluster; store and pictures must be reachable from all of it.
 
@@ -65,7 +64,7 @@ def run(
         kind = forward.resolve_precision("auto", place)
         slots = {spec.name: extraction.feature_key(spec, kind) for spec in specs}
         todo = {name: store.missing(slot, images.keys) for name, slot in slots.items()}
-        driver = _Driver(store, slots, todo, on_progress)
+        driver = _Driver(store, slots, todo, monitor)
         cpus = int(ray.cluster_resources().get("CPU", 1))
         actors = workers or gpus or max(1, cpus // ACTOR_CPUS)
         units = list(_units(images, todo, actors))
@@ -81,7 +80,7 @@ def run(
                 "trim": images.trim,
             }
             share = {"num_gpus": 1} if gpus else {"num_cpus": max(1, min(cpus // actors, 8))}
-            driver.take(_results(store, units, told, actors, share), stop)
+            driver.take(_results(store, units, told, actors, share))
     return Report(
         {name: driver.done[name] for name in slots if name not in driver.unavailable},
         {name: len(images) - len(todo[name]) for name in slots if name not in driver.unavailable},
@@ -193,9 +192,9 @@ class _Driver:
         store: FeatureStore,
         slots: dict[str, FeatureKey],
         todo: dict[str, list[str]],
-        on_progress: OnProgress | None,
+        monitor: Monitor,
     ) -> None:
-        self.store, self.slots, self.on_progress = store, slots, on_progress
+        self.store, self.slots, self.monitor = store, slots, monitor
         self.total = {name: len(keys) for name, keys in todo.items()}
         self.done = dict.fromkeys(slots, 0)
         self.skipped: list[Skipped] = []
@@ -205,7 +204,7 @@ class _Driver:
         self._images = 0
         self._began = self._committed = time.monotonic()
 
-    def take(self, results: Iterator[dict[str, Any]], stop: Stop | None) -> None:
+    def take(self, results: Iterator[dict[str, Any]]) -> None:
         """Everything that comes, until it ends or somebody asks to stop."""
         try:
             for result in results:
@@ -213,7 +212,7 @@ class _Driver:
                 late = time.monotonic() - self._committed > COMMIT_SECONDS
                 if self._images >= COMMIT_IMAGES or late:
                     self._commit()
-                if stop is not None and stop():
+                if self.monitor.stopped:
                     break
         finally:
             self._commit()
@@ -236,10 +235,9 @@ class _Driver:
         self.unavailable |= result["unavailable"]
         for name, count in result["computed"].items():
             self.done[name] += count
-            if self.on_progress is not None and self.total[name]:
+            if self.total[name]:
                 rate = self.done[name] / max(time.monotonic() - self._began, 1e-6)
-                told = Progress(name, self.done[name], self.total[name], rate)
-                self.on_progress(told)
+                self.monitor.report(name, self.done[name], self.total[name], rate)
 
     def _commit(self) -> None:
         for slot in self.slots.values():

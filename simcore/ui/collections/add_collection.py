@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
-from simcore.types import Progress
+from simcore.types import Monitor, Progress
 from simcore.ui import job_progress
 from simcore.ui.widgets import escape_markdown
 
@@ -87,6 +87,6 @@ def _upload(data: bytes, kind: str, name: str) -> None:
             job_progress.share(progress), text=escape_markdown(job_progress.words(progress))
         )
 
-    made = collections.upload(data, kind, name=name.strip(), on_progress=tell)
+    made = collections.upload(data, kind, name=name.strip(), monitor=Monitor(tell))
     st.session_state["_added"] = made.name
     st.rerun()

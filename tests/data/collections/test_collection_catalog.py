@@ -16,7 +16,7 @@ from PIL import Image
 from simcore.data import cache_dir, images, thumbnails
 from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError, SimError, UnknownNameError
-from simcore.types import Collection, Progress
+from simcore.types import Collection, Monitor, Progress
 
 Draw = Callable[..., Image.Image]
 
@@ -62,7 +62,7 @@ def pages(tmp_path: Path, draw: Draw) -> Path:
 
 def test_pairs_come_back_as_they_were_added(pairs_folder: Path, cache: Path) -> None:
     told: list[Progress] = []
-    added = collection_catalog.add("pairs", pairs_folder, name="six", on_progress=told.append)
+    added = collection_catalog.add("pairs", pairs_folder, name="six", monitor=Monitor(told.append))
     for found in (added, collection_catalog.open("six")):
         assert found.right is not None
         assert found.left.ids == found.right.ids == tuple("abcdef")
@@ -148,7 +148,7 @@ def test_a_stop_while_reading_leaves_nothing(pairs_folder: Path, cache: Path) ->
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        collection_catalog.add("pairs", pairs_folder, name="six", on_progress=stop)
+        collection_catalog.add("pairs", pairs_folder, name="six", monitor=Monitor(stop))
     assert collection_catalog.names() == []
     assert list((cache / "collections").iterdir()) == []
 

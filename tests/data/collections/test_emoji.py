@@ -11,6 +11,7 @@ from simcore.data import cache_dir, images
 from simcore.data.collections import collection_catalog, emoji
 from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError, SimError
+from simcore.types import Monitor
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SIMCORE_CACHE", str(fetched))
     stages = set()
     found = collection_catalog.add(
-        "emoji", None, name="emoji", on_progress=lambda p: stages.add(p.stage)
+        "emoji", None, name="emoji", monitor=Monitor(lambda p: stages.add(p.stage))
     )
     assert found.right is not None
     assert found.left.ids == found.right.ids

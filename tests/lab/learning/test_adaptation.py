@@ -14,6 +14,7 @@ from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
+from simcore.types import Monitor
 from tests.conftest import draw
 
 MODELS = ["color", "layout", "hog"]
@@ -215,7 +216,7 @@ def test_fine_tuning_ends_as_a_backbone(pairs, conv):
 
 def test_a_stopped_run_is_gone_on_with_under_its_name(pairs, conv):
     settings = finetuning.preset(conv, "rotation", epochs=2, batch=8)
-    half = finetuning.tune(pairs, conv, settings, save="tuned", stop=lambda: True)
+    half = finetuning.tune(pairs, conv, settings, save="tuned", monitor=Monitor(stop=lambda: True))
     assert not half.told.finished
     assert half.saved == ""
     assert lineage.unfinished() == ["tuned"]
@@ -245,7 +246,7 @@ def test_a_stopped_adaptation_is_gone_on_with_under_its_name(pairs, settings):
         return len(asked) == 6
 
     with pytest.raises(Stopped, match="goes on from here"):
-        adaptation.adapt(pairs, MODELS, settings, runs=2, save="mine", stop=stop)
+        adaptation.adapt(pairs, MODELS, settings, runs=2, save="mine", monitor=Monitor(stop=stop))
     assert lineage.unfinished() == ["mine"]
     with pytest.raises(BadDataError, match="another run"):
         adaptation.adapt(pairs, MODELS[:2], settings, runs=2, save="mine")
@@ -260,7 +261,9 @@ def test_a_stopped_adaptation_is_gone_on_with_under_its_name(pairs, settings):
 def test_an_unfinished_run_without_a_name_goes_on_and_can_be_forgotten(pairs):
     for settings in (FUSION, PAPER):
         with pytest.raises(Stopped):
-            adaptation.adapt(pairs, MODELS, settings, runs=1, stop=iter([False, True]).__next__)
+            adaptation.adapt(
+                pairs, MODELS, settings, runs=1, monitor=Monitor(stop=iter([False, True]).__next__)
+            )
         (name,) = lineage.unfinished()
         assert name.startswith("unnamed-")
         learned_backbones.remove(name)

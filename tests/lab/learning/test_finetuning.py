@@ -16,6 +16,7 @@ from simcore.lab.learning import finetuning, learned_backbones, training_data
 from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.learn.finetune.paradigms import PARADIGMS
 from simcore.models import lineage, state_dicts
+from simcore.types import Monitor
 from tests.conftest import draw
 from tests.data.judgements.conftest import (
     bird_images,  # noqa: F401  a fixture
@@ -153,7 +154,8 @@ def test_ranking_trials_teach_too(psiz_folder, bird_images, ranked, conv, kind):
 
 KILLED = """
 import os, signal, sys
-from simcore.lab import tuning
+from simcore.lab.learning import finetuning
+from simcore.types import Monitor
 from tests.lab.conftest import register
 from tests.lab.learning.test_finetuning import settings
 
@@ -162,8 +164,8 @@ def killed(progress):
         os.kill(os.getpid(), signal.SIGKILL)
 
 base = register()
-tuning.tune("mine", base, settings(base, "quadruplet", epochs=3, patience=9), save="killed",
-            on_progress=killed)
+finetuning.tune("mine", base, settings(base, "quadruplet", epochs=3, patience=9), save="killed",
+                monitor=Monitor(killed))
 """
 
 
@@ -182,7 +184,11 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_bit_for_bit(judged, conv)
     assert lineage.unfinished() == ["killed"]
     again = []
     rest = finetuning.tune(
-        "mine", conv, chosen, save="killed", on_progress=lambda p: again.append((p.stage, p.done))
+        "mine",
+        conv,
+        chosen,
+        save="killed",
+        monitor=Monitor(lambda p: again.append((p.stage, p.done))),
     )
     first = next(n for stage, n in again if stage == "quadruplet")
     assert first == whole.told.steps + 1  # the epoch before was written down
@@ -196,7 +202,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_bit_for_bit(judged, conv)
 
 
 def test_another_sets_checkpoint_is_refused(judged, conv, bapps_tree):
-    finetuning.tune("mine", conv, settings(conv), save="half", stop=lambda: True)
+    finetuning.tune("mine", conv, settings(conv), save="half", monitor=Monitor(stop=lambda: True))
     other = {"cnn": [0.8, 0.2, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": VOTES["color"]}
     root = Path(sets.summary("mine")["source"])
     root.rename(root.with_name("first"))

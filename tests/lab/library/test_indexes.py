@@ -16,7 +16,7 @@ from simcore.lab.search.search import Query
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.recipe import Recipe
-from simcore.types import Collection, ImageSet, Preprocessing
+from simcore.types import Collection, ImageSet, Monitor, Preprocessing
 
 ROWS, DIM = 20_000, 32
 FACE_DIM = 128
@@ -104,7 +104,7 @@ def test_too_few_rows_and_stopping_are_sentences(tmp_path: Path) -> None:
         vector_index.build(store, slot, "cosine")
     store.append(slot, [f"k{i}" for i in range(900, 1200)], list(values[900:]))
     with pytest.raises(SimError, match="stopped"):
-        vector_index.build(store, slot, "cosine", stop=lambda: True)
+        vector_index.build(store, slot, "cosine", monitor=Monitor(stop=lambda: True))
     assert vector_index.load(store, slot) is None
     with pytest.raises(BadDataError, match=r"found the metric l1; expected cosine or l2"):
         vector_index.build(store, slot, "l1")

@@ -12,6 +12,7 @@ from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, extraction
 from simcore.lab.search import maps
+from simcore.types import Monitor
 
 HOG = ["hog"]
 
@@ -54,7 +55,7 @@ def test_a_map_is_made_once_and_read_from_then_on(tiny, cache, monkeypatch):
 
 def test_stopping_leaves_nothing_behind(tiny, cache):
     with pytest.raises(errors.Stopped):
-        maps.make(tiny, maps.single_recipe(HOG), maps.look(), stop=lambda: True)
+        maps.make(tiny, maps.single_recipe(HOG), maps.look(), monitor=Monitor(stop=lambda: True))
     assert not list(cache.glob("maps/*"))
 
 

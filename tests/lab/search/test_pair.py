@@ -16,6 +16,7 @@ from simcore.lab.search import pair
 from simcore.lab.search.maps import single_recipe
 from simcore.models import registry
 from simcore.sim import metrics
+from simcore.types import Monitor
 
 MODELS = ["hog", "layout"]
 
@@ -83,7 +84,7 @@ def test_hiding_parts_against_hiding_them_by_hand(tiny, encode):
 
     first, second = pair.known(tiny, "left", "e"), pair.known(tiny, "right", "e")
     told = []
-    found = pair.occlusion(tiny, first, second, "layout", cells=3, on_progress=told.append)
+    found = pair.occlusion(tiny, first, second, "layout", cells=3, monitor=Monitor(told.append))
     assert told[-1].done == told[-1].total == 10
     assert found.similarities.shape == found.ranks.shape == (3, 3)
     assert found.rank == recall.ranks(tiny, single_recipe(["layout"]))[4]
@@ -103,7 +104,7 @@ def test_hiding_parts_of_a_picture_outside_has_no_rank(tiny):
     assert found.similarity == pytest.approx(1, abs=1e-5)
     assert (found.similarities <= 1).all()
     with pytest.raises(errors.Stopped):
-        pair.occlusion(tiny, known, mine, "layout", stop=lambda: True)
+        pair.occlusion(tiny, known, mine, "layout", monitor=Monitor(stop=lambda: True))
     with pytest.raises(BadDataError, match="found 40 cells"):
         pair.occlusion(tiny, known, mine, "layout", cells=40)
 

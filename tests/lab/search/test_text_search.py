@@ -136,7 +136,7 @@ def test_explore_says_what_is_missing_or_shows_what_is_found(
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
-    from tests.pages.conftest import ROOT
+    from tests.conftest import ROOT
 
     seen = []
     drawn = replace(components.GALLERY, mount=lambda **given: seen.append(given))

@@ -13,6 +13,7 @@ import torch
 from simcore.errors import BadDataError
 from simcore.learn.finetune import augmentations, paradigms, training_loop
 from simcore.learn.finetune.paradigms import Examples
+from simcore.types import Monitor
 
 COUNT, SIZE = 12, 48
 
@@ -102,7 +103,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(world, tmp_path, paradigm):
         asked.append(0)
         return len(asked) == 4  # in the middle of the second epoch
 
-    _, half = run(world, tmp_path / "b", chosen, stop=stop)
+    _, half = run(world, tmp_path / "b", chosen, monitor=Monitor(stop=stop))
     assert not half.finished
     assert len(half.losses) == 3
     resumed, rest = run(world, tmp_path / "b", chosen)
@@ -116,14 +117,15 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(world, tmp_path, paradigm):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.learn import test_finetune as here
+from simcore.types import Monitor
+from tests.learn.finetune import test_training_loop as here
 
 def killed(progress):
     if progress.done == 5:  # two epochs of two steps are written down, the fifth step is not
         os.kill(os.getpid(), signal.SIGKILL)
 
 here.run(here.made(), Path(sys.argv[1]), here.settings("quadruplet", epochs=3, patience=9),
-         on_progress=killed)
+         monitor=Monitor(killed))
 """
 
 
@@ -139,14 +141,16 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(world, tmp_path):
     chosen = settings("quadruplet", epochs=3, patience=9)
     _, whole = run(world, tmp_path / "a", chosen)
     made_again = []
-    _, rest = run(world, tmp_path / "b", chosen, on_progress=lambda p: made_again.append(p.done))
+    _, rest = run(
+        world, tmp_path / "b", chosen, monitor=Monitor(lambda p: made_again.append(p.done))
+    )
     assert made_again == [5, 6]
     assert rest.losses == pytest.approx(whole.losses, abs=1e-6)
     assert rest.checks == pytest.approx(whole.checks, abs=1e-6)
 
 
 def test_another_runs_checkpoint_is_refused(world, tmp_path):
-    run(world, tmp_path, settings("triplet"), stop=lambda: True)
+    run(world, tmp_path, settings("triplet"), monitor=Monitor(stop=lambda: True))
     with pytest.raises(BadDataError, match="another run"):
         run(world, tmp_path, settings("contrastive"))
 

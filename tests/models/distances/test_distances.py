@@ -10,6 +10,7 @@ from torchvision import models
 from simcore.errors import BadDataError, MissingWeightsError, ShapeError, SimError, UnknownNameError
 from simcore.models import weights
 from simcore.models.distances import dists, lpips, pair_distances, ssim
+from simcore.types import Monitor
 
 
 def batch(seed, side=64, count=3):
@@ -171,7 +172,7 @@ def test_pairs_are_read_once_a_batch_and_bad_files_named(image_set, monkeypatch)
     first, second = np.array([0, 0, 1, 2]), np.array([1, 2, 1, 3])
     seen = []
     found, skipped = pair_distances.measure(
-        ["pixel-l2", "ssim"], shown, first, second, batch=2, on_progress=seen.append
+        ["pixel-l2", "ssim"], shown, first, second, batch=2, monitor=Monitor(seen.append)
     )
     assert [s.name for s in skipped] == ["0003"]
     assert found["pixel-l2"][2] == 0
@@ -179,6 +180,8 @@ def test_pairs_are_read_once_a_batch_and_bad_files_named(image_set, monkeypatch)
     assert np.isnan([found["pixel-l2"][3], found["ssim"][3]]).all()
     assert (found["pixel-l2"][:2] < 0).all()
     assert (seen[-1].done, seen[-1].total) == (4, 4)
-    assert pair_distances.measure(["ssim"], shown, first, second, stop=lambda: True) == ({}, ())
+    assert pair_distances.measure(
+        ["ssim"], shown, first, second, monitor=Monitor(stop=lambda: True)
+    ) == ({}, ())
     with pytest.raises(BadDataError, match="no similarity"):
         pair_distances.measure([], shown, first, second)

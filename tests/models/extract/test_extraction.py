@@ -16,7 +16,7 @@ from simcore.errors import BadDataError, MissingWeightsError, UnknownNameError
 from simcore.models import forward, registry
 from simcore.models.extract import extraction
 from simcore.models.spec import BackboneSpec
-from simcore.types import ImageSet, Preprocessing, Progress
+from simcore.types import ImageSet, Monitor, Preprocessing, Progress
 
 TINY = Preprocessing(resize=8, crop=(8, 8), mean=(), std=())
 
@@ -150,8 +150,7 @@ def test_stopping_keeps_what_is_finished(image_set, store):
         store=store,
         device="cpu",
         batch=4,
-        on_progress=seen.append,
-        stop=lambda: len(calls) >= 3,
+        monitor=Monitor(seen.append, lambda: len(calls) >= 3),
     )
     assert report.computed["tiny"] == 12
     assert [p.done for p in seen] == [4, 8, 12]

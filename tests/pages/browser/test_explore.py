@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.pages.conftest import ROOT
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 FLAGS = [

@@ -17,8 +17,8 @@ from simcore.data.answers import experiment_store
 from simcore.lab.library import collections, extraction
 from simcore.lab.people import analysis, experiments, participation, review
 from simcore.lab.people.experiments import Plan
+from tests.conftest import ROOT
 from tests.pages.browser.test_explore import NAMES, Visitor
-from tests.pages.conftest import ROOT
 
 pytestmark = pytest.mark.browser
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

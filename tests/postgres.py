@@ -1,4 +1,4 @@
-"""Databases for people's answers: SQLite in the test's cache, and a real PostgreSQL of our own."""
+"""A real PostgreSQL server for tests, in a temporary folder of its own."""
 
 import os
 import pwd
@@ -6,12 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-
-from simcore.lab.library import collections, extraction
 
 
 class Cluster:
@@ -67,38 +62,3 @@ class Cluster:
             stderr=subprocess.PIPE,
         )
         assert done.returncode == 0, done.stderr.decode()
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else shutil.which("initdb")
-    if initdb is None:
-        pytest.skip("no PostgreSQL on this computer; Debian's package is `postgresql`")
-    pytest.importorskip("psycopg")
-    made = Cluster(Path(initdb).parent)
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(made.folder)
-
-
-@pytest.fixture
-def postgres(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """An empty database of a real PostgreSQL, for this test alone."""
-    monkeypatch.setenv("SIMCORE_DATABASE_URL", cluster.database())
-    return cluster
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Cluster | None:
-    """An empty database of either kind; the cluster where it is PostgreSQL."""
-    return request.getfixturevalue("postgres") if request.param == "postgresql" else None
-
-
-@pytest.fixture
-def tiny(pairs_folder: Path) -> str:
-    """Six pairs called "tiny", with features that need no weights."""
-    collections.add("pairs", pairs_folder, name="tiny")
-    extraction.extract("tiny", ["hog", "color"])
-    return "tiny"
