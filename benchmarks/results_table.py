@@ -129,7 +129,7 @@ class Line:
             return None
         return value >= self.aim.value if self.aim.side == "at least" else value <= self.aim.value
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """One line of the document of `python -m benchmarks --json`."""
         return asdict(self) | {"met": self.met}
 

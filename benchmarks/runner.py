@@ -122,7 +122,7 @@ def told(lines: Sequence[Line], command: str, seconds: float, busy: float) -> di
         "command": command,
         "seconds": round(seconds, 1),
         "load_before": round(busy, 2),
-        "lines": [line.json() for line in lines],
+        "lines": [line.to_dict() for line in lines],
     }
 
 

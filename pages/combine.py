@@ -6,9 +6,9 @@ import streamlit as st
 from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetSearch
+from simcore.recipe import Question
 from simcore.ui import charts, commands, sidebar, widgets
 from simcore.ui.combine import combination_tabs
-from simcore.ui.commands import Choice
 
 TABS = {
     "All combinations": combination_tabs.ranking,
@@ -30,19 +30,19 @@ def show() -> None:
         asked = sidebar.select_question("combine", fewest=2, options=("s", "m", "d", "post"))
         if asked is None:
             return
-        with st.spinner(f"Trying all {2 ** len(asked.models) - 1:,} combinations, both ways"):
+        with st.spinner(f"Trying all {2 ** len(asked.backbones) - 1:,} combinations, both ways"):
             found = combinations.search(
                 asked.collection,
-                asked.models,
+                asked.backbones,
                 subset=asked.subset,
                 metric=asked.metric,
                 direction=asked.direction,
                 post=asked.post,
             )
-            told, apart = found.json(), exclusive.exclusives(found)
+            told, apart = found.to_dict(), exclusive.exclusives(found)
         _best(found, told, apart)
         _by_size(found, told, apart)
-        commands.show(asked.by_hand("subsets"))
+        commands.show(commands.evaluate(asked, "subsets"))
         _details(asked, found)
 
 
@@ -118,7 +118,7 @@ def _by_size(found: SubsetSearch, told: dict, apart: dict) -> None:
 
 
 @st.fragment
-def _details(asked: Choice, found: SubsetSearch) -> None:
+def _details(asked: Question, found: SubsetSearch) -> None:
     with widgets.show_errors():
         kind = st.segmented_control(
             "Sum",

@@ -11,9 +11,9 @@ from simcore.lab import html_document
 from simcore.lab.library import collections, models
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture, Row
+from simcore.recipe import Question
 from simcore.types import Monitor, Progress
 from simcore.ui import charts, job_progress, page_export, sidebar, widgets
-from simcore.ui.commands import Choice
 from simcore.ui.compare import region_view
 from simcore.ui.compare.picture_picker import pick
 
@@ -38,14 +38,14 @@ def show() -> None:
             st.info("Give both pictures.")
             return
         with st.spinner("Comparing", show_time=False):
-            rows = pair.table(asked.collection, first, second, asked.models, asked.metric)
+            rows = pair.table(asked.collection, first, second, asked.backbones, asked.metric)
         _lead(asked, rows)
         _reasons(asked, first, second)
         _numbers(asked, rows, first, second)
         widgets.credits(collection.credits)
 
 
-def _lead(asked: Choice, rows: list[Row]) -> None:
+def _lead(asked: Question, rows: list[Row]) -> None:
     known = [row for row in rows if row.above is not None]
     blind = [row.backbone for row in rows if row.above is None]
     said = ""
@@ -61,7 +61,7 @@ def _lead(asked: Choice, rows: list[Row]) -> None:
     page_export.add("lead", lambda: [html_document.words(said.replace("**", "").replace("\\", ""))])
 
 
-def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) -> None:
+def _numbers(asked: Question, rows: list[Row], first: Picture, second: Picture) -> None:
     """How alike, as a place among all pairs: the similarities themselves have other scales."""
     known = [row for row in rows if row.above is not None]
     if not known:
@@ -123,7 +123,7 @@ def _numbers(asked: Choice, rows: list[Row], first: Picture, second: Picture) ->
                 f"{first.side}:{first.name}",
                 f"{second.side}:{second.name}",
                 "--models",
-                ",".join(asked.models),
+                ",".join(asked.backbones),
             ]
             if asked.metric != "own":
                 words += ["--metric", asked.metric]
@@ -135,10 +135,10 @@ def _percent(share: float | None) -> str:
 
 
 @st.fragment
-def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
+def _reasons(asked: Question, first: Picture, second: Picture) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        usual = asked.models.index(models.first_network(asked.models))
-        backbone = st.selectbox("Backbone", asked.models, key="compare_backbone", index=usual)
+        usual = asked.backbones.index(models.first_network(asked.backbones))
+        backbone = st.selectbox("Backbone", asked.backbones, key="compare_backbone", index=usual)
         what = st.segmented_control(
             "Show",
             ["Places that answer", "Finer places", "Hide parts"],
@@ -160,7 +160,7 @@ def _reasons(asked: Choice, first: Picture, second: Picture) -> None:
         st.caption("The dashed frame is what the network sees; nothing outside it counts.")
 
 
-def _hidden(asked: Choice, first: Picture, second: Picture, backbone: str) -> None:
+def _hidden(asked: Question, first: Picture, second: Picture, backbone: str) -> None:
     cells = st.segmented_control(
         "Parts",
         list(CELLS),

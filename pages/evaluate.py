@@ -8,8 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 from simcore.lab import recipes
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import Printed
+from simcore.recipe import Question
 from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
-from simcore.ui.commands import Choice
 from simcore.ui.evaluate import evaluation_views
 from simcore.ui.evaluate.evaluation_views import EvaluationView
 
@@ -47,7 +47,7 @@ def show() -> None:
         )
         more = _detector(right) if what == "faces" else {}
         url_state.add("evaluate", {"what": what, "with": how})
-        rows = recipes.parse(asked.models, how, metric=asked.metric, post=asked.post)
+        rows = recipes.parse(asked.backbones, how, metric=asked.metric, post=asked.post)
         with st.spinner("Evaluating"):
             found = WHAT[what][1](asked, rows, how, **more)
         _draw(asked, what, found)
@@ -64,7 +64,7 @@ def _detector(place: DeltaGenerator) -> dict[str, str]:
     return {"detector": chosen}
 
 
-def _draw(asked: Choice, what: str, found: EvaluationView) -> None:
+def _draw(asked: Question, what: str, found: EvaluationView) -> None:
     if found.figure is not None:
         charts.show(found.figure, f"evaluate_{what}", title=found.title, x=found.x, y=found.y)
     else:

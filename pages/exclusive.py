@@ -6,8 +6,8 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.lab.library import collections
+from simcore.recipe import Question
 from simcore.ui import commands, gallery, sidebar, url_state, widgets
-from simcore.ui.commands import Choice
 from simcore.ui.exclusive.overlap_charts import counts_chart, sets_chart
 from simcore.ui.gallery import Pick
 
@@ -31,7 +31,7 @@ def show() -> None:
         with st.spinner("Looking who finds what"):
             found = combinations.search(
                 asked.collection,
-                asked.models,
+                asked.backbones,
                 subset=asked.subset,
                 metric=asked.metric,
                 direction=asked.direction,
@@ -40,17 +40,17 @@ def show() -> None:
             told = exclusive.exclusives(found)
         counts_chart(told)
         sets_chart(found, told)
-        commands.show(asked.by_hand("exclusive"))
+        commands.show(commands.evaluate(asked, "exclusive"))
         _pairs(asked, found, wanted)
 
 
 @st.fragment
-def _pairs(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
+def _pairs(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> None:
     with widgets.show_errors():  # a fragment's errors do not reach the page's own
         _listed(asked, found, wanted)
 
 
-def _listed(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
+def _listed(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> None:
     st.subheader("The pairs", anchor=False)
     put, models = st.session_state, list(found.models)
     start = [m for m in wanted["by"].split(",") if m in models]
@@ -136,7 +136,7 @@ def _listed(asked: Choice, found: SubsetSearch, wanted: dict[str, str]) -> None:
     widgets.credits(collections.open_(asked.collection).credits)
 
 
-def _disputes(asked: Choice, models: list[str]) -> dict[str, str]:
+def _disputes(asked: Question, models: list[str]) -> dict[str, str]:
     """{query: who puts its mate first and who last}, the most disputed pair first."""
     singles = recipes.parse(models, metric=asked.metric, post=asked.post)
     found = exclusive.disagreements(

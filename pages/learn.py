@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
+from simcore.lab import recipes
 from simcore.lab.learning import adaptation, finetuning
+from simcore.recipe import Question
 from simcore.ui import job_progress, sidebar, url_state, widgets
-from simcore.ui.commands import Choice
 from simcore.ui.learn import adaptation_results, annex_table, judgement_training, run_form
 
 WAYS = {
@@ -35,9 +36,9 @@ def show() -> None:
         asked = sidebar.select_question("learn", options=("s",), own={"way": list(WAYS)})
         if asked is None:
             return
-        own = [model for model in asked.models if not model.startswith("learned:")]
+        own = [model for model in asked.backbones if not model.startswith("learned:")]
         if own:
-            _start(replace(asked, models=tuple(own)))
+            _start(replace(asked, recipes=tuple(recipes.parse(own))))
         else:
             st.info("Choose a backbone in the sidebar that was not learned from these pairs.")
     if asked is not None:  # else a sentence has said what is missing
@@ -47,7 +48,7 @@ def show() -> None:
             annex_table.show(asked, busy=job_progress.running("learn") is not None)
 
 
-def _start(asked: Choice) -> None:
+def _start(asked: Question) -> None:
     way = (
         st.segmented_control(
             "What to learn",
@@ -65,7 +66,7 @@ def _start(asked: Choice) -> None:
         run_form.run(args, f"{asked.collection}-{way}", f"learn_name_{way}")
 
 
-def _adapting(asked: Choice, way: str) -> list[str] | None:
+def _adapting(asked: Question, way: str) -> list[str] | None:
     columns = st.columns(3)
     runs = columns[0].number_input(
         "Runs",
@@ -80,7 +81,7 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
         "adaptation",
         asked.collection,
         "--models",
-        ",".join(asked.models),
+        ",".join(asked.backbones),
         "--method",
         way,
         "--runs",
@@ -96,7 +97,7 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
         )
         args += ["--sigma", str(sigma), "--protocol", protocol]
     else:
-        few = len(asked.models) <= adaptation.MOST
+        few = len(asked.backbones) <= adaptation.MOST
         compared = columns[1].checkbox(
             "Compare with the best z-sum",
             True,
@@ -111,8 +112,8 @@ def _adapting(asked: Choice, way: str) -> list[str] | None:
     return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 
 
-def _tuning(asked: Choice) -> list[str] | None:
-    bases = [name for name in finetuning.trainable() if name in asked.models]
+def _tuning(asked: Question) -> list[str] | None:
+    bases = [name for name in finetuning.trainable() if name in asked.backbones]
     if not bases:
         st.info(
             "None of the backbones in the sidebar has weights that can be learned; choose a "

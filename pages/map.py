@@ -9,10 +9,9 @@ from simcore.lab import html_document
 from simcore.lab.library import collections, models
 from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
 from simcore.types import Collection
 from simcore.ui import gallery, job_progress, page_export, sidebar, thumbnails, url_state, widgets
-from simcore.ui.commands import Choice
 from simcore.ui.gallery import Pick, Tile
 from simcore.ui.map import map_canvas
 
@@ -47,13 +46,13 @@ def show() -> None:
 
 
 def _controls(
-    asked: Choice, wanted: dict[str, str]
+    asked: Question, wanted: dict[str, str]
 ) -> tuple[tuple[str, str], tuple[str, str] | None, str]:
     """What is mapped, what beside it, and the colouring; also into the address."""
     put = st.session_state
-    options = [*asked.models, *(MIXES if len(asked.models) > 1 else [])]
+    options = [*asked.backbones, *(MIXES if len(asked.backbones) > 1 else [])]
     for name, choices_, usual in (
-        ("of", options, models.first_network(asked.models)),
+        ("of", options, models.first_network(asked.backbones)),
         ("beside", [NONE, *options], NONE),
     ):
         key = f"map_{name}"
@@ -77,22 +76,22 @@ def _controls(
     return (of, how), None if beside == NONE else (beside, how2), by
 
 
-def _recipe(asked: Choice, of: str) -> Recipe:
-    models, how = (asked.models, of) if of in MIXES else ((of,), "none")
+def _recipe(asked: Question, of: str) -> Recipe:
+    models, how = (asked.backbones, of) if of in MIXES else ((of,), "none")
     return maps.single_recipe(models, how, metric=asked.metric, post=asked.post)
 
 
-def _command(asked: Choice, of: str, how: str) -> list[str]:
+def _command(asked: Question, of: str, how: str) -> list[str]:
     """The command line that makes the map; its words are what a job is known by."""
     words = ["map", asked.collection, "--models"]
-    words += [",".join(asked.models), "--combine", of] if of in MIXES else [of]
+    words += [",".join(asked.backbones), "--combine", of] if of in MIXES else [of]
     words += ["--method", how]
-    for name, now in asked.changed().items():
+    for name, now in asked.options().items():
         words += [f"--{name}", now]
     return words + (["--subset", asked.subset] if asked.subset != "all" else [])
 
 
-def _made(asked: Choice, of: str, how: str) -> Map | None:
+def _made(asked: Question, of: str, how: str) -> Map | None:
     """The map; PCA takes a moment, the others a job that somebody has to begin."""
     recipe, look = _recipe(asked, of), maps.look(how)
     found = maps.ready(asked.collection, recipe, look, subset=asked.subset)
@@ -120,7 +119,7 @@ def _made(asked: Choice, of: str, how: str) -> Map | None:
 
 
 @st.fragment
-def _maps(asked: Choice, found: Sequence[Map], by: str) -> None:
+def _maps(asked: Question, found: Sequence[Map], by: str) -> None:
     """The maps and, under them, what was chosen; a choice draws only this again."""
     usual = maps.possible(found[0])
     if by not in usual:
@@ -142,7 +141,7 @@ def _first_page() -> None:
     st.session_state.pop("map_page", None)
 
 
-def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
+def _chosen(asked: Question, found: Map, rows: list[int]) -> None:
     """The gallery of what was chosen, mates beside each other where both are."""
     for key in ("map_chosen", "map_grid"):
         page_export.drop(key)
@@ -180,7 +179,7 @@ def _chosen(asked: Choice, found: Map, rows: list[int]) -> None:
             "q": pick["id"],
             "d": gallery.SIDES[pick["side"]],
             "m": asked.metric,
-            "models": ",".join(asked.models),
+            "models": ",".join(asked.backbones),
         }
 
     gallery.grid(tiles, key="map_grid", on_pick=open_)

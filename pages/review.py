@@ -33,7 +33,7 @@ def show() -> None:
                 list(WITH),
                 format_func=WITH.__getitem__,
                 key="review_with",
-                disabled=len(asked.models) < 2,
+                disabled=len(asked.backbones) < 2,
             )
             name = st.text_input(
                 "Your name",
@@ -51,7 +51,7 @@ def show() -> None:
             required=True,
         )
         url_state.add("review", {"with": how, "show": part or "queue", "who": name})
-        rows = recipes.parse(asked.models, how, metric=asked.metric, post=asked.post)
+        rows = recipes.parse(asked.backbones, how, metric=asked.metric, post=asked.post)
         if part == "results":
             results_tab(asked, rows, how)
         else:

@@ -36,6 +36,7 @@ class Preprocessing:
 RAW = Preprocessing(resize=None, crop=None, mean=(), std=(), raw=True)
 
 Array = np.ndarray
+JSON = dict[str, Any]  # a document for json.dumps
 Metric = Literal["cosine", "l2", "l1"]
 Direction = Literal["lr", "rl"]
 

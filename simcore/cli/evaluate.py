@@ -249,7 +249,7 @@ def subsets(
 ) -> None:
     """All 2^M - 1 combinations: the best of each size, plain and normalised (Fig. 3b)."""
     found = options.search(name, models, metric, direction, subset, post=post)
-    told = found.json()
+    told = found.to_dict()
     if json:
         output.document(told)
         return
@@ -538,7 +538,7 @@ def recall(
     ):
         output.note(said)
     if json:
-        output.document(found.json())
+        output.document(found.to_dict())
     else:
         print_recall(found)
 

@@ -95,7 +95,7 @@ def two_afc(
     best = perceptual.combinations(judged, ready.names, combine=options.kind(search))
     if json:
         extra = {"combinations": perceptual.combinations_json(best)}
-        output.document(found.json() | {"unavailable": ready.unavailable} | extra)
+        output.document(found.to_dict() | {"unavailable": ready.unavailable} | extra)
         return
     _print(found, ready)
     rows = [
@@ -174,7 +174,7 @@ def _ready(
 
 def _told(found: "Table", ready: "ReadySimilarities", json: bool) -> None:
     if json:
-        output.document(found.json() | {"unavailable": ready.unavailable})
+        output.document(found.to_dict() | {"unavailable": ready.unavailable})
     else:
         _print(found, ready)
 

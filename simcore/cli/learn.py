@@ -79,7 +79,7 @@ def adaptation(
         except Stopped as said:
             output.note(str(said))
             raise typer.Exit(STOPPED) from said
-    told = found.json()
+    told = found.to_dict()
     if rival:
         told["rival"] = learning_adaptation.baseline(found)
     if save:
@@ -136,7 +136,7 @@ def finetune(
             device=device,
             monitor=monitor,
         )
-    told = found.json()
+    told = found.to_dict()
     if json:
         output.document(told)
     elif told["finished"]:

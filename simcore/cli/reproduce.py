@@ -51,7 +51,7 @@ def reproduce(
         html.write_text(page(found), "utf-8")
         output.note(f"wrote {html}")
     if json:
-        output.document(found.json())
+        output.document(found.to_dict())
         return
     for section in found.sections:
         _print(section)

@@ -60,7 +60,7 @@ def map_(
         csv.write_text(found.csv(), "utf-8")
         output.note(f"wrote {csv}")
     if json:
-        output.document(found.json())
+        output.document(found.to_dict())
         return
     rows = [
         ("points", f"{len(found.xy) - found.missing:,}"),
@@ -168,7 +168,7 @@ def search(
 def _show(found: "list[SearchResult]", told: dict, json: bool) -> None:
     if json:
         gallery = found[0].gallery if found else 0
-        output.document(told | {"gallery": gallery, "rows": [hits.json() for hits in found]})
+        output.document(told | {"gallery": gallery, "rows": [hits.to_dict() for hits in found]})
         return
     for hits in found:
         _print_hits(hits)

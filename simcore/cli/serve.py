@@ -36,7 +36,7 @@ def demo(
     with output.progress() as bar:
         found = lab_demo.prepare(device=device, monitor=Monitor(bar))
     if json:
-        output.document(found.json())
+        output.document(found.to_dict())
         return
     evaluate.print_recall(found.table)
     output.note(found.remark)

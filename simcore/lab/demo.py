@@ -20,9 +20,9 @@ class Demo:
     table: RecallTable
     remark: str
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """The recall document with the remark."""
-        return self.table.json() | {"remark": self.remark}
+        return self.table.to_dict() | {"remark": self.remark}
 
 
 def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:

@@ -1,54 +1,33 @@
 """The command line that gives the same numbers as a page."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from simcore.types import Direction
+from simcore.recipe import Question
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One way to look at a collection; the same words as on the command line."""
+class Command:
+    """One `simcore` command line; `args` is what follows `simcore`."""
 
-    collection: str
-    subset: str
-    models: tuple[str, ...]
-    metric: str = "own"
-    direction: Direction = "lr"
-    post: str = "none"
+    args: tuple[str, ...]
 
-    def changed(self) -> dict[str, str]:
-        """The options that are not as the papers have them, by their name on the command line."""
-        options = {
-            "metric": (self.metric, "own"),
-            "direction": (self.direction, "lr"),
-            "post": (self.post, "none"),
-        }
-        return {name: now for name, (now, usual) in options.items() if now != usual}
-
-    def by_hand(self, command: str, *more: str) -> str:
-        """The command line that prints the same numbers."""
-        words = ["simcore", "evaluate", command, self.collection, "--models", ",".join(self.models)]
-        if self.subset != "all":
-            words += ["--subset", self.subset]
-        for name, now in self.changed().items():
-            words += [f"--{name}", now]
-        return shlex.join([*words, *more])
-
-    def params(self) -> dict[str, str]:
-        """The address of this choice."""
-        return {
-            "c": self.collection,
-            "s": self.subset,
-            "models": ",".join(self.models),
-            "m": self.metric,
-            "d": self.direction,
-            "post": self.post,
-        }
+    @property
+    def line(self) -> str:
+        """The line to paste into a shell."""
+        return shlex.join(["simcore", *self.args])
 
 
-def show(line: str) -> None:
+def evaluate(question: Question, command: str, *more: str) -> Command:
+    """`simcore evaluate COMMAND` on what a page shows."""
+    return Command(("evaluate", command, *question.to_args(), *more))
+
+
+def show(command: Command | Sequence[str]) -> None:
     """Show the command line that prints the same numbers."""
-    st.code(line, language="bash", wrap_lines=True)
+    if not isinstance(command, Command):
+        command = Command(tuple(command))
+    st.code(command.line, language="bash", wrap_lines=True)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from simcore.errors import BadDataError, unknown_name
+from simcore.lab import recipes
 from simcore.lab.library import collections, provenance
 from simcore.lab.library import subsets as library_subsets
-from simcore.recipe import POST_PROCESSING
+from simcore.recipe import POST_PROCESSING, Question
 from simcore.types import DIRECTIONS, METRICS, Collection
 from simcore.ui import kiosk, url_state
-from simcore.ui.commands import Choice
 from simcore.ui.url_state import add
 from simcore.ui.widgets import escape_markdown
 
@@ -32,7 +32,7 @@ ASKED: dict[str, tuple[Sequence[str], str]] = {
 MOST = 16
 
 
-def opened(asked: Choice) -> Collection:
+def opened(asked: Question) -> Collection:
     """The pairs that are looked at."""
     return library_subsets.open_subset(asked.collection, asked.subset)
 
@@ -57,7 +57,7 @@ def select_question(
     options: Sequence[str] = ("s", "m", "d"),
     own: Mapping[str, Sequence[str]] | None = None,
     lone: bool = False,
-) -> Choice | None:
+) -> Question | None:
     """Draw the controls in the sidebar; None, with a sentence, while nothing can be shown.
 
     Args:
@@ -95,19 +95,25 @@ def select_question(
             found[key] = st.selectbox(
                 label, list(words), format_func=words.__getitem__, key=f"{page}_{key}"
             )
-    asked = Choice(
+    metric, post = found.get("m", "own"), found.get("post", "none")
+    asked = Question(
         name,
-        found.get("s", "all"),
-        tuple(chosen),
-        found.get("m", "own"),
+        tuple(recipes.parse(chosen, metric=metric, post=post)) if chosen else (),
         "rl" if found.get("d") == "rl" else "lr",
-        found.get("post", "none"),
+        found.get("s", "all"),
     )
-    put["_asked"] = asked.params()
+    put["_asked"] = params = {
+        "c": name,
+        "s": asked.subset,
+        "models": ",".join(asked.backbones),
+        "m": metric,
+        "d": asked.direction,
+        "post": post,
+    }
     kept = {"c", "models", *options}
     add(
         page,
-        {k: v for k, v in asked.params().items() if k in kept}
+        {k: v for k, v in params.items() if k in kept}
         | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put},
     )
     if warning := provenance.training_overlap_warning(name, chosen, asked.subset):

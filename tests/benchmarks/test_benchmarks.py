@@ -55,7 +55,7 @@ def test_an_aim_is_met_or_not(aim, measured, ratio, met):
     line = Line("part", measured, "s", ratio=ratio, aim=aim)
     assert line.met is met
     assert line.cells()[5] == {True: "met", False: "NOT MET", None: ""}[met]
-    assert line.json()["met"] is met
+    assert line.to_dict()["met"] is met
 
 
 def test_aims_of_the_real_parts_can_fail():

@@ -12,8 +12,8 @@ import pytest
 
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, exclusive, recall
+from simcore.recipe import Question
 from simcore.ui import widgets
-from simcore.ui.commands import Choice
 from simcore.ui.evaluate import evaluation_views
 from tests.conftest import ROOT
 
@@ -74,7 +74,7 @@ def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
     assert at.query_params == link
     told = combinations.search(
         tiny, ["layout", "hog"], metric="l2", direction="rl", post="center"
-    ).json()
+    ).to_dict()
     best = max(row["hits"] for row in told["best_by_size"]["zsum"])
     assert at.metric[1].value == str(best)
     at.switch_page("pages/exclusive.py")
@@ -97,7 +97,7 @@ def test_a_followed_link_moves_the_widgets(app, tiny):
 def test_combine_shows_the_doors_numbers(app, tiny):
     at = app("pages/combine.py")
     assert not at.exception
-    told = combinations.search(tiny, MODELS).json()
+    told = combinations.search(tiny, MODELS).to_dict()
     values = [metric.value for metric in at.metric]
     assert values[0] == str(max(r["hits"] for r in told["best_by_size"]["zsum"] if r["size"] == 1))
     assert values[1] == str(max(r["hits"] for r in told["best_by_size"]["zsum"]))
@@ -249,8 +249,8 @@ def test_a_person_overrules_and_takes_it_back(app, tiny):
 
 
 def test_the_html_export_needs_no_network_and_escapes_names(tiny):
-    asked = Choice(tiny, "all", ("hog", "color"))
-    found = evaluation_views.curve(asked, recipes.parse(asked.models, "zsum"), "zsum")
+    asked = Question(tiny, tuple(recipes.parse(["hog", "color"])))
+    found = evaluation_views.curve(asked, recipes.parse(asked.backbones, "zsum"), "zsum")
     page = evaluation_views.page(asked, "<b>Recall</b>", found).decode()
     outside = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", page)
     assert not outside

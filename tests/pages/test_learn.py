@@ -150,7 +150,7 @@ def test_learning_from_judgements_is_started_and_shown(app, taught, monkeypatch)
     assert not at.error
     table = at.dataframe[1].value  # the first is Table A.1
     assert list(table["backbone"]) == ["learned:taught"]
-    told = taught.json()
+    told = taught.to_dict()
     assert table["after %"][0] == pytest.approx(100 * told["after"]["agreement"]["value"], abs=0.06)
     shown = [m.value for m in at.metric]
     assert f"{100 * told['before']['agreement']['value']:.1f} %" in shown

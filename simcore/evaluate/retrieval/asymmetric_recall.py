@@ -61,7 +61,7 @@ class RecallOverRuns:
         place = min(k, self.mean.size) - 1
         return float(self.mean[place]), float(self.deviation[place])
 
-    def json(self, ks: Sequence[int] = KS) -> dict:
+    def to_dict(self, ks: Sequence[int] = KS) -> dict:
         """{"1": {"mean", "deviation"}, ...} and the whole curve."""
         table = {str(k): dict(zip(("mean", "deviation"), self.at(k), strict=True)) for k in ks}
         return {

@@ -36,7 +36,7 @@ class SubsetSearch:
     hits: dict[Combination, SubsetHits]
     seconds: float
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """The document that `simcore evaluate subsets --json` prints."""
         kinds = {
             kind: [_chosen(c, self.pairs) for c in subset_statistics.best_by_size(found)]

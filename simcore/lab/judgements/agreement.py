@@ -10,7 +10,7 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import human_ceiling, jnd, triplet_combinations, triplets, two_afc
 from simcore.evaluate.judgements.two_afc import Counting
 from simcore.lab.judgements import pair_similarities
-from simcore.results import number
+from simcore.results import to_dict
 from simcore.types import METRICS, Array, Score
 
 COUNTINGS: tuple[Counting, ...] = ("share", "majority")
@@ -56,7 +56,7 @@ class Table:
     rows: tuple[Row, ...]
     people: dict[str, dict[str, Score]]
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """The document that `simcore evaluate triplets --json` prints."""
         return {
             "judgements": self.judged.name,
@@ -65,7 +65,7 @@ class Table:
             "trials": sum(self.groups.values()),
             "groups": self.groups,
             "people": {
-                who: {g: number(s) for g, s in scores.items()}
+                who: {g: to_dict(s) for g, s in scores.items()}
                 for who, scores in self.people.items()
             },
             "rows": [
@@ -73,8 +73,8 @@ class Table:
                     "models": list(row.models),
                     "metric": row.metric,
                     "combine": row.combine,
-                    ALL: number(row.whole),
-                    "groups": {g: number(s) for g, s in row.groups.items()},
+                    ALL: to_dict(row.whole),
+                    "groups": {g: to_dict(s) for g, s in row.groups.items()},
                 }
                 for row in self.rows
             ],

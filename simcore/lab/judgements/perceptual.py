@@ -7,7 +7,7 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import lpips_layers, triplet_combinations
 from simcore.lab.judgements import pair_similarities
 from simcore.models.distances import lpips
-from simcore.results import number
+from simcore.results import to_dict
 
 NETS = tuple(lpips.NETS)
 
@@ -77,10 +77,10 @@ def layers_json(rows: Sequence[lpips_layers.LayerRow]) -> list[dict]:
             "group": row.group,
             "net": row.net,
             "layer": row.layer,
-            "score": number(row.score),
+            "score": to_dict(row.score),
             "layers": [float(value) for value in row.layers],
-            "calibrated": number(row.calibrated),
-            "uncalibrated": number(row.uncalibrated),
+            "calibrated": to_dict(row.calibrated),
+            "uncalibrated": to_dict(row.uncalibrated),
             "delta": float(row.delta),
         }
         for row in rows
@@ -96,9 +96,9 @@ def combinations_json(found: triplet_combinations.Table) -> dict:
             {
                 "group": row.group,
                 "single": row.single,
-                "single_score": number(row.single_score),
+                "single_score": to_dict(row.single_score),
                 "several": list(row.several),
-                "several_score": number(row.several_score),
+                "several_score": to_dict(row.several_score),
                 "held_out": float(row.held_out),
             }
             for row in found.rows

@@ -75,7 +75,7 @@ class Learned:
         name = {"before": "before", "pca": "reduced", "after": "after"}[stage]
         return asymmetric_recall.over_runs([getattr(run, name) for run in self.runs])
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """The document of `simcore learn adaptation --json`."""
         first = self.runs[0].split
         return {
@@ -87,7 +87,7 @@ class Learned:
             "twins_by": self.twins,
             "width": int(sum(self.runs[0].adaptation.dims)),
             "variance_kept": float(np.mean([run.kept for run in self.runs])),
-            **{stage: self.spread(stage).json() for stage in STAGES},
+            **{stage: self.spread(stage).to_dict() for stage in STAGES},
             "epochs": [run.epoch for run in self.runs],
             "loss": _mean([run.losses for run in self.runs]),
             "check": _mean([run.checks for run in self.runs]),
@@ -109,7 +109,7 @@ def baseline(found: Learned) -> dict:
         BadDataError: more backbones than can be searched.
     """
     told, chosen = spread(found.collection, found.models, [run.split for run in found.runs])
-    return told.json() | {"chosen": chosen}
+    return told.to_dict() | {"chosen": chosen}
 
 
 def adapt(
@@ -215,7 +215,7 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
             "paper": "risser-maroux2021" if run.adaptation.layers[0].relu else "",
             "test_ids": [ids[row] for row in run.split.test],
             "aR": {str(k): float((run.after <= k).mean()) for k in asymmetric_recall.KS},
-            "result": told or found.json(),
+            "result": told or found.to_dict(),
         },
         keys(found.collection, np.concatenate([run.split.train, run.split.validation])),
     )

@@ -43,7 +43,7 @@ class Report:
     seconds: float
     saved: str = ""
 
-    def json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The document of `simcore learn finetune --json`."""
         return {
             "base": self.base,
@@ -244,7 +244,7 @@ def _keep(save: str, found: Report, net: training_loop.Net, monitor: Monitor) ->
             "about": f"{found.base}, fine-tuned with {way} on {source.name}.",
             "paper": "margaritescu2024",
             **source.lineage(found.after),
-            "result": found.json(),
+            "result": found.to_dict(),
         },
         training_data.learned_from(source),
     )

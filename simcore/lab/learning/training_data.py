@@ -23,7 +23,7 @@ from simcore.learn.finetune import judgement_examples
 from simcore.learn.finetune.paradigms import Examples
 from simcore.models import registry
 from simcore.models.extract import extraction
-from simcore.results import number
+from simcore.results import to_dict
 from simcore.types import METRICS, Array, Collection, Features, ImageSet, Monitor
 
 PAIRS, JUDGED = "pairs:", "judgements:"  # before a name that a collection and a set share
@@ -107,13 +107,13 @@ class PairData:
     def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
         found = {"before": before, "after": after}
         return {"collection": self.name, "pairs": self.parts} | {
-            stage: None if ranks is None else asymmetric_recall.over_runs([ranks]).json()
+            stage: None if ranks is None else asymmetric_recall.over_runs([ranks]).to_dict()
             for stage, ranks in found.items()
         }
 
     def lineage(self, after: Array) -> dict[str, Any]:
         ids = self.collection.left.ids
-        table = asymmetric_recall.over_runs([after]).json()["aR"]
+        table = asymmetric_recall.over_runs([after]).to_dict()["aR"]
         return {
             "collection": self.name,
             "test_ids": [ids[row] for row in self.split.test],
@@ -176,10 +176,10 @@ class JudgementData:
                 most = two_afc.credit(left, right, part.vote, counting="majority")
                 earned.append(share)
                 told[stage] = {
-                    "agreement": number(two_afc.over_groups(share, part.group)),
-                    "majority": number(two_afc.over_groups(most, part.group)),
+                    "agreement": to_dict(two_afc.over_groups(share, part.group)),
+                    "majority": to_dict(two_afc.over_groups(most, part.group)),
                     "groups": {
-                        group: number(score)
+                        group: to_dict(score)
                         for group, score in two_afc.by_group(share, part.group).items()
                     },
                 }
@@ -187,7 +187,7 @@ class JudgementData:
         if len(earned) == 2:
             cluster = splits.connected_groups(self.split.shown[self.split.test])
             found = bootstrap.difference(earned[0], earned[1], np.array(part.group), cluster)
-            told["difference"] = number(found)
+            told["difference"] = to_dict(found)
         return told
 
     def lineage(self, after: Array) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Report:
     subset: str = "all"
     unit: str = "pairs"
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """The document that `simcore reproduce --json` prints."""
         return {
             "paper": self.paper,

@@ -63,7 +63,7 @@ def own(
                 subset=subset,
                 device=device,
                 monitor=Monitor(report, monitor.stop),
-            ).json()
+            ).to_dict()
         )
     one, fifteen = told
     stages = [fifteen["before"], fifteen["pca"], one["after"], fifteen["after"]]

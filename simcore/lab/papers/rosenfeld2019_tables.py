@@ -126,7 +126,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         return Section("Figure 3a: each representation alone", "", head, tuple(rows))
 
     def by_size() -> Section:
-        told = combinations.search(name, models, subset=subset).json()
+        told = combinations.search(name, models, subset=subset).to_dict()
         sizes = range(len(told["models"]))
         best = told["best_by_size"]
         rows = tuple(
@@ -186,7 +186,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
 
     def failures() -> Section:
         found = combinations.search(name, models, subset=subset)
-        best = found.json()["best"]
+        best = found.to_dict()["best"]
         leading = combinations.recipe(best["models"], best["combine"])
         lost = recall.failed_queries(name, leading)[:EXAMPLES]
         rows = []

@@ -176,7 +176,7 @@ class Map:
         writer.writerows([COLUMNS, *(table if rows is None else [table[row] for row in rows])])
         return out.getvalue()
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """The document that `simcore map --json` prints."""
         return {
             "collection": self.collection,

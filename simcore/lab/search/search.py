@@ -59,7 +59,7 @@ class SearchResult:
     note: str
     index: VectorIndex | None = None
 
-    def json(self) -> dict:
+    def to_dict(self) -> dict:
         """One row of the document that `simcore search --json` prints."""
         parts = self.recipe.parts
         return {

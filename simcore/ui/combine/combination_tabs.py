@@ -7,9 +7,8 @@ import streamlit as st
 from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetSearch
-from simcore.recipe import Combination
+from simcore.recipe import Combination, Question
 from simcore.ui import charts, commands, widgets
-from simcore.ui.commands import Choice
 
 KINDS: dict[Combination, str] = {"zsum": "Normalised (Eq. 5)", "sum": "Plain (Eq. 4)"}
 COMPARED = {
@@ -20,7 +19,7 @@ COMPARED = {
 }
 
 
-def ranking(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
+def ranking(asked: Question, found: SubsetSearch, kind: Combination) -> None:
     """Every combination: sort, filter, download, or open one in Explore."""
     frame = pd.DataFrame(combinations.ranking(found, kind))
     frame["members"] = frame["models"].map(" + ".join)
@@ -69,7 +68,7 @@ def ranking(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
     )
 
 
-def ablation(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
+def ablation(asked: Question, found: SubsetSearch, kind: Combination) -> None:
     """What each member of the best is worth, beside the paper's Table 1."""
     told = combinations.ablation(found, kind)
     best = told["best"]
@@ -82,10 +81,10 @@ def ablation(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
     right.markdown(f"As printed in {table.paper}, {table.place} (other networks, 6,016 pairs).")
     right.dataframe(pd.DataFrame(table.rows, columns=list(table.columns)), hide_index=True)
     right.caption(table.remark)
-    commands.show(asked.by_hand("ablation", "--combine", kind))
+    commands.show(commands.evaluate(asked, "ablation", "--combine", kind))
 
 
-def participation(asked: Choice, found: SubsetSearch, kind: Combination) -> None:
+def participation(asked: Question, found: SubsetSearch, kind: Combination) -> None:
     """Which backbones the leading combinations hold (Fig. 4)."""
     most = len(found.models)
     size = st.slider("Members", 1, most, min(4, most), key="combine_size")
@@ -105,11 +104,11 @@ def participation(asked: Choice, found: SubsetSearch, kind: Combination) -> None
         title=f"Share of the q leading combinations of {size} that hold each backbone, of "
         f"{len(told['share']):,} combinations of that size",
     )
-    hand = asked.by_hand("participation", "--size", str(size), "--combine", kind)
+    hand = commands.evaluate(asked, "participation", "--size", str(size), "--combine", kind)
     commands.show(hand)
 
 
-def weights(asked: Choice, found: SubsetSearch, _kind: Combination) -> None:
+def weights(asked: Question, found: SubsetSearch, _kind: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
     with st.spinner("Learning weights"):
         told = combinations.learned_weights(
@@ -152,10 +151,10 @@ def weights(asked: Choice, found: SubsetSearch, _kind: Combination) -> None:
         height=70 + 24 * len(names),
         title="Weights learned on all pairs",
     )
-    commands.show(asked.by_hand("weights"))
+    commands.show(commands.evaluate(asked, "weights"))
 
 
-def complementarity(asked: Choice, found: SubsetSearch, _kind: Combination) -> None:
+def complementarity(asked: Question, found: SubsetSearch, _kind: Combination) -> None:
     """Who resembles whom: four heatmaps, like by like."""
     with st.spinner("Comparing geometries"):
         told = exclusive.complementary(
@@ -178,4 +177,4 @@ def complementarity(asked: Choice, found: SubsetSearch, _kind: Combination) -> N
         height=160 + 38 * len(names),
         title=f"{COMPARED[which]}; neighbours are alike by RSA",
     )
-    commands.show(asked.by_hand("complementarity"))
+    commands.show(commands.evaluate(asked, "complementarity"))

@@ -6,15 +6,15 @@ import streamlit as st
 
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture
+from simcore.recipe import Question
 from simcore.types import Collection
 from simcore.ui import uploads, url_state, widgets
-from simcore.ui.commands import Choice
 
 SIDES = {"left": "Left side", "right": "Right side", "own": "My own picture"}
 
 
 def pick(
-    asked: Choice, collection: Collection, wanted: dict[str, str]
+    asked: Question, collection: Collection, wanted: dict[str, str]
 ) -> tuple[Picture | None, Picture | None]:
     """Two pickers beside each other; both into the address."""
     _follow(collection, wanted)
@@ -38,7 +38,9 @@ def pick(
     return found[0], found[1]
 
 
-def _one(asked: Choice, collection: Collection, name: str, sides: dict[str, str]) -> Picture | None:
+def _one(
+    asked: Question, collection: Collection, name: str, sides: dict[str, str]
+) -> Picture | None:
     word = {"a": "First picture", "b": "Second picture"}[name]
     where = st.segmented_control(
         word, list(sides), format_func=sides.__getitem__, key=f"compare_side_{name}", required=True

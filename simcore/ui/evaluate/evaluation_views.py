@@ -1,7 +1,7 @@
 """Evaluate's evaluations: each asks the door once and gives a table, mostly with a chart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,10 +11,10 @@ from simcore.lab.evaluate import combinations
 from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import Printed
-from simcore.recipe import Recipe
-from simcore.ui import charts, sidebar
+from simcore.recipe import Question, Recipe
+from simcore.ui import charts, commands, sidebar
 from simcore.ui.charts import about
-from simcore.ui.commands import Choice
+from simcore.ui.commands import Command
 
 KS = (1, 5, 10, 20, 50, 100)
 FACES = ["0", "1", "2", "3 or more"]
@@ -35,7 +35,7 @@ class EvaluationView:
     title: str
     shown: pd.DataFrame
     frame: pd.DataFrame
-    hand: str
+    hand: Command
     figure: go.Figure | None = None
     printed: Printed | None = None
     x: str = ""
@@ -43,7 +43,7 @@ class EvaluationView:
     remark: str = ""
 
 
-def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def recall(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Recall at some k with intervals (Table 1)."""
     pairs = sidebar.opened(asked).pairs(asked.direction)
     ks = [k for k in KS if k <= len(pairs.gallery)]
@@ -72,7 +72,7 @@ def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
             }
             for k, s in row.recall.items()
         ]
-    hand = asked.by_hand("recall", *_with(how, rows), "--k", ",".join(map(str, ks)))
+    hand = commands.evaluate(asked, "recall", *_with(how, rows), "--k", ",".join(map(str, ks)))
     return EvaluationView(
         f"Share of {table.pairs:,} mates among the first k of {len(pairs.gallery):,}, in percent, "
         "with 95 % intervals",
@@ -83,7 +83,7 @@ def recall(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     )
 
 
-def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def curve(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Recall at every k (Fig. 2b)."""
     told = evaluate_recall.curve(
         asked.collection, rows, direction=asked.direction, subset=asked.subset
@@ -94,7 +94,7 @@ def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
         f"Share of mates among the first k of {told['gallery']:,}",
         shown,
         _long(lines),
-        asked.by_hand("curve", *_with(how, rows)),
+        commands.evaluate(asked, "curve", *_with(how, rows)),
         figure,
         printed_values.RECALL,
         "k (log scale)",
@@ -103,21 +103,21 @@ def curve(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
     )
 
 
-def cosine_minus_l2(asked: Choice, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
+def cosine_minus_l2(asked: Question, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
     """Recall by cosine minus recall by L2 (Fig. 2a)."""
     told = evaluate_recall.cosine_minus_l2(
-        asked.collection, asked.models, subset=asked.subset, direction=asked.direction
+        asked.collection, asked.backbones, subset=asked.subset, direction=asked.direction
     )
     lines = [(" + ".join(row["recipe"]), row["difference"]) for row in told["rows"]]
     shown, figure = _curves(lines)
     charts.level(figure, 0, "no difference")
-    plain = replace(asked, metric="own", post="none")
+    plain = asked.with_metric(None).with_post("none")
     return EvaluationView(
         f"Recall by cosine minus recall by L2 among the first k of {len(lines[0][1]):,}; above 0, "
         "cosine finds more",
         shown,
         _long(lines),
-        plain.by_hand("curve", "--minus-l2"),
+        commands.evaluate(plain, "curve", "--minus-l2"),
         figure,
         x="k (log scale)",
         y="difference of shares",
@@ -125,7 +125,7 @@ def cosine_minus_l2(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Evalua
     )
 
 
-def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def associative(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Correct choices among m images (Table 2a)."""
     figure, lines = go.Figure(), []
     for n, one in enumerate(rows):
@@ -157,7 +157,7 @@ def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationVi
         "Percent of queries whose mate is chosen among m images, one of them the mate",
         frame.round(2),
         frame,
-        asked.by_hand("associative", *_with(how, rows)),
+        commands.evaluate(asked, "associative", *_with(how, rows)),
         figure,
         printed_values.ASSOCIATIVE,
         "m (log scale)",
@@ -165,7 +165,7 @@ def associative(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationVi
     )
 
 
-def votes(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def votes(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Correlation of votes with similarity."""
     frame = pd.DataFrame(
         {
@@ -187,14 +187,14 @@ def votes(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
         "Correlation of each pair's votes with its similarity, with 95 % intervals",
         frame.round(4),
         frame,
-        asked.by_hand("votes", *_with(how, rows)),
+        commands.evaluate(asked, "votes", *_with(how, rows)),
         printed=printed_values.VOTES,
         remark="The paper correlates with distance: its signs are the other way round.",
     )
 
 
 def faces(
-    asked: Choice, _rows: Sequence[Recipe], _how: str, detector: str = "face"
+    asked: Question, _rows: Sequence[Recipe], _how: str, detector: str = "face"
 ) -> EvaluationView:
     """Faces an image, and whether both sides agree (Fig. 5c)."""
     told = subsets.faces(asked.collection, detector=detector)
@@ -212,7 +212,7 @@ def faces(
         f"Faces found in an image, share of {told['images']:,} images",
         frame,
         frame,
-        f"simcore evaluate faces {asked.collection} --detector {detector}",
+        Command(("evaluate", "faces", asked.collection, "--detector", detector)),
         figure,
         x="faces",
         y="share of images",
@@ -221,11 +221,11 @@ def faces(
     )
 
 
-def post_processing(asked: Choice, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
+def post_processing(asked: Question, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
     """What grid pooling, centring and CSLS add, one after the other."""
     told = evaluate_recall.post_processing_gains(
         asked.collection,
-        asked.models,
+        asked.backbones,
         subset=asked.subset,
         direction=asked.direction,
         metric=asked.metric,
@@ -245,12 +245,12 @@ def post_processing(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Evalua
             line=charts.line(n),
         )
     figure.update_xaxes(type="category")
-    plain = replace(asked, post="none")
+    plain = asked.with_post("none")
     return EvaluationView(
         f"Mates found first, of {told['pairs']:,}, step after step",
         frame,
         frame,
-        plain.by_hand("lifts"),
+        commands.evaluate(plain, "post-processing"),
         figure,
         x="",
         y="hits",
@@ -260,11 +260,11 @@ def post_processing(asked: Choice, _rows: Sequence[Recipe], _how: str) -> Evalua
     )
 
 
-def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def compare(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Exact McNemar between all of them, corrected for how many there are."""
     found = combinations.search(
         asked.collection,
-        asked.models,
+        asked.backbones,
         subset=asked.subset,
         metric=asked.metric,
         direction=asked.direction,
@@ -292,7 +292,7 @@ def compare(asked: Choice, rows: Sequence[Recipe], how: str) -> EvaluationView:
         f"Of {found.pairs:,} mates, those that only one of two finds first; p by exact McNemar",
         shown,
         frame,
-        asked.by_hand("compare", *_with(how, rows)),
+        commands.evaluate(asked, "compare", *_with(how, rows)),
         remark=f"{len(frame):,} comparisons, so the corrected p is the one to read.",
     )
 
@@ -334,9 +334,9 @@ def _long(lines: Sequence[tuple[str, list[float]]]) -> pd.DataFrame:
     )
 
 
-def page(asked: Choice, name: str, found: EvaluationView) -> bytes:
+def page(asked: Question, name: str, found: EvaluationView) -> bytes:
     """The whole of what Evaluate shows; the script that draws the chart travels inside."""
-    options = [f"pairs: {asked.subset}", *[f"{k}: {v}" for k, v in asked.changed().items()]]
+    options = [f"pairs: {asked.subset}", *[f"{k}: {v}" for k, v in asked.options().items()]]
     blocks = [html_document.words(", ".join(options)), html_document.heading(found.title)]
     if found.remark:
         blocks.append(html_document.words(found.remark))
@@ -344,7 +344,7 @@ def page(asked: Choice, name: str, found: EvaluationView) -> bytes:
         blocks.append(html_document.chart(found.figure, x=found.x, y=found.y, height=520))
     blocks.append(html_document.table(list(found.shown), found.shown.to_numpy().tolist()))
     if found.hand:
-        blocks.append(html_document.command(found.hand))
+        blocks.append(html_document.command(found.hand.line))
     if (table := found.printed) is not None:
         blocks += [
             html_document.heading(f"As printed in {table.paper}, {table.place}"),

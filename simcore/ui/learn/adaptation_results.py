@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab.learning import learned_backbones
+from simcore.recipe import Question
 from simcore.ui import charts, gallery, thumbnails, url_state, widgets
 from simcore.ui.charts import losses
-from simcore.ui.commands import Choice
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
 
@@ -17,7 +17,7 @@ STAGES = {"before": "before", "pca": "start", "rival": "best z-sum", "after": "a
 A_PAGE = 4  # pairs of galleries at once
 
 
-def show(asked: Choice) -> None:
+def show(asked: Question) -> None:
     rows = learned_backbones.pair_table(asked.collection)
     st.subheader("What was learned", anchor=False)
     if not rows:
@@ -34,7 +34,7 @@ def show(asked: Choice) -> None:
         _one(asked, name)
 
 
-def _one(asked: Choice, name: str) -> None:
+def _one(asked: Question, name: str) -> None:
     told = learned_backbones.lineage(name)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(escape_markdown(told["about"]), width="stretch")
@@ -105,7 +105,7 @@ def _recall(told: dict, name: str) -> None:
 
 
 @st.fragment
-def _galleries(asked: Choice, name: str) -> None:
+def _galleries(asked: Question, name: str) -> None:
     """Fig. 4: the nearest pictures before and after, for test pairs."""
     st.subheader("Before and after", anchor=False)
     found = learned_backbones.pair_changes(name)

@@ -5,9 +5,9 @@ import streamlit as st
 
 from simcore.lab import printed_values
 from simcore.lab.papers import risser_maroux2021_tables
+from simcore.recipe import Question
 from simcore.ui import charts, job_progress, sidebar
 from simcore.ui.charts import spread
-from simcore.ui.commands import Choice
 from simcore.ui.widgets import escape_markdown
 
 DIGITS = {
@@ -18,14 +18,14 @@ DIGITS = {
 }
 
 
-def show(asked: Choice, *, busy: bool) -> None:
+def show(asked: Question, *, busy: bool) -> None:
     """Own rows that are made, a way to make the others, and all that is printed.
 
     Args:
         busy: something is being learned already.
     """
     st.subheader("Before and after adaptation, a backbone a row", anchor=False)
-    own = [model for model in asked.models if not model.startswith("learned:")]
+    own = [model for model in asked.backbones if not model.startswith("learned:")]
     rows = risser_maroux2021_tables.known(asked.collection, own, asked.subset)
     pairs = len(sidebar.opened(asked).left)
     st.caption(

@@ -7,9 +7,8 @@ import streamlit as st
 
 from simcore.lab import html_document
 from simcore.lab.people import review
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
 from simcore.ui import charts
-from simcore.ui.commands import Choice
 
 RECALLS = {
     "as_it_is": "as it is",
@@ -24,7 +23,7 @@ SERVES = {
 }
 
 
-def results_tab(asked: Choice, rows: list[Recipe], how: str) -> None:
+def results_tab(asked: Question, rows: list[Recipe], how: str) -> None:
     with st.spinner("Counting"):
         told = review.summary(asked.collection, rows)
     columns = st.columns(4)
@@ -43,8 +42,15 @@ def results_tab(asked: Choice, rows: list[Recipe], how: str) -> None:
         st.info("Nobody has said anything yet; the cases are under Queue.")
         return
     _recall(told)
-    words = ["simcore", "review", "summary", asked.collection, "--models", ",".join(asked.models)]
-    words += ["--combine", how] if len(asked.models) > 1 else []
+    words = [
+        "simcore",
+        "review",
+        "summary",
+        asked.collection,
+        "--models",
+        ",".join(asked.backbones),
+    ]
+    words += ["--combine", how] if len(asked.backbones) > 1 else []
     words += ["--metric", asked.metric] if asked.metric != "own" else []
     if asked.post == "none":
         st.code(shlex.join(words), language="bash", wrap_lines=True)
@@ -77,7 +83,7 @@ def _recall(told: dict) -> None:
     )
 
 
-def _facets(told: dict, asked: Choice) -> None:
+def _facets(told: dict, asked: Question) -> None:
     rows = [row for row in told["facets"] if row["backbones"]]
     if not rows:
         return
@@ -111,7 +117,7 @@ def _facets(told: dict, asked: Choice) -> None:
     )
     total = told["pairs"]
     figure = go.Figure()
-    for n, model in enumerate(asked.models):
+    for n, model in enumerate(asked.backbones):
         look = charts.line(n)
         figure.add_scatter(
             y=[f"{row['tag']} ({row['pairs']})" for row in rows],

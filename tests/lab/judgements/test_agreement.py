@@ -56,7 +56,7 @@ def test_scores_are_the_engines(judged):
     assert table.rows[2].whole.value == table.people["ceiling"]["all"].value
     assert table.people["ceiling"]["color"].value == human_ceiling.ceiling(some.vote[5:]).value
     assert table.people["person"]["all"].value < table.people["crowd"]["all"].value
-    told = table.json()
+    told = table.to_dict()
     assert told["groups"] == {"cnn": 5, "color": 3}
     assert told["rows"][2]["all"]["value"] == told["people"]["ceiling"]["all"]["value"]
 

@@ -183,7 +183,7 @@ def test_every_printed_row_has_its_backbone_here():
 
 
 def test_the_document_is_json_and_complete(pairs):
-    told = json.loads(json.dumps(adaptation.adapt(pairs, MODELS, PAPER, runs=3).json()))
+    told = json.loads(json.dumps(adaptation.adapt(pairs, MODELS, PAPER, runs=3).to_dict()))
     assert told["pairs"] == {"train": 15, "validation": 3, "test": 6}
     for stage in ("before", "pca", "after"):
         assert len(told[stage]["runs_aR1"]) == 3
@@ -210,7 +210,7 @@ def test_fine_tuning_ends_as_a_backbone(pairs, conv):
     assert lineage.unfinished() == []
     assert (
         asymmetric_recall.over_runs([found.after]).at(20)[0]
-        == found.json()["after"]["aR"]["20"]["mean"]
+        == found.to_dict()["after"]["aR"]["20"]["mean"]
     )
 
 

@@ -43,7 +43,7 @@ def report(judged, conv):
 
 
 def test_what_is_reported_is_what_the_page_of_judgements_says(judged, conv, report):
-    told = json.loads(json.dumps(report.json()))
+    told = json.loads(json.dumps(report.to_dict()))
     assert told["judgements"] == "mine"
     trials = told["trials"]
     assert trials["across"] == 0
@@ -67,7 +67,7 @@ def test_lineage_of_a_run_on_judgements(judged, conv, report):
     assert len(told["test_trials"]) == report.source.parts["test"]
     (row,) = learned_backbones.listing()
     assert row["data"] == "mine"
-    assert row["worth"] == told["agreement"] == report.json()["after"]["agreement"]["value"]
+    assert row["worth"] == told["agreement"] == report.to_dict()["after"]["agreement"]["value"]
     assert learned_backbones.pair_table("mine") == []  # that table is of collections
 
 
@@ -127,7 +127,7 @@ def test_what_was_learned_is_learned_further_from_other_data(conv, report):
     part = provenance.unseen_part(sets.open_("known"), "unseen:vit-like")
     assert len(part.triplets) == found.source.parts["test"]
     (row,) = agreement.table(part, ["learned:vit-like"], metrics=["cosine"]).rows
-    assert row.whole.value == pytest.approx(found.json()["after"]["agreement"]["value"])
+    assert row.whole.value == pytest.approx(found.to_dict()["after"]["agreement"]["value"])
 
 
 @pytest.mark.parametrize("paradigm", [p for p in PARADIGMS if p != "triplet"])
@@ -146,7 +146,7 @@ def test_ranking_trials_teach_too(psiz_folder, bird_images, ranked, conv, kind):
     found = sets.add(kind, root, name="ranks", images=bird_images, others=True)
     assert set(found.triplets.group) == {"8rank2 similar", "8rank2 dissimilar"}
     report = finetuning.tune("ranks", conv, settings(conv, "quadruplet", epochs=1), save="tuned")
-    parts = report.json()["trials"]
+    parts = report.to_dict()["trials"]
     assert parts["across"] > 0
     assert parts["train"] + parts["validation"] + parts["test"] + parts["across"] == 600
     assert len(provenance.unseen_part(found, "unseen:tuned").triplets) == parts["test"]

@@ -163,7 +163,7 @@ def test_the_way_is_chosen_by_size_and_told(large, monkeypatch) -> None:
     (fast,) = search.search("large", asked, [one("layout")])
     assert fast.index == made["layout"]
     assert f"Approximate: recall@10 {made['layout'].recall:.1%}, measured on 200" in fast.note
-    assert fast.json()["search"]["recall_at_10"] == made["layout"].recall
+    assert fast.to_dict()["search"]["recall_at_10"] == made["layout"].recall
     assert len(set(fast.ids) & set(exact.ids)) >= 9
     shared = [i for i, name in enumerate(fast.ids) if name in exact.ids]
     expected = [exact.scores[exact.ids.index(fast.ids[i])] for i in shared]
