@@ -1,4 +1,4 @@
-"""What the README says is what the program does."""
+"""What README and docs say is what the program does."""
 
 import re
 import tomllib
@@ -14,6 +14,7 @@ from simcore.types import METRICS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DOCS = README + "".join(path.read_text() for path in sorted(ROOT.glob("docs/*.md")))
 
 
 def commands():
@@ -29,17 +30,17 @@ def commands():
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
-def test_every_command_is_in_the_readme(words):
-    assert re.search(rf"`[^`]*\b{words[-1]}\b[^`]*`|simcore.*\b{words[-1]}\b", README), words
+def test_every_command_is_documented(words):
+    assert re.search(rf"`[^`]*\b{words[-1]}\b[^`]*`|simcore.*\b{words[-1]}\b", DOCS), words
 
 
 @pytest.mark.parametrize("name", [*METRICS, *KINDS, *registry.names("handmade"), "face"])
-def test_every_word_a_user_types_is_in_the_readme(name):
-    assert f"`{name}`" in README
+def test_every_name_a_user_types_is_documented(name):
+    assert f"`{name}`" in DOCS
 
 
-def test_the_ten_lines_are_those_that_tests_run():
-    assert f"```python\n{NUMPY_SNIPPET}```" in README
+def test_the_numpy_snippet_is_the_one_that_tests_run():
+    assert f"```python\n{NUMPY_SNIPPET}```" in DOCS
 
 
 def test_every_page_is_in_the_readme():
@@ -56,12 +57,12 @@ def test_ci_runs_the_readmes_commands():
     assert "python -m pytest" in script
 
 
-def test_the_backbone_in_the_readme_works(tmp_path, monkeypatch):
+def test_the_documented_backbone_works(tmp_path, monkeypatch):
     import numpy as np
 
     from simcore.models import forward
 
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
     (code,) = (block for block in blocks if "@backbone" in block)
     assert len(code.strip().splitlines()) < 15
     scope: dict = {}
@@ -83,6 +84,12 @@ def test_every_dependency_has_its_reason():
     for requirement in asked:
         name = re.match(r"[A-Za-z0-9_.-]+", requirement)[0].lower()
         assert name in reasons, f"DECISIONS.md says nothing about {name}"
+
+
+def test_links_between_documents_work():
+    for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
 def test_nothing_of_a_machine_is_in_the_repository():
