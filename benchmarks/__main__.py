@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure every part and print one table (under 15 minutes on two cores)."""
+"""`python -m benchmarks`: measure every part, one table (under 15 minutes on two cores)."""
 
 import json as json_module
 import sys

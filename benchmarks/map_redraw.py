@@ -1,6 +1,6 @@
 """How often a map is redrawn a second while somebody zooms, in Chromium without a graphics card.
 
-python -m benchmarks.redraw
+python -m benchmarks.map_redraw
 
 Compares points written into the pixels (what the map does beyond 3,000) with the canvas's circles.
 """

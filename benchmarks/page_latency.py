@@ -1,6 +1,6 @@
 """What a visitor waits for: the real app in a real Chromium, on a collection of full size.
 
-    python -m benchmarks.pages [--quick] [--cache FOLDER]
+    python -m benchmarks.page_latency [--quick] [--cache FOLDER]
 
 12,032 drawn pictures with features of eight backbones (stand_in.py), the app in a process
 of its own. Times are from a person's act to the last change on the screen, the script's own share
@@ -185,7 +185,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a sixth of the pairs, five pages")
-    parser.add_argument("--cache", type=Path, help="one that benchmarks.stand_in has filled")
+    parser.add_argument("--cache", type=Path, help="one that benchmarks.synthetic_cache has filled")
     told = parser.parse_args()
     try:
         found = (

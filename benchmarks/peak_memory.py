@@ -1,6 +1,6 @@
 """Memory at its peak: evaluations of 6,016 pairs under eleven representations, as commands.
 
-    python -m benchmarks.memory
+    python -m benchmarks.peak_memory
 
 Each command runs in a process of its own on a drawn collection; what the system counted as the most
 that it ever held is what is told.

@@ -1,12 +1,11 @@
 """Similarity matrices and recall at the size of the papers, against plain torch.
 
-    python -m benchmarks.matrices
+    python -m benchmarks.similarity_matrices
 
 Times are of the processor, all threads together. torch holds the whole matrix, ours a block of it.
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from benchmarks import synthetic_cache
 from benchmarks.results_table import Line, number, show
+from benchmarks.timing import in_turn
 from simcore.evaluate.retrieval import recall
 from simcore.recipe import Part, Recipe
 from simcore.sim import combine
@@ -99,7 +99,7 @@ def measure(pairs: int, dim: int) -> list[Line]:
     }
     found = []
     for kind, part in parts.items():
-        took = turns({"ours": ours[kind], "torch": theirs[kind]})
+        took = in_turn({"ours": ours[kind], "torch": theirs[kind]}, ROUNDS, clock=time.process_time)
         note = "a block at a time"
         if kind != "matrix":
             a, b = ours[kind](), theirs[kind]()
@@ -108,19 +108,6 @@ def measure(pairs: int, dim: int) -> list[Line]:
         ratio = took["ours"] / took["torch"]
         found.append(Line(part, took["ours"], "s CPU", against, ratio, note=note))
     return found
-
-
-def turns(ways: dict[str, Callable[[], Array]]) -> dict[str, float]:
-    """Seconds of the processor, the middle of some rounds, the ways in turn."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        way()
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            began = time.process_time()
-            way()
-            found[name].append(time.process_time() - began)
-    return {name: statistics.median(times) for name, times in found.items()}
 
 
 def lines(quick: bool = False) -> list[Line]:

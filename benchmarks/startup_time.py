@@ -1,6 +1,6 @@
 """Cold start: the command line, the app until it answers and until its page stands; memory at rest.
 
-    python -m benchmarks.start
+    python -m benchmarks.startup_time
 
 Every time is that of new processes; files have been read before, as they have after a day's first
 use. The page is that of an empty cache. Chromium is used where it is found, psutil (extra `bench`)

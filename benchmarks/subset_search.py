@@ -1,6 +1,6 @@
 """All 2^M - 1 combinations of M backbones: the exact search against brute force, in one run.
 
-    python -m benchmarks.subsets [--pairs 6016] [--backbones 11] [--share 0.12]
+    python -m benchmarks.subset_search [--pairs 6016] [--backbones 11] [--share 0.12]
 
 Brute force adds one matrix a step in Gray-code order and takes the maximum of every row, in NumPy
 and in torch; it is run for a quarter of a minute each and scaled up where that is not all, and says

@@ -1,32 +1,41 @@
-"""Taking times so that two ways can be compared on a machine that does other things as well."""
+"""Timing that compares alternatives on a machine that does other work as well."""
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 Call = Callable[[], object]
 
 
-def in_turn(ways: Mapping[str, Call], rounds: int = 5, *, warm: bool = True) -> dict[str, float]:
-    """Seconds of each way, the middle of some rounds: A B A B, so that a slow moment hits both.
+def in_turn(
+    calls: Mapping[str, Call],
+    rounds: int = 5,
+    *,
+    warm: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
+    summary: Callable[[Sequence[float]], float] = statistics.median,
+) -> dict[str, float]:
+    """Seconds of each call, in the order A B A B, so that a slow moment affects all of them.
 
     Args:
         warm: call each once before, untimed.
+        clock: `time.process_time` for CPU seconds.
+        summary: of the rounds, by default the median.
     """
-    found: dict[str, list[float]] = {name: [] for name in ways}
     if warm:
-        for call in ways.values():
+        for call in calls.values():
             call()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
-        for name, call in ways.items():
-            began = time.perf_counter()
+        for name, call in calls.items():
+            began = clock()
             call()
-            found[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in found.items()}
+            seconds[name].append(clock() - began)
+    return {name: summary(times) for name, times in seconds.items()}
 
 
 def repeat(call: Call, seconds: float = 0.5, least: int = 3) -> float:
-    """Seconds of one call: the middle of as many as fit in some time, the first left out."""
+    """Median seconds of one call, over as many calls as fit into some time, the first left out."""
     call()
     times: list[float] = []
     began = time.perf_counter()

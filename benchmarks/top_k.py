@@ -1,6 +1,6 @@
 """The ten nearest of 12,000, exactly: ours against faiss's exact index and the memory's speed.
 
-    python -m benchmarks.topk
+    python -m benchmarks.top_k
 
 Vectors are drawn and of length 1 for faiss; ours takes them as a network gave them. Both use all
 cores. faiss comes with the extra `bench`.

@@ -1,6 +1,6 @@
 """A million vectors: written, indexed and queried, and what approximate search misses.
 
-    python -m benchmarks.million [--rows 1000000] [--dim 256] [--queries 200]
+    python -m benchmarks.vector_index [--rows 1000000] [--dim 256] [--queries 200]
                                  [--kinds IVF_RQ,IVF_SQ] [--folder FOLDER]
 
 The vectors are drawn, and clustered as pictures' features are: 5,000 centres, normal in 64

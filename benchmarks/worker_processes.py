@@ -1,6 +1,6 @@
 """Face descriptors in several processes against one: dlib keeps the interpreter.
 
-python -m benchmarks.helpers
+python -m benchmarks.worker_processes
 """
 
 import os

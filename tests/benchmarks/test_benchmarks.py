@@ -26,14 +26,14 @@ def test_every_part_has_its_benchmark():
         "gpu",
         "growth",
         "maps",
-        "matrices",
-        "memory",
-        "redraw",
-        "runs",
-        "start",
-        "subsets",
+        "adaptation",
+        "map_redraw",
+        "peak_memory",
+        "similarity_matrices",
+        "startup_time",
+        "subset_search",
         "thingsvision",
-        "topk",
+        "top_k",
     } <= set(runner.names())
 
 
@@ -82,9 +82,9 @@ def test_the_table_renders(capsys):
 
 
 def test_an_unknown_benchmark_is_one_sentence(capfd):
-    with pytest.raises(UnknownNameError, match="no benchmark named 'topkk'; did you mean topk"):
-        runner.chosen(["topkk"])
-    assert simcore(["bench", "--only", "topkk"]) == 1
+    with pytest.raises(UnknownNameError, match="no benchmark named 'top_kk'; did you mean top_k"):
+        runner.chosen(["top_kk"])
+    assert simcore(["bench", "--only", "top_kk"]) == 1
     assert capfd.readouterr().err.count("no benchmark named") == 1
 
 
@@ -98,10 +98,10 @@ def test_without_the_source_tree_there_is_one_sentence(monkeypatch, tmp_path):
 
 def test_what_no_time_is_left_for_is_a_line(monkeypatch):
     monkeypatch.setattr(runner, "ALL", 0.0)
-    monkeypatch.setattr(runner, "names", lambda: ["subsets", "topk"])
+    monkeypatch.setattr(runner, "names", lambda: ["subset_search", "top_k"])
     lines = runner.run(quick=True)
     assert [line.measured for line in lines] == [None, None]
-    assert lines[1].note == "not measured: no time was left; run it with --only topk"
+    assert lines[1].note == "not measured: no time was left; run it with --only top_k"
 
 
 def test_what_fails_is_a_line():
@@ -132,9 +132,9 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(monkeypatch, tmp_path)
 
 
 def test_one_runs_from_end_to_end(capfd):
-    assert simcore(["bench", "--quick", "--only", "topk", "--json"]) == 0
+    assert simcore(["bench", "--quick", "--only", "top_k", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert found["command"] == "python -m benchmarks --only topk --quick"
+    assert found["command"] == "python -m benchmarks --only top_k --quick"
     assert found["machine"]["cores"] >= 1
     parts = [line["part"] for line in found["lines"]]
     assert len(parts) == 3
