@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from simcore.lab import recipes
 from simcore.lab.library import subsets
-from simcore.lab.printed_values import Printed
+from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
 from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
 from simcore.ui.evaluate import evaluation_views
@@ -96,7 +96,7 @@ def _draw(asked: Question, what: str, found: EvaluationView) -> None:
     page_export.forget()  # the button above takes more along
 
 
-def _printed(table: Printed) -> None:
+def _printed(table: PrintedTable) -> None:
     with st.expander(f"As printed in {table.paper}, {table.place}", expanded=True):
         st.caption(charts.about(table))
         st.dataframe(charts.printed(table), hide_index=True, placeholder="–")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from simcore.errors import SimError
-from simcore.lab.printed_values import Printed
+from simcore.lab.printed_values import PrintedTable
 from simcore.types import Monitor
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ def page(found: "Report") -> str:
 
     models = ", ".join(found.models)
     said = f"Backbones: {models}. Printed values are of other networks and galleries."
-    blocks = [html_document.words(said)]
+    blocks = [html_document.paragraph(said)]
     for section in found.sections:
         blocks.append(html_document.heading(section.title))
         if section.note:
-            blocks.append(html_document.words(section.note))
+            blocks.append(html_document.paragraph(section.note))
         if section.lines or section.bars:
             blocks.append(html_document.chart(_chart(section), height=420))
         for row in section.pictures:
             sources = [
-                html_document.inside(collections.thumbnail(key).read_bytes()) for key in row.keys
+                html_document.data_url(collections.thumbnail(key).read_bytes()) for key in row.keys
             ]
-            blocks.append(html_document.words(row.caption))
+            blocks.append(html_document.paragraph(row.caption))
             blocks.append(html_document.pictures(sources, row.labels, mate=row.mate))
         tables = []
         if section.rows:
@@ -42,9 +42,9 @@ def page(found: "Report") -> str:
             printed = section.printed
             caption = f"as printed ({printed.place})"
             tables.append(html_document.table(printed.columns, printed.rows, caption=caption))
-        blocks.append(html_document.beside(*tables))
+        blocks.append(html_document.side_by_side(*tables))
         if section.printed is not None and section.printed.remark:
-            blocks.append(html_document.words(section.printed.remark, soft=True))
+            blocks.append(html_document.paragraph(section.printed.remark, soft=True))
     title = f"{found.paper} on {found.collection}: {found.pairs:,} {found.unit}"
     return html_document.document(title, blocks)
 
@@ -91,7 +91,7 @@ class Section:
     note: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
-    printed: Printed | None = None
+    printed: PrintedTable | None = None
     x: tuple[float, ...] = ()
     lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()

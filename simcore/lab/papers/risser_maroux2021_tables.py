@@ -92,7 +92,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Cell | None]]:
         values = [stage["aR"]["1"]["mean"] for stage in row["stages"].values()]
         cells = [row["size"], row["variance"], *values]
         found.append([row["backbone"], "here", *(round(v, 4) for v in cells), row["test"]])
-        if (printed := printed_values.printed(row["backbone"])) is not None:
+        if (printed := printed_values.annex_row(row["backbone"])) is not None:
             found.append([printed[0], "printed", *printed[1:], GALLERY])
     return [dict(zip(COLUMNS, line, strict=True)) for line in found]
 

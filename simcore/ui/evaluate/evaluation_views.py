@@ -10,7 +10,7 @@ from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations
 from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.library import subsets
-from simcore.lab.printed_values import Printed
+from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question, Recipe
 from simcore.ui import charts, commands, sidebar
 from simcore.ui.charts import about
@@ -37,7 +37,7 @@ class EvaluationView:
     frame: pd.DataFrame
     hand: Command
     figure: go.Figure | None = None
-    printed: Printed | None = None
+    printed: PrintedTable | None = None
     x: str = ""
     y: str = ""
     remark: str = ""
@@ -337,9 +337,9 @@ def _long(lines: Sequence[tuple[str, list[float]]]) -> pd.DataFrame:
 def page(asked: Question, name: str, found: EvaluationView) -> bytes:
     """The whole of what Evaluate shows; the script that draws the chart travels inside."""
     options = [f"pairs: {asked.subset}", *[f"{k}: {v}" for k, v in asked.options().items()]]
-    blocks = [html_document.words(", ".join(options)), html_document.heading(found.title)]
+    blocks = [html_document.paragraph(", ".join(options)), html_document.heading(found.title)]
     if found.remark:
-        blocks.append(html_document.words(found.remark))
+        blocks.append(html_document.paragraph(found.remark))
     if found.figure is not None:
         blocks.append(html_document.chart(found.figure, x=found.x, y=found.y, height=520))
     blocks.append(html_document.table(list(found.shown), found.shown.to_numpy().tolist()))
@@ -348,7 +348,7 @@ def page(asked: Question, name: str, found: EvaluationView) -> bytes:
     if (table := found.printed) is not None:
         blocks += [
             html_document.heading(f"As printed in {table.paper}, {table.place}"),
-            html_document.words(f"{about(table)} {table.remark}"),
+            html_document.paragraph(f"{about(table)} {table.remark}"),
             html_document.table(table.columns, table.rows),
         ]
     return html_document.document(f"{name}: {asked.collection}", blocks).encode()

@@ -177,7 +177,7 @@ def test_a_row_of_the_annex_is_made_once_and_again_for_other_pairs(pairs, monkey
 
 def test_every_printed_row_has_its_backbone_here():
     found = [
-        printed_values.printed(name) for name in registry.expand_groups(["@risser-maroux2021"])
+        printed_values.annex_row(name) for name in registry.expand_groups(["@risser-maroux2021"])
     ]
     assert {row and row[0] for row in found} == {row[0] for row in printed_values.ANNEX.rows}
 
