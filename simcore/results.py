@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | None
+Interval = tuple[float, float]  # ends of a 95 % confidence interval
 
 
 class Result:
