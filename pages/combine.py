@@ -50,7 +50,7 @@ def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
         delta_color="off",
         delta_arrow="off",
     )
-    for column, combine in zip(columns[1:3], ("zsum", "sum"), strict=True):
+    for column, combine in zip(columns[1:3], combination_tabs.COMBINATIONS, strict=True):
         best, held_out = report.best_of(combine), report.held_out[combine]
         low, high = held_out.ci95
         column.metric(

@@ -41,8 +41,8 @@ def show() -> None:
 def _pairs(question: Question, link: dict[str, str]) -> None:
     with widgets.show_errors():  # the page's own block does not see errors of a fragment
         st.subheader("Pairs", anchor=False)
-        found, missed, order = _filter(question, link)
-        rows = exclusive.found_and_missed(question, found=found, missed=missed, order=order)
+        finders, missed, order = _filter(question, link)
+        rows = exclusive.found_and_missed(question, found=finders, missed=missed, order=order)
         if not rows:
             st.info("No pair passes this filter.")
             return
@@ -63,12 +63,12 @@ def _filter(question: Question, link: dict[str, str]) -> tuple[list[str], list[s
         state["exclusive_by"] = linked or ([] if link["by"] == "none" else backbones[:1])
     state["exclusive_by"] = [name for name in state["exclusive_by"] if name in backbones]
     left, right = st.columns(2)
-    found = left.multiselect("Found by all of", backbones, key="exclusive_by")
-    rest = [name for name in backbones if name not in found]
-    key = f"exclusive_not_{','.join(found)}"
+    finders = left.multiselect("Found by all of", backbones, key="exclusive_by")
+    rest = [name for name in backbones if name not in finders]
+    key = f"exclusive_not_{','.join(finders)}"
     if key not in state:
         # The second half of a link belongs to its first half; otherwise all others miss the pair.
-        from_link = found == linked and link["not"]
+        from_link = finders == linked and link["not"]
         state[key] = link["not"].split(",") if from_link else rest
     state[key] = [name for name in state[key] if name in rest]
     missed = right.multiselect("Missed by all of", rest, key=key)
@@ -81,12 +81,12 @@ def _filter(question: Question, link: dict[str, str]) -> tuple[list[str], list[s
         label_visibility="collapsed",
     )
     params = {
-        "by": ",".join(found) or "none",
+        "by": ",".join(finders) or "none",
         "not": ",".join(missed) or "none",
         "order": order or "collection",
     }
     url_state.add("exclusive", params)
-    return found, missed, order or "collection"
+    return finders, missed, order or "collection"
 
 
 def _grid(question: Question, rows: Sequence[FoundPair]) -> None:

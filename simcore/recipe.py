@@ -155,12 +155,9 @@ class Question:
 
     def options(self) -> dict[str, str]:
         """Metric, direction and post-processing where they are not the default."""
-        options = {
-            "metric": (self.metric, "own"),
-            "direction": (self.direction, "lr"),
-            "post": (self.post, "none"),
-        }
-        return {name: value for name, (value, default) in options.items() if value != default}
+        defaults = {"metric": "own", "direction": "lr", "post": "none"}
+        values = {name: str(getattr(self, name)) for name in defaults}
+        return {name: value for name, value in values.items() if value != defaults[name]}
 
     def to_args(self) -> list[str]:
         """The arguments of `simcore evaluate COMMAND`; options with their default are left out.

@@ -180,7 +180,7 @@ class RecallTable(TableResult):
     def to_table(self) -> Table:
         """One row per recipe: hits at the first cut-off, recall in percent with its interval."""
         ks = list(self.rows[0].recall)
-        rows = []
+        rows: list[tuple[Cell, ...]] = []
         for row in self.rows:
             cells = [
                 f"{100 * s.value:5.1f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"

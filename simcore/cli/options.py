@@ -92,8 +92,8 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
-            asked = make_question(**{name: values.pop(name) for name in shared})
-            command(asked, **values)
+            value = make_question(**{name: values.pop(name) for name in shared})
+            command(value, **values)
 
         # Typer reads the options from the signature; annotations would override it.
         run.__annotations__ = {}

@@ -22,6 +22,7 @@ from simcore.results import Interval, Result, Table, TableResult
 from simcore.types import Array, Collection, Direction, Metric
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
+SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
 SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
 
 
@@ -81,8 +82,8 @@ class SubsetSearch:
         count = hit_count(hit)
         return HeldOut(count.hits, count.ci95, tuple(subset.models for subset in chosen))
 
-    def single_hits(self) -> dict[str, Array]:
-        """The queries that each backbone finds alone: {name: (Q,) bool}."""
+    def single_hits(self) -> SingleHits:
+        """The queries that each backbone finds alone."""
         singles = next(iter(self.hits.values()))
         return {name: singles.of(1 << bit) for bit, name in enumerate(self.models)}
 

@@ -279,14 +279,14 @@ def _by_disagreement(question: Question) -> list[tuple[int, Disagreement]]:
     pairs = collection.pairs(question.direction)
     singles = question.singles
     ranks = np.stack(recall.ranks_of_each(question.with_recipes(*singles)))
-    known = np.stack(
+    evidence = np.stack(
         [
             _has_evidence(collection, pairs.queries, recipe)
             & _has_evidence(collection, pairs.gallery, recipe)[pairs.target]
             for recipe in singles
         ]
     )
-    ratios = exclusive.rank_disagreement(ranks, known)
+    ratios = exclusive.rank_disagreement(ranks, evidence)
     return [
         (
             int(row),
@@ -296,7 +296,7 @@ def _by_disagreement(question: Question) -> list[tuple[int, Disagreement]]:
                 {
                     recipe.backbones[0]: int(ranks[k, row])
                     for k, recipe in enumerate(singles)
-                    if known[k, row]
+                    if evidence[k, row]
                 },
                 float(ratios[row]),
             ),

@@ -19,7 +19,7 @@ from simcore.models import registry
 from simcore.recipe import PostProcessing, Question, Recipe
 from simcore.results import Interval, RecallRow, RecallTable, Result, Table, TableResult
 from simcore.sim import combine
-from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet
+from simcore.types import JSON, Array, Collection, Direction, Features, Pairs
 
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 
@@ -406,12 +406,9 @@ def _compute_ranks(
         return []
     pairs = collection.pairs(direction)
     backbones = tuple(dict.fromkeys(name for recipe in missing for name in recipe.backbones))
+    queries, gallery = _features(collection, pairs, backbones)
     ranks = retrieval_recall.ranks_of_each(
-        pairs,
-        missing,
-        _features(collection, pairs.queries, backbones),
-        _features(collection, pairs.gallery, backbones),
-        recipes.default_metrics(missing),
+        pairs, missing, queries, gallery, recipes.default_metrics(missing)
     )
     for values in ranks:
         values.flags.writeable = False
@@ -424,8 +421,7 @@ def mate_scores(
     """(Q,) similarity of each query to its own mate; NaN without evidence."""
     collection = subsets.open_subset(name, subset)
     pairs = collection.pairs(direction)
-    queries = _features(collection, pairs.queries, recipe.backbones)
-    gallery = _features(collection, pairs.gallery, recipe.backbones)
+    queries, gallery = _features(collection, pairs, recipe.backbones)
     scores = np.empty(len(pairs))
     own_metrics = recipes.default_metrics([recipe])
     for start, values in combine.blocks(recipe, queries, gallery, own_metrics):
@@ -447,9 +443,14 @@ def pairs_digest(collection: Collection) -> str:
 
 
 def _features(
-    collection: Collection, side: ImageSet, backbones: Sequence[str]
-) -> dict[str, Features]:
-    return {name: features.for_side(collection, side, name) for name in backbones}
+    collection: Collection, pairs: Pairs, backbones: Sequence[str]
+) -> tuple[dict[str, Features], dict[str, Features]]:
+    """Features of the queries and of the gallery by backbone."""
+    queries, gallery = (
+        {name: features.for_side(collection, side, name) for name in backbones}
+        for side in (pairs.queries, pairs.gallery)
+    )
+    return queries, gallery
 
 
 def _open(question: Question) -> Collection:

@@ -21,6 +21,7 @@ from simcore.types import METRICS, Array, Monitor, Score
 
 METRIC_NAMES = {"cosine": "COS", "l2": "L2", "l1": "L1"}
 SOURCES: tuple[triplet_sets.Source, ...] = ("bapps", "hsj", "birds-16")
+SourceSets = dict[triplet_sets.Source, JudgementSet]  # source -> its judgement set
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,13 @@ def report(sets: Sequence[JudgementSet], models: Sequence[str], monitor: Monitor
     )
 
 
-def assign_sources(sets: Sequence[JudgementSet]) -> dict[triplet_sets.Source, JudgementSet]:
+def assign_sources(sets: Sequence[JudgementSet]) -> SourceSets:
     """The judgement set of each source.
 
     Raises:
         BadDataError: a set of another kind, or two of the same kind.
     """
-    sources: dict[triplet_sets.Source, JudgementSet] = {}
+    sources: SourceSets = {}
     for judged in sets:
         source = next((source for source in SOURCES if source == judged.kind), None)
         if source is None or source in sources:
@@ -216,7 +217,7 @@ def _cell(bar: Bar | None) -> Cell:
 
 def section_5_2_3(all_bars: Sequence[Bar]) -> Section:
     """How often each metric is the best one of a model and panel."""
-    best = {}
+    best: dict[tuple[str, str], Bar] = {}
     for bar in all_bars:
         rival = best.get((bar.panel, bar.model))
         if rival is None or bar.score.value > rival.score.value:

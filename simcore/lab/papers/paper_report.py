@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simcore.errors import SimError, Stopped
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
-from simcore.results import Result, Table, to_dict
+from simcore.results import Cell, Result, Table, to_dict
 from simcore.types import JSON, Monitor
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ def curves(title: str, lines: dict[str, tuple[float, ...]]) -> Section:
     """Lines over 1, 2, 3, ..., and a table of them at a few cut-offs."""
     length = max(len(values) for values in lines.values())
     ks = [k for k in KS if k <= length]
-    rows = tuple((label, *(round(values[k - 1], 4) for k in ks)) for label, values in lines.items())
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (label, *(round(values[k - 1], 4) for k in ks)) for label, values in lines.items()
+    )
     table = Table(("representation", *(f"@{k}" for k in ks)), rows)
     return Section(title, table=table, x=tuple(range(1, length + 1)), lines=lines)
 

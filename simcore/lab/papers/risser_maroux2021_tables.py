@@ -126,7 +126,10 @@ def _read(path: Path) -> AnnexRow:
 
 
 def _path(name: str, model: str, subset: str) -> Path:
-    """The file of a row, named by everything that changes its numbers."""
+    """The file of a row, named by everything that changes its numbers.
+
+    The keys of `inputs` are part of the names of files that exist already.
+    """
     collection = subsets.open_subset(name, subset)
     inputs = {
         "format": FORMAT,

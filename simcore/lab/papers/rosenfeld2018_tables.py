@@ -36,7 +36,7 @@ def table_1(question: Question) -> Section:
     pairs = len(subsets.open_subset(question.collection, question.subset).left)
     ks = [k for k in paper_report.KS if k <= pairs]
     by_recall = sorted(recall.recall(question, ks=ks).rows, key=lambda row: row.recall[ks[0]].value)
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (row.recipe.label, *(_percent(score.value, 2) for score in row.recall.values()))
         for row in by_recall
     )
