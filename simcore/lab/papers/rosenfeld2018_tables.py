@@ -208,8 +208,8 @@ def _percent_and_interval(value: float, ci95: list[float] | None) -> tuple[Cell,
     return (_percent(value, 1), *ends)
 
 
-def _percent(share: float, digits: int) -> float:
-    return round(100 * share, digits)
+def _percent(share: float | None, digits: int) -> Cell:
+    return "" if share is None else round(100 * share, digits)
 
 
 def _rounded(value: float | None) -> Cell:
