@@ -85,7 +85,7 @@ def svg(lines: Sequence[Line]) -> str:
 def page(lines: Sequence[Line], head: str, command: str) -> str:
     """One HTML file: the table, the chart alive, and the command that gives the same."""
     blocks = [
-        html_document.words(head, soft=True),
+        html_document.paragraph(head, soft=True),
         html_document.table(HEAD, [line.cells() for line in lines]),
     ]
     curves = grown(lines)

@@ -20,7 +20,7 @@ SIZES = (12_032, 100_000)
 SECONDS = 3
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu"]
 ZOOM = """seconds => new Promise(done => {
-    const top = document.querySelector('.live').shadowRoot.querySelector('canvas.top')
+    const top = document.querySelector('.component').shadowRoot.querySelector('canvas.top')
     const box = top.getBoundingClientRect()
     const at = { clientX: box.x + 300, clientY: box.y + 300, bubbles: true, cancelable: true }
     const began = performance.now()
@@ -73,7 +73,7 @@ def page(count: int, *, pixels: bool) -> str:
     )
     assert pixels or js != components.MAP.js
     return html_document.document(
-        "redraw", [html_document.live(components.MAP.html, components.MAP.css, js, data)]
+        "redraw", [html_document.embed(components.MAP.html, components.MAP.css, js, data)]
     )
 
 

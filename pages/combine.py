@@ -1,21 +1,22 @@
-"""Combine: which backbones complete each other, and whether the best sum is more than luck."""
+"""Combine: which backbones complement each other, and how good the best combination really is."""
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, exclusive
-from simcore.lab.evaluate.combinations import SubsetSearch
+from simcore.lab.evaluate.combinations import SubsetReport, SubsetSearch
+from simcore.lab.evaluate.exclusive import ExclusiveReport
 from simcore.recipe import Question
 from simcore.ui import charts, commands, sidebar, widgets
 from simcore.ui.combine import combination_tabs
 
 TABS = {
     "All combinations": combination_tabs.ranking,
-    "What a member is worth": combination_tabs.ablation,
+    "Ablation": combination_tabs.ablation,
     "Participation": combination_tabs.participation,
     "Weights": combination_tabs.weights,
-    "Alike": combination_tabs.complementarity,
+    "Complementarity": combination_tabs.complementarity,
 }
 
 
@@ -23,107 +24,98 @@ def show() -> None:
     """Draw the page."""
     st.title("Combine")
     st.caption(
-        "Every combination of the backbones, added as they are and brought to one scale first: "
-        "which finds most mates, and what each member is worth (rosenfeld2019)."
+        "Hits at 1 of every combination of the backbones, plain and normalised (rosenfeld2019)."
     )
     with widgets.show_errors():
-        asked = sidebar.select_question("combine", fewest=2, options=("s", "m", "d", "post"))
-        if asked is None:
+        question = sidebar.select_question("combine", fewest=2, options=("s", "m", "d", "post"))
+        if question is None:
             return
-        with st.spinner(f"Trying all {2 ** len(asked.backbones) - 1:,} combinations, both ways"):
-            found = combinations.search(
-                asked.collection,
-                asked.backbones,
-                subset=asked.subset,
-                metric=asked.metric,
-                direction=asked.direction,
-                post=asked.post,
-            )
-            told, apart = found.to_dict(), exclusive.exclusives(found)
-        _best(found, told, apart)
-        _by_size(found, told, apart)
-        commands.show(commands.evaluate(asked, "subsets"))
-        _details(asked, found)
+        count = 2 ** len(question.backbones) - 1
+        with st.spinner(f"Evaluating {count:,} combinations, plain and normalised"):
+            search = combinations.search(question)
+            report, overlap = combinations.report(search), exclusive.report(search)
+        _best(report, overlap)
+        _by_size(report, overlap)
+        commands.show(commands.evaluate(question, "subsets"))
+        _details(question, search)
 
 
-def _single(told: dict) -> dict:
-    return next(row for row in told["best_by_size"]["zsum"] if row["size"] == 1)
-
-
-def _best(found: SubsetSearch, told: dict, apart: dict) -> None:
-    single = _single(told)
+def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
+    single = report.best_single
     columns = st.columns(4)
     columns[0].metric(
         "Best single backbone",
-        f"{single['hits']:,}",
-        " + ".join(single["models"]),
+        f"{single.hits:,}",
+        " + ".join(single.models),
         delta_color="off",
         delta_arrow="off",
     )
-    for column, (kind, label) in zip(
-        columns[1:3], {"zsum": "Best z-sum", "sum": "Best plain sum"}.items(), strict=True
-    ):
-        best = max(told["best_by_size"][kind], key=lambda row: row["hits"])
-        fair = told["held_out"][kind]
-        low, high = fair["ci95"]
+    for column, combine in zip(columns[1:3], combination_tabs.COMBINATIONS, strict=True):
+        best, held_out = report.best_of(combine), report.held_out[combine]
+        low, high = held_out.ci95
         column.metric(
-            label,
-            f"{best['hits']:,}",
-            f"{fair['hits']:,} chosen on other pairs",
+            f"Best {combinations.SUM_NAMES[combine]}",
+            f"{best.hits:,}",
+            f"{held_out.hits:,} held-out",
             delta_color="off",
             delta_arrow="off",
-            help=f"{' + '.join(best['models'])}. Chosen on other pairs: 95 % interval "
-            f"{low:.0f} to {high:.0f} of {found.pairs:,}.",
+            help=f"{' + '.join(best.models)}. Held-out: 95 % confidence interval {low:.0f} to "
+            f"{high:.0f} of {report.pairs:,}.",
         )
     columns[3].metric(
         "Oracle",
-        f"{apart['oracle']:,}",
+        f"{overlap.oracle:,}",
         "found by at least one backbone",
         delta_color="off",
         delta_arrow="off",
     )
     st.caption(
-        f"Mates found first among {found.pairs:,} pairs. A best of {told['evaluated']:,} that is "
-        "chosen on these pairs, the large number, is flattered; the small one is what such a "
-        "choice finds on other pairs, which had no say in it (5 folds)."
+        f"Hits at 1, of {report.pairs:,} pairs.",
+        help=f"The large number is the best of {report.evaluated:,} combinations, chosen on these "
+        "pairs and so optimistically biased. Held-out: chosen on four fifths of the pairs, "
+        "evaluated on the rest (5 folds).",
     )
 
 
-def _by_size(found: SubsetSearch, told: dict, apart: dict) -> None:
+def _by_size(report: SubsetReport, overlap: ExclusiveReport) -> None:
     figure = go.Figure()
-    for n, (kind, label) in enumerate(combination_tabs.KINDS.items()):
-        rows = told["best_by_size"][kind]
+    for number, (combine, label) in enumerate(combination_tabs.COMBINATIONS.items()):
+        best = report.best_by_size[combine]
         figure.add_scatter(
-            x=[row["size"] for row in rows],
-            y=[row["hits"] for row in rows],
+            x=[subset.size for subset in best],
+            y=[subset.hits for subset in best],
             name=label,
             mode="lines+markers",
-            line=charts.line(n),
-            error_y=charts.error_bars(rows),
-            customdata=[" + ".join(row["models"]) for row in rows],
-            hovertemplate="%{y} of " + f"{found.pairs:,}" + "<br>%{customdata}<extra></extra>",
+            line=charts.line(number),
+            error_y=charts.error_bars([subset.to_dict() for subset in best]),
+            customdata=[" + ".join(subset.models) for subset in best],
+            hovertemplate="%{y} of " + f"{report.pairs:,}" + "<br>%{customdata}<extra></extra>",
         )
-    charts.level(figure, _single(told)["hits"], "best single backbone")
-    charts.level(figure, apart["oracle"], "oracle")
+    charts.level(figure, report.best_single.hits, "best single backbone")
+    charts.level(figure, overlap.oracle, "oracle")
     figure.update_xaxes(dtick=1)
     charts.show(
         figure,
         "by_size",
-        x="backbones in the sum",
-        y="mates found first",
-        title=f"The best of each size: mates found first, of {found.pairs:,}, with 95 % intervals",
+        x="backbones in the combination",
+        y="hits at 1",
+        title=f"The best of each size: hits at 1, of {report.pairs:,}, with 95 % confidence "
+        "intervals",
     )
     printed = ", ".join(f"{row[0]} {row[1]:,}" for row in printed_values.COMBINATIONS.rows)
-    st.caption(f"As printed in rosenfeld2019, other networks, another gallery (6,016): {printed}.")
+    st.caption(
+        f"As printed in rosenfeld2019: {printed}.",
+        help="Other networks and another gallery of 6,016 images.",
+    )
 
 
 @st.fragment
-def _details(asked: Question, found: SubsetSearch) -> None:
+def _details(question: Question, search: SubsetSearch) -> None:
     with widgets.show_errors():
-        kind = st.segmented_control(
-            "Sum",
-            list(combination_tabs.KINDS),
-            format_func=combination_tabs.KINDS.__getitem__,
+        combine = st.segmented_control(
+            "Combination",
+            list(combination_tabs.COMBINATIONS),
+            format_func=combination_tabs.COMBINATIONS.__getitem__,
             default="zsum",
             key="combine_kind",
             required=True,
@@ -132,7 +124,7 @@ def _details(asked: Question, found: SubsetSearch) -> None:
         for tab, draw in zip(tabs, TABS.values(), strict=True):
             if tab.open:
                 with tab:
-                    draw(asked, found, kind)
+                    draw(question, search, combine)
 
 
 show()

@@ -58,7 +58,9 @@ def _lead(asked: Question, rows: list[Row]) -> None:
     if blind:
         said += f"No evidence under {widgets.escape_markdown(', '.join(blind))}."
     st.markdown(said)
-    page_export.add("lead", lambda: [html_document.words(said.replace("**", "").replace("\\", ""))])
+    page_export.add(
+        "lead", lambda: [html_document.paragraph(said.replace("**", "").replace("\\", ""))]
+    )
 
 
 def _numbers(asked: Question, rows: list[Row], first: Picture, second: Picture) -> None:

@@ -1,102 +1,113 @@
-"""Evaluate: the papers' tables and curves on one's own pairs, the printed values beside them."""
+"""Evaluate: the tables and curves of the papers on your own pairs, beside the printed values."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from simcore.lab import recipes
 from simcore.lab.library import subsets
-from simcore.lab.printed_values import Printed
+from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
 from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
 from simcore.ui.evaluate import evaluation_views
 from simcore.ui.evaluate.evaluation_views import EvaluationView
 
-WHAT: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
+# Name in the address -> label, what evaluates a question.
+EVALUATIONS: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
     "recall": ("Recall at 1, 5, 10, ... (Table 1)", evaluation_views.recall),
     "curve": ("Recall at every k (Fig. 2b)", evaluation_views.curve),
     "minus": ("Cosine minus L2 (Fig. 2a)", evaluation_views.cosine_minus_l2),
     "associative": ("Associative recall (Table 2a)", evaluation_views.associative),
     "votes": ("Votes and similarity (4.2)", evaluation_views.votes),
     "faces": ("Faces (Fig. 5c)", evaluation_views.faces),
-    "lifts": ("What each lift adds", evaluation_views.post_processing),
+    "post-processing": ("Post-processing, step by step", evaluation_views.post_processing),
     "compare": ("Is A better than B? (McNemar)", evaluation_views.compare),
 }
-WITH = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
+COMBINATIONS = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Evaluate")
-    st.caption("How well do the backbones agree with people's pairs, and how sure is each number?")
+    st.caption("How often each backbone finds the mate, with 95 % confidence intervals.")
     with widgets.show_errors():
-        asked = sidebar.select_question(
+        question = sidebar.select_question(
             "evaluate",
             options=("s", "m", "d", "post"),
-            own={"what": list(WHAT), "with": list(WITH)},
+            own={"what": list(EVALUATIONS), "with": list(COMBINATIONS)},
         )
-        if asked is None:
+        if question is None:
             return
         left, right = st.columns([2, 1])
-        what = left.selectbox(
-            "Evaluation", list(WHAT), format_func=lambda key: WHAT[key][0], key="evaluate_what"
+        name = left.selectbox(
+            "Evaluation",
+            list(EVALUATIONS),
+            format_func=lambda key: EVALUATIONS[key][0],
+            key="evaluate_what",
         )
-        how = right.selectbox(
-            "Combination as well", list(WITH), format_func=WITH.__getitem__, key="evaluate_with"
+        combine = right.selectbox(
+            "Combination",
+            list(COMBINATIONS),
+            format_func=COMBINATIONS.__getitem__,
+            key="evaluate_with",
+            help="Evaluated beside the single backbones.",
         )
-        more = _detector(right) if what == "faces" else {}
-        url_state.add("evaluate", {"what": what, "with": how})
-        rows = recipes.parse(asked.backbones, how, metric=asked.metric, post=asked.post)
+        options = {"detector": _detector(right)} if name == "faces" else {}
+        url_state.add("evaluate", {"what": name, "with": combine})
+        combined = recipes.parse(
+            question.backbones, combine, metric=question.metric, post=question.post
+        )
+        question = replace(question, recipes=tuple(combined))
         with st.spinner("Evaluating"):
-            found = WHAT[what][1](asked, rows, how, **more)
-        _draw(asked, what, found)
+            view = EVALUATIONS[name][1](question, **options)
+        _draw(question, name, view)
 
 
-def _detector(place: DeltaGenerator) -> dict[str, str]:
-    chosen = place.selectbox(
+def _detector(column: DeltaGenerator) -> str:
+    return column.selectbox(
         "Detector",
         list(subsets.DETECTORS),
         key="evaluate_detector",
         format_func=lambda name: f"{name}: {subsets.DETECTORS[name]}",
         help="Run one with `simcore extract NAME --models face-cnn` or `haar` first.",
     )
-    return {"detector": chosen}
 
 
-def _draw(asked: Question, what: str, found: EvaluationView) -> None:
-    if found.figure is not None:
-        charts.show(found.figure, f"evaluate_{what}", title=found.title, x=found.x, y=found.y)
+def _draw(question: Question, name: str, view: EvaluationView) -> None:
+    if view.figure is not None:
+        charts.show(view.figure, f"evaluate_{name}", title=view.title, x=view.x, y=view.y)
     else:
-        st.markdown(f"**{found.title}**")
-    if found.remark:
-        st.caption(found.remark)
-    st.dataframe(found.shown, hide_index=True, placeholder="–", key=f"evaluate_table_{what}")
-    name = f"{asked.collection}-{asked.subset}-{what}"
+        st.markdown(f"**{view.title}**")
+    if view.remark:
+        st.caption(view.remark)
+    st.dataframe(view.display, hide_index=True, placeholder="–", key=f"evaluate_table_{name}")
+    stem = f"{question.collection}-{question.subset}-{name}"
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV",
-            lambda: found.frame.to_csv(index=False).encode(),
-            f"{name}.csv",
+            lambda: view.frame.to_csv(index=False).encode(),
+            f"{stem}.csv",
             mime="text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
         st.download_button(
             "Download as one HTML file",
-            lambda: evaluation_views.page(asked, WHAT[what][0], found),
-            f"{name}.html",
+            lambda: evaluation_views.page(question, EVALUATIONS[name][0], view),
+            f"{stem}.html",
             mime="text/html",
             icon=":material/article:",
             on_click="ignore",
         )
-    commands.show(found.hand)
-    if found.printed is not None:
-        _printed(found.printed)
-    page_export.forget()  # the button above takes more along
+    commands.show(view.command)
+    if view.printed is not None:
+        _printed(view.printed)
+    page_export.forget()  # the HTML file above also holds the tables
 
 
-def _printed(table: Printed) -> None:
+def _printed(table: PrintedTable) -> None:
     with st.expander(f"As printed in {table.paper}, {table.place}", expanded=True):
         st.caption(charts.about(table))
         st.dataframe(charts.printed(table), hide_index=True, placeholder="–")

@@ -156,7 +156,7 @@ def _chosen(asked: Question, found: Map, rows: list[int]) -> None:
         ours = sum(row < left for row in rows)
         said += f": {ours:,} left, {len(rows) - ours:,} right, {len(both):,} whole pairs"
     told = said.replace("**", "")
-    page_export.add("map_chosen", lambda: [html_document.words(f"{told}.")])
+    page_export.add("map_chosen", lambda: [html_document.paragraph(f"{told}.")])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(said + ". Click one to open it in Explore.", width="content")
         st.download_button(

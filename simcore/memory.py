@@ -98,4 +98,5 @@ def size_of(value: Any) -> int:
 _MEMORY = Memory()
 get = _MEMORY.get
 put = _MEMORY.put
+contains = _MEMORY.__contains__
 clear = _MEMORY.clear

@@ -1,4 +1,8 @@
-"""Recipes: which backbones, metrics, weights, combination and post-processing make a similarity."""
+"""Recipes define a similarity, questions say what is evaluated with them.
+
+A recipe names backbones, metrics, weights, combination and post-processing; a question is recipes
+on some pairs of a collection, in one direction.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,14 +13,24 @@ from simcore.errors import BadDataError
 from simcore.types import Direction, Metric
 
 Combination = Literal["none", "sum", "zsum"]
-# Before combining: subtract the mean feature; correct hubs (CSLS looks at all queries at once).
+# Before combining: "center" subtracts the mean feature, "csls" corrects for hubs. CSLS uses all
+# queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
 POST_PROCESSING: tuple[PostProcessing, ...] = ("none", "center", "csls", "center+csls")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One backbone's share in a recipe; `metric` None means the backbone's own."""
+    """One backbone in a recipe.
+
+    Attributes:
+        backbone: its name.
+        metric: None is the metric that the backbone was made for.
+        weight: 0 or more; factor of its similarity in a combination.
+
+    Raises:
+        BadDataError: the weight is negative, infinite or NaN.
+    """
 
     backbone: str
     metric: Metric | None = None
@@ -25,13 +39,26 @@ class Part:
     def __post_init__(self) -> None:
         if not np.isfinite(self.weight) or self.weight < 0:
             raise BadDataError(
-                f"found the weight {self.weight} for {self.backbone}; expected 0 or more"
+                f"The weight of {self.backbone} must be 0 or more, got {self.weight}."
             )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which backbones make a similarity, and how they are added (rosenfeld2019, Eq. 4, 5)."""
+    """How a similarity is computed.
+
+    Attributes:
+        parts: one per backbone.
+        combine: "none" for a single backbone; "sum" adds the similarities (rosenfeld2019, Eq. 4),
+            "zsum" standardises them first (Eq. 5).
+        post: what is done to each similarity before they are added.
+
+    Raises:
+        BadDataError: no part, or several without a combination.
+
+    >>> Recipe((Part("hog"), Part("color")), "zsum").backbones
+    ('hog', 'color')
+    """
 
     parts: tuple[Part, ...]
     combine: Combination = "none"
@@ -39,16 +66,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if not self.parts:
-            raise BadDataError("found a recipe without a backbone; expected at least one")
+            raise BadDataError("A recipe needs at least one backbone.")
         if self.combine == "none" and len(self.parts) > 1:
             raise BadDataError(
-                f"found {len(self.parts)} backbones without a way to combine them; "
-                "expected sum or zsum"
+                f"{len(self.parts)} backbones need a combination. Choose sum or zsum."
             )
 
     @property
     def backbones(self) -> tuple[str, ...]:
-        """The names, in order."""
+        """The names of its backbones, in order."""
         return tuple(part.backbone for part in self.parts)
 
     @property
@@ -70,10 +96,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Question:
-    """What an evaluation is asked: recipes on some pairs of a collection, in one direction.
+    """What is evaluated: recipes on some pairs of a collection, in one direction.
 
     Attributes:
-        recipes: what is compared; most evaluations take one recipe per backbone.
+        collection: its name.
+        recipes: one per backbone, and a combination of them where one is asked for.
         direction: "lr" queries with left images, "rl" with right images.
         subset: which of the pairs, a name of `lab.library.subsets`.
     """
@@ -89,6 +116,16 @@ class Question:
         return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.backbones))
 
     @property
+    def singles(self) -> tuple[Recipe, ...]:
+        """The recipes of one backbone."""
+        return tuple(recipe for recipe in self.recipes if recipe.combine == "none")
+
+    @property
+    def combinations(self) -> tuple[Recipe, ...]:
+        """The recipes that add the similarities of several backbones."""
+        return tuple(recipe for recipe in self.recipes if recipe.combine != "none")
+
+    @property
     def metric(self) -> str:
         """The metric that all parts share, or "own" for each backbone's own."""
         metrics = {part.metric for recipe in self.recipes for part in recipe.parts}
@@ -99,26 +136,28 @@ class Question:
         """The post-processing that the recipes share."""
         return self.recipes[0].post if self.recipes else "none"
 
+    def with_recipes(self, *recipes: Recipe) -> "Question":
+        """The same question about other recipes."""
+        return replace(self, recipes=recipes)
+
     def with_post(self, post: PostProcessing) -> "Question":
         """The same question with another post-processing."""
-        return replace(self, recipes=tuple(replace(recipe, post=post) for recipe in self.recipes))
+        return self.with_recipes(*(replace(recipe, post=post) for recipe in self.recipes))
 
     def with_metric(self, metric: Metric | None) -> "Question":
         """The same question with one metric for every part; None is each backbone's own."""
-        recipes = (
-            replace(recipe, parts=tuple(replace(part, metric=metric) for part in recipe.parts))
-            for recipe in self.recipes
+        return self.with_recipes(
+            *(
+                replace(recipe, parts=tuple(replace(part, metric=metric) for part in recipe.parts))
+                for recipe in self.recipes
+            )
         )
-        return replace(self, recipes=tuple(recipes))
 
     def options(self) -> dict[str, str]:
         """Metric, direction and post-processing where they are not the default."""
-        options = {
-            "metric": (self.metric, "own"),
-            "direction": (self.direction, "lr"),
-            "post": (self.post, "none"),
-        }
-        return {name: now for name, (now, usual) in options.items() if now != usual}
+        defaults = {"metric": "own", "direction": "lr", "post": "none"}
+        values = {name: str(getattr(self, name)) for name in defaults}
+        return {name: value for name, value in values.items() if value != defaults[name]}
 
     def to_args(self) -> list[str]:
         """The arguments of `simcore evaluate COMMAND`; options with their default are left out.
@@ -126,13 +165,16 @@ class Question:
         >>> Question("mine", (Recipe((Part("hog"),)),), "rl").to_args()
         ['mine', '--models', 'hog', '--direction', 'rl']
         """
+        args = [self.collection, "--models", ",".join(self.backbones)]
+        for recipe in self.combinations[:1]:
+            args += ["--combine", recipe.combine]
+            if any(part.weight != 1 for part in recipe.parts):
+                args += ["--weights", ",".join(str(part.weight) for part in recipe.parts)]
         options = self.options() | ({"subset": self.subset} if self.subset != "all" else {})
-        changed = [[f"--{name}", now] for name, now in options.items()]
-        models = ["--models", ",".join(self.backbones)]
-        return [self.collection, *models, *(word for pair in changed for word in pair)]
+        return args + [word for name, value in options.items() for word in (f"--{name}", value)]
 
     def to_query(self) -> dict[str, str]:
-        """The query parameters of a page that shows this."""
+        """The query parameters of a page that shows the same."""
         return {
             "collection": self.collection,
             "subset": self.subset,

@@ -92,7 +92,7 @@ def two_afc(
     if search == "none":
         _told(found, ready, json)
         return
-    best = perceptual.combinations(judged, ready.names, combine=options.kind(search))
+    best = perceptual.combinations(judged, ready.names, combine=options.parse_combination(search))
     if json:
         extra = {"combinations": perceptual.combinations_json(best)}
         output.document(found.to_dict() | {"unavailable": ready.unavailable} | extra)

@@ -168,7 +168,7 @@ def annex(
         for model in options.ready(name, models):
             try:
                 rows.append(
-                    risser_maroux2021_tables.own(
+                    risser_maroux2021_tables.compute_row(
                         name,
                         model,
                         subset=subset,
@@ -182,11 +182,13 @@ def annex(
             except SimError as error:
                 output.note(f"{model} is left out: {error}")
     if json:
-        output.document({"collection": name, "subset": subset, "rows": rows})
+        output.document(
+            {"collection": name, "subset": subset, "rows": [row.to_dict() for row in rows]}
+        )
         return
     lines = [
-        ["" if cell is None else str(cell) for cell in row.values()]
-        for row in risser_maroux2021_tables.table(rows)
+        ["" if cell is None else str(cell) for cell in row]
+        for row in risser_maroux2021_tables.table(rows).rows
     ]
     title = f"{name}: asymmetric recall at 1, before and after adaptation"
     output.table(risser_maroux2021_tables.COLUMNS, lines, title=title)

@@ -1,22 +1,15 @@
-"""What the analyses ask for on the command line, as recipes and searches."""
+"""Options that commands share, and what they parse to; `question` turns them into a Question."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 if TYPE_CHECKING:
-    from simcore.lab.evaluate.combinations import SubsetSearch
-    from simcore.recipe import Combination as Kinds
-    from simcore.recipe import Recipe
-    from simcore.types import Direction as Sides
-
-Ready = Annotated[
-    str,
-    typer.Option(
-        "--models",
-        help="Backbones or @groups, separated by commas; left out: all that are ready.",
-    ),
-]
+    from simcore.recipe import Combination, Question, Recipe
+    from simcore.types import Direction as Directions
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Models = Annotated[
@@ -25,69 +18,134 @@ Models = Annotated[
         help="Backbones, separated by commas; @group for all of a group, such as @offline."
     ),
 ]
+Ready = Annotated[
+    str,
+    typer.Option(
+        "--models",
+        help="Backbones or @groups, separated by commas. By default all extracted ones.",
+    ),
+]
 Metric = Annotated[str, typer.Option(help="own (cosine; Euclidean for faces), cosine, l2 or l1.")]
 Combine = Annotated[
     str,
-    typer.Option(
-        help="none: backbones one by one; sum or zsum: and behind them their combination."
-    ),
+    typer.Option(help="sum or zsum: add the combination of all backbones. By default none."),
+]
+Combined = Annotated[
+    str, typer.Option("--combine", help="zsum (normalised, Eq. 5) or sum (plain, Eq. 4).")
 ]
 Weights = Annotated[
-    str, typer.Option(help="One weight a backbone for the combination, separated by commas.")
+    str, typer.Option(help="One weight per backbone for the combination, separated by commas.")
 ]
 Direction = Annotated[
-    str, typer.Option(help="lr: from the left image into the right side; rl: the other way.")
+    str, typer.Option(help="lr: left images query the right side; rl: the reverse.")
 ]
 Post = Annotated[
     str,
     typer.Option(
-        help="none (as the papers), center, csls or center+csls: what is done to similarities "
-        "first; csls looks at all queries at once."
+        help="Post-processing of the similarities: none (as in the papers), center, csls or "
+        "center+csls. csls uses all queries at once."
     ),
 ]
 Subset = Annotated[
     str,
     typer.Option(
-        help="all, tlld, tlld-paper, tllobj, tllobj-paper, faces, objects, haar-faces, "
-        "haar-objects, reviewed, or unseen:NAME of a learned backbone: which of the pairs."
+        help="Which pairs: all, tlld, tlld-paper, tllobj, tllobj-paper, faces, objects, "
+        "haar-faces, haar-objects, reviewed, or unseen:NAME of a learned backbone."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+Name = Annotated[str, typer.Argument(help="Name of the collection.")]
+
+Command = Callable[..., None]
+
+
+def question(*, combine: bool = False, post: bool = True) -> Callable[[Command], Command]:
+    """Give a command that takes a `question` the options that make one.
+
+        @app.command()
+        @options.question(combine=True)
+        def recall(question: Question, json: Json = False) -> None: ...
+
+    The command gets NAME, --models, --metric, --direction, --subset and its own parameters.
+
+    Args:
+        combine: also --combine and --weights.
+        post: also --post.
+    """
+    shared: dict[str, tuple[Any, Any]] = {  # parameter -> annotation, default
+        "name": (Name, inspect.Parameter.empty),
+        "models": (Ready, ""),
+        **({"combine": (Combine, "none"), "weights": (Weights, "")} if combine else {}),
+        "metric": (Metric, "own"),
+        "direction": (Direction, "lr"),
+        "subset": (Subset, "all"),
+        **({"post": (Post, "none")} if post else {}),
+    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, keyword, default=default, annotation=annotation)
+        for name, (annotation, default) in shared.items()
+    ]
+
+    def decorate(command: Command) -> Command:
+        own = list(inspect.signature(command).parameters.values())[1:]
+
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            value = make_question(**{name: values.pop(name) for name in shared})
+            command(value, **values)
+
+        # Typer reads the options from the signature; annotations would override it.
+        run.__annotations__ = {}
+        keywords = [parameter.replace(kind=keyword) for parameter in own]
+        cast(Any, run).__signature__ = inspect.Signature([*parameters, *keywords])
+        return run
+
+    return decorate
+
+
+def make_question(
+    name: str,
+    models: str,
+    *,
+    combine: str = "none",
+    weights: str = "",
+    metric: str = "own",
+    direction: str = "lr",
+    subset: str = "all",
+    post: str = "none",
+) -> "Question":
+    """The question that the shared options ask; by default all extracted backbones.
+
+    Raises:
+        UnknownNameError: no such collection, backbone, combination, metric or direction.
+        BadDataError: no backbone is extracted, or the weights do not fit.
+    """
+    from simcore.recipe import Question
+
+    parsed = parse_recipes(name, models, combine, weights, metric, post)
+    return Question(name, tuple(parsed), parse_direction(direction), subset)
 
 
 def ready(name: str, models: str) -> list[str]:
+    """The backbones named, or all whose features are extracted."""
     from simcore.lab.library import collections
 
     return names(models) or collections.default_backbones(name)
 
 
-def asked(
+def parse_recipes(
     name: str, models: str, combine: str, weights: str, metric: str, post: str = "none"
-) -> list["Recipe"]:
+) -> "list[Recipe]":
+    """One recipe per backbone, then their combination if one is asked for."""
     from simcore.lab import recipes
 
-    shares = numbers(weights, "weights")
-    return recipes.parse(ready(name, models), combine, weights=shares, metric=metric, post=post)
-
-
-def search(
-    name: str, models: str, metric: str, direction: str, subset: str, *, post: str = "none"
-) -> "SubsetSearch":
-    """All combinations of the backbones asked for."""
-    from simcore.lab.evaluate import combinations
-
-    return combinations.search(
-        name,
-        ready(name, models),
-        subset=subset,
-        direction=parse_direction(direction),
-        metric=metric,
-        post=post,
-    )
+    factors = numbers(weights, "weights")
+    return recipes.parse(ready(name, models), combine, weights=factors, metric=metric, post=post)
 
 
 def names(text: str) -> list[str]:
-    """A comma list as names.
+    """Names separated by commas.
 
     >>> names("hog, color,")
     ['hog', 'color']
@@ -96,7 +154,11 @@ def names(text: str) -> list[str]:
 
 
 def numbers(text: str, what: str) -> list[float]:
-    """A comma list as numbers.
+    """Numbers separated by commas.
+
+    Args:
+        text: as typed.
+        what: what they are, for the error.
 
     Raises:
         BadDataError: something in it is not a number.
@@ -107,21 +169,29 @@ def numbers(text: str, what: str) -> list[float]:
         return [float(part) for part in names(text)]
     except ValueError as error:
         raise BadDataError(
-            f"found {what} {text!r}; expected numbers separated by commas, such as 1,5,10"
+            f"Cannot read {what} from {text!r}. Separate numbers by commas, as in 1,5,10."
         ) from error
 
 
-def kind(text: str) -> "Kinds":
-    """A way of adding, checked."""
+def parse_combination(text: str) -> "Combination":
+    """ "sum" or "zsum", checked.
+
+    Raises:
+        UnknownNameError: something else.
+    """
     from simcore.errors import unknown_name
 
     if text not in {"sum", "zsum"}:
         raise unknown_name("combination", text, ("sum", "zsum"))
-    return cast("Kinds", text)
+    return cast("Combination", text)
 
 
-def parse_direction(text: str) -> "Sides":
-    """The direction, checked."""
+def parse_direction(text: str) -> "Directions":
+    """ "lr" or "rl", checked.
+
+    Raises:
+        UnknownNameError: something else.
+    """
     from simcore.errors import unknown_name
     from simcore.types import DIRECTIONS
 

@@ -7,7 +7,6 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Json, Ready
-from simcore.lab.papers.paper_report import page
 
 if TYPE_CHECKING:
     from simcore.lab.papers.paper_report import Section
@@ -29,39 +28,41 @@ def reproduce(
     ],
     models: Ready = "",
     subset: Annotated[
-        str, typer.Option(help="Which pairs; left out: those of the paper, where they are known.")
+        str, typer.Option(help="Which pairs. By default those of the paper, where possible.")
     ] = "",
     html: Annotated[
         Path | None, typer.Option(help="Also write one self-contained HTML file.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Every table and figure of a paper on your own data, the printed values beside them."""
-    from simcore.lab.papers import reproduce as papers_reproduce
+    """Every table and figure of a paper on your own data, with the printed values beside them."""
+    from simcore.errors import Stopped
+    from simcore.lab.papers import reproduce as lab_reproduce
 
     with output.monitor() as monitor:
-        found = papers_reproduce.run(
-            paper,
-            name,
-            options.names(models),
-            subset=subset,
-            monitor=monitor,
-        )
+        try:
+            report = lab_reproduce.run(
+                paper, name, options.names(models), subset=subset, monitor=monitor
+            )
+        except Stopped as stopped:
+            output.note(str(stopped))
+            raise typer.Exit(output.STOPPED) from stopped
     if html is not None:
-        html.write_text(page(found), "utf-8")
-        output.note(f"wrote {html}")
+        html.write_text(report.to_html(), "utf-8")
+        output.note(f"Wrote {html}.")
     if json:
-        output.document(found.to_dict())
+        output.document(report.to_dict())
         return
-    for section in found.sections:
+    for section in report.sections:
         _print(section)
 
 
 def _print(section: "Section") -> None:
-    if section.rows:
-        output.table(section.columns, section.rows, title=section.title)
+    table, printed = section.table, section.printed
+    if table is not None:
+        output.table(table.columns, table.rows, title=section.title)
     if section.note:
-        output.note(section.note if section.rows else f"{section.title}: {section.note}")
-    if section.printed is not None and section.rows:
-        known = [[("" if c is None else c) for c in row] for row in section.printed.rows]
-        output.table(section.printed.columns, known, title="  as printed")
+        output.note(section.note if table is not None else f"{section.title}: {section.note}")
+    if table is not None and printed is not None:
+        rows = [["" if cell is None else cell for cell in row] for row in printed.rows]
+        output.table(printed.columns, rows, title="  as printed")

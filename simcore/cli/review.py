@@ -31,7 +31,7 @@ def summary(
     """Recall without bad pairs, facets and which backbone serves them, annotators' agreement."""
     from simcore.lab.people import review
 
-    told = review.summary(name, options.asked(name, models, combine, weights, metric))
+    told = review.summary(name, options.parse_recipes(name, models, combine, weights, metric))
     if json:
         output.document(told)
         return

@@ -38,7 +38,7 @@ def demo(
     if json:
         output.document(found.to_dict())
         return
-    evaluate.print_recall(found.table)
+    evaluate.print_table(found.table.to_table())
     output.note(found.remark)
     if serve_app:
         serve(port=port)

@@ -7,6 +7,7 @@ from simcore.evaluate.combinations import subset_statistics
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, recall
 from simcore.lab.library import collections, extraction, models
+from simcore.recipe import Question
 from simcore.results import RecallTable
 from simcore.types import Monitor
 
@@ -41,13 +42,13 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
 
 def score(name: str, backbones: Sequence[str]) -> Demo:
     """Recall of every backbone, and of the z-sum that finds the most mates."""
-    found = combinations.search(name, backbones)
+    found = combinations.search(Question(name, tuple(recipes.parse(backbones))))
     best = subset_statistics.best(found.hits["zsum"])
     fair = found.held_out("zsum")
-    asked = [*recipes.parse(backbones), combinations.recipe(best.models, "zsum")]
+    asked = [*recipes.parse(backbones), combinations.subset_recipe(best.models, "zsum")]
     remark = (
         f"The last row is the best of all {2 ** len(backbones) - 1:,} z-sums, chosen on these very "
-        f"pairs; chosen on other pairs than it is judged on, such a sum finds {fair['hits']:,} of "
+        f"pairs; chosen on other pairs than it is judged on, such a sum finds {fair.hits:,} of "
         f"{found.pairs:,}."
     )
-    return Demo(recall.recall(name, asked), remark)
+    return Demo(recall.recall(Question(name, tuple(asked))), remark)

@@ -1,7 +1,7 @@
-"""One HTML file with everything inside: tables, charts, pictures; for people without the program.
+"""One self-contained HTML file: tables, charts and pictures, for readers without the program.
 
-A report is a list of blocks of HTML; the page's own components travel as they are, with their data
-and pictures inside, so that a map can still be moved and a gallery still be read.
+A document is a list of HTML blocks. The custom components of the app are embedded with their data
+and pictures, so that a map can still be panned and a gallery still be browsed.
 """
 
 import base64
@@ -36,121 +36,151 @@ STYLE = (
     "figcaption{font-size:13px;overflow-wrap:anywhere}"
     "small,.soft{color:var(--st-gray-color)}.chart{background:#fff;border-radius:8px}"
 )
-# What Streamlit gives a component, as far as ours use it; nothing goes back from a file.
+# Calls each component as Streamlit does; the setters do nothing, since a file has no server.
 RUN = (
-    "for(const box of document.querySelectorAll('.live')){"
-    "const told=JSON.parse(box.querySelector('script').textContent);"
+    "for(const box of document.querySelectorAll('.component')){"
+    "const content=JSON.parse(box.querySelector('script').textContent);"
     "const root=box.attachShadow({mode:'open'});const style=document.createElement('style');"
-    "style.textContent=told.css;root.append(style);const inside=document.createElement('div');"
-    "inside.innerHTML=told.html;root.append(inside);"
-    "import('data:text/javascript;base64,'+told.js).then(module=>module.default({data:told.data,"
+    "style.textContent=content.css;root.append(style);const body=document.createElement('div');"
+    "body.innerHTML=content.html;root.append(body);"
+    "import('data:text/javascript;base64,'+content.js).then(module=>module.default({data:content.data,"
     "parentElement:root,setTriggerValue(){},setStateValue(){}}))}"
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a report: finished HTML; `charts` where plotly draws in it."""
+    """A part of a document.
+
+    Attributes:
+        html: finished HTML.
+        chart: whether it needs plotly.
+        component: whether it holds a custom component that has to be started.
+    """
 
     html: str
-    charts: bool = False
-    live: bool = False
+    chart: bool = False
+    component: bool = False
 
 
 def heading(text: str, level: int = 2) -> Block:
-    """A heading, of words from anywhere."""
+    """A heading; the text is escaped."""
     return Block(f"<h{level}>{escape(text)}</h{level}>")
 
 
-def words(text: str, *, soft: bool = False) -> Block:
-    """A paragraph, of words from anywhere."""
+def paragraph(text: str, *, soft: bool = False) -> Block:
+    """A paragraph; the text is escaped.
+
+    Args:
+        text: plain text.
+        soft: whether it is drawn in gray.
+    """
     return Block(f"<p{' class=soft' if soft else ''}>{escape(text)}</p>")
 
 
 def command(line: str) -> Block:
-    """The command line that gives the same."""
+    """The command line that gives the same numbers."""
     return Block(f"<p>The same in a terminal:</p><pre>{escape(line)}</pre>")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> Block:
     """A table; None is an empty cell."""
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in columns)
     lines = "".join(
-        "<tr>" + "".join(f"<td>{'' if c is None else escape(str(c))}</td>" for c in row) + "</tr>"
+        "<tr>"
+        + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row)
+        + "</tr>"
         for row in rows
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return Block(f"<div class='wide'><table>{title}<tr>{head}</tr>{lines}</table></div>")
 
 
-def beside(*blocks: Block) -> Block:
-    """Blocks side by side, as far as there is room."""
+def side_by_side(*blocks: Block) -> Block:
+    """Blocks next to each other; they wrap on a narrow screen."""
     return Block(f'<div class="two">{"".join(block.html for block in blocks)}</div>')
 
 
-def inside(webp: bytes) -> str:
-    """A picture as a data address, which needs nothing beside the file that it stands in."""
+def data_url(webp: bytes) -> str:
+    """A WebP image as a data URL, so that the document needs no other file.
+
+    >>> data_url(b"RIFF")
+    'data:image/webp;base64,UklGRg=='
+    """
     return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
 
 
 def pictures(sources: Sequence[str], captions: Sequence[str], *, mate: int = -1) -> Block:
-    """A line of pictures; the mate has a green frame.
+    """A row of pictures; the mate has a green frame.
 
     Args:
-        sources: data addresses. captions: what stands below each and is read aloud.
-        mate: which of them is the mate; -1 = none.
+        sources: one data URL per picture.
+        captions: one per picture; also its alternative text.
+        mate: index of the mate; -1 = none.
     """
-    shown = [
-        f"<figure{' class=mate' if place == mate else ''}><img src='{escape(source, quote=True)}' "
+    figures = [
+        f"<figure{' class=mate' if index == mate else ''}><img src='{escape(source, quote=True)}' "
         f"alt='{escape(caption, quote=True)}'><figcaption>{escape(caption)}</figcaption></figure>"
-        for place, (source, caption) in enumerate(zip(sources, captions, strict=True))
+        for index, (source, caption) in enumerate(zip(sources, captions, strict=True))
     ]
-    return Block(f"<div class='row'>{''.join(shown)}</div>")
+    return Block(f"<div class='row'>{''.join(figures)}</div>")
 
 
 def chart(figure: Any, *, x: str = "", y: str = "", height: int = 480) -> Block:
-    """A plotly figure, which stays alive."""
+    """An interactive plotly figure.
+
+    Args:
+        figure: it is copied, not changed.
+        x, y: titles of the axes; empty leaves them as they are.
+        height: in px.
+    """
     import plotly.graph_objects as go
 
-    drawn = go.Figure(figure).update_layout(template="plotly_white", height=height)
+    copy = go.Figure(figure).update_layout(template="plotly_white", height=height)
     if x or y:
-        drawn.update_layout(xaxis_title=x, yaxis_title=y)
-    html = drawn.to_html(
+        copy.update_layout(xaxis_title=x, yaxis_title=y)
+    html = copy.to_html(
         full_html=False,
         include_plotlyjs=False,
         config={"displaylogo": False, "responsive": True},
     )
-    return Block(f"<div class='chart'>{html}</div>", charts=True)
+    return Block(f"<div class='chart'>{html}</div>", chart=True)
 
 
-def live(html: str, css: str, js: str, data: dict[str, Any]) -> Block:
-    """One of the page's own components, with all that it shows.
+def embed(html: str, css: str, js: str, data: dict[str, Any]) -> Block:
+    """A custom component of the app with the data that it shows.
 
     Args:
+        html: its markup.
+        css: its style sheet.
         js: a module whose default export draws, as Streamlit calls it.
-        data: what it is given; pictures must be inside already.
+        data: what it draws; pictures must be data URLs already.
+
+    Raises:
+        ValueError: the data holds NaN or infinity, which JSON cannot express.
     """
-    told = {
+    content = {
         "html": html,
         "css": css,
         "js": base64.b64encode(js.encode()).decode(),
         "data": data,
     }
-    # "<" is written so that no word of a name can end the script that carries it.
-    inside = json.dumps(told, allow_nan=False).replace("<", "\\u003c")
+    # "<" is escaped so that no text in the data can end the script element that carries it.
+    escaped = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     return Block(
-        f"<div class='live'><script type='application/json'>{inside}</script></div>", live=True
+        f"<div class='component'><script type='application/json'>{escaped}</script></div>",
+        component=True,
     )
 
 
 def document(title: str, blocks: Sequence[Block]) -> str:
-    """The whole file."""
+    """The whole HTML file; plotly is embedded only where a block needs it."""
     library = ""
-    if any(block.charts for block in blocks):
+    if any(block.chart for block in blocks):
         from plotly.offline import get_plotlyjs
 
         library = f"<script>{get_plotlyjs()}</script>"
-    run = f"<script>{RUN}</script>" if any(block.live for block in blocks) else ""
+    run = f"<script>{RUN}</script>" if any(block.component for block in blocks) else ""
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"

@@ -1,16 +1,20 @@
-"""Risser-Maroux et al. 2021, annex A, Table 1: asymmetric recall before and after adaptation."""
+"""Numbers printed in the papers, with their table or section, to set beside measured ones."""
 
 from dataclasses import dataclass
 
+from simcore.results import Cell, Table, TableResult
+
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedTable(TableResult):
     """One printed table or figure.
 
     Attributes:
-        paper, place: where it stands.
+        paper: name of the paper.
+        place: table, figure or section.
         about: what is counted, and on which images.
-        columns, rows: the numbers as printed; the first cell of a row names it.
+        columns: headings.
+        rows: the numbers as printed; the first cell of a row names it.
         remark: what to know before comparing.
     """
 
@@ -18,11 +22,16 @@ class Printed:
     place: str
     about: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | None, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     remark: str = ""
 
+    def to_table(self) -> Table:
+        """The numbers as printed, titled with paper and place."""
+        notes = (self.remark,) if self.remark else ()
+        return Table(self.columns, self.rows, f"{self.paper}, {self.place}", notes)
 
-ANNEX = Printed(
+
+ANNEX = PrintedTable(
     "risser-maroux2021",
     "Annex A, Table 1",
     "asymmetric recall at 1 (0 to 1) on test pairs of TLLobj (4,199 pairs), mean of 20 runs",
@@ -66,23 +75,23 @@ ANNEX = Printed(
         ("clip_rm50x4", 5440, 0.8199, 0.1743, 0.17, 0.3282, 0.3939),
         ("clip_vit32_b", 768, 0.86, 0.1714, 0.1797, 0.2655, 0.354),
     ),
-    "One of the last layers for alexnet, facenet, efficientnet and the transformers, all stages "
-    "side by side for the others. The test gallery is a quarter of the pairs, and the epoch was "
-    "chosen on it: a smaller collection has a smaller gallery and an easier task.",
+    "Features: one of the last layers for alexnet, facenet, efficientnet and the transformers; all "
+    "stages concatenated for the others. The test gallery is a quarter of the pairs, and the epoch "
+    "was selected on it. A smaller collection has a smaller gallery and an easier task.",
 )
 
 
-def printed(model: str) -> tuple[str | float | None, ...] | None:
-    """The annex's row of a backbone here, None where it has none.
+def annex_row(model: str) -> tuple[Cell, ...] | None:
+    """The row of the annex for a backbone of this package; None where the paper lacks it.
 
-    >>> printed("resnet18-stages")[:2]
+    >>> annex_row("resnet18-stages")[:2]
     ('resnet18', 960)
     """
     name = model.removesuffix("-stages").removesuffix("-conv5").replace("clip_rn", "clip_rm")
     return next((row for row in ANNEX.rows if row[0] == name), None)
 
 
-RECALL = Printed(
+RECALL = PrintedTable(
     "rosenfeld2018",
     "Table 1",
     "recall in percent, generic features, cosine, TLLd (1,828 pairs)",
@@ -97,11 +106,11 @@ RECALL = Printed(
         ("densenet169", 5.69, 13.07, 16.19, 19.31, 28.67, 37.53),
         ("densenet121", 5.80, 13.84, 16.90, 21.94, 29.92, 38.89),
     ),
-    "The authors' own notebook gives lower values at 5, 10 and 20 (densenet121: 12.31, 16.47, "
-    "21.39): the printed columns seem to be counted one rank further down.",
+    "The authors' notebook gives lower values at 5, 10 and 20 (densenet121: 12.31, 16.47, 21.39); "
+    "the printed columns appear to be shifted by one rank.",
 )
 
-FACES = Printed(
+FACES = PrintedTable(
     "rosenfeld2018",
     "Section 4.2",
     "recall at 1 in percent on TLLd",
@@ -109,7 +118,7 @@ FACES = Printed(
     (("facial features", 6.1), ("generic features of face crops", 2.6)),
 )
 
-ASSOCIATIVE = Printed(
+ASSOCIATIVE = PrintedTable(
     "rosenfeld2018",
     "Table 2a",
     "percent correct among m images, one of them the mate, TLLd",
@@ -127,7 +136,7 @@ ASSOCIATIVE = Printed(
     "The row for 50 may belong to 100: the text has sizes up to 100 and one value fewer.",
 )
 
-HUMANS = Printed(
+HUMANS = PrintedTable(
     "rosenfeld2018",
     "Table 2b",
     "percent correct choices among five",
@@ -137,11 +146,11 @@ HUMANS = Printed(
         ("human (AMT)", 84.0, 68.25, 90.25, 59.0, 60.5, 74.5),
         ("machine", 20.0, 20.0, 25.0, 0.0, 0.0, 5.0),
     ),
-    "Read from running text: which of the first two columns is random and which generic is not "
-    "certain.",
+    "Read from running text: it is uncertain which of the first two columns is random and which is "
+    "generic.",
 )
 
-VOTES = Printed(
+VOTES = PrintedTable(
     "rosenfeld2018",
     "Section 4.2",
     "Pearson correlation of votes with densenet121's cosine distance",
@@ -149,7 +158,7 @@ VOTES = Printed(
     (("up", 0.023), ("down", -0.068)),
 )
 
-SUBSETS = Printed(
+SUBSETS = PrintedTable(
     "rosenfeld2018",
     "Sections 4.2 and 4.3",
     "pairs",
@@ -157,24 +166,24 @@ SUBSETS = Printed(
     (("TLL", 6016), ("TLLd", 1828), ("TLLobj", 1622)),
 )
 
-COMBINATIONS = Printed(
+COMBINATIONS = PrintedTable(
     "rosenfeld2019",
     "Section 4.4, Figure 3",
-    "mates found first among 6,016",
+    "hits at 1 among 6,016",
     ("what", "hits"),
     (
         ("best z-sum (size 4)", 785),
         ("best plain sum (size 6)", 627),
         ("oracle of 11", 1073),
-        ("found by exactly one", 612),
+        ("exclusive hits", 612),
     ),
-    "Chosen among 2,047 combinations on the pairs they are scored on.",
+    "Selected among 2,047 combinations on the pairs that they are scored on.",
 )
 
-ABLATION = Printed(
+ABLATION = PrintedTable(
     "rosenfeld2019",
     "Table 1",
-    "best z-sum without one of its four members, mates found first among 6,016",
+    "best z-sum without one of its four members, hits at 1 among 6,016",
     ("combination", "hits", "loss"),
     (
         ("shp + weaka + conv + ret_w", 543, 242),
@@ -183,11 +192,11 @@ ABLATION = Printed(
         ("ret + shp + weaka + texture", 764, 21),
         ("ret + shp + weaka + conv", 785, 0),
     ),
-    "The text says that leaving out shp costs 242; by the table's ticks 242 is the cost of ret, "
-    "and shp costs 147.",
+    "The text says that removing shp costs 242; by the check marks of the table 242 is the cost of "
+    "ret, and shp costs 147.",
 )
 
-LAYERS = Printed(
+LAYERS = PrintedTable(
     "rosenfeld2019",
     "Table 2",
     "best single layer of LPIPS on BAPPS (val), layer 0 the shallowest of five; percent; delta = "
@@ -213,10 +222,10 @@ LAYERS = Printed(
         ("traditional", "squeeze", 1, 76.09, 0.99),
         ("traditional", "vgg", 4, 75.03, -1.67),
     ),
-    "The layer was chosen on the triplets that it is judged by, as it is here.",
+    "The layer is selected on the triplets that it is scored on, in the paper and here.",
 )
 
-MIXTURES = Printed(
+MIXTURES = PrintedTable(
     "rosenfeld2019",
     "Table 3",
     "best single and best combined representation on BAPPS (val), percent",
@@ -229,14 +238,15 @@ MIXTURES = Printed(
         ("superres", 71.66, 71.81),
         ("traditional", 77.08, 77.66),
     ),
-    "The rows called single tick more than one representation for four of six distortions; how "
-    "these were used is not told. Combinations were chosen on the triplets they are scored on.",
+    "For four of six distortions the rows called single check more than one representation; the "
+    "paper does not say how these were used. Combinations are selected on the triplets that they "
+    "are scored on.",
 )
 
-METRICS = Printed(
+METRICS = PrintedTable(
     "margaritescu2024",
     "Sections 5.2.1 and 5.2.3, Figure 5.1",
-    "what the text says; the figure has bars without numbers",
+    "what the text says; the bars of the figure have no numbers",
     ("what", "as printed"),
     (
         ("best metric", "cosine, for all models and on all triplet sets"),
@@ -246,30 +256,10 @@ METRICS = Printed(
     ),
 )
 
-TRIPLET_SETS = Printed(
+TRIPLET_SETS = PrintedTable(
     "margaritescu2024",
     "Section 4.2, Figure 4.2",
     "triplets",
     ("source", "sets", "triplets a set"),
     (("BAPPS 2AFC", 6, 1000), ("ImageNet-HSJ", 2, 1000), ("Birds-16", 3, 1000)),
 )
-
-ALL = (
-    RECALL,
-    FACES,
-    ASSOCIATIVE,
-    HUMANS,
-    VOTES,
-    SUBSETS,
-    COMBINATIONS,
-    ABLATION,
-    LAYERS,
-    MIXTURES,
-    METRICS,
-    TRIPLET_SETS,
-)
-
-
-def of(paper: str) -> list[Printed]:
-    """The printed tables of one paper, in its order."""
-    return [table for table in ALL if table.paper == paper]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from simcore.lab import html_document
 from simcore.lab.html_document import COLORS
-from simcore.lab.printed_values import Printed
+from simcore.lab.printed_values import PrintedTable
 from simcore.ui import page_export
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -124,12 +124,12 @@ def losses(losses: list[float], checks: list[float], key: str) -> None:
     show(figure, key, title="Loss", x="step", y="loss", height=260)
 
 
-def about(table: Printed) -> str:
+def about(table: PrintedTable) -> str:
     """What the printed numbers count, and why they are not one's own."""
     head = table.about[:1].upper() + table.about[1:]
     return f"{head}. Other networks and another gallery than yours: read the shape, not the height."
 
 
-def printed(table: Printed) -> pd.DataFrame:
+def printed(table: PrintedTable) -> pd.DataFrame:
     """A printed table as it is shown."""
     return pd.DataFrame(table.rows, columns=list(table.columns))

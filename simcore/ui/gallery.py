@@ -96,7 +96,8 @@ def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> No
             on_pick(Pick(id=value["id"], side=str(value.get("side", "")), step=step))
 
     page_export.add(
-        key, lambda: [html_document.live(*components.GALLERY.sources, page_export.inside(data))]
+        key,
+        lambda: [html_document.embed(*components.GALLERY.sources, page_export.inside(data))],
     )
     components.GALLERY.mount(data=data, key=key, on_picked_change=picked)
 

@@ -66,7 +66,9 @@ def page(title: str, here: dict[str, str], parts: dict[str, Make]) -> bytes:
         said += f" The same view in the app: ?{urlencode(here, safe=',:')}"
     last = sorted(parts, key=lambda key: key == "credits")  # otherwise as they stand on the page
     blocks = [block for key in last for block in parts[key]()]
-    return html_document.document(name, [*blocks, html_document.words(said, soft=True)]).encode()
+    return html_document.document(
+        name, [*blocks, html_document.paragraph(said, soft=True)]
+    ).encode()
 
 
 def inside(value: Any) -> Any:

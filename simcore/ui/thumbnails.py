@@ -42,4 +42,4 @@ def base(room: str = "thumb") -> str:
 def inline(key: str, room: str = "thumb") -> str:
     """The picture itself, as a data address; "" where there is none."""
     file = path(key) if room == "thumb" else large_path(key)
-    return html_document.inside(file.read_bytes()) if file.is_file() else ""
+    return html_document.data_url(file.read_bytes()) if file.is_file() else ""

@@ -57,6 +57,7 @@ def credits(lines: Sequence[str]) -> None:
     """The art's authors and licences, small and under the pictures."""
     if lines:
         page_export.add(
-            "credits", lambda: [html_document.words("Pictures: " + " · ".join(lines), soft=True)]
+            "credits",
+            lambda: [html_document.paragraph("Pictures: " + " · ".join(lines), soft=True)],
         )
         st.caption("Pictures: " + " · ".join(escape_markdown(line) for line in lines))

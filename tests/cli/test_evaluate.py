@@ -1,63 +1,43 @@
-"""The analyses as commands: their documents fit each other and the plain recall."""
+"""`simcore evaluate` and `simcore reproduce`: the numbers of the commands agree with each other."""
 
 import json
 import math
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from simcore.__main__ import run
+from simcore.lab.library import collections, extraction
 
 MODELS = "color,layout,hog,edges"
 
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    """Thirty pairs with features, made once; the cache of the other tests is left alone."""
-    import os
-
-    import numpy as np
-    from PIL import Image
-
-    root = tmp_path_factory.mktemp("analyses")
+    """A cache with thirty pairs, their votes and features, for all tests of this module."""
+    root = tmp_path_factory.mktemp("shapes")
     random = np.random.default_rng(0)
     y, x = np.mgrid[:96, :80]
     for number in range(30):
         cx, cy, radius = random.integers(20, 60, 3)
-        colour, ground = random.integers(0, 256, (2, 3))
+        color, background = random.integers(0, 256, (2, 3))
         for side, noise in (("left", 0), ("right", 60)):
             disc = (x - cx) ** 2 + (y - cy) ** 2 < (radius * 0.7) ** 2
-            picture = np.where(disc[..., None], colour, ground) + random.normal(
+            image = np.where(disc[..., None], color, background) + random.normal(
                 0, noise, (96, 80, 3)
             )
             folder = root / "shapes" / side
             folder.mkdir(parents=True, exist_ok=True)
-            pixels = np.clip(picture, 0, 255).astype(np.uint8)
+            pixels = np.clip(image, 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / f"{number:02}.png")
     (root / "votes.csv").write_text(
         "id,wins,fails\n" + "".join(f"{n:02},{n * 3},{40 - n}\n" for n in range(30))
     )
-    before = os.environ.get("SIMCORE_CACHE")
-    os.environ["SIMCORE_CACHE"] = str(root / "cache")
-    assert (
-        run(
-            [
-                "data",
-                "add",
-                "pairs",
-                str(root / "shapes"),
-                "--name",
-                "shapes",
-                "--votes",
-                str(root / "votes.csv"),
-            ]
-        )
-        == 0
-    )
-    assert run(["extract", "shapes", "--models", MODELS]) == 0
-    if before is None:
-        del os.environ["SIMCORE_CACHE"]
-    else:
-        os.environ["SIMCORE_CACHE"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
+        collections.add("pairs", root / "shapes", name="shapes", votes=root / "votes.csv")
+        extraction.extract("shapes", MODELS.split(","))
     return root / "cache"
 
 
@@ -90,15 +70,17 @@ def test_subsets_agree_with_recall(ask):
     assert found["held_out"]["zsum"]["hits"] <= most
 
 
-def test_disputed_pairs_stand_where_their_ranks_say(ask):
-    rows = ask("disputed", "--models", MODELS)["pairs"]
-    apart = [one["apart"] for one in rows]
-    assert apart == sorted(apart, reverse=True)
-    assert apart[0] > 0
-    for one in rows:
-        ranks = list(one["ranks"].values())
+def test_disagreements_are_sorted_by_the_ratio_of_ranks(ask):
+    rows = ask("disagreements", "--models", MODELS)["pairs"]
+    assert len(rows) == 20
+    ratios = [row["log_rank_ratio"] for row in rows]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[0] > 0
+    for row in rows:
+        ranks = list(row["ranks"].values())
         expected = math.log2(max(ranks) / min(ranks)) if len(ranks) > 1 else 0
-        assert one["apart"] == pytest.approx(expected)
+        assert row["log_rank_ratio"] == pytest.approx(expected)
+    assert ask("disagreements", "--models", MODELS, "--limit", "3")["pairs"] == rows[:3]
 
 
 def test_exclusive_oracle_and_ablation_fit_together(ask):
@@ -108,7 +90,7 @@ def test_exclusive_oracle_and_ablation_fit_together(ask):
         (row["pairs"] for row in found["sets"] if not row["models"]), 0
     )
     assert sum(row["pairs"] for row in found["sets"]) == 30
-    assert ask("oracle", "--models", MODELS)["oracle"] == found["oracle"]
+    assert found["oracle_ci95"][0] <= found["oracle"] <= found["oracle_ci95"][1]
     assert found["oracle"] >= max(found["isolation"].values())
     ablation = ask("ablation", "--models", MODELS)
     for row in ablation["rows"]:
@@ -156,10 +138,10 @@ def test_votes_weights_compare_and_complementarity(ask):
     likeness = ask("complementarity", "--models", "color,hog,edges")
     assert sorted(likeness["order"]) == [0, 1, 2]
     assert likeness["cka"][1][1] == pytest.approx(1)
-    assert likeness["rsa"][1][2] > likeness["rsa"][0][1], "hog and edges both look at gradients"
+    assert likeness["rsa"][1][2] > likeness["rsa"][0][1], "hog and edges both measure gradients"
 
 
-def test_duplicates_need_a_network_and_say_so(ask, capsys):
+def test_duplicates_need_a_network(ask, capsys):
     found = ask("duplicates", "--by", "layout", "--within", "0.0001", "--across", "0.0001")
     assert found["by"] == "layout"
     assert run(["evaluate", "duplicates", "shapes", "--json"]) == 1
@@ -168,7 +150,7 @@ def test_duplicates_need_a_network_and_say_so(ask, capsys):
     assert "did you mean" in capsys.readouterr().out
 
 
-def test_what_is_missing_is_named_with_the_command_that_makes_it(ask, capsys):
+def test_missing_features_are_named_with_the_command_that_extracts_them(ask, capsys):
     assert run(["evaluate", "subsets", "shapes", "--models", "color,texture", "--json"]) == 1
     assert "simcore extract shapes --models texture" in capsys.readouterr().out
 
@@ -179,32 +161,55 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
     html = tmp_path / "paper.html"
     command = ["reproduce", paper, "shapes", "--models", MODELS, "--html", str(html), "--json"]
     assert run(command) == 0
-    told = json.loads(capsys.readouterr().out)
-    made = {one["title"]: one for one in told["sections"] if one["rows"]}
-    left_out = [one for one in told["sections"] if one["note"].startswith("Left out")]
+    sections = json.loads(capsys.readouterr().out)["sections"]
+    complete = {section["title"]: section for section in sections if section["rows"]}
+    left_out = [section for section in sections if section["note"].startswith("Left out")]
     page = html.read_text("utf-8")
-    assert page.count("<h2>") == len(told["sections"])
+    assert page.count("<h2>") == len(sections)
     assert 'src="http' not in page
     if paper == "rosenfeld2019":
         assert not left_out
-        single = made["Figure 3a: each representation alone"]["rows"][0]["hits"]
-        sizes = made["Figure 3b: the best combination of each size"]["rows"]
+        single = complete["Figure 3a: each representation alone"]["rows"][0]["hits"]
+        sizes = complete["Figure 3b: the best combination of each size"]["rows"]
         assert sizes[0]["normalised"] == single
-        pictures = [row for one in told["sections"] for row in one["pictures"]]
+        pictures = [row for section in sections for row in section["pictures"]]
         assert pictures
         assert page.count("<figure") == sum(len(row["keys"]) for row in pictures)
         assert "data:image/webp;base64," in page
     else:
-        assert made["Table 1: recall in percent"]["printed"][-1]["@1"] == 5.80
-        why = {one["title"]: one["note"] for one in left_out}
+        assert complete["Table 1: recall in percent"]["printed"][-1]["@1"] == 5.80
+        reasons = {section["title"]: section["note"] for section in left_out}
         people = {"Table 2b", "Figures 5a, 5b"}
-        assert set(why) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
-        for title, note in why.items():
-            wanted = "simcore experiment new" if title in people else "simcore extract shapes"
-            assert wanted in note
+        assert set(reasons) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
+        for title, note in reasons.items():
+            command = "simcore experiment new" if title in people else "simcore extract shapes"
+            assert command in note
 
 
 def test_an_unknown_paper(shapes, monkeypatch, capsys):
     monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
     assert run(["reproduce", "rosenfeld1918", "shapes", "--json"]) == 1
     assert "did you mean rosenfeld20" in capsys.readouterr().out
+
+
+def test_every_evaluation_prints_a_table(shapes, monkeypatch, capsys):
+    monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
+    for command, words in {
+        "recall --combine zsum": "recall@1 %",
+        "curve --minus-l2": "cosine - L2 @1 %",
+        "associative": "simulated %",
+        "votes": "95 % CI",
+        "post-processing": "+ CSLS",
+        "subsets": "best subset",
+        "participation --size 2": "first 1",
+        "ablation": "lost",
+        "weights": "weight",
+        "compare": "p corrected (Holm)",
+        "exclusive": "exclusive hits",
+        "disagreements --limit 2": "rank of the mate",
+        "complementarity": "gain",
+    }.items():
+        name, *args = command.split()
+        assert run(["evaluate", name, "shapes", "--models", "color,hog,edges", *args]) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert words in out, command

@@ -117,8 +117,8 @@ def test_tables_for_people(bapps_tree, capsys, random_lpips):
         (["evaluate", "triplets", "known", "--models", "hogg"], "did you mean hog"),
         (["evaluate", "layers", "known", "--nets", "alexnet"], "no LPIPS net"),
         (["evaluate", "layers", "known", "--nets", "alex"], "alexnet-owt-7be5be79.pth"),
-        (["reproduce", "margaritescu2024", "known"], "of kind known; expected at most one"),
-        (["reproduce", "bapps", ","], "found no set of judgements"),
+        (["reproduce", "margaritescu2024", "known"], "of kind known; the paper takes at most one"),
+        (["reproduce", "bapps", ","], "No set of judgements"),
         (["reproduce", "margaritescu", "known"], "did you mean margaritescu2024"),
     ],
 )

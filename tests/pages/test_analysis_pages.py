@@ -1,23 +1,35 @@
-"""The analysis pages show the door's numbers, bear bad addresses, and open by themselves."""
+"""The analysis pages show the numbers of `simcore.lab`, survive bad links, and open alone."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from simcore.__main__ import run
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.recipe import Question
 from simcore.ui import widgets
 from simcore.ui.evaluate import evaluation_views
-from tests.conftest import ROOT
 
 MODELS = ["hog", "layout", "color"]
+
+
+def ask(name, models=("hog", "color"), combine="none", direction="lr", **options):
+    """The question of a page about some backbones."""
+    return Question(name, tuple(recipes.parse(models, combine, **options)), direction)
+
+
+def printed(at, capsys):
+    """The JSON of the command line that a page shows."""
+    program, *args = shlex.split(at.code[0].value)
+    assert program == "simcore"
+    capsys.readouterr()
+    assert run([*args, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
 
 
 def shown(at):
@@ -25,7 +37,7 @@ def shown(at):
     return " ".join(str(e.value) for e in [*at.markdown, *at.caption, *at.metric, *at.title])
 
 
-@pytest.mark.parametrize("page", ["combinations", "exclusive", "evaluate", "duplicates"])
+@pytest.mark.parametrize("page", ["combine", "exclusive", "evaluate", "duplicates"])
 def test_without_a_collection_there_is_a_sentence(app, page):
     at = app(f"pages/{page}.py")
     assert not at.exception
@@ -46,7 +58,7 @@ def words(at):
     return " ".join(e.value for e in [*at.warning, *at.error]).replace("\\", "")
 
 
-@pytest.mark.parametrize("page", ["combinations", "exclusive", "evaluate"])
+@pytest.mark.parametrize("page", ["combine", "exclusive", "evaluate"])
 def test_bad_addresses_are_named_and_the_page_goes_on(app, tiny, page):
     at = at_address(
         app, page, c="tiney", models="hog,,zzz,<script>", s="../..", m="l9", d="up", post="no"
@@ -69,14 +81,12 @@ def test_bad_numbers_and_judges_in_a_link_are_harmless(app, tiny):
 
 def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
     link = {"c": tiny, "models": "layout,hog", "s": "all", "m": "l2", "d": "rl", "post": "center"}
-    at = at_address(app, "combinations", **link)
+    at = at_address(app, "combine", **link)
     assert not words(at)
     assert at.query_params == link
-    told = combinations.search(
-        tiny, ["layout", "hog"], metric="l2", direction="rl", post="center"
-    ).to_dict()
-    best = max(row["hits"] for row in told["best_by_size"]["zsum"])
-    assert at.metric[1].value == str(best)
+    question = ask(tiny, ["layout", "hog"], direction="rl", metric="l2", post="center")
+    report = combinations.report(combinations.search(question))
+    assert at.metric[1].value == str(max(best.hits for best in report.best_by_size["zsum"]))
     at.switch_page("pages/exclusive.py")
     at.query_params.clear()
     at.run()
@@ -94,31 +104,33 @@ def test_a_followed_link_moves_the_widgets(app, tiny):
     assert at.query_params["m"] == "l1"
 
 
-def test_combine_shows_the_doors_numbers(app, tiny):
+def test_combine_shows_the_numbers_of_the_report(app, tiny):
     at = app("pages/combine.py")
     assert not at.exception
-    told = combinations.search(tiny, MODELS).to_dict()
+    report = combinations.report(combinations.search(ask(tiny, MODELS)))
     values = [metric.value for metric in at.metric]
-    assert values[0] == str(max(r["hits"] for r in told["best_by_size"]["zsum"] if r["size"] == 1))
-    assert values[1] == str(max(r["hits"] for r in told["best_by_size"]["zsum"]))
-    assert values[2] == str(max(r["hits"] for r in told["best_by_size"]["sum"]))
+    assert values[0] == str(report.best_by_size["zsum"][0].hits)
+    assert values[1] == str(max(best.hits for best in report.best_by_size["zsum"]))
+    assert values[2] == str(max(best.hits for best in report.best_by_size["sum"]))
     table = at.dataframe[0].value
-    assert len(table) == told["evaluated"] == 7
+    assert len(table) == report.evaluated == 7
     assert table["hits"].is_monotonic_decreasing
     assert "simcore evaluate subsets tiny" in at.code[0].value
 
 
-def test_exclusive_shows_the_doors_numbers(app, tiny):
+def test_exclusive_shows_the_numbers_of_the_report(app, tiny):
     at = app("pages/exclusive.py")
     assert not at.exception
-    told = exclusive.exclusives(combinations.search(tiny, MODELS))
-    assert at.metric[0].value == f"{told['oracle']} of 6"
-    assert at.metric[1].value == str(told["exclusive_total"])
+    report = exclusive.report(combinations.search(ask(tiny, MODELS)))
+    assert at.metric[0].value == f"{report.oracle} of 6"
+    assert at.metric[1].value == str(report.exclusive_total)
     at.multiselect(key="exclusive_by").set_value([]).run()
     assert not at.exception
 
 
-@pytest.mark.parametrize("what", ["recall", "curve", "minus", "associative", "lifts", "compare"])
+@pytest.mark.parametrize(
+    "what", ["recall", "curve", "minus", "associative", "post-processing", "compare"]
+)
 def test_every_evaluation_opens(app, tiny, what):
     at = app("pages/evaluate.py")
     at.selectbox(key="evaluate_what").set_value(what).run()
@@ -131,7 +143,7 @@ def test_every_evaluation_opens(app, tiny, what):
 def test_recall_on_the_page_is_recall(app, tiny):
     at = app("pages/evaluate.py")
     table = at.dataframe[0].value
-    rows = recall.recall(tiny, recipes.parse(table["recipe"][:3], "none")).rows
+    rows = recall.recall(ask(tiny, table["recipe"][:3])).rows
     assert table["hits@1"][:3].tolist() == [row.hits(1) for row in rows]
 
 
@@ -165,76 +177,54 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("what", "more"), SHOWN)
-def test_the_command_line_shown_gives_these_numbers(app, tiny, what, more):
+def test_the_command_line_of_the_page_prints_its_numbers(app, tiny, capsys, what, more):
     at = at_address(app, "evaluate", c=tiny, models="hog,color", what=what, **more)
     assert not at.exception
-    words = shlex.split(at.code[0].value)
-    done = subprocess.run(
-        [sys.executable, "-m", *words, "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env=os.environ,
-    )
-    told, table = json.loads(done.stdout), at.dataframe[0].value
+    document, table = printed(at, capsys), at.dataframe[0].value
     if what == "recall":
-        assert table["hits@1"].tolist() == [row["hits"]["1"] for row in told["rows"]]
+        assert table["hits@1"].tolist() == [row["hits"]["1"] for row in document["rows"]]
     elif what in {"curve", "minus"}:
         column = "recall" if what == "curve" else "difference"
-        printed = [round(100 * row[column][4], 2) for row in told["rows"]]
-        assert table["@5 %"].tolist() == printed
+        percent = [round(100 * row[column][4], 2) for row in document["rows"]]
+        assert table["@5 %"].tolist() == percent
     elif what == "associative":
-        last = [row for row in told["recipes"][-1]["rows"] if row["m"] == 5][-1]
+        last = [row for row in document["recipes"][-1]["rows"] if row["m"] == 5][-1]
         assert table[table["m"] == 5]["exact %"].tolist()[-1] == round(100 * last["exact"], 2)
     else:
-        assert table["only A"].tolist() == [row["only_a"] for row in told["comparisons"]]
+        assert table["only A"].tolist() == [row["only_a"] for row in document["comparisons"]]
 
 
-def test_the_command_line_is_told_every_option(app, tiny):
-    """Numbers of the page and of the line beneath it, under options that are no default."""
+def test_the_command_line_has_every_option(app, tiny, capsys):
+    """Numbers of the page and of the command line below it, under options that are no default."""
     at = at_address(app, "exclusive", c=tiny, models="hog,color", m="l1", d="rl", post="center")
-    words = shlex.split(at.code[0].value)
-    assert words[-6:] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
-    done = subprocess.run(
-        [sys.executable, "-m", *words, "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env=os.environ,
-    )
-    found = combinations.search(tiny, ["hog", "color"], metric="l1", direction="rl", post="center")
-    assert json.loads(done.stdout) == json.loads(json.dumps(exclusive.exclusives(found)))
+    args = shlex.split(at.code[0].value)
+    assert args[-6:] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
+    question = ask(tiny, direction="rl", metric="l1", post="center")
+    report = exclusive.report(combinations.search(question))
+    assert printed(at, capsys) == json.loads(json.dumps(report.to_dict()))
 
 
 def test_comparing_uses_the_chosen_metric_on_both_sides(app, tiny):
     at = at_address(app, "evaluate", c=tiny, models="hog,color", what="compare", m="l1")
-    found = combinations.search(tiny, ["hog", "color"], metric="l1")
-    extra = recipes.parse(["hog", "color"], "zsum", metric="l1")[-1:]
-    told = combinations.compare(found, extra, name=tiny)
-    assert at.dataframe[0].value["only A"].tolist() == [row["only_a"] for row in told]
+    rows = combinations.compare(ask(tiny, combine="zsum", metric="l1")).comparisons
+    assert at.dataframe[0].value["only A"].tolist() == [row.only_a for row in rows]
 
 
-def test_exclusive_lists_what_the_filter_finds(app, tiny):
+def test_exclusive_shows_the_pairs_that_pass_the_filter(app, tiny):
     at = at_address(app, "exclusive", c=tiny, models="hog,color", by="hog", **{"not": "none"})
     assert not at.exception
-    found = combinations.search(tiny, ["hog", "color"])
-    rows = exclusive.found_and_missed(tiny, found, by=["hog"])
+    rows = exclusive.found_and_missed(ask(tiny), found=["hog"])
     assert at.multiselect(key="exclusive_by").value == ["hog"]
     assert (f"**{len(rows)}** of 6" in shown(at)) == bool(rows)
 
 
-def test_exclusive_puts_the_most_disputed_pair_first(app, tiny):
-    at = at_address(
-        app, "exclusive", c=tiny, models="hog,color", by="none", order="disputed", **{"not": "none"}
-    )
+def test_exclusive_shows_the_largest_disagreement_first(app, tiny):
+    link = {"by": "none", "not": "none", "order": "disagreement"}
+    at = at_address(app, "exclusive", c=tiny, models="hog,color", **link)
     assert not at.exception
-    found = exclusive.disagreements(tiny, recipes.parse(["hog", "color"]))
-    heads = [one.told for one in found]
-    assert [
-        c.value for c in at.caption if c.value in {widgets.escape_markdown(h) for h in heads}
-    ] == [widgets.escape_markdown(head) for head in heads]
+    pairs = exclusive.disagreements(ask(tiny)).pairs
+    expected = [widgets.escape_markdown(pair.summary) for pair in pairs]
+    assert [c.value for c in at.caption if c.value in set(expected)] == expected
 
 
 def test_a_person_overrules_and_takes_it_back(app, tiny):
@@ -249,12 +239,26 @@ def test_a_person_overrules_and_takes_it_back(app, tiny):
 
 
 def test_the_html_export_needs_no_network_and_escapes_names(tiny):
-    asked = Question(tiny, tuple(recipes.parse(["hog", "color"])))
-    found = evaluation_views.curve(asked, recipes.parse(asked.backbones, "zsum"), "zsum")
-    page = evaluation_views.page(asked, "<b>Recall</b>", found).decode()
-    outside = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", page)
-    assert not outside
-    assert "<b>Recall</b>" not in page
-    assert "&lt;b&gt;Recall" in page
-    assert "z-sum of 2" in page
-    assert "Other networks and another gallery" in page
+    question = ask(tiny, combine="zsum")
+    page = evaluation_views.page(question, "<b>Recall</b>", evaluation_views.curve(question))
+    html = page.decode()
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", html)
+    assert "<b>Recall</b>" not in html
+    assert "&lt;b&gt;Recall" in html
+    assert "z-sum of 2" in html
+    assert "Other networks and another gallery" in html
+
+
+def test_memory_notices_other_pairs_of_a_subset(tiny, monkeypatch):
+    """Ranks are cached by the pairs themselves, not by the name of the subset."""
+    opened = recall.subsets.open_subset
+    before = recall.recall(ask(tiny))
+
+    def smaller(name, subset="all"):
+        whole = opened(name, subset)
+        return replace(whole, left=whole.left.take([0, 1]), right=whole.right.take([0, 1]))
+
+    monkeypatch.setattr(recall.subsets, "open_subset", smaller)
+    after = recall.recall(ask(tiny))
+    assert (before.pairs, after.pairs) == (6, 2)
+    assert [len(row.recall[1].per_item) for row in after.rows] == [2, 2]

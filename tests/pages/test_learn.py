@@ -79,7 +79,7 @@ def test_fine_tuning_needs_a_network(app, twelve):
 
 def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
     monkeypatch.setattr(adaptation, "RUNS", 2)
-    made = risser_maroux2021_tables.own(twelve, "color")
+    made = risser_maroux2021_tables.compute_row(twelve, "color")
     begun = []
     monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
     at = opened(app, c=twelve, way="paper", models="color,layout")
@@ -87,10 +87,8 @@ def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
     own, printed = (table.value for table in at.dataframe)
     assert list(own["backbone"]) == ["color"]
     assert list(own["numbers"]) == ["here"]
-    assert own["sigma 15"][0] == pytest.approx(
-        made["stages"]["sigma 15"]["aR"]["1"]["mean"], abs=1e-4
-    )
-    assert own["gallery"][0] == made["test"]
+    assert own["sigma 15"][0] == pytest.approx(made.stages["sigma 15"]["aR"]["1"]["mean"], abs=1e-4)
+    assert own["gallery"][0] == made.test
     assert len(printed) == len(printed_values.ANNEX.rows)
     at.button(key="annex_go").click().run()
     assert begun == [["learn", "annex", twelve, "--models", "layout", "--subset", "all"]]

@@ -34,7 +34,7 @@ def test_every_page_with_anything_to_show_can_be_taken_away(app, tiny, page):
     assert "Title: tiny" in html
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", html)
     assert "/thumb/" not in html
-    assert "class='live'" in html or "class='chart'" in html
+    assert "class='component'" in html or "class='chart'" in html
 
 
 def test_pictures_are_inside(app, tiny, monkeypatch):

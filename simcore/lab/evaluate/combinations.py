@@ -1,33 +1,73 @@
-"""All combinations of backbones: best by size, participation, ablation, exclusives, oracle."""
+"""All combinations of backbones: the best of each size, participation, ablation, weights."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.evaluate.combinations import subset_search, subset_statistics, sum_weights
 from simcore.evaluate.combinations.subset_search import SubsetHits
+from simcore.evaluate.combinations.subset_statistics import SubsetResult
 from simcore.evaluate.statistics import significance
 from simcore.evaluate.statistics.bootstrap import interval
+from simcore.evaluate.statistics.significance import Comparison
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.library import similarity, subsets
-from simcore.lab.library.similarity import sides
-from simcore.models import registry
-from simcore.recipe import Combination, Part, PostProcessing, Recipe
+from simcore.lab.library import features, similarity, subsets
+from simcore.recipe import Combination, Part, PostProcessing, Question, Recipe
+from simcore.results import Interval, Result, Table, TableResult
 from simcore.types import Array, Collection, Direction, Metric
+
+MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
+SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
+SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
+
+
+@dataclass(frozen=True)
+class HitCount(Result):
+    """Hits at 1 with their 95 % confidence interval, both in numbers of queries."""
+
+    hits: int
+    ci95: Interval
+
+
+@dataclass(frozen=True)
+class HeldOut(HitCount):
+    """Cross-validated hits of "choose the best subset".
+
+    Attributes:
+        folds: the subset chosen for each fold, on the queries of the other folds.
+    """
+
+    folds: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class ScoredSubset(Result):
+    """A subset of the backbones, combined, and its hits at 1 with their interval."""
+
+    combine: Combination
+    size: int
+    models: tuple[str, ...]
+    hits: int
+    ci95: Interval
+
+    def recipe(self, metric: str = recipes.OWN) -> Recipe:
+        """The subset as a recipe."""
+        return subset_recipe(self.models, self.combine, metric)
 
 
 @dataclass(frozen=True, eq=False)
 class SubsetSearch:
-    """Every subset of some backbones on one collection.
+    """Which queries each subset of some backbones finds first, on one collection.
 
     Attributes:
-        pairs: how many queries.
-        hits: {"zsum": ..., "sum": ...}.
+        pairs: number of queries.
+        models: (M,) names of the backbones.
+        hits: one entry per combination.
         seconds: of both searches, similarities included.
     """
 
@@ -36,193 +76,344 @@ class SubsetSearch:
     hits: dict[Combination, SubsetHits]
     seconds: float
 
-    def to_dict(self) -> dict:
-        """The document that `simcore evaluate subsets --json` prints."""
-        kinds = {
-            kind: [_chosen(c, self.pairs) for c in subset_statistics.best_by_size(found)]
-            for kind, found in self.hits.items()
-        }
-        best = {kind: subset_statistics.best(found) for kind, found in self.hits.items()}
-        top = max(best, key=lambda kind: (best[kind].hits, kind == "zsum"))
-        return {
-            "pairs": self.pairs,
-            "models": list(self.models),
-            "best_by_size": kinds,
-            "best": _chosen(best[top], self.pairs) | {"combine": top},
-            "held_out": {kind: self.held_out(kind) for kind in self.hits},
-            "evaluated": (1 << len(self.models)) - 1,
-            "seconds": round(self.seconds, 3),
-        }
+    def held_out(self, combine: Combination, *, parts: int = 5, seed: int = 0) -> HeldOut:
+        """Hits of the best subset, each query scored by the subset chosen on the other folds."""
+        hit, chosen = subset_statistics.held_out(self.hits[combine], parts=parts, seed=seed)
+        count = hit_count(hit)
+        return HeldOut(count.hits, count.ci95, tuple(subset.models for subset in chosen))
 
-    def held_out(self, kind: Combination, *, parts: int = 5, seed: int = 0) -> dict:
-        """ "Choose the best subset" judged on queries that had no say in the choice."""
-        found, chosen = subset_statistics.held_out(self.hits[kind], parts=parts, seed=seed)
-        low, high = interval(found.astype(np.float32))
-        return {
-            "hits": int(found.sum()),
-            "ci95": [low * self.pairs, high * self.pairs],
-            "folds": [list(c.models) for c in chosen],
-        }
-
-    def found(self) -> dict[str, Array]:
-        """What each backbone finds alone: {name: (Q,) bool}."""
-        alone = next(iter(self.hits.values()))
-        return {name: alone.of(1 << k) for k, name in enumerate(self.models)}
+    def single_hits(self) -> SingleHits:
+        """The queries that each backbone finds alone."""
+        singles = next(iter(self.hits.values()))
+        return {name: singles.of(1 << bit) for bit, name in enumerate(self.models)}
 
 
-def search(
-    name: str,
-    models: Sequence[str],
-    *,
-    subset: str = "all",
-    direction: Direction = "lr",
-    metric: str = recipes.OWN,
-    post: str = "none",
-) -> SubsetSearch:
-    """Hits of all 2^M - 1 combinations, plain and normalised; kept for the next question.
+@dataclass(frozen=True)
+class SubsetReport(TableResult):
+    """The best combinations of some backbones.
+
+    Attributes:
+        pairs: number of queries.
+        models: the backbones.
+        best_by_size: for each combination the best subset of 1, 2, ..., M backbones.
+        best: the best of all.
+        held_out: cross-validated hits of choosing the best subset, for each combination.
+        evaluated: number of subsets of each combination.
+        seconds: of the search.
+    """
+
+    pairs: int
+    models: tuple[str, ...]
+    best_by_size: dict[Combination, tuple[ScoredSubset, ...]]
+    best: ScoredSubset
+    held_out: dict[Combination, HeldOut]
+    evaluated: int
+    seconds: float
+
+    @property
+    def best_single(self) -> ScoredSubset:
+        """The best backbone alone."""
+        return self.best_by_size["zsum"][0]
+
+    def best_of(self, combine: Combination) -> ScoredSubset:
+        """The best subset of one combination; of equals the smallest."""
+        return max(self.best_by_size[combine], key=lambda subset: subset.hits)
+
+    def to_table(self) -> Table:
+        """One row per combination and size."""
+        rows = [
+            (
+                SUM_NAMES[combine],
+                subset.size,
+                subset.hits,
+                format_interval(subset.ci95),
+                " + ".join(subset.models),
+            )
+            for combine, best in self.best_by_size.items()
+            for subset in best
+        ]
+        notes = [
+            f"{SUM_NAMES[combine]}: the best subset, cross-validated, has {score.hits:,} hits of "
+            f"{self.pairs:,} {format_interval(score.ci95)}"
+            for combine, score in self.held_out.items()
+        ]
+        notes.append(f"{self.evaluated:,} subsets, two combinations each, in {self.seconds} s")
+        columns = ("combination", "size", "hits", "95 % CI", "best subset")
+        return Table(columns, tuple(rows), "The best combination of each size", tuple(notes))
+
+
+@dataclass(frozen=True)
+class Participation(TableResult):
+    """How often each backbone is in the leading combinations of a size (rosenfeld2019, Fig. 4).
+
+    Attributes:
+        size: backbones in a combination.
+        combine: "zsum" or "sum".
+        models: (M,) names.
+        share: (C, M); row q - 1 is over the first q of the C combinations of that size.
+    """
+
+    size: int
+    combine: Combination
+    models: tuple[str, ...]
+    share: tuple[tuple[float, ...], ...]
+
+    def of(self, model: str) -> tuple[float, ...]:
+        """(C,) share of the first 1, 2, ..., C combinations that contain a backbone."""
+        column = self.models.index(model)
+        return tuple(row[column] for row in self.share)
+
+    def to_table(self) -> Table:
+        """One row per backbone, for a few values of q."""
+        marks = [q for q in MARKS if q <= len(self.share)]
+        rows = [
+            (model, *(f"{self.share[q - 1][column]:.2f}" for q in marks))
+            for column, model in enumerate(self.models)
+        ]
+        columns = ("backbone", *(f"first {q}" for q in marks))
+        title = f"{SUM_NAMES[self.combine]}, {self.size} of {len(self.models)} backbones"
+        return Table(columns, tuple(rows), title)
+
+
+@dataclass(frozen=True)
+class AblationRow(ScoredSubset):
+    """The best subset of the same size without one member, and the hits lost."""
+
+    without: str
+    lost: int
+
+
+@dataclass(frozen=True)
+class Ablation(TableResult):
+    """What each member of the best combination contributes (rosenfeld2019, Table 1)."""
+
+    combine: Combination
+    best: ScoredSubset
+    rows: tuple[AblationRow, ...]
+
+    def to_table(self) -> Table:
+        """The best combination, then one row per removed member."""
+        rows = [("", " + ".join(self.best.models), self.best.hits, 0)]
+        rows += [(row.without, " + ".join(row.models), row.hits, row.lost) for row in self.rows]
+        return Table(("without", "best combination of that size", "hits", "lost"), tuple(rows))
+
+
+@dataclass(frozen=True)
+class Comparisons(TableResult):
+    """Exact McNemar tests between all pairs of recipes, corrected by Holm's method."""
+
+    collection: str
+    subset: str
+    pairs: int
+    comparisons: tuple[Comparison, ...]
+
+    def to_table(self) -> Table:
+        """One row per pair of recipes."""
+        rows = [
+            (row.a, row.b, row.only_a, row.only_b, f"{row.p:.2g}", f"{row.p_corrected:.2g}")
+            for row in self.comparisons
+        ]
+        columns = ("A", "B", "only A", "only B", "p", "p corrected (Holm)")
+        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
+
+
+@dataclass(frozen=True)
+class LearnedWeights(TableResult):
+    """Weights for a z-sum, learned from the pairs, beside the best subset.
+
+    Attributes:
+        pairs: number of queries.
+        weights: learned on all pairs; they add up to 1.
+        held_out: cross-validated hits of learned weights.
+        same_pairs: hits on the pairs that the weights were learned from, optimistically biased.
+        best_subset_held_out, best_subset_same_pairs: the same for the best subset.
+    """
+
+    pairs: int
+    weights: dict[str, float]
+    held_out: HitCount
+    same_pairs: int
+    best_subset_held_out: HeldOut
+    best_subset_same_pairs: int
+
+    def to_table(self) -> Table:
+        """One row per backbone."""
+        rows = tuple((name, f"{weight:.3f}") for name, weight in self.weights.items())
+        note = (
+            f"Cross-validated: {self.held_out.hits:,} hits with weights, "
+            f"{self.best_subset_held_out.hits:,} with the best subset, of {self.pairs:,}"
+        )
+        return Table(("backbone", "weight"), rows, "Weights of a z-sum", (note,))
+
+
+def format_interval(ci95: Interval) -> str:
+    """An interval of hits for people.
+
+    >>> format_interval((20.4, 31.6))
+    '[20, 32]'
+    """
+    return f"[{ci95[0]:.0f}, {ci95[1]:.0f}]"
+
+
+def subset_recipe(models: Sequence[str], combine: Combination, metric: str = recipes.OWN) -> Recipe:
+    """The recipe of a subset of backbones."""
+    parts = tuple(Part(name, recipes.check_metric(metric)) for name in models)
+    return Recipe(parts, combine if len(parts) > 1 else "none")
+
+
+def search(question: Question) -> SubsetSearch:
+    """Hits of all 2^M - 1 combinations of a question's backbones, plain and normalised.
 
     Raises:
-        BadDataError: more than 16 backbones, no known mates, or features are missing.
+        BadDataError: no backbone or more than 16, no known mates, or features are missing.
     """
-    names = tuple(registry.expand_groups(list(models)))
-    collection = subsets.open_subset(name, subset)
-    return search_in(
-        collection,
-        names,
-        direction,
-        recipes.check_metric(metric),
-        recipes.check_post_processing(post),
+    collection = subsets.open_subset(question.collection, question.subset)
+    collection.pairs(question.direction)  # raises if the collection has no known mates
+    backbones, metric = question.backbones, recipes.check_metric(question.metric)
+    key = (
+        "subset search",
+        recall.pairs_digest(collection),
+        backbones,
+        tuple(features.identity(collection, name) for name in backbones),
+        question.direction,
+        metric,
+        question.post,
+    )
+    return memory.get(
+        key,
+        lambda: search_in(collection, backbones, question.direction, metric, question.post),
     )
 
 
-def recipe(models: Sequence[str], kind: Combination, metric: str = recipes.OWN) -> Recipe:
-    """The recipe of a subset, to be opened elsewhere."""
-    chosen = recipes.check_metric(metric)
-    parts = tuple(Part(name, chosen) for name in models)
-    return Recipe(parts, kind if len(parts) > 1 else "none")
-
-
-def ranking(found: SubsetSearch, kind: Combination) -> list[dict]:
-    """All combinations, most hits first: [{"size", "models", "hits"}]."""
-    return [
-        {"size": len(one.models), "models": list(one.models), "hits": one.hits}
-        for one in subset_statistics.ranking(found.hits[kind])
-    ]
-
-
-def participation(found: SubsetSearch, kind: Combination, size: int) -> dict:
-    """Share of the q leading combinations of a size that hold each backbone (Fig. 4)."""
-    share = subset_statistics.participation(found.hits[kind], size)
-    return {
-        "size": size,
-        "combine": kind,
-        "models": list(found.models),
-        "share": [[float(value) for value in row] for row in share],
-    }
-
-
-def ablation(found: SubsetSearch, kind: Combination) -> dict:
-    """What each member of the best combination is worth (Table 1)."""
-    rows = subset_statistics.ablation(found.hits[kind])
-    return {
-        "combine": kind,
-        "best": _chosen(subset_statistics.best(found.hits[kind]), found.pairs),
-        "rows": [
-            {"without": out, "lost": lost} | _chosen(other, found.pairs)
-            for out, other, lost in rows
-        ],
-    }
-
-
-def compare(
-    found: SubsetSearch,
-    extra: Sequence[Recipe] = (),
-    *,
-    name: str = "",
-    subset: str = "all",
-    direction: Direction = "lr",
-) -> list[dict]:
-    """Exact McNemar between all backbones and any recipes, corrected for how many there are.
-
-    Args:
-        extra, name, subset, direction: recipes to compare as well, on what `found` is about.
-    """
-    rows = dict(found.found())
-    for one in extra:
-        rows[one.label] = recall.ranks(name, one, direction, subset=subset) == 1
-    return [vars(row) for row in significance.compare(rows)]
-
-
-@lru_cache(maxsize=16)
 def search_in(
     collection: Collection,
-    names: tuple[str, ...],
+    backbones: tuple[str, ...],
     direction: Direction,
     metric: Metric | None,
     post: PostProcessing,
 ) -> SubsetSearch:
-    """The search on an open collection."""
-    if not names:
-        raise BadDataError("found no backbone to combine; expected at least one")
-    began = time.perf_counter()
+    """`search` on an open collection; nothing is cached."""
+    if not backbones:
+        raise BadDataError("No backbone to combine. Choose at least one.")
+    start = time.perf_counter()
     pairs = collection.pairs(direction)
-    parts = sides(collection, names, direction, metric, post)
-    scale = [one.moments() for one in parts]
-    blocks = subset_search.together([one.stream() for one in parts])
-    zsum, plain = subset_search.searches(names, blocks, pairs.target, scales=[scale, None])
-    seconds = time.perf_counter() - began
-    return SubsetSearch(len(pairs), names, {"zsum": zsum, "sum": plain}, seconds)
+    sides = similarity.sides(collection, backbones, direction, metric, post)
+    moments = [side.moments() for side in sides]
+    blocks = subset_search.together([side.stream() for side in sides])
+    zsum, plain = subset_search.searches(backbones, blocks, pairs.target, scales=[moments, None])
+    seconds = time.perf_counter() - start
+    return SubsetSearch(len(pairs), backbones, {"zsum": zsum, "sum": plain}, seconds)
 
 
-def _chosen(one: subset_statistics.SubsetResult, pairs: int) -> dict:
-    hit = np.zeros(pairs, np.float32)
-    hit[: one.hits] = 1
-    low, high = interval(hit)
-    return {
-        "size": len(one.models),
-        "models": list(one.models),
-        "hits": one.hits,
-        "ci95": [low * pairs, high * pairs],
-    }
-
-
-def learned_weights(
-    name: str,
-    models: Sequence[str],
-    *,
-    subset: str = "all",
-    seed: int = 0,
-    metric: str = recipes.OWN,
-    direction: Direction = "lr",
-    post: str = "none",
-) -> dict:
-    """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
-    found = search(name, models, subset=subset, metric=metric, direction=direction, post=post)
-    pairs = subsets.open_subset(name, subset).pairs(direction)
-    sides = similarity.sides(
-        subsets.open_subset(name, subset),
-        found.models,
-        direction,
-        recipes.check_metric(metric),
-        recipes.check_post_processing(post),
+def report(search: SubsetSearch) -> SubsetReport:
+    """The best subset of each size, the best of all, and what choosing it is worth."""
+    best = {combine: subset_statistics.best(hits) for combine, hits in search.hits.items()}
+    top = max(best, key=lambda combine: (best[combine].hits, combine == "zsum"))
+    return SubsetReport(
+        search.pairs,
+        search.models,
+        {
+            combine: tuple(
+                _scored(subset, combine, search.pairs)
+                for subset in subset_statistics.best_by_size(hits)
+            )
+            for combine, hits in search.hits.items()
+        },
+        _scored(best[top], top, search.pairs),
+        {combine: search.held_out(combine) for combine in search.hits},
+        (1 << len(search.models)) - 1,
+        round(search.seconds, 3),
     )
-    scales = [one.moments() for one in sides]
+
+
+def ranking(search: SubsetSearch, combine: Combination) -> list[SubsetResult]:
+    """All combinations, most hits first."""
+    return subset_statistics.ranking(search.hits[combine])
+
+
+def participation(search: SubsetSearch, combine: Combination, size: int) -> Participation:
+    """Share of the first q combinations of a size that contain each backbone (Fig. 4)."""
+    share = subset_statistics.participation(search.hits[combine], size)
+    return Participation(size, combine, search.models, tuple(map(tuple, share.tolist())))
+
+
+def ablation(search: SubsetSearch, combine: Combination) -> Ablation:
+    """What each member of the best combination contributes (Table 1)."""
+    hits = search.hits[combine]
+    rows = []
+    for without, subset, lost in subset_statistics.ablation(hits):
+        ci95 = _interval_of(subset.hits, search.pairs)
+        rows.append(
+            AblationRow(
+                combine, len(subset.models), subset.models, subset.hits, ci95, without, lost
+            )
+        )
+    best = _scored(subset_statistics.best(hits), combine, search.pairs)
+    return Ablation(combine, best, tuple(rows))
+
+
+def compare(question: Question) -> Comparisons:
+    """Is A better than B? Exact McNemar test between all recipes, Holm's correction."""
+    results = search(question)
+    hits = results.single_hits()
+    combined = question.with_recipes(*question.combinations)
+    for recipe, ranks in zip(combined.recipes, recall.ranks_of_each(combined), strict=True):
+        hits[recipe.label] = ranks == 1
+    return Comparisons(
+        question.collection, question.subset, results.pairs, tuple(significance.compare(hits))
+    )
+
+
+def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
+    """Non-negative weights for a z-sum, cross-validated, beside the best subset.
+
+    Args:
+        question: its backbones are weighted.
+        seed: of the folds.
+    """
+    results = search(question)
+    collection = subsets.open_subset(question.collection, question.subset)
+    target = collection.pairs(question.direction).target
+    sides = similarity.sides(
+        collection,
+        results.models,
+        question.direction,
+        recipes.check_metric(question.metric),
+        question.post,
+    )
+    moments = [side.moments() for side in sides]
 
     def blocks() -> subset_search.Blocks:
-        return subset_search.together([one.stream() for one in sides])
+        return subset_search.together([side.stream() for side in sides])
 
-    rivals = sum_weights.near_rivals(blocks(), pairs.target, scales)
-    fair = sum_weights.held_out(rivals, seed=seed)
-    everyone = sum_weights.fit(rivals, np.arange(len(pairs)))
-    same = np.tile(everyone, (len(pairs), 1))
-    kept, flattered = sum_weights.weighted_hits(blocks(), pairs.target, scales, [fair, same])
-    low, high = interval(kept.astype(np.float32))
-    total = len(pairs)
-    return {
-        "pairs": total,
-        "weights": dict(zip(found.models, (round(float(w), 4) for w in everyone), strict=True)),
-        "held_out": {"hits": int(kept.sum()), "ci95": [low * total, high * total]},
-        "same_pairs": {"hits": int(flattered.sum())},
-        "best_subset_held_out": found.held_out("zsum", seed=seed),
-        "best_subset_same_pairs": subset_statistics.best(found.hits["zsum"]).hits,
-    }
+    rivals = sum_weights.near_rivals(blocks(), target, moments)
+    by_query = sum_weights.held_out(rivals, seed=seed)
+    weights = sum_weights.fit(rivals, np.arange(len(target)))
+    same = np.tile(weights, (len(target), 1))
+    held_out, biased = sum_weights.weighted_hits(blocks(), target, moments, [by_query, same])
+    return LearnedWeights(
+        len(target),
+        dict(zip(results.models, (round(float(weight), 4) for weight in weights), strict=True)),
+        hit_count(held_out),
+        int(biased.sum()),
+        results.held_out("zsum", seed=seed),
+        subset_statistics.best(results.hits["zsum"]).hits,
+    )
+
+
+def hit_count(hit: Array) -> HitCount:
+    """The number of hits of (Q,) bool with its interval."""
+    low, high = interval(hit.astype(np.float32))
+    return HitCount(int(hit.sum()), (low * len(hit), high * len(hit)))
+
+
+def _interval_of(hits: int, pairs: int) -> Interval:
+    """The interval of a number of hits; which queries are hit makes no difference to it."""
+    hit = np.zeros(pairs, bool)
+    hit[:hits] = True
+    return hit_count(hit).ci95
+
+
+def _scored(subset: SubsetResult, combine: Combination, pairs: int) -> ScoredSubset:
+    ci95 = _interval_of(subset.hits, pairs)
+    return ScoredSubset(combine, len(subset.models), subset.models, subset.hits, ci95)

@@ -1,117 +1,133 @@
-"""How backbones complete each other, and what weights instead of in or out are worth."""
+"""What backbones find that others miss: exclusive hits, disagreements, complementarity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from simcore.evaluate.combinations import complementarity, exclusive
-from simcore.evaluate.statistics.bootstrap import interval
-from simcore.lab import recipes
+from simcore.evaluate.combinations import complementarity as geometry
+from simcore.evaluate.combinations import exclusive
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.evaluate.combinations import SubsetSearch
+from simcore.lab.evaluate.combinations import HitCount, SubsetSearch, format_interval, hit_count
 from simcore.lab.library import features, subsets
 from simcore.models import registry
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
+from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import metrics
-from simcore.types import Array, Collection, Direction, ImageSet
+from simcore.types import Array, Collection, ImageSet
 
-
-def exclusives(found: SubsetSearch) -> dict:
-    """Oracle and exclusive retrievals: {"oracle", "exclusive_total", "by_model", ...}."""
-    singles = found.found()
-    alone = exclusive.exclusive(singles)
-    together = exclusive.oracle(singles)
-    low, high = interval(together.astype(np.float32))
-    return {
-        "pairs": found.pairs,
-        "oracle": int(together.sum()),
-        "oracle_ci95": [low * found.pairs, high * found.pairs],
-        "exclusive_total": sum(len(rows) for rows in alone.values()),
-        "by_model": {name: len(rows) for name, rows in alone.items()},
-        "isolation": {name: int(hit.sum()) for name, hit in singles.items()},
-        "sets": [{"models": list(m), "pairs": n} for m, n in exclusive.intersections(singles)],
-    }
-
-
-def found_and_missed(
-    name: str,
-    found: SubsetSearch,
-    *,
-    by: Sequence[str] = (),
-    missed: Sequence[str] = (),
-    subset: str = "all",
-    direction: Direction = "lr",
-) -> list[dict]:
-    """Pairs found by all of `by` and by none of `missed`: query and mate, with their keys."""
-    pairs = subsets.open_subset(name, subset).pairs(direction)
-    rows = exclusive.found_and_missed(found.found(), by, missed)
-    return [
-        {
-            "query": pairs.queries.ids[i],
-            "query_key": pairs.queries.keys[i],
-            "mate": pairs.gallery.ids[pairs.target[i]],
-            "mate_key": pairs.gallery.keys[pairs.target[i]],
-        }
-        for i in rows
-    ]
-
-
-def complementary(
-    name: str,
-    models: Sequence[str],
-    *,
-    subset: str = "all",
-    metric: str = recipes.OWN,
-    direction: Direction = "lr",
-    post: str = "none",
-) -> dict:
-    """Agreement, conditional gain, linear CKA and RSA, and an order that puts like by like.
-
-    Agreement and gain are about what is found, so metric, direction and lift change them. CKA and
-    RSA compare what the backbones make of the left images, before any of that.
-    """
-    found = combinations.search(
-        name, models, subset=subset, metric=metric, direction=direction, post=post
-    )
-    collection = subsets.open_subset(name, subset)
-    singles = found.found()
-    alike = [_within(collection, model) for model in found.models]
-    rsa = complementarity.rsa(alike)
-    one_row = [_images(collection, model) for model in found.models]
-    cka = [[_cka(a, b) for b in one_row] for a in one_row]
-    return {
-        "models": list(found.models),
-        "order": complementarity.order(rsa),
-        "agreement": exclusive.agreement(singles).tolist(),
-        "gain": exclusive.gain(singles).tolist(),
-        "cka": cka,
-        "rsa": [[None if np.isnan(v) else float(v) for v in row] for row in rsa],
-    }
-
-
-def _within(collection: Collection, model: str) -> Array:
-    left = features.for_side(collection, collection.left, model)
-    return metrics.pairwise(left, left, registry.get(model).metric)
-
-
-def _images(collection: Collection, model: str) -> Array | None:
-    left = features.for_side(collection, collection.left, model)
-    return left.values if left.single else None
-
-
-def _cka(one: Array | None, other: Array | None) -> float | None:
-    """None where an image has no row or several: CKA compares one vector an image."""
-    return None if one is None or other is None else complementarity.cka(one, other)
+Order = Literal["collection", "disagreement"]
+Measure = Literal["agreement", "gain", "cka", "rsa"]
+Matrix = tuple[tuple[float | None, ...], ...]  # (M, M); None where there is no evidence
+MEASURES: tuple[Measure, ...] = ("agreement", "gain", "cka", "rsa")
 
 
 @dataclass(frozen=True)
-class Disagreement:
-    """What backbones make of one pair.
+class HitSet(Result):
+    """Number of pairs that are found by exactly these backbones."""
+
+    models: tuple[str, ...]
+    pairs: int
+
+
+@dataclass(frozen=True)
+class ExclusiveReport(TableResult):
+    """Which backbones find the same pairs (rosenfeld2019, section 4.4.1).
 
     Attributes:
-        query, mate: ids. ranks: of the mate, for each backbone that knows both pictures.
-        log_rank_ratio: log2 of the last rank over the first; 0 where fewer than two know them.
+        pairs: number of queries.
+        oracle: pairs that at least one backbone finds.
+        oracle_ci95: 95 % confidence interval of that number.
+        exclusive_total: pairs that exactly one backbone finds.
+        by_model: exclusive hits of each backbone.
+        isolation: all hits of each backbone.
+        sets: pairs by the exact set of backbones that find them, most frequent first.
+    """
+
+    pairs: int
+    oracle: int
+    oracle_ci95: Interval
+    exclusive_total: int
+    by_model: dict[str, int]
+    isolation: dict[str, int]
+    sets: tuple[HitSet, ...]
+
+    def to_table(self) -> Table:
+        """One row per backbone."""
+        rows = tuple(
+            (name, self.isolation[name], exclusive) for name, exclusive in self.by_model.items()
+        )
+        note = (
+            f"Oracle: {self.oracle:,} {format_interval(self.oracle_ci95)}, exclusive hits: "
+            f"{self.exclusive_total:,}, of {self.pairs:,} pairs"
+        )
+        return Table(("backbone", "hits", "exclusive hits"), rows, "Hits at 1", (note,))
+
+
+@dataclass(frozen=True)
+class FoundPair(Result):
+    """A pair that passes a filter: ids and content keys of query and mate.
+
+    Attributes:
+        ranks: the first and the last rank of the mate, in words; empty unless sorted by
+            disagreement.
+    """
+
+    query: str
+    query_key: str
+    mate: str
+    mate_key: str
+    ranks: str = ""
+
+
+@dataclass(frozen=True)
+class Complementarity(TableResult):
+    """How similar backbones are, pair by pair; each measure is an (M, M) matrix.
+
+    Attributes:
+        models: (M,) names.
+        order: indices of the backbones, similar ones next to each other.
+        agreement: Jaccard index of the pairs found, 0 to 1.
+        gain: of the pairs that the row misses, the share that the column finds.
+        cka: linear CKA of the left images' features, 0 to 1; None for several rows per image.
+        rsa: rank correlation of the left images' similarities, -1 to 1.
+    """
+
+    models: tuple[str, ...]
+    order: tuple[int, ...]
+    agreement: Matrix
+    gain: Matrix
+    cka: Matrix
+    rsa: Matrix
+
+    @property
+    def ordered_models(self) -> tuple[str, ...]:
+        """The names, similar backbones next to each other."""
+        return tuple(self.models[row] for row in self.order)
+
+    def ordered(self, measure: Measure) -> Matrix:
+        """One measure with rows and columns as in `ordered_models`."""
+        matrix: Matrix = getattr(self, measure)
+        return tuple(tuple(matrix[row][column] for column in self.order) for row in self.order)
+
+    def to_table(self, measure: Measure = "agreement") -> Table:
+        """One measure as a square."""
+        rows = tuple(
+            (name, *("" if value is None else f"{value:.2f}" for value in values))
+            for name, values in zip(self.ordered_models, self.ordered(measure), strict=True)
+        )
+        return Table((measure, *self.ordered_models), rows)
+
+
+@dataclass(frozen=True)
+class Disagreement(Result):
+    """The ranks of one pair's mate under several backbones.
+
+    Attributes:
+        query, mate: ids.
+        ranks: of the mate, for each backbone that has evidence of both images.
+        log_rank_ratio: log2 of the last rank over the first; 0 for fewer than two backbones.
     """
 
     query: str
@@ -120,54 +136,176 @@ class Disagreement:
     log_rank_ratio: float
 
     @property
-    def told(self) -> str:
-        """The two that differ most, in words."""
+    def summary(self) -> str:
+        """The backbones with the first and the last rank, in words.
+
+        >>> Disagreement("a", "b", {"hog": 1, "color": 8, "edges": 3}, 3.0).summary
+        'hog 1, color 8'
+        """
         if len(self.ranks) < 2:
-            return "fewer than two know it"
+            return "fewer than two backbones have evidence"
         order = sorted(self.ranks, key=self.ranks.__getitem__)
-        (first, at), (last, there) = ((n, self.ranks[n]) for n in (order[0], order[-1]))
-        return f"all at rank {at:,}" if at == there else f"{first} {at:,}, {last} {there:,}"
+        first, last = self.ranks[order[0]], self.ranks[order[-1]]
+        if first == last:
+            return f"all at rank {first:,}"
+        return f"{order[0]} {first:,}, {order[-1]} {last:,}"
 
 
-def disagreements(
-    name: str, asked: Sequence[Recipe], *, subset: str = "all", direction: Direction = "lr"
-) -> list[Disagreement]:
-    """Every pair, the most disputed first.
+@dataclass(frozen=True)
+class Disagreements(TableResult):
+    """Pairs by how much the backbones disagree, the largest disagreement first."""
+
+    collection: str
+    pairs: tuple[Disagreement, ...]
+
+    def to_table(self) -> Table:
+        """One row per pair."""
+        rows = tuple((pair.query, pair.mate, pair.summary) for pair in self.pairs)
+        return Table(("query", "mate", "rank of the mate"), rows)
+
+
+def report(search: SubsetSearch) -> ExclusiveReport:
+    """Oracle and exclusive hits of the backbones of a search."""
+    hits = search.single_hits()
+    exclusive_rows = exclusive.exclusive(hits)
+    oracle: HitCount = hit_count(exclusive.oracle(hits))
+    return ExclusiveReport(
+        search.pairs,
+        oracle.hits,
+        oracle.ci95,
+        sum(len(rows) for rows in exclusive_rows.values()),
+        {name: len(rows) for name, rows in exclusive_rows.items()},
+        {name: int(hit.sum()) for name, hit in hits.items()},
+        tuple(HitSet(models, pairs) for models, pairs in exclusive.intersections(hits)),
+    )
+
+
+def found_and_missed(
+    question: Question,
+    *,
+    found: Sequence[str] = (),
+    missed: Sequence[str] = (),
+    order: Order = "collection",
+) -> list[FoundPair]:
+    """Pairs that all of some backbones find and all of others miss.
 
     Args:
-        asked: recipes of which those of one backbone are held against each other.
+        question: the pairs, and the backbones that may be named.
+        found, missed: names of backbones.
+        order: as in the collection, or the largest disagreement first.
+    """
+    collection = subsets.open_subset(question.collection, question.subset)
+    pairs = collection.pairs(question.direction)
+    hits = combinations.search(question).single_hits()
+    rows = exclusive.found_and_missed(hits, found, missed).tolist()
+    summaries: dict[int, str] = {}
+    if order == "disagreement":
+        chosen, summaries = set(rows), {}
+        for row, disagreement in _by_disagreement(question):
+            if row in chosen:
+                summaries[row] = disagreement.summary
+        rows = list(summaries)
+    return [
+        FoundPair(
+            pairs.queries.ids[row],
+            pairs.queries.keys[row],
+            pairs.gallery.ids[pairs.target[row]],
+            pairs.gallery.keys[pairs.target[row]],
+            summaries.get(row, ""),
+        )
+        for row in rows
+    ]
+
+
+def complementarity(question: Question) -> Complementarity:
+    """Agreement, conditional gain, linear CKA and RSA, and an order that groups similar backbones.
+
+    Agreement and gain are about hits, so metric, direction and post-processing change them. CKA and
+    RSA compare the features of the left images and depend on none of these.
+    """
+    search = combinations.search(question)
+    collection = subsets.open_subset(question.collection, question.subset)
+    hits = search.single_hits()
+    rsa = geometry.rsa([_similarities(collection, model) for model in search.models])
+    vectors = [_vectors(collection, model) for model in search.models]
+    return Complementarity(
+        search.models,
+        tuple(geometry.order(rsa)),
+        _matrix(exclusive.agreement(hits)),
+        _matrix(exclusive.gain(hits)),
+        tuple(tuple(_cka(left, right) for right in vectors) for left in vectors),
+        _matrix(rsa),
+    )
+
+
+def _matrix(values: Array) -> Matrix:
+    return tuple(
+        tuple(None if np.isnan(value) else float(value) for value in row) for row in values
+    )
+
+
+def _similarities(collection: Collection, model: str) -> Array:
+    left = features.for_side(collection, collection.left, model)
+    return metrics.pairwise(left, left, registry.get(model).metric)
+
+
+def _vectors(collection: Collection, model: str) -> Array | None:
+    left = features.for_side(collection, collection.left, model)
+    return left.values if left.single else None
+
+
+def _cka(left: Array | None, right: Array | None) -> float | None:
+    """None unless both have exactly one vector per image, which is what CKA compares."""
+    return None if left is None or right is None else geometry.cka(left, right)
+
+
+def disagreements(question: Question, *, limit: int | None = None) -> Disagreements:
+    """Pairs that single backbones rank most differently, the largest disagreement first.
+
+    Args:
+        question: its combinations are ignored.
+        limit: at most so many pairs; None for all.
 
     Raises:
         BadDataError: no known mates, or features are missing.
     """
-    collection = subsets.open_subset(name, subset)
-    pairs = collection.pairs(direction)
-    singles = [one for one in asked if one.combine == "none"]
-    ranks = np.stack(recall.ranks_of_each(name, singles, direction, subset=subset))
-    known = np.stack(
+    pairs = tuple(disagreement for _, disagreement in _by_disagreement(question))
+    return Disagreements(question.collection, pairs[:limit])
+
+
+def _by_disagreement(question: Question) -> list[tuple[int, Disagreement]]:
+    """(row of the pair, its disagreement), the largest first."""
+    collection = subsets.open_subset(question.collection, question.subset)
+    pairs = collection.pairs(question.direction)
+    singles = question.singles
+    ranks = np.stack(recall.ranks_of_each(question.with_recipes(*singles)))
+    evidence = np.stack(
         [
-            _knows(collection, pairs.queries, one)
-            & _knows(collection, pairs.gallery, one)[pairs.target]
-            for one in singles
+            _has_evidence(collection, pairs.queries, recipe)
+            & _has_evidence(collection, pairs.gallery, recipe)[pairs.target]
+            for recipe in singles
         ]
     )
-    apart = exclusive.rank_disagreement(ranks, known)
+    ratios = exclusive.rank_disagreement(ranks, evidence)
     return [
-        Disagreement(
-            pairs.queries.ids[row],
-            pairs.gallery.ids[pairs.target[row]],
-            {
-                one.backbones[0]: int(ranks[k, row])
-                for k, one in enumerate(singles)
-                if known[k, row]
-            },
-            float(apart[row]),
+        (
+            int(row),
+            Disagreement(
+                pairs.queries.ids[row],
+                pairs.gallery.ids[pairs.target[row]],
+                {
+                    recipe.backbones[0]: int(ranks[k, row])
+                    for k, recipe in enumerate(singles)
+                    if evidence[k, row]
+                },
+                float(ratios[row]),
+            ),
         )
-        for row in np.argsort(-apart, kind="stable")
+        for row in np.argsort(-ratios, kind="stable")
     ]
 
 
-def _knows(collection: Collection, side: ImageSet, recipe: Recipe) -> Array:
-    """(N,) bool: pictures that the backbone has evidence of."""
+def _has_evidence(collection: Collection, side: ImageSet, recipe: Recipe) -> Array:
+    """(N,) bool: images of which the backbone has at least one feature row."""
     index = features.for_side(collection, side, recipe.backbones[0]).index
     return np.bincount(index, minlength=len(side)) > 0

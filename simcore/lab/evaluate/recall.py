@@ -1,229 +1,418 @@
-"""Running evaluations on a collection and putting the numbers into tables."""
+"""Ranks of mates and what follows from them: recall, curves, associative recall, votes."""
 
+import hashlib
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import associative_recall as retrieval_associative_recall
 from simcore.evaluate.retrieval import recall as retrieval_recall
-from simcore.evaluate.retrieval.recall import curve as recall_curve
-from simcore.evaluate.retrieval.recall import recall_at
 from simcore.evaluate.statistics.bootstrap import interval
-from simcore.evaluate.statistics.correlation import correlations
+from simcore.evaluate.statistics.correlation import Correlation, correlations
 from simcore.lab import recipes
 from simcore.lab.library import collections, features, subsets
 from simcore.models import registry
-from simcore.recipe import Recipe
-from simcore.results import RecallRow, RecallTable
+from simcore.recipe import PostProcessing, Question, Recipe
+from simcore.results import Interval, RecallRow, RecallTable, Result, Table, TableResult
 from simcore.sim import combine
-from simcore.types import Array, Collection, Direction
+from simcore.types import JSON, Array, Collection, Direction, Features, Pairs
+
+CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 
 
-def recall(
-    name: str,
-    asked: Sequence[Recipe],
-    *,
-    direction: Direction = "lr",
-    ks: Sequence[int] = (1, 5, 10),
-    metric: str = "own",
-    subset: str = "all",
-) -> RecallTable:
+@dataclass(frozen=True)
+class Curve(Result):
+    """One value at every k for one recipe: `values[k - 1]`."""
+
+    recipe: Recipe
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RecallCurves(TableResult):
+    """Recall at every k, or the difference of two recalls.
+
+    Attributes:
+        collection, subset: the pairs.
+        gallery: G, the number of gallery images.
+        curves: one per recipe, each of G values.
+        quantity: "recall" (0 to 1) or "difference" (-1 to 1).
+    """
+
+    collection: str
+    subset: str
+    gallery: int
+    curves: tuple[Curve, ...]
+    quantity: str = "recall"
+
+    def to_dict(self) -> JSON:
+        """The document that `simcore evaluate curve --json` prints."""
+        rows = [
+            {
+                "recipe": list(curve.recipe.backbones),
+                "combine": curve.recipe.combine,
+                "label": curve.recipe.label,
+                self.quantity: list(curve.values),
+            }
+            for curve in self.curves
+        ]
+        return {
+            "collection": self.collection,
+            "subset": self.subset,
+            "gallery": self.gallery,
+            "rows": rows,
+        }
+
+    def to_table(self) -> Table:
+        """One row per recipe, in percent at a few cut-offs."""
+        ks = [k for k in CURVE_KS if k <= self.gallery]
+        sign = "cosine - L2 @" if self.quantity == "difference" else "@"
+        rows = [
+            (
+                " + ".join(curve.recipe.backbones),
+                *(f"{100 * curve.values[k - 1]:.2f}" for k in ks),
+            )
+            for curve in self.curves
+        ]
+        columns = ("recipe", *(f"{sign}{k} %" for k in ks))
+        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
+
+
+@dataclass(frozen=True)
+class AssociativeRow(Result):
+    """Correct choices among m images, one of them the mate; shares in 0..1.
+
+    Attributes:
+        m: number of images.
+        exact, ci95: expected share over all draws, with its 95 % confidence interval.
+        simulated, spread: mean and standard deviation over random draws, as in the paper.
+    """
+
+    m: int
+    exact: float
+    ci95: Interval
+    simulated: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class AssociativeRecipe(Result):
+    """Associative recall of one recipe at several sizes."""
+
+    recipe: str
+    rows: tuple[AssociativeRow, ...]
+
+
+@dataclass(frozen=True)
+class AssociativeRecall(TableResult):
+    """Associative recall of several recipes (rosenfeld2018, Table 2a)."""
+
+    collection: str
+    subset: str
+    recipes: tuple[AssociativeRecipe, ...]
+
+    def to_table(self) -> Table:
+        """One row per recipe and size, in percent."""
+        rows = [
+            (
+                recipe.recipe,
+                row.m,
+                f"{100 * row.exact:.2f}",
+                f"{100 * row.simulated:.2f}",
+                f"{100 * row.spread:.2f}",
+            )
+            for recipe in self.recipes
+            for row in recipe.rows
+        ]
+        columns = ("recipe", "m", "exact %", "simulated %", "spread")
+        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
+
+
+@dataclass(frozen=True)
+class RecipeVotes(Result):
+    """Correlations of one recipe's similarities with up-votes and with down-votes."""
+
+    up: tuple[Correlation, ...]
+    down: tuple[Correlation, ...]
+
+
+@dataclass(frozen=True)
+class VotedRecipe(Result):
+    """One recipe and its correlations with the votes."""
+
+    recipe: str
+    votes: RecipeVotes
+
+
+@dataclass(frozen=True)
+class VoteRow:
+    """One correlation: of which recipe, with which votes ("up" or "down")."""
+
+    recipe: str
+    votes: str
+    correlation: Correlation
+
+
+@dataclass(frozen=True)
+class VoteCorrelation(TableResult):
+    """Correlation of the votes for pairs with their similarity (rosenfeld2018, section 4.2)."""
+
+    collection: str
+    subset: str
+    recipes: tuple[VotedRecipe, ...]
+
+    @property
+    def rows(self) -> tuple[VoteRow, ...]:
+        """All correlations, recipe by recipe."""
+        return tuple(
+            VoteRow(recipe.recipe, kind, correlation)
+            for recipe in self.recipes
+            for kind, correlations in (("up", recipe.votes.up), ("down", recipe.votes.down))
+            for correlation in correlations
+        )
+
+    def to_table(self) -> Table:
+        """One row per recipe, kind of vote and correlation coefficient."""
+        rows = [
+            (
+                row.recipe,
+                row.votes,
+                row.correlation.name,
+                f"{row.correlation.value:.3f}",
+                f"[{row.correlation.low:.3f}, {row.correlation.high:.3f}]",
+                f"{row.correlation.p:.3g}",
+            )
+            for row in self.rows
+        ]
+        columns = ("recipe", "votes", "correlation", "r", "95 % CI", "p")
+        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
+
+
+@dataclass(frozen=True)
+class BackboneGain(Result):
+    """Hits of one backbone after each step; None where the step is not available."""
+
+    backbone: str
+    hits: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class PostProcessingGain(TableResult):
+    """Hits at 1 of each backbone as post-processing is added step by step."""
+
+    collection: str
+    subset: str
+    pairs: int
+    steps: tuple[str, ...]
+    rows: tuple[BackboneGain, ...]
+
+    def to_table(self) -> Table:
+        """One row per backbone, one column per step."""
+        return Table(
+            ("backbone", *self.steps),
+            tuple((row.backbone, *row.hits) for row in self.rows),
+            f"{self.collection}: hits at 1, of {self.pairs:,}",
+        )
+
+
+def recall(question: Question, *, ks: Sequence[int] = (1, 5, 10)) -> RecallTable:
     """Share of queries whose mate is among the first k, for every recipe and k.
 
     Args:
-        name: a collection of pairs with features.
-        asked: recipes, one row each.
-        metric: only written into the table; the recipes decide.
-        subset: a part of the pairs, see `selection.SUBSETS`.
+        question: one row per recipe.
+        ks: cut-offs, 1 to G.
 
     Raises:
-        BadDataError: no known mates, features missing, or a k outside 1..G.
+        BadDataError: no known mates, features missing, or a k below 1.
     """
-    found = ranks_of_each(name, asked, direction, subset=subset)
     rows = [
-        RecallRow(recipe, {k: recall_at(ranks, k) for k in ks})
-        for recipe, ranks in zip(asked, found, strict=True)
+        RecallRow(recipe, {k: retrieval_recall.recall_at(ranks, k) for k in ks})
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
     ]
-    pairs = len(subsets.open_subset(name, subset).pairs(direction))
-    return RecallTable(name, pairs, metric, direction, tuple(rows), subset)
+    return RecallTable(
+        question.collection,
+        len(_open(question).pairs(question.direction)),
+        question.metric,
+        question.direction,
+        tuple(rows),
+        question.subset,
+    )
 
 
-def curve(
-    name: str, asked: Sequence[Recipe], *, direction: Direction = "lr", subset: str = "all"
-) -> dict:
-    """Recall at every k for every recipe (Fig. 2b): {"k", "rows": [{"recipe", "recall"}]}."""
-    gallery = len(subsets.open_subset(name, subset).pairs(direction).gallery)
-    found = ranks_of_each(name, asked, direction, subset=subset)
-    rows = [
-        {
-            "recipe": list(one.backbones),
-            "combine": one.combine,
-            "label": one.label,
-            "recall": recall_curve(ranks, gallery).tolist(),
-        }
-        for one, ranks in zip(asked, found, strict=True)
-    ]
-    return {"collection": name, "subset": subset, "gallery": gallery, "rows": rows}
-
-
-def cosine_minus_l2(
-    name: str, models: Sequence[str], *, subset: str = "all", direction: Direction = "lr"
-) -> dict:
-    """Recall by cosine minus recall by L2 at every k (Fig. 2a)."""
+def curve(question: Question) -> RecallCurves:
+    """Recall at every k for every recipe (rosenfeld2018, Fig. 2b)."""
+    gallery = len(_open(question).pairs(question.direction).gallery)
     curves = [
-        curve(name, recipes.parse(models, metric=metric), direction=direction, subset=subset)
-        for metric in ("cosine", "l2")
+        Curve(recipe, tuple(retrieval_recall.curve(ranks, gallery).tolist()))
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
     ]
-    rows = [
-        {
-            "recipe": one["recipe"],
-            "difference": [a - b for a, b in zip(one["recall"], other["recall"], strict=True)],
-        }
-        for one, other in zip(curves[0]["rows"], curves[1]["rows"], strict=True)
+    return RecallCurves(question.collection, question.subset, gallery, tuple(curves))
+
+
+def cosine_minus_l2(question: Question) -> RecallCurves:
+    """Recall by cosine minus recall by L2 at every k (rosenfeld2018, Fig. 2a).
+
+    Only single backbones without post-processing are compared.
+    """
+    plain = question.with_recipes(*question.singles).with_post("none")
+    cosine, l2 = (curve(plain.with_metric(metric)) for metric in ("cosine", "l2"))
+    curves = [
+        Curve(recipe, tuple(a - b for a, b in zip(left.values, right.values, strict=True)))
+        for recipe, left, right in zip(plain.recipes, cosine.curves, l2.curves, strict=True)
     ]
-    return {"collection": name, "subset": subset, "rows": rows}
+    return RecallCurves(
+        question.collection, question.subset, cosine.gallery, tuple(curves), "difference"
+    )
 
 
 def associative_recall(
-    name: str,
-    recipe: Recipe,
+    question: Question,
     *,
-    subset: str = "all",
-    direction: Direction = "lr",
     sizes: Sequence[int] = retrieval_associative_recall.SIZES,
     repetitions: int = 10,
     seed: int = 0,
-) -> dict:
-    """Correct choices among m images (Table 2a): exact, and drawn as the paper drew them."""
-    found = ranks(name, recipe, direction, subset=subset)
-    gallery = len(subsets.open_subset(name, subset).pairs(direction).gallery)
-    rows = []
-    for m in (size for size in sizes if size <= gallery):
-        exact = retrieval_associative_recall.exact_recall(found, gallery, m)
-        low, high = interval(exact.astype("float32"))
-        draws = retrieval_associative_recall.simulated_recall(
-            found, gallery, m, repetitions=repetitions, seed=seed
-        )
-        rows.append(
-            {
-                "m": m,
-                "exact": float(exact.mean()),
-                "ci95": [low, high],
-                "simulated": float(draws.mean()),
-                "spread": float(draws.std()),
-            }
-        )
-    return {"collection": name, "subset": subset, "recipe": recipe.label, "rows": rows}
+) -> AssociativeRecall:
+    """Correct choices among m images: exact, and simulated as in the paper (Table 2a).
+
+    Args:
+        question: what is evaluated.
+        sizes: values of m; those above G are left out.
+        repetitions, seed: number and seed of the random draws.
+    """
+    gallery = len(_open(question).pairs(question.direction).gallery)
+    by_recipe = []
+    for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True):
+        rows = []
+        for m in (size for size in sizes if size <= gallery):
+            exact = retrieval_associative_recall.exact_recall(ranks, gallery, m)
+            draws = retrieval_associative_recall.simulated_recall(
+                ranks, gallery, m, repetitions=repetitions, seed=seed
+            )
+            ci95 = interval(exact.astype("float32"))
+            shares = float(exact.mean()), ci95, float(draws.mean()), float(draws.std())
+            rows.append(AssociativeRow(m, *shares))
+        by_recipe.append(AssociativeRecipe(recipe.label, tuple(rows)))
+    return AssociativeRecall(question.collection, question.subset, tuple(by_recipe))
 
 
-def votes(name: str, recipe: Recipe, *, subset: str = "all", direction: Direction = "lr") -> dict:
-    """Correlation of up- and down-votes with each pair's similarity.
+def votes(question: Question) -> VoteCorrelation:
+    """Correlation of up- and down-votes with the similarity of each pair.
 
-    Only CSLS, which looks at the gallery, makes a pair's similarity depend on the direction.
+    Only CSLS, which uses the whole gallery, makes the similarity of a pair depend on the direction.
 
     Raises:
         BadDataError: the collection has no votes.
     """
-    collection = subsets.open_subset(name, subset)
+    collection = _open(question)
     if collection.votes is None:
         raise BadDataError(
-            f"found no votes for {name!r}; expected a CSV with id, wins, fails; "
-            "add the collection again with --votes"
+            f"The collection {question.collection!r} has no votes. Add it again with --votes and "
+            "a CSV of id, wins, fails."
         )
-    alike = mate_scores(name, recipe, direction, subset=subset)
-    rows = {
-        kind: [vars(found) for found in correlations(collection.votes[:, column], alike)]
-        for column, kind in enumerate(("up", "down"))
-    }
-    return {"collection": name, "subset": subset, "recipe": recipe.label, "votes": rows}
+    by_recipe = []
+    for recipe in question.recipes:
+        scores = mate_scores(
+            question.collection, recipe, question.direction, subset=question.subset
+        )
+        up, down = (tuple(correlations(collection.votes[:, k], scores)) for k in (0, 1))
+        by_recipe.append(VotedRecipe(recipe.label, RecipeVotes(up, down)))
+    return VoteCorrelation(question.collection, question.subset, tuple(by_recipe))
 
 
-def post_processing_gains(
-    name: str,
-    models: Sequence[str],
-    *,
-    subset: str = "all",
-    direction: Direction = "lr",
-    metric: str = "own",
-) -> dict:
-    """What grid pooling, centring and CSLS add to each backbone: hits, one step after another.
+def post_processing_gains(question: Question) -> PostProcessingGain:
+    """Hits at 1 of each backbone as grid pooling, centering and CSLS are added one by one.
 
-    A backbone with a "-grid" twin whose features are ready goes on from that twin.
-
-    Returns:
-        {"steps", "rows": [{"backbone", "hits": one a step, None where there is no twin}]}.
+    A backbone "NAME" whose grid-pooled form "NAME-grid" has features continues with that form.
     """
-    steps = ("as the papers", "3 x 3 grid", "+ centring", "+ CSLS")
-    pairs = subsets.open_subset(name, subset).pairs(direction)
+    steps = ("as in the papers", "3 x 3 grid", "+ centering", "+ CSLS")
     rows = []
-    for model in registry.expand_groups(list(models)):
-        grid = f"{model}-grid"
-        there = grid in registry.names() and features.is_ready(collections.open_(name), grid)
-        ways = [
-            (model, "none"),
-            (grid if there else "", "none"),
-            (grid if there else model, "center"),
-            (grid if there else model, "center+csls"),
-        ]
-        found: list[int | None] = []
-        for backbone, post in ways:
-            if not backbone:
-                found.append(None)
-                continue
-            (recipe,) = recipes.parse([backbone], metric=metric, post=post)
-            mate_ranks = ranks(name, recipe, direction, subset=subset)
-            found.append(int((mate_ranks == 1).sum()))
-        rows.append({"backbone": model, "hits": found})
-    return {
-        "collection": name,
-        "subset": subset,
-        "pairs": len(pairs),
-        "steps": list(steps),
-        "rows": rows,
-    }
+    for backbone in question.backbones:
+        grid = f"{backbone}-grid"
+        has_grid = grid in registry.names() and features.is_ready(
+            collections.open_(question.collection), grid
+        )
+        last = grid if has_grid else backbone
+        hits = (
+            _hits(question, backbone, "none"),
+            _hits(question, grid, "none") if has_grid else None,
+            _hits(question, last, "center"),
+            _hits(question, last, "center+csls"),
+        )
+        rows.append(BackboneGain(backbone, hits))
+    pairs = len(_open(question).pairs(question.direction))
+    return PostProcessingGain(question.collection, question.subset, pairs, steps, tuple(rows))
+
+
+def _hits(question: Question, backbone: str, post: PostProcessing) -> int:
+    (recipe,) = recipes.parse([backbone], metric=question.metric, post=post)
+    (ranks,) = ranks_of_each(question.with_recipes(recipe))
+    return int((ranks == 1).sum())
 
 
 def failed_queries(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
-    """Ids of the queries whose mate does not come first, in the collection's order."""
+    """Ids of the queries whose mate is not ranked first, in the order of the collection."""
     queries, _ = collections.open_(name).sides(direction)
-    return [queries.ids[i] for i in np.flatnonzero(ranks(name, recipe, direction) > 1)]
+    return [queries.ids[row] for row in np.flatnonzero(ranks(name, recipe, direction) > 1)]
 
 
 def ranks(name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all") -> Array:
-    """(Q,) int64, 1-based rank of each query's mate; every tie is ahead of it.
+    """(Q,) int64, 1-based rank of each query's mate; ties count against the mate.
 
     Raises:
         BadDataError: the collection has no known mates, or features are missing.
     """
-    (found,) = ranks_of_each(name, [recipe], direction, subset=subset)
-    return found
+    (ranks,) = ranks_of_each(Question(name, (recipe,), direction, subset))
+    return ranks
 
 
-def ranks_of_each(
-    name: str, asked: Sequence[Recipe], direction: Direction = "lr", *, subset: str = "all"
-) -> list[Array]:
-    """As `ranks` for several recipes; those not known yet are worked out together."""
-    collection = subsets.open_subset(name, subset)
-    known = _RANKS.setdefault(collection, {})
-    new = [one for one in dict.fromkeys(asked) if (one, direction) not in known]
-    if new:
-        pairs = collection.pairs(direction)
-        needed = dict.fromkeys(b for recipe in new for b in recipe.backbones)
-        mine = {b: features.for_side(collection, pairs.queries, b) for b in needed}
-        theirs = {b: features.for_side(collection, pairs.gallery, b) for b in needed}
-        found = retrieval_recall.ranks_of_each(
-            pairs, new, mine, theirs, recipes.default_metrics(new)
+def ranks_of_each(question: Question) -> list[Array]:
+    """(Q,) ranks of the mates for each recipe; those not in memory are computed in one pass."""
+    collection, direction = _open(question), question.direction
+    collection.pairs(direction)  # raises if the collection has no known mates
+    digest = pairs_digest(collection)
+    identity = {name: features.identity(collection, name) for name in question.backbones}
+    keys = {
+        recipe: (
+            "ranks of mates",
+            digest,
+            tuple(identity[name] for name in recipe.backbones),
+            recipe,
+            direction,
         )
-        for recipe, ranks in zip(new, found, strict=True):
-            ranks.flags.writeable = False
-            known[recipe, direction] = ranks
-    return [known[recipe, direction] for recipe in asked]
+        for recipe in question.recipes
+    }
+    missing = [recipe for recipe, key in keys.items() if not memory.contains(key)]
+    for recipe, ranks in zip(missing, _compute_ranks(collection, missing, direction), strict=True):
+        memory.put(keys[recipe], ranks)
+    return [
+        memory.get(keys[recipe], partial(_compute_one, collection, recipe, direction))
+        for recipe in question.recipes
+    ]
 
 
-# `open_` hands out the same object until its files change, so what is kept by it is never stale.
-_RANKS: WeakKeyDictionary[Collection, dict[tuple[Recipe, Direction], Array]] = WeakKeyDictionary()
+def _compute_one(collection: Collection, recipe: Recipe, direction: Direction) -> Array:
+    (ranks,) = _compute_ranks(collection, [recipe], direction)
+    return ranks
+
+
+def _compute_ranks(
+    collection: Collection, missing: Sequence[Recipe], direction: Direction
+) -> list[Array]:
+    if not missing:
+        return []
+    pairs = collection.pairs(direction)
+    backbones = tuple(dict.fromkeys(name for recipe in missing for name in recipe.backbones))
+    queries, gallery = _features(collection, pairs, backbones)
+    ranks = retrieval_recall.ranks_of_each(
+        pairs, missing, queries, gallery, recipes.default_metrics(missing)
+    )
+    for values in ranks:
+        values.flags.writeable = False
+    return ranks
 
 
 def mate_scores(
@@ -232,10 +421,37 @@ def mate_scores(
     """(Q,) similarity of each query to its own mate; NaN without evidence."""
     collection = subsets.open_subset(name, subset)
     pairs = collection.pairs(direction)
-    mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    found = np.empty(len(pairs))
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
+    queries, gallery = _features(collection, pairs, recipe.backbones)
+    scores = np.empty(len(pairs))
+    own_metrics = recipes.default_metrics([recipe])
+    for start, values in combine.blocks(recipe, queries, gallery, own_metrics):
         rows = np.arange(start, start + len(values))
-        found[rows] = values[rows - start, pairs.target[rows]]
-    return found
+        scores[rows] = values[rows - start, pairs.target[rows]]
+    return scores
+
+
+def pairs_digest(collection: Collection) -> str:
+    """A digest of which images are paired, in which order; for keys of the in-memory cache.
+
+    `Collection.digest` is not enough: the pairs of a subset may change while its name does not,
+    for example when faces are extracted or a learned backbone is trained again.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for side in collection.sides():
+        digest.update("\n".join(side.keys).encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _features(
+    collection: Collection, pairs: Pairs, backbones: Sequence[str]
+) -> tuple[dict[str, Features], dict[str, Features]]:
+    """Features of the queries and of the gallery by backbone."""
+    queries, gallery = (
+        {name: features.for_side(collection, side, name) for name in backbones}
+        for side in (pairs.queries, pairs.gallery)
+    )
+    return queries, gallery
+
+
+def _open(question: Question) -> Collection:
+    return subsets.open_subset(question.collection, question.subset)

@@ -1,23 +1,37 @@
-"""Figure 5.1 of margaritescu2024: models under metrics on the 11 triplet sets, grouped as there."""
+"""The figures of margaritescu2024: models under metrics on the 11 triplet sets of the paper."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from simcore.data.judgements import triplet_sets
+from simcore.data.judgements.trials import JudgementSet
 from simcore.data.judgements.triplet_sets import PANELS
+from simcore.errors import BadDataError
 from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.judgements.triplet_combinations import Sides
-from simcore.types import Array, Score
+from simcore.lab import printed_values
+from simcore.lab.judgements import pair_similarities
+from simcore.lab.papers import paper_report
+from simcore.lab.papers.paper_report import Report, Section, Step
+from simcore.results import Cell, Table
+from simcore.types import METRICS, Array, Monitor, Score
+
+METRIC_NAMES = {"cosine": "COS", "l2": "L2", "l1": "L1"}
+SOURCES: tuple[triplet_sets.Source, ...] = ("bapps", "hsj", "birds-16")
+SourceSets = dict[triplet_sets.Source, JudgementSet]  # source -> its judgement set
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of the figure.
+    """One bar of Figure 5.1.
 
     Attributes:
-        panel, metric, model: where it stands.
-        score: mean of the sets' accuracies. sets: the sets that it is the mean of, and theirs.
+        panel, metric, model: its place in the figure.
+        score: mean of the accuracies on the sets.
+        sets: accuracy on each set.
         best: whether no bar of the panel is higher (the green triangle).
     """
 
@@ -32,40 +46,189 @@ class Bar:
 def bars(
     judged: Mapping[str, Mapping[tuple[str, str], Sides]], votes: Mapping[str, Array]
 ) -> list[Bar]:
-    """All bars of the panels whose sets are given (section 5.2); a panel lacking a set is left out.
+    """All bars of the panels whose sets are available (section 5.2).
 
-    As there, a triplet is right or wrong by what most people chose (share votes are rounded to the
-    majority); a tie of the model is 0.5.
+    As in the paper, a triplet is right or wrong by the majority (vote shares are rounded); a tie of
+    the model counts 0.5.
 
     Args:
         judged: set name -> (model, metric; "own" for a distance) -> (left, right), each (T,).
         votes: set name -> (T,).
     """
-    found: list[Bar] = []
+    all_bars: list[Bar] = []
     for panel, sets in PANELS.items():
         if not all(name in judged for name in sets):
             continue
         keys = [key for key in judged[sets[0]] if all(key in judged[name] for name in sets)]
-        made = []
+        panel_bars = []
         for model, metric in keys:
-            earned = {
+            credits = {
                 name: two_afc.credit(*judged[name][model, metric], votes[name], counting="majority")
                 for name in sets
             }
-            group = np.repeat(list(earned), [e.size for e in earned.values()]).tolist()
-            whole = two_afc.over_groups(np.concatenate(list(earned.values())), group, name=panel)
-            if len(sets) == 1:
-                whole = two_afc.mean(earned[sets[0]], panel)
-            made.append(
-                Bar(panel, metric, model, whole, {n: two_afc.mean(e, n) for n, e in earned.items()})
+            groups = np.repeat(list(credits), [values.size for values in credits.values()])
+            score = two_afc.over_groups(
+                np.concatenate(list(credits.values())), groups.tolist(), name=panel
             )
-        found += _marked(made)
-    return found
+            if len(sets) == 1:
+                score = two_afc.mean(credits[sets[0]], panel)
+            by_set = {name: two_afc.mean(values, name) for name, values in credits.items()}
+            panel_bars.append(Bar(panel, metric, model, score, by_set))
+        all_bars += _mark_best(panel_bars)
+    return all_bars
 
 
-def _marked(made: Sequence[Bar]) -> list[Bar]:
-    top = max((bar.score.value for bar in made), default=0.0)
-    return [
-        Bar(b.panel, b.metric, b.model, b.score, b.sets, best=b.score.value >= top - 1e-12)
-        for b in made
+def _mark_best(panel_bars: Sequence[Bar]) -> list[Bar]:
+    top = max((bar.score.value for bar in panel_bars), default=0.0)
+    return [replace(bar, best=bar.score.value >= top - 1e-12) for bar in panel_bars]
+
+
+def report(sets: Sequence[JudgementSet], models: Sequence[str], monitor: Monitor) -> Report:
+    """Figures 4.2 and 5.1 and section 5.2.3 on at most 1,000 triplets of each of the 11 sets.
+
+    Args:
+        sets: at most one of each kind of `SOURCES`.
+        models: backbones and distances; empty means all that are available.
+        monitor: progress and stop.
+
+    Raises:
+        BadDataError: other sets than these, or no similarity is available.
+    """
+    drawn = triplet_sets.evaluation(assign_sources(sets))
+    names = pair_similarities.expand(models or pair_similarities.default_backbones())
+    judged, votes, available = scores_per_set(drawn, names, monitor)
+    all_bars = bars(judged, votes)
+    panels = dict.fromkeys(bar.panel for bar in all_bars)
+    steps: list[Step] = [
+        ("Figure 4.2", partial(figure_4_2, drawn)),
+        *((panel, partial(figure_5_1, panel, all_bars)) for panel in panels),
+        ("Section 5.2.3", partial(section_5_2_3, all_bars)),
     ]
+    return Report(
+        "margaritescu2024",
+        ", ".join(judged.name for judged in sets),
+        sum(len(rows) for _, rows in drawn.values()),
+        available,
+        paper_report.make(steps, monitor),
+        unit="triplets",
+    )
+
+
+def assign_sources(sets: Sequence[JudgementSet]) -> SourceSets:
+    """The judgement set of each source.
+
+    Raises:
+        BadDataError: a set of another kind, or two of the same kind.
+    """
+    sources: SourceSets = {}
+    for judged in sets:
+        source = next((source for source in SOURCES if source == judged.kind), None)
+        if source is None or source in sources:
+            raise BadDataError(
+                f"{judged.name!r} is of kind {judged.kind}; the paper takes at most one set each "
+                f"of {', '.join(SOURCES)}. `simcore evaluate triplets {judged.name}` scores "
+                "others."
+            )
+        sources[source] = judged
+    return sources
+
+
+def scores_per_set(
+    drawn: Mapping[str, tuple[JudgementSet, Array]], names: Sequence[str], monitor: Monitor
+) -> tuple[dict[str, dict[tuple[str, str], Sides]], dict[str, Array], tuple[str, ...]]:
+    """Similarities and votes of the triplets drawn, and the similarities that all sets have.
+
+    Args:
+        drawn: set name -> its source and the rows drawn from it.
+        names: backbones and distances.
+        monitor: progress and stop.
+
+    Returns:
+        `judged` and `votes` as `bars` takes them, and the available names.
+    """
+    parts: dict[triplet_sets.Source, JudgementSet] = {}
+    available = list(names)
+    for source in dict.fromkeys(triplet_sets.SETS[name][0] for name in drawn):
+        of_source = [name for name in drawn if triplet_sets.SETS[name][0] == source]
+        rows = np.sort(np.concatenate([drawn[name][1] for name in of_source]))
+        parts[source] = triplet_sets.part(drawn[of_source[0]][0], rows)
+        ready = pair_similarities.prepare(parts[source], names, monitor=monitor)
+        available = [name for name in available if name in ready.names]
+    judged, votes = {}, {}
+    for name in drawn:
+        source, group = triplet_sets.SETS[name]
+        part = parts[source]
+        rows = np.flatnonzero([other == group for other in part.trials.group])
+        votes[name] = part.triplets.vote[rows]
+        judged[name] = {
+            (model, metric): tuple(pair_similarities.values(part, model, metric)[:, rows])
+            for model in available
+            for metric in pair_similarities.metrics_of(model, METRICS)
+        }
+    return judged, votes, tuple(available)
+
+
+def figure_4_2(drawn: Mapping[str, tuple[JudgementSet, Array]]) -> Section:
+    """The triplet sets and how many triplets each has."""
+    rows = tuple((name, judged.name, len(rows)) for name, (judged, rows) in drawn.items())
+    return Section(
+        "Figure 4.2: the triplet sets",
+        "At most 1,000 triplets per set, drawn with seed 0.",
+        Table(("set", "source", "triplets"), rows),
+        printed_values.TRIPLET_SETS,
+    )
+
+
+def figure_5_1(panel: str, all_bars: Sequence[Bar]) -> Section:
+    """A quadrant of Figure 5.1: one row per model, one column per metric, the best one marked."""
+    panel_bars = {(bar.model, bar.metric): bar for bar in all_bars if bar.panel == panel}
+    models = dict.fromkeys(model for model, _ in panel_bars)
+    used = {metric for _, metric in panel_bars}
+    metrics = [*(metric for metric in METRICS if metric in used), *(used - set(METRICS))]
+    labels = tuple(METRIC_NAMES.get(metric, metric) for metric in metrics)
+    rows = tuple(
+        (model, *(_cell(panel_bars.get((model, metric))) for metric in metrics)) for model in models
+    )
+    sets = ", ".join(next(iter(panel_bars.values())).sets)
+    return Section(
+        f"Figure 5.1: {panel}",
+        f"Percent right by the majority, mean of: {sets}.",
+        Table(("model", *labels), rows),
+        groups=labels,
+        bars={
+            model: tuple(
+                panel_bars[model, metric].score.value
+                if (model, metric) in panel_bars
+                else float("nan")
+                for metric in metrics
+            )
+            for model in models
+        },
+    )
+
+
+def _cell(bar: Bar | None) -> Cell:
+    if bar is None:
+        return ""
+    score = bar.score
+    mark = " (best)" if bar.best else ""
+    return f"{100 * score.value:.2f} [{100 * score.low:.1f}, {100 * score.high:.1f}]{mark}"
+
+
+def section_5_2_3(all_bars: Sequence[Bar]) -> Section:
+    """How often each metric is the best one of a model and panel."""
+    best: dict[tuple[str, str], Bar] = {}
+    for bar in all_bars:
+        rival = best.get((bar.panel, bar.model))
+        if rival is None or bar.score.value > rival.score.value:
+            best[bar.panel, bar.model] = bar
+    rows = []
+    for metric, name in METRIC_NAMES.items():
+        of_metric = [bar for bar in all_bars if bar.metric == metric]
+        wins = sum(best[bar.panel, bar.model].metric == metric for bar in of_metric)
+        rows.append((name, wins, len(of_metric)))
+    return Section(
+        "Section 5.2.3: the best metric",
+        table=Table(("metric", "model and panel where it is best", "of"), tuple(rows)),
+        printed=printed_values.METRICS,
+    )

@@ -1,72 +1,34 @@
-"""A report on a paper: sections with one's own numbers and the printed ones beside them."""
+"""A report on a paper: sections with measured numbers and the printed ones beside them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from simcore.errors import SimError
-from simcore.lab.printed_values import Printed
-from simcore.types import Monitor
+from simcore.errors import SimError, Stopped
+from simcore.lab.printed_values import PrintedTable
+from simcore.recipe import Question
+from simcore.results import Cell, Result, Table, to_dict
+from simcore.types import JSON, Monitor
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from simcore.lab.html_document import Block
 
-Cell = str | int | float
-
-
-def page(found: "Report") -> str:
-    """The report as one HTML document with everything inside."""
-    from simcore.lab import html_document
-    from simcore.lab.library import collections
-
-    models = ", ".join(found.models)
-    said = f"Backbones: {models}. Printed values are of other networks and galleries."
-    blocks = [html_document.words(said)]
-    for section in found.sections:
-        blocks.append(html_document.heading(section.title))
-        if section.note:
-            blocks.append(html_document.words(section.note))
-        if section.lines or section.bars:
-            blocks.append(html_document.chart(_chart(section), height=420))
-        for row in section.pictures:
-            sources = [
-                html_document.inside(collections.thumbnail(key).read_bytes()) for key in row.keys
-            ]
-            blocks.append(html_document.words(row.caption))
-            blocks.append(html_document.pictures(sources, row.labels, mate=row.mate))
-        tables = []
-        if section.rows:
-            tables.append(html_document.table(section.columns, section.rows, caption="here"))
-        if section.printed is not None:
-            printed = section.printed
-            caption = f"as printed ({printed.place})"
-            tables.append(html_document.table(printed.columns, printed.rows, caption=caption))
-        blocks.append(html_document.beside(*tables))
-        if section.printed is not None and section.printed.remark:
-            blocks.append(html_document.words(section.printed.remark, soft=True))
-    title = f"{found.paper} on {found.collection}: {found.pairs:,} {found.unit}"
-    return html_document.document(title, blocks)
-
-
-def _chart(section: "Section") -> "Figure":
-    import plotly.graph_objects as go
-
-    from simcore.lab import html_document
-
-    drawn = [
-        go.Scatter(x=section.x, y=values, name=label, mode="lines")
-        for label, values in section.lines.items()
-    ]
-    drawn += [
-        go.Bar(x=section.blocks, y=values, name=label) for label, values in section.bars.items()
-    ]
-    return go.Figure(drawn).update_layout(margin={"t": 20}, colorway=html_document.COLORS)
+KS = (1, 5, 10, 20, 50, 100)  # cut-offs of the table of a curve
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """A line of pictures by content key; `mate` is the place of the true one, -1 = none."""
+class Pictures(Result):
+    """A row of pictures.
+
+    Attributes:
+        caption: one line above them.
+        keys: content keys.
+        labels: one per picture.
+        mate: index of the true mate, -1 = none.
+    """
 
     caption: str
     keys: tuple[str, ...]
@@ -75,33 +37,53 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Section:
-    """One table or figure.
+class Section(Result):
+    """One table or figure of a paper, made from one's own data.
 
     Attributes:
-        title: which one of the paper it is. note: what to know before comparing.
-        columns, rows: one's own numbers; empty where it could not be made, and `note` says why.
-        printed: the paper's.
-        lines: {label: values}, drawn over `x`; empty for tables.
-        bars: {label: values}, one for each of `blocks`; empty for tables.
-        pictures: lines of examples, for figures that show some.
+        title: which table or figure it is.
+        note: what to know before comparing; the reason where it could not be made.
+        table: the measured numbers.
+        printed: the numbers of the paper.
+        x, lines: a line chart: {label: values}, one value per x.
+        groups, bars: a bar chart: {label: values}, one value per group.
+        pictures: rows of examples.
     """
 
     title: str
     note: str = ""
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
-    printed: Printed | None = None
+    table: Table | None = None
+    printed: PrintedTable | None = None
     x: tuple[float, ...] = ()
     lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    blocks: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     bars: dict[str, tuple[float, ...]] = field(default_factory=dict)
     pictures: tuple[Pictures, ...] = ()
 
+    def to_dict(self) -> JSON:
+        """Title, note, pictures, and both tables as one dict per row; charts are left out."""
+        return {
+            "title": self.title,
+            "note": self.note,
+            "rows": _records(self.table) if self.table is not None else [],
+            "printed": None if self.printed is None else _records(self.printed),
+            "pictures": to_dict(self.pictures),
+        }
+
 
 @dataclass(frozen=True)
-class Report:
-    """A paper reproduced on a collection, or on sets of judgements: `pairs` are then trials."""
+class Report(Result):
+    """A paper reproduced on a collection or on sets of judgements.
+
+    Attributes:
+        paper: its name.
+        collection: name of the collection, or of the sets.
+        pairs: number of pairs, or of trials.
+        models: the backbones used.
+        sections: in the order of the paper.
+        subset: which of the pairs.
+        unit: what `pairs` counts.
+    """
 
     paper: str
     collection: str
@@ -111,7 +93,7 @@ class Report:
     subset: str = "all"
     unit: str = "pairs"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> JSON:
         """The document that `simcore reproduce --json` prints."""
         return {
             "paper": self.paper,
@@ -119,52 +101,106 @@ class Report:
             self.unit: self.pairs,
             "subset": self.subset,
             "models": list(self.models),
-            "sections": [
-                {
-                    "title": one.title,
-                    "note": one.note,
-                    "rows": [dict(zip(one.columns, row, strict=True)) for row in one.rows],
-                    "printed": None
-                    if one.printed is None
-                    else [dict(zip(one.printed.columns, r, strict=True)) for r in one.printed.rows],
-                    "pictures": [asdict(row) for row in one.pictures],
-                }
-                for one in self.sections
-            ],
+            "sections": to_dict(self.sections),
         }
 
+    def to_html(self) -> str:
+        """The report as one self-contained HTML file."""
+        from simcore.lab import html_document
 
-Step = tuple[str, Callable[[], Section]]
+        intro = (
+            f"Backbones: {', '.join(self.models)}. "
+            "The printed values are about other networks and galleries."
+        )
+        blocks = [html_document.paragraph(intro)]
+        for section in self.sections:
+            blocks += _blocks(section)
+        title = f"{self.paper} on {self.collection}: {self.pairs:,} {self.unit}"
+        return html_document.document(title, blocks)
 
 
-def make(
-    steps: Sequence[Step],
-    monitor: Monitor,
-) -> tuple[Section, ...]:
-    """All sections; one that cannot be made says why in its note.
+Step = tuple[str, Callable[[], Section]]  # title, what makes the section
+PairStep = tuple[str, Callable[[Question], Section]]  # the same for any question
+
+
+def ask(steps: Sequence[PairStep], question: Question) -> list[Step]:
+    """The steps of a paper for one question."""
+    return [(title, partial(function, question)) for title, function in steps]
+
+
+def make(steps: Sequence[Step], monitor: Monitor) -> tuple[Section, ...]:
+    """All sections; the note of one that cannot be made says why.
 
     Raises:
-        SimError: it was stopped, which is asked before each section.
+        Stopped: `monitor` asked to stop, which is checked before each section.
     """
     sections = []
     for number, (title, step) in enumerate(steps):
-        if monitor.stopped:
-            raise SimError(f"stopped before {title}; nothing is kept of the report; start it again")
+        monitor.check(f"Stopped before {title}. No part of the report is kept; start it again.")
         monitor.report(title, number, len(steps))
         try:
             sections.append(step())
+        except Stopped:
+            raise
         except SimError as error:
-            sections.append(Section(title, f"Left out: {error}."))
+            sections.append(Section(title, f"Left out: {str(error).removesuffix('.')}."))
     monitor.report("done", len(steps), len(steps))
     return tuple(sections)
 
 
 def curves(title: str, lines: dict[str, tuple[float, ...]]) -> Section:
-    """Lines over 1, 2, 3, ..., and a table of a few places."""
+    """Lines over 1, 2, 3, ..., and a table of them at a few cut-offs."""
     length = max(len(values) for values in lines.values())
-    marks = [k for k in (1, 5, 10, 20, 50, 100) if k <= length]
+    ks = [k for k in KS if k <= length]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (label, *(round(values[k - 1], 4) for k in marks)) for label, values in lines.items()
+        (label, *(round(values[k - 1], 4) for k in ks)) for label, values in lines.items()
     )
-    head = ("representation", *(f"@{k}" for k in marks))
-    return Section(title, "", head, rows, x=tuple(range(1, length + 1)), lines=lines)
+    table = Table(("representation", *(f"@{k}" for k in ks)), rows)
+    return Section(title, table=table, x=tuple(range(1, length + 1)), lines=lines)
+
+
+def _records(table: Table | PrintedTable) -> list[JSON]:
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def _blocks(section: Section) -> "list[Block]":
+    from simcore.lab import html_document
+    from simcore.lab.library import collections
+
+    blocks = [html_document.heading(section.title)]
+    if section.note:
+        blocks.append(html_document.paragraph(section.note))
+    if section.lines or section.bars:
+        blocks.append(html_document.chart(_chart(section), height=420))
+    for row in section.pictures:
+        urls = [html_document.data_url(collections.thumbnail(key).read_bytes()) for key in row.keys]
+        blocks.append(html_document.paragraph(row.caption))
+        blocks.append(html_document.pictures(urls, row.labels, mate=row.mate))
+    tables = []
+    if section.table is not None:
+        tables.append(
+            html_document.table(section.table.columns, section.table.rows, caption="measured here")
+        )
+    if section.printed is not None:
+        printed = section.printed
+        caption = f"as printed ({printed.place})"
+        tables.append(html_document.table(printed.columns, printed.rows, caption=caption))
+    blocks.append(html_document.side_by_side(*tables))
+    if section.printed is not None and section.printed.remark:
+        blocks.append(html_document.paragraph(section.printed.remark, soft=True))
+    return blocks
+
+
+def _chart(section: Section) -> "Figure":
+    import plotly.graph_objects as go
+
+    from simcore.lab import html_document
+
+    traces = [
+        go.Scatter(x=section.x, y=values, name=label, mode="lines")
+        for label, values in section.lines.items()
+    ]
+    traces += [
+        go.Bar(x=section.groups, y=values, name=label) for label, values in section.bars.items()
+    ]
+    return go.Figure(traces).update_layout(margin={"t": 20}, colorway=html_document.COLORS)

@@ -1,61 +1,84 @@
-"""The annex of risser-maroux2021 on one's own pairs: a backbone a row, kept once it was made.
+"""The annex of risser-maroux2021 on one's own pairs: one row per backbone, stored once computed.
 
-As in the paper: 20 runs with their own split and start, sigma 1 and 15, the epoch chosen on the
+As in the paper: 20 runs with their own split and start, sigma 1 and 15, the epoch selected on the
 test pairs.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from simcore.data import cache_dir
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_values
 from simcore.lab.learning import adaptation
 from simcore.lab.library import duplicates, subsets
-from simcore.lab.papers.paper_report import Cell, Section, Step
+from simcore.lab.papers.paper_report import Section, Step
 from simcore.models import registry
 from simcore.models.extract import extraction
-from simcore.types import Monitor, Progress
+from simcore.recipe import Question
+from simcore.results import Cell, Result, Table
+from simcore.types import JSON, Monitor, Progress
 
-FORMAT = 1  # raised when a row of the same input would come out differently
+FORMAT = 1  # raised when a row of the same input would have other numbers
 SIGMAS = (1.0, 15.0)
 STAGES = ("concatenated", "PCA", "sigma 1", "sigma 15")
 COLUMNS = ("backbone", "numbers", *printed_values.ANNEX.columns[1:], "gallery")
-GALLERY = round(4199 / 4)  # a quarter of TLLobj, the paper's
+GALLERY = round(4199 / 4)  # of the paper: a quarter of TLLobj
 
 
-def own(
+@dataclass(frozen=True)
+class AnnexRow(Result):
+    """One backbone before and after adaptation, as stored on disk.
+
+    Attributes:
+        backbone: its name.
+        size: dimensions of its features.
+        variance: share that the PCA keeps, 0 to 1.
+        runs: number of runs.
+        test: number of test pairs in each run.
+        stages: for each of `STAGES` the asymmetric recall with its curve over the runs.
+    """
+
+    backbone: str
+    size: int
+    variance: float
+    runs: int
+    test: int
+    stages: dict[str, JSON]
+
+
+def compute_row(
     name: str,
     model: str,
     *,
     subset: str = "all",
     device: str = "auto",
     monitor: Monitor = Monitor(),
-) -> dict[str, Any]:
-    """A backbone's row: size, variance kept, and for each of `STAGES` aR with its curve.
+) -> AnnexRow:
+    """The row of a backbone, from the cache where it was computed before.
 
-    Made once for the same pairs and weights; stopped, it goes on at the next call.
+    A stopped computation resumes at the next call.
 
     Raises:
-        BadDataError: features missing, or too few pairs. Stopped: `stop` said so.
+        BadDataError: features missing, or too few pairs.
+        Stopped: `monitor` asked to stop.
     """
-    place = _place(name, model, subset)
-    if place.exists():
-        found: dict[str, Any] = json.loads(place.read_text("utf-8"))
-        return found
-    told = []
+    path = _path(name, model, subset)
+    if path.exists():
+        return _read(path)
+    results = []
     for sigma in SIGMAS:
 
-        def report(now: Progress, sigma: float = sigma) -> None:
-            stage = f"{model}, sigma {sigma:g}, {now.stage}"
-            monitor.report(stage, now.done, now.total, now.rate)
+        def report(progress: Progress, sigma: float = sigma) -> None:
+            stage = f"{model}, sigma {sigma:g}, {progress.stage}"
+            monitor.report(stage, progress.done, progress.total, progress.rate)
 
         settings = adaptation.Settings("paper", sigma)
-        told.append(
+        results.append(
             adaptation.adapt(
                 name,
                 [model],
@@ -65,42 +88,50 @@ def own(
                 monitor=Monitor(report, monitor.stop),
             ).to_dict()
         )
-    one, fifteen = told
-    stages = [fifteen["before"], fifteen["pca"], one["after"], fifteen["after"]]
-    row = {
-        "backbone": model,
-        "size": one["width"],
-        "variance": one["variance_kept"],
-        "runs": one["runs"],
-        "test": one["pairs"]["test"],
-        "stages": dict(zip(STAGES, stages, strict=True)),
-    }
-    cache_dir.write_atomic(place, json.dumps(row).encode())
+    low, high = results
+    stages = [high["before"], high["pca"], low["after"], high["after"]]
+    row = AnnexRow(
+        model,
+        low["width"],
+        low["variance_kept"],
+        low["runs"],
+        low["pairs"]["test"],
+        dict(zip(STAGES, stages, strict=True)),
+    )
+    cache_dir.write_atomic(path, json.dumps(row.to_dict()).encode())
     return row
 
 
-def known(name: str, models: Sequence[str], subset: str = "all") -> list[dict[str, Any]]:
-    """The rows that were made already; nothing is computed."""
-    places = [_place(name, model, subset) for model in models]
-    return [json.loads(place.read_text("utf-8")) for place in places if place.exists()]
+def stored_rows(name: str, models: Sequence[str], subset: str = "all") -> list[AnnexRow]:
+    """The rows that were computed before; nothing is computed."""
+    paths = [_path(name, model, subset) for model in models]
+    return [_read(path) for path in paths if path.exists()]
 
 
-def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Cell | None]]:
-    """Own rows by `COLUMNS`, each followed by the printed one where the paper has that backbone."""
-    found = []
+def table(rows: Sequence[AnnexRow]) -> Table:
+    """Rows with `COLUMNS`, each followed by the printed one where the paper has that backbone."""
+    lines: list[tuple[Cell, ...]] = []
     for row in rows:
-        values = [stage["aR"]["1"]["mean"] for stage in row["stages"].values()]
-        cells = [row["size"], row["variance"], *values]
-        found.append([row["backbone"], "here", *(round(v, 4) for v in cells), row["test"]])
-        if (printed := printed_values.printed(row["backbone"])) is not None:
-            found.append([printed[0], "printed", *printed[1:], GALLERY])
-    return [dict(zip(COLUMNS, line, strict=True)) for line in found]
+        recalls = [stage["aR"]["1"]["mean"] for stage in row.stages.values()]
+        numbers = (round(value, 4) for value in (row.size, row.variance, *recalls))
+        lines.append((row.backbone, "here", *numbers, row.test))
+        printed = printed_values.annex_row(row.backbone)
+        if printed is not None:
+            lines.append((printed[0], "printed", *printed[1:], GALLERY))
+    return Table(COLUMNS, tuple(lines))
 
 
-def _place(name: str, model: str, subset: str) -> Path:
-    """Where a row is kept: by all that decides its numbers."""
+def _read(path: Path) -> AnnexRow:
+    return AnnexRow(**json.loads(path.read_text("utf-8")))
+
+
+def _path(name: str, model: str, subset: str) -> Path:
+    """The file of a row, named by everything that changes its numbers.
+
+    The keys of `inputs` are part of the names of files that exist already.
+    """
     collection = subsets.open_subset(name, subset)
-    told = {
+    inputs = {
         "format": FORMAT,
         "pairs": collection.digest,
         "twins": duplicates.default_backbone_if_ready(collection),
@@ -108,45 +139,43 @@ def _place(name: str, model: str, subset: str) -> Path:
         "runs": adaptation.RUNS,
         "settings": [asdict(adaptation.Settings("paper", sigma)) for sigma in SIGMAS],
     }
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return cache_dir.root() / "annex" / f"{digest[:32]}.json"
 
 
-def risser_maroux2021(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
-    """A backbone a step: four columns of its row of the annex, and its curves (Fig. 3)."""
-    about = f"Pairs: {subsets.SUBSETS.get(subset, subset)}. "
+def steps(question: Question, monitor: Monitor) -> list[Step]:
+    """One section per backbone: four columns of its row of the annex, and its curves (Fig. 3)."""
+    return [
+        (model, partial(backbone_section, question, model, first=not number, monitor=monitor))
+        for number, model in enumerate(question.backbones)
+    ]
 
-    def backbone(model: str, first: bool) -> Callable[[], Section]:
-        def make() -> Section:
-            told = own(name, model, subset=subset)
-            rows: tuple[tuple[Cell, ...], ...] = tuple(
-                (
-                    label,
-                    *(
-                        f"{one['aR'][str(k)]['mean']:.4f} ± {one['aR'][str(k)]['deviation']:.4f}"
-                        for k in asymmetric_recall.KS
-                    ),
-                )
-                for label, one in told["stages"].items()
-            )
-            note = (
-                f"{about}{told['runs']} runs, {told['test']} test pairs each, epoch "
-                "chosen on them as in the paper; the PCA keeps "
-                f"{100 * told['variance']:.1f} % of the variance of {told['size']} columns."
-            )
-            head = ("aR, mean ± deviation", *(f"@{k}" for k in asymmetric_recall.KS))
-            lines = {label: tuple(one["curve"]) for label, one in told["stages"].items()}
-            length = len(next(iter(lines.values())))
-            return Section(
-                f"Annex, Table 1 and Figure 3: {model}",
-                note,
-                head,
-                rows,
-                printed_values.ANNEX if first else None,
-                tuple(range(1, length + 1)),
-                lines,
-            )
 
-        return make
+def backbone_section(
+    question: Question, model: str, *, first: bool, monitor: Monitor = Monitor()
+) -> Section:
+    """The row and the curves of one backbone; the first one shows the printed annex as well."""
+    row = compute_row(question.collection, model, subset=question.subset, monitor=monitor)
+    lines = {label: tuple(stage["curve"]) for label, stage in row.stages.items()}
+    length = len(next(iter(lines.values())))
+    return Section(
+        f"Annex, Table 1 and Figure 3: {model}",
+        f"Pairs: {subsets.SUBSETS.get(question.subset, question.subset)}. {row.runs} runs, "
+        f"{row.test} test pairs each, epoch selected on them as in the paper; the PCA keeps "
+        f"{100 * row.variance:.1f} % of the variance of {row.size} dimensions.",
+        Table(
+            ("aR, mean ± deviation", *(f"@{k}" for k in asymmetric_recall.KS)),
+            tuple(
+                (label, *(_mean_and_deviation(stage, k) for k in asymmetric_recall.KS))
+                for label, stage in row.stages.items()
+            ),
+        ),
+        printed_values.ANNEX if first else None,
+        tuple(range(1, length + 1)),
+        lines,
+    )
 
-    return [(model, backbone(model, not number)) for number, model in enumerate(models)]
+
+def _mean_and_deviation(stage: JSON, k: int) -> str:
+    recall = stage["aR"][str(k)]
+    return f"{recall['mean']:.4f} ± {recall['deviation']:.4f}"

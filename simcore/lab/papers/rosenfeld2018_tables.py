@@ -1,180 +1,215 @@
-"""The tables and figures of rosenfeld2018 and rosenfeld2019, a step each."""
+"""The tables and figures of rosenfeld2018 (Totally Looks Like), one function each."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from simcore.errors import BadDataError
 from simcore.lab import printed_values, recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.library import collections
-from simcore.lab.library import subsets as library_subsets
+from simcore.lab.library import collections, subsets
 from simcore.lab.papers import paper_report
-from simcore.lab.papers.paper_report import Cell, Section, Step
+from simcore.lab.papers.paper_report import PairStep, Section
 from simcore.lab.people import analysis, experiments
+from simcore.recipe import Question
+from simcore.results import Cell, Table
+
+FACE_COUNTS = ("0", "1", "2", "3 or more")
 
 
-def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
-    singles = recipes.parse(models)
+def figure_2a(question: Question) -> Section:
+    """Cosine against L2 at every k."""
+    difference = recall.cosine_minus_l2(question)
+    lines = {" + ".join(curve.recipe.backbones): curve.values for curve in difference.curves}
+    return paper_report.curves("Figure 2a: recall by cosine minus recall by L2", lines)
 
-    def difference() -> Section:
-        told = recall.cosine_minus_l2(name, models, subset=subset)["rows"]
-        lines = {" + ".join(row["recipe"]): tuple(row["difference"]) for row in told}
-        return paper_report.curves("Figure 2a: recall by cosine minus recall by L2", lines)
 
-    def curves() -> Section:
-        told = recall.curve(name, singles, subset=subset)["rows"]
-        return paper_report.curves(
-            "Figure 2b: recall", {r["label"]: tuple(r["recall"]) for r in told}
-        )
+def figure_2b(question: Question) -> Section:
+    """Recall at every k."""
+    curves = recall.curve(question).curves
+    return paper_report.curves(
+        "Figure 2b: recall", {curve.recipe.label: curve.values for curve in curves}
+    )
 
-    def table1() -> Section:
-        size = len(library_subsets.open_subset(name, subset).left)
-        ks = [k for k in (1, 5, 10, 20, 50, 100) if k <= size]
-        found = recall.recall(name, singles, ks=ks, subset=subset).rows
-        rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (row.recipe.label, *(round(100 * s.value, 2) for s in row.recall.values()))
-            for row in sorted(found, key=lambda row: row.recall[ks[0]].value)
-        )
-        return Section(
-            "Table 1: recall in percent",
-            f"Pairs: {library_subsets.SUBSETS[subset]}.",
-            ("network", *(f"@{k}" for k in ks)),
-            rows,
-            printed_values.RECALL,
-        )
 
-    def associative() -> Section:
-        best = max(singles, key=lambda one: (recall.ranks(name, one, subset=subset) == 1).sum())
-        told = recall.associative_recall(name, best, subset=subset)["rows"]
-        rows = tuple(
-            (str(r["m"]), round(100 * r["exact"], 2), round(100 * r["simulated"], 2)) for r in told
-        )
-        return Section(
-            "Table 2a: associative recall",
-            f"With {best.label}, the best single backbone.",
-            ("m", "% correct, exact", "% correct, simulated"),
-            rows,
-            printed_values.ASSOCIATIVE,
-        )
+def table_1(question: Question) -> Section:
+    """Recall at a few cut-offs, the worst backbone first as in the paper."""
+    pairs = len(subsets.open_subset(question.collection, question.subset).left)
+    ks = [k for k in paper_report.KS if k <= pairs]
+    by_recall = sorted(recall.recall(question, ks=ks).rows, key=lambda row: row.recall[ks[0]].value)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (row.recipe.label, *(_percent(score.value, 2) for score in row.recall.values()))
+        for row in by_recall
+    )
+    return Section(
+        "Table 1: recall in percent",
+        f"Pairs: {subsets.SUBSETS.get(question.subset, question.subset)}.",
+        Table(("network", *(f"@{k}" for k in ks)), rows),
+        printed_values.RECALL,
+    )
 
-    def votes() -> Section:
-        rows = tuple(
-            (one.label, kind, round(c["value"], 3), round(c["low"], 3), round(c["high"], 3))
-            for one in singles
-            for kind, found in recall.votes(name, one, subset=subset)["votes"].items()
-            for c in found
-            if c["name"] == "pearson"
-        )
-        head = ("network", "votes", "r", "low", "high")
-        return Section("Votes and similarity", "", head, rows, printed_values.VOTES)
 
-    def subsets() -> Section:
-        found = library_subsets.duplicates(name)
-        rows = (("all", len(collections.open_(name).left)), *found["kept"].items())
-        note = f"Near-duplicates judged by {found['by']}."
-        return Section(
-            "Near-duplicates: pairs left", note, ("subset", "pairs"), rows, printed_values.SUBSETS
-        )
+def table_2a(question: Question) -> Section:
+    """Associative recall of the backbone with the most hits at 1."""
+    ranks = recall.ranks_of_each(question)
+    hits = [int((values == 1).sum()) for values in ranks]
+    best = question.recipes[hits.index(max(hits))]
+    (result,) = recall.associative_recall(question.with_recipes(best)).recipes
+    rows = tuple(
+        (str(row.m), _percent(row.exact, 2), _percent(row.simulated, 2)) for row in result.rows
+    )
+    return Section(
+        "Table 2a: associative recall",
+        f"With {best.label}, the best single backbone.",
+        Table(("m", "% correct, exact", "% correct, simulated"), rows),
+        printed_values.ASSOCIATIVE,
+    )
 
-    def faces() -> Section:
-        told = library_subsets.faces(name)
-        labels = ("0", "1", "2", "3 or more")
-        rows = tuple(
-            (f"left {label}", *row) for label, row in zip(labels, told["table"], strict=True)
-        )
-        head = ("faces", *(f"right {label}" for label in labels))
-        return Section("Figure 5c: faces in both images of a pair", "", head, rows)
 
-    def by_faces() -> Section:
-        seen = [m for m in models if m.startswith("face")]
-        if not seen:
-            raise BadDataError(
-                f"found no features of faces; run `simcore extract {name} --models "
-                "face-cnn,faces-cnn:densenet121` first"
-            )
-        found = recall.recall(name, recipes.parse(seen), ks=[1], subset=subset).rows
-        rows = tuple((row.recipe.label, round(100 * row.recall[1].value, 2)) for row in found)
-        note = "`face` is the descriptor F; `faces:NAME` are NAME's features of face crops, GF."
-        return Section("Section 4.2: faces", note, ("features", "@1"), rows, printed_values.FACES)
+def table_2b(question: Question) -> Section:
+    """Correct choices of people and of backbones in the experiments on these pairs."""
+    rows = tuple(
+        (experiment["experiment"], condition["condition"], *chooser)
+        for experiment in _answered_experiments(question.collection)
+        for condition in experiment["conditions"]
+        for chooser in _choosers(condition)
+    )
+    columns = ("experiment", "condition", "who", "% correct", "low", "high")
+    return Section(
+        "Table 2b: correct choices of people and machines",
+        table=Table(columns, rows),
+        printed=printed_values.HUMANS,
+    )
 
-    def people() -> Section:
-        rows = tuple(
-            (told["experiment"], row["condition"], who, *share)
-            for told in _answered(name)
-            for row in told["conditions"]
-            for who, share in _choosers(row)
-        )
-        head = ("experiment", "condition", "who", "% correct", "low", "high")
-        return Section(
-            "Table 2b: correct choices of people and machines",
-            "",
-            head,
-            rows,
-            printed_values.HUMANS,
-        )
 
-    def agreement() -> Section:
-        rows: tuple[tuple[Cell, ...], ...] = tuple(
+def figures_5a_5b(question: Question) -> Section:
+    """How much people agree with each other in the experiments on these pairs."""
+    rows = []
+    for experiment in _answered_experiments(question.collection):
+        agreement = experiment["agreement"]
+        rows.append(
             (
-                told["experiment"],
-                told["agreement"]["questions"],
-                round(100 * told["agreement"]["most"], 1),
-                round(100 * told["agreement"]["unanimous"], 1),
-                _rounded(told["agreement"]["alpha"]),
-                _rounded(told["agreement"]["correlation"]),
+                experiment["experiment"],
+                agreement["questions"],
+                _percent(agreement["most"], 1),
+                _percent(agreement["unanimous"], 1),
+                _rounded(agreement["alpha"]),
+                _rounded(agreement["correlation"]),
             )
-            for told in _answered(name)
         )
-        head = (
-            "experiment",
-            "questions",
-            "majority %",
-            "all agree %",
-            "alpha",
-            "r of agreement and correctness",
+    columns = (
+        "experiment",
+        "questions",
+        "majority %",
+        "all agree %",
+        "alpha",
+        "r of agreement and correctness",
+    )
+    return Section("Figures 5a and 5b: agreement between people", table=Table(columns, tuple(rows)))
+
+
+def figure_5c(question: Question) -> Section:
+    """Faces in both images of a pair."""
+    counts = subsets.faces(question.collection)
+    rows = tuple(
+        (f"left {label}", *row) for label, row in zip(FACE_COUNTS, counts["table"], strict=True)
+    )
+    columns = ("faces", *(f"right {label}" for label in FACE_COUNTS))
+    return Section("Figure 5c: faces in both images of a pair", table=Table(columns, rows))
+
+
+def section_4_2_faces(question: Question) -> Section:
+    """Recall of facial features and of generic features of face crops."""
+    names = [name for name in question.backbones if name.startswith("face")]
+    if not names:
+        raise BadDataError(
+            f"No features of faces. Run `simcore extract {question.collection} --models "
+            "face-cnn,faces-cnn:densenet121` first."
         )
-        return Section("Figures 5a and 5b: how far people agree", "", head, rows)
-
-    return [
-        ("Section 4.2", by_faces),
-        ("Figure 2a", difference),
-        ("Figure 2b", curves),
-        ("Table 1", table1),
-        ("Table 2a", associative),
-        ("Table 2b", people),
-        ("Figures 5a, 5b", agreement),
-        ("Figure 5c", faces),
-        ("Votes", votes),
-        ("Near-duplicates", subsets),
-    ]
+    by_face = question.with_recipes(*recipes.parse(names))
+    rows = tuple(
+        (row.recipe.label, _percent(row.recall[1].value, 2))
+        for row in recall.recall(by_face, ks=[1]).rows
+    )
+    return Section(
+        "Section 4.2: faces",
+        "`face` is the descriptor F; `faces:NAME` are NAME's features of face crops, GF.",
+        Table(("features", "@1"), rows),
+        printed_values.FACES,
+    )
 
 
-def _answered(name: str) -> list[dict]:
-    """The analyses of the collection's experiments that people have answered.
+def section_4_2_votes(question: Question) -> Section:
+    """Pearson correlation of the votes with similarity."""
+    rows = tuple(
+        (row.recipe, row.votes, *(round(getattr(row.correlation, end), 3) for end in ENDS))
+        for row in recall.votes(question).rows
+        if row.correlation.name == "pearson"
+    )
+    columns = ("network", "votes", "r", "low", "high")
+    return Section("Votes and similarity", table=Table(columns, rows), printed=printed_values.VOTES)
+
+
+def near_duplicates(question: Question) -> Section:
+    """Pairs that are left without near-duplicates."""
+    result = subsets.duplicates(question.collection)
+    pairs = len(collections.open_(question.collection).left)
+    return Section(
+        "Near-duplicates: pairs left",
+        f"Near-duplicates by {result['by']}.",
+        Table(("subset", "pairs"), (("all", pairs), *result["kept"].items())),
+        printed_values.SUBSETS,
+    )
+
+
+STEPS: list[PairStep] = [
+    ("Section 4.2", section_4_2_faces),
+    ("Figure 2a", figure_2a),
+    ("Figure 2b", figure_2b),
+    ("Table 1", table_1),
+    ("Table 2a", table_2a),
+    ("Table 2b", table_2b),
+    ("Figures 5a, 5b", figures_5a_5b),
+    ("Figure 5c", figure_5c),
+    ("Votes", section_4_2_votes),
+    ("Near-duplicates", near_duplicates),
+]
+ENDS = ("value", "low", "high")
+
+
+def _answered_experiments(name: str) -> list[Any]:
+    """The analyses of the experiments on a collection that have answers.
 
     Raises:
         BadDataError: there is none.
     """
-    asked = [row for row in experiments.listing() if row["collection"] == name and row["answers"]]
-    if not asked:
+    answered = [
+        row for row in experiments.listing() if row["collection"] == name and row["answers"]
+    ]
+    if not answered:
         raise BadDataError(
-            f"found no answers of people on {name!r}; make an experiment with "
-            f"`simcore experiment new` or on the page Experiments, and ask some"
+            f"No answers of people on {name!r}. Make an experiment with `simcore experiment new` "
+            "or on the page Experiments, and invite participants."
         )
-    return [analysis.analyse(row["name"]) for row in asked]
+    return [analysis.analyse(row["name"]) for row in answered]
 
 
-def _choosers(row: dict) -> list[tuple[str, tuple[Cell, ...]]]:
-    """People and machines of one condition: (who, (percent, low, high))."""
-    found: list[tuple[str, tuple[Cell, ...]]] = []
-    if row["human"]:
-        found.append(("people", _percent(row["human"]["value"], row["human"]["ci95"])))
-    for one in row["machines"]:
-        if one["right"] is not None:
-            found.append((one["model"], _percent(one["right"], one["ci95"])))
-    return found
+def _choosers(condition: Any) -> Iterator[tuple[Cell, ...]]:
+    """People and backbones of one condition: (who, percent, low, high)."""
+    human = condition["human"]
+    if human:
+        yield ("people", *_percent_and_interval(human["value"], human["ci95"]))
+    for machine in condition["machines"]:
+        if machine["right"] is not None:
+            yield (machine["model"], *_percent_and_interval(machine["right"], machine["ci95"]))
 
 
-def _percent(value: float, ci95: list[float] | None) -> tuple[Cell, ...]:
-    ends: tuple[Cell, ...] = ("", "") if ci95 is None else tuple(round(100 * v, 1) for v in ci95)
-    return (round(100 * value, 1), *ends)
+def _percent_and_interval(value: float, ci95: list[float] | None) -> tuple[Cell, ...]:
+    ends = ("", "") if ci95 is None else tuple(_percent(end, 1) for end in ci95)
+    return (_percent(value, 1), *ends)
+
+
+def _percent(share: float | None, digits: int) -> Cell:
+    return "" if share is None else round(100 * share, digits)
 
 
 def _rounded(value: float | None) -> Cell:

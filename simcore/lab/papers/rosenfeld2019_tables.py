@@ -1,226 +1,246 @@
-"""Tables and figures of rosenfeld2019, on pairs and on BAPPS judgements."""
+"""The tables and figures of rosenfeld2019, on pairs and on BAPPS judgements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from simcore.data.judgements.trials import JudgementSet, SameDifferent, Triplets
 from simcore.errors import BadDataError
 from simcore.lab import printed_values
-from simcore.lab.evaluate import combinations, recall
-from simcore.lab.evaluate import exclusive as evaluate_exclusive
+from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.lab.judgements import agreement, pair_similarities, perceptual
 from simcore.lab.library import collections
 from simcore.lab.papers import paper_report
-from simcore.lab.papers.paper_report import Cell, Pictures, Report, Section, Step
+from simcore.lab.papers.paper_report import PairStep, Pictures, Report, Section, Step
 from simcore.lab.search import search
+from simcore.recipe import Question
+from simcore.results import Cell, Table
 from simcore.types import Monitor, Score
 
-EXAMPLES = 5
+EXAMPLES = 5  # failures of the leading combination
+EXCLUSIVE_EXAMPLES = 2  # per backbone
 
 
-def bapps(paper: str, given: list[JudgementSet], models: Sequence[str], monitor: Monitor) -> Report:
-    """2AFC and JND by all similarities, Tables 2 and 3 of rosenfeld2019."""
-    triplets = [j for j in given if isinstance(j.trials, Triplets)]
-    pairs = [j for j in given if isinstance(j.trials, SameDifferent)]
-    if len(triplets) > 1 or len(pairs) > 1 or len(triplets) + len(pairs) < len(given):
+def figure_3a(question: Question) -> Section:
+    """Hits at 1 of each backbone alone."""
+    hits = exclusive.report(combinations.search(question)).isolation
+    rows = sorted(hits.items(), key=lambda row: -row[1])
+    return Section(
+        "Figure 3a: each representation alone",
+        table=Table(("representation", "hits"), tuple(rows)),
+    )
+
+
+def figure_3b(question: Question) -> Section:
+    """The best combination of each size, normalised and plain."""
+    result = combinations.report(combinations.search(question))
+    zsum, plain = result.best_by_size["zsum"], result.best_by_size["sum"]
+    rows = tuple(
+        (left.size, left.hits, " + ".join(left.models), right.hits)
+        for left, right in zip(zsum, plain, strict=True)
+    )
+    return Section(
+        "Figure 3b: the best combination of each size",
+        f"Cross-validated, the best z-sum has {result.held_out['zsum'].hits:,} hits.",
+        Table(("size", "normalised", "members", "plain"), rows),
+        printed_values.COMBINATIONS,
+        tuple(subset.size for subset in zsum),
+        {
+            "normalised": tuple(subset.hits for subset in zsum),
+            "plain": tuple(subset.hits for subset in plain),
+        },
+    )
+
+
+def figure_4(question: Question) -> Section:
+    """Share of the leading combinations of four that contain each backbone."""
+    size = min(4, len(question.backbones))
+    result = combinations.participation(combinations.search(question), "zsum", size)
+    title = f"Figure 4: participation in the leading combinations of {size}"
+    return paper_report.curves(title, {model: result.of(model) for model in result.models})
+
+
+def table_1(question: Question) -> Section:
+    """The best combination without each of its members."""
+    result = combinations.ablation(combinations.search(question), "zsum")
+    rows = [(" + ".join(row.models), row.hits, row.lost) for row in result.rows]
+    rows.append((" + ".join(result.best.models), result.best.hits, 0))
+    return Section(
+        "Table 1: ablation",
+        table=Table(("combination", "hits", "loss"), tuple(rows)),
+        printed=printed_values.ABLATION,
+    )
+
+
+def section_4_4_1(question: Question) -> Section:
+    """Oracle and exclusive hits."""
+    result = exclusive.report(combinations.search(question))
+    rows = [("oracle", result.oracle), ("exclusive hits", result.exclusive_total)]
+    rows += [(f"only {model}", hits) for model, hits in result.by_model.items()]
+    return Section(
+        "Section 4.4.1: oracle and exclusive hits",
+        table=Table(("what", "hits"), tuple(rows)),
+        printed=printed_values.COMBINATIONS,
+    )
+
+
+def figure_5(question: Question) -> Section:
+    """The first failures of the leading combination."""
+    name = question.collection
+    leading = combinations.report(combinations.search(question)).best.recipe()
+    left = collections.open_(name).left
+    rows = []
+    for query in recall.failed_queries(name, leading)[:EXAMPLES]:
+        (hits,) = search.search(name, search.Query(id=query), [leading], k=1, way="exact")
+        keys = (left.keys[left.ids.index(query)], hits.mate_key or "", hits.keys[0])
+        rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "without evidence"
+        caption = f"{query}: its mate is {rank}"
+        rows.append(Pictures(caption, keys, ("query", "mate", "ranked first"), 1))
+    return Section(
+        "Figure 5: failures of the leading combination",
+        f"The first {len(rows)} queries that the leading combination, {leading.label}, misses.",
+        pictures=tuple(rows),
+    )
+
+
+def figure_6(question: Question) -> Section:
+    """Pairs that only one backbone finds."""
+    backbones = question.backbones
+    rows = [
+        Pictures(f"Only {model}", (pair.query_key, pair.mate_key), ("query", "mate"), 1)
+        for model in backbones
+        for pair in exclusive.found_and_missed(
+            question, found=[model], missed=[other for other in backbones if other != model]
+        )[:EXCLUSIVE_EXAMPLES]
+    ]
+    return Section(
+        "Figure 6: exclusive hits",
+        f"At most {EXCLUSIVE_EXAMPLES} per backbone.",
+        pictures=tuple(rows),
+    )
+
+
+STEPS: list[PairStep] = [
+    ("Figure 3a", figure_3a),
+    ("Figure 3b", figure_3b),
+    ("Figure 4", figure_4),
+    ("Table 1", table_1),
+    ("Section 4.4.1", section_4_4_1),
+    ("Figure 5", figure_5),
+    ("Figure 6", figure_6),
+]
+
+
+def bapps(sets: Sequence[JudgementSet], models: Sequence[str], monitor: Monitor) -> Report:
+    """2AFC and JND scores of all similarities, and Tables 2 and 3.
+
+    Args:
+        sets: one of triplets, one of same-or-different pairs, or both.
+        models: backbones and distances; empty means all that are available.
+        monitor: progress and stop.
+
+    Raises:
+        BadDataError: other sets than these.
+    """
+    triplets = [judged for judged in sets if isinstance(judged.trials, Triplets)]
+    pairs = [judged for judged in sets if isinstance(judged.trials, SameDifferent)]
+    if len(triplets) > 1 or len(pairs) > 1 or len(triplets) + len(pairs) < len(sets):
         raise BadDataError(
-            "found sets that are not one of triplets and at most one of same-or-different pairs; "
-            "expected such as bapps,bapps-jnd"
+            "Give at most one set of triplets and one of same-or-different pairs, such as "
+            "bapps,bapps-jnd."
         )
-    # Only what can be had: a report leaves out what is missing and says so.
-    wanted = pair_similarities.expand(
+    names = pair_similarities.expand(
         models or [*pair_similarities.default_backbones(), "@distances"]
     )
-    ready = {}
-    for judged in given:
-        ready[judged.name] = pair_similarities.prepare(judged, wanted, monitor=monitor)
-    steps: list[Step] = []
-    for judged in [*triplets, *pairs]:
-        steps.append((judged.name, _scores(judged, ready[judged.name].names)))
+    # A report leaves out what is unavailable and says so; `prepare` returns the rest.
+    ready = {
+        judged.name: pair_similarities.prepare(judged, names, monitor=monitor).names
+        for judged in sets
+    }
+    steps: list[Step] = [
+        (judged.name, partial(judgement_scores, judged, ready[judged.name]))
+        for judged in [*triplets, *pairs]
+    ]
     for judged in triplets:
-        names = ready[judged.name].names
-        steps += [("Table 2", _table2(judged, names)), ("Table 3", _table3(judged, names))]
-    here = tuple(n for n in wanted if all(n in r.names for r in ready.values()))
-    total = sum(len(judged.trials) for judged in given)
-    told = ", ".join(judged.name for judged in given)
-    return Report(paper, told, total, here, paper_report.make(steps, monitor), unit="trials")
+        steps.append(("Table 2", partial(table_2, judged, ready[judged.name])))
+        steps.append(("Table 3", partial(table_3, judged, ready[judged.name])))
+    return Report(
+        "bapps",
+        ", ".join(judged.name for judged in sets),
+        sum(len(judged.trials) for judged in sets),
+        tuple(name for name in names if all(name in available for available in ready.values())),
+        paper_report.make(steps, monitor),
+        unit="trials",
+    )
 
 
-def _scores(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
-    def make() -> Section:
-        found = agreement.table(judged, names, metrics=[pair_similarities.OWN])
-        groups = list(found.groups)
-        rows: list[tuple[Cell, ...]] = [
-            (f"people: {who}", *(_percent(scores[g]) for g in [*groups, agreement.ALL]))
-            for who, scores in found.people.items()
-        ]
-        for row in sorted(found.rows, key=lambda row: -row.whole.value):
-            cells = [_percent(row.groups[g]) for g in groups]
-            rows.append((row.label, *cells, _percent(row.whole)))
-        note = "" if judged.votes == "human" else "The votes are a known order; nobody was asked."
-        title = f"{judged.name}: {found.score}, percent"
-        return Section(title, note, ("similarity", *groups, agreement.ALL), tuple(rows))
+def judgement_scores(judged: JudgementSet, names: Sequence[str]) -> Section:
+    """Scores of people and of all similarities, per group."""
+    result = agreement.table(judged, names, metrics=[pair_similarities.OWN])
+    groups = list(result.groups)
+    rows: list[tuple[Cell, ...]] = [
+        (f"people: {who}", *(_percent(scores[group]) for group in [*groups, agreement.ALL]))
+        for who, scores in result.people.items()
+    ]
+    for row in sorted(result.rows, key=lambda row: -row.whole.value):
+        cells = [_percent(row.groups[group]) for group in groups]
+        rows.append((row.label, *cells, _percent(row.whole)))
+    known_order = "The votes are a known order, not answers of people."
+    return Section(
+        f"{judged.name}: {result.score}, percent",
+        "" if judged.votes == "human" else known_order,
+        Table(("similarity", *groups, agreement.ALL), tuple(rows)),
+    )
 
-    return make
 
-
-def _table2(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
-    def make() -> Section:
-        nets = [net for net in perceptual.NETS if f"lpips-{net}" in names]
-        title = "Table 2: single layers of LPIPS"
-        if not nets:
-            reasons = {d["name"]: d["reason"] for d in pair_similarities.distances()}
-            why = reasons["lpips-alex"] or "no LPIPS was asked for"
-            return Section(title, f"Left out: {why}.", printed=printed_values.LAYERS)
-        rows = tuple(
-            (
-                r.group,
-                r.net,
-                r.layer,
-                _percent(r.score),
-                round(100 * r.delta, 2),
-                _percent(r.calibrated),
-                _percent(r.uncalibrated),
-            )
-            for r in perceptual.layer_table(judged, nets)
+def table_2(judged: JudgementSet, names: Sequence[str]) -> Section:
+    """Single layers of LPIPS."""
+    title = "Table 2: single layers of LPIPS"
+    nets = [net for net in perceptual.NETS if f"lpips-{net}" in names]
+    if not nets:
+        reasons = {row["name"]: row["reason"] for row in pair_similarities.distances()}
+        reason = reasons["lpips-alex"] or "LPIPS is not among the models"
+        return Section(title, f"Left out: {reason}.", printed=printed_values.LAYERS)
+    rows = tuple(
+        (
+            row.group,
+            row.net,
+            row.layer,
+            _percent(row.score),
+            round(100 * row.delta, 2),
+            _percent(row.calibrated),
+            _percent(row.uncalibrated),
         )
-        head = ("distortion", "net", "layer", "score", "delta", "calibrated", "all layers")
-        return Section(
-            title, "Layer 0 is the shallowest of five.", head, rows, printed_values.LAYERS
+        for row in perceptual.layer_table(judged, nets)
+    )
+    columns = ("distortion", "net", "layer", "score", "delta", "calibrated", "all layers")
+    return Section(
+        title, "Layer 0 is the shallowest of five.", Table(columns, rows), printed_values.LAYERS
+    )
+
+
+def table_3(judged: JudgementSet, names: Sequence[str]) -> Section:
+    """The best single and the best combined similarity of each distortion."""
+    rows = tuple(
+        (
+            row.group,
+            row.single,
+            _percent(row.single_score),
+            " + ".join(row.several),
+            _percent(row.several_score),
+            round(100 * row.held_out, 2),
         )
-
-    return make
-
-
-def _table3(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
-    def make() -> Section:
-        found = perceptual.combinations(judged, names, combine="zsum")
-        rows = tuple(
-            (
-                r.group,
-                r.single,
-                _percent(r.single_score),
-                " + ".join(r.several),
-                _percent(r.several_score),
-                round(100 * r.held_out, 2),
-            )
-            for r in found.rows
-        )
-        head = ("distortion", "single", "score", "combination", "score of it", "held out")
-        note = "z-sums; held out: chosen on other triplets than they are judged on."
-        return Section("Table 3: combinations", note, head, rows, printed_values.MIXTURES)
-
-    return make
+        for row in perceptual.combinations(judged, names, combine="zsum").rows
+    )
+    columns = ("distortion", "single", "score", "combination", "combination's score", "held-out")
+    return Section(
+        "Table 3: combinations",
+        "z-sums; held-out: selected on other triplets than they are scored on.",
+        Table(columns, rows),
+        printed_values.MIXTURES,
+    )
 
 
 def _percent(score: Score) -> Cell:
     return "" if np.isnan(score.value) else round(100 * score.value, 2)
-
-
-def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]:
-    def isolation() -> Section:
-        told = evaluate_exclusive.exclusives(combinations.search(name, models, subset=subset))
-        rows = sorted(told["isolation"].items(), key=lambda row: -row[1])
-        head = ("representation", "hits")
-        return Section("Figure 3a: each representation alone", "", head, tuple(rows))
-
-    def by_size() -> Section:
-        told = combinations.search(name, models, subset=subset).to_dict()
-        sizes = range(len(told["models"]))
-        best = told["best_by_size"]
-        rows = tuple(
-            (
-                n + 1,
-                best["zsum"][n]["hits"],
-                " + ".join(best["zsum"][n]["models"]),
-                best["sum"][n]["hits"],
-            )
-            for n in sizes
-        )
-        fair = told["held_out"]["zsum"]["hits"]
-        return Section(
-            "Figure 3b: the best combination of each size",
-            f"Chosen on other pairs than it is judged on, the best z-sum finds {fair:,}.",
-            ("size", "normalised", "its members", "plain"),
-            rows,
-            printed_values.COMBINATIONS,
-            tuple(n + 1 for n in sizes),
-            {
-                "normalised": tuple(r["hits"] for r in best["zsum"]),
-                "plain": tuple(r["hits"] for r in best["sum"]),
-            },
-        )
-
-    def participation() -> Section:
-        size = min(4, len(models))
-        told = combinations.participation(
-            combinations.search(name, models, subset=subset), "zsum", size
-        )
-        lines = {
-            model: tuple(row[number] for row in told["share"])
-            for number, model in enumerate(told["models"])
-        }
-        title = f"Figure 4: participation in the leading combinations of {size}"
-        return paper_report.curves(title, lines)
-
-    def ablation() -> Section:
-        told = combinations.ablation(combinations.search(name, models, subset=subset), "zsum")
-        rows = [(" + ".join(r["models"]), r["hits"], r["lost"]) for r in told["rows"]]
-        rows.append((" + ".join(told["best"]["models"]), told["best"]["hits"], 0))
-        head = ("combination", "hits", "loss")
-        return Section("Table 1: ablation", "", head, tuple(rows), printed_values.ABLATION)
-
-    def exclusive() -> Section:
-        told = evaluate_exclusive.exclusives(combinations.search(name, models, subset=subset))
-        rows: list[tuple[Cell, ...]] = [("oracle", told["oracle"])]
-        rows.append(("found by exactly one", told["exclusive_total"]))
-        rows += [(f"only {model}", count) for model, count in told["by_model"].items()]
-        return Section(
-            "Section 4.4.1: oracle and exclusives",
-            "",
-            ("what", "hits"),
-            tuple(rows),
-            printed_values.COMBINATIONS,
-        )
-
-    def failures() -> Section:
-        found = combinations.search(name, models, subset=subset)
-        best = found.to_dict()["best"]
-        leading = combinations.recipe(best["models"], best["combine"])
-        lost = recall.failed_queries(name, leading)[:EXAMPLES]
-        rows = []
-        for query in lost:
-            (hits,) = search.search(name, search.Query(id=query), [leading], k=1, way="exact")
-            image = collections.open_(name).left
-            keys = (image.keys[image.ids.index(query)], hits.mate_key or "", hits.keys[0])
-            rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "not seen at all"
-            caption = f"{query}: its mate is {rank}"
-            rows.append(Pictures(caption, keys, ("query", "mate", "found instead"), 1))
-        note = f"The leading combination, {leading.label}, misses these; the first {len(rows)}."
-        return Section("Figure 5: failures of the leading combination", note, pictures=tuple(rows))
-
-    def examples() -> Section:
-        found = combinations.search(name, models, subset=subset)
-        rows = [
-            Pictures(f"Only {model}", (pair["query_key"], pair["mate_key"]), ("query", "mate"), 1)
-            for model in found.models
-            for pair in evaluate_exclusive.found_and_missed(
-                name,
-                found,
-                by=[model],
-                missed=[m for m in found.models if m != model],
-                subset=subset,
-            )[:2]
-        ]
-        return Section("Figure 6: pairs that only one finds", "Two of each.", pictures=tuple(rows))
-
-    return [
-        ("Figure 3a", isolation),
-        ("Figure 3b", by_size),
-        ("Figure 4", participation),
-        ("Table 1", ablation),
-        ("Section 4.4.1", exclusive),
-        ("Figure 5", failures),
-        ("Figure 6", examples),
-    ]

@@ -1,4 +1,4 @@
-"""Combine's lower half: all combinations, and what each member of them is worth."""
+"""The tabs of the page Combine: all combinations, ablation, participation, weights, geometry."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -7,11 +7,12 @@ import streamlit as st
 from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetSearch
+from simcore.lab.evaluate.exclusive import Measure
 from simcore.recipe import Combination, Question
 from simcore.ui import charts, commands, widgets
 
-KINDS: dict[Combination, str] = {"zsum": "Normalised (Eq. 5)", "sum": "Plain (Eq. 4)"}
-COMPARED = {
+COMBINATIONS: dict[Combination, str] = {"zsum": "Normalised (Eq. 5)", "sum": "Plain (Eq. 4)"}
+MEASURES: dict[Measure, str] = {
     "agreement": "Agreement: found by both, of what either finds",
     "gain": "Gain: of what the row misses, the share that the column finds",
     "cka": "Linear CKA of the left images' features (none for faces)",
@@ -19,24 +20,33 @@ COMPARED = {
 }
 
 
-def ranking(asked: Question, found: SubsetSearch, kind: Combination) -> None:
+def ranking(question: Question, search: SubsetSearch, combine: Combination) -> None:
     """Every combination: sort, filter, download, or open one in Explore."""
-    frame = pd.DataFrame(combinations.ranking(found, kind))
-    frame["members"] = frame["models"].map(" + ".join)
+    subsets = combinations.ranking(search, combine)
     left, middle, right = st.columns([2, 2, 1])
-    needed = left.multiselect("Holding", found.models, key="combine_holding")
-    barred = middle.multiselect("Without", found.models, key="combine_without")
-    sizes = right.multiselect("Of size", range(1, len(found.models) + 1), key="combine_sizes")
-    keep = frame["models"].map(lambda m: set(needed) <= set(m) and not set(barred) & set(m))
-    frame = frame[keep & frame["size"].isin(sizes)] if sizes else frame[keep]
-    table = frame[["hits", "size", "members"]]
-    st.caption(f"{len(table):,} combinations; hits of {found.pairs:,} pairs. Click one to open it.")
+    required = set(left.multiselect("Containing", search.models, key="combine_holding"))
+    excluded = set(middle.multiselect("Without", search.models, key="combine_without"))
+    sizes = right.multiselect("Of size", range(1, len(search.models) + 1), key="combine_sizes")
+    subsets = [
+        subset
+        for subset in subsets
+        if required <= set(subset.models)
+        and not excluded & set(subset.models)
+        and (not sizes or len(subset.models) in sizes)
+    ]
+    table = pd.DataFrame(
+        [(subset.hits, len(subset.models), " + ".join(subset.models)) for subset in subsets],
+        columns=["hits", "size", "members"],
+    )
+    st.caption(
+        f"{len(table):,} combinations; hits of {search.pairs:,} pairs. Click one to open it."
+    )
     event = st.dataframe(
         table,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key=f"combine_table_{kind}",
+        key=f"combine_table_{combine}",
         column_config={
             "hits": st.column_config.NumberColumn(width="small"),
             "size": st.column_config.NumberColumn(width="small"),
@@ -44,56 +54,59 @@ def ranking(asked: Question, found: SubsetSearch, kind: Combination) -> None:
         },
     )
     rows = event["selection"]["rows"]
-    if rows and rows[0] < len(frame):
-        models = frame.iloc[rows[0]]["models"]
+    if rows and rows[0] < len(subsets):
+        models = subsets[rows[0]].models
         st.page_link(
             "pages/explore.py",
             label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
             icon=":material/image_search:",
             query_params={
-                "c": asked.collection,
+                "c": question.collection,
                 "models": ",".join(models),
-                "mix": kind if len(models) > 1 else "none",
-                "m": asked.metric,
-                "d": asked.direction,
+                "mix": combine if len(models) > 1 else "none",
+                "m": question.metric,
+                "d": question.direction,
             },
         )
     st.download_button(
         "Download as CSV",
         lambda: table.to_csv(index=False).encode(),
-        f"{asked.collection}-{kind}.csv",
+        f"{question.collection}-{combine}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
     )
 
 
-def ablation(asked: Question, found: SubsetSearch, kind: Combination) -> None:
-    """What each member of the best is worth, beside the paper's Table 1."""
-    told = combinations.ablation(found, kind)
-    best = told["best"]
+def ablation(question: Question, search: SubsetSearch, combine: Combination) -> None:
+    """The best combination without each of its members, beside the paper's Table 1."""
+    result = combinations.ablation(search, combine)
+    best, table = result.best, printed_values.ABLATION
     left, right = st.columns(2)
-    names = widgets.escape_markdown(" + ".join(best["models"]))
-    left.markdown(f"The best holds **{names}**: {best['hits']:,} of {found.pairs:,}.")
-    rows = [{"without": r["without"], "hits": r["hits"], "lost": r["lost"]} for r in told["rows"]]
+    members = widgets.escape_markdown(" + ".join(best.models))
+    left.markdown(f"The best combination is **{members}**: {best.hits:,} of {search.pairs:,}.")
+    rows = [(row.without, row.hits, row.lost) for row in result.rows]
     left.dataframe(pd.DataFrame(rows, columns=["without", "hits", "lost"]), hide_index=True)
-    table = printed_values.ABLATION
     right.markdown(f"As printed in {table.paper}, {table.place} (other networks, 6,016 pairs).")
-    right.dataframe(pd.DataFrame(table.rows, columns=list(table.columns)), hide_index=True)
+    right.dataframe(table.to_frame(), hide_index=True)
     right.caption(table.remark)
-    commands.show(commands.evaluate(asked, "ablation", "--combine", kind))
+    commands.show(commands.evaluate(question, "ablation", "--combine", combine))
 
 
-def participation(asked: Question, found: SubsetSearch, kind: Combination) -> None:
-    """Which backbones the leading combinations hold (Fig. 4)."""
-    most = len(found.models)
-    size = st.slider("Members", 1, most, min(4, most), key="combine_size")
-    told = combinations.participation(found, kind, size)
+def participation(question: Question, search: SubsetSearch, combine: Combination) -> None:
+    """Which backbones the leading combinations contain (Fig. 4)."""
+    count = len(search.models)
+    size = st.slider("Backbones in a combination", 1, count, min(4, count), key="combine_size")
+    result = combinations.participation(search, combine, size)
     figure = go.Figure()
-    for n, name in enumerate(told["models"]):
-        share = [row[n] for row in told["share"]]
+    for number, name in enumerate(result.models):
+        share = result.of(name)
         figure.add_scatter(
-            x=list(range(1, len(share) + 1)), y=share, name=name, mode="lines", line=charts.line(n)
+            x=list(range(1, len(share) + 1)),
+            y=share,
+            name=name,
+            mode="lines",
+            line=charts.line(number),
         )
     figure.update_xaxes(type="log").update_yaxes(range=[-0.03, 1.03])
     charts.show(
@@ -101,44 +114,41 @@ def participation(asked: Question, found: SubsetSearch, kind: Combination) -> No
         "participation",
         x="q",
         y="share",
-        title=f"Share of the q leading combinations of {size} that hold each backbone, of "
-        f"{len(told['share']):,} combinations of that size",
+        title=f"Share of the first q of {len(result.share):,} combinations of {size} that contain "
+        "each backbone",
     )
-    hand = commands.evaluate(asked, "participation", "--size", str(size), "--combine", kind)
-    commands.show(hand)
+    commands.show(
+        commands.evaluate(question, "participation", "--size", str(size), "--combine", combine)
+    )
 
 
-def weights(asked: Question, found: SubsetSearch, _kind: Combination) -> None:
+def weights(question: Question, search: SubsetSearch, _combine: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
     with st.spinner("Learning weights"):
-        told = combinations.learned_weights(
-            asked.collection,
-            found.models,
-            subset=asked.subset,
-            metric=asked.metric,
-            direction=asked.direction,
-            post=asked.post,
-        )
-    fair, chosen, total = told["held_out"], told["best_subset_held_out"], told["pairs"]
+        result = combinations.learned_weights(question)
     rows = [
-        ("learned weights", told["same_pairs"]["hits"], fair),
-        ("best subset (z-sum)", told["best_subset_same_pairs"], chosen),
+        ("learned weights", result.same_pairs, result.held_out),
+        ("best subset (z-sum)", result.best_subset_same_pairs, result.best_subset_held_out),
     ]
     frame = pd.DataFrame(
         {
-            "how": how,
-            "chosen on these pairs": same,
-            "chosen on other pairs": other["hits"],
-            "95 % interval": f"{other['ci95'][0]:.0f} to {other['ci95'][1]:.0f}",
+            "method": method,
+            "same pairs": same_pairs,
+            "held-out": held_out.hits,
+            "95 % confidence interval": f"{held_out.ci95[0]:.0f} to {held_out.ci95[1]:.0f}",
         }
-        for how, same, other in rows
+        for method, same_pairs, held_out in rows
     )
-    st.markdown(f"Mates found first, of {total:,}:")
+    st.markdown(
+        f"Hits at 1, of {result.pairs:,}:",
+        help="Same pairs: chosen and evaluated on all pairs, optimistically biased. Held-out: "
+        "chosen on four fifths of the pairs, evaluated on the rest (5 folds).",
+    )
     st.dataframe(frame, hide_index=True, placeholder="–")
-    names = sorted(told["weights"], key=lambda name: told["weights"][name])
+    names = sorted(result.weights, key=result.weights.__getitem__)
     figure = go.Figure(
         go.Bar(
-            x=[told["weights"][name] for name in names],
+            x=[result.weights[name] for name in names],
             y=names,
             orientation="h",
             marker_color=html_document.COLORS[0],
@@ -151,30 +161,21 @@ def weights(asked: Question, found: SubsetSearch, _kind: Combination) -> None:
         height=70 + 24 * len(names),
         title="Weights learned on all pairs",
     )
-    commands.show(commands.evaluate(asked, "weights"))
+    commands.show(commands.evaluate(question, "weights"))
 
 
-def complementarity(asked: Question, found: SubsetSearch, _kind: Combination) -> None:
-    """Who resembles whom: four heatmaps, like by like."""
-    with st.spinner("Comparing geometries"):
-        told = exclusive.complementary(
-            asked.collection,
-            found.models,
-            subset=asked.subset,
-            metric=asked.metric,
-            direction=asked.direction,
-            post=asked.post,
-        )
-    which = st.selectbox(
-        "Compare by", list(COMPARED), format_func=COMPARED.__getitem__, key="combine_alike"
+def complementarity(question: Question, _search: SubsetSearch, _combine: Combination) -> None:
+    """How similar the backbones are: one heat map, similar ones next to each other."""
+    with st.spinner("Comparing backbones"):
+        result = exclusive.complementarity(question)
+    measure = st.selectbox(
+        "Measure", list(MEASURES), format_func=MEASURES.__getitem__, key="combine_alike"
     )
-    order = told["order"]
-    values = [[told[which][i][j] for j in order] for i in order]
-    names = [told["models"][i] for i in order]
+    names = result.ordered_models
     charts.show(
-        charts.heat(values, names),
+        charts.heat(result.ordered(measure), names),
         "alike",
         height=160 + 38 * len(names),
-        title=f"{COMPARED[which]}; neighbours are alike by RSA",
+        title=f"{MEASURES[measure]}; sorted by RSA",
     )
-    commands.show(commands.evaluate(asked, "complementarity"))
+    commands.show(commands.evaluate(question, "complementarity"))

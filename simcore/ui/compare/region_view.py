@@ -72,7 +72,7 @@ def occlusion(first: Picture, second: Picture, found: Occlusion, shape: Any, *, 
 def _show(data: dict[str, Any], key: str) -> None:
     page_export.add(
         "regions",
-        lambda: [html_document.live(*components.REGIONS.sources, page_export.inside(data))],
+        lambda: [html_document.embed(*components.REGIONS.sources, page_export.inside(data))],
     )
     components.REGIONS.mount(data=data, key=key)
 

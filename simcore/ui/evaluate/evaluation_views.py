@@ -1,6 +1,6 @@
-"""Evaluate's evaluations: each asks the door once and gives a table, mostly with a chart."""
+"""The evaluations of the page Evaluate: each returns a table, mostly with a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,7 +10,7 @@ from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations
 from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.library import subsets
-from simcore.lab.printed_values import Printed
+from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question, Recipe
 from simcore.ui import charts, commands, sidebar
 from simcore.ui.charts import about
@@ -22,142 +22,135 @@ FACES = ["0", "1", "2", "3 or more"]
 
 @dataclass(frozen=True)
 class EvaluationView:
-    """What an evaluation shows.
+    """What the page shows of an evaluation.
 
     Attributes:
-        title: what is counted, out of what.
-        shown: the table for people; `frame` the same for machines, numbers in cells of their own.
-        hand: the command line that gives these numbers.
-        x, y: what the axes of the figure are.
-        remark: a sentence on what the chosen options do not change.
+        title: what is counted, and of how many.
+        display: the table on the page, numbers formatted.
+        frame: the table to download, one number per cell.
+        command: the command line that prints the same numbers.
+        figure: a chart, drawn above the table.
+        printed: the numbers of the paper.
+        x, y: titles of the axes.
+        remark: one sentence on how to read the numbers.
     """
 
     title: str
-    shown: pd.DataFrame
+    display: pd.DataFrame
     frame: pd.DataFrame
-    hand: Command
+    command: Command
     figure: go.Figure | None = None
-    printed: Printed | None = None
+    printed: PrintedTable | None = None
     x: str = ""
     y: str = ""
     remark: str = ""
 
 
-def recall(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
-    """Recall at some k with intervals (Table 1)."""
-    pairs = sidebar.opened(asked).pairs(asked.direction)
+def recall(question: Question) -> EvaluationView:
+    """Recall at a few cut-offs with confidence intervals (Table 1)."""
+    pairs = sidebar.opened(question).pairs(question.direction)
     ks = [k for k in KS if k <= len(pairs.gallery)]
-    table = evaluate_recall.recall(
-        asked.collection, rows, ks=ks, subset=asked.subset, direction=asked.direction
-    )
-    seen, lines = [], []
-    for row in table.rows:
-        name = _name(row.recipe)
-        seen.append(
-            {"recipe": name, "hits@1": row.hits(1)}
-            | {
-                f"@{k} %": f"{100 * s.value:.2f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"
-                for k, s in row.recall.items()
-            }
-        )
-        lines += [
-            {
-                "recipe": row.recipe.label,
-                "k": k,
-                "hits": row.hits(k),
-                "pairs": table.pairs,
-                "recall": s.value,
-                "low": s.low,
-                "high": s.high,
-            }
+    table = evaluate_recall.recall(question, ks=ks)
+    display = pd.DataFrame(
+        {"recipe": short_name(row.recipe), "hits@1": row.hits(1)}
+        | {
+            f"@{k} %": f"{100 * s.value:.2f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"
             for k, s in row.recall.items()
-        ]
-    hand = commands.evaluate(asked, "recall", *_with(how, rows), "--k", ",".join(map(str, ks)))
+        }
+        for row in table.rows
+    )
+    frame = pd.DataFrame(
+        {
+            "recipe": row.recipe.label,
+            "k": k,
+            "hits": row.hits(k),
+            "pairs": table.pairs,
+            "recall": score.value,
+            "low": score.low,
+            "high": score.high,
+        }
+        for row in table.rows
+        for k, score in row.recall.items()
+    )
     return EvaluationView(
         f"Share of {table.pairs:,} mates among the first k of {len(pairs.gallery):,}, in percent, "
-        "with 95 % intervals",
-        pd.DataFrame(seen),
-        pd.DataFrame(lines),
-        hand,
+        "with 95 % confidence intervals",
+        display,
+        frame,
+        commands.evaluate(question, "recall", "--k", ",".join(map(str, ks))),
         printed=printed_values.RECALL,
     )
 
 
-def curve(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def curve(question: Question) -> EvaluationView:
     """Recall at every k (Fig. 2b)."""
-    told = evaluate_recall.curve(
-        asked.collection, rows, direction=asked.direction, subset=asked.subset
-    )
-    lines = [(_name(one), row["recall"]) for one, row in zip(rows, told["rows"], strict=True)]
-    shown, figure = _curves(lines)
+    result = evaluate_recall.curve(question)
+    lines = [(short_name(curve.recipe), curve.values) for curve in result.curves]
     return EvaluationView(
-        f"Share of mates among the first k of {told['gallery']:,}",
-        shown,
+        f"Share of mates among the first k of {result.gallery:,}",
+        _at_cut_offs(lines),
         _long(lines),
-        commands.evaluate(asked, "curve", *_with(how, rows)),
-        figure,
+        commands.evaluate(question, "curve"),
+        _curves(lines),
         printed_values.RECALL,
         "k (log scale)",
-        "share found",
-        "Where nothing is known, as without a face, the mate counts as last.",
+        "recall",
+        "Without evidence, such as an image without a face, the mate is ranked last.",
     )
 
 
-def cosine_minus_l2(asked: Question, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
+def cosine_minus_l2(question: Question) -> EvaluationView:
     """Recall by cosine minus recall by L2 (Fig. 2a)."""
-    told = evaluate_recall.cosine_minus_l2(
-        asked.collection, asked.backbones, subset=asked.subset, direction=asked.direction
-    )
-    lines = [(" + ".join(row["recipe"]), row["difference"]) for row in told["rows"]]
-    shown, figure = _curves(lines)
+    result = evaluate_recall.cosine_minus_l2(question)
+    lines = [(short_name(curve.recipe), curve.values) for curve in result.curves]
+    figure = _curves(lines)
     charts.level(figure, 0, "no difference")
-    plain = asked.with_metric(None).with_post("none")
+    plain = question.with_recipes(*question.singles).with_metric(None).with_post("none")
     return EvaluationView(
-        f"Recall by cosine minus recall by L2 among the first k of {len(lines[0][1]):,}; above 0, "
-        "cosine finds more",
-        shown,
+        f"Recall by cosine minus recall by L2 among the first k of {result.gallery:,}; above 0, "
+        "cosine is better",
+        _at_cut_offs(lines),
         _long(lines),
         commands.evaluate(plain, "curve", "--minus-l2"),
         figure,
         x="k (log scale)",
-        y="difference of shares",
-        remark="Each backbone by both metrics; no combination, no lift.",
+        y="difference of recalls",
+        remark="Single backbones without post-processing.",
     )
 
 
-def associative(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def associative(question: Question) -> EvaluationView:
     """Correct choices among m images (Table 2a)."""
-    figure, lines = go.Figure(), []
-    for n, one in enumerate(rows):
-        told = evaluate_recall.associative_recall(
-            asked.collection, one, subset=asked.subset, direction=asked.direction
-        )["rows"]
+    result = evaluate_recall.associative_recall(question)
+    figure, rows = go.Figure(), []
+    for number, (recipe, series) in enumerate(zip(question.recipes, result.recipes, strict=True)):
+        name = short_name(recipe)
         figure.add_scatter(
-            x=[r["m"] for r in told],
-            y=[100 * r["exact"] for r in told],
-            name=_name(one),
-            line=charts.line(n),
+            x=[row.m for row in series.rows],
+            y=[100 * row.exact for row in series.rows],
+            name=name,
+            line=charts.line(number),
             mode="lines",
         )
-        lines += [
+        rows += [
             {
-                "recipe": _name(one),
-                "m": r["m"],
-                "exact %": 100 * r["exact"],
-                "low %": 100 * r["ci95"][0],
-                "high %": 100 * r["ci95"][1],
-                "simulated %": 100 * r["simulated"],
-                "spread": 100 * r["spread"],
+                "recipe": name,
+                "m": row.m,
+                "exact %": 100 * row.exact,
+                "low %": 100 * row.ci95[0],
+                "high %": 100 * row.ci95[1],
+                "simulated %": 100 * row.simulated,
+                "spread": 100 * row.spread,
             }
-            for r in told
+            for row in series.rows
         ]
     figure.update_xaxes(type="log")
-    frame = pd.DataFrame(lines)
+    frame = pd.DataFrame(rows)
     return EvaluationView(
-        "Percent of queries whose mate is chosen among m images, one of them the mate",
+        "Percent of queries whose mate is ranked first among m random images",
         frame.round(2),
         frame,
-        commands.evaluate(asked, "associative", *_with(how, rows)),
+        commands.evaluate(question, "associative"),
         figure,
         printed_values.ASSOCIATIVE,
         "m (log scale)",
@@ -165,121 +158,96 @@ def associative(asked: Question, rows: Sequence[Recipe], how: str) -> Evaluation
     )
 
 
-def votes(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
+def votes(question: Question) -> EvaluationView:
     """Correlation of votes with similarity."""
+    names = {recipe.label: short_name(recipe) for recipe in question.recipes}
     frame = pd.DataFrame(
         {
-            "recipe": _name(one),
-            "votes": kind,
-            "correlation": c["name"],
-            "r": c["value"],
-            "low": c["low"],
-            "high": c["high"],
-            "p": c["p"],
+            "recipe": names[row.recipe],
+            "votes": row.votes,
+            "correlation": row.correlation.name,
+            "r": row.correlation.value,
+            "low": row.correlation.low,
+            "high": row.correlation.high,
+            "p": row.correlation.p,
         }
-        for one in rows
-        for kind, found in evaluate_recall.votes(
-            asked.collection, one, subset=asked.subset, direction=asked.direction
-        )["votes"].items()
-        for c in found
+        for row in evaluate_recall.votes(question).rows
     )
     return EvaluationView(
-        "Correlation of each pair's votes with its similarity, with 95 % intervals",
+        "Correlation of votes with similarity, with 95 % confidence intervals",
         frame.round(4),
         frame,
-        commands.evaluate(asked, "votes", *_with(how, rows)),
+        commands.evaluate(question, "votes"),
         printed=printed_values.VOTES,
-        remark="The paper correlates with distance: its signs are the other way round.",
+        remark="The paper correlates with distance, so its signs are reversed.",
     )
 
 
-def faces(
-    asked: Question, _rows: Sequence[Recipe], _how: str, detector: str = "face"
-) -> EvaluationView:
-    """Faces an image, and whether both sides agree (Fig. 5c)."""
-    told = subsets.faces(asked.collection, detector=detector)
-    figure = go.Figure(go.Bar(x=FACES, y=told["histogram"], marker_color=html_document.COLORS[0]))
+def faces(question: Question, detector: str = "face") -> EvaluationView:
+    """Faces per image, and whether both sides of a pair agree (Fig. 5c)."""
+    report = subsets.faces(question.collection, detector=detector)
+    figure = go.Figure(go.Bar(x=FACES, y=report["histogram"], marker_color=html_document.COLORS[0]))
     figure.update_yaxes(tickformat=".0%").update_xaxes(type="category")
-    frame = pd.DataFrame(told["table"], columns=[f"right {n}" for n in FACES])
-    frame.insert(0, "pairs", [f"left {n}" for n in FACES])
-    share = told["right_if_left"]
-    agree = (
+    frame = pd.DataFrame(report["table"], columns=[f"right {count}" for count in FACES])
+    frame.insert(0, "pairs", [f"left {count}" for count in FACES])
+    share = report["right_if_left"]
+    agreement = (
         ""
         if share is None
-        else (f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. ")
+        else f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. "
     )
     return EvaluationView(
-        f"Faces found in an image, share of {told['images']:,} images",
+        f"Faces per image, share of {report['images']:,} images",
         frame,
         frame,
-        Command(("evaluate", "faces", asked.collection, "--detector", detector)),
+        Command(("evaluate", "faces", question.collection, "--detector", detector)),
         figure,
         x="faces",
         y="share of images",
-        remark=agree + f"{told['pairs_with_faces']:,} pairs have a face on both sides, "
-        f"{told['pairs_without']:,} on neither. Always of all pairs; the backbones do not matter.",
+        remark=f"{agreement}{report['pairs_with_faces']:,} pairs have faces on both sides, "
+        f"{report['pairs_without']:,} on neither. Always of all pairs, whatever the backbones.",
     )
 
 
-def post_processing(asked: Question, _rows: Sequence[Recipe], _how: str) -> EvaluationView:
-    """What grid pooling, centring and CSLS add, one after the other."""
-    told = evaluate_recall.post_processing_gains(
-        asked.collection,
-        asked.backbones,
-        subset=asked.subset,
-        direction=asked.direction,
-        metric=asked.metric,
-    )
+def post_processing(question: Question) -> EvaluationView:
+    """Hits at 1 as grid pooling, centering and CSLS are added step by step."""
+    single = question.with_recipes(*question.singles).with_post("none")
+    result = evaluate_recall.post_processing_gains(single)
     frame = pd.DataFrame(
-        [[row["backbone"], *row["hits"]] for row in told["rows"]],
-        columns=["backbone", *told["steps"]],
+        [(row.backbone, *row.hits) for row in result.rows], columns=["backbone", *result.steps]
     )
     figure = go.Figure()
-    for n, row in enumerate(told["rows"]):
+    for number, row in enumerate(result.rows):
         figure.add_scatter(
-            x=told["steps"],
-            y=row["hits"],
-            name=row["backbone"],
+            x=result.steps,
+            y=row.hits,
+            name=row.backbone,
             mode="lines+markers",
             connectgaps=True,
-            line=charts.line(n),
+            line=charts.line(number),
         )
     figure.update_xaxes(type="category")
-    plain = asked.with_post("none")
     return EvaluationView(
-        f"Mates found first, of {told['pairs']:,}, step after step",
+        f"Hits at 1, of {result.pairs:,}, as each step is added",
         frame,
         frame,
-        commands.evaluate(plain, "post-processing"),
+        commands.evaluate(single, "post-processing"),
         figure,
-        x="",
         y="hits",
-        remark="The papers' protocol first. The 3 x 3 grid is a backbone of its own (@grid), where "
-        "its features are extracted; centring takes the collection's mean vector away; CSLS "
-        "corrects for hubs and looks at all queries at once. None is a default.",
+        remark="Centering subtracts the mean feature; CSLS corrects for hubs and uses all queries "
+        "at once. The 3 x 3 grid needs features of @grid.",
     )
 
 
-def compare(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
-    """Exact McNemar between all of them, corrected for how many there are."""
-    found = combinations.search(
-        asked.collection,
-        asked.backbones,
-        subset=asked.subset,
-        metric=asked.metric,
-        direction=asked.direction,
-        post=asked.post,
-    )
-    extra = [one for one in rows if one.combine != "none"]
-    names = {one.label: _name(one) for one in extra}
-    told = combinations.compare(
-        found, extra, name=asked.collection, subset=asked.subset, direction=asked.direction
-    )
-    frame = pd.DataFrame(told, columns=["a", "b", "only_a", "only_b", "p", "p_corrected"])
-    shown = frame.replace({"a": names, "b": names})
+def compare(question: Question) -> EvaluationView:
+    """Exact McNemar tests between all recipes, corrected for multiple comparisons."""
+    result = combinations.compare(question)
+    names = {recipe.label: short_name(recipe) for recipe in question.combinations}
+    frame = pd.DataFrame(vars(comparison) for comparison in result.comparisons)
+    display = frame.replace({"a": names, "b": names})
     for column in ("p", "p_corrected"):
-        shown[column] = [f"{value:.2g}" for value in frame[column]]
-    shown = shown.rename(
+        display[column] = [f"{value:.2g}" for value in frame[column]]
+    display = display.rename(
         columns={
             "a": "A",
             "b": "B",
@@ -289,44 +257,48 @@ def compare(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView
         }
     )
     return EvaluationView(
-        f"Of {found.pairs:,} mates, those that only one of two finds first; p by exact McNemar",
-        shown,
+        f"Of {result.pairs:,} pairs, those that only one of two finds; p by exact McNemar test",
+        display,
         frame,
-        commands.evaluate(asked, "compare", *_with(how, rows)),
-        remark=f"{len(frame):,} comparisons, so the corrected p is the one to read.",
+        commands.evaluate(question, "compare"),
+        remark=f"Read the corrected p: there are {len(frame):,} comparisons.",
     )
 
 
-def _name(one: Recipe) -> str:
-    """A recipe's name that fits a legend."""
-    if one.combine == "none":
-        return one.backbones[0]
-    return f"{'z-sum' if one.combine == 'zsum' else 'sum'} of {len(one.parts)}"
+def short_name(recipe: Recipe) -> str:
+    """The name of a recipe in a legend.
+
+    >>> from simcore.recipe import Part
+    >>> short_name(Recipe((Part("hog"), Part("color")), "zsum"))
+    'z-sum of 2'
+    """
+    if recipe.combine == "none":
+        return recipe.backbones[0]
+    return f"{'z-sum' if recipe.combine == 'zsum' else 'sum'} of {len(recipe.parts)}"
 
 
-def _with(how: str, rows: Sequence[Recipe]) -> list[str]:
-    return ["--combine", how] if any(one.combine != "none" for one in rows) else []
-
-
-def _curves(lines: Sequence[tuple[str, list[float]]]) -> tuple[pd.DataFrame, go.Figure]:
-    figure, cells = go.Figure(), []
-    for n, (name, values) in enumerate(lines):
+def _curves(lines: Iterable[tuple[str, tuple[float, ...]]]) -> go.Figure:
+    figure = go.Figure()
+    for number, (name, values) in enumerate(lines):
         figure.add_scatter(
             x=list(range(1, len(values) + 1)),
             y=values,
             name=name,
             mode="lines",
-            line=charts.line(n),
+            line=charts.line(number),
         )
-        cells.append(
-            {"recipe": name}
-            | {f"@{k} %": round(100 * values[k - 1], 2) for k in KS if k <= len(values)}
-        )
-    figure.update_xaxes(type="log")
-    return pd.DataFrame(cells), figure
+    return figure.update_xaxes(type="log")
 
 
-def _long(lines: Sequence[tuple[str, list[float]]]) -> pd.DataFrame:
+def _at_cut_offs(lines: Iterable[tuple[str, tuple[float, ...]]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"recipe": name}
+        | {f"@{k} %": round(100 * values[k - 1], 2) for k in KS if k <= len(values)}
+        for name, values in lines
+    )
+
+
+def _long(lines: Iterable[tuple[str, tuple[float, ...]]]) -> pd.DataFrame:
     return pd.DataFrame(
         {"recipe": name, "k": k, "value": value}
         for name, values in lines
@@ -334,21 +306,23 @@ def _long(lines: Sequence[tuple[str, list[float]]]) -> pd.DataFrame:
     )
 
 
-def page(asked: Question, name: str, found: EvaluationView) -> bytes:
-    """The whole of what Evaluate shows; the script that draws the chart travels inside."""
-    options = [f"pairs: {asked.subset}", *[f"{k}: {v}" for k, v in asked.options().items()]]
-    blocks = [html_document.words(", ".join(options)), html_document.heading(found.title)]
-    if found.remark:
-        blocks.append(html_document.words(found.remark))
-    if found.figure is not None:
-        blocks.append(html_document.chart(found.figure, x=found.x, y=found.y, height=520))
-    blocks.append(html_document.table(list(found.shown), found.shown.to_numpy().tolist()))
-    if found.hand:
-        blocks.append(html_document.command(found.hand.line))
-    if (table := found.printed) is not None:
+def page(question: Question, name: str, view: EvaluationView) -> bytes:
+    """An evaluation as one self-contained HTML file."""
+    options = [f"{option}: {value}" for option, value in question.options().items()]
+    blocks = [
+        html_document.paragraph(", ".join([f"pairs: {question.subset}", *options])),
+        html_document.heading(view.title),
+    ]
+    if view.remark:
+        blocks.append(html_document.paragraph(view.remark))
+    if view.figure is not None:
+        blocks.append(html_document.chart(view.figure, x=view.x, y=view.y, height=520))
+    blocks.append(html_document.table(list(view.display), view.display.to_numpy().tolist()))
+    blocks.append(html_document.command(view.command.line))
+    if (table := view.printed) is not None:
         blocks += [
             html_document.heading(f"As printed in {table.paper}, {table.place}"),
-            html_document.words(f"{about(table)} {table.remark}"),
+            html_document.paragraph(f"{about(table)} {table.remark}"),
             html_document.table(table.columns, table.rows),
         ]
-    return html_document.document(f"{name}: {asked.collection}", blocks).encode()
+    return html_document.document(f"{name}: {question.collection}", blocks).encode()

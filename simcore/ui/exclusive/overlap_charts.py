@@ -4,106 +4,118 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.evaluate.combinations import SubsetSearch
+from simcore.lab.evaluate.exclusive import ExclusiveReport, HitSet
 from simcore.ui import charts
 
-SETS = 25
+MAX_SETS = 25
+ROW_HEIGHT = 26  # px per backbone in the matrix of dots
+BARS_HEIGHT = 220  # px
 
 
-def counts_chart(told: dict) -> None:
+def counts_chart(report: ExclusiveReport) -> None:
+    """Oracle and exclusive hits, and the hits of each backbone split into exclusive and shared."""
     columns = st.columns(3)
-    low, high = told["oracle_ci95"]
+    low, high = report.oracle_ci95
     columns[0].metric(
-        "Found by someone (oracle)",
-        f"{told['oracle']:,} of {told['pairs']:,}",
-        help=f"95 % interval {low:.0f} to {high:.0f}",
+        "Oracle",
+        f"{report.oracle:,} of {report.pairs:,}",
+        help="Pairs that at least one backbone finds; 95 % confidence interval "
+        f"{low:.0f} to {high:.0f}.",
     )
-    columns[1].metric("Found by exactly one", f"{told['exclusive_total']:,}")
-    columns[2].metric("Found by nobody", f"{told['pairs'] - told['oracle']:,}")
-    names = sorted(told["isolation"], key=told["isolation"].get)
-    alone = [told["by_model"][name] for name in names]
-    shared = [told["isolation"][name] - told["by_model"][name] for name in names]
+    columns[1].metric(
+        "Exclusive hits",
+        f"{report.exclusive_total:,}",
+        help="Pairs that exactly one backbone finds.",
+    )
+    columns[2].metric("Missed by all", f"{report.pairs - report.oracle:,}")
+    names = sorted(report.isolation, key=report.isolation.__getitem__)
+    exclusive = [report.by_model[name] for name in names]
+    shared = [report.isolation[name] - report.by_model[name] for name in names]
     figure = go.Figure()
-    for name, values, colour in (
-        ("nobody else finds it", alone, html_document.COLORS[1]),
-        ("others find it too", shared, html_document.COLORS[4]),
+    for label, values, color in (
+        ("exclusive hits", exclusive, html_document.COLORS[1]),
+        ("shared hits", shared, html_document.COLORS[4]),
     ):
         figure.add_bar(
             y=names,
             x=values,
-            name=name,
+            name=label,
             orientation="h",
-            marker_color=colour,
-            hovertemplate="%{y}: %{x}, " + name + "<extra></extra>",
+            marker_color=color,
+            hovertemplate="%{y}: %{x} " + label + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     charts.show(
         figure,
         "isolation",
-        x="mates found first",
+        x="hits at 1",
         height=90 + 24 * len(names),
-        title=f"Each backbone in isolation: mates found first, of {told['pairs']:,}",
+        title=f"Each backbone alone: hits at 1, of {report.pairs:,}",
     )
 
 
-def sets_chart(found: SubsetSearch, told: dict) -> None:
-    """An UpSet plot: bars over a matrix of dots (Lex et al. 2014)."""
-    every = [row for row in told["sets"] if row["models"]]
-    rows = every[:SETS]
-    if not rows:
-        st.info("No backbone finds any mate first.")
+def sets_chart(report: ExclusiveReport) -> None:
+    """An UpSet plot: bars above a matrix of dots (Lex et al. 2014)."""
+    all_sets = [hit_set for hit_set in report.sets if hit_set.models]
+    sets = all_sets[:MAX_SETS]
+    if not sets:
+        st.info("No backbone ranks any mate first.")
         return
-    names = sorted(found.models, key=lambda n: told["isolation"][n])
-    height = {name: number for number, name in enumerate(names)}
-    x = list(range(len(rows)))
+    names = sorted(report.isolation, key=report.isolation.__getitem__)
+    pairs = sum(hit_set.pairs for hit_set in sets)
+    charts.show(
+        _upset(sets, names),
+        "upset",
+        y="pairs",
+        height=BARS_HEIGHT + ROW_HEIGHT * len(names),
+        title=f"Pairs found by exactly these backbones: {pairs:,} of {report.oracle:,}, in the "
+        f"{len(sets)} most frequent of {len(all_sets)} sets",
+    )
+
+
+def _upset(sets: list[HitSet], names: list[str]) -> go.Figure:
+    row_of = {name: number for number, name in enumerate(names)}
     figure = go.Figure()
     figure.add_bar(
-        x=x,
-        y=[row["pairs"] for row in rows],
+        x=list(range(len(sets))),
+        y=[hit_set.pairs for hit_set in sets],
         marker_color=html_document.COLORS[0],
         showlegend=False,
-        customdata=[" + ".join(row["models"]) for row in rows],
+        customdata=[" + ".join(hit_set.models) for hit_set in sets],
         hovertemplate="%{y} pairs found by exactly<br>%{customdata}<extra></extra>",
     )
-    every_dot = [(i, height[name]) for i in x for name in names]
-    dots = [(i, height[name]) for i, row in zip(x, rows, strict=True) for name in row["models"]]
-    stems: list[tuple[int | None, int | None]] = []
-    for i, row in zip(x, rows, strict=True):
-        at = [height[name] for name in row["models"]]
-        stems += [(i, min(at)), (i, max(at)), (None, None)]
-    for points, mode, look in (
-        (every_dot, "markers", {"marker": {"color": "rgba(128,128,128,0.25)", "size": 9}}),
-        (stems, "lines", {"line": {"color": html_document.COLORS[0], "width": 2}}),
-        (dots, "markers", {"marker": {"color": html_document.COLORS[0], "size": 11}}),
+    background = [(x, row) for x in range(len(sets)) for row in row_of.values()]
+    members = [(x, row_of[name]) for x, hit_set in enumerate(sets) for name in hit_set.models]
+    stems: list[tuple[int | None, int | None]] = []  # None ends a line
+    for x, hit_set in enumerate(sets):
+        rows = [row_of[name] for name in hit_set.models]
+        stems += [(x, min(rows)), (x, max(rows)), (None, None)]
+    color = html_document.COLORS[0]
+    for points, mode, style in (
+        (background, "markers", {"marker": {"color": "rgba(128,128,128,0.25)", "size": 9}}),
+        (stems, "lines", {"line": {"color": color, "width": 2}}),
+        (members, "markers", {"marker": {"color": color, "size": 11}}),
     ):
         figure.add_scatter(
-            x=[i for i, _ in points],
-            y=[j for _, j in points],
+            x=[x for x, _ in points],
+            y=[row for _, row in points],
             yaxis="y2",
             mode=mode,
             hoverinfo="skip",
             showlegend=False,
-            **look,
+            **style,
         )
-    share = min(0.7, 26 * len(names) / (220 + 26 * len(names)))
-    figure.update_layout(
+    matrix = ROW_HEIGHT * len(names)
+    share = min(0.7, matrix / (BARS_HEIGHT + matrix))  # of the height
+    return figure.update_layout(
         xaxis={"showticklabels": False, "zeroline": False, "showgrid": False},
         yaxis={"domain": [share + 0.03, 1]},
         yaxis2={
             "domain": [0, share],
             "anchor": "x",
-            "tickvals": list(height.values()),
-            "ticktext": list(height),
+            "tickvals": list(row_of.values()),
+            "ticktext": names,
             "showgrid": False,
             "zeroline": False,
         },
-    )
-    these = sum(row["pairs"] for row in rows)
-    charts.show(
-        figure,
-        "upset",
-        y="pairs",
-        height=220 + 26 * len(names),
-        title=f"Found by exactly these: {these:,} of the {told['oracle']:,} pairs that anybody "
-        f"finds, in the {len(rows)} most frequent of {len(every)} sets",
     )

@@ -292,7 +292,7 @@ def _report(name: str, told: dict, hand: str) -> bytes:
     drawn = [_accuracy(told)] if any(row["human"] for row in told["conditions"]) else []
     found = told["agreement"]
     parts = [
-        html_document.words(
+        html_document.paragraph(
             f"{told['answers']:,} answers of {told['participants']:,} participants to "
             f"{told['questions']:,} questions with {told['choices']} choices, "
             f"from {told['collection']}."
@@ -303,7 +303,7 @@ def _report(name: str, told: dict, hand: str) -> bytes:
     if found["questions"]:
         drawn += _agreements(told)
         parts.append(
-            html_document.words(
+            html_document.paragraph(
                 f"The majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} "
                 f"questions, all on {100 * found['unanimous']:.0f} %; Krippendorff's alpha "
                 f"{_number(found['alpha'])}; agreement and correctness: r "
@@ -321,7 +321,7 @@ def _report(name: str, told: dict, hand: str) -> bytes:
         keys = [row["query_key"], *(row["options"][n][1] for n in order)]
         counts = [f"{row['counts'][n]} of {sum(row['counts'])}" for n in order]
         mate = order.index(row["mate"]) + 1 if row["mate"] >= 0 else -1
-        parts.append(html_document.words(f"Question {row['number']}, {row['condition']}"))
+        parts.append(html_document.paragraph(f"Question {row['number']}, {row['condition']}"))
         sources = [thumbnails.inline(key) for key in keys]
         parts.append(html_document.pictures(sources, ["query", *counts], mate=mate))
     return html_document.document(f"Experiment {name}", parts).encode()

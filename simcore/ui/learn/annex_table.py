@@ -1,10 +1,14 @@
 """The paper's table on one's own pairs: a backbone a row, the printed values beside them."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import printed_values
 from simcore.lab.papers import risser_maroux2021_tables
+from simcore.lab.papers.risser_maroux2021_tables import AnnexRow
 from simcore.recipe import Question
 from simcore.ui import charts, job_progress, sidebar
 from simcore.ui.charts import spread
@@ -26,7 +30,7 @@ def show(asked: Question, *, busy: bool) -> None:
     """
     st.subheader("Before and after adaptation, a backbone a row", anchor=False)
     own = [model for model in asked.backbones if not model.startswith("learned:")]
-    rows = risser_maroux2021_tables.known(asked.collection, own, asked.subset)
+    rows = risser_maroux2021_tables.stored_rows(asked.collection, own, asked.subset)
     pairs = len(sidebar.opened(asked).left)
     st.caption(
         f"As in annex A of risser-maroux2021: asymmetric recall at 1 with all features side by "
@@ -36,9 +40,9 @@ def show(asked: Question, *, busy: bool) -> None:
         "pairs, so their galleries are larger and their task is harder."
     )
     if rows:
-        _table(risser_maroux2021_tables.table(rows))
+        _table(risser_maroux2021_tables.table(rows).to_frame())
         _curves(rows)
-    made = {row["backbone"] for row in rows}
+    made = {row.backbone for row in rows}
     missing = [model for model in own if model not in made]
     if missing:
         args = [
@@ -64,23 +68,22 @@ def show(asked: Question, *, busy: bool) -> None:
         )
     with st.expander("All rows as printed"):
         st.caption(f"{printed_values.ANNEX.about}. {printed_values.ANNEX.remark}")
-        head = printed_values.ANNEX.columns
-        _table([dict(zip(head, row, strict=True)) for row in printed_values.ANNEX.rows])
+        _table(printed_values.ANNEX.to_frame())
 
 
-def _table(rows: list[dict]) -> None:
+def _table(frame: pd.DataFrame) -> None:
     number = st.column_config.NumberColumn
-    shown = {name: number(format=form) for name, form in DIGITS.items() if name in rows[0]}
-    st.dataframe(rows, hide_index=True, placeholder="–", column_config=shown)
+    shown = {name: number(format=form) for name, form in DIGITS.items() if name in frame}
+    st.dataframe(frame, hide_index=True, placeholder="–", column_config=shown)
 
 
-def _curves(rows: list[dict]) -> None:
+def _curves(rows: Sequence[AnnexRow]) -> None:
     """Fig. 3 of one backbone."""
-    names = [row["backbone"] for row in rows]
+    names = [row.backbone for row in rows]
     chosen = st.selectbox("Recall curves of", names, key="annex_look")
     row = rows[names.index(chosen)]
     figure = go.Figure()
-    for number, (label, told) in enumerate(row["stages"].items()):
+    for number, (label, told) in enumerate(row.stages.items()):
         spread(figure, label, told, number)
     figure.update_xaxes(type="log")
     charts.show(
@@ -88,6 +91,6 @@ def _curves(rows: list[dict]) -> None:
         "annex_curves",
         x="k",
         y="asymmetric recall",
-        title=f"Found in either direction among the first k of {row['test']:,} test pairs, mean "
-        f"and two deviations of {row['runs']} runs",
+        title=f"Found in either direction among the first k of {row.test:,} test pairs, mean "
+        f"and two deviations of {row.runs} runs",
     )

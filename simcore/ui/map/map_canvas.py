@@ -53,7 +53,7 @@ def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], Non
         data=data, key=key, default={"chosen": []}, on_chosen_change=on_choose, on_want_change=want
     )
     rows = chosen(key, count)
-    page_export.add(key, lambda: [html_document.live(*components.MAP.sources, _taken(data, rows))])
+    page_export.add(key, lambda: [html_document.embed(*components.MAP.sources, _taken(data, rows))])
     return rows
 
 

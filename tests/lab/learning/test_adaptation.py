@@ -1,6 +1,7 @@
 """What is learned on a collection is a backbone like any other, with its lineage, used honestly."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
+from simcore.recipe import Question
 from simcore.types import Monitor
 from tests.conftest import draw
 
@@ -85,7 +87,9 @@ def test_lineage_and_a_warning_where_numbers_are_too_good(pairs):
     assert provenance.training_overlap_warning(pairs, ["hog", "learned:mine"], "unseen:mine") == ""
     assert provenance.training_overlap_warning(pairs, ["hog"], "all") == ""
     assert "unseen:mine" in subsets.choices(pairs)
-    table = recall.recall(pairs, recipes.parse(["learned:mine"]), ks=[1], subset="unseen:mine")
+    table = recall.recall(
+        Question(pairs, tuple(recipes.parse(["learned:mine"])), subset="unseen:mine"), ks=[1]
+    )
     assert table.pairs == len(told["test_ids"])
 
 
@@ -162,22 +166,22 @@ def test_a_row_of_the_annex_is_made_once_and_again_for_other_pairs(pairs, monkey
     monkeypatch.setattr(
         adaptation, "adapt", lambda *a, **k: calls.append(k["subset"]) or adapt(*a, **k)
     )
-    assert risser_maroux2021_tables.known(pairs, ["color"]) == []
-    row = risser_maroux2021_tables.own(pairs, "color")
-    assert risser_maroux2021_tables.own(pairs, "color") == row
-    assert risser_maroux2021_tables.known(pairs, ["color", "hog"]) == [row]
+    assert risser_maroux2021_tables.stored_rows(pairs, ["color"]) == []
+    row = risser_maroux2021_tables.compute_row(pairs, "color")
+    assert risser_maroux2021_tables.compute_row(pairs, "color") == row
+    assert risser_maroux2021_tables.stored_rows(pairs, ["color", "hog"]) == [row]
     assert calls == ["all", "all"]  # sigma 1 and 15, once
-    assert row["runs"] == 2
+    assert row.runs == 2
     # What is printed stands below the backbone that it is of, with its own gallery.
-    lines = risser_maroux2021_tables.table([row | {"backbone": "resnet18-stages"}])
-    assert [line["numbers"] for line in lines] == ["here", "printed"]
-    assert lines[1]["sigma 15"] == 0.1684
-    assert lines[0]["gallery"] == row["test"] < lines[1]["gallery"]
+    frame = risser_maroux2021_tables.table([replace(row, backbone="resnet18-stages")]).to_frame()
+    assert list(frame["numbers"]) == ["here", "printed"]
+    assert frame["sigma 15"][1] == 0.1684
+    assert frame["gallery"][0] == row.test < frame["gallery"][1]
 
 
 def test_every_printed_row_has_its_backbone_here():
     found = [
-        printed_values.printed(name) for name in registry.expand_groups(["@risser-maroux2021"])
+        printed_values.annex_row(name) for name in registry.expand_groups(["@risser-maroux2021"])
     ]
     assert {row and row[0] for row in found} == {row[0] for row in printed_values.ANNEX.rows}
 

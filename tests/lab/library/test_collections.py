@@ -11,6 +11,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, duplicates, extraction, subsets
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
+from simcore.recipe import Question
 
 
 def zipped(folder):
@@ -47,7 +48,7 @@ def test_a_pair_whose_file_vanished_is_left_out_and_comes_back(pairs_folder):
     assert len(found.left) == 5
     assert "c" not in found.left.ids
     assert found.skipped[-1].name == "c"
-    table = recall.recall("six", recipes.parse(["layout"]), ks=(1,))
+    table = recall.recall(Question("six", tuple(recipes.parse(["layout"]))), ks=(1,))
     assert table.pairs == 5
     lost.write_bytes(kept)
     extraction.extract("six", ["layout"])
@@ -63,7 +64,7 @@ def test_images_without_mates_are_searched_within_themselves(pairs_folder):
         assert len(hits.ids) == 11
         assert hits.mate_id is None
     with pytest.raises(BadDataError, match="without mates"):
-        recall.recall("all", recipes.parse(["layout"]))
+        recall.recall(Question("all", tuple(recipes.parse(["layout"]))))
 
 
 @pytest.mark.parametrize("post", ["none", "center", "csls", "center+csls"])

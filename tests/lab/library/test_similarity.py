@@ -11,6 +11,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, extraction, features, similarity
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
+from simcore.recipe import Question
 from simcore.sim import combine
 
 MODELS = ["hog", "layout", "color"]
@@ -67,7 +68,7 @@ def test_recipes_together_rank_as_they_do_alone(six):
         *recipes.parse(MODELS, "sum", metric="l1")[-1:],
         *recipes.parse(["hog", "color"], "zsum", weights=[2, 0.5], post="center+csls")[-1:],
     ]
-    together = recall.ranks_of_each("six", [*asked, asked[0]])
+    together = recall.ranks_of_each(Question("six", (*asked, asked[0])))
     assert together[0] is together[-1]
     for recipe, ranks in zip(asked, together, strict=False):
         mine, theirs = (

@@ -13,6 +13,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, extraction
 from simcore.lab.people import review
 from simcore.lab.search import search
+from simcore.recipe import Question
 
 COLOR = 1
 
@@ -125,7 +126,7 @@ def test_bad_pairs_are_left_out_where_half_say_so(tiny, three):
 @pytest.mark.usefixtures("database")
 def test_every_evaluation_can_leave_bad_pairs_out(tiny, three):
     def pairs():
-        return recall.recall(tiny, three, ks=(1,), subset="reviewed").pairs
+        return recall.recall(Question(tiny, tuple(three), subset="reviewed"), ks=(1,)).pairs
 
     assert pairs() == 6
     review.add_review(tiny, "a", "Ana", "tag", "bad pair")

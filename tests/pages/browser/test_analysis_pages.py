@@ -36,7 +36,8 @@ def test_each_page_by_clicks(visitor, server):
     page = visitor.page
     visitor.open(f"{server}/combine?c=tiny")
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
-    for name in ("What a member is worth", "Participation", "Weights", "Alike", "All combinations"):
+    tabs = ("Ablation", "Participation", "Weights", "Complementarity", "All combinations")
+    for name in tabs:
         page.get_by_role("tab", name=name, exact=True).click()
         visitor.settle()
         well(visitor)

@@ -72,7 +72,7 @@ def test_a_view_is_taken_away_and_opens_from_disk(visitor, tmp_path: Path):
     assert tiles.count() == 12
     assert tiles.first.evaluate("i => i.complete && i.naturalWidth > 0")
     other.wait_for_function(
-        "() => [...document.querySelectorAll('.live')]"
+        "() => [...document.querySelectorAll('.component')]"
         ".some(box => +box.shadowRoot.querySelector('.panel')?.dataset.pictures > 0)"
     )
     assert all(url.startswith(("file:", "data:")) for url in asked), asked

@@ -1,0 +1,48 @@
+"""Shared options: the command line of a question asks the same question."""
+
+import pytest
+
+from simcore.__main__ import run
+from simcore.cli import options
+from simcore.errors import BadDataError, UnknownNameError
+from simcore.lab import recipes
+from simcore.recipe import Question
+
+
+def test_a_question_survives_its_command_line(tiny):
+    parsed = recipes.parse(["hog", "color"], "zsum", weights=[2, 0.5], metric="l1", post="center")
+    question = Question(tiny, tuple(parsed), "rl")
+    name, *args = question.to_args()
+    values = {
+        word.removeprefix("--"): text for word, text in zip(args[::2], args[1::2], strict=True)
+    }
+    assert options.make_question(name, **values) == question
+
+
+def test_without_models_a_question_is_about_all_extracted_backbones(tiny):
+    question = options.make_question(tiny, "")
+    assert sorted(question.backbones) == ["color", "hog", "layout"]
+
+
+def test_wrong_options_are_named(tiny, capsys):
+    with pytest.raises(UnknownNameError, match="direction"):
+        options.make_question(tiny, "hog", direction="up")
+    with pytest.raises(BadDataError, match="Cannot read weights from 'a'"):
+        options.make_question(tiny, "hog", combine="zsum", weights="a")
+    assert run(["evaluate", "recall", tiny, "--k", "one"]) == 1
+    assert "--k" in capsys.readouterr().err
+
+
+def test_each_command_offers_the_options_that_it_uses(capsys):
+    for command, used, unused in (
+        ("recall", ["--combine", "--weights", "--post"], []),
+        ("subsets", ["--post"], ["--combine", "--weights"]),
+        ("post-processing", ["--metric"], ["--post", "--combine"]),
+        ("ablation", ["--combine"], ["--weights"]),
+    ):
+        assert run(["evaluate", command, "--help"]) == 0
+        text = capsys.readouterr().out
+        for option in ("--models", "--metric", "--direction", "--subset", "--json", *used):
+            assert option in text, command
+        for option in unused:
+            assert option not in text, command
