@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from simcore.errors import ShapeError
-from simcore.recipe import Combination, PostProcessing, Recipe
+from simcore.errors import BadDataError, ShapeError
+from simcore.recipe import Combination, Part, PostProcessing, Recipe
 from simcore.sim import metrics, postprocessing
 from simcore.types import Array, Features, Metric
 
@@ -161,6 +161,20 @@ def prepare_sides(
     return PreparedSides(queries, gallery, metric, near, middle)
 
 
+def resolved_metric(part: Part) -> Metric:
+    """The metric of a part of a resolved recipe.
+
+    Raises:
+        BadDataError: the recipe is not resolved.
+    """
+    if part.metric is None:
+        raise BadDataError(
+            f"The metric of {part.backbone!r} is not set. Pass the recipe through "
+            "`simcore.lab.recipes.resolve` first."
+        )
+    return part.metric
+
+
 def weighted_sum(
     parts: Sequence[Array],
     weights: Sequence[float],
@@ -210,12 +224,11 @@ def blocks(
     recipe: Recipe,
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
-    own: Mapping[str, Metric],
     *,
     rows: int = ROWS,
 ) -> Iterator[tuple[int, Array]]:
     """Rows of a recipe's similarity matrix, without ever holding all of it."""
-    for start, (values,) in blocks_of_each([recipe], queries, gallery, own, rows=rows):
+    for start, (values,) in blocks_of_each([recipe], queries, gallery, rows=rows):
         yield start, values
 
 
@@ -223,7 +236,6 @@ def blocks_of_each(
     recipes: Sequence[Recipe],
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
-    own: Mapping[str, Metric],
     *,
     rows: int = ROWS,
 ) -> Iterator[tuple[int, Iterator[Array]]]:
@@ -231,7 +243,7 @@ def blocks_of_each(
 
     Each recipe's rows are made when they are taken, and must be before the next rows are asked for.
     """
-    named = [[(p.backbone, p.metric or own[p.backbone], r.post) for p in r.parts] for r in recipes]
+    named = [[(p.backbone, resolved_metric(p), r.post) for p in r.parts] for r in recipes]
     sides = {
         (b, metric, post): prepare_sides(queries[b], gallery[b], metric, post)
         for b, metric, post in dict.fromkeys(one for names in named for one in names)

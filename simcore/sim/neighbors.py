@@ -7,7 +7,7 @@ import numpy as np
 
 from simcore.recipe import Recipe
 from simcore.sim import combine, metrics
-from simcore.types import Array, Features, Metric, Monitor
+from simcore.types import Array, Features, Monitor
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,7 @@ class Neighbors:
     drop: Array
 
 
-def recipe_vectors(
-    recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Metric]
-) -> Array:
+def recipe_vectors(recipe: Recipe, images: Mapping[str, Features]) -> Array:
     """One vector an image, so that the recipe's similarity is their dot product.
 
     Exact for sums of cosines, up to a constant that is the same for all images; near it where a
@@ -34,14 +32,13 @@ def recipe_vectors(
 
     Args:
         images: features of all n images under each backbone of the recipe.
-        own: each backbone's own metric.
 
     Returns:
         (n, sum of D) float32.
     """
     blocks = []
     for part in recipe.parts:
-        metric = part.metric or own[part.backbone]
+        metric = combine.resolved_metric(part)
         side = images[part.backbone]
         pair = combine.prepare_sides(side, side, metric, recipe.post)
         values = pair.queries.values
@@ -65,7 +62,6 @@ def _averaged(owner: Features, rows: Array) -> Array:
 def nearest(
     recipe: Recipe,
     images: Mapping[str, Features],
-    own: Mapping[str, Metric],
     k: int,
     *,
     monitor: Monitor = Monitor(),
@@ -82,7 +78,7 @@ def nearest(
     count = next(iter(images.values())).count
     index, drop = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
     known = np.empty(count, bool)
-    for start, values in combine.blocks(recipe, images, images, own):
+    for start, values in combine.blocks(recipe, images, images):
         monitor.check()
         rows = np.arange(len(values))
         found = np.where(np.isnan(values), -np.inf, values)

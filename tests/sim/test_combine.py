@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcore.errors import ShapeError
+from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import Part, Recipe
 from simcore.sim import combine, metrics
 from simcore.sim.combine import Moments
@@ -79,13 +79,13 @@ def test_moments_leave_out_what_is_missing():
 
 @pytest.mark.parametrize("how", ["sum", "zsum"])
 def test_blocks_give_the_rows_of_the_whole(how):
-    names, own = ("a", "b"), {"a": "cosine", "b": "l2"}
+    names, used = ("a", "b"), {"a": "cosine", "b": "l2"}
     left = {name: features(seed, 23) for seed, name in enumerate(names)}
     right = {name: features(seed + 9, 17) for seed, name in enumerate(names)}
-    recipe = Recipe((Part("a"), Part("b", weight=0.3)), how)
-    rows = list(combine.blocks(recipe, left, right, own, rows=5))
+    recipe = Recipe((Part("a", "cosine"), Part("b", "l2", weight=0.3)), how)
+    rows = list(combine.blocks(recipe, left, right, rows=5))
     assert [start for start, _ in rows] == [0, 5, 10, 15, 20]
-    matrices = [metrics.pairwise(left[n], right[n], own[n]) for n in names]
+    matrices = [metrics.pairwise(left[n], right[n], used[n]) for n in names]
     if how == "zsum":
         matrices = [(m - m.mean()) / m.std() for m in matrices]
     expected = matrices[0] + 0.3 * matrices[1]
@@ -95,3 +95,9 @@ def test_blocks_give_the_rows_of_the_whole(how):
 def test_as_many_weights_as_parts():
     with pytest.raises(ShapeError, match="2 weights for 1"):
         combine.weighted_sum([np.ones((1, 1))], [1, 1], "sum", None)
+
+
+def test_a_recipe_without_metrics_has_to_be_resolved_first():
+    same = {"a": features(0, 3)}
+    with pytest.raises(BadDataError, match="metric of 'a' is not set"):
+        next(combine.blocks(Recipe((Part("a"),)), same, same))

@@ -74,9 +74,8 @@ def test_centring_takes_away_what_all_share():
 def test_recipes_with_a_lift(post, how):
     left = {n: features(s) for n, s in (("a", 0), ("b", 1))}
     right = {n: features(s, 31) for n, s in (("a", 5), ("b", 6))}
-    own = {"a": "cosine", "b": "cosine"}
-    recipe = Recipe((Part("a"), Part("b")), how, post)
-    found = np.concatenate([v for _, v in combine.blocks(recipe, left, right, own, rows=6)])
+    recipe = Recipe((Part("a", "cosine"), Part("b", "cosine")), how, post)
+    found = np.concatenate([v for _, v in combine.blocks(recipe, left, right, rows=6)])
     total = 0
     for name in "ab":
         q, g = left[name].values, right[name].values

@@ -8,7 +8,7 @@ from simcore.errors import BadDataError
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.recipe import Recipe
 from simcore.sim import combine, rank
-from simcore.types import Array, Features, Metric, Pairs, Score
+from simcore.types import Array, Features, Pairs, Score
 
 
 def ranks_of(
@@ -16,10 +16,9 @@ def ranks_of(
     recipe: Recipe,
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
-    own: Mapping[str, Metric],
 ) -> Array:
     """(Q,) int64, 1-based rank of each query's mate; every tie is ahead of it."""
-    (found,) = ranks_of_each(pairs, [recipe], queries, gallery, own)
+    (found,) = ranks_of_each(pairs, [recipe], queries, gallery)
     return found
 
 
@@ -28,11 +27,10 @@ def ranks_of_each(
     recipes: Sequence[Recipe],
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
-    own: Mapping[str, Metric],
 ) -> list[Array]:
     """As `ranks_of` for several recipes, in less time than one after the other."""
     found = [np.empty(len(pairs), np.int64) for _ in recipes]
-    for start, blocks in combine.blocks_of_each(recipes, queries, gallery, own):
+    for start, blocks in combine.blocks_of_each(recipes, queries, gallery):
         for ranks, values in zip(found, blocks, strict=True):
             rows = slice(start, start + len(values))
             ranks[rows] = rank.mate_ranks(values, pairs.target[rows])

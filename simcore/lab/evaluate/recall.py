@@ -214,7 +214,7 @@ def ranks_of_each(
         mine = {b: features.for_side(collection, pairs.queries, b) for b in needed}
         theirs = {b: features.for_side(collection, pairs.gallery, b) for b in needed}
         found = retrieval_recall.ranks_of_each(
-            pairs, new, mine, theirs, recipes.default_metrics(new)
+            pairs, [recipes.resolve(recipe) for recipe in new], mine, theirs
         )
         for recipe, ranks in zip(new, found, strict=True):
             ranks.flags.writeable = False
@@ -235,7 +235,7 @@ def mate_scores(
     mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
     theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
     found = np.empty(len(pairs))
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
+    for start, values in combine.blocks(recipes.resolve(recipe), mine, theirs):
         rows = np.arange(start, start + len(values))
         found[rows] = values[rows - start, pairs.target[rows]]
     return found

@@ -12,8 +12,6 @@ from simcore.evaluate.statistics import bootstrap
 from simcore.recipe import Part, Recipe
 from simcore.types import Features, ImageSet, Pairs
 
-COSINE = {"x": "cosine"}
-
 
 def pairs(count):
     names = tuple(f"{i}" for i in range(count))
@@ -30,7 +28,7 @@ def test_against_sorting_everything():
     left = random.normal(size=(60, 9))
     right = left + random.normal(size=(60, 9))
     found = recall.ranks_of(
-        pairs(60), Recipe((Part("x"),)), features(left), features(right), COSINE
+        pairs(60), Recipe((Part("x", "cosine"),)), features(left), features(right)
     )
     unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (left, right)]
     order = np.argsort(-(unit[0] @ unit[1].T), axis=1)
@@ -48,7 +46,7 @@ def test_against_sorting_everything():
 @pytest.mark.parametrize("value", [1.0, -1.0, 0.0])
 def test_a_constant_earns_nothing(value):
     same = features(np.full((8, 3), value))
-    found = recall.ranks_of(pairs(8), Recipe((Part("x"),)), same, same, COSINE)
+    found = recall.ranks_of(pairs(8), Recipe((Part("x", "cosine"),)), same, same)
     assert recall.recall_at(found, 1).value == 0
     assert recall.recall_at(found, 7).value == 0
 
@@ -56,7 +54,7 @@ def test_a_constant_earns_nothing(value):
 def test_negative_scores_are_as_good_as_others():
     left = np.array([[1.0, 0], [0, 1.0]])
     found = recall.ranks_of(
-        pairs(2), Recipe((Part("x", "l2"),)), features(left), features(left * 3), COSINE
+        pairs(2), Recipe((Part("x", "l2"),)), features(left), features(left * 3)
     )
     assert recall.recall_at(found, 1).value == 1
 

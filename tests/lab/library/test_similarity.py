@@ -75,12 +75,7 @@ def test_recipes_together_rank_as_they_do_alone(six):
             for side in six.sides("lr")
         )
         whole = np.concatenate(
-            [
-                v
-                for _, v in combine.blocks(
-                    recipe, mine, theirs, recipes.default_metrics([recipe]), rows=2
-                )
-            ]
+            [v for _, v in combine.blocks(recipes.resolve(recipe), mine, theirs, rows=2)]
         )
         expected = [(row >= row[i]).sum() for i, row in enumerate(whole)]
         assert ranks.tolist() == expected
