@@ -49,7 +49,7 @@ def test_groups_stay_together(blobs, recipe, post):
     assert purity(start, group) > 0.95
     for method in ("umap", "tsne"):
         look = ProjectionSettings(method, perplexity=10)
-        kept, near = neighbors.nearest(recipe, images, look.wanted(120))
+        kept, near = neighbors.nearest(recipe, images, look.neighbor_count(120))
         assert kept.tolist() == list(range(120))
         if method == "umap":
             at = projection.umap(near, start, look)
@@ -76,7 +76,7 @@ def test_stacked_vectors_have_the_recipes_similarity_as_dot_product(blobs, kind,
     np.testing.assert_allclose(apart, apart.mean(), atol=2e-4)
 
 
-def test_neighbours_are_those_of_the_whole_matrix(blobs):
+def test_neighbors_are_those_of_the_whole_matrix(blobs):
     images, _ = blobs
     for recipe in (ONE, BOTH, Recipe(ONE.parts, post="csls")):
         whole_ = np.concatenate([v for _, v in combine.blocks(recipe, images, images)])
@@ -85,8 +85,8 @@ def test_neighbours_are_those_of_the_whole_matrix(blobs):
         top = whole_.max(axis=1)
         np.fill_diagonal(whole_, -np.inf)
         best = -np.sort(-whole_, axis=1)[:, :7]
-        np.testing.assert_allclose(near.drop, top[:, None] - best, atol=1e-6)
-        assert (near.drop >= 0).all()
+        np.testing.assert_allclose(near.distances, top[:, None] - best, atol=1e-6)
+        assert (near.distances >= 0).all()
         assert not (near.index == np.arange(120)[:, None]).any()
 
 
@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_map(blobs):
     images, _ = blobs
     start, _ = projection.pca(neighbors.recipe_vectors(ONE, images), 0)
     look = ProjectionSettings("umap", seed=4)
-    _, near = neighbors.nearest(ONE, images, look.wanted(120))
+    _, near = neighbors.nearest(ONE, images, look.neighbor_count(120))
     first, again = (projection.umap(near, start, look) for _ in range(2))
     other = projection.umap(near, start, ProjectionSettings("umap", seed=5))
     np.testing.assert_array_equal(first, again)
@@ -127,22 +127,20 @@ def test_pictures_that_are_all_the_same_have_a_map():
     start, share = projection.pca(vectors, 0)
     assert share == (0, 0)
     _, near = neighbors.nearest(ONE, same, 5)
-    assert np.isfinite(projection.umap(near, start, ProjectionSettings(near=6))).all()
+    assert np.isfinite(projection.umap(near, start, ProjectionSettings(n_neighbors=6))).all()
     assert np.isfinite(
         projection.tsne(near, start, ProjectionSettings("tsne", perplexity=2), squared=True)
     ).all()
     assert set(projection.find_clusters(vectors, 0)) == {0}
 
 
-@pytest.mark.parametrize("method", ["neighbours", "umap", "tsne"])
+@pytest.mark.parametrize("method", ["neighbors", "umap", "tsne"])
 def test_stopping(blobs, method):
     images, _ = blobs
     start, _ = projection.pca(neighbors.recipe_vectors(ONE, images), 0)
     _, near = neighbors.nearest(ONE, images, 10)
     work = {
-        "neighbours": lambda: neighbors.nearest(
-            ONE, images, 10, monitor=Monitor(stop=lambda: True)
-        ),
+        "neighbors": lambda: neighbors.nearest(ONE, images, 10, monitor=Monitor(stop=lambda: True)),
         "umap": lambda: projection.umap(
             near, start, ProjectionSettings(), monitor=Monitor(stop=lambda: True)
         ),
@@ -164,7 +162,7 @@ def test_progress_goes_up_to_the_end(blobs):
     told = []
     _, near = neighbors.nearest(ONE, images, 10, monitor=Monitor(told.append))
     projection.umap(near, start, ProjectionSettings(), monitor=Monitor(told.append))
-    assert {now.stage for now in told} == {"neighbours", "umap"}
+    assert {now.stage for now in told} == {"neighbors", "umap"}
     counts = [now.done for now in told if now.stage == "umap"]
     assert counts == sorted(counts)
     assert counts[-1] == told[-1].total
@@ -173,10 +171,10 @@ def test_progress_goes_up_to_the_end(blobs):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"near": 1}, "neighbours 1"),
-        ({"tight": 2.0}, "min-dist 2"),
-        ({"perplexity": 0.5}, "0.5"),
-        ({"seed": -1}, "seed -1"),
+        ({"n_neighbors": 1}, "n_neighbors must be 2 to 200, got 1"),
+        ({"min_dist": 2.0}, "min_dist must be 0 to 1, got 2"),
+        ({"perplexity": 0.5}, "perplexity must be 2 to 200, got 0.5"),
+        ({"seed": -1}, "seed must be 0 to .*, got -1"),
     ],
 )
 def test_numbers_outside_their_range_are_refused(options, word):

@@ -374,7 +374,7 @@ def _made(
     if how.method == "pca":
         kept = _evident(images.values())
     else:
-        k = how.wanted(count)
+        k = how.neighbor_count(count)
         kept, near = neighbors.nearest(resolved, images, k, monitor=monitor)
     _enough(collection, len(kept))
     vectors = neighbors.recipe_vectors(resolved, images)[kept]
