@@ -9,9 +9,9 @@ from simcore import memory
 from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import Combination, Part, PostProcessing, Recipe
 from simcore.sim import metrics, postprocessing
+from simcore.sim.metrics import ROWS
 from simcore.types import Array, Features, Metric
 
-ROWS = 512  # query rows compared at a time
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
 # exact in any order, so that a tie stays a tie however it was computed.
 GRID = 2.0**40

@@ -10,6 +10,8 @@ import numpy as np
 from simcore.errors import ShapeError, unknown_name
 from simcore.types import METRICS, Array, Features, Metric
 
+ROWS = 512  # query rows compared at a time, where a matrix may be too large to hold
+
 
 def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
     """Similarity of every query image to every gallery image.

@@ -12,7 +12,6 @@ from simcore.sim import metrics
 from simcore.types import Array, Features, Metric
 
 NEIGHBORS = 10  # nearest neighbors whose mean similarity is the hubness (Conneau et al. 2018)
-ROWS = 512
 
 
 def mean(queries: Features, gallery: Features) -> Array:
@@ -39,8 +38,8 @@ def hubness(queries: Features, gallery: Features, metric: Metric) -> Array:
         (G,) float64; 0 for images without evidence, which are not ranked anyway.
     """
     best = np.full((NEIGHBORS, gallery.count), -np.inf)
-    for start in range(0, queries.count, ROWS):
-        rows = np.arange(start, min(start + ROWS, queries.count))
+    for start in range(0, queries.count, metrics.ROWS):
+        rows = np.arange(start, min(start + metrics.ROWS, queries.count))
         block = metrics.pairwise(queries.take(rows), gallery, metric)
         candidates = np.concatenate([best, np.where(np.isnan(block), -np.inf, block)])
         best = np.partition(candidates, len(candidates) - NEIGHBORS, axis=0)[-NEIGHBORS:]

@@ -23,7 +23,7 @@ def by_formula(values, near=10):
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_csls_against_its_formula(metric, monkeypatch):
-    monkeypatch.setattr(postprocessing, "ROWS", 4)
+    monkeypatch.setattr(metrics, "ROWS", 4)
     left, right = features(0), features(1, 45)
     values = metrics.pairwise(left, right, metric)
     near = postprocessing.hubness(left, right, metric)

@@ -67,7 +67,7 @@ class SubsetSearch:
     def found(self) -> dict[str, Array]:
         """What each backbone finds alone: {name: (Q,) bool}."""
         alone = next(iter(self.hits.values()))
-        return {name: alone.of(1 << k) for k, name in enumerate(self.models)}
+        return {name: alone.hits_of(1 << k) for k, name in enumerate(self.models)}
 
 
 def search(
@@ -168,8 +168,8 @@ def search_in(
     pairs = collection.pairs(direction)
     parts = sides(collection, names, direction, metric, post)
     scale = [one.moments() for one in parts]
-    blocks = subset_search.together([one.stream() for one in parts])
-    zsum, plain = subset_search.searches(names, blocks, pairs.target, scales=[scale, None])
+    blocks = subset_search.zip_streams([one.stream() for one in parts])
+    zsum, plain = subset_search.search_each(names, blocks, pairs.target, scales=[scale, None])
     seconds = time.perf_counter() - began
     return SubsetSearch(len(pairs), names, {"zsum": zsum, "sum": plain}, seconds)
 
@@ -209,7 +209,7 @@ def learned_weights(
     scales = [one.moments() for one in sides]
 
     def blocks() -> subset_search.Blocks:
-        return subset_search.together([one.stream() for one in sides])
+        return subset_search.zip_streams([one.stream() for one in sides])
 
     rivals = sum_weights.near_rivals(blocks(), pairs.target, scales)
     fair = sum_weights.held_out(rivals, seed=seed)
