@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from simcore import types
+from simcore import memory, types
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, extraction, features, similarity
@@ -27,7 +27,7 @@ def six(pairs_folder):
 def forget():
     """What a new process would not know either."""
     similarity.moments.cache_clear()
-    combine._MOMENTS.clear()
+    memory.clear()
 
 
 def test_moments_outlive_the_process(six, cache, monkeypatch):
