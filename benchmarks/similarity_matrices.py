@@ -44,14 +44,14 @@ def mates(pairs: int) -> Pairs:
 def alone(pairs: Pairs, left: Features, right: Features) -> Array:
     """Ranks under one backbone."""
     recipe = Recipe((Part("drawn", "cosine"),), "none")
-    return recall.ranks_of(pairs, recipe, {"drawn": left}, {"drawn": right}, {})
+    return recall.ranks_of(pairs, recipe, {"drawn": left}, {"drawn": right})
 
 
 def summed(pairs: Pairs, left: Features, right: Features) -> Array:
     """Ranks under the z-sum of two, which here are the same."""
     parts = (Part("a", "cosine"), Part("b", "cosine"))
     both = [{"a": side, "b": side} for side in (left, right)]
-    return recall.ranks_of(pairs, Recipe(parts, "zsum"), both[0], both[1], {})
+    return recall.ranks_of(pairs, Recipe(parts, "zsum"), both[0], both[1])
 
 
 def torch_ways(left: Array, right: Array) -> dict[str, Callable[[], Array]]:

@@ -3,8 +3,10 @@
 Letters everywhere: N images, Q queries, G gallery, D dimensions, M backbones, K cut-off.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -247,6 +249,40 @@ class Features:
         return self.index.size == self.count and bool(
             np.array_equal(self.index, np.arange(self.count))
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with any value, image number or the number of images; for cache keys."""
+        state = hashlib.sha256(repr((self.values.shape, self.count)).encode())
+        state.update(np.ascontiguousarray(self.index).data)
+        state.update(np.ascontiguousarray(self.values).data)
+        return state.hexdigest()
+
+    @cached_property
+    def lengths(self) -> Array:
+        """(n,) float32 Euclidean length of each row."""
+        lengths: Array = np.linalg.norm(self.values, axis=1)
+        return lengths
+
+    @cached_property
+    def repeats(self) -> tuple[Array, Array]:
+        """Rows equal to an earlier row, and the first such row: (k,) int64 each.
+
+        >>> Features("x", np.arange(3), np.array([[1, 2], [2, 1], [1, 2]]), 3).repeats
+        (array([2]), array([0]))
+        """
+        values = np.ascontiguousarray(self.values)
+        # Sums of the bits as whole numbers: equal rows have equal sums, few others do.
+        sums = values.view(np.uint32).sum(axis=1, dtype=np.uint64)
+        _, group, size = np.unique(sums, return_inverse=True, return_counts=True)
+        first_row: dict[bytes, int] = {}  # content of a row -> the first row that has it
+        pairs = [
+            (int(row), first)
+            for row in np.flatnonzero(size[group] > 1)
+            if (first := first_row.setdefault(values[row].tobytes(), int(row))) != row
+        ]
+        later, earlier = np.array(pairs, np.int64).reshape(-1, 2).T
+        return later, earlier
 
     def take(self, images: Sequence[int] | Array) -> "Features":
         """The features of some of the images, renumbered in the order asked for."""

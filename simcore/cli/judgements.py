@@ -110,7 +110,9 @@ def two_afc(
         for row in best.rows
     ]
     head = ["group", "best single", "%", "best combination", "%", "held out %"]
-    output.table(head, rows, title=f"{search} of up to {len(best.kept)}, chosen on these triplets")
+    output.table(
+        head, rows, title=f"{search} of up to {len(best.contributing)}, chosen on these triplets"
+    )
     if best.dropped:
         output.note(f"in no best combination of up to 4: {', '.join(best.dropped)}")
 

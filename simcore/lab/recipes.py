@@ -1,6 +1,7 @@
 """Recipes from what people type, and their own-metric defaults."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast, get_args
 
 from simcore.errors import BadDataError, unknown_name
@@ -64,6 +65,18 @@ def check_post_processing(post: str) -> PostProcessing:
     return cast(PostProcessing, post)
 
 
-def default_metrics(recipes: Sequence[Recipe]) -> dict[str, Metric]:
-    """The metric that each backbone of the recipes was made for."""
-    return {name: registry.get(name).metric for recipe in recipes for name in recipe.backbones}
+def resolve(recipe: Recipe) -> Recipe:
+    """The same recipe with a metric in every part: that of its backbone where none is set.
+
+    `simcore.sim` and `simcore.evaluate` do not know the registry and take resolved recipes only.
+
+    Raises:
+        UnknownNameError: no such backbone.
+    """
+    parts = (replace(part, metric=resolve_metric(part)) for part in recipe.parts)
+    return replace(recipe, parts=tuple(parts))
+
+
+def resolve_metric(part: Part) -> Metric:
+    """The metric of a part: its own, or the one that its backbone was made for."""
+    return part.metric or registry.get(part.backbone).metric

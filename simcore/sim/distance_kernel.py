@@ -1,7 +1,7 @@
-"""Euclidean and city-block distances, compiled (numba), all cores at once.
+"""Euclidean and city-block distances, compiled (numba), on all cores.
 
-Differences are squared and added in float64: through the Gram matrix near-identical rows would lose
-their digits, and in float64 that is no faster.
+Differences are squared and added in float64: through the Gram matrix nearly identical rows would
+lose their digits, and in float64 that is no faster.
 """
 
 import os
@@ -13,23 +13,23 @@ import numpy as np
 
 from simcore.types import Array
 
-_TILE = 32  # rows of each side at a time: they stay near the core while they are compared
-_FEW = 4_000_000  # scalars compared sooner than threads are begun
+TILE = 32  # rows of each side at a time, which then stay in the processor's cache
+MIN_PARALLEL = 4_000_000  # fewer scalars are compared faster than threads start
 
 
-# Sums in any order, so that several are made at once; in float64 that leaves no trace in float32.
+# Reassociated sums compute several terms at once; in float64 no trace is left after float32.
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _fill(left: Array, right: Array, squared: bool, first: int, last: int, out: Array) -> None:
-    """Columns `first` to `last` of `out`."""
-    for top in range(0, left.shape[0], _TILE):
-        for begin in range(first, last, _TILE):
-            for i in range(top, min(top + _TILE, left.shape[0])):
-                for j in range(begin, min(begin + _TILE, last)):
+    """Compute columns `first` to `last` of `out`."""
+    for top in range(0, left.shape[0], TILE):
+        for begin in range(first, last, TILE):
+            for i in range(top, min(top + TILE, left.shape[0])):
+                for j in range(begin, min(begin + TILE, last)):
                     total = 0.0
                     if squared:
                         for d in range(left.shape[1]):
-                            apart = np.float64(left[i, d]) - np.float64(right[j, d])
-                            total += apart * apart
+                            difference = np.float64(left[i, d]) - np.float64(right[j, d])
+                            total += difference * difference
                         out[i, j] = -np.sqrt(total)
                     else:
                         for d in range(left.shape[1]):
@@ -45,11 +45,11 @@ def negated_distances(left: Array, right: Array, *, squared: bool) -> Array:
         squared: Euclidean instead of city-block.
 
     Returns:
-        (Q, G) float32.
+        (Q, G) float32, at most 0.
     """
     left, right = (np.ascontiguousarray(side, np.float32) for side in (left, right))
     out = np.empty((len(left), len(right)), np.float32)
-    cores = (os.cpu_count() or 1) if out.size * left.shape[1] > _FEW else 1
+    cores = (os.cpu_count() or 1) if out.size * left.shape[1] > MIN_PARALLEL else 1
     if cores == 1:
         _fill(left, right, squared, 0, len(right), out)
         return out

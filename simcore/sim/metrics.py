@@ -1,12 +1,16 @@
-"""Similarity of two sets of features: higher = more alike, NaN = no evidence."""
+"""Similarity of two sets of features: cosine, L2 and L1.
 
-from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+A similarity is always "higher = more alike", for every metric, combination and post-processing:
+distances are negated where they are computed, so nothing that ranks or scores asks which direction
+is better. NaN means that an image has no evidence (no face, say); it never ranks ahead of a number.
+"""
 
 import numpy as np
 
 from simcore.errors import ShapeError, unknown_name
 from simcore.types import METRICS, Array, Features, Metric
+
+ROWS = 512  # query rows compared at a time, where a matrix may be too large to hold
 
 
 def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
@@ -16,91 +20,68 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
     there is no evidence.
 
     Args:
-        queries, gallery: features of one backbone, D alike.
-        metric: "cosine" in -1..1; "l2", "l1": the negated distance, 0 at best.
+        queries: features of Q images, D dimensions.
+        gallery: features of G images from the same backbone.
+        metric: "cosine" in -1..1; "l2", "l1": the negated distance, at most 0.
 
     Returns:
-        (Q, G) float32; NaN where a side has no rows.
+        (Q, G) float32; NaN where an image has no rows.
 
     Raises:
-        ShapeError: D differs. UnknownNameError: no such metric.
+        ShapeError: D differs.
+        UnknownNameError: no such metric.
+
+    >>> query = Features("x", np.array([0]), np.array([[3, 0]]), 1)
+    >>> gallery = Features("x", np.array([0, 1]), np.array([[0, 4], [3, 1]]), 2)
+    >>> pairwise(query, gallery, "l2")
+    array([[-5., -1.]], dtype=float32)
     """
     if queries.values.shape[1] != gallery.values.shape[1]:
         raise ShapeError(
-            f"found features of {queries.values.shape[1]} and {gallery.values.shape[1]} "
-            "dimensions; expected as many on both sides"
+            f"The queries have {queries.values.shape[1]} and the gallery "
+            f"{gallery.values.shape[1]} dimensions. Both must come from the same backbone."
         )
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
-    known = _known(gallery)
     if metric == "cosine":
         rows = normalized(queries.values) @ gallery.values.T
-        rows /= known.length
+        rows /= np.where(gallery.lengths > 0, gallery.lengths, 1)  # a zero row: cosine 0
     else:
-        from simcore.sim import distance_kernel  # compiled; cosines do not wait for it
+        from simcore.sim import distance_kernel  # numba takes long to import; cosine needs none
 
         rows = distance_kernel.negated_distances(
             queries.values, gallery.values, squared=metric == "l2"
         )
-    # A matrix product may round equal columns differently; the same picture twice is a tie.
-    rows[:, known.again] = rows[:, known.first]
+    # A matrix product may round equal columns differently, yet equal images have to tie.
+    later, earlier = gallery.repeats
+    rows[:, later] = rows[:, earlier]
     if queries.single and gallery.single:
         return rows
-    return _best(_best(rows, queries).T, gallery).T
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """What is worked out once for a gallery.
-
-    Attributes:
-        length: (n,) float32 of its rows, 1 for a zero row, so that its cosine is 0.
-        again, first: (k,) rows that repeat an earlier one, and that one.
-    """
-
-    length: Array
-    again: Array
-    first: Array
-
-
-# Features never change, so what is known about them stays true for as long as they live.
-_KNOWN: WeakKeyDictionary[Features, _Known] = WeakKeyDictionary()
-
-
-def _known(gallery: Features) -> _Known:
-    found = _KNOWN.get(gallery)
-    if found is None:
-        length = np.linalg.norm(gallery.values, axis=1)
-        again, first = _repeated(np.ascontiguousarray(gallery.values))
-        found = _KNOWN[gallery] = _Known(np.where(length > 0, length, 1), again, first)
-    return found
-
-
-def _repeated(values: Array) -> tuple[Array, Array]:
-    """Rows equal to an earlier row, and the first such row, both (k,)."""
-    sums = values.view(np.uint32).sum(axis=1, dtype=np.uint64)  # whole numbers: equal when equal
-    _, group, size = np.unique(sums, return_inverse=True, return_counts=True)
-    seen: dict[bytes, int] = {}
-    pairs = [
-        (int(row), earlier)
-        for row in np.flatnonzero(size[group] > 1)
-        if (earlier := seen.setdefault(values[row].tobytes(), int(row))) != row
-    ]
-    again, first = np.array(pairs, np.int64).reshape(-1, 2).T
-    return again, first
+    return _best_rows(_best_rows(rows, queries).T, gallery).T
 
 
 def normalized(values: Array) -> Array:
-    """Rows of length 1; a zero row stays zero, so that its cosine is 0."""
+    """Rows scaled to length 1; a zero row stays zero, so that its cosine is 0.
+
+    Args:
+        values: (n, D).
+
+    Returns:
+        (n, D) float32.
+
+    >>> normalized(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
     length = np.linalg.norm(values, axis=1, keepdims=True)
-    out: Array = values / np.where(length > 0, length, 1)
-    return out.astype(np.float32, copy=False)
+    unit: Array = values / np.where(length > 0, length, 1)
+    return unit.astype(np.float32, copy=False)
 
 
-def _best(rows: Array, owner: Features) -> Array:
-    """(n, m) by row of features -> (N, m) by image: the maximum over its rows, NaN without any."""
-    out = np.full((owner.count, rows.shape[1]), np.nan, np.float32)
-    there, start = np.unique(owner.index, return_index=True)
-    if there.size:
-        out[there] = np.maximum.reduceat(rows, start, axis=0)
-    return out
+def _best_rows(similarity: Array, features: Features) -> Array:
+    """(n, m) per row of features -> (N, m) per image: the maximum over its rows, NaN without."""
+    best = np.full((features.count, similarity.shape[1]), np.nan, np.float32)
+    images, start = np.unique(features.index, return_index=True)
+    if images.size:
+        best[images] = np.maximum.reduceat(similarity, start, axis=0)
+    return best

@@ -1,4 +1,4 @@
-"""All images under one recipe: their vectors, and the nearest others of each."""
+"""All images under one recipe: their vectors, and the nearest neighbors of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,98 +7,101 @@ import numpy as np
 
 from simcore.recipe import Recipe
 from simcore.sim import combine, metrics
-from simcore.types import Array, Features, Metric, Monitor
+from simcore.types import Array, Features, Monitor
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
-    """The nearest others of each image.
+    """The nearest neighbors of each of n images.
 
     Attributes:
         index: (n, k) int64 positions, nearest first; the image itself is not among them.
-        drop: (n, k) float32, how much less alike than the most alike image, itself included.
+        distances: (n, k) float32, how much less similar a neighbor is than the most similar image,
+            the image itself included; 0 or more.
     """
 
     index: Array
-    drop: Array
+    distances: Array
 
 
-def recipe_vectors(
-    recipe: Recipe, images: Mapping[str, Features], own: Mapping[str, Metric]
-) -> Array:
-    """One vector an image, so that the recipe's similarity is their dot product.
+def recipe_vectors(recipe: Recipe, images: Mapping[str, Features]) -> Array:
+    """One vector per image, such that their dot product is the recipe's similarity.
 
-    Exact for sums of cosines, up to a constant that is the same for all images; near it where a
-    part is a distance. Hub correction moves no vector. Several rows of an image are averaged; an
-    image without rows lies at the mean of its part.
+    Exact for sums of cosines, up to a constant that is the same for all images; approximate where
+    a part is a distance. CSLS moves no vector. Several rows of an image are averaged; an image
+    without rows gets the mean of that backbone's rows.
 
     Args:
-        images: features of all n images under each backbone of the recipe.
-        own: each backbone's own metric.
+        recipe: a resolved one.
+        images: backbone -> features of all n images.
 
     Returns:
         (n, sum of D) float32.
     """
-    blocks = []
+    vectors = []
     for part in recipe.parts:
-        metric = part.metric or own[part.backbone]
-        side = images[part.backbone]
-        pair = combine.prepare_sides(side, side, metric, recipe.post)
-        values = pair.queries.values
-        gain = pair.moments().shift_and_gain[1] if recipe.combine == "zsum" else 1.0
+        metric = combine.resolved_metric(part)
+        features = images[part.backbone]
+        sides = combine.prepare_sides(features, features, metric, recipe.post)
+        values = sides.queries.values
+        gain = sides.moments().shift_and_gain[1] if recipe.combine == "zsum" else 1.0
         rows = metrics.normalized(values) if metric == "cosine" else values
-        blocks.append(np.float32(np.sqrt(part.weight * gain)) * _averaged(side, rows))
-    return np.concatenate(blocks, axis=1)
+        vectors.append(np.float32(np.sqrt(part.weight * gain)) * _image_means(features, rows))
+    return np.concatenate(vectors, axis=1)
 
 
-def _averaged(owner: Features, rows: Array) -> Array:
-    if owner.single:
+def _image_means(features: Features, rows: Array) -> Array:
+    """(N, D) mean of the rows of each image; the mean of all rows for an image without any."""
+    if features.single:
         return rows
-    out = np.empty((owner.count, rows.shape[1]), np.float32)
-    out[:] = rows.mean(axis=0) if len(rows) else 0
-    there, start, size = np.unique(owner.index, return_index=True, return_counts=True)
-    if there.size:
-        out[there] = np.add.reduceat(rows, start, axis=0) / size[:, None]
-    return out
+    means = np.empty((features.count, rows.shape[1]), np.float32)
+    means[:] = rows.mean(axis=0) if len(rows) else 0
+    images, start, size = np.unique(features.index, return_index=True, return_counts=True)
+    if images.size:
+        means[images] = np.add.reduceat(rows, start, axis=0) / size[:, None]
+    return means
 
 
 def nearest(
     recipe: Recipe,
     images: Mapping[str, Features],
-    own: Mapping[str, Metric],
     k: int,
     *,
     monitor: Monitor = Monitor(),
 ) -> tuple[Array, Neighbors]:
-    """The k nearest others of every image under a recipe, exactly.
+    """The k nearest neighbors of every image under a recipe, exactly.
+
+    Args:
+        recipe: a resolved one.
+        images: backbone -> features of all N images.
 
     Returns:
-        (m,) the images that anything is known about, and their neighbours, as positions among
-        them. An image with fewer than k known others counts as unknown.
+        (n,) positions of the images with evidence, and their neighbors, as positions among these
+        n. An image that is comparable with fewer than k others counts as one without evidence.
 
     Raises:
-        Stopped: somebody asked to.
+        Stopped: the operation was asked to stop.
     """
     count = next(iter(images.values())).count
-    index, drop = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
-    known = np.empty(count, bool)
-    for start, values in combine.blocks(recipe, images, images, own):
+    index, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
+    evidence = np.empty(count, bool)
+    for start, values in combine.blocks(recipe, images, images):
         monitor.check()
         rows = np.arange(len(values))
-        found = np.where(np.isnan(values), -np.inf, values)
-        top = found.max(axis=1, keepdims=True)
-        found[rows, start + rows] = -np.inf
-        near = np.argpartition(-found, k - 1, axis=1)[:, :k]
-        score = np.take_along_axis(found, near, axis=1)
-        order = np.lexsort((near, -score))
-        score = np.take_along_axis(score, order, axis=1)
-        here = slice(start, start + len(values))
-        index[here] = np.take_along_axis(near, order, axis=1)
-        known[here] = np.isfinite(score).all(axis=1)
-        with np.errstate(invalid="ignore"):  # of unknown images, which are left out
-            drop[here] = top - score
-        monitor.report("neighbours", here.stop, count)
-    kept = np.flatnonzero(known)
-    place = np.full(count, -1)
-    place[kept] = np.arange(kept.size)
-    return kept, Neighbors(place[index[kept]], drop[kept])
+        scores = np.where(np.isnan(values), -np.inf, values)
+        best = scores.max(axis=1, keepdims=True)
+        scores[rows, start + rows] = -np.inf
+        top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        top_scores = np.take_along_axis(scores, top, axis=1)
+        order = np.lexsort((top, -top_scores))
+        top_scores = np.take_along_axis(top_scores, order, axis=1)
+        block = slice(start, start + len(values))
+        index[block] = np.take_along_axis(top, order, axis=1)
+        evidence[block] = np.isfinite(top_scores).all(axis=1)
+        with np.errstate(invalid="ignore"):  # inf - inf of images that are left out below
+            distances[block] = best - top_scores
+        monitor.report("neighbors", block.stop, count)
+    placed = np.flatnonzero(evidence)
+    position = np.full(count, -1)
+    position[placed] = np.arange(placed.size)
+    return placed, Neighbors(position[index[placed]], distances[placed])

@@ -1,7 +1,7 @@
-"""Two cheap steps that lift most backbones: centring, and putting hubs in their place.
+"""Centering and hubness correction (CSLS): two cheap steps that improve most backbones.
 
-Both look at the whole collection, the second at all queries at once, so a score with them is about
-a set of queries, not about one. Off by default: the papers compare without.
+Both look at the whole collection, CSLS also at all queries at once, so a score with them is about
+a set of queries, not about one. Off by default, since the papers compare without them.
 """
 
 from dataclasses import replace
@@ -11,58 +11,68 @@ import numpy as np
 from simcore.sim import metrics
 from simcore.types import Array, Features, Metric
 
-NEAR = 10  # neighbours that say how crowded it is around an image (Conneau et al. 2018)
-ROWS = 512
+NEIGHBORS = 10  # nearest neighbors whose mean similarity is the hubness (Conneau et al. 2018)
 
 
 def mean(queries: Features, gallery: Features) -> Array:
-    """(D,) float32 mean over all rows of both sides; zero where there is none."""
+    """(D,) float32 mean over all rows of both sides; zero where neither has a row."""
     rows = len(queries.values) + len(gallery.values)
     total = queries.values.sum(axis=0, dtype=np.float64)
     total = total + gallery.values.sum(axis=0, dtype=np.float64)
-    found: Array = (total / max(rows, 1)).astype(np.float32)
-    return found
+    center: Array = (total / max(rows, 1)).astype(np.float32)
+    return center
 
 
-def centered(features: Features, middle: Array) -> Features:
-    """The features with the collection's mean taken away: what all pictures share says nothing."""
-    return replace(features, values=features.values - middle)
+def centered(features: Features, center: Array) -> Features:
+    """The features minus a (D,) mean: what all images share does not tell them apart."""
+    return replace(features, values=features.values - center)
 
 
 def hubness(queries: Features, gallery: Features, metric: Metric) -> Array:
-    """(G,) how near each gallery image's NEAR nearest queries are, on average.
+    """Mean similarity of each gallery image to its NEIGHBORS nearest queries.
 
-    An image near to many queries is a hub: it turns up in everybody's answers. Images without
-    evidence get 0, which changes nothing, since they are not ranked.
-    """
-    best = np.full((NEAR, gallery.count), -np.inf)
-    for start in range(0, queries.count, ROWS):
-        rows = np.arange(start, min(start + ROWS, queries.count))
-        block = metrics.pairwise(queries.take(rows), gallery, metric)
-        both = np.concatenate([best, np.where(np.isnan(block), -np.inf, block)])
-        best = np.partition(both, len(both) - NEAR, axis=0)[-NEAR:]
-    return _average(best.T)
-
-
-def csls(rows: Array, near: Array) -> Array:
-    """Cross-domain similarity local scaling: 2 s - crowding of query - crowding of image.
-
-    Args:
-        rows: (b, G) similarity to the whole gallery. near: (G,) from `crowding`.
+    An image near to many queries is a hub: it ranks high for all of them. This is r of Conneau et
+    al. 2018 (arXiv 1710.04087), section 2.3.
 
     Returns:
-        (b, G) float32 (Conneau et al. 2018, Eq. 3); NaN stays NaN.
+        (G,) float64; 0 for images without evidence, which are not ranked anyway.
     """
-    known = np.where(np.isnan(rows), -np.inf, rows)
-    take = min(NEAR, rows.shape[1])
-    own = _average(np.partition(known, rows.shape[1] - take, axis=1)[:, -take:])
-    out: Array = (2 * rows - own[:, None] - near[None, :]).astype(np.float32)
+    best = np.full((NEIGHBORS, gallery.count), -np.inf)
+    for start in range(0, queries.count, metrics.ROWS):
+        rows = np.arange(start, min(start + metrics.ROWS, queries.count))
+        block = metrics.pairwise(queries.take(rows), gallery, metric)
+        candidates = np.concatenate([best, np.where(np.isnan(block), -np.inf, block)])
+        best = np.partition(candidates, len(candidates) - NEIGHBORS, axis=0)[-NEIGHBORS:]
+    return _finite_mean(best.T)
+
+
+def csls(similarity: Array, hubness: Array) -> Array:
+    """Cross-domain similarity local scaling: 2 s - hubness of the query - hubness of the image.
+
+    Source: Conneau et al. 2018 (arXiv 1710.04087), Eq. 3.
+
+    Args:
+        similarity: (b, G) of some queries to the whole gallery.
+        hubness: (G,) from `hubness`.
+
+    Returns:
+        (b, G) float32; NaN stays NaN.
+
+    >>> csls(np.array([[1.0, 0.0]]), np.array([0.5, 0.25]))
+    array([[ 1.  , -0.75]], dtype=float32)
+    """
+    scores = np.where(np.isnan(similarity), -np.inf, similarity)
+    count = min(NEIGHBORS, scores.shape[1])
+    nearest = np.partition(scores, scores.shape[1] - count, axis=1)[:, -count:]
+    query_hubness = _finite_mean(nearest)
+    corrected = 2 * similarity - query_hubness[:, None] - hubness[None, :]
+    out: Array = corrected.astype(np.float32)
     return out
 
 
-def _average(best: Array) -> Array:
-    """Row means over what is finite; 0 where nothing is."""
-    there = np.isfinite(best)
-    total = np.where(there, best, 0).sum(axis=1)
-    out: Array = total / np.maximum(there.sum(axis=1), 1)
-    return out
+def _finite_mean(values: Array) -> Array:
+    """Row means over the finite values; 0 for a row without any."""
+    finite = np.isfinite(values)
+    total = np.where(finite, values, 0).sum(axis=1)
+    means: Array = total / np.maximum(finite.sum(axis=1), 1)
+    return means

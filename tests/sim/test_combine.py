@@ -1,9 +1,9 @@
-"""Sums and normalised sums by hand, and blocks against whole matrices."""
+"""Sums and z-sums by hand, and blocks against whole matrices."""
 
 import numpy as np
 import pytest
 
-from simcore.errors import ShapeError
+from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import Part, Recipe
 from simcore.sim import combine, metrics
 from simcore.sim.combine import Moments
@@ -53,7 +53,7 @@ def test_moments_from_features_are_those_of_the_matrix(shift):
     random = np.random.default_rng(0)
     left, right = random.normal(size=(300, 12)) + shift, random.normal(size=(200, 12)) * 3 + shift
     left[:5] = 0
-    quick = combine._from_features(left.astype(np.float32), right.astype(np.float32))
+    quick = combine.cosine_moments(left.astype(np.float32), right.astype(np.float32))
     sides = (Features("x", np.arange(len(v)), v, len(v)) for v in (left, right))
     whole = metrics.pairwise(*sides, "cosine").astype(np.float64)
     assert quick.mean == pytest.approx(whole.mean(), abs=1e-7)
@@ -73,19 +73,47 @@ def test_moments_leave_out_what_is_missing():
     found = combine.moments(left, right, "l2")
     assert found.mean == pytest.approx(np.nanmean(whole), abs=1e-6)
     assert found.std == pytest.approx(np.nanstd(whole), rel=1e-5)
-    nobody = Features("face", [], np.empty((0, 4)), 3)
-    assert combine.moments(nobody, right, "l2") == Moments(0.0, 0.0)
+    no_faces = Features("face", [], np.empty((0, 4)), 3)
+    assert combine.moments(no_faces, right, "l2") == Moments(0.0, 0.0)
+
+
+@pytest.mark.parametrize("post", ["none", "center+csls"])
+def test_moments_of_equal_features_are_computed_once(post, monkeypatch):
+    left, right = features(0, 33), features(1, 21)
+    moments = combine.prepare_sides(left, right, "cosine", post).moments()
+    monkeypatch.setattr(combine, "moments", None)
+    read_again = combine.prepare_sides(features(0, 33), features(1, 21), "cosine", post)
+    assert read_again.moments() == moments
+
+
+def test_everything_that_changes_moments_is_in_their_key():
+    left, right, more = features(0, 33), features(1, 21), features(1, 22)
+    variants = [
+        combine.prepare_sides(left, right, "cosine", "none"),
+        combine.prepare_sides(left, right, "l2", "none"),
+        combine.prepare_sides(left, right, "cosine", "csls"),
+        combine.prepare_sides(left, right, "cosine", "center"),
+        combine.prepare_sides(left, more, "cosine", "none"),
+        combine.prepare_sides(right, left, "l1", "none"),
+    ]
+    assert len({sides.moments() for sides in variants}) == len(variants)
+
+
+def test_moments_computed_before_are_taken_over():
+    sides = combine.prepare_sides(features(0, 5), features(1, 5), "l1", "csls")
+    sides.remember(Moments(2.0, 3.0))
+    assert sides.moments() == Moments(2.0, 3.0)
 
 
 @pytest.mark.parametrize("how", ["sum", "zsum"])
 def test_blocks_give_the_rows_of_the_whole(how):
-    names, own = ("a", "b"), {"a": "cosine", "b": "l2"}
+    names, used = ("a", "b"), {"a": "cosine", "b": "l2"}
     left = {name: features(seed, 23) for seed, name in enumerate(names)}
     right = {name: features(seed + 9, 17) for seed, name in enumerate(names)}
-    recipe = Recipe((Part("a"), Part("b", weight=0.3)), how)
-    rows = list(combine.blocks(recipe, left, right, own, rows=5))
+    recipe = Recipe((Part("a", "cosine"), Part("b", "l2", weight=0.3)), how)
+    rows = list(combine.blocks(recipe, left, right, rows=5))
     assert [start for start, _ in rows] == [0, 5, 10, 15, 20]
-    matrices = [metrics.pairwise(left[n], right[n], own[n]) for n in names]
+    matrices = [metrics.pairwise(left[n], right[n], used[n]) for n in names]
     if how == "zsum":
         matrices = [(m - m.mean()) / m.std() for m in matrices]
     expected = matrices[0] + 0.3 * matrices[1]
@@ -93,5 +121,11 @@ def test_blocks_give_the_rows_of_the_whole(how):
 
 
 def test_as_many_weights_as_parts():
-    with pytest.raises(ShapeError, match="2 weights for 1"):
+    with pytest.raises(ShapeError, match="Got 2 weights for 1 similarities"):
         combine.weighted_sum([np.ones((1, 1))], [1, 1], "sum", None)
+
+
+def test_a_recipe_without_metrics_has_to_be_resolved_first():
+    same = {"a": features(0, 3)}
+    with pytest.raises(BadDataError, match="metric of 'a' is not set"):
+        next(combine.blocks(Recipe((Part("a"),)), same, same))

@@ -1,4 +1,4 @@
-"""Feature maps against each other: shares add up, mutual neighbours are mutual, windows tile."""
+"""Feature maps against each other: shares add up, mutual neighbors are mutual, windows tile."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_shares_add_up_to_the_cosine_of_the_pooled_vectors():
     assert found.left[2, 3] == pytest.approx(lost, abs=1e-6)
 
 
-def test_mutual_neighbours_by_brute_force():
+def test_mutual_neighbors_by_brute_force():
     left, right = maps(2, 5, 5, 8) - 0.5, maps(3, 6, 3, 8) - 0.5
     found = matching.match(left, right)
     wanted = {
@@ -70,7 +70,7 @@ def test_windows_tile_the_picture(count, height, width):
     assert (seen == 1).all()
 
 
-def test_masking_hides_one_window_behind_the_mean_colour():
+def test_masking_hides_one_window_behind_the_mean_color():
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     window = (slice(3, 9), slice(4, 8))
     out = matching.mask_window(image, window)
@@ -80,7 +80,7 @@ def test_masking_hides_one_window_behind_the_mean_colour():
     np.testing.assert_array_equal(out[rest], image[rest])
 
 
-def test_spread_is_the_share_below():
+def test_the_cdf_is_the_share_below():
     values = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
     values[3, :7] = np.nan
     found = similarity_distribution(np.split(values, 4))

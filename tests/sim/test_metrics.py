@@ -37,7 +37,7 @@ def test_many_cores_change_nothing(metric, monkeypatch):
     random = np.random.default_rng(2)
     left, right = features(random.normal(size=(40, 8))), features(random.normal(size=(71, 8)))
     whole = metrics.pairwise(left, right, metric)
-    monkeypatch.setattr(distance_kernel, "_FEW", 1)
+    monkeypatch.setattr(distance_kernel, "MIN_PARALLEL", 1)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     np.testing.assert_array_equal(metrics.pairwise(left, right, metric), whole)
 
@@ -51,7 +51,7 @@ def test_distances_are_right_to_the_last_digit(metric):
     np.testing.assert_array_max_ulp(found, expected.astype(np.float32), maxulp=1)
 
 
-def test_near_copies_keep_their_distance():
+def test_nearly_equal_rows_keep_their_distance():
     base = np.random.default_rng(3).normal(size=512) * 100
     near = base.copy()
     near[0] += 1e-3
@@ -70,14 +70,14 @@ def test_the_best_pair_of_faces_counts_and_no_face_is_no_evidence():
     np.testing.assert_allclose(found[2, 1], -np.sqrt(2), rtol=1e-6)
 
 
-def test_an_empty_vector_is_unlike_everything():
+def test_the_cosine_of_a_zero_vector_is_zero():
     found = metrics.pairwise(features([[0, 0]]), features([[1, 2], [0, 0]]), "cosine")
     assert found.tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("count", [140, 1403])
-def test_the_same_picture_twice_is_a_tie_wherever_it_stands(metric, count):
+def test_the_same_image_twice_is_a_tie_at_any_position(metric, count):
     """A matrix product rounds columns at its edges differently; equal rows must not show it."""
     random = np.random.default_rng(count)
     values = np.abs(random.normal(size=(count, 131)))
@@ -90,20 +90,33 @@ def test_the_same_picture_twice_is_a_tie_wherever_it_stands(metric, count):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_constant_is_the_same_everywhere(metric):
+def test_a_constant_backbone_gives_equal_similarities(metric):
     row = np.abs(np.random.default_rng(0).normal(size=576))
     found = metrics.pairwise(features([row] * 20), features([row] * 1403), metric)
     assert (found == found[:, :1]).all()
 
 
-def test_rows_with_equal_sums_are_not_mistaken_for_each_other():
-    again, first = metrics._repeated(np.float32([[1, 2], [2, 1], [1, 2], [0, 0], [2, 1], [1, 2]]))
-    assert again.tolist() == [2, 4, 5]
-    assert first.tolist() == [0, 1, 0]
+def test_rows_with_equal_sums_are_not_taken_for_repeats():
+    later, earlier = features([[1, 2], [2, 1], [1, 2], [0, 0], [2, 1], [1, 2]]).repeats
+    assert later.tolist() == [2, 4, 5]
+    assert earlier.tolist() == [0, 1, 0]
+
+
+def test_the_digest_depends_on_values_and_owners_only():
+    same = features([[1, 2], [3, 4]])
+    assert features([[1, 2], [3, 4]]).digest == same.digest
+    others = [
+        features([[1, 2], [3, 5]]),
+        features([[1, 2, 3, 4]]),
+        features([[1], [2], [3], [4]]),
+        features([[1, 2], [3, 4]], index=[0, 0], count=2),
+        features([[1, 2], [3, 4]], index=[0, 1], count=3),
+    ]
+    assert len({same.digest, *(other.digest for other in others)}) == 6
 
 
 def test_bad_input():
-    with pytest.raises(ShapeError, match="3 and 2 dimensions"):
+    with pytest.raises(ShapeError, match="have 3 and the gallery 2 dimensions"):
         metrics.pairwise(features([[1, 2, 3]]), features([[1, 2]]), "cosine")
     with pytest.raises(UnknownNameError, match="no metric named 'cos'"):
         metrics.pairwise(features([[1, 2]]), features([[1, 2]]), "cos")

@@ -1,4 +1,4 @@
-"""Centring and CSLS against their formulas, whole and in blocks."""
+"""Centering and CSLS against their formulas, whole and in blocks."""
 
 import numpy as np
 import pytest
@@ -23,21 +23,21 @@ def by_formula(values, near=10):
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_csls_against_its_formula(metric, monkeypatch):
-    monkeypatch.setattr(postprocessing, "ROWS", 4)
+    monkeypatch.setattr(metrics, "ROWS", 4)
     left, right = features(0), features(1, 45)
     values = metrics.pairwise(left, right, metric)
     near = postprocessing.hubness(left, right, metric)
     np.testing.assert_allclose(postprocessing.csls(values, near), by_formula(values), atol=1e-5)
 
 
-def test_fewer_images_than_neighbours():
+def test_fewer_images_than_neighbors():
     left, right = features(0, 4), features(1, 3)
     values = metrics.pairwise(left, right, "cosine")
     near = postprocessing.hubness(left, right, "cosine")
     np.testing.assert_allclose(postprocessing.csls(values, near), by_formula(values), atol=1e-6)
 
 
-def test_missing_evidence_stays_missing_and_is_no_neighbour():
+def test_missing_evidence_stays_missing_and_is_no_neighbor():
     left = Features("face", [0, 2, 2], np.eye(3, 4) + 1, 4)
     right = features(3, 20, 4)
     values = metrics.pairwise(left, right, "l2")
@@ -47,8 +47,8 @@ def test_missing_evidence_stays_missing_and_is_no_neighbour():
     np.testing.assert_allclose(near, values[[0, 2]].mean(axis=0), atol=1e-6)
 
 
-def test_a_hub_loses_its_place():
-    """One image is near to everything; CSLS gives the others their mates back."""
+def test_csls_demotes_a_hub():
+    """One image is near to all queries; with CSLS most mates rank first again."""
     random = np.random.default_rng(0)
     values = random.normal(scale=0.01, size=(30, 31)).astype(np.float32) + np.c_[
         0.3 * np.eye(30), np.full(30, 0.5)
@@ -58,25 +58,24 @@ def test_a_hub_loses_its_place():
     assert (postprocessing.csls(values, near).argmax(1) == np.arange(30)).mean() > 0.9
 
 
-def test_centring_takes_away_what_all_share():
+def test_centering_removes_what_all_images_share():
     left, right = features(0, shift=50.0), features(1, shift=50.0)
     middle = postprocessing.mean(left, right)
     both = np.concatenate([left.values, right.values])
     np.testing.assert_allclose(middle, both.mean(axis=0), rtol=1e-6)
     plain = metrics.pairwise(left, right, "cosine")
-    lifted = combine.prepare_sides(left, right, "cosine", "center")
+    centered = combine.prepare_sides(left, right, "cosine", "center")
     assert plain.std() < 0.01
-    assert np.concatenate([v for _, v in lifted.stream()]).std() > 0.3
+    assert np.concatenate([v for _, v in centered.stream()]).std() > 0.3
 
 
 @pytest.mark.parametrize("post", ["none", "center", "csls", "center+csls"])
 @pytest.mark.parametrize("how", ["sum", "zsum"])
-def test_recipes_with_a_lift(post, how):
+def test_recipes_with_post_processing(post, how):
     left = {n: features(s) for n, s in (("a", 0), ("b", 1))}
     right = {n: features(s, 31) for n, s in (("a", 5), ("b", 6))}
-    own = {"a": "cosine", "b": "cosine"}
-    recipe = Recipe((Part("a"), Part("b")), how, post)
-    found = np.concatenate([v for _, v in combine.blocks(recipe, left, right, own, rows=6)])
+    recipe = Recipe((Part("a", "cosine"), Part("b", "cosine")), how, post)
+    found = np.concatenate([v for _, v in combine.blocks(recipe, left, right, rows=6)])
     total = 0
     for name in "ab":
         q, g = left[name].values, right[name].values

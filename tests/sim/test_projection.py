@@ -10,9 +10,8 @@ from simcore.sim import combine, neighbors, projection
 from simcore.sim.projection import ProjectionSettings
 from simcore.types import Features, Monitor
 
-OWN = {"a": "cosine", "b": "cosine", "d": "l2"}
-ONE = Recipe((Part("a"),))
-BOTH = Recipe((Part("a"), Part("b", weight=0.5)), "zsum")
+ONE = Recipe((Part("a", "cosine"),))
+BOTH = Recipe((Part("a", "cosine"), Part("b", "cosine", weight=0.5)), "zsum")
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +43,13 @@ def purity(at, group):
 def test_groups_stay_together(blobs, recipe, post):
     images, group = blobs
     recipe = Recipe(recipe.parts, recipe.combine, post)
-    vectors = neighbors.recipe_vectors(recipe, images, OWN)
+    vectors = neighbors.recipe_vectors(recipe, images)
     start, share = projection.pca(vectors, 0)
     assert 0 < share[1] <= share[0] < 1
     assert purity(start, group) > 0.95
     for method in ("umap", "tsne"):
         look = ProjectionSettings(method, perplexity=10)
-        kept, near = neighbors.nearest(recipe, images, OWN, look.wanted(120))
+        kept, near = neighbors.nearest(recipe, images, look.neighbor_count(120))
         assert kept.tolist() == list(range(120))
         if method == "umap":
             at = projection.umap(near, start, look)
@@ -67,25 +66,27 @@ def test_groups_stay_together(blobs, recipe, post):
 @pytest.mark.parametrize("post", ["none", "center"])
 def test_stacked_vectors_have_the_recipes_similarity_as_dot_product(blobs, kind, post):
     images, _ = blobs
-    parts = (Part("a"),) if kind == "none" else (Part("a", weight=2.0), Part("b", weight=0.5))
+    parts = (Part("a", "cosine", 2.0), Part("b", "cosine", 0.5))
+    if kind == "none":
+        parts = (Part("a", "cosine"),)
     recipe = Recipe(parts, kind, post)
-    vectors = neighbors.recipe_vectors(recipe, images, OWN).astype(np.float64)
-    theirs = np.concatenate([v for _, v in combine.blocks(recipe, images, images, OWN)])
+    vectors = neighbors.recipe_vectors(recipe, images).astype(np.float64)
+    theirs = np.concatenate([v for _, v in combine.blocks(recipe, images, images)])
     apart = theirs - vectors @ vectors.T
     np.testing.assert_allclose(apart, apart.mean(), atol=2e-4)
 
 
-def test_neighbours_are_those_of_the_whole_matrix(blobs):
+def test_neighbors_are_those_of_the_whole_matrix(blobs):
     images, _ = blobs
     for recipe in (ONE, BOTH, Recipe(ONE.parts, post="csls")):
-        whole_ = np.concatenate([v for _, v in combine.blocks(recipe, images, images, OWN)])
-        kept, near = neighbors.nearest(recipe, images, OWN, 7)
+        whole_ = np.concatenate([v for _, v in combine.blocks(recipe, images, images)])
+        kept, near = neighbors.nearest(recipe, images, 7)
         assert kept.size == 120
         top = whole_.max(axis=1)
         np.fill_diagonal(whole_, -np.inf)
         best = -np.sort(-whole_, axis=1)[:, :7]
-        np.testing.assert_allclose(near.drop, top[:, None] - best, atol=1e-6)
-        assert (near.drop >= 0).all()
+        np.testing.assert_allclose(near.distances, top[:, None] - best, atol=1e-6)
+        assert (near.distances >= 0).all()
         assert not (near.index == np.arange(120)[:, None]).any()
 
 
@@ -93,11 +94,11 @@ def test_images_without_evidence_have_no_place():
     random = np.random.default_rng(0)
     index = np.array([0, 1, 1, 3, 4, 5, 6])  # image 1 has two faces, 2 and 7 have none
     faces = {"d": Features("d", index, random.normal(size=(7, 8)).astype(np.float32), 8)}
-    recipe = Recipe((Part("d"),))
-    kept, near = neighbors.nearest(recipe, faces, OWN, 3)
+    recipe = Recipe((Part("d", "l2"),))
+    kept, near = neighbors.nearest(recipe, faces, 3)
     assert kept.tolist() == [0, 1, 3, 4, 5, 6]
     assert near.index.max() < 6
-    vectors = neighbors.recipe_vectors(recipe, faces, OWN)
+    vectors = neighbors.recipe_vectors(recipe, faces)
     np.testing.assert_allclose(vectors[1], faces["d"].values[1:3].mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(vectors[2], faces["d"].values.mean(axis=0), rtol=1e-6)
     at = projection.tsne(
@@ -111,9 +112,9 @@ def test_images_without_evidence_have_no_place():
 
 def test_the_same_seed_gives_the_same_map(blobs):
     images, _ = blobs
-    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images, OWN), 0)
+    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images), 0)
     look = ProjectionSettings("umap", seed=4)
-    _, near = neighbors.nearest(ONE, images, OWN, look.wanted(120))
+    _, near = neighbors.nearest(ONE, images, look.neighbor_count(120))
     first, again = (projection.umap(near, start, look) for _ in range(2))
     other = projection.umap(near, start, ProjectionSettings("umap", seed=5))
     np.testing.assert_array_equal(first, again)
@@ -122,26 +123,24 @@ def test_the_same_seed_gives_the_same_map(blobs):
 
 def test_pictures_that_are_all_the_same_have_a_map():
     same = {"a": whole("a", np.ones((9, 4)))}
-    vectors = neighbors.recipe_vectors(ONE, same, OWN)
+    vectors = neighbors.recipe_vectors(ONE, same)
     start, share = projection.pca(vectors, 0)
     assert share == (0, 0)
-    _, near = neighbors.nearest(ONE, same, OWN, 5)
-    assert np.isfinite(projection.umap(near, start, ProjectionSettings(near=6))).all()
+    _, near = neighbors.nearest(ONE, same, 5)
+    assert np.isfinite(projection.umap(near, start, ProjectionSettings(n_neighbors=6))).all()
     assert np.isfinite(
         projection.tsne(near, start, ProjectionSettings("tsne", perplexity=2), squared=True)
     ).all()
     assert set(projection.find_clusters(vectors, 0)) == {0}
 
 
-@pytest.mark.parametrize("method", ["neighbours", "umap", "tsne"])
+@pytest.mark.parametrize("method", ["neighbors", "umap", "tsne"])
 def test_stopping(blobs, method):
     images, _ = blobs
-    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images, OWN), 0)
-    _, near = neighbors.nearest(ONE, images, OWN, 10)
+    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images), 0)
+    _, near = neighbors.nearest(ONE, images, 10)
     work = {
-        "neighbours": lambda: neighbors.nearest(
-            ONE, images, OWN, 10, monitor=Monitor(stop=lambda: True)
-        ),
+        "neighbors": lambda: neighbors.nearest(ONE, images, 10, monitor=Monitor(stop=lambda: True)),
         "umap": lambda: projection.umap(
             near, start, ProjectionSettings(), monitor=Monitor(stop=lambda: True)
         ),
@@ -159,11 +158,11 @@ def test_stopping(blobs, method):
 
 def test_progress_goes_up_to_the_end(blobs):
     images, _ = blobs
-    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images, OWN), 0)
+    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images), 0)
     told = []
-    _, near = neighbors.nearest(ONE, images, OWN, 10, monitor=Monitor(told.append))
+    _, near = neighbors.nearest(ONE, images, 10, monitor=Monitor(told.append))
     projection.umap(near, start, ProjectionSettings(), monitor=Monitor(told.append))
-    assert {now.stage for now in told} == {"neighbours", "umap"}
+    assert {now.stage for now in told} == {"neighbors", "umap"}
     counts = [now.done for now in told if now.stage == "umap"]
     assert counts == sorted(counts)
     assert counts[-1] == told[-1].total
@@ -172,10 +171,10 @@ def test_progress_goes_up_to_the_end(blobs):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"near": 1}, "neighbours 1"),
-        ({"tight": 2.0}, "min-dist 2"),
-        ({"perplexity": 0.5}, "0.5"),
-        ({"seed": -1}, "seed -1"),
+        ({"n_neighbors": 1}, "n_neighbors must be 2 to 200, got 1"),
+        ({"min_dist": 2.0}, "min_dist must be 0 to 1, got 2"),
+        ({"perplexity": 0.5}, "perplexity must be 2 to 200, got 0.5"),
+        ({"seed": -1}, "seed must be 0 to .*, got -1"),
     ],
 )
 def test_numbers_outside_their_range_are_refused(options, word):

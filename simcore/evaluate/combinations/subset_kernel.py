@@ -1,38 +1,60 @@
-"""The compiled inside of the subset search; imported only when it is asked for (numba).
+"""The compiled loop of the subset search (numba); imported only when a search runs.
 
-Names: m backbones, g gallery images, size = 2^m subsets; d[k, j] is how far rival j is ahead of the
-mate in backbone k; `alive` are the subsets that no rival is known to defeat.
+Names: m backbones, g gallery images, size = 2^m subsets; lead[k, j] is how far image j is ahead of
+the mate in backbone k; missing[j] is the mask of backbones without evidence about j; alive[mask]
+is True while no rival is known to defeat that subset. A rival defeats a subset when the sum of its
+leads over the members is 0 or more: a tie is no hit.
+
+Example with the backbones a, b, c, which are bits 0, 1, 2, so that mask 5 = 0b101 is {a, c}:
+
+    lead      a    b    c
+    rival 0  -2   +1   -1
+    rival 1  +1   -3   +1
+
+`_sums` builds the eight sums of a rival by doubling. For rival 0: [0], with a [0, -2], with b
+[0, -2, 1, -1], with c [0, -2, 1, -1, -1, -3, 0, -2]. It defeats the subsets with a sum of 0 or
+more, {b} and {b, c}. The sums of rival 1 are [0, 1, -3, -2, 1, 2, -2, -1], so it defeats {a}, {c}
+and {a, c}. Alive are {a, b} and {a, b, c}: these find the mate.
+
+If c had no evidence about rival 0, missing[0] would be 0b100. The subset {c} would then know
+nothing about rival 0 and could not be defeated by it, whatever its sum; {b, c} could, through b.
+
+`_search_tree` reaches the same without all sums. It decides the highest bit first: include c or
+not, then b, then a (the last LEAF bits in one step, which this example leaves out). Below the node
+"c and b included" rival 1 has -2 so far and can gain at most +1 from a: it is dropped. Rival 0 has
+0 so far, and a can only cost it 2: it stays, and defeats {b, c}, not {a, b, c}. Below "c included,
+b not" rival 1 has +1, and a cannot bring it below 0: it defeats all subsets below this node.
 """
 
 import numba as nb
 import numpy as np
 
-FEW = 24
-LEAF = 6  # 2^6 subsets fit a cache line or two and are held against a rival at once
+FEW = 24  # with more subsets left after 12 tries the tree is faster
+LEAF = 6  # 2^6 subsets fit a cache line or two and are compared with a rival at once
 
 
 @nb.njit(cache=True, nogil=True)
-def _sums(d, j, sums):
+def _sums(lead, j, sums):
     """sums[mask] = how far rival j is ahead in every subset; one addition each."""
     filled = 1
     sums[0] = 0.0
-    for k in range(d.shape[0]):
-        step = d[k, j]
+    for k in range(lead.shape[0]):
+        step = lead[k, j]
         for mask in range(filled):
             sums[filled + mask] = sums[mask] + step
         filled *= 2
 
 
 @nb.njit(cache=True, nogil=True)
-def _defeat(d, j, blind, sums, alive):
-    """Take away the subsets in which rival j reaches the mate; returns how many are left."""
-    _sums(d, j, sums)
-    hidden = blind[j]
-    if hidden:  # subsets that know nothing about j: every part of `hidden`
-        part = hidden
+def _defeat(lead, j, missing, sums, alive):
+    """Remove the subsets that rival j defeats; returns how many are left."""
+    _sums(lead, j, sums)
+    no_evidence = missing[j]
+    if no_evidence:  # subsets without evidence about j: all non-empty parts of `no_evidence`
+        part = no_evidence
         while part:
             sums[part] = -1.0
-            part = (part - 1) & hidden
+            part = (part - 1) & no_evidence
     left = 0
     for mask in range(1, sums.size):
         alive[mask] = alive[mask] and sums[mask] < 0
@@ -41,71 +63,77 @@ def _defeat(d, j, blind, sums, alive):
 
 
 @nb.njit(cache=True, nogil=True)
-def _differences(values, row, target, mean, gain, grid, d, blind):
-    """d and blind of one row; returns the mate's blindness. The mate itself is put far behind."""
-    m, g = d.shape
-    blind[:] = 0
+def _leads(values, row, target, mean, gain, grid, lead, missing):
+    """Fill `lead` and `missing` for one row; returns the backbones without evidence of the mate.
+
+    The mate itself is set far behind, so that it is never its own rival.
+    """
+    m, g = lead.shape
+    missing[:] = 0
     for k in range(m):
-        line = values[k][row]
-        mate = line[target]
-        own = 0.0 if np.isnan(mate) else np.rint((mate - mean[k]) * gain[k] * grid) / grid
+        similarity = values[k][row]
+        mate = similarity[target]
+        mate_term = 0.0 if np.isnan(mate) else np.rint((mate - mean[k]) * gain[k] * grid) / grid
         for j in range(g):
-            there = line[j]
-            if np.isnan(there):
-                d[k, j] = -own
-                blind[j] |= 1 << k
+            value = similarity[j]
+            if np.isnan(value):
+                lead[k, j] = -mate_term
+                missing[j] |= 1 << k
             else:
-                d[k, j] = np.rint((there - mean[k]) * gain[k] * grid) / grid - own
-    mine = blind[target]
+                lead[k, j] = np.rint((value - mean[k]) * gain[k] * grid) / grid - mate_term
+    mate_missing = missing[target]
     for k in range(m):
-        d[k, target] = -1e6
-    blind[target] = 0
-    return mine
+        lead[k, target] = -1e6
+    missing[target] = 0
+    return mate_missing
 
 
 @nb.njit(cache=True, nogil=True)
-def _best_rival(d, blind, subset, total):
+def _best_rival(lead, missing, subset, total):
     """The rival furthest ahead in one subset, and by how much."""
-    m, g = d.shape
+    m, g = lead.shape
     total[:] = 0.0
     for k in range(m):
         if subset >> k & 1:
             for j in range(g):
-                total[j] += d[k, j]
+                total[j] += lead[k, j]
     best, most = -1, -np.inf
     for j in range(g):
-        if total[j] > most and (blind[j] & subset) != subset:
+        if total[j] > most and (missing[j] & subset) != subset:
             best, most = j, total[j]
     return best, most
 
 
 @nb.njit(cache=True, nogil=True)
-def _relevant(d, target, near):
-    """Rivals that reach the mate in one backbone at least; behind in all is behind in any sum."""
-    m, g = d.shape
+def _find_rivals(lead, target, rivals):
+    """List the images that reach the mate in at least one backbone; returns how many they are.
+
+    An image that is behind in every backbone is behind in every sum.
+    """
+    m, g = lead.shape
     count = 0
     for j in range(g):
         for k in range(m):
-            if d[k, j] >= 0 and j != target:
-                near[count] = j
+            if lead[k, j] >= 0 and j != target:
+                rivals[count] = j
                 count += 1
                 break
     return count
 
 
 @nb.njit(cache=True, nogil=True)
-def _decisive_last(d, near, count):
-    """Backbones by how far apart they put mate and rivals: the last, decided first, the most."""
-    apart = np.zeros(d.shape[0])
-    for k in range(d.shape[0]):
+def _decisive_last(lead, rivals, count):
+    """Backbones by how far they separate mate and rivals; the last, decided first, the furthest."""
+    separation = np.zeros(lead.shape[0])
+    for k in range(lead.shape[0]):
         for i in range(count):
-            apart[k] += d[k, near[i]]
-        apart[k] = abs(apart[k])
-    return np.argsort(apart)
+            separation[k] += lead[k, rivals[i]]
+        separation[k] = abs(separation[k])
+    return np.argsort(separation)
 
 
 @nb.njit(cache=True, nogil=True)
-def _moved(masks_from, order, masks_to, back):
+def _reorder_bits(masks_from, order, masks_to, back):
     """Reorder the bits of all masks: bit k of the new ones is bit order[k] of the old."""
     size = masks_from.size
     old = np.zeros(size, np.int64)
@@ -122,8 +150,8 @@ def _moved(masks_from, order, masks_to, back):
 
 
 @nb.njit(cache=True, nogil=True)
-def _leaf(d, blind, prefix, rivals, partial, count, width, alive):
-    """Hold the rivals that are left against the 2^width subsets that start with `prefix`."""
+def _search_leaf(lead, missing, prefix, rivals, partial, count, width, alive):
+    """Compare the rivals that are left with the 2^width subsets that start with `prefix`."""
     size = 1 << width
     sums = np.empty(size)
     for i in range(count):
@@ -131,16 +159,16 @@ def _leaf(d, blind, prefix, rivals, partial, count, width, alive):
         sums[0] = partial[i]
         filled = 1
         for k in range(width):
-            step = d[k, j]
+            step = lead[k, j]
             for low in range(filled):
                 sums[filled + low] = sums[low] + step
             filled *= 2
-        if (prefix & ~blind[j]) == 0:  # subsets that know nothing about j
-            hidden = blind[j] & (size - 1)
-            part = hidden
+        if (prefix & ~missing[j]) == 0:  # subsets without evidence about j
+            no_evidence = missing[j] & (size - 1)
+            part = no_evidence
             while part:
                 sums[part] = -1.0
-                part = (part - 1) & hidden
+                part = (part - 1) & no_evidence
             sums[0] = -1.0
         left = 0
         for low in range(size):
@@ -151,79 +179,90 @@ def _leaf(d, blind, prefix, rivals, partial, count, width, alive):
 
 
 @nb.njit(cache=True, nogil=True)
-def _tree(d, blind, near, count, alive):
-    """Decide backbone after backbone, most telling first, dropping rivals that are out of reach.
+def _search_tree(lead, missing, rivals, count, alive):
+    """Decide backbone after backbone, the most decisive first, dropping rivals out of reach.
 
-    A rival is out of reach of all subsets below a node when the sum so far and all its good sides
-    still to come stay below zero; it defeats them all when even its bad sides leave it at zero or
-    more. What no rival can reach is a hit without any further look.
+    A rival is out of reach of all subsets below a node when the sum so far and all its favorable
+    backbones still to come stay below zero; it defeats them all when even its unfavorable ones
+    leave it at zero or more. Subsets that no rival can reach are hits.
     """
-    m = d.shape[0]
+    m = lead.shape[0]
     width = min(m, LEAF)
     depth = m - width
-    good, bad = np.zeros((m + 1, count)), np.zeros((m + 1, count))
-    top = np.full((m + 1, count), -np.inf)
+    # What a rival can gain and lose in the backbones still to come, and its best single one.
+    gains, losses = np.zeros((m + 1, count)), np.zeros((m + 1, count))
+    best_single = np.full((m + 1, count), -np.inf)
     for k in range(m):
         for i in range(count):
-            step = d[k, near[i]]
-            good[k + 1, i] = good[k, i] + max(step, 0.0)
-            bad[k + 1, i] = bad[k, i] + min(step, 0.0)
-            top[k + 1, i] = max(top[k, i], step)
-    who = np.empty((depth + 1, count), np.int64)  # positions in near
+            step = lead[k, rivals[i]]
+            gains[k + 1, i] = gains[k, i] + max(step, 0.0)
+            losses[k + 1, i] = losses[k, i] + min(step, 0.0)
+            best_single[k + 1, i] = max(best_single[k, i], step)
+    # Per level of the tree: the rivals still in reach, their sums so far, and the node.
+    in_reach = np.empty((depth + 1, count), np.int64)  # positions in `rivals`
     partial = np.zeros((depth + 1, count))
-    rivals = np.empty(count, np.int64)
-    many, branch, prefix = np.zeros((3, depth + 1), np.int64)
-    who[0] = np.arange(count)
-    many[0] = count
+    leaf_rivals = np.empty(count, np.int64)
+    counts, branch, prefix = np.zeros((3, depth + 1), np.int64)
+    in_reach[0] = np.arange(count)
+    counts[0] = count
     level = 0
     while level >= 0:
         if level == depth:
-            for i in range(many[level]):
-                rivals[i] = near[who[level, i]]
-            _leaf(d, blind, prefix[level], rivals, partial[level], many[level], width, alive)
+            for i in range(counts[level]):
+                leaf_rivals[i] = rivals[in_reach[level, i]]
+            _search_leaf(
+                lead,
+                missing,
+                prefix[level],
+                leaf_rivals,
+                partial[level],
+                counts[level],
+                width,
+                alive,
+            )
             level -= 1
             continue
-        if branch[level] == 2:
+        if branch[level] == 2:  # both branches are done
             branch[level] = 0
             level -= 1
             continue
-        put = branch[level] == 0
+        include = branch[level] == 0
         branch[level] += 1
         bit = m - 1 - level
-        start = prefix[level] | (1 << bit if put else 0)
+        start = prefix[level] | (1 << bit if include else 0)
         if not alive[start : start + (1 << bit)].any():
             continue
-        kept, lost = 0, False
-        for i in range(many[level]):
-            at = who[level, i]
+        remaining, defeated = 0, False
+        for i in range(counts[level]):
+            rival = in_reach[level, i]
             total = partial[level, i]
-            if put:
-                total += d[bit, near[at]]
+            if include:
+                total += lead[bit, rivals[rival]]
             if start:
-                if total + good[bit, at] < 0:
+                if total + gains[bit, rival] < 0:
                     continue
-                if total + bad[bit, at] >= 0 and (start & ~blind[near[at]]) != 0:
-                    lost = True
+                if total + losses[bit, rival] >= 0 and (start & ~missing[rivals[rival]]) != 0:
+                    defeated = True
                     break
-            elif top[bit, at] < 0:
+            elif best_single[bit, rival] < 0:
                 continue
-            who[level + 1, kept] = at
-            partial[level + 1, kept] = total
-            kept += 1
-        if lost:
+            in_reach[level + 1, remaining] = rival
+            partial[level + 1, remaining] = total
+            remaining += 1
+        if defeated:
             alive[start : start + (1 << bit)] = False
-        elif kept:
+        elif remaining:
             level += 1
-            many[level], prefix[level] = kept, start
+            counts[level], prefix[level] = remaining, start
 
 
 @nb.njit(cache=True, nogil=True)
-def _settle(d, blind, target, alive, sums, total, near):
+def _search_row(lead, missing, target, alive, sums, total, rivals):
     """Turn `alive` from "not yet defeated" into "hit"."""
-    m, size = d.shape[0], alive.size
+    m, size = lead.shape[0], alive.size
     left = 0
     for k in range(m):  # the strongest rival of each backbone
-        left = _defeat(d, np.argmax(d[k]), blind, sums, alive)
+        left = _defeat(lead, np.argmax(lead[k]), missing, sums, alive)
     confirmed = np.zeros(size, np.bool_)
     seed = 12345
     tries = 0
@@ -232,7 +271,7 @@ def _settle(d, blind, target, alive, sums, total, near):
         if waiting > FEW and tries >= 12:
             break
         tries += 1
-        seed = (1103515245 * seed + 12345) % 2147483648
+        seed = (1103515245 * seed + 12345) % 2147483648  # a random one of the waiting subsets
         pick = seed % waiting
         subset = 0
         for mask in range(1, size):
@@ -241,46 +280,54 @@ def _settle(d, blind, target, alive, sums, total, near):
                     subset = mask
                     break
                 pick -= 1
-        rival, ahead = _best_rival(d, blind, subset, total)
+        rival, ahead = _best_rival(lead, missing, subset, total)
         if rival < 0 or ahead < 0:
             confirmed[subset] = True
             waiting -= 1
         else:
-            _defeat(d, rival, blind, sums, alive)
+            _defeat(lead, rival, missing, sums, alive)
             waiting = 0
             for mask in range(1, size):
                 waiting += alive[mask] and not confirmed[mask]
     if waiting == 0:
         return
-    count = _relevant(d, target, near)
-    order = _decisive_last(d, near, count)
-    turned, hidden = np.empty_like(d), np.zeros_like(blind)
+    count = _find_rivals(lead, target, rivals)
+    order = _decisive_last(lead, rivals, count)
+    ordered_lead, ordered_missing = np.empty_like(lead), np.zeros_like(missing)
     for k in range(m):
-        turned[k] = d[order[k]]
+        ordered_lead[k] = lead[order[k]]
         for i in range(count):
-            if blind[near[i]] >> order[k] & 1:
-                hidden[near[i]] |= 1 << k
-    moved = np.empty_like(alive)
-    _moved(alive, order, moved, False)
-    _tree(turned, hidden, near, count, moved)
-    _moved(moved, order, alive, True)
+            if missing[rivals[i]] >> order[k] & 1:
+                ordered_missing[rivals[i]] |= 1 << k
+    ordered_alive = np.empty_like(alive)
+    _reorder_bits(alive, order, ordered_alive, False)
+    _search_tree(ordered_lead, ordered_missing, rivals, count, ordered_alive)
+    _reorder_bits(ordered_alive, order, alive, True)
 
 
 @nb.njit(cache=True, nogil=True, parallel=True)
 def search_rows(values, target, mean, gain, grid, hits):
-    """Fill hits (b, 2^M) for the rows of one block; values: M matrices (b, G) float32."""
+    """Fill hits (b, 2^M) for the rows of one block.
+
+    Args:
+        values: M matrices (b, G) float32; NaN = no evidence.
+        target: (b,) column of each mate.
+        mean, gain: (M,) what is subtracted from each matrix and multiplied.
+        grid: terms are rounded to multiples of 1 / grid.
+        hits: (b, 2^M) bool, the output.
+    """
     m = len(values)
     rows, g = values[0].shape
     size = 1 << m
     for row in nb.prange(rows):
-        d = np.empty((m, g))
-        blind = np.zeros(g, np.int64)
+        lead = np.empty((m, g))
+        missing = np.zeros(g, np.int64)
         sums = np.empty(size)
         total = np.empty(g)
-        near = np.empty(g, np.int64)
+        rivals = np.empty(g, np.int64)
         alive = hits[row]
-        mine = _differences(values, row, target[row], mean, gain, grid, d, blind)
+        mate_missing = _leads(values, row, target[row], mean, gain, grid, lead, missing)
         for mask in range(1, size):
-            alive[mask] = (mine & mask) != mask
+            alive[mask] = (mate_missing & mask) != mask
         alive[0] = False
-        _settle(d, blind, target[row], alive, sums, total, near)
+        _search_row(lead, missing, target[row], alive, sums, total, rivals)

@@ -1,9 +1,8 @@
-"""Non-negative weights for a z-sum, instead of in or out, and what they are worth on new queries.
+"""Non-negative weights for a z-sum, learned from pairs and scored on held-out queries.
 
-Hits do not move when a weight moves a little, so the search climbs the softmax likelihood of the
-mates instead, which does, and which for non-negative weights has a single summit. The climb looks
-at the images that some backbone ranks near the front; what the weights are worth is counted against
-all of them.
+Hits do not change when a weight changes a little, so the search maximizes the softmax likelihood of
+the mates, which does, and which has a single maximum for non-negative weights. It uses only the
+images that some backbone ranks near the front; the hits of the weights are counted against all.
 """
 
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from simcore.evaluate.combinations.subset_statistics import folds
 from simcore.sim.combine import GRID, Moments
 from simcore.types import Array
 
-RIVALS = 32  # nearest images a backbone that the search looks at
-DECAY = 1e-3  # keeps weights finite where the mates can be told apart perfectly
+RIVALS = 32  # nearest images per backbone that the search uses
+DECAY = 1e-3  # keeps weights finite where the mates can be separated perfectly
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +25,8 @@ class Rivals:
 
     Attributes:
         ahead: (Q, C, M) float32, how far each near rival is ahead of the mate in each backbone, in
-            deviations of that backbone's matrix; rivals that fill up a row are far behind.
-        usable: (Q,) bool, whether anything is known about the mate.
+            standard deviations of that backbone's matrix; entries that only fill a row are -1000.
+        usable: (Q,) bool, whether any backbone has evidence about the mate.
     """
 
     ahead: Array
@@ -35,7 +34,7 @@ class Rivals:
 
 
 def near_rivals(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Rivals:
-    """The near rivals of every query, a block of rows at a time.
+    """The near rivals of every query.
 
     Args:
         blocks: (first row, M matrices of (b, G)); NaN = no evidence, which counts as the mean, 0.
@@ -46,39 +45,45 @@ def near_rivals(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Riv
     for start, matrices in blocks:
         mates = target[start : start + len(matrices[0])]
         rows = np.arange(len(mates))
-        known = ~np.isnan(np.stack([m[rows, mates] for m in matrices]))
+        evidence = ~np.isnan(np.stack([m[rows, mates] for m in matrices]))
         terms = [
-            _term(m, scale).astype(np.float32) for m, scale in zip(matrices, scales, strict=True)
+            _standardized(m, scale).astype(np.float32)
+            for m, scale in zip(matrices, scales, strict=True)
         ]
         ahead.append(_ahead(terms, mates))
-        usable.append(known.any(axis=0))
+        usable.append(evidence.any(axis=0))
     return Rivals(np.concatenate(ahead), np.concatenate(usable))
 
 
 def _ahead(terms: Sequence[Array], mates: Array) -> Array:
+    """(b, C, M) float32 lead of the union of each backbone's nearest images over the mate."""
     rows = np.arange(len(mates))
-    near = []
+    nearest = []
     for values in terms:
         count = min(RIVALS + 1, values.shape[1])
-        near.append(np.argpartition(-values, count - 1, axis=1)[:, :count])
-    chosen = np.concatenate(near, axis=1)
-    chosen.sort(axis=1)
-    double = np.c_[np.zeros(len(chosen), bool), chosen[:, 1:] == chosen[:, :-1]]
-    double |= chosen == mates[:, None]
-    ahead = np.stack([v[rows[:, None], chosen] - v[rows, mates][:, None] for v in terms], axis=2)
-    ahead[double] = -1e3
+        nearest.append(np.argpartition(-values, count - 1, axis=1)[:, :count])
+    columns = np.concatenate(nearest, axis=1)
+    columns.sort(axis=1)
+    unused = np.c_[np.zeros(len(columns), bool), columns[:, 1:] == columns[:, :-1]]  # repeated
+    unused |= columns == mates[:, None]
+    ahead = np.stack([v[rows[:, None], columns] - v[rows, mates][:, None] for v in terms], axis=2)
+    ahead[unused] = -1e3
     return ahead
 
 
-def _term(values: Array, scale: Moments) -> Array:
-    """What a backbone says in a z-sum, float64 on the grid on which sums are exact."""
+def _standardized(values: Array, scale: Moments) -> Array:
+    """A backbone's term of a z-sum, float64 on the grid on which sums are exact; NaN is 0."""
     mean, gain = scale.shift_and_gain
     term = np.rint((values.astype(np.float64) - mean) * gain * GRID) / GRID
     return np.nan_to_num(term, nan=0.0)
 
 
 def fit(rivals: Rivals, rows: Array) -> Array:
-    """(M,) weights >= 0 learned on some of the queries, scaled to sum to 1."""
+    """Weights learned on the queries at (n,) `rows`.
+
+    Returns:
+        (M,) float64 of at least 0, scaled to sum to 1.
+    """
     from scipy.optimize import minimize
 
     rows = rows[rivals.usable[rows]]
@@ -91,12 +96,12 @@ def fit(rivals: Rivals, rows: Array) -> Array:
         odds = np.exp(score - top[:, None])
         total = odds.sum(axis=1) + np.exp(-top)
         share = odds / total[:, None]
-        slope = np.einsum("qc,qcm->m", share, ahead, optimize=True) / len(ahead)
+        gradient = np.einsum("qc,qcm->m", share, ahead, optimize=True) / len(ahead)
         value = float((np.log(total) + top).mean()) + DECAY * float(weights @ weights)
-        return value, slope.astype(np.float64) + 2 * DECAY * weights
+        return value, gradient.astype(np.float64) + 2 * DECAY * weights
 
     start = np.full(models, 1.0 / models)
-    found = minimize(
+    solution = minimize(
         loss,
         start,
         jac=True,
@@ -104,43 +109,50 @@ def fit(rivals: Rivals, rows: Array) -> Array:
         bounds=[(0, None)] * models,
         options={"maxiter": 100},
     ).x
-    total = found.sum()
-    weights: Array = found / total if total > 0 else start
+    total = solution.sum()
+    weights: Array = solution / total if total > 0 else start
     return weights
 
 
 def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
-    """(Q, M) weights for each query, learned on the folds that it is not in."""
+    """Cross-validated weights: for each query those learned on the folds without it.
+
+    Args:
+        parts: number of folds.
+
+    Returns:
+        (Q, M) float64.
+    """
     total = len(rivals.usable)
-    shares = np.zeros((total, rivals.ahead.shape[2]))
-    for part in folds(total, parts, seed):
-        shares[part] = fit(rivals, np.setdiff1d(np.arange(total), part))
-    return shares
+    weights = np.zeros((total, rivals.ahead.shape[2]))
+    for fold in folds(total, parts, seed):
+        weights[fold] = fit(rivals, np.setdiff1d(np.arange(total), fold))
+    return weights
 
 
 def weighted_hits(
-    blocks: Blocks, target: Array, scales: Sequence[Moments], shares: Sequence[Array]
+    blocks: Blocks, target: Array, scales: Sequence[Moments], weights: Sequence[Array]
 ) -> list[Array]:
     """Which queries find their mate first under weights, against every image; a tie is no hit.
 
     Args:
-        blocks, target, scales: as for `gather`.
-        shares: any number of (Q, M) weights, a row a query.
+        blocks, target, scales: as for `near_rivals`.
+        weights: any number of (Q, M) arrays, one row per query.
 
     Returns:
-        one (Q,) bool for each of `shares`.
+        one (Q,) bool per array of weights.
     """
-    found = [np.zeros(len(target), bool) for _ in shares]
+    hits = [np.zeros(len(target), bool) for _ in weights]
     for start, matrices in blocks:
-        here = slice(start, start + len(matrices[0]))
-        mates, rows = target[here], np.arange(len(matrices[0]))
-        known = np.zeros(len(rows), bool)
+        block = slice(start, start + len(matrices[0]))
+        mates, rows = target[block], np.arange(len(matrices[0]))
+        evidence = np.zeros(len(rows), bool)
         for values in matrices:
-            known |= ~np.isnan(values[rows, mates])
-        terms = [_term(m, scale) for m, scale in zip(matrices, scales, strict=True)]
-        for hit, weight in zip(found, shares, strict=True):
-            total = sum(w[:, None] * term for w, term in zip(weight[here].T, terms, strict=True))
+            evidence |= ~np.isnan(values[rows, mates])
+        terms = [_standardized(m, scale) for m, scale in zip(matrices, scales, strict=True)]
+        for hit, weight in zip(hits, weights, strict=True):
+            total = sum(w[:, None] * term for w, term in zip(weight[block].T, terms, strict=True))
             mate = total[rows, mates].copy()
             total[rows, mates] = -np.inf
-            hit[here] = (total.max(axis=1) < mate) & known
-    return found
+            hit[block] = (total.max(axis=1) < mate) & evidence
+    return hits

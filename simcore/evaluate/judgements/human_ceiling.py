@@ -1,4 +1,4 @@
-"""What people's votes allow: ceilings, how far people agree, and where a model parts from them."""
+"""Ceilings from people's votes, agreement between people, and their disagreement with a model."""
 
 import numpy as np
 
@@ -10,33 +10,40 @@ from simcore.types import Array, Score
 def ceiling(vote: Array) -> Score:
     """The score of the votes themselves: mean of max(v, 1 - v).
 
-    No similarity can score higher on these votes. It is told which side won by the very votes it is
-    judged by, so with few votes a triplet it lies above what any new judge could reach.
+    No similarity can score higher on these votes. The side that won is known from the very votes it
+    is scored on, so with few votes per triplet this is more than any new judge could reach.
 
     Args:
-        vote: (T,) share that found right nearer.
+        vote: (T,) share of people who chose right as the nearer one.
+
+    >>> ceiling(np.array([0.2, 1.0])).value
+    0.9
     """
     return mean(np.maximum(vote, 1 - vote).astype(np.float64), "ceiling")
 
 
 def leave_one_out(vote: Array, votes_n: Array) -> Score | None:
-    """Leave-one-out: how often the majority of the others says what one person says; a tie is 0.5.
+    """How often one person agrees with the majority of the other people; a tie is 0.5.
 
-    Unbiased, since no vote judges itself. Triplets with fewer than two votes are left out; None
-    where nothing is left.
+    Unbiased, since no vote is compared with itself. Triplets with fewer than two votes are left
+    out; None where nothing is left.
 
     Args:
-        vote: (T,) share that found right nearer. votes_n: (T,) single votes behind it, 0 = unknown.
+        vote: (T,) share of people who chose right as the nearer one.
+        votes_n: (T,) number of votes, 0 = unknown.
+
+    >>> round(leave_one_out(np.array([2 / 3]), np.array([3])).value, 3)
+    0.333
     """
-    counted = _counts(vote, votes_n)
-    if counted is None:
+    counts = _vote_counts(vote, votes_n)
+    if counts is None:
         return None
-    right, n = counted
+    right, n = counts
     agree = np.zeros(n.shape)
-    for mine, holders in ((1, right), (0, n - right)):
-        for_right = right - mine  # votes of the others
-        margin = np.sign(2 * for_right - (n - 1))
-        agree += holders * (0.5 + 0.5 * margin * (1 if mine else -1))
+    for is_right, people in ((1, right), (0, n - right)):
+        right_of_rest = right - is_right  # votes of the other people for right
+        margin = np.sign(2 * right_of_rest - (n - 1))
+        agree += people * (0.5 + 0.5 * margin * (1 if is_right else -1))
     return mean(agree / n, "crowd")
 
 
@@ -44,54 +51,74 @@ def pairwise(vote: Array, votes_n: Array) -> Score | None:
     """How often two different people agree: the unbiased form of v^2 + (1 - v)^2.
 
     That is the score of one more person on these triplets (the "human" row of Zhang et al. 2018).
-    None where no triplet has two votes.
+
+    Args:
+        vote: (T,) share of people who chose right as the nearer one.
+        votes_n: (T,) number of votes, 0 = unknown.
+
+    Returns:
+        None where no triplet has two votes.
     """
-    counted = _counts(vote, votes_n)
-    if counted is None:
+    counts = _vote_counts(vote, votes_n)
+    if counts is None:
         return None
-    right, n = counted
+    right, n = counts
     left = n - right
     return mean((right * (right - 1) + left * (left - 1)) / (n * (n - 1)), "person")
 
 
-def _counts(vote: Array, votes_n: Array) -> tuple[Array, Array] | None:
+def _vote_counts(vote: Array, votes_n: Array) -> tuple[Array, Array] | None:
     """Votes for right and all votes of the triplets with at least two; None without any."""
     if vote.shape != votes_n.shape:
-        raise ShapeError(f"found {votes_n.size} vote counts for {vote.size} votes")
-    many = votes_n >= 2
-    if not many.any():
+        raise ShapeError(f"Got {votes_n.size} vote counts for {vote.size} votes.")
+    enough = votes_n >= 2
+    if not enough.any():
         return None
-    n = votes_n[many].astype(np.float64)
-    right = np.rint(vote[many] * n)
-    if np.abs(right - vote[many] * n).max() > 0.01:
+    n = votes_n[enough].astype(np.float64)
+    right = np.rint(vote[enough] * n)
+    if np.abs(right - vote[enough] * n).max() > 0.01:
         raise BadDataError(
-            "found a share that its number of votes cannot make; expected whole votes; "
-            "check the votes column"
+            "A share of votes is not possible with its number of votes. Check the votes column."
         )
     return right, n
 
 
 def probability_right(left: Array, right: Array) -> Array:
-    """(T,) in 0..1, how firmly a similarity says "right": 0.5 for a tie or missing evidence.
+    """How firmly a similarity chooses right: 0.5 for a tie or missing evidence.
 
     Similarities have no common scale, so firmness is the share of the set's triplets with a
     smaller difference between the sides (equal differences count half).
+
+    Args:
+        left, right: (T,) similarity of the reference to either side.
+
+    Returns:
+        (T,) float64 in 0..1.
+
+    >>> probability_right(np.array([1.0, 2.0]), np.array([3.0, 1.0]))
+    array([0.875, 0.375])
     """
     if left.shape != right.shape:
-        raise ShapeError(f"found {left.size} left and {right.size} right similarities")
+        raise ShapeError(f"Got {left.size} left and {right.size} right similarities.")
     from scipy.stats import rankdata
 
     difference = np.nan_to_num(right - left, nan=0.0)
     size = np.abs(difference)
-    firm = (rankdata(size) - 0.5) / max(size.size, 1)
-    said: Array = 0.5 + 0.5 * np.sign(difference) * firm
-    return said
+    firmness = (rankdata(size) - 0.5) / max(size.size, 1)
+    probability: Array = 0.5 + 0.5 * np.sign(difference) * firmness
+    return probability
 
 
 def disagreement(left: Array, right: Array, vote: Array) -> Array:
-    """(T,) in 0..1, how far a similarity and people are apart; for sorting a gallery of triplets.
+    """How much a similarity and people disagree; for sorting a gallery of triplets.
 
-    1: everybody chose one side and the similarity chose the other as firmly as nowhere else.
+    Args:
+        left, right: (T,) similarity of the reference to either side.
+        vote: (T,) share of people who chose right as the nearer one.
+
+    Returns:
+        (T,) float64 in 0..1. Near 1: all people chose one side and the similarity chose the other,
+        more firmly than on any other triplet.
     """
-    apart: Array = np.abs(probability_right(left, right) - vote)
-    return apart
+    difference: Array = np.abs(probability_right(left, right) - vote)
+    return difference

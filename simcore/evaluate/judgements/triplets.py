@@ -4,81 +4,81 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from simcore.data.judgements.trials import Triplets
 from simcore.errors import ShapeError, unknown_name
 from simcore.evaluate.judgements.two_afc import mean
 from simcore.types import METRICS, Array, Features, Metric, Score
 
-_CELLS = 4_000_000  # scalars of the largest temporary
-_DIGITS = 2.0**40  # similarities keep 40 bits, so that equal pictures tie, whatever the rounding
-
-
-def sides(features: Features, triplets: Triplets, metric: Metric) -> tuple[Array, Array]:
-    """Similarity of each reference to its left and its right image.
-
-    Only the pairs asked about are computed. Where an image has several rows (two faces) the best
-    pair of rows counts.
-
-    Args:
-        features: of `triplets.images`, in their order.
-        metric: "cosine", or "l2", "l1" negated.
-
-    Returns:
-        left, right: (T,) float64; NaN where an image has no rows.
-
-    Raises:
-        ShapeError: features of another number of images. UnknownNameError: no such metric.
-    """
-    if features.count != len(triplets.images):
-        raise ShapeError(
-            f"found features of {features.count} images for triplets over "
-            f"{len(triplets.images)}; expected as many"
-        )
-    return (
-        pair_similarity(features, triplets.ref, triplets.left, metric),
-        pair_similarity(features, triplets.ref, triplets.right, metric),
-    )
+BLOCK_SCALARS = 4_000_000  # of the largest temporary array
+_MANTISSA = 2.0**40  # similarities keep 40 bits, so that equal images tie despite rounding
 
 
 def pair_similarity(features: Features, first: Array, second: Array, metric: Metric) -> Array:
-    """(P,) float64 similarity of image first[i] to image second[i]; NaN = no evidence."""
+    """Similarity of image first[i] to image second[i]; only these pairs are computed.
+
+    Where an image has several rows (two faces) the best pair of rows counts.
+
+    Args:
+        features: of N images.
+        first, second: (P,) image numbers from 0 to N - 1.
+        metric: "cosine"; "l2", "l1": negated distances.
+
+    Returns:
+        (P,) float64; NaN where an image has no rows.
+
+    Raises:
+        ShapeError: an image number outside 0 to N - 1.
+        UnknownNameError: no such metric.
+
+    >>> images = Features("x", np.arange(3), np.array([[1, 0], [0, 2], [3, 0]]), 3)
+    >>> pair_similarity(images, np.array([0, 0]), np.array([1, 2]), "cosine")
+    array([0., 1.])
+    """
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
+    numbers = np.concatenate([first, second])
+    if numbers.size and not (0 <= numbers.min() and numbers.max() < features.count):
+        raise ShapeError(
+            f"The features are of {features.count} images, but the pairs have image numbers from "
+            f"{numbers.min()} to {numbers.max()}."
+        )
     values = features.values
-    alike = _ALIKE[metric]
+    similarity = _ROW_SIMILARITY[metric]
     if features.single:
-        return _rounded(_rows(values, first, second, alike))
+        return _rounded(_row_pairs(values, first, second, similarity))
     start = np.searchsorted(features.index, np.arange(features.count), side="left")
     count = np.bincount(features.index, minlength=features.count)
     # All pairs of rows of a pair of images, one after the other.
-    many = count[first] * count[second]
-    pair = np.repeat(np.arange(first.size), many)
-    within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+    pair_rows = count[first] * count[second]
+    pair = np.repeat(np.arange(first.size), pair_rows)
+    within = np.arange(pair_rows.sum()) - np.repeat(np.cumsum(pair_rows) - pair_rows, pair_rows)
     width = count[second][pair]
-    rows = _rows(
-        values, start[first][pair] + within // width, start[second][pair] + within % width, alike
+    rows = _row_pairs(
+        values,
+        start[first][pair] + within // width,
+        start[second][pair] + within % width,
+        similarity,
     )
     best = np.full(first.size, np.nan)
-    there = np.flatnonzero(many)
-    if there.size:
-        begins = (np.cumsum(many) - many)[there]
-        best[there] = np.maximum.reduceat(rows, begins)
+    evident = np.flatnonzero(pair_rows)
+    if evident.size:
+        begins = (np.cumsum(pair_rows) - pair_rows)[evident]
+        best[evident] = np.maximum.reduceat(rows, begins)
     return _rounded(best)
 
 
-def _rows(
-    values: Array, first: Array, second: Array, alike: Callable[[Array, Array], Array]
+def _row_pairs(
+    values: Array, first: Array, second: Array, similarity: Callable[[Array, Array], Array]
 ) -> Array:
     out = np.empty(first.size)
     for part in _blocks(first.size, values.shape[1]):
-        out[part] = alike(
+        out[part] = similarity(
             values[first[part]].astype(np.float64), values[second[part]].astype(np.float64)
         )
     return out
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
-    step = max(1, _CELLS // max(columns, 1))
+    step = max(1, BLOCK_SCALARS // max(columns, 1))
     return (slice(start, start + step) for start in range(0, rows, step))
 
 
@@ -98,7 +98,8 @@ def _minus_l1(a: Array, b: Array) -> Array:
     return distance
 
 
-_ALIKE: dict[Metric, Callable[[Array, Array], Array]] = {
+# Metric -> similarity of each row of (P, D) to the same row of the other.
+_ROW_SIMILARITY: dict[Metric, Callable[[Array, Array], Array]] = {
     "cosine": _cosine,
     "l2": _minus_l2,
     "l1": _minus_l1,
@@ -108,22 +109,25 @@ _ALIKE: dict[Metric, Callable[[Array, Array], Array]] = {
 def _rounded(values: Array) -> Array:
     """To 40 bits of mantissa."""
     mantissa, exponent = np.frexp(values)
-    out: Array = np.ldexp(np.rint(mantissa * _DIGITS) / _DIGITS, exponent)
+    out: Array = np.ldexp(np.rint(mantissa * _MANTISSA) / _MANTISSA, exponent)
     return out
 
 
 def odd_one_out(first_second: Array, first_third: Array, second_third: Array) -> Score:
-    """How often the pair left over without the odd image is the most alike of the three.
+    """How often the pair without the odd image is the most similar of the three.
 
-    The third image is the one that people chose as odd. Pairs that are equally alike share the hit,
-    so a constant earns exactly 1/3 (DreamSim's script gives it 1).
+    The third image is the one that people chose as odd. Equally similar pairs share the hit, so a
+    constant scores exactly 1/3 (DreamSim's script gives it 1).
 
     Args:
         first_second, first_third, second_third: (T,) similarities of the three pairs. NaN loses
-            against any evidence; a triplet without evidence earns 1/3.
+            against any number; a triplet without any evidence scores 1/3.
 
     Returns:
         Score with per_item 1, 1/2, 1/3 or 0.
+
+    >>> odd_one_out(np.array([0.9, 0.5]), np.array([0.1, 0.5]), np.array([0.2, 0.1])).value
+    0.75
     """
     pairs = np.stack([first_second, first_third, second_third]).astype(np.float64)
     pairs = np.where(np.isnan(pairs), -np.inf, pairs)

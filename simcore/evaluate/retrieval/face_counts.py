@@ -6,15 +6,15 @@ import numpy as np
 
 from simcore.types import Array, Features
 
-MOST = 3  # "3 or more" share a bin
+MAX_FACES = 3  # "3 or more" share a bin
 
 
 @dataclass(frozen=True, eq=False)
 class FaceCounts:
-    """Faces found in pairs.
+    """Faces detected in N pairs.
 
     Attributes:
-        left, right: (N,) faces found in each image.
+        left, right: (N,) faces in each image.
         table: (4, 4) pairs by faces on the left (row) and right (column); the last is "3 or more".
     """
 
@@ -25,21 +25,21 @@ class FaceCounts:
     @property
     def histogram(self) -> Array:
         """(4,) share of all images with 0, 1, 2, 3 or more faces."""
-        both = np.minimum(np.r_[self.left, self.right], MOST)
-        share: Array = np.bincount(both, minlength=MOST + 1) / max(1, both.size)
+        counts = np.minimum(np.r_[self.left, self.right], MAX_FACES)
+        share: Array = np.bincount(counts, minlength=MAX_FACES + 1) / max(1, counts.size)
         return share
 
     @property
     def agreement(self) -> float:
-        """Of pairs with a face on the left, the share with one on the right; NaN without any."""
-        there = self.left > 0
-        return float((self.right[there] > 0).mean()) if there.any() else float("nan")
+        """Of the pairs with a face on the left, the share with one on the right; NaN for none."""
+        has_face = self.left > 0
+        return float((self.right[has_face] > 0).mean()) if has_face.any() else float("nan")
 
     @property
     def objects(self) -> Array:
         """(N,) bool: no face on either side."""
-        none: Array = (self.left == 0) & (self.right == 0)
-        return none
+        no_face: Array = (self.left == 0) & (self.right == 0)
+        return no_face
 
     @property
     def faces(self) -> Array:
@@ -49,9 +49,17 @@ class FaceCounts:
 
 
 def count(left: Features, right: Features) -> FaceCounts:
-    """Counts from face features, one row a face; row i of both sides is a pair."""
-    one = np.bincount(left.index, minlength=left.count)
-    other = np.bincount(right.index, minlength=right.count)
-    table = np.zeros((MOST + 1, MOST + 1), np.int64)
-    np.add.at(table, (np.minimum(one, MOST), np.minimum(other, MOST)), 1)
-    return FaceCounts(one, other, table)
+    """Counts from the features of a face backbone, which has one row per face.
+
+    Args:
+        left, right: features of N images each; image i of both sides is a pair.
+
+    >>> face = Features("face", np.array([0, 0]), np.zeros((2, 1)), 1)
+    >>> count(face, face).histogram.tolist()
+    [0.0, 0.0, 1.0, 0.0]
+    """
+    left_counts = np.bincount(left.index, minlength=left.count)
+    right_counts = np.bincount(right.index, minlength=right.count)
+    table = np.zeros((MAX_FACES + 1, MAX_FACES + 1), np.int64)
+    np.add.at(table, (np.minimum(left_counts, MAX_FACES), np.minimum(right_counts, MAX_FACES)), 1)
+    return FaceCounts(left_counts, right_counts, table)

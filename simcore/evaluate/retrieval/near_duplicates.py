@@ -2,7 +2,7 @@
 
 Two protocols. `clean` does what the text says: every pair one of whose images has a near-duplicate
 is left out. `paper` does what the authors' published notebook does, quirks included, so that their
-1,828 and 1,622 can come out on the full set:
+1,828 and 1,622 pairs can be reproduced on the full set:
 
 - generic: cosine distance to the nearest other image of the same side at most 0.10, on either side;
   across the sides, off the diagonal, at most 0.15;
@@ -14,24 +14,29 @@ is left out. `paper` does what the authors' published notebook does, quirks incl
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.sim import metrics
 from simcore.types import Array, Features, Metric
 
-WITHIN, ACROSS = 0.10, 0.15  # cosine distance, as the notebook has them
-TEXT = 0.15  # cosine distance, as the text has it, within and across
+WITHIN, ACROSS = 0.10, 0.15  # cosine distance in the notebook, within and across sides
+TEXT = 0.15  # cosine distance in the text, within and across sides
 FACES_TEXT, FACES_NOTEBOOK = 0.5, 0.4  # Euclidean distance of face descriptors
-ROWS = 512
-MOST = 200_000  # near-duplicates; more are no duplicates but a backbone that sees little
+MAX_DUPLICATES = 200_000  # with more, the backbone does not tell images apart
 
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """Two images that are near-duplicates: sides "left" or "right", rows, and their distance."""
+    """Two images that are near-duplicates.
+
+    Attributes:
+        side, row: "left" or "right", and the pair that the first image belongs to.
+        other_side, other: the same of the second image.
+        distance: cosine or Euclidean.
+    """
 
     side: str
     row: int
@@ -44,153 +49,169 @@ Identity = tuple[str, int, str, int]
 NearDuplicates = Sequence[NearDuplicate]
 
 
-def identity(twin: NearDuplicate) -> Identity:
-    """Which two images a twin is about, without how near they are."""
-    return twin.side, twin.row, twin.other_side, twin.other
+def identity(duplicate: NearDuplicate) -> Identity:
+    """The two images of a near-duplicate without their distance."""
+    return duplicate.side, duplicate.row, duplicate.other_side, duplicate.other
 
 
 def find(
     left: Features, right: Features, *, within: float, across: float, metric: Metric = "cosine"
 ) -> list[NearDuplicate]:
-    """Near-duplicates, nearest first; mates of one pair are no duplicates.
+    """Near-duplicates, nearest first; the two images of one pair are not compared.
 
     Args:
-        left, right: features, row i of both a pair.
-        within: distance at most this between two images of one side. across: between the sides.
+        left, right: features of N images each; image i of both sides is a pair.
+        within: largest distance between two images of one side.
+        across: largest distance between images of both sides.
         metric: "cosine" for generic features; "l2" for face descriptors.
+
+    Raises:
+        BadDataError: there are more than MAX_DUPLICATES.
     """
-    found = [
+    duplicates = [
         *_near(left, left, ("left", "left"), within, metric),
         *_near(right, right, ("right", "right"), within, metric),
         *_near(left, right, ("left", "right"), across, metric),
     ]
-    return sorted(found, key=lambda twin: twin.distance)
+    return sorted(duplicates, key=lambda duplicate: duplicate.distance)
 
 
 def groups(
-    found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()
+    duplicates: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()
 ) -> Array:
-    """Which pairs hang together through twins that nobody refused.
+    """Groups of pairs that are connected by near-duplicates.
 
     Args:
-        found: near-duplicates. count: N pairs.
-        refused: (side, row, other side, other) of twins that a person found to be none.
+        count: N pairs.
+        refused: near-duplicates that a person has rejected.
 
     Returns:
-        (N,) int64 group of each pair; a pair without twins is a group of its own.
+        (N,) int64 group of each pair; a pair without near-duplicates is a group by itself.
+
+    >>> groups([NearDuplicate("left", 0, "right", 2, 0.1)], 3).tolist()
+    [0, 1, 0]
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    kept = [twin for twin in found if identity(twin) not in refused]
-    rows, columns = [t.row for t in kept], [t.other for t in kept]
-    links = coo_array((np.ones(len(kept)), (rows, columns)), shape=(count, count))
+    accepted = [each for each in duplicates if identity(each) not in refused]
+    rows, columns = [each.row for each in accepted], [each.other for each in accepted]
+    links = coo_array((np.ones(len(accepted)), (rows, columns)), shape=(count, count))
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
 def clean_pairs(
-    found: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()
+    duplicates: NearDuplicates, count: int, *, refused: frozenset[Identity] = frozenset()
 ) -> Array:
-    """(N,) bool: pairs neither of whose images has a near-duplicate (what the text says)."""
+    """(N,) bool: pairs neither of whose images has a near-duplicate (what the text says).
+
+    Args:
+        count: N pairs.
+        refused: near-duplicates that a person has rejected.
+    """
     keep = np.ones(count, bool)
-    for twin in found:
-        if identity(twin) not in refused:
-            keep[[twin.row, twin.other]] = False
+    for duplicate in duplicates:
+        if identity(duplicate) not in refused:
+            keep[[duplicate.row, duplicate.other]] = False
     return keep
 
 
 def tlld_paper(left: Features, right: Features, face_left: Features, face_right: Features) -> Array:
-    """(N,) bool: TLLd as the authors' notebook makes it."""
-    generic = _generic(left, right)
-    crossed = np.zeros(left.count, bool)
-    for row, line in _lines(left, right):
-        line[row] = np.inf
-        near = np.flatnonzero(line <= ACROSS)
+    """(N,) bool: TLLd as the authors' notebook makes it.
+
+    Args:
+        left, right: generic features of both sides.
+        face_left, face_right: face descriptors of both sides.
+    """
+    generic = _generic_duplicates(left, right)
+    across = np.zeros(left.count, bool)
+    for row, distances in _distance_rows(left, right):
+        distances[row] = np.inf
+        near = np.flatnonzero(distances <= ACROSS)
         if near.size:
-            crossed[near] = True
-            crossed[row] = True
+            across[near] = True
+            across[row] = True
     faces = np.zeros(left.count, bool)
-    for row, line in _lines(face_left, face_right, "l2"):
-        line[row] = np.inf
-        near = np.flatnonzero(line <= FACES_NOTEBOOK)
+    for row, distances in _distance_rows(face_left, face_right, "l2"):
+        distances[row] = np.inf
+        near = np.flatnonzero(distances <= FACES_NOTEBOOK)
         faces[near] = True
         faces[row] |= bool(near.size)
-    quirk = _first_face(face_left) | _first_face(face_right)
-    keep: Array = ~(generic | crossed | faces | quirk)
+    quirk = _nearest_face_is_first(face_left) | _nearest_face_is_first(face_right)
+    keep: Array = ~(generic | across | faces | quirk)
     return keep
 
 
 def tllobj_paper(
     left: Features, right: Features, face_left: Features, face_right: Features
 ) -> Array:
-    """(N,) bool: TLLobj as the authors' notebook makes it."""
-    most = np.maximum(_count(face_left), _count(face_right))
-    keep: Array = ~(_generic(left, right) | (most == 1))
+    """(N,) bool: TLLobj as the authors' notebook makes it; arguments as for `tlld_paper`."""
+    faces = np.maximum(_face_count(face_left), _face_count(face_right))
+    keep: Array = ~(_generic_duplicates(left, right) | (faces == 1))
     return keep
 
 
-# Both papers' subsets ask for it of the same features, which never change.
-_GENERIC: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Array]] = WeakKeyDictionary()
+def _generic_duplicates(left: Features, right: Features) -> Array:
+    """(N,) bool: pairs with a near-duplicate on its side; both subsets of the paper ask for it."""
+    key = "near-duplicates within sides", left.digest, right.digest
+
+    def compute() -> Array:
+        duplicate = np.zeros(left.count, bool)
+        for side in (left, right):
+            for row, distances in _distance_rows(side, side):
+                distances[row] = np.inf
+                duplicate[row] |= bool(distances.min() <= WITHIN)
+        duplicate.flags.writeable = False  # shared by all who ask for it
+        return duplicate
+
+    return memory.get(key, compute)
 
 
-def _generic(left: Features, right: Features) -> Array:
-    known = _GENERIC.setdefault(left, WeakKeyDictionary())
-    if right not in known:
-        known[right] = _crowded(left, right)
-    return known[right]
-
-
-def _crowded(left: Features, right: Features) -> Array:
-    out = np.zeros(left.count, bool)
-    for side in (left, right):
-        for row, line in _lines(side, side):
-            line[row] = np.inf
-            out[row] |= bool(line.min() <= WITHIN)
-    return out
-
-
-def _first_face(side: Features) -> Array:
+def _nearest_face_is_first(side: Features) -> Array:
     """The notebook's `mins <= .4` on positions: true where the nearest other face is row 0.
 
-    An image without a face has no nearest one, which keeps this the near no-op that it is there.
+    Images without a face have no nearest face and stay False, so that this changes as little as it
+    does in the notebook.
     """
-    out = np.zeros(side.count, bool)
-    for row, line in _lines(side, side, "l2"):
-        line[row] = np.inf
-        known = np.isfinite(line)
-        out[row] = bool(known.any()) and int(np.argmin(np.where(known, line, np.inf))) == 0
-    return out
+    is_first = np.zeros(side.count, bool)
+    for row, distances in _distance_rows(side, side, "l2"):
+        distances[row] = np.inf
+        finite = np.isfinite(distances)
+        nearest = int(np.argmin(np.where(finite, distances, np.inf)))
+        is_first[row] = bool(finite.any()) and nearest == 0
+    return is_first
 
 
-def _count(side: Features) -> Array:
+def _face_count(side: Features) -> Array:
     return np.bincount(side.index, minlength=side.count)
 
 
-def _lines(
-    one: Features, other: Features, metric: Metric = "cosine"
+def _distance_rows(
+    queries: Features, gallery: Features, metric: Metric = "cosine"
 ) -> Iterator[tuple[int, Array]]:
-    """(row, (G,) distances to everything) for each image of one side."""
-    for start in range(0, one.count, ROWS):
-        rows = np.arange(start, min(start + ROWS, one.count))
-        block = metrics.pairwise(one.take(rows), other, metric)
-        block = (1 if metric == "cosine" else 0) - block
-        for row, line in zip(rows, block, strict=True):
-            yield int(row), line
+    """(row, (G,) distances to the gallery) for each query image."""
+    for start in range(0, queries.count, metrics.ROWS):
+        rows = np.arange(start, min(start + metrics.ROWS, queries.count))
+        similarity = metrics.pairwise(queries.take(rows), gallery, metric)
+        block = (1 if metric == "cosine" else 0) - similarity
+        for row, distances in zip(rows, block, strict=True):
+            yield int(row), distances
 
 
 def _near(
-    one: Features, other: Features, sides: tuple[str, str], most: float, metric: Metric
+    queries: Features, gallery: Features, sides: tuple[str, str], most: float, metric: Metric
 ) -> list[NearDuplicate]:
     side, other_side = sides
-    found = []
-    for row, line in _lines(one, other, metric):
-        for column in np.flatnonzero(line <= most):
+    duplicates = []
+    for row, distances in _distance_rows(queries, gallery, metric):
+        for column in np.flatnonzero(distances <= most):
             if column == row or (side == other_side and column < row):
                 continue
-            found.append(NearDuplicate(side, row, other_side, int(column), float(line[column])))
-        if len(found) > MOST:
+            distance = float(distances[column])
+            duplicates.append(NearDuplicate(side, row, other_side, int(column), distance))
+        if len(duplicates) > MAX_DUPLICATES:
             raise BadDataError(
-                f"found more than {MOST:,} near-duplicates among {one.count:,} images; expected "
-                "few; lower the thresholds, or let another backbone judge"
+                f"There are more than {MAX_DUPLICATES:,} near-duplicates among "
+                f"{queries.count:,} images. Lower the thresholds or use another backbone."
             )
-    return found
+    return duplicates

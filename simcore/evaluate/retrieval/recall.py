@@ -8,7 +8,7 @@ from simcore.errors import BadDataError
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.recipe import Recipe
 from simcore.sim import combine, rank
-from simcore.types import Array, Features, Metric, Pairs, Score
+from simcore.types import Array, Features, Pairs, Score
 
 
 def ranks_of(
@@ -16,11 +16,18 @@ def ranks_of(
     recipe: Recipe,
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
-    own: Mapping[str, Metric],
 ) -> Array:
-    """(Q,) int64, 1-based rank of each query's mate; every tie is ahead of it."""
-    (found,) = ranks_of_each(pairs, [recipe], queries, gallery, own)
-    return found
+    """Rank of each query's mate under a recipe; every tie is ahead of the mate.
+
+    Args:
+        recipe: a resolved one.
+        queries, gallery: backbone -> features of both sides.
+
+    Returns:
+        (Q,) int64 from 1.
+    """
+    (ranks,) = ranks_of_each(pairs, [recipe], queries, gallery)
+    return ranks
 
 
 def ranks_of_each(
@@ -28,32 +35,41 @@ def ranks_of_each(
     recipes: Sequence[Recipe],
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
-    own: Mapping[str, Metric],
 ) -> list[Array]:
-    """As `ranks_of` for several recipes, in less time than one after the other."""
-    found = [np.empty(len(pairs), np.int64) for _ in recipes]
-    for start, blocks in combine.blocks_of_each(recipes, queries, gallery, own):
-        for ranks, values in zip(found, blocks, strict=True):
+    """As `ranks_of` for several recipes, faster than one after the other."""
+    ranks = [np.empty(len(pairs), np.int64) for _ in recipes]
+    for start, blocks in combine.blocks_of_each(recipes, queries, gallery):
+        for recipe_ranks, values in zip(ranks, blocks, strict=True):
             rows = slice(start, start + len(values))
-            ranks[rows] = rank.mate_ranks(values, pairs.target[rows])
-    return found
+            recipe_ranks[rows] = rank.mate_ranks(values, pairs.target[rows])
+    return ranks
 
 
 def recall_at(ranks: Array, k: int) -> Score:
     """Share of queries whose mate is among the first k.
 
+    Args:
+        ranks: (Q,) from 1.
+
+    Raises:
+        BadDataError: k is below 1.
+
     >>> recall_at(np.array([1, 2, 7]), 2).value
     0.6666666666666666
     """
     if k < 1:
-        raise BadDataError(f"found k = {k}; expected 1 or more")
-    hit = (ranks <= k).astype(np.float32)
-    low, high = interval(hit)
-    return Score(f"recall@{k}", float(np.mean(ranks <= k)), low, high, hit)
+        raise BadDataError(f"k must be at least 1, got {k}.")
+    hits = (ranks <= k).astype(np.float32)
+    low, high = interval(hits)
+    return Score(f"recall@{k}", float(np.mean(ranks <= k)), low, high, hits)
 
 
 def curve(ranks: Array, gallery: int) -> Array:
-    """(G,) recall at every k from 1 to G."""
+    """(G,) recall at every k from 1 to G, the size of the gallery.
+
+    >>> curve(np.array([1, 2, 1, 2]), 3).tolist()
+    [0.5, 1.0, 1.0]
+    """
     counts = np.bincount(ranks, minlength=gallery + 1)[1:]
     share: Array = np.cumsum(counts) / max(ranks.size, 1)
     return share

@@ -85,7 +85,7 @@ class SubsetSearch:
     def single_hits(self) -> SingleHits:
         """The queries that each backbone finds alone."""
         singles = next(iter(self.hits.values()))
-        return {name: singles.of(1 << bit) for bit, name in enumerate(self.models)}
+        return {name: singles.hits_of(1 << bit) for bit, name in enumerate(self.models)}
 
 
 @dataclass(frozen=True)
@@ -299,8 +299,8 @@ def search_in(
     pairs = collection.pairs(direction)
     sides = similarity.sides(collection, backbones, direction, metric, post)
     moments = [side.moments() for side in sides]
-    blocks = subset_search.together([side.stream() for side in sides])
-    zsum, plain = subset_search.searches(backbones, blocks, pairs.target, scales=[moments, None])
+    blocks = subset_search.zip_streams([side.stream() for side in sides])
+    zsum, plain = subset_search.search_each(backbones, blocks, pairs.target, scales=[moments, None])
     seconds = time.perf_counter() - start
     return SubsetSearch(len(pairs), backbones, {"zsum": zsum, "sum": plain}, seconds)
 
@@ -384,7 +384,7 @@ def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
     moments = [side.moments() for side in sides]
 
     def blocks() -> subset_search.Blocks:
-        return subset_search.together([side.stream() for side in sides])
+        return subset_search.zip_streams([side.stream() for side in sides])
 
     rivals = sum_weights.near_rivals(blocks(), target, moments)
     by_query = sum_weights.held_out(rivals, seed=seed)

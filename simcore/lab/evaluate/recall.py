@@ -407,9 +407,8 @@ def _compute_ranks(
     pairs = collection.pairs(direction)
     backbones = tuple(dict.fromkeys(name for recipe in missing for name in recipe.backbones))
     queries, gallery = _features(collection, pairs, backbones)
-    ranks = retrieval_recall.ranks_of_each(
-        pairs, missing, queries, gallery, recipes.default_metrics(missing)
-    )
+    resolved = [recipes.resolve(recipe) for recipe in missing]
+    ranks = retrieval_recall.ranks_of_each(pairs, resolved, queries, gallery)
     for values in ranks:
         values.flags.writeable = False
     return ranks
@@ -423,8 +422,7 @@ def mate_scores(
     pairs = collection.pairs(direction)
     queries, gallery = _features(collection, pairs, recipe.backbones)
     scores = np.empty(len(pairs))
-    own_metrics = recipes.default_metrics([recipe])
-    for start, values in combine.blocks(recipe, queries, gallery, own_metrics):
+    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
         rows = np.arange(start, start + len(values))
         scores[rows] = values[rows - start, pairs.target[rows]]
     return scores

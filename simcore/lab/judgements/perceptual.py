@@ -41,7 +41,7 @@ def layer_table(judged: JudgementSet, nets: Sequence[str]) -> list[lpips_layers.
 
         singles[net] = [sides(f"layer{k}") for k in lpips.NETS[net].compared]
         sums[net], plain[net] = sides("calibrated"), sides("uncalibrated")
-    return lpips_layers.table(singles, sums, plain, judged.triplets)
+    return lpips_layers.best_layers(singles, sums, plain, judged.triplets)
 
 
 def combinations(
@@ -51,7 +51,7 @@ def combinations(
     metric: str = pair_similarities.OWN,
     combine: str = "sum",
     up_to: int = 4,
-) -> triplet_combinations.Table:
+) -> triplet_combinations.CombinationTable:
     """The best combination for each group (rosenfeld2019, Table 3).
 
     LPIPS takes part twice, calibrated ("lpips-alex") and not ("lpips-alex/uncalibrated").
@@ -87,10 +87,10 @@ def layers_json(rows: Sequence[lpips_layers.LayerRow]) -> list[dict]:
     ]
 
 
-def combinations_json(found: triplet_combinations.Table) -> dict:
+def combinations_json(found: triplet_combinations.CombinationTable) -> dict:
     """Table 3 for JSON."""
     return {
-        "kept": list(found.kept),
+        "contributing": list(found.contributing),
         "dropped": list(found.dropped),
         "rows": [
             {

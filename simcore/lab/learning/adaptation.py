@@ -290,14 +290,14 @@ def best_zsum(
 
 def asymmetric_ranks(collection: Collection, recipe: Recipe) -> Array:
     """(N,) the better of both directions' ranks of each pair of a collection."""
-    own, found = recipes.default_metrics([recipe]), []
+    resolved, found = recipes.resolve(recipe), []
     for direction in DIRECTIONS:
         pairs = collection.pairs(direction)
         sides = [
             {name: features.for_side(collection, side, name) for name in recipe.backbones}
             for side in (pairs.queries, pairs.gallery)
         ]
-        found.append(ranks_of(pairs, recipe, sides[0], sides[1], own))
+        found.append(ranks_of(pairs, resolved, sides[0], sides[1]))
     return np.minimum(*found)
 
 

@@ -219,5 +219,5 @@ def _metric(recipe: Recipe) -> Metric | None:
     if len(recipe.parts) != 1 or recipe.post != "none":
         return None
     (part,) = recipe.parts
-    metric = part.metric or recipes.default_metrics([recipe])[part.backbone]
+    metric = recipes.resolve_metric(part)
     return None if metric == "l1" else metric

@@ -45,8 +45,7 @@ def recipe_row(
     theirs: dict[str, Features],
 ) -> Array:
     """(G,) similarity of one query to the gallery under a recipe."""
-    own = recipes.default_metrics([recipe])
-    chosen = [(part.backbone, part.metric or own[part.backbone]) for part in recipe.parts]
+    chosen = [(part.backbone, recipes.resolve_metric(part)) for part in recipe.parts]
     matrices = [
         query_row(collection, b, metric, recipe.post, direction, mine[b], theirs[b])
         for b, metric in chosen

@@ -65,7 +65,7 @@ def analyse(
             for condition in [*dict.fromkeys(q.condition for q in real), None]
         ],
         "agreement": asdict(forced_choice.agreement_by_question(table.counts, table.mate)),
-        "places": asdict(forced_choice.places(table.place, experiment.choices)),
+        "places": asdict(forced_choice.position_bias(table.place, experiment.choices)),
         "people": people,
         "asked": _asked(real, table.counts),
     }

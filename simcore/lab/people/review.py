@@ -182,7 +182,7 @@ def _stands(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
     mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
     theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
     found, ranks = np.full(len(pairs), np.nan), np.empty(len(pairs), np.int64)
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
+    for start, values in combine.blocks(recipes.resolve(recipe), mine, theirs):
         rows = np.arange(len(values))
         target = pairs.target[start + rows]
         ranks[start + rows] = rank.mate_ranks(values, target)
@@ -287,7 +287,7 @@ def _accepting(
     pairs, found = collection.pairs(), ranks.copy()
     mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
     theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    for start, values in combine.blocks(recipe, mine, theirs, recipes.default_metrics([recipe])):
+    for start, values in combine.blocks(recipes.resolve(recipe), mine, theirs):
         for row in range(start, start + len(values)):
             for column in accepted.get(row, ()):
                 one = rank.mate_ranks(values[row - start][None], np.array([column]))

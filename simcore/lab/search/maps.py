@@ -19,6 +19,7 @@ from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, subsets
+from simcore.models import registry
 from simcore.recipe import Recipe
 from simcore.sim import neighbors, projection
 from simcore.sim.projection import Method, ProjectionSettings
@@ -367,21 +368,21 @@ def _made(
     monitor: Monitor,
 ) -> tuple[Array, Array, tuple[float, ...]]:
     images = {b: _joined(collection, b) for b in recipe.backbones}
-    own = recipes.default_metrics([recipe])
+    resolved = recipes.resolve(recipe)
     count = next(iter(images.values())).count
     _enough(collection, count)
     if how.method == "pca":
         kept = _evident(images.values())
     else:
-        k = how.wanted(count)
-        kept, near = neighbors.nearest(recipe, images, own, k, monitor=monitor)
+        k = how.neighbor_count(count)
+        kept, near = neighbors.nearest(resolved, images, k, monitor=monitor)
     _enough(collection, len(kept))
-    vectors = neighbors.recipe_vectors(recipe, images, own)[kept]
+    vectors = neighbors.recipe_vectors(resolved, images)[kept]
     found, variance = projection.pca(vectors, how.seed)
     if how.method == "umap":
         found = projection.umap(near, found, how, monitor=monitor)
     elif how.method == "tsne":
-        metrics = {p.metric or own[p.backbone] for p in recipe.parts}
+        metrics = {part.metric for part in resolved.parts}
         squared = len(recipe.parts) > 1 or "cosine" in metrics
         found = projection.tsne(near, found, how, squared=squared, monitor=monitor)
     at, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
@@ -422,7 +423,7 @@ def _sides(collection: Collection) -> tuple[ImageSet, ...]:
 
 def _file(collection: Collection, recipe: Recipe, how: ProjectionSettings) -> Path:
     """Named by everything that decides where the points are."""
-    own = recipes.default_metrics([recipe])
+    own = {name: registry.get(name).metric for name in recipe.backbones}
     told = hashlib.sha256(repr((FORMAT, recipe, own, how)).encode())
     for backbone in recipe.backbones:
         told.update(features.identity(collection, backbone).encode())

@@ -10,7 +10,7 @@ import streamlit as st
 from simcore.lab import recipes
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
-from simcore.types import Collection, Metric
+from simcore.types import Collection
 from simcore.ui import gallery, thumbnails, widgets
 from simcore.ui.explore import query_bar
 from simcore.ui.explore.explore_view import ExploreView
@@ -200,10 +200,9 @@ def _mate(hits: SearchResult, k: int) -> tuple[str, str, float | None]:
 
 
 def _how(recipe: Recipe) -> str:
-    own: dict[str, Metric] = recipes.default_metrics([recipe])
     if recipe.combine == "none":
         (part,) = recipe.parts
-        return COMPARED[part.metric or own[part.backbone]]
+        return COMPARED[recipes.resolve_metric(part)]
     if any(part.weight != 1 for part in recipe.parts):
         return " + ".join(
             f"{part.weight:g} {part.backbone}" for part in recipe.parts if part.weight

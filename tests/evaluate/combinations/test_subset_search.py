@@ -65,7 +65,7 @@ def test_exactly_the_plain_result(data):
         hits = found(matrices, target, scale, step=data.draw(st.integers(1, 8)))
         expected = plain(matrices, target, scale)
         for mask in range(1 << count):
-            np.testing.assert_array_equal(hits.of(mask), expected[:, mask])
+            np.testing.assert_array_equal(hits.hits_of(mask), expected[:, mask])
         np.testing.assert_array_equal(hits.counts, expected.sum(0))
 
 
@@ -101,7 +101,7 @@ def test_the_tree_below_many_backbones(seed):
     for scale in (None, [moments(m) for m in matrices]):
         hits, expected = found(matrices, target, scale), plain(matrices, target, scale)
         for mask in range(1 << count):
-            np.testing.assert_array_equal(hits.of(mask), expected[:, mask])
+            np.testing.assert_array_equal(hits.hits_of(mask), expected[:, mask])
         assert 0 < expected.sum() < expected.size or seed > 5
 
 
@@ -129,7 +129,7 @@ def test_both_sums_in_one_pass_over_the_matrices():
     matrices = [m.astype(np.float32) for m in matrices]
     scale = [moments(m) for m in matrices]
     once = iter([(0, [m[:9] for m in matrices]), (9, [m[9:] for m in matrices])])
-    both = subset_search.searches([*"abcd"], once, np.arange(20), scales=[scale, None])
+    both = subset_search.search_each([*"abcd"], once, np.arange(20), scales=[scale, None])
     for hits, how in zip(both, (scale, None), strict=True):
         np.testing.assert_array_equal(hits.packed, found(matrices, np.arange(20), how).packed)
     assert (both[0].packed != both[1].packed).any()
@@ -164,7 +164,7 @@ def test_masks_names_and_parts_of_the_queries():
     assert hits.mask(["m2", "m0"]) == 0b101
     half = np.arange(0, 40, 2)
     for mask in range(8):
-        assert hits.count(half)[mask] == hits.of(mask)[half].sum()
+        assert hits.count(half)[mask] == hits.hits_of(mask)[half].sum()
 
 
 def test_all_combinations_are_there():
@@ -181,9 +181,9 @@ def test_all_combinations_are_there():
 
 def test_bad_input():
     square = np.eye(2, dtype=np.float32)
-    with pytest.raises(BadDataError, match="found 17 backbones; expected 1 to 16"):
+    with pytest.raises(BadDataError, match="takes 1 to 16 backbones, got 17"):
         found([square] * 17, np.arange(2), None)
-    with pytest.raises(ShapeError, match="1 moments for 2"):
+    with pytest.raises(ShapeError, match="Got 1 moments for 2 backbones"):
         found([square] * 2, np.arange(2), [Moments(0, 1)])
-    with pytest.raises(ShapeError, match="expected 2 alike"):
+    with pytest.raises(ShapeError, match="Pass 2 of the same shape"):
         found([square, np.eye(3, dtype=np.float32)], np.arange(2), None)

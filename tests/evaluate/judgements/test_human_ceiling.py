@@ -41,7 +41,7 @@ def test_held_out_judges_are_unbiased_and_the_ceiling_is_not():
 def test_unknown_counts_say_nothing():
     assert human_ceiling.pairwise(np.array([0.5]), np.array([0])) is None
     assert human_ceiling.leave_one_out(np.array([1.0]), np.array([1])) is None
-    with pytest.raises(BadDataError, match="cannot make"):
+    with pytest.raises(BadDataError, match="not possible with its number of votes"):
         human_ceiling.pairwise(np.array([0.3]), np.array([2]))
 
 

@@ -1,11 +1,72 @@
-"""The paired difference: its value, and an interval that knows of clusters."""
+"""Intervals: of one mean, of answers that share people and questions, of paired differences."""
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from simcore.errors import ShapeError
 from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.statistics import bootstrap
+
+
+def test_intervals_of_counts_are_binomial_quantiles():
+    hits = np.r_[np.ones(30), np.zeros(70)]
+    low, high = bootstrap.interval(hits)
+    assert (low * 100, high * 100) == tuple(binom.ppf([0.025, 0.975], 100, 0.3))
+
+
+def test_all_and_none_are_not_certain():
+    low, high = bootstrap.interval(np.zeros(50))
+    assert low == 0
+    assert high == pytest.approx(1 - 0.025 ** (1 / 50))
+    low, high = bootstrap.interval(np.ones(50))
+    assert low == pytest.approx(0.025 ** (1 / 50))
+    assert high == 1
+
+
+def test_intervals_of_shares_agree_with_the_normal_law():
+    values = np.random.default_rng(1).random(4000).astype(np.float32)
+    low, high = bootstrap.interval(values, seed=3)
+    half = 1.96 * values.std() / np.sqrt(4000)
+    assert low == pytest.approx(values.mean() - half, abs=half / 8)
+    assert high == pytest.approx(values.mean() + half, abs=half / 8)
+    assert (low, high) == bootstrap.interval(values, seed=3)
+
+
+def test_the_interval_without_items_is_zero_to_one():
+    assert bootstrap.interval(np.array([])) == (0.0, 1.0)
+
+
+def test_shared_intervals_are_wider_than_those_that_take_answers_for_independent():
+    random = np.random.default_rng(0)
+    person, question = np.repeat(np.arange(20), 30), np.tile(np.arange(30), 20)
+    hard = random.random(30)
+    values = (random.random(600) < hard[question]).astype(float)
+    low, high = bootstrap.shared_interval(values, person, question)
+    naive = binom.ppf([0.025, 0.975], 600, values.mean()) / 600
+    assert low < values.mean() < high
+    assert high - low > 2 * (naive[1] - naive[0])
+
+
+def test_shared_intervals_hold_the_truth_about_as_often_as_they_say():
+    random = np.random.default_rng(1)
+    person, question = np.repeat(np.arange(12), 25), np.tile(np.arange(25), 12)
+    inside = 0
+    for seed in range(100):
+        able, hard = random.normal(0, 0.1, 12), random.normal(0, 0.2, 25)
+        values = (random.random(300) < np.clip(0.6 + able[person] + hard[question], 0, 1)) * 1.0
+        low, high = bootstrap.shared_interval(values, person, question, seed=seed)
+        inside += low <= 0.6 <= high
+    assert inside >= 93
+
+
+def test_a_single_participant_and_equal_answers_have_an_interval_too():
+    question = np.arange(10)
+    low, high = bootstrap.shared_interval(np.ones(10), np.zeros(10, int), question)
+    assert 0.6 < low < 1
+    assert high == 1
+    low, high = bootstrap.shared_interval(np.tile([0.0, 1], 5), np.zeros(10, int), question)
+    assert 0 < low < 0.5 < high < 1
 
 
 def test_the_difference_is_that_of_the_means_over_groups():
@@ -21,7 +82,7 @@ def test_the_difference_is_that_of_the_means_over_groups():
     assert found.low < found.value < found.high
 
 
-def test_trials_that_hang_together_widen_the_interval():
+def test_clusters_widen_the_interval():
     """Ten clusters of ten equal trials are worth ten trials."""
     more = np.repeat(np.arange(10) % 2, 10).astype(float)
     group = np.array(["a"] * 100)
@@ -32,7 +93,7 @@ def test_trials_that_hang_together_widen_the_interval():
     assert (held.low, held.high) == (few.low, few.high)
 
 
-def test_a_draw_without_a_group_does_no_harm():
+def test_draws_without_a_group_are_handled():
     found = bootstrap.difference(
         np.zeros(4), np.array([1.0, 0, 1, 1]), np.array(["a", "a", "a", "b"]), np.arange(4)
     )

@@ -49,7 +49,10 @@ def test_scores_are_the_engines(judged):
     ]
     some = judged.triplets
     made = features.for_images(some.images, "color")
-    earned = two_afc.credit(*triplets.sides(made, some, "l1"), some.vote)
+    left, right = (
+        triplets.pair_similarity(made, some.ref, side, "l1") for side in (some.left, some.right)
+    )
+    earned = two_afc.credit(left, right, some.vote)
     assert table.rows[1].whole.value == pytest.approx(two_afc.over_groups(earned, some.group).value)
     assert table.rows[1].groups["cnn"].value == pytest.approx(earned[:5].mean())
     # The fixture spoils the side that fewer people chose, so pixels reach the ceiling exactly.
@@ -202,7 +205,7 @@ def test_lpips_by_layers_and_in_combinations(bapps_tree, random_lpips):
         assert row["score"]["value"] == max(row["layers"])
         assert row["delta"] == pytest.approx(row["calibrated"]["value"] - row["score"]["value"])
     best = perceptual.combinations_json(perceptual.combinations(found, ready.names))
-    names = {*best["kept"], *best["dropped"]}
+    names = {*best["contributing"], *best["dropped"]}
     assert {"lpips-squeeze", "lpips-squeeze/uncalibrated", "pixel-l2"} <= names
     assert [row["group"] for row in best["rows"]] == ["cnn", "color", "all"]
     for row in best["rows"]:

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from simcore import types
+from simcore import memory, types
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, extraction, features, similarity
@@ -28,7 +28,7 @@ def six(pairs_folder):
 def forget():
     """What a new process would not know either."""
     similarity.moments.cache_clear()
-    combine._MOMENTS.clear()
+    memory.clear()
 
 
 def test_moments_outlive_the_process(six, cache, monkeypatch):
@@ -76,12 +76,7 @@ def test_recipes_together_rank_as_they_do_alone(six):
             for side in six.sides("lr")
         )
         whole = np.concatenate(
-            [
-                v
-                for _, v in combine.blocks(
-                    recipe, mine, theirs, recipes.default_metrics([recipe]), rows=2
-                )
-            ]
+            [v for _, v in combine.blocks(recipes.resolve(recipe), mine, theirs, rows=2)]
         )
         expected = [(row >= row[i]).sum() for i, row in enumerate(whole)]
         assert ranks.tolist() == expected

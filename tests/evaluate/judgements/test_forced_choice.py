@@ -1,0 +1,30 @@
+"""Forced-choice experiments against numbers in print and by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from simcore.evaluate.judgements import forced_choice
+
+
+def test_agreement_of_counts_that_are_easy_to_count():
+    counts = np.array([[4, 0, 0], [3, 1, 0], [2, 2, 0], [0, 1, 3], [1, 0, 0], [0, 0, 0]])
+    told = forced_choice.agreement_by_question(counts, np.array([0, 1, 0, 2, 0, 0]))
+    assert told.questions == 4
+    assert told.majority == pytest.approx((1 + 0.75 + 0.5 + 0.75) / 4)
+    assert (told.most, told.unanimous) == (0.75, 0.25)
+    assert told.histogram == (0, 0, 0, 0, 1, 0, 0, 2, 0, 1)
+    assert told.right[4] == 0.5  # a tie, one half of which is the mate
+    assert told.right[7] == 0.5  # one majority is right, one is wrong
+    assert told.right[0] is None
+    share, right = [1, 0.75, 0.5, 0.75], [1, 0.25, 0.5, 0.75]
+    assert told.correlation == pytest.approx(pearsonr(share, right).statistic)
+
+
+def test_position_bias_of_the_paper():
+    counts = [627, 522, 465, 395, 391]  # rosenfeld2018, 4.3
+    told = forced_choice.position_bias(np.repeat(np.arange(5), counts), 5)
+    assert told.counts == tuple(counts)
+    assert told.statistic == pytest.approx(sum((c - 480) ** 2 / 480 for c in counts))
+    assert told.p < 1e-10
+    assert forced_choice.position_bias(np.array([], int), 3).p == 1
