@@ -1,4 +1,4 @@
-"""What evaluations return: a table for people, a JSON document for programs, one serialiser."""
+"""What operations return: a JSON document for programs, a table for people, one serialiser."""
 
 import csv
 import dataclasses
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simcore.recipe import Recipe
-from simcore.types import Direction, Score
+from simcore.types import JSON, Direction, Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +20,38 @@ if TYPE_CHECKING:
 Cell = str | int | float | None
 
 
+class Result:
+    """Base of the frozen dataclasses that operations return."""
+
+    def to_dict(self) -> JSON:
+        """The fields as JSON can hold them; results inside a result become dicts as well.
+
+        >>> @dataclass(frozen=True)
+        ... class Hits(Result):
+        ...     hits: int
+        >>> Hits(3).to_dict()
+        {'hits': 3}
+        """
+        return _fields(self)
+
+
+class TableResult(Result):
+    """A result that people read as a table: in a terminal, on a page, in a notebook."""
+
+    def to_table(self) -> "Table":
+        """The rows for people, numbers formatted."""
+        raise NotImplementedError
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The rows of `to_table` as a pandas DataFrame."""
+        return self.to_table().to_frame()
+
+    def _repr_html_(self) -> str:
+        return self.to_table()._repr_html_()
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(Result):
     """A result as rows: printed in a terminal, shown on a page and in a notebook, written to CSV.
 
     Attributes:
@@ -41,10 +71,6 @@ class Table:
         import pandas as pd
 
         return pd.DataFrame(list(self.rows), columns=list(self.columns))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Title, columns, rows and notes for JSON."""
-        return to_dict(self)
 
     def to_csv(self) -> str:
         """Headings and rows as CSV.
@@ -77,19 +103,21 @@ def _text(cell: Cell) -> str:
 
 
 def to_dict(value: Any) -> Any:
-    """A result as what JSON can hold.
+    """A value as JSON can hold it.
 
-    Dataclasses become dicts of their fields (a `Score` its value and interval), tuples and arrays
-    lists, paths text, and NaN and infinity null.
+    A `Result` becomes what its own `to_dict` returns, any other dataclass a dict of its fields (a
+    `Score` its value and interval), tuples and arrays become lists, paths text, and NaN and
+    infinity null.
 
     >>> to_dict((np.float32(0.5), float("nan"), {"k": (1, 2)}))
     [0.5, None, {'k': [1, 2]}]
     """
+    if isinstance(value, Result):
+        return value.to_dict()
     if isinstance(value, Score):
         return {name: to_dict(getattr(value, name)) for name in ("value", "low", "high")}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {one.name: to_dict(getattr(value, one.name)) for one in fields}
+        return _fields(value)
     if isinstance(value, Mapping):
         return {str(key): to_dict(inner) for key, inner in value.items()}
     if isinstance(value, np.ndarray):
@@ -105,21 +133,25 @@ def to_dict(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def _fields(value: Any) -> JSON:
+    return {item.name: to_dict(getattr(value, item.name)) for item in dataclasses.fields(value)}
+
+
 @dataclass(frozen=True)
-class RecallRow:
+class RecallRow(Result):
     """Recall of one recipe: {k: Score}, values in 0..1."""
 
     recipe: Recipe
     recall: dict[int, Score]
 
     def hits(self, k: int) -> int:
-        """How many queries found their mate among the first k."""
+        """How many queries rank their mate among the first k."""
         return round(float(self.recall[k].per_item.sum()))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSON:
         """The row for JSON; weights and post-processing only where they are not the default."""
         recipe = self.recipe
-        document: dict[str, Any] = {
+        document: JSON = {
             "recipe": list(recipe.backbones),
             "combine": recipe.combine,
             "recall": {str(k): score.value for k, score in self.recall.items()},
@@ -134,7 +166,7 @@ class RecallRow:
 
 
 @dataclass(frozen=True)
-class RecallTable:
+class RecallTable(TableResult):
     """Recall of several recipes on the same pairs."""
 
     collection: str
@@ -144,13 +176,16 @@ class RecallTable:
     rows: tuple[RecallRow, ...]
     subset: str = "all"
 
-    def to_dict(self) -> dict[str, Any]:
-        """The document that `simcore evaluate recall --json` prints."""
-        return {
-            "collection": self.collection,
-            "pairs": self.pairs,
-            "metric": self.metric,
-            "direction": self.direction,
-            "subset": self.subset,
-            "rows": [row.to_dict() for row in self.rows],
-        }
+    def to_table(self) -> Table:
+        """One row per recipe: hits at the first cut-off, recall in percent with its interval."""
+        ks = list(self.rows[0].recall)
+        rows = []
+        for row in self.rows:
+            cells = [
+                f"{100 * s.value:5.1f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"
+                for s in row.recall.values()
+            ]
+            rows.append((row.recipe.label, row.hits(ks[0]), *cells))
+        columns = ("recipe", f"hits@{ks[0]}", *(f"recall@{k} %" for k in ks))
+        title = f"{self.collection}: {self.pairs:,} pairs, {self.direction}"
+        return Table(columns, tuple(rows), title)
