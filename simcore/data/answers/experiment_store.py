@@ -136,7 +136,8 @@ def attendance(name: str, code: str) -> Attendance:
 def record(
     name: str,
     code: str,
-    choose: Callable[[Experiment, Participant], tuple[Question, int]],
+    number: int,
+    choose: Callable[[Experiment, Participant, Question], int],
     *,
     place: int,
     seconds: float,
@@ -146,17 +147,27 @@ def record(
     All reading and writing happens in one session.
 
     Args:
-        choose: the question and the index of the chosen option; whatever it raises is passed on
-            and nothing is stored.
+        number: of the question.
+        choose: the index of the chosen option; whatever it raises is passed on and nothing is
+            stored.
+
+    Raises:
+        UnknownNameError: no such experiment or participant. BadDataError: no such question.
     """
     with write_session() as session:
         experiment = _experiment(session, name)
         person = _person(session, experiment, code)
-        question, option = choose(experiment, person)
+        question = session.scalar(
+            select(Question).where(
+                Question.experiment_id == experiment.id, Question.number == number
+            )
+        )
+        if question is None:
+            raise BadDataError(f"Experiment {name!r} has no question {number}.")
         row = {
             "participant_id": person.id,
             "question_id": question.id,
-            "option": option,
+            "option": choose(experiment, person, question),
             "place": place,
             "seconds": seconds,
             "answered": time.time(),

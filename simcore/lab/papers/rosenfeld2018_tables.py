@@ -152,13 +152,13 @@ def _answered(name: str) -> list[dict]:
     Raises:
         BadDataError: there is none.
     """
-    asked = [row for row in experiments.listing() if row["collection"] == name and row["answers"]]
+    asked = [row for row in experiments.listing() if row.collection == name and row.answers]
     if not asked:
         raise BadDataError(
             f"found no answers of people on {name!r}; make an experiment with "
-            f"`simcore experiment new` or on the page Experiments, and ask some"
+            f"`simcore experiments new` or on the page Experiments, and ask some"
         )
-    return [analysis.analyse(row["name"]) for row in asked]
+    return [analysis.analyse(row.name).to_dict() for row in asked]
 
 
 def _choosers(row: dict) -> list[tuple[str, tuple[Cell, ...]]]:

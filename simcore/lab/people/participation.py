@@ -90,20 +90,16 @@ def answer(name: str, code: str, number: int, *, place: int, seconds: float) -> 
         BadDataError: no such question, a place that is not on the screen, or an impossible time.
     """
 
-    def choose(experiment: Experiment, person: Participant) -> tuple[Question, int]:
-        questions = {question.number: question for question in _questions(experiment)}
-        question = questions.get(number)
-        if question is None:
-            raise BadDataError(f"Experiment {name!r} has no question {number}.")
+    def choose(experiment: Experiment, person: Participant, question: Question) -> int:
         if not 0 <= place < len(question.options):
             raise BadDataError(
                 f"Choice {place + 1} is not on the screen, which shows {len(question.options)}."
             )
-        if not (math.isfinite(seconds) and 0 <= seconds <= MAX_SECONDS):
-            raise BadDataError(f"An answer takes 0 to {MAX_SECONDS:.0f} seconds, not {seconds}.")
-        return question, int(shuffle_choices(experiment, person, question)[place])
+        return int(shuffle_choices(experiment, person, question)[place])
 
-    attendance = experiment_store.record(name, code, choose, place=place, seconds=seconds)
+    if not (math.isfinite(seconds) and 0 <= seconds <= MAX_SECONDS):
+        raise BadDataError(f"An answer takes 0 to {MAX_SECONDS:.0f} seconds, not {seconds}.")
+    attendance = experiment_store.record(name, code, number, choose, place=place, seconds=seconds)
     return Recorded(attendance.new, _next(attendance))
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from simcore import memory
 from simcore.data.answers import review_store
-from simcore.data.answers.review_store import PairKeys, Review
+from simcore.data.answers.review_store import PairKeys
+from simcore.data.answers.review_store import Review as Review
 from simcore.data.answers.review_store import current_reviews as current_reviews
 from simcore.data.answers.schema import Judgement
 from simcore.errors import BadDataError, unknown_name
