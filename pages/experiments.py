@@ -1,4 +1,4 @@
-"""Experiments: build one, invite people, take part, see what they agree on."""
+"""Experiments: create one, invite people, take part, analyse the answers."""
 
 import streamlit as st
 
@@ -18,12 +18,9 @@ def show() -> None:
         participant_view.show(st.query_params.get("e", "")[:64], code[:64])
         return
     st.title("Experiments")
-    st.caption(
-        "Which of these looks most like it? Ask people, as rosenfeld2018 (4.3) did, and see "
-        "whether they agree with each other, with the known mates and with machines."
-    )
+    st.caption("Ask people which picture looks most like another, as in rosenfeld2018 (4.3).")
     with widgets.show_errors():
-        rows = {row["name"]: row for row in experiments.listing()}
+        rows = {row.name: row for row in experiments.listing()}
         name, part = _asked(list(rows))
         if part == "new":
             experiment_builder.form()
@@ -38,7 +35,7 @@ def show() -> None:
 
 
 def _asked(names: list[str]) -> tuple[str, str]:
-    """Which experiment, and what of it; both are in the address."""
+    """The selected experiment and view; both are in the address."""
     put, here = st.session_state, st.query_params
     if made := put.pop("_experiment", ""):
         put["experiments_e"], put["experiments_show"] = made, "invite"
@@ -70,32 +67,33 @@ def _asked(names: list[str]) -> tuple[str, str]:
         required=True,
     )
     if not names and part in {"results", "invite"}:
-        st.info("There is no experiment yet. Make one under New.")
+        st.info("There is no experiment yet. Create one under New.")
     url_state.write("experiments", {"show": part or "results"} | ({"e": name} if name else {}))
     return name or "", part or "results"
 
 
-def _about(row: dict) -> None:
+def _about(row: experiments.ExperimentSummary) -> None:
     columns = st.columns(4)
-    columns[0].metric("Questions", f"{row['questions']:,}")
-    columns[1].metric("Participants", f"{row['participants']:,}")
-    columns[2].metric("Answers", f"{row['answers']:,}")
-    columns[3].metric("Choices", row["choices"])
+    columns[0].metric("Questions", f"{row.questions:,}")
+    columns[1].metric("Participants", f"{row.participants:,}")
+    columns[2].metric("Answers", f"{row.answers:,}")
+    columns[3].metric("Choices", row.choices)
     st.caption(
-        f"From {escape_markdown(row['collection'])}. Conditions: {escape_markdown('; '.join(row['conditions']))}."
+        f"From {escape_markdown(row.collection)}. "
+        f"Conditions: {escape_markdown('; '.join(row.conditions))}."
     )
 
 
 def _invite(name: str) -> None:
     st.markdown(
-        "Send this address to everybody who shall take part. Each visit begins a new participant; "
-        "as many as like can answer at the same time, and each can pause and go on later."
+        "Send this address to your participants. Each visit starts a new participant; they can "
+        "answer at the same time, pause, and continue later."
     )
     base = st.context.url or ""
     st.code(f"{base.partition('?')[0]}?e={name}&sitting={participant_view.NEW}", language=None)
     st.caption(
-        "The address works on this computer; start the app with `simcore app --host 0.0.0.0` to "
-        "let others in, and put this computer's name in place of localhost."
+        "The address works on this computer only. To let others in, start the app with "
+        "`simcore app --host 0.0.0.0` and replace localhost with this computer's name."
     )
     with st.container(horizontal=True):
         st.link_button(
@@ -108,10 +106,10 @@ def _invite(name: str) -> None:
             return
         with st.popover("Remove", icon=":material/delete:"):
             st.markdown(
-                f"Forget **{escape_markdown(name)}** and every answer to it? There is no way back."
+                f"Delete **{escape_markdown(name)}** and all its answers? This cannot be undone."
             )
             st.button(
-                "Yes, forget it",
+                "Delete it",
                 type="primary",
                 key=f"experiments_remove_{name}",
                 on_click=widgets.run_action,

@@ -1,12 +1,11 @@
-"""Review: failure cases one by one, what people say of them, and what that changes."""
+"""Review: failure cases one by one, annotators' tags, and recall without bad pairs."""
 
 import streamlit as st
 
 from simcore.lab import recipes
 from simcore.lab.library import collections
 from simcore.ui import sidebar, url_state, widgets
-from simcore.ui.review import failure_case
-from simcore.ui.review.review_results import results_tab
+from simcore.ui.review import failure_case, review_results
 
 PARTS = {"queue": "Queue", "results": "Results"}
 WITH = {"zsum": "z-sum", "sum": "Plain sum"}
@@ -16,8 +15,7 @@ def show() -> None:
     """Draw the page."""
     st.title("Review")
     st.caption(
-        "Where the machine is wrong, surest mistakes first: say what makes the two look alike, "
-        "what is wrong with the pair, and which other picture is as good."
+        "Review the failures of a recipe, largest margin first: tag what makes two pictures alike."
     )
     with widgets.show_errors():
         who, query = (st.query_params.get(key, "")[:500] for key in ("who", "q"))
@@ -40,7 +38,7 @@ def show() -> None:
                 key="reviewer_name",
                 max_chars=60,
                 placeholder="or a nickname",
-                help="Kept with all that you say, so that annotators can be compared.",
+                help="Stored with your reviews, so that annotators can be compared.",
             )
         part = st.segmented_control(
             "Show",
@@ -53,7 +51,7 @@ def show() -> None:
         url_state.add("review", {"with": how, "show": part or "queue", "who": name})
         rows = recipes.parse(asked.backbones, how, metric=asked.metric, post=asked.post)
         if part == "results":
-            results_tab(asked, rows, how)
+            review_results.show(asked, rows, how)
         else:
             failure_case.show(asked.collection, rows[-1], " ".join(name.split()), query)
         widgets.credits(collections.open_(asked.collection).credits)

@@ -1,7 +1,7 @@
-"""`simcore experiment ...`: forced-choice experiments with people."""
+"""`simcore experiments`: forced-choice experiments with people."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,24 +9,27 @@ from simcore.cli import options, output
 from simcore.cli.options import Json, Subset
 from simcore.types import Monitor
 
+if TYPE_CHECKING:
+    from simcore.lab.people.analysis import Rate
+
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="Of the experiment.")]
+Name = Annotated[str, typer.Argument(help="The experiment.")]
 
 
 @app.command()
 def new(
     name: Name,
-    collection: Annotated[str, typer.Argument(help="With or without known mates.")],
+    collection: Annotated[str, typer.Argument(help="Its images are shown.")],
     distractors: Annotated[
         str,
         typer.Option(
-            help="One condition each, separated by commas: random, or a backbone whose nearest "
-            "pictures are shown, such as face or mobilenetv2@tllobj."
+            help="Conditions, separated by commas: random, or a backbone whose nearest images are "
+            "the distractors, such as face or mobilenetv2@tllobj."
         ),
     ] = "random",
-    questions: Annotated[int, typer.Option(help="A condition.")] = 20,
-    choices: Annotated[int, typer.Option(help="2 to 9, the mate among them.")] = 5,
-    catch: Annotated[int, typer.Option(help="Trials with an obvious answer.")] = 0,
+    questions: Annotated[int, typer.Option(help="Questions per condition.")] = 20,
+    choices: Annotated[int, typer.Option(help="Images to choose from, 2 to 9.")] = 5,
+    catch: Annotated[int, typer.Option(help="Catch trials (the answer is obvious).")] = 0,
     subset: Subset = "all",
     seed: int = 0,
     consent: Annotated[
@@ -34,19 +37,19 @@ def new(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Draw an experiment's questions and keep it."""
+    """Draw an experiment's questions and store it."""
     from simcore.lab.people import experiments
 
     conditions = experiments.parse(options.names(distractors), questions, subset)
     text = _read(consent).decode("utf-8", "replace") if consent else ""
     plan = experiments.Plan(conditions, choices, catch, seed, text)
-    made = experiments.create(name, collection, plan)
-    told = next(row for row in experiments.listing() if row["name"] == made.name)
+    created = experiments.create(name, collection, plan)
+    row = experiments.summary(created.name)
     if json:
-        output.document(told)
+        output.document(row.to_dict())
         return
     output.note(
-        f"{told['questions']:,} questions; participants begin at /experiments?e={name}&sitting=new"
+        f"{row.questions:,} questions; participants start at /experiments?e={name}&sitting=new"
     )
 
 
@@ -57,18 +60,18 @@ def list_(json: Json = False) -> None:
 
     rows = experiments.listing()
     if json:
-        output.document(rows)
+        output.document([row.to_dict() for row in rows])
         return
     output.table(
         ["name", "collection", "conditions", "questions", "participants", "answers"],
         [
             (
-                row["name"],
-                row["collection"],
-                "; ".join(row["conditions"]),
-                row["questions"],
-                row["participants"],
-                row["answers"],
+                row.name,
+                row.collection,
+                "; ".join(row.conditions),
+                row.questions,
+                row.participants,
+                row.answers,
             )
             for row in rows
         ],
@@ -79,7 +82,7 @@ def list_(json: Json = False) -> None:
 def export(
     name: Name,
     triplets: Annotated[
-        bool, typer.Option(help="Comparisons of two: query, a, b, vote, group, votes.")
+        bool, typer.Option(help="As triplets: query, a, b, vote, group, votes.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -92,42 +95,47 @@ def export(
 @app.command()
 def judgements(
     name: Name,
-    save: Annotated[str, typer.Option("--save", help="Name of the set; left out: NAME.")] = "",
+    save: Annotated[
+        str,
+        typer.Option(
+            "--save", help="Name of the judgement set; by default that of the experiment."
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Keep the answers as a set of judgements, to score similarities by and to learn from."""
+    """Store the answers as a judgement set, to score similarities with and to learn from."""
     from simcore.lab.judgements import sets
     from simcore.lab.people import export as people_export
 
     with output.progress() as bar:
-        made = people_export.judgements(name, save or name, monitor=Monitor(bar))
-    told = sets.summary(made.name)
+        created = people_export.judgements(name, save or name, monitor=Monitor(bar))
+    row = sets.summary(created.name)
     if json:
-        output.document(told)
+        output.document(row)
         return
     output.note(
-        f"{made.name}: {told['trials']:,} comparisons over {told['images']:,} images; "
-        f"`simcore learn finetune {made.name}` learns from them"
+        f"{created.name}: {row['trials']:,} comparisons over {row['images']:,} images; "
+        f"`simcore learn finetune {created.name}` learns from them"
     )
 
 
 @app.command(name="import")
 def import_(
     name: Name,
-    collection: Annotated[str, typer.Argument(help="Holds the pictures that the CSV names.")],
-    file: Annotated[Path, typer.Argument(help="As export prints it.")],
+    collection: Annotated[str, typer.Argument(help="Contains the images that the CSV names.")],
+    file: Annotated[Path, typer.Argument(help="A CSV as `export` prints it.")],
     json: Json = False,
 ) -> None:
-    """Keep an experiment that was run elsewhere; nothing is kept where anything is wrong."""
+    """Store an experiment that was run elsewhere; nothing is stored if anything is wrong."""
     from simcore.lab.people import experiments
     from simcore.lab.people import export as people_export
 
     people_export.read(name, collection, _read(file))
-    told = next(row for row in experiments.listing() if row["name"] == name)
+    row = experiments.summary(name)
     if json:
-        output.document(told)
+        output.document(row.to_dict())
         return
-    output.note(f"{told['questions']:,} questions, {told['answers']:,} answers")
+    output.note(f"{row.questions:,} questions, {row.answers:,} answers")
 
 
 @app.command()
@@ -135,49 +143,47 @@ def analyse(
     name: Name,
     models: Annotated[
         str,
-        typer.Option(help="Machines beside people; left out: all that are ready; none: no machine"),
+        typer.Option(
+            help="Backbones to compare; by default all that are ready; none: only people."
+        ),
     ] = "",
-    attentive: Annotated[
-        bool, typer.Option(help="Leave out participants who failed a catch trial.")
+    passed_catch: Annotated[
+        bool, typer.Option("--passed-catch", help="Only participants who passed all catch trials.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
     json: Json = False,
 ) -> None:
-    """People, machines, and how far they agree (rosenfeld2018, Table 2b and Figure 5)."""
+    """Accuracy of people and backbones, and their agreement (rosenfeld2018, Table 2b, Fig. 5)."""
     from simcore.lab.people import analysis
 
     machines = [] if models == "none" else options.names(models) or None
-    told = analysis.analyse(name, machines, attentive=attentive, seed=seed)
+    result = analysis.analyse(name, machines, passed_catch=passed_catch, seed=seed)
     if json:
-        output.document(told)
+        output.document(result.to_dict())
         return
     rows = []
-    for row in told["conditions"]:
-        rows.append(
-            (row["condition"], "people", *_percent(row["human"]), *_percent(row["ceiling"]))
-        )
-        rows += [
-            (
-                "",
-                m["model"],
-                *_percent(None if m["ci95"] is None else {"value": m["right"], "ci95": m["ci95"]}),
-                *_percent(m["with_people"]),
-            )
-            for m in row["machines"]
-        ]
+    for condition in result.conditions:
+        people = (*_percent(condition.human), *_percent(condition.ceiling))
+        rows.append((condition.condition, "people", *people))
+        for machine in condition.machines:
+            right = None
+            if machine.right is not None and machine.ci95 is not None:
+                right = analysis.Rate(machine.right, machine.ci95)
+            rows.append(("", machine.model, *_percent(right), *_percent(machine.with_people)))
     output.table(
         ["condition", "who", "right %", "95 %", "as other people %", "95 %"],
         rows,
-        title=f"{name}: {told['answers']:,} answers of {told['participants']:,} participants",
+        title=f"{name}: {result.answers:,} answers of {result.participants:,} participants",
     )
-    found, places = told["agreement"], told["places"]
-    if found["questions"]:
+    agreement, places = result.agreement, result.places
+    if agreement.questions and agreement.most is not None and agreement.unanimous is not None:
         output.note(
-            f"majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} questions, "
-            f"all on {100 * found['unanimous']:.0f} %; alpha {_number(found['alpha'])}; "
-            f"agreement and correctness: r {_number(found['correlation'])}"
+            f"a majority agrees on {100 * agreement.most:.0f} % of {agreement.questions:,} "
+            f"questions, everyone on {100 * agreement.unanimous:.0f} %; "
+            f"alpha {_number(agreement.alpha)}; "
+            f"correlation of agreement and accuracy {_number(agreement.correlation)}"
         )
-    output.note(f"answers by place {list(places['counts'])}, p = {places['p']:.3g}")
+    output.note(f"answers by position {list(places.counts)}, p = {places.p:.3g}")
 
 
 def _read(path: Path) -> bytes:
@@ -186,16 +192,14 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadDataError(
-            f"found no readable file at {str(path)!r} ({error.strerror}); expected one"
-        ) from error
+        raise BadDataError(f"Cannot read {str(path)!r} ({error.strerror}).") from error
 
 
-def _percent(score: dict | None) -> tuple[str, str]:
-    if score is None:
+def _percent(rate: "Rate | None") -> tuple[str, str]:
+    if rate is None:
         return "", ""
-    low, high = score["ci95"]
-    return f"{100 * score['value']:.1f}", f"[{100 * low:.1f}, {100 * high:.1f}]"
+    low, high = rate.ci95
+    return f"{100 * rate.value:.1f}", f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _number(value: float | None) -> str:

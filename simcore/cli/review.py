@@ -1,22 +1,25 @@
-"""`simcore review ...`: what annotators say of failure cases."""
+"""`simcore review`: annotators' reviews of failure cases."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Combine, Json, Metric, Ready, Weights
 
-app = typer.Typer(help="What annotators say of failure cases.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="Of the collection.")]
+if TYPE_CHECKING:
+    from simcore.lab.people.review import RecallAtKs
+
+app = typer.Typer(help="Annotators' reviews of failure cases.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The collection.")]
 
 
 @app.command()
 def export(name: Name, json: Json = False) -> None:
-    """Print all judgements that stand as CSV."""
+    """Print all review actions that were not undone, as CSV."""
     from simcore.lab.people import review
 
-    output.csv(review.export(name), json=json)
+    output.csv(review.export(name).to_csv(), json=json)
 
 
 @app.command()
@@ -28,36 +31,36 @@ def summary(
     metric: Metric = "own",
     json: Json = False,
 ) -> None:
-    """Recall without bad pairs, facets and which backbone serves them, annotators' agreement."""
+    """Recall without bad pairs, backbones by tag, and agreement between annotators."""
     from simcore.lab.people import review
 
-    told = review.summary(name, options.parse_recipes(name, models, combine, weights, metric))
+    result = review.summary(name, options.parse_recipes(name, models, combine, weights, metric))
     if json:
-        output.document(told)
+        output.document(result.to_dict())
         return
     rows = [
-        (one["recipe"], *(_at(one[kind], k) for kind in KINDS for k in ("1", "10")))
-        for one in told["recall"]
+        (row.recipe, *(_percent(getattr(row, field), k) for field in COLUMNS for k in ("1", "10")))
+        for row in result.recall
     ]
-    head = [f"{label} @{k} %" for label in KINDS.values() for k in (1, 10)]
-    title = f"{name}: {told['reviewed']:,} of {told['pairs']:,} pairs reviewed"
+    head = [f"{label} @{k} %" for label in COLUMNS.values() for k in (1, 10)]
+    title = f"{name}: {result.reviewed:,} of {result.pairs:,} pairs reviewed"
     output.table(["recipe", *head], rows, title=title)
-    output.note(f"{told['left_out']:,} pairs are left out as bad or doubled")
-    for facet in told["facets"]:
-        best = sorted(facet["backbones"].items(), key=lambda item: item[1]["median_rank"])
-        ranks = ", ".join(f"{b} {one['median_rank']:.0f}" for b, one in best[:4])
-        output.note(f"{facet['tag']}: {facet['pairs']:,} pairs; median rank of the mate: {ranks}")
-    for row in told["agreement"]:
-        alpha = "none" if row["alpha"] is None else f"{row['alpha']:.2f}"
-        output.note(f"{row['tag']}: alpha {alpha} on {row['pairs']:,} pairs with two annotators")
+    output.note(f"{result.left_out:,} pairs are left out as bad or duplicate")
+    for facet in result.facets:
+        best = sorted(facet.backbones.items(), key=lambda item: item[1].median_rank)
+        ranks = ", ".join(f"{backbone} {row.median_rank:.0f}" for backbone, row in best[:4])
+        output.note(f"{facet.tag}: {facet.pairs:,} pairs; median rank of the mate: {ranks}")
+    for row in result.agreement:
+        alpha = "none" if row.alpha is None else f"{row.alpha:.2f}"
+        output.note(f"{row.tag}: alpha {alpha} on {row.pairs:,} pairs with two annotators")
 
 
-KINDS = {
+COLUMNS = {  # field of ReviewedRecall -> heading
     "as_it_is": "as it is",
     "without_bad_pairs": "no bad pairs",
     "others_accepted": "others accepted",
 }
 
 
-def _at(found: dict, k: str) -> str:
-    return f"{100 * found['recall'][k]:.1f}" if k in found["recall"] else ""
+def _percent(recall: "RecallAtKs", k: str) -> str:
+    return f"{100 * recall.recall[k]:.1f}" if k in recall.recall else ""

@@ -105,7 +105,7 @@ def _answers(problems: list[str]) -> dict:
             counts = experiment_store.counts()
             kept |= {
                 "experiments": len(counts),
-                "answers": sum(one["answers"] for one in counts.values()),
+                "answers": sum(row.answers for row in counts.values()),
             }
         return kept
     except SimError as error:

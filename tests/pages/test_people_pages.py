@@ -7,6 +7,7 @@ import pytest
 from simcore.lab.judgements import sets
 from simcore.lab.people import analysis, experiments, export, participation, review
 from simcore.lab.people.experiments import Plan
+from simcore.ui.commands import Command
 from simcore.ui.experiments import experiment_results
 from tests.pages.test_analysis_pages import at_address
 
@@ -44,14 +45,14 @@ def test_building(app, tiny):
     at.number_input(key="building_many").set_value(3)
     at.button[0].click().run()
     assert not at.exception
-    assert experiments.names() == ["first"]
+    assert [row.name for row in experiments.listing()] == ["first"]
     assert "Send this address" in words(at)
     assert at.code[0].value.endswith("?e=first&sitting=new")
 
 
 @pytest.mark.parametrize(
     ("name", "count", "says"),
-    [("Bad Name", 3, "expected up to 64"), ("fine", 500, "ask fewer questions")],
+    [("Bad Name", 3, "Use up to 64"), ("fine", 500, "Ask at most that many")],
 )
 def test_a_plan_that_cannot_be_is_said(app, tiny, name, count, says):
     at = at_address(app, EXPERIMENTS)
@@ -59,7 +60,7 @@ def test_a_plan_that_cannot_be_is_said(app, tiny, name, count, says):
     at.number_input(key="building_count").set_value(count)
     at.button[0].click().run()
     assert says in words(at)
-    assert experiments.names() == []
+    assert [row.name for row in experiments.listing()] == []
 
 
 def test_results_of_nobody_one_and_several(app, pilot):
@@ -72,20 +73,20 @@ def test_results_of_nobody_one_and_several(app, pilot):
     assert at.metric[1].value == "2"
     table = at.dataframe[0].value
     assert list(table["condition"]) == ["random", "color", "all"]
-    at.toggle(key="findings_attentive").set_value(True).run()
+    at.toggle(key="findings_passed").set_value(True).run()
     assert not at.exception
 
 
 def test_answers_are_kept_as_judgements_by_a_button(app, pilot):
     take_part(pilot)
     at = at_address(app, EXPERIMENTS, e=pilot)
-    at.button(key="teach_keep_pilot").click().run()
+    at.button(key="experiments_keep_pilot").click().run()
     assert not at.exception
     assert not at.error
-    assert export.existing_set(pilot) == [pilot]
+    assert export.existing_sets(pilot) == [pilot]
     assert sets.summary(pilot)["votes"] == "human"
-    at.button(key="teach_keep_pilot").click().run()
-    assert export.existing_set(pilot) == [pilot, "pilot-2"]
+    at.button(key="experiments_keep_pilot").click().run()
+    assert export.existing_sets(pilot) == [pilot, "pilot-2"]
 
 
 def test_results_without_mates(app, pairs_folder):
@@ -99,7 +100,7 @@ def test_results_without_mates(app, pairs_folder):
     at = at_address(app, EXPERIMENTS, e="free", show="results")
     assert not at.exception
     assert not at.error
-    assert "nothing is right or wrong" in words(at)
+    assert "no right answer" in words(at)
     at = at_address(app, EXPERIMENTS, show="new")
     assert at.selectbox(key="building_s_False").options == ["all: every pair"]
 
@@ -107,13 +108,14 @@ def test_results_without_mates(app, pairs_folder):
 def test_the_report_is_one_file_with_its_pictures(pilot):
     take_part(pilot)
     take_part(pilot, 1)
-    told = analysis.analyse(pilot, ["color"])
-    text = experiment_results._report(pilot, told, "simcore <analyse>").decode()
+    result = analysis.analyse(pilot, ["color"])
+    told = result.to_dict()
+    text = experiment_results.report(pilot, result, Command(("<analyse>",))).decode()
     assert text.count("src='data:image/webp;base64,") == sum(
         1 + len(row["options"]) for row in told["asked"]
     )
     assert text.count("figure class=mate") == len(told["asked"])
-    assert "simcore &lt;analyse&gt;" in text
+    assert "&lt;analyse&gt;" in text
     words_alone = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(src|href)=['\"](?!data:)", words_alone)
     assert text.count("Plotly.newPlot(") == 4
@@ -131,8 +133,8 @@ def test_import_by_the_page(app, pilot):
         at.button[0].click().run()
         assert not at.exception
         if name == "broken":
-            assert "no condition" in words(at)
-    assert experiments.names() == ["copied", "pilot"]
+            assert "condition in line 2" in words(at)
+    assert [row.name for row in experiments.listing()] == ["copied", "pilot"]
 
 
 def test_a_link_to_nowhere_is_said(app, pilot):
@@ -140,7 +142,7 @@ def test_a_link_to_nowhere_is_said(app, pilot):
         "\\", ""
     )
     at = at_address(app, EXPERIMENTS, e=pilot, sitting="wrong-code")
-    assert "begin again" in words(at)
+    assert "Start again" in words(at)
     assert "no experiment named" in words(at_address(app, EXPERIMENTS, e="none", sitting="new"))
 
 
@@ -149,13 +151,13 @@ def test_who_agrees_begins(app, pilot):
     assert at.text[0].value == "Agreed."
     at.button(key="sitting_begin").click().run()
     assert not at.exception
-    assert experiments.listing()[0]["participants"] == 1
+    assert experiments.listing()[0].participants == 1
     assert at.query_params["sitting"] != ["new"]
 
 
 def test_review_needs_a_name_and_failures(app, tiny):
     at = at_address(app, REVIEW, c=tiny, models="hog")
-    assert "no failure to review" in words(at)
+    assert "no failures to review" in words(at)
     review.add_review(tiny, "a", "Ana", "tag", "shape")
     at = at_address(app, REVIEW, c=tiny, models="hog,color", show="results")
     assert not at.exception
@@ -169,17 +171,17 @@ def test_review_by_buttons(app, hard_folder):
     collections.add("pairs", hard_folder, name="hard")
     extraction.extract("hard", ["color"])
     at = at_address(app, REVIEW, c="hard", models="color")
-    assert "Give your name" in words(at)
+    assert "Enter your name" in words(at)
     assert at.button(key="reviewing_tag_pose").disabled
     at = at_address(app, REVIEW, c="hard", models="color", who="Ana")
     at.button(key="reviewing_tag_pose").click().run()
     at.text_input(key="reviewing_own").input("Zig Zag").run()
     at.button(key="reviewing_copy").click().run()
-    (one,) = (said["Ana"] for said in review.current_review("hard").values())
+    (one,) = (said["Ana"] for said in review.current_reviews("hard").values())
     assert (one.tags, len(one.copies)) == ({"pose", "zig zag"}, 1)
     for _ in range(3):
         at.button(key="reviewing_undo").click().run()
-    assert review.current_review("hard") == {}
+    assert review.current_reviews("hard") == {}
     at.button(key="reviewing_undo").click().run()
     assert "nothing to undo" in words(at)
     at.button(key="reviewing_seen").click().run()

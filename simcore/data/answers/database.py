@@ -1,6 +1,6 @@
-"""Where people's answers are kept: SQLite in the cache, or the PostgreSQL that a variable names.
+"""The database of people's answers: SQLite in the cache, or PostgreSQL (SIMCORE_DATABASE_URL).
 
-Answers cannot be made again, so a commit is on disk before anybody is told that it happened.
+Answers cannot be computed again, so a commit is on disk before the caller learns of it.
 """
 
 import os
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
 
 
 VARIABLE = "SIMCORE_DATABASE_URL"
-PATIENCE = 30  # seconds that a writer waits for the others
-LOCK = 7_060_115_906  # any number, the same everywhere: who migrates a PostgreSQL holds it
+TIMEOUT = 30  # seconds that a writer waits for other writers
+LOCK = 7_060_115_906  # arbitrary id of the advisory lock that a PostgreSQL migration holds
 
 
 def address() -> URL:
     """The database's address; its password is never shown by `str`.
 
     Raises:
-        BadDataError: `SIMCORE_DATABASE_URL` is no address that we can use.
+        BadDataError: `SIMCORE_DATABASE_URL` is not an address of PostgreSQL or SQLite.
     """
-    asked = os.environ.get(VARIABLE, "").strip()
-    if not asked:
+    text = os.environ.get(VARIABLE, "").strip()
+    if not text:
         return URL.create("sqlite", database=str(cache_dir.root() / "answers.sqlite"))
     try:
-        url = make_url(asked)
+        url = make_url(text)
     except ArgumentError as error:
         raise BadDataError(
-            f"found no database address in {VARIABLE}; expected one like "
-            "postgresql://user:password@host/name"
+            f"{VARIABLE} is not a database address. "
+            "Set it to one like postgresql://user:password@host/name."
         ) from error
     if url.drivername in {"postgresql", "postgres"}:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername in {"sqlite", "postgresql+psycopg"}:
         return url
     raise BadDataError(
-        f"found a database of the kind {url.drivername!r} in {VARIABLE}; expected postgresql://... "
-        "or sqlite:///..."
+        f"{VARIABLE} names a database of the kind {url.drivername!r}. "
+        "Use postgresql://... or sqlite:///... instead."
     )
 
 
 def exists() -> bool:
-    """Whether there is a database yet; opening it would make one."""
-    return not _gone(address())
+    """Whether the database exists; opening it would create it."""
+    return not _missing(address())
 
 
 @contextmanager
 def read_session() -> Iterator[Session]:
-    """A session that only looks.
+    """A read-only session.
 
     Raises:
         SimError: the database cannot be reached, is of a newer version, or its disk fails.
@@ -74,7 +74,7 @@ def write_session() -> Iterator[Session]:
     """A session whose changes are on disk when the block ends; all of them, or none.
 
     Raises:
-        SimError: as `reading`, and where the disk is full or closed; nothing is changed then.
+        SimError: as `read_session`, or the disk is full or read-only; nothing is changed then.
     """
     with _session(writes=True) as session:
         yield session
@@ -91,22 +91,23 @@ def _session(*, writes: bool) -> Iterator[Session]:
             yield session
             session.commit()
     except IntegrityError:
-        raise  # what is asked for twice: whoever asked knows what that means
+        raise  # a duplicate: only the caller knows what that means
     except DBAPIError as error:
-        raise SimError(_complaint(error, url)) from error
+        raise SimError(_error_message(error, url)) from error
 
 
-def _complaint(error: DBAPIError, url: URL) -> str:
+def _error_message(error: DBAPIError, url: URL) -> str:
     if url.get_backend_name() == "sqlite" and (
         sentence := cache_dir.disk_error_message(
             OSError(str(error.orig)), Path(url.database or ".")
         )
     ):
         return sentence
-    first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason told"
+    lines = str(error.orig).strip().splitlines()
+    reason = lines[0] if lines else "no reason given"
     return (
-        f"found the database {url} not usable ({first}); expected one that answers; what was "
-        f"answered before is kept; start it, or mend {VARIABLE}, and try again"
+        f"The database {url} is not usable ({reason}). Earlier answers are safe. "
+        f"Start the database or correct {VARIABLE}, then try again."
     )
 
 
@@ -116,27 +117,27 @@ _OPENING = Lock()
 
 
 def _open(url: URL) -> Engine:
-    mine = (url, os.getpid())
+    key = (url, os.getpid())
     with _OPENING:
-        if mine in _OPEN and _gone(url):
-            _OPEN.pop(mine).dispose()  # open connections would write into a file without a name
-        if mine not in _OPEN:
+        if key in _OPEN and _missing(url):
+            _OPEN.pop(key).dispose()  # open connections would write into a deleted file
+        if key not in _OPEN:
             engine = _engine(url)
             try:
                 migrate(engine)
             except BaseException:
                 engine.dispose()
                 raise
-            _OPEN[mine] = engine
-        return _OPEN[mine]
+            _OPEN[key] = engine
+        return _OPEN[key]
 
 
-def _gone(url: URL) -> bool:
+def _missing(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
 def close() -> None:
-    """Let go of all connections; the next question opens new ones."""
+    """Close all connections; the next query opens new ones."""
     with _OPENING:
         for engine in _OPEN.values():
             engine.dispose()
@@ -146,34 +147,33 @@ def close() -> None:
 def _engine(url: URL) -> Engine:
     try:
         if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": PATIENCE})
+            engine = create_engine(url, connect_args={"timeout": TIMEOUT})
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        # pre_ping: a server that was restarted is found again instead of failing one answer.
+        # pre_ping: after a restart of the server, connect again instead of failing one answer.
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=40)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SimError(
-            "found no driver for PostgreSQL; expected the package psycopg; run "
-            '`pip install "simcore[postgres]"`'
+            'The PostgreSQL driver psycopg is not installed. Run `pip install "simcore[postgres]"`.'
         ) from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says
-    for line in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {line}")
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Any) -> None:
-    # A reader that turns into a writer fails at once where another wrote in between; one that says
-    # so from the start waits its turn.
+    # A transaction that starts as a reader and then writes fails at once if another wrote in
+    # between; one that declares itself a writer waits for its turn.
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the database's tables to this version's; one process at a time, all steps or none.
+    """Migrate the tables to this version; one process at a time, all steps or none.
 
     Raises:
         BadDataError: the tables are of a newer version than this program.
@@ -184,22 +184,23 @@ def migrate(engine: Engine) -> None:
     from filelock import FileLock
 
     config = _config()
-    steps = ScriptDirectory.from_config(config)
-    newest = steps.get_current_head()
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
     with engine.connect() as connection:
         if MigrationContext.configure(connection).get_current_revision() == newest:
             return
     file = engine.url.database or ""
     sqlite = engine.dialect.name == "sqlite"
-    alone = FileLock(f"{file}.lock") if sqlite and file not in {"", ":memory:"} else nullcontext()
-    with alone, engine.execution_options(writes=True).begin() as connection:
+    lock = FileLock(f"{file}.lock") if sqlite and file not in {"", ":memory:"} else nullcontext()
+    with lock, engine.execution_options(writes=True).begin() as connection:
         if not sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        now = MigrationContext.configure(connection).get_current_revision()
-        if now is not None and now not in {step.revision for step in steps.walk_revisions()}:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        revisions = {script.revision for script in scripts.walk_revisions()}
+        if revision is not None and revision not in revisions:
             raise BadDataError(
-                f"found the database {engine.url} at version {now!r}, newer than this program's "
-                f"{newest!r}; expected that or an older one; update simcore"
+                f"The database {engine.url} has version {revision!r}, which is newer than "
+                f"{newest!r}, the latest that this simcore knows. Update simcore."
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,8 +1,9 @@
-"""Keeping experiments: what is asked, who takes part, what they choose."""
+"""Storage of experiments: questions, participants and their answers."""
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -19,15 +20,15 @@ from simcore.errors import BadDataError, UnknownNameError, unknown_name
 def add(
     experiment: Experiment,
     questions: Sequence[Question],
-    given: Sequence[tuple[int, int, Answer]] = (),
+    answers: Sequence[tuple[int, int, Answer]] = (),
 ) -> Experiment:
-    """Keep a new experiment; with answers that were given elsewhere, if there are any.
+    """Store a new experiment, with its answers if it is imported.
 
     Args:
-        given: (participant's number, question's number, answer), each answer without its two ids.
+        answers: (participant number, question number, answer), each answer without its two ids.
 
     Raises:
-        BadDataError: an experiment of that name is there already; nothing is changed.
+        BadDataError: an experiment of that name exists; nothing is changed.
     """
     try:
         with write_session() as session:
@@ -38,32 +39,32 @@ def add(
             session.add_all(questions)
             people = {
                 number: _participant(experiment.id, number)
-                for number in sorted({person for person, _, _ in given})
+                for number in sorted({person for person, _, _ in answers})
             }
             session.add_all(people.values())
             session.flush()
             numbered = {question.number: question.id for question in questions}
-            for person, number, answer in given:
+            for person, number, answer in answers:
                 answer.participant_id = people[person].id
                 answer.question_id = numbered[number]
-            session.add_all(answer for _, _, answer in given)
+            session.add_all(answer for _, _, answer in answers)
     except IntegrityError as error:
         raise BadDataError(
-            f"found an experiment named {experiment.name!r} already; expected a new name; "
-            "choose another one or remove that one first"
+            f"An experiment named {experiment.name!r} already exists. "
+            "Choose another name or remove that one first."
         ) from error
     return experiment
 
 
 def remove(name: str) -> None:
-    """Forget an experiment and every answer to it.
+    """Delete an experiment and all its answers.
 
     Raises:
         UnknownNameError: no such experiment.
     """
-    wanted = get(name)
+    experiment = get(name)
     with write_session() as session:
-        session.execute(delete(Experiment).where(Experiment.id == wanted.id))
+        session.execute(delete(Experiment).where(Experiment.id == experiment.id))
 
 
 def names() -> list[str]:
@@ -79,23 +80,20 @@ def get(name: str) -> Experiment:
         UnknownNameError: no such experiment.
     """
     with read_session() as session:
-        found = session.scalar(select(Experiment).where(Experiment.name == name))
-        if found is None:
-            raise unknown_name("experiment", name, session.scalars(select(Experiment.name)))
-        return found
+        return _experiment(session, name)
 
 
 def questions(experiment: Experiment) -> list[Question]:
     """Its questions, by number."""
     with read_session() as session:
-        mine = select(Question).where(Question.experiment_id == experiment.id)
-        return list(session.scalars(mine.order_by(Question.number)))
+        query = select(Question).where(Question.experiment_id == experiment.id)
+        return list(session.scalars(query.order_by(Question.number)))
 
 
 def join(experiment: Experiment) -> Participant:
     """A new participant, with the next free number."""
     with write_session() as session:
-        # The experiment's row is held, so that two who come at once get two numbers.
+        # Lock the experiment's row, so that two who join at the same time get two numbers.
         session.execute(
             select(Experiment.id).where(Experiment.id == experiment.id).with_for_update()
         )
@@ -107,63 +105,113 @@ def join(experiment: Experiment) -> Participant:
     return person
 
 
-def participant(experiment: Experiment, code: str) -> Participant:
-    """Who has this code.
+@dataclass(frozen=True)
+class Attendance:
+    """A participant and how far they are.
+
+    Attributes:
+        answered: ids of the questions that they have answered.
+        new: whether the answer just recorded is the first to its question.
+    """
+
+    experiment: Experiment
+    participant: Participant
+    answered: frozenset[int]
+    new: bool = False
+
+
+def attendance(name: str, code: str) -> Attendance:
+    """The participant with a code.
 
     Raises:
-        UnknownNameError: nobody in this experiment; the codes of others are not told.
+        UnknownNameError: no such experiment, or no participant of it has this code; the message
+            names no codes.
     """
     with read_session() as session:
-        found = session.scalar(
-            select(Participant).where(
-                Participant.code == code[:32], Participant.experiment_id == experiment.id
-            )
-        )
-    if found is None:
-        raise UnknownNameError(
-            f"found no participant of {experiment.name!r} with the code in this address; expected "
-            "one that this experiment gave; begin again from its first page"
-        )
-    return found
-
-
-def answered(person: Participant) -> set[int]:
-    """Ids of the questions that this participant has answered."""
-    with read_session() as session:
-        mine = select(Answer.question_id).where(Answer.participant_id == person.id)
-        return set(session.scalars(mine))
+        experiment = _experiment(session, name)
+        person = _person(session, experiment, code)
+        return Attendance(experiment, person, _answered(session, person))
 
 
 def record(
-    person: Participant, question: Question, *, option: int, place: int, seconds: float
-) -> bool:
-    """Keep an answer; it is on disk when this returns. The first answer to a question stands.
+    name: str,
+    code: str,
+    number: int,
+    choose: Callable[[Experiment, Participant, Question], int],
+    *,
+    place: int,
+    seconds: float,
+) -> Attendance:
+    """Store an answer; it is on disk when this returns. The first answer to a question counts.
 
-    Returns:
-        Whether it is new: False where this participant had answered that question already.
+    All reading and writing happens in one session.
+
+    Args:
+        number: of the question.
+        choose: the index of the chosen option; whatever it raises is passed on and nothing is
+            stored.
+
+    Raises:
+        UnknownNameError: no such experiment or participant. BadDataError: no such question.
     """
-    row = {
-        "participant_id": person.id,
-        "question_id": question.id,
-        "option": option,
-        "place": place,
-        "seconds": seconds,
-        "answered": time.time(),
-    }
     with write_session() as session:
-        return _first(session, row)
+        experiment = _experiment(session, name)
+        person = _person(session, experiment, code)
+        question = session.scalar(
+            select(Question).where(
+                Question.experiment_id == experiment.id, Question.number == number
+            )
+        )
+        if question is None:
+            raise BadDataError(f"Experiment {name!r} has no question {number}.")
+        row = {
+            "participant_id": person.id,
+            "question_id": question.id,
+            "option": choose(experiment, person, question),
+            "place": place,
+            "seconds": seconds,
+            "answered": time.time(),
+        }
+        new = _first(session, row)
+        return Attendance(experiment, person, _answered(session, person), new)
+
+
+def _experiment(session: Session, name: str) -> Experiment:
+    experiment = session.scalar(select(Experiment).where(Experiment.name == name))
+    if experiment is None:
+        raise unknown_name("experiment", name, session.scalars(select(Experiment.name)))
+    return experiment
+
+
+def _person(session: Session, experiment: Experiment, code: str) -> Participant:
+    person = session.scalar(
+        select(Participant).where(
+            Participant.code == code[:32], Participant.experiment_id == experiment.id
+        )
+    )
+    if person is None:
+        raise UnknownNameError(
+            f"No participant of {experiment.name!r} has the code in this address. "
+            "Start again from the experiment's first page."
+        )
+    return person
+
+
+def _answered(session: Session, person: Participant) -> frozenset[int]:
+    query = select(Answer.question_id).where(Answer.participant_id == person.id)
+    return frozenset(session.scalars(query))
 
 
 def _first(session: Session, row: dict[str, Any]) -> bool:
-    once = ["participant_id", "question_id"]
+    columns = ["participant_id", "question_id"]
     insert = insert_postgres if session.get_bind().dialect.name == "postgresql" else insert_sqlite
-    put = insert(Answer).values(row).on_conflict_do_nothing(index_elements=once)
-    return session.scalar(put.returning(Answer.id)) is not None
+    statement = insert(Answer).values(row).on_conflict_do_nothing(index_elements=columns)
+    return session.scalar(statement.returning(Answer.id)) is not None
 
 
 def answers(experiment: Experiment) -> list[tuple[int, int, Answer]]:
-    """All answers as (participant's number, question's number, answer), in the order given."""
-    wanted = (
+    """All answers as (participant number, question number, answer), in the order given."""
+    query = (
         select(Participant.number, Question.number, Answer)
         .join(Participant, Participant.id == Answer.participant_id)
         .join(Question, Question.id == Answer.question_id)
@@ -171,32 +219,36 @@ def answers(experiment: Experiment) -> list[tuple[int, int, Answer]]:
         .order_by(Answer.answered, Answer.id)
     )
     with read_session() as session:
-        return [(person, number, answer) for person, number, answer in session.execute(wanted)]
+        return [(person, number, answer) for person, number, answer in session.execute(query)]
 
 
-def counts() -> dict[str, dict[str, int]]:
-    """For every experiment: {"questions", "participants", "answers"}."""
-    asked = select(Question.experiment_id, func.count()).group_by(Question.experiment_id)
+@dataclass(frozen=True)
+class Counts:
+    """How large an experiment is."""
+
+    questions: int = 0
+    participants: int = 0
+    answers: int = 0
+
+
+def counts() -> dict[str, Counts]:
+    """The counts of every experiment, by name."""
+    questions = select(Question.experiment_id, func.count()).group_by(Question.experiment_id)
     people = select(Participant.experiment_id, func.count()).group_by(Participant.experiment_id)
-    said = (
+    answers = (
         select(Question.experiment_id, func.count(Answer.id))
         .join(Answer, Answer.question_id == Question.id)
         .group_by(Question.experiment_id)
     )
     with read_session() as session:
-        told = [
-            {row[0]: row[1] for row in session.execute(query)} for query in (asked, people, said)
+        columns: list[dict[int, int]] = [
+            {row[0]: row[1] for row in session.execute(query)}
+            for query in (questions, people, answers)
         ]
-        known = session.execute(select(Experiment.id, Experiment.name))
+        experiments = session.execute(select(Experiment.id, Experiment.name))
         return {
-            name: dict(
-                zip(
-                    ("questions", "participants", "answers"),
-                    (column.get(number, 0) for column in told),
-                    strict=True,
-                )
-            )
-            for number, name in known
+            name: Counts(*(column.get(number, 0) for column in columns))
+            for number, name in experiments
         }
 
 

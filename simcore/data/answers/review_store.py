@@ -1,4 +1,4 @@
-"""Keeping what annotators say of pairs: one row a saying, taken back but never changed."""
+"""Storage of annotators' reviews of pairs: one row per action, undone but never changed."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,57 +10,56 @@ from simcore.data.answers.database import read_session, write_session
 from simcore.data.answers.schema import Judgement
 from simcore.errors import BadDataError
 
-# tag and untag: value = the tag; note: the text, "" clears it; accept and refuse: the content key
-# of another picture that is as good a mate; copy and no-copy: of one that is the mate once more;
-# seen: looked at, nothing to say.
+# Actions. tag, untag: the value is the tag; note: the text, "" clears it; accept, refuse: the
+# content key of another image that is an equally good mate; copy, no-copy: of a copy of the mate;
+# seen: reviewed without comment.
 KINDS = ("tag", "untag", "note", "accept", "refuse", "copy", "no-copy", "seen")
 MOST = {"tag": 40, "untag": 40, "note": 2000}  # characters
 
-BAD = frozenset({"bad pair", "duplicate"})  # tags of pairs that a fair count leaves out
+BAD = frozenset({"bad pair", "duplicate"})  # pairs with these tags are excluded from recall
 
 PairKeys = tuple[str, str]
 
 
 @dataclass
 class Review:
-    """What one annotator says of one pair, all sayings together."""
+    """The current review of one pair by one annotator."""
 
     tags: set[str] = field(default_factory=set)
     note: str = ""
     accepted: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
 
-    def hear(self, kind: str, value: str) -> None:
-        """Take one more saying into account."""
+    def apply(self, kind: str, value: str) -> None:
+        """Apply one more action."""
         if kind == "note":
             self.note = value
-        for gives, takes, held in (
+        for adds, removes, values in (
             ("tag", "untag", self.tags),
             ("accept", "refuse", self.accepted),
             ("copy", "no-copy", self.copies),
         ):
-            if kind == gives:
-                held.add(value)
-            elif kind == takes:
-                held.discard(value)
+            if kind == adds:
+                values.add(value)
+            elif kind == removes:
+                values.discard(value)
 
 
 def add_review(judgement: Judgement) -> None:
-    """Keep one saying; it is on disk when this returns.
+    """Store one action; it is on disk when this returns.
 
     Raises:
-        BadDataError: no such kind, no annotator, or a text that is empty or too long.
+        BadDataError: no such action, no annotator, or a text that is empty or too long.
     """
     kind, value = judgement.kind, judgement.value
     if kind not in KINDS:
-        raise BadDataError(f"found a judgement {kind[:40]!r}; expected one of {', '.join(KINDS)}")
-    most = MOST.get(kind, 64)
-    if len(value) > most or (not value and kind not in {"note", "seen"}):
-        raise BadDataError(f"found a {kind} of {len(value)} characters; expected 1 to {most}")
+        raise BadDataError(f"Unknown review action {kind[:40]!r}. Use one of {', '.join(KINDS)}.")
+    limit = MOST.get(kind, 64)
+    if len(value) > limit or (not value and kind not in {"note", "seen"}):
+        raise BadDataError(f"A {kind} must have 1 to {limit} characters, not {len(value)}.")
     if not 1 <= len(judgement.annotator) <= 60:
-        raise BadDataError(
-            f"found an annotator's name of {len(judgement.annotator)} characters; expected 1 to 60"
-        )
+        length = len(judgement.annotator)
+        raise BadDataError(f"An annotator's name must have 1 to 60 characters, not {length}.")
     judgement.said = time.time()
     judgement.undone = False
     with write_session() as session:
@@ -68,8 +67,8 @@ def add_review(judgement: Judgement) -> None:
 
 
 def undo(collection: str, annotator: str) -> Judgement | None:
-    """Take back the last thing that an annotator said of a collection; None where there is none."""
-    mine = (
+    """Undo an annotator's last action on a collection; None if there is none."""
+    query = (
         select(Judgement)
         .where(Judgement.collection == collection, Judgement.annotator == annotator)
         .where(Judgement.undone.is_(False))
@@ -77,55 +76,58 @@ def undo(collection: str, annotator: str) -> Judgement | None:
         .limit(1)
     )
     with write_session() as session:
-        found = session.scalar(mine.with_for_update())
-        if found is not None:
-            found.undone = True
-    return found
+        judgement = session.scalar(query.with_for_update())
+        if judgement is not None:
+            judgement.undone = True
+    return judgement
 
 
 def judgements(collection: str) -> list[Judgement]:
-    """All that was said of a collection and not taken back, in order."""
-    wanted = select(Judgement).where(Judgement.collection == collection)
+    """All actions on a collection that were not undone, in order."""
+    query = select(Judgement).where(Judgement.collection == collection)
     with read_session() as session:
-        kept = session.scalars(wanted.where(Judgement.undone.is_(False)).order_by(Judgement.id))
-        return list(kept)
+        rows = session.scalars(query.where(Judgement.undone.is_(False)).order_by(Judgement.id))
+        return list(rows)
 
 
 def current_reviews(collection: str) -> dict[PairKeys, dict[str, Review]]:
-    """{pair: {annotator: what they say}}, from everything that was not taken back."""
-    found: dict[PairKeys, dict[str, Review]] = {}
-    for one in judgements(collection):
-        pair = found.setdefault((one.query_key, one.mate_key), {})
-        pair.setdefault(one.annotator, Review()).hear(one.kind, one.value)
-    return found
+    """{pair: {annotator: review}}, from all actions that were not undone."""
+    reviews: dict[PairKeys, dict[str, Review]] = {}
+    for judgement in judgements(collection):
+        pair = reviews.setdefault((judgement.query_key, judgement.mate_key), {})
+        pair.setdefault(judgement.annotator, Review()).apply(judgement.kind, judgement.value)
+    return reviews
 
 
 def last_change(collection: str) -> int:
-    """Changes whenever something is said of a collection or taken back."""
-    mine = Judgement.collection == collection
-    said = select(func.count(), func.coalesce(func.sum(cast(Judgement.undone, Integer)), 0))
+    """A number that changes with every action on a collection and every undo."""
+    of_collection = Judgement.collection == collection
+    query = select(func.count(), func.coalesce(func.sum(cast(Judgement.undone, Integer)), 0))
     with read_session() as session:
-        many, undone = session.execute(said.where(mine)).one()
-    return int(many) * 2_000_003 + int(undone)
+        count, undone = session.execute(query.where(of_collection)).one()
+    return int(count) * 2_000_003 + int(undone)
 
 
-def agreed_reviews(standing: Mapping[PairKeys, Mapping[str, Review]]) -> dict[PairKeys, set[str]]:
-    """{pair: tags that at least half of those who looked at it gave}."""
-    return {pair: most([one.tags for one in said.values()]) for pair, said in standing.items()}
+def agreed_reviews(reviews: Mapping[PairKeys, Mapping[str, Review]]) -> dict[PairKeys, set[str]]:
+    """{pair: tags that at least half of its reviewers gave}."""
+    return {
+        pair: most([review.tags for review in by_annotator.values()])
+        for pair, by_annotator in reviews.items()
+    }
 
 
 def most(sets: Sequence[set[str]]) -> set[str]:
-    """What at least half of the sets hold.
+    """The items that at least half of the sets contain.
 
     >>> sorted(most([{"a", "b"}, {"b"}, set()])), sorted(most([{"a"}, set()]))
     (['b'], ['a'])
     """
-    every: set[str] = set().union(*sets)
-    return {item for item in every if 2 * sum(item in one for one in sets) >= len(sets)}
+    items: set[str] = set().union(*sets)
+    return {item for item in items if 2 * sum(item in group for group in sets) >= len(sets)}
 
 
 def bad_pairs(collection: str) -> set[PairKeys]:
-    """The pairs that at least half of their annotators call bad or doubled."""
+    """The pairs that at least half of their annotators tagged as bad or duplicate."""
     return {
         pair for pair, tags in agreed_reviews(current_reviews(collection)).items() if tags & BAD
     }

@@ -1,6 +1,6 @@
-"""What people said, as tables. A change here needs a step in `migrations/versions`.
+"""Tables of people's answers. A change here needs a step in `migrations/versions`.
 
-Times are seconds since 1970, UTC. Images are named by id (shown) and content key (what is meant).
+Times are seconds since 1970, UTC. Images are named by id (shown) and by content key (identity).
 """
 
 from typing import Any, ClassVar
@@ -19,13 +19,13 @@ class Experiment(Base):
     """A forced-choice experiment: one query, several choices, one of them its mate.
 
     Attributes:
-        name: what it is called in addresses and on the command line.
-        collection: where its pictures come from.
-        choices: how many pictures stand below a query, 2 to 9.
-        seed: of the drawing and of the order in which each participant sees things.
-        consent: what a participant agrees to; "" = nothing is asked.
-        plan: how it was built, for the record: {"conditions": [...], "source": ...}.
-        created: when.
+        name: used in addresses and on the command line.
+        collection: whose images it shows.
+        choices: number of images to choose from, 2 to 9.
+        seed: of the drawn questions and of each participant's order.
+        consent: text that a participant agrees to; "" for none.
+        plan: how it was built: {"conditions": [...], "source": ...}.
+        created: time.
     """
 
     __tablename__ = "experiments"
@@ -40,15 +40,15 @@ class Experiment(Base):
 
 
 class Question(Base):
-    """One query and its choices, in the order of the build; a participant sees them shuffled.
+    """One query and its choices as drawn; participants see both shuffled.
 
     Attributes:
-        number: 1-based, in the order of the build.
-        condition: where the distractors come from ("random", "mobilenetv2").
-        catch: a question that has an obvious answer, to see who pays attention.
-        query, query_key: the picture that is asked about.
-        options: [[id, key], ...], the mate among them if there is one.
-        mate: index of the mate in `options`; -1 where no mate is known.
+        number: 1-based, in the order drawn.
+        condition: source of the distractors ("random", "mobilenetv2").
+        catch: whether it is a catch trial (the answer is obvious, to check attention).
+        query, query_key: the query image.
+        options: [[id, key], ...], including the mate if there is one.
+        mate: index of the mate in `options`; -1 if unknown.
     """
 
     __tablename__ = "questions"
@@ -65,12 +65,12 @@ class Question(Base):
 
 
 class Participant(Base):
-    """Somebody who takes part; known by a number, and to themselves by a code that resumes.
+    """A participant, identified by a number and by a secret code in their address.
 
     Attributes:
-        number: 1-based within the experiment; seeds what this person sees in which order.
-        code: secret, part of the address that goes on where one stopped.
-        joined: when; with a consent text, also when it was agreed to.
+        number: 1-based within the experiment; seeds the order of questions and choices.
+        code: secret part of the address with which they resume.
+        joined: time; with a consent text, also the time of agreement.
     """
 
     __tablename__ = "participants"
@@ -83,13 +83,13 @@ class Participant(Base):
 
 
 class Answer(Base):
-    """One choice; the first one stands.
+    """One choice; only the first answer to a question is stored.
 
     Attributes:
-        option: index of what was chosen in the question's options.
-        place: 0-based position on the screen of what was chosen.
-        seconds: from when all pictures were there until the choice.
-        answered: when.
+        option: index of the chosen image in the question's options.
+        place: its 0-based position on the screen.
+        seconds: from all images being loaded to the choice.
+        answered: time.
     """
 
     __tablename__ = "answers"
@@ -108,16 +108,16 @@ class Answer(Base):
 
 
 class Judgement(Base):
-    """One thing that an annotator said of a pair. Nothing is changed or deleted: it is taken back.
+    """One review action on a pair. Rows are append-only; an undo sets `undone`.
 
     Attributes:
-        collection, query_key, mate_key: which pair, by content.
-        query, mate: its ids when this was said, to be shown.
-        annotator: a name that people give themselves.
-        kind: one of `reviews.KINDS`.
+        collection, query_key, mate_key: the pair, by content.
+        query, mate: its ids at that time, for display.
+        annotator: a name of their own choice.
+        kind: one of `review_store.KINDS`.
         value: the tag, the note, or the content key of an image.
-        said: when.
-        undone: taken back by its annotator.
+        said: time.
+        undone: whether the annotator undid it.
     """
 
     __tablename__ = "judgements"

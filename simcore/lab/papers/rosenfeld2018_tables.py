@@ -1,7 +1,6 @@
 """The tables and figures of rosenfeld2018 (Totally Looks Like), one function each."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from simcore.errors import BadDataError
 from simcore.lab import printed_values, recipes
@@ -10,8 +9,9 @@ from simcore.lab.library import collections, subsets
 from simcore.lab.papers import paper_report
 from simcore.lab.papers.paper_report import PairStep, Section
 from simcore.lab.people import analysis, experiments
+from simcore.lab.people.analysis import ConditionResult, ExperimentAnalysis
 from simcore.recipe import Question
-from simcore.results import Cell, Table
+from simcore.results import Cell, Interval, Table
 
 FACE_COUNTS = ("0", "1", "2", "3 or more")
 
@@ -68,9 +68,9 @@ def table_2a(question: Question) -> Section:
 def table_2b(question: Question) -> Section:
     """Correct choices of people and of backbones in the experiments on these pairs."""
     rows = tuple(
-        (experiment["experiment"], condition["condition"], *chooser)
+        (experiment.experiment, condition.condition, *chooser)
         for experiment in _answered_experiments(question.collection)
-        for condition in experiment["conditions"]
+        for condition in experiment.conditions
         for chooser in _choosers(condition)
     )
     columns = ("experiment", "condition", "who", "% correct", "low", "high")
@@ -85,15 +85,15 @@ def figures_5a_5b(question: Question) -> Section:
     """How much people agree with each other in the experiments on these pairs."""
     rows = []
     for experiment in _answered_experiments(question.collection):
-        agreement = experiment["agreement"]
+        agreement = experiment.agreement
         rows.append(
             (
-                experiment["experiment"],
-                agreement["questions"],
-                _percent(agreement["most"], 1),
-                _percent(agreement["unanimous"], 1),
-                _rounded(agreement["alpha"]),
-                _rounded(agreement["correlation"]),
+                experiment.experiment,
+                agreement.questions,
+                _percent(agreement.most, 1),
+                _percent(agreement.unanimous, 1),
+                _rounded(agreement.alpha),
+                _rounded(agreement.correlation),
             )
         )
     columns = (
@@ -176,34 +176,31 @@ STEPS: list[PairStep] = [
 ENDS = ("value", "low", "high")
 
 
-def _answered_experiments(name: str) -> list[Any]:
+def _answered_experiments(name: str) -> list[ExperimentAnalysis]:
     """The analyses of the experiments on a collection that have answers.
 
     Raises:
         BadDataError: there is none.
     """
-    answered = [
-        row for row in experiments.listing() if row["collection"] == name and row["answers"]
-    ]
+    answered = [row for row in experiments.listing() if row.collection == name and row.answers]
     if not answered:
         raise BadDataError(
             f"No answers of people on {name!r}. Make an experiment with `simcore experiment new` "
             "or on the page Experiments, and invite participants."
         )
-    return [analysis.analyse(row["name"]) for row in answered]
+    return [analysis.analyse(row.name) for row in answered]
 
 
-def _choosers(condition: Any) -> Iterator[tuple[Cell, ...]]:
+def _choosers(condition: ConditionResult) -> Iterator[tuple[Cell, ...]]:
     """People and backbones of one condition: (who, percent, low, high)."""
-    human = condition["human"]
-    if human:
-        yield ("people", *_percent_and_interval(human["value"], human["ci95"]))
-    for machine in condition["machines"]:
-        if machine["right"] is not None:
-            yield (machine["model"], *_percent_and_interval(machine["right"], machine["ci95"]))
+    if condition.human is not None:
+        yield ("people", *_percent_and_interval(condition.human.value, condition.human.ci95))
+    for machine in condition.machines:
+        if machine.right is not None:
+            yield (machine.model, *_percent_and_interval(machine.right, machine.ci95))
 
 
-def _percent_and_interval(value: float, ci95: list[float] | None) -> tuple[Cell, ...]:
+def _percent_and_interval(value: float, ci95: Interval | None) -> tuple[Cell, ...]:
     ends = ("", "") if ci95 is None else tuple(_percent(end, 1) for end in ci95)
     return (_percent(value, 1), *ends)
 

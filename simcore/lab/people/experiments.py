@@ -1,4 +1,4 @@
-"""Single questions of an experiment: a query, its mate if it has one, and distractors."""
+"""Experiments: drawing forced-choice questions, catch trials, storing and listing them."""
 
 import re
 import time
@@ -9,21 +9,23 @@ import numpy as np
 
 from simcore.data import thumbnails
 from simcore.data.answers import experiment_store
+from simcore.data.answers.experiment_store import remove as remove
 from simcore.data.answers.schema import Experiment, Question
 from simcore.errors import BadDataError
 from simcore.lab.library import features, subsets
 from simcore.models import registry
+from simcore.results import Result
 from simcore.sim import metrics
 from simcore.types import Array, Collection, ImageSet
 
 RANDOM = "random"
-MOST_QUESTIONS, MOST_CONSENT, MOST_CONDITIONS = 2000, 5000, 12
+MAX_QUESTIONS, MAX_CONSENT, MAX_CONDITIONS = 2000, 5000, 12
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, eq=False)
 class QuestionPool:
-    """What is asked about, what is chosen from, and the (Q,) gallery column of each mate or -1."""
+    """Queries, the gallery to choose from, and (Q,) the gallery column of each mate or -1."""
 
     queries: ImageSet
     gallery: ImageSet
@@ -31,40 +33,40 @@ class QuestionPool:
 
     @classmethod
     def of(cls, collection: Collection) -> "QuestionPool":
-        """Those of a collection; without mates both sides are its images."""
+        """The pool of a collection; without mates both sides are its images."""
         queries, gallery = collection.sides()
         if collection.right is None:
             return cls(queries, gallery, np.full(len(queries), -1))
         return cls(queries, gallery, collection.pairs().target)
 
 
-def nearest(collection: Collection, sides: QuestionPool, by: str, row: int) -> Array:
-    """Gallery columns, most alike first by a backbone; those without evidence are left out.
+def nearest(collection: Collection, pool: QuestionPool, backbone: str, row: int) -> Array:
+    """Gallery columns, most similar first by a backbone; those without evidence are left out.
 
     Raises:
-        BadDataError: its features have not been extracted. UnknownNameError: no such backbone.
+        BadDataError: features are missing. UnknownNameError: no such backbone.
     """
-    query = features.for_side(collection, sides.queries, by).take([row])
-    gallery = features.for_side(collection, sides.gallery, by)
-    values = metrics.pairwise(query, gallery, registry.get(by).metric)[0]
+    query = features.for_side(collection, pool.queries, backbone).take([row])
+    gallery = features.for_side(collection, pool.gallery, backbone)
+    values = metrics.pairwise(query, gallery, registry.get(backbone).metric)[0]
     order = np.argsort(-values, kind="stable")
     return order[~np.isnan(values[order])]
 
 
 def make_options(
-    sides: QuestionPool, row: int, near: Array, choices: int, random: np.random.Generator
+    pool: QuestionPool, row: int, nearest_columns: Array, choices: int, random: np.random.Generator
 ) -> list[int] | None:
-    """The nearest few, all different pictures; where the mate is not among them, it replaces one.
+    """The nearest distinct images; the mate replaces a random one if it is not among them.
 
-    As in rosenfeld2018: "If the top-5 images retrieved did not contain the correct answer, we
-    randomly replaced one of them with it." None where there are too few.
+    As in rosenfeld2018, 4.3: "If the top-5 images retrieved did not contain the correct answer, we
+    randomly replaced one of them with it." None if there are too few images.
     """
-    keys, mate = sides.gallery.keys, int(sides.target[row])
-    barred = {sides.queries.keys[row]} | ({keys[mate]} if mate >= 0 else set())
+    keys, mate = pool.gallery.keys, int(pool.target[row])
+    excluded = {pool.queries.keys[row]} | ({keys[mate]} if mate >= 0 else set())
     taken: dict[str, int] = {}
-    for column in near.tolist():
+    for column in nearest_columns.tolist():
         key = keys[column]
-        if column == mate or (key not in barred and key not in taken):
+        if column == mate or (key not in excluded and key not in taken):
             taken[key] = column
         if len(taken) == choices:
             break
@@ -76,60 +78,65 @@ def make_options(
     return [columns[i] for i in random.permutation(choices)]
 
 
-def make_question(
-    sides: QuestionPool, row: int, columns: Sequence[int], condition: str
-) -> Question:
-    """A question about a query, with the gallery's columns to choose from."""
-    mate = int(sides.target[row])
+def make_question(pool: QuestionPool, row: int, columns: Sequence[int], condition: str) -> Question:
+    """A question about a query with gallery columns to choose from."""
+    mate = int(pool.target[row])
     return Question(
         condition=condition,
         catch=False,
-        query=sides.queries.ids[row],
-        query_key=sides.queries.keys[row],
-        options=[[sides.gallery.ids[i], sides.gallery.keys[i]] for i in columns],
+        query=pool.queries.ids[row],
+        query_key=pool.queries.keys[row],
+        options=[[pool.gallery.ids[i], pool.gallery.keys[i]] for i in columns],
         mate=columns.index(mate) if mate >= 0 else -1,
     )
 
 
 def catch_trials(
-    sides: QuestionPool, count: int, choices: int, random: np.random.Generator
+    pool: QuestionPool, count: int, choices: int, random: np.random.Generator
 ) -> list[Question]:
-    """Questions with an obvious answer: the query itself among pictures drawn at random.
+    """Questions with an obvious answer: the query itself among random images.
 
     Raises:
-        BadDataError: there are too few pictures.
+        BadDataError: there are too few images.
     """
-    gallery, found = sides.gallery, []
-    for row in random.permutation(len(sides.queries))[:count].tolist():
-        name, key = sides.queries.ids[row], sides.queries.keys[row]
-        mate = int(sides.target[row])
-        others = {k: i for i, k in enumerate(gallery.keys) if k != key and i != mate}
-        if len(others) < choices - 1:
+    gallery, questions = pool.gallery, []
+    for row in random.permutation(len(pool.queries))[:count].tolist():
+        query, key = pool.queries.ids[row], pool.queries.keys[row]
+        mate = int(pool.target[row])
+        distractors = {k: i for i, k in enumerate(gallery.keys) if k != key and i != mate}
+        if len(distractors) < choices - 1:
             raise BadDataError(
-                f"found {len(others)} other pictures; expected {choices - 1} for a catch trial"
+                f"A catch trial needs {choices - 1} other images, but there are {len(distractors)}."
             )
-        columns = random.choice(list(others.values()), choices - 1, replace=False)
-        shown = [[gallery.ids[i], gallery.keys[i]] for i in columns.tolist()]
+        columns = random.choice(list(distractors.values()), choices - 1, replace=False)
+        options = [[gallery.ids[i], gallery.keys[i]] for i in columns.tolist()]
         place = int(random.integers(choices))
-        shown.insert(place, [name, key])
-        found.append(
+        options.insert(place, [query, key])
+        questions.append(
             Question(
-                condition="catch", catch=True, query=name, query_key=key, options=shown, mate=place
+                condition="catch",
+                catch=True,
+                query=query,
+                query_key=key,
+                options=options,
+                mate=place,
             )
         )
-    if len(found) < count:
-        raise BadDataError(f"found {len(found)} queries; expected {count} for the catch trials")
-    return found
+    if len(questions) < count:
+        raise BadDataError(
+            f"{count} catch trials need as many queries; there are {len(questions)}."
+        )
+    return questions
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One row of questions.
+    """One condition of an experiment.
 
     Attributes:
-        by: "random", or the backbone whose nearest pictures are the distractors.
-        subset: the part of the collection's pairs that is drawn from, see `selection.SUBSETS`.
-        count: how many questions.
+        by: "random", or the backbone whose nearest images are the distractors.
+        subset: of the collection's pairs, a name of `subsets.SUBSETS`.
+        count: number of questions.
     """
 
     by: str
@@ -138,7 +145,7 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """What answers are grouped by.
+        """The label that answers are grouped by.
 
         >>> Condition("face", "tlld").name, Condition("random").name
         ('face, tlld', 'random')
@@ -151,10 +158,10 @@ class Plan:
     """How an experiment is drawn.
 
     Attributes:
-        choices: pictures below a query, 2 to 9, its mate among them.
-        catch: questions whose answer is obvious: the query itself is among the choices.
-        seed: draws the questions and shuffles what each participant sees.
-        consent: what a participant agrees to first; "" = nothing is asked.
+        choices: images to choose from, 2 to 9, including the mate.
+        catch: number of catch trials (the query itself is among the choices).
+        seed: draws the questions and shuffles each participant's order.
+        consent: text that a participant agrees to first; "" for none.
     """
 
     conditions: tuple[Condition, ...]
@@ -165,55 +172,55 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not 2 <= self.choices <= 9:
-            raise BadDataError(f"found {self.choices} choices; expected 2 to 9")
-        if not 1 <= len(self.conditions) <= MOST_CONDITIONS:
+            raise BadDataError(f"A question has 2 to 9 choices, not {self.choices}.")
+        if not 1 <= len(self.conditions) <= MAX_CONDITIONS:
             raise BadDataError(
-                f"found {len(self.conditions)} conditions; expected 1 to {MOST_CONDITIONS}"
+                f"An experiment has 1 to {MAX_CONDITIONS} conditions, not {len(self.conditions)}."
             )
         if len({condition.name for condition in self.conditions}) < len(self.conditions):
-            raise BadDataError("found a condition twice; expected each one once")
+            raise BadDataError("A condition is given twice. Give each one once.")
         counts = [condition.count for condition in self.conditions]
-        if min(counts) < 1 or self.catch < 0 or sum(counts) + self.catch > MOST_QUESTIONS:
+        if min(counts) < 1 or self.catch < 0 or sum(counts) + self.catch > MAX_QUESTIONS:
             raise BadDataError(
-                f"found {counts} questions and {self.catch} catch trials; expected at least 1 a "
-                f"condition and at most {MOST_QUESTIONS:,} together"
+                f"Each condition needs at least one question, and all together, catch trials "
+                f"included, at most {MAX_QUESTIONS:,}; got {counts} and {self.catch} catch trials."
             )
         if not 0 <= self.seed < 2**31:
-            raise BadDataError(f"found the seed {self.seed}; expected 0 to {2**31 - 1:,}")
-        if len(self.consent) > MOST_CONSENT:
+            raise BadDataError(f"The seed must be 0 to {2**31 - 1:,}, not {self.seed}.")
+        if len(self.consent) > MAX_CONSENT:
             raise BadDataError(
-                f"found a consent text of {len(self.consent):,} characters; expected at most "
-                f"{MOST_CONSENT:,}"
+                f"The consent text has {len(self.consent):,} characters. "
+                f"Shorten it to {MAX_CONSENT:,}."
             )
 
 
 def parse(conditions: Sequence[str], count: int, subset: str = "all") -> tuple[Condition, ...]:
-    """Conditions from words like "random", "face" or "face@tlld".
+    """Conditions from text such as "random", "face" or "face@tlld".
 
     >>> parse(["random", "face@tlld"], 20)[1]
     Condition(by='face', subset='tlld', count=20)
     """
-    split = [word.strip().rpartition("@") for word in conditions if word.strip()]
-    known = set(subsets.SUBSETS)
+    words = [word.strip().rpartition("@") for word in conditions if word.strip()]
+    names = set(subsets.SUBSETS)
     return tuple(
-        Condition(by, part, count)
-        if by and part in known
-        else Condition(f"{by}@{part}" if by else part, subset, count)
-        for by, _, part in split
+        Condition(source, subset_name, count)
+        if source and subset_name in names
+        else Condition(f"{source}@{subset_name}" if source else subset_name, subset, count)
+        for source, _, subset_name in words
     )
 
 
 def create(name: str, collection: str, plan: Plan) -> Experiment:
-    """Draw an experiment and keep it.
+    """Draw an experiment and store it.
 
     Args:
-        name: of letters a-z, digits and . _ - ; not in use yet.
-        collection: its backbones that choose distractors are extracted. Without known mates there
-            is no right answer, and people are compared with each other and with machines only.
+        name: of a-z, digits and . _ -, not in use yet.
+        collection: needs features of the backbones that choose distractors. Without known mates
+            there is no right answer, only agreement among people and with backbones.
 
     Raises:
         UnknownNameError: no such collection, subset or backbone.
-        BadDataError: the name cannot be used, or there are too few pairs or features.
+        BadDataError: the name is invalid or taken, or there are too few pairs or features.
     """
     check_name(name)
     questions = draw(collection, plan)
@@ -221,94 +228,110 @@ def create(name: str, collection: str, plan: Plan) -> Experiment:
     conditions = [
         {"name": c.name, "by": c.by, "subset": c.subset, "count": c.count} for c in plan.conditions
     ]
-    built = {"source": "simcore", "catch": plan.catch, "conditions": conditions}
+    record = {"source": "simcore", "catch": plan.catch, "conditions": conditions}
     experiment = Experiment(
         name=name,
         collection=collection,
         choices=plan.choices,
         seed=plan.seed,
         consent=plan.consent.strip(),
-        plan=built,
+        plan=record,
         created=time.time(),
     )
     return experiment_store.add(experiment, questions)
 
 
 def check_name(name: str) -> None:
-    """That an experiment may be called this.
+    """Check that a new experiment can have this name.
 
     Raises:
-        BadDataError: it may not, or the name is in use.
+        BadDataError: it is invalid or taken.
     """
     if not NAME.fullmatch(name):
         raise BadDataError(
-            f"found the experiment name {name[:80]!r}; expected up to 64 of a-z, 0-9, . _ - and "
-            "a letter or digit first"
+            f"{name[:80]!r} is not a valid name. Use up to 64 characters of a-z, 0-9 and . _ -, "
+            "beginning with a letter or digit."
         )
     if name in experiment_store.names():
         raise BadDataError(
-            f"found an experiment named {name!r} already; expected a new name; "
-            "choose another one or remove that one first"
+            f"An experiment named {name!r} already exists. "
+            "Choose another name or remove that one first."
         )
 
 
 def draw(collection: str, plan: Plan) -> list[Question]:
-    """The questions of a plan; the same plan on the same collection draws the same ones."""
+    """The questions of a plan; the same plan and collection give the same questions."""
     random = np.random.default_rng(plan.seed)
-    drawn: list[Question] = []
+    questions: list[Question] = []
     used: set[str] = set()
     for condition in plan.conditions:
-        found = _condition(
+        drawn = _condition(
             subsets.open_subset(collection, condition.subset), plan, condition, random, used
         )
-        used |= {question.query_key for question in found}
-        drawn += found
-    everything = QuestionPool.of(subsets.open_subset(collection, plan.conditions[0].subset))
-    drawn += catch_trials(everything, plan.catch, plan.choices, random)
-    for number, question in enumerate(drawn, 1):
+        used |= {question.query_key for question in drawn}
+        questions += drawn
+    pool = QuestionPool.of(subsets.open_subset(collection, plan.conditions[0].subset))
+    questions += catch_trials(pool, plan.catch, plan.choices, random)
+    for number, question in enumerate(questions, 1):
         question.number = number
-    return drawn
+    return questions
 
 
-def names() -> list[str]:
-    """All experiments, newest first."""
-    return experiment_store.names()
+@dataclass(frozen=True)
+class ExperimentSummary(Result):
+    """One row of `simcore experiments list`; `conditions` are their labels, `created` a time."""
+
+    name: str
+    collection: str
+    choices: int
+    conditions: tuple[str, ...]
+    seed: int
+    created: float
+    questions: int
+    participants: int
+    answers: int
 
 
-def listing() -> list[dict]:
-    """One summary an experiment, newest first."""
+def summary(name: str) -> ExperimentSummary:
+    """The summary of one experiment.
+
+    Raises:
+        UnknownNameError: no such experiment.
+    """
+    return _summary(experiment_store.get(name), experiment_store.counts()[name])
+
+
+def listing() -> list[ExperimentSummary]:
+    """One summary per experiment, newest first."""
     counts = experiment_store.counts()
-    return [summary(experiment_store.get(name), counts[name]) for name in experiment_store.names()]
+    return [_summary(experiment_store.get(name), counts[name]) for name in experiment_store.names()]
 
 
-def summary(experiment: Experiment, counts: dict[str, int]) -> dict:
-    """What `simcore experiment list --json` prints of one."""
-    return {
-        "name": experiment.name,
-        "collection": experiment.collection,
-        "choices": experiment.choices,
-        "conditions": [c["name"] for c in experiment.plan.get("conditions", [])],
-        "seed": experiment.seed,
-        "created": experiment.created,
-    } | counts
-
-
-def remove(name: str) -> None:
-    """Forget an experiment and every answer to it."""
-    experiment_store.remove(name)
+def _summary(experiment: Experiment, counts: experiment_store.Counts) -> ExperimentSummary:
+    return ExperimentSummary(
+        name=experiment.name,
+        collection=experiment.collection,
+        choices=experiment.choices,
+        conditions=tuple(c["name"] for c in experiment.plan.get("conditions", [])),
+        seed=experiment.seed,
+        created=experiment.created,
+        questions=counts.questions,
+        participants=counts.participants,
+        answers=counts.answers,
+    )
 
 
 def prepare_pictures(collection: str, questions: Sequence[Question]) -> None:
-    """Make the large pictures that participants see; the thumbnail serves where that is all."""
-    found = subsets.open_subset(collection)
-    where = {
+    """Make the large images that participants see; without one the thumbnail is shown."""
+    whole = subsets.open_subset(collection)
+    files = {
         key: (path, side.trim)
-        for side in found.sides()
+        for side in whole.sides()
         for key, path in zip(side.keys, side.paths, strict=True)
     }
-    needed = {key for q in questions for key in (q.query_key, *(key for _, key in q.options))}
-    for key in sorted(needed & where.keys()):
-        path, trim = where[key]
+    keys = {key for q in questions for key in (q.query_key, *(key for _, key in q.options))}
+    for key in sorted(keys & files.keys()):
+        path, trim = files[key]
         thumbnails.make_large(key, path, trim=trim)
 
 
@@ -319,23 +342,22 @@ def _condition(
     random: np.random.Generator,
     used: set[str],
 ) -> list[Question]:
-    sides = QuestionPool.of(collection)
-    order = [int(row) for row in random.permutation(len(sides.queries))]
-    order.sort(key=lambda row: sides.queries.keys[row] in used)  # those of other conditions last
-    found = []
+    pool = QuestionPool.of(collection)
+    order = [int(row) for row in random.permutation(len(pool.queries))]
+    order.sort(key=lambda row: pool.queries.keys[row] in used)  # queries of other conditions last
+    questions = []
     for row in order:
-        near = (
-            random.permutation(len(sides.gallery))
+        columns = (
+            random.permutation(len(pool.gallery))
             if condition.by == RANDOM
-            else nearest(collection, sides, condition.by, row)
+            else nearest(collection, pool, condition.by, row)
         )
-        choices = make_options(sides, row, near, plan.choices, random)
+        choices = make_options(pool, row, columns, plan.choices, random)
         if choices is not None:
-            found.append(make_question(sides, row, choices, condition.name))
-        if len(found) == condition.count:
-            return found
+            questions.append(make_question(pool, row, choices, condition.name))
+        if len(questions) == condition.count:
+            return questions
     raise BadDataError(
-        f"found {len(found)} queries of {collection.name!r} in {condition.subset} that "
-        f"{condition.by} can give {plan.choices} different choices for; expected "
-        f"{condition.count}; ask fewer questions"
+        f"Only {len(questions)} queries of {collection.name!r} ({condition.subset}) have "
+        f"{plan.choices} distinct choices by {condition.by}. Ask at most that many questions."
     )

@@ -1,8 +1,9 @@
-"""Experiments as CSV: out of here, and in from anywhere, checked whole before anything is kept.
+"""Experiments as CSV, exported and imported, and their answers as judgement sets.
 
-One row an answer; a question that nobody answered has one row with the last five cells empty.
-Options are numbered 1 to n in one order for all participants; `place` is where the chosen one was
-on the screen. `mate` is 0 where no option is known to be right.
+One row per answer; a question without answers has one row whose last five cells are empty. Options
+are numbered 1 to n in one order for all participants; `place` is the position of the chosen one on
+the screen. `mate` is 0 if no option is known to be right. An import is checked as a whole before
+anything is stored.
 """
 
 import csv
@@ -22,33 +23,33 @@ from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
 from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
-from simcore.lab.people.experiments import MOST_QUESTIONS, check_name, prepare_pictures
-from simcore.lab.people.participation import MOST_SECONDS
+from simcore.lab.people.experiments import MAX_QUESTIONS, check_name, prepare_pictures
+from simcore.lab.people.participation import MAX_SECONDS
 from simcore.types import Collection, Monitor
 
-MOST_BYTES, MOST_ROWS, MOST_PEOPLE = 20_000_000, 200_000, 10_000
+MAX_BYTES, MAX_ROWS, MAX_PARTICIPANTS = 20_000_000, 200_000, 10_000
 FIRST = ("question", "condition", "catch", "query", "mate")
 LAST = ("participant", "chosen", "place", "seconds", "answered")
 Cells = dict[str, str]
 
-KIND = "answers"  # of a set of judgements that comes from an experiment
+KIND = "answers"  # of a judgement set that was made from an experiment
 
 
 def export(name: str) -> str:
-    """The CSV of an experiment; `read` makes the same one of it.
+    """The CSV of an experiment; `read` creates the same experiment from it.
 
     Raises:
         UnknownNameError: no such experiment.
     """
     experiment = experiment_store.get(name)
     questions = {question.number: question for question in experiment_store.questions(experiment)}
-    given = experiment_store.answers(experiment)
+    answers = experiment_store.answers(experiment)
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow([*FIRST, *_options(experiment.choices), *LAST])
     for number, question in questions.items():
-        mine = [(person, answer) for person, n, answer in given if n == number]
-        rest = [
+        to_question = [(person, answer) for person, n, answer in answers if n == number]
+        answer_cells = [
             [
                 person,
                 answer.option + 1,
@@ -56,53 +57,59 @@ def export(name: str) -> str:
                 f"{answer.seconds:.3f}",
                 f"{answer.answered:.3f}",
             ]
-            for person, answer in mine
+            for person, answer in to_question
         ] or [[""] * len(LAST)]
-        first = [number, question.condition, int(question.catch), question.query, question.mate + 1]
-        for last in rest:
-            write.writerow([*first, *(shown for shown, _ in question.options), *last])
+        question_cells = [
+            number,
+            question.condition,
+            int(question.catch),
+            question.query,
+            question.mate + 1,
+        ]
+        for cells in answer_cells:
+            write.writerow([*question_cells, *(image for image, _ in question.options), *cells])
     return out.getvalue()
 
 
 def read(name: str, collection: str, data: bytes) -> Experiment:
-    """Keep an experiment that was run elsewhere, or exported here.
+    """Store an experiment that was run elsewhere or exported here.
 
     Args:
-        collection: holds the pictures; the CSV names them by their ids.
+        collection: contains the images; the CSV names them by id.
         data: the CSV, UTF-8.
 
     Raises:
-        BadDataError: a sentence on the first thing that is wrong; nothing is kept then.
+        BadDataError: the first problem found; nothing is stored then.
         UnknownNameError: no such collection.
     """
     check_name(name)
-    found = collections.open_(collection)
-    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in found.sides())
+    whole = collections.open_(collection)
+    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in whole.sides())
     rows = list(_rows(data))
     if not rows:
-        raise BadDataError("found a CSV without rows; expected one an answer")
+        raise BadDataError("The CSV has no rows. It needs one row per answer.")
     columns = [column for column in rows[0][1] if column.startswith("option_")]
     questions: dict[int, Question] = {}
-    given: dict[tuple[int, int], Answer] = {}
+    answers: dict[tuple[int, int], Answer] = {}
     for line, cells in rows:
         question = _question(line, cells, columns, queries, gallery)
-        known = questions.setdefault(question.number, question)
-        if _content(known) != _content(question):
+        first = questions.setdefault(question.number, question)
+        if _content(first) != _content(question):
             raise BadDataError(
-                f"found question {question.number} in line {line} other than before; expected the "
-                "same query, condition, mate and options in all its rows"
+                f"Question {question.number} in line {line} differs from its earlier rows. "
+                "Query, condition, mate and options must be the same in all of them."
             )
         if any(cells[column] for column in LAST):
             person, answer = _answer(line, cells, len(columns))
-            if (person, question.number) in given:
+            if (person, question.number) in answers:
                 raise BadDataError(
-                    f"found a second answer of participant {person} to question {question.number} "
-                    f"in line {line}; expected one"
+                    f"Line {line} is a second answer of participant {person} to question "
+                    f"{question.number}. Keep one of them."
                 )
-            given[person, question.number] = answer
-    if len(questions) > MOST_QUESTIONS:
+            answers[person, question.number] = answer
+    if len(questions) > MAX_QUESTIONS:
         raise BadDataError(
-            f"found {len(questions):,} questions; expected at most {MOST_QUESTIONS:,}"
+            f"The CSV has {len(questions):,} questions; at most {MAX_QUESTIONS:,} are allowed."
         )
     prepare_pictures(collection, list(questions.values()))
     conditions = [{"name": c} for c in dict.fromkeys(q.condition for q in questions.values())]
@@ -115,8 +122,8 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
         plan={"source": "csv", "conditions": conditions},
         created=time.time(),
     )
-    answers = [(person, number, answer) for (person, number), answer in given.items()]
-    return experiment_store.add(experiment, list(questions.values()), answers)
+    rows_of_answers = [(person, number, answer) for (person, number), answer in answers.items()]
+    return experiment_store.add(experiment, list(questions.values()), rows_of_answers)
 
 
 def _options(count: int) -> list[str]:
@@ -124,17 +131,16 @@ def _options(count: int) -> list[str]:
 
 
 def _rows(data: bytes) -> Iterator[tuple[int, Cells]]:
-    """(line, cells by column); every cell is there and short."""
-    if len(data) > MOST_BYTES:
+    """(line, cells by column); no cell is missing or long."""
+    if len(data) > MAX_BYTES:
         raise BadDataError(
-            f"found a CSV of {len(data) / 1e6:.0f} MB; expected at most {MOST_BYTES / 1e6:.0f} MB"
+            f"The CSV has {len(data) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are allowed."
         )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadDataError(
-            f"found bytes that are not UTF-8 at position {error.start:,}; expected a CSV in UTF-8; "
-            "save it again so"
+            f"The CSV is not UTF-8 (byte {error.start:,}). Save it in UTF-8."
         ) from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -143,31 +149,29 @@ def _rows(data: bytes) -> Iterator[tuple[int, Cells]]:
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
-            if reader.line_num > MOST_ROWS:
-                raise BadDataError(f"found more than {MOST_ROWS:,} lines; expected fewer")
+            if reader.line_num > MAX_ROWS:
+                raise BadDataError(f"The CSV has more than {MAX_ROWS:,} lines. Split it.")
             if len(row) != len(head):
                 raise BadDataError(
-                    f"found {len(row)} cells in line {reader.line_num}; expected {len(head)}"
+                    f"Line {reader.line_num} has {len(row)} cells; the header has {len(head)}."
                 )
             if any(len(cell) > 500 or "\0" in cell for cell in row):
                 raise BadDataError(
-                    f"found a cell of over 500 characters, or with a zero byte, in line "
-                    f"{reader.line_num}; expected ids and numbers"
+                    f"A cell in line {reader.line_num} is longer than 500 characters or contains a "
+                    "zero byte."
                 )
             yield reader.line_num, dict(zip(head, (cell.strip() for cell in row), strict=True))
     except csv.Error as error:
-        raise BadDataError(
-            f"found no CSV in line {reader.line_num} ({error}); expected cells and commas"
-        ) from error
+        raise BadDataError(f"Line {reader.line_num} is not CSV ({error}).") from error
 
 
 def _check_head(head: list[str]) -> None:
     count = sum(column.startswith("option_") for column in head)
-    wanted = [*FIRST, *_options(count), *LAST]
-    if sorted(head) != sorted(wanted) or not 2 <= count <= 9:
+    columns = [*FIRST, *_options(count), *LAST]
+    if sorted(head) != sorted(columns) or not 2 <= count <= 9:
         raise BadDataError(
-            f"found the columns {', '.join(c[:30] for c in head[:20]) or 'none'}; expected "
-            f"{', '.join(FIRST)}, option_1 to option_n (2 to 9), {', '.join(LAST)}"
+            f"The CSV has the columns {', '.join(c[:30] for c in head[:20]) or 'none'}. It needs "
+            f"{', '.join(FIRST)}, option_1 to option_n (2 to 9), {', '.join(LAST)}."
         )
 
 
@@ -178,16 +182,16 @@ def _question(
     catch = bool(_whole(line, cells, "catch", 0, 1))
     mate = _whole(line, cells, "mate", int(catch), len(columns)) - 1
     if not cells["condition"] or len(cells["condition"]) > 200:
-        raise BadDataError(f"found no condition, or a long one, in line {line}; expected a name")
+        raise BadDataError(f"The condition in line {line} must have 1 to 200 characters.")
     # A catch trial shows the query itself among the choices, which is on the other side.
-    both = gallery | ({cells["query"]: queries.get(cells["query"], "")} if catch else {})
+    choosable = gallery | ({cells["query"]: queries.get(cells["query"], "")} if catch else {})
     query = _key(line, cells["query"], queries)
     options = [
-        [cells[c], _key(line, cells[c], both if n == mate else gallery)]
+        [cells[c], _key(line, cells[c], choosable if n == mate else gallery)]
         for n, c in enumerate(columns)
     ]
     if len({key for _, key in options}) < len(options):
-        raise BadDataError(f"found a picture twice among the options in line {line}; expected once")
+        raise BadDataError(f"An image appears twice among the options in line {line}.")
     return Question(
         number=number,
         condition=cells["condition"],
@@ -200,11 +204,11 @@ def _question(
 
 
 def _answer(line: int, cells: Cells, choices: int) -> tuple[int, Answer]:
-    person = _whole(line, cells, "participant", 1, MOST_PEOPLE)
+    person = _whole(line, cells, "participant", 1, MAX_PARTICIPANTS)
     return person, Answer(
         option=_whole(line, cells, "chosen", 1, choices) - 1,
         place=_whole(line, cells, "place", 1, choices) - 1,
-        seconds=_number(line, cells, "seconds", MOST_SECONDS),
+        seconds=_number(line, cells, "seconds", MAX_SECONDS),
         answered=_number(line, cells, "answered", 1e11),
     )
 
@@ -213,41 +217,41 @@ def _content(question: Question) -> tuple:
     return question.condition, question.catch, question.query, question.options, question.mate
 
 
-def _key(line: int, image: str, known: dict[str, str]) -> str:
-    if not known.get(image):
+def _key(line: int, image: str, keys: dict[str, str]) -> str:
+    if not keys.get(image):
         raise BadDataError(
-            f"found the picture {image[:80]!r} in line {line}, which the collection does not have "
-            "on that side; expected one of its ids"
+            f"The image {image[:80]!r} in line {line} is not on that side of the collection. "
+            "Use the ids of its images."
         )
-    return known[image]
+    return keys[image]
 
 
-def _whole(line: int, cells: Cells, column: str, least: int, most: int) -> int:
+def _whole(line: int, cells: Cells, column: str, low: int, high: int) -> int:
     cell = cells[column]
-    if not (cell.isascii() and cell.isdigit() and len(cell) < 12 and least <= int(cell) <= most):
+    if not (cell.isascii() and cell.isdigit() and len(cell) < 12 and low <= int(cell) <= high):
         raise BadDataError(
-            f"found {column} {cell[:40]!r} in line {line}; expected a whole number from {least:,} "
-            f"to {most:,}"
+            f"{column} in line {line} must be a whole number from {low:,} to {high:,}, not "
+            f"{cell[:40]!r}."
         )
     return int(cell)
 
 
-def _number(line: int, cells: Cells, column: str, most: float) -> float:
+def _number(line: int, cells: Cells, column: str, high: float) -> float:
     try:
         value = float(cells[column])
     except ValueError:
         value = math.nan
-    if not 0 <= value <= most:
+    if not 0 <= value <= high:
         raise BadDataError(
-            f"found {column} {cells[column][:40]!r} in line {line}; expected a number from 0 to "
-            f"{most:,.0f}"
+            f"{column} in line {line} must be a number from 0 to {high:,.0f}, not "
+            f"{cells[column][:40]!r}."
         )
     return value
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One query and two pictures, by content key, and how many of `votes` preferred b."""
+    """One query and two images by content key; `vote` is the share of `votes` that chose b."""
 
     query: str
     a: str
@@ -258,12 +262,12 @@ class Comparison:
 
 
 def triplets(name: str) -> str:
-    """The CSV `query,a,b,vote,group,votes` of file names.
+    """The answers as a CSV of triplets, `query,a,b,vote,group,votes`, with file names.
 
     Raises:
-        UnknownNameError: no such experiment, or its collection is gone.
+        UnknownNameError: no such experiment, or its collection was removed.
     """
-    found, collection = _asked(name)
+    comparisons, collection = _comparisons(name)
     files = {
         key: f"{path.parent.name}/{path.name}"
         for side in collection.sides()
@@ -272,43 +276,43 @@ def triplets(name: str) -> str:
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow(["query", "a", "b", "vote", "group", "votes"])
-    for one in found:
-        named = [files[key] for key in (one.query, one.a, one.b)]
-        write.writerow([*named, f"{one.vote:g}", one.group, one.votes])
+    for comparison in comparisons:
+        paths = [files[key] for key in (comparison.query, comparison.a, comparison.b)]
+        write.writerow([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
     return out.getvalue()
 
 
 def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:
-    """Remember them as a set of judgements, whose pictures stay where the collection has them.
+    """Store the answers as a judgement set; its images stay where the collection has them.
 
     Raises:
-        UnknownNameError: no such experiment, or its collection is gone.
-        BadDataError: nobody has answered yet, or the set's name is taken.
+        UnknownNameError: no such experiment, or its collection was removed.
+        BadDataError: there are no answers, or the set's name is taken.
     """
-    found, collection = _asked(name)
-    if not found:
+    comparisons, collection = _comparisons(name)
+    if not comparisons:
         raise BadDataError(
-            f"found no answer to {name!r} yet; expected some; ask people first, or import answers"
+            f"Nobody has answered {name!r} yet. Invite participants or import answers first."
         )
-    roster = ImageNumbering()
+    numbering = ImageNumbering()
     rows: dict[str, tuple[str, Path]] = {}
-    for mark, side in zip(("left", "right"), collection.sides(), strict=False):
+    for side_name, side in zip(("left", "right"), collection.sides(), strict=False):
         for image, path, key in zip(side.ids, side.paths, side.keys, strict=True):
-            rows.setdefault(key, (f"{mark}:{image}", path))
-    items = [[roster.number(*rows[key]) for key in (c.query, c.a, c.b)] for c in found]
-    made = TrialDraft(
+            rows.setdefault(key, (f"{side_name}:{image}", path))
+    items = [[numbering.number(*rows[key]) for key in (c.query, c.a, c.b)] for c in comparisons]
+    draft = TrialDraft(
         "triplets",
-        roster.ids,
-        roster.paths,
+        numbering.ids,
+        numbering.paths,
         np.array(items, np.int64),
-        np.array([c.vote for c in found]),
-        np.array([c.votes for c in found], np.int64),
-        tuple(c.group for c in found),
+        np.array([c.vote for c in comparisons]),
+        np.array([c.votes for c in comparisons], np.int64),
+        tuple(c.group for c in comparisons),
         notes=("an answer among several pictures counts for every pair that it is part of",),
         credits=collection.credits,
     )
     return judgement_catalog.keep(
-        lambda _: made,
+        lambda _: draft,
         name=save,
         kind=KIND,
         source=_source(name),
@@ -317,48 +321,52 @@ def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> Judgeme
     )
 
 
-def existing_set(name: str) -> list[str]:
-    """The sets of judgements that were made of an experiment's answers."""
+def existing_sets(name: str) -> list[str]:
+    """Names of the judgement sets that were made from an experiment's answers."""
     source = _source(name)
     return [
-        one
-        for one in judgement_catalog.names()
-        if judgement_catalog.summary(one)["source"] == source
+        set_name
+        for set_name in judgement_catalog.names()
+        if judgement_catalog.summary(set_name)["source"] == source
     ]
 
 
-def fresh(name: str) -> str:
-    """A name for the next one that nobody has."""
+def unused_name(name: str) -> str:
+    """A name for the next judgement set that is not taken."""
     taken = judgement_catalog.names()
-    more = (f"{name[:60]}-{n}" for n in range(2, 1000))
-    return name if name not in taken else next(one for one in more if one not in taken)
+    candidates = (f"{name[:60]}-{n}" for n in range(2, 1000))
+    return (
+        name
+        if name not in taken
+        else next(candidate for candidate in candidates if candidate not in taken)
+    )
 
 
 def _source(name: str) -> str:
     return f"experiment {name}"
 
 
-def _asked(name: str) -> tuple[list[Comparison], Collection]:
-    """The comparisons of an experiment without its catch trials, and its collection.
+def _comparisons(name: str) -> tuple[list[Comparison], Collection]:
+    """The comparisons of an experiment without catch trials, and its collection.
 
-    Questions with pictures that the collection no longer has are left out.
+    Questions whose images are no longer in the collection are left out.
     """
     experiment = experiment_store.get(name)
     collection = collections.open_(experiment.collection)
-    there = {key for side in collection.sides() for key in side.keys}
-    chosen: dict[int, list[int]] = {}
+    present = {key for side in collection.sides() for key in side.keys}
+    options: dict[int, list[int]] = {}
     for _, number, answer in experiment_store.answers(experiment):
-        chosen.setdefault(number, []).append(answer.option)
-    found = []
+        options.setdefault(number, []).append(answer.option)
+    comparisons = []
     for question in experiment_store.questions(experiment):
         keys = [question.query_key, *(key for _, key in question.options)]
-        if question.catch or not there.issuperset(keys):
+        if question.catch or not present.issuperset(keys):
             continue
-        for a, b, votes, vote in _pairs(chosen.get(question.number, []), len(keys) - 1):
-            found.append(
+        for a, b, votes, vote in _pairs(options.get(question.number, []), len(keys) - 1):
+            comparisons.append(
                 Comparison(keys[0], keys[a + 1], keys[b + 1], vote, votes, question.condition)
             )
-    return found, collection
+    return comparisons, collection
 
 
 def _pairs(chosen: list[int], options: int) -> Iterator[tuple[int, int, int, float]]:

@@ -1,21 +1,22 @@
-"""Taking part in an experiment: what comes next, and what was chosen.
+"""Taking part in an experiment: the next question, and the choice.
 
-Nothing is remembered between two calls but what is in the database: a participant goes on from any
-browser, before or after the server was restarted, with the code in the address.
+All state is in the database: a participant resumes in any browser, before or after a restart of
+the server, with the code in their address.
 """
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from simcore.data.answers import experiment_store
+from simcore import memory
+from simcore.data.answers import database, experiment_store
+from simcore.data.answers.experiment_store import Attendance
 from simcore.data.answers.schema import Experiment, Participant, Question
 from simcore.errors import BadDataError
 from simcore.types import Array
 
-MOST_SECONDS = 24 * 3600.0
+MAX_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Screen:
 
     Attributes:
         number: of the question.
-        done, total: how far this participant is.
-        query: content key of the picture above.
-        choices: content keys of the pictures below, in the order on this participant's screen.
+        done, total: answered questions, all questions.
+        query: content key of the query image.
+        choices: content keys of the choices, in the order on this participant's screen.
     """
 
     number: int
@@ -37,7 +38,7 @@ class Screen:
 
 
 def consent(name: str) -> str:
-    """What a participant agrees to; "" = nothing is asked.
+    """The text that a participant agrees to; "" for none.
 
     Raises:
         UnknownNameError: no such experiment.
@@ -46,10 +47,10 @@ def consent(name: str) -> str:
 
 
 def join(name: str) -> str:
-    """Begin as a new participant.
+    """Start as a new participant.
 
     Returns:
-        The code that answers and resumes.
+        The code with which they answer and resume.
     """
     return experiment_store.join(experiment_store.get(name)).code
 
@@ -60,52 +61,67 @@ def screen(name: str, code: str) -> Screen | None:
     Raises:
         UnknownNameError: no such experiment or participant.
     """
-    experiment = experiment_store.get(name)
-    person, asked = (
-        experiment_store.participant(experiment, code),
-        _questions(name, experiment.created),
-    )
-    done = experiment_store.answered(person)
-    for index in _order(experiment, person, len(asked)):
-        question = asked[index]
-        if question.id not in done:
-            keys = [question.options[i][1] for i in shuffle_choices(experiment, person, question)]
-            return Screen(question.number, len(done), len(asked), question.query_key, tuple(keys))
-    return None
+    return _next(experiment_store.attendance(name, code))
 
 
-def answer(name: str, code: str, number: int, *, place: int, seconds: float) -> bool:
-    """Keep a choice; it is on disk when this returns. The first answer to a question stands.
+@dataclass(frozen=True)
+class Recorded:
+    """What became of an answer.
+
+    Attributes:
+        new: whether it is the first answer to its question; only the first one counts.
+        next: what the participant sees next; None when all questions are answered.
+    """
+
+    new: bool
+    next: Screen | None
+
+
+def answer(name: str, code: str, number: int, *, place: int, seconds: float) -> Recorded:
+    """Store a choice; it is on disk when this returns. The first answer to a question counts.
 
     Args:
         number: of the question, as on the screen.
-        place: 0-based position of the chosen picture on the screen.
-        seconds: from when the pictures were there until the choice.
-
-    Returns:
-        Whether it is new.
+        place: 0-based position of the chosen image on the screen.
+        seconds: from all images being loaded to the choice.
 
     Raises:
-        UnknownNameError: no such experiment or participant. BadDataError: no such question, a
-            place that is not on the screen, or a time that cannot be.
+        UnknownNameError: no such experiment or participant.
+        BadDataError: no such question, a place that is not on the screen, or an impossible time.
     """
-    experiment = experiment_store.get(name)
-    person = experiment_store.participant(experiment, code)
-    question = next((q for q in _questions(name, experiment.created) if q.number == number), None)
-    if question is None:
-        raise BadDataError(f"found an answer to question {number}; {name!r} has no such question")
-    if not 0 <= place < len(question.options):
-        raise BadDataError(
-            f"found the choice {place + 1}; expected 1 to {len(question.options)}, as on the screen"
-        )
-    if not (math.isfinite(seconds) and 0 <= seconds <= MOST_SECONDS):
-        raise BadDataError(f"found an answer after {seconds} s; expected 0 to {MOST_SECONDS:.0f}")
-    option = int(shuffle_choices(experiment, person, question)[place])
-    return experiment_store.record(person, question, option=option, place=place, seconds=seconds)
+
+    def choose(experiment: Experiment, person: Participant, question: Question) -> int:
+        if not 0 <= place < len(question.options):
+            raise BadDataError(
+                f"Choice {place + 1} is not on the screen, which shows {len(question.options)}."
+            )
+        return int(shuffle_choices(experiment, person, question)[place])
+
+    if not (math.isfinite(seconds) and 0 <= seconds <= MAX_SECONDS):
+        raise BadDataError(f"An answer takes 0 to {MAX_SECONDS:.0f} seconds, not {seconds}.")
+    attendance = experiment_store.record(name, code, number, choose, place=place, seconds=seconds)
+    return Recorded(attendance.new, _next(attendance))
+
+
+def _next(attendance: Attendance) -> Screen | None:
+    experiment, person = attendance.experiment, attendance.participant
+    questions = _questions(experiment)
+    for index in _order(experiment, person, len(questions)):
+        question = questions[index]
+        if question.id not in attendance.answered:
+            choices = shuffle_choices(experiment, person, question)
+            return Screen(
+                question.number,
+                len(attendance.answered),
+                len(questions),
+                question.query_key,
+                tuple(question.options[option][1] for option in choices),
+            )
+    return None
 
 
 def shuffle_choices(experiment: Experiment, person: Participant, question: Question) -> Array:
-    """(choices,) index into the question's options of what is at each place on this screen."""
+    """(choices,) index into the question's options for each place on this participant's screen."""
     seed = [experiment.seed, person.number, question.number]
     return np.random.default_rng(seed).permutation(len(question.options))
 
@@ -116,7 +132,7 @@ def _order(experiment: Experiment, person: Participant, count: int) -> list[int]
     return order
 
 
-# Questions never change once an experiment is made; one of the same name was made at another time.
-@lru_cache(maxsize=32)
-def _questions(name: str, _created: float) -> tuple[Question, ...]:
-    return tuple(experiment_store.questions(experiment_store.get(name)))
+def _questions(experiment: Experiment) -> tuple[Question, ...]:
+    """Its questions, which never change; another experiment of this name has another time."""
+    key = ("questions", str(database.address()), experiment.name, experiment.created)
+    return memory.get(key, lambda: tuple(experiment_store.questions(experiment)))

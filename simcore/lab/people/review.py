@@ -1,15 +1,15 @@
-"""Failure cases and what people say of them: the queue, tags, other mates, undo."""
+"""Review of failure cases: the queue, annotators' tags and accepted mates, undo, the summary."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from simcore import memory
 from simcore.data.answers import review_store
-from simcore.data.answers.review_store import PairKeys, Review
+from simcore.data.answers.review_store import PairKeys
+from simcore.data.answers.review_store import Review as Review
+from simcore.data.answers.review_store import current_reviews as current_reviews
 from simcore.data.answers.schema import Judgement
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import inter_annotator
@@ -17,11 +17,14 @@ from simcore.evaluate.retrieval.recall import recall_at
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, subsets
+from simcore.models import registry, weights
 from simcore.recipe import Recipe
+from simcore.results import Result, Table
 from simcore.sim import combine, rank
 from simcore.types import Array, Collection
 
-# What makes two pictures look alike, and what is wrong with a pair (after the papers' discussions).
+# What makes two images look alike, and what is wrong with a pair (from the papers' discussions).
+# Tags are stored as they are written here.
 FACETS = (
     "colour",
     "shape",
@@ -36,18 +39,18 @@ FACETS = (
 )
 
 KS = (1, 5, 10)
-Standing = Mapping[PairKeys, Mapping[str, Review]]
+Reviews = Mapping[PairKeys, Mapping[str, Review]]  # pair -> annotator -> review
 
 
 @dataclass(frozen=True)
 class FailureCase:
-    """One failure.
+    """A query whose mate is not at rank 1.
 
     Attributes:
         query: id of the left image.
         rank: of its mate.
-        margin: how much more alike the recipe finds the first picture than the mate; NaN where it
-            knows nothing about the mate.
+        margin: similarity of the best other image minus that of the mate; NaN without evidence
+            about the mate.
     """
 
     query: str
@@ -56,13 +59,13 @@ class FailureCase:
 
 
 def queue(name: str, recipe: Recipe) -> list[FailureCase]:
-    """The queries whose mate does not come first; the surest mistakes first.
+    """The failures of a recipe, largest margin first.
 
     Raises:
         BadDataError: no known mates, or features are missing.
     """
     collection = collections.open_(name)
-    ranks, margin = _stands(collection, recipe)
+    ranks, margin = _ranks_and_margins(collection, recipe)
     failed = np.flatnonzero(ranks > 1)
     order = np.argsort(-np.nan_to_num(margin[failed], nan=-np.inf), kind="stable")
     ids = collection.left.ids
@@ -75,31 +78,33 @@ def pair(name: str, query: str) -> tuple[PairKeys, str]:
     Raises:
         UnknownNameError: no such query.
     """
-    known = pairs_of(collections.open_(name))
-    if query not in known:
-        raise unknown_name(f"image in {name!r}", query, known)
-    return known[query]
+    pairs = pairs_of(collections.open_(name))
+    if query not in pairs:
+        raise unknown_name(f"image in {name!r}", query, pairs)
+    return pairs[query]
 
 
-# A Collection is hashed by identity, and the same object is handed out until its files change.
-@lru_cache(maxsize=8)
-def pairs_of(collection: Collection) -> dict[str, tuple[PairKeys, str]]:
-    """{query's id: (content keys of it and its mate, the mate's id)}."""
+def pairs_of(collection: Collection) -> Mapping[str, tuple[PairKeys, str]]:
+    """Query id -> (content keys of the query and its mate, the mate's id)."""
+    return memory.get(("pairs by query", collection.digest), lambda: _pairs_of(collection))
+
+
+def _pairs_of(collection: Collection) -> Mapping[str, tuple[PairKeys, str]]:
     pairs = collection.pairs()
     mates = pairs.gallery.take(pairs.target)
     both = zip(pairs.queries.keys, mates.keys, mates.ids, strict=True)
     return {
-        query: ((one, other), mate)
-        for query, (one, other, mate) in zip(pairs.queries.ids, both, strict=True)
+        query: ((query_key, mate_key), mate)
+        for query, (query_key, mate_key, mate) in zip(pairs.queries.ids, both, strict=True)
     }
 
 
 def add_review(name: str, query: str, annotator: str, kind: str, value: str = "") -> None:
-    """Keep one judgement; it is on disk when this returns.
+    """Store one review action; it is on disk when this returns.
 
     Args:
         query: id of the left image of the pair.
-        kind: one of `reviews.KINDS`.
+        kind: one of `review_store.KINDS`.
         value: the tag, the note, or the id of a right image (accept, refuse, copy, no-copy).
 
     Raises:
@@ -108,16 +113,16 @@ def add_review(name: str, query: str, annotator: str, kind: str, value: str = ""
         UnknownNameError: no such query or right image.
     """
     (query_key, mate_key), mate = pair(name, query)
-    words = " ".join(value.split())
+    stored = " ".join(value.split())
     if kind in {"accept", "refuse", "copy", "no-copy"}:
         gallery = collections.open_(name).pairs().gallery
-        if words not in gallery.ids:
-            raise unknown_name(f"right image in {name!r}", words, gallery.ids)
-        words = gallery.keys[gallery.ids.index(words)]
-        if words == mate_key:
-            raise BadDataError(f"found the mate itself, {mate!r}; expected another right image")
+        if stored not in gallery.ids:
+            raise unknown_name(f"right image in {name!r}", stored, gallery.ids)
+        stored = gallery.keys[gallery.ids.index(stored)]
+        if stored == mate_key:
+            raise BadDataError(f"{mate!r} is the mate itself. Choose another right image.")
     elif kind == "note":
-        words = value.strip()
+        stored = value.strip()
     review_store.add_review(
         Judgement(
             collection=name,
@@ -127,62 +132,62 @@ def add_review(name: str, query: str, annotator: str, kind: str, value: str = ""
             mate_key=mate_key,
             annotator=" ".join(annotator.split()),
             kind=kind,
-            value=words,
+            value=stored,
         )
     )
 
 
 def undo(name: str, annotator: str) -> str | None:
-    """Take back an annotator's last judgement; the id of its query, or None where there is none."""
-    taken = review_store.undo(name, " ".join(annotator.split()))
-    return None if taken is None else taken.query
+    """Undo an annotator's last action; returns the id of its query, None if there was none."""
+    action = review_store.undo(name, " ".join(annotator.split()))
+    return None if action is None else action.query
 
 
-def current_review(name: str) -> dict[PairKeys, dict[str, Review]]:
-    """{pair: {annotator: what they say}}."""
-    return review_store.current_reviews(name)
-
-
-def own_tags(standing: Mapping[PairKeys, Mapping[str, Review]]) -> list[str]:
-    """Tags beyond `FACETS` that somebody uses, sorted."""
-    used = {tag for pair in standing.values() for one in pair.values() for tag in one.tags}
+def own_tags(reviews: Reviews) -> list[str]:
+    """Tags beyond `FACETS` that annotators use, sorted."""
+    used = {tag for by in reviews.values() for review in by.values() for tag in review.tags}
     return sorted(used - set(FACETS))
 
 
-def export(name: str) -> str:
-    """All judgements that stand, one a row, as CSV.
+def export(name: str) -> Table:
+    """All review actions that were not undone, one per row.
 
     Raises:
         UnknownNameError: no such collection.
     """
     collections.open_(name)
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(["query", "mate", "annotator", "kind", "value", "said", "query_key", "mate_key"])
-    for one in review_store.judgements(name):
-        write.writerow(
-            [
-                one.query,
-                one.mate,
-                one.annotator,
-                one.kind,
-                one.value,
-                f"{one.said:.3f}",
-                one.query_key,
-                one.mate_key,
-            ]
-        )
-    return out.getvalue()
+    return Table(
+        ("query", "mate", "annotator", "kind", "value", "said", "query_key", "mate_key"),
+        tuple(
+            (
+                action.query,
+                action.mate,
+                action.annotator,
+                action.kind,
+                action.value,
+                f"{action.said:.3f}",
+                action.query_key,
+                action.mate_key,
+            )
+            for action in review_store.judgements(name)
+        ),
+    )
 
 
-@lru_cache(maxsize=32)
-def _stands(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
-    """(Q,) rank of the mate, and how much more alike the best other picture is than the mate."""
+def _ranks_and_margins(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
+    """(Q,) rank of the mate, and (Q,) margin of the best other image over the mate."""
+    used = [registry.get(backbone) for backbone in recipe.backbones]
+    prints = tuple(weights.fingerprint(spec) for spec in used)
+    key = ("ranks and margins", collection.digest, recipe, prints)
+    return memory.get(key, lambda: _compute_ranks_and_margins(collection, recipe))
+
+
+def _compute_ranks_and_margins(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
     pairs = collection.pairs()
-    mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    found, ranks = np.full(len(pairs), np.nan), np.empty(len(pairs), np.int64)
-    for start, values in combine.blocks(recipes.resolve(recipe), mine, theirs):
+    queries = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
+    gallery = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
+    margin, ranks = np.full(len(pairs), np.nan), np.empty(len(pairs), np.int64)
+    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
         rows = np.arange(len(values))
         target = pairs.target[start + rows]
         ranks[start + rows] = rank.mate_ranks(values, target)
@@ -190,149 +195,212 @@ def _stands(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
         others = np.nan_to_num(values, nan=-np.inf)
         others[rows, target] = -np.inf
         best = others.max(axis=1)
-        found[start + rows] = np.where(np.isfinite(best), best, np.nan) - mate
-    ranks.flags.writeable = found.flags.writeable = False
-    return ranks, found
+        margin[start + rows] = np.where(np.isfinite(best), best, np.nan) - mate
+    ranks.flags.writeable = margin.flags.writeable = False
+    return ranks, margin
 
 
-def summary(name: str, asked: Sequence[Recipe]) -> dict:
-    """Everything that the reviews of a collection say.
+@dataclass(frozen=True)
+class Annotator:
+    """An annotator and the number of pairs that they reviewed."""
 
-    A tag, another mate or a copy counts where at least half of those who looked at the pair say so.
+    name: str
+    pairs: int
+
+
+@dataclass(frozen=True)
+class TagAgreement:
+    """Agreement on one tag over the pairs with two or more reviews.
+
+    Attributes:
+        same: share of these pairs on which all agree.
+        alpha: Krippendorff's, nominal; None if it is undefined.
+    """
+
+    tag: str
+    pairs: int
+    same: float
+    alpha: float | None
+
+
+@dataclass(frozen=True)
+class RecallAtKs:
+    """Recall at several k with 95 % intervals, by k as text."""
+
+    pairs: int
+    recall: Mapping[str, float]
+    ci95: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class ReviewedRecall:
+    """Recall of a recipe as it is, without bad pairs, and with other mates accepted as well."""
+
+    recipe: str
+    as_it_is: RecallAtKs
+    without_bad_pairs: RecallAtKs
+    others_accepted: RecallAtKs
+
+
+@dataclass(frozen=True)
+class TaggedRecall:
+    """One backbone on the pairs with a tag; the median rank says most where hits are few."""
+
+    hits: int
+    recall_10: float
+    median_rank: float
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One tag: how many pairs have it, and how each backbone does on them."""
+
+    tag: str
+    pairs: int
+    backbones: Mapping[str, TaggedRecall]
+
+
+@dataclass(frozen=True)
+class ReviewSummary(Result):
+    """What `simcore review summary` prints.
+
+    Attributes:
+        left_out: pairs that at least half of their annotators tagged as bad or duplicate.
+    """
+
+    collection: str
+    pairs: int
+    reviewed: int
+    annotators: tuple[Annotator, ...]
+    agreement: tuple[TagAgreement, ...]
+    left_out: int
+    recall: tuple[ReviewedRecall, ...]
+    facets: tuple[Facet, ...]
+
+
+def summary(name: str, queried: Sequence[Recipe]) -> ReviewSummary:
+    """What the reviews of a collection show.
+
+    A tag, another mate or a copy counts if at least half of a pair's annotators gave it.
 
     Args:
-        asked: recipes; those of one backbone stand beside each other in the facets.
-
-    Returns:
-        The document that `simcore review summary --json` prints.
+        queried: whose recall is reported; those of single backbones also by tag.
 
     Raises:
         BadDataError: no known mates, or features are missing.
     """
-    collection, standing = collections.open_(name), current_review(name)
-    tags = review_store.agreed_reviews(standing)
-    return {
-        "collection": name,
-        "pairs": len(collection.left),
-        "reviewed": len(standing),
-        "annotators": _annotators(standing),
-        "agreement": _agreement(standing),
-        "left_out": len(collection.left) - len(subsets.open_subset(name, "reviewed").left),
-        "recall": [_recall(name, recipe, standing) for recipe in asked],
-        "facets": _facets(collection, [one for one in asked if one.combine == "none"], tags),
-    }
+    collection, reviews = collections.open_(name), current_reviews(name)
+    tags = review_store.agreed_reviews(reviews)
+    singles = [recipe for recipe in queried if recipe.combine == "none"]
+    return ReviewSummary(
+        collection=name,
+        pairs=len(collection.left),
+        reviewed=len(reviews),
+        annotators=_annotators(reviews),
+        agreement=_agreement(reviews),
+        left_out=len(collection.left) - len(subsets.open_subset(name, "reviewed").left),
+        recall=tuple(_recall(name, recipe, reviews) for recipe in queried),
+        facets=_facets(collection, singles, tags),
+    )
 
 
-def _annotators(standing: Standing) -> list[dict]:
-    names = sorted({name for said in standing.values() for name in said})
-    return [{"name": n, "pairs": sum(n in said for said in standing.values())} for n in names]
+def _annotators(reviews: Reviews) -> tuple[Annotator, ...]:
+    names = sorted({name for by in reviews.values() for name in by})
+    return tuple(Annotator(n, sum(n in by for by in reviews.values())) for n in names)
 
 
-def _agreement(standing: Standing) -> list[dict]:
-    """One row a tag: on how many pairs two or more could agree, and Krippendorff's alpha."""
-    shared = [said for said in standing.values() if len(said) >= 2]
-    tags = sorted({tag for said in shared for one in said.values() for tag in one.tags})
+def _agreement(reviews: Reviews) -> tuple[TagAgreement, ...]:
+    shared = [by for by in reviews.values() if len(by) >= 2]
+    tags = sorted({tag for by in shared for review in by.values() for tag in review.tags})
     rows = []
     for tag in tags:
-        given = [[tag in one.tags for one in said.values()] for said in shared]
-        counts = np.array([[len(row) - sum(row), sum(row)] for row in given])
-        same = float(np.mean([len(set(row)) == 1 for row in given]))
-        rows.append(
-            {
-                "tag": tag,
-                "pairs": len(shared),
-                "same": same,
-                "alpha": inter_annotator.krippendorff_alpha(counts),
-            }
-        )
-    return rows
+        votes = [[tag in review.tags for review in by.values()] for by in shared]
+        counts = np.array([[len(row) - sum(row), sum(row)] for row in votes])
+        same = float(np.mean([len(set(row)) == 1 for row in votes]))
+        alpha = inter_annotator.krippendorff_alpha(counts)
+        rows.append(TagAgreement(tag, len(shared), same, alpha))
+    return tuple(rows)
 
 
-def _recall(name: str, recipe: Recipe, standing: Standing) -> dict:
-    """Recall as it is; with bad pairs left out; with other mates and copies accepted as well."""
-    kept = subsets.open_subset(name, "reviewed")
-    fair = recall.ranks(name, recipe, subset="reviewed")
-    return {
-        "recipe": recipe.label,
-        "as_it_is": _scores(recall.ranks(name, recipe)),
-        "without_bad_pairs": _scores(fair),
-        "others_accepted": _scores(_accepting(kept, recipe, fair, _columns(kept, standing))),
-    }
+def _recall(name: str, recipe: Recipe, reviews: Reviews) -> ReviewedRecall:
+    reviewed = subsets.open_subset(name, "reviewed")
+    ranks = recall.ranks(name, recipe, subset="reviewed")
+    accepted = _accepted_columns(reviewed, reviews)
+    return ReviewedRecall(
+        recipe=recipe.label,
+        as_it_is=_recall_at_ks(recall.ranks(name, recipe)),
+        without_bad_pairs=_recall_at_ks(ranks),
+        others_accepted=_recall_at_ks(_best_accepted(reviewed, recipe, ranks, accepted)),
+    )
 
 
 def _rows(collection: Collection) -> dict[PairKeys, int]:
     return {keys: row for row, (keys, _) in enumerate(pairs_of(collection).values())}
 
 
-def _columns(collection: Collection, standing: Standing) -> dict[int, list[int]]:
-    """{row: columns that are as good as its mate, in people's eyes}."""
+def _accepted_columns(collection: Collection, reviews: Reviews) -> dict[int, list[int]]:
+    """Row -> gallery columns of images that annotators accept as mates or copies of it."""
     rows, columns = _rows(collection), dict[str, int]()
     for column, key in enumerate(collection.pairs().gallery.keys):
         columns.setdefault(key, column)
-    found = {}
-    for pair, said in standing.items():
-        other = review_store.most([one.accepted | one.copies for one in said.values()])
-        known = [columns[key] for key in sorted(other) if key in columns]
-        if pair in rows and known:
-            found[rows[pair]] = known
-    return found
+    accepted = {}
+    for pair_keys, by in reviews.items():
+        keys = review_store.most([review.accepted | review.copies for review in by.values()])
+        present = [columns[key] for key in sorted(keys) if key in columns]
+        if pair_keys in rows and present:
+            accepted[rows[pair_keys]] = present
+    return accepted
 
 
-def _accepting(
+def _best_accepted(
     collection: Collection, recipe: Recipe, ranks: Array, accepted: Mapping[int, Sequence[int]]
 ) -> Array:
-    """Rank of the mate, or of the best of the pictures that are as good."""
+    """(Q,) the best rank among the mate and the accepted images."""
     if not accepted:
         return ranks
-    pairs, found = collection.pairs(), ranks.copy()
-    mine = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
-    theirs = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    for start, values in combine.blocks(recipes.resolve(recipe), mine, theirs):
+    pairs, best = collection.pairs(), ranks.copy()
+    queries = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
+    gallery = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
+    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
         for row in range(start, start + len(values)):
             for column in accepted.get(row, ()):
-                one = rank.mate_ranks(values[row - start][None], np.array([column]))
-                found[row] = min(found[row], int(one[0]))
-    return found
+                (other,) = rank.mate_ranks(values[row - start][None], np.array([column]))
+                best[row] = min(best[row], int(other))
+    return best
 
 
-def _scores(ranks: Array) -> dict:
-    ks = [k for k in KS if k <= max(len(ranks), 1)]
-    scores = {k: recall_at(ranks, k) for k in ks}
-    return {
-        "pairs": len(ranks),
-        "recall": {str(k): score.value for k, score in scores.items()},
-        "ci95": {str(k): [score.low, score.high] for k, score in scores.items()},
-    }
+def _recall_at_ks(ranks: Array) -> RecallAtKs:
+    scores = {str(k): recall_at(ranks, k) for k in KS if k <= max(len(ranks), 1)}
+    return RecallAtKs(
+        pairs=len(ranks),
+        recall={k: score.value for k, score in scores.items()},
+        ci95={k: (score.low, score.high) for k, score in scores.items()},
+    )
 
 
 def _facets(
     collection: Collection, singles: Sequence[Recipe], tags: Mapping[PairKeys, set[str]]
-) -> list[dict]:
-    """One row a tag: how many pairs, and each backbone's recall on them."""
+) -> tuple[Facet, ...]:
     rows = _rows(collection)
     by_tag: dict[str, list[int]] = {}
-    for pair, given in tags.items():
-        for tag in given if pair in rows else ():
-            by_tag.setdefault(tag, []).append(rows[pair])
-    found = {one.backbones[0]: recall.ranks(collection.name, one) for one in singles}
+    for pair_keys, agreed in tags.items():
+        for tag in agreed if pair_keys in rows else ():
+            by_tag.setdefault(tag, []).append(rows[pair_keys])
+    ranks = {one.backbones[0]: recall.ranks(collection.name, one) for one in singles}
     order = {tag: n for n, tag in enumerate(FACETS)}
-    told = []
-    for tag in sorted(by_tag, key=lambda tag: (order.get(tag, len(order)), tag)):
-        at = np.array(by_tag[tag])
-        told.append(
-            {
-                "tag": tag,
-                "pairs": len(at),
-                "backbones": {b: _served(ranks[at]) for b, ranks in found.items()},
-            }
+    return tuple(
+        Facet(
+            tag,
+            len(by_tag[tag]),
+            {name: _tagged_recall(of[np.array(by_tag[tag])]) for name, of in ranks.items()},
         )
-    return told
+        for tag in sorted(by_tag, key=lambda tag: (order.get(tag, len(order)), tag))
+    )
 
 
-def _served(ranks: Array) -> dict:
-    """Hits, recall at 10, and the median rank, which says most where hardly any is a hit."""
-    return {
-        "hits": int((ranks == 1).sum()),
-        "recall_10": float((ranks <= 10).mean()),
-        "median_rank": float(np.median(ranks)),
-    }
+def _tagged_recall(ranks: Array) -> TaggedRecall:
+    return TaggedRecall(
+        hits=int((ranks == 1).sum()),
+        recall_10=float((ranks <= 10).mean()),
+        median_rank=float(np.median(ranks)),
+    )

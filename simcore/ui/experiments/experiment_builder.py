@@ -1,4 +1,4 @@
-"""Making an experiment: drawn from a collection, or from a CSV."""
+"""Creating an experiment: drawn from a collection, or imported from a CSV."""
 
 import streamlit as st
 
@@ -9,16 +9,16 @@ from simcore.lab.people.experiments import Plan
 from simcore.ui import sidebar
 
 CONSENT = (
-    "You take part of your own free will and can stop at any time. We keep what you choose and how "
+    "Participation is voluntary and you can stop at any time. We store what you choose and how "
     "long you take, not who you are."
 )
 
 
 def form() -> None:
-    """The builder.
+    """The form that draws an experiment.
 
     Raises:
-        SimError: what was asked for cannot be drawn.
+        SimError: the experiment cannot be drawn.
     """
     names = collections.names()
     if not names:
@@ -47,14 +47,14 @@ def form() -> None:
             [experiments.RANDOM, *sidebar.ready(collection)],
             default=[experiments.RANDOM],
             key=f"building_by_{collection}",
-            max_selections=experiments.MOST_CONDITIONS,
-            help="One condition each: random pictures, or those that a backbone finds nearest to "
-            "the query. face chooses by faces.",
+            max_selections=experiments.MAX_CONDITIONS,
+            help="One condition each: random images, or those that a backbone finds most similar "
+            "to the query.",
         )
         columns = st.columns(4)
-        count = columns[0].number_input("Questions a condition", 1, 500, 20, key="building_count")
-        many = columns[1].number_input(
-            "Choices", 2, 9, 5, key="building_many", help="Its mate is one of them, if known."
+        count = columns[0].number_input("Questions per condition", 1, 500, 20, key="building_count")
+        n_choices = columns[1].number_input(
+            "Choices", 2, 9, 5, key="building_many", help="Including the mate, if it is known."
         )
         catch = columns[2].number_input(
             "Catch trials",
@@ -62,59 +62,59 @@ def form() -> None:
             100,
             2,
             key="building_catch",
-            help="Questions with an obvious answer: the picture itself is among the choices.",
+            help="Questions with an obvious answer: the query itself is among the choices.",
         )
         seed = columns[3].number_input("Seed", 0, 2**31 - 1, 0, key="building_seed")
         consent = st.text_area(
-            "What participants agree to (empty: nothing is asked)",
+            "Consent text (empty for none)",
             CONSENT,
             key="building_consent",
-            max_chars=experiments.MOST_CONSENT,
+            max_chars=experiments.MAX_CONSENT,
         )
         if st.form_submit_button("Build", type="primary", icon=":material/add:"):
             if not conditions:
-                raise BadDataError("found no distractors; expected at least one kind; choose above")
+                raise BadDataError("Choose at least one kind of distractors.")
             plan = Plan(
                 experiments.parse(conditions, int(count), subset),
-                int(many),
+                int(n_choices),
                 int(catch),
                 int(seed),
                 consent,
             )
             with st.spinner("Drawing the questions"):
-                made = experiments.create(name.strip(), collection, plan)
-            st.session_state["_experiment"] = made.name
+                created = experiments.create(name.strip(), collection, plan)
+            st.session_state["_experiment"] = created.name
             st.rerun()
 
 
 def imports() -> None:
-    """An experiment out of a CSV.
+    """The form that imports an experiment from a CSV.
 
     Raises:
-        SimError: the first thing in it that is wrong.
+        SimError: the first problem of the CSV.
     """
     names = collections.names()
     if not names:
-        st.info("There is no collection yet, and the CSV names pictures of one.")
+        st.info("Add a collection first: the CSV names its images.")
         return
     st.markdown(
-        "A CSV with one row an answer, as **Results** exports it. Nothing is kept where anything "
+        "A CSV with one row per answer, as **Results** exports it. Nothing is stored if anything "
         "in it is wrong."
     )
     with st.form("importing", border=False, enter_to_submit=False):
         left, right = st.columns(2)
         name = left.text_input("Name", max_chars=64, key="importing_name")
-        collection = right.selectbox("Collection of its pictures", names, key="importing_c")
+        collection = right.selectbox("Collection of its images", names, key="importing_c")
         file = st.file_uploader(
             "CSV",
             type="csv",
             key="importing_file",
-            max_upload_size=export.MOST_BYTES // 1_000_000,
+            max_upload_size=export.MAX_BYTES // 1_000_000,
         )
         if st.form_submit_button("Import", type="primary", icon=":material/upload:"):
             if file is None:
-                raise BadDataError("found no file; expected a CSV; choose one above")
+                raise BadDataError("Choose a CSV file.")
             with st.spinner("Checking every line"):
-                made = export.read(name.strip(), collection, file.getvalue())
-            st.session_state["_experiment"] = made.name
+                created = export.read(name.strip(), collection, file.getvalue())
+            st.session_state["_experiment"] = created.name
             st.rerun()

@@ -1,8 +1,8 @@
-"""What an experiment found: Table 2b, Figures 5a and 5b, position bias, the participants."""
+"""Results of an experiment: Table 2b, Figures 5a and 5b, position bias, participants."""
 
 import json
-import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,21 +11,29 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.library import collections
 from simcore.lab.people import analysis, export
+from simcore.lab.people.analysis import (
+    ExperimentAnalysis,
+    ParticipantSummary,
+    QuestionResult,
+    Rate,
+)
+from simcore.lab.people.experiments import ExperimentSummary
 from simcore.lab.printed_values import HUMANS
-from simcore.ui import charts, gallery, kiosk, sidebar, thumbnails, widgets
+from simcore.ui import charts, commands, gallery, kiosk, sidebar, thumbnails, widgets
+from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
-from simcore.ui.learn.judgement_training import PAGE
 from simcore.ui.widgets import escape_markdown
 
-QUESTIONS = 4  # on a page
-SHOWN = 4  # machines beside people, until others are chosen
+PER_PAGE = 4  # questions on a page
+DEFAULT_MACHINES = 4  # backbones compared with people unless others are chosen
 SHARE = "share of the most frequent choice, %"
 TENTHS = [f"{n * 10}-{n * 10 + 10}" for n in range(10)]
+KEEP_KEY = "experiments_keep"  # of the button that stores answers as judgements
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A chart with its words; on the page and in the report."""
+class Chart:
+    """A figure with its title and axis labels, for the page and the HTML report."""
 
     key: str
     title: str
@@ -35,230 +43,251 @@ class Drawn:
     height: int = 300
 
 
-def show(name: str, row: dict) -> None:
-    """Everything; a sentence where nobody has answered.
+def show(name: str, summary: ExperimentSummary) -> None:
+    """All results of an experiment; one sentence if nobody has answered.
 
     Raises:
         SimError: it cannot be analysed.
     """
-    if not row["answers"]:
+    if not summary.answers:
         st.info("Nobody has answered yet. The address for participants is under Invite.")
         return
-    machines, attentive = _options(row["collection"])
-    told = analysis.analyse(name, machines, attentive=attentive)
-    if len(told["conditions"]) == 2:
-        told = told | {"conditions": told["conditions"][:1]}  # the only one is all there is
-    if told["left_out"]:
-        st.caption(f"Left out for a failed catch trial: {len(told['left_out'])} participants.")
-    if any(row["human"] for row in told["conditions"]):
-        _draw(_accuracy(told))
+    machines, passed_catch = _options(summary.collection)
+    result = analysis.analyse(name, machines, passed_catch=passed_catch)
+    if len(result.conditions) == 2:  # the only condition equals "all"
+        result = replace(result, conditions=result.conditions[:1])
+    if result.left_out:
+        st.caption(f"Left out for a failed catch trial: {len(result.left_out)} participants.")
+    if any(condition.human for condition in result.conditions):
+        _draw(_accuracy(result))
     else:
-        st.caption("No mates are known here, so nothing is right or wrong: see who agrees.")
-    st.dataframe(_table(told), hide_index=True, placeholder="–", key="findings_table")
-    words = ["simcore", "experiment", "analyse", name, "--models", ",".join(machines) or "none"]
-    hand = shlex.join([*words, *(["--attentive"] if attentive else [])])
-    st.code(hand, language="bash", wrap_lines=True)
+        st.caption("No mates are known here, so there is no right answer, only agreement.")
+    st.dataframe(_table(result), hide_index=True, placeholder="–", key="findings_table")
+    args = ["experiments", "analyse", name, "--models", ",".join(machines) or "none"]
+    command = Command((*args, *(["--passed-catch"] if passed_catch else [])))
+    commands.show(command)
     with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
         st.caption(charts.about(HUMANS))
         st.dataframe(charts.printed(HUMANS), hide_index=True, placeholder="–")
         st.caption(HUMANS.remark)
-    _agreement(told)
-    _questions(told)
-    st.subheader("Does the place matter?", anchor=False)
-    _draw(_places(told))
+    _agreement(result)
+    _questions(result)
+    st.subheader("Position bias", anchor=False)
+    _draw(_places(result))
     st.subheader("Participants", anchor=False)
-    st.dataframe(_people(told["people"]), hide_index=True, placeholder="–", key="findings_people")
-    _downloads(name, told, hand)
+    st.dataframe(
+        _participants(result.people), hide_index=True, placeholder="–", key="findings_people"
+    )
+    _downloads(name, result, command)
     if not kiosk.enabled():
-        offer(name)
+        offer_judgement_set(name)
 
 
 def _options(collection: str) -> tuple[list[str], bool]:
     ready = sidebar.ready(collection) if collection in collections.names() else []
     with st.sidebar:
         machines = st.multiselect(
-            "Machines", ready, default=ready[:SHOWN], key=f"findings_machines_{collection}"
+            "Backbones",
+            ready,
+            default=ready[:DEFAULT_MACHINES],
+            key=f"findings_machines_{collection}",
+            help="Compared with people on the same questions.",
         )
-        attentive = st.toggle(
-            "Without the inattentive",
-            key="findings_attentive",
+        passed_catch = st.toggle(
+            "Passed all catch trials",
+            key="findings_passed",
             help="Leaves out participants who failed a catch trial.",
         )
-    return machines, attentive
+    return machines, passed_catch
 
 
-def _accuracy(told: dict) -> Drawn:
-    """Bars a condition: people, and each machine (Table 2b)."""
-    rows = [row for row in told["conditions"] if row["human"]]
-    names = [row["condition"] for row in rows]
+def _accuracy(result: ExperimentAnalysis) -> Chart:
+    """Accuracy of people and backbones, one group of bars per condition (Table 2b)."""
+    conditions = [condition for condition in result.conditions if condition.human]
+    series: list[tuple[str, list[Rate]]] = [
+        ("people", [condition.human for condition in conditions if condition.human])
+    ]
+    for n, machine in enumerate(conditions[0].machines):
+        rates = [
+            Rate(row.right, row.ci95)
+            for row in (condition.machines[n] for condition in conditions)
+            if row.right is not None and row.ci95 is not None
+        ]
+        series.append((machine.model, rates))
     figure = go.Figure()
-    series = [("people", [row["human"] for row in rows])]
-    for n, machine in enumerate(rows[0]["machines"]):
-        own = [row["machines"][n] for row in rows]
-        series.append((machine["model"], [{"value": m["right"], "ci95": m["ci95"]} for m in own]))
-    for n, (label, scores) in enumerate(series):
+    for n, (label, rates) in enumerate(series):
         shares = [
-            {"share": 100 * s["value"], "ci95": [100 * end for end in s["ci95"]]} for s in scores
+            {"share": 100 * rate.value, "ci95": [100 * end for end in rate.ci95]} for rate in rates
         ]
         figure.add_bar(
-            x=names,
-            y=[s["share"] for s in shares],
+            x=[condition.condition for condition in conditions],
+            y=[share["share"] for share in shares],
             name=label,
             marker_color=html_document.COLORS[n % len(html_document.COLORS)],
             error_y=charts.error_bars(shares, "share"),
             hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
         )
     figure.update_layout(barmode="group", yaxis_range=[0, 100])
-    charts.level(figure, 100 / told["choices"], "by chance")
-    title = f"Correct choices among {told['choices']}, by where the distractors come from"
-    return Drawn("accuracy", f"{title} (Table 2b); bars: 95 %", figure, y="% correct", height=380)
+    charts.level(figure, 100 / result.choices, "by chance")
+    title = (
+        f"Accuracy among {result.choices} choices, by source of the distractors (Table 2b); "
+        "95 % intervals"
+    )
+    return Chart("accuracy", title, figure, y="% correct", height=380)
 
 
-def _table(told: dict) -> pd.DataFrame:
+def _table(result: ExperimentAnalysis) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "condition": row["condition"],
-                "questions": row["questions"],
-                "answers": row["answers"],
-                "people right %": _percent(row["human"]),
-                "human ceiling %": _percent(row["ceiling"]),
-                "majority share %": None
-                if row["majority"] is None
-                else f"{100 * row['majority']:.1f}",
-                "median s": row["median_seconds"] and round(row["median_seconds"], 1),
+                "condition": row.condition,
+                "questions": row.questions,
+                "answers": row.answers,
+                "people right %": _percent(row.human),
+                "human ceiling %": _percent(row.ceiling),
+                "majority share %": None if row.majority is None else f"{100 * row.majority:.1f}",
+                "median s": row.median_seconds and round(row.median_seconds, 1),
             }
             | {
-                f"{m['model']}: chose as people did %": _percent(m["with_people"])
-                for m in row["machines"]
+                f"{machine.model}: same choice as people %": _percent(machine.with_people)
+                for machine in row.machines
             }
-            for row in told["conditions"]
+            for row in result.conditions
         ]
     )
 
 
-def _agreement(told: dict) -> None:
-    found = told["agreement"]
-    st.subheader("Do people agree?", anchor=False)
-    if not found["questions"]:
+def _agreement(result: ExperimentAnalysis) -> None:
+    agreement = result.agreement
+    st.subheader("Agreement among people", anchor=False)
+    if not agreement.questions:
         st.info("No question has two answers yet.")
         return
-    shown = [
+    metrics = [
         (
             "Majority agrees",
-            f"{100 * found['most']:.0f} %",
-            "Questions on which more than half chose the same; 87 % in the paper.",
+            _share(agreement.most),
+            "Questions on which more than half made the same choice; 87 % in rosenfeld2018.",
         ),
-        ("All agree", f"{100 * found['unanimous']:.0f} %", "30 % in the paper."),
+        ("Everyone agrees", _share(agreement.unanimous), "30 % in rosenfeld2018."),
         (
             "Krippendorff's alpha",
-            _number(found["alpha"]),
-            "1: complete agreement; 0: as by chance. None where nothing varies.",
+            _number(agreement.alpha),
+            "1: complete agreement; 0: chance. None if nothing varies.",
         ),
         (
-            "Agreement and correctness, r",
-            _number(found["correlation"]),
-            "Pearson's r over questions; 0.94 in the paper.",
+            "Agreement and accuracy, r",
+            _number(agreement.correlation),
+            "Pearson's r over questions; 0.94 in rosenfeld2018.",
         ),
     ]
-    for column, (label, value, help_) in zip(st.columns(4), shown, strict=True):
+    for column, (label, value, help_) in zip(st.columns(4), metrics, strict=True):
         column.metric(label, value, help=help_)
-    for column, drawn in zip(st.columns(2), _agreements(told), strict=False):
+    for column, chart in zip(st.columns(2), _agreement_charts(result), strict=False):
         with column:
-            _draw(drawn)
+            _draw(chart)
 
 
-def _agreements(told: dict) -> list[Drawn]:
-    """How many agree, and whether they are right then (Fig. 5a, 5b)."""
-    found = told["agreement"]
-    title = f"How many agree, on {found['questions']:,} questions (Fig. 5a)"
-    drawn = [Drawn("majority", title, _tenths(found["histogram"]), x=SHARE, y="questions")]
-    if any(share is not None for share in found["right"]):
-        shares = [None if share is None else 100 * share for share in found["right"]]
-        title = "How often the most frequent choice is right (Fig. 5b)"
-        drawn.append(Drawn("right", title, _tenths(shares), x=SHARE, y="it is the mate, %"))
+def _agreement_charts(result: ExperimentAnalysis) -> list[Chart]:
+    """How many agree, and how often they are right then (Fig. 5a, 5b)."""
+    agreement = result.agreement
+    title = f"Agreement on {agreement.questions:,} questions (Fig. 5a)"
+    drawn = [Chart("majority", title, _tenths(agreement.histogram), x=SHARE, y="questions")]
+    if any(share is not None for share in agreement.right):
+        shares = [None if share is None else 100 * share for share in agreement.right]
+        title = "Accuracy of the most frequent choice (Fig. 5b)"
+        drawn.append(Chart("right", title, _tenths(shares), x=SHARE, y="it is the mate, %"))
     return drawn
 
 
-def _tenths(values: list) -> go.Figure:
-    figure = go.Figure(go.Bar(x=TENTHS, y=values, marker_color=html_document.COLORS[0]))
+def _tenths(values: Sequence[float | None]) -> go.Figure:
+    figure = go.Figure(go.Bar(x=TENTHS, y=list(values), marker_color=html_document.COLORS[0]))
     return figure.update_xaxes(type="category")
 
 
-def _draw(drawn: Drawn) -> None:
+def _draw(chart: Chart) -> None:
     charts.show(
-        drawn.figure,
-        f"findings_{drawn.key}",
-        title=drawn.title,
-        x=drawn.x,
-        y=drawn.y,
-        height=drawn.height,
+        chart.figure,
+        f"findings_{chart.key}",
+        title=chart.title,
+        x=chart.x,
+        y=chart.y,
+        height=chart.height,
     )
 
 
 @st.fragment
-def _questions(told: dict) -> None:
-    """The questions themselves, with how many chose what (Fig. 4)."""
-    st.subheader("The questions", anchor=False)
-    judged = [row for row in told["asked"] if row["mate"] >= 0]
+def _questions(result: ExperimentAnalysis) -> None:
+    """The questions with the count of each choice (Fig. 4)."""
+    st.subheader("Questions", anchor=False)
+    with_mate = [row for row in result.asked if row.mate >= 0]
     order = st.segmented_control(
         "Order",
-        ["Most agreed on", "Most divided", *(["Most against the mate"] if judged else [])],
-        default="Most agreed on",
+        [
+            "Highest agreement",
+            "Lowest agreement",
+            *(["Most against the mate"] if with_mate else []),
+        ],
+        default="Highest agreement",
         key="findings_order",
         label_visibility="collapsed",
         required=True,
     )
-    rows = list(told["asked"])
-    if order == "Most divided":
+    rows = list(result.asked)
+    if order == "Lowest agreement":
         rows.reverse()
     elif order == "Most against the mate":
-        rows = sorted(judged, key=_against, reverse=True)
-    for row in gallery.paged(rows, f"findings_page_{order}", QUESTIONS):
-        total = sum(row["counts"])
-        shown = [
+        rows = sorted(with_mate, key=_against_mate, reverse=True)
+    for row in gallery.paged(rows, f"findings_page_{order}", PER_PAGE):
+        total = sum(row.counts)
+        tiles = [
             Tile(
-                id=row["query"],
+                id=row.query,
                 side="left",
-                src=thumbnails.source(row["query_key"]),
+                src=thumbnails.source(row.query_key),
                 here=True,
                 caption="query",
-                alt=f"Query {row['query']}",
+                alt=f"Query {row.query}",
             )
         ]
-        for place in sorted(range(len(row["counts"])), key=lambda n: -row["counts"][n]):
-            (name, key), count = row["options"][place], row["counts"][place]
-            shown.append(
+        for place in _by_count(row):
+            (name, key), count = row.options[place], row.counts[place]
+            tiles.append(
                 Tile(
                     id=name,
                     side="right",
                     src=thumbnails.source(key),
-                    mate=place == row["mate"],
+                    mate=place == row.mate,
                     caption=f"{count} of {total}",
                     alt=f"{name}, chosen by {count} of {total}",
                 )
             )
-        st.caption(f"Question {row['number']}, {escape_markdown(row['condition'])}")
-        gallery.grid(shown, key=f"findings_question_{row['number']}")
+        st.caption(f"Question {row.number}, {escape_markdown(row.condition)}")
+        gallery.grid(tiles, key=f"findings_question_{row.number}")
 
 
-def _against(row: dict) -> float:
+def _by_count(row: QuestionResult) -> list[int]:
+    """Options, most frequent first."""
+    return sorted(range(len(row.counts)), key=lambda option: -row.counts[option])
+
+
+def _against_mate(row: QuestionResult) -> float:
     """How many more chose the most frequent option than the mate, as a share."""
-    return (max(row["counts"]) - row["counts"][row["mate"]]) / sum(row["counts"])
+    return (max(row.counts) - row.counts[row.mate]) / sum(row.counts)
 
 
-def _places(told: dict) -> Drawn:
-    """How often each place on the screen was chosen."""
-    counts = told["places"]["counts"]
+def _places(result: ExperimentAnalysis) -> Chart:
+    """How often each position on the screen was chosen."""
+    counts = result.places.counts
     names = [str(n) for n in range(1, len(counts) + 1)]
-    figure = go.Figure(go.Bar(x=names, y=counts, marker_color=html_document.COLORS[4]))
+    figure = go.Figure(go.Bar(x=names, y=list(counts), marker_color=html_document.COLORS[4]))
     charts.level(figure, sum(counts) / len(counts), "equally often")
-    found = f"chi-squared {told['places']['statistic']:.1f}, p = {told['places']['p']:.3g}"
-    title = f"Pictures are shuffled for everybody: {found}"
-    return Drawn("places", title, figure, x="place on the screen", y="answers", height=260)
+    test = f"chi-squared {result.places.statistic:.1f}, p = {result.places.p:.3g}"
+    title = f"Choices by position; each participant sees their own order; {test}"
+    return Chart("places", title, figure, x="position on the screen", y="answers", height=260)
 
 
-def _downloads(name: str, told: dict, hand: str) -> None:
+def _downloads(name: str, result: ExperimentAnalysis, command: Command) -> None:
     files = [
         ("Answers as CSV", lambda: export.export(name).encode(), f"{name}.csv", "text/csv"),
         (
@@ -268,14 +297,14 @@ def _downloads(name: str, told: dict, hand: str) -> None:
             "text/csv",
         ),
         (
-            "All of this as one HTML file",
-            lambda: _report(name, told, hand),
+            "Report as HTML",
+            lambda: report(name, result, command),
             f"{name}.html",
             "text/html",
         ),
         (
             "Analysis as JSON",
-            lambda: json.dumps(told, indent=2).encode(),
+            lambda: json.dumps(result.to_dict(), indent=2).encode(),
             f"{name}.json",
             "application/json",
         ),
@@ -287,87 +316,88 @@ def _downloads(name: str, told: dict, hand: str) -> None:
             )
 
 
-def _report(name: str, told: dict, hand: str) -> bytes:
-    """What the page shows, thumbnails inside; for those who have nothing installed."""
-    drawn = [_accuracy(told)] if any(row["human"] for row in told["conditions"]) else []
-    found = told["agreement"]
+def report(name: str, result: ExperimentAnalysis, command: Command) -> bytes:
+    """What the page shows as one HTML file with its thumbnails inside."""
+    drawn = [_accuracy(result)] if any(row.human for row in result.conditions) else []
+    agreement, table = result.agreement, _table(result)
     parts = [
         html_document.paragraph(
-            f"{told['answers']:,} answers of {told['participants']:,} participants to "
-            f"{told['questions']:,} questions with {told['choices']} choices, "
-            f"from {told['collection']}."
+            f"{result.answers:,} answers of {result.participants:,} participants to "
+            f"{result.questions:,} questions with {result.choices} choices, "
+            f"from {result.collection}."
         ),
-        html_document.table(list(_table(told)), _table(told).to_numpy().tolist()),
-        html_document.command(hand),
+        html_document.table(list(table), table.to_numpy().tolist()),
+        html_document.command(command.line),
     ]
-    if found["questions"]:
-        drawn += _agreements(told)
+    if agreement.questions:
+        drawn += _agreement_charts(result)
         parts.append(
             html_document.paragraph(
-                f"The majority agrees on {100 * found['most']:.0f} % of {found['questions']:,} "
-                f"questions, all on {100 * found['unanimous']:.0f} %; Krippendorff's alpha "
-                f"{_number(found['alpha'])}; agreement and correctness: r "
-                f"{_number(found['correlation'])}."
+                f"A majority agrees on {_share(agreement.most)} of {agreement.questions:,} "
+                f"questions, everyone on {_share(agreement.unanimous)}; Krippendorff's alpha "
+                f"{_number(agreement.alpha)}; agreement and accuracy: r "
+                f"{_number(agreement.correlation)}."
             )
         )
-    for one in [*drawn, _places(told)]:
+    for chart in [*drawn, _places(result)]:
         parts += [
-            html_document.heading(one.title),
-            html_document.chart(one.figure, x=one.x, y=one.y),
+            html_document.heading(chart.title),
+            html_document.chart(chart.figure, x=chart.x, y=chart.y),
         ]
-    parts.append(html_document.heading("The questions, the most agreed on first"))
-    for row in told["asked"]:
-        order = sorted(range(len(row["counts"])), key=[-n for n in row["counts"]].__getitem__)
-        keys = [row["query_key"], *(row["options"][n][1] for n in order)]
-        counts = [f"{row['counts'][n]} of {sum(row['counts'])}" for n in order]
-        mate = order.index(row["mate"]) + 1 if row["mate"] >= 0 else -1
-        parts.append(html_document.paragraph(f"Question {row['number']}, {row['condition']}"))
+    parts.append(html_document.heading("Questions, highest agreement first"))
+    for row in result.asked:
+        order = _by_count(row)
+        keys = [row.query_key, *(row.options[option][1] for option in order)]
+        counts = [f"{row.counts[option]} of {sum(row.counts)}" for option in order]
+        mate = order.index(row.mate) + 1 if row.mate >= 0 else -1
+        parts.append(html_document.paragraph(f"Question {row.number}, {row.condition}"))
         sources = [thumbnails.inline(key) for key in keys]
         parts.append(html_document.pictures(sources, ["query", *counts], mate=mate))
     return html_document.document(f"Experiment {name}", parts).encode()
 
 
-def _people(rows: list[dict]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows).round({"median_seconds": 1})
+def _participants(rows: Sequence[ParticipantSummary]) -> pd.DataFrame:
+    frame = pd.DataFrame([asdict(row) for row in rows]).round({"median_seconds": 1})
     return frame.rename(columns=lambda name: name.replace("_", " "))
 
 
-def _percent(score: dict | None) -> str | None:
-    if score is None:
+def _percent(rate: Rate | None) -> str | None:
+    if rate is None:
         return None
-    low, high = (100 * end for end in score["ci95"])
-    return f"{100 * score['value']:.1f}  [{low:.1f}, {high:.1f}]"
+    low, high = (100 * end for end in rate.ci95)
+    return f"{100 * rate.value:.1f}  [{low:.1f}, {high:.1f}]"
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"
 
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
 
 
-def offer(name: str) -> None:
-    """An experiment's answers as judgements: to score similarities by, and to learn from."""
-    st.subheader("Score and learn", anchor=False)
-    st.caption(
-        "Kept as judgements, the answers of now are comparisons of two that every similarity can "
-        "be scored by, and that a network can learn from."
-    )
+def offer_judgement_set(name: str) -> None:
+    """Store an experiment's answers as a judgement set, to score and to learn from."""
+    st.subheader("Use the answers", anchor=False)
+    st.caption("As a judgement set, today's answers can score similarities and train a network.")
     with st.container(horizontal=True):
         st.button(
-            "Keep as judgements",
+            "Store as judgement set",
             icon=":material/balance:",
-            key=f"{PAGE}_keep_{name}",
+            key=f"{KEEP_KEY}_{name}",
             on_click=widgets.run_action,
-            args=(export.judgements, name, export.fresh(name)),
+            args=(export.judgements, name, export.unused_name(name)),
         )
-        for one in export.existing_set(name):
+        for judgement_set in export.existing_sets(name):
             st.page_link(
                 "pages/judgements.py",
-                label=f"Score {escape_markdown(one)}",
+                label=f"Score {escape_markdown(judgement_set)}",
                 icon=":material/monitoring:",
-                query_params={"j": one},
+                query_params={"j": judgement_set},
             )
             st.page_link(
                 "pages/learn.py",
-                label=f"Learn from {escape_markdown(one)}",
+                label=f"Learn from {escape_markdown(judgement_set)}",
                 icon=":material/school:",
-                query_params={"from": "judged", "j": one},
+                query_params={"from": "judged", "j": judgement_set},
             )

@@ -1,4 +1,4 @@
-"""What a participant of an experiment sees: consent, one question after the other, the end."""
+"""What a participant sees: consent, one question after another, the end."""
 
 import streamlit as st
 
@@ -9,15 +9,17 @@ from simcore.ui import components, kiosk, thumbnails, widgets
 
 ASK = "Which of these looks most like the picture above?"
 NEW = "new"  # in the address, in place of a participant's code
+NEXT = "participant.next"  # session key: the screen after the answer that started this run
 
 
 def show(name: str, code: str) -> None:
-    """Draw the page for whoever follows an invitation or goes on with their own address."""
+    """Draw the page of a participant who was invited or resumes."""
     with widgets.show_errors():
         if code == NEW:
             _welcome(name)
             return
-        screen = participation.screen(name, code)
+        # The answer that started this run has read the next screen already.
+        screen = st.session_state.pop(NEXT, None) or participation.screen(name, code)
         if screen is None:
             _thanks(name)
         elif st.session_state.get("_paused") == code:
@@ -32,13 +34,13 @@ def _welcome(name: str) -> None:
     with middle:
         st.title("Which pictures look alike?")
         st.markdown(
-            "You will see one picture, and several below it. Choose the one that looks most like "
-            "it: click it, or press its number. There is no right or wrong taste, and no hurry; "
-            "you can pause at any time and go on later with the same address."
+            "You will see one picture and several below it. Choose the one that looks most like "
+            "it: click it or press its number. There is no right or wrong and no hurry; you can "
+            "pause at any time and continue later with the same address."
         )
         if text:
             st.text(text, width="stretch")
-        label = "I agree and begin" if text else "Begin"
+        label = "I agree, start" if text else "Start"
         if st.button(label, type="primary", icon=":material/play_arrow:", key="sitting_begin"):
             st.query_params["sitting"] = participation.join(name)
             st.rerun()
@@ -47,10 +49,10 @@ def _welcome(name: str) -> None:
 def _question(name: str, code: str, screen: Screen) -> None:
     _progress(screen)
 
-    def chosen() -> None:
-        _keep(name, code, screen, st.session_state["sitting_choice"].get("chosen"))
+    def record_choice() -> None:
+        _record(name, code, screen, st.session_state["sitting_choice"].get("chosen"))
 
-    shown = components.FORCED_CHOICE.mount(
+    component = components.FORCED_CHOICE.mount(
         data={
             "number": screen.number,
             "ask": ASK,
@@ -59,10 +61,10 @@ def _question(name: str, code: str, screen: Screen) -> None:
             "choices": [thumbnails.large(key) for key in screen.choices],
         },
         key="sitting_choice",
-        on_chosen_change=chosen,
+        on_chosen_change=record_choice,
     )
-    # Where the server was restarted, the first choice comes before this session knows `chosen`.
-    if _keep(name, code, screen, shown.get("chosen")):
+    # After a restart of the server the first choice arrives before the callback is registered.
+    if _record(name, code, screen, component.get("chosen")):
         st.rerun()
     with st.container(horizontal=True, horizontal_alignment="center"):
         st.button(
@@ -75,27 +77,30 @@ def _question(name: str, code: str, screen: Screen) -> None:
         )
 
 
-def _keep(name: str, code: str, screen: Screen, value: object) -> bool:
-    """Keep a choice that belongs to this screen; what our own page would not send is no choice."""
+def _record(name: str, code: str, screen: Screen, value: object) -> bool:
+    """Store a choice on this screen; ignore what the page itself would not send."""
     if not isinstance(value, dict) or value.get("number") != screen.number:
         return False
     place, seconds = value.get("place"), value.get("seconds")
     if not isinstance(place, int) or not isinstance(seconds, int | float):
         return False
     try:
-        # A tab that was left open for days is still an answer.
-        taken = min(float(seconds), participation.MOST_SECONDS)
-        return participation.answer(name, code, screen.number, place=place, seconds=taken)
+        # A tab that was left open for days still gives an answer.
+        shortened = min(float(seconds), participation.MAX_SECONDS)
+        recorded = participation.answer(name, code, screen.number, place=place, seconds=shortened)
     except SimError as error:
         st.session_state["_said"] = str(error)
         return False
+    if recorded.next is not None:
+        st.session_state[NEXT] = recorded.next
+    return recorded.new
 
 
 def _pause(code: str) -> None:
     st.session_state["_paused"] = code
 
 
-def _go_on() -> None:
+def _resume() -> None:
     st.session_state.pop("_paused", None)
 
 
@@ -109,31 +114,30 @@ def _paused(screen: Screen) -> None:
     _progress(screen)
     st.header("Paused", anchor=False)
     st.markdown(
-        "Everything you answered is kept. Go on now, or keep the address of this page and open it "
-        "again whenever you like."
+        "Your answers are saved. Continue now, or save the address of this page and open it later."
     )
     st.button(
-        "Go on",
+        "Continue",
         type="primary",
         icon=":material/play_arrow:",
         key="sitting_go_on",
         shortcut="g",
-        on_click=_go_on,
+        on_click=_resume,
     )
 
 
 def _thanks(name: str) -> None:
     st.header("Thank you", anchor=False)
-    st.markdown("That was the last question. All your answers are kept; you can close this page.")
+    st.markdown("That was the last question. Your answers are saved; you can close this page.")
     if kiosk.enabled():
         st.button(
             "Next participant",
             type="primary",
             icon=":material/person_add:",
             key="sitting_again",
-            on_click=_again,
+            on_click=_next_participant,
         )
 
 
-def _again() -> None:
+def _next_participant() -> None:
     st.query_params["sitting"] = NEW

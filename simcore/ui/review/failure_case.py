@@ -1,14 +1,13 @@
-"""One failure case after the other, by mouse or by keyboard alone."""
+"""Reviewing failure cases one by one, by mouse or by keyboard."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from simcore.data.answers.review_store import Review
 from simcore.errors import SimError
 from simcore.lab.library import collections
 from simcore.lab.people import review
-from simcore.lab.people.review import FailureCase
+from simcore.lab.people.review import FailureCase, Review
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Recipe
@@ -16,64 +15,66 @@ from simcore.ui import gallery, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
 
-FOUND = 8
-KEYS = "1234567890"  # one a facet
+N_RESULTS = 8
+KEYS = "1234567890"  # shortcuts of the first tags
 
 
 @st.fragment
 def show(name: str, recipe: Recipe, who: str, start: str) -> None:
-    """The case that one is at, and what can be said of it.
+    """The current case and the controls to review it.
 
     Args:
-        who: the annotator; nothing can be said without a name.
-        start: id of the query to begin with; "" = the first.
+        who: the annotator; without a name the controls are disabled.
+        start: id of the query to begin with; "" for the first.
     """
-    with st.spinner("Looking for mistakes"):
+    with st.spinner("Searching for failures"):
         cases = review.queue(name, recipe)
     if not cases:
-        st.success("Every mate comes first: there is no failure to review.")
+        st.success("Every mate is at rank 1: there are no failures to review.")
         return
     at = _place(name, recipe, cases, start)
     case = cases[at]
     (pair, mate) = review.pair(name, case.query)
-    everybody = review.current_review(name)
-    mine = everybody.get(pair, {}).get(who, Review())
-    known = review.pairs_of(collections.open_(name))
-    done = [who in everybody.get(known[one.query][0], {}) for one in cases]
-    (hits,) = search.search(name, Query(id=case.query), [recipe], k=FOUND)
-    others = [found for found in hits.ids if found != mate]
+    reviews = review.current_reviews(name)
+    own = reviews.get(pair, {}).get(who, Review())
+    pairs = review.pairs_of(collections.open_(name))
+    done = [who in reviews.get(pairs[other.query][0], {}) for other in cases]
+    (hits,) = search.search(name, Query(id=case.query), [recipe], k=N_RESULTS)
+    others = [image for image in hits.ids if image != mate]
     picked = st.session_state.get(f"_picked_{case.query}")
     picked = picked if picked in others else (others[0] if others else None)
-    _pictures(name, case, mate, hits, mine, picked)
+    _pictures(name, case, mate, hits, own, picked)
     if not who:
-        st.info("Give your name in the sidebar, and say what you see.", icon=":material/badge:")
-    say = _sayer(name, case.query, who)
-    _tags(review.own_tags(everybody), mine, say, who)
+        st.info("Enter your name in the sidebar to review.", icon=":material/badge:")
+    act = _action(name, case.query, who)
+    _tags(review.own_tags(reviews), own, act, who)
     if picked is not None:
-        _other(name, picked, hits, mine, say, who)
-    _note(case, mine, say, who)
+        _other(picked, hits, own, act, who)
+    _note(case, own, act, who)
     _moves(name, cases, at, done, who)
     url_state.add("review", {"q": case.query})
 
 
 def _place(name: str, recipe: Recipe, cases: list[FailureCase], start: str) -> int:
-    """Where one is in the queue; another queue begins anew, at the address's query if it has it."""
-    put, ids = st.session_state, [case.query for case in cases]
-    if put.get("_reviewing") != (name, recipe):
-        put["_reviewing"], put["_reviewing_at"] = (name, recipe), start
-    asked = put.get("_reviewing_at", "")
-    return ids.index(asked) if asked in ids else 0
+    """Position in the queue; a new queue starts at the address's query, if it contains it."""
+    state, ids = st.session_state, [case.query for case in cases]
+    if state.get("_reviewing") != (name, recipe):
+        state["_reviewing"], state["_reviewing_at"] = (name, recipe), start
+    current = state.get("_reviewing_at", "")
+    return ids.index(current) if current in ids else 0
 
 
-def _sayer(name: str, asked: str, who: str) -> Callable[..., None]:
-    def say(kind: str, value: str = "") -> None:
-        widgets.run_action(review.add_review, name, asked, who, kind, value)
+def _action(name: str, query: str, who: str) -> Callable[..., None]:
+    """A callback that stores one review action on this pair."""
 
-    return say
+    def act(kind: str, value: str = "") -> None:
+        widgets.run_action(review.add_review, name, query, who, kind, value)
+
+    return act
 
 
 def _pictures(
-    name: str, case: FailureCase, mate: str, hits: SearchResult, mine: Review, picked: str | None
+    name: str, case: FailureCase, mate: str, hits: SearchResult, own: Review, picked: str | None
 ) -> None:
     collection = collections.open_(name)
     pairs = collection.pairs()
@@ -96,20 +97,20 @@ def _pictures(
         alt=f"Its mate, right {mate}",
     )
     tiles = []
-    for rank, (found, key, score) in enumerate(
+    for rank, (image, key, score) in enumerate(
         zip(hits.ids, hits.keys, hits.scores, strict=True), 1
     ):
-        word = "another mate" if key in mine.accepted else "a copy" if key in mine.copies else ""
+        label = "another mate" if key in own.accepted else "a copy" if key in own.copies else ""
         tile = Tile(
-            id=found,
+            id=image,
             side="right",
             src=thumbnails.source(key),
             rank=str(rank),
             score=gallery.format_score(float(score)),
-            mate=found == mate,
-            here=found == picked,
-            caption=word,
-            alt=f"Rank {rank}: right {found}. {word or 'Choose it.'}",
+            mate=image == mate,
+            here=image == picked,
+            caption=label,
+            alt=f"Rank {rank}: right {image}. {label or 'Choose it.'}",
         )
         tiles.append(tile)
 
@@ -117,14 +118,14 @@ def _pictures(
         if pick["side"] == "right" and pick["id"] != mate:
             st.session_state[f"_picked_{case.query}"] = pick["id"]
 
-    sure = "" if case.margin != case.margin else f"ahead of the mate by {case.margin:.3g}"
+    margin = "" if case.margin != case.margin else f"{case.margin:.3g} more similar than the mate"
     gallery.comparison(
         question,
         answer,
         [
             Row(
-                title="What it finds instead",
-                sub=sure,
+                title="Most similar instead",
+                sub=margin,
                 chip=f"mate at rank {case.rank:,}",
                 tone="far",
                 place=None,
@@ -136,31 +137,31 @@ def _pictures(
         key="reviewing_gallery",
         on_pick=choose,
         lead="Why do these two look alike?",
-        more="Tags say what the likeness is made of, or what is wrong with the pair. What others "
-        "said is shown under Results only, so that everybody judges alone.",
+        more="Tag what makes them alike, or what is wrong with the pair. Other annotators' tags "
+        "are shown under Results only.",
     )
 
 
-def _tags(own: list[str], mine: Review, say: Callable[..., None], who: str) -> None:
+def _tags(extra: list[str], own: Review, act: Callable[..., None], who: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for n, tag in enumerate([*review.FACETS, *own]):
-            on = tag in mine.tags
+        for n, tag in enumerate([*review.FACETS, *extra]):
+            active = tag in own.tags
             st.button(
                 escape_markdown(tag.capitalize() if n < len(review.FACETS) else tag),
                 key=f"reviewing_tag_{tag}",
-                type="primary" if on else "secondary",
-                icon=":material/check:" if on else None,
+                type="primary" if active else "secondary",
+                icon=":material/check:" if active else None,
                 disabled=not who,
                 shortcut=KEYS[n] if n < len(KEYS) else None,
-                on_click=say,
-                args=("untag" if on else "tag", tag),
+                on_click=act,
+                args=("untag" if active else "tag", tag),
             )
-        put = st.session_state
+        state = st.session_state
 
         def add() -> None:
-            if put["reviewing_own"].strip():
-                say("tag", put["reviewing_own"].lower())
-                put["reviewing_own"] = ""
+            if state["reviewing_own"].strip():
+                act("tag", state["reviewing_own"].lower())
+                state["reviewing_own"] = ""
 
         st.text_input(
             "Own tag",
@@ -168,73 +169,73 @@ def _tags(own: list[str], mine: Review, say: Callable[..., None], who: str) -> N
             max_chars=40,
             on_change=add,
             width=170,
-            placeholder="own tag, Enter",
+            placeholder="own tag, then Enter",
             label_visibility="collapsed",
             disabled=not who,
         )
 
 
 def _other(
-    name: str, picked: str, hits: SearchResult, mine: Review, say: Callable[..., None], who: str
+    picked: str, hits: SearchResult, own: Review, act: Callable[..., None], who: str
 ) -> None:
     key = hits.keys[hits.ids.index(picked)]
-    accepted, copied = key in mine.accepted, key in mine.copies
+    accepted, copied = key in own.accepted, key in own.copies
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         rank = hits.ids.index(picked) + 1
-        st.markdown(f"The one at rank **{rank}**, {escape_markdown(picked)}:", width="content")
+        st.markdown(f"Rank **{rank}**, {escape_markdown(picked)}:", width="content")
         st.button(
-            "As good a mate",
+            "Equally good mate",
             key="reviewing_accept",
             shortcut="A",
             disabled=not who,
             type="primary" if accepted else "secondary",
             icon=":material/check:" if accepted else None,
-            on_click=say,
+            on_click=act,
             args=("refuse" if accepted else "accept", picked),
         )
         st.button(
-            "The mate once more",
+            "Copy of the mate",
             key="reviewing_copy",
             shortcut="D",
             disabled=not who,
             type="primary" if copied else "secondary",
             icon=":material/check:" if copied else None,
-            on_click=say,
+            on_click=act,
             args=("no-copy" if copied else "copy", picked),
             help="A near-duplicate of the mate.",
         )
-        st.caption("Click another picture above to choose it.", width="content")
+        st.caption("Click another image above to select it.", width="content")
 
 
-def _note(case: FailureCase, mine: Review, say: Callable[..., None], who: str) -> None:
+def _note(case: FailureCase, own: Review, act: Callable[..., None], who: str) -> None:
     key = f"reviewing_note_{case.query}_{who}"
-    if st.session_state.get(f"{key}_was") != mine.note:  # said in another tab, or undone
-        st.session_state[key] = st.session_state[f"{key}_was"] = mine.note
+    if st.session_state.get(f"{key}_was") != own.note:  # changed in another tab, or undone
+        st.session_state[key] = st.session_state[f"{key}_was"] = own.note
 
-    def keep() -> None:
-        say("note", st.session_state[key])
+    def store() -> None:
+        act("note", st.session_state[key])
 
-    st.text_input("Note", key=key, max_chars=2000, on_change=keep, disabled=not who)
+    st.text_input("Note", key=key, max_chars=2000, on_change=store, disabled=not who)
 
 
 def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: str) -> None:
-    put = st.session_state
+    state = st.session_state
 
     def go(place: int) -> None:
-        put["_reviewing_at"] = cases[place].query
+        state["_reviewing_at"] = cases[place].query
 
-    def back() -> None:
+    def undo() -> None:
         try:
-            found = review.undo(name, who)
+            query = review.undo(name, who)
         except SimError as error:
-            put["_said"] = str(error)
+            state["_said"] = str(error)
             return
-        if found is None:
-            put["_said"] = f"found nothing that {who} said of {name!r}; there is nothing to undo"
-        elif any(case.query == found for case in cases):
-            put["_reviewing_at"] = found  # look at what was taken back
+        if query is None:
+            state["_said"] = f"{who} has no review of {name!r} to undo."
+        elif any(case.query == query for case in cases):
+            state["_reviewing_at"] = query  # show the case that was undone
 
-    def looked() -> None:
+    def mark_seen() -> None:
         widgets.run_action(review.add_review, name, cases[at].query, who, "seen")
         go(_next(at, done))
 
@@ -256,11 +257,11 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
             args=((at + 1) % len(cases),),
         )
         st.button(
-            "Nothing to say, next open one",
+            "No comment, next unreviewed",
             icon=":material/visibility:",
             shortcut="S",
             key="reviewing_seen",
-            on_click=looked,
+            on_click=mark_seen,
             disabled=not who,
         )
         st.button(
@@ -268,7 +269,7 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
             icon=":material/undo:",
             shortcut="U",
             key="reviewing_undo",
-            on_click=back,
+            on_click=undo,
             disabled=not who,
         )
         count = f" · {sum(done):,} reviewed by {escape_markdown(who)}" if who else ""
@@ -276,6 +277,6 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
 
 
 def _next(at: int, done: list[bool]) -> int:
-    """The next case that this annotator has not judged; the following one where all are."""
+    """The next case that this annotator has not reviewed; the following one if all are."""
     order = [(at + step) % len(done) for step in range(1, len(done))]
     return next((place for place in order if not done[place]), (at + 1) % len(done))

@@ -87,14 +87,14 @@ def test_from_an_experiments_answers_to_a_learned_backbone(tmp_path, conv):
     extraction.extract("sixty", ["color"])
     plan = experiments.Plan(experiments.parse(["random"], 30), choices=2, catch=1)
     experiments.create("asked", "sixty", plan)
-    with pytest.raises(BadDataError, match="no answer to 'asked' yet"):
+    with pytest.raises(BadDataError, match="Nobody has answered 'asked' yet"):
         export.judgements("asked", "answers")
     code = participation.join("asked")
     while screen := participation.screen("asked", code):
-        assert participation.answer("asked", code, screen.number, place=0, seconds=1.0)
+        assert participation.answer("asked", code, screen.number, place=0, seconds=1.0).new
     made = export.judgements("asked", "answers")
-    assert export.existing_set("asked") == ["answers"]
-    assert export.fresh("answers") == "answers-2"
+    assert export.existing_sets("asked") == ["answers"]
+    assert export.unused_name("answers") == "answers-2"
     assert len(made.triplets) == 30
     assert set(made.triplets.votes_n) == {1}
     collection = collections.open_("sixty")

@@ -26,7 +26,7 @@ def everything(name, code, pick):
     """Answer all; `pick(screen)` gives the place."""
     while screen := participation.screen(name, code):
         place = pick(screen)
-        assert participation.answer(name, code, screen.number, place=place, seconds=1.5)
+        assert participation.answer(name, code, screen.number, place=place, seconds=1.5).new
 
 
 def key_of(name):
@@ -109,8 +109,10 @@ def test_participants_see_other_orders_and_go_on_where_they_stopped():
     third = participation.join("one")
     screen = participation.screen("one", third)
     assert (screen.done, screen.total) == (0, 6)
-    assert participation.answer("one", third, screen.number, place=2, seconds=0.5)
-    assert not participation.answer("one", third, screen.number, place=0, seconds=0.5)  # sent twice
+    assert participation.answer("one", third, screen.number, place=2, seconds=0.5).new
+    assert not participation.answer(
+        "one", third, screen.number, place=0, seconds=0.5
+    ).new  # sent twice
     after = participation.screen("one", third)
     assert after.done == 1
     assert after.number != screen.number
@@ -120,12 +122,12 @@ def test_participants_see_other_orders_and_go_on_where_they_stopped():
 @pytest.mark.parametrize(
     ("number", "place", "seconds", "says"),
     [
-        (99, 0, 1, "no such question"),
-        (1, 3, 1, "expected 1 to 3"),
-        (1, -1, 1, "expected 1 to 3"),
-        (1, 0, float("nan"), "after nan s"),
-        (1, 0, -1, "after -1 s"),
-        (1, 0, 1e9, "expected 0 to"),
+        (99, 0, 1, "has no question 99"),
+        (1, 3, 1, "Choice 4 is not on the screen"),
+        (1, -1, 1, "Choice 0 is not on the screen"),
+        (1, 0, float("nan"), "seconds, not nan"),
+        (1, 0, -1, "seconds, not -1"),
+        (1, 0, 1e9, "0 to 86400 seconds"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
@@ -139,16 +141,16 @@ def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"choices": 10}, "found 10 choices; expected 2 to 9"),
-        ({"choices": 7}, "found 0 queries of 'tiny' in all that random can give 7"),
-        ({"conditions": experiments.parse(["random"], 7)}, "found 6 queries"),
+        ({"choices": 10}, "2 to 9 choices, not 10"),
+        ({"choices": 7}, "Only 0 queries of 'tiny' .all. have 7 distinct choices"),
+        ({"conditions": experiments.parse(["random"], 7)}, "Only 6 queries"),
         ({"conditions": experiments.parse(["hgo"], 1)}, "did you mean hog"),
-        ({"conditions": experiments.parse(["layout"], 1)}, "simcore extract tiny"),
-        ({"conditions": ()}, "found 0 conditions"),
-        ({"conditions": experiments.parse(["hog", "hog"], 1)}, "a condition twice"),
-        ({"catch": 7}, "expected 7 for the catch trials"),
-        ({"seed": -1}, "found the seed -1"),
-        ({"consent": "x" * 6000}, "consent text of 6,000"),
+        ({"conditions": experiments.parse(["texture"], 1)}, "simcore extract tiny"),
+        ({"conditions": ()}, "conditions, not 0"),
+        ({"conditions": experiments.parse(["hog", "hog"], 1)}, "condition is given twice"),
+        ({"catch": 7}, "7 catch trials need as many queries"),
+        ({"seed": -1}, "seed must be .* not -1"),
+        ({"consent": "x" * 6000}, "consent text has 6,000"),
     ],
 )
 def test_a_plan_that_cannot_be_is_a_sentence_and_leaves_nothing(options, says):
@@ -192,7 +194,7 @@ def test_analysis_of_answers_that_are_known():
     perfect("one")
     perfect("one")
     wrong("one")
-    told = analysis.analyse("one", ["hog", "color"])
+    told = analysis.analyse("one", ["hog", "color"]).to_dict()
     assert (told["questions"], told["participants"], told["answers"]) == (6, 3, 18)
     overall = told["conditions"][-1]
     assert [c["condition"] for c in told["conditions"]] == ["random", "hog", "all"]
@@ -216,7 +218,7 @@ def test_analysis_of_answers_that_are_known():
         assert sum(row["counts"]) == 3
     shares = [row["majority"] for row in told["asked"]]
     assert shares == sorted(shares, reverse=True)
-    awake = analysis.analyse("one", [], attentive=True)
+    awake = analysis.analyse("one", [], passed_catch=True).to_dict()
     assert awake["left_out"] == [3]
     assert awake["conditions"][-1]["human"]["value"] == 1
     assert awake["agreement"]["unanimous"] == 1
@@ -232,7 +234,7 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
         assert question.query_key not in {key for _, key in question.options}
     for _ in range(2):
         everything("free", participation.join("free"), lambda s: s.choices.index(min(s.choices)))
-    told = analysis.analyse("free", ["color"])
+    told = analysis.analyse("free", ["color"]).to_dict()
     assert told["agreement"]["unanimous"] == 1
     assert told["agreement"]["correlation"] is None
     assert set(told["agreement"]["right"]) == {None}
@@ -253,7 +255,7 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
 def test_machines_choose_the_nearest_of_the_options():
     build(catch=0)
     perfect("one")
-    told = analysis.analyse("one")
+    told = analysis.analyse("one").to_dict()
     collection = collections.open_("tiny")
     asked = experiment_store.questions(experiment_store.get("one"))
     for machine in told["conditions"][-1]["machines"]:
@@ -268,18 +270,18 @@ def test_machines_choose_the_nearest_of_the_options():
             hits += int(np.argmax(values[row, columns])) == question.mate
         assert machine["right"] == pytest.approx(hits / len(asked))
         assert machine["with_people"]["value"] == pytest.approx(hits / len(asked))
-    assert {m["model"] for m in told["conditions"][0]["machines"]} == {"hog", "color"}
+    assert {m["model"] for m in told["conditions"][0]["machines"]} == {"hog", "layout", "color"}
 
 
 def test_analysis_of_little_is_honest():
     build()
-    with pytest.raises(BadDataError, match="no answers"):
-        analysis.analyse("one")
+    with pytest.raises(BadDataError, match="Nobody has answered"):
+        analysis.analyse("one").to_dict()
     code = participation.join("one")
     while (screen := participation.screen("one", code)) and screen.number == 7:  # the catch trial
         participation.answer("one", code, 7, place=0, seconds=1)
     participation.answer("one", code, screen.number, place=0, seconds=1)
-    told = analysis.analyse("one", [])
+    told = analysis.analyse("one", []).to_dict()
     assert told["agreement"]["alpha"] is None
     assert told["agreement"]["questions"] == 0
     assert told["conditions"][-1]["ceiling"] is None
@@ -298,7 +300,7 @@ def test_csv_out_and_in_gives_the_same_analysis():
     for name, document in (("two", text), ("three", export.export("empty"))):
         export.read(name, "tiny", document.encode())
         assert export.export(name) == document
-    same = [analysis.analyse(name, ["hog"]) for name in ("one", "two")]
+    same = [analysis.analyse(name, ["hog"]).to_dict() for name in ("one", "two")]
     for told in same:
         del told["experiment"]
     assert same[0] == same[1]
@@ -313,25 +315,25 @@ HEAD = (
 
 
 FAULTS = [
-    ("", "found the columns none"),
-    ("a,b\n1,2\n", "found the columns a, b; expected question"),
-    (HEAD + "\n", "without rows"),
-    (HEAD + "\n1,2\n", "found 2 cells in line 2; expected 13"),
+    ("", "has the columns none"),
+    ("a,b\n1,2\n", "has the columns a, b. It needs question"),
+    (HEAD + "\n", "no rows"),
+    (HEAD + "\n1,2\n", "Line 2 has 2 cells; the header has 13"),
     (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,zzz,"), "'zzz' in line 2"),
     (HEAD + "\n" + ROW.replace("0,a,", "0,../a,"), "'../a' in line 2"),
-    (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,b,"), "a picture twice"),
-    (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,4,3,1.0"), "found chosen '4' in line 2"),
-    (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,2,0,1.0"), "found place '0'"),
-    (HEAD + "\n" + ROW.replace("1.0,2.0", "nan,2.0"), "found seconds 'nan'"),
-    (HEAD + "\n" + ROW.replace("1.0,2.0", ",2.0"), "found seconds ''"),
-    (HEAD + "\n" + ROW.replace("c,1,2", "c,1e9,2"), "found participant '1e9'"),
-    (HEAD + "\n" + "٣" + ROW[1:], "found question"),
+    (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,b,"), "image appears twice"),
+    (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,4,3,1.0"), "chosen in line 2 must be .* not '4'"),
+    (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,2,0,1.0"), "place in line 2 must be .* not '0'"),
+    (HEAD + "\n" + ROW.replace("1.0,2.0", "nan,2.0"), "seconds in line 2 must be .* not 'nan'"),
+    (HEAD + "\n" + ROW.replace("1.0,2.0", ",2.0"), "seconds in line 2 must be .* not ''"),
+    (HEAD + "\n" + ROW.replace("c,1,2", "c,1e9,2"), "participant in line 2 must be .* not '1e9'"),
+    (HEAD + "\n" + "٣" + ROW[1:], "question in line 2 must be"),
     (HEAD + "\n" + ROW + "\n" + ROW, "a second answer of participant 1"),
-    (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "other than before"),
-    (HEAD + "\n" + ROW.replace("random", "x" * 501), "over 500 characters"),
-    (HEAD + "\n" + ROW.replace("random", '"'), "found no CSV in line"),
-    (HEAD + "\n" + ROW.replace("random", ""), "no condition"),
-    (HEAD.replace("option_3", "option_7") + "\n" + ROW, "found the columns"),
+    (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "differs from its earlier rows"),
+    (HEAD + "\n" + ROW.replace("random", "x" * 501), "longer than 500 characters"),
+    (HEAD + "\n" + ROW.replace("random", '"'), "is not CSV"),
+    (HEAD + "\n" + ROW.replace("random", ""), "condition in line 2"),
+    (HEAD.replace("option_3", "option_7") + "\n" + ROW, "has the columns"),
 ]
 
 
@@ -339,23 +341,23 @@ def test_a_csv_with_a_fault_is_a_sentence_and_leaves_nothing():
     for text, says in FAULTS:
         with pytest.raises(BadDataError, match=says):
             export.read("bad", "tiny", text.encode())
-        assert experiments.names() == [], says
+        assert [row.name for row in experiments.listing()] == [], says
 
 
 def test_hostile_bytes_are_a_sentence(monkeypatch):
     for data in (b"\xff\xfe\x00", b"\x00" * 100, ("x," * 70_000).encode(), b'"' + b"x" * 200_000):
         with pytest.raises(BadDataError):
             export.read("bad", "tiny", data)
-    monkeypatch.setattr(export, "MOST_BYTES", 10)
-    with pytest.raises(BadDataError, match="expected at most"):
+    monkeypatch.setattr(export, "MAX_BYTES", 10)
+    with pytest.raises(BadDataError, match="at most 0 MB"):
         export.read("bad", "tiny", (HEAD + "\n" + ROW).encode())
-    monkeypatch.setattr(export, "MOST_BYTES", 1000)
-    monkeypatch.setattr(export, "MOST_ROWS", 2)
+    monkeypatch.setattr(export, "MAX_BYTES", 1000)
+    monkeypatch.setattr(export, "MAX_ROWS", 2)
     with pytest.raises(BadDataError, match="more than 2 lines"):
         export.read("bad", "tiny", (HEAD + "\n" + ROW + "\n" + ROW).encode())
     with pytest.raises(UnknownNameError):
         export.read("bad", "nowhere", b"")
-    assert experiments.names() == []
+    assert [row.name for row in experiments.listing()] == []
 
 
 def test_triplets_count_who_chose_which_of_two():
