@@ -82,7 +82,7 @@ def test_the_table_renders(capsys):
 
 
 def test_an_unknown_benchmark_is_one_sentence(capfd):
-    with pytest.raises(UnknownNameError, match="no benchmark named 'topkk'; did you mean topk"):
+    with pytest.raises(UnknownNameError, match="No benchmark named 'topkk'. Did you mean topk"):
         runner.chosen(["topkk"])
     assert simcore(["bench", "--only", "topkk"]) == 1
     assert capfd.readouterr().err.count("no benchmark named") == 1

@@ -165,7 +165,7 @@ def test_duplicates_need_a_network_and_say_so(ask, capsys):
     assert run(["evaluate", "duplicates", "shapes", "--json"]) == 1
     assert "simcore extract shapes --models mobilenetv2" in capsys.readouterr().out
     assert run(["evaluate", "recall", "shapes", "--subset", "tll", "--json"]) == 1
-    assert "did you mean" in capsys.readouterr().out
+    assert "Did you mean" in capsys.readouterr().out
 
 
 def test_what_is_missing_is_named_with_the_command_that_makes_it(ask, capsys):
@@ -207,4 +207,4 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
 def test_an_unknown_paper(shapes, monkeypatch, capsys):
     monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
     assert run(["reproduce", "rosenfeld1918", "shapes", "--json"]) == 1
-    assert "did you mean rosenfeld20" in capsys.readouterr().out
+    assert "Did you mean rosenfeld20" in capsys.readouterr().out

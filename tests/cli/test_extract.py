@@ -51,7 +51,7 @@ def test_an_index_is_made_told_and_searched(many, capsys):
         (["index", "many", "--models", "hog"], "run `simcore extract many --models hog` first"),
         (["search", "many", "--id", "007", "--models", "layout", "--way", "fast"], "no way to"),
         (["search", "many", "--id", "007", "--models", "layout", "--way", "index"], "no index"),
-        (["extract", "many", "--engine", "spark"], "no engine named 'spark'"),
+        (["extract", "many", "--engine", "spark"], "No engine named 'spark'"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(many, capsys, args, words):

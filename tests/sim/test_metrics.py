@@ -105,7 +105,7 @@ def test_rows_with_equal_sums_are_not_mistaken_for_each_other():
 def test_bad_input():
     with pytest.raises(ShapeError, match="3 and 2 dimensions"):
         metrics.pairwise(features([[1, 2, 3]]), features([[1, 2]]), "cosine")
-    with pytest.raises(UnknownNameError, match="no metric named 'cos'"):
+    with pytest.raises(UnknownNameError, match="No metric named 'cos'"):
         metrics.pairwise(features([[1, 2]]), features([[1, 2]]), "cos")
 
 

@@ -380,7 +380,7 @@ def test_the_memory_forgets_and_refuses(bapps_tree, cache):
         judgement_catalog.add("bapps", root, name="one")
     with pytest.raises(BadDataError, match="lower-case"):
         judgement_catalog.add("bapps", root, name="../x")
-    with pytest.raises(UnknownNameError, match="did you mean bapps"):
+    with pytest.raises(UnknownNameError, match="Did you mean bapps"):
         judgement_catalog.add("bap", root, name="x")
     judgement_catalog.remove("one")
     assert judgement_catalog.names() == ["again", "two"]

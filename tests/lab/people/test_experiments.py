@@ -142,7 +142,7 @@ def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
         ({"choices": 10}, "found 10 choices; expected 2 to 9"),
         ({"choices": 7}, "found 0 queries of 'tiny' in all that random can give 7"),
         ({"conditions": experiments.parse(["random"], 7)}, "found 6 queries"),
-        ({"conditions": experiments.parse(["hgo"], 1)}, "did you mean hog"),
+        ({"conditions": experiments.parse(["hgo"], 1)}, "Did you mean hog"),
         ({"conditions": experiments.parse(["layout"], 1)}, "simcore extract tiny"),
         ({"conditions": ()}, "found 0 conditions"),
         ({"conditions": experiments.parse(["hog", "hog"], 1)}, "a condition twice"),
