@@ -13,7 +13,7 @@ from simcore.data.store import vector_index
 @pytest.fixture
 def many(tmp_path, capsys, monkeypatch):
     """200 flat pictures with features, and indexes allowed for so few."""
-    monkeypatch.setattr(vector_index, "NEEDED", 100)
+    monkeypatch.setattr(vector_index, "MIN_ROWS", 100)
     colours = np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3), dtype=np.uint8)
     folder = tmp_path / "many"
     folder.mkdir()

@@ -123,7 +123,7 @@ def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
         (["adaptation", "drawn", "--method", "magic"], "method"),
         (["adaptation", "drawn", "--sigma", "-1"], "sigma"),
         (["adaptation", "drawn", "--runs", "0"], "runs"),
-        (["adaptation", "drawn", "--save", "../x"], "small letters"),
+        (["adaptation", "drawn", "--save", "../x"], "is not a valid name"),
         (["adaptation", "drawn", "--models", "texture"], "simcore extract drawn"),
         (["finetune", "drawn", "--base", "mobilenetv2", "--paradigm", "x", "--save", "a"], "parad"),
         (["finetune", "drawn", "--base", "hog", "--paradigm", "moco", "--save", "a"], "no weights"),

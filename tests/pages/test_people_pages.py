@@ -51,7 +51,7 @@ def test_building(app, tiny):
 
 @pytest.mark.parametrize(
     ("name", "count", "says"),
-    [("Bad Name", 3, "expected up to 64"), ("fine", 500, "ask fewer questions")],
+    [("Bad Name", 3, "is not a valid name"), ("fine", 500, "ask fewer questions")],
 )
 def test_a_plan_that_cannot_be_is_said(app, tiny, name, count, says):
     at = at_address(app, EXPERIMENTS)
@@ -136,12 +136,12 @@ def test_import_by_the_page(app, pilot):
 
 
 def test_a_link_to_nowhere_is_said(app, pilot):
-    assert "no experiment named" in words(at_address(app, EXPERIMENTS, e="nothing")).replace(
+    assert "No experiment named" in words(at_address(app, EXPERIMENTS, e="nothing")).replace(
         "\\", ""
     )
     at = at_address(app, EXPERIMENTS, e=pilot, sitting="wrong-code")
     assert "begin again" in words(at)
-    assert "no experiment named" in words(at_address(app, EXPERIMENTS, e="none", sitting="new"))
+    assert "No experiment named" in words(at_address(app, EXPERIMENTS, e="none", sitting="new"))
 
 
 def test_who_agrees_begins(app, pilot):

@@ -1,13 +1,12 @@
 """Single questions of an experiment: a query, its mate if it has one, and distractors."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.data import thumbnails
+from simcore.data import named_folders, thumbnails
 from simcore.data.answers import experiment_store
 from simcore.data.answers.schema import Experiment, Question
 from simcore.errors import BadDataError
@@ -18,7 +17,6 @@ from simcore.types import Array, Collection, ImageSet
 
 RANDOM = "random"
 MOST_QUESTIONS, MOST_CONSENT, MOST_CONDITIONS = 2000, 5000, 12
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,11 +238,7 @@ def check_name(name: str) -> None:
     Raises:
         BadDataError: it may not, or the name is in use.
     """
-    if not NAME.fullmatch(name):
-        raise BadDataError(
-            f"found the experiment name {name[:80]!r}; expected up to 64 of a-z, 0-9, . _ - and "
-            "a letter or digit first"
-        )
+    named_folders.check_name(name)
     if name in experiment_store.names():
         raise BadDataError(
             f"found an experiment named {name!r} already; expected a new name; "

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simcore.data import csv_files
 from simcore.data.answers import experiment_store
 from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.data.judgements import judgement_catalog
@@ -43,9 +44,7 @@ def export(name: str) -> str:
     experiment = experiment_store.get(name)
     questions = {question.number: question for question in experiment_store.questions(experiment)}
     given = experiment_store.answers(experiment)
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow([*FIRST, *_options(experiment.choices), *LAST])
+    rows = []
     for number, question in questions.items():
         mine = [(person, answer) for person, n, answer in given if n == number]
         rest = [
@@ -60,8 +59,8 @@ def export(name: str) -> str:
         ] or [[""] * len(LAST)]
         first = [number, question.condition, int(question.catch), question.query, question.mate + 1]
         for last in rest:
-            write.writerow([*first, *(shown for shown, _ in question.options), *last])
-    return out.getvalue()
+            rows.append([*first, *(shown for shown, _ in question.options), *last])
+    return csv_files.write([*FIRST, *_options(experiment.choices), *LAST], rows)
 
 
 def read(name: str, collection: str, data: bytes) -> Experiment:
@@ -269,13 +268,11 @@ def triplets(name: str) -> str:
         for side in collection.sides()
         for key, path in zip(side.keys, side.paths, strict=True)
     }
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(["query", "a", "b", "vote", "group", "votes"])
+    rows = []
     for one in found:
         named = [files[key] for key in (one.query, one.a, one.b)]
-        write.writerow([*named, f"{one.vote:g}", one.group, one.votes])
-    return out.getvalue()
+        rows.append([*named, f"{one.vote:g}", one.group, one.votes])
+    return csv_files.write(["query", "a", "b", "vote", "group", "votes"], rows)
 
 
 def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:

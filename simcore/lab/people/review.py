@@ -1,13 +1,12 @@
 """Failure cases and what people say of them: the queue, tags, other mates, undo."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from simcore.data import csv_files
 from simcore.data.answers import review_store
 from simcore.data.answers.review_store import PairKeys, Review
 from simcore.data.answers.schema import Judgement
@@ -111,9 +110,9 @@ def add_review(name: str, query: str, annotator: str, kind: str, value: str = ""
     words = " ".join(value.split())
     if kind in {"accept", "refuse", "copy", "no-copy"}:
         gallery = collections.open_(name).pairs().gallery
-        if words not in gallery.ids:
+        if words not in gallery.row_of:
             raise unknown_name(f"right image in {name!r}", words, gallery.ids)
-        words = gallery.keys[gallery.ids.index(words)]
+        words = gallery.keys[gallery.row_of[words]]
         if words == mate_key:
             raise BadDataError(f"found the mate itself, {mate!r}; expected another right image")
     elif kind == "note":
@@ -156,11 +155,10 @@ def export(name: str) -> str:
         UnknownNameError: no such collection.
     """
     collections.open_(name)
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(["query", "mate", "annotator", "kind", "value", "said", "query_key", "mate_key"])
+    columns = ("query", "mate", "annotator", "kind", "value", "said", "query_key", "mate_key")
+    rows = []
     for one in review_store.judgements(name):
-        write.writerow(
+        rows.append(
             [
                 one.query,
                 one.mate,
@@ -172,7 +170,7 @@ def export(name: str) -> str:
                 one.mate_key,
             ]
         )
-    return out.getvalue()
+    return csv_files.write(columns, rows)
 
 
 @lru_cache(maxsize=32)

@@ -89,7 +89,7 @@ def test_the_catalog_lists_sums_up_and_forgets(pairs_folder: Path, cache: Path) 
     assert collection_catalog.names() == ["a.folder_1-x"]
     assert (pairs_folder / "left" / "a.png").exists()
     for verb in (collection_catalog.open, collection_catalog.summary, collection_catalog.remove):
-        with pytest.raises(UnknownNameError, match=r"No collection named 'a\.folder'. Did you"):
+        with pytest.raises(UnknownNameError, match=r"No collection named 'a\.folder'\. Did you"):
             verb("a.folder")
 
 
@@ -104,7 +104,9 @@ def test_a_taken_name_an_unknown_kind_and_no_path(pairs_folder: Path, tmp_path: 
     with pytest.raises(BadDataError, match="found a collection named 'six' already"):
         collection_catalog.add("images", pairs_folder, name="six")
     assert collection_catalog.open("six").kind == "pairs"
-    with pytest.raises(UnknownNameError, match="No kind of collection named 'pair'. Did you mean"):
+    with pytest.raises(
+        UnknownNameError, match=r"No kind of collection named 'pair'\. Did you mean"
+    ):
         collection_catalog.add("pair", pairs_folder, name="other")
     for path in (None, tmp_path / "absent"):
         with pytest.raises(BadDataError, match=r"found nothing at .*; expected"):

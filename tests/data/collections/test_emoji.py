@@ -42,7 +42,7 @@ def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.Monk
     assert "CC-BY 4.0" in found.credits[0]
     assert "Open Font License" in found.credits[1]
     assert {"drawing emoji", "reading images"} <= stages
-    row = found.left.ids.index("dog-face")
+    row = found.left.row_of["dog-face"]
     colour, outline = (images.load(side.paths[row]) for side in (found.left, found.right))
     assert colour.shape == (72, 72, 3)
     assert outline.shape == (144, 144, 3)

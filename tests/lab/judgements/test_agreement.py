@@ -133,8 +133,8 @@ def test_what_cannot_be_had_is_told_and_the_rest_goes_on(judged):
     [
         ({"metrics": ["l3"]}, "No metric named 'l3'"),
         ({"metrics": []}, "found no metric"),
-        ({"combine": "product"}, "no combination named"),
-        ({"counting": "votes"}, "no counting named"),
+        ({"combine": "product"}, "No combination named"),
+        ({"counting": "votes"}, "No counting named"),
     ],
 )
 def test_wrong_questions_are_one_sentence(judged, asked, words):

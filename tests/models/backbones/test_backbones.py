@@ -190,7 +190,7 @@ def test_names_groups_and_spelling():
         registry.get("mobilnetv2")
     with pytest.raises(UnknownNameError, match="Did you mean @offline"):
         registry.expand_groups(["@ofline"])
-    with pytest.raises(UnknownNameError, match="No library named 'tim'. Did you mean timm"):
+    with pytest.raises(UnknownNameError, match=r"No library named 'tim'\. Did you mean timm"):
         registry.get("tim:resnet50")
 
 
