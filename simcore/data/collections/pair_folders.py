@@ -110,7 +110,8 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
             skipped.append(Skipped(label, left_error or right_error))
         else:
             pairs.append((line["left"], left, line["right"], right))
-    left_ids, right_ids = (_short_ids([pair[column] for pair in pairs]) for column in (0, 2))
+    left_ids = _short_ids([left for left, _, _, _ in pairs])
+    right_ids = _short_ids([right for _, _, right, _ in pairs])
     rows = [
         DraftRow(left_id, left_path, right_id, right_path)
         for left_id, right_id, (_, left_path, _, right_path) in zip(

@@ -125,30 +125,40 @@ def build(
         _report(monitor, "index", 40)
         table.create_index("key", config=BTree(), name="key_idx", replace=True)
         _report(monitor, "index", 50)
-        ids, queries = _sample(table, 2 * QUERIES)
-        nearest = _exact_nearest(table, ids, queries, metric, monitor)
-        half = len(ids) // 2
-        effort = SEARCH_EFFORTS[-1]
-        for effort in SEARCH_EFFORTS:
-            recall = _recall(table, ids[:half], queries[:half], nearest[:half], metric, effort)
-            if recall >= TARGET_RECALL:
-                break
-            _report(monitor, "recall", 95)
-        # Measured on other queries than the effort was chosen on.
-        recall = _recall(table, ids[half:], queries[half:], nearest[half:], metric, effort)
+        effort, recall, queries = _choose_effort(table, metric, monitor)
     index = VectorIndex(
         kind,
         metric,
         rows,
         *effort,
         round(recall, 4),
-        len(ids) - half,
+        queries,
         round(time.monotonic() - started, 2),
     )
     store.write_metadata(feature_key, "index", asdict(index))
     store.compact(feature_key)
     monitor.report("recall", 100, 100)
     return index
+
+
+def _choose_effort(
+    table: Any, metric: Metric, monitor: Monitor
+) -> tuple[tuple[int, int], float, int]:
+    """The first effort that reaches TARGET_RECALL, its recall, and the queries it is measured on.
+
+    The effort is chosen on one half of the queries, and its recall measured on the other.
+    """
+    ids, queries = _sample(table, 2 * QUERIES)
+    nearest = _exact_nearest(table, ids, queries, metric, monitor)
+    half = len(ids) // 2
+    effort = SEARCH_EFFORTS[-1]
+    for effort in SEARCH_EFFORTS:
+        recall = _recall(table, ids[:half], queries[:half], nearest[:half], metric, effort)
+        if recall >= TARGET_RECALL:
+            break
+        _report(monitor, "recall", 95)
+    recall = _recall(table, ids[half:], queries[half:], nearest[half:], metric, effort)
+    return effort, recall, len(ids) - half
 
 
 def _check_metric(metric: Metric) -> Literal["cosine", "l2"]:
