@@ -11,14 +11,14 @@ IMAGES = ImageSet(
     ids=("a", "b", "c"),
     files=("left/a.png", Path("/elsewhere/b.png"), "/absolute/c.png"),
     keys=("k0", "k1", "k2"),
-    root=Path("/root"),
+    root=Path("/images"),
 )
 
 
 def test_relative_files_are_below_the_root_and_others_stay() -> None:
-    assert IMAGES.path(0) == Path("/root/left/a.png")
+    assert IMAGES.path(0) == Path("/images/left/a.png")
     assert IMAGES.paths == (
-        Path("/root/left/a.png"),
+        Path("/images/left/a.png"),
         Path("/elsewhere/b.png"),
         Path("/absolute/c.png"),
     )

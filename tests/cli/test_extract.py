@@ -49,7 +49,7 @@ def test_an_index_is_made_told_and_searched(many, capsys):
     ("args", "words"),
     [
         (["index", "many", "--models", "hog"], "run `simcore extract many --models hog` first"),
-        (["search", "many", "--id", "007", "--models", "layout", "--way", "fast"], "no way to"),
+        (["search", "many", "--id", "007", "--models", "layout", "--way", "fast"], "No way to"),
         (["search", "many", "--id", "007", "--models", "layout", "--way", "index"], "no index"),
         (["extract", "many", "--engine", "spark"], "No engine named 'spark'"),
     ],

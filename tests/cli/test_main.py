@@ -144,7 +144,7 @@ def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["search", "shapes", "--id", "99", "--models", "hog"], "no image"),
+        (["search", "shapes", "--id", "99", "--models", "hog"], "No image"),
         (["search", "shapes", "--models", "hog"], "neither"),
         (["search", "shapes", "--id", "01", "--models", "hgo"], "Did you mean hog"),
         (["search", "shapes", "--id", "01", "--models", "hog", "--metric", "cos"], "cosine"),
@@ -160,7 +160,7 @@ def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
         (["data", "add", "pairs", "nowhere", "--name", "y"], "nowhere"),
         (["data", "remove", "shaps"], "Did you mean shapes"),
         (["models", "fetch", "hgo"], "Did you mean hog"),
-        (["jobs", "--stop", "none"], "no job"),
+        (["jobs", "--stop", "none"], "No job"),
     ],
 )
 def test_bad_input_gets_one_sentence(ready, capsys, args, words):

@@ -144,7 +144,11 @@ def _zip_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterato
 
 
 def _tar_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterator[_Entry]:
-    """Files to extract from a tar; its entries are only known while it is read."""
+    """Files to extract from a tar; its entries are only known while it is read.
+
+    `tarfile`'s own filter="data" is not enough: it allows links inside the folder, strips a
+    leading slash instead of refusing the archive, and counts no bytes.
+    """
     paths: set[PurePosixPath] = set()
     with tarfile.open(source) as archive:
         for count, member in enumerate(archive, 1):
