@@ -70,7 +70,7 @@ def collection(pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME) 
     seen = {Path(f"/drawn/{key}.jpg"): DecodedImage(key, 200, 245, 1) for key in keys}
     files = list(seen)
     rows = [DraftRow(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
-    with collection_catalog.KEPT.making(name) as (work, tell):
+    with collection_catalog.FOLDERS.create(name) as (work, tell):
         collection_catalog.write(work, rows, seen)
         tell(
             {

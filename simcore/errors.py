@@ -1,7 +1,7 @@
-"""What can go wrong, in words a person can act on.
+"""Errors that a user can act on.
 
-One sentence in three parts: what was found; what was expected; what to do. The inner function
-states the fact, the outermost adds the context once.
+A message says in one plain sentence what is wrong, and in a second what to do. The function that
+notices the error states the fact; the outermost caller adds context once.
 """
 
 import difflib
@@ -9,50 +9,54 @@ from collections.abc import Iterable
 
 
 class SimError(Exception):
-    """Anything a user can act on; pages and the command line show its text, never a traceback."""
+    """Any error a user can act on; pages and the command line show its text, not a traceback."""
 
-    def __str__(self) -> str:  # KeyError would otherwise quote its message
+    def __str__(self) -> str:  # KeyError would otherwise put its message in quotes
         return str(self.args[0]) if self.args else self.__class__.__name__
 
 
 class Stopped(SimError):
-    """Somebody asked a long run to end."""
+    """A long operation was stopped on request; what it had finished is saved."""
 
 
 class ShapeError(SimError, ValueError):
-    """Two arrays or lists that belong together do not fit together."""
+    """Arrays or lists that belong together differ in length or shape."""
 
 
 class BadDataError(SimError, ValueError):
-    """A file, table or value that cannot be what it should be."""
+    """A file, a table or an argument has a value that cannot be used."""
 
 
 class BadImageError(SimError, ValueError):
-    """A file that cannot be used as an image."""
+    """A file cannot be read as an image."""
 
 
 class MissingWeightsError(SimError, FileNotFoundError):
-    """Weights that are not on this machine; says which file, from where, and where to put it."""
+    """A weight file is not on this machine; the message names the file, its source and folder."""
 
 
 class UnknownNameError(SimError, KeyError):
-    """A name nobody registered."""
+    """No backbone, collection, metric, ... has this name."""
 
 
-MOST_NAMED = 20  # a sentence, not a catalogue
+MAX_LISTED = 20  # names in one message
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """An error that names the nearest known spelling.
+def unknown_name(kind: str, name: str, options: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is none of `options`: suggests the closest one, or lists them.
 
-    >>> str(unknown("backbone", "mean-colour", ["mean-color", "hog"]))
-    "no backbone named 'mean-colour'; did you mean mean-color?"
-    >>> str(unknown("metric", "zzz", ["cosine", "l2"]))
-    "no metric named 'zzz'; known are cosine, l2"
+    >>> str(unknown_name("backbone", "mean-colour", ["mean-color", "hog"]))
+    "No backbone named 'mean-colour'. Did you mean mean-color?"
+    >>> str(unknown_name("metric", "zzz", ["cosine", "l2"]))
+    "No metric named 'zzz'. Choose from cosine, l2."
     """
-    options = sorted(known)
-    near = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
-    some = ", ".join(options[:MOST_NAMED]) or "none yet"
-    more = f" and {len(options) - MOST_NAMED} more" if len(options) > MOST_NAMED else ""
-    hint = f"did you mean {near[0]}?" if near else f"known are {some}{more}"
-    return UnknownNameError(f"no {kind} named {name!r}; {hint}")
+    names = sorted(options)
+    closest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if closest:
+        hint = f"Did you mean {closest[0]}?"
+    elif names:
+        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+        hint = f"Choose from {', '.join(names[:MAX_LISTED])}{more}."
+    else:
+        hint = "There are none yet."
+    return UnknownNameError(f"No {kind} named {name!r}. {hint}")

@@ -1,7 +1,7 @@
-"""The one in-memory cache: values by key, bounded by bytes, least recently used out first.
+"""The one in-memory cache: values by key, limited in bytes, least recently used dropped first.
 
-Keys say everything a value depends on (digests, recipes, settings), so a value never has to be
-invalidated; what is no longer asked for is dropped when room is needed.
+A key contains everything that a value depends on (digests, recipes, settings), so values never
+have to be invalidated.
 
     ranks = memory.get(("ranks", collection.digest, recipe, direction), lambda: compute(...))
 """
@@ -17,11 +17,11 @@ import numpy as np
 T = TypeVar("T")
 
 MAX_BYTES = 4 << 30  # features of 6,016 pairs under eleven backbones take 1.8 GB
-MIN_SIZE = 1024  # counted for anything, so that small values are dropped eventually, too
+MIN_SIZE = 1024  # bytes counted for every value, so that small ones are dropped eventually, too
 
 
 class Memory:
-    """A thread-safe cache: each value is computed once, however many threads ask for it."""
+    """A thread-safe cache: a value is computed once, however many threads request it."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
@@ -31,9 +31,9 @@ class Memory:
         self._bytes = 0
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The value of `key`; computed, and remembered, where it is not known.
+        """The value of `key`, computed and stored on the first call.
 
-        An exception of `compute` is passed on, and nothing is remembered.
+        If `compute` raises, the exception is passed on and nothing is stored.
         """
         with self._lock:
             if key in self._values:
@@ -53,7 +53,7 @@ class Memory:
             return value
 
     def put(self, key: Hashable, value: Any) -> None:
-        """Remember a value under a key; the least recently used ones make room."""
+        """Store a value under a key; the least recently used values are dropped to make room."""
         size = max(size_of(value), MIN_SIZE)
         with self._lock:
             self._bytes += size - self._values.pop(key, (None, 0))[1]
@@ -70,7 +70,7 @@ class Memory:
         return len(self._values)
 
     def clear(self) -> None:
-        """Forget everything; tests call it between each other."""
+        """Drop all values, as tests do before each test."""
         with self._lock:
             self._values.clear()
             self._bytes = 0

@@ -1,10 +1,11 @@
-"""The nouns. Frozen, shape-checked, arrays read-only; nothing here but numpy.
+"""The value types that all layers share: frozen, shape-checked, arrays read-only.
 
-Letters everywhere: N images, Q queries, G gallery, D dimensions, M backbones, K cut-off.
+Letters in every docstring: N images, Q queries, G gallery images, T triplets, D dimensions,
+M backbones, K cut-off.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +18,14 @@ from simcore.errors import BadDataError, ShapeError, Stopped
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the network's input; frozen, because it is part of the cache key.
+    """How an image becomes the network's input; part of the key under which features are stored.
 
     Attributes:
-        resize: short side in px, or (height, width) to squash to, or None to keep the size.
-        crop: centre crop (height, width), or None.
+        resize: short side in px, or (height, width) to stretch to, or None to keep the size.
+        crop: center crop (height, width) in px, or None.
         interpolation: "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
-        mean, std: per RGB channel on values in 0..1; empty leaves 0..1 as it is.
-        raw: the network takes one whole uint8 image (H, W, 3) at a time instead of a batch.
+        mean, std: per RGB channel, for values in 0..1; empty skips the normalization.
+        raw: the network takes one full uint8 image (H, W, 3) at a time instead of a batch.
     """
 
     resize: int | tuple[int, int] | None = 256
@@ -47,6 +48,7 @@ DIRECTIONS: tuple[Direction, ...] = ("lr", "rl")
 
 
 def readonly(values: Any, dtype: Any) -> Array:
+    """The values as a read-only array of `dtype`; copied only if the type has to change."""
     array = np.asarray(values, dtype=dtype)
     if array.flags.writeable:
         array = array.view()
@@ -56,34 +58,61 @@ def readonly(values: Any, dtype: Any) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """N images on disk.
+    """N images on disk or in S3.
 
     Attributes:
-        ids: (N,) unique names, shown to people.
-        paths: (N,) files.
-        keys: (N,) content keys: equal keys are the same picture, whatever the files are called.
-        trim: rows cut from the bottom before anything else (captions), in px; part of each key.
+        ids: (N,) unique names that people see.
+        files: (N,) one path per image, or its text relative to `root`, so that opening a large
+            collection does not build one `Path` per image.
+        keys: (N,) content keys: equal keys mean the same pixels, whatever the file name.
+        trim: rows cut from the bottom of every image (captions), in px; part of each key.
+        root: the folder of relative files.
     """
 
     ids: tuple[str, ...]
-    paths: tuple[Path, ...]
+    files: tuple[str | Path, ...]
     keys: tuple[str, ...]
     trim: int = 0
+    root: Path = Path()
 
     def __post_init__(self) -> None:
-        if not len(self.ids) == len(self.paths) == len(self.keys):
+        if not len(self.ids) == len(self.files) == len(self.keys):
             raise ShapeError(
-                f"found {len(self.ids)} ids, {len(self.paths)} paths and {len(self.keys)} keys; "
-                "expected as many of each"
+                "An image set needs as many files and keys as ids, "
+                f"got {len(self.ids)} ids, {len(self.files)} files and {len(self.keys)} keys."
             )
         if len(set(self.ids)) != len(self.ids):
-            twice = next(name for name in self.ids if self.ids.count(name) > 1)
-            raise BadDataError(f"found the image id {twice!r} twice; expected unique ids")
+            repeated = next(name for name in self.ids if self.ids.count(name) > 1)
+            raise BadDataError(f"Image ids must be unique, but {repeated!r} occurs twice.")
         if self.trim < 0:
-            raise BadDataError(f"found a trim of {self.trim} px; expected 0 or more")
+            raise BadDataError(f"trim must be 0 px or more, got {self.trim}.")
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def path(self, row: int) -> Path:
+        """The file of the image in a row."""
+        file = self.files[row]
+        return file if isinstance(file, Path) else self.root / file
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """(N,) the files of all images; `path` is cheaper for a few of them."""
+        return tuple(self.path(row) for row in range(len(self)))
+
+    @cached_property
+    def row_of(self) -> Mapping[str, int]:
+        """Row of each id.
+
+        >>> ImageSet(("a", "b"), ("a.png", "b.png"), ("k0", "k1")).row_of["b"]
+        1
+        """
+        return {name: row for row, name in enumerate(self.ids)}
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with any picture, the trim and their order; not with ids or file names."""
+        return hashlib.sha256("\n".join(self.keys).encode()).hexdigest()[:32]
 
     def take(self, index: Sequence[int] | Array) -> "ImageSet":
         """The images at `index`, in that order."""
@@ -91,19 +120,19 @@ class ImageSet:
         return replace(
             self,
             ids=tuple(self.ids[i] for i in rows),
-            paths=tuple(self.paths[i] for i in rows),
+            files=tuple(self.files[i] for i in rows),
             keys=tuple(self.keys[i] for i in rows),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Q queries, G gallery images, and for each query the gallery column that is its true mate.
+    """Q queries, G gallery images, and the gallery column of each query's true mate.
 
     Attributes:
         queries, gallery: the two sides.
         target: (Q,) int64, column of the mate.
-        votes: (Q, 2) int64 up- and down-votes of the pair, or None where nobody voted.
+        votes: (Q, 2) int64 up- and down-votes of each pair, or None.
     """
 
     queries: ImageSet
@@ -115,21 +144,21 @@ class Pairs:
         target = readonly(self.target, np.int64)
         if target.shape != (len(self.queries),):
             raise ShapeError(
-                f"found targets of shape {target.shape}; expected one for each of "
-                f"{len(self.queries)} queries"
+                f"Pairs need one target per query, got targets of shape {target.shape} for "
+                f"{len(self.queries)} queries."
             )
         if target.size and not (0 <= target.min() and target.max() < len(self.gallery)):
             raise BadDataError(
-                f"found a target outside the gallery; expected 0 to {len(self.gallery) - 1}"
+                f"Targets must be gallery columns from 0 to {len(self.gallery) - 1}."
             )
         if np.unique(target).size != target.size:
-            raise BadDataError("found two queries with the same mate; expected one mate each")
+            raise BadDataError("Two queries have the same mate; each needs its own.")
         object.__setattr__(self, "target", target)
         if self.votes is not None:
             votes = readonly(self.votes, np.int64)
             if votes.shape != (len(self.queries), 2):
                 raise ShapeError(
-                    f"found votes of shape {votes.shape}; expected ({len(self.queries)}, 2)"
+                    f"Votes must have shape ({len(self.queries)}, 2), got {votes.shape}."
                 )
             object.__setattr__(self, "votes", votes)
 
@@ -137,11 +166,11 @@ class Pairs:
         return len(self.queries)
 
     def reversed(self) -> "Pairs":
-        """The same pairs asked from the other side; a gallery image with no mate drops out."""
+        """The same pairs queried from the other side; gallery images without a mate drop out."""
         return Pairs(self.gallery.take(self.target), self.queries, np.arange(len(self)), self.votes)
 
     def take(self, index: Sequence[int] | Array) -> "Pairs":
-        """The pairs at `index`, with only their own mates as gallery (a smaller, easier task)."""
+        """The pairs at `index`, with only their mates as gallery (a smaller, easier task)."""
         rows = np.asarray(index, dtype=np.int64)
         votes = None if self.votes is None else self.votes[rows]
         return Pairs(
@@ -154,7 +183,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Skipped:
-    """One image or pair that was left out, and why."""
+    """An image or pair that was left out, and why."""
 
     name: str
     reason: str
@@ -165,13 +194,13 @@ class Collection:
     """A named set of images, with or without known mates.
 
     Attributes:
-        name, kind, source: what it is called, which reader made it, where it came from.
-        left: the images, or the left side.
-        right: the right side, row i the mate of row i on the left; None where nothing is known.
+        name, kind, source: its name, the reader that made it, and where the images came from.
+        left: all images, or the left side of the pairs.
+        right: the right side, row i the mate of row i on the left; None without known mates.
         votes: (N, 2) up- and down-votes of the pairs, or None.
-        skipped: what was left out when it was added.
-        credits: lines on the art's authors and licences, to be shown with the images.
-        digest: changes when any image, order or id changes; for cache keys.
+        skipped: images and pairs that were left out when it was added.
+        credits: authors and licenses, to be shown with the images.
+        digest: changes when any image, id or the order changes; for cache keys.
     """
 
     name: str
@@ -187,26 +216,26 @@ class Collection:
     def __post_init__(self) -> None:
         if self.right is not None and len(self.left) != len(self.right):
             raise ShapeError(
-                f"found {len(self.left)} left and {len(self.right)} right images; "
-                "expected as many on each side"
+                "A collection of pairs needs as many left as right images, "
+                f"got {len(self.left)} and {len(self.right)}."
             )
 
     def pairs(self, direction: Direction = "lr") -> Pairs:
-        """The known mates, asked from the left ("lr") or from the right ("rl").
+        """The known mates, queried from the left ("lr") or from the right ("rl").
 
         Raises:
             BadDataError: the collection has no known mates.
         """
         if self.right is None:
             raise BadDataError(
-                f"collection {self.name!r} holds images without mates; "
-                "recall needs a collection of pairs"
+                f"Collection {self.name!r} has images without mates. "
+                "Recall needs a collection of pairs."
             )
         pairs = Pairs(self.left, self.right, np.arange(len(self.left)), self.votes)
         return pairs if direction == "lr" else pairs.reversed()
 
     def sides(self, direction: Direction = "lr") -> tuple[ImageSet, ImageSet]:
-        """(queries, gallery); without mates both are the same set."""
+        """(queries, gallery); without mates, both are all images."""
         if self.right is None:
             return self.left, self.left
         return (self.left, self.right) if direction == "lr" else (self.right, self.left)
@@ -214,13 +243,13 @@ class Collection:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Rows of one backbone for some images.
+    """Feature rows of N images under one backbone.
 
     Attributes:
         backbone: name in the registry.
-        index: (n,) int64, non-decreasing: which of the N images a row belongs to. An image may have
+        index: (n,) int64, non-decreasing: the image that each row belongs to. An image may have
             several rows (two faces) or none (no face): no evidence.
-        values: (n, D) float32, as the network gave them (not normalised).
+        values: (n, D) float32, as the network returned them (not normalized).
         count: N.
     """
 
@@ -233,13 +262,13 @@ class Features:
         index, values = readonly(self.index, np.int64), readonly(self.values, np.float32)
         if values.ndim != 2 or index.shape != (values.shape[0],):
             raise ShapeError(
-                f"found {index.shape} image numbers for features of shape {values.shape}; "
-                "expected (n,) for (n, D)"
+                "Features need an index of shape (n,) for values of shape (n, D), "
+                f"got {index.shape} and {values.shape}."
             )
         if index.size and not (0 <= index.min() and index.max() < self.count):
-            raise ShapeError(f"found an image number outside 0 to {self.count - 1}")
+            raise ShapeError(f"The index of features must be in 0 to {self.count - 1}.")
         if np.any(np.diff(index) < 0):
-            raise ShapeError("found image numbers out of order; expected them sorted")
+            raise ShapeError("The index of features must be sorted.")
         object.__setattr__(self, "index", index)
         object.__setattr__(self, "values", values)
 
@@ -285,17 +314,17 @@ class Features:
         return later, earlier
 
     def take(self, images: Sequence[int] | Array) -> "Features":
-        """The features of some of the images, renumbered in the order asked for."""
-        wanted = np.asarray(images, dtype=np.int64)
-        first = np.searchsorted(self.index, wanted, side="left")
-        last = np.searchsorted(self.index, wanted, side="right")
-        rows = [np.arange(a, b) for a, b in zip(first, last, strict=True)]
-        picked = np.concatenate(rows) if rows else np.empty(0, np.int64)
+        """The features of some of the images, renumbered in the order of `images`."""
+        numbers = np.asarray(images, dtype=np.int64)
+        first = np.searchsorted(self.index, numbers, side="left")
+        last = np.searchsorted(self.index, numbers, side="right")
+        ranges = [np.arange(a, b) for a, b in zip(first, last, strict=True)]
+        rows = np.concatenate(ranges) if ranges else np.empty(0, np.int64)
         return Features(
             self.backbone,
-            np.repeat(np.arange(wanted.size), last - first),
-            self.values[picked],
-            int(wanted.size),
+            np.repeat(np.arange(numbers.size), last - first),
+            self.values[rows],
+            int(numbers.size),
         )
 
 
@@ -309,17 +338,17 @@ class Similarity:
     def __post_init__(self) -> None:
         values = readonly(self.values, np.float32)
         if values.ndim != 2:
-            raise ShapeError(f"found a similarity of shape {values.shape}; expected (Q, G)")
+            raise ShapeError(f"A similarity must have shape (Q, G), got {values.shape}.")
         object.__setattr__(self, "values", values)
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """A number with its 95 % interval and what it is the mean of.
+    """A mean with its 95 % confidence interval and the values it is the mean of.
 
     Attributes:
-        value, low, high: the mean and its interval.
-        per_item: (n,) float32, one value a query or triplet.
+        value, low, high: the mean and the bounds of its interval.
+        per_item: (n,) float32, one value per query or triplet.
     """
 
     name: str
@@ -334,12 +363,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long run is; passed to a callback a few times a second.
+    """How far a long operation is; passed to a callback a few times per second.
 
     Attributes:
-        stage: what is being done, in a word or two ("mobilenetv2", "reading images").
-        done, total: units of that stage.
-        rate: units a second, 0 while unknown.
+        stage: the current step, in a word or two ("mobilenetv2", "reading images").
+        done, total: finished and all units of that stage.
+        rate: units per second, 0 while unknown.
     """
 
     stage: str
@@ -349,7 +378,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at the present rate; None while unknown."""
+        """Time left at the current rate; None while unknown."""
         return (self.total - self.done) / self.rate if self.rate > 0 else None
 
 
@@ -361,8 +390,8 @@ class Monitor:
     """Progress and stop of a long operation in one value; `Monitor()` is silent and never stops.
 
     Attributes:
-        on_progress: called with a `Progress` a few times a second.
-        stop: asked between steps; True ends the operation, and what is finished is kept.
+        on_progress: called with a `Progress` a few times per second.
+        stop: called between steps; returning True ends the operation, finished work is kept.
     """
 
     on_progress: OnProgress | None = None

@@ -1,4 +1,4 @@
-"""What every test shares: a cache of its own, and pictures drawn here."""
+"""Fixtures of all tests: an empty cache per test, drawn pictures, and a prepared collection."""
 
 import io
 import os
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from simcore import memory
 from tests.postgres import Cluster
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,8 @@ Draw = Callable[..., Image.Image]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache folder for this test alone."""
+    """An empty cache for each test, on disk and in memory."""
+    memory.clear()
     folder = tmp_path / "cache"
     monkeypatch.setenv("SIMCORE_CACHE", str(folder))
     for name in ("SIMCORE_DATABASE_URL", "SIMCORE_STORE", "SIMCORE_SEARCH"):
@@ -39,8 +41,8 @@ def draw(seed: int = 0, width: int = 200, height: int = 245) -> Image.Image:
     pen = ImageDraw.Draw(image)
     for _ in range(6):
         x, y = int(random.integers(0, width)), int(random.integers(0, height))
-        r, colour = int(random.integers(3, 40)), tuple(int(c) for c in random.integers(0, 256, 3))
-        (pen.ellipse if random.random() < 0.5 else pen.rectangle)((x, y, x + r, y + r), fill=colour)
+        r, color = int(random.integers(3, 40)), tuple(int(c) for c in random.integers(0, 256, 3))
+        (pen.ellipse if random.random() < 0.5 else pen.rectangle)((x, y, x + r, y + r), fill=color)
     noise = random.integers(-8, 9, (height, width, 3))
     return Image.fromarray(np.clip(np.asarray(image).astype(int) + noise, 0, 255).astype(np.uint8))
 
@@ -82,7 +84,7 @@ def pairs_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hard_folder(tmp_path: Path) -> Path:
-    """As `pairs_folder`, but what is on the right has nothing to do with what is on the left."""
+    """As `pairs_folder`, but the pictures on the right do not resemble those on the left."""
     root = tmp_path / "hard"
     for side in ("left", "right"):
         (root / side).mkdir(parents=True)
@@ -93,7 +95,7 @@ def hard_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real_pairs() -> Path:
-    """1,000 real pairs in the Kaggle form, beside the repository; skips where they are absent."""
+    """1,000 real pairs in the Kaggle form, beside the repository; skipped if they are absent."""
     path = Path(__file__).resolve().parents[2] / "shared" / "data" / "tll-sample"
     if not path.is_dir():
         pytest.skip(f"no real pairs at {path}")
@@ -129,7 +131,7 @@ def bapps_tree(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def random_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LPIPS on random trunks, as if they were at hand."""
+    """LPIPS on networks with random weights, so that no weight files are needed."""
     import torch
     from torchvision import models
 
@@ -147,34 +149,35 @@ def random_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else shutil.which("initdb")
+    """A PostgreSQL server for the session; skipped if it is not installed."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = str(installed[-1]) if installed else shutil.which("initdb")
     if initdb is None:
         pytest.skip("no PostgreSQL on this computer; Debian's package is `postgresql`")
     pytest.importorskip("psycopg")
-    made = Cluster(Path(initdb).parent)
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(made.folder)
+    server = Cluster(Path(initdb).parent)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder)
 
 
 @pytest.fixture
 def postgres(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """An empty database of a real PostgreSQL, for this test alone."""
+    """An empty database on a real PostgreSQL for each test."""
     monkeypatch.setenv("SIMCORE_DATABASE_URL", cluster.database())
     return cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Cluster | None:
-    """An empty database of either kind; the cluster where it is PostgreSQL."""
+    """An empty database of either kind; the server if it is PostgreSQL."""
     return request.getfixturevalue("postgres") if request.param == "postgresql" else None
 
 
 @pytest.fixture(scope="session")
 def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the collection "tiny" and the features of `MODELS`, made once per session."""
+    """A cache with the collection "tiny" and features of `MODELS`, prepared once per session."""
     from simcore.lab.library import collections, extraction
 
     folder = tmp_path_factory.mktemp("tiny")

@@ -1,4 +1,4 @@
-"""The in-memory cache: computed once, bounded by bytes, least recently used out first."""
+"""The in-memory cache: values are computed once, and the least recently used are dropped."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def test_the_least_recently_used_value_makes_room():
     memory = Memory(max_bytes=250_000)
     for name in "ab":
         memory.get(name, lambda: np.zeros(100_000, np.uint8))
-    memory.get("a", lambda: pytest.fail("it is remembered"))
+    memory.get("a", lambda: pytest.fail("the value is stored"))
     memory.get("c", lambda: np.zeros(100_000, np.uint8))
     assert "a" in memory
     assert "b" not in memory
@@ -56,6 +56,6 @@ def test_a_failed_computation_is_tried_again():
     assert memory.get("k", lambda: 4) == 4
 
 
-def test_a_computation_may_ask_for_other_values():
+def test_a_computation_may_use_other_values():
     memory = Memory()
     assert memory.get("outer", lambda: memory.get("inner", lambda: 1) + 1) == 2

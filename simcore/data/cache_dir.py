@@ -1,4 +1,4 @@
-"""Where everything that can be made again is kept: the cache folder and its sub-folders."""
+"""The cache folder, its subfolders, and writing files so that no reader sees half of one."""
 
 import errno
 import os
@@ -24,37 +24,37 @@ Subfolder = Literal[
     "moments",
 ]
 
-_TREE = Path(__file__).resolve().parents[2]
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_SOURCE_TREE = Path(__file__).resolve().parents[2]
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def root() -> Path:
-    """The cache folder, made when first asked for.
+    """The cache folder, created on first use.
 
-    `SIMCORE_CACHE` names it; without that it is `cache/` beside the source tree, or
-    `~/.cache/simcore` where the package lies in a place that is not one.
+    `SIMCORE_CACHE` sets it. By default it is `cache/` in the source tree, or `~/.cache/simcore` if
+    the package was installed without one.
 
     Raises:
-        SimError: it cannot be made.
+        SimError: it cannot be created.
     """
-    named = os.environ.get("SIMCORE_CACHE", "").strip()
-    if named:
-        path = Path(named).expanduser().absolute()
-    elif (_TREE / "pyproject.toml").is_file():
-        path = _TREE / "cache"
+    setting = os.environ.get("SIMCORE_CACHE", "").strip()
+    if setting:
+        path = Path(setting).expanduser().absolute()
+    elif (_SOURCE_TREE / "pyproject.toml").is_file():
+        path = _SOURCE_TREE / "cache"
     else:
         path = Path.home() / ".cache" / "simcore"
-    return _made(path)
+    return _create(path)
 
 
 def subfolder(name: Subfolder) -> Path:
-    """One sub-folder of the cache, made when first asked for."""
-    return _made(root() / name)
+    """A subfolder of the cache, created on first use."""
+    return _create(root() / name)
 
 
-def _made(path: Path) -> Path:
-    if not path.is_dir():  # asked for hundreds of times a page, and there but for the first time
+def _create(path: Path) -> Path:
+    if not path.is_dir():  # a page calls this hundreds of times, and `mkdir` costs more
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
     return path
@@ -62,77 +62,93 @@ def _made(path: Path) -> Path:
 
 @contextmanager
 def disk_errors(target: Path) -> Iterator[None]:
-    """Turns a full, closed or unusable disk into one sentence that names the place.
+    """Turn the error of a full or read-only disk into one sentence that names the path.
 
     Raises:
-        SimError: the disk is full, the folder is closed to us, or a file stands in the way.
+        SimError: the disk is full, the folder is not writable, or a file is where the folder
+            should be.
     """
     try:
         yield
     except OSError as error:
         if isinstance(error, SimError):
             raise
-        sentence = disk_error_message(error, target)
-        if sentence is None:
+        message = disk_error_message(error, target)
+        if message is None:
             raise
-        raise SimError(sentence) from error
+        raise SimError(message) from error
 
 
 def disk_error_message(error: Exception, target: Path | str) -> str | None:
-    """What to tell a person when writing to `target` failed; None where the disk is not to blame.
+    """The message for a failed write to `target`; None if the disk is not the cause.
 
-    Understands the operating system's numbers and, for libraries that pass on only text, its words.
+    Recognizes the operating system's error numbers and, for libraries that pass on text only, its
+    words.
     """
     number = error.errno if isinstance(error, OSError) else None
     text = str(error).lower()
-    if number in _FULL or any(
-        word in text for word in ("no space left", "quota exceeded", "file too large")
+    if number in _DISK_FULL or any(
+        phrase in text for phrase in ("no space left", "quota exceeded", "file too large")
     ):
         return (
-            f"found no room left on the disk of {target}; expected space for new files; "
-            "free some or point SIMCORE_CACHE at another disk (what was finished is kept)"
+            f"No space left on the disk of {target}. Free some, or set SIMCORE_CACHE to a folder "
+            "on another disk. Finished work is kept."
         )
-    if number in _CLOSED or "permission denied" in text or "read-only file system" in text:
+    if number in _NOT_WRITABLE or "permission denied" in text or "read-only file system" in text:
         return (
-            f"found {target} closed to writing; expected a folder of your own; "
-            "change its rights or point SIMCORE_CACHE elsewhere"
+            f"{target} is not writable. Change its permissions, or set SIMCORE_CACHE to a folder "
+            "of your own."
         )
     if number in {errno.EEXIST, errno.ENOTDIR}:
         return (
-            f"found a file where the folder {target} should be; expected a folder; "
-            "move the file away or point SIMCORE_CACHE elsewhere"
+            f"{target} should be a folder, but a file has that name. Move the file away, or set "
+            "SIMCORE_CACHE to another folder."
         )
     return None
 
 
-def write_atomic(target: Path, data: bytes) -> None:
-    """Puts `data` at `target` in one step: readers see the old file, the new one, or none.
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file to; it replaces `target` when the block ends.
+
+    Readers see the old file or the new one, never half of one; if the block raises, the old one
+    stays.
 
     Raises:
-        SimError: the disk is full or closed.
+        SimError: the disk is full or not writable.
     """
     with disk_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        new = target.parent / f".new-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        draft = target.parent / f".new-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         try:
-            new.write_bytes(data)
-            new.replace(target)
+            yield draft
+            draft.replace(target)
         except BaseException:
-            new.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
 
 
+def write_atomic(target: Path, data: bytes) -> None:
+    """Write a file in one step: readers see the old one or the new one, never half of one.
+
+    Raises:
+        SimError: the disk is full or not writable.
+    """
+    with atomic_path(target) as draft:
+        draft.write_bytes(data)
+
+
 def remove_leftovers(parent: Path) -> None:
-    """Removes what runs that were killed have left."""
+    """Remove unfinished files and folders of processes that were killed."""
     for path in [*parent.glob(".new-*"), *parent.glob(".old-*")]:
-        owner = path.name.split("-")[1]
-        if os.name == "posix" and owner.isdecimal() and not _alive(int(owner)):
+        process = path.name.split("-")[1]
+        if os.name == "posix" and process.isdecimal() and not _is_running(int(process)):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except OSError as error:
-        return isinstance(error, PermissionError)  # it lives, but belongs to somebody else
+        return isinstance(error, PermissionError)  # it runs, but belongs to another user
     return True

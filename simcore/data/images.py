@@ -1,4 +1,4 @@
-"""Files and bytes into pixels: safely opened, upright, 8-bit RGB, cut and scaled for a network."""
+"""Decode image files safely to upright 8-bit RGB, and crop and scale them for a network."""
 
 import hashlib
 import io
@@ -22,18 +22,19 @@ MAX_SIDE = 20_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
-# Pillow's own guard against bombs, at our limit and as an error: it also covers later frames.
+# Pillow's own guard against decompression bombs, at our limit and as an error; it also covers
+# later frames of an animation.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
-_SCALING = {
+_RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-# By EXIF's number: what brings the pixels as they are stored into the order that people see.
-_TURNS: dict[int, Callable[[Array], Array]] = {
+# EXIF orientation -> the function that turns stored pixels upright.
+_ORIENTATIONS: dict[int, Callable[[Array], Array]] = {
     2: lambda rows: rows[:, ::-1],
     3: lambda rows: rows[::-1, ::-1],
     4: lambda rows: rows[::-1],
@@ -46,23 +47,23 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def read(source: Path) -> bytes:
-    """The bytes of an image file, on disk or in S3, after a look at its size.
+    """The bytes of an image file, on disk or in S3; its size is checked first.
 
     Raises:
-        BadImageError: absent, not a plain file, unreadable, empty or larger than MAX_BYTES.
+        BadImageError: absent, not a regular file, unreadable, empty or larger than MAX_BYTES.
     """
     try:
         if storage.is_remote(source):
             size, data = storage.read_bytes(source, MAX_BYTES)
         elif not source.is_file():
-            raise BadImageError(f"found no file {source}; expected an image; check the path")
+            raise BadImageError(f"There is no file {source}. Check the path.")
         else:
             size = source.stat().st_size
             data = b"" if size > MAX_BYTES else source.read_bytes()
     except OSError as error:
         raise BadImageError(
-            f"{source} cannot be read ({error.strerror or error}); expected an image; "
-            "check its rights and its disk"
+            f"{source} cannot be read ({error.strerror or error}). Check its permissions and its "
+            "disk."
         ) from error
     _check_bytes(size, source.name)
     return data
@@ -70,32 +71,30 @@ def read(source: Path) -> bytes:
 
 def _check_bytes(size: int, name: str) -> None:
     if size == 0:
-        raise BadImageError(
-            f"{name} is empty (0 bytes); expected an image; copy or save the file again"
-        )
+        raise BadImageError(f"{name} is empty (0 bytes). Copy or save the file again.")
     if size > MAX_BYTES:
         raise BadImageError(
-            f"{name} has {size:,} bytes; expected at most {MAX_BYTES:,}; save a smaller copy"
+            f"{name} has {size:,} bytes; the limit is {MAX_BYTES:,}. Save a smaller copy."
         )
 
 
 def content_key(data: bytes, trim: int = 0) -> str:
-    """Content key: the same bytes with the same trim have the same key, whatever the file's name.
+    """Key of an image by content: equal bytes and equal trim give equal keys, under any file name.
 
     Args:
         data: the file's bytes, undecoded.
         trim: rows cut from the bottom, px.
 
-    >>> key(b"abc")
+    >>> content_key(b"abc")
     'ba7816bf8f01cfea414140de5dae2223'
-    >>> key(b"abc", 26)
+    >>> content_key(b"abc", 26)
     'ba7816bf8f01cfea414140de5dae2223-t26'
     """
     return hashlib.sha256(data).hexdigest()[:32] + (f"-t{trim}" if trim else "")
 
 
 def picture(key: str) -> str:
-    """A content key without its trim: a picture is the same one with its caption cut off.
+    """A content key without its trim: with or without its caption, it is the same picture.
 
     >>> picture("0f3a-t20"), picture("0f3a")
     ('0f3a', '0f3a')
@@ -104,19 +103,19 @@ def picture(key: str) -> str:
 
 
 def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Array:
-    """An image as people see it: upright, first frame, over white, 8 bits a channel.
+    """An image as people see it: upright, first frame, on white, 8 bits per channel.
 
     Args:
-        source: a file, or a file's bytes.
+        source: a file, or the bytes of one.
         trim: rows cut from the bottom, px.
-        name: what to call bytes in an error; a file is called by its own name.
+        name: name for bytes in error messages; a file has its own.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        BadImageError: not one of FORMATS, empty, cut short, damaged, too many bytes or pixels, or
-            no row is left after trimming. Limits are checked before anything is decoded.
+        BadImageError: not one of FORMATS, empty, truncated, damaged, too many bytes or pixels, or
+            no rows left after trimming. Limits are checked before anything is decoded.
     """
     if isinstance(source, Path):
         data, name = read(source), source.name
@@ -126,18 +125,16 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
     image = _open(data, name)
     try:
         rows = apply_orientation(image, data)
-    except Exception as error:  # whatever a decoder trips over, the file is what is wrong
+    except Exception as error:  # decoders raise errors of every kind for a damaged file
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-            raise BadImageError(_too_large(name, "more pixels inside than it tells")) from error
+            raise BadImageError(_too_large(name, "more pixels than its header says")) from error
         raise BadImageError(
-            f"{name} is damaged or cut short ({_short(error)}); expected a whole image; "
-            "copy or save the file again"
+            f"{name} is damaged or truncated ({_short(error)}). Copy or save the file again."
         ) from error
     if trim:
         if not 0 < trim < len(rows):
             raise BadImageError(
-                f"{name} has {len(rows)} rows; expected more than the {trim} to be cut off; "
-                "use a smaller trim"
+                f"{name} has {len(rows)} rows, so {trim} cannot be cut off. Use a smaller trim."
             )
         rows = rows[: len(rows) - trim]
     return np.ascontiguousarray(rows)
@@ -150,8 +147,7 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise BadImageError(_too_large(name, "more pixels")) from error
     except Exception as error:
         raise BadImageError(
-            f"{name} is not an image this reads; expected {', '.join(FORMATS)}; "
-            "save it as one of these"
+            f"{name} is not an image in a supported format. Save it as {' or '.join(FORMATS)}."
         ) from error
     width, height = image.size
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
@@ -159,10 +155,10 @@ def _open(data: bytes, name: str) -> Image.Image:
     return image
 
 
-def _too_large(name: str, found: str) -> str:
+def _too_large(name: str, size: str) -> str:
     return (
-        f"{name} has {found}; expected at most {MAX_SIDE:,} a side and "
-        f"{MAX_PIXELS // 1_000_000} million in all; save a smaller copy"
+        f"{name} has {size}; the limit is {MAX_SIDE:,} per side and "
+        f"{MAX_PIXELS // 1_000_000} million in total. Save a smaller copy."
     )
 
 
@@ -170,58 +166,60 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:80].rstrip(".;: ") or error.__class__.__name__
 
 
-def prepare(image: Array, how: Preprocessing) -> Array:
-    """Resize and centre crop, as torchvision's Resize and CenterCrop do on PIL images.
+def prepare(image: Array, preprocessing: Preprocessing) -> Array:
+    """Resize and center crop, as torchvision's Resize and CenterCrop do on PIL images.
 
     Args:
         image: (H, W, 3) uint8.
-        how: `resize` (short side, or height and width) and `crop` (height, width) in px; an image
-            smaller than the crop is padded with black, as torchvision pads.
+        preprocessing: its `resize` and `crop` are applied; an image smaller than the crop is
+            padded with black, as in torchvision.
 
     Returns:
-        (h, w, 3) uint8. Scaling to 0..1 and normalising is left to the device.
+        (h, w, 3) uint8. Scaling to 0..1 and normalizing happen on the device.
 
     Raises:
-        BadImageError: so narrow that scaling its short side makes more than MAX_PIXELS, uncropped.
-        BadDataError: an interpolation nobody knows.
+        BadImageError: so narrow that scaling its short side gives more than MAX_PIXELS, uncropped.
+        BadDataError: unknown interpolation.
     """
-    if how.interpolation not in _SCALING:
+    resampling, crop = _RESAMPLING.get(preprocessing.interpolation), preprocessing.crop
+    if resampling is None:
         raise BadDataError(
-            f"found the interpolation {how.interpolation!r}; expected one of {', '.join(_SCALING)}"
+            f"interpolation must be one of {', '.join(_RESAMPLING)}, "
+            f"got {preprocessing.interpolation!r}."
         )
     picture = Image.fromarray(image)
-    width, height = _target(picture.size, how.resize)
-    if width * height > MAX_PIXELS and how.crop is not None:
-        picture = _middle(picture, (width, height), how.crop, _SCALING[how.interpolation])
+    width, height = _target(picture.size, preprocessing.resize)
+    if width * height > MAX_PIXELS and crop is not None:
+        picture = _resize_middle(picture, (width, height), crop, resampling)
     elif width * height > MAX_PIXELS:
         raise BadImageError(
-            f"found an image of {picture.width:,} x {picture.height:,} pixels that would grow to "
-            f"{width:,} x {height:,}; expected a wider one; crop it first"
+            f"An image of {picture.width:,} x {picture.height:,} pixels would become "
+            f"{width:,} x {height:,}, which is too large. Crop it first."
         )
     elif (width, height) != picture.size:
-        picture = picture.resize((width, height), _SCALING[how.interpolation])
-    if how.crop is not None:
-        picture = _centre(picture, *how.crop)
+        picture = picture.resize((width, height), resampling)
+    if crop is not None:
+        picture = _center_crop(picture, *crop)
     return np.array(picture)
 
 
 def visible_region(
-    height: int, width: int, how: Preprocessing
+    height: int, width: int, preprocessing: Preprocessing
 ) -> tuple[float, float, float, float]:
     """The part of an image that reaches the network.
 
     Returns:
-        (top, left, bottom, right) as shares of its height and width; beyond 0 to 1 where it is
-        padded.
+        (top, left, bottom, right) as shares of its height and width; outside 0 to 1 where the
+        image is padded.
 
-    >>> seen(400, 200, Prepare(resize=200, crop=(200, 100)))
+    >>> visible_region(400, 200, Preprocessing(resize=200, crop=(200, 100)))
     (0.25, 0.25, 0.75, 0.75)
     """
-    across, down = _target((width, height), how.resize)
-    if how.crop is None:
+    if preprocessing.crop is None:
         return 0.0, 0.0, 1.0, 1.0
-    high, wide = how.crop
-    top, left = (1 - high / down) / 2, (1 - wide / across) / 2
+    resized_width, resized_height = _target((width, height), preprocessing.resize)
+    crop_height, crop_width = preprocessing.crop
+    top, left = (1 - crop_height / resized_height) / 2, (1 - crop_width / resized_width) / 2
     return top, left, 1 - top, 1 - left
 
 
@@ -236,22 +234,26 @@ def _target(size: tuple[int, int], resize: int | tuple[int, int] | None) -> tupl
     return int(resize * width / height), resize
 
 
-def _middle(
-    picture: Image.Image, size: tuple[int, int], crop: tuple[int, int], how: Image.Resampling
+def _resize_middle(
+    picture: Image.Image,
+    size: tuple[int, int],
+    crop: tuple[int, int],
+    resampling: Image.Resampling,
 ) -> Image.Image:
-    """The part of a very long picture that the crop would keep, scaled without the rest."""
+    """The part of a very long image that the crop keeps, resized without the rest."""
     width, height = min(crop[1], size[0]), min(crop[0], size[1])
     left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
-    across, down = picture.width / size[0], picture.height / size[1]
-    box = (left * across, top * down, (left + width) * across, (top + height) * down)
-    return picture.resize((width, height), how, box=box)
+    x_scale, y_scale = picture.width / size[0], picture.height / size[1]
+    box = (left * x_scale, top * y_scale, (left + width) * x_scale, (top + height) * y_scale)
+    return picture.resize((width, height), resampling, box=box)
 
 
-def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:
+def _center_crop(picture: Image.Image, height: int, width: int) -> Image.Image:
     if picture.width < width or picture.height < height:
-        wide, high = max(width, picture.width), max(height, picture.height)
-        padded = Image.new("RGB", (wide, high))
-        padded.paste(picture, ((wide - picture.width) // 2, (high - picture.height) // 2))
+        padded_width, padded_height = max(width, picture.width), max(height, picture.height)
+        padded = Image.new("RGB", (padded_width, padded_height))
+        corner = (padded_width - picture.width) // 2, (padded_height - picture.height) // 2
+        padded.paste(picture, corner)
         picture = padded
     left = round((picture.width - width) / 2)
     top = round((picture.height - height) / 2)
@@ -259,22 +261,26 @@ def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:
 
 
 def apply_orientation(image: Image.Image, data: bytes) -> Array:
-    """(H, W, 3) uint8 RGB of an opened image, whose size was checked, as people see it.
+    """(H, W, 3) uint8 RGB of an opened image, upright; its size must have been checked.
 
     Args:
         data: the bytes that it was opened from.
     """
-    rows = _plain_jpeg(image, data)
+    rows = decode_jpeg(image, data)
     if rows is None:
         image.load()
-        rows = np.array(_rgb(image))
-    return _turned(rows, image)
+        rows = np.array(_to_rgb(image))
+    try:
+        turn = _ORIENTATIONS.get(image.getexif().get(0x0112, 1))
+    except Exception:  # a broken EXIF block does not spoil the pixels
+        turn = None
+    return rows if turn is None else turn(rows)
 
 
-def _plain_jpeg(image: Image.Image, data: bytes) -> Array | None:
-    """The pixels of a colour JPEG by libjpeg-turbo itself: Pillow's, in less than half of its time.
+def decode_jpeg(image: Image.Image, data: bytes) -> Array | None:
+    """The pixels of a color JPEG, by libjpeg-turbo directly: twice as fast as Pillow, same values.
 
-    Whatever is odd about a file is left to Pillow, which says what: None.
+    None for files with anything unusual; Pillow decodes these, or reports what is wrong.
     """
     if image.format not in {"JPEG", "MPO"} or image.mode != "RGB":
         return None
@@ -285,25 +291,17 @@ def _plain_jpeg(image: Image.Image, data: bytes) -> Array | None:
     return None
 
 
-def _turned(rows: Array, image: Image.Image) -> Array:
-    try:
-        turn = _TURNS.get(image.getexif().get(0x0112, 1))
-    except Exception:  # a broken EXIF block does not spoil the pixels
-        turn = None
-    return rows if turn is None else turn(rows)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(image)).convert("RGB")
+        return Image.fromarray(_to_8_bits(image)).convert("RGB")
     if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), colour).convert("RGB")
+        color = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), color).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(image: Image.Image) -> Array:
-    """(H, W) uint8 from one channel of 16-bit, 32-bit or float values: scaled, never clipped."""
+def _to_8_bits(image: Image.Image) -> Array:
+    """(H, W) uint8 from one channel of 16-bit, 32-bit or float values: scaled, not clipped."""
     values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
     low, high = min(float(values.min()), 0.0), float(values.max())
     tops = [1.0, 255.0, 65_535.0] if image.mode == "F" else [65_535.0]

@@ -1,4 +1,4 @@
-"""Things remembered under a name: a folder each in one room of the cache, its facts as JSON."""
+"""Named folders in the cache, each with its metadata as JSON: collections and judgement sets."""
 
 import json
 import os
@@ -10,122 +10,159 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from simcore.data import cache_dir
-from simcore.errors import BadDataError, unknown_name
+from simcore.errors import BadDataError, SimError, unknown_name
+from simcore.types import JSON
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_T = TypeVar("_T")
+
+
+def is_name(name: str) -> bool:
+    """Whether a collection, an experiment or a learned backbone may have this name.
+
+    >>> is_name("emoji-2"), is_name("../emoji")
+    (True, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def check_name(name: str) -> str:
+    """The name, if it is a valid one: it becomes a file name and part of addresses.
+
+    Raises:
+        BadDataError: it is not.
+    """
+    if not is_name(name):
+        raise BadDataError(
+            f"{name[:80]!r} is not a valid name. Use 1 to 64 lowercase letters, digits, '.', '_' "
+            "or '-', beginning with a letter or digit."
+        )
+    return name
 
 
 @dataclass(frozen=True)
 class NamedFolders:
-    """One kind of them.
+    """All named folders of one kind.
 
     Attributes:
-        room: the folder of the cache. file: what the facts are called in each folder.
-        word: what one is called in sentences. form: the newest format this program reads.
+        subfolder: the folder of the cache that contains them.
+        file: name of the metadata file in each.
+        noun: what messages call one of them.
+        version: the newest format of the metadata that this program reads.
     """
 
-    room: cache_dir.Subfolder
+    subfolder: cache_dir.Subfolder
     file: str
-    word: str
-    form: int
+    noun: str
+    version: int
 
     def names(self) -> list[str]:
-        """Those that are remembered, sorted."""
-        found = (cache_dir.root() / self.room).glob(f"*/{self.file}")
-        return sorted(p.parent.name for p in found if _NAME.fullmatch(p.parent.name))
+        """All names, sorted."""
+        files = (cache_dir.root() / self.subfolder).glob(f"*/{self.file}")
+        return sorted(path.parent.name for path in files if is_name(path.parent.name))
 
-    def place(self, name: str) -> Path:
-        """The folder of a name, which need not exist.
+    def folder(self, name: str) -> Path:
+        """The folder of a name, whether or not it exists.
 
         Raises:
-            BadDataError: no name of that kind can be given.
+            BadDataError: the name is not valid.
         """
-        if not _NAME.fullmatch(name):
-            raise BadDataError(
-                f"found the name {name!r}; expected 1 to 64 lower-case letters, digits, '.', '_' "
-                "or '-', a letter or digit first; choose another"
-            )
-        return cache_dir.subfolder(self.room) / name
+        return cache_dir.subfolder(self.subfolder) / check_name(name)
 
     @contextmanager
-    def making(self, name: str) -> Iterator[tuple[Path, Callable[[dict[str, Any]], None]]]:
-        """Make a new one: whole when the block ends, or as if never asked for.
+    def create(self, name: str) -> Iterator[tuple[Path, Callable[[JSON], None]]]:
+        """Create a folder in one step: if the block raises, nothing of it remains.
 
         Yields:
-            A folder to put its files into, and what the facts are told to at the end.
+            A folder to write the files to, and a function that saves the metadata at the end.
 
         Raises:
-            BadDataError: the name is taken or odd. SimError: the disk is full or closed.
+            BadDataError: the name is taken or not valid. SimError: the disk is full or not
+                writable.
         """
-        place = self.place(name)
-        self._free(name)
-        cache_dir.remove_leftovers(place.parent)
-        work = place.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        target = self.folder(name)
+        self._check_free(name)
+        cache_dir.remove_leftovers(target.parent)
+        draft = target.with_name(f".new-{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
-        def tell(facts: dict[str, Any]) -> None:
+        def save(metadata: JSON) -> None:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            told = {"format": self.form, "name": name, "created": now, **facts}
-            cache_dir.write_atomic(work / self.file, json.dumps(told, indent=1).encode())
+            document = {"format": self.version, "name": name, "created": now, **metadata}
+            cache_dir.write_atomic(draft / self.file, json.dumps(document, indent=1).encode())
 
-        with cache_dir.disk_errors(place.parent):
-            work.mkdir()
+        with cache_dir.disk_errors(target.parent):
+            draft.mkdir()
             try:
-                yield work, tell
-                self._free(name)  # another process may have been quicker
-                work.rename(place)
+                yield draft, save
+                self._check_free(name)  # another process may have been faster
+                draft.rename(target)
             finally:
-                shutil.rmtree(work, ignore_errors=True)
+                shutil.rmtree(draft, ignore_errors=True)
 
-    def facts(self, name: str) -> dict[str, Any]:
-        """What was written down of one.
+    def metadata(self, name: str) -> JSON:
+        """The metadata of a name; its folder is not opened.
 
         Raises:
-            UnknownNameError: no such name. BadDataError: damaged, or of a newer version.
+            UnknownNameError: no such name. BadDataError: damaged, or from a newer version.
         """
-        self._known(name)
+        self._check_exists(name)
         try:
-            told = json.loads((self.place(name) / self.file).read_bytes())
-            form = int(told["format"])
+            document = json.loads((self.folder(name) / self.file).read_bytes())
+            version = int(document["format"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise self.damaged(name, error) from error
-        if form > self.form:
+            raise self._damaged(name, error) from error
+        if version > self.version:
             raise BadDataError(
-                f"{self.word} {name!r} has format {form}; expected at most {self.form}; "
-                "update simcore or point SIMCORE_CACHE at another folder"
+                f"The {self.noun} {name!r} has format {version}, but this version of simcore "
+                f"reads formats up to {self.version}. Update simcore, or set SIMCORE_CACHE to "
+                "another folder."
             )
-        return dict(told)
+        return dict(document)
+
+    def load(self, name: str, read: Callable[[Path, JSON], _T]) -> _T:
+        """What `read` makes of a name's folder and metadata.
+
+        Raises:
+            UnknownNameError: no such name. BadDataError: its files are damaged, or from a newer
+                version.
+        """
+        metadata = self.metadata(name)
+        try:
+            return read(self.folder(name), metadata)
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            if isinstance(error, SimError):
+                raise
+            raise self._damaged(name, error) from error
 
     def remove(self, name: str) -> None:
-        """Forget one, in one step.
+        """Remove a folder in one step; image files elsewhere and stored features stay.
 
         Raises:
-            UnknownNameError: no such name. SimError: the cache is closed to writing.
+            UnknownNameError: no such name. SimError: the cache is not writable.
         """
-        self._known(name)
-        place = self.place(name)
-        gone = place.with_name(f".old-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        with cache_dir.disk_errors(place.parent):
-            place.rename(gone)
-            shutil.rmtree(gone)
+        self._check_exists(name)
+        folder = self.folder(name)
+        trash = folder.with_name(f".old-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        with cache_dir.disk_errors(folder.parent):
+            folder.rename(trash)
+            shutil.rmtree(trash)
 
-    def damaged(self, name: str, error: Exception) -> BadDataError:
-        """The sentence for one whose files are not what they were."""
-        fact = " ".join(str(error).split())[:100]
+    def _damaged(self, name: str, error: Exception) -> BadDataError:
+        reason = " ".join(str(error).split())[:100]
         return BadDataError(
-            f"{self.word} {name!r} is damaged ({fact}); expected a whole one; "
-            "remove it and add it again"
+            f"The {self.noun} {name!r} is damaged ({reason}). Remove it and add it again."
         )
 
-    def _free(self, name: str) -> None:
-        if self.place(name).exists():
+    def _check_free(self, name: str) -> None:
+        if self.folder(name).exists():
             raise BadDataError(
-                f"found a {self.word} named {name!r} already; expected a new name; "
-                "choose another or remove that one first"
+                f"There is already a {self.noun} named {name!r}. Choose another name, or remove "
+                "that one first."
             )
 
-    def _known(self, name: str) -> None:
+    def _check_exists(self, name: str) -> None:
         if name not in self.names():
-            raise unknown_name(self.word, name, self.names())
+            raise unknown_name(self.noun, name, self.names())

@@ -1,31 +1,31 @@
-"""A folder on this disk or in S3, addressed alike: for the small files beside the tables, and
-for pictures that lie there.
+"""A folder on a local disk or in S3, read and written in the same way.
 
-Only the command line and the environment name such a place, never a user of the app. Keys and
-endpoint come from the environment, as every tool for S3 reads them: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for a server that is not Amazon's.
+It holds the small files beside the feature tables, and images that stay in a bucket. Only the
+command line and the environment can name a bucket, never a visitor of the app. Keys and endpoint
+come from the environment variables that all S3 tools read: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for servers other than Amazon's.
 """
 
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from simcore import memory
 from simcore.data import cache_dir
 from simcore.errors import BadDataError, SimError
+from simcore.types import JSON
 
 _ADDRESS = re.compile(r"s3:/{1,2}([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[^/?#]+)*)/?")
 
 
 def is_remote(address: str | Path) -> bool:
-    """Whether it names a place in object storage. A Path has one of the two slashes left.
+    """Whether an address is in S3. A Path has only one of the two slashes left.
 
-    >>> remote("s3://bucket/folder"), remote(Path("s3://bucket/a.png")), remote("/s3:/a")
+    >>> is_remote("s3://bucket/folder"), is_remote(Path("s3://bucket/a.png")), is_remote("/s3:/a")
     (True, True, False)
     """
     return str(address).startswith("s3:/")
@@ -35,20 +35,20 @@ def parse_s3(address: str) -> str:
     """The address without a slash at its end.
 
     Raises:
-        BadDataError: it is no s3://bucket/prefix.
+        BadDataError: it does not have the form s3://bucket/folder.
     """
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
-        shown = address.rpartition("@")[2]  # what stands before it may be a secret
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        public = address.rpartition("@")[2]  # the part before it may be a secret
         raise BadDataError(
-            f"found the address {shown!r}; expected s3://bucket/folder (keys and endpoint come "
-            "from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL)"
+            f"{public!r} is not an address of the form s3://bucket/folder. Keys and endpoint come "
+            "from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL."
         )
-    return f"s3://{found[1]}{found[2]}"
+    return f"s3://{match[1]}{match[2]}"
 
 
 def path(text: str | Path) -> Path:
-    """A folder's or picture's address as a Path, where "s3:" is the first part; never made whole.
+    """The address of a folder or image as a Path; one in S3 has "s3:" as its first part.
 
     >>> path("s3://bucket/a.png").as_posix(), path("a.png").is_absolute()
     ('s3:/bucket/a.png', True)
@@ -56,55 +56,60 @@ def path(text: str | Path) -> Path:
     return Path(text) if is_remote(text) else Path(text).expanduser().absolute()
 
 
-def exists(found: Path) -> bool:
-    """Whether a folder, on disk or in S3, holds anything."""
-    return bool(list_files(found)) if is_remote(found) else found.is_dir()
+def exists(folder: Path) -> bool:
+    """Whether there is a local folder, or anything below an address in S3."""
+    return bool(list_files(folder)) if is_remote(folder) else folder.is_dir()
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Everything below a folder, on disk or in S3, sorted; empty where there is no such folder."""
+    """All files below a folder, sorted (local ones with their folders); empty if it is absent."""
     if not is_remote(folder):
+        # Not through pyarrow: it fails on file names that are not UTF-8 and follows links.
         return sorted(folder.rglob("*"))
-    from pyarrow import fs
-
     system, root = filesystem(folder)
     with storage_errors(parse_s3(str(folder))):
-        infos = system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+        infos = system.get_file_info(_below(root, deep=True))
     return sorted(Path("s3:") / info.path for info in infos if info.is_file)
 
 
-def read_bytes(picture: Path, most: int) -> tuple[int, bytes]:
-    """Size of a file in S3, and its bytes; none where it is larger than `most`.
+def read_bytes(image: Path, max_bytes: int) -> tuple[int, bytes]:
+    """Size of a file in S3, and its bytes; no bytes if it is larger than `max_bytes`.
 
     Raises:
-        OSError: it is not there, or cannot be read.
+        OSError: it is absent or cannot be read.
     """
-    system, _ = filesystem(Path(*picture.parts[:2]))
-    with system.open_input_file("/".join(picture.parts[1:])) as stream:
+    system, _ = filesystem(Path(*image.parts[:2]))
+    with system.open_input_file("/".join(image.parts[1:])) as stream:
         size = stream.size()
-        return size, bytes(stream.read()) if size <= most else b""
+        return size, bytes(stream.read()) if size <= max_bytes else b""
 
 
-def options() -> dict[str, str]:
-    """What LanceDB has to be told besides what it finds in the environment itself."""
+def options() -> JSON:
+    """Options for LanceDB beyond those that it reads from the environment itself."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "").strip()
     if not endpoint:
         return {}
-    plain = {"allow_http": "true"} if endpoint.startswith("http://") else {}
-    return {"aws_endpoint": endpoint, **plain}
+    insecure = {"allow_http": "true"} if endpoint.startswith("http://") else {}
+    return {"aws_endpoint": endpoint, **insecure}
 
 
 def filesystem(address: str | Path) -> tuple[Any, str]:
-    """pyarrow's file system for a place in S3, and the place's path in it."""
-    where = parse_s3(str(address)).removeprefix("s3://")
-    return _system(os.environ.get("AWS_ENDPOINT_URL", "").strip(), os.getpid()), where
-
-
-@lru_cache(maxsize=4)
-def _system(endpoint: str, _process: int) -> Any:
+    """pyarrow's file system for an address, and the path in it."""
     from pyarrow import fs
 
+    if not is_remote(address):
+        return fs.LocalFileSystem(), str(address)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "").strip()
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    # Per process: connections do not survive a fork.
+    key = ("S3 file system", endpoint, region, os.getpid())
+    system = memory.get(key, lambda: _connect(endpoint, region))
+    return system, parse_s3(str(address)).removeprefix("s3://")
+
+
+def _connect(endpoint: str, region: str) -> Any:
+    from pyarrow import fs
+
     if not endpoint:
         return fs.S3FileSystem(region=region)
     scheme, _, host = endpoint.rpartition("://")
@@ -113,84 +118,92 @@ def _system(endpoint: str, _process: int) -> Any:
     )
 
 
+def _below(root: str, *, deep: bool) -> Any:
+    from pyarrow import fs
+
+    return fs.FileSelector(root, recursive=deep, allow_not_found=True)
+
+
 @contextmanager
 def storage_errors(address: str) -> Iterator[None]:
-    """Turns what goes wrong on the way to a place into one sentence.
+    """Turn errors on the way to a bucket into one sentence; those of a local disk pass.
 
     Raises:
-        SimError: the place cannot be reached, read or written.
+        SimError: the bucket cannot be reached, read or written.
     """
     try:
         yield
     except OSError as error:
-        if isinstance(error, SimError):
+        if isinstance(error, SimError) or not is_remote(address):
             raise
         raise SimError(unreachable_error(address, error)) from error
 
 
 def unreachable_error(address: str, error: Exception) -> str:
-    """What to tell a person."""
-    fact = " ".join(str(error).split())[:160]
+    """The message for a bucket that cannot be reached."""
+    reason = " ".join(str(error).split())[:160]
     return (
-        f"{address} cannot be reached ({fact}); expected a bucket that may be read and written; "
-        "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        f"{address} cannot be reached ({reason}). It must be a bucket that may be read and "
+        "written: check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     )
 
 
 class Folder:
-    """One such folder; names are of files directly in it, or of folders below it."""
+    """A folder, local or in S3; names are of files directly in it, or paths below it.
+
+    Attributes:
+        address: its path, or s3://bucket/folder.
+        local: its path; None in S3.
+    """
 
     def __init__(self, address: Path | str) -> None:
-        """Names the place; nothing is made.
+        """Refers to a folder without creating it.
 
         Raises:
-            BadDataError: an address that is neither a folder nor s3://bucket/prefix.
+            BadDataError: the address is neither a path nor of the form s3://bucket/folder.
         """
         self.local = None if is_remote(address) else Path(address).absolute()
         self.address = parse_s3(str(address)) if self.local is None else str(self.local)
 
     def read(self, name: str) -> bytes | None:
-        """A small file, or None where there is none.
+        """The content of a small file; None if it is absent.
 
         Raises:
-            OSError, SimError: it is there, but cannot be read.
+            OSError, SimError: it exists, but cannot be read.
         """
-        if self.local is not None:
-            path = self.local / name
-            return path.read_bytes() if path.exists() else None
         system, root = filesystem(self.address)
-        with storage_errors(self.address):
-            try:
-                with system.open_input_stream(f"{root}/{name}") as stream:
-                    return bytes(stream.read())
-            except FileNotFoundError:
-                return None
+        with (
+            storage_errors(self.address),
+            suppress(FileNotFoundError, NotADirectoryError),
+            system.open_input_stream(f"{root}/{name}") as stream,
+        ):
+            return bytes(stream.read())
+        return None
 
-    def json(self, name: str) -> dict[str, Any] | None:
-        """A small JSON file, or None where there is none.
+    def json(self, name: str) -> JSON | None:
+        """The content of a small JSON file; None if it is absent.
 
         Raises:
-            BadDataError: it is damaged. SimError: the place is not reached.
+            BadDataError: it is damaged. SimError: the bucket cannot be reached.
         """
         try:
             data = self.read(name)
-            found = None if data is None else json.loads(data)
+            document = None if data is None else json.loads(data)
         except (OSError, ValueError) as error:
             if isinstance(error, SimError):
                 raise
             raise BadDataError(
-                f"{self.address}/{name} cannot be read ({error}); expected a short JSON file; "
-                "delete it"
+                f"{self.address}/{name} is not a readable JSON file ({error}). Delete it."
             ) from error
-        return found if isinstance(found, dict) or found is None else {}
+        return document if isinstance(document, dict) or document is None else {}
 
     def write(self, name: str, data: bytes) -> None:
-        """Puts a small file in one step: others see the old one, the new one, or none.
+        """Write a small file in one step: readers see the old one or the new one.
 
         Raises:
-            SimError: the place is full, closed or not reached.
+            SimError: the disk is full or not writable, or the bucket cannot be reached.
         """
-        if self.local is not None:
+        if self.local is not None:  # pyarrow writes in place
             cache_dir.write_atomic(self.local / name, data)
             return
         system, root = filesystem(self.address)
@@ -198,53 +211,38 @@ class Folder:
             stream.write(data)
 
     def remove(self, name: str) -> None:
-        """Removes a file or a folder; nothing happens where there is none."""
-        if self.local is not None:
-            with cache_dir.disk_errors(self.local):
-                path = self.local / name
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
-            return
+        """Remove a file, or a folder with its files; no error if there is none."""
         from pyarrow import fs
 
         system, root = filesystem(self.address)
-        with storage_errors(self.address):
-            kind = system.get_file_info(f"{root}/{name}").type
+        target = f"{root}/{name}"
+        with (
+            cache_dir.disk_errors(Path(self.address)),
+            storage_errors(self.address),
+            suppress(FileNotFoundError),  # another process was faster
+        ):
+            kind = system.get_file_info(target).type
             if kind == fs.FileType.Directory:
-                system.delete_dir(f"{root}/{name}")
-            elif kind == fs.FileType.File:
-                system.delete_file(f"{root}/{name}")
+                system.delete_dir(target)
+            elif kind != fs.FileType.NotFound:
+                system.delete_file(target)
 
     def names(self, ending: str) -> list[str]:
-        """Files directly in the place, sorted."""
-        if self.local is not None:
-            return sorted(path.name for path in self.local.glob(f"*{ending}"))
+        """Names of the files directly in it that have an ending, sorted."""
         return sorted(name for name, _ in self.files("", deep=False) if name.endswith(ending))
 
     def files(self, folder: str, *, deep: bool = True) -> list[tuple[str, int]]:
-        """(name below `folder`, bytes) of every file in it; none where it is not there."""
-        if self.local is not None:
-            top = self.local / folder
-            paths = top.rglob("*") if deep else top.glob("*")
-            return [(str(p.relative_to(top)), p.stat().st_size) for p in paths if p.is_file()]
-        from pyarrow import fs
-
+        """(path below `folder`, bytes) of the files in it; none if it is absent."""
         system, root = filesystem(self.address)
-        below = f"{root}/{folder}".rstrip("/")
-        asked = fs.FileSelector(below, recursive=deep, allow_not_found=True)
+        top = f"{root}/{folder}".rstrip("/")
         with storage_errors(self.address):
-            infos = system.get_file_info(asked)
-        return [(i.path.removeprefix(below + "/"), i.size) for i in infos if i.is_file]
+            infos = system.get_file_info(_below(top, deep=deep))
+        return [(info.path.removeprefix(f"{top}/"), info.size) for info in infos if info.is_file]
 
-    def has(self, folder: str) -> bool:
-        """Whether there is such a folder."""
-        if self.local is not None:
-            return (self.local / folder).exists()
+    def has(self, name: str) -> bool:
+        """Whether there is such a file or folder."""
         from pyarrow import fs
 
         system, root = filesystem(self.address)
         with storage_errors(self.address):
-            kind = system.get_file_info(f"{root}/{folder}").type
-        return bool(kind != fs.FileType.NotFound)
+            return bool(system.get_file_info(f"{root}/{name}").type != fs.FileType.NotFound)

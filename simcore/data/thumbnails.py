@@ -1,4 +1,4 @@
-"""Small pictures and larger ones, by content: what pages show instead of the files themselves."""
+"""Thumbnails and larger previews by content key, which pages show instead of the files."""
 
 import io
 from pathlib import Path
@@ -12,18 +12,18 @@ SMALL, LARGE = 256, 1024  # longest side, px
 
 
 def thumb(key: str) -> Path:
-    """Where the small picture of a content key is, or would be."""
+    """Path of the thumbnail of a content key, whether or not it exists."""
     return cache_dir.root() / "thumbs" / key[:2] / f"{key}.webp"
 
 
 def make_thumb(key: str, image: Array) -> Path:
-    """Writes the small picture of a key: WebP, longest side 256 px; one that is there is kept.
+    """Write the thumbnail of a key unless it exists: WebP, longest side 256 px.
 
     Args:
         image: (H, W, 3) uint8.
 
     Raises:
-        SimError: the disk is full or closed.
+        SimError: the disk is full or not writable.
     """
     path = thumb(key)
     if not path.exists():
@@ -32,16 +32,16 @@ def make_thumb(key: str, image: Array) -> Path:
 
 
 def large(key: str) -> Path:
-    """Where the large picture of a content key is, or would be; there may be a thumbnail only."""
+    """Path of the large preview of a content key; small images have only a thumbnail."""
     return cache_dir.root() / "pictures" / key[:2] / f"{key}.webp"
 
 
 def make_large(key: str, source: Path, *, trim: int = 0) -> None:
-    """Writes the large picture of a key, longest side 1024 px, where the thumbnail shows less.
+    """Write the large preview of a key, longest side 1024 px, if the image exceeds a thumbnail.
 
     Raises:
         BadImageError: the file is gone or no longer an image.
-        SimError: the disk is full or closed.
+        SimError: the disk is full or not writable.
     """
     path = large(key)
     if path.exists():
@@ -56,7 +56,7 @@ def make_large(key: str, source: Path, *, trim: int = 0) -> None:
 
 
 def small(image: Array, side: int) -> bytes:
-    """A WebP file of an image (H, W, 3) uint8, its longest side at most `side` px."""
+    """An image (H, W, 3) uint8 as WebP, its longest side at most `side` px."""
     picture = Image.fromarray(image)
     picture.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
     out = io.BytesIO()

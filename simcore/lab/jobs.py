@@ -228,6 +228,4 @@ def _forget_old() -> None:
 
 
 def _write(path: Path, document: dict) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(document))
-    draft.replace(path)  # a reader sees the old or the new document, never half of one
+    cache_dir.write_atomic(path, json.dumps(document).encode())

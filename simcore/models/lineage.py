@@ -7,19 +7,17 @@ digest is part of the cache key, as with every other weight file.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simcore.data import cache_dir, images
+from simcore.data import cache_dir, images, named_folders
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import weights
 
 GROUP = "learned"
 PREFIX = f"{GROUP}:"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def check_syntax(name: str) -> str:
@@ -28,11 +26,7 @@ def check_syntax(name: str) -> str:
     Raises:
         BadDataError: it cannot.
     """
-    if not _NAME.fullmatch(name):
-        raise BadDataError(
-            f"found the name {name!r}; expected small letters, digits, dots and dashes, at most 64"
-        )
-    return name
+    return named_folders.check_name(name)
 
 
 def check(name: str) -> str:
@@ -93,7 +87,7 @@ def lineage(name: str) -> dict[str, Any]:
         UnknownNameError: no such one.
     """
     stem = name.removeprefix(PREFIX)
-    if not _NAME.fullmatch(stem) or not _lineage(stem).exists():
+    if not named_folders.is_name(stem) or not _lineage(stem).exists():
         raise unknown_name("learned backbone", stem, [one.removeprefix(PREFIX) for one in names()])
     told: dict[str, Any] = json.loads(_lineage(stem).read_text())
     return told

@@ -112,11 +112,8 @@ def add(weights: WeightFile, file: Path) -> Path:
         raise BadDataError(f"found no file {file}; expected {weights.file}")
     _check(file, weights.sha256)
     target = folder() / weights.file
-    with cache_dir.disk_errors(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_suffix(".part")
+    with cache_dir.atomic_path(target) as draft:
         shutil.copyfile(file, draft)
-        draft.replace(target)
     return target
 
 

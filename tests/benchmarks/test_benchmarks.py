@@ -82,10 +82,10 @@ def test_the_table_renders(capsys):
 
 
 def test_an_unknown_benchmark_is_one_sentence(capfd):
-    with pytest.raises(UnknownNameError, match="no benchmark named 'top_kk'; did you mean top_k"):
+    with pytest.raises(UnknownNameError, match=r"No benchmark named 'top_kk'. Did you mean top_k"):
         runner.chosen(["top_kk"])
     assert simcore(["bench", "--only", "top_kk"]) == 1
-    assert capfd.readouterr().err.count("no benchmark named") == 1
+    assert capfd.readouterr().err.count("No benchmark named") == 1
 
 
 def test_without_the_source_tree_there_is_one_sentence(monkeypatch, tmp_path):

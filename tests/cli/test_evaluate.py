@@ -147,7 +147,7 @@ def test_duplicates_need_a_network(ask, capsys):
     assert run(["evaluate", "duplicates", "shapes", "--json"]) == 1
     assert "simcore extract shapes --models mobilenetv2" in capsys.readouterr().out
     assert run(["evaluate", "recall", "shapes", "--subset", "tll", "--json"]) == 1
-    assert "did you mean" in capsys.readouterr().out
+    assert "Did you mean" in capsys.readouterr().out
 
 
 def test_missing_features_are_named_with_the_command_that_extracts_them(ask, capsys):
@@ -189,7 +189,7 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
 def test_an_unknown_paper(shapes, monkeypatch, capsys):
     monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
     assert run(["reproduce", "rosenfeld1918", "shapes", "--json"]) == 1
-    assert "did you mean rosenfeld20" in capsys.readouterr().out
+    assert "Did you mean rosenfeld20" in capsys.readouterr().out
 
 
 def test_every_evaluation_prints_a_table(shapes, monkeypatch, capsys):

@@ -74,10 +74,10 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
 def test_faults_are_sentences(tiny, tmp_path, capsys):
     for words, says in (
         (["new", "Bad Name", tiny], "not a valid name"),
-        (["new", "x", "nowhere"], "no collection named"),
+        (["new", "x", "nowhere"], "No collection named"),
         (["new", "x", tiny, "--consent", str(tmp_path / "none")], "no readable file"),
         (["import", "x", tiny, str(tmp_path)], "no readable file"),
-        (["analyse", "nothing"], "no experiment named"),
+        (["analyse", "nothing"], "No experiment named"),
     ):
         assert run(["experiment", *words]) == 1
         assert says in capsys.readouterr().err

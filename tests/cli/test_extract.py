@@ -13,7 +13,7 @@ from simcore.data.store import vector_index
 @pytest.fixture
 def many(tmp_path, capsys, monkeypatch):
     """200 flat pictures with features, and indexes allowed for so few."""
-    monkeypatch.setattr(vector_index, "NEEDED", 100)
+    monkeypatch.setattr(vector_index, "MIN_ROWS", 100)
     colours = np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3), dtype=np.uint8)
     folder = tmp_path / "many"
     folder.mkdir()
@@ -49,9 +49,9 @@ def test_an_index_is_made_told_and_searched(many, capsys):
     ("args", "words"),
     [
         (["index", "many", "--models", "hog"], "run `simcore extract many --models hog` first"),
-        (["search", "many", "--id", "007", "--models", "layout", "--way", "fast"], "no way to"),
+        (["search", "many", "--id", "007", "--models", "layout", "--way", "fast"], "No way to"),
         (["search", "many", "--id", "007", "--models", "layout", "--way", "index"], "no index"),
-        (["extract", "many", "--engine", "spark"], "no engine named 'spark'"),
+        (["extract", "many", "--engine", "spark"], "No engine named 'spark'"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(many, capsys, args, words):

@@ -99,7 +99,7 @@ def test_samples_and_the_printed_table(ask):
         ({"data": "nobody"}, "collection or set of judgements"),
         ({"base": "hog"}, "no weights to learn in hog"),
         ({"base": "nothing"}, "backbone"),
-        ({"data": "pairs:mine"}, "no collection"),
+        ({"data": "pairs:mine"}, "No collection"),
     ],
 )
 def test_bad_input_is_one_sentence(ask, conv, change, said):  # noqa: F811

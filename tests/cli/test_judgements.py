@@ -111,15 +111,15 @@ def test_tables_for_people(bapps_tree, capsys, random_lpips):
         (["judgements", "add", "bapps", "no/such/place"], "found nothing at"),
         (["judgements", "add", "hsj", "."], "found no folder of images"),
         (["judgements", "add", "things", "no.txt", "--images", "."], "found nothing at"),
-        (["judgements", "add", "bap", "."], "did you mean bapps"),
+        (["judgements", "add", "bap", "."], "Did you mean bapps"),
         (["judgements", "remove", "nothing"], "no set of judgements"),
-        (["evaluate", "triplets", "knwon"], "did you mean known"),
-        (["evaluate", "triplets", "known", "--models", "hogg"], "did you mean hog"),
+        (["evaluate", "triplets", "knwon"], "Did you mean known"),
+        (["evaluate", "triplets", "known", "--models", "hogg"], "Did you mean hog"),
         (["evaluate", "layers", "known", "--nets", "alexnet"], "no LPIPS net"),
         (["evaluate", "layers", "known", "--nets", "alex"], "alexnet-owt-7be5be79.pth"),
         (["reproduce", "margaritescu2024", "known"], "of kind known; the paper takes at most one"),
         (["reproduce", "bapps", ","], "No set of judgements"),
-        (["reproduce", "margaritescu", "known"], "did you mean margaritescu2024"),
+        (["reproduce", "margaritescu", "known"], "Did you mean margaritescu2024"),
     ],
 )
 def test_bad_input_is_one_sentence(ask, args, words):
@@ -208,6 +208,6 @@ def test_fine_tuning_sets_are_drawn(psiz_folder, bird_images, ranked, ask, capsy
     why = ask("judgements", "sample", "hsj", "quadruplets", code=1)
     assert "add the set again with --others" in why["error"]
     why = ask("judgements", "sample", "hsj", "pairs", code=1)
-    assert "no kind of sample named 'pairs'" in why["error"]
+    assert "No kind of sample named 'pairs'" in why["error"]
     assert run(["judgements", "sample", "hsj", "singles", "--size", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "image"

@@ -74,7 +74,7 @@ def test_from_pairs_to_a_backbone_and_away_again(ask, tmp_path):
     ask("learn", "remove", "mine")
     assert ask("learn", "list")[0] == {"learned": [], "unfinished": []}
     gone, _ = ask("evaluate", "recall", "drawn", "--models", "learned:mine", code=1)
-    assert "no learned backbone" in gone["error"]
+    assert "No learned backbone" in gone["error"]
 
 
 def test_fusion_beside_its_rival(ask):
@@ -123,11 +123,11 @@ def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
         (["adaptation", "drawn", "--method", "magic"], "method"),
         (["adaptation", "drawn", "--sigma", "-1"], "sigma"),
         (["adaptation", "drawn", "--runs", "0"], "runs"),
-        (["adaptation", "drawn", "--save", "../x"], "small letters"),
+        (["adaptation", "drawn", "--save", "../x"], "is not a valid name"),
         (["adaptation", "drawn", "--models", "texture"], "simcore extract drawn"),
         (["finetune", "drawn", "--base", "mobilenetv2", "--paradigm", "x", "--save", "a"], "parad"),
         (["finetune", "drawn", "--base", "hog", "--paradigm", "moco", "--save", "a"], "no weights"),
-        (["remove", "nothing"], "no learned backbone"),
+        (["remove", "nothing"], "No learned backbone"),
     ],
 )
 def test_bad_input_is_one_sentence(ask, args, said):

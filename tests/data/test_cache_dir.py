@@ -1,4 +1,4 @@
-"""TODO tests.data.test_cache_dir."""
+"""The cache folder, disk errors as sentences, and files written in one step."""
 
 import errno
 from pathlib import Path
@@ -9,7 +9,9 @@ from simcore.data import cache_dir
 from simcore.errors import SimError
 
 
-def test_the_cache_is_where_it_is_told_to_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_sets_the_cache_folder(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert cache_dir.root() == cache
     assert cache_dir.subfolder("thumbs") == cache / "thumbs"
     assert (cache / "thumbs").is_dir()
@@ -21,21 +23,21 @@ def test_the_cache_is_where_it_is_told_to_be(cache: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "message"),
     [
-        (OSError(errno.ENOSPC, "x"), "no room left on the disk of /a; .* is kept"),
-        (OSError(errno.EDQUOT, "x"), "no room left"),
-        (RuntimeError("lance: IO error: No space left on device (os error 28)"), "no room left"),
-        (PermissionError(errno.EACCES, "x"), "found /a closed to writing; expected"),
-        (OSError(errno.EROFS, "x"), "closed to writing"),
-        (NotADirectoryError(errno.ENOTDIR, "x"), "a file where the folder /a should be"),
+        (OSError(errno.ENOSPC, "x"), r"No space left on the disk of /a\. .* is kept"),
+        (OSError(errno.EDQUOT, "x"), "No space left"),
+        (RuntimeError("lance: IO error: No space left on device (os error 28)"), "No space left"),
+        (PermissionError(errno.EACCES, "x"), r"/a is not writable\. Change"),
+        (OSError(errno.EROFS, "x"), "is not writable"),
+        (NotADirectoryError(errno.ENOTDIR, "x"), "/a should be a folder, but a file has that name"),
     ],
 )
-def test_a_disk_that_will_not_take_it_is_a_sentence(error: Exception, says: str) -> None:
-    with pytest.raises(SimError, match=says):
+def test_disk_errors_become_sentences(error: Exception, message: str) -> None:
+    with pytest.raises(SimError, match=message):
         raise SimError(cache_dir.disk_error_message(error, Path("/a")))
     if isinstance(error, OSError):
-        with pytest.raises(SimError, match=says), cache_dir.disk_errors(Path("/a")):
+        with pytest.raises(SimError, match=message), cache_dir.disk_errors(Path("/a")):
             raise error
 
 
@@ -46,10 +48,18 @@ def test_other_errors_pass(tmp_path: Path) -> None:
         assert caught.value is error
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "a.bin"
     cache_dir.write_atomic(target, b"old")
     with pytest.raises(TypeError):
         cache_dir.write_atomic(target, "text")
+    assert target.read_bytes() == b"old"
+
+    def write_half(draft: Path) -> None:
+        draft.write_bytes(b"half")
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"), cache_dir.atomic_path(target) as draft:
+        write_half(draft)
     assert target.read_bytes() == b"old"
     assert [p.name for p in target.parent.iterdir()] == ["a.bin"]

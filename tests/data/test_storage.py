@@ -1,4 +1,4 @@
-"""Store and pictures in S3, against a server in a process of its own."""
+"""The feature store and images in S3, against a server in its own process."""
 
 import os
 import signal
@@ -29,13 +29,15 @@ SLOT = FeatureKey("net", 1, Preprocessing(), "", "fp32", 8)
     "address",
     ["s3://", "s3://b", "s3://Bucket/x", "s3://key:secret@bucket/x", "s3://bucket/x?region=y"],
 )
-def test_an_address_that_is_none_is_refused_and_no_secret_is_repeated(address: str) -> None:
-    with pytest.raises(BadDataError, match="expected s3://bucket/folder") as error:
+def test_an_invalid_address_is_refused_without_repeating_a_secret(address: str) -> None:
+    with pytest.raises(
+        BadDataError, match="not an address of the form s3://bucket/folder"
+    ) as error:
         storage.parse_s3(address)
     assert "key:secret" not in str(error.value)
 
 
-def test_a_local_place_has_no_way_out_of_its_folder(tmp_path: Path) -> None:
+def test_a_local_folder_is_written_listed_and_emptied(tmp_path: Path) -> None:
     assert storage.parse_s3("s3:/bucket/a/b/") == "s3://bucket/a/b"
     assert not storage.is_remote(tmp_path / "s3:" / "bucket")
     place = storage.Folder(tmp_path / "made")
@@ -105,7 +107,7 @@ def values(*counts: int) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
-def test_a_store_in_s3_does_what_one_on_disk_does(bucket: str) -> None:
+def test_a_store_in_s3_works_as_one_on_disk(bucket: str) -> None:
     store = FeatureStore(f"{bucket}/features/")
     assert store.sizes() == []
     assert store.missing(SLOT, ["a"]) == ["a"]
@@ -114,14 +116,14 @@ def test_a_store_in_s3_does_what_one_on_disk_does(bucket: str) -> None:
     again = FeatureStore(f"{bucket}/features")
     assert again.missing(SLOT, ["two", "none", "x"]) == ["x"]
     assert again.read(SLOT, ["one", "none", "two"])[0].tolist() == [0, 2, 2]
-    (told,) = again.sizes()
-    assert (told["backbone"], told["images"], FeatureKey.from_dict(told)) == ("net", 3, SLOT)
-    assert told["bytes"] > 100
+    (size,) = again.sizes()
+    assert (size.key, size.images) == (SLOT, 3)
+    assert size.bytes > 100
     again.compact(SLOT, commits=0)
     writer = fragments.Fragments(again)
     writer.append(SLOT, ["later"], values(1))
     assert store.missing(SLOT, ["later"]) == ["later"]
-    fragments.commit(store, SLOT, writer.made[SLOT.table])
+    fragments.commit(store, SLOT, writer.written[SLOT.table])
     assert again.missing(SLOT, ["later", "one"]) == []
     many = np.random.default_rng(0).standard_normal((1100, 1, 8)).astype(np.float32)
     store.append(SLOT, [f"k{i}" for i in range(1100)], list(many))
@@ -183,7 +185,7 @@ def test_two_writers_at_once_and_one_that_is_killed(bucket: str) -> None:
 
 
 @pytest.mark.slow
-def test_pictures_in_s3_become_a_collection_and_features_lie_there(
+def test_images_in_s3_become_a_collection_with_features_in_s3(
     bucket: str, draw, encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for side in ("left", "right"):
@@ -195,7 +197,7 @@ def test_pictures_in_s3_become_a_collection_and_features_lie_there(
     made = collections.add("pairs", f"{bucket}/set", name="away")
     assert made.left.ids == ("a 1", "b 1", "c 1")
     assert made.source == f"{bucket}/set"
-    assert {one.name.partition(",")[0] for one in made.skipped} == {"bad", "alone"}
+    assert {skipped.name.partition(",")[0] for skipped in made.skipped} == {"bad", "alone"}
     assert images.read(collections.open_("away").left.paths[1]) == encode(draw(1))
     assert collections.picture(made.left.keys[0]).is_file()  # a thumbnail on this disk
     monkeypatch.setenv("SIMCORE_STORE", f"{bucket}/features")
@@ -212,13 +214,15 @@ def test_pictures_in_s3_become_a_collection_and_features_lie_there(
 
 
 @pytest.mark.slow
-def test_what_is_not_there_is_a_sentence(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_buckets_and_folders_are_reported(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SimError, match=r"s3://no-such-bucket/x cannot be reached"):
         FeatureStore("s3://no-such-bucket/x")
-    with pytest.raises(BadDataError, match="found no left/ and right/ in s3://"):
+    with pytest.raises(BadDataError, match=r"^s3://.* has no left/ and right/"):
         collection_catalog.add("pairs", f"{bucket}/none", name="none")
-    with pytest.raises(BadDataError, match="expected images or pairs"):
+    with pytest.raises(BadDataError, match="cannot be read from S3, only images and pairs"):
         collection_catalog.add("tll", f"{bucket}/none", name="none")
-    with pytest.raises(BadDataError, match="found no folder"):
+    with pytest.raises(BadDataError, match="There is no folder"):
         collection_catalog.add("images", f"{bucket}/none", name="none")
     assert collection_catalog.names() == []

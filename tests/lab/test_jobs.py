@@ -50,7 +50,7 @@ def test_bad_input_fails_with_its_sentence_in_the_log(tmp_path):
     job = jobs.start(["extract", "nothing", "--models", "color"])
     failed = wait(job.id, "failed", "done")
     assert failed.state == "failed"
-    assert "no collection named 'nothing'" in failed.log_tail
+    assert "No collection named 'nothing'" in failed.log_tail
 
 
 @pytest.mark.slow
@@ -78,6 +78,6 @@ def test_a_killed_job_is_told_from_a_running_one(tmp_path):
 
 
 def test_an_unknown_job(tmp_path):
-    with pytest.raises(UnknownNameError, match="no job named 'x'"):
+    with pytest.raises(UnknownNameError, match="No job named 'x'"):
         jobs.get("x")
     assert jobs.jobs() == []

@@ -198,8 +198,8 @@ def test_a_map_that_is_overwritten_later_is_read_before():
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("timm:resnet18[layer9]", UnknownNameError, "no layer of ResNet named 'layer9'; did you"),
-        ("timm:resnet18[layer2:mean]", UnknownNameError, "no pooling named 'mean'"),
+        ("timm:resnet18[layer9]", UnknownNameError, "No layer of ResNet named 'layer9'. Did you"),
+        ("timm:resnet18[layer2:mean]", UnknownNameError, "No pooling named 'mean'"),
         ("timm:resnet18[layer2+]", BadDataError, "expected layers like"),
         ("timm:resnet18[layer2:cls]", BadDataError, "without tokens"),
         ("hog[layer2]", BadDataError, "hog has no layers"),

@@ -124,7 +124,7 @@ def test_colourings_are_the_tables_columns(tiny):
     assert rank.names == ("rank 1", "2 to 5", "6 to 20", "21 to 100", "beyond 100")
     assert rank.group == tuple(0 if r == 1 else 1 if r <= 5 else 2 for r in ranks)
     assert sum(maps.of(found, "cluster").counts) == 12
-    with pytest.raises(UnknownNameError, match="did you mean side"):
+    with pytest.raises(UnknownNameError, match="Did you mean side"):
         maps.of(found, "sid")
     with pytest.raises(BadDataError, match="extract tiny --models face"):
         maps.of(found, "faces")

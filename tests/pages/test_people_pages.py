@@ -138,12 +138,12 @@ def test_import_by_the_page(app, pilot):
 
 
 def test_a_link_to_nowhere_is_said(app, pilot):
-    assert "no experiment named" in words(at_address(app, EXPERIMENTS, e="nothing")).replace(
+    assert "No experiment named" in words(at_address(app, EXPERIMENTS, e="nothing")).replace(
         "\\", ""
     )
     at = at_address(app, EXPERIMENTS, e=pilot, sitting="wrong-code")
     assert "Start again" in words(at)
-    assert "no experiment named" in words(at_address(app, EXPERIMENTS, e="none", sitting="new"))
+    assert "No experiment named" in words(at_address(app, EXPERIMENTS, e="none", sitting="new"))
 
 
 def test_who_agrees_begins(app, pilot):

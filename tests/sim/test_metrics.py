@@ -118,7 +118,7 @@ def test_the_digest_depends_on_values_and_owners_only():
 def test_bad_input():
     with pytest.raises(ShapeError, match="have 3 and the gallery 2 dimensions"):
         metrics.pairwise(features([[1, 2, 3]]), features([[1, 2]]), "cosine")
-    with pytest.raises(UnknownNameError, match="no metric named 'cos'"):
+    with pytest.raises(UnknownNameError, match="No metric named 'cos'"):
         metrics.pairwise(features([[1, 2]]), features([[1, 2]]), "cos")
 
 

@@ -1,4 +1,4 @@
-"""The memory: named collections, added once with every file checked, and found again later."""
+"""Named collections: added once with every image checked, and opened again by name."""
 
 import hashlib
 import json
@@ -10,25 +10,27 @@ import numpy as np
 
 from simcore.data import storage
 from simcore.data.collections import emoji, pair_folders, tll
-from simcore.data.collections import votes as collections_votes
+from simcore.data.collections import votes as collection_votes
 from simcore.data.collections.collection_draft import (
     CollectionDraft,
     DecodedImage,
     DraftRow,
-    read_all,
+    decode_all,
 )
 from simcore.data.fetch import archives
 from simcore.data.named_folders import NamedFolders
-from simcore.errors import BadDataError, SimError, unknown_name
-from simcore.types import Array, Collection, ImageSet, Monitor, Skipped
+from simcore.errors import BadDataError, unknown_name
+from simcore.types import JSON, Array, Collection, ImageSet, Monitor, Skipped
 
 KINDS = {
     "tll": "Totally-Looks-Like: left/ + right/, composite pages, or the Kaggle form",
     "pairs": "left/ and right/ with equal names, or a CSV left,right of paths",
     "images": "any folder of images, without known mates",
-    "emoji": "the same emoji by two design houses (fetched)",
+    "emoji": "the same emoji in two designs, Twemoji and Noto (downloaded)",
 }
-KEPT = NamedFolders("collections", "collection.json", "collection", 1)
+FOLDERS = NamedFolders("collections", "collection.json", "collection", 1)
+names = FOLDERS.names  # of all collections, sorted
+remove = FOLDERS.remove  # image files in the source folder and stored features stay
 
 
 def add(
@@ -41,41 +43,50 @@ def add(
     source_name: str = "",
     monitor: Monitor = Monitor(),
 ) -> Collection:
-    """Reads, checks and remembers a collection; afterwards it is whole, or as if never asked for.
+    """Read and check a collection, and save it under a name; on an error nothing is saved.
 
     Each image is decoded once, for its key and its thumbnail. One that cannot be used is left
-    out, with its mate, and named in `skipped`.
+    out, together with its mate, and listed in `skipped`.
 
     Args:
         kind: one of KINDS.
-        path: a folder, a zip of one, or for `pairs` a CSV; None for `emoji`. A folder is used
-            where it lies, on disk or (images, pairs) at s3://bucket/folder; a zip is unpacked
-            into the cache.
-        name: lower-case letters, digits, ". _ -"; 1 to 64 of them.
+        path: a folder, a zip of one, or a CSV for `pairs`; None for `emoji`. The images of a
+            folder stay in place, on disk or (images, pairs) at s3://bucket/folder; a zip is
+            extracted into the cache.
+        name: 1 to 64 lowercase letters, digits, '.', '_' or '-'.
         votes: CSV with columns id, wins, fails.
         trim: rows cut from the bottom of every image, px.
-        source_name: where it came from, for people, if not the path.
+        source_name: the source as shown to people, if not the path.
 
     Raises:
-        UnknownNameError: no such kind. BadDataError: the name is taken or odd, the path holds
-            nothing of that kind, or not one image can be used. SimError: the disk is full.
+        UnknownNameError: no such kind. BadDataError: the name is taken or not valid, the path has
+            nothing of that kind, or no image can be used. SimError: the disk is full.
     """
     if kind not in KINDS:
         raise unknown_name("kind of collection", kind, KINDS)
     if trim < 0:
-        raise BadDataError(f"found a trim of {trim} px; expected 0 or more; leave it out")
+        raise BadDataError(f"trim must be 0 px or more, got {trim}.")
     source = None if path is None else storage.path(path)
 
-    def find(made: Path) -> CollectionDraft:
-        found = _find(kind, source, made, monitor)
+    def read(folder: Path) -> CollectionDraft:
+        draft = _read_source(kind, source, folder, monitor)
         if votes is not None:
             table = Path(votes).expanduser().absolute()
-            found.rows = collections_votes.attach(found.rows, table, found.skipped)
-        return found
+            draft.rows = collection_votes.attach(draft.rows, table, draft.skipped)
+        return draft
 
-    away = source is not None and storage.is_remote(source)
-    told = source_name or (storage.parse_s3(str(source)) if away else str(source or kind))
-    return _remember(find, kind, name, told, votes is not None, trim, monitor)
+    if not source_name:
+        remote = source is not None and storage.is_remote(source)
+        source_name = storage.parse_s3(str(source)) if remote else str(source or kind)
+    return _save(
+        read,
+        kind=kind,
+        name=name,
+        source=source_name,
+        votes=votes is not None,
+        trim=trim,
+        monitor=monitor,
+    )
 
 
 def adopt(
@@ -87,21 +98,24 @@ def adopt(
     credits: tuple[str, ...] = (),
     monitor: Monitor = Monitor(),
 ) -> Collection:
-    """Remembers images that are known already, without mates; their files stay where they lie.
+    """Save an image set as a collection without mates; the files stay in place.
 
     Raises:
-        BadDataError: the name is taken or odd, or not one image can be used.
+        BadDataError: the name is taken or not valid, or no image can be used.
     """
     rows = [DraftRow(name, path) for name, path in zip(images.ids, images.paths, strict=True)]
 
-    def find(_made: Path) -> CollectionDraft:
+    def read(_folder: Path) -> CollectionDraft:
         return CollectionDraft(rows, credits=credits)
 
-    return _remember(find, kind, name, source, False, images.trim, monitor)
+    return _save(
+        read, kind=kind, name=name, source=source, votes=False, trim=images.trim, monitor=monitor
+    )
 
 
-def _remember(
-    find: Callable[[Path], CollectionDraft],
+def _save(
+    read: Callable[[Path], CollectionDraft],
+    *,
     kind: str,
     name: str,
     source: str,
@@ -109,189 +123,160 @@ def _remember(
     trim: int,
     monitor: Monitor,
 ) -> Collection:
-    """Whole, or as if never asked for. What `find` has to make goes below the folder it is told."""
-    with KEPT.making(name) as (work, tell):
-        found = find(work / "files")
-        rows, seen = _usable(found, trim, kind, monitor)
-        write(work, rows, seen)
-        tell(
+    """Save what `read` returns; it gets a folder for the files that it has to create."""
+    with FOLDERS.create(name) as (folder, save):
+        draft = read(folder / "files")
+        rows, decoded = _usable(draft, trim, kind, monitor)
+        write(folder, rows, decoded)
+        save(
             {
                 "kind": kind,
                 "source": source,
                 "trim": trim,
                 "paired": rows[0].mate is not None,
                 "rows": len(rows),
-                "images": len({one.key for one in seen.values()}),
-                "bytes": sum(one.size for one in seen.values()),
+                "images": len({image.key for image in decoded.values()}),
+                "bytes": sum(image.size for image in decoded.values()),
                 "votes": votes,
-                "credits": list(found.credits),
-                "digest": digest(rows, seen),
-                "skipped": [[s.name, s.reason] for s in found.skipped],
+                "credits": list(draft.credits),
+                "digest": digest(rows, decoded),
+                "skipped": [[skipped.name, skipped.reason] for skipped in draft.skipped],
             }
         )
     return open(name)
 
 
 def open(name: str) -> Collection:
-    """A remembered collection.
+    """The collection of a name.
 
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    told, place = summary(name), KEPT.place(name)
-    try:
-        left, right, votes = read(place, told)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        if isinstance(error, SimError):
-            raise
-        raise KEPT.damaged(name, error) from error
-    return Collection(
-        name,
-        told["kind"],
-        told["source"],
-        left,
-        right,
-        votes=votes,
-        skipped=tuple(Skipped(what, reason) for what, reason in told["skipped"]),
-        credits=tuple(told["credits"]),
-        digest=told["digest"],
-    )
+    return FOLDERS.load(name, _load)
 
 
-def names() -> list[str]:
-    """Remembered collections, sorted."""
-    return KEPT.names()
-
-
-def summary(name: str) -> dict[str, Any]:
-    """What is known without opening it.
+def summary(name: str) -> JSON:
+    """The metadata of a collection; its images are not listed.
 
     Returns:
         name, kind, source, created (UTC), trim, paired, rows (pairs, or images without mates),
-        images (different ones), bytes (of the files), votes, credits, digest, skipped.
+        images (distinct ones), bytes (of the files), votes, credits, digest, skipped.
 
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    return KEPT.facts(name)
+    return FOLDERS.metadata(name)
 
 
-def remove(name: str) -> None:
-    """Forgets a collection; pictures in its source folder and features in the store stay.
-
-    Raises:
-        UnknownNameError: no such name. SimError: the cache is closed to writing.
-    """
-    KEPT.remove(name)
-
-
-def _find(kind: str, source: Path | None, made: Path, monitor: Monitor) -> CollectionDraft:
-    """What the reader of that kind finds; what it has to make goes below `made`."""
+def _read_source(kind: str, source: Path | None, folder: Path, monitor: Monitor) -> CollectionDraft:
+    """Apply the reader of a kind; files that it creates go below `folder`."""
     if kind == "emoji":
-        return emoji.find(made, monitor=monitor)
+        return emoji.read(folder, monitor=monitor)
     if source is not None and storage.is_remote(source):
         if kind not in {"images", "pairs"}:
             raise BadDataError(
-                f"found an address in S3 for the kind {kind}; expected images or pairs; "
-                "copy the others to this disk"
+                f"The kind {kind!r} cannot be read from S3, only images and pairs. Copy it to this "
+                "disk first."
             )
         return (
-            pair_folders.find_pairs(source) if kind == "pairs" else pair_folders.find_images(source)
+            pair_folders.read_pairs(source) if kind == "pairs" else pair_folders.read_images(source)
         )
     if source is None or not source.exists():
         raise BadDataError(
-            f"found nothing at {source or 'no path'}; expected {KINDS[kind]}; check the path"
+            f"There is nothing at {source or 'the empty path'}. The kind {kind!r} needs "
+            f"{KINDS[kind]}."
         )
-    inside = None
+    extracted = None
     if source.is_file() and source.suffix.lower() != ".csv":
         also = tuple(tll.DRIVE) if kind == "tll" else ()
-        inside = made / "zip"
-        archives.extract(source, inside, also=also, monitor=monitor)
-        source = inside
+        extracted = folder / "zip"
+        archives.extract(source, extracted, also=also, monitor=monitor)
+        source = extracted
     if kind == "tll":
-        return tll.find(source, made / "sides", monitor=monitor)
+        return tll.read(source, folder / "sides", monitor=monitor)
     if kind == "pairs":
-        return pair_folders.find_pairs(source, inside=inside)
-    return pair_folders.find_images(source)
+        return pair_folders.read_pairs(source, inside=extracted)
+    return pair_folders.read_images(source)
 
 
 def _usable(
-    found: CollectionDraft, trim: int, kind: str, monitor: Monitor
+    draft: CollectionDraft, trim: int, kind: str, monitor: Monitor
 ) -> tuple[list[DraftRow], dict[Path, DecodedImage]]:
-    """The rows whose every image can be decoded; the others are added to `found.skipped`."""
-    paths = [p for row in found.rows for p in (row.path, row.mate) if p is not None]
-    seen = read_all(list(dict.fromkeys(paths)), trim, monitor)
-    rows, bad = [], []
-    for row in found.rows:
-        sides = [(row.id, row.path), (row.mate_id or row.id, row.mate)]
-        wrong = next(((n, seen[p].wrong) for n, p in sides if p and seen[p].wrong), None)
-        if wrong is None:
+    """The rows whose images can all be decoded; the others are added to `draft.skipped`."""
+    paths = [path for row in draft.rows for path in (row.path, row.mate) if path is not None]
+    decoded = decode_all(list(dict.fromkeys(paths)), trim, monitor)
+    rows = []
+    for row in draft.rows:
+        images = [decoded[path] for path in (row.path, row.mate) if path]
+        error = next((image.error for image in images if image.error), None)
+        if error is None:
             rows.append(row)
         else:
-            what = row.id if row.mate is None else f"{row.id}, {row.mate_id}"
-            bad.append(Skipped(what, wrong[1]))
-    found.skipped.extend(bad)
+            label = row.id if row.mate is None else f"{row.id}, {row.mate_id}"
+            draft.skipped.append(Skipped(label, error))
     if not rows:
-        why = f" ({found.skipped[0].name}: {found.skipped[0].reason})" if found.skipped else ""
-        raise BadDataError(
-            f"found no usable image{why}; expected {KINDS.get(kind, kind)}; look at the files"
-        )
-    used = {p for row in rows for p in (row.path, row.mate) if p is not None}
-    return rows, {path: seen[path] for path in used}
+        first = draft.skipped[0] if draft.skipped else None
+        reason = f" ({first.name}: {first.reason.rstrip('.')})" if first else ""
+        raise BadDataError(f"No usable image{reason}. Expected {KINDS.get(kind, kind)}.")
+    used = {path for row in rows for path in (row.path, row.mate) if path is not None}
+    return rows, {path: decoded[path] for path in used}
 
 
-def digest(rows: Sequence[DraftRow], seen: dict[Path, DecodedImage]) -> str:
-    """Changes with any id, any picture and their order; not with where the files lie."""
-    told = hashlib.sha256()
+def digest(rows: Sequence[DraftRow], decoded: dict[Path, DecodedImage]) -> str:
+    """Changes with any id, any picture and their order; not with the place of the files."""
+    sha = hashlib.sha256()
     for row in rows:
-        mate = None if row.mate is None else seen[row.mate].key
-        line = [row.id, seen[row.path].key, row.mate_id, mate, row.votes]
-        told.update(json.dumps(line).encode() + b"\n")
-    return told.hexdigest()[:32]
+        mate = None if row.mate is None else decoded[row.mate].key
+        line = [row.id, decoded[row.path].key, row.mate_id, mate, row.votes]
+        sha.update(json.dumps(line).encode() + b"\n")
+    return sha.hexdigest()[:32]
 
 
-def write(work: Path, rows: Sequence[DraftRow], seen: dict[Path, DecodedImage]) -> None:
-    """The table of images; paths below the collection's own folder are kept relative to it."""
+def write(folder: Path, rows: Sequence[DraftRow], decoded: dict[Path, DecodedImage]) -> None:
+    """Write the table of images; paths below `folder` are stored relative to it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    def column(path: Path) -> str:
-        return str(path.relative_to(work)) if path.is_relative_to(work) else str(path)
+    def text(path: Path) -> str:
+        return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
     columns: dict[str, list[Any]] = {}
     for side in ("", "mate_") if rows[0].mate is not None else ("",):
         files = [row.mate if side and row.mate is not None else row.path for row in rows]
         columns[f"{side}id"] = [(row.mate_id if side else row.id) for row in rows]
-        columns[f"{side}path"] = [column(path) for path in files]
-        columns[f"{side}key"] = [seen[path].key for path in files]
-        columns[f"{side}width"] = [seen[path].width for path in files]
-        columns[f"{side}height"] = [seen[path].height for path in files]
+        columns[f"{side}path"] = [text(path) for path in files]
+        columns[f"{side}key"] = [decoded[path].key for path in files]
+        columns[f"{side}width"] = [decoded[path].width for path in files]
+        columns[f"{side}height"] = [decoded[path].height for path in files]
     if rows[0].votes is not None:
         columns["wins"] = [row.votes[0] if row.votes else 0 for row in rows]
         columns["fails"] = [row.votes[1] if row.votes else 0 for row in rows]
-    pq.write_table(pa.table(columns), work / "images.parquet")
+    pq.write_table(pa.table(columns), folder / "images.parquet")
 
 
-def read(place: Path, told: dict[str, Any]) -> tuple[ImageSet, ImageSet | None, Array | None]:
-    """Left side, right side or None, and votes (N, 2) or None.
-
-    Args:
-        told: the collection's summary.
-
-    Raises:
-        OSError, KeyError, ValueError, TypeError: the table is absent or not what `write` makes.
-    """
+def _load(folder: Path, metadata: JSON) -> Collection:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(place / "images.parquet").to_pydict()
-    left = _side(table, "", place, told["trim"])
-    right = _side(table, "mate_", place, told["trim"]) if told["paired"] else None
-    votes = np.array([table["wins"], table["fails"]], np.int64).T if told["votes"] else None
-    return left, right, votes
-
-
-def _side(table: dict[str, list[Any]], side: str, place: Path, trim: int) -> ImageSet:
-    paths = tuple(  # an absolute path stays itself, and so does an address
-        Path(path) if storage.is_remote(path) else place / path for path in table[f"{side}path"]
+    table = pq.read_table(folder / "images.parquet").to_pydict()
+    votes: Array | None = None
+    if metadata["votes"]:
+        votes = np.array([table["wins"], table["fails"]], np.int64).T
+    return Collection(
+        folder.name,
+        metadata["kind"],
+        metadata["source"],
+        _side(table, "", folder, metadata["trim"]),
+        _side(table, "mate_", folder, metadata["trim"]) if metadata["paired"] else None,
+        votes=votes,
+        skipped=tuple(Skipped(name, reason) for name, reason in metadata["skipped"]),
+        credits=tuple(metadata["credits"]),
+        digest=metadata["digest"],
     )
-    return ImageSet(tuple(table[f"{side}id"]), paths, tuple(table[f"{side}key"]), trim)
+
+
+def _side(table: JSON, side: str, folder: Path, trim: int) -> ImageSet:
+    files = tuple(
+        Path(file) if storage.is_remote(file) else file  # an absolute path stays as it is, too
+        for file in table[f"{side}path"]
+    )
+    return ImageSet(tuple(table[f"{side}id"]), files, tuple(table[f"{side}key"]), trim, folder)

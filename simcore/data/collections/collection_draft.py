@@ -1,4 +1,4 @@
-"""What a reader found: files and who is whose mate, before anything is decoded."""
+"""The draft of a collection: files and pairs as a reader lists them, then decoded in threads."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -12,14 +12,15 @@ from simcore.data import images, storage, thumbnails
 from simcore.errors import BadDataError, BadImageError
 from simcore.types import Monitor, Skipped
 
-_FOREIGN = (".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".ico", ".ppm", ".psd")
+# Image formats that are reported instead of ignored, because they cannot be read here.
+_UNSUPPORTED = (".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".ico", ".ppm", ".psd")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
 class DraftRow:
-    """One image, or one pair: row i's right side is its left side's mate.
+    """An image, or a pair.
 
     Attributes:
         id, path: the image, or the left one.
@@ -36,7 +37,7 @@ class DraftRow:
 
 @dataclass
 class CollectionDraft:
-    """Rows in their order, what was left out so far, and whom to thank."""
+    """Rows in order, images and pairs left out so far, and credits to authors."""
 
     rows: list[DraftRow]
     skipped: list[Skipped] = field(default_factory=list)
@@ -44,35 +45,35 @@ class CollectionDraft:
 
 
 def list_images(folder: Path, skipped: list[Skipped]) -> list[Path]:
-    """The image files under a folder, sorted by path; dot files are passed over.
+    """The image files below a folder, sorted by path; dot files are ignored.
 
-    Files of image kinds that cannot be read here are added to `skipped`.
+    Files in unsupported image formats are added to `skipped`.
 
     Raises:
         BadDataError: no such folder.
     """
     if not storage.exists(folder):
-        raise BadDataError(f"found no folder {folder}; expected one with images; check the path")
-    kept = []
+        raise BadDataError(f"There is no folder {folder}. Check the path.")
+    paths = []
     for path in storage.list_files(folder):
         inner = path.relative_to(folder)
         if any(part.startswith(".") or part == "__MACOSX" for part in inner.parts):
             continue
         suffix = path.suffix.lower()
-        if not _utf8(path):
+        if not _is_utf8(path):
             if suffix in images.SUFFIXES:
-                reason = "its name or folder is not UTF-8; expected one that is; rename it"
+                reason = "The name of the file or its folder is not UTF-8. Rename it."
                 skipped.append(Skipped(ascii(inner.as_posix()), reason))
         elif suffix in images.SUFFIXES and not path.is_dir():
-            kept.append(path)
-        elif suffix in _FOREIGN and path.is_file():
-            formats = ", ".join(images.FORMATS)
-            reason = f"{path.name} is of a kind this does not read; expected {formats}"
-            skipped.append(Skipped(str(inner), f"{reason}; save it as one of these"))
-    return kept
+            paths.append(path)
+        elif suffix in _UNSUPPORTED and path.is_file():
+            formats = " or ".join(images.FORMATS)
+            reason = f"{path.name} is in an unsupported format. Save it as {formats}."
+            skipped.append(Skipped(str(inner), reason))
+    return paths
 
 
-def _utf8(path: Path) -> bool:
+def _is_utf8(path: Path) -> bool:
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -81,9 +82,9 @@ def _utf8(path: Path) -> bool:
 
 
 def relative_names(paths: Iterable[Path], folder: Path) -> list[str]:
-    """An id for each file: its path in the folder without the ending, with it where two clash.
+    """An id for each file: its path in the folder, without suffix unless two would be equal.
 
-    >>> names([Path("d/a.png"), Path("d/b.png"), Path("d/b.jpg")], Path("d"))
+    >>> relative_names([Path("d/a.png"), Path("d/b.png"), Path("d/b.jpg")], Path("d"))
     ['a', 'b.png', 'b.jpg']
     """
     inner = [path.relative_to(folder) for path in paths]
@@ -99,36 +100,39 @@ def relative_names(paths: Iterable[Path], folder: Path) -> list[str]:
 
 def drop_repeated(rows: Iterable[DraftRow], skipped: list[Skipped]) -> list[DraftRow]:
     """The rows whose images no earlier row has on the same side; the others are reported."""
-    kept: list[DraftRow] = []
-    left: dict[tuple[str, Path], str] = {}
-    ids: tuple[set[str], set[str]] = (set(), set())
+    unique: list[DraftRow] = []
+    used: set[tuple[str, str | Path]] = set()  # (side, id) and (side, path) of earlier rows
     for row in rows:
         sides = [("left", row.id, row.path), ("right", row.mate_id or "", row.mate)]
-        for side, (name, name_id, path) in enumerate(sides):
-            if path is not None and ((name, path) in left or name_id in ids[side]):
-                told = f"the {name} image {name_id} is in an earlier row; expected it once a side"
-                skipped.append(Skipped(f"{row.id}, {row.mate_id}", f"{told}; the first row counts"))
-                break
-        else:
-            kept.append(row)
-            for side, (name, name_id, path) in enumerate(sides):
-                if path is not None:
-                    left[name, path] = row.id
-                    ids[side].add(name_id)
-    return kept
+        files = [(side, name, path) for side, name, path in sides if path is not None]
+        repeated = next(
+            (
+                f"The {side} image {name} is already in an earlier row. The first row counts."
+                for side, name, path in files
+                if (side, path) in used or (side, name) in used
+            ),
+            None,
+        )
+        if repeated is not None:
+            skipped.append(Skipped(f"{row.id}, {row.mate_id}", repeated))
+            continue
+        unique.append(row)
+        for side, name, path in files:
+            used |= {(side, name), (side, path)}
+    return unique
 
 
 def map_in_threads(
-    do: Callable[[_Item], _Result],
+    function: Callable[[_Item], _Result],
     items: list[_Item],
     stage: str,
     monitor: Monitor = Monitor(),
 ) -> Iterator[_Result]:
-    """`do` for every item, in threads, results in order, with progress."""
+    """Results of a function for all items, computed in threads, in order, with progress."""
     started = last = monotonic()
     with ThreadPoolExecutor(max(2, min(16, (os.cpu_count() or 2)))) as pool:
         try:
-            for done, result in enumerate(pool.map(do, items), 1):
+            for done, result in enumerate(pool.map(function, items), 1):
                 now = monotonic()
                 if now - last > 0.2 or done == len(items):
                     rate = done / max(now - started, 1e-6)
@@ -142,34 +146,35 @@ def map_in_threads(
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """What one look at a file told; `wrong` is a sentence where it cannot be used.
+    """The properties of a decoded image file.
 
     Attributes:
         key: content key. width, height: px after trimming. size: bytes of the file.
+        error: the reason why it cannot be used, or "".
     """
 
     key: str = ""
     width: int = 0
     height: int = 0
     size: int = 0
-    wrong: str = ""
+    error: str = ""
 
 
-def read_all(paths: list[Path], trim: int, monitor: Monitor) -> dict[Path, DecodedImage]:
-    """A look at each file.
+def decode_all(paths: list[Path], trim: int, monitor: Monitor) -> dict[Path, DecodedImage]:
+    """Decode every file once, and write its thumbnail.
 
     Raises:
-        SimError: the disk is full; a bad image raises nothing.
+        SimError: the disk is full. Bad images do not raise; they have an `error`.
     """
 
-    def look(path: Path) -> DecodedImage:
+    def decode(path: Path) -> DecodedImage:
         try:
             data = images.read(path)
             image = images.load(data, trim=trim, name=path.name)
         except BadImageError as error:
-            return DecodedImage(wrong=str(error))
+            return DecodedImage(error=str(error))
         key = images.content_key(data, trim)
         thumbnails.make_thumb(key, image)
         return DecodedImage(key, image.shape[1], image.shape[0], len(data))
 
-    return dict(zip(paths, map_in_threads(look, paths, "reading images", monitor), strict=True))
+    return dict(zip(paths, map_in_threads(decode, paths, "reading images", monitor), strict=True))

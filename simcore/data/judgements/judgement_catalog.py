@@ -14,8 +14,8 @@ from simcore.data.judgements import bapps, known_order, psiz, triplet_files, tri
 from simcore.data.judgements.trial_draft import WIDTH, ImageFolder, Shape, TrialDraft, validate
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets, Votes
 from simcore.data.named_folders import NamedFolders
-from simcore.errors import BadDataError, SimError, unknown_name
-from simcore.types import Array, ImageSet, Monitor, Skipped
+from simcore.errors import BadDataError, unknown_name
+from simcore.types import JSON, Array, ImageSet, Monitor, Skipped
 
 KINDS = {
     "known": "photographs spoiled by known amounts; made here, needs no file",
@@ -72,7 +72,7 @@ def add(
         inner = source
         if source is not None and source.is_file() and _unpacked(kind, source):
             inner = work / "files"
-            archives.extract_dataset(source, inner, monitor=monitor)
+            archives.extract(source, inner, limits=archives.DATASET, monitor=monitor)
         if kind == "known":
             return known_order.find(work / "made", seed=seed, monitor=monitor)
         return _find(kind, inner, apart, seed, grade, others)
@@ -112,7 +112,7 @@ def keep(
     Raises:
         BadDataError: the name is taken or odd, or no trial can be used. SimError: the disk is full.
     """
-    with _KEPT.making(name) as (work, tell):
+    with _KEPT.create(name) as (work, tell):
         found, keys = validate(find(work), size, seed, monitor, trim)
         write(work, found, keys)
         tell(
@@ -137,7 +137,7 @@ def keep(
 
 def folder(name: str) -> Path:
     """Where a set keeps its own files."""
-    return _KEPT.place(name)
+    return _KEPT.folder(name)
 
 
 def open(name: str) -> JudgementSet:
@@ -146,15 +146,13 @@ def open(name: str) -> JudgementSet:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    told, place = summary(name), _KEPT.place(name)
-    try:
-        trials, others = read(place, told["shape"], told["others"], told.get("trim", 0))
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        if isinstance(error, SimError):
-            raise
-        raise _KEPT.damaged(name, error) from error
+    return _KEPT.load(name, _load)
+
+
+def _load(place: Path, told: JSON) -> JudgementSet:
+    trials, others = read(place, told["shape"], told["others"], told.get("trim", 0))
     return JudgementSet(
-        name,
+        place.name,
         told["kind"],
         told["source"],
         trials,
@@ -182,7 +180,7 @@ def summary(name: str) -> dict[str, Any]:
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    return _KEPT.facts(name)
+    return _KEPT.metadata(name)
 
 
 def remove(name: str) -> None:

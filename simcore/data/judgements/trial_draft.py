@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from simcore.data import images
-from simcore.data.collections.collection_draft import read_all
+from simcore.data.collections.collection_draft import decode_all
 from simcore.errors import BadDataError
 from simcore.types import Array, Monitor, Skipped
 
@@ -64,10 +64,10 @@ def validate(
     kept = _without(found, ~there, absent, "missing")
     if size is not None:
         kept = _rows(kept, sample_per_group(kept.group, size, seed))
-    seen = read_all([kept.paths[i] for i in _used(kept)], trim, monitor)
-    bad = np.array([path in seen and bool(seen[path].wrong) for path in kept.paths], bool)
+    seen = decode_all([kept.paths[i] for i in _used(kept)], trim, monitor)
+    bad = np.array([path in seen and bool(seen[path].error) for path in kept.paths], bool)
     paths = kept.paths
-    kept = _without(kept, bad, lambda image: seen[paths[image]].wrong, "unusable")
+    kept = _without(kept, bad, lambda image: seen[paths[image]].error, "unusable")
     used = _used(kept)
     place = np.full(len(kept.ids) + 1, -1, np.int64)  # the last place serves -1
     place[used] = np.arange(used.size)

@@ -1,24 +1,23 @@
-"""Whose features a table holds: its name changes with all that changes the numbers."""
+"""The key of a feature table: everything that changes its numbers, and nothing else."""
 
 import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from simcore.types import Preprocessing
+from simcore.types import JSON, Preprocessing
 
 LAYOUT = 1
 
 
 @dataclass(frozen=True)
 class FeatureKey:
-    """All that changes a backbone's numbers, and nothing else: the name of a table.
+    """Everything that changes a backbone's features, and nothing else; it names their table.
 
     Attributes:
-        backbone, version: which code makes the features.
+        backbone, version: the code that computes the features.
         preprocessing: how an image becomes the input.
-        weights_sha: digest of the weight files; empty where there are none.
+        weights_sha: digest of the weight files; empty for backbones without any.
         precision: "fp32", "bf16" or "fp16".
         dim: D.
     """
@@ -31,37 +30,38 @@ class FeatureKey:
     dim: int
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "FeatureKey":
+    def from_dict(cls, fields: JSON) -> "FeatureKey":
         """The key that a table's metadata describes; other entries of `fields` are ignored."""
-        shown: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in fields["prepare"].items()
+        preprocessing: JSON = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields["prepare"].items()
         }
         return cls(
             backbone=fields["backbone"],
             version=fields["version"],
-            preprocessing=Preprocessing(**shown),
+            preprocessing=Preprocessing(**preprocessing),
             weights_sha=fields["weights_sha"],
             precision=fields["precision"],
             dim=fields["dim"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by the names that stored tables use.
+    def to_dict(self) -> JSON:
+        """The fields under the names that stored tables use.
 
-        The table's name is a digest of exactly this: renaming a field in the code must not rename
-        an entry here, or every stored feature would be computed again.
+        The table's name is a digest of exactly this: when a field is renamed in the code, its
+        entry here stays, or all stored features would be computed again.
         """
-        shown = self.preprocessing
+        preprocessing = self.preprocessing
         return {
             "backbone": self.backbone,
             "version": self.version,
             "prepare": {
-                "resize": shown.resize,
-                "crop": shown.crop,
-                "interpolation": shown.interpolation,
-                "mean": shown.mean,
-                "std": shown.std,
-                "raw": shown.raw,
+                "resize": preprocessing.resize,
+                "crop": preprocessing.crop,
+                "interpolation": preprocessing.interpolation,
+                "mean": preprocessing.mean,
+                "std": preprocessing.std,
+                "raw": preprocessing.raw,
             },
             "weights_sha": self.weights_sha,
             "precision": self.precision,
@@ -70,7 +70,7 @@ class FeatureKey:
 
     @property
     def table(self) -> str:
-        """Table name: the backbone for people, then a digest of every field.
+        """Table name: the backbone for people, then a digest of all fields.
 
         >>> FeatureKey("hog", 1, Preprocessing(), "", "fp32", 9).table
         'hog-7d50753360ee7506'

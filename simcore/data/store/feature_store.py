@@ -1,8 +1,8 @@
-"""Feature rows in LanceDB: computed once, kept by image content, shared by every collection.
+"""Feature rows in LanceDB: computed once per image content, shared by all collections.
 
-One table a slot; a row is (key, part, parts, vector). An image with n rows has n of them, written
-in one commit; an image without evidence has one, with parts 0 and no vector. Where two processes
-wrote the same key, the first counts.
+There is one table per `FeatureKey`; a row is (key, part, parts, vector). An image with n feature
+rows has n table rows, written in one commit; an image without evidence has one, with parts 0 and
+no vector. If two processes write the same key, the first counts.
 """
 
 import json
@@ -11,123 +11,156 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from simcore import memory
 from simcore.data import cache_dir, storage
 from simcore.data.store.feature_key import LAYOUT, FeatureKey
-from simcore.data.store.feature_rows import Wanted, schema, to_arrow
+from simcore.data.store.feature_rows import RowCollector, schema, to_arrow
 from simcore.errors import BadDataError, SimError
-from simcore.types import Array
+from simcore.types import JSON, Array
 
-_TRIES = 20
-NOTES = ("slot", "index")  # small files beside a table
-_OBJECT_STORE = "object store"  # LanceDB's words where a bucket is not reached
-_CHECKED: set[str] = set()  # places whose layout is known; in a bucket each look is a journey
-_FEW = 500  # keys that are looked up by name instead of reading the whole table
+_MAX_ATTEMPTS = 20  # commits that conflict with those of other processes
+METADATA_KINDS = ("slot", "index")  # small files beside a table
+_OBJECT_STORE = "object store"  # occurs in LanceDB's message if a bucket cannot be reached
+_FEW_KEYS = 500  # up to so many keys are looked up by name instead of reading the entire table
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """The size of one table.
+
+    Attributes:
+        key: the features in it.
+        images: images with features, or None if the table is damaged.
+        bytes: of its files.
+    """
+
+    key: FeatureKey
+    images: int | None
+    bytes: int
 
 
 class FeatureStore:
-    """The feature tables in one folder; any number of processes may read and append at once."""
+    """The feature tables in one folder; any number of processes may read and append at once.
+
+    Attributes:
+        place: the folder, local or in S3.
+    """
 
     def __init__(self, root: Path | str | None = None) -> None:
         """Opens the tables in `root`, by default SIMCORE_STORE, or `features/` in the cache.
 
         Args:
-            root: a folder, or s3://bucket/prefix.
+            root: a folder, or s3://bucket/folder.
 
         Raises:
-            BadDataError: a newer version of simcore wrote them, or an address that is none.
-            SimError: the folder is closed, the bucket not reached.
+            BadDataError: a newer version of simcore wrote them, or the address is not valid.
+            SimError: the folder is not writable, or the bucket cannot be reached.
         """
-        named = (
-            root or os.environ.get("SIMCORE_STORE", "").strip() or cache_dir.subfolder("features")
-        )
-        self.place = storage.Folder(named)
+        self.place = _place(root)
         _check_layout(self.place)
         self._db: Any = None
 
+    @classmethod
+    def shared(cls, root: Path | str | None = None) -> "FeatureStore":
+        """The one store of this process for a folder, so that its layout is read only once.
+
+        Args:
+            root: as for the constructor.
+
+        Raises:
+            BadDataError, SimError: as the constructor.
+        """
+        address = _place(root).address
+        # Per process: connections do not survive a fork.
+        return memory.get(("feature store", address, os.getpid()), lambda: cls(address))
+
     @property
     def root(self) -> Path | str:
-        """Where the tables lie."""
+        """The folder of the tables."""
         return self.place.local or self.place.address
 
-    def uri(self, slot: FeatureKey) -> str:
-        """Where a slot's table lies."""
-        return f"{self.place.address}/{slot.table}.lance"
+    def uri(self, feature_key: FeatureKey) -> str:
+        """Address of a table."""
+        return f"{self.place.address}/{feature_key.table}.lance"
 
-    def missing(self, slot: FeatureKey, keys: Sequence[str]) -> list[str]:
-        """The keys that are not there yet: each once, in the order given.
+    def missing(self, feature_key: FeatureKey, keys: Sequence[str]) -> list[str]:
+        """The keys without features yet: each once, in their order.
 
         Raises:
             BadDataError: the table is damaged.
         """
-        wanted = list(dict.fromkeys(keys))
-        there: set[str] = set()
-        for batch in self._batches(slot, wanted, ["key"]):
-            there.update(batch.column("key").to_pylist())
-        return [key for key in wanted if key not in there]
+        unique = list(dict.fromkeys(keys))
+        stored: set[str] = set()
+        for batch in self._batches(feature_key, unique, ["key"]):
+            stored.update(batch.column("key").to_pylist())
+        return [key for key in unique if key not in stored]
 
-    def append(self, slot: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
-        """Adds images in one commit: all of it becomes readable, or nothing.
+    def append(self, feature_key: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
+        """Add images in one commit: all of them become readable, or none.
 
         Args:
-            slot: whose features these are.
+            feature_key: the backbone and settings that computed the features.
             keys: (N,) content keys.
-            values: N arrays (n_i, D) float32; n_i = 0 is remembered as "no evidence".
+            values: N arrays (n_i, D) float32; n_i = 0 is stored as "no evidence".
 
         Raises:
             ShapeError: lengths or D do not fit. BadDataError: a value is not finite, or the table
-                is damaged. SimError: the disk is full or closed; what was there before stays.
+                is damaged. SimError: the disk is full or not writable; earlier features stay.
         """
         if not len(keys):
             return
-        rows = to_arrow(slot.backbone, slot.dim, keys, values)
-        table = self._open(slot, create=True)
-        for left in range(_TRIES, 0, -1):
+        rows = to_arrow(feature_key.backbone, feature_key.dim, keys, values)
+        table = self._open(feature_key, create=True)
+        for attempts_left in range(_MAX_ATTEMPTS, 0, -1):
             try:
                 table.add(rows)
                 return
             except Exception as error:
-                if left == 1 or not _conflict(error):
-                    raise self._failure(slot, error, "written") from error
+                if attempts_left == 1 or not _is_conflict(error):
+                    raise self._failure(feature_key, error, "written") from error
                 time.sleep(random.uniform(0.01, 0.2))
-                table = self._open(slot)
+                table = self._open(feature_key)
 
-    def read(self, slot: FeatureKey, keys: Sequence[str]) -> tuple[Array, Array]:
+    def read(self, feature_key: FeatureKey, keys: Sequence[str]) -> tuple[Array, Array]:
         """The features of some images, in the order of `keys` (which may repeat).
 
         Returns:
             index (n,) int64, non-decreasing positions in `keys`, and values (n, D) float32. An
-            image with no evidence has no row.
+            image without evidence has no row.
 
         Raises:
-            BadDataError: some are not there (the message says how many), or the table is damaged.
+            BadDataError: some images have no features yet, or the table is damaged.
         """
-        wanted = Wanted(keys, slot.dim)
-        for batch in self._batches(slot, list(wanted.number), ["key", "part", "parts", "vector"]):
-            wanted.take(batch)
-        absent = int((wanted.counts < 0).sum())
+        rows = RowCollector(keys, feature_key.dim)
+        for batch in self._batches(
+            feature_key, list(rows.number), ["key", "part", "parts", "vector"]
+        ):
+            rows.take(batch)
+        absent = int((rows.counts < 0).sum())
         if absent:
             raise BadDataError(
-                f"found no {slot.backbone} features for {absent} of {len(wanted.counts)} images; "
-                "expected all of them; extract them first"
+                f"No {feature_key.backbone} features for {absent} of {len(rows.counts)} images. "
+                "Extract them first."
             )
-        if (wanted.seen < wanted.counts).any():
-            raise self._failure(slot, ValueError("rows of an image are missing"), "read")
-        return wanted.in_order(keys)
+        if (rows.seen < rows.counts).any():
+            raise self._failure(feature_key, ValueError("rows of an image are missing"), "read")
+        return rows.in_order(keys)
 
     def backbones(self) -> list[str]:
-        """Those that have tables, each once; nothing of the tables is read."""
-        notes = (self.place.json(note) or {} for note in self.place.names(".slot.json"))
-        return list(dict.fromkeys(fields["backbone"] for fields in notes))
+        """Backbones that have a table, each once; the tables themselves are not read."""
+        documents = (self.place.json(file) or {} for file in self.place.names(".slot.json"))
+        return list(dict.fromkeys(fields["backbone"] for fields in documents))
 
-    def sizes(self) -> list[dict[str, Any]]:
-        """What is kept, a table each: slot fields, table, images (None: damaged), bytes."""
-        rows = []
-        for note in self.place.names(".slot.json"):
-            fields = self.place.json(note) or {}
+    def sizes(self) -> list[TableSize]:
+        """The size of every table."""
+        sizes = []
+        for file in self.place.names(".slot.json"):
+            fields = self.place.json(file) or {}
             folder = f"{fields['table']}.lance"
             images: int | None
             try:
@@ -137,79 +170,85 @@ class FeatureStore:
             except Exception:
                 images = None if self.place.has(folder) else 0
             used = sum(size for _, size in self.place.files(folder))
-            rows.append({**fields, "images": images, "bytes": used})
-        return rows
+            sizes.append(TableSize(FeatureKey.from_dict(fields), images, used))
+        return sizes
 
-    def drop(self, slot: FeatureKey) -> None:
-        """Forgets all features of a slot; nothing happens where there are none."""
-        for name in (f"{slot.table}.lance", *(f"{slot.table}.{kind}.json" for kind in NOTES)):
-            self.place.remove(name)
+    def drop(self, feature_key: FeatureKey) -> None:
+        """Remove a table; no error if there is none."""
+        self.place.remove(f"{feature_key.table}.lance")
+        for kind in METADATA_KINDS:
+            self.place.remove(f"{feature_key.table}.{kind}.json")
 
-    def table(self, slot: FeatureKey) -> Any:
-        """LanceDB's table of a slot; BadDataError where there is none, or it is damaged."""
-        return self._open(slot)
+    def table(self, feature_key: FeatureKey) -> Any:
+        """The LanceDB table; BadDataError if it is absent or damaged."""
+        return self._open(feature_key)
 
-    def create_table(self, slot: FeatureKey) -> None:
-        """An empty table where there is none yet; errors as `append`."""
-        self._open(slot, create=True)
+    def create_table(self, feature_key: FeatureKey) -> None:
+        """Create an empty table unless it exists; errors as `append`."""
+        self._open(feature_key, create=True)
 
-    def read_metadata(self, slot: FeatureKey, kind: str) -> dict[str, Any] | None:
-        """A small fact kept beside a table, or None where there is none."""
-        return self.place.json(f"{slot.table}.{kind}.json")
+    def read_metadata(self, feature_key: FeatureKey, kind: str) -> JSON | None:
+        """A document stored beside a table, or None; `kind` is one of METADATA_KINDS."""
+        return self.place.json(f"{feature_key.table}.{kind}.json")
 
-    def write_metadata(self, slot: FeatureKey, kind: str, fact: dict[str, Any] | None) -> None:
-        """Keeps a small fact beside a table; None forgets it."""
-        name = f"{slot.table}.{kind}.json"
-        if fact is None:
+    def write_metadata(self, feature_key: FeatureKey, kind: str, document: JSON | None) -> None:
+        """Store a document beside a table; None removes it."""
+        name = f"{feature_key.table}.{kind}.json"
+        if document is None:
             self.place.remove(name)
         else:
-            self.place.write(name, json.dumps(fact, indent=1).encode())
+            self.place.write(name, json.dumps(document, indent=1).encode())
 
     @contextmanager
-    def failing(self, slot: FeatureKey, verb: str) -> Iterator[None]:
-        """Turns what LanceDB raises into one sentence that names the table.
+    def failing(self, feature_key: FeatureKey, verb: str) -> Iterator[None]:
+        """Turn errors of LanceDB into one sentence that names the table.
+
+        Args:
+            verb: past participle for the message ("read", "written").
 
         Raises:
-            BadDataError: the table is damaged. SimError: the disk is full or closed.
+            BadDataError: the table is damaged. SimError: the disk is full or not writable.
         """
         try:
             yield
         except SimError:
             raise
         except Exception as error:
-            raise self._failure(slot, error, verb) from error
+            raise self._failure(feature_key, error, verb) from error
 
-    def compact(self, slot: FeatureKey, *, commits: int = 200) -> None:
-        """Joins the many small commits of a long extraction, so that reading stays fast.
+    def compact(self, feature_key: FeatureKey, *, commits: int = 200) -> None:
+        """Join the many small commits of a long extraction, so that reading stays fast.
 
-        Safe beside readers and writers: what was current in the last ten minutes stays readable
-        (and on disk, until a later call). A table of fewer `commits` is fast as it is, and one
-        with rows behind its index is left alone: joining only what is in the index would put
+        Safe during reads and writes: versions of the last ten minutes stay readable (and on disk,
+        until a later call). A table with fewer than `commits` is fast enough, and one with rows
+        that its index does not contain is skipped: joining only the indexed rows would move
         earlier rows behind later ones, and the first writer of a key counts.
 
         Raises:
-            BadDataError: the table is damaged. SimError: the disk is full or closed.
+            BadDataError: the table is damaged. SimError: the disk is full or not writable.
         """
-        data = self.place.files(f"{slot.table}.lance/data", deep=False)
+        data = self.place.files(f"{feature_key.table}.lance/data", deep=False)
         if not data or len(data) < commits:
             return
-        table = self._open(slot)
+        table = self._open(feature_key)
         try:
             stats = [table.index_stats(index.name) for index in table.list_indices()]
-            if any(one is not None and one.num_unindexed_rows for one in stats):
+            if any(index is not None and index.num_unindexed_rows for index in stats):
                 return
             table.optimize(cleanup_older_than=timedelta(minutes=10))
         except Exception as error:
-            if not _conflict(error):  # another process is at it: nothing is lost
-                raise self._failure(slot, error, "compacted") from error
+            if not _is_conflict(error):  # then another process compacts it: nothing is lost
+                raise self._failure(feature_key, error, "compacted") from error
 
-    def _batches(self, slot: FeatureKey, keys: list[str], columns: list[str]) -> Iterator[Any]:
-        """Record batches that hold `keys` (and maybe others), in the order they were written."""
-        if not keys or not self.place.has(f"{slot.table}.lance"):
+    def _batches(
+        self, feature_key: FeatureKey, keys: list[str], columns: list[str]
+    ) -> Iterator[Any]:
+        """Record batches with the rows of `keys` (and maybe others), in the order of writing."""
+        if not keys or not self.place.has(f"{feature_key.table}.lance"):
             return
         try:
-            table = self._open(slot)
-            if len(keys) <= _FEW and len(keys) * 10 < table.count_rows():
+            table = self._open(feature_key)
+            if len(keys) <= _FEW_KEYS and len(keys) * 10 < table.count_rows():
                 quoted = ", ".join("'" + key.replace("'", "''") + "'" for key in keys)
                 query = table.search().where(f"key IN ({quoted})").select(columns)
                 yield from query.limit(None).to_arrow().to_batches()
@@ -220,60 +259,65 @@ class FeatureStore:
         except SimError:
             raise
         except Exception as error:
-            raise self._failure(slot, error, "read") from error
+            raise self._failure(feature_key, error, "read") from error
 
     def _connect(self) -> Any:
         if self._db is None:
-            os.environ.setdefault("LANCEDB_LOG", "error")  # a lost race to compact is no news
+            # It would warn of every conflict between processes that compact.
+            os.environ.setdefault("LANCEDB_LOG", "error")
             import lancedb
 
-            away = None if self.place.local else storage.options()
-            self._db = lancedb.connect(self.place.address, storage_options=away)
+            options = None if self.place.local else storage.options()
+            self._db = lancedb.connect(self.place.address, storage_options=options)
         return self._db
 
-    def _open(self, slot: FeatureKey, create: bool = False) -> Any:
+    def _open(self, feature_key: FeatureKey, create: bool = False) -> Any:
         try:
             if not create:
-                return self._connect().open_table(slot.table)
-            if self.read_metadata(slot, "slot") is None:
-                self.write_metadata(slot, "slot", {"table": slot.table, **slot.to_dict()})
-            empty = schema(slot.dim)
-            return self._connect().create_table(slot.table, schema=empty, exist_ok=True)
+                return self._connect().open_table(feature_key.table)
+            if self.read_metadata(feature_key, "slot") is None:
+                self.write_metadata(
+                    feature_key, "slot", {"table": feature_key.table, **feature_key.to_dict()}
+                )
+            empty = schema(feature_key.dim)
+            return self._connect().create_table(feature_key.table, schema=empty, exist_ok=True)
         except SimError:
             raise
         except Exception as error:
-            if create and _conflict(error):  # another process made it in the same moment
+            if create and _is_conflict(error):  # another process created it at the same moment
                 time.sleep(0.2)
-                return self._open(slot)
-            raise self._failure(slot, error, "opened") from error
+                return self._open(feature_key)
+            raise self._failure(feature_key, error, "opened") from error
 
-    def _failure(self, slot: FeatureKey, error: Exception, verb: str) -> SimError:
-        sentence = cache_dir.disk_error_message(error, self.place.address)
-        if sentence is not None and self.place.local is not None:
-            return SimError(sentence)
+    def _failure(self, feature_key: FeatureKey, error: Exception, verb: str) -> SimError:
+        message = cache_dir.disk_error_message(error, self.place.address)
+        if message is not None and self.place.local is not None:
+            return SimError(message)
         if self.place.local is None and _OBJECT_STORE in str(error).lower():
             return SimError(storage.unreachable_error(self.place.address, error))
-        fact = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120]
         return BadDataError(
-            f"the features of {slot.backbone} cannot be {verb} ({fact}); expected a whole table; "
-            f"delete {self.uri(slot)} and extract again (others are not touched)"
+            f"The features of {feature_key.backbone} cannot be {verb} ({reason}). Delete "
+            f"{self.uri(feature_key)} and extract them again; other features are not affected."
         )
+
+
+def _place(root: Path | str | None) -> storage.Folder:
+    setting = os.environ.get("SIMCORE_STORE", "").strip()
+    return storage.Folder(root or setting or cache_dir.subfolder("features"))
 
 
 def _check_layout(place: storage.Folder) -> None:
-    if place.address in _CHECKED and place.local is None:
-        return
-    told = place.json("layout.json")
-    if told is None:
+    document = place.json("layout.json")
+    if document is None:
         place.write("layout.json", json.dumps({"layout": LAYOUT}).encode())
-    elif (found := told.get("layout")) != LAYOUT:
+    elif (layout := document.get("layout")) != LAYOUT:
         raise BadDataError(
-            f"found features of layout {found} in {place.address}; expected layout {LAYOUT}; "
-            "update simcore or point SIMCORE_CACHE at another folder"
+            f"The features in {place.address} have layout {layout}, but this version of simcore "
+            f"reads layout {LAYOUT}. Update simcore, or set SIMCORE_CACHE to another folder."
         )
-    _CHECKED.add(place.address)
 
 
-def _conflict(error: Exception) -> bool:
+def _is_conflict(error: Exception) -> bool:
     text = str(error).lower()
-    return any(word in text for word in ("conflict", "concurrent", "already exists", "retry"))
+    return any(phrase in text for phrase in ("conflict", "concurrent", "already exists", "retry"))

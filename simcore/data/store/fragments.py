@@ -1,9 +1,9 @@
-"""Rows written by many processes, and made visible by one: Lance fragments and their commit.
+"""Rows written by many processes and made visible by one: Lance fragments and their commit.
 
-A fragment is a file of rows that no reader sees yet. Whoever wrote it passes on a few lines that
-describe it; a commit of any number of them is one step, so that a run that dies leaves nothing
-half there. A file that is never committed (its writer was killed) is removed by Lance's own
-cleaning when it is a week old: a younger one might be another process's work in progress.
+A fragment is a file of rows that no reader sees yet. Its writer returns a short description; a
+commit of any number of descriptions is one step, so that a crashed run leaves no partial results.
+Lance's own cleanup removes files that were never committed (their writer was killed) after a
+week: a younger one might be work in progress of another process.
 """
 
 import importlib.util
@@ -16,47 +16,48 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_rows import schema, to_arrow
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
-from simcore.types import Array
+from simcore.types import JSON, Array
 
-_ABSENT = 'found no pylance; expected it for fragments; run pip install -e ".[ray]"'
+_NOT_INSTALLED = 'Fragments need pylance. Run pip install -e ".[ray]".'
 
 
 class Fragments:
-    """Takes rows as `Store.append` does, but keeps them unseen.
+    """Accepts rows as `FeatureStore.append` does, but does not make them visible.
 
     Attributes:
-        made: table name -> descriptions of its fragments, in the order written.
+        written: table name -> descriptions of its fragments, in the order of writing.
     """
 
     def __init__(self, store: FeatureStore) -> None:
         self.store = store
-        self.made: dict[str, list[str]] = {}
+        self.written: dict[str, list[str]] = {}
 
-    def append(self, slot: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
-        """Writes the rows of N images into fragments; arguments and errors as `Store.append`."""
+    def append(self, feature_key: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
+        """Write the rows of N images to fragments; arguments as for `FeatureStore.append`."""
         if not len(keys):
             return
-        rows = to_arrow(slot.backbone, slot.dim, keys, values)
+        rows = to_arrow(feature_key.backbone, feature_key.dim, keys, values)
         write = _lance().fragment.write_fragments
-        with self.store.failing(slot, "written"):
-            made = write(
+        with self.store.failing(feature_key, "written"):
+            fragments = write(
                 rows,
-                self.store.uri(slot),
-                schema=schema(slot.dim),
+                self.store.uri(feature_key),
+                schema=schema(feature_key.dim),
                 mode="append",
                 storage_options=_options(self.store),
             )
-        self.made.setdefault(slot.table, []).extend(_dumped(one) for one in made)
+        descriptions = self.written.setdefault(feature_key.table, [])
+        descriptions.extend(_describe(fragment) for fragment in fragments)
 
-    def compact(self, slot: FeatureKey) -> None:
-        """Nothing: what is not visible yet cannot be joined."""
+    def compact(self, feature_key: FeatureKey) -> None:
+        """Do nothing: fragments that are not committed cannot be joined."""
 
 
-def commit(store: FeatureStore, slot: FeatureKey, fragments: Sequence[str]) -> None:
-    """Makes fragments of a table visible, all in one step.
+def commit(store: FeatureStore, feature_key: FeatureKey, fragments: Sequence[str]) -> None:
+    """Make fragments of a table visible, all in one step.
 
     Args:
-        fragments: their descriptions, each once; written for this table.
+        fragments: their descriptions, without repeats; written for this table.
 
     Raises:
         BadDataError: a description is damaged, or the table is. SimError: the disk is full.
@@ -64,30 +65,29 @@ def commit(store: FeatureStore, slot: FeatureKey, fragments: Sequence[str]) -> N
     if not fragments:
         return
     lance = _lance()
-    with store.failing(slot, "written"):
-        found = [lance.FragmentMetadata.from_json(one) for one in fragments]
-        options, place = _options(store), store.uri(slot)
-        version = lance.dataset(place, storage_options=options).version
-        append = lance.LanceOperation.Append(found)
-        lance.LanceDataset.commit(place, append, read_version=version, storage_options=options)
+    with store.failing(feature_key, "written"):
+        files = [lance.FragmentMetadata.from_json(text) for text in fragments]
+        options, uri = _options(store), store.uri(feature_key)
+        version = lance.dataset(uri, storage_options=options).version
+        append = lance.LanceOperation.Append(files)
+        lance.LanceDataset.commit(uri, append, read_version=version, storage_options=options)
 
 
-def delete(store: FeatureStore, slot: FeatureKey, fragments: Sequence[str]) -> None:
-    """Removes the files of fragments that will not be committed."""
-    for one in fragments:
-        found = _lance().FragmentMetadata.from_json(one)
-        for file in found.files:
-            store.place.remove(f"{slot.table}.lance/data/{file.path}")
+def delete(store: FeatureStore, feature_key: FeatureKey, fragments: Sequence[str]) -> None:
+    """Remove the files of fragments that will not be committed."""
+    for text in fragments:
+        for file in _lance().FragmentMetadata.from_json(text).files:
+            store.place.remove(f"{feature_key.table}.lance/data/{file.path}")
 
 
-def ready() -> None:
-    """Whether fragments can be written here.
+def check_installed() -> None:
+    """Check that fragments can be written here.
 
     Raises:
         BadDataError: pylance is not installed.
     """
-    if importlib.util.find_spec("lance") is None:  # found, not imported: Ray forks before it
-        raise BadDataError(_ABSENT)
+    if importlib.util.find_spec("lance") is None:  # not imported here, because Ray forks first
+        raise BadDataError(_NOT_INSTALLED)
 
 
 def _lance() -> Any:
@@ -95,14 +95,14 @@ def _lance() -> Any:
         import lance
         import lance.fragment
     except ImportError as error:
-        raise BadDataError(_ABSENT) from error
+        raise BadDataError(_NOT_INSTALLED) from error
     return lance
 
 
-def _options(store: FeatureStore) -> dict[str, str] | None:
+def _options(store: FeatureStore) -> JSON | None:
     return None if store.place.local else storage.options()
 
 
-def _dumped(fragment: Any) -> str:
-    told = fragment.to_json()
-    return told if isinstance(told, str) else json.dumps(told)
+def _describe(fragment: Any) -> str:
+    description = fragment.to_json()
+    return description if isinstance(description, str) else json.dumps(description)

@@ -114,7 +114,7 @@ def prepare(
     done = extraction.extract(
         judged.trials.images,
         specs,
-        store=FeatureStore(),
+        store=FeatureStore.shared(),
         device=device,
         monitor=monitor,
     )
@@ -146,7 +146,7 @@ def ready(judged: JudgementSet, name: str) -> bool:
 
 def available(judged: JudgementSet) -> list[str]:
     """Backbones and distances that are ready for these judgements."""
-    stored = dict.fromkeys(table["backbone"] for table in FeatureStore().sizes())
+    stored = FeatureStore.shared().backbones()
     order = {name: k for k, name in enumerate(registry.names())}
     names = [*sorted(stored, key=lambda n: order.get(n, len(order))), *pair_distances.NAMES]
     return [name for name in names if ready(judged, name)]

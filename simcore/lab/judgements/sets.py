@@ -302,4 +302,4 @@ def _copied(images: ImageSet, own: Path, work: Path) -> ImageSet:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
         paths.append(place)
-    return replace(images, paths=tuple(paths))
+    return replace(images, files=tuple(paths))

@@ -226,7 +226,7 @@ def keep(found: Learned, name: str, told: dict | None = None) -> str:
 
 def publish(collection: Collection, typed: str, what: adapter.Adapter) -> None:
     """Put a collection's adapted features into the store: made of those that are there."""
-    store = FeatureStore()
+    store = FeatureStore.shared()
     spec = registry.get(typed)
     slot = extraction.feature_key(spec, "fp32")
     both = gathered(collection, what.backbones)

@@ -186,7 +186,7 @@ def remove(name: str) -> None:
         if models_lineage.PREFIX + stem not in models_lineage.names():
             return
     spec = registry.get(models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX))
-    FeatureStore().drop(extraction.feature_key(spec, "fp32"))
+    FeatureStore.shared().drop(extraction.feature_key(spec, "fp32"))
     models_lineage.remove(name)
 
 

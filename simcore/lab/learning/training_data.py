@@ -296,4 +296,6 @@ def learned_from(source: TrainingData) -> list[str]:
 
 def _extract(images: ImageSet, names: list[str], monitor: Monitor) -> None:
     specs = [registry.get(name) for name in names]
-    extraction.extract(images, specs, store=FeatureStore(), precision="fp32", monitor=monitor)
+    extraction.extract(
+        images, specs, store=FeatureStore.shared(), precision="fp32", monitor=monitor
+    )

@@ -164,9 +164,7 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
     """Remember which content keys could not be turned into features, and why."""
     path = _unreadable(name)
     if reasons:
-        draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(reasons))
-        draft.replace(path)
+        cache_dir.write_atomic(path, json.dumps(reasons).encode())
     else:
         path.unlink(missing_ok=True)
 

@@ -48,14 +48,14 @@ def extract(
         report = ray_driver.run(
             images,
             specs,
-            store=FeatureStore(),
+            store=FeatureStore.shared(),
             address=address,
             workers=workers,
             monitor=monitor,
         )
     else:
         report = extraction.extract(
-            images, specs, store=FeatureStore(), device=device, monitor=monitor
+            images, specs, store=FeatureStore.shared(), device=device, monitor=monitor
         )
     if not monitor.stopped:
         collections.mark_unreadable(name, {s.name: s.reason for s in report.skipped})

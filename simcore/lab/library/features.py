@@ -38,7 +38,7 @@ def for_side(
             f"run `simcore extract {collection.name} --models {backbone}` first"
         )
     if large:
-        return _latest(str(FeatureStore().root), backbone, slot, images.keys)
+        return _latest(str(FeatureStore.shared().root), backbone, slot, images.keys)
     return _shelf.get(backbone, slot, images.keys, beside=_other(collection, images))
 
 
@@ -53,7 +53,7 @@ def for_images(images: ImageSet, backbone: str, *, large: bool = False) -> Featu
     if slot is None:
         return None
     if large:
-        return _latest(str(FeatureStore().root), backbone, slot, images.keys)
+        return _latest(str(FeatureStore.shared().root), backbone, slot, images.keys)
     return _shelf.get(backbone, slot, images.keys)
 
 
@@ -83,7 +83,7 @@ def identity(collection: Collection, backbone: str) -> str:
 def counts(collection: Collection) -> list[dict]:
     """For every backbone with any features here: {"backbone", "done", "images"}."""
     keys = tuple(dict.fromkeys(key for side in _sides(collection) for key in side.keys))
-    store = FeatureStore()
+    store = FeatureStore.shared()
     best: dict[str, int] = {}
     for backbone in store.backbones():
         try:
@@ -115,7 +115,7 @@ def _other(collection: Collection, images: ImageSet) -> ImageSet | None:
 
 
 def complete_slot(keys: tuple[str, ...], backbone: str) -> FeatureKey | None:
-    spec, store = registry.get(backbone), FeatureStore()
+    spec, store = registry.get(backbone), FeatureStore.shared()
     for precision in PRECISIONS:
         slot = extraction.feature_key(spec, precision)
         if _done(store, slot, keys) == len(keys):
@@ -173,7 +173,7 @@ class _Shelf:
         return found
 
     def _place(self, slot: FeatureKey, keys: tuple[str, ...]) -> _Place:
-        name = (str(FeatureStore().root), slot, keys)
+        name = (str(FeatureStore.shared().root), slot, keys)
         with self.lock:
             place = self.places.setdefault(name, _Place())
             self.places.move_to_end(name)
@@ -210,7 +210,7 @@ def _cut(both: Features, first: int) -> tuple[Features, Features]:
 
 
 def _stored(backbone: str, slot: FeatureKey, keys: tuple[str, ...]) -> Features:
-    index, values = FeatureStore().read(slot, keys)
+    index, values = FeatureStore.shared().read(slot, keys)
     return Features(backbone, index, values, len(keys))
 
 

@@ -76,7 +76,7 @@ def choose(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Sea
     slot = features.complete_slot(gallery.keys, backbone)
     if slot is None:
         return SearchPlan()  # reading the features says what is missing
-    index = vector_index.load(FeatureStore(), slot)
+    index = vector_index.load(FeatureStore.shared(), slot)
     if index is None or index.metric != metric:
         command = f"`simcore index {name} --models {backbone}`"
         if asked == "index":
@@ -87,7 +87,7 @@ def choose(name: str, gallery: ImageSet, recipe: Recipe, asked: str = "") -> Sea
         return SearchPlan(note=f"{made}; {command} makes this fast." if own else f"{made}.")
     if how == "auto" and index.recall < USABLE:
         return SearchPlan(note=f"{made}: the index finds only {index.recall:.0%} of the nearest.")
-    return SearchPlan(slot, index, index.told)
+    return SearchPlan(slot, index, index.summary)
 
 
 def build(
@@ -115,7 +115,7 @@ def build(
                 f"run `simcore extract {name} --models {backbone}` first"
             )
         metric = registry.get(backbone).metric
-        made[backbone] = vector_index.build(FeatureStore(), slot, metric, monitor=monitor)
+        made[backbone] = vector_index.build(FeatureStore.shared(), slot, metric, monitor=monitor)
     return made
 
 
@@ -129,7 +129,7 @@ def update(
     collection = collections.open_(name)
     if len(collection.left) <= INDEX_ABOVE or wish() == "exact":
         return {}
-    store, due = FeatureStore(), []
+    store, due = FeatureStore.shared(), []
     for backbone in registry.expand_groups(list(models)):
         slot = features.complete_slot(_all_keys(collection), backbone)
         if slot is not None:
@@ -141,10 +141,10 @@ def update(
 
 def indexes() -> list[dict]:
     """Every index: backbone, kind, metric, rows, behind (not in it yet), recall, queries."""
-    store, found = FeatureStore(), []
+    store, found = FeatureStore.shared(), []
     for table in store.sizes():
-        slot = FeatureKey.from_dict(table)
-        if table["images"] and (index := vector_index.load(store, slot)) is not None:
+        slot = table.key
+        if table.images and (index := vector_index.load(store, slot)) is not None:
             told = {"backbone": slot.backbone, "behind": vector_index.rows_behind(store, slot)[1]}
             found.append(told | asdict(index))
     return found
@@ -169,7 +169,7 @@ def best(
     """
     assert found.slot is not None
     assert found.index is not None
-    where, store = _where(gallery), FeatureStore()
+    where, store = _where(gallery), FeatureStore.shared()
     there: dict[str, None] = {}
     for row in query.values:
         fetch = k + 10
@@ -194,7 +194,7 @@ def best(
 
 def similarity(found: SearchPlan, key: str, query: Features) -> float:
     """The exact similarity of one image; NaN without evidence."""
-    return float(_similar(FeatureStore(), found, [key], query)[0])
+    return float(_similar(FeatureStore.shared(), found, [key], query)[0])
 
 
 def _similar(store: FeatureStore, found: SearchPlan, keys: list[str], query: Features) -> Array:

@@ -1,13 +1,12 @@
 """Experiments: drawing forced-choice questions, catch trials, storing and listing them."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.data import thumbnails
+from simcore.data import named_folders, thumbnails
 from simcore.data.answers import experiment_store
 from simcore.data.answers.experiment_store import remove as remove
 from simcore.data.answers.schema import Experiment, Question
@@ -20,7 +19,6 @@ from simcore.types import Array, Collection, ImageSet
 
 RANDOM = "random"
 MAX_QUESTIONS, MAX_CONSENT, MAX_CONDITIONS = 2000, 5000, 12
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,11 +245,7 @@ def check_name(name: str) -> None:
     Raises:
         BadDataError: it is invalid or taken.
     """
-    if not NAME.fullmatch(name):
-        raise BadDataError(
-            f"{name[:80]!r} is not a valid name. Use up to 64 characters of a-z, 0-9 and . _ -, "
-            "beginning with a letter or digit."
-        )
+    named_folders.check_name(name)
     if name in experiment_store.names():
         raise BadDataError(
             f"An experiment named {name!r} already exists. "

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simcore.data import csv_files
 from simcore.data.answers import experiment_store
 from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.data.judgements import judgement_catalog
@@ -44,9 +45,7 @@ def export(name: str) -> str:
     experiment = experiment_store.get(name)
     questions = {question.number: question for question in experiment_store.questions(experiment)}
     answers = experiment_store.answers(experiment)
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow([*FIRST, *_options(experiment.choices), *LAST])
+    rows: list[list[object]] = []
     for number, question in questions.items():
         to_question = [(person, answer) for person, n, answer in answers if n == number]
         answer_cells = [
@@ -67,8 +66,8 @@ def export(name: str) -> str:
             question.mate + 1,
         ]
         for cells in answer_cells:
-            write.writerow([*question_cells, *(image for image, _ in question.options), *cells])
-    return out.getvalue()
+            rows.append([*question_cells, *(image for image, _ in question.options), *cells])
+    return csv_files.write([*FIRST, *_options(experiment.choices), *LAST], rows)
 
 
 def read(name: str, collection: str, data: bytes) -> Experiment:
@@ -273,13 +272,11 @@ def triplets(name: str) -> str:
         for side in collection.sides()
         for key, path in zip(side.keys, side.paths, strict=True)
     }
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(["query", "a", "b", "vote", "group", "votes"])
+    rows = []
     for comparison in comparisons:
         paths = [files[key] for key in (comparison.query, comparison.a, comparison.b)]
-        write.writerow([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
-    return out.getvalue()
+        rows.append([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
+    return csv_files.write(["query", "a", "b", "vote", "group", "votes"], rows)
 
 
 def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:

@@ -116,9 +116,9 @@ def add_review(name: str, query: str, annotator: str, kind: str, value: str = ""
     stored = " ".join(value.split())
     if kind in {"accept", "refuse", "copy", "no-copy"}:
         gallery = collections.open_(name).pairs().gallery
-        if stored not in gallery.ids:
+        if stored not in gallery.row_of:
             raise unknown_name(f"right image in {name!r}", stored, gallery.ids)
-        stored = gallery.keys[gallery.ids.index(stored)]
+        stored = gallery.keys[gallery.row_of[stored]]
         if stored == mate_key:
             raise BadDataError(f"{mate!r} is the mate itself. Choose another right image.")
     elif kind == "note":

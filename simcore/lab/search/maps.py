@@ -1,6 +1,5 @@
 """How a map is drawn: where its points go, and what they can be coloured by."""
 
-import csv
 import hashlib
 import io
 from collections import Counter
@@ -13,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, csv_files
 from simcore.data.answers import review_store
 from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
@@ -172,10 +171,7 @@ class Map:
     def csv(self, rows: Sequence[int] | None = None) -> str:
         """The table, or some of its rows, as a CSV with a head."""
         table = self.table()
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerows([COLUMNS, *(table if rows is None else [table[row] for row in rows])])
-        return out.getvalue()
+        return csv_files.write(COLUMNS, table if rows is None else [table[row] for row in rows])
 
     def to_dict(self) -> dict:
         """The document that `simcore map --json` prints."""

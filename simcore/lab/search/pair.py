@@ -103,10 +103,10 @@ def known(name: str, side: str, id: str) -> Picture:
         raise unknown_name("side", side, SIDES)
     collection = collections.open_(name)
     held = collection.left if side == "left" else collection.pairs().gallery
-    if id not in held.ids:
+    if id not in held.row_of:
         raise unknown_name(f"{side} image in {name!r}", id, held.ids)
-    row = held.ids.index(id)
-    return Picture(id, images.read(held.paths[row]), held.keys[row], side, row, held.trim)
+    row = held.row_of[id]
+    return Picture(id, images.read(held.path(row)), held.keys[row], side, row, held.trim)
 
 
 def preview(picture: Picture, side: int = 512) -> bytes:

@@ -160,9 +160,9 @@ def search(
     queries, gallery = collection.sides(direction)
     row = None
     if query.id is not None:
-        if query.id not in queries.ids:
+        if query.id not in queries.row_of:
             raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
-        row = queries.ids.index(query.id)
+        row = queries.row_of[query.id]
     ways = [indexes.choose(name, gallery, recipe, way) for recipe in asked]
     needed = tuple(dict.fromkeys(b for recipe in asked for b in recipe.backbones))
     mine = (

@@ -111,7 +111,7 @@ def measure(
                 continue
             try:
                 if row not in seen:
-                    whole = images.load(shown.paths[row], trim=shown.trim)
+                    whole = images.load(shown.path(row), trim=shown.trim)
                     seen[row] = images.prepare(whole, how)
                 stack[k] = seen[row]
             except BadImageError as error:

@@ -258,13 +258,13 @@ class ExtractionRun:
                 yield batch
 
     def _read(self, images: ImageSet, row: int) -> _Read:
-        data = data_images.read(images.paths[row])
+        data = data_images.read(images.path(row))
         if data_images.content_key(data, images.trim) != images.keys[row]:
             raise BadImageError(
-                f"{images.paths[row].name} has changed since it was added; expected the same "
+                f"{images.path(row).name} has changed since it was added; expected the same "
                 "bytes; add the collection again"
             )
-        image = data_images.load(data, trim=images.trim, name=images.paths[row].name)
+        image = data_images.load(data, trim=images.trim, name=images.path(row).name)
         kinds = {lane.spec.preprocessing for lane in self.lanes if images.keys[row] in lane.todo}
         return _Read(images.keys[row], {kind: forward.prepare_image(image, kind) for kind in kinds})
 

@@ -57,7 +57,7 @@ def run(
             not reach store or pictures, its weights are others, or an image kills every worker.
     """
     began = time.monotonic()
-    fragments.ready()
+    fragments.check_installed()
     with _cluster(address) as ray:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         place = "cuda" if gpus else "cpu"

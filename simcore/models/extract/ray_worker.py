@@ -81,7 +81,7 @@ class Worker:
         except SimError as error:
             return told | {"wrong": f"{self.host}: {error}"}
         return told | {
-            "fragments": sink.made,
+            "fragments": sink.written,
             "computed": computed,
             "skipped": [[one.name, one.reason] for one in skipped],
             "unavailable": self.unavailable,

@@ -76,14 +76,14 @@ def _follow(collection: Collection, wanted: dict[str, str]) -> None:
         held = (
             collection.left if put[f"compare_side_{name}"] == "left" else collection.pairs().gallery
         )
-        if wanted[name] and not (known and image in held.ids):
+        if wanted[name] and not (known and image in held.row_of):
             st.warning(
                 f"From the link: no image {widgets.escape_markdown(wanted[name][:80])} here; showing "
                 "another.",
                 icon=":material/link_off:",
             )
         second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
-        put[f"compare_id_{name}"] = image if image in held.ids else held.ids[second]
+        put[f"compare_id_{name}"] = image if image in held.row_of else held.ids[second]
 
 
 def _random(collection: Collection) -> None:
@@ -97,6 +97,6 @@ def _random(collection: Collection) -> None:
 
 def _mate(collection: Collection) -> None:
     put, right = st.session_state, collection.pairs().gallery
-    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.ids:
-        row = collection.left.ids.index(put["compare_id_a"])
+    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.row_of:
+        row = collection.left.row_of[put["compare_id_a"]]
         put["compare_side_b"], put["compare_id_b"] = "right", right.ids[row]

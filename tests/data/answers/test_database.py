@@ -171,7 +171,7 @@ def test_a_name_is_taken_once_and_a_removed_experiment_takes_its_answers_along()
     assert experiment_store.names() == []
     with database.read_session() as session:
         assert session.query(Answer).count() == session.query(Question).count() == 0
-    with pytest.raises(UnknownNameError, match="no experiment named 'storm'"):
+    with pytest.raises(UnknownNameError, match="No experiment named 'storm'"):
         experiment_store.get("storm")
 
 

@@ -1,4 +1,4 @@
-"""TODO tests.data.collections.test_emoji."""
+"""The emoji collection: its pictures, its drawing, and what happens without a network."""
 
 import zipfile
 from pathlib import Path
@@ -42,11 +42,11 @@ def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.Monk
     assert "CC-BY 4.0" in found.credits[0]
     assert "Open Font License" in found.credits[1]
     assert {"drawing emoji", "reading images"} <= stages
-    row = found.left.ids.index("dog-face")
-    colour, outline = (images.load(side.paths[row]) for side in (found.left, found.right))
-    assert colour.shape == (72, 72, 3)
+    row = found.left.row_of["dog-face"]
+    color, outline = (images.load(side.paths[row]) for side in (found.left, found.right))
+    assert color.shape == (72, 72, 3)
     assert outline.shape == (144, 144, 3)
-    assert np.ptp(colour.astype(int), axis=2).max() > 40
+    assert np.ptp(color.astype(int), axis=2).max() > 40
     assert not np.ptp(outline.astype(int), axis=2).any()
     dark = np.argwhere(outline[..., 0] < 128)
     assert np.abs((dark.min(0) + dark.max(0)) / 2 - 71.5).max() < 6
@@ -57,8 +57,8 @@ def test_both_houses_draw_the_same_emoji(fetched: Path, monkeypatch: pytest.Monk
 def test_the_drawing_is_the_same_every_time(fetched: Path, tmp_path: Path, cache: Path) -> None:
     cache_dir.subfolder("downloads").rmdir()
     (cache / "downloads").symlink_to(fetched / "downloads")
-    made = [emoji.find(tmp_path / name) for name in ("one", "two")]
-    for first, second in zip(*(found.rows[::100] for found in made), strict=True):
+    drafts = [emoji.read(tmp_path / name) for name in ("one", "two")]
+    for first, second in zip(*(draft.rows[::100] for draft in drafts), strict=True):
         assert first.id == second.id
         assert first.path.read_bytes() == second.path.read_bytes()
         assert first.mate is not None
@@ -67,12 +67,12 @@ def test_the_drawing_is_the_same_every_time(fetched: Path, tmp_path: Path, cache
             assert a.tobytes() == b.tobytes()
 
 
-def test_without_a_network_it_is_a_sentence(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_a_missing_network_is_reported(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_INDEX_URL", (cache / "nowhere").as_uri())
-    with pytest.raises(SimError, match=r"pip cannot bring manimgx-fonts.*check the network"):
+    with pytest.raises(SimError, match=r"pip cannot download manimgx-fonts.*Check the network"):
         collection_catalog.add("emoji", None, name="emoji")
     assert collection_catalog.names() == []
 
@@ -82,8 +82,10 @@ def test_other_pictures_than_expected_are_refused(cache: Path) -> None:
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr(emoji.ART_FOLDER + "1f600.png", b"another picture")
-    with pytest.raises(BadDataError, match=rf"have sha256 .*; expected {emoji.ART_SHA256}; delete"):
-        emoji._art(wheel)
+    with pytest.raises(
+        BadDataError, match=rf"have sha256 .* instead of {emoji.ART_SHA256}\. Delete"
+    ):
+        emoji.read_pictures(wheel)
     wheel.write_bytes(b"PK half")
     with pytest.raises(BadDataError, match=r"art\.whl is damaged"):
-        emoji._art(wheel)
+        emoji.read_pictures(wheel)

@@ -1,9 +1,10 @@
-"""TODO tests.data.fetch.test_archives."""
+"""Archives are extracted inside one folder within limits, or refused as a whole."""
 
 import stat
 import struct
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def outside(tmp_path: Path) -> set[str]:
     return {p.name for p in tmp_path.iterdir()}
 
 
-def test_only_images_and_tables_come_out(tmp_path: Path) -> None:
+def test_only_images_and_tables_are_extracted(tmp_path: Path) -> None:
     source = pack(
         tmp_path / "a.zip",
         {
@@ -48,7 +49,7 @@ def test_only_images_and_tables_come_out(tmp_path: Path) -> None:
 )
 def test_a_path_that_leads_outside_refuses_the_zip(tmp_path: Path, name: str) -> None:
     source = pack(tmp_path / "a.zip", {"left/good.png": b"1", name: b"2"})
-    with pytest.raises(BadDataError, match=r"found the path .* in a\.zip; expected paths inside"):
+    with pytest.raises(BadDataError, match=r"The path .* in a\.zip leads out of the archive"):
         archives.extract(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
@@ -60,24 +61,24 @@ def test_a_link_refuses_the_zip(tmp_path: Path) -> None:
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(source, "w") as file:
         file.writestr(entry, "/etc/passwd")
-    with pytest.raises(BadDataError, match=r"found the link 'left/a\.png' in a\.zip"):
+    with pytest.raises(BadDataError, match=r"'left/a\.png' in a\.zip is a link"):
         archives.extract(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
-def test_zeros_without_end_are_stopped_early(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_stopped_early(tmp_path: Path) -> None:
     source = tmp_path / "a.zip"
     with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         file.writestr("good.png", b"1")
         with file.open("zeros.png", "w", force_zip64=True) as sink:
             for _ in range(49):
                 sink.write(bytes(1_000_000))
-    with pytest.raises(BadDataError, match=r"zeros\.png of a\.zip grow more than 200 times"):
+    with pytest.raises(BadDataError, match=r"zeros\.png in a\.zip grows more than 200 times"):
         archives.extract(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
-def test_a_hundred_gigabytes_told_are_refused_at_once(tmp_path: Path) -> None:
+def test_declared_sizes_above_the_limit_are_refused_at_once(tmp_path: Path) -> None:
     source = pack(tmp_path / "a.zip", {f"{i}.png": b"x" for i in range(30)}, zipfile.ZIP_STORED)
     data = bytearray(source.read_bytes())
     at = data.find(b"PK\x01\x02")
@@ -86,36 +87,36 @@ def test_a_hundred_gigabytes_told_are_refused_at_once(tmp_path: Path) -> None:
         at = data.find(b"PK\x01\x02", at + 4)
     source.write_bytes(data)
     start = time.monotonic()
-    with pytest.raises(BadDataError, match=r"more than 20,000,000,000 bytes in a\.zip"):
+    with pytest.raises(BadDataError, match=r"a\.zip has more than 20,000,000,000 bytes"):
         archives.extract(source, tmp_path / "out")
     assert time.monotonic() - start < 1
     assert outside(tmp_path) == {"a.zip"}
 
 
-def test_a_size_told_too_small_is_not_believed(tmp_path: Path) -> None:
+def test_a_declared_size_that_is_too_small_is_not_trusted(tmp_path: Path) -> None:
     source = pack(tmp_path / "a.zip", {"zeros.png": bytes(60_000_000)})
     data = bytearray(source.read_bytes())
     at = data.find(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 10)
     source.write_bytes(data)
-    with pytest.raises(BadDataError, match="expected"):
+    with pytest.raises(BadDataError, match="not a complete archive"):
         archives.extract(source, tmp_path / "out")
     assert outside(tmp_path) == {"a.zip"}
 
 
-def test_the_total_is_counted_while_it_comes(tmp_path: Path) -> None:
+def test_the_total_is_limited(tmp_path: Path) -> None:
     source = pack(tmp_path / "a.zip", {f"{i}.png": bytes(1000) for i in range(10)})
-    assert archives.extract(source, tmp_path / "fits", total=10_000) == 10
+    exact = replace(archives.UPLOAD, total=10_000)
+    assert archives.extract(source, tmp_path / "fits", limits=exact) == 10
     with pytest.raises(BadDataError, match="more than 9,999 bytes"):
-        archives.extract(source, tmp_path / "out", total=9_999)
+        archives.extract(source, tmp_path / "out", limits=replace(exact, total=9_999))
     assert outside(tmp_path) == {"a.zip", "fits"}
 
 
-def test_too_many_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_ENTRIES", 4)
+def test_too_many_entries(tmp_path: Path) -> None:
     source = pack(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(5)})
-    with pytest.raises(BadDataError, match="found 5 entries"):
-        archives.extract(source, tmp_path / "out")
+    with pytest.raises(BadDataError, match="more than 4 entries"):
+        archives.extract(source, tmp_path / "out", limits=replace(archives.UPLOAD, entries=4))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -124,21 +125,21 @@ def test_a_name_twice(tmp_path: Path) -> None:
     with zipfile.ZipFile(source, "w") as file:
         file.writestr("a.png", b"1")
         file.writestr("a.png", b"2")
-    with pytest.raises(BadDataError, match=r"found a\.png twice"):
+    with pytest.raises(BadDataError, match=r"a\.png occurs twice"):
         archives.extract(source, tmp_path / "out")
 
 
-def test_nothing_to_unpack_and_no_zip_at_all(tmp_path: Path) -> None:
-    with pytest.raises(BadDataError, match=r"found no image in a\.zip \(1 entries\)"):
+def test_a_zip_without_images_and_a_file_that_is_no_zip(tmp_path: Path) -> None:
+    with pytest.raises(BadDataError, match=r"a\.zip has no file that can be used"):
         archives.extract(pack(tmp_path / "a.zip", {"readme.txt": b"1"}), tmp_path / "out")
     (tmp_path / "b.zip").write_bytes(b"PK not really")
-    with pytest.raises(BadDataError, match=r"b\.zip is no whole zip file"):
+    with pytest.raises(BadDataError, match=r"b\.zip is not a complete archive"):
         archives.extract(tmp_path / "b.zip", tmp_path / "out")
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=8))
-def test_a_damaged_zip_is_whole_or_a_sentence(
+def test_a_damaged_zip_is_extracted_or_refused(
     tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes
 ) -> None:
     folder = tmp_path_factory.mktemp("zip")

@@ -1,4 +1,4 @@
-"""Downloads against a real server on this machine: resumed, checked, or one clear sentence."""
+"""Downloads from a real server on this machine: resumed, checked, or reported clearly."""
 
 import hashlib
 import http.server
@@ -21,14 +21,14 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves /file with ranges; /cut breaks off half-way; /hub/... like a model hub."""
 
-    asked: list[str]
+    requests: list[str]
     gated = False
 
     def do_HEAD(self):
         self.do_GET(body=False)
 
     def do_GET(self, *, body=True):
-        self.asked.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
+        self.requests.append(f"{self.command} {self.path} {self.headers.get('Range', '')}".strip())
         if self.path.startswith("/hub/") and self.gated:
             return self._end(403)
         if self.path.startswith("/hub/") and not self.path.endswith("pytorch_model.bin"):
@@ -64,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    Handler.asked, Handler.gated = [], False
+    Handler.requests, Handler.gated = [], False
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{running.server_port}"
@@ -73,10 +73,10 @@ def server():
 
 
 def source(url="", hub="", sha=SHA):
-    return downloads.Source(url, hub, sha, "file.bin", "get it by hand")
+    return downloads.Source(url, hub, sha, "file.bin", "Get it by hand.")
 
 
-def test_a_file_comes_whole_and_checked(server, tmp_path):
+def test_a_file_is_downloaded_and_checked(server, tmp_path):
     seen = []
     found = downloads.fetch(
         source(f"{server}/file"), tmp_path / "f.bin", monitor=Monitor(seen.append)
@@ -86,31 +86,31 @@ def test_a_file_comes_whole_and_checked(server, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_broken_download_goes_on_where_it_ended(server, tmp_path):
+def test_an_interrupted_download_is_resumed(server, tmp_path):
     target = tmp_path / "f.bin"
-    with pytest.raises(MissingWeightsError, match="broke off"):
+    with pytest.raises(MissingWeightsError, match="was interrupted at"):
         downloads.fetch(source(f"{server}/cut"), target)
     half = (tmp_path / "f.bin.part").stat().st_size
     assert half == len(CONTENT) // 2
     assert downloads.fetch(source(f"{server}/file"), target).read_bytes() == CONTENT
-    assert Handler.asked[-1] == f"GET /file bytes={half}-"
+    assert Handler.requests[-1] == f"GET /file bytes={half}-"
 
 
-def test_a_part_that_is_whole_is_taken(server, tmp_path):
+def test_a_complete_part_is_used(server, tmp_path):
     (tmp_path / "f.bin.part").write_bytes(CONTENT)
     assert downloads.fetch(source(f"{server}/file"), tmp_path / "f.bin").read_bytes() == CONTENT
 
 
-def test_another_file_than_expected_is_never_put_in_place(server, tmp_path):
-    with pytest.raises(BadDataError, match="expected 000000"):
+def test_a_file_with_another_digest_is_refused(server, tmp_path):
+    with pytest.raises(BadDataError, match=r"instead of 000000"):
         downloads.fetch(source(f"{server}/file", sha="0" * 64), tmp_path / "f.bin")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_reached_says_what_to_do(server, tmp_path):
-    with pytest.raises(MissingWeightsError, match="answers 404; get it by hand"):
+def test_an_unreachable_source_says_what_to_do(server, tmp_path):
+    with pytest.raises(MissingWeightsError, match=r"answers 404\. Get it by hand"):
         downloads.fetch(source(f"{server}/none"), tmp_path / "f.bin")
-    with pytest.raises(MissingWeightsError, match="no network"):
+    with pytest.raises(MissingWeightsError, match="No network"):
         downloads.fetch(source("http://127.0.0.1:1/file"), tmp_path / "f.bin")
     assert downloads.size(source("http://127.0.0.1:1/file")) == 0
     assert downloads.size(source(f"{server}/file")) == len(CONTENT)
@@ -125,15 +125,15 @@ def hub(server, monkeypatch):
     return server
 
 
-def test_a_hub_s_first_file_that_exists_with_the_hub_s_digest(hub, tmp_path):
-    asked = source(hub="owner/name", sha="")
-    assert downloads.size(asked) == len(CONTENT)
-    assert downloads.fetch(asked, tmp_path / "m").read_bytes() == CONTENT
-    assert any("model.safetensors" in line for line in Handler.asked)
-    assert "pytorch_model.bin" in Handler.asked[-1]
+def test_the_first_existing_file_of_a_hub_repository_is_downloaded(hub, tmp_path):
+    hub_file = source(hub="owner/name", sha="")
+    assert downloads.size(hub_file) == len(CONTENT)
+    assert downloads.fetch(hub_file, tmp_path / "m").read_bytes() == CONTENT
+    assert any("model.safetensors" in line for line in Handler.requests)
+    assert "pytorch_model.bin" in Handler.requests[-1]
 
 
-def test_a_hub_that_wants_a_login_or_has_nothing(hub, tmp_path):
+def test_a_hub_that_needs_a_login_or_lacks_the_file(hub, tmp_path):
     with pytest.raises(MissingWeightsError, match=r"has none of other\.bin"):
         downloads.fetch(source(hub="owner/name/other.bin"), tmp_path / "m")
     Handler.gated = True
@@ -141,7 +141,7 @@ def test_a_hub_that_wants_a_login_or_has_nothing(hub, tmp_path):
         downloads.fetch(source(hub="owner/name"), tmp_path / "m")
 
 
-def test_files_that_libraries_fetched_themselves_are_found(tmp_path, monkeypatch):
+def test_files_in_the_caches_of_libraries_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     kept = WeightFile(
         "torchvision/net-0123abcd.pth", sha256=SHA[:8], url="https://x.y/net-0123abcd.pth"
@@ -152,7 +152,7 @@ def test_files_that_libraries_fetched_themselves_are_found(tmp_path, monkeypatch
     assert weights.path(kept).read_bytes() == CONTENT
 
 
-def test_a_digest_is_taken_once_and_again_when_the_file_changes(monkeypatch):
+def test_a_digest_is_computed_again_only_if_the_file_changes(monkeypatch):
     file = WeightFile("hand.pth")
     place = weights.folder() / "hand.pth"
     place.write_bytes(b"one")
@@ -173,5 +173,5 @@ def real_digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def test_the_rooms_are_inside_the_cache():
+def test_weights_are_inside_the_cache():
     assert Path(weights.folder()).is_relative_to(cache_dir.subfolder("weights").parent)

@@ -58,7 +58,7 @@ def test_without_scikit_image_the_wheel_is_asked(monkeypatch, tmp_path):
 def test_another_photograph_is_refused(monkeypatch):
     monkeypatch.setitem(known_order.PHOTOS, "coffee.png", "0" * 64)
     monkeypatch.setattr(pip_archives, "download_archive", lambda *_, **__: _wheel())
-    with pytest.raises(BadDataError, match="expected 0000"):
+    with pytest.raises(BadDataError, match="instead of 0000"):
         known_order.photo("coffee.png")
 
 

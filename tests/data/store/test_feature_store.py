@@ -1,4 +1,4 @@
-"""TODO tests.data.store.test_feature_store."""
+"""Feature tables: keys, appending, reading, many processes at once, damage, and full disks."""
 
 import json
 import os
@@ -8,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import lancedb
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ SLOT = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 4)
 
 
 def rows(key: str, n: int = 1, dim: int = 4) -> np.ndarray:
-    """Features that tell which key and part they belong to."""
+    """Features whose values identify their key and part."""
     value = int.from_bytes(key.encode()[-3:], "big")
     return np.array(
         [[value, part, n, 0.5] + [0] * (dim - 4) for part in range(n)], np.float32
@@ -42,7 +44,7 @@ def run(code: str, *args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_what_was_appended_is_read_in_the_order_asked_for() -> None:
+def test_features_are_read_in_the_requested_order() -> None:
     store = FeatureStore()
     store.append(SLOT, ["a", "b"], [rows("a"), rows("b")])
     store.append(SLOT, ["c"], [rows("c")])
@@ -60,14 +62,14 @@ def test_missing_names_each_absent_key_once_in_order() -> None:
     assert store.missing(SLOT, []) == []
 
 
-def test_reading_what_is_not_there_says_how_many() -> None:
+def test_reading_absent_features_says_how_many() -> None:
     store = FeatureStore()
     store.append(SLOT, ["a"], [rows("a")])
-    with pytest.raises(BadDataError, match=r"no hog features for 2 of 3 images; .*extract"):
+    with pytest.raises(BadDataError, match=r"No hog features for 2 of 3 images\. Extract"):
         store.read(SLOT, ["a", "b", "c"])
 
 
-def test_no_evidence_is_remembered_and_several_rows_stay_together() -> None:
+def test_no_evidence_is_stored_and_several_rows_stay_together() -> None:
     store = FeatureStore()
     store.append(SLOT, ["none", "two", "one"], [rows("", 0), rows("two", 2), rows("one")])
     assert store.missing(SLOT, ["none", "two", "one"]) == []
@@ -141,7 +143,7 @@ def test_compacting_joins_commits_once_there_are_many() -> None:
     store.compact(FeatureKey("never", 1, Preprocessing(), "", "fp32", 4), commits=0)
 
 
-def test_every_field_of_a_slot_makes_another_table() -> None:
+def test_every_field_of_a_key_gives_another_table() -> None:
     others = [
         FeatureKey("hog2", 1, Preprocessing(), "", "fp32", 4),
         FeatureKey("hog", 2, Preprocessing(), "", "fp32", 4),
@@ -159,6 +161,61 @@ def test_every_field_of_a_slot_makes_another_table() -> None:
     assert "/" not in FeatureKey("open_clip:ViT-B/32", 1, Preprocessing(), "", "fp32", 4).table
 
 
+def test_a_table_stored_under_its_pinned_name_and_fields_is_read(cache: Path) -> None:
+    name = "hog-7d50753360ee7506"
+    fields = {
+        "table": name,
+        "backbone": "hog",
+        "version": 1,
+        "prepare": {
+            "resize": 256,
+            "crop": [224, 224],
+            "interpolation": "bilinear",
+            "mean": [0.485, 0.456, 0.406],
+            "std": [0.229, 0.224, 0.225],
+            "raw": False,
+        },
+        "weights_sha": "",
+        "precision": "fp32",
+        "dim": 9,
+    }
+    folder = cache / "features"
+    folder.mkdir(parents=True)
+    (folder / "layout.json").write_text('{"layout": 1}')
+    (folder / f"{name}.slot.json").write_text(json.dumps(fields))
+    vector = pa.array([[float(i) for i in range(9)]], pa.list_(pa.float32(), 9))
+    part, parts = pa.array([0], pa.int16()), pa.array([1], pa.int16())
+    columns = {"key": ["a"], "part": part, "parts": parts, "vector": vector}
+    schema = pa.schema(
+        [
+            pa.field("key", pa.string(), nullable=False),
+            pa.field("part", pa.int16(), nullable=False),
+            pa.field("parts", pa.int16(), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), 9)),
+        ]
+    )
+    table = pa.table(columns, schema)
+    lancedb.connect(folder).create_table(name, table)
+    key, store = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 9), FeatureStore()
+    assert key.table == name
+    assert store.missing(key, ["a", "b"]) == ["b"]
+    assert store.read(key, ["a"])[1].tolist() == [list(range(9))]
+    (size,) = store.sizes()
+    assert (size.key, size.images) == (key, 1)
+    store.append(key, ["b"], [np.ones((1, 9))])
+    assert json.loads((folder / f"{name}.slot.json").read_text()) == fields
+
+
+def test_one_store_is_shared_per_folder(tmp_path: Path) -> None:
+    store = FeatureStore.shared(tmp_path)
+    assert FeatureStore.shared(tmp_path) is store
+    assert FeatureStore.shared() is not store
+    store.append(SLOT, ["a"], [rows("a")])
+    store.drop(SLOT)
+    FeatureStore(tmp_path).append(SLOT, ["a"], [rows("b")])
+    assert np.array_equal(store.read(SLOT, ["a"])[1], rows("b"))
+
+
 @pytest.mark.parametrize(
     ("keys", "values", "error"),
     [
@@ -172,7 +229,7 @@ def test_every_field_of_a_slot_makes_another_table() -> None:
 def test_features_that_do_not_fit_are_refused(
     keys: list[str], values: list[np.ndarray], error: type[Exception]
 ) -> None:
-    with pytest.raises(error, match="expected"):
+    with pytest.raises(error, match=r"must|not finite"):
         FeatureStore().append(SLOT, keys, values)
     assert FeatureStore().missing(SLOT, ["a"]) == ["a"]
 
@@ -184,12 +241,11 @@ def test_sizes_and_drop() -> None:
     )
     store.append(SLOT, ["a", "b"], [rows("a", 2), rows("b", 0)])
     store.append(other, ["a"], [rows("a")])
-    found = {row["backbone"]: row for row in store.sizes()}
-    assert (found["hog"]["images"], found["color"]["images"]) == (2, 1)
-    assert found["color"]["prepare"]["resize"] == [8, 8]
-    assert found["hog"]["bytes"] > 100
+    sizes = {size.key: size for size in store.sizes()}
+    assert (sizes[SLOT].images, sizes[other].images) == (2, 1)
+    assert sizes[SLOT].bytes > 100
     store.drop(SLOT)
-    assert [row["backbone"] for row in store.sizes()] == ["color"]
+    assert [size.key for size in store.sizes()] == [other]
     assert store.missing(SLOT, ["a"]) == ["a"]
     store.append(SLOT, ["a"], [rows("a")])
     assert store.read(SLOT, ["a"])[1].shape == (1, 4)
@@ -200,7 +256,7 @@ def test_features_of_a_newer_layout_are_left_alone(cache: Path) -> None:
     FeatureStore().append(SLOT, ["a"], [rows("a")])
     layout = cache / "features" / "layout.json"
     layout.write_text(json.dumps({"layout": 9}))
-    with pytest.raises(BadDataError, match=r"layout 9 in .*features; expected layout 1; update"):
+    with pytest.raises(BadDataError, match=r"features have layout 9, .* reads layout 1\. Update"):
         FeatureStore()
     layout.write_text('{"layout": 1}')
     assert FeatureStore().missing(SLOT, ["a"]) == []
@@ -219,17 +275,19 @@ def torn(folder: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["no data", "half data", "no manifest", "no versions"])
-def test_a_torn_table_is_named_and_others_are_whole(how: str) -> None:
+def test_a_damaged_table_is_named_and_others_are_readable(how: str) -> None:
     store, other = FeatureStore(), FeatureKey("color", 1, Preprocessing(), "", "fp32", 4)
     for slot in (SLOT, other):
         store.append(slot, ["a", "b"], [rows("a"), rows("b")])
     folder = store.root / f"{SLOT.table}.lance"
     torn(folder, how)
-    with pytest.raises(BadDataError, match=r"the features of hog cannot be .*; delete .*hog-") as e:
+    with pytest.raises(
+        BadDataError, match=r"The features of hog cannot be .*\. Delete .*hog-"
+    ) as error:
         FeatureStore().read(SLOT, ["a"])
-    assert str(folder) in str(e.value)
+    assert str(folder) in str(error.value)
     assert FeatureStore().read(other, ["b", "a"])[1].shape == (2, 4)
-    assert {row["backbone"] for row in FeatureStore().sizes()} == {"hog", "color"}
+    assert {size.key for size in FeatureStore().sizes()} == {SLOT, other}
     FeatureStore().drop(SLOT)
     store.append(SLOT, ["a"], [rows("a")])
     assert store.missing(SLOT, ["a", "b"]) == ["b"]
@@ -269,7 +327,7 @@ def test_two_writers_that_make_the_table_at_once(tmp_path: Path) -> None:
         "import lancedb\n"
         "while time.time() < float(sys.argv[3]): pass\n"
         "for version in range(15):\n"
-        "    slot = Slot('hog', version, Prepare(), '', 'fp32', 64)\n"
+        "    slot = FeatureKey('hog', version, Preprocessing(), '', 'fp32', 64)\n"
         "    store.append(slot, [sys.argv[2]], [np.ones((1, 64), 'f4')])\n"
     )
     writers = [run(code, tmp_path, name, time.time() + 5) for name in ("left", "right")]
@@ -305,7 +363,7 @@ def test_a_killed_writer_leaves_whole_commits(tmp_path: Path) -> None:
         assert store.missing(slot, asked) == []
 
 
-def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
     code = (
         "import resource, signal\n"
         "from simcore.errors import SimError\n"
@@ -317,17 +375,17 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     )
     out, err = run(code, tmp_path).communicate()
     assert err == ""
-    assert out.startswith(f"found no room left on the disk of {tmp_path}; expected space")
+    assert out.startswith(f"No space left on the disk of {tmp_path}. Free some")
     store, slot = FeatureStore(tmp_path), FeatureKey("hog", 1, Preprocessing(), "", "fp32", 64)
     assert store.missing(slot, ["a", "b"]) == ["b"]
     assert store.read(slot, ["a"])[1].tolist() == [[1.0] * 64]
 
 
-def test_a_file_where_the_cache_should_be_is_a_sentence(
+def test_a_file_in_place_of_the_cache_folder_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     for place in ("file", "file/below"):
         monkeypatch.setenv("SIMCORE_CACHE", str(tmp_path / place))
-        with pytest.raises(SimError, match=r"found a file where the folder .* should be"):
+        with pytest.raises(SimError, match="should be a folder, but a file has that name"):
             FeatureStore()

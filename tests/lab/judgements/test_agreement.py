@@ -126,7 +126,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_goes_on(judged):
         pair_similarities.expand(["lpips-alex/layer9"])
     with pytest.raises(UnknownNameError):
         pair_similarities.expand(["ssim/layer1"])
-    with pytest.raises(UnknownNameError, match="did you mean hog"):
+    with pytest.raises(UnknownNameError, match="Did you mean hog"):
         pair_similarities.expand(["hogg"])
     assert issubclass(MissingWeightsError, SimError)
 
@@ -134,10 +134,10 @@ def test_what_cannot_be_had_is_told_and_the_rest_goes_on(judged):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"metrics": ["l3"]}, "no metric named 'l3'"),
+        ({"metrics": ["l3"]}, "No metric named 'l3'"),
         ({"metrics": []}, "found no metric"),
-        ({"combine": "product"}, "no combination named"),
-        ({"counting": "votes"}, "no counting named"),
+        ({"combine": "product"}, "No combination named"),
+        ({"counting": "votes"}, "No counting named"),
     ],
 )
 def test_wrong_questions_are_one_sentence(judged, asked, words):
@@ -158,7 +158,7 @@ def test_furthest_apart_comes_first(judged):
     assert first["vote"] == pytest.approx(some.vote[first["trial"]])
     assert {r["group"] for r in agreement.disagreements(judged, ["color"], group="cnn")} == {"cnn"}
     assert len(agreement.disagreements(judged, ["color", "pixel-l2"])) == 8
-    with pytest.raises(UnknownNameError, match="no group named 'cn'"):
+    with pytest.raises(UnknownNameError, match="No group named 'cn'"):
         agreement.disagreements(judged, ["color"], group="cn")
 
 
@@ -210,7 +210,7 @@ def test_lpips_by_layers_and_in_combinations(bapps_tree, random_lpips):
     assert [row["group"] for row in best["rows"]] == ["cnn", "color", "all"]
     for row in best["rows"]:
         assert row["several_score"]["value"] >= row["single_score"]["value"]
-    with pytest.raises(UnknownNameError, match="no LPIPS net named 'alexx'"):
+    with pytest.raises(UnknownNameError, match="No LPIPS net named 'alexx'"):
         perceptual.check_nets(["alexx"])
     with pytest.raises(BadDataError, match="found no net"):
         perceptual.check_nets([])
@@ -233,7 +233,7 @@ def test_a_collection_of_that_name_is_left_alone(judged, pairs_folder):
     assert sets.collection("mine").name == "mine-images"
     sets.remove("mine")
     assert collections.names() == ["mine"]
-    with pytest.raises(UnknownNameError, match="no set of judgements named 'mine'"):
+    with pytest.raises(UnknownNameError, match="No set of judgements named 'mine'"):
         sets.collection("mine")
 
 

@@ -125,7 +125,7 @@ def test_a_file_taken_away_by_hand_harms_nobody_else(pairs):
 
 @pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "x" * 65])
 def test_names_that_cannot_be(name):
-    with pytest.raises(BadDataError, match="expected small letters"):
+    with pytest.raises(BadDataError, match="is not a valid name"):
         lineage.check(name)
 
 

@@ -46,7 +46,7 @@ def test_a_pair_whose_file_vanished_is_left_out_and_comes_back(pairs_folder):
     assert len(report.skipped) == 1
     found = collections.open_("six")
     assert len(found.left) == 5
-    assert "c" not in found.left.ids
+    assert "c" not in found.left.row_of
     assert found.skipped[-1].name == "c"
     table = recall.recall(Question("six", tuple(recipes.parse(["layout"]))), ks=(1,))
     assert table.pairs == 5

@@ -55,7 +55,7 @@ def built(
 def test_the_measured_recall_is_real(built) -> None:
     store, slot, values, index = built
     assert vector_index.load(store, slot) == index
-    assert (index.rows, index.queries, index.metric) == (ROWS, vector_index.ASKED, "cosine")
+    assert (index.rows, index.queries, index.metric) == (ROWS, vector_index.QUERIES, "cosine")
     rows = np.random.default_rng(99).choice(ROWS, 150, replace=False)  # not the ones it drew
     shares = []
     for row in rows:
@@ -70,7 +70,7 @@ def test_the_measured_recall_is_real(built) -> None:
 def test_a_search_that_tries_less_is_measured_as_worse(built, monkeypatch) -> None:
     store, slot, values, index = built
     monkeypatch.setattr(vector_index, "SEARCH_EFFORTS", ((1, 1),))
-    monkeypatch.setattr(feature_store.FeatureStore, "put_note", lambda *_: None)
+    monkeypatch.setattr(feature_store.FeatureStore, "write_metadata", lambda *_: None)
     poor = vector_index.build(store, slot, "cosine")
     assert poor.recall < index.recall - 0.05
     found = []
@@ -100,13 +100,13 @@ def test_too_few_rows_and_stopping_are_sentences(tmp_path: Path) -> None:
     store, slot = FeatureStore(tmp_path), FeatureKey("net", 1, Preprocessing(), "", "fp32", DIM)
     values = clustered(1200, DIM, 1)[:, None]
     store.append(slot, [f"k{i}" for i in range(900)], list(values[:900]))
-    with pytest.raises(BadDataError, match=r"found 900 rows of net; expected at least 1,000"):
+    with pytest.raises(BadDataError, match=r"net has 900 rows, but an index needs at least 1,000"):
         vector_index.build(store, slot, "cosine")
     store.append(slot, [f"k{i}" for i in range(900, 1200)], list(values[900:]))
-    with pytest.raises(SimError, match="stopped"):
+    with pytest.raises(SimError, match="Stopped"):
         vector_index.build(store, slot, "cosine", monitor=Monitor(stop=lambda: True))
     assert vector_index.load(store, slot) is None
-    with pytest.raises(BadDataError, match=r"found the metric l1; expected cosine or l2"):
+    with pytest.raises(BadDataError, match="supports the metrics cosine and l2, not l1"):
         vector_index.build(store, slot, "l1")
 
 
@@ -219,5 +219,5 @@ def test_an_index_that_finds_too_little_is_not_used_by_itself(large, monkeypatch
     assert hits.index is None
     assert "finds only 50% of the nearest" in hits.note
     FeatureStore().write_metadata(slot, "index", {"odd": 1})
-    with pytest.raises(BadDataError, match="note on the index of layout is damaged"):
+    with pytest.raises(BadDataError, match="metadata of the index of layout is damaged"):
         search.search("large", Query(id="l7"), [one("layout")])

@@ -45,7 +45,7 @@ def test_questions_follow_the_plan():
     assert len({q.query for q in asked if not q.catch}) == 6  # conditions ask about other pairs
     for question in asked:
         assert len({key for _, key in question.options}) == 3
-        row = collection.left.ids.index(question.query)
+        row = collection.left.row_of[question.query]
         if question.catch:
             assert question.options[question.mate][1] == question.query_key
             assert collection.right.keys[row] not in {key for _, key in question.options}
@@ -64,7 +64,7 @@ def test_distractors_of_a_backbone_are_its_nearest():
     for question in experiment_store.questions(experiment):
         if question.catch:
             continue
-        row = collection.left.ids.index(question.query)
+        row = collection.left.row_of[question.query]
         nearest = {collection.right.keys[i] for i in np.argsort(-values[row])[:4]}
         shown = {key for _, key in question.options}
         mate = collection.right.keys[row]
@@ -144,7 +144,7 @@ def test_an_answer_that_cannot_be_is_refused(number, place, seconds, says):
         ({"choices": 10}, "2 to 9 choices, not 10"),
         ({"choices": 7}, "Only 0 queries of 'tiny' .all. have 7 distinct choices"),
         ({"conditions": experiments.parse(["random"], 7)}, "Only 6 queries"),
-        ({"conditions": experiments.parse(["hgo"], 1)}, "did you mean hog"),
+        ({"conditions": experiments.parse(["hgo"], 1)}, "Did you mean hog"),
         ({"conditions": experiments.parse(["texture"], 1)}, "simcore extract tiny"),
         ({"conditions": ()}, "conditions, not 0"),
         ({"conditions": experiments.parse(["hog", "hog"], 1)}, "condition is given twice"),
@@ -265,7 +265,7 @@ def test_machines_choose_the_nearest_of_the_options():
         values = metrics.pairwise(left, right, "cosine")
         hits = 0
         for question in asked:
-            row = collection.left.ids.index(question.query)
+            row = collection.left.row_of[question.query]
             columns = [collection.right.ids.index(shown) for shown, _ in question.options]
             hits += int(np.argmax(values[row, columns])) == question.mate
         assert machine["right"] == pytest.approx(hits / len(asked))

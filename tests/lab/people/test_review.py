@@ -89,7 +89,7 @@ def test_notes_other_mates_and_copies(tiny):
 @pytest.mark.parametrize(
     ("said", "error", "says"),
     [
-        (("zz", "Ana", "tag", "x"), UnknownNameError, "no image in 'tiny' named 'zz'"),
+        (("zz", "Ana", "tag", "x"), UnknownNameError, "No image in 'tiny' named 'zz'"),
         (("a", "Ana", "accept", "zz"), UnknownNameError, "right image"),
         (("a", "Ana", "accept", "a"), BadDataError, "the mate itself"),
         (("a", "", "tag", "x"), BadDataError, "annotator's name"),

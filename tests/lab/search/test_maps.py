@@ -71,7 +71,7 @@ def test_images_without_mates_have_a_map_too(pairs_folder):
 def test_what_cannot_be_mapped_is_one_sentence(tiny, draw, tmp_path):
     with pytest.raises(BadDataError, match="2 backbones for one map"):
         maps.single_recipe(["hog", "color"])
-    with pytest.raises(UnknownNameError, match="did you mean umap"):
+    with pytest.raises(UnknownNameError, match="Did you mean umap"):
         maps.look("umpa")
     with pytest.raises(BadDataError, match="simcore extract tiny --models edges"):
         maps.make(tiny, maps.single_recipe(["edges"]), maps.look())

@@ -110,7 +110,7 @@ def test_hiding_parts_of_a_picture_outside_has_no_rank(tiny):
 
 
 def test_what_is_not_there_is_named(tiny):
-    with pytest.raises(UnknownNameError, match="did you mean left"):
+    with pytest.raises(UnknownNameError, match="Did you mean left"):
         pair.known(tiny, "lefft", "a")
     with pytest.raises(UnknownNameError, match="right image in 'tiny'"):
         pair.known(tiny, "right", "zz")
@@ -127,4 +127,4 @@ def test_the_command(tiny, capsys):
     assert run(["alike", tiny, "left:a", "right:b"]) == 0
     assert "layout" in capsys.readouterr().out
     assert run(["alike", tiny, "a", "right:b"]) == 1
-    assert "no side named 'a'" in capsys.readouterr().err
+    assert "No side named 'a'" in capsys.readouterr().err

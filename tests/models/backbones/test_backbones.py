@@ -186,11 +186,11 @@ def test_names_groups_and_spelling():
     assert registry.expand_groups(["hog", "@handmade"])[0] == "hog"
     assert len(registry.expand_groups(["@handmade", "hog"])) == len(HANDMADE)
     assert {"offline", "demo", "handmade", "networks", "faces"} <= set(registry.groups())
-    with pytest.raises(UnknownNameError, match="did you mean mobilenetv2"):
+    with pytest.raises(UnknownNameError, match="Did you mean mobilenetv2"):
         registry.get("mobilnetv2")
-    with pytest.raises(UnknownNameError, match="did you mean @offline"):
+    with pytest.raises(UnknownNameError, match="Did you mean @offline"):
         registry.expand_groups(["@ofline"])
-    with pytest.raises(UnknownNameError, match="no library named 'tim'; did you mean timm"):
+    with pytest.raises(UnknownNameError, match=r"No library named 'tim'\. Did you mean timm"):
         registry.get("tim:resnet50")
 
 
@@ -291,7 +291,7 @@ def test_library_backbones_by_name(name, dim, size):
 
 
 def test_library_names_are_checked():
-    with pytest.raises(UnknownNameError, match="no timm model named 'resnet19'"):
+    with pytest.raises(UnknownNameError, match="No timm model named 'resnet19'"):
         registry.get("timm:resnet19")
     with pytest.raises(UnknownNameError, match="pretrained tag"):
         registry.get("open_clip:RN50/openia")

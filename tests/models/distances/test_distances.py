@@ -95,7 +95,7 @@ def test_lpips_without_its_files_or_with_wrong_ones(trunk):
     ready, reason = pair_distances.status("lpips-alex")
     assert not ready
     assert "alexnet" in reason
-    with pytest.raises(UnknownNameError, match="did you mean"):
+    with pytest.raises(UnknownNameError, match="Did you mean"):
         pair_distances.load("lpips-alexx")
     with pytest.raises(BadDataError, match="found LPIPS weights"):
         lpips.load("alex", trunk=trunk("alex"), linear=[torch.ones(c) for c in (64, 192)])

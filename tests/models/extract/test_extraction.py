@@ -198,9 +198,9 @@ def test_devices_and_precisions():
     assert forward.resolve_device("auto") in {"cpu", "cuda", "mps"}
     assert forward.resolve_precision("auto", "cpu") == "fp32"
     assert forward.resolve_precision("auto", "cuda") == "bf16"
-    with pytest.raises(UnknownNameError, match="no device named 'gpu'"):
+    with pytest.raises(UnknownNameError, match="No device named 'gpu'"):
         forward.resolve_device("gpu")
-    with pytest.raises(UnknownNameError, match="no precision named 'fp8'"):
+    with pytest.raises(UnknownNameError, match="No precision named 'fp8'"):
         forward.resolve_precision("fp8", "cpu")
 
 

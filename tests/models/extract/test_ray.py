@@ -75,7 +75,7 @@ def test_fragments_are_seen_all_at_once_and_read_as_rows_of_the_store(tmp_path):
     writers[1].append(SLOT, keys[2:], rows[2:])
     writers[1].append(SLOT, [], [])
     assert store.missing(SLOT, keys) == keys  # written, not visible
-    fragments.commit(store, SLOT, [one for w in writers for one in w.made[SLOT.table]])
+    fragments.commit(store, SLOT, [one for w in writers for one in w.written[SLOT.table]])
     assert store.missing(SLOT, keys) == []
     asked = ["last", "none", "two", "last"]
     for mine, theirs in zip(store.read(SLOT, asked), plain.read(SLOT, asked), strict=True):
@@ -95,10 +95,10 @@ def test_what_is_not_committed_can_be_removed(tmp_path):
     writer = fragments.Fragments(store)
     writer.append(SLOT, ["b"], values(1))
     files = store.place.files(f"{SLOT.table}.lance/data")
-    fragments.delete(store, SLOT, writer.made[SLOT.table])
+    fragments.delete(store, SLOT, writer.written[SLOT.table])
     assert len(store.place.files(f"{SLOT.table}.lance/data")) == len(files) - 1
     assert visible(store, SLOT) == ["a"]
-    with pytest.raises(BadDataError, match="features of hog cannot be written"):
+    with pytest.raises(BadDataError, match="The features of hog cannot be written"):
         fragments.commit(store, SLOT, ["{}"])
 
 

@@ -171,7 +171,7 @@ def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chr
         maker.open(f"{app.address}/experiments?show=new")
         maker.page.get_by_label("Name", exact=True).fill("made here")
         maker.page.get_by_role("button", name="Build").click()
-        maker.page.get_by_text("expected up to 64").wait_for()
+        maker.page.get_by_text("is not a valid name").wait_for()
         maker.page.get_by_label("Name", exact=True).fill("made-here")
         maker.page.get_by_role("spinbutton", name="Questions a condition").fill("3")
         maker.page.get_by_role("spinbutton", name="Choices").fill("4")
