@@ -3,8 +3,10 @@
 Letters everywhere: N images, Q queries, G gallery, D dimensions, M backbones, K cut-off.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +84,16 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with any image and with the order of the images; not with ids or paths."""
+        return hashlib.sha256("\n".join(self.keys).encode()).hexdigest()[:32]
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each id."""
+        return {name: row for row, name in enumerate(self.ids)}
 
     def take(self, index: Sequence[int] | Array) -> "ImageSet":
         """The images at `index`, in that order."""
