@@ -160,14 +160,14 @@ def faces(
     """Faces an image, and whether the sides of a pair agree (Fig. 5c)."""
     from simcore.lab.library import subsets as library_subsets
 
-    told = library_subsets.faces(name, detector=detector)
+    report = library_subsets.face_report(name, detector=detector)
     if json:
-        output.document(told)
+        output.document(report.to_dict())
         return
-    share = [f"{100 * s:.1f}" for s in told["histogram"]]
+    share = [f"{100 * s:.1f}" for s in report.histogram]
     output.table(["0 faces %", "1 %", "2 %", "3 or more %"], [share], title=f"{name}, both sides")
     labels = ["0", "1", "2", "3+"]
-    rows = [(label, *row) for label, row in zip(labels, told["table"], strict=True)]
+    rows = [(label, *row) for label, row in zip(labels, report.table, strict=True)]
     output.table(["left \\ right", *labels], rows, title="pairs")
 
 
@@ -181,17 +181,16 @@ def duplicates(
     """Near-duplicates, and how many pairs each protocol of the papers keeps."""
     from simcore.lab.library import subsets as library_subsets
 
-    told = library_subsets.duplicates(name, by=by, within=within, across=across)
+    report = library_subsets.find_duplicates(name, by=by, within=within, across=across)
     if json:
-        output.document(told)
+        output.document(report.to_dict())
         return
     rows = [
-        (t["side"], t["row"], t["other_side"], t["other"], f"{t['distance']:.3f}")
-        for t in told["twins"][:20]
+        (d.side, d.row, d.other_side, d.other, f"{d.distance:.3f}") for d in report.duplicates[:20]
     ]
-    title = f"{len(told['twins']):,} near-duplicates by {told['by']}, the nearest"
+    title = f"{len(report.duplicates):,} near-duplicates by {report.by}, the nearest"
     output.table(["side", "row", "side", "row", "distance"], rows, title=title)
-    for protocol, kept in told["kept"].items():
+    for protocol, kept in report.kept.items():
         output.note(f"{protocol}: {kept:,} pairs are left")
 
 

@@ -1,4 +1,4 @@
-"""`simcore experiment ...`: forced-choice experiments with people."""
+"""`simcore experiments ...`: forced-choice experiments with people."""
 
 from pathlib import Path
 from typing import Annotated

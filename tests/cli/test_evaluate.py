@@ -200,7 +200,7 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
         people = {"Table 2b", "Figures 5a, 5b"}
         assert set(why) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
         for title, note in why.items():
-            wanted = "simcore experiment new" if title in people else "simcore extract shapes"
+            wanted = "simcore experiments new" if title in people else "simcore extract shapes"
             assert wanted in note
 
 

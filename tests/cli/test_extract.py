@@ -19,7 +19,7 @@ def many(tmp_path, capsys, monkeypatch):
     folder.mkdir()
     for i, colour in enumerate(colours):
         Image.fromarray(colour).resize((40, 40)).save(folder / f"{i:03}.png")
-    assert run(["data", "add", "images", str(folder), "--name", "many"]) == 0
+    assert run(["collections", "add", "images", str(folder), "--name", "many"]) == 0
     assert run(["extract", "many", "--models", "layout"]) == 0
     capsys.readouterr()
 
@@ -32,7 +32,7 @@ def test_an_index_is_made_told_and_searched(many, capsys):
     asked = ["search", "many", "--id", "007", "--models", "layout", "-k", "5"]
     rows = []
     for way in ("exact", "index"):
-        assert run([*asked, "--way", way, "--json"]) == 0
+        assert run([*asked, "--mode", way, "--json"]) == 0
         rows += json.loads(capsys.readouterr().out)["rows"]
     assert rows[0]["search"] == "exact"
     assert rows[1]["search"] == {
@@ -41,7 +41,7 @@ def test_an_index_is_made_told_and_searched(many, capsys):
         "queries": made["queries"],
     }
     assert rows[0]["hits"][0]["id"] == rows[1]["hits"][0]["id"] != "007"
-    assert run([*asked, "--way", "index"]) == 0
+    assert run([*asked, "--mode", "index"]) == 0
     assert f"recall@10 {made['recall']:.1%}, measured on" in capsys.readouterr().err
 
 
@@ -49,8 +49,8 @@ def test_an_index_is_made_told_and_searched(many, capsys):
     ("args", "words"),
     [
         (["index", "many", "--models", "hog"], "run `simcore extract many --models hog` first"),
-        (["search", "many", "--id", "007", "--models", "layout", "--way", "fast"], "no way to"),
-        (["search", "many", "--id", "007", "--models", "layout", "--way", "index"], "no index"),
+        (["search", "many", "--id", "007", "--models", "layout", "--mode", "fast"], "no way to"),
+        (["search", "many", "--id", "007", "--models", "layout", "--mode", "index"], "no index"),
         (["extract", "many", "--engine", "spark"], "no engine named 'spark'"),
     ],
 )

@@ -39,14 +39,14 @@ def document(capsys, *args):
 @pytest.fixture
 def ready(shapes, capsys):
     """The shapes as a collection with features."""
-    assert run(["data", "add", "pairs", str(shapes), "--name", "shapes"]) == 0
+    assert run(["collections", "add", "pairs", str(shapes), "--name", "shapes"]) == 0
     assert run(["extract", "shapes", "--models", MODELS]) == 0
     capsys.readouterr()
     return "shapes"
 
 
 def test_from_files_to_recall(shapes, capsys):
-    added = document(capsys, "data", "add", "pairs", str(shapes), "--name", "shapes")
+    added = document(capsys, "collections", "add", "pairs", str(shapes), "--name", "shapes")
     assert (added["name"], added["pairs"], added["skipped"]) == ("shapes", 12, [])
     first = document(capsys, "extract", "shapes", "--models", MODELS)
     assert first["computed"] == {"color": 24, "layout": 24, "hog": 24}
@@ -156,9 +156,9 @@ def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
         (["search", "shapes", "--id", "01", "--models", "hog,color", "--weights", "1"], "weights"),
         (["evaluate", "recall", "shapes", "--models", "hog", "--k", "one"], "numbers"),
         (["evaluate", "recall", "shapes", "--models", "hog", "--k", "0"], "1"),
-        (["data", "add", "pears", "x", "--name", "y"], "did you mean pairs"),
-        (["data", "add", "pairs", "nowhere", "--name", "y"], "nowhere"),
-        (["data", "remove", "shaps"], "did you mean shapes"),
+        (["collections", "add", "pears", "x", "--name", "y"], "did you mean pairs"),
+        (["collections", "add", "pairs", "nowhere", "--name", "y"], "nowhere"),
+        (["collections", "remove", "shaps"], "did you mean shapes"),
         (["models", "fetch", "hgo"], "did you mean hog"),
         (["jobs", "--stop", "none"], "no job"),
     ],
@@ -178,9 +178,9 @@ def test_a_misspelt_command_is_told_apart_from_bad_input(capsys):
 
 
 def test_collections_are_listed_and_removed(ready, capsys):
-    assert [row["name"] for row in document(capsys, "data", "list")] == ["shapes"]
-    document(capsys, "data", "remove", "shapes")
-    assert document(capsys, "data", "list") == []
+    assert [row["name"] for row in document(capsys, "collections", "list")] == ["shapes"]
+    document(capsys, "collections", "remove", "shapes")
+    assert document(capsys, "collections", "list") == []
 
 
 def test_models_are_listed(ready, capsys):

@@ -36,7 +36,7 @@ def noise(folder, count):
 
 def test_a_job_reports_progress_and_ends_well(tmp_path):
     folder = noise(tmp_path / "pictures", 8)
-    assert run(["data", "add", "images", str(folder), "--name", "noise"]) == 0
+    assert run(["collections", "add", "images", str(folder), "--name", "noise"]) == 0
     started = jobs.start(["extract", "noise", "--models", "color,layout"])
     assert started.title == "simcore extract noise --models color,layout"
     done = wait(started.id, "done", "failed", "stopped")
@@ -56,7 +56,7 @@ def test_bad_input_fails_with_its_sentence_in_the_log(tmp_path):
 @pytest.mark.slow
 def test_the_same_run_is_not_started_twice(tmp_path):
     folder = noise(tmp_path / "pictures", 300)
-    run(["data", "add", "images", str(folder), "--name", "noise"])
+    run(["collections", "add", "images", str(folder), "--name", "noise"])
     first = jobs.start(["extract", "noise", "--models", "hog"])
     again = jobs.start(["extract", "noise", "--models", "hog"])
     assert again.id == first.id
@@ -66,7 +66,7 @@ def test_the_same_run_is_not_started_twice(tmp_path):
 
 def test_a_killed_job_is_told_from_a_running_one(tmp_path):
     folder = noise(tmp_path / "pictures", 400)
-    run(["data", "add", "images", str(folder), "--name", "noise"])
+    run(["collections", "add", "images", str(folder), "--name", "noise"])
     job = jobs.start(["extract", "noise", "--models", "hog,texture"])
     end = time.monotonic() + 60
     while jobs.get(job.id).progress is None and time.monotonic() < end:

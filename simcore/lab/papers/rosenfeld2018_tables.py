@@ -66,18 +66,18 @@ def rosenfeld2018(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         return Section("Votes and similarity", "", head, rows, printed_values.VOTES)
 
     def subsets() -> Section:
-        found = library_subsets.duplicates(name)
-        rows = (("all", len(collections.open_(name).left)), *found["kept"].items())
-        note = f"Near-duplicates judged by {found['by']}."
+        found = library_subsets.find_duplicates(name)
+        rows = (("all", len(collections.open_(name).left)), *found.kept.items())
+        note = f"Near-duplicates judged by {found.by}."
         return Section(
             "Near-duplicates: pairs left", note, ("subset", "pairs"), rows, printed_values.SUBSETS
         )
 
     def faces() -> Section:
-        told = library_subsets.faces(name)
+        report = library_subsets.face_report(name)
         labels = ("0", "1", "2", "3 or more")
-        rows = tuple(
-            (f"left {label}", *row) for label, row in zip(labels, told["table"], strict=True)
+        rows: tuple[tuple[str | int, ...], ...] = tuple(
+            (f"left {label}", *row) for label, row in zip(labels, report.table, strict=True)
         )
         head = ("faces", *(f"right {label}" for label in labels))
         return Section("Figure 5c: faces in both images of a pair", "", head, rows)
@@ -156,7 +156,7 @@ def _answered(name: str) -> list[dict]:
     if not asked:
         raise BadDataError(
             f"found no answers of people on {name!r}; make an experiment with "
-            f"`simcore experiment new` or on the page Experiments, and ask some"
+            f"`simcore experiments new` or on the page Experiments, and ask some"
         )
     return [analysis.analyse(row["name"]) for row in asked]
 

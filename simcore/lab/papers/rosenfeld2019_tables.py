@@ -14,6 +14,7 @@ from simcore.lab.library import collections
 from simcore.lab.papers import paper_report
 from simcore.lab.papers.paper_report import Cell, Pictures, Report, Section, Step
 from simcore.lab.search import search
+from simcore.recipe import Question
 from simcore.types import Monitor, Score
 
 EXAMPLES = 5
@@ -191,7 +192,9 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
         lost = recall.failed_queries(name, leading)[:EXAMPLES]
         rows = []
         for query in lost:
-            (hits,) = search.search(name, search.Query(id=query), [leading], k=1, way="exact")
+            (hits,) = search.search(
+                Question(name, (leading,)), search.Query(id=query), k=1, mode="exact"
+            )
             image = collections.open_(name).left
             keys = (image.keys[image.ids.index(query)], hits.mate_key or "", hits.keys[0])
             rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "not seen at all"

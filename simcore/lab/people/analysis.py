@@ -29,7 +29,7 @@ def analyse(
         seed: of the intervals.
 
     Returns:
-        The document that `simcore experiment analyse --json` prints.
+        The document that `simcore experiments analyse --json` prints.
 
     Raises:
         UnknownNameError: no such experiment. BadDataError: nobody has answered yet, or features of
@@ -181,9 +181,9 @@ def _machines(
         if experiment.collection not in collections.names():
             return {}  # the answers stand without the pictures
         models = [
-            row["backbone"]
-            for row in collections.cached(experiment.collection)
-            if row["done"] == row["images"]
+            count.backbone
+            for count in collections.feature_counts(experiment.collection)
+            if count.complete
         ]
     collection = collections.open_(experiment.collection)
     sides = collection.sides()

@@ -282,7 +282,7 @@ def listing() -> list[dict]:
 
 
 def summary(experiment: Experiment, counts: dict[str, int]) -> dict:
-    """What `simcore experiment list --json` prints of one."""
+    """What `simcore experiments list --json` prints of one."""
     return {
         "name": experiment.name,
         "collection": experiment.collection,

@@ -197,27 +197,27 @@ def faces(
     asked: Question, _rows: Sequence[Recipe], _how: str, detector: str = "face"
 ) -> EvaluationView:
     """Faces an image, and whether both sides agree (Fig. 5c)."""
-    told = subsets.faces(asked.collection, detector=detector)
-    figure = go.Figure(go.Bar(x=FACES, y=told["histogram"], marker_color=html_document.COLORS[0]))
+    told = subsets.face_report(asked.collection, detector=detector)
+    figure = go.Figure(go.Bar(x=FACES, y=told.histogram, marker_color=html_document.COLORS[0]))
     figure.update_yaxes(tickformat=".0%").update_xaxes(type="category")
-    frame = pd.DataFrame(told["table"], columns=[f"right {n}" for n in FACES])
+    frame = pd.DataFrame(told.table, columns=[f"right {n}" for n in FACES])
     frame.insert(0, "pairs", [f"left {n}" for n in FACES])
-    share = told["right_if_left"]
+    share = told.right_if_left
     agree = (
         ""
         if share is None
         else (f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. ")
     )
     return EvaluationView(
-        f"Faces found in an image, share of {told['images']:,} images",
+        f"Faces found in an image, share of {told.images:,} images",
         frame,
         frame,
         Command(("evaluate", "faces", asked.collection, "--detector", detector)),
         figure,
         x="faces",
         y="share of images",
-        remark=agree + f"{told['pairs_with_faces']:,} pairs have a face on both sides, "
-        f"{told['pairs_without']:,} on neither. Always of all pairs; the backbones do not matter.",
+        remark=agree + f"{told.pairs_with_faces:,} pairs have a face on both sides, "
+        f"{told.pairs_without:,} on neither. Always of all pairs; the backbones do not matter.",
     )
 
 

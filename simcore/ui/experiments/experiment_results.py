@@ -55,7 +55,7 @@ def show(name: str, row: dict) -> None:
     else:
         st.caption("No mates are known here, so nothing is right or wrong: see who agrees.")
     st.dataframe(_table(told), hide_index=True, placeholder="–", key="findings_table")
-    words = ["simcore", "experiment", "analyse", name, "--models", ",".join(machines) or "none"]
+    words = ["simcore", "experiments", "analyse", name, "--models", ",".join(machines) or "none"]
     hand = shlex.join([*words, *(["--attentive"] if attentive else [])])
     st.code(hand, language="bash", wrap_lines=True)
     with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):

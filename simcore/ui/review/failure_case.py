@@ -11,7 +11,7 @@ from simcore.lab.people import review
 from simcore.lab.people.review import FailureCase
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
 from simcore.ui import gallery, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
@@ -40,7 +40,7 @@ def show(name: str, recipe: Recipe, who: str, start: str) -> None:
     mine = everybody.get(pair, {}).get(who, Review())
     known = review.pairs_of(collections.open_(name))
     done = [who in everybody.get(known[one.query][0], {}) for one in cases]
-    (hits,) = search.search(name, Query(id=case.query), [recipe], k=FOUND)
+    (hits,) = search.search(Question(name, (recipe,)), Query(id=case.query), k=FOUND)
     others = [found for found in hits.ids if found != mate]
     picked = st.session_state.get(f"_picked_{case.query}")
     picked = picked if picked in others else (others[0] if others else None)

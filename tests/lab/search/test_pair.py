@@ -120,11 +120,11 @@ def test_what_is_not_there_is_named(tiny):
 
 def test_the_command(tiny, capsys):
     capsys.readouterr()
-    assert run(["alike", tiny, "left:a", "right:a", "--models", "hog", "--json"]) == 0
+    assert run(["pair", tiny, "left:a", "right:a", "--models", "hog", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["backbone"] == "hog"
     assert 0 <= row["above"] <= 1
-    assert run(["alike", tiny, "left:a", "right:b"]) == 0
+    assert run(["pair", tiny, "left:a", "right:b"]) == 0
     assert "layout" in capsys.readouterr().out
-    assert run(["alike", tiny, "a", "right:b"]) == 1
+    assert run(["pair", tiny, "a", "right:b"]) == 1
     assert "no side named 'a'" in capsys.readouterr().err
