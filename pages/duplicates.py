@@ -8,7 +8,8 @@ import streamlit as st
 
 from simcore.errors import SimError
 from simcore.lab.library import collections, duplicates, subsets
-from simcore.lab.library.subsets import DuplicateReport, NearDuplicate
+from simcore.lab.library.duplicates import NearDuplicate
+from simcore.lab.library.subsets import DuplicateReport
 from simcore.ui import gallery, kiosk, sidebar, url_state, widgets
 from simcore.ui.gallery import Pick
 

@@ -62,7 +62,7 @@ def welcome() -> None:
 def _with_query(collection: Collection, view: ExploreView) -> ExploreView:
     """The view with a query that exists; says so where the one asked for does not."""
     images = collection.sides(view.direction)[0]
-    if view.query in images.ids:
+    if view.query in images.row_of:
         return view
     if view.query:
         wanted = widgets.escape_markdown(view.query[:80])

@@ -99,7 +99,7 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
     found = maps.make(
         Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
     )
-    rows = list(csv.DictReader(io.StringIO(found.csv([1, 4, 7]))))
+    rows = list(csv.DictReader(io.StringIO(found.to_table([1, 4, 7]).to_csv())))
     assert [(row["side"], row["id"]) for row in rows] == [
         ("left", "b"),
         ("left", "e"),

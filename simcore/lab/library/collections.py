@@ -12,16 +12,16 @@ import numpy as np
 from simcore import memory
 from simcore.data import cache_dir, thumbnails
 from simcore.data.collections import collection_catalog, tll
-from simcore.data.collections.collection_catalog import KINDS as KINDS
-from simcore.data.collections.collection_catalog import add as add
-from simcore.data.collections.collection_catalog import names as names
-from simcore.data.collections.collection_catalog import remove as remove
 from simcore.errors import BadDataError
 from simcore.lab.library import features
 from simcore.lab.library.features import FeatureCount
 from simcore.models import lineage, registry
 from simcore.types import JSON, Array, Collection, Monitor, Skipped
 
+KINDS = collection_catalog.KINDS
+add = collection_catalog.add
+names = collection_catalog.names
+remove = collection_catalog.remove
 download_tll = tll.download
 thumbnail = thumbnails.thumb  # exists for every image of a collection
 

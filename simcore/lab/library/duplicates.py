@@ -8,11 +8,11 @@ from simcore import memory
 from simcore.data import cache_dir
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates
-from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
 from simcore.lab.library import collections, features
 from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric
 
+NearDuplicate = near_duplicates.NearDuplicate
 SPLIT_DISTANCE = 0.10  # cosine distance below which two images stay on one side of a split
 DUPLICATE_BACKBONES = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 

@@ -24,6 +24,7 @@ MODES = ("auto", "exact", "index")
 _MAX_FETCH = 20_000  # rows to fetch for a gallery that is a small part of its table
 
 Index = vector_index.VectorIndex
+RowsOfKeys = dict[str, tuple[int, ...]]  # content key -> rows of a gallery
 Reason = Literal["exact", "unsupported", "not extracted", "no index", "low recall", "index"]
 
 
@@ -229,11 +230,11 @@ def _similarities(plan: SearchPlan, keys: list[str], query: Features) -> Array:
     return metrics.pairwise(query, candidates, plan.index.metric)[0]
 
 
-def _rows_of_keys(gallery: ImageSet) -> dict[str, tuple[int, ...]]:
-    """Content key -> rows; a collection may hold an image under several names."""
+def _rows_of_keys(gallery: ImageSet) -> RowsOfKeys:
+    """The rows of each content key; a collection may hold an image under several names."""
 
-    def collect() -> dict[str, tuple[int, ...]]:
-        rows_of: dict[str, tuple[int, ...]] = {}
+    def collect() -> RowsOfKeys:
+        rows_of: RowsOfKeys = {}
         for row, key in enumerate(gallery.keys):
             rows_of[key] = (*rows_of.get(key, ()), row)
         return rows_of

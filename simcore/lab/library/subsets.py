@@ -10,7 +10,7 @@ from simcore.data import images
 from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
-from simcore.evaluate.retrieval.near_duplicates import NearDuplicate as NearDuplicate
+from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
 from simcore.lab.library import collections, duplicates, features, provenance
 from simcore.models import lineage
 from simcore.types import JSON, Array, Collection
@@ -177,10 +177,10 @@ def find_duplicates(
     near_copies = duplicates.find_near_duplicates(collection, backbone, within, across)
     refused = duplicates.refused_pairs(collection, near_copies)
     clean = near_duplicates.clean_pairs(near_copies, len(pairs), refused=refused)
-    kept = {"clean": int(clean.sum())}
+    counts = {"clean": int(clean.sum())}
     if features.is_ready(collection, "face"):
         for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
-            kept[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
+            counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
     return DuplicateReport(
         collection=name,
         by=backbone,
@@ -189,7 +189,7 @@ def find_duplicates(
         duplicates=near_copies,
         refused=tuple(near_duplicates.identity(copy) in refused for copy in near_copies),
         groups=near_duplicates.groups(near_copies, len(pairs), refused=refused),
-        kept=kept,
+        kept=counts,
     )
 
 

@@ -196,7 +196,7 @@ def rosenfeld2019(name: str, models: tuple[str, ...], subset: str) -> list[Step]
                 Question(name, (leading,)), search.Query(id=query), k=1, mode="exact"
             )
             image = collections.open_(name).left
-            keys = (image.keys[image.ids.index(query)], hits.mate_key or "", hits.keys[0])
+            keys = (image.keys[image.row_of[query]], hits.mate_key or "", hits.keys[0])
             rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "not seen at all"
             caption = f"{query}: its mate is {rank}"
             rows.append(Pictures(caption, keys, ("query", "mate", "found instead"), 1))

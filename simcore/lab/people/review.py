@@ -111,9 +111,9 @@ def add_review(name: str, query: str, annotator: str, kind: str, value: str = ""
     words = " ".join(value.split())
     if kind in {"accept", "refuse", "copy", "no-copy"}:
         gallery = collections.open_(name).pairs().gallery
-        if words not in gallery.ids:
+        if words not in gallery.row_of:
             raise unknown_name(f"right image in {name!r}", words, gallery.ids)
-        words = gallery.keys[gallery.ids.index(words)]
+        words = gallery.keys[gallery.row_of[words]]
         if words == mate_key:
             raise BadDataError(f"found the mate itself, {mate!r}; expected another right image")
     elif kind == "note":

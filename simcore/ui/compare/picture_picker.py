@@ -97,6 +97,6 @@ def _random(collection: Collection) -> None:
 
 def _mate(collection: Collection) -> None:
     put, right = st.session_state, collection.pairs().gallery
-    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.ids:
-        row = collection.left.ids.index(put["compare_id_a"])
+    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.row_of:
+        row = collection.left.row_of[put["compare_id_a"]]
         put["compare_side_b"], put["compare_id_b"] = "right", right.ids[row]

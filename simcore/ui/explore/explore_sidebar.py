@@ -76,8 +76,8 @@ def _direction_changed() -> None:
     found = collections.open_(put["x_c"])
     if found.right is not None and put.get("x_q"):
         now, then = found.sides(put["x_d"])
-        if put["x_q"] in then.ids:
-            put["x_q"] = now.ids[then.ids.index(put["x_q"])]
+        if put["x_q"] in then.row_of:
+            put["x_q"] = now.ids[then.row_of[put["x_q"]]]
 
 
 def sidebar(names: Sequence[str]) -> ExploreView:

@@ -29,7 +29,7 @@ def show(collection: Collection, view: ExploreView) -> None:
             some = escape_markdown(", ".join(images.ids[:3]))
             st.info(f"No id holds {escape_markdown(wanted)}; ids here look like {some}.")
             return
-        here = images.ids.index(view.query)
+        here = images.row_of[view.query]
         begin = rows.index(here) // PAGE + 1 if here in rows else 1
         pages = -(-len(rows) // PAGE)
         key = f"x_page_{view.collection}_{where}_{wanted}"

@@ -55,9 +55,9 @@ def trail(collection: Collection) -> list[Tile]:
     tiles: list[Tile] = []
     for step, (direction, query) in enumerate(st.session_state.get("x_trail", [])):
         images = collection.sides(direction)[0]
-        if query in images.ids:
+        if query in images.row_of:
             where = side(collection, direction)
-            one = image_tile(images, images.ids.index(query), where, collection)
+            one = image_tile(images, images.row_of[query], where, collection)
             tiles.append(
                 Tile(**one, step=step) | {"alt": f"Back to {side_label(collection, where)} {query}"}
             )
@@ -74,7 +74,7 @@ def bar(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe]
         The panel that is open, of `PANELS`, or None.
     """
     images = collection.sides(view.direction)[0]
-    row = images.ids.index(view.query)
+    row = images.row_of[view.query]
     ways = {
         "Previous": (":material/chevron_left:", images.ids[row - 1]),
         "Next": (":material/chevron_right:", images.ids[(row + 1) % len(images)]),

@@ -37,7 +37,7 @@ def show(
         found: what each row is called, and what it found.
     """
     images, others = collection.sides(view.direction)
-    query_row = images.ids.index(view.query)
+    query_row = images.row_of[view.query]
     where, there = (gallery.side(collection, view.direction, asked=a) for a in (True, False))
     first, second = lead(found)
     rows: list[Row] = [row(collection, view, name, hits) for name, hits in found]
@@ -109,7 +109,7 @@ def downloads(
 def _why(collection: Collection, view: ExploreView, models: list[str]) -> None:
     """The way to the same pair on Compare."""
     images, others = collection.sides(view.direction)
-    query_row = images.ids.index(view.query)
+    query_row = images.row_of[view.query]
     where, there = (gallery.side(collection, view.direction, asked=a) for a in (True, False))
     st.page_link(
         "pages/compare.py",

@@ -78,7 +78,7 @@ def _pictures(
     collection = collections.open_(name)
     pairs = collection.pairs()
     keys = dict(zip(pairs.gallery.ids, pairs.gallery.keys, strict=True))
-    row = pairs.queries.ids.index(case.query)
+    row = pairs.queries.row_of[case.query]
     question = Tile(
         id=case.query,
         side="left",
