@@ -21,6 +21,7 @@ from simcore.lab.library import collections
 from simcore.lab.search import maps
 from simcore.models import registry
 from simcore.models.extract import extraction
+from simcore.recipe import Question
 from simcore.sim import combine
 from simcore.sim.projection import ProjectionSettings
 
@@ -81,7 +82,7 @@ def umap(images: int) -> float:
     with synthetic_cache.cache():
         name = synthetic_cache.collection(images // 2, [BACKBONE])
         recipe = maps.single_recipe([BACKBONE])
-        return once(lambda: maps.make(name, recipe, ProjectionSettings("umap")))
+        return once(lambda: maps.make(Question(name, (recipe,)), ProjectionSettings("umap")))
 
 
 PARTS: dict[str, tuple[Measure, int]] = {

@@ -8,8 +8,9 @@ import time
 
 from benchmarks import synthetic_cache
 from benchmarks.results_table import Line, number, show
-from simcore import recipe
+from simcore import memory
 from simcore.lab.search import maps
+from simcore.recipe import Question, Recipe
 from simcore.sim.projection import ProjectionSettings
 
 BACKBONE = "mobilenetv2"  # only its width is used: 1,280
@@ -25,9 +26,9 @@ def measure(pairs: int) -> list[Line]:
             ProjectionSettings("umap"),
         )
         small = synthetic_cache.collection(100, [BACKBONE], name="small")
-        maps.make(small, recipe, how)  # compiles
+        maps.make(Question(small, (recipe,)), how)  # compiles
         first = timed(name, recipe, how)
-        maps._read.cache_clear()  # what a new process does not have in memory
+        memory.clear()  # a new process starts without it
         again = timed(name, recipe, how)
         kept = timed(name, recipe, how)
     part = f"UMAP of {2 * pairs:,} images"
@@ -38,10 +39,10 @@ def measure(pairs: int) -> list[Line]:
     ]
 
 
-def timed(name: str, recipe: recipe.Recipe, how: ProjectionSettings) -> float:
+def timed(name: str, recipe: Recipe, how: ProjectionSettings) -> float:
     """Seconds of one map."""
     began = time.perf_counter()
-    maps.make(name, recipe, how)
+    maps.make(Question(name, (recipe,)), how)
     return time.perf_counter() - began
 
 

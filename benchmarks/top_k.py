@@ -14,6 +14,7 @@ from benchmarks import results_table, synthetic_cache
 from benchmarks.results_table import Aim, Line
 from benchmarks.timing import in_turn, repeat
 from simcore.lab.search import maps, search
+from simcore.recipe import Question
 from simcore.sim import metrics, rank
 from simcore.types import Array, Features
 
@@ -52,7 +53,7 @@ def asked(images: int) -> Line:
     with synthetic_cache.cache():
         name, recipe = synthetic_cache.collection(images, [WIDE]), maps.single_recipe([WIDE])
         query = search.Query(id="0000007")
-        seconds = repeat(lambda: search.search(name, query, [recipe], k=K), 1.0)
+        seconds = repeat(lambda: search.search(Question(name, (recipe,)), query, k=K), 1.0)
     part = f"a search among {images:,} images, named hits and the mate's rank included"
     note = "features in memory, as they are after the first question"
     return Line(part, 1e3 * seconds, "ms", aim=AIM, note=note)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from simcore.lab import doctor
 from simcore.lab.library import collections, models
+from simcore.results import format_bytes
 from simcore.types import Collection
 from simcore.ui import gallery, job_progress, widgets
 from simcore.ui.collections import add_collection
@@ -39,7 +40,7 @@ def _card(name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(name), anchor=False, width="content")
         st.badge(escape_markdown(found.kind), color="gray")
-        st.markdown(f"**{count}** · {widgets.format_bytes(told['bytes'])}", width="stretch")
+        st.markdown(f"**{count}** · {format_bytes(told.bytes)}", width="stretch")
         st.page_link(
             "pages/explore.py",
             label="Explore",
@@ -88,18 +89,18 @@ def _samples(found: Collection) -> None:
 
 
 def _features(found: Collection) -> None:
-    counts = collections.cached(found.name)
+    counts = collections.feature_counts(found.name)
     marks = [
-        f":green-badge[:material/check: {escape_markdown(c['backbone'])}]"
-        if c["done"] == c["images"]
-        else f":orange-badge[{escape_markdown(c['backbone'])} {c['done']:,} of {c['images']:,}]"
+        f":green-badge[:material/check: {escape_markdown(c.backbone)}]"
+        if c.complete
+        else f":orange-badge[{escape_markdown(c.backbone)} {c.done:,} of {c.images:,}]"
         for c in counts
     ]
     st.markdown("Features: " + (" ".join(marks) or "none yet"))
     if job_progress.show("extract", found.name):
         return
-    full = {c["backbone"] for c in counts if c["done"] == c["images"]}
-    part = [c["backbone"] for c in counts if c["backbone"] not in full]
+    full = {c.backbone for c in counts if c.complete}
+    part = [c.backbone for c in counts if c.backbone not in full]
     known = [row["name"] for row in models.listing() if row["ready"] and row["name"] not in full]
     options = list(dict.fromkeys([*part, *known]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -140,11 +141,9 @@ def _skipped(found: Collection) -> None:
 
 def _cache() -> None:
     cache = doctor.cache_size()
-    folders = " · ".join(
-        f"{name} {widgets.format_bytes(count)}" for name, count in cache["folders"].items()
-    )
-    free = widgets.format_bytes(cache["free"])
-    st.caption(f"Cache at `{cache['root']}`: {escape_markdown(folders)} · {free} free on its disk")
+    folders = " · ".join(f"{name} {format_bytes(count)}" for name, count in cache.folders.items())
+    free = format_bytes(cache.free)
+    st.caption(f"Cache at `{cache.root}`: {escape_markdown(folders)} · {free} free on its disk")
 
 
 show()

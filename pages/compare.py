@@ -1,6 +1,7 @@
 """Compare: any two pictures, how alike each backbone finds them, and why."""
 
 import shlex
+from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -38,14 +39,14 @@ def show() -> None:
             st.info("Give both pictures.")
             return
         with st.spinner("Comparing", show_time=False):
-            rows = pair.table(asked.collection, first, second, asked.backbones, asked.metric)
+            rows = pair.table(asked, first, second).rows
         _lead(asked, rows)
         _reasons(asked, first, second)
         _numbers(asked, rows, first, second)
         widgets.credits(collection.credits)
 
 
-def _lead(asked: Question, rows: list[Row]) -> None:
+def _lead(asked: Question, rows: Sequence[Row]) -> None:
     known = [row for row in rows if row.above is not None]
     blind = [row.backbone for row in rows if row.above is None]
     said = ""
@@ -63,7 +64,7 @@ def _lead(asked: Question, rows: list[Row]) -> None:
     )
 
 
-def _numbers(asked: Question, rows: list[Row], first: Picture, second: Picture) -> None:
+def _numbers(asked: Question, rows: Sequence[Row], first: Picture, second: Picture) -> None:
     """How alike, as a place among all pairs: the similarities themselves have other scales."""
     known = [row for row in rows if row.above is not None]
     if not known:
@@ -120,7 +121,7 @@ def _numbers(asked: Question, rows: list[Row], first: Picture, second: Picture) 
         if first.side and second.side:
             words = [
                 "simcore",
-                "alike",
+                "pair",
                 asked.collection,
                 f"{first.side}:{first.name}",
                 f"{second.side}:{second.name}",

@@ -8,7 +8,8 @@ import streamlit as st
 
 from simcore.errors import SimError
 from simcore.lab.library import collections, duplicates, subsets
-from simcore.lab.library.subsets import Duplicates, Twin
+from simcore.lab.library.duplicates import NearDuplicate
+from simcore.lab.library.subsets import DuplicateReport
 from simcore.ui import gallery, kiosk, sidebar, url_state, widgets
 from simcore.ui.gallery import Pick
 
@@ -71,7 +72,7 @@ def _judges(name: str) -> list[str]:
     return [first, *(other for other in ready if other != first)]
 
 
-def _groups(found: Duplicates) -> list[list[int]]:
+def _groups(found: DuplicateReport) -> list[list[int]]:
     """Rows of pairs that near-copies tie together, largest group first."""
     rows = defaultdict(list)
     for row, group in enumerate(found.groups.tolist()):
@@ -79,10 +80,10 @@ def _groups(found: Duplicates) -> list[list[int]]:
     return sorted((r for r in rows.values() if len(r) > 1), key=len, reverse=True)
 
 
-def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
+def _told(name: str, found: DuplicateReport, groups: list[list[int]]) -> None:
     total = len(collections.open_(name).left)
     columns = st.columns(2 + len(found.kept))
-    counted = len(found.twins) - sum(found.refused)
+    counted = len(found.duplicates) - sum(found.refused)
     columns[0].metric(
         "Near-copies",
         f"{counted:,}",
@@ -98,13 +99,13 @@ def _told(name: str, found: Duplicates, groups: list[list[int]]) -> None:
 
 
 @st.fragment
-def _pictures(name: str, found: Duplicates, groups: list[list[int]]) -> None:
+def _pictures(name: str, found: DuplicateReport, groups: list[list[int]]) -> None:
     with widgets.show_errors():  # a fragment's errors do not reach the page's own
         _seen(name, found, groups)
 
 
-def _seen(name: str, found: Duplicates, groups: list[list[int]]) -> None:
-    if not found.twins:
+def _seen(name: str, found: DuplicateReport, groups: list[list[int]]) -> None:
+    if not found.duplicates:
         st.info("Nothing is that near.")
         return
     twins, group = st.tabs(["Near-copies", "Groups"], on_change="rerun", key="twins_tabs")
@@ -121,12 +122,12 @@ def _seen(name: str, found: Duplicates, groups: list[list[int]]) -> None:
     widgets.credits(collections.open_(name).credits)
 
 
-def _twins(name: str, found: Duplicates) -> None:
+def _twins(name: str, found: DuplicateReport) -> None:
     collection = collections.open_(name)
     sides = {"left": collection.left, "right": collection.pairs().gallery}
     if not kiosk.enabled():
         st.caption("Two that only look alike? Say so, and they no longer count as copies.")
-    both = list(zip(found.twins, found.refused, strict=True))
+    both = list(zip(found.duplicates, found.refused, strict=True))
     shown, heads, deeds = [], [], []
     for twin, refused in gallery.paged(both, "twins_page"):
         say = f", distance {twin.distance:.3f}. Open it in Explore."
@@ -148,8 +149,8 @@ def _twins(name: str, found: Duplicates) -> None:
     )
 
 
-def _overrule(name: str, twin: Twin, duplicate: bool) -> None:
-    duplicates.set_verdict(name, twin, duplicate=duplicate)
+def _overrule(name: str, twin: NearDuplicate, duplicate: bool) -> None:
+    duplicates.set_verdict(name, twin, accepted=duplicate)
     st.session_state["_twins_said"] = True
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from simcore.lab.library import collections, features
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
+from simcore.recipe import Question
 from simcore.types import Collection
 from simcore.ui import job_progress, kiosk, widgets
 from simcore.ui.explore import (
@@ -95,9 +96,8 @@ def explore(collection: Collection, view: ExploreView) -> None:
         return
     asked = Query(image=own[1]) if own else Query(id=view.query)
     with st.spinner("Comparing", show_time=False):
-        hits = search.search(
-            view.collection, asked, list(rows.values()), direction=view.direction, k=view.k
-        )
+        question = Question(view.collection, tuple(rows.values()), view.direction)
+        hits = search.search(question, asked, k=view.k)
     found = list(zip(rows, hits, strict=True))
     search_results.show(collection, view, own, found)
     search_results.downloads(collection, view, own[0] if own else None, found, ready)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -34,7 +35,7 @@ def show() -> None:
             "map",
             options=("s", "m", "post"),
             lone=True,
-            own={"by": list(maps.BY), "how": list(METHODS), "how2": list(METHODS)},
+            own={"by": list(maps.COLOR_BY), "how": list(METHODS), "how2": list(METHODS)},
         )
         if asked is None:
             return
@@ -71,7 +72,9 @@ def _controls(
             how2 = st.selectbox(
                 "Its method", METHODS, format_func=METHODS.__getitem__, key="map_how2"
             )
-        by = st.selectbox("Colour by", maps.BY, format_func=maps.BY.__getitem__, key="map_by")
+        by = st.selectbox(
+            "Colour by", maps.COLOR_BY, format_func=maps.COLOR_BY.__getitem__, key="map_by"
+        )
     url_state.add("map", {"of": of, "how": how, "beside": beside, "how2": how2, "by": by})
     return (of, how), None if beside == NONE else (beside, how2), by
 
@@ -93,13 +96,14 @@ def _command(asked: Question, of: str, how: str) -> list[str]:
 
 def _made(asked: Question, of: str, how: str) -> Map | None:
     """The map; PCA takes a moment, the others a job that somebody has to begin."""
-    recipe, look = _recipe(asked, of), maps.look(how)
-    found = maps.ready(asked.collection, recipe, look, subset=asked.subset)
+    recipe, look = _recipe(asked, of), maps.projection_settings(how)
+    question = replace(asked, recipes=(recipe,))
+    found = maps.load(question, look)
     if found is not None:
         return found
     if how == "pca":
         with st.spinner("Placing the pictures"):
-            return maps.make(asked.collection, recipe, look, subset=asked.subset)
+            return maps.make(question, look)
     words = _command(asked, of, how)
     with st.container(border=True):
         st.markdown(
@@ -121,11 +125,11 @@ def _made(asked: Question, of: str, how: str) -> Map | None:
 @st.fragment
 def _maps(asked: Question, found: Sequence[Map], by: str) -> None:
     """The maps and, under them, what was chosen; a choice draws only this again."""
-    usual = maps.possible(found[0])
+    usual = maps.color_choices(found[0])
     if by not in usual:
         st.info(
-            f"Nothing is known of {maps.BY[by].lower()} here; coloured by "
-            f"{maps.BY[usual[0]].lower()}."
+            f"Nothing is known of {maps.COLOR_BY[by].lower()} here; coloured by "
+            f"{maps.COLOR_BY[usual[0]].lower()}."
         )
         by = usual[0]
     key = f"map_canvas_{asked.collection}_{asked.subset}"
@@ -161,7 +165,7 @@ def _chosen(asked: Question, found: Map, rows: list[int]) -> None:
         st.markdown(said + ". Click one to open it in Explore.", width="content")
         st.download_button(
             "Download as CSV",
-            lambda: found.csv(rows).encode(),
+            lambda: found.to_table(rows).to_csv().encode(),
             f"{asked.collection}-chosen.csv",
             mime="text/csv",
             icon=":material/download:",

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from simcore.lab.library import models
+from simcore.results import format_bytes
 from simcore.ui import job_progress, widgets
 
 ALL, READY = "all", "ready"
@@ -56,7 +57,7 @@ def _table(rows: list[dict]) -> None:
                 "state": "ready" if row["ready"] else "missing",
                 "what it is": row["about"],
                 "numbers": row["dim"],
-                "size": widgets.format_bytes(row["bytes"]) if row["files"] else "no file",
+                "size": format_bytes(row["bytes"]) if row["files"] else "no file",
                 "licence": row["license"],
                 "NC": row["non_commercial"],
                 "its paper's score": row["score"],
@@ -109,7 +110,7 @@ def _fetch(waiting: list[dict]) -> None:
         )
     total = sum(row["bytes"] for row in waiting if row["name"] in chosen)
     if chosen:
-        st.markdown(f"About **{widgets.format_bytes(total)}** to fetch.")
+        st.markdown(f"About **{format_bytes(total)}** to fetch.")
     if any(row["non_commercial"] for row in waiting if row["name"] in chosen):
         st.warning("Some of these may not be used commercially; see the licence column.")
     for row in waiting:

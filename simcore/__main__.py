@@ -1,6 +1,6 @@
-"""The command line's entry: `simcore ...` and `python -m simcore ...`.
+"""Entry point of `simcore ...` and `python -m simcore ...`.
 
-With SIMCORE_JOB set to a job's folder, the same command runs as that background job.
+With SIMCORE_JOB set to a job's folder, the command runs as that background job.
 """
 
 import os
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line; returns its exit status; bad input gets a sentence."""
+    """Run one command line and return its exit status."""
     from simcore.cli.main import run as command
 
     return command(list(args))
 
 
 def main() -> None:
-    """What the `simcore` script calls."""
+    """Run the command line of this process, for the `simcore` script."""
     if os.environ.get("SIMCORE_JOB"):
         from simcore.lab import jobs
 

@@ -138,6 +138,19 @@ def _fields(value: Any) -> JSON:
     return {item.name: to_dict(getattr(value, item.name)) for item in dataclasses.fields(value)}
 
 
+def format_bytes(count: float) -> str:
+    """A number of bytes in words; a KB is 1,000 bytes.
+
+    >>> format_bytes(0), format_bytes(1_234_567), format_bytes(123_456_789)
+    ('0 B', '1.2 MB', '123 MB')
+    """
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+
+
 @dataclass(frozen=True)
 class RecallRow(Result):
     """Recall of one recipe: {k: Score}, values in 0..1."""

@@ -1,4 +1,4 @@
-"""`simcore bench`: runs `python -m benchmarks` of the source tree."""
+"""`simcore bench`: run `python -m benchmarks` of the source tree."""
 
 import subprocess
 import sys

@@ -1,14 +1,19 @@
-"""`simcore data`: add, list and remove collections."""
+"""`simcore collections`: add, list and remove collections."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simcore.cli import output
+from simcore.cli.catalog import catalog_commands
 from simcore.cli.options import Json
 from simcore.lab.library.collections import KINDS
+from simcore.results import Table
 from simcore.types import Monitor
+
+if TYPE_CHECKING:
+    from simcore.lab.library.collections import CollectionSummary
 
 app = typer.Typer(help="Collections of images: add, list, remove.", no_args_is_help=True)
 HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
@@ -20,7 +25,7 @@ def add(
     path: Annotated[
         Path | None, typer.Argument(help="Folder, zip, CSV or s3://bucket/folder; none for emoji.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the collection.")] = "",
     votes: Annotated[
         Path | None, typer.Option(help="CSV with the columns id, wins, fails.")
     ] = None,
@@ -29,63 +34,48 @@ def add(
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Read a collection and remember it under a name."""
+    """Add a collection under a name."""
     from simcore.lab.library import collections
 
     with output.monitor() as monitor:
-        made = collections.add(
+        collection = collections.add(
             kind, path, name=name or kind, votes=votes, trim=trim, monitor=monitor
         )
-    summary = collections.summary(made.name)
+    summary = collections.summary(collection.name)
     if json:
-        output.document(summary)
+        output.document(summary.to_dict())
         return
-    output.note(f"{made.name}: {_counts(summary)}")
-    output.left_out(made.skipped)
+    output.note(f"{summary.name}: {summary.size}")
+    output.left_out(collection.skipped)
 
 
-@app.command(name="list")
-def list_(json: Json = False) -> None:
-    """Every collection that is remembered."""
-    from simcore.lab.library import collections
-
-    found = collections.listing()
-    if json:
-        output.document(found)
-    elif not found:
-        output.note("No collections yet; `simcore demo` makes one, `simcore data add` adds yours.")
-    else:
-        rows = [(s["name"], s["kind"], _counts(s), len(s["skipped"]), s["source"]) for s in found]
-        output.table(["name", "kind", "holds", "left out", "from"], rows)
+def _table(summaries: list["CollectionSummary"]) -> Table:
+    rows = tuple((s.name, s.kind, s.size, len(s.skipped), s.source) for s in summaries)
+    return Table(("name", "kind", "size", "left out", "source"), rows)
 
 
-@app.command()
-def remove(name: str, json: Json = False) -> None:
-    """Forget a collection. Features stay in the cache, other collections may share them."""
-    from simcore.lab.library import collections
-
-    collections.remove(name)
-    if json:
-        output.document({"removed": name})
-    else:
-        output.note(f"removed {name}")
+catalog_commands(
+    app,
+    "simcore.lab.library.collections",
+    noun="collection",
+    table=_table,
+    empty="No collections yet. Add the demo with `simcore demo`, or your own images with "
+    "`simcore collections add`.",
+    removed="Its features stay in the cache, because other collections may share them.",
+)
 
 
 @app.command()
 def download(
-    folder: Annotated[Path, typer.Argument(help="Where the two zips are put.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the two zips.")],
     json: Json = False,
 ) -> None:
-    """Fetch the official Totally-Looks-Like files (needs pip install -e ".[download]")."""
+    """Download the official Totally-Looks-Like files (needs pip install -e ".[download]")."""
     from simcore.lab.library import collections
 
     with output.progress() as bar:
-        place = collections.download_tll(folder, monitor=Monitor(bar))
+        path = collections.download_tll(folder, monitor=Monitor(bar))
     if json:
-        output.document({"folder": str(place)})
+        output.document({"folder": str(path)})
     else:
-        output.note(f"fetched; now run `simcore data add tll {place} --name tll`")
-
-
-def _counts(summary: dict) -> str:
-    return f"{summary['rows']:,} {'pairs' if summary['paired'] else 'images'}"
+        output.note(f"Downloaded. Next: `simcore collections add tll {path} --name tll`")

@@ -172,7 +172,7 @@ def complementarity(question: Question, json: Json = False) -> None:
         output.document(result.to_dict())
         return
     for measure in lab_exclusive.MEASURES:
-        print_table(result.to_table(measure))
+        output.table(result.to_table(measure))
 
 
 @app.command()
@@ -184,16 +184,18 @@ def faces(
     """Faces per image, and whether both sides of a pair agree (Fig. 5c)."""
     from simcore.lab.library import subsets as library_subsets
 
-    report = library_subsets.faces(name, detector=detector)
+    report = library_subsets.face_report(name, detector=detector)
     if json:
-        output.document(report)
+        output.document(report.to_dict())
         return
-    shares = tuple(f"{100 * share:.1f}" for share in report["histogram"])
+    shares = tuple(f"{100 * share:.1f}" for share in report.histogram)
     columns = ("0 faces %", "1 %", "2 %", "3 or more %")
-    print_table(Table(columns, (shares,), f"{name}, both sides"))
+    output.table(Table(columns, (shares,), f"{name}, both sides"))
     labels = ("0", "1", "2", "3+")
-    rows = tuple((label, *row) for label, row in zip(labels, report["table"], strict=True))
-    print_table(Table(("left \\ right", *labels), rows, "pairs"))
+    rows: tuple[tuple[str | int, ...], ...] = tuple(
+        (label, *row) for label, row in zip(labels, report.table, strict=True)
+    )
+    output.table(Table(("left \\ right", *labels), rows, "pairs"))
 
 
 @app.command()
@@ -209,18 +211,18 @@ def duplicates(
     """Near-duplicates, and how many pairs remain in each protocol of the papers."""
     from simcore.lab.library import subsets as library_subsets
 
-    report = library_subsets.duplicates(name, by=by, within=within, across=across)
+    report = library_subsets.find_duplicates(name, by=by, within=within, across=across)
     if json:
-        output.document(report)
+        output.document(report.to_dict())
         return
     rows = tuple(
-        (pair["side"], pair["row"], pair["other_side"], pair["other"], f"{pair['distance']:.3f}")
-        for pair in report["twins"][:PRINTED_DUPLICATES]
+        (pair.side, pair.row, pair.other_side, pair.other, f"{pair.distance:.3f}")
+        for pair in report.duplicates[:PRINTED_DUPLICATES]
     )
-    count = len(report["twins"])
-    title = f"{count:,} near-duplicates by {report['by']}, nearest first"
-    notes = tuple(f"{protocol}: {pairs:,} pairs" for protocol, pairs in report["kept"].items())
-    print_table(Table(("side", "row", "side", "row", "distance"), rows, title, notes))
+    count = len(report.duplicates)
+    title = f"{count:,} near-duplicates by {report.by}, nearest first"
+    notes = tuple(f"{protocol}: {pairs:,} pairs" for protocol, pairs in report.kept.items())
+    output.table(Table(("side", "row", "side", "row", "distance"), rows, title, notes))
 
 
 judgements.register(app)
@@ -231,12 +233,4 @@ def print_result(result: TableResult, *, json: bool) -> None:
     if json:
         output.document(result.to_dict())
     else:
-        print_table(result.to_table())
-
-
-def print_table(table: Table) -> None:
-    """Print a table on stdout and its notes on stderr."""
-    rows = [["" if cell is None else cell for cell in row] for row in table.rows]
-    output.table(table.columns, rows, title=table.title)
-    for note in table.notes:
-        output.note(note)
+        output.table(result.to_table())

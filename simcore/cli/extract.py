@@ -1,4 +1,4 @@
-"""`simcore extract` and `simcore index`: features of a collection, and search indexes over them."""
+"""`simcore extract` and `simcore index`: features of a collection, and search indexes."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +7,7 @@ import typer
 from simcore.cli import options, output
 from simcore.cli.options import Device, Json, Models
 from simcore.cli.output import STOPPED
+from simcore.types import JSON
 
 if TYPE_CHECKING:
     from simcore.lab.library.extraction import Report
@@ -16,22 +17,22 @@ def extract(
     name: str,
     models: Models = "@offline",
     device: Device = "auto",
-    engine: Annotated[str, typer.Option(help="local, or ray: a cluster, or all cores here.")] = (
-        "local"
-    ),
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: a cluster, or all cores of this machine.")
+    ] = ("local"),
     address: Annotated[
-        str, typer.Option(help="Of the Ray cluster; auto for the one running here.")
+        str, typer.Option(help="Of the Ray cluster; auto for the one on this machine.")
     ] = "",
     workers: Annotated[
-        int, typer.Option(min=0, help="Ray actors; 0: one a GPU, or one for two cores.")
+        int, typer.Option(min=0, help="Ray actors; 0: one per GPU, or one per two cores.")
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Make the features of a collection; what is in the cache already is not made again."""
-    from simcore.lab.library.extraction import extract as make
+    """Compute the features of a collection that are not in the cache yet."""
+    from simcore.lab.library import extraction
 
     with output.monitor() as monitor:
-        done = make(
+        report = extraction.extract(
             name,
             options.names(models),
             device=device,
@@ -41,44 +42,52 @@ def extract(
             monitor=monitor,
         )
     if json:
-        output.document(_json(name, done))
+        output.document(_json(name, report))
     else:
-        _print(done)
+        _print(report)
     if monitor.stopped:
         raise typer.Exit(STOPPED)
 
 
 def index(name: str, models: Models = "@offline", json: Json = False) -> None:
-    """Make approximate search of a large collection fast, and measure how much it finds."""
+    """Build indexes for approximate search of a large collection, and measure their recall."""
     from simcore.lab.library import indexes
 
     with output.monitor() as monitor:
-        made = indexes.build(name, options.names(models), monitor=monitor)
+        built = indexes.build(name, options.names(models), monitor=monitor)
     if json:
-        output.document({"collection": name, "indexes": {b: vars(one) for b, one in made.items()}})
+        documents = {row.backbone: vars(row.index) for row in built}
+        output.document({"collection": name, "indexes": documents})
         return
     rows = [
-        (b, one.kind, one.metric, f"{one.rows:,}", f"{one.recall:.1%}", f"{one.seconds:.1f} s")
-        for b, one in made.items()
+        (
+            row.backbone,
+            row.index.kind,
+            row.index.metric,
+            row.index.rows,
+            f"{row.index.recall:.1%}",
+            f"{row.index.seconds:.1f} s",
+        )
+        for row in built
     ]
-    output.table(["backbone", "index", "metric", "rows", "of the true 10 found", "made in"], rows)
+    output.table(["backbone", "index", "metric", "rows", "recall@10", "time"], rows)
 
 
-def _json(name: str, done: "Report") -> dict:
+def _json(name: str, report: "Report") -> JSON:
     return {
         "collection": name,
-        "computed": done.computed,
-        "cached": done.cached,
-        "skipped": [vars(item) for item in done.skipped],
-        "unavailable": done.unavailable,
-        "seconds": round(done.seconds, 3),
+        "computed": report.computed,
+        "cached": report.cached,
+        "skipped": [vars(item) for item in report.skipped],
+        "unavailable": report.unavailable,
+        "seconds": round(report.seconds, 3),
     }
 
 
-def _print(done: "Report") -> None:
-    rows = [(b, done.computed[b], done.cached.get(b, 0)) for b in done.computed]
-    output.table(["backbone", "computed", "from cache"], rows, title=f"{done.seconds:.1f} s")
-    for item in done.skipped:
+def _print(report: "Report") -> None:
+    rows = [(b, report.computed[b], report.cached.get(b, 0)) for b in report.computed]
+    output.table(["backbone", "computed", "from cache"], rows, title=f"{report.seconds:.1f} s")
+    for item in report.skipped:
         output.note(f"left out {item.name}: {item.reason}")
-    for backbone, reason in done.unavailable.items():
+    for backbone, reason in report.unavailable.items():
         output.note(f"{backbone} is not available: {reason}")

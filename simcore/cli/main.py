@@ -1,4 +1,4 @@
-"""All commands in one tree. Nothing heavy is imported before a command runs."""
+"""All commands in one tree; heavy libraries are imported when a command runs."""
 
 import os
 import sys
@@ -30,12 +30,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(collections.app, name="data")
+app.add_typer(collections.app, name="collections")
 app.add_typer(judgements.app, name="judgements")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(learn.app, name="learn")
-app.add_typer(experiments.app, name="experiment")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(review.app, name="review")
 app.command()(serve.demo)
 app.command(name="app")(serve.serve)
@@ -54,21 +54,21 @@ def run(args: Sequence[str]) -> int:
     """Run one command line.
 
     Returns:
-        0 when it worked, 1 for input that cannot be used, 2 for a misspelt command line, 130 and
-        143 when it was interrupted.
+        0 for success, 1 for unusable input, 2 for a misspelled command line, 130 and 143 when
+        interrupted.
     """
     try:
         code = app(args=list(args), standalone_mode=False)
         return int(code or 0)
     except SimError as error:
-        return _complain(str(error), args)
+        return _fail(str(error), args)
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("simcore: interrupted; what was finished is kept\n")
+        sys.stderr.write("simcore: Interrupted. What was finished is kept.\n")
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has gone; the interpreter must not fail when it flushes stdout.
+        # The reader (head, less) has closed the pipe; Python's own flush of stdout must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -78,7 +78,7 @@ def run(args: Sequence[str]) -> int:
         return 2
 
 
-def _complain(sentence: str, args: Sequence[str]) -> int:
+def _fail(sentence: str, args: Sequence[str]) -> int:
     if "--json" in args:
         from simcore.cli import output
 

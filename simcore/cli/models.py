@@ -7,6 +7,7 @@ import typer
 
 from simcore.cli import output
 from simcore.cli.options import Json, names
+from simcore.results import format_bytes
 from simcore.types import Monitor, Progress
 
 app = typer.Typer(help="Backbones and their weights.", no_args_is_help=True)
@@ -29,7 +30,7 @@ def list_(
             m["name"],
             m["dim"],
             "ready" if m["ready"] else "missing",
-            output.size(m["bytes"]) if m["files"] else "",
+            format_bytes(m["bytes"]) if m["files"] else "",
             ("NC " if m["non_commercial"] else "") + m["license"],
             m["score"],
         )
@@ -58,7 +59,7 @@ def fetch(
     if not (yes or json) and sys.stdin.isatty():
         files, size, unknown = models.cost(names(which))
         more = f" and {len(unknown)} of unknown size" if unknown else ""
-        if files and not typer.confirm(f"{files} files, {output.size(size)}{more}. Fetch them?"):
+        if files and not typer.confirm(f"{files} files, {format_bytes(size)}{more}. Fetch them?"):
             raise typer.Abort
     with output.monitor() as monitor:
 

@@ -1,4 +1,4 @@
-"""How the command line prints: one JSON document on stdout, or a table; the rest goes to stderr."""
+"""Printing: one JSON document, one CSV or one table on stdout; everything else on stderr."""
 
 import json
 import sys
@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from simcore.results import Table
 from simcore.types import Monitor, OnProgress, Progress, Skipped
 
-STOPPED = 143  # 128 + SIGTERM, as shells count it
+STOPPED = 143  # exit status of a command that was stopped: 128 + SIGTERM, as in shells
 
 
 def document(value: Any) -> None:
@@ -17,12 +18,12 @@ def document(value: Any) -> None:
 
 
 def lines(texts: Iterable[str]) -> None:
-    """Print plain lines on stdout, for other programs."""
+    """Print plain lines on stdout."""
     sys.stdout.writelines(f"{text}\n" for text in texts)
 
 
 def csv(text: str, *, json: bool = False) -> None:
-    """Print a CSV on stdout, or as JSON one object a row."""
+    """Print CSV on stdout, or as JSON with one object per row."""
     if json:
         from csv import DictReader
         from io import StringIO
@@ -33,48 +34,69 @@ def csv(text: str, *, json: bool = False) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for people on stderr, so that stdout stays one document."""
+    """Print a line on stderr, so that stdout stays one document."""
     sys.stderr.write(text + "\n")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """Print a table on stdout; numbers to the right."""
+def table(
+    table: Table | Sequence[str], rows: Sequence[Sequence[Any]] = (), *, title: str = ""
+) -> None:
+    """Print a table on stdout, its notes on stderr; numbers are aligned to the right.
+
+    Args:
+        table: a result's table, or only the headings of `rows`.
+    """
+    if not isinstance(table, Table):
+        table = Table(tuple(table), tuple(tuple(row) for row in rows), title)
+    _print_grid(table)
+    for sentence in table.notes:
+        note(sentence)
+
+
+def _print_grid(table: Table) -> None:
+    from rich import table as rich_table
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    grid = Table(title=title or None, title_justify="left", title_style="bold")
-    for column, name in enumerate(head):
-        numeric = all(isinstance(row[column], int | float) for row in rows)
+    grid = rich_table.Table(title=table.title or None, title_justify="left", title_style="bold")
+    for column, name in enumerate(table.columns):
+        numeric = all(isinstance(row[column], int | float | None) for row in table.rows)
         grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
+    for row in table.rows:
         # A backbone's name may have brackets, which are markup otherwise.
-        grid.add_row(*[f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row])
+        grid.add_row(*[escape(cell_text(cell)) for cell in row])
     console = Console()
-    # A pipe has no width of its own; 80 columns would fold numbers into ribbons.
+    # A pipe has no width of its own, and in rich's 80 columns numbers would wrap.
     Console(width=None if console.is_terminal else 120).print(grid)
 
 
+def cell_text(cell: Any) -> str:
+    """A table's cell in words: None is empty, whole numbers get thousands separators."""
+    if cell is None:
+        return ""
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
 def left_out(skipped: Sequence[Skipped]) -> None:
-    """Name what could not be used, the first twenty of it."""
-    for one in skipped[:20]:
-        note(f"  left out {one.name}: {one.reason}")
+    """Name the first twenty images that could not be used."""
+    for item in skipped[:20]:
+        note(f"  left out {item.name}: {item.reason}")
     if len(skipped) > 20:
-        note(f"  and {len(skipped) - 20:,} more; --json names them all")
+        note(f"  and {len(skipped) - 20:,} more; --json lists all of them")
 
 
 @contextmanager
 def monitor() -> Iterator[Monitor]:
-    """Progress bars on stderr (or in the job's folder), and a stop on SIGTERM."""
+    """Progress bars on stderr, or in the job's folder; SIGTERM stops."""
     from simcore.lab import jobs
 
-    with progress() as bar, jobs.monitor(bar) as both:
-        yield both
+    with progress() as bar, jobs.monitor(bar) as combined:
+        yield combined
 
 
 @contextmanager
 def progress() -> Iterator[OnProgress]:
-    """A callback that draws one bar a stage on stderr, with rate and time left."""
+    """A callback that draws one progress bar per stage on stderr, with rate and time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -96,16 +118,3 @@ def progress() -> Iterator[OnProgress]:
             bars.update(tasks[now.stage], completed=now.done, total=now.total or None, rate=rate)
 
         yield report
-
-
-def size(count: float) -> str:
-    """Bytes for people.
-
-    >>> size(0), size(1536), size(22_466_066)
-    ('0 B', '1.5 KB', '21.4 MB')
-    """
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1024 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable")

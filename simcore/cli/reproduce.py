@@ -1,5 +1,6 @@
 """`simcore reproduce`: a whole paper, in the terminal and as one HTML file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Json, Ready
+from simcore.results import Table
 
 if TYPE_CHECKING:
     from simcore.lab.papers.paper_report import Section
@@ -60,9 +62,8 @@ def reproduce(
 def _print(section: "Section") -> None:
     table, printed = section.table, section.printed
     if table is not None:
-        output.table(table.columns, table.rows, title=section.title)
+        output.table(replace(table, title=section.title))
     if section.note:
         output.note(section.note if table is not None else f"{section.title}: {section.note}")
     if table is not None and printed is not None:
-        rows = [["" if cell is None else cell for cell in row] for row in printed.rows]
-        output.table(printed.columns, rows, title="  as printed")
+        output.table(Table(printed.columns, printed.rows, "  as printed"))

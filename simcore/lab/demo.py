@@ -1,4 +1,4 @@
-"""The first run: a collection that needs no download by hand, features, and a table."""
+"""The demo: a collection that needs no manual download, its features, and a table of recall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,28 +9,28 @@ from simcore.lab.evaluate import combinations, recall
 from simcore.lab.library import collections, extraction, models
 from simcore.recipe import Question
 from simcore.results import RecallTable
-from simcore.types import Monitor
+from simcore.types import JSON, Monitor
 
 NAME = "emoji"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The table of the demo collection and a sentence on how its last row was chosen."""
+    """Recall on the demo collection, and a sentence on how the last row was chosen."""
 
     table: RecallTable
     remark: str
 
-    def to_dict(self) -> dict:
-        """The recall document with the remark."""
+    def to_dict(self) -> JSON:
+        """The document of the table, with the remark."""
         return self.table.to_dict() | {"remark": self.remark}
 
 
 def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
-    """Make the emoji collection ready and score it; everything found in the cache is reused.
+    """Add and extract the emoji collection and compute its recall; cached parts are reused.
 
     Raises:
-        SimError: pip cannot fetch what is needed, and it is not in the cache.
+        SimError: a download failed and its content is not in the cache.
     """
     if NAME not in collections.names():
         collections.add("emoji", None, name=NAME, monitor=monitor)
@@ -42,13 +42,13 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
 
 def score(name: str, backbones: Sequence[str]) -> Demo:
     """Recall of every backbone, and of the z-sum that finds the most mates."""
-    found = combinations.search(Question(name, tuple(recipes.parse(backbones))))
-    best = subset_statistics.best(found.hits["zsum"])
-    fair = found.held_out("zsum")
-    asked = [*recipes.parse(backbones), combinations.subset_recipe(best.models, "zsum")]
+    search = combinations.search(Question(name, tuple(recipes.parse(backbones))))
+    best = subset_statistics.best(search.hits["zsum"])
+    held_out = search.held_out("zsum")
+    scored = [*recipes.parse(backbones), combinations.subset_recipe(best.models, "zsum")]
     remark = (
-        f"The last row is the best of all {2 ** len(backbones) - 1:,} z-sums, chosen on these very "
-        f"pairs; chosen on other pairs than it is judged on, such a sum finds {fair.hits:,} of "
-        f"{found.pairs:,}."
+        f"The last row is the best of all {2 ** len(backbones) - 1:,} z-sums, chosen on the same "
+        f"pairs, so its recall is optimistically biased: cross-validated, such a sum finds "
+        f"{held_out.hits:,} of {search.pairs:,} mates."
     )
-    return Demo(recall.recall(Question(name, tuple(asked))), remark)
+    return Demo(recall.recall(Question(name, tuple(scored))), remark)

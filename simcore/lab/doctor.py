@@ -1,14 +1,18 @@
-"""`doctor`: what this machine has."""
+"""Diagnosis of an installation: packages, device, backbones, cache, collections, answers."""
 
 import platform
 import shutil
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 from simcore.data import cache_dir
 from simcore.errors import SimError
 from simcore.lab.library import collections, indexes, models
+from simcore.lab.library.indexes import TableIndex
 from simcore.models import forward
+from simcore.results import format_bytes
+from simcore.types import JSON
 
 PACKAGES = (
     "simcore",
@@ -26,46 +30,95 @@ PACKAGES = (
     "umap-learn",
     "sqlalchemy",
 )
-TIGHT = 2 * 1024**3  # bytes free under which a run is likely to fill the disk
+MIN_FREE = 2 * 10**9  # bytes; with less a run is likely to fill the disk
 
 
-def cache_size() -> dict:
-    """{"root", "folders": {folder: bytes}, "free": bytes left on its disk}."""
+@dataclass(frozen=True)
+class CacheSize:
+    """The cache folder.
+
+    Attributes:
+        folders: subfolder -> bytes. free: bytes left on its disk.
+    """
+
+    root: str
+    folders: dict[str, int]
+    free: int
+
+
+@dataclass(frozen=True)
+class AnswerStore:
+    """The database of people's answers: its address, and how many experiments and answers."""
+
+    database: str
+    experiments: int = 0
+    answers: int = 0
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """Everything that a bug report needs.
+
+    Attributes:
+        python: its version. packages: name -> version, or "missing".
+        backbones: name -> "ready", or why it is not.
+        collections: name -> number of pairs or images.
+        problems: one sentence each.
+    """
+
+    python: str
+    packages: dict[str, str]
+    device: str
+    device_name: str
+    backbones: dict[str, str]
+    cache: CacheSize
+    collections: dict[str, int]
+    indexes: tuple[TableIndex, ...]
+    answers: AnswerStore
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> JSON:
+        """The document that `simcore doctor --json` prints."""
+        return asdict(self) | {"indexes": [index.to_dict() for index in self.indexes]}
+
+
+def cache_size() -> CacheSize:
+    """How large the cache is, by subfolder."""
     root = cache_dir.root()
     folders = {f.name: _bytes(f) for f in sorted(root.iterdir()) if f.is_dir()}
-    return {"root": str(root), "folders": folders, "free": shutil.disk_usage(root).free}
+    return CacheSize(str(root), folders, shutil.disk_usage(root).free)
 
 
 def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def doctor() -> dict:
-    """{"python", "packages", "device", "device_name", "backbones", "cache", "collections",
-    "indexes", "answers", "problems"}: all that a bug report needs; "problems" first."""
+def doctor() -> DoctorReport:
+    """What is installed, which device is used, what the cache contains, and what is wrong."""
     problems: list[str] = []
     cache = cache_size()
-    if cache["free"] < TIGHT:
-        problems.append(f"only {cache['free'] / 1024**3:.1f} GB free at {cache['root']}")
-    return {
-        "python": platform.python_version(),
-        "packages": {name: _version(name, problems) for name in PACKAGES},
-        "device": forward.resolve_device("auto"),
-        "device_name": _device_name(),
-        "backbones": {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()},
-        "cache": cache,
-        "collections": _collections(problems),
-        "indexes": _indexes(problems),
-        "answers": _answers(problems),
-        "problems": problems,
-    }
+    if cache.free < MIN_FREE:
+        problems.append(f"Only {format_bytes(cache.free)} free at {cache.root}.")
+    backbones = {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()}
+    return DoctorReport(
+        python=platform.python_version(),
+        packages={name: _version(name, problems) for name in PACKAGES},
+        device=forward.resolve_device("auto"),
+        device_name=_device_name(),
+        backbones=backbones,
+        cache=cache,
+        collections=_collections(problems),
+        indexes=_indexes(problems),
+        answers=_answers(problems),
+        problems=tuple(problems),
+    )
 
 
 def _version(name: str, problems: list[str]) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        problems.append(f"package {name} is not installed; run pip install -e .")
+        problems.append(f"The package {name} is not installed. Run `pip install -e .`.")
         return "missing"
 
 
@@ -78,36 +131,33 @@ def _device_name() -> str:
 
 
 def _collections(problems: list[str]) -> dict[str, int]:
-    found = {}
+    sizes = {}
     for name in collections.names():
         try:
-            found[name] = len(collections.open_(name).left)
+            sizes[name] = len(collections.open_(name).left)
         except SimError as error:
-            problems.append(f"collection {name}: {error}")
-    return found
+            problems.append(f"Collection {name}: {error}")
+    return sizes
 
 
-def _indexes(problems: list[str]) -> list[dict]:
+def _indexes(problems: list[str]) -> tuple[TableIndex, ...]:
     try:
-        return indexes.indexes()
+        return tuple(indexes.indexes())
     except SimError as error:
         problems.append(str(error))
-        return []
+        return ()
 
 
-def _answers(problems: list[str]) -> dict:
-    """Where people's answers are kept, and how many; what is not there is not made."""
+def _answers(problems: list[str]) -> AnswerStore:
+    """Counts of experiments and answers; a database that does not exist is not created."""
     from simcore.data.answers import database, experiment_store
 
     try:
-        kept = {"database": str(database.address()), "experiments": 0, "answers": 0}
-        if database.exists():
-            counts = experiment_store.counts()
-            kept |= {
-                "experiments": len(counts),
-                "answers": sum(row.answers for row in counts.values()),
-            }
-        return kept
+        address = str(database.address())
+        if not database.exists():
+            return AnswerStore(address)
+        counts = experiment_store.counts()
+        return AnswerStore(address, len(counts), sum(row.answers for row in counts.values()))
     except SimError as error:
         problems.append(str(error))
-        return {"database": "not usable", "experiments": 0, "answers": 0}
+        return AnswerStore("unusable")

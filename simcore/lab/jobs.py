@@ -1,8 +1,8 @@
-"""Long runs in a process of their own: they go on when the tab closes, and can be stopped.
+"""Background jobs: long runs in their own process that survive a closed tab and can be stopped.
 
-A job is a `simcore` command line. Its folder under the cache holds job.json (what was asked),
-progress.json (how far it is), log.txt, and a lock that the running process holds: a job whose lock
-is free is over, however it ended, and a recycled process number fools nobody.
+A job is a `simcore` command line. Its folder in the cache contains job.json (the command),
+progress.json, log.txt, and a lock that the running process holds. A job whose lock is free has
+ended, whatever ended it; a process id alone would not do, because the system reuses them.
 """
 
 import json
@@ -20,16 +20,24 @@ from typing import Literal
 
 from simcore.data import cache_dir
 from simcore.errors import unknown_name
-from simcore.types import Monitor, OnProgress, Progress
+from simcore.types import JSON, Monitor, OnProgress, Progress
 
 State = Literal["running", "done", "failed", "stopped"]
-FOLDER = "SIMCORE_JOB"  # environment variable: where a job's process reports
-KEPT = 50  # finished jobs beyond this many are forgotten, oldest first
+FOLDER = "SIMCORE_JOB"  # environment variable: the folder that a job's process reports to
+# Commands were renamed; job folders written before keep their old words.
+RENAMED = {"data": "collections", "experiment": "experiments", "alike": "pair"}
+MAX_FINISHED = 50  # older finished jobs are deleted
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: its id, command, state, progress, last lines of its log, and when it began."""
+    """One run.
+
+    Attributes:
+        args: of the `simcore` command line.
+        log_tail: the last lines of its log.
+        started: seconds since 1970.
+    """
 
     id: str
     args: tuple[str, ...]
@@ -40,16 +48,20 @@ class Job:
 
     @property
     def title(self) -> str:
-        """The command line that does the same by hand."""
+        """The command line."""
         return "simcore " + " ".join(self.args)
+
+    def to_dict(self) -> JSON:
+        """One entry of the document that `simcore jobs --json` prints."""
+        return asdict(self) | {"command": self.title}
 
 
 def start(args: Sequence[str]) -> Job:
-    """Begin `simcore ARGS` in its own process; the same command is not started twice at once."""
+    """Run `simcore ARGS` in its own process; a running job with the same command is returned."""
     for job in jobs():
         if job.state == "running" and job.args == tuple(args):
             return job
-    _forget_old()
+    _delete_old()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     folder = _root() / name
     folder.mkdir(parents=True)
@@ -59,7 +71,7 @@ def start(args: Sequence[str]) -> Job:
 
 
 def jobs() -> list[Job]:
-    """All remembered jobs, newest first."""
+    """Running and finished jobs, newest first."""
     return [_read(folder) for folder in sorted(_folders(), reverse=True)]
 
 
@@ -76,25 +88,19 @@ def get(name: str) -> Job:
 
 
 def stop(name: str) -> Job:
-    """Ask a running job to end; what it finished is kept. Harmless when it is over already."""
+    """Ask a running job to stop; what it has finished is kept. A finished job is left alone."""
     if get(name).state == "running":
         pid = json.loads((_root() / name / "job.json").read_text())["pid"]
-        with suppress(ProcessLookupError):  # it may have ended between the two lines above
+        with suppress(ProcessLookupError):  # it may have ended since its state was read
             os.kill(pid, signal.SIGTERM)
     return get(name)
 
 
-def as_json(job: Job) -> dict:
-    """A job as `simcore jobs --json` prints it."""
-    return asdict(job) | {"command": job.title}
-
-
 @contextmanager
 def monitor(on_progress: OnProgress | None = None) -> Iterator[Monitor]:
-    """Progress and stop of the command that runs in the block.
+    """A monitor for the command that runs in the block; it stops on SIGTERM.
 
-    Inside a background job progress goes to the job's folder, elsewhere to `on_progress`; the
-    monitor stops on SIGTERM in either case.
+    In a background job progress is written to the job's folder, elsewhere passed to `on_progress`.
     """
     requests = []
     before = signal.signal(signal.SIGTERM, lambda *_: requests.append(True))
@@ -112,7 +118,7 @@ def run_in_job(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
     """
     from filelock import FileLock
 
-    folder = Path(os.environ.pop(FOLDER))  # not inherited: a child process is not this job
+    folder = Path(os.environ.pop(FOLDER))  # a child process must not report as this job
     with FileLock(folder / "lock"):
         _RUNNING.append(folder)
         try:
@@ -137,11 +143,11 @@ def _spawn(folder: Path, args: Sequence[str]) -> subprocess.Popen:
             start_new_session=True,
             env=os.environ | {FOLDER: str(folder)},
         )
-    _ADOPTED.append(process)  # so that the finished process is waited for, not left as a zombie
+    _STARTED.append(process)
     return process
 
 
-_ADOPTED: list[subprocess.Popen] = []
+_STARTED: list[subprocess.Popen] = []  # polled until they end, so that none is left as a zombie
 
 
 def _to_file(folder: Path) -> OnProgress:
@@ -158,9 +164,10 @@ def _to_file(folder: Path) -> OnProgress:
 
 def _read(folder: Path) -> Job:
     job = json.loads((folder / "job.json").read_text())
+    command, *rest = job["args"]
     return Job(
         folder.name,
-        tuple(job["args"]),
+        (RENAMED.get(command, command), *rest),
         _state(folder, job["started"]),
         _progress(folder),
         _tail(folder / "log.txt"),
@@ -169,17 +176,17 @@ def _read(folder: Path) -> Job:
 
 
 def _state(folder: Path, started: float) -> State:
-    for process in list(_ADOPTED):
+    for process in list(_STARTED):
         if process.poll() is not None:
-            _ADOPTED.remove(process)
+            _STARTED.remove(process)
     end = folder / "end.json"
     if end.exists():
         code = json.loads(end.read_text())["code"]
         return "done" if code == 0 else "stopped" if code == 128 + signal.SIGTERM else "failed"
     if _held(folder / "lock"):
         return "running"
-    young = time.time() - started < 20 and not (folder / "lock").exists()
-    return "running" if young else "stopped"
+    is_starting = time.time() - started < 20 and not (folder / "lock").exists()
+    return "running" if is_starting else "stopped"
 
 
 def _held(lock: Path) -> bool:
@@ -219,13 +226,13 @@ def _folders() -> list[Path]:
     return [f for f in root.iterdir() if (f / "job.json").exists()] if root.exists() else []
 
 
-def _forget_old() -> None:
-    over = [job for job in jobs() if job.state != "running"]
-    for job in over[KEPT:]:
+def _delete_old() -> None:
+    finished = [job for job in jobs() if job.state != "running"]
+    for job in finished[MAX_FINISHED:]:
         for file in (_root() / job.id).iterdir():
             file.unlink(missing_ok=True)
         (_root() / job.id).rmdir()
 
 
-def _write(path: Path, document: dict) -> None:
+def _write(path: Path, document: JSON) -> None:
     cache_dir.write_atomic(path, json.dumps(document).encode())

@@ -1,4 +1,4 @@
-"""Recipes from what people type, and their own-metric defaults."""
+"""Recipes from the names that users type, and the default metric of each backbone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from simcore.models import registry
 from simcore.recipe import Combination, Part, PostProcessing, Recipe
 from simcore.types import Metric
 
-OWN = "own"  # each backbone's own metric: cosine, but Euclidean for face descriptors
+OWN = "own"  # the metric that each backbone was trained for: cosine, Euclidean for face descriptors
 
 
 def parse(
@@ -20,37 +20,43 @@ def parse(
     metric: str = OWN,
     post: str = "none",
 ) -> list[Recipe]:
-    """One recipe a backbone, and behind them their combination if one is asked for.
+    """One recipe per backbone, followed by their combination if there is one.
 
     Args:
-        models: backbone names; "@group" stands for all of a group.
+        models: backbone names; "@group" for all of a group.
         combine: "none", "sum" (rosenfeld2019, Eq. 4) or "zsum" (Eq. 5).
-        weights: one a backbone, for the combination; empty means 1 each.
+        weights: one per backbone, for the combination; by default 1 each.
         metric: "own", "cosine", "l2" or "l1".
-        lift: "none", "center", "csls" or "center+csls"; what is done to similarities first.
+        post: post-processing before combining: "none", "center", "csls" or "center+csls".
 
     Raises:
-        UnknownNameError: a name nobody registered. BadDataError: weights that do not fit.
+        UnknownNameError: an unknown name. BadDataError: no backbone, or weights that do not fit.
     """
     names = registry.expand_groups(list(models))
     if not names:
-        raise BadDataError("found no backbone; expected at least one, such as mobilenetv2")
-    chosen = check_metric(metric)
+        raise BadDataError("Name at least one backbone, such as mobilenetv2.")
+    part_metric = check_metric(metric)
     if combine not in get_args(Combination):
         raise unknown_name("combination", combine, get_args(Combination))
     shares = list(weights) or [1.0] * len(names)
     if len(shares) != len(names):
-        raise BadDataError(f"found {len(shares)} weights for {len(names)} backbones; give one each")
-    lifted = check_post_processing(post)
-    singles = [Recipe((Part(name, chosen),), post=lifted) for name in names]
+        raise BadDataError(
+            f"Give one weight per backbone, got {len(shares)} weights for {len(names)} backbones."
+        )
+    processing = check_post_processing(post)
+    singles = [Recipe((Part(name, part_metric),), post=processing) for name in names]
     if combine == "none" or len(names) < 2:
         return singles
-    parts = tuple(Part(name, chosen, share) for name, share in zip(names, shares, strict=True))
-    return [*singles, Recipe(parts, cast(Combination, combine), lifted)]
+    parts = tuple(Part(name, part_metric, share) for name, share in zip(names, shares, strict=True))
+    return [*singles, Recipe(parts, cast(Combination, combine), processing)]
 
 
 def check_metric(metric: str) -> Metric | None:
-    """The metric, or None for "own"."""
+    """The metric, or None for "own".
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
     if metric == OWN:
         return None
     if metric not in get_args(Metric):
@@ -59,9 +65,13 @@ def check_metric(metric: str) -> Metric | None:
 
 
 def check_post_processing(post: str) -> PostProcessing:
-    """The lift, if there is one of that name."""
+    """The post-processing, checked.
+
+    Raises:
+        UnknownNameError: no such post-processing.
+    """
     if post not in get_args(PostProcessing):
-        raise unknown_name("post", post, get_args(PostProcessing))
+        raise unknown_name("post-processing", post, get_args(PostProcessing))
     return cast(PostProcessing, post)
 
 

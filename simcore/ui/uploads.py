@@ -20,7 +20,7 @@ def check(name: str, data: bytes, trim: int) -> bytes:
             "make it smaller"
         )
     try:
-        features.embed_upload(data, (), trim=trim)
+        features.decode(data, trim=trim)
     except SimError as error:
         raise SimError(f"{name} is left out: {error}") from error
     return data

@@ -40,19 +40,6 @@ def run_action(action: Callable[..., object], *args: object) -> None:
         st.session_state["_said"] = str(error)
 
 
-def format_bytes(count: float) -> str:
-    """Bytes for people.
-
-    >>> size(1_234_567)
-    '1.2 MB'
-    """
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-
-
 def credits(lines: Sequence[str]) -> None:
     """The art's authors and licences, small and under the pictures."""
     if lines:

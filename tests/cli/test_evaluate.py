@@ -182,7 +182,7 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
         people = {"Table 2b", "Figures 5a, 5b"}
         assert set(reasons) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
         for title, note in reasons.items():
-            command = "simcore experiment new" if title in people else "simcore extract shapes"
+            command = "simcore experiments new" if title in people else "simcore extract shapes"
             assert command in note
 
 

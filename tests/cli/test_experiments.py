@@ -33,7 +33,7 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
         str(agreed),
         "--json",
     ]
-    assert run(["experiment", *words]) == 0
+    assert run(["experiments", *words]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["questions"], made["conditions"]) == (4, ["random", "color"])
     assert participation.consent("pilot") == "We keep your choices."
@@ -41,33 +41,33 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
         code = participation.join("pilot")
         while screen := participation.screen("pilot", code):
             participation.answer("pilot", code, screen.number, place=0, seconds=2)
-    assert run(["experiment", "analyse", "pilot", "--models", "hog", "--json"]) == 0
+    assert run(["experiments", "analyse", "pilot", "--models", "hog", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["answers"] == 8
     assert told["places"]["counts"] == [8, 0, 0]
-    assert run(["experiment", "analyse", "pilot", "--models", "none"]) == 0
+    assert run(["experiments", "analyse", "pilot", "--models", "none"]) == 0
     shown = capsys.readouterr()
     assert "8 answers of 2 participants" in shown.out
     assert "alpha" in shown.err
-    assert run(["experiment", "export", "pilot"]) == 0
+    assert run(["experiments", "export", "pilot"]) == 0
     text = capsys.readouterr().out
     file = tmp_path / "answers.csv"
     file.write_text(text)
-    assert run(["experiment", "import", "again", tiny, str(file), "--json"]) == 0
+    assert run(["experiments", "import", "again", tiny, str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answers"] == 8
-    assert run(["experiment", "export", "again"]) == 0
+    assert run(["experiments", "export", "again"]) == 0
     assert capsys.readouterr().out == text
-    assert run(["experiment", "export", "again", "--triplets"]) == 0
+    assert run(["experiments", "export", "again", "--triplets"]) == 0
     assert capsys.readouterr().out.startswith("query,a,b,vote,group,votes\nleft/")
-    assert run(["experiment", "export", "again", "--json"]) == 0
+    assert run(["experiments", "export", "again", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert (len(rows), rows[0]["place"]) == (8, "1")
-    assert run(["experiment", "judgements", "again", "--save", "said", "--json"]) == 0
+    assert run(["experiments", "judgements", "again", "--save", "said", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["name"], made["kind"], made["votes"]) == ("said", "answers", "human")
-    assert run(["experiment", "judgements", "again"]) == 0
+    assert run(["experiments", "judgements", "again"]) == 0
     assert "simcore learn finetune again" in capsys.readouterr().err.replace("\n", " ")
-    assert run(["experiment", "list"]) == 0
+    assert run(["experiments", "list"]) == 0
     assert "again" in capsys.readouterr().out
 
 
@@ -79,7 +79,7 @@ def test_faults_are_sentences(tiny, tmp_path, capsys):
         (["import", "x", tiny, str(tmp_path)], "no readable file"),
         (["analyse", "nothing"], "No experiment named"),
     ):
-        assert run(["experiment", *words]) == 1
+        assert run(["experiments", *words]) == 1
         assert says in capsys.readouterr().err
 
 
@@ -102,7 +102,7 @@ def test_doctor_says_where_answers_are(tiny, capsys, cache, monkeypatch):
     assert kept["database"].endswith("answers.sqlite")
     assert (kept["experiments"], kept["answers"]) == (0, 0)
     assert not (cache / "answers.sqlite").exists()
-    assert run(["experiment", "new", "pilot", tiny, "--questions", "2", "--choices", "2"]) == 0
+    assert run(["experiments", "new", "pilot", tiny, "--questions", "2", "--choices", "2"]) == 0
     monkeypatch.setenv("SIMCORE_DATABASE_URL", f"sqlite:///{cache / 'answers.sqlite'}")
     assert run(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answers"]["experiments"] == 1

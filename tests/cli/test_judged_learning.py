@@ -111,7 +111,7 @@ def test_other_bad_input_is_one_sentence(ask):
     for args, said in (
         (["judgements", "sample", "mine", "singles", "--save", "x"], "pictures alone"),
         (["judgements", "sample", "mine", "Triplet_Birds-16"], "is drawn"),
-        (["experiment", "judgements", "nobody"], "experiment"),
+        (["experiments", "judgements", "nobody"], "experiment"),
         (["evaluate", "triplets", "mine", "--models", "color", "--subset", "tlld"], "subset"),
         (["evaluate", "triplets", "mine", "--models", "color", "--subset", "unseen:x"], "learned"),
     ):

@@ -18,7 +18,7 @@ def ask(tmp_path, capsys):
         folder.mkdir(parents=True)
         for number in range(20):
             draw(number, 70, 70).rotate(turn).save(folder / f"{number:02}.png")
-    assert run(["data", "add", "pairs", str(tmp_path / "pairs"), "--name", "drawn"]) == 0
+    assert run(["collections", "add", "pairs", str(tmp_path / "pairs"), "--name", "drawn"]) == 0
     assert run(["extract", "drawn", "--models", MODELS]) == 0
 
     def document(*args, code=0):

@@ -1,6 +1,7 @@
-"""The command line as people type it: documents on stdout, sentences on stderr, exit codes."""
+"""The command line: documents on stdout, sentences on stderr, exit statuses."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,21 +14,40 @@ from simcore.__main__ import run
 MODELS = "color,layout,hog"
 
 
-@pytest.fixture
-def shapes(tmp_path):
-    """Twelve pairs: a coloured disc on the left, the same disc a little larger on the right."""
-    random = np.random.default_rng(0)
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Twelve pairs: a colored disc on the left, the same disc a little larger on the right."""
+    random, root = np.random.default_rng(0), tmp_path_factory.mktemp("pictures") / "shapes"
     y, x = np.mgrid[:96, :80]
     for number in range(12):
         cx, cy, radius = random.integers(20, 60, 3)
-        colour, ground = random.integers(0, 256, (2, 3))
+        color, ground = random.integers(0, 256, (2, 3))
         for side, grow in (("left", 1.0), ("right", 1.15)):
             disc = (x - cx) ** 2 + (y - cy) ** 2 < (radius * grow * 0.7) ** 2
-            picture = np.where(disc[..., None], colour, ground).astype(np.uint8)
-            folder = tmp_path / "shapes" / side
+            picture = np.where(disc[..., None], color, ground).astype(np.uint8)
+            folder = root / side
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(folder / f"{number:02}.png")
-    return tmp_path / "shapes"
+    return root
+
+
+@pytest.fixture(scope="module")
+def prepared(shapes, tmp_path_factory):
+    """A cache with the shapes as a collection, and its features."""
+    folder = tmp_path_factory.mktemp("prepared") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(folder))
+        assert run(["collections", "add", "pairs", str(shapes), "--name", "shapes"]) == 0
+        assert run(["extract", "shapes", "--models", MODELS]) == 0
+    return folder
+
+
+@pytest.fixture
+def ready(prepared, cache, capsys):
+    """The shapes as a collection with features, in this test's own cache."""
+    shutil.copytree(prepared, cache, dirs_exist_ok=True)
+    capsys.readouterr()
+    return "shapes"
 
 
 def document(capsys, *args):
@@ -36,17 +56,8 @@ def document(capsys, *args):
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.fixture
-def ready(shapes, capsys):
-    """The shapes as a collection with features."""
-    assert run(["data", "add", "pairs", str(shapes), "--name", "shapes"]) == 0
-    assert run(["extract", "shapes", "--models", MODELS]) == 0
-    capsys.readouterr()
-    return "shapes"
-
-
 def test_from_files_to_recall(shapes, capsys):
-    added = document(capsys, "data", "add", "pairs", str(shapes), "--name", "shapes")
+    added = document(capsys, "collections", "add", "pairs", str(shapes), "--name", "shapes")
     assert (added["name"], added["pairs"], added["skipped"]) == ("shapes", 12, [])
     first = document(capsys, "extract", "shapes", "--models", MODELS)
     assert first["computed"] == {"color": 24, "layout": 24, "hog": 24}
@@ -54,36 +65,35 @@ def test_from_files_to_recall(shapes, capsys):
     assert second["computed"] == {"color": 0, "layout": 0, "hog": 0}
     assert second["cached"] == {"color": 24, "layout": 24, "hog": 24}
 
-    found = document(
+    table = document(
         capsys, "evaluate", "recall", "shapes", "--models", MODELS, "--combine", "zsum"
     )
-    assert found["collection"] == "shapes"
-    assert found["pairs"] == 12
-    assert found["direction"] == "lr"
-    assert [row["recipe"] for row in found["rows"]] == [
+    assert table["collection"] == "shapes"
+    assert table["pairs"] == 12
+    assert table["direction"] == "lr"
+    assert [row["recipe"] for row in table["rows"]] == [
         ["color"],
         ["layout"],
         ["hog"],
         ["color", "layout", "hog"],
     ]
-    assert [row["combine"] for row in found["rows"]] == ["none"] * 3 + ["zsum"]
-    for row in found["rows"]:
+    assert [row["combine"] for row in table["rows"]] == ["none"] * 3 + ["zsum"]
+    for row in table["rows"]:
         assert set(row["recall"]) == set(row["hits"]) == set(row["ci95"]) == {"1", "5", "10"}
         for k, share in row["recall"].items():
             low, high = row["ci95"][k]
             assert 0 <= low <= share <= high <= 1
             assert row["hits"][k] == round(12 * share)
-    assert found["rows"][0]["hits"]["1"] >= 10, "the same two colours are on both sides"
+    assert table["rows"][0]["hits"]["1"] >= 10, "the same two colours are on both sides"
 
 
 def test_search_agrees_with_recall(ready, capsys):
     table = document(capsys, "evaluate", "recall", ready, "--models", "layout", "--k", "1")
     first = 0
     for number in range(12):
-        found = document(
+        (row,) = document(
             capsys, "search", ready, "--id", f"{number:02}", "--models", "layout", "-k", "3"
-        )
-        (row,) = found["rows"]
+        )["rows"]
         scores = [hit["score"] for hit in row["hits"]]
         assert scores == sorted(scores, reverse=True)
         assert len(scores) == 3
@@ -105,24 +115,24 @@ def test_an_uploaded_file_is_treated_like_a_stored_one(ready, shapes, capsys):
         "-k",
         "5",
     )
-    for one, other in zip(stored["rows"], upload["rows"], strict=True):
-        assert [h["id"] for h in one["hits"]] == [h["id"] for h in other["hits"]]
+    for row, uploaded in zip(stored["rows"], upload["rows"], strict=True):
+        assert [h["id"] for h in row["hits"]] == [h["id"] for h in uploaded["hits"]]
         assert np.allclose(
-            [h["score"] for h in one["hits"]], [h["score"] for h in other["hits"]], atol=1e-5
+            [h["score"] for h in row["hits"]], [h["score"] for h in uploaded["hits"]], atol=1e-5
         )
-        assert other["mate"] is None
+        assert uploaded["mate"] is None
 
 
 def test_the_other_direction(ready, capsys):
-    found = document(
+    result = document(
         capsys, "search", ready, "--id", "05", "--models", "color", "--direction", "rl", "-k", "1"
     )
-    assert found["direction"] == "rl"
-    assert found["rows"][0]["mate"]["id"] == "05"
+    assert result["direction"] == "rl"
+    assert result["rows"][0]["mate"]["id"] == "05"
 
 
 def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
-    found = document(
+    result = document(
         capsys,
         "search",
         ready,
@@ -137,30 +147,30 @@ def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
         "-k",
         "12",
     )
-    single, _, both = found["rows"]
+    single, _, both = result["rows"]
     assert single["hits"] == both["hits"]
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["search", "shapes", "--id", "99", "--models", "hog"], "No image"),
-        (["search", "shapes", "--models", "hog"], "neither"),
-        (["search", "shapes", "--id", "01", "--models", "hgo"], "Did you mean hog"),
+        (["search", "shapes", "--id", "99", "--models", "hog"], "no image"),
+        (["search", "shapes", "--models", "hog"], "needs either"),
+        (["search", "shapes", "--id", "01", "--models", "hgo"], "did you mean hog"),
         (["search", "shapes", "--id", "01", "--models", "hog", "--metric", "cos"], "cosine"),
         (["search", "shapes", "--id", "01", "--models", "hog", "--direction", "up"], "lr"),
         (["search", "shapes", "--id", "01", "--models", "hog", "-k", "0"], "1 or more"),
         (["search", "shapes", "--id", "01", "--models", "texture"], "simcore extract shapes"),
-        (["search", "shaps", "--id", "01", "--models", "hog"], "Did you mean shapes"),
+        (["search", "shaps", "--id", "01", "--models", "hog"], "did you mean shapes"),
         (["search", "shapes", "--image", "nowhere.png", "--models", "hog"], "nowhere.png"),
         (["search", "shapes", "--id", "01", "--models", "hog,color", "--weights", "1"], "weights"),
         (["evaluate", "recall", "shapes", "--models", "hog", "--k", "one"], "numbers"),
         (["evaluate", "recall", "shapes", "--models", "hog", "--k", "0"], "1"),
-        (["data", "add", "pears", "x", "--name", "y"], "Did you mean pairs"),
-        (["data", "add", "pairs", "nowhere", "--name", "y"], "nowhere"),
-        (["data", "remove", "shaps"], "Did you mean shapes"),
-        (["models", "fetch", "hgo"], "Did you mean hog"),
-        (["jobs", "--stop", "none"], "No job"),
+        (["collections", "add", "pears", "x", "--name", "y"], "did you mean pairs"),
+        (["collections", "add", "pairs", "nowhere", "--name", "y"], "nowhere"),
+        (["collections", "remove", "shaps"], "did you mean shapes"),
+        (["models", "fetch", "hgo"], "did you mean hog"),
+        (["jobs", "--stop", "none"], "no job"),
     ],
 )
 def test_bad_input_gets_one_sentence(ready, capsys, args, words):
@@ -172,15 +182,15 @@ def test_bad_input_gets_one_sentence(ready, capsys, args, words):
     assert "Traceback" not in printed.err
 
 
-def test_a_misspelt_command_is_told_apart_from_bad_input(capsys):
+def test_a_misspelled_command_has_another_exit_status(capsys):
     assert run(["serach"]) == 2
     assert "serach" in capsys.readouterr().err
 
 
 def test_collections_are_listed_and_removed(ready, capsys):
-    assert [row["name"] for row in document(capsys, "data", "list")] == ["shapes"]
-    document(capsys, "data", "remove", "shapes")
-    assert document(capsys, "data", "list") == []
+    assert [row["name"] for row in document(capsys, "collections", "list")] == ["shapes"]
+    document(capsys, "collections", "remove", "shapes")
+    assert document(capsys, "collections", "list") == []
 
 
 def test_models_are_listed(ready, capsys):
@@ -190,16 +200,18 @@ def test_models_are_listed(ready, capsys):
     assert rows["mobilenetv2"]["dim"] == 1280
 
 
-def test_doctor_names_what_is_here(ready, capsys):
+def test_doctor_reports_packages_device_and_cache(ready, capsys):
     run(["doctor", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert found["collections"] == {"shapes": 12}
-    assert found["packages"]["torch"]
-    assert found["device"] in {"cpu", "cuda", "mps"}
+    report = json.loads(capsys.readouterr().out)
+    assert report["collections"] == {"shapes": 12}
+    assert report["packages"]["torch"]
+    assert report["device"] in {"cpu", "cuda", "mps"}
+    assert report["answers"]["answers"] == 0
+    assert report["cache"]["folders"]["features"] > 0
 
 
 def test_help_loads_nothing_heavy():
-    """What makes a start slow, named, instead of a time that depends on the machine."""
+    """Slow imports are named here, because a time would depend on the machine."""
     code = (
         "import runpy, sys\n"
         "sys.argv = ['simcore', '--help']\n"
@@ -208,8 +220,10 @@ def test_help_loads_nothing_heavy():
         "except SystemExit:\n"
         "    print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    loaded = set(told.stderr.split())
+    process = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    loaded = set(process.stderr.split())
     assert {"typer", "simcore"} <= loaded
     heavy = {
         "torch",

@@ -20,6 +20,7 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, BadImageError, SimError
 from simcore.lab.library import collections, extraction
+from simcore.lab.library.features import FeatureCount
 from simcore.types import Preprocessing
 
 SLOT = FeatureKey("net", 1, Preprocessing(), "", "fp32", 8)
@@ -204,7 +205,7 @@ def test_images_in_s3_become_a_collection_with_features_in_s3(
     first = extraction.extract("away", ["layout"], device="cpu")
     assert (first.computed, first.skipped) == ({"layout": 6}, ())
     assert extraction.extract("away", ["layout"], device="cpu").cached == {"layout": 6}
-    assert collections.cached("away") == [{"backbone": "layout", "done": 6, "images": 6}]
+    assert collections.feature_counts("away") == [FeatureCount("layout", 6, 6)]
     assert not list(Path(os.environ["SIMCORE_CACHE"]).glob("features/*"))
     flat = collections.add("images", f"{bucket}/set/left/", name="flat")
     assert flat.left.keys == made.left.keys

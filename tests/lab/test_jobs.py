@@ -1,5 +1,6 @@
-"""Long runs in their own process: they end by themselves, by request, or by violence."""
+"""Background jobs: they end by themselves, on request, or when they are killed."""
 
+import json
 import os
 import signal
 import time
@@ -25,7 +26,7 @@ def wait(name, *states, seconds=60):
 
 
 def noise(folder, count):
-    """A folder of pictures that take a while to work through."""
+    """A folder of pictures that take a while to extract."""
     random = np.random.default_rng(0)
     folder.mkdir()
     for number in range(count):
@@ -36,13 +37,14 @@ def noise(folder, count):
 
 def test_a_job_reports_progress_and_ends_well(tmp_path):
     folder = noise(tmp_path / "pictures", 8)
-    assert run(["data", "add", "images", str(folder), "--name", "noise"]) == 0
+    assert run(["collections", "add", "images", str(folder), "--name", "noise"]) == 0
     started = jobs.start(["extract", "noise", "--models", "color,layout"])
     assert started.title == "simcore extract noise --models color,layout"
-    done = wait(started.id, "done", "failed", "stopped")
-    assert done.state == "done", done.log_tail
-    assert done.progress is not None
-    assert done.progress.done == done.progress.total == 8
+    ended = wait(started.id, "done", "failed", "stopped")
+    assert ended.state == "done", ended.log_tail
+    assert ended.progress is not None
+    assert ended.progress.done == ended.progress.total == 8
+    assert ended.to_dict()["command"] == started.title
     assert [job.id for job in jobs.jobs()] == [started.id]
 
 
@@ -56,7 +58,7 @@ def test_bad_input_fails_with_its_sentence_in_the_log(tmp_path):
 @pytest.mark.slow
 def test_the_same_run_is_not_started_twice(tmp_path):
     folder = noise(tmp_path / "pictures", 300)
-    run(["data", "add", "images", str(folder), "--name", "noise"])
+    run(["collections", "add", "images", str(folder), "--name", "noise"])
     first = jobs.start(["extract", "noise", "--models", "hog"])
     again = jobs.start(["extract", "noise", "--models", "hog"])
     assert again.id == first.id
@@ -64,15 +66,15 @@ def test_the_same_run_is_not_started_twice(tmp_path):
     assert wait(first.id, "stopped", "done").state in {"stopped", "done"}
 
 
-def test_a_killed_job_is_told_from_a_running_one(tmp_path):
+def test_a_killed_job_is_told_from_a_running_one(tmp_path, cache):
     folder = noise(tmp_path / "pictures", 400)
-    run(["data", "add", "images", str(folder), "--name", "noise"])
+    run(["collections", "add", "images", str(folder), "--name", "noise"])
     job = jobs.start(["extract", "noise", "--models", "hog,texture"])
     end = time.monotonic() + 60
     while jobs.get(job.id).progress is None and time.monotonic() < end:
         time.sleep(0.05)
     assert jobs.get(job.id).state == "running"
-    pid = next(p.pid for p in jobs._ADOPTED if p.poll() is None)
+    pid = json.loads((cache / "jobs" / job.id / "job.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
     assert wait(job.id, "stopped").state == "stopped"
 
@@ -81,3 +83,12 @@ def test_an_unknown_job(tmp_path):
     with pytest.raises(UnknownNameError, match="No job named 'x'"):
         jobs.get("x")
     assert jobs.jobs() == []
+
+
+def test_jobs_with_old_command_words_are_readable(cache):
+    for word, command in jobs.RENAMED.items():
+        folder = cache / "jobs" / f"20250101-000000-{word}"
+        folder.mkdir(parents=True)
+        content = {"args": [word, "add", "x"], "started": 0.0, "pid": 1}
+        (folder / "job.json").write_text(json.dumps(content))
+        assert jobs.get(folder.name).title == f"simcore {command} add x"

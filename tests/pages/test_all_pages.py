@@ -13,6 +13,7 @@ from simcore.lab import jobs
 from simcore.lab.library import collections
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
+from simcore.recipe import Question
 from simcore.types import Progress
 from simcore.ui.explore import search_results
 from simcore.ui.explore.explore_view import ExploreView
@@ -188,7 +189,7 @@ def test_odd_names_are_shown_as_they_are(tmp_path, app, draw):
 def test_the_table_and_the_command_line_give_the_same_numbers(tiny):
     view = ExploreView(tiny, "b", "lr", "l2", 3, ("hog", "color"), ("zsum",))
     asked = search_results.recipes_of(view, view.models)
-    hits = search.search(tiny, Query(id="b"), list(asked.values()), k=3)
+    hits = search.search(Question(tiny, tuple(asked.values())), Query(id="b"), k=3)
     table = list(
         csv.DictReader(
             io.StringIO(

@@ -79,7 +79,7 @@ def test_what_cannot_be_is_a_sentence(capsys, pairs_folder):
     assert "simcore demo --no-serve" in capsys.readouterr().err
     collections.add("pairs", pairs_folder, name="tiny")
     assert run(["app", "--kiosk", "--idle", "3"]) == 1
-    assert "expected 15 or more" in capsys.readouterr().err
+    assert "must be 15 s or more" in capsys.readouterr().err
 
 
 @pytest.mark.slow

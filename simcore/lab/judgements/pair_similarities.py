@@ -177,7 +177,7 @@ def values(judged: JudgementSet, name: str, metric: str = OWN) -> Array:
     chosen = registry.get(name).metric if metric == OWN else metric
     if chosen not in METRICS:
         raise unknown_name("metric", chosen, (OWN, *METRICS))
-    made = features.for_images(judged.trials.images, name, large=True)
+    made = features.for_images(judged.trials.images, name)
     assert made is not None
     first, second = _pairs(judged)
     return np.stack(

@@ -253,7 +253,7 @@ def resolve(name: str) -> tuple[str, str]:
                 "collection or set of judgements", name, [*shelf, *dict.fromkeys(sets)]
             )
         return "judgements", name
-    if judged and collections.summary(name)["paired"]:
+    if judged and collections.summary(name).paired:
         raise BadDataError(
             f"found a collection of pairs and a set of judgements both named {name!r}; expected "
             f"one; say {PAIRS}{name} or {JUDGED}{name}"

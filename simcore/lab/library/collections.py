@@ -1,221 +1,239 @@
-"""Verbs on collections: add, open, list, remove, and what is cached for them."""
+"""Collections by name: add, open, list and remove them, and list the features they have."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from simcore import memory
 from simcore.data import cache_dir, thumbnails
 from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab.library import features
+from simcore.lab.library.features import FeatureCount
 from simcore.models import lineage, registry
-from simcore.types import Array, Collection, Monitor, Skipped
+from simcore.types import JSON, Array, Collection, Monitor, Skipped
 
 KINDS = collection_catalog.KINDS
+add = collection_catalog.add
+names = collection_catalog.names
+remove = collection_catalog.remove
+download_tll = tll.download
+thumbnail = thumbnails.thumb  # exists for every image of a collection
 
 
-def add(
-    kind: str,
-    path: str | Path | None,
-    *,
-    name: str,
-    votes: Path | None = None,
-    trim: int = 0,
-    monitor: Monitor = Monitor(),
-) -> Collection:
-    """Read a collection and remember it under `name`.
+@dataclass(frozen=True)
+class CollectionSummary:
+    """What is recorded about a collection; reading it opens none of its images.
 
-    Args:
-        kind: one of `KINDS`.
-        path: folder, zip, CSV or s3://bucket/folder; None for kinds that are fetched.
-        votes: CSV with the columns id, wins, fails.
-        trim: rows to cut from the bottom of every image (captions), in px.
-
-    Raises:
-        BadDataError: nothing usable was found, or the name is taken or not allowed.
-        UnknownNameError: no such kind.
+    Attributes:
+        kind, source: which reader added it, and from where.
+        created: UTC, ISO 8601.
+        trim: rows cut from the bottom of every image, in px.
+        paired: whether mates are known.
+        rows: pairs, or images where no mates are known; `pairs` is None for the latter.
+        images: different images. bytes: of their files.
+        votes: whether it has votes. skipped: files left out, and why.
     """
-    return collection_catalog.add(kind, path, name=name, votes=votes, trim=trim, monitor=monitor)
+
+    name: str
+    kind: str
+    source: str
+    created: str
+    trim: int
+    paired: bool
+    rows: int
+    images: int
+    bytes: int
+    votes: bool
+    credits: tuple[str, ...]
+    digest: str
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def pairs(self) -> int | None:
+        """Pairs; None where no mates are known."""
+        return self.rows if self.paired else None
+
+    @property
+    def size(self) -> str:
+        """Its size in words, such as "1,000 pairs"."""
+        return f"{self.rows:,} {'pairs' if self.paired else 'images'}"
+
+    def to_dict(self) -> JSON:
+        """The document that `simcore collections list --json` prints for it."""
+        return asdict(self) | {"pairs": self.pairs}
 
 
 def upload(data: bytes, kind: str, *, name: str, monitor: Monitor = Monitor()) -> Collection:
-    """Add a collection from the bytes of a zip that somebody uploaded; nothing in it is trusted.
+    """Add a collection from the bytes of an uploaded zip; its content is not trusted.
 
     Raises:
-        BadDataError: no zip, too large, or nothing usable inside.
+        BadDataError: not a zip, too large, or no usable image inside.
     """
     with tempfile.TemporaryDirectory(
         prefix="upload-", dir=cache_dir.subfolder("downloads")
     ) as folder:
-        place = Path(folder) / "uploaded.zip"
-        cache_dir.write_atomic(place, data)
+        file = Path(folder) / "uploaded.zip"
+        cache_dir.write_atomic(file, data)
         return collection_catalog.add(
-            kind, place, name=name, source_name="an uploaded zip", monitor=monitor
+            kind, file, name=name, source_name="an uploaded zip", monitor=monitor
         )
-
-
-def names() -> list[str]:
-    """Names of all remembered collections, sorted."""
-    return collection_catalog.names()
 
 
 def open_(name: str) -> Collection:
     """The collection, without the images that turned out to be unreadable at extraction.
 
+    The same object is returned until the collection changes.
+
     Raises:
         UnknownNameError: no such collection.
     """
-    return _open(name, *_stamps(name))
+    return memory.get(("collection", *version(name)), lambda: _open_readable(name))
 
 
-def listing() -> list[dict]:
-    """One summary a collection."""
+def open_as_added(name: str) -> Collection:
+    """The collection as it was added, unreadable images included.
+
+    Raises:
+        UnknownNameError: no such collection.
+    """
+    folder, added, _ = version(name)
+    return memory.get(("collection as added", folder, added), lambda: collection_catalog.open(name))
+
+
+def version(name: str) -> tuple[str, int, int]:
+    """Changes with a collection: its folder, and when it was added and last marked unreadable."""
+    folder = cache_dir.root() / "collections" / name
+    files = (folder / "collection.json", _unreadable_file(name))
+    added, marked = (file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+    return str(folder), added, marked
+
+
+def listing() -> list[CollectionSummary]:
+    """One summary per collection."""
     return [summary(name) for name in names()]
 
 
-def summary(name: str) -> dict:
-    """What is known of a collection without opening it.
+def summary(name: str) -> CollectionSummary:
+    """What is recorded about a collection.
 
-    Returns:
-        name, kind, source, created (UTC), trim, paired, rows, pairs (None without mates), images
-        (different ones), bytes, votes, credits, digest, skipped ([{"what", "reason"}]).
+    Raises:
+        UnknownNameError: no such collection.
     """
-    told = collection_catalog.summary(name)
-    skipped = [{"what": what, "reason": reason} for what, reason in told["skipped"]]
-    pairs = told["rows"] if told["paired"] else None
-    return told | {"pairs": pairs, "skipped": skipped}
+    facts = collection_catalog.summary(name)
+    values = {field.name: facts[field.name] for field in fields(CollectionSummary)}
+    values["credits"] = tuple(facts["credits"])
+    values["skipped"] = tuple(Skipped(file, reason) for file, reason in facts["skipped"])
+    return CollectionSummary(**values)
 
 
-def cached(name: str) -> list[dict]:
-    """For every backbone with any features of this collection: {"backbone", "done", "images"}."""
-    return features.counts(whole(name))
+def feature_counts(name: str) -> list[FeatureCount]:
+    """For every backbone with any features of this collection, how many images have them."""
+    return features.counts(open_as_added(name))
 
 
 def extracted_backbones(name: str) -> list[str]:
     """Backbones whose features are complete: networks first, then descriptors, then faces.
 
-    Within these in the registry's order; detectors are none.
+    Within these in the registry's order; detectors are left out.
 
     Raises:
-        BadDataError: none is; names the command that makes them.
+        BadDataError: there is none; names the command that makes them.
     """
-    full = {row["backbone"] for row in features.counts(open_(name)) if row["done"] == row["images"]}
-    if not full:
-        raise BadDataError(f"found no features of {name!r} yet; run `simcore extract {name}` first")
-    known, detectors = registry.names(), set(registry.names("detectors"))
-    found = [b for b in known if b in full] + sorted(full - set(known))
-    return sorted((one for one in found if one not in detectors), key=_kind)
+    complete = {count.backbone for count in features.counts(open_(name)) if count.complete}
+    if not complete:
+        raise BadDataError(
+            f"No features of collection {name!r} yet. Run `simcore extract {name}` first."
+        )
+    registered, detectors = registry.names(), set(registry.names("detectors"))
+    ordered = [b for b in registered if b in complete] + sorted(complete - set(registered))
+    return sorted((b for b in ordered if b not in detectors), key=_display_order)
 
 
-def _kind(backbone: str) -> int:
-    """What a newcomer should see first comes first; a face has nothing to say of most pictures."""
+def _display_order(backbone: str) -> int:
+    """Most useful to a newcomer first; most pictures show no face."""
     groups = registry.get(backbone).groups
     return 2 if "faces" in groups else 1 if "handmade" in groups else 0
 
 
 def default_backbones(name: str) -> list[str]:
-    """Those of `extracted` that nobody learned here: what is used where nothing is asked for.
+    """The backbones used where none are named: all that are extracted but the learned ones.
 
-    A learned backbone has seen some of the pairs, so it is only used where it is named.
+    A learned backbone has seen some of the pairs, so it is used only where it is named.
 
     Raises:
         BadDataError: there is none.
     """
-    found = [one for one in extracted_backbones(name) if not one.startswith(lineage.PREFIX)]
-    if not found:
+    generic = [b for b in extracted_backbones(name) if not b.startswith(lineage.PREFIX)]
+    if not generic:
         raise BadDataError(
-            f"found only learned backbones of {name!r}; name them with --models, or run "
-            f"`simcore extract {name}` first"
+            f"Only learned backbones are extracted for collection {name!r}. Name them with "
+            f"--models, or run `simcore extract {name}` first."
         )
-    return found
-
-
-def thumbnail(key: str) -> Path:
-    """The thumbnail of an image by its content key; it exists for every image of a collection."""
-    return thumbnails.thumb(key)
+    return generic
 
 
 def picture(key: str) -> Path:
-    """The largest picture that was made of an image; its thumbnail where that is all."""
+    """The largest stored picture of an image by its content key: at least its thumbnail."""
     path = thumbnails.large(key)
     return path if path.exists() else thumbnails.thumb(key)
 
 
-def download_tll(folder: Path, *, monitor: Monitor = Monitor()) -> Path:
-    """Fetch the official Totally-Looks-Like zips into `folder`.
-
-    Raises:
-        BadDataError: they cannot be reached; says what to download by hand and where to put it.
-    """
-    return tll.download(folder, monitor=monitor)
-
-
-def remove(name: str) -> None:
-    """Forget a collection; features stay, since another one may show the same images."""
-    collection_catalog.remove(name)
-
-
 def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
-    """Remember which content keys could not be turned into features, and why."""
-    path = _unreadable(name)
+    """Record which content keys could not be turned into features, and why."""
+    path = _unreadable_file(name)
     if reasons:
         cache_dir.write_atomic(path, json.dumps(reasons).encode())
     else:
         path.unlink(missing_ok=True)
 
 
-def whole(name: str) -> Collection:
-    """The collection as it was added, unreadable images included."""
-    return collection_catalog.open(name)
-
-
-def _unreadable(name: str) -> Path:
-    return cache_dir.root() / "collections" / name / "unreadable.json"
-
-
-def _stamps(name: str) -> tuple[str, int, int]:
-    """Where the collection lies and when it last changed, so that a cached copy is never stale."""
-    folder = cache_dir.root() / "collections" / name
-    files = (folder / "collection.json", _unreadable(name))
-    first, second = (file.stat().st_mtime_ns if file.exists() else 0 for file in files)
-    return str(folder), first, second
-
-
-@lru_cache(maxsize=16)
-def _open(name: str, _folder: str, _made: int, _marked: int) -> Collection:
-    found = collection_catalog.open(name)
-    path = _unreadable(name)
-    return _without(found, json.loads(path.read_text())) if path.exists() else found
-
-
-def _without(found: Collection, reasons: dict[str, str]) -> Collection:
-    """`found` less the pairs one of whose images has its key in `reasons`."""
-    sides = [found.left] if found.right is None else [found.left, found.right]
-    bad = np.zeros(len(found.left), dtype=bool)
-    lost = []
-    for side in sides:
-        for row, (name, key) in enumerate(zip(side.ids, side.keys, strict=True)):
-            if key in reasons:
-                bad[row] = True
-                lost.append(Skipped(name, reasons[key]))
-    keep = np.flatnonzero(~bad)
-    return replace(
-        found,
-        left=found.left.take(keep),
-        right=None if found.right is None else found.right.take(keep),
-        votes=None if found.votes is None else found.votes[keep],
-        skipped=found.skipped + tuple(lost),
-        digest=f"{found.digest}-{len(keep)}",
-    )
-
-
 def keys(collection: Collection, rows: Sequence[int] | Array | None = None) -> list[str]:
-    """Content keys of both pictures of some pairs, or of all."""
+    """Content keys of both images of some pairs, or of all pairs.
+
+    Raises:
+        BadDataError: the collection has no known mates.
+    """
     pairs = collection.pairs()
     sides = (pairs.queries, pairs.gallery)
     return [key for s in sides for key in (s if rows is None else s.take(rows)).keys]
+
+
+def rows_digest(rows: Array) -> str:
+    """Names a selection of rows in the digest of the collection that holds only these."""
+    return hashlib.sha256(np.asarray(rows, np.int64).tobytes()).hexdigest()[:12]
+
+
+def _unreadable_file(name: str) -> Path:
+    return cache_dir.root() / "collections" / name / "unreadable.json"
+
+
+def _open_readable(name: str) -> Collection:
+    collection, path = open_as_added(name), _unreadable_file(name)
+    return _without(collection, json.loads(path.read_text())) if path.exists() else collection
+
+
+def _without(collection: Collection, reasons: dict[str, str]) -> Collection:
+    """The collection without the pairs that have an image with its key in `reasons`."""
+    left, right = collection.left, collection.right
+    unreadable = np.zeros(len(left), dtype=bool)
+    skipped = []
+    for side in [left] if right is None else [left, right]:
+        for row, (image, key) in enumerate(zip(side.ids, side.keys, strict=True)):
+            if key in reasons:
+                unreadable[row] = True
+                skipped.append(Skipped(image, reasons[key]))
+    rows = np.flatnonzero(~unreadable)
+    return replace(
+        collection,
+        left=left.take(rows),
+        right=None if right is None else right.take(rows),
+        votes=None if collection.votes is None else collection.votes[rows],
+        skipped=collection.skipped + tuple(skipped),
+        digest=f"{collection.digest}-{len(rows)}-{rows_digest(rows)}",
+    )

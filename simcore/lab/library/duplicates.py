@@ -1,10 +1,10 @@
-"""Near-duplicate images of a collection: finding them, and the verdicts people gave."""
+"""Near-duplicate images of a collection: how they are found, and verdicts by people."""
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
+from simcore import memory
 from simcore.data import cache_dir
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates
@@ -12,123 +12,153 @@ from simcore.lab.library import collections, features
 from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric
 
-ALIKE = 0.10  # cosine distance below which two images stay on one side of a split
+NearDuplicate = near_duplicates.NearDuplicate
+SPLIT_DISTANCE = 0.10  # cosine distance below which two images stay on one side of a split
 DUPLICATE_BACKBONES = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 
 
 def read_verdicts(name: str) -> frozenset[tuple[str, str]]:
-    """Pairs of content keys that a person said are no near-duplicates."""
-    path = _overruled(name)
+    """Pairs of content keys that people marked as no near-duplicates."""
+    path = _verdicts_file(name)
     return (
         frozenset((a, b) for a, b in json.loads(path.read_text())) if path.exists() else frozenset()
     )
 
 
 def store_verdicts(name: str, pairs: frozenset[tuple[str, str]]) -> None:
-    """Remember such pairs, in place of what was remembered."""
-    cache_dir.write_atomic(_overruled(name), json.dumps(sorted(pairs)).encode())
+    """Store all pairs that people marked as no near-duplicates; replaces the stored ones."""
+    cache_dir.write_atomic(_verdicts_file(name), json.dumps(sorted(pairs)).encode())
 
 
 def verdicts_changed(name: str) -> int:
-    """Changes whenever such a pair is added or taken back."""
-    path = _overruled(name)
+    """Changes whenever a verdict is added or withdrawn."""
+    path = _verdicts_file(name)
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _overruled(name: str) -> Path:
+def _verdicts_file(name: str) -> Path:
     return cache_dir.root() / "collections" / name / "overruled.json"
 
 
 def pair_groups(collection: Collection) -> tuple[Array, str]:
-    """(N,) groups of pairs that must stay together, and the backbone that says so ("" = none).
+    """(N,) groups of pairs that must stay together, and the backbone used ("" = none).
 
-    Pairs with the same picture always do; near-duplicates where a generic network's features are
-    there to find them.
+    Pairs with the same image always belong together; near-duplicates only if features of a generic
+    network are extracted.
     """
     pairs = collection.pairs()
-    sides = (pairs.queries, pairs.gallery)
-    by = default_backbone_if_ready(collection)
-    twins = []
-    if by:
-        rows = [features.for_side(collection, side, by) for side in sides]
-        twins = near_duplicates.find(rows[0], rows[1], within=ALIKE, across=ALIKE)
-    seen: dict[str, int] = {}
-    for side in sides:
+    backbone = default_backbone_if_ready(collection)
+    duplicates = []
+    if backbone:
+        duplicates = near_duplicates.find(
+            *both_sides(collection, backbone), within=SPLIT_DISTANCE, across=SPLIT_DISTANCE
+        )
+    first_row: dict[str, int] = {}  # content key -> first row that shows it
+    for side in (pairs.queries, pairs.gallery):
         for row, key in enumerate(side.keys):
-            first = seen.setdefault(key, row)
+            first = first_row.setdefault(key, row)
             if first != row:
-                twins.append(near_duplicates.NearDuplicate("left", first, "left", row, 0.0))
-    return near_duplicates.groups(twins, len(pairs)), by
+                duplicates.append(NearDuplicate("left", first, "left", row, 0.0))
+    return near_duplicates.groups(duplicates, len(pairs)), backbone
 
 
-def set_verdict(name: str, twin: near_duplicates.NearDuplicate, *, duplicate: bool) -> None:
-    """Remember what a person says of two images: by their content, so it outlives thresholds.
+def set_verdict(name: str, duplicate: NearDuplicate, *, accepted: bool) -> None:
+    """Store whether a person accepts two images as near-duplicates.
 
-    It counts for the protocols that follow the text; the `-paper` ones stay as they were run.
+    Verdicts are stored by content, so they hold under any thresholds. They count for the protocols
+    that follow the paper's text; the `-paper` subsets stay as the authors ran them.
     """
-    pair = image_keys(collections.open_(name), twin)
-    known = read_verdicts(name)
-    store_verdicts(name, known - {pair} if duplicate else known | {pair})
+    pair = image_keys(collections.open_(name), duplicate)
+    refused = read_verdicts(name)
+    store_verdicts(name, refused - {pair} if accepted else refused | {pair})
 
 
 def default_backbone(name: str) -> str:
-    """The network that near-duplicates are judged by unless another is asked for.
+    """The network that judges near-duplicates by default.
 
     Raises:
-        BadDataError: no generic network's features are there yet.
+        BadDataError: no generic network is extracted yet.
     """
     return generic_backbone(collections.open_(name))
 
 
 def default_backbone_if_ready(collection: Collection) -> str:
-    """The same for an open collection; empty where no generic network's features are there."""
+    """The network that judges near-duplicates by default; empty where none is extracted."""
     try:
         return generic_backbone(collection)
     except BadDataError:
         return ""
 
 
-# Pages ask again whenever anything on them changes; what a person refuses is taken off afterwards.
-@lru_cache(maxsize=8)
 def find_near_duplicates(
-    collection: Collection, by: str, within: float, across: float, metric: Metric = "cosine"
-) -> tuple[near_duplicates.NearDuplicate, ...]:
-    both = both_sides(collection, by)
-    return tuple(near_duplicates.find(*both, within=within, across=across, metric=metric))
+    collection: Collection,
+    backbone: str,
+    within: float,
+    across: float,
+    metric: Metric = "cosine",
+) -> tuple[NearDuplicate, ...]:
+    """Near-duplicates by one backbone, nearest first, without regard to verdicts.
+
+    Args:
+        within, across: largest distance within a side, and between the sides.
+
+    Raises:
+        BadDataError: no known mates, or the features are missing.
+    """
+    sides = both_sides(collection, backbone)
+    key = features.collection_key(collection, backbone)
+    digests = tuple(side.digest for side in collection.sides())
+    return memory.get(
+        ("near-duplicates", key, digests, within, across, metric),
+        lambda: tuple(near_duplicates.find(*sides, within=within, across=across, metric=metric)),
+    )
 
 
 def both_sides(collection: Collection, backbone: str) -> tuple[Features, Features]:
+    """Features of the left and of the right images.
+
+    Raises:
+        BadDataError: no known mates, or the features are missing.
+    """
     pairs = collection.pairs()
     left, right = (
-        features.for_side(collection, s, backbone) for s in (pairs.queries, pairs.gallery)
+        features.for_side(collection, images, backbone) for images in (pairs.queries, pairs.gallery)
     )
     return left, right
 
 
-def image_keys(collection: Collection, twin: near_duplicates.NearDuplicate) -> tuple[str, str]:
-    """The content keys of two images, in an order that does not depend on who came first."""
+def image_keys(collection: Collection, duplicate: NearDuplicate) -> tuple[str, str]:
+    """The content keys of two near-duplicates, in alphabetical order."""
     sides = {"left": collection.left, "right": collection.pairs().gallery}
-    one, other = sides[twin.side].keys[twin.row], sides[twin.other_side].keys[twin.other]
-    return min(one, other), max(one, other)
+    first = sides[duplicate.side].keys[duplicate.row]
+    second = sides[duplicate.other_side].keys[duplicate.other]
+    return min(first, second), max(first, second)
 
 
 def refused_pairs(
-    collection: Collection, twins: Sequence[near_duplicates.NearDuplicate]
+    collection: Collection, duplicates: Sequence[NearDuplicate]
 ) -> frozenset[near_duplicates.Identity]:
-    known = read_verdicts(collection.name)
-    if not known:
+    """Those of some near-duplicates that people marked as none."""
+    verdicts = read_verdicts(collection.name)
+    if not verdicts:
         return frozenset()
     return frozenset(
-        near_duplicates.identity(t) for t in twins if image_keys(collection, t) in known
+        near_duplicates.identity(duplicate)
+        for duplicate in duplicates
+        if image_keys(collection, duplicate) in verdicts
     )
 
 
 def generic_backbone(collection: Collection) -> str:
-    """The network that near-duplicates are judged by: densenet121 where it is ready."""
+    """The first extracted network of `DUPLICATE_BACKBONES`, else any extracted network.
+
+    Raises:
+        BadDataError: no generic network is extracted yet.
+    """
     for name in (*DUPLICATE_BACKBONES, *registry.names("networks")):
         if features.is_ready(collection, name):
             return name
     raise BadDataError(
-        f"found no features of a generic network for {collection.name!r}; near-duplicates need "
-        f"one; run `simcore extract {collection.name} --models mobilenetv2` first"
+        f"Near-duplicates need the features of a generic network, and {collection.name!r} has "
+        f"none. Run `simcore extract {collection.name} --models mobilenetv2` first."
     )

@@ -1,4 +1,4 @@
-"""Making features: one decoding for all backbones asked for, resumable."""
+"""Extracting features: images are decoded once for all backbones, and a run can be resumed."""
 
 from collections.abc import Sequence
 
@@ -23,27 +23,26 @@ def extract(
     workers: int = 0,
     monitor: Monitor = Monitor(),
 ) -> Report:
-    """Features of every image of a collection, kept in the store; what is there is not made again.
+    """Compute and store the features of every image of a collection that are not stored yet.
 
-    A collection too large to be searched image by image gets its indexes in the same run.
+    A collection too large for exact search gets its indexes in the same run.
 
     Args:
         name: collection.
         models: backbone names or "@group".
-        device: "auto", "cuda", "mps" or "cpu"; the local engine's.
-        engine: "local", or "ray" for a cluster, whose GPUs are used where it has any.
-        address, workers: the cluster's, see `cluster.run`.
-        stop: asked between batches; when it says True, what is finished is kept and the run ends.
+        device: "auto", "cuda", "mps" or "cpu"; used by the local engine only.
+        engine: "local", or "ray" for a cluster, whose GPUs are used if it has any.
+        address, workers: of the Ray cluster, see `ray_driver.run`.
+        monitor: asked to stop between batches; what is finished stays stored.
 
     Raises:
         UnknownNameError: no such collection, backbone, device or engine.
-        BadDataError: Ray is asked for but not installed. SimError: no cluster, or it went down.
+        BadDataError: Ray is not installed. SimError: no cluster, or it failed.
     """
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
-    collection = collections.whole(name)
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
-    images = _all_images(collection)
+    images = _all_images(collections.open_as_added(name))
     if engine == "ray":
         report = ray_driver.run(
             images,
@@ -58,13 +57,14 @@ def extract(
             images, specs, store=FeatureStore.shared(), device=device, monitor=monitor
         )
     if not monitor.stopped:
-        collections.mark_unreadable(name, {s.name: s.reason for s in report.skipped})
+        reasons = {skipped.name: skipped.reason for skipped in report.skipped}
+        collections.mark_unreadable(name, reasons)
         indexes.update(name, list(report.computed), monitor=monitor)
     return report
 
 
 def _all_images(collection: Collection) -> ImageSet:
-    """Both sides as one set, each picture once; ids are the content keys."""
+    """Both sides as one set, each different image once; ids are the content keys."""
     sides = [collection.left] if collection.right is None else [collection.left, collection.right]
     paths = dict(pair for side in sides for pair in zip(side.keys, side.paths, strict=True))
     keys = tuple(paths)

@@ -1,12 +1,11 @@
-"""Both sides of a backbone as they are compared: what one query's row and a z-sum need."""
+"""Both sides of a backbone prepared for comparison, and one query's similarity to a gallery."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from weakref import WeakKeyDictionary
 
+from simcore import memory
 from simcore.data import cache_dir
 from simcore.errors import SimError
 from simcore.lab import recipes
@@ -14,7 +13,7 @@ from simcore.lab.library import features
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Recipe
 from simcore.sim import combine, metrics
-from simcore.types import Array, Collection, Direction, Features, Metric
+from simcore.types import Array, Collection, Direction, Features, ImageSet, Metric
 
 
 def sides(
@@ -24,16 +23,24 @@ def sides(
     metric: Metric | None,
     post: PostProcessing,
 ) -> list[combine.PreparedSides]:
-    """Each backbone's two sides, ready to be compared."""
+    """Queries and gallery of each backbone, prepared for comparison.
+
+    Args:
+        names: backbones.
+        metric: None for each backbone's own.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
     pairs = collection.pairs(direction)
     return [
         combine.prepare_sides(
-            features.for_side(collection, pairs.queries, b),
-            features.for_side(collection, pairs.gallery, b),
-            metric or registry.get(b).metric,
+            features.for_side(collection, pairs.queries, backbone),
+            features.for_side(collection, pairs.gallery, backbone),
+            metric or registry.get(backbone).metric,
             post,
         )
-        for b in names
+        for backbone in names
     ]
 
 
@@ -41,94 +48,99 @@ def recipe_row(
     collection: Collection,
     recipe: Recipe,
     direction: Direction,
-    mine: dict[str, Features],
-    theirs: dict[str, Features],
+    query: Mapping[str, Features],
 ) -> Array:
-    """(G,) similarity of one query to the gallery under a recipe."""
-    chosen = [(part.backbone, recipes.resolve_metric(part)) for part in recipe.parts]
-    matrices = [
-        query_row(collection, b, metric, recipe.post, direction, mine[b], theirs[b])
-        for b, metric in chosen
-    ]
-    standards = (
-        [moments(collection, b, metric, recipe.post, direction) for b, metric in chosen]
-        if recipe.combine == "zsum"
-        else None
-    )
-    weights = [part.weight for part in recipe.parts]
-    return combine.weighted_sum(matrices, weights, recipe.combine, standards)[0]
+    """(G,) similarity of one query to the gallery under a recipe.
 
-
-# A Collection is hashed by identity, and the same object is handed out until its files change.
-@lru_cache(maxsize=256)
-def moments(
-    collection: Collection,
-    backbone: str,
-    metric: Metric,
-    post: PostProcessing,
-    direction: Direction,
-) -> combine.Moments:
-    """Mean and deviation of the whole matrix.
-
-    Kept in the cache as well: it takes seconds, and the next start of the app asks for it first.
+    Args:
+        query: backbone -> features of the one query image.
     """
-    both = _compared(collection, backbone, metric, post, direction)
-    keys = [side.keys for side in collection.sides(direction)]
-    told = [features.identity(collection, backbone), metric, post, keys]
-    name = f"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}.json"
-    try:
-        mean, std = (
-            float(v) for v in json.loads((cache_dir.subfolder("moments") / name).read_bytes())
+    parts = [
+        _BackboneSides(
+            collection, part.backbone, recipes.resolve_metric(part), recipe.post, direction
         )
-        found = combine.Moments(mean, std)
-    except (OSError, ValueError, TypeError):
-        found = both.moments()
-        with suppress(SimError):  # a cache that is closed to writing can still be looked at
-            cache_dir.write_atomic(
-                cache_dir.subfolder("moments") / name, json.dumps([found.mean, found.std]).encode()
-            )
-    both.remember(found)
-    return found
+        for part in recipe.parts
+    ]
+    return combine.weighted_sum(
+        [part.row(query[part.backbone]) for part in parts],
+        [part.weight for part in recipe.parts],
+        recipe.combine,
+        [part.moments() for part in parts] if recipe.combine == "zsum" else None,
+    )[0]
 
 
-@lru_cache(maxsize=32)
-def _compared(
-    collection: Collection,
-    backbone: str,
-    metric: Metric,
-    post: PostProcessing,
-    direction: Direction,
-) -> combine.PreparedSides:
-    """Both sides of a backbone with what the lift learns from the whole collection."""
-    queries, gallery = collection.sides(direction)
-    return combine.prepare_sides(
-        features.for_side(collection, queries, backbone),
-        features.for_side(collection, gallery, backbone),
-        metric,
-        post,
-    )
+class _BackboneSides:
+    """One backbone's queries and gallery under a metric and post-processing."""
 
-
-# A query's own rows are in several recipes; they are forgotten with the query's features.
-_Seen = WeakKeyDictionary[Features, dict[tuple[Metric, PostProcessing], Array]]
-_ROWS: WeakKeyDictionary[Features, _Seen] = WeakKeyDictionary()
-
-
-def query_row(
-    collection: Collection,
-    backbone: str,
-    metric: Metric,
-    post: PostProcessing,
-    direction: Direction,
-    mine: Features,
-    theirs: Features,
-) -> Array:
-    """(1, G) similarity of one query to the gallery under a backbone."""
-    seen = _ROWS.setdefault(mine, WeakKeyDictionary()).setdefault(theirs, {})
-    if (metric, post) not in seen:
-        seen[metric, post] = (
-            metrics.pairwise(mine, theirs, metric)
-            if post == "none"
-            else _compared(collection, backbone, metric, post, direction).rows(mine)
+    def __init__(
+        self,
+        collection: Collection,
+        backbone: str,
+        metric: Metric,
+        post: PostProcessing,
+        direction: Direction,
+    ) -> None:
+        self.collection = collection
+        self.backbone = backbone
+        self.metric = metric
+        self.post = post
+        self.queries, self.gallery = collection.sides(direction)
+        self.key = (  # everything that the similarities depend on
+            # An upload can be compared as soon as the gallery has its features.
+            features.collection_key(collection, backbone)
+            or features.complete_key([self.gallery], backbone),
+            self.queries.digest,
+            self.gallery.digest,
+            metric,
+            post,
         )
-    return seen[metric, post]
+
+    def prepared(self) -> combine.PreparedSides:
+        """Both sides after the post-processing, which learns from the whole collection."""
+        return memory.get(
+            ("prepared sides", *self.key),
+            lambda: combine.prepare_sides(
+                self.features_of(self.queries),
+                self.features_of(self.gallery),
+                self.metric,
+                self.post,
+            ),
+        )
+
+    def features_of(self, images: ImageSet) -> Features:
+        """Features of one of the two sides."""
+        return features.for_side(self.collection, images, self.backbone)
+
+    def row(self, query: Features) -> Array:
+        """(1, G) similarity of one query to the gallery; recipes share it."""
+
+        def compare() -> Array:
+            if self.post == "none":
+                return metrics.pairwise(query, self.features_of(self.gallery), self.metric)
+            return self.prepared().rows(query)
+
+        digest = hashlib.sha256(query.values.tobytes()).digest()
+        return memory.get(("query row", *self.key, digest), compare)
+
+    def moments(self) -> combine.Moments:
+        """Mean and standard deviation of the whole similarity matrix.
+
+        Stored on disk too: they take seconds, and the app needs them first after a restart.
+        """
+        return memory.get(("moments", *self.key), self._stored_moments)
+
+    def _stored_moments(self) -> combine.Moments:
+        sides = self.prepared()
+        keys = [self.queries.keys, self.gallery.keys]
+        settings = [features.identity(self.collection, self.backbone), self.metric, self.post, keys]
+        name = hashlib.sha256(repr(settings).encode()).hexdigest()[:32]
+        path = cache_dir.subfolder("moments") / f"{name}.json"
+        try:
+            mean, std = (float(value) for value in json.loads(path.read_bytes()))
+            moments = combine.Moments(mean, std)
+        except (OSError, ValueError, TypeError):
+            moments = sides.moments()
+            with suppress(SimError):  # a read-only cache is no reason to fail
+                cache_dir.write_atomic(path, json.dumps([moments.mean, moments.std]).encode())
+        sides.remember(moments)
+        return moments

@@ -1,24 +1,19 @@
-"""Parts of a collection's pairs that the papers evaluate on: TLLd, TLLobj, faces, objects."""
+"""Subsets of a collection's pairs that the papers evaluate on: TLLd, TLLobj, faces, objects."""
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from simcore import memory
 from simcore.data import images
+from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
-from simcore.lab.library import collections, features, provenance
-from simcore.lab.library import duplicates as library_duplicates
-from simcore.lab.library.duplicates import (
-    both_sides,
-    find_near_duplicates,
-    generic_backbone,
-    refused_pairs,
-)
-from simcore.lab.library.provenance import trained_here
+from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
+from simcore.lab.library import collections, duplicates, features, provenance
 from simcore.models import lineage
-from simcore.types import Array, Collection
+from simcore.types import JSON, Array, Collection
 
 SUBSETS = {
     "all": "every pair",
@@ -37,91 +32,128 @@ DETECTORS = {
     "face-cnn": "dlib's network, as the authors of rosenfeld2018 ran it",
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
-UNSEEN = provenance.UNSEEN  # and a learned backbone's name: the pairs that it was never shown
-Twin = near_duplicates.NearDuplicate
-
-
-def faces(name: str, *, detector: str = "face") -> dict:
-    """Faces an image and agreement of the two sides (Fig. 5c).
-
-    Args:
-        detector: a name of `selection.DETECTORS`.
-    """
-    found = count_faces(name, detector)
-    return {
-        "collection": name,
-        "detector": detector,
-        "images": 2 * len(found.left),
-        "histogram": found.histogram.tolist(),
-        "table": found.table.tolist(),
-        "right_if_left": None if np.isnan(found.agreement) else found.agreement,
-        "pairs_with_faces": int(found.faces.sum()),
-        "pairs_without": int(found.objects.sum()),
-    }
-
-
-def duplicates(name: str, *, by: str = "", within: float = 0.10, across: float = 0.15) -> dict:
-    """Near-duplicates and what each protocol keeps."""
-    found = find_duplicates(name, by=by, within=within, across=across)
-    return {
-        "collection": name,
-        "by": found.by,
-        "within": found.within,
-        "across": found.across,
-        "twins": [
-            vars(twin) | {"refused": refused}
-            for twin, refused in zip(found.twins, found.refused, strict=True)
-        ],
-        "kept": found.kept,
-    }
+UNSEEN = provenance.UNSEEN  # followed by a learned backbone's name: pairs it was not trained on
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Near-duplicates of a collection.
+class FaceReport:
+    """Faces per image, and whether the two sides of a pair agree (rosenfeld2018, Fig. 5c).
+
+    Attributes:
+        images: how many images were counted, both sides.
+        histogram: (4,) share of the images with 0, 1, 2, and 3 or more faces.
+        table: (4, 4) pairs by the faces of the left (row) and of the right image (column).
+        right_if_left: share of the pairs with a face on the left that have one on the right; None
+            where no left image has a face.
+        pairs_with_faces, pairs_without: pairs with a face on both sides, and on neither.
+    """
+
+    collection: str
+    detector: str
+    images: int
+    histogram: tuple[float, ...]
+    table: tuple[tuple[int, ...], ...]
+    right_if_left: float | None
+    pairs_with_faces: int
+    pairs_without: int
+
+    def to_dict(self) -> JSON:
+        """The document that `simcore evaluate faces --json` prints."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class DuplicateReport:
+    """Near-duplicates of a collection, and what each protocol leaves of its pairs.
 
     Attributes:
         by: the backbone whose cosine distance was used.
-        within, across: thresholds.
-        twins: what was found, nearest first.
-        refused: one a twin, whether a person said that it is none.
+        within, across: the largest distances within a side, and between the sides.
+        duplicates: nearest first.
+        refused: for each of them, whether a person marked it as no near-duplicate.
         groups: (N,) group of each pair.
-        kept: {"subset": pairs} left by each protocol.
+        kept: subset -> number of pairs that it keeps.
     """
 
+    collection: str
     by: str
     within: float
     across: float
-    twins: tuple[near_duplicates.NearDuplicate, ...]
+    duplicates: tuple[NearDuplicate, ...]
     refused: tuple[bool, ...]
     groups: Array
     kept: dict[str, int]
+
+    def to_dict(self) -> JSON:
+        """The document that `simcore evaluate duplicates --json` prints."""
+        rows = zip(self.duplicates, self.refused, strict=True)
+        return {
+            "collection": self.collection,
+            "by": self.by,
+            "within": self.within,
+            "across": self.across,
+            "duplicates": [asdict(row) | {"refused": refused} for row, refused in rows],
+            "kept": self.kept,
+        }
+
+
+def face_report(name: str, *, detector: str = "face") -> FaceReport:
+    """Faces per image, and whether the two sides of a pair agree (rosenfeld2018, Fig. 5c).
+
+    Args:
+        detector: one of `DETECTORS`.
+
+    Raises:
+        UnknownNameError: no such detector. BadDataError: it has not been run on the collection.
+    """
+    faces = count_faces(name, detector)
+    return FaceReport(
+        collection=name,
+        detector=detector,
+        images=2 * len(faces.left),
+        histogram=tuple(faces.histogram.tolist()),
+        table=tuple(tuple(row) for row in faces.table.tolist()),
+        right_if_left=None if np.isnan(faces.agreement) else faces.agreement,
+        pairs_with_faces=int(faces.faces.sum()),
+        pairs_without=int(faces.objects.sum()),
+    )
 
 
 def open_subset(name: str, subset: str = "all") -> Collection:
     """A collection, or the pairs of it that belong to a subset.
 
+    The same object is returned until the collection, the features or the verdicts change.
+
     Raises:
         UnknownNameError: no such collection or subset. BadDataError: no pair is left, or the
-            features that decide (faces, a generic network) have not been extracted.
+            features that decide (faces, a generic network) are missing.
     """
-    if subset.startswith(UNSEEN):
-        stem = subset.removeprefix(UNSEEN)
-        return _unseen(collections.open_(name), stem, lineage.lineage(stem)["sha256"])
-    if subset not in SUBSETS:
-        raise unknown_name("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
-    if subset == "reviewed":
-        from simcore.data.answers import review_store  # opens a database; the others need none
+    collection = collections.open_(name)
+    if subset == "all":
+        return collection
+    rows_key = _rows_key(collection, subset)
 
-        return _chosen(collections.open_(name), subset, review_store.last_change(name))
-    return _chosen(collections.open_(name), subset, library_duplicates.verdicts_changed(name))
+    def select() -> Collection:
+        rows = _rows(collection, subset, rows_key)
+        if not rows.size:
+            raise BadDataError(f"No pair of {name!r} is in the subset {subset}. Choose another.")
+        return replace(
+            collection,
+            left=collection.left.take(rows),
+            right=collection.pairs().gallery.take(rows),
+            votes=None if collection.votes is None else collection.votes[rows],
+            digest=f"{collection.digest}-{subset}-{collections.rows_digest(rows)}",
+        )
+
+    return memory.get(("subset", *rows_key), select)
 
 
 def choices(name: str) -> dict[str, str]:
-    """Subsets of a collection and what they hold, those of its learned backbones among them."""
-    stems = [typed.removeprefix(lineage.PREFIX) for typed in trained_here(collections.open_(name))]
+    """Subsets of a collection with their descriptions, those of its learned backbones included."""
+    learned = provenance.trained_here(collections.open_(name))
+    stems = [backbone.removeprefix(lineage.PREFIX) for backbone in learned]
     return SUBSETS | {
-        UNSEEN + stem: f"the pairs that learned:{stem} was not learned from" for stem in stems
+        UNSEEN + stem: f"the pairs that learned:{stem} was not trained on" for stem in stems
     }
 
 
@@ -131,34 +163,38 @@ def find_duplicates(
     by: str = "",
     within: float = near_duplicates.WITHIN,
     across: float = near_duplicates.ACROSS,
-) -> Duplicates:
+) -> DuplicateReport:
     """Near-duplicates by a backbone's cosine distance, and how many pairs each protocol keeps.
 
-    The thresholds were chosen for densenet121; another network has another scale.
+    Args:
+        by: backbone; by default the first generic network that is extracted.
+        within, across: the largest distances within a side, and between the sides. The defaults
+            were chosen for densenet121; another network has another scale.
     """
     collection = collections.open_(name)
-    chosen = by or generic_backbone(collection)
+    backbone = by or duplicates.generic_backbone(collection)
     pairs = collection.pairs()
-    found = find_near_duplicates(collection, chosen, within, across)
-    refused = refused_pairs(collection, found)
-    kept = {"clean": int(near_duplicates.clean_pairs(found, len(pairs), refused=refused).sum())}
-    for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
-        if features.is_ready(collection, "face"):
-            stamp = library_duplicates.verdicts_changed(name)
-            kept[subset] = int(_rows(collection, subset, stamp).size)
-    return Duplicates(
-        chosen,
-        within,
-        across,
-        found,
-        tuple(near_duplicates.identity(twin) in refused for twin in found),
-        near_duplicates.groups(found, len(pairs), refused=refused),
-        kept,
+    near_copies = duplicates.find_near_duplicates(collection, backbone, within, across)
+    refused = duplicates.refused_pairs(collection, near_copies)
+    clean = near_duplicates.clean_pairs(near_copies, len(pairs), refused=refused)
+    counts = {"clean": int(clean.sum())}
+    if features.is_ready(collection, "face"):
+        for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
+            counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
+    return DuplicateReport(
+        collection=name,
+        by=backbone,
+        within=within,
+        across=across,
+        duplicates=near_copies,
+        refused=tuple(near_duplicates.identity(copy) in refused for copy in near_copies),
+        groups=near_duplicates.groups(near_copies, len(pairs), refused=refused),
+        kept=counts,
     )
 
 
 def count_faces(name: str, detector: str = "face") -> face_counts.FaceCounts:
-    """Faces per image and how far the two sides agree (Fig. 5c).
+    """Faces per image and how far the two sides agree, as arrays.
 
     Raises:
         UnknownNameError: no such detector. BadDataError: it has not been run on the collection.
@@ -168,80 +204,112 @@ def count_faces(name: str, detector: str = "face") -> face_counts.FaceCounts:
     return _faces(collections.open_(name), detector)
 
 
-# `stamp` is when overrulings, or reviews, last changed: another stamp, another entry in the cache.
-@lru_cache(maxsize=32)
-def _chosen(collection: Collection, subset: str, stamp: int) -> Collection:
-    if subset == "all":
-        return collection
-    rows = _rows(collection, subset, stamp)
-    if not rows.size:
-        raise BadDataError(f"found no pair of {collection.name!r} in {subset}; choose another")
-    return _taken(collection, rows, f"{subset}-{stamp}")
+def _changed(collection: Collection, subset: str) -> int:
+    """When the verdicts that a subset depends on last changed."""
+    if subset == "reviewed":
+        from simcore.data.answers import review_store  # opens a database; the others need none
+
+        return review_store.last_change(collection.name)
+    return duplicates.verdicts_changed(collection.name)
 
 
-def _taken(collection: Collection, rows: Array, mark: str) -> Collection:
-    return replace(
-        collection,
-        left=collection.left.take(rows),
-        right=collection.pairs().gallery.take(rows),
-        votes=None if collection.votes is None else collection.votes[rows],
-        digest=f"{collection.digest}-{mark}",
-    )
+def _rows_key(collection: Collection, subset: str) -> tuple[Any, ...]:
+    """Everything that the rows of a subset depend on.
+
+    Raises:
+        UnknownNameError: no such subset. BadDataError: the features that decide are missing.
+    """
+    base = (collections.version(collection.name), subset)
+    if subset.startswith(UNSEEN):
+        return *base, lineage.lineage(subset.removeprefix(UNSEEN))["sha256"]
+    if subset not in SUBSETS:
+        raise unknown_name("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
+    return *base, _changed(collection, subset), _deciding_keys(collection, subset)
 
 
-@lru_cache(maxsize=32)
-def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
-    told = lineage.lineage(name)
-    if told.get("collection") == collection.name:
-        places = {image: row for row, image in enumerate(collection.left.ids)}
-        rows = [places[image] for image in told["test_ids"] if image in places]
+def _deciding_keys(collection: Collection, subset: str) -> tuple[FeatureKey | None, ...]:
+    """The keys of the features that decide which pairs are in a subset."""
+    if subset == "reviewed":
+        return ()
+    if subset.endswith(("faces", "objects")):
+        detector = "haar" if subset.startswith("haar") else "face"
+        return (features.collection_key(collection, detector),)
+    generic = duplicates.generic_backbone(collection)
+    return tuple(features.collection_key(collection, backbone) for backbone in (generic, "face"))
+
+
+def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
+    """Rows of the pairs in a subset, under their `_rows_key`."""
+
+    def select() -> Array:
+        if subset.startswith(UNSEEN):
+            return _unseen_rows(collection, subset.removeprefix(UNSEEN))
+        if subset == "reviewed":
+            return _reviewed_rows(collection)
+        if subset.endswith(("faces", "objects")):
+            faces = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
+            return np.flatnonzero(faces if subset.endswith("faces") else ~faces)
+        return _clean_rows(collection, subset)
+
+    return memory.get(("subset rows", *key), select)
+
+
+def _unseen_rows(collection: Collection, stem: str) -> Array:
+    """Pairs that a learned backbone was not trained on."""
+    record = lineage.lineage(stem)
+    if record.get("collection") == collection.name:
+        row_of = collection.left.row_of
+        rows = [row_of[image] for image in record["test_ids"] if image in row_of]
     else:
-        known, pairs = lineage.training_images(name), collection.pairs()
+        trained_on = lineage.training_images(stem)
         rows = [
             row
-            for row, keys in enumerate(zip(pairs.queries.keys, pairs.gallery.keys, strict=True))
-            if not known & {images.picture(key) for key in keys}
+            for row, keys in enumerate(_pair_keys(collection))
+            if not trained_on & {images.picture(key) for key in keys}
         ]
-        if len(rows) == len(pairs):
+        if len(rows) == len(collection.left):
             raise BadDataError(
-                f"found that learned:{name} comes from {lineage.held_out_score(told)['data']!r}; expected "
-                f"one that was learned from pictures of {collection.name!r}; every other pair is "
-                "unseen anyway"
+                f"learned:{stem} was trained on {lineage.held_out_score(record)['data']!r}, not on "
+                f"images of {collection.name!r}: every pair is unseen. Use the subset all."
             )
     if not rows:
         raise BadDataError(
-            f"found no pair of {collection.name!r} that learned:{name} never saw; expected some; "
-            "judge it on another collection"
+            f"learned:{stem} was trained on every pair of {collection.name!r}. "
+            "Evaluate it on another collection."
         )
-    return _taken(collection, np.array(rows), f"{UNSEEN}{name}")
+    return np.array(rows)
 
 
-@lru_cache(maxsize=32)
-def _rows(collection: Collection, subset: str, _stamp: int) -> Array:
-    if subset == "reviewed":
-        from simcore.data.answers import review_store
+def _reviewed_rows(collection: Collection) -> Array:
+    """Pairs that annotators do not call bad or doubled."""
+    from simcore.data.answers import review_store
 
-        bad = review_store.bad_pairs(collection.name)
-        return np.flatnonzero([keys not in bad for keys in _pair_keys(collection)])
-    if subset.endswith(("faces", "objects")):
-        both = _faces(collection, "haar" if subset.startswith("haar") else "face").faces
-        return np.flatnonzero(both if subset.endswith("faces") else ~both)
-    pairs = collection.pairs()
-    by = generic_backbone(collection)
+    bad = review_store.bad_pairs(collection.name)
+    return np.flatnonzero([keys not in bad for keys in _pair_keys(collection)])
+
+
+def _clean_rows(collection: Collection, subset: str) -> Array:
+    """Pairs without near-duplicates, by the protocol of `subset`."""
+    generic = duplicates.generic_backbone(collection)
     if subset.endswith("-paper"):
-        generic, face = (both_sides(collection, one) for one in (by, "face"))
+        rows_of_both = (
+            *duplicates.both_sides(collection, generic),
+            *duplicates.both_sides(collection, "face"),
+        )
         keep = (
             near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
         )
-        return np.flatnonzero(keep(*generic, *face))
-    twins = find_near_duplicates(collection, by, near_duplicates.TEXT, near_duplicates.TEXT)
+        return np.flatnonzero(keep(*rows_of_both))
+    limit = near_duplicates.TEXT
+    near_copies = duplicates.find_near_duplicates(collection, generic, limit, limit)
     if subset == "tlld" and features.is_ready(collection, "face"):
-        most = near_duplicates.FACES_TEXT
-        twins += find_near_duplicates(collection, "face", most, most, "l2")
-    kept = near_duplicates.clean_pairs(twins, len(pairs), refused=refused_pairs(collection, twins))
+        limit = near_duplicates.FACES_TEXT
+        near_copies += duplicates.find_near_duplicates(collection, "face", limit, limit, "l2")
+    refused = duplicates.refused_pairs(collection, near_copies)
+    keep_row = near_duplicates.clean_pairs(near_copies, len(collection.pairs()), refused=refused)
     if subset == "tllobj":
-        kept &= _faces(collection).objects
-    return np.flatnonzero(kept)
+        keep_row &= _faces(collection).objects
+    return np.flatnonzero(keep_row)
 
 
 def _pair_keys(collection: Collection) -> list[tuple[str, str]]:
@@ -252,4 +320,4 @@ def _pair_keys(collection: Collection) -> list[tuple[str, str]]:
 
 
 def _faces(collection: Collection, detector: str = "face") -> face_counts.FaceCounts:
-    return face_counts.count(*both_sides(collection, detector))
+    return face_counts.count(*duplicates.both_sides(collection, detector))

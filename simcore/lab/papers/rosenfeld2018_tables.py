@@ -109,9 +109,9 @@ def figures_5a_5b(question: Question) -> Section:
 
 def figure_5c(question: Question) -> Section:
     """Faces in both images of a pair."""
-    counts = subsets.faces(question.collection)
-    rows = tuple(
-        (f"left {label}", *row) for label, row in zip(FACE_COUNTS, counts["table"], strict=True)
+    counts = subsets.face_report(question.collection)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (f"left {label}", *row) for label, row in zip(FACE_COUNTS, counts.table, strict=True)
     )
     columns = ("faces", *(f"right {label}" for label in FACE_COUNTS))
     return Section("Figure 5c: faces in both images of a pair", table=Table(columns, rows))
@@ -151,12 +151,12 @@ def section_4_2_votes(question: Question) -> Section:
 
 def near_duplicates(question: Question) -> Section:
     """Pairs that are left without near-duplicates."""
-    result = subsets.duplicates(question.collection)
+    result = subsets.find_duplicates(question.collection)
     pairs = len(collections.open_(question.collection).left)
     return Section(
         "Near-duplicates: pairs left",
-        f"Near-duplicates by {result['by']}.",
-        Table(("subset", "pairs"), (("all", pairs), *result["kept"].items())),
+        f"Near-duplicates by {result.by}.",
+        Table(("subset", "pairs"), (("all", pairs), *result.kept.items())),
         printed_values.SUBSETS,
     )
 
@@ -185,7 +185,7 @@ def _answered_experiments(name: str) -> list[ExperimentAnalysis]:
     answered = [row for row in experiments.listing() if row.collection == name and row.answers]
     if not answered:
         raise BadDataError(
-            f"No answers of people on {name!r}. Make an experiment with `simcore experiment new` "
+            f"No answers of people on {name!r}. Make an experiment with `simcore experiments new` "
             "or on the page Experiments, and invite participants."
         )
     return [analysis.analyse(row.name) for row in answered]

@@ -89,11 +89,11 @@ def figure_5(question: Question) -> Section:
     """The first failures of the leading combination."""
     name = question.collection
     leading = combinations.report(combinations.search(question)).best.recipe()
-    left = collections.open_(name).left
+    left, asked = collections.open_(name).left, Question(name, (leading,))
     rows = []
     for query in recall.failed_queries(name, leading)[:EXAMPLES]:
-        (hits,) = search.search(name, search.Query(id=query), [leading], k=1, way="exact")
-        keys = (left.keys[left.ids.index(query)], hits.mate_key or "", hits.keys[0])
+        (hits,) = search.search(asked, search.Query(id=query), k=1, mode="exact")
+        keys = (left.keys[left.row_of[query]], hits.mate_key or "", hits.keys[0])
         rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "without evidence"
         caption = f"{query}: its mate is {rank}"
         rows.append(Pictures(caption, keys, ("query", "mate", "ranked first"), 1))

@@ -282,9 +282,9 @@ def _machines(
         if experiment.collection not in collections.names():
             return {}  # answers can be analysed without the images
         models = [
-            row["backbone"]
-            for row in collections.cached(experiment.collection)
-            if row["done"] == row["images"]
+            count.backbone
+            for count in collections.feature_counts(experiment.collection)
+            if count.complete
         ]
     collection = collections.open_(experiment.collection)
     sides = collection.sides()

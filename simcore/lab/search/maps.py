@@ -1,42 +1,43 @@
-"""How a map is drawn: where its points go, and what they can be coloured by."""
+"""Maps: every image of a collection as a point in the plane, and the groups to color it by."""
 
 import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 from zipfile import BadZipFile
 
 import numpy as np
 
-from simcore.data import cache_dir, csv_files
+from simcore import memory
+from simcore.data import cache_dir
 from simcore.data.answers import review_store
 from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, subsets
 from simcore.models import registry
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
+from simcore.results import Table
 from simcore.sim import neighbors, projection
 from simcore.sim.projection import Method, ProjectionSettings
-from simcore.types import Array, Collection, Direction, Features, ImageSet, Monitor
+from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Monitor
 
-BY = {
+COLOR_BY = {
     "side": "Side",
     "found": "Mate first or missed",
     "rank": "Rank of the mate",
-    "cluster": "Group of alike images",
+    "cluster": "Cluster of similar images",
     "faces": "Detected faces",
-    "tags": "What reviewers tagged",
+    "tags": "Tags from reviewers",
 }
-MOST_TAGS = 5  # in colours of their own; the palette has seven
-RANKS = (1, 5, 20, 100)  # up to and with; beyond the last is the last group
+MAX_TAGS = 5  # tags with a color of their own; the palette has seven
+RANKS = (1, 5, 20, 100)  # last rank of each group; one more group holds the rest
 
 METHODS: tuple[Method, ...] = get_args(Method)
-FORMAT = 1  # raised when a layout of the same input would come out differently
+FORMAT = 1  # raised when the same input would give another map
 COLUMNS = ("side", "id", "x", "y", "cluster", "rank", "faces")
 
 
@@ -45,10 +46,10 @@ class Colors:
     """Groups of a map's points.
 
     Attributes:
-        names: (g,) what each group is called; counts: how many of its images have a place.
+        names: (g,) labels of the groups. counts: how many images of each are on the map.
         group: (n,) group of each point.
         ordered: whether the groups are steps of one scale.
-        quiet: whether the last group is what the others stand out from.
+        quiet: whether the last group is the background for the others.
     """
 
     names: tuple[str, ...]
@@ -58,36 +59,39 @@ class Colors:
     quiet: bool
 
 
-def placed(at: Array, size: int) -> tuple[list[int], list[int]]:
-    """x and y in a square from 0 to `size`; -1 = no place. Both axes keep one scale, up is up.
+def to_pixels(xy: Array, size: int) -> tuple[list[int], list[int]]:
+    """x and y in a square from 0 to `size`; -1 = not on the map. One scale for both axes, y up.
 
-    >>> placed(np.array([[0, 0], [4, 1], [np.nan, np.nan]]), 100)
+    >>> to_pixels(np.array([[0, 0], [4, 1], [np.nan, np.nan]]), 100)
     ([0, 100, -1], [62, 38, -1])
     """
-    known = ~np.isnan(at[:, 0])
-    low, high = at[known].min(axis=0), at[known].max(axis=0)
+    placed = ~np.isnan(xy[:, 0])
+    low, high = xy[placed].min(axis=0), xy[placed].max(axis=0)
     scale = size / max(float((high - low).max()), 1e-12)
-    out = np.full(at.shape, -1, np.int64)
-    out[known] = np.rint((at[known] - (low + high) / 2) * (scale, -scale) + size / 2)
+    out = np.full(xy.shape, -1, np.int64)
+    out[placed] = np.rint((xy[placed] - (low + high) / 2) * (scale, -scale) + size / 2)
     return out[:, 0].tolist(), out[:, 1].tolist()
 
 
-def look(
+def projection_settings(
     method: str = "umap",
     *,
-    near: int = 15,
-    tight: float = 0.1,
+    n_neighbors: int = 15,
+    min_dist: float = 0.1,
     perplexity: float = 30.0,
     seed: int = 0,
 ) -> ProjectionSettings:
-    """How a map is made, checked.
+    """The settings of a map, checked.
+
+    Args:
+        n_neighbors, min_dist: UMAP's. perplexity: t-SNE's. seed: of every random number.
 
     Raises:
         UnknownNameError: no such method. BadDataError: a number outside its range.
     """
     if method not in METHODS:
         raise unknown_name("kind of map", method, METHODS)
-    return ProjectionSettings(method, near, tight, perplexity, seed)
+    return ProjectionSettings(method, n_neighbors, min_dist, perplexity, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,29 +99,29 @@ class Map:
     """Every image of a collection as a point.
 
     Attributes:
-        collection, subset, recipe, look: what it shows, and how it was made.
+        collection, subset, recipe, settings: what it shows, and how it was computed.
         sides: the left images and, where there are mates, the right ones; row i of one is the mate
             of row i of the other. The arrays below hold both, left first: n points.
-        xy: (n, 2) float32; NaN where the recipe knows nothing of the image.
-        cluster: (n,) group of alike images (k-means of the features, not of the map), 0 = the
-            largest; -1 = without a place.
+        xy: (n, 2) float32; NaN where the recipe has no evidence about the image.
+        cluster: (n,) cluster of similar images (k-means of the features, not of the map), 0 = the
+            largest; -1 = not on the map.
         variance: PCA's shares of the two directions, else None.
-        made: when and by which content; the name of its file.
+        digest: changes with everything that decides where the points are; names its file.
     """
 
     collection: str
     subset: str
     recipe: Recipe
-    look: ProjectionSettings
+    settings: ProjectionSettings
     sides: tuple[ImageSet, ...]
     xy: Array
     cluster: Array
     variance: tuple[float, float] | None
-    made: str
+    digest: str
 
     @property
     def missing(self) -> int:
-        """Images without a place."""
+        """Images that are not on the map."""
         return int(np.isnan(self.xy[:, 0]).sum())
 
     @property
@@ -136,83 +140,85 @@ class Map:
         return np.repeat(np.arange(len(self.sides)), [len(side) for side in self.sides])
 
     def ranks(self) -> Array | None:
-        """(n,) rank of the mate, asked from each image's own side; None without mates."""
+        """(n,) rank of the mate, queried from each image's own side; None without mates."""
         if len(self.sides) < 2:
             return None
-        ways: tuple[Direction, ...] = ("lr", "rl")
-        found = [recall.ranks(self.collection, self.recipe, d, subset=self.subset) for d in ways]
-        return np.concatenate(found)
+        return np.concatenate(
+            [
+                recall.ranks(self.collection, self.recipe, direction, subset=self.subset)
+                for direction in DIRECTIONS
+            ]
+        )
 
     def faces(self) -> Array | None:
         """(n,) detected faces; None where faces have not been extracted."""
         collection = subsets.open_subset(self.collection, self.subset)
         if not features.is_ready(collection, "face"):
             return None
-        found = [features.for_side(collection, side, "face") for side in self.sides]
-        return np.concatenate([np.bincount(f.index, minlength=f.count) for f in found])
+        faces = [features.for_side(collection, side, "face") for side in self.sides]
+        return np.concatenate([np.bincount(f.index, minlength=f.count) for f in faces])
 
-    def table(self) -> list[tuple[str | int | float | None, ...]]:
-        """One row a point: side, id, x, y, cluster, rank of the mate, faces; None = not known."""
-        ranks, faces, names = self.ranks(), self.faces(), ("left", "right")
-        return [
-            (
-                names[side],
-                name,
-                *((None, None) if np.isnan(x) else (float(x), float(y))),
-                None if group < 0 else int(group),
-                None if ranks is None else int(ranks[row]),
-                None if faces is None else int(faces[row]),
-            )
-            for row, (side, name, (x, y), group) in enumerate(
-                zip(self.side, self.ids, self.xy, self.cluster, strict=True)
-            )
-        ]
+    def to_table(self, rows: Sequence[int] | None = None) -> Table:
+        """One row per point (or per point of `rows`): `COLUMNS`; None = no evidence."""
+        ranks, faces, side = self.ranks(), self.faces(), self.side.tolist()
+        ids, clusters = self.ids, self.cluster.tolist()
+        return Table(
+            COLUMNS,
+            tuple(
+                (
+                    ("left", "right")[side[row]],
+                    ids[row],
+                    *((None, None) if np.isnan(self.xy[row, 0]) else map(float, self.xy[row])),
+                    None if clusters[row] < 0 else clusters[row],
+                    None if ranks is None else int(ranks[row]),
+                    None if faces is None else int(faces[row]),
+                )
+                for row in (range(len(ids)) if rows is None else rows)
+            ),
+        )
 
-    def csv(self, rows: Sequence[int] | None = None) -> str:
-        """The table, or some of its rows, as a CSV with a head."""
-        table = self.table()
-        return csv_files.write(COLUMNS, table if rows is None else [table[row] for row in rows])
-
-    def to_dict(self) -> dict:
+    def to_dict(self) -> JSON:
         """The document that `simcore map --json` prints."""
         return {
             "collection": self.collection,
             "subset": self.subset,
             "recipe": self.recipe.label,
-            **asdict(self.look),
+            **asdict(self.settings),
             "missing": self.missing,
             "variance": self.variance,
-            "points": [dict(zip(COLUMNS, row, strict=True)) for row in self.table()],
+            "points": [dict(zip(COLUMNS, row, strict=True)) for row in self.to_table().rows],
         }
 
 
-def possible(found: Map) -> list[str]:
-    """What this map's points can be coloured by."""
-    kept = list(BY)
-    if len(found.sides) < 2:
-        kept = [by for by in kept if by not in {"side", "found", "rank"}]
-    if not any(tags(found)):
-        kept = [by for by in kept if by != "tags"]
-    return kept if found.faces() is not None else [by for by in kept if by != "faces"]
+def color_choices(map_: Map) -> list[str]:
+    """Those of `COLOR_BY` that this map has data for."""
+    names = list(COLOR_BY)
+    if len(map_.sides) < 2:
+        names = [name for name in names if name not in {"side", "found", "rank"}]
+    if not any(tags(map_)):
+        names = [name for name in names if name != "tags"]
+    return names if map_.faces() is not None else [name for name in names if name != "faces"]
 
 
-def of(found: Map, by: str) -> Colors:
+def color_groups(map_: Map, by: str) -> Colors:
     """The groups of a map's points.
 
+    Args:
+        by: one of `COLOR_BY`.
+
     Raises:
-        UnknownNameError: no such thing to colour by. BadDataError: nothing is known of it here.
+        UnknownNameError: no such coloring. BadDataError: this map has no data for it.
     """
-    if by not in BY:
-        raise unknown_name("colouring", by, BY)
-    if by not in possible(found):
+    if by not in COLOR_BY:
+        raise unknown_name("coloring", by, COLOR_BY)
+    if by not in color_choices(map_):
         raise BadDataError(
-            f"found nothing about {BY[by].lower()} in {found.collection!r}; expected "
-            f"{' or '.join(possible(found))}; faces need `simcore extract {found.collection} "
-            "--models face`, tags the page Review"
+            f"Collection {map_.collection!r} has no data about {COLOR_BY[by].lower()}. Choose "
+            f"{' or '.join(color_choices(map_))}; faces need `simcore extract {map_.collection} "
+            "--models face`, tags the page Review."
         )
-    names, group = _groups(found, by)
-    known = group[~np.isnan(found.xy[:, 0])]
-    counts = np.bincount(known, minlength=len(names))
+    names, group = _groups(map_, by)
+    counts = np.bincount(group[~np.isnan(map_.xy[:, 0])], minlength=len(names))
     return Colors(
         tuple(names),
         tuple(counts.tolist()),
@@ -222,46 +228,59 @@ def of(found: Map, by: str) -> Colors:
     )
 
 
-def _groups(found: Map, by: str) -> tuple[list[str], Array]:
-    ranks = found.ranks()
+def _groups(map_: Map, by: str) -> tuple[list[str], Array]:
+    ranks = map_.ranks()
     if by == "side":
-        return ["left", "right"], found.side
+        return ["left", "right"], map_.side
     if by == "found" and ranks is not None:
         return ["mate first", "missed"], (ranks > 1).astype(np.int64)
     if by == "rank" and ranks is not None:
-        starts = (1, *(rank + 1 for rank in RANKS))
-        ends = (*(f"{rank}" for rank in RANKS), "")
-        names = [
-            f"rank {a}" if str(a) == b else f"{a} to {b}" if b else f"beyond {a - 1}"
-            for a, b in zip(starts, ends, strict=True)
-        ]
-        return names, np.searchsorted(RANKS, ranks)
+        return _rank_labels(), np.searchsorted(RANKS, ranks)
     if by == "cluster":
-        names = [f"group {number + 1}" for number in range(int(found.cluster.max()) + 1)]
-        return names, np.maximum(found.cluster, 0)
+        names = [f"cluster {number + 1}" for number in range(int(map_.cluster.max()) + 1)]
+        return names, np.maximum(map_.cluster, 0)
     if by == "tags":
-        return _tagged(tags(found))
-    faces = found.faces()
-    assert faces is not None  # `possible` said so
+        return _tag_groups(tags(map_))
+    faces = map_.faces()
+    assert faces is not None  # `color_choices` has checked it
     return ["no face", "1 face", "2 faces", "3 or more"], np.minimum(faces, 3)
 
 
-def tags(found: Map) -> list[set[str]]:
-    """(n,) what at least half of its reviewers tagged the pair of each image with."""
-    if len(found.sides) < 2:
-        return [set() for _ in found.ids]
-    agreed = review_store.agreed_reviews(review_store.current_reviews(found.collection))
-    pairs = zip(*(side.keys for side in found.sides), strict=True)
-    return [agreed.get((one, other), set()) for one, other in pairs] * 2
+def _rank_labels() -> list[str]:
+    """Labels of the groups of ranks.
+
+    >>> _rank_labels()
+    ['rank 1', '2 to 5', '6 to 20', '21 to 100', 'beyond 100']
+    """
+    starts = [1, *(rank + 1 for rank in RANKS)]
+    labels = [
+        f"rank {first}" if first == last else f"{first} to {last}"
+        for first, last in zip(starts, RANKS, strict=False)
+    ]
+    return [*labels, f"beyond {RANKS[-1]}"]
 
 
-def _tagged(said: list[set[str]]) -> tuple[list[str], Array]:
-    """The commonest tags; a pair that has several counts as its commonest."""
-    common = [tag for tag, _ in Counter(tag for one in said for tag in sorted(one)).most_common()]
-    shown = common[:MOST_TAGS]
-    names = [*shown, *(["another tag"] if len(common) > len(shown) else []), "no tag"]
-    place = {tag: min(number, len(shown)) for number, tag in enumerate(common)}
-    group = [min((place[tag] for tag in one), default=len(names) - 1) for one in said]
+def tags(map_: Map) -> list[set[str]]:
+    """(n,) tags that at least half of its reviewers gave the pair of each image."""
+    if len(map_.sides) < 2:
+        return [set() for _ in map_.ids]
+    agreed = review_store.agreed_reviews(review_store.current_reviews(map_.collection))
+    pairs = zip(*(side.keys for side in map_.sides), strict=True)
+    return [agreed.get((left, right), set()) for left, right in pairs] * 2
+
+
+def _tag_groups(point_tags: Sequence[set[str]]) -> tuple[list[str], Array]:
+    """The most frequent tags; a pair with several counts as its most frequent one."""
+    counts = Counter(tag for tags_of_point in point_tags for tag in sorted(tags_of_point))
+    frequent = [tag for tag, _ in counts.most_common()]
+    labeled = frequent[:MAX_TAGS]
+    rest = ["another tag"] if len(frequent) > len(labeled) else []
+    names = [*labeled, *rest, "no tag"]
+    number_of = {tag: min(number, len(labeled)) for number, tag in enumerate(frequent)}
+    group = [
+        min((number_of[tag] for tag in tags_of_point), default=len(names) - 1)
+        for tags_of_point in point_tags
+    ]
     return names, np.array(group, np.int64)
 
 
@@ -276,135 +295,140 @@ def single_recipe(
     """The one recipe that a map shows: a backbone, or a combination of several.
 
     Raises:
-        BadDataError: several backbones and no way to combine them. UnknownNameError: see `parse`.
+        BadDataError: several backbones without a combination. UnknownNameError: see `parse`.
     """
-    found = recipes.parse(models, combine, weights=weights, metric=metric, post=post)
-    if len(found) > 1 and combine == "none":
+    parsed = recipes.parse(models, combine, weights=weights, metric=metric, post=post)
+    if len(parsed) > 1 and combine == "none":
         raise BadDataError(
-            f"found {len(found)} backbones for one map; expected one, or --combine zsum or sum"
+            f"A map shows one recipe, got {len(parsed)} backbones. Add --combine zsum or sum."
         )
-    return found[-1]
+    return parsed[-1]
 
 
-def make(
-    name: str,
-    recipe: Recipe,
-    how: ProjectionSettings,
-    *,
-    subset: str = "all",
-    monitor: Monitor = Monitor(),
-) -> Map:
-    """The map of a collection; made once, then read from the cache.
+def make(question: Question, settings: ProjectionSettings, *, monitor: Monitor = Monitor()) -> Map:
+    """The map of a collection; computed once, then read from the cache.
+
+    Args:
+        question: the collection, its subset, and one recipe.
 
     Raises:
-        Stopped: `stop` said so. BadDataError: features are missing, or too few images.
-        UnknownNameError: no such collection, subset or backbone.
+        Stopped: the monitor asked to stop. BadDataError: features are missing, too few images, or
+            not exactly one recipe. UnknownNameError: no such collection, subset or backbone.
     """
-    found = ready(name, recipe, how, subset=subset)
-    if found is not None:
-        return found
-    collection = subsets.open_subset(name, subset)
-    at, cluster, variance = _made(collection, recipe, how, monitor)
+    if (stored := load(question, settings)) is not None:
+        return stored
+    collection = subsets.open_subset(question.collection, question.subset)
+    recipe = _recipe(question)
+    points = _compute(collection, recipe, settings, monitor)
     out = io.BytesIO()
-    np.savez_compressed(out, at=at, cluster=cluster, variance=variance)
-    cache_dir.write_atomic(_file(collection, recipe, how), out.getvalue())
-    made = ready(name, recipe, how, subset=subset)
-    if made is None:
-        raise SimError(
-            f"found no {_file(collection, recipe, how)} just after writing it; try again"
-        )
-    return made
+    np.savez_compressed(out, at=points.xy, cluster=points.cluster, variance=points.variance)
+    path = _file(collection, recipe, settings)
+    cache_dir.write_atomic(path, out.getvalue())
+    stored = load(question, settings)
+    if stored is None:
+        raise SimError(f"The map {path} cannot be read after it was written. Try again.")
+    return stored
 
 
-def ready(name: str, recipe: Recipe, how: ProjectionSettings, *, subset: str = "all") -> Map | None:
-    """The map if it has been made already.
+def load(question: Question, settings: ProjectionSettings) -> Map | None:
+    """The map, if it was computed before.
 
     Raises:
         BadDataError: features are missing. UnknownNameError: as for `make`.
     """
-    collection = subsets.open_subset(name, subset)
-    file = _file(collection, recipe, how)
-    if not file.is_file():
+    collection = subsets.open_subset(question.collection, question.subset)
+    recipe = _recipe(question)
+    path = _file(collection, recipe, settings)
+    if not path.is_file():
         return None
+    key = ("map", str(path), path.stat().st_mtime_ns)
     try:
-        return _read(file, file.stat().st_mtime_ns, collection, subset, recipe, how)
-    except (OSError, KeyError, ValueError, BadZipFile):  # cut short or damaged: as if not there
+        points = memory.get(key, lambda: _read(path))
+    except (OSError, KeyError, ValueError, BadZipFile):  # damaged or cut short: computed again
         return None
-
-
-@lru_cache(maxsize=32)
-def _read(
-    file: Path,
-    _stamp: int,
-    collection: Collection,
-    subset: str,
-    recipe: Recipe,
-    how: ProjectionSettings,
-) -> Map:
-    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
-        at, cluster, variance = held["at"], held["cluster"], held["variance"]
-    at.flags.writeable = cluster.flags.writeable = False
+    variance = points.variance
     return Map(
-        collection.name,
-        subset,
-        recipe,
-        how,
-        _sides(collection),
-        at,
-        cluster,
-        (float(variance[0]), float(variance[1])) if variance.size else None,
-        file.stem,
+        collection=collection.name,
+        subset=question.subset,
+        recipe=recipe,
+        settings=settings,
+        sides=_sides(collection),
+        xy=points.xy,
+        cluster=points.cluster,
+        variance=(float(variance[0]), float(variance[1])) if len(variance) else None,
+        digest=path.stem,
     )
 
 
-def _made(
+class _Points(NamedTuple):
+    """xy (n, 2) float32, cluster (n,) and PCA's two shares of the variance (or none)."""
+
+    xy: Array
+    cluster: Array
+    variance: Sequence[float]
+
+
+def _recipe(question: Question) -> Recipe:
+    if len(question.recipes) != 1:
+        raise BadDataError(f"A map shows one recipe, got {len(question.recipes)}.")
+    return question.recipes[0]
+
+
+def _read(path: Path) -> _Points:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        points = _Points(arrays["at"], arrays["cluster"], arrays["variance"])
+    points.xy.flags.writeable = points.cluster.flags.writeable = False
+    return points
+
+
+def _compute(
     collection: Collection,
     recipe: Recipe,
-    how: ProjectionSettings,
+    settings: ProjectionSettings,
     monitor: Monitor,
-) -> tuple[Array, Array, tuple[float, ...]]:
-    images = {b: _joined(collection, b) for b in recipe.backbones}
+) -> _Points:
+    images = {backbone: _all_features(collection, backbone) for backbone in recipe.backbones}
     resolved = recipes.resolve(recipe)
     count = next(iter(images.values())).count
-    _enough(collection, count)
-    if how.method == "pca":
-        kept = _evident(images.values())
+    _check_count(collection, count)
+    if settings.method == "pca":
+        rows = _with_evidence(images.values())
     else:
-        k = how.neighbor_count(count)
-        kept, near = neighbors.nearest(resolved, images, k, monitor=monitor)
-    _enough(collection, len(kept))
-    vectors = neighbors.recipe_vectors(resolved, images)[kept]
-    found, variance = projection.pca(vectors, how.seed)
-    if how.method == "umap":
-        found = projection.umap(near, found, how, monitor=monitor)
-    elif how.method == "tsne":
+        k = settings.neighbor_count(count)
+        rows, graph = neighbors.nearest(resolved, images, k, monitor=monitor)
+    _check_count(collection, len(rows))
+    vectors = neighbors.recipe_vectors(resolved, images)[rows]
+    points, variance = projection.pca(vectors, settings.seed)
+    if settings.method == "umap":
+        points = projection.umap(graph, points, settings, monitor=monitor)
+    elif settings.method == "tsne":
         metrics = {part.metric for part in resolved.parts}
         squared = len(recipe.parts) > 1 or "cosine" in metrics
-        found = projection.tsne(near, found, how, squared=squared, monitor=monitor)
-    at, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
-    at[kept], cluster[kept] = found, projection.find_clusters(vectors, how.seed)
-    return at, cluster, variance if how.method == "pca" else ()
+        points = projection.tsne(graph, points, settings, squared=squared, monitor=monitor)
+    xy, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
+    xy[rows], cluster[rows] = points, projection.find_clusters(vectors, settings.seed)
+    return _Points(xy, cluster, variance if settings.method == "pca" else ())
 
 
-def _evident(images: Iterable[Features]) -> Array:
+def _with_evidence(images: Iterable[Features]) -> Array:
     """Images with a row under any of the backbones."""
-    return np.unique(np.concatenate([one.index for one in images]))
+    return np.unique(np.concatenate([rows.index for rows in images]))
 
 
-def _enough(collection: Collection, count: int) -> None:
+def _check_count(collection: Collection, count: int) -> None:
     if count < projection.FEWEST:
         raise BadDataError(
-            f"found {count} images of {collection.name!r} that can be placed; expected at least "
-            f"{projection.FEWEST} for a map"
+            f"A map needs at least {projection.FEWEST} images with evidence, and "
+            f"{collection.name!r} has {count}."
         )
 
 
-def _joined(collection: Collection, backbone: str) -> Features:
+def _all_features(collection: Collection, backbone: str) -> Features:
     """Features of all images, the left ones first."""
-    found = [features.for_side(collection, side, backbone) for side in _sides(collection)]
-    if len(found) == 1:
-        return found[0]
-    left, right = found
+    sides = [features.for_side(collection, side, backbone) for side in _sides(collection)]
+    if len(sides) == 1:
+        return sides[0]
+    left, right = sides
     return Features(
         backbone,
         np.concatenate([left.index, left.count + right.index]),
@@ -417,12 +441,12 @@ def _sides(collection: Collection) -> tuple[ImageSet, ...]:
     return (collection.left,) if collection.right is None else (collection.left, collection.right)
 
 
-def _file(collection: Collection, recipe: Recipe, how: ProjectionSettings) -> Path:
-    """Named by everything that decides where the points are."""
+def _file(collection: Collection, recipe: Recipe, settings: ProjectionSettings) -> Path:
+    """Where a map is stored; the name depends on everything that decides where the points are."""
     own = {name: registry.get(name).metric for name in recipe.backbones}
-    told = hashlib.sha256(repr((FORMAT, recipe, own, how)).encode())
+    digest = hashlib.sha256(repr((FORMAT, recipe, own, settings)).encode())
     for backbone in recipe.backbones:
-        told.update(features.identity(collection, backbone).encode())
+        digest.update(features.identity(collection, backbone).encode())
     for side in _sides(collection):
-        told.update("\n".join(side.keys).encode() + b"\n\n")
-    return cache_dir.subfolder("maps") / f"{told.hexdigest()[:32]}.npz"
+        digest.update("\n".join(side.keys).encode() + b"\n\n")
+    return cache_dir.subfolder("maps") / f"{digest.hexdigest()[:32]}.npz"

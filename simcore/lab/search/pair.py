@@ -1,19 +1,23 @@
-"""Any two pictures: how alike each backbone finds them, against all other pairs, and why."""
+"""Any two pictures: how similar each backbone rates them against all other pairs, and why."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from simcore import memory
 from simcore.data import images, thumbnails
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
+from simcore.lab.library.features import DecodedImage
 from simcore.models import feature_maps, forward, registry
+from simcore.models.spec import BackboneSpec
+from simcore.recipe import Question
+from simcore.results import Table
 from simcore.sim import combine, matching, metrics, rank
 from simcore.sim.distribution import Distribution, similarity_distribution
-from simcore.types import Array, Collection, Features, ImageSet, Metric, Monitor
+from simcore.types import JSON, Array, Collection, Features, ImageSet, Metric, Monitor
 
 SIDES = ("left", "right")
 BATCH = 8
@@ -21,11 +25,11 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Picture:
-    """One of the two: an image of a collection by its side and id, or the bytes of any file.
+    """One of the two pictures: an image of a collection, or the bytes of any file.
 
     Attributes:
-        name: what it is called. key: content key for its thumbnail, "" for a file.
-        side, row: where it is in the collection; "" and -1 for a file.
+        name: the id, or what the file is called. key: content key for its thumbnail, "" for a file.
+        side, row: position in the collection; "" and -1 for a file.
         trim: rows to cut from the bottom, in px.
     """
 
@@ -36,15 +40,24 @@ class Picture:
     row: int = -1
     trim: int = 0
 
+    @property
+    def decoded(self) -> DecodedImage:
+        """The picture as networks get it: upright, trimmed, RGB; decoded once.
+
+        Raises:
+            BadImageError: not a usable image.
+        """
+        return features.decode(self.data, trim=self.trim, name=self.name)
+
 
 @dataclass(frozen=True)
 class Row:
-    """What one backbone says of the two.
+    """How similar one backbone rates the two pictures.
 
     Attributes:
         similarity: None without evidence.
-        above: share of all pairs, mates or not, that are less alike; None without evidence.
-        mates: share of the true pairs that are less alike; None too where no mates are known.
+        above: share of all pairs, mates or not, that are less similar; None without evidence.
+        mates: share of the true pairs that are less similar; None too where no mates are known.
     """
 
     backbone: str
@@ -54,16 +67,54 @@ class Row:
     mates: float | None
 
 
+@dataclass(frozen=True)
+class PairTable:
+    """How similar several backbones rate two pictures.
+
+    Attributes:
+        first, second: "SIDE:ID" of an image of the collection, or a file's name.
+    """
+
+    collection: str
+    first: str
+    second: str
+    rows: tuple[Row, ...]
+
+    def to_dict(self) -> JSON:
+        """The document that `simcore pair --json` prints."""
+        return asdict(self)
+
+    def to_table(self) -> Table:
+        """One row per backbone; shares in percent."""
+        rows = tuple(
+            (
+                row.backbone,
+                row.metric,
+                None if row.similarity is None else f"{row.similarity:.4f}",
+                *(None if v is None else f"{100 * v:.2f}" for v in (row.above, row.mates)),
+            )
+            for row in self.rows
+        )
+        columns = (
+            "backbone",
+            "metric",
+            "similarity",
+            "% of all pairs below",
+            "% of true pairs below",
+        )
+        return Table(columns, rows, title=f"{self.first} and {self.second}")
+
+
 @dataclass(frozen=True, eq=False)
 class Correspondence:
-    """Places of two pictures that answer to each other, under one network.
+    """Corresponding regions of two pictures under one network.
 
     Attributes:
         windows: the part of each picture that the network sees: (top, left, bottom, right) as
             shares of its height and width.
         shape: each picture's height and width in px.
-        exact: whether the cells' shares add up to the similarity itself (global average pooling);
-            otherwise to that of the mean features only.
+        exact: whether the shares of the cells add up to the similarity itself (global average
+            pooling); otherwise to that of the mean features only.
     """
 
     backbone: str
@@ -75,11 +126,11 @@ class Correspondence:
 
 @dataclass(frozen=True, eq=False)
 class Occlusion:
-    """What hiding one part of the first picture after another does.
+    """How similarity and rank change when a part of the first picture is hidden.
 
     Attributes:
         similarity, rank: with nothing hidden; the rank of the second picture among its side, None
-            where it is in no collection or nothing is known.
+            where it is in no collection or there is no evidence.
         similarities: (g, g) float64 with that cell hidden; NaN without evidence.
         ranks: (g, g) int64, or None.
         gallery: how many pictures are ranked.
@@ -93,76 +144,83 @@ class Occlusion:
     gallery: int
 
 
-def known(name: str, side: str, id: str) -> Picture:
+def open_picture(name: str, side: str, id: str) -> Picture:
     """An image of a collection.
+
+    Args:
+        side: "left" or "right".
 
     Raises:
         UnknownNameError: no such collection, side or id. BadImageError: its file is gone.
     """
     if side not in SIDES:
         raise unknown_name("side", side, SIDES)
-    collection = collections.open_(name)
-    held = collection.left if side == "left" else collection.pairs().gallery
-    if id not in held.row_of:
-        raise unknown_name(f"{side} image in {name!r}", id, held.ids)
-    row = held.row_of[id]
-    return Picture(id, images.read(held.path(row)), held.keys[row], side, row, held.trim)
+    image_set = _side(collections.open_(name), side)
+    row = image_set.row_of.get(id)
+    if row is None:
+        raise unknown_name(f"{side} image in {name!r}", id, image_set.ids)
+    data = images.read(image_set.paths[row])
+    return Picture(id, data, image_set.keys[row], side, row, image_set.trim)
 
 
 def preview(picture: Picture, side: int = 512) -> bytes:
-    """The picture as the networks get it, upright and trimmed, as a small WebP file."""
-    pixels = images.load(picture.data, trim=picture.trim, name=picture.name)
-    return thumbnails.small(pixels, side)
+    """The picture as networks get it, upright and trimmed, as a small WebP file."""
+    return thumbnails.small(picture.decoded.pixels, side)
 
 
 def shapes(*pictures: Picture) -> tuple[tuple[int, int], ...]:
-    """Height and width of each, as the networks get them."""
-    pixels = [images.load(one.data, trim=one.trim, name=one.name) for one in pictures]
-    return tuple((one.shape[0], one.shape[1]) for one in pixels)
+    """Height and width of each picture in px, as networks get them."""
+    return tuple(_shape(picture.decoded) for picture in pictures)
 
 
-def table(
-    name: str, first: Picture, second: Picture, models: Sequence[str], metric: str = recipes.OWN
-) -> list[Row]:
-    """How alike each backbone finds two pictures, and how many of all pairs are less alike.
+def _shape(image: DecodedImage) -> tuple[int, int]:
+    return image.pixels.shape[0], image.pixels.shape[1]
+
+
+def table(question: Question, first: Picture, second: Picture) -> PairTable:
+    """How similar each backbone rates two pictures, and how many of all pairs are less similar.
 
     Args:
-        name: the collection whose pairs are the measure.
+        question: the collection whose pairs are the reference, the backbones and their metric;
+            direction and subset do not matter.
 
     Raises:
         BadDataError: features of the collection are missing. MissingWeightsError: a picture from
-            outside needs a network whose weights are not here.
+            outside needs a network whose weights are missing.
     """
-    collection = collections.open_(name)
-    return [_row(collection, first, second, backbone, metric) for backbone in models]
+    collection = collections.open_(question.collection)
+    rows = tuple(
+        _row(collection, first, second, backbone, question.metric)
+        for backbone in question.backbones
+    )
+    labels = [f"{p.side}:{p.name}" if p.side else p.name for p in (first, second)]
+    return PairTable(question.collection, labels[0], labels[1], rows)
 
 
 def correspondences(
     first: Picture, second: Picture, backbone: str, *, fine: bool = False
 ) -> Correspondence:
-    """Which places of the first picture answer to which of the second.
+    """Which regions of the first picture correspond to which of the second.
 
     Args:
-        fine: look at an earlier, finer map of the network.
+        fine: use an earlier, finer feature map of the network.
 
     Raises:
         BadDataError: the backbone has no feature maps. MissingWeightsError: no weights.
     """
     spec = registry.get(backbone)
-    pixels = [images.load(one.data, trim=one.trim, name=one.name) for one in (first, second)]
     device = forward.resolve_device("auto")
     precision = forward.resolve_precision("auto", device)
-    a, b = (feature_maps.extract_maps(one, spec, device, precision) for one in pixels)
-    found = matching.match(a.fine, b.fine) if fine else matching.match(a.coarse, b.coarse)
+    both = (first.decoded, second.decoded)
+    a, b = (feature_maps.extract_maps(p.pixels, spec, device, precision) for p in both)
+    match = matching.match(a.fine, b.fine) if fine else matching.match(a.coarse, b.coarse)
     cosine = float(metrics.normalized(a.vector[None])[0] @ metrics.normalized(b.vector[None])[0])
     return Correspondence(
         backbone,
-        found,
-        tuple(
-            images.visible_region(one.shape[0], one.shape[1], spec.preprocessing) for one in pixels
-        ),
-        tuple((one.shape[0], one.shape[1]) for one in pixels),
-        abs(found.total - cosine) < 1e-3,
+        match,
+        tuple(images.visible_region(*_shape(image), spec.preprocessing) for image in both),
+        tuple(_shape(image) for image in both),
+        abs(match.total - cosine) < 1e-3,
     )
 
 
@@ -176,41 +234,27 @@ def occlusion(
     cells: int = 7,
     monitor: Monitor = Monitor(),
 ) -> Occlusion:
-    """Hide one part of the first picture after another (Zeiler and Fergus 2014), and look again.
+    """Hide one part of the first picture after another and compare (Zeiler and Fergus 2014).
 
     Args:
-        cells: parts a side, 2 to 16; each is hidden behind the picture's mean colour.
+        cells: parts per side, 2 to 16; each is filled with the picture's mean color.
 
     Raises:
-        BadDataError: nothing is known of one of the two, or `cells` is outside 2 to 16.
-        MissingWeightsError: no weights. Stopped: `stop` said so.
+        BadDataError: no evidence in one of the two, or `cells` is outside 2 to 16.
+        MissingWeightsError: no weights. Stopped: the monitor asked to stop.
     """
     if not 2 <= cells <= 16:
-        raise BadDataError(f"found {cells} cells a side; expected 2 to 16")
+        raise BadDataError(f"The number of cells per side must be 2 to 16, got {cells}.")
     collection, spec = collections.open_(name), registry.get(backbone)
-    chosen = recipes.check_metric(metric) or spec.metric
-    device = forward.resolve_device("auto")
-    precision = forward.resolve_precision("auto", device)
-    pixels = images.load(first.data, trim=first.trim, name=first.name)
-    windows = matching.grid_windows(cells, *pixels.shape[:2])
-    rows: list[Array] = []
-    for start in range(-1, len(windows), BATCH):  # the first one is whole
-        monitor.check()
-        part = [
-            pixels if at < 0 else matching.mask_window(pixels, windows[at])
-            for at in range(start, min(start + BATCH, len(windows)))
-        ]
-        rows += forward.embed_one(part, spec, device, precision)
-        monitor.report("masking", len(rows), len(windows) + 1)
-    index = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
-    queries = Features(backbone, index, np.concatenate(rows), len(rows))
-    gallery, target = _gallery(collection, first, second, backbone)
-    values = metrics.pairwise(queries, gallery, chosen)
-    found = values[:, target].astype(np.float64)
-    if np.isnan(found[0]):
+    metric_name = recipes.check_metric(metric) or spec.metric
+    queries = _embed_occluded(first.decoded.pixels, spec, cells, monitor)
+    gallery, target = _gallery(collection, second, backbone)
+    values = metrics.pairwise(queries, gallery, metric_name)
+    similarities = values[:, target].astype(np.float64)
+    if np.isnan(similarities[0]):
         raise BadDataError(
-            f"found nothing that {backbone} can compare in {first.name} and {second.name}; "
-            "expected evidence in both; choose another backbone"
+            f"{backbone} has nothing to compare in {first.name} and {second.name}. "
+            "Choose another backbone."
         )
     if first.side and first.side == second.side and first.row != second.row:
         values[:, first.row] = np.nan  # a picture is not its own rival
@@ -218,72 +262,98 @@ def occlusion(
     shape = (cells, cells)
     return Occlusion(
         backbone,
-        float(found[0]),
+        float(similarities[0]),
         None if ranks is None else int(ranks[0]),
-        found[1:].reshape(shape),
+        similarities[1:].reshape(shape),
         None if ranks is None else ranks[1:].reshape(shape),
         gallery.count,
     )
 
 
+def _embed_occluded(pixels: Array, spec: BackboneSpec, cells: int, monitor: Monitor) -> Features:
+    """Features of an image as it is (image 0), and with each cell hidden in turn."""
+    device = forward.resolve_device("auto")
+    precision = forward.resolve_precision("auto", device)
+    windows = matching.grid_windows(cells, *pixels.shape[:2])
+    rows: list[Array] = []
+    for batch in _occluded_batches(pixels, windows):
+        monitor.check()
+        rows += forward.embed_one(batch, spec, device, precision)
+        monitor.report("masking", len(rows), len(windows) + 1)
+    index = np.repeat(np.arange(len(rows)), [len(image_rows) for image_rows in rows])
+    return Features(spec.name, index, np.concatenate(rows), len(rows))
+
+
+def _occluded_batches(
+    pixels: Array, windows: Sequence[tuple[slice, slice]]
+) -> Iterator[list[Array]]:
+    """The image, then one copy per window with that window hidden, in batches."""
+    for start in range(-1, len(windows), BATCH):  # -1 is the image itself
+        numbers = range(start, min(start + BATCH, len(windows)))
+        yield [pixels if n < 0 else matching.mask_window(pixels, windows[n]) for n in numbers]
+
+
 def _row(
     collection: Collection, first: Picture, second: Picture, backbone: str, metric: str
 ) -> Row:
-    chosen = recipes.check_metric(metric) or registry.get(backbone).metric
-    one, other = (_features(collection, p, backbone) for p in (first, second))
-    value = float(metrics.pairwise(one, other, chosen)[0, 0])
-    if np.isnan(value):
-        return Row(backbone, chosen, None, None, None)
-    everybody, mates = _spread(collection, backbone, chosen)
+    metric_name = recipes.check_metric(metric) or registry.get(backbone).metric
+    left, right = (_features(collection, picture, backbone) for picture in (first, second))
+    similarity = float(metrics.pairwise(left, right, metric_name)[0, 0])
+    if np.isnan(similarity):
+        return Row(backbone, metric_name, None, None, None)
+    everything, mates = _distribution(collection, backbone, metric_name)
     return Row(
         backbone,
-        chosen,
-        value,
-        everybody.cdf(value),
-        None if mates is None else float((mates < value).mean()),
+        metric_name,
+        similarity,
+        everything.cdf(similarity),
+        None if mates is None else float((mates < similarity).mean()),
     )
 
 
 def _features(collection: Collection, picture: Picture, backbone: str) -> Features:
-    """Out of the store for an image of the collection, made now for any other."""
+    """From the store for an image of the collection, computed for any other."""
     if picture.side:
-        return features.for_side(collection, _side(collection, picture.side), backbone).take(
-            [picture.row]
-        )
-    return features.embed_upload(picture.data, (backbone,), trim=picture.trim)[backbone]
+        images_of_side = _side(collection, picture.side)
+        return features.for_side(collection, images_of_side, backbone).take([picture.row])
+    return features.embed_upload(picture.decoded, backbone)
 
 
-def _gallery(
-    collection: Collection, first: Picture, second: Picture, backbone: str
-) -> tuple[Features, int]:
-    """What the second picture is ranked in, and its place there; alone if in no collection."""
-    if not second.side:
-        return _features(collection, second, backbone), 0
-    return features.for_side(collection, _side(collection, second.side), backbone), second.row
+def _gallery(collection: Collection, picture: Picture, backbone: str) -> tuple[Features, int]:
+    """The side that a picture is ranked in, and its row; an upload is ranked alone."""
+    if not picture.side:
+        return _features(collection, picture, backbone), 0
+    side = _side(collection, picture.side)
+    return features.for_side(collection, side, backbone), picture.row
 
 
 def _side(collection: Collection, side: str) -> ImageSet:
     return collection.left if side == "left" else collection.pairs().gallery
 
 
-@lru_cache(maxsize=64)
-def _spread(
+def _distribution(
     collection: Collection, backbone: str, metric: Metric
 ) -> tuple[Distribution, Array | None]:
-    """Of all pairs of the collection, and the similarities of the true ones where known."""
-    a, b = (features.for_side(collection, side, backbone) for side in collection.sides("lr"))
-    alone = collection.right is None  # a picture with itself is no pair
-
-    mates = [np.empty(0, np.float32)]
+    """Similarities of all pairs of the collection, and (N,) those of the mates where known."""
+    queries, gallery = collection.sides()
+    left, right = (features.for_side(collection, side, backbone) for side in (queries, gallery))
+    no_mates = collection.right is None  # an image with itself is no pair
+    mate_scores = [np.empty(0, np.float32)]
 
     def blocks() -> Iterator[Array]:
-        for start, values in combine.matrices(a, b, metric):
+        for start, values in combine.matrices(left, right, metric):
             rows = np.arange(len(values))
-            if alone:
+            if no_mates:
                 values[rows, start + rows] = np.nan
             else:
-                mates.append(values[rows, start + rows])
+                mate_scores.append(values[rows, start + rows])
             yield values
 
-    everybody, known = similarity_distribution(blocks()), np.concatenate(mates)
-    return everybody, None if alone else known[~np.isnan(known)]
+    def compute() -> tuple[Distribution, Array | None]:
+        distribution, mates = similarity_distribution(blocks()), np.concatenate(mate_scores)
+        return distribution, None if no_mates else mates[~np.isnan(mates)]
+
+    key = features.collection_key(collection, backbone)
+    return memory.get(
+        ("pair similarities", key, queries.digest, gallery.digest, no_mates, metric), compute
+    )

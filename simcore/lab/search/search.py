@@ -1,50 +1,63 @@
-"""What is looked for, and what one recipe finds."""
+"""Search: the most similar images to an image of the collection, to an upload, or to a text."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from simcore.data.store.vector_index import VectorIndex
 from simcore.errors import BadDataError, BadImageError, unknown_name
-from simcore.lab.library import collections, features, indexes
-from simcore.lab.library.features import embed_upload
-from simcore.lab.library.indexes import SearchPlan, best, similarity
+from simcore.lab.library import collections, features, indexes, subsets
+from simcore.lab.library.indexes import SearchPlan
 from simcore.lab.library.similarity import recipe_row
 from simcore.models import forward, registry, text_encoder, weights
-from simcore.recipe import Part, Recipe
+from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
-from simcore.types import Array, Collection, Direction, Features
+from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet
 
-MOST = text_encoder.MOST
+MAX_TEXT = text_encoder.MOST  # characters
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for: an image of the collection by its id, or the bytes of any image file."""
+    """The query: an image of the collection by its id, or the bytes of any image file."""
 
     id: str | None = None
     image: bytes | None = None
 
     def __post_init__(self) -> None:
         if (self.id is None) == (self.image is None):
-            raise BadDataError("found a query with both or neither of id and image; give one")
+            raise BadDataError("A query needs either an id or an image.")
+
+
+@dataclass(frozen=True)
+class Mate:
+    """The true mate of a query.
+
+    Attributes:
+        row: in the gallery.
+        rank: 1 = first, ties counted ahead of it. score: its similarity. Both are None without
+            evidence; an approximate search ranks the mate only if it is among the hits.
+    """
+
+    row: int
+    rank: int | None
+    score: float | None
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What one recipe finds for one query.
+    """The hits of one recipe for one query.
 
     Attributes:
-        ids, keys: (k,) gallery images, most alike first.
-        scores: (k,) similarity, higher = more alike.
-        mate_id, mate_key, mate_rank, mate_score: the true mate, rank 1 = first, ties counted ahead
-            of it; None where no mate is known or nothing is known about it.
-        gallery: G, how many images were ranked.
-        note: a sentence when evidence is missing or the search is approximate, else "".
-        index: the index that the search went through, with its measured recall; None where
-            everything was compared. Then the mate has a rank only if it is among the hits.
+        ids, keys: (k,) gallery images, most similar first.
+        scores: (k,) similarities, higher = more similar.
+        mate_id, mate_key, mate_rank, mate_score: of the true mate, see `Mate`; None where no mate
+            is known.
+        gallery: G, how many images were searched.
+        note: a sentence where evidence is missing or the search is approximate, else "".
+        index: the index that was searched, with its measured recall; None for exact search.
     """
 
     recipe: Recipe
@@ -59,66 +72,90 @@ class SearchResult:
     note: str
     index: VectorIndex | None = None
 
-    def to_dict(self) -> dict:
+    @classmethod
+    def from_scores(
+        cls,
+        recipe: Recipe,
+        gallery: ImageSet,
+        rows: Array,
+        scores: Array,
+        *,
+        mate: Mate | None = None,
+        note: str = "",
+        index: VectorIndex | None = None,
+    ) -> "SearchResult":
+        """The result that names the images at some rows of a gallery.
+
+        Args:
+            rows: (k,) rows of the gallery, most similar first. scores: (k,) their similarities.
+        """
+        return cls(
+            recipe=recipe,
+            ids=tuple(gallery.ids[row] for row in rows),
+            keys=tuple(gallery.keys[row] for row in rows),
+            scores=scores,
+            mate_id=None if mate is None else gallery.ids[mate.row],
+            mate_key=None if mate is None else gallery.keys[mate.row],
+            mate_rank=None if mate is None else mate.rank,
+            mate_score=None if mate is None else mate.score,
+            gallery=len(gallery),
+            note=note,
+            index=index,
+        )
+
+    def to_dict(self) -> JSON:
         """One row of the document that `simcore search --json` prints."""
-        parts = self.recipe.parts
+        mate = {"id": self.mate_id, "rank": self.mate_rank, "score": self.mate_score}
+        index = self.index
         return {
             "recipe": list(self.recipe.backbones),
             "combine": self.recipe.combine,
-            "weights": [part.weight for part in parts],
+            "weights": [part.weight for part in self.recipe.parts],
             "hits": [
                 {"rank": rank, "id": name, "score": float(score)}
                 for rank, (name, score) in enumerate(zip(self.ids, self.scores, strict=True), 1)
             ],
-            "mate": None
-            if self.mate_id is None
-            else {"id": self.mate_id, "rank": self.mate_rank, "score": self.mate_score},
+            "mate": None if self.mate_id is None else mate,
             "search": "exact"
-            if self.index is None
-            else {"index": self.index.kind}
-            | {"recall_at_10": self.index.recall, "queries": self.index.queries},
+            if index is None
+            else {"index": index.kind, "recall_at_10": index.recall, "queries": index.queries},
             "note": self.note,
         }
 
 
-def hits(
-    collection: Collection,
-    recipe: Recipe,
-    found: SearchPlan,
-    mine: dict[str, Features],
-    direction: Direction,
-    row: int | None,
-    k: int,
-) -> SearchResult | None:
-    """Hits through the index; None where it cannot serve this gallery."""
-    gallery, query = collection.sides(direction)[1], mine[recipe.backbones[0]]
-    near = best(found, gallery, query, k + 1)
-    if near is None:
-        return None
-    index, scores = near
-    if row is not None and collection.right is None:
-        index, scores = index[index != row], scores[index != row]
-    index, scores = index[:k], scores[:k]
-    mate = row if collection.right is not None else None
-    score = np.nan if mate is None else similarity(found, gallery.keys[mate], query)
-    ahead = int((scores >= score).sum()) if mate is not None and mate in index else None
-    return SearchResult(
-        recipe=recipe,
-        ids=tuple(gallery.ids[i] for i in index),
-        keys=tuple(gallery.keys[i] for i in index),
-        scores=scores,
-        mate_id=None if mate is None else gallery.ids[mate],
-        mate_key=None if mate is None else gallery.keys[mate],
-        mate_rank=ahead,
-        mate_score=None if np.isnan(score) else float(score),
-        gallery=len(gallery),
-        note=found.note,
-        index=found.index,
-    )
+@dataclass(frozen=True, eq=False)
+class _Lookup:
+    """One query against one gallery.
+
+    Attributes:
+        row: of the query on its side; None for an upload.
+        features: backbone -> features of the query image.
+        k: how many hits to return.
+    """
+
+    collection: Collection
+    direction: Direction
+    row: int | None
+    features: Mapping[str, Features]
+    k: int
+
+    @property
+    def gallery(self) -> ImageSet:
+        return self.collection.sides(self.direction)[1]
+
+    @property
+    def mate(self) -> int | None:
+        """Row of the true mate: row i of one side is the mate of row i of the other."""
+        return None if self.collection.right is None else self.row
+
+    @property
+    def same_image(self) -> int | None:
+        """Row of the query itself, where queries and gallery are the same images."""
+        return self.row if self.collection.right is None else None
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of an image file that a person named.
+    """The bytes of an image file.
 
     Raises:
         BadImageError: no such file, or a folder.
@@ -127,158 +164,136 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadImageError(
-            f"found no readable file at {str(path)!r} ({error.strerror}); expected an image file"
+            f"The image {str(path)!r} cannot be read ({error.strerror}). Check its path."
         ) from error
 
 
-def search(
-    name: str,
-    query: Query,
-    asked: Sequence[Recipe],
-    *,
-    direction: Direction = "lr",
-    k: int = 10,
-    way: str = "",
-) -> list[SearchResult]:
-    """The k most similar gallery images under each recipe.
+def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> list[SearchResult]:
+    """The k most similar gallery images under each recipe of a question.
 
     Args:
-        name: collection; features must have been extracted.
-        asked: recipes, in the order in which they come back.
-        direction: "lr" looks from a left image into the right side, "rl" the other way.
+        question: collection, recipes, direction and subset; "lr" searches the right side.
         k: how many to return, 1 or more.
-        way: "exact", "index", or "auto" by the gallery's size; "" is SIMCORE_SEARCH, else "auto".
+        mode: "exact", "index", or "auto" by the gallery's size; "" is SIMCORE_SEARCH, else "auto".
 
     Raises:
-        UnknownNameError: no such collection, id, backbone or way.
+        UnknownNameError: no such collection, id, backbone or mode.
         BadImageError: the query's bytes are no usable image.
         BadDataError: features are missing, or k is below 1.
     """
-    if k < 1:
-        raise BadDataError(f"found k = {k}; expected 1 or more")
-    collection = collections.open_(name)
+    _check_k(k)
+    name, direction = question.collection, question.direction
+    collection = subsets.open_subset(name, question.subset)
     queries, gallery = collection.sides(direction)
     row = None
     if query.id is not None:
-        if query.id not in queries.row_of:
+        row = queries.row_of.get(query.id)
+        if row is None:
             raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
-        row = queries.row_of[query.id]
-    ways = [indexes.choose(name, gallery, recipe, way) for recipe in asked]
-    needed = tuple(dict.fromkeys(b for recipe in asked for b in recipe.backbones))
-    mine = (
-        {b: features.for_side(collection, queries, b).take([row]) for b in needed}
-        if row is not None and not any(one.index for one in ways)
-        else {b: features.for_side(collection, queries.take([row]), b, large=True) for b in needed}
-        if row is not None
-        else embed_upload(query.image or b"", needed, trim=gallery.trim)
-    )
-    found = []
-    for recipe, one in zip(asked, ways, strict=True):
-        near = one.index and hits(collection, recipe, one, mine, direction, row, k)
-        found.append(near or _exact(collection, recipe, one, mine, direction, row, k))
-    return found
-
-
-def _exact(
-    collection: Collection,
-    recipe: Recipe,
-    way: indexes.SearchPlan,
-    mine: dict[str, Features],
-    direction: Direction,
-    row: int | None,
-    k: int,
-) -> SearchResult:
-    gallery = collection.sides(direction)[1]
-    theirs = {b: features.for_side(collection, gallery, b) for b in recipe.backbones}
-    values = recipe_row(collection, recipe, direction, mine, theirs)
-    hits = _hits(collection, recipe, values, direction, row, k)
-    return hits if way.index else replace(hits, note=f"{hits.note} {way.note}".strip())
-
-
-def _hits(
-    collection: Collection,
-    recipe: Recipe,
-    row: Array,
-    direction: Direction,
-    query: int | None,
-    k: int,
-) -> SearchResult:
-    gallery = collection.sides(direction)[1]
-    mate = None
-    if query is not None and collection.right is None:
-        row = row.copy()
-        row[query] = np.nan  # an image is not its own neighbour
-    elif query is not None:
-        mate = query  # row i of one side is the mate of row i of the other
-    index, scores = rank.top_k(row, k)
-    seen = ~np.isnan(scores)
-    index, scores = index[seen], scores[seen]
-    known = mate is not None and not np.isnan(row[mate])
-    blind = int(np.isnan(row).sum()) - (query is not None and collection.right is None)
-    return SearchResult(
-        recipe=recipe,
-        ids=tuple(gallery.ids[i] for i in index),
-        keys=tuple(gallery.keys[i] for i in index),
-        scores=scores,
-        mate_id=None if mate is None else gallery.ids[mate],
-        mate_key=None if mate is None else gallery.keys[mate],
-        mate_rank=int(rank.mate_ranks(row[None], np.array([mate]))[0]) if known else None,
-        mate_score=float(row[mate]) if mate is not None and known else None,
-        gallery=len(gallery),
-        note=_note(blind, len(gallery), mate is not None and not known),
-    )
-
-
-def _note(blind: int, gallery: int, mate_blind: bool) -> str:
-    if blind == gallery:
-        return "No evidence: this recipe found nothing to compare in the query."
-    if mate_blind:
-        return f"No evidence about the mate, nor about {blind - 1:,} other images."
-    return (
-        f"No evidence about {blind:,} of {gallery:,} images; they are not ranked." if blind else ""
-    )
-
-
-def ready(name: str) -> list[str]:
-    """Backbones of a collection that can be asked by words: features and weights are here."""
+    plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]
+    if row is None:
+        image = features.decode(query.image or b"", trim=gallery.trim)
+        query_features = {b: features.embed_upload(image, b) for b in question.backbones}
+    elif any(plan.index for plan in plans):  # read one image, not both sides of a large collection
+        images = queries.take([row])
+        query_features = {b: features.for_side(collection, images, b) for b in question.backbones}
+    else:
+        query_features = {
+            b: features.for_side(collection, queries, b).take([row]) for b in question.backbones
+        }
+    lookup = _Lookup(collection, direction, row, query_features, k)
     return [
-        row["backbone"]
-        for row in features.counts(collections.open_(name))
-        if text_encoder.has_text_encoder(row["backbone"])
-        and row["done"] == row["images"]
-        and weights.status(registry.get(row["backbone"]))[0]
+        (_index_search(lookup, recipe, plan) if plan.index else None)
+        or _exact_search(lookup, recipe, plan)
+        for recipe, plan in zip(question.recipes, plans, strict=True)
+    ]
+
+
+def searchable_backbones(name: str) -> list[str]:
+    """Backbones of a collection that can be searched by text: extracted, with weights."""
+    return [
+        count.backbone
+        for count in features.counts(collections.open_(name))
+        if count.complete
+        and text_encoder.has_text_encoder(count.backbone)
+        and weights.status(registry.get(count.backbone))[0]
     ]
 
 
 def search_text(
-    name: str, words: str, backbone: str, *, direction: Direction = "lr", k: int = 10
+    name: str, text: str, backbone: str, *, direction: Direction = "lr", k: int = 10
 ) -> SearchResult:
-    """The k images of the gallery side nearest to a text, by cosine.
+    """The k images of the gallery side that are nearest to a text, by cosine.
 
     Args:
-        direction: "lr" looks into the right side, "rl" into the left, as for images.
+        direction: "lr" searches the right side, "rl" the left, as for images.
 
     Raises:
-        BadDataError: no CLIP backbone, no words, features missing, or k below 1.
-        MissingWeightsError: the backbone's weights are not here.
+        BadDataError: not a CLIP backbone, no text, features missing, or k below 1.
+        MissingWeightsError: the backbone's weights are missing.
     """
-    if k < 1:
-        raise BadDataError(f"found k = {k}; expected 1 or more")
+    _check_k(k)
     collection = collections.open_(name)
     gallery = collection.sides(direction)[1]
-    row = text_encoder.embed(backbone, words, forward.resolve_device("auto"))
-    query = Features(backbone, np.zeros(1, np.int64), row[None], 1)
+    vector = text_encoder.embed(backbone, text, forward.resolve_device("auto"))
+    query = Features(backbone, np.zeros(1, np.int64), vector[None], 1)
     values = metrics.pairwise(query, features.for_side(collection, gallery, backbone), "cosine")[0]
-    index, scores = rank.top_k(values, k)
-    return SearchResult(
-        Recipe((Part(backbone, "cosine"),)),
-        tuple(gallery.ids[i] for i in index),
-        tuple(gallery.keys[i] for i in index),
-        scores,
-        None,
-        None,
-        None,
-        None,
-        len(gallery),
-        "",
+    rows, scores = rank.top_k(values, k)
+    return SearchResult.from_scores(Recipe((Part(backbone, "cosine"),)), gallery, rows, scores)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise BadDataError(f"k must be 1 or more, got {k}.")
+
+
+def _index_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchResult | None:
+    """Hits through the index; None where it cannot serve this gallery."""
+    gallery, query = lookup.gallery, lookup.features[recipe.backbones[0]]
+    hits = indexes.nearest(plan, gallery, query, lookup.k + 1)
+    if hits is None:
+        return None
+    rows, scores = hits
+    if lookup.same_image is not None:
+        rows, scores = rows[rows != lookup.same_image], scores[rows != lookup.same_image]
+    rows, scores = rows[: lookup.k], scores[: lookup.k]
+    mate = None
+    if lookup.mate is not None:
+        score = indexes.similarity(plan, gallery.keys[lookup.mate], query)
+        ahead = int((scores >= score).sum()) if lookup.mate in rows else None
+        mate = Mate(lookup.mate, ahead, None if np.isnan(score) else float(score))
+    return SearchResult.from_scores(
+        recipe, gallery, rows, scores, mate=mate, note=plan.note, index=plan.index
     )
+
+
+def _exact_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchResult:
+    """Hits by comparing the query with every gallery image."""
+    gallery, mate = lookup.gallery, None
+    values = recipe_row(lookup.collection, recipe, lookup.direction, lookup.features)
+    if lookup.same_image is not None:
+        values = values.copy()
+        values[lookup.same_image] = np.nan  # an image is not its own neighbor
+    n_blind = int(np.isnan(values).sum()) - (lookup.same_image is not None)
+    if lookup.mate is not None and np.isnan(values[lookup.mate]):
+        mate = Mate(lookup.mate, None, None)
+    elif lookup.mate is not None:
+        position = int(rank.mate_ranks(values[None], np.array([lookup.mate]))[0])
+        mate = Mate(lookup.mate, position, float(values[lookup.mate]))
+    rows, scores = rank.top_k(values, lookup.k)
+    rows, scores = rows[~np.isnan(scores)], scores[~np.isnan(scores)]
+    note = _note(n_blind, len(gallery), mate is not None and mate.score is None)
+    if plan.index is None:
+        note = f"{note} {plan.note}".strip()
+    return SearchResult.from_scores(recipe, gallery, rows, scores, mate=mate, note=note)
+
+
+def _note(n_blind: int, n_gallery: int, blind_mate: bool) -> str:
+    """The sentence about missing evidence; empty where there is evidence about every image."""
+    if n_blind == n_gallery:
+        return "No evidence: this recipe has nothing to compare in the query."
+    if blind_mate:
+        return f"No evidence about the mate, nor about {n_blind - 1:,} other images."
+    if n_blind:
+        return f"No evidence about {n_blind:,} of {n_gallery:,} images; they are not ranked."
+    return ""

@@ -15,7 +15,7 @@ def form() -> None:
     Raises:
         SimError: what was asked for cannot be added.
     """
-    if job_progress.show("data", "add") or job_progress.show("demo"):
+    if job_progress.show("collections", "add") or job_progress.show("demo"):
         return
     how = st.segmented_control(
         "From",
@@ -74,7 +74,7 @@ def form() -> None:
                 ["--trim", str(trim)] if trim else []
             )
             job_progress.start(
-                ["data", "add", "--name", name.strip(), *more, "--", kind, path.strip()]
+                ["collections", "add", "--name", name.strip(), *more, "--", kind, path.strip()]
             )
             st.rerun()
 

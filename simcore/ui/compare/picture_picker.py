@@ -60,7 +60,7 @@ def _one(
     key = f"compare_id_{name}"
     if st.session_state.get(key) not in ids:
         st.session_state[key] = ids[0]
-    return pair.known(asked.collection, str(where), st.selectbox("Image", ids, key=key))
+    return pair.open_picture(asked.collection, str(where), st.selectbox("Image", ids, key=key))
 
 
 def _follow(collection: Collection, wanted: dict[str, str]) -> None:

@@ -185,27 +185,27 @@ def votes(question: Question) -> EvaluationView:
 
 def faces(question: Question, detector: str = "face") -> EvaluationView:
     """Faces per image, and whether both sides of a pair agree (Fig. 5c)."""
-    report = subsets.faces(question.collection, detector=detector)
-    figure = go.Figure(go.Bar(x=FACES, y=report["histogram"], marker_color=html_document.COLORS[0]))
+    report = subsets.face_report(question.collection, detector=detector)
+    figure = go.Figure(go.Bar(x=FACES, y=report.histogram, marker_color=html_document.COLORS[0]))
     figure.update_yaxes(tickformat=".0%").update_xaxes(type="category")
-    frame = pd.DataFrame(report["table"], columns=[f"right {count}" for count in FACES])
+    frame = pd.DataFrame(report.table, columns=[f"right {count}" for count in FACES])
     frame.insert(0, "pairs", [f"left {count}" for count in FACES])
-    share = report["right_if_left"]
+    share = report.right_if_left
     agreement = (
         ""
         if share is None
         else f"Where the left image has a face, {100 * share:.1f} % of the right ones have one. "
     )
     return EvaluationView(
-        f"Faces per image, share of {report['images']:,} images",
+        f"Faces per image, share of {report.images:,} images",
         frame,
         frame,
         Command(("evaluate", "faces", question.collection, "--detector", detector)),
         figure,
         x="faces",
         y="share of images",
-        remark=f"{agreement}{report['pairs_with_faces']:,} pairs have faces on both sides, "
-        f"{report['pairs_without']:,} on neither. Always of all pairs, whatever the backbones.",
+        remark=f"{agreement}{report.pairs_with_faces:,} pairs have faces on both sides, "
+        f"{report.pairs_without:,} on neither. Always of all pairs, whatever the backbones.",
     )
 
 

@@ -16,7 +16,7 @@ COMMAND = "simcore extract {} --models open_clip:ViT-B-32/laion2b_s34b_b79k"
 def panel(collection: Collection, view: ExploreView) -> None:
     """Ask by words, or say plainly what is missing for it."""
     with st.container(border=True, key="x_words"):
-        ready = search.ready(collection.name)
+        ready = search.searchable_backbones(collection.name)
         if not ready:
             st.markdown(
                 "Words need a CLIP model. Its weights come from a model hub or by hand (Models "
@@ -26,7 +26,7 @@ def panel(collection: Collection, view: ExploreView) -> None:
             return
         asked = st.text_input(
             "Find pictures by words",
-            max_chars=search.MOST,
+            max_chars=search.MAX_TEXT,
             key="x_words_text",
             placeholder="a smiling face made of clouds",
         )

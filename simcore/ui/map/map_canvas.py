@@ -85,8 +85,8 @@ def _taken(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
 
 
 def _map(found: Map, by: str) -> dict[str, Any]:
-    groups, ranks = maps.of(found, by), found.ranks()
-    x, y = maps.placed(found.xy, FULL)
+    groups, ranks = maps.color_groups(found, by), found.ranks()
+    x, y = maps.to_pixels(found.xy, FULL)
     names = zip(groups.names, groups.counts, strict=True)
     legend = [
         {
@@ -99,7 +99,7 @@ def _map(found: Map, by: str) -> dict[str, Any]:
     ]
     placed = len(found.xy) - found.missing
     return {
-        "made": found.made,
+        "made": found.digest,
         "title": found.recipe.label,
         "sub": sub(found),
         "say": f"{placed:,} pictures; arrows walk from one to the next, Enter chooses, v chooses "
@@ -123,7 +123,7 @@ def point_color(groups: maps.Colors, number: int) -> str:
 def sub(found: Map) -> str:
     """How a map was made, and what is not on it."""
     names = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
-    said = [names[found.look.method]]
+    said = [names[found.settings.method]]
     if found.variance is not None:
         first, second = found.variance
         said.append(f"{100 * (first + second):.0f} % of the variance")

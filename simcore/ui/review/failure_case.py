@@ -10,7 +10,7 @@ from simcore.lab.people import review
 from simcore.lab.people.review import FailureCase, Review
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
 from simcore.ui import gallery, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
@@ -39,7 +39,7 @@ def show(name: str, recipe: Recipe, who: str, start: str) -> None:
     own = reviews.get(pair, {}).get(who, Review())
     pairs = review.pairs_of(collections.open_(name))
     done = [who in reviews.get(pairs[other.query][0], {}) for other in cases]
-    (hits,) = search.search(name, Query(id=case.query), [recipe], k=N_RESULTS)
+    (hits,) = search.search(Question(name, (recipe,)), Query(id=case.query), k=N_RESULTS)
     others = [image for image in hits.ids if image != mate]
     picked = st.session_state.get(f"_picked_{case.query}")
     picked = picked if picked in others else (others[0] if others else None)

@@ -60,15 +60,10 @@ def test_its_pictures_features_are_those_of_the_store(pairs):
     """The way of an upload, through every network below, meets the way of the collection."""
     typed = adaptation.keep(adaptation.adapt(pairs, MODELS, PAPER, runs=1), "mine")
     collection = collections.open_(pairs)
-    hits = search.search(
-        pairs,
-        search.Query(image=collection.left.paths[2].read_bytes()),
-        recipes.parse([typed]),
-        k=5,
-    )[0]
-    same = search.search(
-        pairs, search.Query(id=collection.left.ids[2]), recipes.parse([typed]), k=5
-    )[0]
+    question = Question(pairs, tuple(recipes.parse([typed])))
+    upload = search.Query(image=collection.left.paths[2].read_bytes())
+    (hits,) = search.search(question, upload, k=5)
+    (same,) = search.search(question, search.Query(id=collection.left.ids[2]), k=5)
     assert hits.ids == same.ids
     np.testing.assert_allclose(hits.scores, same.scores, atol=1e-4)
 

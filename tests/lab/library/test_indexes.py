@@ -1,4 +1,4 @@
-"""Large galleries, at a lowered threshold: exact or through an index, and how much it finds."""
+"""Large galleries, at a lowered threshold: exact search, search through an index, its recall."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab import recipes
 from simcore.lab.library import collections, features, indexes
 from simcore.lab.search import search
-from simcore.lab.search.search import Query
+from simcore.lab.search.search import Query, SearchResult
 from simcore.models import registry
 from simcore.models.extract import extraction
-from simcore.recipe import Recipe
+from simcore.recipe import Question
 from simcore.types import Collection, ImageSet, Monitor, Preprocessing
 
 ROWS, DIM = 20_000, 32
@@ -23,15 +23,15 @@ FACE_DIM = 128
 
 
 def clustered(rows: int, dim: int, seed: int) -> np.ndarray:
-    """Points around 200 centres, as pictures of 200 things would lie."""
+    """Points around 200 centers."""
     random = np.random.default_rng(seed)
-    centres = np.random.default_rng(7).standard_normal((200, dim))
-    values = centres[random.integers(0, 200, rows)] + 0.6 * random.standard_normal((rows, dim))
+    centers = np.random.default_rng(7).standard_normal((200, dim))
+    values = centers[random.integers(0, 200, rows)] + 0.6 * random.standard_normal((rows, dim))
     return (values * random.uniform(0.5, 2, (rows, 1))).astype(np.float32)
 
 
 def cosine_order(query: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Independent of the code under test: float64, everything compared."""
+    """Row order by cosine, in float64 and independent of the code under test."""
     a, b = query.astype(np.float64), values.astype(np.float64)
     return np.argsort(-(b @ a) / np.linalg.norm(b, axis=1), kind="stable")
 
@@ -55,7 +55,7 @@ def built(
 def test_the_measured_recall_is_real(built) -> None:
     store, slot, values, index = built
     assert vector_index.load(store, slot) == index
-    assert (index.rows, index.queries, index.metric) == (ROWS, vector_index.QUERIES, "cosine")
+    assert (index.rows, index.queries, index.metric) == (ROWS, vector_index.ASKED, "cosine")
     rows = np.random.default_rng(99).choice(ROWS, 150, replace=False)  # not the ones it drew
     shares = []
     for row in rows:
@@ -100,13 +100,13 @@ def test_too_few_rows_and_stopping_are_sentences(tmp_path: Path) -> None:
     store, slot = FeatureStore(tmp_path), FeatureKey("net", 1, Preprocessing(), "", "fp32", DIM)
     values = clustered(1200, DIM, 1)[:, None]
     store.append(slot, [f"k{i}" for i in range(900)], list(values[:900]))
-    with pytest.raises(BadDataError, match=r"net has 900 rows, but an index needs at least 1,000"):
+    with pytest.raises(BadDataError, match=r"found 900 rows of net; expected at least 1,000"):
         vector_index.build(store, slot, "cosine")
     store.append(slot, [f"k{i}" for i in range(900, 1200)], list(values[900:]))
-    with pytest.raises(SimError, match="Stopped"):
+    with pytest.raises(SimError, match="stopped"):
         vector_index.build(store, slot, "cosine", monitor=Monitor(stop=lambda: True))
     assert vector_index.load(store, slot) is None
-    with pytest.raises(BadDataError, match="supports the metrics cosine and l2, not l1"):
+    with pytest.raises(BadDataError, match=r"found the metric l1; expected cosine or l2"):
         vector_index.build(store, slot, "l1")
 
 
@@ -143,81 +143,83 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Collection:
     return collection
 
 
-def one(name: str, **more: object) -> Recipe:
-    (recipe,) = recipes.parse([name], **more)
-    return recipe
+def find(query: str, *models: str, mode: str = "", **settings: str) -> list[SearchResult]:
+    """The hits of each backbone for an image of the collection `large`."""
+    question = Question("large", tuple(recipes.parse(models, **settings)))
+    return search.search(question, Query(id=query), mode=mode)
 
 
-def test_the_way_is_chosen_by_size_and_told(large, monkeypatch) -> None:
-    asked = Query(id="l7")
-    (exact,) = search.search("large", asked, [one("layout")])
+def test_the_mode_is_chosen_by_size_and_explained(large, monkeypatch) -> None:
+    (exact,) = find("l7", "layout")
     assert (exact.index, exact.note) == (None, "")
     monkeypatch.setattr(indexes, "INDEX_ABOVE", 1000)
-    (slow,) = search.search("large", asked, [one("layout")])
+    (slow,) = find("l7", "layout")
     assert slow.index is None
-    assert "`simcore index large --models layout` makes this fast" in slow.note
+    assert "Run `simcore index large --models layout` to build one." in slow.note
     assert slow.ids == exact.ids
-    made = indexes.update("large", ["layout", "face"])
-    assert set(made) == {"layout", "face"}
-    assert indexes.update("large", ["layout", "face"]) == {}
-    (fast,) = search.search("large", asked, [one("layout")])
-    assert fast.index == made["layout"]
-    assert f"Approximate: recall@10 {made['layout'].recall:.1%}, measured on 200" in fast.note
-    assert fast.to_dict()["search"]["recall_at_10"] == made["layout"].recall
+    built = {row.backbone: row.index for row in indexes.update("large", ["layout", "face"])}
+    assert set(built) == {"layout", "face"}
+    assert indexes.update("large", ["layout", "face"]) == []
+    (fast,) = find("l7", "layout")
+    assert fast.index == built["layout"]
+    assert f"Approximate: recall@10 {built['layout'].recall:.1%}, measured on 200" in fast.note
+    assert fast.to_dict()["search"]["recall_at_10"] == built["layout"].recall
     assert len(set(fast.ids) & set(exact.ids)) >= 9
     shared = [i for i, name in enumerate(fast.ids) if name in exact.ids]
     expected = [exact.scores[exact.ids.index(fast.ids[i])] for i in shared]
     np.testing.assert_allclose(fast.scores[shared], expected, atol=1e-6)
     assert fast.mate_score == pytest.approx(exact.mate_score, abs=1e-6)
-    for way in ("exact", "auto"):
-        monkeypatch.setenv("SIMCORE_SEARCH", way)
-        (hits,) = search.search("large", asked, [one("layout")])
-        assert (hits.index is None) == (way == "exact")
-    assert [row["backbone"] for row in indexes.indexes()] == ["face", "layout"]
+    for mode in ("exact", "auto"):
+        monkeypatch.setenv("SIMCORE_SEARCH", mode)
+        (hits,) = find("l7", "layout")
+        assert (hits.index is None) == (mode == "exact")
+    rows = indexes.indexes()
+    assert [row.backbone for row in rows] == ["face", "layout"]
+    assert rows[1].to_dict() == {"backbone": "layout", "behind": 0, **vars(built["layout"])}
 
 
-def test_several_faces_an_image_are_ranked_as_exact_search_does(large) -> None:
+def test_several_faces_per_image_are_ranked_as_exact_search_does(large) -> None:
     indexes.build("large", ["face"])
     for query in ("l1", "l2"):
-        (exact,) = search.search("large", Query(id=query), [one("face")], way="exact")
-        (fast,) = search.search("large", Query(id=query), [one("face")], way="index")
+        (exact,) = find(query, "face", mode="exact")
+        (fast,) = find(query, "face", mode="index")
         assert len(set(fast.ids) & set(exact.ids)) >= 8
         assert list(fast.scores) == sorted(fast.scores, reverse=True)
         best = dict(zip(exact.ids, exact.scores, strict=True))
         for name, score in zip(fast.ids, fast.scores, strict=True):
             assert score == pytest.approx(best.get(name, score), abs=1e-5)
-    (blind,) = search.search("large", Query(id="l0"), [one("face")], way="index")
+    (blind,) = find("l0", "face", mode="index")
     assert blind.ids == ()  # no face in the query
 
 
-def test_what_an_index_cannot_serve_is_compared_and_says_why(large, monkeypatch) -> None:
+def test_exact_search_says_why_an_index_cannot_serve(large, monkeypatch) -> None:
     indexes.build("large", ["layout"])
     monkeypatch.setattr(indexes, "INDEX_ABOVE", 1000)
-    for recipe in (one("layout", metric="l1"), one("layout", post="center")):
-        (hits,) = search.search("large", Query(id="l7"), [recipe])
+    for settings in ({"metric": "l1"}, {"post": "center"}):
+        (hits,) = find("l7", "layout", **settings)
         assert hits.index is None
-        assert "All 1,500 compared: an index holds one backbone" in hits.note
-        with pytest.raises(BadDataError, match="expected what an index can hold"):
-            search.search("large", Query(id="l7"), [recipe], way="index")
-    with pytest.raises(BadDataError, match=r"no index of face .*`simcore index large"):
-        search.search("large", Query(id="l7"), [one("face")], way="index")
+        assert "All 1,500 images were compared. An index cannot serve 'layout" in hits.note
+        with pytest.raises(BadDataError, match="only one backbone with cosine or L2"):
+            find("l7", "layout", mode="index", **settings)
+    with pytest.raises(BadDataError, match=r"face has no index .*`simcore index large"):
+        find("l7", "face", mode="index")
     monkeypatch.setattr(indexes, "INDEX_ABOVE", 200_000)
     monkeypatch.setenv("SIMCORE_SEARCH", "index")  # wherever there is one
-    found = search.search("large", Query(id="l7"), [one("layout"), one("face")])
-    assert [hits.index is None for hits in found] == [False, True]
-    with pytest.raises(UnknownNameError, match="way to search"):
-        search.search("large", Query(id="l7"), [one("layout")], way="fast")
+    assert [hits.index is None for hits in find("l7", "layout", "face")] == [False, True]
+    with pytest.raises(UnknownNameError, match="search mode"):
+        find("l7", "layout", mode="fast")
 
 
-def test_an_index_that_finds_too_little_is_not_used_by_itself(large, monkeypatch) -> None:
+def test_an_index_with_low_recall_is_used_only_on_request(large, monkeypatch) -> None:
     monkeypatch.setattr(indexes, "INDEX_ABOVE", 1000)
-    index = indexes.build("large", ["layout"])["layout"]
-    slot = features.complete_slot(large.left.keys, "layout")
-    assert slot is not None
-    FeatureStore().write_metadata(slot, "index", vars(index) | {"recall": 0.5})
-    (hits,) = search.search("large", Query(id="l7"), [one("layout")])
+    (built,) = indexes.build("large", ["layout"])
+    key = features.complete_key([large.left], "layout")
+    assert key is not None
+    FeatureStore().write_metadata(key, "index", vars(built.index) | {"recall": 0.5})
+    (hits,) = find("l7", "layout")
     assert hits.index is None
     assert "finds only 50% of the nearest" in hits.note
-    FeatureStore().write_metadata(slot, "index", {"odd": 1})
-    with pytest.raises(BadDataError, match="metadata of the index of layout is damaged"):
-        search.search("large", Query(id="l7"), [one("layout")])
+    assert find("l7", "layout", mode="index")[0].index is not None
+    FeatureStore().write_metadata(key, "index", {"odd": 1})
+    with pytest.raises(BadDataError, match="note on the index of layout is damaged"):
+        find("l7", "layout")

@@ -249,7 +249,7 @@ def test_without_mates_nothing_is_right_but_people_may_agree(pairs_folder):
     export.read("again", "loose", text.encode())
     assert export.export("again") == text
     assert export.triplets("free").count("\n") > 1
-    assert run(["experiment", "analyse", "free"]) == 0
+    assert run(["experiments", "analyse", "free"]) == 0
 
 
 def test_machines_choose_the_nearest_of_the_options():

@@ -46,7 +46,7 @@ def test_the_queue_holds_the_failures_and_the_surest_first(hard):
     margins = [case.margin for case in cases]
     assert margins == sorted(margins, reverse=True)
     for case in cases:
-        (hits,) = search.search(hard, search.Query(id=case.query), [recipe], k=6)
+        (hits,) = search.search(Question(hard, (recipe,)), search.Query(id=case.query), k=6)
         assert case.rank == hits.mate_rank
         best = next(s for i, s in zip(hits.ids, hits.scores, strict=True) if i != hits.mate_id)
         assert case.margin == pytest.approx(best - hits.mate_score, abs=1e-6)
@@ -155,7 +155,7 @@ def test_an_accepted_mate_is_a_hit_where_it_comes_first(hard):
     three = recipes.parse(["hog", "color"], "zsum")
     recipe = three[COLOR]
     case = review.queue(hard, recipe)[0]
-    (hits,) = search.search(hard, search.Query(id=case.query), [recipe], k=6)
+    (hits,) = search.search(Question(hard, (recipe,)), search.Query(id=case.query), k=6)
     other = next(image for image in hits.ids if image != hits.mate_id)
     before = review.summary(hard, three).to_dict()["recall"][COLOR]
     review.add_review(hard, case.query, "Ana", "accept", other)

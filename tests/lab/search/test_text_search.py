@@ -1,4 +1,4 @@
-"""Words against images, with a tiny CLIP that is made here; and what is said where none is."""
+"""Search by text, with a tiny CLIP model built for the test, and errors where there is none."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import torch
 
 from simcore.__main__ import run
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.lab.library import collections, extraction
+from simcore.lab.library import collections, extraction, features
 from simcore.lab.search import search
 from simcore.models import registry, text_encoder, weights
 from simcore.ui import components
@@ -23,12 +23,6 @@ CONFIG = {
 
 
 @pytest.fixture
-def tiny(pairs_folder):
-    collections.add("pairs", pairs_folder, name="tiny")
-    return "tiny"
-
-
-@pytest.fixture
 def architecture(tmp_path, monkeypatch):
     """An architecture of open_clip that nobody else has, with one published tag."""
     import open_clip
@@ -39,13 +33,13 @@ def architecture(tmp_path, monkeypatch):
     (folder / "tiny-of-the-test.json").write_text(json.dumps(CONFIG))
     before = dict(factory._MODEL_CONFIGS), list(factory._MODEL_CONFIG_PATHS)
     open_clip.add_model_config(folder)
-    told = {"made-here": {"hf_hub": "nobody/nothing/", "mean": (0.5,) * 3, "std": (0.5,) * 3}}
-    monkeypatch.setitem(pretrained._PRETRAINED, "tiny-of-the-test", told)
+    tags = {"made-here": {"hf_hub": "nobody/nothing/", "mean": (0.5,) * 3, "std": (0.5,) * 3}}
+    monkeypatch.setitem(pretrained._PRETRAINED, "tiny-of-the-test", tags)
     yield
     factory._MODEL_CONFIGS.clear()
     factory._MODEL_CONFIGS.update(before[0])
     factory._MODEL_CONFIG_PATHS[:] = before[1]
-    registry._fixed.cache_clear()
+    registry.forget(NAME)
     text_encoder._load.cache_clear()
 
 
@@ -67,23 +61,21 @@ def test_words_and_images_meet_in_the_models_own_space(tiny, model):
     import open_clip
 
     extraction.extract(tiny, [NAME])
-    assert search.ready(tiny) == [NAME]
-    found = search.search_text(tiny, "  a red\n mushroom ", NAME, k=6)
-    assert sorted(found.ids) == list("abcdef")
-    assert (np.diff(found.scores) <= 0).all()
+    assert search.searchable_backbones(tiny) == [NAME]
+    hits = search.search_text(tiny, "  a red\n mushroom ", NAME, k=6)
+    assert sorted(hits.ids) == list("abcdef")
+    assert (np.diff(hits.scores) <= 0).all()
     tokens = open_clip.get_tokenizer("tiny-of-the-test")(["a red mushroom"])
     with torch.inference_mode():
-        asked = model.encode_text(tokens, normalize=True)[0].numpy()
-    from simcore.lab.library import features
-
+        vector = model.encode_text(tokens, normalize=True)[0].numpy()
     collection = collections.open_(tiny)
     rows = features.for_side(collection, collection.right, NAME).values
-    wanted = rows @ asked / np.linalg.norm(rows, axis=1)
-    order = [collection.right.ids.index(name) for name in found.ids]
-    np.testing.assert_allclose(found.scores, wanted[order], atol=1e-5)
+    cosines = rows @ vector / np.linalg.norm(rows, axis=1)
+    order = [collection.right.row_of[name] for name in hits.ids]
+    np.testing.assert_allclose(hits.scores, cosines[order], atol=1e-5)
     left = search.search_text(tiny, "a red mushroom", NAME, direction="rl", k=1)
     assert left.gallery == 6
-    assert search.search_text(tiny, "two cats", NAME).scores[0] != pytest.approx(found.scores[0])
+    assert search.search_text(tiny, "two cats", NAME).scores[0] != pytest.approx(hits.scores[0])
 
 
 def test_the_command(tiny, model, capsys):
@@ -91,16 +83,16 @@ def test_the_command(tiny, model, capsys):
     capsys.readouterr()
     line = ["search", tiny, "--text", "a hat", "--models", NAME, "-k", "2"]
     assert run([*line, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["query"] == {"text": "a hat"}
-    assert len(told["rows"][0]["hits"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["query"] == {"text": "a hat"}
+    assert len(document["rows"][0]["hits"]) == 2
     assert run(line) == 0
     assert run(["search", tiny, "--text", "a hat", "--models", "hog"]) == 1
     assert "hog, which knows no words" in capsys.readouterr().err
 
 
 def test_without_weights_it_is_said_and_nothing_is_at_random(tiny, architecture):
-    assert search.ready(tiny) == []
+    assert search.searchable_backbones(tiny) == []
     with pytest.raises(MissingWeightsError, match=r"found no open_clip.tiny-of-the-test"):
         search.search_text(tiny, "a hat", NAME)
 
@@ -130,9 +122,7 @@ def test_a_tokenizer_from_a_hub_is_not_asked_for(model, monkeypatch):
         text_encoder.embed(NAME, "a hat", "cpu")
 
 
-def test_explore_says_what_is_missing_or_shows_what_is_found(
-    tiny, model, pairs_folder, monkeypatch
-):
+def test_explore_says_what_is_missing_or_shows_what_is_found(tiny, model, monkeypatch):
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
@@ -141,7 +131,6 @@ def test_explore_says_what_is_missing_or_shows_what_is_found(
     seen = []
     drawn = replace(components.GALLERY, mount=lambda **given: seen.append(given))
     monkeypatch.setattr(components, "GALLERY", drawn)
-    extraction.extract(tiny, ["color"])
     st.cache_data.clear()
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     at.session_state["x_panel"] = "words"

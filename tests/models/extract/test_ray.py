@@ -271,7 +271,7 @@ def drawn(ray_cluster, tmp_path, draw) -> tuple[FeatureStore, FeatureKey, list[s
         large = draw(start + i, 100, 80).resize((1800, 1500))  # slow to decode, to be caught at it
         large.save(folder / f"p{i}.jpg")
     name = f"c{start}"
-    made = simcore(env, "data", "add", "images", str(folder), "--name", name)
+    made = simcore(env, "collections", "add", "images", str(folder), "--name", name)
     assert "80 images" in "".join(made.communicate(timeout=120))
     store = FeatureStore(Path(env["SIMCORE_CACHE"]) / "features")
     slot = extraction.feature_key(registry.get("hog"), "fp32")
