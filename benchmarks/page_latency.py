@@ -142,7 +142,7 @@ def _reruns(tab: browser_tab.Tab) -> Iterator[Line]:
 
 
 def _visit(tab: browser_tab.Tab, name: str) -> Line:
-    address = f"/{PAGES[name]}?c={synthetic_cache.NAME}"
+    address = f"/{PAGES[name]}?collection={synthetic_cache.NAME}"
     try:
         first, again = tab.open(address), tab.open(address)
     except browser_tab.Restless as restless:
@@ -163,7 +163,7 @@ def _memory(
     one = server.memory()[0]
     other = browser_tab.Tab(_page(chromium), server.address)
     for name in names:
-        other.open(f"/{PAGES[name]}?c={synthetic_cache.NAME}")
+        other.open(f"/{PAGES[name]}?collection={synthetic_cache.NAME}")
     two, most = server.memory()
     yield Line("memory after Explore", rest, "GB")
     yield Line("memory after all pages, two visitors", two, "GB", "one visitor", two / one)

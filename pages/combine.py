@@ -27,7 +27,9 @@ def show() -> None:
         "which finds most mates, and what each member is worth (rosenfeld2019)."
     )
     with widgets.show_errors():
-        asked = sidebar.select_question("combine", fewest=2, options=("s", "m", "d", "post"))
+        asked = sidebar.select_question(
+            "combine", min_backbones=2, options=("subset", "metric", "direction", "post")
+        )
         if asked is None:
             return
         with st.spinner(f"Trying all {2 ** len(asked.backbones) - 1:,} combinations, both ways"):

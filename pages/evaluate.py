@@ -9,9 +9,10 @@ from simcore.lab import recipes
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import Printed
 from simcore.recipe import Question
-from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
+from simcore.ui import charts, commands, page_export, sidebar, widgets
 from simcore.ui.evaluate import evaluation_views
 from simcore.ui.evaluate.evaluation_views import EvaluationView
+from simcore.ui.url_state import Field
 
 WHAT: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
     "recall": ("Recall at 1, 5, 10, ... (Table 1)", evaluation_views.recall),
@@ -20,7 +21,7 @@ WHAT: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
     "associative": ("Associative recall (Table 2a)", evaluation_views.associative),
     "votes": ("Votes and similarity (4.2)", evaluation_views.votes),
     "faces": ("Faces (Fig. 5c)", evaluation_views.faces),
-    "lifts": ("What each lift adds", evaluation_views.post_processing),
+    "post-processing": ("What each lift adds", evaluation_views.post_processing),
     "compare": ("Is A better than B? (McNemar)", evaluation_views.compare),
 }
 WITH = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
@@ -33,20 +34,19 @@ def show() -> None:
     with widgets.show_errors():
         asked = sidebar.select_question(
             "evaluate",
-            options=("s", "m", "d", "post"),
-            own={"what": list(WHAT), "with": list(WITH)},
+            options=("subset", "metric", "direction", "post"),
+            fields=[Field("view", list(WHAT)), Field("combine", list(WITH), label="combination")],
         )
         if asked is None:
             return
         left, right = st.columns([2, 1])
         what = left.selectbox(
-            "Evaluation", list(WHAT), format_func=lambda key: WHAT[key][0], key="evaluate_what"
+            "Evaluation", list(WHAT), format_func=lambda key: WHAT[key][0], key="evaluate_view"
         )
         how = right.selectbox(
-            "Combination as well", list(WITH), format_func=WITH.__getitem__, key="evaluate_with"
+            "Combination as well", list(WITH), format_func=WITH.__getitem__, key="evaluate_combine"
         )
         more = _detector(right) if what == "faces" else {}
-        url_state.add("evaluate", {"what": what, "with": how})
         rows = recipes.parse(asked.backbones, how, metric=asked.metric, post=asked.post)
         with st.spinner("Evaluating"):
             found = WHAT[what][1](asked, rows, how, **more)
@@ -74,14 +74,7 @@ def _draw(asked: Question, what: str, found: EvaluationView) -> None:
     st.dataframe(found.shown, hide_index=True, placeholder="–", key=f"evaluate_table_{what}")
     name = f"{asked.collection}-{asked.subset}-{what}"
     with st.container(horizontal=True):
-        st.download_button(
-            "Download as CSV",
-            lambda: found.frame.to_csv(index=False).encode(),
-            f"{name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        widgets.csv_button(lambda: found.frame.to_csv(index=False), f"{name}.csv")
         st.download_button(
             "Download as one HTML file",
             lambda: evaluation_views.page(asked, WHAT[what][0], found),

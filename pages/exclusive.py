@@ -9,9 +9,25 @@ from simcore.lab.library import collections
 from simcore.recipe import Question
 from simcore.ui import commands, gallery, sidebar, url_state, widgets
 from simcore.ui.exclusive.overlap_charts import counts_chart, sets_chart
-from simcore.ui.gallery import Pick
+from simcore.ui.url_state import Field, ListField
 
-ORDERS = {"collection": "As in the collection", "disputed": "Most disputed first"}
+ORDERS = {"collection": "As in the collection", "disagreement": "Largest disagreement first"}
+FOUND = ListField(
+    "found",
+    lambda values: values["models"],
+    default=lambda values: values["models"][:1],
+    label="backbone",
+    keep_empty=True,
+)
+MISSED = ListField(
+    "missed",
+    lambda values: [name for name in values["models"] if name not in values["found"]],
+    default=lambda values: [name for name in values["models"] if name not in values["found"]],
+    label="backbone",
+    keep_empty=True,
+    per="found",
+)
+FIELDS = [FOUND, MISSED, Field("order", list(ORDERS))]
 
 
 def show() -> None:
@@ -22,9 +38,11 @@ def show() -> None:
         "(rosenfeld2019, 4.4.1), and the pairs themselves."
     )
     with widgets.show_errors():
-        wanted = {k: st.query_params.get(k, "") for k in ("by", "not")}
         asked = sidebar.select_question(
-            "exclusive", fewest=2, options=("s", "m", "d", "post"), own={"order": list(ORDERS)}
+            "exclusive",
+            min_backbones=2,
+            options=("subset", "metric", "direction", "post"),
+            fields=FIELDS,
         )
         if asked is None:
             return
@@ -41,34 +59,25 @@ def show() -> None:
         counts_chart(told)
         sets_chart(found, told)
         commands.show(commands.evaluate(asked, "exclusive"))
-        _pairs(asked, found, wanted)
+        _pairs(asked, found)
 
 
 @st.fragment
-def _pairs(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> None:
+def _pairs(asked: Question, found: SubsetSearch) -> None:
     with widgets.show_errors():  # a fragment's errors do not reach the page's own
-        _listed(asked, found, wanted)
+        _listed(asked, found)
 
 
-def _listed(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> None:
+def _listed(asked: Question, found: SubsetSearch) -> None:
     st.subheader("The pairs", anchor=False)
-    put, models = st.session_state, list(found.models)
-    start = [m for m in wanted["by"].split(",") if m in models]
-    if "exclusive_by" not in put:
-        put["exclusive_by"] = start or ([] if wanted["by"] == "none" else models[:1])
-    put["exclusive_by"] = [m for m in put["exclusive_by"] if m in models]
+    models = list(found.models)
+    values = url_state.bind("exclusive", FIELDS)
+    by = values["found"]
     left, right = st.columns(2)
-    by = left.multiselect("Found by all of", models, key="exclusive_by")
-    rest = [m for m in models if m not in by]
-    key = f"exclusive_not_{','.join(by)}"
-    put.setdefault(
-        key,
-        rest
-        if by != start or not wanted["not"]
-        else [m for m in wanted["not"].split(",") if m in rest],
+    left.multiselect("Found by all of", models, key="exclusive_found")
+    missed = right.multiselect(
+        "Missed by all of", MISSED.choices(values), key=MISSED.key("exclusive", values)
     )
-    put[key] = [m for m in put[key] if m in rest]
-    missed = right.multiselect("Missed by all of", rest, key=key)
     order = st.segmented_control(
         "Order",
         list(ORDERS),
@@ -76,14 +85,6 @@ def _listed(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> Non
         key="exclusive_order",
         required=True,
         label_visibility="collapsed",
-    )
-    url_state.add(
-        "exclusive",
-        {
-            "by": ",".join(by) or "none",
-            "not": ",".join(missed) or "none",
-            "order": order or "collection",
-        },
     )
     rows = exclusive.found_and_missed(
         asked.collection,
@@ -97,7 +98,7 @@ def _listed(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> Non
         st.info("No pair is found and missed like that.")
         return
     told: dict[str, str] = {}
-    if order == "disputed":
+    if order == "disagreement":
         told = _disputes(asked, models)
         place = {query: n for n, query in enumerate(told)}
         rows = sorted(rows, key=lambda row: place[row["query"]])
@@ -107,32 +108,21 @@ def _listed(asked: Question, found: SubsetSearch, wanted: dict[str, str]) -> Non
     )
     listed = gallery.paged(rows, "exclusive_page")
     first, second = ("left", "right") if asked.direction == "lr" else ("right", "left")
-    say = " of a pair. Open it in Explore."
+    alt_end = f" of a pair{gallery.OPEN_IN_EXPLORE}"
     shown = [
         (
-            gallery.pair_tile(row["query"], first, row["query_key"], say),
-            gallery.pair_tile(row["mate"], second, row["mate_key"], say),
+            gallery.pair_tile(row["query"], first, row["query_key"], alt_end),
+            gallery.pair_tile(row["mate"], second, row["mate_key"], alt_end),
         )
         for row in listed
     ]
 
-    def open_(pick: Pick) -> None:
-        put["_exclusive_open"] = {
-            "c": asked.collection,
-            "q": pick["id"],
-            "d": gallery.SIDES[pick["side"]],
-            "m": asked.metric,
-            "models": ",".join(models),
-        }
-
     gallery.pair_grid(
         shown,
         key="exclusive_grid",
-        on_pick=open_,
+        on_pick=gallery.open_in_explore(asked.collection, models=models, metric=asked.metric),
         heads=[told[row["query"]] for row in listed] if told else (),
     )
-    if there := put.pop("_exclusive_open", None):
-        st.switch_page("pages/explore.py", query_params=there)
     widgets.credits(collections.open_(asked.collection).credits)
 
 

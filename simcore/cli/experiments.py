@@ -46,7 +46,7 @@ def new(
         output.document(told)
         return
     output.note(
-        f"{told['questions']:,} questions; participants begin at /experiments?e={name}&sitting=new"
+        f"{told['questions']:,} questions; participants begin at /experiments?experiment={name}&participant=new"
     )
 
 

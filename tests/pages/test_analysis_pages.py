@@ -25,7 +25,7 @@ def shown(at):
     return " ".join(str(e.value) for e in [*at.markdown, *at.caption, *at.metric, *at.title])
 
 
-@pytest.mark.parametrize("page", ["combinations", "exclusive", "evaluate", "duplicates"])
+@pytest.mark.parametrize("page", ["combine", "exclusive", "evaluate", "duplicates"])
 def test_without_a_collection_there_is_a_sentence(app, page):
     at = app(f"pages/{page}.py")
     assert not at.exception
@@ -46,30 +46,38 @@ def words(at):
     return " ".join(e.value for e in [*at.warning, *at.error]).replace("\\", "")
 
 
-@pytest.mark.parametrize("page", ["combinations", "exclusive", "evaluate"])
+@pytest.mark.parametrize("page", ["combine", "exclusive", "evaluate"])
 def test_bad_addresses_are_named_and_the_page_goes_on(app, tiny, page):
     at = at_address(
-        app, page, c="tiney", models="hog,,zzz,<script>", s="../..", m="l9", d="up", post="no"
+        app,
+        page,
+        collection="tiney",
+        models="hog,,zzz,<script>",
+        subset="../..",
+        metric="l9",
+        direction="up",
+        post="no",
     )
     assert not at.exception
     assert not at.error
     for word in ("tiney", "zzz", "../..", "l9", "up"):
         assert word in words(at), word
-    assert at.query_params["c"] == tiny
+    assert at.query_params["collection"] == tiny
     assert at.query_params["models"] == "hog"
 
 
 def test_bad_numbers_and_judges_in_a_link_are_harmless(app, tiny):
     for bad in ("nan", "-1", "9", "x", "inf", ""):
-        at = at_address(app, "duplicates", c=tiny, by="zzz", within=bad, across=bad)
+        at = at_address(app, "duplicates", collection=tiny, by="zzz", within=bad, across=bad)
         assert not at.exception
         assert at.query_params["within"] == "0.1"
         assert at.query_params["by"] in MODELS
 
 
 def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
-    link = {"c": tiny, "models": "layout,hog", "s": "all", "m": "l2", "d": "rl", "post": "center"}
-    at = at_address(app, "combinations", **link)
+    link = {"collection": tiny, "models": "layout,hog", "subset": "all", "metric": "l2"}
+    link |= {"direction": "rl", "post": "center"}
+    at = at_address(app, "combine", **link)
     assert not words(at)
     assert at.query_params == link
     told = combinations.search(
@@ -81,17 +89,17 @@ def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
     at.query_params.clear()
     at.run()
     assert at.query_params["models"] == "layout,hog"
-    assert at.query_params["d"] == "rl"
+    assert at.query_params["direction"] == "rl"
 
 
 def test_a_followed_link_moves_the_widgets(app, tiny):
-    at = at_address(app, "evaluate", c=tiny, models="hog", what="curve")
-    assert at.selectbox(key="evaluate_what").value == "curve"
-    at.query_params["what"] = "associative"
+    at = at_address(app, "evaluate", collection=tiny, models="hog", view="curve")
+    assert at.selectbox(key="evaluate_view").value == "curve"
+    at.query_params["view"] = "associative"
     at.run()
-    assert at.selectbox(key="evaluate_what").value == "associative"
-    at.selectbox(key="evaluate_m").set_value("l1").run()
-    assert at.query_params["m"] == "l1"
+    assert at.selectbox(key="evaluate_view").value == "associative"
+    at.selectbox(key="evaluate_metric").set_value("l1").run()
+    assert at.query_params["metric"] == "l1"
 
 
 def test_combine_shows_the_doors_numbers(app, tiny):
@@ -114,14 +122,16 @@ def test_exclusive_shows_the_doors_numbers(app, tiny):
     told = exclusive.exclusives(combinations.search(tiny, MODELS))
     assert at.metric[0].value == f"{told['oracle']} of 6"
     assert at.metric[1].value == str(told["exclusive_total"])
-    at.multiselect(key="exclusive_by").set_value([]).run()
+    at.multiselect(key="exclusive_found").set_value([]).run()
     assert not at.exception
 
 
-@pytest.mark.parametrize("what", ["recall", "curve", "minus", "associative", "lifts", "compare"])
+@pytest.mark.parametrize(
+    "what", ["recall", "curve", "minus", "associative", "post-processing", "compare"]
+)
 def test_every_evaluation_opens(app, tiny, what):
     at = app("pages/evaluate.py")
-    at.selectbox(key="evaluate_what").set_value(what).run()
+    at.selectbox(key="evaluate_view").set_value(what).run()
     assert not at.exception
     assert not at.error
     assert isinstance(at.dataframe[0].value, pd.DataFrame)
@@ -137,9 +147,9 @@ def test_recall_on_the_page_is_recall(app, tiny):
 
 def test_what_needs_more_data_says_so(app, tiny):
     at = app("pages/evaluate.py")
-    at.selectbox(key="evaluate_what").set_value("votes").run()
+    at.selectbox(key="evaluate_view").set_value("votes").run()
     assert "no votes" in at.error[0].value.replace("\\", "")
-    at.selectbox(key="evaluate_what").set_value("faces").run()
+    at.selectbox(key="evaluate_view").set_value("faces").run()
     assert "extract tiny --models face" in at.error[0].value.replace("\\", "")
     assert not at.exception
 
@@ -147,26 +157,26 @@ def test_what_needs_more_data_says_so(app, tiny):
 def test_duplicates_by_any_backbone(app, tiny):
     at = app("pages/duplicates.py")
     assert not at.exception
-    assert at.selectbox(key="twins_by_tiny").value in MODELS
-    at.slider(key="twins_within").set_value(0.0).run()
-    at.slider(key="twins_across").set_value(0.0).run()
+    assert at.selectbox(key="duplicates_by_tiny").value in MODELS
+    at.slider(key="duplicates_within").set_value(0.0).run()
+    at.slider(key="duplicates_across").set_value(0.0).run()
     assert not at.exception
     assert at.metric[0].value == "0"
-    assert "Nothing is that near" in at.info[0].value
+    assert "No near-duplicates" in at.info[0].value
 
 
 SHOWN = [
-    ("recall", {"m": "l2", "d": "rl"}),
-    ("curve", {"m": "l1"}),
+    ("recall", {"metric": "l2", "direction": "rl"}),
+    ("curve", {"metric": "l1"}),
     ("minus", {}),
-    ("associative", {"m": "cosine"}),
+    ("associative", {"metric": "cosine"}),
     ("compare", {}),
 ]
 
 
 @pytest.mark.parametrize(("what", "more"), SHOWN)
 def test_the_command_line_shown_gives_these_numbers(app, tiny, what, more):
-    at = at_address(app, "evaluate", c=tiny, models="hog,color", what=what, **more)
+    at = at_address(app, "evaluate", collection=tiny, models="hog,color", view=what, **more)
     assert not at.exception
     words = shlex.split(at.code[0].value)
     done = subprocess.run(
@@ -193,7 +203,15 @@ def test_the_command_line_shown_gives_these_numbers(app, tiny, what, more):
 
 def test_the_command_line_is_told_every_option(app, tiny):
     """Numbers of the page and of the line beneath it, under options that are no default."""
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", m="l1", d="rl", post="center")
+    at = at_address(
+        app,
+        "exclusive",
+        collection=tiny,
+        models="hog,color",
+        metric="l1",
+        direction="rl",
+        post="center",
+    )
     words = shlex.split(at.code[0].value)
     assert words[-6:] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
     done = subprocess.run(
@@ -209,7 +227,9 @@ def test_the_command_line_is_told_every_option(app, tiny):
 
 
 def test_comparing_uses_the_chosen_metric_on_both_sides(app, tiny):
-    at = at_address(app, "evaluate", c=tiny, models="hog,color", what="compare", m="l1")
+    at = at_address(
+        app, "evaluate", collection=tiny, models="hog,color", view="compare", metric="l1"
+    )
     found = combinations.search(tiny, ["hog", "color"], metric="l1")
     extra = recipes.parse(["hog", "color"], "zsum", metric="l1")[-1:]
     told = combinations.compare(found, extra, name=tiny)
@@ -217,17 +237,25 @@ def test_comparing_uses_the_chosen_metric_on_both_sides(app, tiny):
 
 
 def test_exclusive_lists_what_the_filter_finds(app, tiny):
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", by="hog", **{"not": "none"})
+    at = at_address(
+        app, "exclusive", collection=tiny, models="hog,color", found="hog", missed="none"
+    )
     assert not at.exception
     found = combinations.search(tiny, ["hog", "color"])
     rows = exclusive.found_and_missed(tiny, found, by=["hog"])
-    assert at.multiselect(key="exclusive_by").value == ["hog"]
+    assert at.multiselect(key="exclusive_found").value == ["hog"]
     assert (f"**{len(rows)}** of 6" in shown(at)) == bool(rows)
 
 
 def test_exclusive_puts_the_most_disputed_pair_first(app, tiny):
     at = at_address(
-        app, "exclusive", c=tiny, models="hog,color", by="none", order="disputed", **{"not": "none"}
+        app,
+        "exclusive",
+        collection=tiny,
+        models="hog,color",
+        found="none",
+        missed="none",
+        order="disagreement",
     )
     assert not at.exception
     found = exclusive.disagreements(tiny, recipes.parse(["hog", "color"]))
@@ -238,13 +266,13 @@ def test_exclusive_puts_the_most_disputed_pair_first(app, tiny):
 
 
 def test_a_person_overrules_and_takes_it_back(app, tiny):
-    at = at_address(app, "duplicates", c=tiny, within="0.4", across="0.4")
+    at = at_address(app, "duplicates", collection=tiny, within="0.4", across="0.4")
     before = int(at.metric[0].value)
     assert before
-    at.button(key="twins_grid_deed_0").click().run()
+    at.button(key="duplicates_grid_action_0").click().run()
     assert not at.exception
     assert int(at.metric[0].value) == before - 1
-    at.button(key="twins_grid_deed_0").click().run()
+    at.button(key="duplicates_grid_action_0").click().run()
     assert int(at.metric[0].value) == before
 
 

@@ -51,21 +51,14 @@ def ranking(asked: Question, found: SubsetSearch, kind: Combination) -> None:
             label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
             icon=":material/image_search:",
             query_params={
-                "c": asked.collection,
+                "collection": asked.collection,
                 "models": ",".join(models),
-                "mix": kind if len(models) > 1 else "none",
-                "m": asked.metric,
-                "d": asked.direction,
+                "combine": kind if len(models) > 1 else "none",
+                "metric": asked.metric,
+                "direction": asked.direction,
             },
         )
-    st.download_button(
-        "Download as CSV",
-        lambda: table.to_csv(index=False).encode(),
-        f"{asked.collection}-{kind}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    widgets.csv_button(lambda: table.to_csv(index=False), f"{asked.collection}-{kind}.csv")
 
 
 def ablation(asked: Question, found: SubsetSearch, kind: Combination) -> None:

@@ -45,7 +45,7 @@ class EvaluationView:
 
 def recall(asked: Question, rows: Sequence[Recipe], how: str) -> EvaluationView:
     """Recall at some k with intervals (Table 1)."""
-    pairs = sidebar.opened(asked).pairs(asked.direction)
+    pairs = sidebar.open_question(asked).pairs(asked.direction)
     ks = [k for k in KS if k <= len(pairs.gallery)]
     table = evaluate_recall.recall(
         asked.collection, rows, ks=ks, subset=asked.subset, direction=asked.direction

@@ -74,7 +74,7 @@ def show(name: str, row: dict) -> None:
 
 
 def _options(collection: str) -> tuple[list[str], bool]:
-    ready = sidebar.ready(collection) if collection in collections.names() else []
+    ready = sidebar.extracted_backbones(collection) if collection in collections.names() else []
     with st.sidebar:
         machines = st.multiselect(
             "Machines", ready, default=ready[:SHOWN], key=f"findings_machines_{collection}"
@@ -363,11 +363,11 @@ def offer(name: str) -> None:
                 "pages/judgements.py",
                 label=f"Score {escape_markdown(one)}",
                 icon=":material/monitoring:",
-                query_params={"j": one},
+                query_params={"judgements": one},
             )
             st.page_link(
                 "pages/learn.py",
                 label=f"Learn from {escape_markdown(one)}",
                 icon=":material/school:",
-                query_params={"from": "judged", "j": one},
+                query_params={"source": "judgements", "judgements": one},
             )

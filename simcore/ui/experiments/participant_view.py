@@ -40,7 +40,7 @@ def _welcome(name: str) -> None:
             st.text(text, width="stretch")
         label = "I agree and begin" if text else "Begin"
         if st.button(label, type="primary", icon=":material/play_arrow:", key="sitting_begin"):
-            st.query_params["sitting"] = participation.join(name)
+            st.query_params["participant"] = participation.join(name)
             st.rerun()
 
 
@@ -87,7 +87,7 @@ def _keep(name: str, code: str, screen: Screen, value: object) -> bool:
         taken = min(float(seconds), participation.MOST_SECONDS)
         return participation.answer(name, code, screen.number, place=place, seconds=taken)
     except SimError as error:
-        st.session_state["_said"] = str(error)
+        widgets.show_error_later(str(error))
         return False
 
 
@@ -136,4 +136,4 @@ def _thanks(name: str) -> None:
 
 
 def _again() -> None:
-    st.query_params["sitting"] = NEW
+    st.query_params["participant"] = NEW

@@ -21,19 +21,18 @@ KEYS = "1234567890"  # one a facet
 
 
 @st.fragment
-def show(name: str, recipe: Recipe, who: str, start: str) -> None:
+def show(name: str, recipe: Recipe, who: str) -> None:
     """The case that one is at, and what can be said of it.
 
     Args:
         who: the annotator; nothing can be said without a name.
-        start: id of the query to begin with; "" = the first.
     """
     with st.spinner("Looking for mistakes"):
         cases = review.queue(name, recipe)
     if not cases:
         st.success("Every mate comes first: there is no failure to review.")
         return
-    at = _place(name, recipe, cases, start)
+    at = _place(cases)
     case = cases[at]
     (pair, mate) = review.pair(name, case.query)
     everybody = review.current_review(name)
@@ -53,16 +52,15 @@ def show(name: str, recipe: Recipe, who: str, start: str) -> None:
         _other(name, picked, hits, mine, say, who)
     _note(case, mine, say, who)
     _moves(name, cases, at, done, who)
-    url_state.add("review", {"q": case.query})
+    st.session_state["review_query"] = case.query
+    url_state.write("review", {"query": case.query})
 
 
-def _place(name: str, recipe: Recipe, cases: list[FailureCase], start: str) -> int:
-    """Where one is in the queue; another queue begins anew, at the address's query if it has it."""
-    put, ids = st.session_state, [case.query for case in cases]
-    if put.get("_reviewing") != (name, recipe):
-        put["_reviewing"], put["_reviewing_at"] = (name, recipe), start
-    asked = put.get("_reviewing_at", "")
-    return ids.index(asked) if asked in ids else 0
+def _place(cases: list[FailureCase]) -> int:
+    """The position of the current query in the queue; 0 if the queue does not contain it."""
+    queries = [case.query for case in cases]
+    query = st.session_state["review_query"]
+    return queries.index(query) if query in queries else 0
 
 
 def _sayer(name: str, asked: str, who: str) -> Callable[..., None]:
@@ -221,18 +219,18 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
     put = st.session_state
 
     def go(place: int) -> None:
-        put["_reviewing_at"] = cases[place].query
+        put["review_query"] = cases[place].query
 
     def back() -> None:
         try:
             found = review.undo(name, who)
         except SimError as error:
-            put["_said"] = str(error)
+            widgets.show_error_later(str(error))
             return
         if found is None:
-            put["_said"] = f"found nothing that {who} said of {name!r}; there is nothing to undo"
+            widgets.show_error_later(f"No entry of {who} in {name!r} to undo.")
         elif any(case.query == found for case in cases):
-            put["_reviewing_at"] = found  # look at what was taken back
+            put["review_query"] = found  # look at what was taken back
 
     def looked() -> None:
         widgets.run_action(review.add_review, name, cases[at].query, who, "seen")

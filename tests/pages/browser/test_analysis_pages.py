@@ -34,7 +34,7 @@ def well(visitor):
 
 def test_each_page_by_clicks(visitor, server):
     page = visitor.page
-    visitor.open(f"{server}/combine?c=tiny")
+    visitor.open(f"{server}/combine?collection=tiny")
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
     for name in ("What a member is worth", "Participation", "Weights", "Alike", "All combinations"):
         page.get_by_role("tab", name=name, exact=True).click()
@@ -46,15 +46,15 @@ def test_each_page_by_clicks(visitor, server):
     page.get_by_text("Analyse", exact=True).click()
     page.get_by_role("menuitem", name="Exclusive").click()
     visitor.until(lambda: page.locator("h1").inner_text() == "Exclusive")
-    assert visitor.address["c"] == "tiny"
+    assert visitor.address["collection"] == "tiny"
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 2)
     well(visitor)
     page.get_by_text("Analyse", exact=True).click()
     page.get_by_role("menuitem", name="Evaluate").click()
     visitor.until(lambda: page.locator("h1").inner_text() == "Evaluate")
-    page.locator(".st-key-evaluate_what input").click()
+    page.locator(".st-key-evaluate_view input").click()
     page.get_by_role("option", name="Recall at every k").click()
-    visitor.until(lambda: visitor.address.get("what") == "curve")
+    visitor.until(lambda: visitor.address.get("view") == "curve")
     with page.expect_download() as waiting:
         page.get_by_text("Download as one HTML file").click()
     assert waiting.value.suggested_filename == "tiny-all-curve.html"
@@ -64,13 +64,13 @@ def test_each_page_by_clicks(visitor, server):
 @pytest.mark.slow
 def test_a_pair_opens_in_explore_and_a_twin_is_overruled(visitor, server):
     page = visitor.page
-    visitor.open(f"{server}/exclusive?c=tiny&by=none&not=none")
+    visitor.open(f"{server}/exclusive?collection=tiny&found=none&missed=none")
     tile = page.locator("button.tile").first
     picked = tile.get_attribute("aria-label")
     tile.click()
     visitor.until(lambda: "k" in visitor.address)
     assert f"image {visitor.address['q']} of a pair" in picked
-    visitor.open(f"{server}/duplicates?c=tiny&within=0.4&across=0.4")
+    visitor.open(f"{server}/duplicates?collection=tiny&within=0.4&across=0.4")
     page.get_by_role("button", name="Not a copy").first.click()
     visitor.until(lambda: page.get_by_role("button", name="A copy after all").count() == 1)
     page.get_by_role("tab", name="Groups").click()

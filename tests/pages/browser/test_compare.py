@@ -9,15 +9,15 @@ from tests.pages.browser.test_map import complaints
 
 __all__ = ["server", "visitor"]
 pytestmark = pytest.mark.browser
-LINK = "/compare?c=tiny&models=layout,color&a=left:b&b=right:b"
+LINK = "/compare?collection=tiny&models=layout,color&first=left:b&second=right:b"
 
 
 def test_why_from_explore_and_what_hiding_a_part_does(visitor):
     page = visitor.page
-    visitor.open(visitor.home + "/?c=tiny&q=b&models=layout,color")
+    visitor.open(visitor.home + "/?collection=tiny&query=b&models=layout,color")
     page.get_by_role("link", name="Why? Compare the query").click()
-    visitor.until(lambda: visitor.address.get("a") == "left:b")
-    assert visitor.address["b"] == "right:b"
+    visitor.until(lambda: visitor.address.get("first") == "left:b")
+    assert visitor.address["second"] == "right:b"
     page.get_by_text("no feature maps in").wait_for()  # hand-made descriptors have none
     page.get_by_text("Hide parts").click()
     page.locator(".frame img").first.wait_for()
@@ -52,7 +52,7 @@ def test_compare_on_a_phone(visitor):
 
 def test_a_view_is_taken_away_and_opens_from_disk(visitor, tmp_path: Path):
     page = visitor.page
-    visitor.open(visitor.home + "/map?c=tiny&models=hog,color&of=hog&how=pca")
+    visitor.open(visitor.home + "/map?collection=tiny&models=hog,color&map=hog&method=pca")
     page.locator("canvas.top").wait_for()
     page.locator("canvas.top").focus()
     page.keyboard.press("v")

@@ -135,7 +135,7 @@ def visitor(server: str) -> Iterator[Visitor]:
 def test_explore_as_a_person_does(visitor, server, draw, encode):
     page = visitor.page
     visitor.open(server)
-    assert visitor.address["q"] == "a"
+    assert visitor.address["query"] == "a"
     assert len(visitor.rows()) == 4  # three backbones and their z-sum
     assert page.locator("section.row button.tile.mate").count() >= 1
     assert page.locator("section.row img").first.evaluate("i => i.naturalWidth") > 0
@@ -155,10 +155,10 @@ def test_explore_as_a_person_does(visitor, server, draw, encode):
     assert all(" c." in row[0] for row in first), first  # drawn from the seed of c
 
     page.get_by_text("L1", exact=True).click()
-    visitor.until(lambda: visitor.address["m"] == "l1" and visitor.rows() != first)
+    visitor.until(lambda: visitor.address["metric"] == "l1" and visitor.rows() != first)
 
     page.locator("section.row button.tile").first.click()
-    visitor.until(lambda: (visitor.address["q"], visitor.address["d"]) == ("c", "rl"))
+    visitor.until(lambda: (visitor.address["query"], visitor.address["direction"]) == ("c", "rl"))
     before, link = visitor.rows(), page.url
     assert before
 
@@ -168,14 +168,14 @@ def test_explore_as_a_person_does(visitor, server, draw, encode):
     assert visitor.rows() == before
 
     page.go_back()
-    visitor.until(lambda: visitor.address["d"] == "lr" and visitor.rows() != before)
+    visitor.until(lambda: visitor.address["direction"] == "lr" and visitor.rows() != before)
     assert visitor.away == []
     assert visitor.errors == []
 
 
 def test_the_gallery_by_keyboard_alone(visitor, server):
     page = visitor.page
-    visitor.open(server + "/?c=tiny&q=b&models=hog,color,layout&mix=zsum")
+    visitor.open(server + "/?collection=tiny&query=b&models=hog,color,layout&combine=zsum")
     tiles = page.locator("section.row").first.locator("button.tile")
     tiles.first.focus()
     page.keyboard.press("ArrowRight")
@@ -189,9 +189,11 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
     assert page.evaluate(focused) == second[1]
     picked = second[1].rsplit(".", 2)[0].split()[-1]
     page.keyboard.press("Enter")
-    visitor.until(lambda: (visitor.address["q"], visitor.address["d"]) == (picked, "rl"))
-    page.locator(".st-key-x_back button").first.click()
-    visitor.until(lambda: (visitor.address["q"], visitor.address["d"]) == ("b", "lr"))
+    visitor.until(
+        lambda: (visitor.address["query"], visitor.address["direction"]) == (picked, "rl")
+    )
+    page.locator(".st-key-explore_back button").first.click()
+    visitor.until(lambda: (visitor.address["query"], visitor.address["direction"]) == ("b", "lr"))
 
 
 TITLES = [

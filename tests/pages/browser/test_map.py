@@ -8,7 +8,7 @@ from tests.pages.browser.test_explore import server, visitor
 
 __all__ = ["server", "visitor"]
 pytestmark = pytest.mark.browser
-LINK = "/map?c=tiny&models=hog,color&of=hog&how=pca&by=side"
+LINK = "/map?collection=tiny&models=hog,color&map=hog&method=pca&color=side"
 
 
 def ready(visitor, link):
@@ -64,8 +64,8 @@ def test_lasso_to_gallery_to_explore(visitor):
     page.get_by_text("12 chosen", exact=True).wait_for()
     visitor.until(lambda: tiles.count() == 12)
     tiles.nth(1).click()
-    visitor.until(lambda: "q" in visitor.address)
-    assert (visitor.address["q"], visitor.address["d"]) == ("a", "rl")
+    visitor.until(lambda: "query" in visitor.address)
+    assert (visitor.address["query"], visitor.address["direction"]) == ("a", "rl")
     assert visitor.away == []
     assert complaints(visitor) == []
 
@@ -104,7 +104,7 @@ def test_hover_shows_the_picture_and_its_mate(visitor):
 
 def test_keys_choose_and_two_maps_share_the_choice(visitor):
     page = visitor.page
-    ready(visitor, LINK + "&beside=color&how2=pca")
+    ready(visitor, LINK + "&second=color&method2=pca")
     assert page.locator("canvas.top").count() == 2
     page.locator("canvas.top").nth(1).focus()
     page.keyboard.press("v")
@@ -147,7 +147,7 @@ def test_phone_and_dark(visitor, scheme):
     page = visitor.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
-    ready(visitor, LINK + "&beside=color&how2=pca")
+    ready(visitor, LINK + "&second=color&method2=pca")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     first, second = (page.locator(".panel").nth(n).bounding_box() for n in (0, 1))
     assert second["y"] > first["y"] + first["height"] - 1  # under each other

@@ -92,10 +92,10 @@ def visit(chromium, app, **options):
 
 
 def begin(visitor, app, name):
-    visitor.page.goto(f"{app.address}/experiments?e={name}&sitting=new")
+    visitor.page.goto(f"{app.address}/experiments?experiment={name}&participant=new")
     visitor.page.get_by_role("button", name="begin").click()
     waits(visitor, 1)
-    return visitor.address["sitting"]
+    return visitor.address["participant"]
 
 
 def waits(visitor, number):
@@ -123,7 +123,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
     experiments.create("both", hard, plan)
     with running() as app:
         ana, ben = visit(chromium, app), visit(chromium, app, color_scheme="dark")
-        ana.page.goto(f"{app.address}/experiments?e=both&sitting=new")
+        ana.page.goto(f"{app.address}/experiments?experiment=both&participant=new")
         ana.page.get_by_text("We keep your choices.").wait_for()
         assert ana.page.get_by_role("link", name="Explore").count() == 0  # the questions alone
         codes = [begin(visitor, app, "both") for visitor in (ana, ben)]
@@ -168,7 +168,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
 def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chromium):
     with running() as app:
         maker = visit(chromium, app)
-        maker.open(f"{app.address}/experiments?show=new")
+        maker.open(f"{app.address}/experiments?view=new")
         maker.page.get_by_label("Name", exact=True).fill("made here")
         maker.page.get_by_role("button", name="Build").click()
         maker.page.get_by_text("expected up to 64").wait_for()
@@ -196,25 +196,25 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
     with running() as app:
         ana = visit(chromium, app)
         page = ana.page
-        ana.open(f"{app.address}/review?c=hard&models=color&who=Ana")
+        ana.open(f"{app.address}/review?collection=hard&models=color&annotator=Ana")
         ana.until(lambda: "q" in ana.address)
-        first = ana.address["q"]
+        first = ana.address["query"]
         shape = page.locator('.st-key-reviewing_tag_shape button[kind="primary"]')
         page.keyboard.press("2")
         shape.wait_for()
         page.keyboard.press("a")
         page.locator('.st-key-reviewing_accept button[kind="primary"]').wait_for()
         page.keyboard.press("n")
-        ana.until(lambda: ana.address["q"] != first)
+        ana.until(lambda: ana.address["query"] != first)
         assert shape.count() == 0
-        second = ana.address["q"]
+        second = ana.address["query"]
         page.keyboard.press("0")
         page.locator('.st-key-reviewing_tag_bad-pair button[kind="primary"]').wait_for()
         page.keyboard.press("u")
         page.locator('.st-key-reviewing_tag_bad-pair button[kind="secondary"]').wait_for()
-        assert ana.address["q"] == second
+        assert ana.address["query"] == second
         page.keyboard.press("u")  # back to the first, where the other mate is taken back
-        ana.until(lambda: ana.address["q"] == first)
+        ana.until(lambda: ana.address["query"] == first)
         page.locator('.st-key-reviewing_accept button[kind="secondary"]').wait_for()
         shape.wait_for()
         said = review.current_review("hard")
