@@ -204,13 +204,13 @@ def test_judgements_as_a_person_does(visitor, server):
     visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 0)
     assert [job.state for job in jobs.jobs()] == ["done"]
     page.get_by_text("Where people and model part").click()
-    visitor.until(lambda: visitor.address.get("view") == "apart")
+    visitor.until(lambda: visitor.address.get("view") == "disagreements")
     tiles = page.locator("button.tile")
     visitor.until(lambda: tiles.count() == 24)
     assert page.locator("button.tile img").first.evaluate("i => i.naturalWidth") > 0
     wanted = tiles.nth(1).get_attribute("aria-label")
     tiles.nth(1).click()
-    visitor.until(lambda: visitor.address.get("c") == "mine")
+    visitor.until(lambda: visitor.address.get("collection") == "mine")
     assert visitor.address["query"] in wanted
     visitor.until(lambda: page.locator("section.row").count() >= 2)
     well(visitor)

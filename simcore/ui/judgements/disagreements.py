@@ -67,7 +67,7 @@ def _show(asked: JudgementQuestion, ready: list[str]) -> None:
 
     def open_(pick: Pick) -> None:
         collection = sets.collection(asked.name)  # made of the set's images
-        gallery.open_in_explore(collection.name, models=models)(pick)
+        gallery.open_in_explore(collection.name, models=models)(pick | {"side": "left"})
 
     paged = gallery.paged(rows, f"{PAGE}_page_{asked.name}")
     with st.container(horizontal=True):

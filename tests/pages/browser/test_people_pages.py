@@ -226,5 +226,5 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
         page.get_by_text("1 of 6").wait_for()
         page.reload()
         page.get_by_text("Which backbone serves which facet").wait_for()
-        assert ana.address["show"] == "results"
+        assert ana.address["view"] == "results"
         assert ana.away == []
