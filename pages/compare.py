@@ -190,17 +190,16 @@ def _occlusion(question: Question, first: Picture, second: Picture, backbone: st
             cells=int(cells or 7),
             monitor=monitor,
         )
-    name = escape_markdown(backbone)
-    text = f"Without occlusion the similarity under {name} is **{result.similarity:.3f}**"
+    text = f"Without occlusion: similarity **{result.similarity:.3f}**"
     if result.ranks is not None:
         low, high = int(result.ranks.min()), int(result.ranks.max())
-        text += f", and the second image has rank **{result.rank:,}** of {result.gallery:,}. "
+        text += f", rank **{result.rank:,}** of {result.gallery:,}. "
         text += (
             "No single part changes the rank"
             if low == high == result.rank
-            else f"Occluding one part changes the rank to between {low:,} and {high:,}"
+            else f"With one part occluded: rank {low:,} to {high:,}"
         )
-    st.markdown(text + ".")
+    st.markdown(text + ".", help="The rank of the second image for the first as the query.")
     shapes = pair.shapes(first, second)
     region_view.occlusion(first, second, result, shapes, key="compare_occlusion")
 

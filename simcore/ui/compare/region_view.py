@@ -23,7 +23,7 @@ def correspondences(first: Picture, second: Picture, result: Correspondence, *, 
         | {"heat": [round(float(v), 4) for v in share.ravel()]}
         for n, (picture, share) in enumerate(((first, match.left), (second, match.right)))
     ]
-    total = "Sum of the regions" if result.exact else "Cosine of the mean features"
+    total = "Similarity, the sum of the regions" if result.exact else "Cosine of the mean features"
     _show(
         {
             "sides": sides,

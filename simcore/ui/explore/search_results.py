@@ -49,7 +49,7 @@ def show(
     else:
         query, mate = _pair_tiles(collection, view)
         if mate:
-            second = f"{second} A click on an image makes it the query.".strip()
+            second = f"{second} Click an image to make it the query.".strip()
     gallery.comparison(
         query,
         mate,

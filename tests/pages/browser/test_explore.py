@@ -140,7 +140,7 @@ def test_explore_as_a_person_does(visitor, server, draw, encode):
     assert page.locator("section.row button.tile.mate").count() >= 1
     assert page.locator("section.row img").first.evaluate("i => i.naturalWidth") > 0
 
-    page.get_by_text("Your pictures").click()
+    page.get_by_text("Your images").click()
     visitor.settle()
     page.set_input_files(
         "input[type=file]",
