@@ -40,7 +40,7 @@ def show() -> None:
     st.title("Duplicates")
     st.caption(
         "Near-duplicates can rank before the true mate; the papers leave such pairs out.",
-        help="rosenfeld2018 evaluates on TLLd, without near-duplicates, and TLLobj, without faces too.",
+        help="rosenfeld2018 evaluates on TLLd (no near-duplicates) and TLLobj (no faces either).",
     )
     with widgets.show_errors():
         collection = sidebar.collection_field()
@@ -52,12 +52,12 @@ def show() -> None:
             return
         within, across = values["within"], values["across"]
         with st.spinner("Comparing all images"):
-            found = subsets.find_duplicates(name, by=by, within=within, across=across)
-        groups = _groups(found)
-        _counts(name, found, groups)
+            report = subsets.find_duplicates(name, by=by, within=within, across=across)
+        groups = _groups(report)
+        _counts(name, report, groups)
         thresholds = ["--within", f"{within:g}", "--across", f"{across:g}"]
         commands.show(["evaluate", "duplicates", name, "--by", by, *thresholds])
-        _tabs(name, found, groups)
+        _tabs(name, report, groups)
 
 
 def _controls(names: Sequence[str], values: Values) -> bool:
@@ -82,25 +82,25 @@ def _controls(names: Sequence[str], values: Values) -> bool:
     return True
 
 
-def _groups(found: Duplicates) -> list[list[int]]:
+def _groups(report: Duplicates) -> list[list[int]]:
     """Rows of pairs that near-duplicates connect, largest group first."""
     rows = defaultdict(list)
-    for row, group in enumerate(found.groups.tolist()):
+    for row, group in enumerate(report.groups.tolist()):
         rows[group].append(row)
     return sorted((r for r in rows.values() if len(r) > 1), key=len, reverse=True)
 
 
-def _counts(name: str, found: Duplicates, groups: list[list[int]]) -> None:
-    columns = st.columns(2 + len(found.kept))
+def _counts(name: str, report: Duplicates, groups: list[list[int]]) -> None:
+    columns = st.columns(2 + len(report.kept))
     columns[0].metric(
         "Near-duplicates",
-        f"{len(found.twins) - sum(found.refused):,}",
+        f"{len(report.twins) - sum(report.refused):,}",
         help="Pairs of images; those marked “not a duplicate” are not counted.",
     )
     columns[1].metric(
         "Groups", f"{len(groups):,}", help="Groups of pairs that near-duplicates connect."
     )
-    for column, (protocol, count) in zip(columns[2:], found.kept.items(), strict=True):
+    for column, (protocol, count) in zip(columns[2:], report.kept.items(), strict=True):
         column.metric(
             f"{protocol} keeps", f"{count:,}", help=subsets.SUBSETS.get(protocol, CLEAN_HELP)
         )
@@ -112,9 +112,9 @@ def _counts(name: str, found: Duplicates, groups: list[list[int]]) -> None:
 
 
 @st.fragment
-def _tabs(name: str, found: Duplicates, groups: list[list[int]]) -> None:
+def _tabs(name: str, report: Duplicates, groups: list[list[int]]) -> None:
     with widgets.show_errors():  # a fragment's errors do not reach the page
-        if not found.twins:
+        if not report.twins:
             st.info("No near-duplicates within these distances.")
             return
         pairs_tab, groups_tab = st.tabs(
@@ -122,7 +122,7 @@ def _tabs(name: str, found: Duplicates, groups: list[list[int]]) -> None:
         )
         if pairs_tab.open:
             with pairs_tab:
-                _pairs_tab(name, found)
+                _pairs_tab(name, report)
         if groups_tab.open:
             with groups_tab:
                 _groups_tab(name, groups)
@@ -131,12 +131,12 @@ def _tabs(name: str, found: Duplicates, groups: list[list[int]]) -> None:
         widgets.credits(collections.open_(name).credits)
 
 
-def _pairs_tab(name: str, found: Duplicates) -> None:
+def _pairs_tab(name: str, report: Duplicates) -> None:
     collection = collections.open_(name)
     sides = {"left": collection.left, "right": collection.pairs().gallery}
     pairs: list[tuple[Tile, Tile]] = []
     heads, actions = [], []
-    verdicts = list(zip(found.twins, found.refused, strict=True))
+    verdicts = list(zip(report.twins, report.refused, strict=True))
     for twin, refused in gallery.paged(verdicts, f"{PAGE}_page"):
         alt_end = f", distance {twin.distance:.3f}{OPEN_IN_EXPLORE}"
         first, second = (

@@ -18,7 +18,7 @@ OPEN_IN_EXPLORE = ". Open it in Explore."  # ends the alt text of images that do
 
 
 class Tile(TypedDict, total=False):
-    """One image. A click returns `id` and `side`; screen readers read `alt`."""
+    """One image. A click returns `id` and `side`; `alt` is read aloud; `current` gets a frame."""
 
     id: str
     side: str
@@ -29,7 +29,7 @@ class Tile(TypedDict, total=False):
     caption: str
     tag: str
     mate: bool
-    here: bool
+    current: bool
     step: int
 
 
@@ -199,7 +199,7 @@ def _trial_tile(
         side=side,
         src=thumbnails.source(image["key"]),
         caption=caption,
-        here=chosen,
+        current=chosen,
         alt=f"{caption} image {image['id']}{nearer}{alt_end}",
     )
 

@@ -40,8 +40,8 @@ def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
         if not (enabled() and page.url_path in HIDDEN_PAGES):
             sections.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
     # On a phone the pages are in the sidebar; expanded, since it would cut them off after ten.
-    position = "hidden" if "participant" in st.query_params else "top"
-    return st.navigation(sections, position=position, expanded=True)
+    alone = "participant" in st.query_params
+    return st.navigation(sections, position="hidden" if alone else "top", expanded=True)
 
 
 def hide_paths(text: str) -> str:

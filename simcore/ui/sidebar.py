@@ -117,8 +117,8 @@ def select_question(
     collection = collection_field(without_mates=without_mates)
     if collection is None:
         return None
-    asked = [FIELDS[name] for name in options]
-    values = url_state.bind(page, [collection, MODELS, *asked, *fields])
+    question_fields = [FIELDS[name] for name in options]
+    values = url_state.bind(page, [collection, MODELS, *question_fields, *fields])
     name, models = values["collection"], values["models"]
     with st.sidebar:
         st.selectbox("Collection", collection.choices({}), key=f"{page}_collection")

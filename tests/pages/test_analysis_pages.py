@@ -285,4 +285,4 @@ def test_the_html_export_needs_no_network_and_escapes_names(tiny):
     assert "<b>Recall</b>" not in page
     assert "&lt;b&gt;Recall" in page
     assert "z-sum of 2" in page
-    assert "Other networks and another gallery" in page
+    assert "The networks and the gallery differ" in page

@@ -1,17 +1,11 @@
 """The page Judgements shows the door's numbers, bears bad addresses, and begins by itself."""
 
-import shutil
-import time
-
 import pytest
 
 from simcore.lab import jobs
 from simcore.lab.judgements import agreement, pair_similarities, sets
-from tests.pages.browser.test_analysis_pages import FLAGS, well
-from tests.pages.browser.test_explore import NAMES, Visitor, server
 from tests.pages.test_analysis_pages import at_address, shown, words
 
-__all__ = ["server"]
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 MODELS = ["color", "layout", "pixel-l2"]
 
@@ -177,67 +171,3 @@ def test_the_form_starts_the_command_and_refuses_half_of_it(app, monkeypatch):
         ]
     ]
     assert not at.exception
-
-
-@pytest.fixture
-def visitor(server, judged):
-    """A tab of Chromium on the server, with the judgements there."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        yield Visitor(page, server)
-        browser.close()
-
-
-@pytest.mark.browser
-def test_judgements_as_a_person_does(visitor, server):
-    page = visitor.page
-    visitor.open(f"{server}/judgements?judgements=mine&models=color,layout,pixel-l2,ssim")
-    visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
-    well(visitor)
-    page.get_by_role("button", name="Score now").click()
-    visitor.until(lambda: "ssim" in pair_similarities.available(sets.open_("mine")))
-    visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 0)
-    assert [job.state for job in jobs.jobs()] == ["done"]
-    page.get_by_text("Where people and model part").click()
-    visitor.until(lambda: visitor.address.get("view") == "disagreements")
-    tiles = page.locator("button.tile")
-    visitor.until(lambda: tiles.count() == 24)
-    assert page.locator("button.tile img").first.evaluate("i => i.naturalWidth") > 0
-    wanted = tiles.nth(1).get_attribute("aria-label")
-    tiles.nth(1).click()
-    visitor.until(lambda: visitor.address.get("collection") == "mine")
-    assert visitor.address["query"] in wanted
-    visitor.until(lambda: page.locator("section.row").count() >= 2)
-    well(visitor)
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_the_first_set_by_one_click_and_a_stop(server):
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        visitor = Visitor(browser.new_page(viewport={"width": 1440, "height": 900}), server)
-        page = visitor.page
-        page.goto(f"{server}/judgements")
-        page.get_by_role("button", name="Make it and score all backbones").click()
-        end = time.monotonic() + 60
-        while "known" not in sets.names():
-            assert time.monotonic() < end, "the set was not made"
-            page.wait_for_timeout(200)
-        page.get_by_role("button", name="Stop").click()
-        while any(job.state == "running" for job in jobs.jobs()):
-            assert time.monotonic() < end, "the job goes on"
-            page.wait_for_timeout(200)
-        page.goto(f"{server}/judgements")
-        visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 1)
-        well(visitor)
-        browser.close()

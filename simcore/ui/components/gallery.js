@@ -28,7 +28,7 @@ const tile = (item, buttons) => {
   button.title = item.alt
   button.dataset.image = `${item.side} ${item.id}`
   if (item.mate) button.classList.add("mate")
-  if (item.here) {
+  if (item.current) {
     button.classList.add("here")
     button.setAttribute("aria-current", "true")
   }

@@ -221,7 +221,7 @@ def _questions(told: dict) -> None:
                 id=row["query"],
                 side="left",
                 src=thumbnails.source(row["query_key"]),
-                here=True,
+                current=True,
                 caption="query",
                 alt=f"Query {row['query']}",
             )

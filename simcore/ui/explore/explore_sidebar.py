@@ -23,9 +23,9 @@ def _direction_changed() -> None:
     """Keep the pair: its other image becomes the query."""
     state = st.session_state
     collection = collections.open_(state[f"{PAGE}_collection"])
-    queries, others = collection.sides(state[f"{PAGE}_direction"])
-    if (query := state.get(f"{PAGE}_query")) in others.ids:
-        state[f"{PAGE}_query"] = queries.ids[others.ids.index(query)]
+    queries, mates = collection.sides(state[f"{PAGE}_direction"])
+    if (query := state.get(f"{PAGE}_query")) in mates.ids:
+        state[f"{PAGE}_query"] = queries.ids[mates.ids.index(query)]
 
 
 def draw(names: Sequence[str]) -> ExploreView:

@@ -135,6 +135,13 @@ def fields(names: Sequence[str]) -> list[Field]:
 
 def view_of(values: Values) -> ExploreView:
     """The view that the fields describe."""
-    lists = {name: tuple(values[name]) for name in ("models", "combine", "weights")}
-    scalars = {name: values[name] for name in ("collection", "query", "direction", "metric", "k")}
-    return ExploreView(**scalars, **lists)
+    return ExploreView(
+        collection=values["collection"],
+        query=values["query"],
+        direction=values["direction"],
+        metric=values["metric"],
+        k=values["k"],
+        models=tuple(values["models"]),
+        combine=tuple(values["combine"]),
+        weights=tuple(values["weights"]),
+    )

@@ -37,7 +37,7 @@ def browse(collection: Collection, view: ExploreView) -> None:
         tiles = []
         for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
             tile = gallery.image_tile(images, row, side, collection)
-            tile["caption"], tile["here"] = images.ids[row], row == query
+            tile["caption"], tile["current"] = images.ids[row], row == query
             tiles.append(tile)
         gallery.grid(
             tiles, key=f"{PAGE}_browser", on_pick=lambda pick: query_bar.set_query(pick["id"])

@@ -121,7 +121,7 @@ def _random_failure() -> None:
     if recipe is None:
         return
     failures = recall.failed_queries(view.collection, recipe, view.direction)
-    if others := [name for name in failures if name != view.query]:
-        set_query(random.choice(others))
+    if names := [name for name in failures if name != view.query]:
+        set_query(random.choice(names))
     else:
         state[MESSAGE] = f"{recipe.label} ranks every other mate first: it has no failure."

@@ -64,15 +64,15 @@ def show(
 
 def _pair_tiles(collection: Collection, view: ExploreView) -> tuple[Tile, Tile | None]:
     """The query and, in a collection of pairs, its mate."""
-    queries, others = collection.sides(view.direction)
+    queries, mates = collection.sides(view.direction)
     row = queries.ids.index(view.query)
     side = gallery.query_side(collection, view.direction)
     query = gallery.image_tile(queries, row, side, collection)
     if collection.right is None:
         return query | {"tag": "Query"}, None
     other_side = gallery.gallery_side(collection, view.direction)
-    mate = gallery.image_tile(others, row, other_side, collection)
-    mate["tag"], mate["caption"] = f"True mate, {other_side}", others.ids[row]
+    mate = gallery.image_tile(mates, row, other_side, collection)
+    mate["tag"], mate["caption"] = f"True mate, {other_side}", mates.ids[row]
     mate["alt"] = f"True mate: {mate['alt']}. Make it the query."
     return query | {"tag": f"Query, {side}"}, mate
 
@@ -96,8 +96,8 @@ def downloads(
 
 
 def _compare_link(collection: Collection, view: ExploreView, models: Sequence[str]) -> None:
-    queries, others = collection.sides(view.direction)
-    mate = others.ids[queries.ids.index(view.query)]
+    queries, mates = collection.sides(view.direction)
+    mate = mates.ids[queries.ids.index(view.query)]
     side, other_side = ("left", "right") if view.direction == "lr" else ("right", "left")
     st.page_link(
         "pages/compare.py",

@@ -105,7 +105,7 @@ def _pictures(
             rank=str(rank),
             score=gallery.format_score(float(score)),
             mate=found == mate,
-            here=found == picked,
+            current=found == picked,
             caption=word,
             alt=f"Rank {rank}: right {found}. {word or 'Choose it.'}",
         )

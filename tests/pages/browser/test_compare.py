@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.browser.test_explore import server, visitor
 from tests.pages.browser.test_map import complaints
 
-__all__ = ["server", "visitor"]
 pytestmark = pytest.mark.browser
 LINK = "/compare?collection=tiny&models=layout,color&first=left:b&second=right:b"
 

@@ -4,9 +4,6 @@ import math
 
 import pytest
 
-from tests.pages.browser.test_explore import server, visitor
-
-__all__ = ["server", "visitor"]
 pytestmark = pytest.mark.browser
 LINK = "/map?collection=tiny&models=hog,color&map=hog&method=pca&color=side"
 

@@ -1,68 +1,14 @@
 """Experiments and Review in a real Chromium: two participants at once, and undo."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-
 import pytest
 
 from simcore.data.answers import experiment_store
 from simcore.lab.library import collections, extraction
 from simcore.lab.people import analysis, experiments, participation, review
 from simcore.lab.people.experiments import Plan
-from tests.conftest import ROOT
-from tests.pages.browser.test_explore import NAMES, Visitor
+from tests.pages.browser.tab import running, visit
 
 pytestmark = pytest.mark.browser
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-class App:
-    """The app at one address, which may be killed and started again."""
-
-    def __init__(self, *words: str) -> None:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port, self.words = probe.getsockname()[1], words
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "simcore", "app", "--port", str(self.port), *self.words],
-            cwd=ROOT,
-            env=os.environ,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(self.address + "/health", timeout=10):
-                    return
-            except OSError:  # nobody there yet, or a connection cut off
-                assert self.process.poll() is None
-                time.sleep(0.2)
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
-
-
-@contextmanager
-def running(*words: str) -> Iterator[App]:
-    app = App(*words)
-    try:
-        yield app
-    finally:
-        app.kill()
 
 
 @pytest.fixture
@@ -71,24 +17,6 @@ def hard(hard_folder):
     collections.add("pairs", hard_folder, name="hard")
     extraction.extract("hard", ["color"])
     return "hard"
-
-
-@pytest.fixture
-def chromium():
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def visit(chromium, app, **options):
-    """A visitor with cookies and storage of their own."""
-    page = chromium.new_context(viewport={"width": 1200, "height": 900}, **options).new_page()
-    return Visitor(page, app.address)
 
 
 def begin(visitor, app, name):
