@@ -22,7 +22,6 @@ POST_NAMES = {
     "csls": "Hubness correction (CSLS)",
     "center+csls": "Centering and CSLS",
 }
-COMBINE_NAMES = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
 MAX_BACKBONES = 16
 
 
