@@ -37,7 +37,7 @@ def test_each_page_by_clicks(visitor, server):
 
 
 @pytest.mark.slow
-def test_a_pair_opens_in_explore_and_a_twin_is_overruled(visitor, server):
+def test_a_pair_opens_in_explore_and_a_near_duplicate_is_marked(visitor, server):
     page = visitor.page
     visitor.open(f"{server}/exclusive?collection=tiny&found=none&missed=none")
     tile = page.locator("button.tile").first
@@ -47,7 +47,7 @@ def test_a_pair_opens_in_explore_and_a_twin_is_overruled(visitor, server):
     assert f"image {visitor.address['query']} of a pair" in picked
     visitor.open(f"{server}/duplicates?collection=tiny&within=0.4&across=0.4")
     page.get_by_role("button", name="Not a duplicate").first.click()
-    visitor.until(lambda: page.get_by_role("button", name="A duplicate").count() == 1)
+    visitor.until(lambda: page.get_by_role("button", name="A duplicate", exact=True).count() == 1)
     page.get_by_role("tab", name="Groups").click()
     visitor.settle()
     assert_clean(visitor)

@@ -105,7 +105,7 @@ def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chr
         maker.page.get_by_role("spinbutton", name="Choices").fill("4")
         maker.page.get_by_role("button", name="Build").click()
         maker.page.get_by_text("Send this address").wait_for()
-        assert maker.address == {"show": "invite", "e": "made-here"}
+        assert maker.address == {"view": "invite", "experiment": "made-here"}
         code = begin(visit(chromium, app), app, "made-here")
         participation.answer(
             "made-here", code, participation.screen("made-here", code).number, place=0, seconds=1
@@ -125,7 +125,7 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
         ana = visit(chromium, app)
         page = ana.page
         ana.open(f"{app.address}/review?collection=hard&models=color&annotator=Ana")
-        ana.until(lambda: "q" in ana.address)
+        ana.until(lambda: "query" in ana.address)
         first = ana.address["query"]
         shape = page.locator('.st-key-reviewing_tag_shape button[kind="primary"]')
         page.keyboard.press("2")
