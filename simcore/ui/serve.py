@@ -7,6 +7,8 @@
 
 import re
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -88,7 +90,13 @@ async def health(_request: Request) -> Response:
     )
 
 
-thumbnails.served = True
+@asynccontextmanager
+async def lifespan(_app: object) -> AsyncIterator[None]:
+    """While the server runs, pages use its addresses for thumbnails."""
+    thumbnails.served = True
+    yield
+
+
 # The first request may be for /collections, before app.py has called st.navigation; without this
 # line, Streamlit would then show every file in pages/ as a page.
 PagesManager.uses_pages_directory = False
@@ -100,4 +108,5 @@ app = st.App(
         Route("/health", health),
     ],
     middleware=[Middleware(SecurityHeaders)],
+    lifespan=lifespan,
 )
