@@ -1,7 +1,7 @@
 """The app. `simcore app` starts it with its own server (simcore/ui/serve.py).
 
-`streamlit run app.py` shows the same pages: thumbnails then travel inside the page, and the first
-address opened must be the root.
+`streamlit run app.py` shows the same pages, but sends thumbnails inside the page, and the first
+address that is opened must be the root.
 """
 
 from pathlib import Path
@@ -10,17 +10,15 @@ import streamlit as st
 
 from simcore.ui import kiosk, page_export
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent
 st.set_page_config(
-    page_title="simcore: which images look alike?",
-    page_icon=str(HERE / "assets" / "icon.svg"),
+    page_title="simcore: perceptual image similarity",
+    page_icon=str(ROOT / "assets" / "icon.svg"),
     layout="wide",
-    menu_items={
-        "About": "Which images look alike to people, and which network sees it the same way?"
-    },
+    menu_items={"About": "Perceptual image similarity: which backbone agrees with people?"},
 )
 st.logo(
-    str(HERE / "assets" / "logo.svg"), icon_image=str(HERE / "assets" / "icon.svg"), size="large"
+    str(ROOT / "assets" / "logo.svg"), icon_image=str(ROOT / "assets" / "icon.svg"), size="large"
 )
 page = kiosk.navigation(
     [
@@ -29,63 +27,63 @@ page = kiosk.navigation(
             title="Explore",
             icon=":material/image_search:",
             default=True,
-            help="Pick a picture and see what each network finds most alike, side by side.",
+            help="Search with one image: the nearest images of each backbone, side by side.",
         ),
         st.Page(
             "pages/map.py",
             title="Map",
             icon=":material/scatter_plot:",
             url_path="map",
-            help="Every picture a point: what each network takes for alike lies together.",
+            help="The whole collection in the plane; similar images are close together.",
         ),
         st.Page(
             "pages/compare.py",
             title="Compare",
             icon=":material/compare:",
             url_path="compare",
-            help="Any two pictures: how alike each network finds them, and why.",
+            help="Two images: their similarity under each backbone, and the corresponding regions.",
         ),
         st.Page(
             "pages/combine.py",
             title="Combine",
             icon=":material/join_full:",
             url_path="combine",
-            help="All combinations of the backbones: the best of each size, what each is worth.",
+            help="All combinations of backbones: the best of each size, and what each one adds.",
         ),
         st.Page(
             "pages/exclusive.py",
             title="Exclusive",
             icon=":material/filter_center_focus:",
             url_path="exclusive",
-            help="The pairs that only one backbone finds.",
+            help="The pairs that only one backbone retrieves.",
         ),
         st.Page(
             "pages/evaluate.py",
             title="Evaluate",
             icon=":material/monitoring:",
             url_path="evaluate",
-            help="The papers' tables and curves on your pairs, the printed values beside them.",
+            help="The papers' tables and figures on your pairs, next to the published values.",
         ),
         st.Page(
             "pages/learn.py",
             title="Learn",
             icon=":material/school:",
             url_path="learn",
-            help="Learn from pairs what looks alike, and see what that changed.",
+            help="Train adaptations and fine-tune networks on pairs or human judgements.",
         ),
         st.Page(
             "pages/judgements.py",
             title="Judgements",
             icon=":material/how_to_vote:",
             url_path="judgements",
-            help="Which similarity answers as people do: triplets, patches, odd ones out.",
+            help="Agreement of similarities with human judgements: triplets, 2AFC, odd one out.",
         ),
         st.Page(
             "pages/experiments.py",
             title="Experiments",
             icon=":material/groups:",
             url_path="experiments",
-            help="Ask people which pictures look alike, and compare them with machines.",
+            help="Ask people which images look alike, and compare their answers with models.",
         ),
         st.Page(
             "pages/review.py",
@@ -99,21 +97,21 @@ page = kiosk.navigation(
             title="Duplicates",
             icon=":material/content_copy:",
             url_path="duplicates",
-            help="Near-copies in a collection, and the pairs that are left without them.",
+            help="Near-duplicates in a collection, and the pairs that remain without them.",
         ),
         st.Page(
             "pages/collections.py",
             title="Collections",
             icon=":material/photo_library:",
             url_path="collections",
-            help="Add, extract and remove collections of pictures.",
+            help="Add collections of images, extract features, remove collections.",
         ),
         st.Page(
             "pages/models.py",
             title="Models",
             icon=":material/neurology:",
             url_path="models",
-            help="Which networks and descriptors are ready, and what the others need.",
+            help="Installed backbones, and what the others need.",
         ),
     ],
 )

@@ -42,7 +42,7 @@ def page(count: int, *, pixels: bool) -> str:
     at = (at - at.min(0)) / (at.max(0) - at.min(0)) * (map_canvas.FULL - 1)
     group = random.integers(0, 7, count)
     legend = [
-        {"name": str(n), "count": int((group == n).sum()), "colour": html_document.COLORS[n]}
+        {"name": str(n), "count": int((group == n).sum()), "color": html_document.COLORS[n]}
         for n in range(7)
     ]
     one = {
@@ -54,7 +54,7 @@ def page(count: int, *, pixels: bool) -> str:
         "legend": legend,
         "x": at[:, 0].astype(int).tolist(),
         "y": at[:, 1].astype(int).tolist(),
-        "colour": group.tolist(),
+        "color": group.tolist(),
     }
     data: dict[str, object] = {
         "base": "",

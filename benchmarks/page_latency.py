@@ -45,24 +45,26 @@ Act = Callable[[Any], object]
 
 def metric(page: Any) -> None:
     """Cosine to what each backbone was made for, and back."""
-    page.locator(".st-key-x_m").get_by_text(_other("Cos", "Own", page), exact=True).click()
+    page.locator(".st-key-explore_metric").get_by_text(
+        _other("Cos", "Own", page), exact=True
+    ).click()
 
 
 def backbone(page: Any) -> None:
     """One backbone less."""
-    page.locator(".st-key-x_models button[aria-label^=Remove]").last.click()
+    page.locator("[class*=st-key-explore_models] button[aria-label^=Remove]").last.click()
 
 
 ACTS: dict[str, Act] = {
-    "the next query": lambda page: page.locator(".st-key-x_next button").click(),
+    "the next query": lambda page: page.locator(".st-key-explore_next button").click(),
     "another metric": metric,
-    "another k": lambda page: page.locator(".st-key-x_k input").press("ArrowRight"),
+    "another k": lambda page: page.locator(".st-key-explore_k input").press("ArrowRight"),
     "a backbone less": backbone,
 }
 
 
 def _other(one: str, other: str, page: Any) -> str:
-    return other if "m=cosine" in page.url else one
+    return other if "metric=cosine" in page.url else one
 
 
 def lines(quick: bool) -> list[Line]:
@@ -142,7 +144,7 @@ def _reruns(tab: browser_tab.Tab) -> Iterator[Line]:
 
 
 def _visit(tab: browser_tab.Tab, name: str) -> Line:
-    address = f"/{PAGES[name]}?c={synthetic_cache.NAME}"
+    address = f"/{PAGES[name]}?collection={synthetic_cache.NAME}"
     try:
         first, again = tab.open(address), tab.open(address)
     except browser_tab.Restless as restless:
@@ -163,7 +165,7 @@ def _memory(
     one = server.memory()[0]
     other = browser_tab.Tab(_page(chromium), server.address)
     for name in names:
-        other.open(f"/{PAGES[name]}?c={synthetic_cache.NAME}")
+        other.open(f"/{PAGES[name]}?collection={synthetic_cache.NAME}")
     two, most = server.memory()
     yield Line("memory after Explore", rest, "GB")
     yield Line("memory after all pages, two visitors", two, "GB", "one visitor", two / one)

@@ -1,4 +1,4 @@
-"""Collections: add pictures, look through them with every network, remove them again."""
+"""Collections: add images, extract features, remove collections."""
 
 import streamlit as st
 
@@ -10,140 +10,133 @@ from simcore.ui import gallery, job_progress, widgets
 from simcore.ui.collections import add_collection
 from simcore.ui.widgets import escape_markdown
 
-SAMPLES = 6  # thumbnails on a card, a side
+N_SAMPLES = 6  # thumbnails per side of a collection
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Collections")
-    st.caption(
-        "Sets of pictures, with or without known look-alikes. "
-        "Files given by path stay where they are."
-    )
+    st.caption("Sets of images, with or without known mates.")
     names = collections.names()
-    if name := st.session_state.pop("_added", ""):
+    if name := st.session_state.pop(add_collection.ADDED, ""):
         st.toast(f"Added {escape_markdown(name)}.", icon=":material/check_circle:")
-    shelf = st.expander("Add a collection", icon=":material/add:", expanded=not names, key="c_add")
-    with shelf, widgets.show_errors():
-        add_collection.form()
+    expander = st.expander(
+        "Add a collection", icon=":material/add:", expanded=not names, key="collections_add"
+    )
+    with expander, widgets.show_errors():
+        add_collection.draw()
     for name in names:
         with st.container(border=True), widgets.show_errors():
             _card(name)
     if names:
         with widgets.show_errors():
-            _cache()
+            _cache_size()
 
 
 def _card(name: str) -> None:
-    found, told = collections.open_(name), collections.summary(name)
-    count = f"{len(found.left):,} {'images' if found.right is None else 'pairs'}"
+    collection, summary = collections.open_(name), collections.summary(name)
+    count = f"{len(collection.left):,} {'images' if collection.right is None else 'pairs'}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(name), anchor=False, width="content")
-        st.badge(escape_markdown(found.kind), color="gray")
-        st.markdown(f"**{count}** · {format_bytes(told.bytes)}", width="stretch")
+        st.badge(escape_markdown(collection.kind), color="gray")
+        st.markdown(f"**{count}** · {format_bytes(summary.bytes)}", width="stretch")
         st.page_link(
             "pages/explore.py",
             label="Explore",
             icon=":material/image_search:",
-            query_params={"c": name},
+            query_params={"collection": name},
         )
-    _samples(found)
-    _features(found)
+    _samples(collection)
+    _features(collection)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if found.skipped:
-            with st.popover(f"{len(found.skipped):,} left out", icon=":material/report:"):
-                _skipped(found)
+        if collection.skipped:
+            with st.popover(f"{len(collection.skipped):,} left out", icon=":material/report:"):
+                _skipped(collection)
         with st.popover("Remove", icon=":material/delete:"):
             st.markdown(
-                f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features."
+                f"Remove **{escape_markdown(name)}** from the list? Files and features stay."
             )
             st.button(
-                "Yes, forget it",
-                key=f"c_remove_{name}",
+                "Remove",
+                key=f"collections_remove_{name}",
                 type="primary",
                 on_click=widgets.run_action,
                 args=(collections.remove, name),
             )
-        st.caption(f"From {escape_markdown(found.source)}")
-    widgets.credits(found.credits)
+        st.caption(f"From {escape_markdown(collection.source)}")
+    widgets.credits(collection.credits)
 
 
-def _samples(found: Collection) -> None:
+def _samples(collection: Collection) -> None:
     tiles = []
-    step = max(1, len(found.left) // SAMPLES)
-    for row in range(0, min(len(found.left), step * SAMPLES), step):
-        tiles.append(gallery.image_tile(found.left, row, "left", found))
-        if found.right is not None:
-            tiles.append(gallery.image_tile(found.right, row, "right", found))
-
-    def open_(pick: gallery.Pick) -> None:
-        st.session_state["_open"] = {
-            "c": found.name,
-            "q": pick["id"],
-            "d": gallery.SIDES[pick["side"]],
-        }
-
-    gallery.grid(tiles, key=f"c_samples_{found.name}", on_pick=open_)
-    if wanted := st.session_state.pop("_open", None):
-        st.switch_page("pages/explore.py", query_params=wanted)
+    step = max(1, len(collection.left) // N_SAMPLES)
+    for row in range(0, min(len(collection.left), step * N_SAMPLES), step):
+        tiles.append(gallery.image_tile(collection.left, row, "left", collection))
+        if collection.right is not None:
+            tiles.append(gallery.image_tile(collection.right, row, "right", collection))
+    gallery.grid(
+        tiles,
+        key=f"collections_samples_{collection.name}",
+        on_pick=gallery.open_in_explore(collection.name),
+    )
 
 
-def _features(found: Collection) -> None:
-    counts = collections.feature_counts(found.name)
-    marks = [
-        f":green-badge[:material/check: {escape_markdown(c.backbone)}]"
-        if c.complete
-        else f":orange-badge[{escape_markdown(c.backbone)} {c.done:,} of {c.images:,}]"
-        for c in counts
+def _features(collection: Collection) -> None:
+    """Which backbones are extracted, and a form for more."""
+    counts = collections.feature_counts(collection.name)
+    badges = [
+        f":green-badge[:material/check: {escape_markdown(count.backbone)}]"
+        if count.complete
+        else f":orange-badge[{escape_markdown(count.backbone)} {count.done:,} of {count.images:,}]"
+        for count in counts
     ]
-    st.markdown("Features: " + (" ".join(marks) or "none yet"))
-    if job_progress.show("extract", found.name):
+    st.markdown("Features: " + (" ".join(badges) or "none yet"))
+    if job_progress.show("extract", collection.name):
         return
-    full = {c.backbone for c in counts if c.complete}
-    part = [c.backbone for c in counts if c.backbone not in full]
-    known = [row["name"] for row in models.listing() if row["ready"] and row["name"] not in full]
-    options = list(dict.fromkeys([*part, *known]))
+    complete = {count.backbone for count in counts if count.complete}
+    partial = [count.backbone for count in counts if count.backbone not in complete]
+    ready = [row["name"] for row in models.listing() if row["ready"]]
+    options = list(dict.fromkeys([*partial, *(name for name in ready if name not in complete)]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
-            "Extract",
+            "Backbones to extract",
             options,
-            default=part,
-            key=f"c_models_{found.name}",
+            default=partial,
+            key=f"collections_models_{collection.name}",
             accept_new_options=True,
             label_visibility="collapsed",
             placeholder="Choose backbones to extract, or type timm:NAME",
         )
         st.button(
-            "Resume" if part else "Extract",
+            "Resume" if partial else "Extract",
             icon=":material/play_arrow:",
             disabled=not chosen,
-            key=f"c_extract_{found.name}",
+            key=f"collections_extract_{collection.name}",
             on_click=job_progress.start,
-            args=(["extract", found.name, "--models", ",".join(chosen)],),
+            args=(["extract", collection.name, "--models", ",".join(chosen)],),
         )
 
 
-def _skipped(found: Collection) -> None:
-    lines = [f"{one.name}\t{one.reason}" for one in found.skipped]
-    st.markdown("Left out, with their mates; everything else is used.")
-    st.dataframe(
-        {"file": [s.name for s in found.skipped], "why": [s.reason for s in found.skipped]},
-        height=240,
-    )
+def _skipped(collection: Collection) -> None:
+    names = [skipped.name for skipped in collection.skipped]
+    reasons = [skipped.reason for skipped in collection.skipped]
+    st.markdown("These images, and their mates, are left out.")
+    st.dataframe({"file": names, "reason": reasons}, height=240)
+    lines = [f"{name}\t{reason}" for name, reason in zip(names, reasons, strict=True)]
     st.download_button(
         "Download the list",
         "\n".join(["file\treason", *lines]),
         on_click="ignore",
-        file_name=f"{found.name}-left-out.tsv",
-        key=f"c_skipped_{found.name}",
+        file_name=f"{collection.name}-left-out.tsv",
+        key=f"collections_skipped_{collection.name}",
     )
 
 
-def _cache() -> None:
+def _cache_size() -> None:
     cache = doctor.cache_size()
     folders = " · ".join(f"{name} {format_bytes(count)}" for name, count in cache.folders.items())
     free = format_bytes(cache.free)
-    st.caption(f"Cache at `{cache.root}`: {escape_markdown(folders)} · {free} free on its disk")
+    st.caption(f"Cache in `{cache.root}`: {escape_markdown(folders)} · {free} free on its disk")
 
 
 show()

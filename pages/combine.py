@@ -27,7 +27,9 @@ def show() -> None:
         "Hits at 1 of every combination of the backbones, plain and normalised (rosenfeld2019)."
     )
     with widgets.show_errors():
-        question = sidebar.select_question("combine", fewest=2, options=("s", "m", "d", "post"))
+        question = sidebar.select_question(
+            "combine", min_backbones=2, options=("subset", "metric", "direction", "post")
+        )
         if question is None:
             return
         count = 2 ** len(question.backbones) - 1

@@ -1,92 +1,125 @@
-"""Compare: any two pictures, how alike each backbone finds them, and why."""
+"""Compare: any two images, their similarity under each backbone, and the reasons for it."""
 
-import shlex
 from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from simcore.errors import BadDataError, SimError
+from simcore.errors import BadDataError
 from simcore.lab import html_document
 from simcore.lab.library import collections, models
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture, Row
 from simcore.recipe import Question
-from simcore.types import Monitor, Progress
-from simcore.ui import charts, job_progress, page_export, sidebar, widgets
-from simcore.ui.compare import region_view
-from simcore.ui.compare.picture_picker import pick
+from simcore.ui import charts, commands, job_progress, page_export, sidebar, widgets
+from simcore.ui.compare import picture_picker, region_view
+from simcore.ui.widgets import escape_markdown
 
-CELLS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
+GRIDS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
+VIEWS = ("Corresponding regions", "Finer regions", "Occlusion")
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Compare")
-    st.caption(
-        "Any two pictures: how alike each backbone finds them, against all other pairs of the "
-        "collection, and which places of one answer to which of the other."
-    )
+    st.caption("Two images: how similar each backbone finds them, and which regions correspond.")
     with widgets.show_errors():
-        wanted = {name: st.query_params.get(name, "") for name in ("a", "b")}
-        asked = sidebar.select_question("compare", options=("m",), lone=True)
-        if asked is None:
+        question = sidebar.select_question(
+            "compare", options=("metric",), without_mates=True, fields=picture_picker.FIELDS
+        )
+        if question is None:
             return
-        collection = collections.open_(asked.collection)
-        first, second = pick(asked, collection, wanted)
+        collection = collections.open_(question.collection)
+        first, second = picture_picker.draw(question, collection)
         if first is None or second is None:
-            st.info("Give both pictures.")
+            st.info("Upload the missing image.")
             return
         with st.spinner("Comparing", show_time=False):
-            rows = pair.table(asked, first, second).rows
-        _lead(asked, rows)
-        _reasons(asked, first, second)
-        _numbers(asked, rows, first, second)
+            rows = pair.table(question, first, second).rows
+        _summary(question, rows)
+        _regions(question, first, second)
+        _numbers(question, rows, first, second)
         widgets.credits(collection.credits)
 
 
-def _lead(asked: Question, rows: Sequence[Row]) -> None:
-    known = [row for row in rows if row.above is not None]
-    blind = [row.backbone for row in rows if row.above is None]
-    said = ""
-    if known:
-        best = max(known, key=lambda row: row.above or 0)
-        said = (
-            f"**{widgets.escape_markdown(best.backbone)}** finds them most alike: more than "
-            f"**{_percent(best.above)}** of all pairs of {widgets.escape_markdown(asked.collection)}. "
+def _summary(question: Question, rows: Sequence[Row]) -> None:
+    scored = [row for row in rows if row.above is not None]
+    without = [row.backbone for row in rows if row.above is None]
+    text = ""
+    if scored:
+        best = max(scored, key=lambda row: row.above or 0)
+        text = (
+            f"**{escape_markdown(best.backbone)}** finds them most similar: more than "
+            f"**{_percent(best.above)}** of all pairs of {escape_markdown(question.collection)}. "
         )
-    if blind:
-        said += f"No evidence under {widgets.escape_markdown(', '.join(blind))}."
-    st.markdown(said)
-    page_export.add(
-        "lead", lambda: [html_document.paragraph(said.replace("**", "").replace("\\", ""))]
-    )
+    if without:
+        text += f"No evidence under {escape_markdown(', '.join(without))}."
+    st.markdown(text)
+    plain = text.replace("**", "").replace("\\", "")
+    page_export.add("summary", lambda: [html_document.paragraph(plain)])
 
 
-def _numbers(asked: Question, rows: Sequence[Row], first: Picture, second: Picture) -> None:
-    """How alike, as a place among all pairs: the similarities themselves have other scales."""
-    known = [row for row in rows if row.above is not None]
-    if not known:
+def _numbers(question: Question, rows: Sequence[Row], first: Picture, second: Picture) -> None:
+    """Similarities as shares of all pairs, since those of two backbones have different scales."""
+    if all(row.above is None for row in rows):
         return
-    st.subheader("How alike", anchor=False)
-    ordered = sorted(known, key=lambda row: row.above or 0)
-    names = [row.backbone for row in ordered]
+    st.subheader("Similarity", anchor=False)
+    _share_chart(sorted((r for r in rows if r.above is not None), key=lambda row: row.above or 0))
+    frame = pd.DataFrame(
+        {
+            "backbone": row.backbone,
+            "metric": row.metric,
+            "similarity": row.similarity,
+            "% of all pairs": None if row.above is None else 100 * row.above,
+            "% of true pairs": None if row.mates is None else 100 * row.mates,
+        }
+        for row in rows
+    )
+    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
+    page_export.add("numbers", lambda: [html_document.table(list(frame), cells)])
+    with st.expander("Table"):
+        st.dataframe(
+            frame.round(4),
+            hide_index=True,
+            placeholder="–",
+            key="compare_table",
+            column_config={
+                "% of all pairs": st.column_config.NumberColumn(
+                    help="Share of all pairs, mates or not, that are less similar."
+                ),
+                "% of true pairs": st.column_config.NumberColumn(
+                    help="Share of the known pairs that are less similar."
+                ),
+            },
+        )
+        if first.side and second.side:
+            args = ["pair", question.collection]
+            args += [f"{picture.side}:{picture.name}" for picture in (first, second)]
+            args += ["--models", ",".join(question.backbones)]
+            if question.metric != "own":
+                args += ["--metric", question.metric]
+            commands.show(args)
+
+
+def _share_chart(rows: Sequence[Row]) -> None:
+    """The share of pairs that are less similar, one bar per backbone."""
+    names = [row.backbone for row in rows]
     figure = go.Figure()
     figure.add_bar(
         y=names,
-        x=[100 * (row.above or 0) for row in ordered],
+        x=[100 * (row.above or 0) for row in rows],
         orientation="h",
         marker_color=html_document.COLORS[0],
         name="of all pairs",
-        customdata=[row.similarity for row in ordered],
-        hovertemplate="%{y}: similarity %{customdata:.3f}, more alike than %{x:.2f} % of all pairs"
+        customdata=[row.similarity for row in rows],
+        hovertemplate="%{y}: similarity %{customdata:.3f}, higher than %{x:.2f} % of all pairs"
         "<extra></extra>",
     )
-    if any(row.mates is not None for row in ordered):
+    if any(row.mates is not None for row in rows):
         figure.add_scatter(
             y=names,
-            x=[None if row.mates is None else 100 * row.mates for row in ordered],
+            x=[None if row.mates is None else 100 * row.mates for row in rows],
             mode="markers",
             name="of the true pairs",
             marker={
@@ -95,42 +128,11 @@ def _numbers(asked: Question, rows: Sequence[Row], first: Picture, second: Pictu
                 "symbol": "diamond",
                 "line": {"color": "white", "width": 1},
             },
-            hovertemplate="%{y}: more alike than %{x:.1f} % of the true pairs<extra></extra>",
+            hovertemplate="%{y}: higher than %{x:.1f} % of the true pairs<extra></extra>",
         )
     figure.update_xaxes(range=[0, 101], ticksuffix=" %")
-    charts.show(
-        figure,
-        "compare_bars",
-        title="More alike than this share of the pairs",
-        height=70 + 26 * len(names),
-    )
-    frame = pd.DataFrame(
-        {
-            "backbone": row.backbone,
-            "metric": row.metric,
-            "similarity": row.similarity,
-            "more alike than % of all pairs": None if row.above is None else 100 * row.above,
-            "more alike than % of the true pairs": None if row.mates is None else 100 * row.mates,
-        }
-        for row in rows
-    )
-    cells = frame.round(4).astype(object).where(frame.notna(), None).to_numpy().tolist()
-    page_export.add("numbers", lambda: [html_document.table(list(frame), cells)])
-    with st.expander("The numbers"):
-        st.dataframe(frame.round(4), hide_index=True, placeholder="–", key="compare_table")
-        if first.side and second.side:
-            words = [
-                "simcore",
-                "pair",
-                asked.collection,
-                f"{first.side}:{first.name}",
-                f"{second.side}:{second.name}",
-                "--models",
-                ",".join(asked.backbones),
-            ]
-            if asked.metric != "own":
-                words += ["--metric", asked.metric]
-            st.code(shlex.join(words), language="bash", wrap_lines=True)
+    title = "More similar than this share of the pairs"
+    charts.show(figure, "compare_bars", title=title, height=70 + 26 * len(names))
 
 
 def _percent(share: float | None) -> str:
@@ -138,73 +140,66 @@ def _percent(share: float | None) -> str:
 
 
 @st.fragment
-def _reasons(asked: Question, first: Picture, second: Picture) -> None:
+def _regions(question: Question, first: Picture, second: Picture) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        usual = asked.backbones.index(models.first_network(asked.backbones))
-        backbone = st.selectbox("Backbone", asked.backbones, key="compare_backbone", index=usual)
-        what = st.segmented_control(
-            "Show",
-            ["Places that answer", "Finer places", "Hide parts"],
-            key="compare_what",
-            default="Places that answer",
+        default = question.backbones.index(models.first_network(question.backbones))
+        backbone = st.selectbox(
+            "Backbone", question.backbones, key="compare_backbone", index=default
+        )
+        view = st.segmented_control(
+            "View",
+            VIEWS,
+            key="compare_view",
+            default=VIEWS[0],
             required=True,
+            help="Corresponding regions compares feature maps; finer regions uses a larger input. "
+            "Occlusion covers one part of the first image at a time.",
         )
     with widgets.show_errors():
-        if what == "Hide parts":
-            _hidden(asked, first, second, backbone)
+        if view == "Occlusion":
+            _occlusion(question, first, second, backbone)
             return
         try:
-            with st.spinner("Looking", show_time=False):
-                found = pair.correspondences(first, second, backbone, fine=what == "Finer places")
-        except BadDataError as error:  # no network: true of half of the backbones, and no mistake
-            st.info(widgets.escape_markdown(str(error)))
+            with st.spinner("Computing feature maps", show_time=False):
+                match = pair.correspondences(first, second, backbone, fine=view == "Finer regions")
+        except BadDataError as error:  # not a mistake: half of the backbones are no networks
+            st.info(escape_markdown(str(error)))
             return
-        region_view.correspondences(first, second, found, key="compare_match")
-        st.caption("The dashed frame is what the network sees; nothing outside it counts.")
+        region_view.correspondences(first, second, match, key="compare_match")
+        st.caption("The dashed frame is the input of the network; the rest has no effect.")
 
 
-def _hidden(asked: Question, first: Picture, second: Picture, backbone: str) -> None:
+def _occlusion(question: Question, first: Picture, second: Picture, backbone: str) -> None:
     cells = st.segmented_control(
-        "Parts",
-        list(CELLS),
-        format_func=CELLS.__getitem__,
+        "Grid",
+        list(GRIDS),
+        format_func=GRIDS.__getitem__,
         default=7,
         key="compare_cells",
         required=True,
     )
-    bar = st.progress(0.0, text="Hiding one part after another")
-
-    def tell(now: Progress) -> None:
-        bar.progress(job_progress.share(now), text=job_progress.words(now))
-
-    try:
-        found = pair.occlusion(
-            asked.collection,
+    with job_progress.progress_bar("Occluding one part after the other") as monitor:
+        result = pair.occlusion(
+            question.collection,
             first,
             second,
             backbone,
-            metric=asked.metric,
+            metric=question.metric,
             cells=int(cells or 7),
-            monitor=Monitor(tell),
+            monitor=monitor,
         )
-    except SimError:
-        bar.empty()
-        raise
-    bar.empty()
-    said = f"With nothing hidden the similarity under {widgets.escape_markdown(backbone)} is "
-    said += f"**{found.similarity:.3f}**"
-    if found.ranks is not None:
-        least, most = int(found.ranks.min()), int(found.ranks.max())
-        said += f", and the second picture is at rank **{found.rank:,}** of {found.gallery:,} as "
-        said += "seen from the first. "
-        said += (
-            "No single part changes that"
-            if least == most == found.rank
-            else f"Hiding one part moves it to between {least:,} and {most:,}"
+    text = f"Without occlusion: similarity **{result.similarity:.3f}**"
+    if result.ranks is not None:
+        low, high = int(result.ranks.min()), int(result.ranks.max())
+        text += f", rank **{result.rank:,}** of {result.gallery:,}. "
+        text += (
+            "No single part changes the rank"
+            if low == high == result.rank
+            else f"With one part occluded: rank {low:,} to {high:,}"
         )
-    st.markdown(said + ".")
-    shape = pair.shapes(first, second)
-    region_view.occlusion(first, second, found, shape, key="compare_masked")
+    st.markdown(text + ".", help="The rank of the second image for the first as the query.")
+    shapes = pair.shapes(first, second)
+    region_view.occlusion(first, second, result, shapes, key="compare_occlusion")
 
 
 show()

@@ -1,8 +1,7 @@
-"""Duplicates: pictures that are in a collection twice, and the pairs that are left without them."""
+"""Duplicates: near-duplicates in a collection, and the pairs that remain without them."""
 
-import shlex
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -10,191 +9,187 @@ from simcore.errors import SimError
 from simcore.lab.library import collections, duplicates, subsets
 from simcore.lab.library.duplicates import NearDuplicate
 from simcore.lab.library.subsets import DuplicateReport
-from simcore.ui import gallery, kiosk, sidebar, url_state, widgets
-from simcore.ui.gallery import Pick
+from simcore.ui import commands, gallery, kiosk, sidebar, url_state, widgets
+from simcore.ui.gallery import OPEN_IN_EXPLORE, Tile
+from simcore.ui.url_state import Field, NumberField, Values
 
-MOST = 0.4
-CLEAN = "Every pair with a near-copy is left out, by the judge and the thresholds on the left."
+PAGE = "duplicates"
+MAX_DISTANCE = 0.4
+CHANGED = f"_{PAGE}_changed"  # session state: a verdict changed, so the counts above do as well
+CLEAN_HELP = "Without pairs that have a near-duplicate under this backbone and these thresholds."
+
+
+def _backbones(values: Values) -> list[str]:
+    """Backbones with features, the default of the papers' protocol first."""
+    ready = sidebar.extracted_backbones(values["collection"])
+    try:
+        first = duplicates.default_backbone(values["collection"])
+    except SimError:
+        return ready
+    return [first, *(name for name in ready if name != first)]
+
+
+FIELDS = [
+    Field("by", _backbones, label="backbone with features in this collection", per="collection"),
+    NumberField("within", default=0.10, high=MAX_DISTANCE),
+    NumberField("across", default=0.15, high=MAX_DISTANCE),
+]
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Duplicates")
     st.caption(
-        "Near-copies make a mate hard to find for no good reason: a double may rank before it. "
-        "rosenfeld2018 left such pairs out (TLLd, TLLobj)."
+        "Near-duplicates can rank before the true mate; the papers leave such pairs out.",
+        help="rosenfeld2018 evaluates on TLLd (no near-duplicates) and TLLobj (no faces either).",
     )
     with widgets.show_errors():
-        wanted = st.query_params.get("by", "")
-        near = {
-            k: url_state.number(k, usual, MOST) for k, usual in (("within", 0.10), ("across", 0.15))
-        }
-        if not (names := sidebar.named("twins")):
+        collection = sidebar.collection_field()
+        if collection is None:
             return
-        put = st.session_state
-        with st.sidebar:
-            name = st.selectbox("Collection", names, key="twins_c")
-            judges = _judges(name)
-            if not judges:
-                st.info("No backbone has its features here yet; extract one first.")
-                return
-            put.setdefault(f"twins_by_{name}", wanted if wanted in judges else judges[0])
-            by = st.selectbox("Judged by", judges, key=f"twins_by_{name}")
-            for key, where in (("within", "within a side"), ("across", "across the sides")):
-                put.setdefault(f"twins_{key}", near[key])
-                near[key] = st.slider(
-                    f"Distance {where}",
-                    0.0,
-                    MOST,
-                    step=0.01,
-                    key=f"twins_{key}",
-                    help="Cosine distance. The authors' notebook has 0.10 and 0.15, for "
-                    "densenet121; another network has another scale.",
-                )
-        url_state.write("twins", {"c": name, "by": by} | {k: f"{v:g}" for k, v in near.items()})
-        with st.spinner("Comparing everything with everything"):
-            found = subsets.find_duplicates(name, by=by, **near)
-        groups = _groups(found)
-        _told(name, found, groups)
-        words = ["simcore", "evaluate", "duplicates", name, "--by", by]
-        words += ["--within", f"{near['within']:g}", "--across", f"{near['across']:g}"]
-        st.code(shlex.join(words), language="bash", wrap_lines=True)
-        _pictures(name, found, groups)
+        values = url_state.bind(PAGE, [collection, *FIELDS])
+        name, by = values["collection"], values["by"]
+        if not _controls(collection.choices({}), values):
+            return
+        within, across = values["within"], values["across"]
+        with st.spinner("Comparing all images"):
+            report = subsets.find_duplicates(name, by=by, within=within, across=across)
+        groups = _groups(report)
+        _counts(name, report, groups)
+        thresholds = ["--within", f"{within:g}", "--across", f"{across:g}"]
+        commands.show(["evaluate", "duplicates", name, "--by", by, *thresholds])
+        _tabs(name, report, groups)
 
 
-def _judges(name: str) -> list[str]:
-    """Backbones to judge by, the one that the papers' protocol would take first."""
-    ready = collections.extracted_backbones(name)
-    try:
-        first = duplicates.default_backbone(name)
-    except SimError:
-        return ready
-    return [first, *(other for other in ready if other != first)]
+def _controls(names: Sequence[str], values: Values) -> bool:
+    """Draw the sidebar; whether the collection has features to compare."""
+    backbones = _backbones(values)
+    with st.sidebar:
+        st.selectbox("Collection", names, key=f"{PAGE}_collection")
+        if not backbones:
+            st.info("No features yet. Extract a backbone on the page Collections.")
+            return False
+        st.selectbox("Backbone", backbones, key=FIELDS[0].key(PAGE, values))
+        for option, label in (("within", "within a side"), ("across", "across the sides")):
+            st.slider(
+                f"Distance {label}",
+                0.0,
+                MAX_DISTANCE,
+                step=0.01,
+                key=f"{PAGE}_{option}",
+                help="Cosine distance up to which two images are near-duplicates. The authors' "
+                "notebook uses 0.10 and 0.15 for densenet121; other networks need other values.",
+            )
+    return True
 
 
-def _groups(found: DuplicateReport) -> list[list[int]]:
-    """Rows of pairs that near-copies tie together, largest group first."""
+def _groups(report: DuplicateReport) -> list[list[int]]:
+    """Rows of pairs that near-duplicates connect, largest group first."""
     rows = defaultdict(list)
-    for row, group in enumerate(found.groups.tolist()):
+    for row, group in enumerate(report.groups.tolist()):
         rows[group].append(row)
     return sorted((r for r in rows.values() if len(r) > 1), key=len, reverse=True)
 
 
-def _told(name: str, found: DuplicateReport, groups: list[list[int]]) -> None:
-    total = len(collections.open_(name).left)
-    columns = st.columns(2 + len(found.kept))
-    counted = len(found.duplicates) - sum(found.refused)
+def _counts(name: str, report: DuplicateReport, groups: list[list[int]]) -> None:
+    columns = st.columns(2 + len(report.kept))
     columns[0].metric(
-        "Near-copies",
-        f"{counted:,}",
-        help="Two pictures, one near-copy; those that a person overruled are not counted.",
+        "Near-duplicates",
+        f"{len(report.duplicates) - sum(report.refused):,}",
+        help="Pairs of images; those marked “not a duplicate” are not counted.",
     )
-    columns[1].metric("Groups", f"{len(groups):,}", help="Pairs tied together by near-copies.")
-    for column, (protocol, kept) in zip(columns[2:], found.kept.items(), strict=True):
-        column.metric(f"{protocol} keeps", f"{kept:,}", help=subsets.SUBSETS.get(protocol, CLEAN))
+    columns[1].metric(
+        "Groups", f"{len(groups):,}", help="Groups of pairs that near-duplicates connect."
+    )
+    for column, (protocol, count) in zip(columns[2:], report.kept.items(), strict=True):
+        column.metric(
+            f"{protocol} keeps", f"{count:,}", help=subsets.SUBSETS.get(protocol, CLEAN_HELP)
+        )
     st.caption(
-        f"Of {total:,} pairs. Only clean follows the thresholds and the judge chosen here; the "
-        "named protocols keep the paper's."
+        f"Of {len(collections.open_(name).left):,} pairs.",
+        help="Only “clean” uses the backbone and the thresholds of the sidebar; the other subsets "
+        "use those of the papers.",
     )
 
 
 @st.fragment
-def _pictures(name: str, found: DuplicateReport, groups: list[list[int]]) -> None:
-    with widgets.show_errors():  # a fragment's errors do not reach the page's own
-        _seen(name, found, groups)
+def _tabs(name: str, report: DuplicateReport, groups: list[list[int]]) -> None:
+    with widgets.show_errors():  # a fragment's errors do not reach the page
+        if not report.duplicates:
+            st.info("No near-duplicates within these distances.")
+            return
+        pairs_tab, groups_tab = st.tabs(
+            ["Near-duplicates", "Groups"], on_change="rerun", key=f"{PAGE}_tabs"
+        )
+        if pairs_tab.open:
+            with pairs_tab:
+                _pairs_tab(name, report)
+        if groups_tab.open:
+            with groups_tab:
+                _groups_tab(name, groups)
+        if st.session_state.pop(CHANGED, False):
+            st.rerun()
+        widgets.credits(collections.open_(name).credits)
 
 
-def _seen(name: str, found: DuplicateReport, groups: list[list[int]]) -> None:
-    if not found.duplicates:
-        st.info("Nothing is that near.")
-        return
-    twins, group = st.tabs(["Near-copies", "Groups"], on_change="rerun", key="twins_tabs")
-    if twins.open:
-        with twins:
-            _twins(name, found)
-    if group.open:
-        with group:
-            _group(name, groups)
-    if st.session_state.pop("_twins_said", False):
-        st.rerun()  # the counts above change as well
-    if there := st.session_state.pop("_twins_open", None):
-        st.switch_page("pages/explore.py", query_params=there)
-    widgets.credits(collections.open_(name).credits)
-
-
-def _twins(name: str, found: DuplicateReport) -> None:
+def _pairs_tab(name: str, report: DuplicateReport) -> None:
     collection = collections.open_(name)
     sides = {"left": collection.left, "right": collection.pairs().gallery}
-    if not kiosk.enabled():
-        st.caption("Two that only look alike? Say so, and they no longer count as copies.")
-    both = list(zip(found.duplicates, found.refused, strict=True))
-    shown, heads, deeds = [], [], []
-    for twin, refused in gallery.paged(both, "twins_page"):
-        say = f", distance {twin.distance:.3f}. Open it in Explore."
-        one, other = (
-            gallery.pair_tile(sides[side].ids[row], side, sides[side].keys[row], say)
-            for side, row in ((twin.side, twin.row), (twin.other_side, twin.other))
+    pairs: list[tuple[Tile, Tile]] = []
+    heads, actions = [], []
+    verdicts = list(zip(report.duplicates, report.refused, strict=True))
+    for pair, refused in gallery.paged(verdicts, f"{PAGE}_page"):
+        alt_end = f", distance {pair.distance:.3f}{OPEN_IN_EXPLORE}"
+        first, second = (
+            gallery.pair_tile(sides[side].ids[row], side, sides[side].keys[row], alt_end)
+            for side, row in ((pair.side, pair.row), (pair.other_side, pair.other))
         )
-        shown.append((one, other))
-        verdict = "no copy, as a person said; " if refused else ""
-        heads.append(f"{verdict}distance {twin.distance:.3f}, {_where(twin.side, twin.other_side)}")
-        deeds.append(("A copy after all" if refused else "Not a copy", (name, twin, refused)))
+        pairs.append((first, second))
+        verdict = "marked as not a duplicate; " if refused else ""
+        heads.append(f"{verdict}distance {pair.distance:.3f}, {_sides_text(pair)}")
+        actions.append(("A duplicate" if refused else "Not a duplicate", (name, pair, refused)))
     gallery.pair_grid(
-        shown,
-        key="twins_grid",
-        on_pick=_opener(name),
+        pairs,
+        key=f"{PAGE}_grid",
+        on_pick=gallery.open_in_explore(name),
         heads=heads,
-        deeds=() if kiosk.enabled() else deeds,
-        on_deed=_overrule,
+        actions=() if kiosk.enabled() else actions,
+        on_action=_set_verdict,
     )
 
 
-def _overrule(name: str, twin: NearDuplicate, duplicate: bool) -> None:
-    duplicates.set_verdict(name, twin, accepted=duplicate)
-    st.session_state["_twins_said"] = True
+def _set_verdict(name: str, pair: NearDuplicate, duplicate: bool) -> None:
+    duplicates.set_verdict(name, pair, accepted=duplicate)
+    st.session_state[CHANGED] = True
 
 
-def _where(side: str, other: str) -> str:
-    return f"both {side}" if side == other else f"{side} and {other}"
+def _sides_text(pair: NearDuplicate) -> str:
+    same = pair.side == pair.other_side
+    return f"both {pair.side}" if same else f"{pair.side} and {pair.other_side}"
 
 
-def _group(name: str, groups: list[list[int]]) -> None:
+def _groups_tab(name: str, groups: list[list[int]]) -> None:
     if not groups:
-        st.info("No two pairs are tied together.")
+        st.info("Near-duplicates connect no two pairs.")
         return
     collection = collections.open_(name)
-    right = collection.pairs().gallery
-    st.caption(
-        "A chain of near-copies ties pairs together even where its ends differ: one very large "
-        "group means that the thresholds are too wide for this backbone."
-    )
+    sides = {"left": collection.left, "right": collection.pairs().gallery}
     number = st.selectbox(
         "Group",
         range(len(groups)),
-        key=f"twins_group_{len(groups)}",
+        key=f"{PAGE}_group_{len(groups)}",
         format_func=lambda n: f"{n + 1} of {len(groups):,}: {len(groups[n]):,} pairs",
+        help="A chain of near-duplicates can connect pairs that differ. One very large group means "
+        "that the thresholds are too high for this backbone.",
     )
-    shown = [
-        tile
-        for row in gallery.paged(groups[number], f"twins_group_page_{number}")
-        for side, images in (("left", collection.left), ("right", right))
-        for tile in [
-            gallery.pair_tile(images.ids[row], side, images.keys[row], ". Open it in Explore.")
-        ]
-    ]
-    together = list(zip(shown[::2], shown[1::2], strict=True))
-    gallery.pair_grid(together, key="twins_tied", on_pick=_opener(name))
-
-
-def _opener(name: str) -> Callable[[Pick], None]:
-    def open_(pick: Pick) -> None:
-        st.session_state["_twins_open"] = {
-            "c": name,
-            "q": pick["id"],
-            "d": gallery.SIDES[pick["side"]],
-        }
-
-    return open_
+    pairs: list[tuple[Tile, Tile]] = []
+    for row in gallery.paged(groups[number], f"{PAGE}_group_page_{number}"):
+        left, right = (
+            gallery.pair_tile(images.ids[row], side, images.keys[row], OPEN_IN_EXPLORE)
+            for side, images in sides.items()
+        )
+        pairs.append((left, right))
+    gallery.pair_grid(pairs, key=f"{PAGE}_group_grid", on_pick=gallery.open_in_explore(name))
 
 
 show()

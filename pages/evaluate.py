@@ -10,9 +10,11 @@ from simcore.lab import recipes
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
-from simcore.ui import charts, commands, page_export, sidebar, url_state, widgets
+from simcore.ui import charts, commands, page_export, sidebar, widgets
 from simcore.ui.evaluate import evaluation_views
 from simcore.ui.evaluate.evaluation_views import EvaluationView
+from simcore.ui.sidebar import COMBINATION_NAMES
+from simcore.ui.url_state import Field
 
 # Name in the address -> label, what evaluates a question.
 EVALUATIONS: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
@@ -25,7 +27,6 @@ EVALUATIONS: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
     "post-processing": ("Post-processing, step by step", evaluation_views.post_processing),
     "compare": ("Is A better than B? (McNemar)", evaluation_views.compare),
 }
-COMBINATIONS = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
 
 
 def show() -> None:
@@ -35,8 +36,11 @@ def show() -> None:
     with widgets.show_errors():
         question = sidebar.select_question(
             "evaluate",
-            options=("s", "m", "d", "post"),
-            own={"what": list(EVALUATIONS), "with": list(COMBINATIONS)},
+            options=("subset", "metric", "direction", "post"),
+            fields=[
+                Field("view", list(EVALUATIONS)),
+                Field("combine", list(COMBINATION_NAMES), label="combination"),
+            ],
         )
         if question is None:
             return
@@ -45,17 +49,16 @@ def show() -> None:
             "Evaluation",
             list(EVALUATIONS),
             format_func=lambda key: EVALUATIONS[key][0],
-            key="evaluate_what",
+            key="evaluate_view",
         )
         combine = right.selectbox(
             "Combination",
-            list(COMBINATIONS),
-            format_func=COMBINATIONS.__getitem__,
-            key="evaluate_with",
+            list(COMBINATION_NAMES),
+            format_func=COMBINATION_NAMES.__getitem__,
+            key="evaluate_combine",
             help="Evaluated beside the single backbones.",
         )
         options = {"detector": _detector(right)} if name == "faces" else {}
-        url_state.add("evaluate", {"what": name, "with": combine})
         combined = recipes.parse(
             question.backbones, combine, metric=question.metric, post=question.post
         )
@@ -85,14 +88,7 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
     st.dataframe(view.display, hide_index=True, placeholder="–", key=f"evaluate_table_{name}")
     stem = f"{question.collection}-{question.subset}-{name}"
     with st.container(horizontal=True):
-        st.download_button(
-            "Download as CSV",
-            lambda: view.frame.to_csv(index=False).encode(),
-            f"{stem}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        widgets.csv_button(lambda: view.frame.to_csv(index=False), f"{stem}.csv")
         st.download_button(
             "Download as one HTML file",
             lambda: evaluation_views.page(question, EVALUATIONS[name][0], view),

@@ -10,12 +10,29 @@ from simcore.lab.library import collections
 from simcore.recipe import Question
 from simcore.ui import commands, gallery, sidebar, url_state, widgets
 from simcore.ui.exclusive.overlap_charts import counts_chart, sets_chart
-from simcore.ui.gallery import Pick, Tile
+from simcore.ui.gallery import Tile
+from simcore.ui.url_state import Field, ListField
 
 ORDERS: dict[Order, str] = {
     "collection": "As in the collection",
     "disagreement": "Largest disagreement first",
 }
+FOUND = ListField(
+    "found",
+    lambda values: values["models"],
+    default=lambda values: values["models"][:1],
+    label="backbone",
+    keep_empty=True,
+)
+MISSED = ListField(
+    "missed",
+    lambda values: [name for name in values["models"] if name not in values["found"]],
+    default=lambda values: [name for name in values["models"] if name not in values["found"]],
+    label="backbone",
+    keep_empty=True,
+    per="found",
+)
+FIELDS = [FOUND, MISSED, Field("order", list(ORDERS))]
 
 
 def show() -> None:
@@ -23,9 +40,11 @@ def show() -> None:
     st.title("Exclusive")
     st.caption("Pairs that only one backbone finds (rosenfeld2019, section 4.4.1).")
     with widgets.show_errors():
-        link = {name: st.query_params.get(name, "") for name in ("by", "not")}
         question = sidebar.select_question(
-            "exclusive", fewest=2, options=("s", "m", "d", "post"), own={"order": list(ORDERS)}
+            "exclusive",
+            min_backbones=2,
+            options=("subset", "metric", "direction", "post"),
+            fields=FIELDS,
         )
         if question is None:
             return
@@ -34,20 +53,20 @@ def show() -> None:
         counts_chart(report)
         sets_chart(report)
         commands.show(commands.evaluate(question, "exclusive"))
-        _pairs(question, link)
+        _pairs(question)
 
 
 @st.fragment
-def _pairs(question: Question, link: dict[str, str]) -> None:
+def _pairs(question: Question) -> None:
     with widgets.show_errors():  # the page's own block does not see errors of a fragment
         st.subheader("Pairs", anchor=False)
-        finders, missed, order = _filter(question, link)
+        finders, missed, order = _filter(question)
         rows = exclusive.found_and_missed(question, found=finders, missed=missed, order=order)
         if not rows:
             st.info("No pair passes this filter.")
             return
         ranks = " Above each, the first and the last rank of its mate." if rows[0].ranks else ""
-        total = len(sidebar.opened(question).left)
+        total = len(sidebar.open_question(question).left)
         st.markdown(
             f"**{len(rows):,}** of {total:,} pairs.{ranks} Click one to open it in Explore."
         )
@@ -55,23 +74,14 @@ def _pairs(question: Question, link: dict[str, str]) -> None:
         widgets.credits(collections.open_(question.collection).credits)
 
 
-def _filter(question: Question, link: dict[str, str]) -> tuple[list[str], list[str], Order]:
+def _filter(question: Question) -> tuple[list[str], list[str], Order]:
     """Backbones that find the pairs, backbones that miss them, and the order."""
-    state, backbones = st.session_state, list(question.backbones)
-    linked = [name for name in link["by"].split(",") if name in backbones]
-    if "exclusive_by" not in state:
-        state["exclusive_by"] = linked or ([] if link["by"] == "none" else backbones[:1])
-    state["exclusive_by"] = [name for name in state["exclusive_by"] if name in backbones]
+    values = url_state.bind("exclusive", FIELDS)
     left, right = st.columns(2)
-    finders = left.multiselect("Found by all of", backbones, key="exclusive_by")
-    rest = [name for name in backbones if name not in finders]
-    key = f"exclusive_not_{','.join(finders)}"
-    if key not in state:
-        # The second half of a link belongs to its first half; otherwise all others miss the pair.
-        from_link = finders == linked and link["not"]
-        state[key] = link["not"].split(",") if from_link else rest
-    state[key] = [name for name in state[key] if name in rest]
-    missed = right.multiselect("Missed by all of", rest, key=key)
+    left.multiselect("Found by all of", question.backbones, key="exclusive_found")
+    missed = right.multiselect(
+        "Missed by all of", MISSED.choices(values), key=MISSED.key("exclusive", values)
+    )
     order = st.segmented_control(
         "Order",
         list(ORDERS),
@@ -80,29 +90,14 @@ def _filter(question: Question, link: dict[str, str]) -> tuple[list[str], list[s
         required=True,
         label_visibility="collapsed",
     )
-    params = {
-        "by": ",".join(finders) or "none",
-        "not": ",".join(missed) or "none",
-        "order": order or "collection",
-    }
-    url_state.add("exclusive", params)
-    return finders, missed, order or "collection"
+    return values["found"], missed, order or "collection"
 
 
 def _grid(question: Question, rows: Sequence[FoundPair]) -> None:
     query_side, mate_side = ("left", "right") if question.direction == "lr" else ("right", "left")
 
     def tile(image: str, side: str, key: str) -> Tile:
-        return gallery.pair_tile(image, side, key, " of a pair. Open it in Explore.")
-
-    def open_in_explore(pick: Pick) -> None:
-        st.session_state["_exclusive_open"] = {
-            "c": question.collection,
-            "q": pick["id"],
-            "d": gallery.SIDES[pick["side"]],
-            "m": question.metric,
-            "models": ",".join(question.backbones),
-        }
+        return gallery.pair_tile(image, side, key, f" of a pair{gallery.OPEN_IN_EXPLORE}")
 
     gallery.pair_grid(
         [
@@ -110,11 +105,11 @@ def _grid(question: Question, rows: Sequence[FoundPair]) -> None:
             for row in rows
         ],
         key="exclusive_grid",
-        on_pick=open_in_explore,
+        on_pick=gallery.open_in_explore(
+            question.collection, models=question.backbones, metric=question.metric
+        ),
         heads=[row.ranks for row in rows] if rows[0].ranks else (),
     )
-    if params := st.session_state.pop("_exclusive_open", None):
-        st.switch_page("pages/explore.py", query_params=params)
 
 
 show()

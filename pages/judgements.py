@@ -6,7 +6,7 @@ import streamlit as st
 from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
 from simcore.lab.judgements.agreement import Table
 from simcore.types import Score
-from simcore.ui import widgets
+from simcore.ui import commands, widgets
 from simcore.ui.judgements import disagreements, judgement_sets, judgement_sidebar
 from simcore.ui.judgements.judgement_sidebar import PAGE, JudgementQuestion
 from simcore.ui.judgements.score_chart import (
@@ -33,29 +33,30 @@ def show() -> None:
         if not names:
             judgement_sets.welcome()
             return
-        judgement_sidebar.arrive(names)
         asked = judgement_sidebar.sidebar(names)
         what = (
             st.segmented_control(
                 "Show",
                 list(judgement_sidebar.WHAT),
                 format_func=judgement_sidebar.WHAT.__getitem__,
-                key=f"{PAGE}_what",
+                key=f"{PAGE}_view",
                 required=True,
                 label_visibility="collapsed",
             )
             or "scores"
         )
-        judgement_sidebar.write(asked, what)
         if what == "set":
             judgement_sets.about(asked.name)
             return
         ready = judgement_sets.missing(asked)
         if not ready:
             return
-        {"scores": _scores, "apart": disagreements.show, "layers": _layers, "best": _best}[what](
-            asked, ready
-        )
+        {
+            "scores": _scores,
+            "disagreements": disagreements.show,
+            "layers": _layers,
+            "combinations": _best,
+        }[what](asked, ready)
 
 
 def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
@@ -97,15 +98,8 @@ def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
         for label, metric, scores in lines
         for g, s in scores.items()
     )
-    st.download_button(
-        "Download as CSV",
-        lambda: frame.to_csv(index=False).encode(),
-        f"{asked.name}-scores.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    st.code(asked.by_hand(), language="bash", wrap_lines=True)
+    widgets.csv_button(lambda: frame.to_csv(index=False), f"{asked.name}-scores.csv")
+    commands.show(asked.command())
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -160,7 +154,7 @@ def _layers(asked: JudgementQuestion, ready: list[str]) -> None:
         ).round(2),
         hide_index=True,
     )
-    st.code(f"simcore evaluate layers {asked.name} --nets {','.join(nets)}", language="bash")
+    commands.show(["evaluate", "layers", asked.name, "--nets", ",".join(nets)])
 
 
 def _best(asked: JudgementQuestion, ready: list[str]) -> None:
@@ -194,11 +188,7 @@ def _best(asked: JudgementQuestion, ready: list[str]) -> None:
         st.caption(
             f"In no best combination of up to 4: {escape_markdown(', '.join(told['dropped']))}."
         )
-    st.code(
-        f"simcore evaluate twoafc {asked.name} --models {','.join(ready)} --search {how}",
-        language="bash",
-        wrap_lines=True,
-    )
+    commands.show(["evaluate", "twoafc", asked.name, "--models", ",".join(ready), "--search", how])
 
 
 show()

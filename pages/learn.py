@@ -7,8 +7,9 @@ import streamlit as st
 from simcore.lab import recipes
 from simcore.lab.learning import adaptation, finetuning
 from simcore.recipe import Question
-from simcore.ui import job_progress, sidebar, url_state, widgets
+from simcore.ui import job_progress, sidebar, widgets
 from simcore.ui.learn import adaptation_results, annex_table, judgement_training, run_form
+from simcore.ui.url_state import Field
 
 WAYS = {
     "fusion": "Fusion: every backbone its own map and a learned weight",
@@ -33,7 +34,9 @@ def show() -> None:
         return
     asked = None
     with widgets.show_errors():
-        asked = sidebar.select_question("learn", options=("s",), own={"way": list(WAYS)})
+        asked = sidebar.select_question(
+            "learn", options=("subset",), fields=[Field("method", list(WAYS))]
+        )
         if asked is None:
             return
         own = [model for model in asked.backbones if not model.startswith("learned:")]
@@ -54,12 +57,11 @@ def _start(asked: Question) -> None:
             "What to learn",
             list(WAYS),
             format_func=SHORT.__getitem__,
-            key="learn_way",
+            key="learn_method",
             required=True,
         )
         or "fusion"
     )
-    url_state.add("learn", {"way": way})
     st.caption(WAYS[way] + ".")
     args = _tuning(asked) if way == "finetune" else _adapting(asked, way)
     if args is not None:

@@ -1,6 +1,5 @@
-"""Map: a whole collection as points in the plane, one network beside another."""
+"""Map: a whole collection as points in the plane, one backbone beside another."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,195 +11,194 @@ from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
 from simcore.recipe import Question, Recipe
 from simcore.types import Collection
-from simcore.ui import gallery, job_progress, page_export, sidebar, thumbnails, url_state, widgets
-from simcore.ui.gallery import Pick, Tile
+from simcore.ui import commands, gallery, job_progress, page_export, sidebar, thumbnails, widgets
+from simcore.ui.commands import Command
+from simcore.ui.gallery import Tile
 from simcore.ui.map import map_canvas
+from simcore.ui.map.map_canvas import METHOD_NAMES
+from simcore.ui.url_state import Field, Values
+from simcore.ui.widgets import escape_markdown
 
-METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the quick one first
-MIXES = {"zsum": "z-sum of all", "sum": "Sum of all"}
+COMBINATION_NAMES = {"zsum": "z-sum of all", "sum": "Sum of all"}
 NONE = "none"
-A_PAGE = 48
+PAGE_SIZE = 48
+
+
+def _map_options(values: Values) -> list[str]:
+    """The backbones, and the combinations of several."""
+    return [*values["models"], *(COMBINATION_NAMES if len(values["models"]) > 1 else [])]
+
+
+def _default_map(values: Values) -> str | None:
+    return models.first_network(values["models"]) if values["models"] else None
+
+
+FIELDS = [
+    Field("map", _map_options, default=_default_map),
+    Field("method", list(METHOD_NAMES)),
+    Field("second", lambda values: [NONE, *_map_options(values)], label="second map"),
+    Field("method2", list(METHOD_NAMES), default="umap", label="method"),
+    Field("color", list(maps.COLOR_BY)),
+]
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Map")
-    st.caption(
-        "Every picture is a point; what a network takes for alike lies together. Draw round a "
-        "region to see its pictures, zoom in until they show themselves."
-    )
+    st.caption("Each point is an image; similar images are close together. Zoom in to see them.")
     with widgets.show_errors():
-        wanted = {name: st.query_params.get(name, "") for name in ("of", "beside")}
-        asked = sidebar.select_question(
-            "map",
-            options=("s", "m", "post"),
-            lone=True,
-            own={"by": list(maps.COLOR_BY), "how": list(METHODS), "how2": list(METHODS)},
+        question = sidebar.select_question(
+            "map", options=("subset", "metric", "post"), without_mates=True, fields=FIELDS
         )
-        if asked is None:
+        if question is None:
             return
-        first, second, by = _controls(asked, wanted)
-        found = [_made(asked, *one) for one in (first, second) if one is not None]
-        there = [one for one in found if one is not None]
-        if there:
-            _maps(asked, there, by)
+        chosen, by = _controls(question)
+        views = [_load(question, *choice) for choice in chosen]
+        if ready := [view for view in views if view is not None]:
+            _maps(question, ready, by)
 
 
-def _controls(
-    asked: Question, wanted: dict[str, str]
-) -> tuple[tuple[str, str], tuple[str, str] | None, str]:
-    """What is mapped, what beside it, and the colouring; also into the address."""
-    put = st.session_state
-    options = [*asked.backbones, *(MIXES if len(asked.backbones) > 1 else [])]
-    for name, choices_, usual in (
-        ("of", options, models.first_network(asked.backbones)),
-        ("beside", [NONE, *options], NONE),
-    ):
-        key = f"map_{name}"
-        put.setdefault(key, wanted[name] if wanted[name] in choices_ else usual)
-        put[key] = put[key] if put[key] in choices_ else usual
+def _controls(question: Question) -> tuple[list[tuple[str, str]], str]:
+    """Draw the controls; one or two maps (backbone or combination, method), and the coloring."""
+    options = _map_options({"models": question.backbones})
+    labels = {NONE: "None", **COMBINATION_NAMES}
 
-    def says(one: str) -> str:
-        return {NONE: "Nothing", **MIXES}.get(one, one)
+    def label(option: str) -> str:
+        return labels.get(option, option)
 
     with st.container(horizontal=True):
-        of = st.selectbox("Map of", options, format_func=says, key="map_of")
-        how = st.selectbox("Method", METHODS, format_func=METHODS.__getitem__, key="map_how")
-        beside = st.selectbox("Beside it", [NONE, *options], format_func=says, key="map_beside")
-        how2 = "umap"
-        if beside != NONE:
-            how2 = st.selectbox(
-                "Its method", METHODS, format_func=METHODS.__getitem__, key="map_how2"
-            )
-        by = st.selectbox(
-            "Colour by", maps.COLOR_BY, format_func=maps.COLOR_BY.__getitem__, key="map_by"
+        first = st.selectbox("Map of", options, format_func=label, key="map_map")
+        method = st.selectbox(
+            "Method",
+            METHOD_NAMES,
+            format_func=METHOD_NAMES.__getitem__,
+            key="map_method",
+            help="PCA is a linear projection; UMAP and t-SNE preserve neighborhoods.",
         )
-    url_state.add("map", {"of": of, "how": how, "beside": beside, "how2": how2, "by": by})
-    return (of, how), None if beside == NONE else (beside, how2), by
+        second = st.selectbox("Second map", [NONE, *options], format_func=label, key="map_second")
+        chosen = [(first, method)]
+        if second != NONE:
+            method2 = st.selectbox(
+                "Its method", METHOD_NAMES, format_func=METHOD_NAMES.__getitem__, key="map_method2"
+            )
+            chosen.append((second, method2))
+        by = st.selectbox(
+            "Color by", maps.COLOR_BY, format_func=maps.COLOR_BY.__getitem__, key="map_color"
+        )
+    return chosen, by
 
 
-def _recipe(asked: Question, of: str) -> Recipe:
-    models, how = (asked.backbones, of) if of in MIXES else ((of,), "none")
-    return maps.single_recipe(models, how, metric=asked.metric, post=asked.post)
+def _recipe(question: Question, name: str) -> Recipe:
+    """The recipe of one backbone or one combination."""
+    models_, combine = (
+        (question.backbones, name) if name in COMBINATION_NAMES else ((name,), "none")
+    )
+    return maps.single_recipe(models_, combine, metric=question.metric, post=question.post)
 
 
-def _command(asked: Question, of: str, how: str) -> list[str]:
-    """The command line that makes the map; its words are what a job is known by."""
-    words = ["map", asked.collection, "--models"]
-    words += [",".join(asked.backbones), "--combine", of] if of in MIXES else [of]
-    words += ["--method", how]
-    for name, now in asked.options().items():
-        words += [f"--{name}", now]
-    return words + (["--subset", asked.subset] if asked.subset != "all" else [])
+def _command(question: Question, name: str, method: str) -> Command:
+    """The command line that makes the map; its job is recognized by these arguments."""
+    args = ["map", question.collection, "--models"]
+    if name in COMBINATION_NAMES:
+        args += [",".join(question.backbones), "--combine", name]
+    else:
+        args.append(name)
+    args += ["--method", method]
+    for option, value in question.options().items():
+        args += [f"--{option}", value]
+    if question.subset != "all":
+        args += ["--subset", question.subset]
+    return Command(tuple(args))
 
 
-def _made(asked: Question, of: str, how: str) -> Map | None:
-    """The map; PCA takes a moment, the others a job that somebody has to begin."""
-    recipe, look = _recipe(asked, of), maps.projection_settings(how)
-    question = replace(asked, recipes=(recipe,))
-    found = maps.load(question, look)
-    if found is not None:
-        return found
-    if how == "pca":
-        with st.spinner("Placing the pictures"):
-            return maps.make(question, look)
-    words = _command(asked, of, how)
+def _load(question: Question, name: str, method: str) -> Map | None:
+    """The map, or None while it is not made yet; PCA is fast enough to be made at once."""
+    recipe, settings = _recipe(question, name), maps.projection_settings(method)
+    shown = replace(question, recipes=(recipe,))
+    view = maps.load(shown, settings)
+    if view is not None:
+        return view
+    if method == "pca":
+        with st.spinner("Projecting"):
+            return maps.make(shown, settings)
+    args = _command(question, name, method).args
     with st.container(border=True):
         st.markdown(
-            f"**{METHODS[how]} of {widgets.escape_markdown(recipe.label)}** has not been made yet. It takes "
-            "seconds for a thousand pairs, a minute or two for six thousand, and is then kept."
+            f"**{METHOD_NAMES[method]} of {escape_markdown(recipe.label)}** is not computed yet.",
+            help="Seconds for a thousand pairs, a minute or two for six thousand; then cached.",
         )
-        if not job_progress.show(*words):
+        if not job_progress.show(*args):
             st.button(
-                "Make this map",
+                "Compute this map",
                 icon=":material/play_arrow:",
                 type="primary",
-                key=f"map_{of}_{how}",
+                key=f"map_{name}_{method}",
                 on_click=job_progress.start,
-                args=(words,),
+                args=(args,),
             )
     return None
 
 
 @st.fragment
-def _maps(asked: Question, found: Sequence[Map], by: str) -> None:
-    """The maps and, under them, what was chosen; a choice draws only this again."""
-    usual = maps.color_choices(found[0])
-    if by not in usual:
+def _maps(question: Question, views: Sequence[Map], by: str) -> None:
+    """The maps and the selected images below them; a selection reruns only this."""
+    possible = maps.color_choices(views[0])
+    if by not in possible:
         st.info(
-            f"Nothing is known of {maps.COLOR_BY[by].lower()} here; coloured by "
-            f"{maps.COLOR_BY[usual[0]].lower()}."
+            f"No data on “{maps.COLOR_BY[by].lower()}” here, so the color is "
+            f"“{maps.COLOR_BY[possible[0]].lower()}”."
         )
-        by = usual[0]
-    key = f"map_canvas_{asked.collection}_{asked.subset}"
-    rows = map_canvas.show(found, by, key=key, on_choose=_first_page)
-    _chosen(asked, found[0], rows)
-    put = st.session_state
-    words = _command(asked, put["map_of"], put["map_how"])
-    st.code(shlex.join(["simcore", *words]), language="bash", wrap_lines=True)
-    widgets.credits(collections.open_(asked.collection).credits)
+        by = possible[0]
+    key = f"map_canvas_{question.collection}_{question.subset}"
+    rows = map_canvas.show(views, by, key=key, on_select=_first_page)
+    _selection(question, views[0], rows)
+    state = st.session_state
+    commands.show(_command(question, state["map_map"], state["map_method"]))
+    widgets.credits(collections.open_(question.collection).credits)
 
 
 def _first_page() -> None:
     st.session_state.pop("map_page", None)
 
 
-def _chosen(asked: Question, found: Map, rows: list[int]) -> None:
-    """The gallery of what was chosen, mates beside each other where both are."""
-    for key in ("map_chosen", "map_grid"):
+def _selection(question: Question, view: Map, rows: list[int]) -> None:
+    """The selected images, mates next to each other."""
+    for key in ("map_selected", "map_grid"):
         page_export.drop(key)
     if not rows:
-        st.caption("Nothing is chosen yet: take the lasso or the box, or click a point.")
+        st.caption("Select points with the lasso or the box, or click one, to see the images.")
         return
-    left = len(found.sides[0])
-    paired = len(found.sides) > 1
-    both = {row % left for row in rows if row < left} & {row - left for row in rows if row >= left}
-    said = f"**{len(rows):,}** chosen"
+    n_left = len(view.sides[0])
+    paired = len(view.sides) > 1
+    text = f"**{len(rows):,}** selected"
     if paired:
-        ours = sum(row < left for row in rows)
-        said += f": {ours:,} left, {len(rows) - ours:,} right, {len(both):,} whole pairs"
-    told = said.replace("**", "")
-    page_export.add("map_chosen", lambda: [html_document.paragraph(f"{told}.")])
+        left = {row for row in rows if row < n_left}
+        pairs = left & {row - n_left for row in rows}
+        text += f": {len(left):,} left, {len(rows) - len(left):,} right, {len(pairs):,} pairs"
+        rows = sorted(rows, key=lambda row: (row % n_left, row))
+    page_export.add("map_selected", lambda: [html_document.paragraph(text.replace("**", "") + ".")])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(said + ". Click one to open it in Explore.", width="content")
-        st.download_button(
-            "Download as CSV",
-            lambda: found.to_table(rows).to_csv().encode(),
-            f"{asked.collection}-chosen.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
+        st.markdown(f"{text}. Click an image to open it in Explore.", width="content")
+        widgets.csv_button(
+            lambda: view.to_table(rows).to_csv(), f"{question.collection}-selected.csv"
         )
-    rows = sorted(rows, key=lambda row: (row % left, row)) if paired else rows
-    pages = -(-len(rows) // A_PAGE)
-    page = st.pagination(pages, key="map_page") if pages > 1 else 1
-    collection = collections.open_(asked.collection)
-    tiles = [_tile(collection, found, row) for row in rows[(page - 1) * A_PAGE : page * A_PAGE]]
-
-    def open_(pick: Pick) -> None:
-        st.session_state["_map_open"] = {
-            "c": asked.collection,
-            "q": pick["id"],
-            "d": gallery.SIDES[pick["side"]],
-            "m": asked.metric,
-            "models": ",".join(asked.backbones),
-        }
-
+    collection = collections.open_(question.collection)
+    tiles = [_tile(collection, view, row) for row in gallery.paged(rows, "map_page", PAGE_SIZE)]
+    open_ = gallery.open_in_explore(
+        question.collection, models=question.backbones, metric=question.metric
+    )
     gallery.grid(tiles, key="map_grid", on_pick=open_)
-    if there := st.session_state.pop("_map_open", None):
-        st.switch_page("pages/explore.py", query_params=there)
 
 
-def _tile(collection: Collection, found: Map, row: int) -> Tile:
-    side = "right" if row >= len(found.sides[0]) else "left"
-    name = found.ids[row]
-    place = gallery.side_label(collection, side)
+def _tile(collection: Collection, view: Map, row: int) -> Tile:
+    side = "right" if row >= len(view.sides[0]) else "left"
+    name = view.ids[row]
     return Tile(
         id=name,
         side=side,
-        src=thumbnails.source(found.keys[row]),
+        src=thumbnails.source(view.keys[row]),
         caption=f"{side} {name}" if collection.right is not None else name,
-        alt=f"{place} {name}. Open it in Explore.",
+        alt=f"{gallery.side_label(collection, side)} {name}{gallery.OPEN_IN_EXPLORE}",
     )
 
 

@@ -204,7 +204,7 @@ def tiny(tiny_cache: Path, cache: Path) -> str:
 
 @pytest.fixture
 def app() -> Callable[..., Any]:
-    """`app(q="a", k="3")` -> the app, opened at an address and run once."""
+    """`app(query="a", k="3")` -> the app, opened at an address and run once."""
 
     def opened(page: str = "", **address: str) -> Any:
         import streamlit as st

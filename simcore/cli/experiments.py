@@ -49,7 +49,7 @@ def new(
         output.document(row.to_dict())
         return
     output.note(
-        f"{row.questions:,} questions; participants start at /experiments?e={name}&sitting=new"
+        f"{row.questions:,} questions; participants start at /experiments?experiment={name}&participant=new"
     )
 
 

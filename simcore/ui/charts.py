@@ -1,4 +1,4 @@
-"""Charts in one style: colours that colour-blind people can tell apart, readable light and dark."""
+"""Charts in one style: colors for all kinds of color vision, readable in light and dark."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +15,15 @@ from simcore.ui import page_export
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
-def spread(figure: go.Figure, label: str, told: dict, number: int) -> None:
-    """Add a mean curve and, where there are several runs, the band of two deviations."""
-    mean, deviation = told["curve"], told["curve_deviation"]
-    x, look = list(range(1, len(mean) + 1)), line(number)
+def spread(figure: go.Figure, label: str, recall: dict, number: int) -> None:
+    """Add a mean curve and, for several runs, a band of two standard deviations.
+
+    Args:
+        recall: {"curve": mean recall@1, 2, ..., "curve_deviation": its standard deviation}.
+        number: of the curve in the figure, for its color.
+    """
+    mean, deviation = recall["curve"], recall["curve_deviation"]
+    x, style = list(range(1, len(mean) + 1)), line(number)
     if any(deviation):
         edges = [m + 2 * d for m, d in zip(mean, deviation, strict=True)]
         edges += [m - 2 * d for m, d in zip(mean[::-1], deviation[::-1], strict=True)]
@@ -26,7 +31,7 @@ def spread(figure: go.Figure, label: str, told: dict, number: int) -> None:
             x=x + x[::-1],
             y=edges,
             fill="toself",
-            fillcolor=look["color"],
+            fillcolor=style["color"],
             opacity=0.15,
             mode="none",
             showlegend=False,
@@ -36,13 +41,13 @@ def spread(figure: go.Figure, label: str, told: dict, number: int) -> None:
         x=x,
         y=mean,
         name=label,
-        line=look,
+        line=style,
         hovertemplate="aR@%{x}: %{y:.3f}<extra>" + label + "</extra>",
     )
 
 
 def line(number: int) -> dict[str, Any]:
-    """Colour and dash of the n-th line; all colours come before the next dash."""
+    """Color and dash of the n-th line; the dash changes after all colors are used."""
     return {
         "color": COLORS[number % len(COLORS)],
         "dash": DASHES[number // len(COLORS) % len(DASHES)],
@@ -53,12 +58,12 @@ def line(number: int) -> dict[str, Any]:
 def show(
     figure: go.Figure, key: str, *, title: str = "", x: str = "", y: str = "", height: int = 380
 ) -> None:
-    """Draw a figure as wide as the page: what is counted out of what above it, its axes named."""
+    """Draw a figure as wide as the page, with a title above it and labels on its axes."""
     if title:
         st.markdown(f"**{title}**")
-    named = sum(trace.showlegend is not False and bool(trace.name) for trace in figure.data)
+    n_labels = sum(trace.showlegend is not False and bool(trace.name) for trace in figure.data)
     figure.update_layout(
-        height=height + (9 * named if named > 1 else 0),
+        height=height + (9 * n_labels if n_labels > 1 else 0),
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},
         hovermode="closest",
@@ -67,13 +72,13 @@ def show(
     )
     figure.update_xaxes(automargin=True).update_yaxes(automargin=True)
     heading = [html_document.heading(title, 3)] if title else []
-    drawn = figure.layout.height
-    page_export.add(key, lambda: [*heading, html_document.chart(figure, height=int(drawn))])
+    full_height = int(figure.layout.height)
+    page_export.add(key, lambda: [*heading, html_document.chart(figure, height=full_height)])
     st.plotly_chart(figure, key=key, width="stretch", config={"displaylogo": False})
 
 
 def level(figure: go.Figure, value: float, name: str) -> None:
-    """A line across at one value, with its name at its end."""
+    """Add a horizontal line at a value, labelled at its right end."""
     figure.add_hline(
         y=value,
         line={"color": "#7F7F7F", "dash": "dot", "width": 1.5},
@@ -83,9 +88,9 @@ def level(figure: go.Figure, value: float, name: str) -> None:
 
 
 def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.Figure:
-    """A square of numbers, each written into its cell; below 0 only as far as they go."""
+    """A square heat map with the numbers in its cells; the color scale covers 0 to 1."""
     text = [["" if v is None else f"{v:.2f}" for v in row] for row in values]
-    least = min((v for row in values for v in row if v is not None), default=0.0)
+    lowest = min((v for row in values for v in row if v is not None), default=0.0)
     return go.Figure(
         go.Heatmap(
             z=[list(row) for row in values],
@@ -95,14 +100,14 @@ def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.F
             texttemplate="%{text}",
             hovertemplate="row %{y}<br>column %{x}<br>%{z:.3f}<extra></extra>",
             colorscale="Cividis",
-            zmin=min(0.0, least),
+            zmin=min(0.0, lowest),
             zmax=1,
         )
     ).update_yaxes(autorange="reversed")
 
 
 def error_bars(rows: Sequence[dict], column: str = "hits") -> dict[str, Any]:
-    """Plotly's error bars from rows with "ci95"."""
+    """Plotly's error bars from rows with a 95 % confidence interval "ci95"."""
     return {
         "type": "data",
         "symmetric": False,
@@ -111,25 +116,32 @@ def error_bars(rows: Sequence[dict], column: str = "hits") -> dict[str, Any]:
     }
 
 
-def losses(losses: list[float], checks: list[float], key: str) -> None:
-    """Training loss of every step, validation loss where it was looked at."""
+def losses(training: list[float], validation: list[float], key: str) -> None:
+    """Training loss of every step, and the validation loss where it was computed.
+
+    Fine-tuning validates before the first and after each epoch; an adaptation after every step.
+    """
     figure = go.Figure()
-    figure.add_scatter(y=losses, x=list(range(1, len(losses) + 1)), name="training", line=line(0))
-    # Fine-tuning looks once an epoch and once before; an adaptation after every step.
-    steps = len(losses) / max(len(checks) - 1, 1) if len(checks) < len(losses) else 1
-    start = 0 if len(checks) < len(losses) else 1
+    steps = list(range(1, len(training) + 1))
+    figure.add_scatter(y=training, x=steps, name="training", line=line(0))
+    per_epoch = len(validation) < len(training)
+    stride = len(training) / max(len(validation) - 1, 1) if per_epoch else 1
+    start = 0 if per_epoch else 1
     figure.add_scatter(
-        y=checks, x=[start + n * steps for n in range(len(checks))], name="validation", line=line(1)
+        y=validation,
+        x=[start + n * stride for n in range(len(validation))],
+        name="validation",
+        line=line(1),
     )
     show(figure, key, title="Loss", x="step", y="loss", height=260)
 
 
 def about(table: PrintedTable) -> str:
-    """What the printed numbers count, and why they are not one's own."""
+    """What the published numbers count, and why yours differ."""
     head = table.about[:1].upper() + table.about[1:]
-    return f"{head}. Other networks and another gallery than yours: read the shape, not the height."
+    return f"{head}. The networks and the gallery differ from yours: compare trends, not values."
 
 
 def printed(table: PrintedTable) -> pd.DataFrame:
-    """A printed table as it is shown."""
+    """A published table for the page."""
     return pd.DataFrame(table.rows, columns=list(table.columns))

@@ -11,7 +11,11 @@ from simcore.recipe import Question
 
 @dataclass(frozen=True)
 class Command:
-    """One `simcore` command line; `args` is what follows `simcore`."""
+    """One `simcore` command line; `args` is what follows `simcore`.
+
+    >>> Command(("search", "my pairs", "--id", "b")).line
+    "simcore search 'my pairs' --id b"
+    """
 
     args: tuple[str, ...]
 
@@ -26,8 +30,7 @@ def evaluate(question: Question, command: str, *more: str) -> Command:
     return Command(("evaluate", command, *question.to_args(), *more))
 
 
-def show(command: Command | Sequence[str]) -> None:
-    """Show the command line that prints the same numbers."""
-    if not isinstance(command, Command):
-        command = Command(tuple(command))
-    st.code(command.line, language="bash", wrap_lines=True)
+def show(*commands: Command | Sequence[str]) -> None:
+    """Show command lines, one below the other; a sequence holds the arguments of one."""
+    lines = [c.line if isinstance(c, Command) else Command(tuple(c)).line for c in commands]
+    st.code("\n".join(lines), language="bash", wrap_lines=True)

@@ -30,21 +30,25 @@ class Component:
         return self.html, self.css, self.js
 
 
-def _declare(name: str, file: str, html: str, css: str = "") -> Component:
-    css = css or (_FOLDER / f"{file}.css").read_text("utf-8")
-    js = (_FOLDER / f"{file}.js").read_text("utf-8")
+def _declare(name: str, *files: str, html: str, css: str = "") -> Component:
+    """A component from JavaScript files that share one scope; dom.js comes before them.
+
+    Streamlit takes one script per component, without imports.
+    """
+    css = css or (_FOLDER / f"{files[-1]}.css").read_text("utf-8")
+    js = "\n".join((_FOLDER / f"{file}.js").read_text("utf-8") for file in ("dom", *files))
     return Component(st.components.v2.component(name, html=html, css=css, js=js), html, css, js)
 
 
-GALLERY = _declare("simcore_gallery", "gallery", '<div class="g">\n</div>')
-MAP = _declare("simcore_map", "map", '<div class="m">\n</div>')
-REGIONS = _declare("simcore_match", "regions", '<div class="p">\n</div>')
-FORCED_CHOICE = _declare("simcore_choice", "forced_choice", '<div class="c">\n</div>')
+GALLERY = _declare("simcore_gallery", "gallery", html='<div class="g">\n</div>')
+MAP = _declare("simcore_map", "map_panel", "map", html='<div class="m">\n</div>')
+REGIONS = _declare("simcore_regions", "regions", html='<div class="p">\n</div>')
+FORCED_CHOICE = _declare("simcore_choice", "forced_choice", html='<div class="c">\n</div>')
 KIOSK_IDLE = _declare(
     "simcore_idle",
     "kiosk_idle",
-    '<div class="idle" role="alert" hidden>\n</div>',
-    """
+    html='<div class="idle" role="alert" hidden>\n</div>',
+    css="""
     .idle { position: fixed; left: 50%; bottom: 24px; transform: translateX(-50%); z-index: 1000;
       padding: 14px 22px; border-radius: 12px; background: var(--st-primary-color); color: #fff;
       font: 600 16px/1.4 var(--st-font); box-shadow: 0 8px 30px rgba(0, 0, 0, .35); }

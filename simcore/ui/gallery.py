@@ -1,4 +1,4 @@
-"""The clickable gallery: one component for comparisons (a row per recipe) and for browsing."""
+"""The clickable gallery: one component for comparisons (one row per recipe) and for browsing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar
@@ -11,12 +11,14 @@ from simcore.ui import components, page_export, thumbnails
 from simcore.ui.widgets import escape_markdown, run_action
 
 T = TypeVar("T")
-A_PAGE = 12
-SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}
+PAGE_SIZE = 12
+SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}  # side of a query -> direction
+EXPLORE_LINK = "_explore_link"  # session state: query parameters of the clicked image
+OPEN_IN_EXPLORE = ". Open it in Explore."  # ends the alt text of images that do so
 
 
 class Tile(TypedDict, total=False):
-    """One picture. `id` and `side` come back when it is clicked; `alt` is read aloud."""
+    """One image. A click returns `id` and `side`; `alt` is read aloud; `current` gets a frame."""
 
     id: str
     side: str
@@ -27,12 +29,12 @@ class Tile(TypedDict, total=False):
     caption: str
     tag: str
     mate: bool
-    here: bool
+    current: bool
     step: int
 
 
 class Row(TypedDict, total=False):
-    """One recipe's answer. `place` is the mate's rank, 0 = first to 1 = last, on a log scale."""
+    """The result of one recipe; `place` is the mate's rank on a log scale, 0 first to 1 last."""
 
     title: str
     sub: str
@@ -45,7 +47,7 @@ class Row(TypedDict, total=False):
 
 
 class Pick(TypedDict):
-    """What was clicked; `step` counts the trail's pictures from 0, else None."""
+    """A click; `step` counts the earlier queries from 0, and is None for other images."""
 
     id: str
     side: str
@@ -63,12 +65,12 @@ def comparison(
     more: str = "",
     trail: Sequence[Tile] = (),
 ) -> None:
-    """The query, its mate, and what each recipe finds, aligned by rank.
+    """The query, its mate, and the hits of each recipe, aligned by rank.
 
     Args:
-        query: None where it is shown elsewhere (an upload).
-        lead, more: a sentence on what the rows say, and a smaller one under it.
-        trail: the queries one came from, oldest first.
+        query: None where the page shows it itself (an upload).
+        lead, more: a sentence that sums up the rows, and a smaller one below it.
+        trail: the queries before this one, oldest first.
     """
     data = {
         "k": max([len(row["tiles"]) for row in rows], default=1),
@@ -84,11 +86,14 @@ def comparison(
 
 
 def grid(tiles: Sequence[Tile], *, key: str, on_pick: Callable[[Pick], None] | None = None) -> None:
-    """Pictures in lines; without `on_pick` a click does nothing."""
+    """Images in lines; without `on_pick` a click does nothing."""
     _show({"tiles": list(tiles)}, key, on_pick or (lambda _pick: None))
 
 
 def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> None:
+    if link := st.session_state.pop(EXPLORE_LINK, None):
+        st.switch_page("pages/explore.py", query_params=link)
+
     def picked() -> None:
         value = st.session_state[key].get("picked")
         if isinstance(value, dict) and isinstance(value.get("id"), str):
@@ -96,27 +101,45 @@ def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> No
             on_pick(Pick(id=value["id"], side=str(value.get("side", "")), step=step))
 
     page_export.add(
-        key,
-        lambda: [html_document.embed(*components.GALLERY.sources, page_export.inside(data))],
+        key, lambda: [html_document.embed(*components.GALLERY.sources, page_export.inline(data))]
     )
     components.GALLERY.mount(data=data, key=key, on_picked_change=picked)
 
 
-def paged(rows: Sequence[T], key: str, count: int = A_PAGE) -> Sequence[T]:
-    """The rows of the page that a person is on, `count` on each."""
+def open_in_explore(
+    collection: str, *, models: Sequence[str] = (), metric: str = "own"
+) -> Callable[[Pick], None]:
+    """An `on_pick` that makes the clicked image the query on Explore.
+
+    A callback cannot switch pages, so the next gallery that is drawn does it.
+    """
+
+    def open_(pick: Pick) -> None:
+        st.session_state[EXPLORE_LINK] = {
+            "collection": collection,
+            "query": pick["id"],
+            "direction": SIDES.get(pick["side"], "lr"),
+            "metric": metric,
+        } | ({"models": ",".join(models)} if models else {})
+
+    return open_
+
+
+def paged(rows: Sequence[T], key: str, count: int = PAGE_SIZE) -> Sequence[T]:
+    """Draw page numbers; the rows of the current page, `count` on each."""
     pages = -(-len(rows) // count)
     page = st.pagination(pages, key=key) if pages > 1 else 1
     return rows[(page - 1) * count : page * count]
 
 
-def pair_tile(image: str, side: str, thumb: str, say: str) -> Tile:
-    """One picture of a pair; `say` ends what is read aloud."""
+def pair_tile(image: str, side: str, thumb: str, alt_end: str) -> Tile:
+    """One image of a pair; `alt_end` ends its alt text."""
     return Tile(
         id=image,
         side=side,
         src=thumbnails.source(thumb),
         caption=f"{side} {image}",
-        alt=f"{side} image {image}{say}",
+        alt=f"{side} image {image}{alt_end}",
     )
 
 
@@ -126,97 +149,107 @@ def pair_grid(
     key: str,
     on_pick: Callable[[Pick], None],
     heads: Sequence[str] = (),
-    deeds: Sequence[tuple[str, tuple]] = (),
-    on_deed: Callable[..., None] | None = None,
+    actions: Sequence[tuple[str, tuple]] = (),
+    on_action: Callable[..., None] | None = None,
 ) -> None:
-    """Each pair in a frame of its own, so that it is never torn apart.
+    """Pairs in frames, so that a line break never separates the two images.
 
     Args:
-        heads: a word above each pair.
-        deeds: a button below each pair, and what `on_deed` is given when it is pressed.
+        heads: a caption above each pair.
+        actions: the label of a button below each pair, and the arguments of `on_action` for it.
     """
     with st.container(horizontal=True):
-        for n, (one, other) in enumerate(pairs):
+        for n, pair in enumerate(pairs):
             with st.container(border=True, width=292):
                 if heads:
                     st.caption(escape_markdown(heads[n]))
-                grid([one, other], key=f"{key}_{n}", on_pick=on_pick)
-                if deeds and on_deed:
-                    label, given = deeds[n]
+                grid(pair, key=f"{key}_{n}", on_pick=on_pick)
+                if actions and on_action:
+                    label, args = actions[n]
                     st.button(
                         label,
-                        key=f"{key}_deed_{n}",
+                        key=f"{key}_action_{n}",
                         on_click=run_action,
-                        args=(on_deed, *given),
+                        args=(on_action, *args),
                         width="stretch",
                     )
 
 
-def trial_tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
-    """Reference, left and right of a trial; the side that people chose is marked.
+def trial_tiles(row: dict, votes: str, alt_end: str = "") -> list[Tile]:
+    """Reference, left and right of a trial; the side that the majority chose is marked.
 
     Args:
-        row: {"ref", "left", "right" ({"id", "key"}), "vote"}. votes: "human", or a known order.
-        say: ends what is read aloud.
+        row: {"ref", "left", "right" ({"id", "key"}), "vote"}.
+        votes: "human", or a known order.
+        alt_end: ends the alt text.
     """
-    found = [_tile(row["ref"], "reference", "reference", say)]
+    tiles = [_trial_tile(row["ref"], "reference", "reference", alt_end)]
     for side, share in (("left", 1 - row["vote"]), ("right", row["vote"])):
-        told = f"{side} {share:.0%}" if votes == "human" else side
-        found.append(_tile(row[side], side, told, say, chosen=share > 0.5))
-    return found
+        caption = f"{side} {share:.0%}" if votes == "human" else side
+        tiles.append(_trial_tile(row[side], side, caption, alt_end, chosen=share > 0.5))
+    return tiles
 
 
-def _tile(image: dict, side: str, told: str, say: str, *, chosen: bool = False) -> Tile:
+def _trial_tile(
+    image: dict, side: str, caption: str, alt_end: str, *, chosen: bool = False
+) -> Tile:
     nearer = ", chosen as nearer" if chosen else ""
     return Tile(
         id=image["id"],
         side=side,
         src=thumbnails.source(image["key"]),
-        caption=told,
-        here=chosen,
-        alt=f"{told} image {image['id']}{nearer}{say}",
+        caption=caption,
+        current=chosen,
+        alt=f"{caption} image {image['id']}{nearer}{alt_end}",
     )
 
 
 def votes_label(vote: float, votes: str) -> str:
-    """Which side was chosen, and by whom."""
-    who = "people" if votes == "human" else "known order"
-    return f"{who}: **{side_word(vote)}**"
+    """The side that people, or the known order, chose.
+
+    >>> votes_label(0.8, "human")
+    'people: **right**'
+    """
+    voters = "people" if votes == "human" else "known order"
+    return f"{voters}: **{side_word(vote)}**"
 
 
 def side_word(share: float) -> str:
+    """The chosen side, from the share of votes for the right one."""
     return "a tie" if share == 0.5 else "right" if share > 0.5 else "left"
 
 
-def side(collection: Collection, direction: Direction, *, asked: bool = True) -> str:
-    """ "left" or "right": where the query comes from, or with `asked` False, where it looks."""
-    if collection.right is None:
-        return "left"
-    return "left" if (direction == "lr") is asked else "right"
+def query_side(collection: Collection, direction: Direction) -> str:
+    """ "left" or "right": the side that queries come from; "left" in a collection without mates."""
+    return "left" if collection.right is None or direction == "lr" else "right"
 
 
-def side_label(collection: Collection, where: str) -> str:
-    """A side for people: "left image", "right image", or just "image"."""
-    return "image" if collection.right is None else f"{where} image"
+def gallery_side(collection: Collection, direction: Direction) -> str:
+    """ "left" or "right": the side that is searched; "left" in a collection without mates."""
+    return "left" if collection.right is None or direction == "rl" else "right"
 
 
-def image_tile(images: ImageSet, row: int, where: str, collection: Collection) -> Tile:
+def side_label(collection: Collection, side: str) -> str:
+    """A side in words: "left image", "right image", or just "image"."""
+    return "image" if collection.right is None else f"{side} image"
+
+
+def image_tile(images: ImageSet, row: int, side: str, collection: Collection) -> Tile:
     """One image of a collection for the gallery."""
     name = images.ids[row]
     return Tile(
         id=name,
-        side=where,
+        side=side,
         src=thumbnails.source(images.keys[row]),
-        alt=f"{side_label(collection, where)} {name}",
+        alt=f"{side_label(collection, side)} {name}",
     )
 
 
 def format_score(score: float) -> str:
-    """A score with as many figures as can be read under a thumbnail."""
-    return (
-        f"{score:.3f}"
-        if abs(score) < 10
-        else f"{score:.1f}"
-        if abs(score) < 1000
-        else f"{score:,.0f}"
-    )
+    """A score short enough to read below a thumbnail.
+
+    >>> [format_score(x) for x in (0.12345, 123.45, -1234.5)]
+    ['0.123', '123.5', '-1,234']
+    """
+    digits = 3 if abs(score) < 10 else 1 if abs(score) < 1000 else 0
+    return f"{score:,.{digits}f}"

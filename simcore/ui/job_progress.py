@@ -1,98 +1,110 @@
 """Background jobs on a page: start one, show its progress, stop it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import streamlit as st
 
-from simcore.errors import SimError
 from simcore.lab import jobs
-from simcore.types import Progress
-from simcore.ui import kiosk
-from simcore.ui.widgets import escape_markdown, run_action
+from simcore.types import Monitor, Progress
+from simcore.ui import kiosk, widgets
+from simcore.ui.widgets import escape_markdown
 
 
-def running(*start: str) -> jobs.Job | None:
-    """The newest running job whose command begins with `start`."""
+def running(*command: str) -> jobs.Job | None:
+    """The newest running job whose command line begins with `command`."""
     return next(
-        (j for j in jobs.jobs() if j.state == "running" and j.args[: len(start)] == start), None
+        (j for j in jobs.jobs() if j.state == "running" and j.args[: len(command)] == command), None
     )
 
 
 def start(args: Sequence[str]) -> None:
-    """For buttons: begin a job and remember it, so that its end is told."""
+    """Start a job and remember it, so that the page shows how it ended; for buttons."""
     if kiosk.enabled():
-        st.session_state["_said"] = (
-            "found a request to change the collections or their features; workshop mode only looks"
-        )
+        widgets.show_error_later("Workshop mode does not change collections or features.")
         return
-    try:
-        st.session_state["_job"] = jobs.start(list(args)).id
-    except SimError as error:
-        st.session_state["_said"] = str(error)
+    widgets.run_action(_start, args)
 
 
-def show(*start: str) -> bool:
-    """Show the running job whose command begins with `start`, or tell how ours ended.
+def _start(args: Sequence[str]) -> None:
+    st.session_state["_job"] = jobs.start(list(args)).id
+
+
+def show(*command: str) -> bool:
+    """Show the running job whose command line begins with `command`, or how our last one ended.
 
     Returns:
-        Whether one is running.
+        Whether a job is running.
     """
-    mine = st.session_state.get("_job")
-    found = running(*start)
-    if found:
-        st.session_state["_job"] = found.id
-        _watch(found.id)
+    job = running(*command)
+    if job:
+        st.session_state["_job"] = job.id
+        _watch(job.id)
         return True
-    if mine:
-        ended = next((j for j in jobs.jobs() if j.id == mine), None)
-        if ended and ended.args[: len(start)] == start:
-            _ended(ended)
+    last = next((j for j in jobs.jobs() if j.id == st.session_state.get("_job")), None)
+    if last and last.args[: len(command)] == command:
+        _show_end(last)
     return False
 
 
-def _ended(ended: jobs.Job) -> None:
-    if ended.state == "failed":
-        last = ended.log_tail.strip().splitlines()
-        st.error(escape_markdown(last[-1] if last else "The job failed."), icon=":material/error:")
-        with st.expander("Its last lines"):
-            st.code(ended.log_tail, language=None)
-    elif ended.state == "stopped":
-        st.info("Stopped. What was finished is kept; starting again goes on from there.")
+def _show_end(job: jobs.Job) -> None:
+    if job.state == "failed":
+        lines = job.log_tail.strip().splitlines()
+        message = lines[-1] if lines else "The job failed."
+        st.error(escape_markdown(message), icon=":material/error:")
+        with st.expander("End of the log"):
+            st.code(job.log_tail, language=None)
+    elif job.state == "stopped":
+        st.info("Stopped. Finished work is saved; start again to resume.")
     else:
         st.toast("Done.", icon=":material/check_circle:")
         del st.session_state["_job"]
 
 
 @st.fragment(run_every="1s")
-def _watch(name: str) -> None:
-    found = next((j for j in jobs.jobs() if j.id == name), None)
-    if found is None or found.state != "running":
+def _watch(job_id: str) -> None:
+    job = next((j for j in jobs.jobs() if j.id == job_id), None)
+    if job is None or job.state != "running":
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share(found.progress), text=escape_markdown(words(found.progress)))
+        st.progress(share(job.progress), text=escape_markdown(describe(job.progress)))
         st.button(
             "Stop",
             icon=":material/stop_circle:",
-            on_click=run_action,
-            args=(jobs.stop, name),
-            key=f"stop_{name}",
-            help="What is finished is kept.",
+            on_click=widgets.run_action,
+            args=(jobs.stop, job_id),
+            key=f"stop_{job_id}",
+            help="Finished work is saved.",
         )
-    st.caption(f"It goes on if you close this tab. The same by hand: `{found.title}`")
+    st.caption(f"The job continues if you close this tab. Command line: `{job.title}`")
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Monitor]:
+    """A bar for work that runs while the page waits; it disappears at the end."""
+    bar = st.progress(0.0, text=text)
+
+    def update(progress: Progress) -> None:
+        bar.progress(share(progress), text=escape_markdown(describe(progress)))
+
+    try:
+        yield Monitor(update)
+    finally:
+        bar.empty()
 
 
 def share(progress: Progress | None) -> float:
-    """How much is done, 0 to 1."""
+    """The finished share, 0 to 1."""
     if progress is None or progress.total <= 0:
         return 0.0
     return min(1.0, max(0.0, progress.done / progress.total))
 
 
-def words(progress: Progress | None) -> str:
+def describe(progress: Progress | None) -> str:
     """How far a job is, how fast, and how long it still takes.
 
-    >>> words(Progress("hog", 200, 1000, 40.0))
-    'hog: 200 of 1,000, 40 a second, 20 s left'
+    >>> describe(Progress("hog", 200, 1000, 40.0))
+    'hog: 200 of 1,000, 40 per second, 20 s left'
     """
     if progress is None:
         return "Starting"
@@ -101,4 +113,4 @@ def words(progress: Progress | None) -> str:
     if left is None:
         return text
     wait = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
-    return f"{text}, {progress.rate:.3g} a second, {wait} left"
+    return f"{text}, {progress.rate:.3g} per second, {wait} left"

@@ -1,4 +1,4 @@
-"""Workshop mode (`simcore app --kiosk`): people look and answer; nobody changes what is there."""
+"""Workshop mode (`simcore app --kiosk`): visitors look and answer, and change nothing."""
 
 import os
 import re
@@ -9,15 +9,15 @@ from streamlit.navigation.page import StreamlitPage
 
 from simcore.ui import components
 
-VARIABLE = "SIMCORE_KIOSK"  # how many seconds nobody must be there; set by the command line
-CLOSED = {"collections", "models"}  # pages that add, remove or fetch
-# One line of thirteen would hide most pages behind "more"; those without a section stand alone.
+VARIABLE = "SIMCORE_KIOSK"  # seconds without input until the app starts over; set by the CLI
+HIDDEN_PAGES = {"collections", "models"}  # pages that add, remove or download
+# A single line of thirteen pages would hide most of them behind "more"; the others stand alone.
 SECTIONS = {
-    **dict.fromkeys(("combine", "exclusive", "evaluate", "learn"), "Analyse"),
+    **dict.fromkeys(("combine", "exclusive", "evaluate", "learn"), "Analyze"),
     **dict.fromkeys(("judgements", "experiments", "review"), "People"),
     **dict.fromkeys(("duplicates", "collections", "models"), "Library"),
 }
-# A path in quotes may have spaces; one without ends where it may not go on.
+# A path in quotes may contain spaces; one without quotes ends at the first.
 PATHS = re.compile(
     r"(?<=['\"`])(?:[A-Za-z]:)?[/\\][^'\"`\n]+|(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.@+~-]+){2,}"
 )
@@ -28,22 +28,20 @@ def enabled() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
-def uploads() -> tuple[int, int]:
-    """How many pictures a visitor may ask with, and of how many MB each."""
+def upload_limits() -> tuple[int, int]:
+    """How many images a visitor may upload as queries, and the MB of each."""
     return (3, 5) if enabled() else (12, 20)
 
 
 def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
-    """The page that is asked for, of those that visitors may see.
-    Who takes part in an experiment sees the questions alone.
-    """
-    seen: dict[str, list[StreamlitPage]] = {}
+    """The page of the address; participants of an experiment see no other pages."""
+    sections: dict[str, list[StreamlitPage]] = {}
     for page in pages:
-        if not (enabled() and page.url_path in CLOSED):
-            seen.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
-    # On a phone the list is in the sidebar, which would hide what is beyond its tenth.
-    alone = "sitting" in st.query_params
-    return st.navigation(seen, position="hidden" if alone else "top", expanded=True)
+        if not (enabled() and page.url_path in HIDDEN_PAGES):
+            sections.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
+    # On a phone the pages are in the sidebar; expanded, since it would cut them off after ten.
+    alone = "participant" in st.query_params
+    return st.navigation(sections, position="hidden" if alone else "top", expanded=True)
 
 
 def hide_paths(text: str) -> str:
@@ -58,12 +56,13 @@ def hide_paths(text: str) -> str:
 
 
 def watch() -> None:
-    """Begin anew when nobody has touched anything for a while."""
+    """In workshop mode, start over after a while without input."""
     if not enabled():
         return
-    to = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
-    if "sitting" in st.query_params:
-        to = f"{to.rstrip('/')}/experiments?e={st.query_params.get('e', '')}&sitting=new"
+    address = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
+    if "participant" in st.query_params:
+        experiment = st.query_params.get("experiment", "")
+        address = f"{address.rstrip('/')}/experiments?experiment={experiment}&participant=new"
     components.KIOSK_IDLE.mount(
-        data={"seconds": int(os.environ[VARIABLE]), "to": to}, key="kiosk_idle"
+        data={"seconds": int(os.environ[VARIABLE]), "to": address}, key="kiosk_idle"
     )

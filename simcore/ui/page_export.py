@@ -1,6 +1,6 @@
-"""What the page at hand shows, remembered piece by piece, to be taken away as one HTML file.
+"""The current page as one HTML file: each chart and component registers itself as it is drawn.
 
-Charts and components tell of themselves as they are drawn; the file is made when it is asked for.
+The file is built when somebody downloads it, not before.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,69 +16,69 @@ from simcore.lab.html_document import Block
 from simcore.ui import thumbnails
 
 Make = Callable[[], Sequence[Block]]
-PARTS = "_report_parts"
+PARTS = "_export_parts"  # session state: key -> what builds this part of the file
 
 
 def begin() -> None:
-    """A new view: nothing is on it yet."""
+    """Start a new view, without any part yet."""
     st.session_state[PARTS] = {}
 
 
 def add(key: str, make: Make) -> None:
-    """Something is on the page; drawn again with the same key it takes the same place."""
+    """Register a part of the page; drawn again with the same key it keeps its place."""
     st.session_state.setdefault(PARTS, {})[key] = make
 
 
 def drop(key: str) -> None:
-    """Something is no longer on the page."""
+    """Remove a part that the page no longer shows."""
     st.session_state.get(PARTS, {}).pop(key, None)
 
 
 def forget() -> None:
-    """This page has a file of its own."""
+    """Remove all parts; for pages that offer a file of their own."""
     begin()
 
 
 def download_button(title: str) -> None:
-    """The button at the end of a page that shows anything."""
+    """The button at the end of a page, if the page shows anything."""
     parts: dict[str, Make] = st.session_state.get(PARTS, {})
     if not set(parts) - {"credits"}:
         return
-    here = st.query_params.to_dict()
+    params = st.query_params.to_dict()
     st.download_button(
-        "This view as one HTML file",
-        lambda: page(title, here, parts),
+        "Download this view as one HTML file",
+        lambda: page(title, params, parts),
         f"simcore-{title.lower()}.html",
         mime="text/html",
         icon=":material/article:",
         on_click="ignore",
-        key="_report_button",
-        help="Charts, maps and pictures inside; it opens anywhere, without a network.",
+        key="_export_button",
+        help="Contains the charts, maps and images; opens without a network.",
     )
 
 
-def page(title: str, here: dict[str, str], parts: dict[str, Make]) -> bytes:
-    """The file: what is shown, of which collection, made when and by what."""
-    name = f"{title}: {here['c']}" if "c" in here else title
+def page(title: str, params: dict[str, str], parts: dict[str, Make]) -> bytes:
+    """The file: all parts, with collection, date, version and the address of the view."""
+    name = f"{title}: {params['collection']}" if "collection" in params else title
     day = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    said = f"Made by simcore {version('simcore')} on {day}."
-    if here:
-        said += f" The same view in the app: ?{urlencode(here, safe=',:')}"
-    last = sorted(parts, key=lambda key: key == "credits")  # otherwise as they stand on the page
-    blocks = [block for key in last for block in parts[key]()]
+    footer = f"Made by simcore {version('simcore')} on {day}."
+    if params:
+        footer += f" The same view in the app: ?{urlencode(params, safe=',:')}"
+    keys = sorted(parts, key=lambda key: key == "credits")  # else in the order of the page
+    blocks = [block for key in keys for block in parts[key]()]
     return html_document.document(
-        name, [*blocks, html_document.paragraph(said, soft=True)]
+        name, [*blocks, html_document.paragraph(footer, soft=True)]
     ).encode()
 
 
-def inside(value: Any) -> Any:
-    """The same data with every picture's address replaced by the picture."""
+def inline(value: Any) -> Any:
+    """The same data with each image's address replaced by the image itself."""
     if isinstance(value, dict):
-        return {k: picture(v) if k == "src" else inside(v) for k, v in value.items()}
-    return [inside(one) for one in value] if isinstance(value, list) else value
+        return {k: inline_image(v) if k == "src" else inline(v) for k, v in value.items()}
+    return [inline(item) for item in value] if isinstance(value, list) else value
 
 
-def picture(source: str) -> str:
+def inline_image(source: str) -> str:
     """An image's `src` that needs no server."""
     base = thumbnails.base()
     return (

@@ -1,13 +1,14 @@
-"""The server: the app, its thumbnails, a health check and safe headers, in one process.
+"""The server: the app, its thumbnails, a health check and security headers, in one process.
 
     python -m streamlit run simcore/ui/serve.py        (from the repository's root)
 
-`app.py` alone works as well; its thumbnails then travel inside the page instead of by this route.
+`app.py` works alone as well; it then sends thumbnails inside the page.
 """
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from simcore.ui import thumbnails as ui_thumbnails
+from simcore.ui import thumbnails
 
 ROOT = Path(__file__).resolve().parents[2]
 # `streamlit run` puts this file's folder on the path, where simcore/ui/collections would hide the
@@ -44,14 +45,14 @@ HEADERS = {
 }
 
 
-class SafeHeaders:
-    """Puts `HEADERS` on every answer that does not already say otherwise."""
+class SecurityHeaders:
+    """Adds `HEADERS` to every response that does not set them itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; only the start of an HTTP answer is touched."""
+        """Handle one request; only the start of an HTTP response changes."""
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -64,34 +65,40 @@ class SafeHeaders:
 
 
 async def thumb(request: Request) -> Response:
-    """The small picture of a content key."""
-    return _picture(request.path_params["key"], ui_thumbnails.path)
+    """The thumbnail of a content key."""
+    return _image_response(request.path_params["key"], "thumb")
 
 
 async def picture(request: Request) -> Response:
-    """The large picture of a content key."""
-    return _picture(request.path_params["key"], ui_thumbnails.large_path)
+    """The larger image of a content key."""
+    return _image_response(request.path_params["key"], "picture")
 
 
-def _picture(key: str, where: Callable[[str], Path]) -> Response:
-    """Content never changes, so it may be kept for ever."""
-    path = where(key) if KEY.fullmatch(key) else None
+def _image_response(key: str, route: str) -> Response:
+    """An image, which browsers may cache for ever, since its key is a hash of its content."""
+    path = thumbnails.path(key, route=route) if KEY.fullmatch(key) else None
     if path is None or not path.is_file():
         return JSONResponse({"error": "no such thumbnail"}, 404, {"Cache-Control": "no-store"})
-    keep = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return FileResponse(path, media_type="image/webp", headers=keep)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return FileResponse(path, media_type="image/webp", headers=headers)
 
 
 async def health(_request: Request) -> Response:
-    """Says that the server answers."""
+    """A health check for process managers and load balancers."""
     return JSONResponse(
         {"status": "ok", "version": version("simcore")}, headers={"Cache-Control": "no-store"}
     )
 
 
-ui_thumbnails.served = True
-# The first visitor may ask for /collections before app.py has called st.navigation; without this,
-# Streamlit would then take every file beside it for a page.
+@asynccontextmanager
+async def lifespan(_app: object) -> AsyncIterator[None]:
+    """While the server runs, pages use its addresses for thumbnails."""
+    thumbnails.served = True
+    yield
+
+
+# The first request may be for /collections, before app.py has called st.navigation; without this
+# line, Streamlit would then show every file in pages/ as a page.
 PagesManager.uses_pages_directory = False
 app = st.App(
     str(ROOT / "app.py"),
@@ -100,5 +107,6 @@ app = st.App(
         Route("/picture/{key:path}", picture),
         Route("/health", health),
     ],
-    middleware=[Middleware(SafeHeaders)],
+    middleware=[Middleware(SecurityHeaders)],
+    lifespan=lifespan,
 )

@@ -1,45 +1,48 @@
-"""Where a page finds the small picture of a content key."""
+"""The address of an image on a page, by its content key."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from simcore import memory
 from simcore.lab import html_document
 from simcore.lab.library import collections
 
 served = False  # True once simcore/ui/serve.py runs in this process and answers /thumb
 
 
-def path(key: str) -> Path:
-    """The WebP file of a content key; it may not exist."""
-    return collections.thumbnail(key)
+def path(key: str, *, route: str = "thumb") -> Path:
+    """The WebP file of a content key; it may not exist.
 
-
-def large_path(key: str) -> Path:
-    """The WebP file of a content key as large as we have it; it may not exist."""
-    return collections.picture(key)
+    Args:
+        route: "thumb", or "picture" for the larger size.
+    """
+    return collections.thumbnail(key) if route == "thumb" else collections.picture(key)
 
 
 def large(key: str) -> str:
-    """As `source`, for a picture that is looked at alone."""
-    return source(key, room="picture")
+    """As `source`, for an image that is shown alone."""
+    return source(key, route="picture")
 
 
-def source(key: str, *, room: str = "thumb") -> str:
-    """What goes into an image's `src`: a short address, or the picture itself where none serves."""
-    return f"{base(room)}{key}" if served else inline(key, room)
+def source(key: str, *, route: str = "thumb") -> str:
+    """An image's `src`: an address of our server, or the image itself where none runs."""
+    return f"{base(route)}{key}" if served else inline(key, route)
 
 
-def base(room: str = "thumb") -> str:
-    """What stands before a content key in such an address; "" where none serves."""
+def base(route: str = "thumb") -> str:
+    """The part of the address before the content key; "" without our server."""
     if not served:
         return ""
     root = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{'/' + root if root else ''}/{room}/"
+    return f"{'/' + root if root else ''}/{route}/"
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
-def inline(key: str, room: str = "thumb") -> str:
-    """The picture itself, as a data address; "" where there is none."""
-    file = path(key) if room == "thumb" else large_path(key)
-    return html_document.data_url(file.read_bytes()) if file.is_file() else ""
+def inline(key: str, route: str = "thumb") -> str:
+    """The image itself as a data: address; "" if the file does not exist."""
+    file = path(key, route=route)
+    if not file.is_file():
+        return ""
+    return memory.get(
+        ("inline image", key, route), lambda: html_document.data_url(file.read_bytes())
+    )

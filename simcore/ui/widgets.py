@@ -1,4 +1,4 @@
-"""What several pages share: errors as sentences, safe text, sizes, and running jobs."""
+"""What several pages share: errors as sentences, safe text, sizes, downloads, empty states."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,12 +10,13 @@ from simcore.lab import html_document
 from simcore.ui import kiosk, page_export
 
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
+ERROR = "_error"  # session state: an error of a callback, shown by the next run
 
 
 def escape_markdown(text: str) -> str:
-    """People's words for places that read Markdown: every mark shows as itself.
+    """Text of users for places that read Markdown: every mark shows as itself.
 
-    >>> plain("a*b*.png")
+    >>> escape_markdown("a*b*.png")
     'a\\\\*b\\\\*\\\\.png'
     """
     return " ".join(kiosk.hide_paths(text).split()).translate(MARKS)
@@ -23,28 +24,73 @@ def escape_markdown(text: str) -> str:
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Inside, anything a person can act on becomes one red sentence, and the page goes on."""
-    if said := st.session_state.pop("_said", ""):
-        st.error(escape_markdown(said), icon=":material/error:")
+    """Show a `SimError` of the block, or of a callback before it, as one red sentence."""
+    if message := st.session_state.pop(ERROR, ""):
+        st.error(escape_markdown(message), icon=":material/error:")
     try:
         yield
     except SimError as error:
         st.error(escape_markdown(str(error)), icon=":material/error:")
 
 
+def show_error_later(message: str) -> None:
+    """Let the next `show_errors` show a message; for callbacks, which cannot draw."""
+    st.session_state[ERROR] = message
+
+
 def run_action(action: Callable[..., object], *args: object) -> None:
-    """For buttons: do it; what goes wrong is said by the next `sentences`."""
+    """Run the action of a button; the next `show_errors` shows its error."""
     try:
         action(*args)
     except SimError as error:
-        st.session_state["_said"] = str(error)
+        show_error_later(str(error))
+
+
+def empty_state(text: str, page: str = "", label: str = "") -> None:
+    """Say that nothing can be shown yet, with a link to the page that changes this.
+
+    In workshop mode there is no link, since visitors change nothing.
+    """
+    st.info(text)
+    if page and not kiosk.enabled():
+        st.page_link(page, label=label, icon=":material/add:")
+
+
+def csv_button(make: Callable[[], str | bytes], file_name: str, *, key: str | None = None) -> None:
+    """A button that downloads a table; the table is written when the button is clicked."""
+
+    def data() -> bytes:
+        table = make()
+        return table.encode() if isinstance(table, str) else table
+
+    st.download_button(
+        "Download as CSV",
+        data,
+        file_name,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=key,
+    )
+
+
+def format_bytes(count: float) -> str:
+    """Bytes with a unit, at most three digits.
+
+    >>> format_bytes(1_234_567)
+    '1.2 MB'
+    """
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
 
 
 def credits(lines: Sequence[str]) -> None:
-    """The art's authors and licences, small and under the pictures."""
+    """Authors and licenses of the images, small and below them."""
     if lines:
         page_export.add(
-            "credits",
-            lambda: [html_document.paragraph("Pictures: " + " · ".join(lines), soft=True)],
+            "credits", lambda: [html_document.paragraph("Images: " + " · ".join(lines), soft=True)]
         )
-        st.caption("Pictures: " + " · ".join(escape_markdown(line) for line in lines))
+        st.caption("Images: " + " · ".join(escape_markdown(line) for line in lines))

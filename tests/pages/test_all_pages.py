@@ -32,7 +32,7 @@ def said(at):
 def test_there_are_pages():
     names = (
         "collections",
-        "combinations",
+        "combine",
         "compare",
         "duplicates",
         "evaluate",
@@ -71,62 +71,79 @@ def test_without_a_collection_explore_offers_the_demo(app, monkeypatch):
     )
     at = app()
     assert any("simcore demo" in c.value for c in at.code)
-    at.button(key="x_demo").click().run()
+    at.button(key="explore_demo").click().run()
     assert asked == [["demo", "--no-serve"]]
 
 
 def test_explore_opens_on_what_is_extracted_and_writes_its_address(app, tiny):
     at = app()
     assert not at.exception
-    assert sorted(at.multiselect(key="x_models").value) == sorted(MODELS)
-    assert at.query_params["c"] == tiny
-    assert at.query_params["q"] == "a"
+    assert sorted(at.multiselect(key="explore_models_tiny").value) == sorted(MODELS)
+    assert at.query_params["collection"] == tiny
+    assert at.query_params["query"] == "a"
     assert at.query_params["models"].count(",") == 2
 
 
 def test_a_link_reproduces_the_view(app, tiny):
-    link = ExploreView(
-        tiny, "d", "rl", "l1", 3, ("color", "hog"), ("sum", "weighted"), (2.0, 0.5)
-    ).params()
+    link = {
+        "collection": tiny,
+        "query": "d",
+        "direction": "rl",
+        "metric": "l1",
+        "k": "3",
+        "models": "color,hog",
+        "combine": "sum,weighted",
+        "weights": "2,0.5",
+    }
     at = app(**link)
     assert not at.exception
     assert not said(at)
     assert at.query_params == link
-    assert at.multiselect(key="x_models").value == ["color", "hog"]
-    assert at.slider(key="x_k").value == 3
-    assert at.slider(key="x_w_color").value == 2.0
+    assert at.multiselect(key="explore_models_tiny").value == ["color", "hog"]
+    assert at.slider(key="explore_k").value == 3
+    assert at.slider(key="explore_weight_color").value == 2.0
     (line,) = [c.value for c in at.code]
     assert "--metric l1 --direction rl -k 3 --combine zsum --weights 2,0.5" in line
 
 
 def test_bad_values_in_a_link_are_named_and_the_page_goes_on(app, tiny):
-    at = app(c="tiney", q="zz", d="up", m="cos", k="99", models="hogg,color", mix="product", w="x")
+    at = app(
+        collection="tiney",
+        query="zz",
+        direction="up",
+        metric="cos",
+        k="99",
+        models="hogg,color",
+        combine="product",
+        weights="x",
+    )
     assert not at.exception
     words = said(at).replace("\\", "")
     for word in ("tiny", "zz", "up", "cosine", "99", "hog?", "product", "weights"):
         assert word in words, word
-    assert at.multiselect(key="x_models").value == ["color"]
-    assert at.query_params["q"] == "a"
+    assert at.multiselect(key="explore_models_tiny").value == ["color"]
+    assert at.query_params["query"] == "a"
 
 
 def test_a_change_of_a_control_reaches_the_address(app, tiny):
     at = app()
-    at.slider(key="x_k").set_value(4).run()
+    at.slider(key="explore_k").set_value(4).run()
     assert at.query_params["k"] == "4"
-    at.button(key="x_next").click().run()
-    assert at.query_params["q"] == "b"
-    at.get_by_key("x_d").set_value("rl").run()
-    assert (at.query_params["d"], at.query_params["q"]) == ("rl", "b")
+    at.button(key="explore_next").click().run()
+    assert at.query_params["query"] == "b"
+    at.get_by_key("explore_direction").set_value("rl").run()
+    assert (at.query_params["direction"], at.query_params["query"]) == ("rl", "b")
 
 
 def test_a_followed_link_moves_the_widgets(app, tiny):
     at = app()
-    link = ExploreView(tiny, "c", "rl", "l2", 5, ("layout",), ()).params()
+    link = {"collection": tiny, "query": "c", "direction": "rl", "metric": "l2", "k": "5"}
+    link |= {"models": "layout", "combine": "none"}
     for name, value in link.items():
         at.query_params[name] = value
     at.run()
     assert at.query_params == link
-    assert at.slider(key="x_k").value == 5
+    assert at.slider(key="explore_k").value == 5
 
 
 def test_missing_features_are_offered_and_do_not_stop_the_others(app, tiny, monkeypatch):
@@ -139,14 +156,14 @@ def test_missing_features_are_offered_and_do_not_stop_the_others(app, tiny, monk
     at = app(models="hog,edges")
     assert not at.exception
     assert at.code
-    at.button(key="x_extract").click().run()
+    at.button(key="explore_extract").click().run()
     assert asked == [["extract", "tiny", "--models", "edges"]]
 
 
 def test_uploads_are_checked_one_by_one(app, tiny, draw, encode):
     at = app()
-    at.get_by_key("x_panel").set_value("own").run()
-    upload = at.file_uploader(key="x_files")
+    at.get_by_key("explore_panel").set_value("upload").run()
+    upload = at.file_uploader(key="explore_files")
     upload.upload("good.png", encode(draw(3))).upload("bad.png", b"no picture at all")
     at.run()
     assert not at.exception
@@ -156,10 +173,10 @@ def test_uploads_are_checked_one_by_one(app, tiny, draw, encode):
 
 
 def test_uploads_leave_the_address_alone(app, tiny, draw, encode):
-    at = app(q="c")
-    at.get_by_key("x_panel").set_value("own").run()
-    at.file_uploader(key="x_files").upload("mine.png", encode(draw(3))).run()
-    assert at.query_params["q"] == "c"
+    at = app(query="c")
+    at.get_by_key("explore_panel").set_value("upload").run()
+    at.file_uploader(key="explore_files").upload("mine.png", encode(draw(3))).run()
+    assert at.query_params["query"] == "c"
 
 
 def test_images_without_mates(app, pairs_folder):
@@ -167,11 +184,11 @@ def test_images_without_mates(app, pairs_folder):
 
     collections.add("images", pairs_folder / "left", name="loose")
     extraction.extract("loose", ["color"])
-    at = app(c="loose", q=collections.open_("loose").left.ids[2])
+    at = app(collection="loose", query=collections.open_("loose").left.ids[2])
     assert not at.exception
     assert not at.error
     with pytest.raises(KeyError):
-        at.get_by_key("x_d")
+        at.get_by_key("explore_direction")
 
 
 def test_odd_names_are_shown_as_they_are(tmp_path, app, draw):
@@ -192,16 +209,15 @@ def test_the_table_and_the_command_line_give_the_same_numbers(tiny):
     hits = search.search(Question(tiny, tuple(asked.values())), Query(id="b"), k=3)
     table = list(
         csv.DictReader(
-            io.StringIO(
-                search_results.table(view, "b", list(zip(asked, hits, strict=True))).decode()
-            )
+            io.StringIO(search_results.table(view, "b", list(zip(asked, hits, strict=True))))
         )
     )
     assert len(table) == 9
     import json
     import shlex
 
-    command = shlex.split(search_results.command(view, view.models, None))
+    (shown,) = search_results.search_commands(view, view.models, None)
+    command = shlex.split(shown.line)
     done = subprocess.run(
         [sys.executable, "-m", *command, "--json"],
         capture_output=True,
@@ -234,7 +250,7 @@ def test_the_first_paint_imports_no_network_library(cache):
 
 def test_removing_asks_first_and_forgets(app, tiny):
     at = app("pages/collections.py")
-    at.button(key="c_remove_tiny").click().run()
+    at.button(key="collections_remove_tiny").click().run()
     assert not at.exception
     assert collections.names() == []
 
@@ -245,7 +261,7 @@ def test_what_goes_wrong_in_a_button_is_said(app, tiny, monkeypatch):
 
     monkeypatch.setattr(jobs, "start", full)
     at = app(models="hog,edges")
-    at.button(key="x_extract").click().run()
+    at.button(key="explore_extract").click().run()
     assert not at.exception
     assert "found no room left" in at.error[0].value
 

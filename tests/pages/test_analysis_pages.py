@@ -61,26 +61,34 @@ def words(at):
 @pytest.mark.parametrize("page", ["combine", "exclusive", "evaluate"])
 def test_bad_addresses_are_named_and_the_page_goes_on(app, tiny, page):
     at = at_address(
-        app, page, c="tiney", models="hog,,zzz,<script>", s="../..", m="l9", d="up", post="no"
+        app,
+        page,
+        collection="tiney",
+        models="hog,,zzz,<script>",
+        subset="../..",
+        metric="l9",
+        direction="up",
+        post="no",
     )
     assert not at.exception
     assert not at.error
     for word in ("tiney", "zzz", "../..", "l9", "up"):
         assert word in words(at), word
-    assert at.query_params["c"] == tiny
+    assert at.query_params["collection"] == tiny
     assert at.query_params["models"] == "hog"
 
 
 def test_bad_numbers_and_judges_in_a_link_are_harmless(app, tiny):
     for bad in ("nan", "-1", "9", "x", "inf", ""):
-        at = at_address(app, "duplicates", c=tiny, by="zzz", within=bad, across=bad)
+        at = at_address(app, "duplicates", collection=tiny, by="zzz", within=bad, across=bad)
         assert not at.exception
         assert at.query_params["within"] == "0.1"
         assert at.query_params["by"] in MODELS
 
 
 def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
-    link = {"c": tiny, "models": "layout,hog", "s": "all", "m": "l2", "d": "rl", "post": "center"}
+    link = {"collection": tiny, "models": "layout,hog", "subset": "all", "metric": "l2"}
+    link |= {"direction": "rl", "post": "center"}
     at = at_address(app, "combine", **link)
     assert not words(at)
     assert at.query_params == link
@@ -91,17 +99,17 @@ def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
     at.query_params.clear()
     at.run()
     assert at.query_params["models"] == "layout,hog"
-    assert at.query_params["d"] == "rl"
+    assert at.query_params["direction"] == "rl"
 
 
 def test_a_followed_link_moves_the_widgets(app, tiny):
-    at = at_address(app, "evaluate", c=tiny, models="hog", what="curve")
-    assert at.selectbox(key="evaluate_what").value == "curve"
-    at.query_params["what"] = "associative"
+    at = at_address(app, "evaluate", collection=tiny, models="hog", view="curve")
+    assert at.selectbox(key="evaluate_view").value == "curve"
+    at.query_params["view"] = "associative"
     at.run()
-    assert at.selectbox(key="evaluate_what").value == "associative"
-    at.selectbox(key="evaluate_m").set_value("l1").run()
-    assert at.query_params["m"] == "l1"
+    assert at.selectbox(key="evaluate_view").value == "associative"
+    at.selectbox(key="evaluate_metric").set_value("l1").run()
+    assert at.query_params["metric"] == "l1"
 
 
 def test_combine_shows_the_numbers_of_the_report(app, tiny):
@@ -124,7 +132,7 @@ def test_exclusive_shows_the_numbers_of_the_report(app, tiny):
     report = exclusive.report(combinations.search(ask(tiny, MODELS)))
     assert at.metric[0].value == f"{report.oracle} of 6"
     assert at.metric[1].value == str(report.exclusive_total)
-    at.multiselect(key="exclusive_by").set_value([]).run()
+    at.multiselect(key="exclusive_found").set_value([]).run()
     assert not at.exception
 
 
@@ -133,7 +141,7 @@ def test_exclusive_shows_the_numbers_of_the_report(app, tiny):
 )
 def test_every_evaluation_opens(app, tiny, what):
     at = app("pages/evaluate.py")
-    at.selectbox(key="evaluate_what").set_value(what).run()
+    at.selectbox(key="evaluate_view").set_value(what).run()
     assert not at.exception
     assert not at.error
     assert isinstance(at.dataframe[0].value, pd.DataFrame)
@@ -149,9 +157,9 @@ def test_recall_on_the_page_is_recall(app, tiny):
 
 def test_what_needs_more_data_says_so(app, tiny):
     at = app("pages/evaluate.py")
-    at.selectbox(key="evaluate_what").set_value("votes").run()
+    at.selectbox(key="evaluate_view").set_value("votes").run()
     assert "no votes" in at.error[0].value.replace("\\", "")
-    at.selectbox(key="evaluate_what").set_value("faces").run()
+    at.selectbox(key="evaluate_view").set_value("faces").run()
     assert "extract tiny --models face" in at.error[0].value.replace("\\", "")
     assert not at.exception
 
@@ -159,26 +167,26 @@ def test_what_needs_more_data_says_so(app, tiny):
 def test_duplicates_by_any_backbone(app, tiny):
     at = app("pages/duplicates.py")
     assert not at.exception
-    assert at.selectbox(key="twins_by_tiny").value in MODELS
-    at.slider(key="twins_within").set_value(0.0).run()
-    at.slider(key="twins_across").set_value(0.0).run()
+    assert at.selectbox(key="duplicates_by_tiny").value in MODELS
+    at.slider(key="duplicates_within").set_value(0.0).run()
+    at.slider(key="duplicates_across").set_value(0.0).run()
     assert not at.exception
     assert at.metric[0].value == "0"
-    assert "Nothing is that near" in at.info[0].value
+    assert "No near-duplicates" in at.info[0].value
 
 
 SHOWN = [
-    ("recall", {"m": "l2", "d": "rl"}),
-    ("curve", {"m": "l1"}),
+    ("recall", {"metric": "l2", "direction": "rl"}),
+    ("curve", {"metric": "l1"}),
     ("minus", {}),
-    ("associative", {"m": "cosine"}),
+    ("associative", {"metric": "cosine"}),
     ("compare", {}),
 ]
 
 
 @pytest.mark.parametrize(("what", "more"), SHOWN)
 def test_the_command_line_of_the_page_prints_its_numbers(app, tiny, capsys, what, more):
-    at = at_address(app, "evaluate", c=tiny, models="hog,color", what=what, **more)
+    at = at_address(app, "evaluate", collection=tiny, models="hog,color", view=what, **more)
     assert not at.exception
     document, table = printed(at, capsys), at.dataframe[0].value
     if what == "recall":
@@ -196,7 +204,15 @@ def test_the_command_line_of_the_page_prints_its_numbers(app, tiny, capsys, what
 
 def test_the_command_line_has_every_option(app, tiny, capsys):
     """Numbers of the page and of the command line below it, under options that are no default."""
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", m="l1", d="rl", post="center")
+    at = at_address(
+        app,
+        "exclusive",
+        collection=tiny,
+        models="hog,color",
+        metric="l1",
+        direction="rl",
+        post="center",
+    )
     args = shlex.split(at.code[0].value)
     assert args[-6:] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
     question = ask(tiny, direction="rl", metric="l1", post="center")
@@ -205,22 +221,26 @@ def test_the_command_line_has_every_option(app, tiny, capsys):
 
 
 def test_comparing_uses_the_chosen_metric_on_both_sides(app, tiny):
-    at = at_address(app, "evaluate", c=tiny, models="hog,color", what="compare", m="l1")
+    at = at_address(
+        app, "evaluate", collection=tiny, models="hog,color", view="compare", metric="l1"
+    )
     rows = combinations.compare(ask(tiny, combine="zsum", metric="l1")).comparisons
     assert at.dataframe[0].value["only A"].tolist() == [row.only_a for row in rows]
 
 
 def test_exclusive_shows_the_pairs_that_pass_the_filter(app, tiny):
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", by="hog", **{"not": "none"})
+    at = at_address(
+        app, "exclusive", collection=tiny, models="hog,color", found="hog", missed="none"
+    )
     assert not at.exception
     rows = exclusive.found_and_missed(ask(tiny), found=["hog"])
-    assert at.multiselect(key="exclusive_by").value == ["hog"]
+    assert at.multiselect(key="exclusive_found").value == ["hog"]
     assert (f"**{len(rows)}** of 6" in shown(at)) == bool(rows)
 
 
 def test_exclusive_shows_the_largest_disagreement_first(app, tiny):
-    link = {"by": "none", "not": "none", "order": "disagreement"}
-    at = at_address(app, "exclusive", c=tiny, models="hog,color", **link)
+    link = {"found": "none", "missed": "none", "order": "disagreement"}
+    at = at_address(app, "exclusive", collection=tiny, models="hog,color", **link)
     assert not at.exception
     pairs = exclusive.disagreements(ask(tiny)).pairs
     expected = [widgets.escape_markdown(pair.summary) for pair in pairs]
@@ -228,13 +248,13 @@ def test_exclusive_shows_the_largest_disagreement_first(app, tiny):
 
 
 def test_a_person_overrules_and_takes_it_back(app, tiny):
-    at = at_address(app, "duplicates", c=tiny, within="0.4", across="0.4")
+    at = at_address(app, "duplicates", collection=tiny, within="0.4", across="0.4")
     before = int(at.metric[0].value)
     assert before
-    at.button(key="twins_grid_deed_0").click().run()
+    at.button(key="duplicates_grid_action_0").click().run()
     assert not at.exception
     assert int(at.metric[0].value) == before - 1
-    at.button(key="twins_grid_deed_0").click().run()
+    at.button(key="duplicates_grid_action_0").click().run()
     assert int(at.metric[0].value) == before
 
 

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from simcore.lab import recipes
 from simcore.lab.search import pair
-from simcore.recipe import Question
 from simcore.ui import components
 from tests.pages.test_analysis_pages import at_address, words
 
@@ -21,24 +19,27 @@ def drawn(monkeypatch):
 
 
 def test_a_link_opens_its_two_pictures(app, tiny, drawn):
-    at = at_address(app, "compare", c=tiny, models="layout,hog", a="left:b", b="right:e")
+    at = at_address(
+        app, "compare", collection=tiny, models="layout,hog", first="left:b", second="right:e"
+    )
     assert not at.exception
     assert not at.error
-    assert (at.query_params["a"], at.query_params["b"]) == ("left:b", "right:e")
-    question = Question(tiny, tuple(recipes.parse(["layout", "hog"])))
+    assert (at.query_params["first"], at.query_params["second"]) == ("left:b", "right:e")
     rows = pair.table(
-        question, pair.open_picture(tiny, "left", "b"), pair.open_picture(tiny, "right", "e")
-    ).rows
+        tiny, pair.known(tiny, "left", "b"), pair.known(tiny, "right", "e"), ["layout", "hog"]
+    )
     best = max(rows, key=lambda row: row.above)
-    assert any(f"**{best.backbone}** finds them most alike" in m.value for m in at.markdown)
+    assert any(f"**{best.backbone}** finds them most similar" in m.value for m in at.markdown)
     shown = next(d.value for d in at.dataframe)
     assert shown["similarity"].tolist() == pytest.approx([r.similarity for r in rows], abs=1e-4)
     assert "no feature maps in layout" in at.info[0].value.replace("\\", "")
 
 
 def test_hiding_parts(app, tiny, drawn):
-    at = at_address(app, "compare", c=tiny, models="layout", a="left:b", b="right:b")
-    at.session_state["compare_what"] = "Hide parts"
+    at = at_address(
+        app, "compare", collection=tiny, models="layout", first="left:b", second="right:b"
+    )
+    at.session_state["compare_view"] = "Occlusion"
     at.run()
     assert not at.exception
     data = drawn[-1]
@@ -48,17 +49,21 @@ def test_hiding_parts(app, tiny, drawn):
 
 
 def test_bad_words_in_a_link_are_named(app, tiny, drawn):
-    at = at_address(app, "compare", c=tiny, models="layout", a="up:<b>", b="right:zz")
+    at = at_address(
+        app, "compare", collection=tiny, models="layout", first="up:<b>", second="right:zz"
+    )
     assert not at.exception
     assert "up:<b>" in words(at)
-    assert at.query_params["a"] == "left:a"
-    assert at.query_params["b"] == "right:a"
+    assert at.query_params["first"] == "left:a"
+    assert at.query_params["second"] == "right:a"
 
 
 def test_buttons(app, tiny, drawn):
-    at = at_address(app, "compare", c=tiny, models="layout", a="left:c", b="right:e")
-    next(b for b in at.button if b.label == "The left one's mate").click().run()
-    assert at.query_params["b"] == "right:c"
+    at = at_address(
+        app, "compare", collection=tiny, models="layout", first="left:c", second="right:e"
+    )
+    next(b for b in at.button if b.label == "Mate of the first").click().run()
+    assert at.query_params["second"] == "right:c"
     next(b for b in at.button if b.label == "Random pair").click().run()
-    assert at.query_params["a"].split(":")[1] == at.query_params["b"].split(":")[1]
+    assert at.query_params["first"].split(":")[1] == at.query_params["second"].split(":")[1]
     assert not at.exception

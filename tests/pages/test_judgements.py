@@ -1,17 +1,11 @@
 """The page Judgements shows the door's numbers, bears bad addresses, and begins by itself."""
 
-import shutil
-import time
-
 import pytest
 
 from simcore.lab import jobs
 from simcore.lab.judgements import agreement, pair_similarities, sets
-from tests.pages.browser.test_analysis_pages import FLAGS, well
-from tests.pages.browser.test_explore import NAMES, Visitor, server
 from tests.pages.test_analysis_pages import at_address, shown, words
 
-__all__ = ["server"]
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 MODELS = ["color", "layout", "pixel-l2"]
 
@@ -28,13 +22,18 @@ def test_without_judgements_there_is_a_way_to_some(app):
     at = app("pages/judgements.py")
     assert not at.exception
     assert "nobody was asked" in shown(at)
-    assert at.button(key="judged_make").label == "Make it and score all backbones"
+    assert at.button(key="judgements_make").label == "Make it and score all backbones"
     assert at.code[0].value == "simcore evaluate triplets known"
 
 
 def test_scores_are_the_doors(app, judged):
     at = at_address(
-        app, "judgements", j="mine", models="color,pixel-l2", metrics="l2", **{"with": "zsum"}
+        app,
+        "judgements",
+        judgements="mine",
+        models="color,pixel-l2",
+        metrics="l2",
+        combine="zsum",
     )
     assert not at.exception
     assert not words(at)
@@ -51,26 +50,35 @@ def test_scores_are_the_doors(app, judged):
         "simcore evaluate triplets mine --models color,pixel-l2 --metrics l2 --combine zsum"
     )
     assert at.query_params["models"] == "color,pixel-l2"
-    at.selectbox(key="judged_group_mine").select("cnn").run()
+    at.selectbox(key="judgements_group_mine").select("cnn").run()
     assert not at.exception
     assert "cnn (5 trials)" in shown(at).replace("\\", "")
 
 
 def test_the_gallery_begins_with_the_furthest_apart(app, judged):
-    at = at_address(app, "judgements", j="mine", models="color,pixel-l2", what="apart", by="color")
+    at = at_address(
+        app,
+        "judgements",
+        judgements="mine",
+        models="color,pixel-l2",
+        view="disagreements",
+        by="color",
+    )
     assert not at.exception
     rows = agreement.disagreements(judged, ["color"], metric="cosine")
     wrong = sum((r["vote"] - 0.5) * (r["said"] - 0.5) < 0 for r in rows)
     assert f"**{wrong}** of 8 triplets" in shown(at)
     assert at.query_params["by"] == "color"
-    at.selectbox(key="judged_by").select("all combined").run()
-    at.selectbox(key="judged_order").select("agree").run()
+    at.selectbox(key="judgements_by").select("all combined").run()
+    at.selectbox(key="judgements_order").select("agreement").run()
     assert not at.exception
-    assert at.query_params["order"] == "agree"
+    assert at.query_params["order"] == "agreement"
 
 
 def test_whoever_comes_back_finds_the_same_view(app, judged):
-    at = at_address(app, "judgements", j="mine", models="layout", metrics="l1", what="apart")
+    at = at_address(
+        app, "judgements", judgements="mine", models="layout", metrics="l1", view="disagreements"
+    )
     at.switch_page("pages/models.py")
     at.query_params.clear()
     at.run()
@@ -79,41 +87,41 @@ def test_whoever_comes_back_finds_the_same_view(app, judged):
     at.run()
     assert not at.exception
     assert at.query_params["models"] == "layout"
-    assert at.query_params["what"] == "apart"
+    assert at.query_params["view"] == "disagreements"
 
 
-@pytest.mark.parametrize("what", ["layers", "best", "set"])
+@pytest.mark.parametrize("what", ["layers", "combinations", "set"])
 def test_the_other_views(app, judged, what):
-    at = at_address(app, "judgements", j="mine", models=",".join(MODELS), what=what)
+    at = at_address(app, "judgements", judgements="mine", models=",".join(MODELS), view=what)
     assert not at.exception
     assert not at.error
     said = shown(at) + " ".join(i.value for i in at.info)
-    assert {"layers": "alexnet", "best": "held out", "set": "human"}[what] in said
+    assert {"layers": "alexnet", "combinations": "held out", "set": "human"}[what] in said
 
 
 def test_bad_addresses_are_named_and_the_page_goes_on(app, judged):
     at = at_address(
         app,
         "judgements",
-        j="../..",
+        judgements="../..",
         models="colour,color",
         metrics="l3,l2",
-        what="x",
-        count="all",
-        **{"with": "product"},
+        view="x",
+        counting="all",
+        combine="product",
     )
     assert not at.exception
     assert not at.error
-    for word in ("../..", "colour", "l3", "No view", "No way of counting", "product"):
+    for word in ("../..", "colour", "l3", "o view", "o way of counting", "product"):
         assert word in words(at), word
-    assert at.query_params["j"] == "mine"
+    assert at.query_params["judgements"] == "mine"
     assert at.query_params["models"] == "color"
 
 
 def test_what_is_missing_is_offered_and_wrong_names_are_told(app, judged):
-    at = at_address(app, "judgements", j="mine", models="color,ssim")
-    assert at.button(key="judged_run").label == "Score now"
-    at.multiselect(key="judged_models_mine").set_value(["color", "timmm:x"]).run()
+    at = at_address(app, "judgements", judgements="mine", models="color,ssim")
+    assert at.button(key="judgements_run").label == "Score now"
+    at.multiselect(key="judgements_models_mine").set_value(["color", "timmm:x"]).run()
     assert not at.exception
     assert "timmm" in words(at)
 
@@ -121,10 +129,10 @@ def test_what_is_missing_is_offered_and_wrong_names_are_told(app, judged):
 def test_other_shapes_have_scores_and_a_sentence_instead_of_a_gallery(app, bapps_tree):
     root = bapps_tree({"cnn": [0.0, 1.0, 1 / 3, 1.0]}, kind="jnd")
     pair_similarities.prepare(sets.add("bapps-jnd", root, name="same"), ["pixel-l2"])
-    at = at_address(app, "judgements", j="same", models="pixel-l2")
+    at = at_address(app, "judgements", judgements="same", models="pixel-l2")
     assert not at.exception
     assert "(4 trials)" in shown(at).replace("\\", "")
-    at = at_address(app, "judgements", j="same", models="pixel-l2", what="apart")
+    at = at_address(app, "judgements", judgements="same", models="pixel-l2", view="disagreements")
     assert not at.exception
     assert "same\\-or\\-different pairs" in at.error[0].value
 
@@ -163,67 +171,3 @@ def test_the_form_starts_the_command_and_refuses_half_of_it(app, monkeypatch):
         ]
     ]
     assert not at.exception
-
-
-@pytest.fixture
-def visitor(server, judged):
-    """A tab of Chromium on the server, with the judgements there."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        yield Visitor(page, server)
-        browser.close()
-
-
-@pytest.mark.browser
-def test_judgements_as_a_person_does(visitor, server):
-    page = visitor.page
-    visitor.open(f"{server}/judgements?j=mine&models=color,layout,pixel-l2,ssim")
-    visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
-    well(visitor)
-    page.get_by_role("button", name="Score now").click()
-    visitor.until(lambda: "ssim" in pair_similarities.available(sets.open_("mine")))
-    visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 0)
-    assert [job.state for job in jobs.jobs()] == ["done"]
-    page.get_by_text("Where people and model part").click()
-    visitor.until(lambda: visitor.address.get("what") == "apart")
-    tiles = page.locator("button.tile")
-    visitor.until(lambda: tiles.count() == 24)
-    assert page.locator("button.tile img").first.evaluate("i => i.naturalWidth") > 0
-    wanted = tiles.nth(1).get_attribute("aria-label")
-    tiles.nth(1).click()
-    visitor.until(lambda: visitor.address.get("c") == "mine")
-    assert visitor.address["q"] in wanted
-    visitor.until(lambda: page.locator("section.row").count() >= 2)
-    well(visitor)
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_the_first_set_by_one_click_and_a_stop(server):
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        visitor = Visitor(browser.new_page(viewport={"width": 1440, "height": 900}), server)
-        page = visitor.page
-        page.goto(f"{server}/judgements")
-        page.get_by_role("button", name="Make it and score all backbones").click()
-        end = time.monotonic() + 60
-        while "known" not in sets.names():
-            assert time.monotonic() < end, "the set was not made"
-            page.wait_for_timeout(200)
-        page.get_by_role("button", name="Stop").click()
-        while any(job.state == "running" for job in jobs.jobs()):
-            assert time.monotonic() < end, "the job goes on"
-            page.wait_for_timeout(200)
-        page.goto(f"{server}/judgements")
-        visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 1)
-        well(visitor)
-        browser.close()

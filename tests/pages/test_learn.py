@@ -43,7 +43,7 @@ def test_without_a_collection_there_is_a_sentence(app):
 def test_start_begins_the_job_that_the_page_shows(app, twelve, monkeypatch):
     begun = []
     monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, c=twelve, way="paper")
+    at = opened(app, collection=twelve, method="paper")
     assert not at.exception
     shown = next(c.value for c in at.code if "learn adaptation" in c.value)
     at.button(key="learn_go").click().run()
@@ -60,19 +60,19 @@ def test_what_was_learned_is_shown_with_its_table_curves_and_pairs(app, twelve):
         twelve, ["color", "layout"], adaptation.Settings(epochs=4, dims=8, width=16), runs=2
     )
     adaptation.keep(found, "mine")
-    at = opened(app, c=twelve, way="fusion", look="mine")
+    at = opened(app, collection=twelve, method="fusion", backbone="mine")
     assert not at.exception
     assert not at.error
     table = at.dataframe[0].value
     assert list(table["backbone"]) == ["learned:mine"]
     assert table["aR@1 %"][0] == pytest.approx(100 * (found.runs[0].after == 1).mean(), abs=0.06)
-    assert at.query_params["look"] == "mine"
+    assert at.query_params["backbone"] == "mine"
     words = " ".join(m.value for m in at.markdown)
     assert "test pairs, mean and two deviations of 2 runs" in words
 
 
 def test_fine_tuning_needs_a_network(app, twelve):
-    at = opened(app, c=twelve, way="finetune")
+    at = opened(app, collection=twelve, method="finetune")
     assert not at.exception
     assert any("weights that can be learned" in i.value for i in at.info)
 
@@ -82,7 +82,7 @@ def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
     made = risser_maroux2021_tables.compute_row(twelve, "color")
     begun = []
     monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, c=twelve, way="paper", models="color,layout")
+    at = opened(app, collection=twelve, method="paper", models="color,layout")
     assert not at.exception
     own, printed = (table.value for table in at.dataframe)
     assert list(own["backbone"]) == ["color"]
@@ -109,7 +109,7 @@ def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
     monkeypatch.setattr(jobs, "jobs", lambda: [jobs.Job("x", args, "stopped", None, "", 0.0)])
     begun = []
     monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, c=twelve, way="paper")
+    at = opened(app, collection=twelve, method="paper")
     assert not at.exception
     at.button(key="learn_on_half").click().run()
     assert begun == [list(args)]
@@ -118,7 +118,7 @@ def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
 
 
 def test_bad_addresses_are_named(app, twelve):
-    at = opened(app, c=twelve, way="magic", s="unseen:nobody", look="../x")
+    at = opened(app, collection=twelve, method="magic", subset="unseen:nobody", backbone="../x")
     assert not at.exception
     words = " ".join(w.value for w in at.warning).replace("\\", "")
     assert "magic" in words
@@ -143,7 +143,7 @@ def taught(bapps_tree):
 def test_learning_from_judgements_is_started_and_shown(app, taught, monkeypatch):
     begun = []
     monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, **{"from": "judged", "j": "votes", "look": "taught"})
+    at = opened(app, source="judgements", judgements="votes", backbone="taught")
     assert not at.exception
     assert not at.error
     table = at.dataframe[1].value  # the first is Table A.1
@@ -154,30 +154,30 @@ def test_learning_from_judgements_is_started_and_shown(app, taught, monkeypatch)
     assert f"{100 * told['before']['agreement']['value']:.1f} %" in shown
     trials = told["trials"]
     assert any(f"{trials['test']:,} trials" in c.value for c in at.caption)
-    assert at.query_params["j"] == "votes"
+    assert at.query_params["judgements"] == "votes"
     code = next(c.value for c in at.code if "learn finetune votes" in c.value)
     at.button(key="learn_go").click().run()
     assert code.split() == ["simcore", *begun[0]]
 
 
 def test_from_pairs_to_judgements_and_back(app, twelve, taught):
-    at = opened(app, c=twelve, way="paper")
-    assert at.query_params["c"] == twelve
-    at.segmented_control(key="teach_from").set_value("judged").run()
+    at = opened(app, collection=twelve, method="paper")
+    assert at.query_params["collection"] == twelve
+    at.segmented_control(key="learn_source").set_value("judgements").run()
     assert not at.exception
-    assert at.query_params["from"] == "judged"
-    at.selectbox(key="teach_j").set_value("votes").run()
-    assert at.query_params["j"] == "votes"
-    at.segmented_control(key="teach_from").set_value("pairs").run()
+    assert at.query_params["source"] == "judgements"
+    at.selectbox(key="learn_judgements").set_value("votes").run()
+    assert at.query_params["judgements"] == "votes"
+    at.segmented_control(key="learn_source").set_value("pairs").run()
     assert not at.exception
-    assert at.query_params["c"] == twelve
+    assert at.query_params["collection"] == twelve
 
 
 def test_bad_addresses_of_judgements_are_named(app):
-    at = opened(app, **{"from": "judged", "j": "nobody", "look": "../x"})
+    at = opened(app, source="judgements", judgements="nobody", backbone="../x")
     assert not at.exception
     assert "nobody" in " ".join(w.value for w in at.warning)
-    at = opened(app, **{"from": "dreams"})
+    at = opened(app, source="dreams")
     assert "dreams" in " ".join(w.value for w in at.warning)
 
 
@@ -185,13 +185,13 @@ def test_the_page_of_judgements_offers_the_unseen_trials(app, taught):
     at = app()
     at.switch_page("pages/judgements.py")
     at.query_params.clear()
-    at.query_params["j"] = "votes"
+    at.query_params["judgements"] = "votes"
     at.query_params["models"] = "tiny-conv,learned:taught"
     at.run()
     assert not at.exception
     assert any("unseen" in w.value for w in at.warning)
-    at.selectbox(key="judged_t").set_value("unseen:taught").run()
+    at.selectbox(key="judgements_subset").set_value("unseen:taught").run()
     assert not at.exception
     assert not at.warning
-    assert at.query_params["t"] == "unseen:taught"
+    assert at.query_params["subset"] == "unseen:taught"
     assert any("--subset unseen:taught" in c.value for c in at.code)

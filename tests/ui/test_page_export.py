@@ -9,25 +9,27 @@ from simcore.ui import page_export, thumbnails
 from tests.pages.test_analysis_pages import at_address
 
 PAGES = {
-    "explore": {"q": "b"},
-    "combinations": {},
+    "explore": {"query": "b"},
+    "combine": {},
     "exclusive": {},
     "duplicates": {},
-    "map": {"of": "hog"},
-    "compare": {"a": "left:b", "b": "right:b"},
+    "map": {"map": "hog"},
+    "compare": {"first": "left:b", "second": "right:b"},
 }
 
 
 def taken(at, title="Title"):
-    return page_export.page(title, {"c": "tiny"}, at.session_state[page_export.PARTS]).decode()
+    return page_export.page(
+        title, {"collection": "tiny"}, at.session_state[page_export.PARTS]
+    ).decode()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_with_anything_to_show_can_be_taken_away(app, tiny, page):
-    at = at_address(app, page, c=tiny, models="hog,layout,color", **PAGES[page])
+    at = at_address(app, page, collection=tiny, models="hog,layout,color", **PAGES[page])
     assert not at.exception
     shown = set(at.session_state[page_export.PARTS]) - (
-        {"x_gallery"} if page != "explore" else set()
+        {"explore_gallery"} if page != "explore" else set()
     )
     assert shown
     html = taken(at)
@@ -39,7 +41,7 @@ def test_every_page_with_anything_to_show_can_be_taken_away(app, tiny, page):
 
 def test_pictures_are_inside(app, tiny, monkeypatch):
     monkeypatch.setattr(thumbnails, "served", True)
-    at = at_address(app, "explore", c=tiny, models="hog", q="b")
+    at = at_address(app, "explore", collection=tiny, models="hog", query="b")
     key = collections.open_(tiny).left.keys[1]
     html = taken(at)
     assert thumbnails.inline(key) in html
@@ -47,10 +49,10 @@ def test_pictures_are_inside(app, tiny, monkeypatch):
 
 
 def test_the_button_stands_where_there_is_a_view_and_only_there(app, tiny):
-    label = "This view as one HTML file"
-    at = app(c=tiny, models="hog")
+    label = "Download this view as one HTML file"
+    at = app(collection=tiny, models="hog")
     assert label in [b.label for b in at.get("download_button")]
-    at = at_address(app, "evaluate", c=tiny)  # it has a file of its own
+    at = at_address(app, "evaluate", collection=tiny)  # it has a file of its own
     assert at.session_state[page_export.PARTS] == {}
 
 

@@ -61,21 +61,14 @@ def ranking(question: Question, search: SubsetSearch, combine: Combination) -> N
             label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
             icon=":material/image_search:",
             query_params={
-                "c": question.collection,
+                "collection": question.collection,
                 "models": ",".join(models),
-                "mix": combine if len(models) > 1 else "none",
-                "m": question.metric,
-                "d": question.direction,
+                "combine": combine if len(models) > 1 else "none",
+                "metric": question.metric,
+                "direction": question.direction,
             },
         )
-    st.download_button(
-        "Download as CSV",
-        lambda: table.to_csv(index=False).encode(),
-        f"{question.collection}-{combine}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    widgets.csv_button(lambda: table.to_csv(index=False), f"{question.collection}-{combine}.csv")
 
 
 def ablation(question: Question, search: SubsetSearch, combine: Combination) -> None:

@@ -1,102 +1,159 @@
-"""Choosing the two pictures that Compare shows."""
+"""Choosing the two images that Compare shows."""
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
+from simcore.lab.library import collections
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture
 from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import uploads, url_state, widgets
+from simcore.ui import uploads
+from simcore.ui.url_state import MISSING, Field, Values
 
-SIDES = {"left": "Left side", "right": "Right side", "own": "My own picture"}
+PAGE = "compare"
+UPLOAD = "upload"
+SIDE_NAMES = {"left": "Left side", "right": "Right side", UPLOAD: "Upload"}
+LABELS = {"first": "First image", "second": "Second image"}
 
 
-def pick(
-    asked: Question, collection: Collection, wanted: dict[str, str]
-) -> tuple[Picture | None, Picture | None]:
-    """Two pickers beside each other; both into the address."""
-    _follow(collection, wanted)
-    sides = {k: v for k, v in SIDES.items() if k != "right" or collection.right is not None}
+@dataclass(frozen=True)
+class ImageField(Field):
+    """One of the two images as "SIDE:ID", with a widget for each part; uploads are left out."""
+
+    side: str = "left"  # unless a link names another
+
+    def initial(self, values: Values) -> tuple[str, str]:
+        """The first image of the side; the second one where both images are from one side."""
+        collection = collections.open_(values["collection"])
+        if self.side == "right" and collection.right is None:
+            return "left", collection.left.ids[min(1, len(collection.left) - 1)]
+        return self.side, ids_of(collection, self.side)[0]
+
+    def parse(self, text: str, values: Values) -> tuple[tuple[str, str], list[str]]:
+        """Side and id of a link, if the collection contains this image."""
+        collection = collections.open_(values["collection"])
+        side, _, name = text.partition(":")
+        if side in sides_of(collection) and side != UPLOAD and name in ids_of(collection, side):
+            return (side, name), []
+        default = self.initial(values)
+        return default, [f"No image {text[:80]}. Showing {':'.join(default)}."]
+
+    def format(self, value: Any) -> str:
+        """ "SIDE:ID", or "" for an upload."""
+        return "" if value[0] == UPLOAD else ":".join(value)
+
+    def validate(self, value: Any, values: Values) -> tuple[str, str]:
+        """Side and id of the widgets, or the first image of the side."""
+        collection = collections.open_(values["collection"])
+        side, name = value
+        if side == UPLOAD:
+            return value
+        if side not in sides_of(collection):
+            return self.initial(values)
+        ids = ids_of(collection, side)
+        return side, name if name in ids else ids[0]
+
+    def load(self, page: str, values: Values) -> Any:
+        """Side and id of the widgets."""
+        side, name = (st.session_state.get(key) for key in keys_of(self.name))
+        return MISSING if side is None else (side, name or "")
+
+    def store(self, page: str, values: Values, value: Any) -> list[str]:
+        """Set both widgets."""
+        keys = keys_of(self.name)
+        for key, part in zip(keys, value, strict=True):
+            if st.session_state.get(key) != part:
+                st.session_state[key] = part
+        return list(keys)
+
+
+FIELDS = [ImageField("first"), ImageField("second", side="right")]
+
+
+def keys_of(name: str) -> tuple[str, str]:
+    """The keys of the widgets for side and id."""
+    return f"{PAGE}_{name}_side", f"{PAGE}_{name}_id"
+
+
+def sides_of(collection: Collection) -> list[str]:
+    """The choices of a side."""
+    return [side for side in SIDE_NAMES if side != "right" or collection.right is not None]
+
+
+def ids_of(collection: Collection, side: str) -> Sequence[str]:
+    """The ids on one side."""
+    return (collection.left if side == "left" else collection.pairs().gallery).ids
+
+
+def draw(question: Question, collection: Collection) -> list[Picture | None]:
+    """Draw two pickers side by side; None for an upload that is still missing."""
     with st.container(horizontal=True):
         st.button("Random pair", icon=":material/shuffle:", on_click=_random, args=(collection,))
         if collection.right is not None:
             st.button(
-                "The left one's mate", icon=":material/join:", on_click=_mate, args=(collection,)
+                "Mate of the first",
+                icon=":material/join:",
+                on_click=_mate,
+                args=(collection,),
+                help="Shows the known mate of the first image as the second one.",
             )
-    found: list[Picture | None] = []
-    for column, name in zip(st.columns(2), ("a", "b"), strict=True):
+    pictures = []
+    for column, name in zip(st.columns(2), LABELS, strict=True):
         with column:
-            found.append(_one(asked, collection, name, sides))
-    kept = {
-        name: f"{one.side}:{one.name}"
-        for name, one in zip(("a", "b"), found, strict=True)
-        if one is not None and one.side
-    }
-    url_state.add("compare", kept)
-    return found[0], found[1]
+            pictures.append(_picker(question, collection, name))
+    return pictures
 
 
-def _one(
-    asked: Question, collection: Collection, name: str, sides: dict[str, str]
-) -> Picture | None:
-    word = {"a": "First picture", "b": "Second picture"}[name]
-    where = st.segmented_control(
-        word, list(sides), format_func=sides.__getitem__, key=f"compare_side_{name}", required=True
+def _picker(question: Question, collection: Collection, name: str) -> Picture | None:
+    side_key, id_key = keys_of(name)
+    side = st.segmented_control(
+        LABELS[name],
+        sides_of(collection),
+        format_func=SIDE_NAMES.__getitem__,
+        key=side_key,
+        required=True,
     )
-    if where == "own":
-        file = st.file_uploader(
-            f"{word}, {uploads.MOST_MB} MB at most; it stays in memory and is part of no link",
-            type=uploads.TYPES,
-            max_upload_size=uploads.MOST_MB,
-            key=f"compare_file_{name}",
+    if side != UPLOAD:
+        ids = ids_of(collection, str(side))
+        return pair.open_picture(
+            question.collection, str(side), st.selectbox("Image", ids, key=id_key)
         )
-        if file is None:
-            return None
-        data = uploads.check(file.name, file.getvalue(), collection.left.trim)
-        return Picture(file.name, data, trim=collection.left.trim)
-    ids = (collection.left if where == "left" else collection.pairs().gallery).ids
-    key = f"compare_id_{name}"
-    if st.session_state.get(key) not in ids:
-        st.session_state[key] = ids[0]
-    return pair.open_picture(asked.collection, str(where), st.selectbox("Image", ids, key=key))
+    file = st.file_uploader(
+        f"Image file, at most {uploads.MAX_MB} MB",
+        type=uploads.TYPES,
+        max_upload_size=uploads.MAX_MB,
+        key=f"{PAGE}_{name}_file",
+        help="It stays in memory and is not part of a link.",
+    )
+    if file is None:
+        return None
+    data = uploads.receive(file.name, file.getvalue(), collection.left.trim)
+    return Picture(file.name, data, trim=collection.left.trim)
 
 
-def _follow(collection: Collection, wanted: dict[str, str]) -> None:
-    """Let the pickers begin as the address says."""
-    put = st.session_state
-    usual = {"a": "left", "b": "left" if collection.right is None else "right"}
-    for name, side in usual.items():
-        if f"compare_side_{name}" in put:
-            continue
-        asked, _, image = wanted[name].partition(":")
-        known = asked == "left" or (asked == "right" and collection.right is not None)
-        put[f"compare_side_{name}"] = asked if known else side
-        held = (
-            collection.left if put[f"compare_side_{name}"] == "left" else collection.pairs().gallery
-        )
-        if wanted[name] and not (known and image in held.row_of):
-            st.warning(
-                f"From the link: no image {widgets.escape_markdown(wanted[name][:80])} here; showing "
-                "another.",
-                icon=":material/link_off:",
-            )
-        second = 1 if name == "b" and collection.right is None and len(held) > 1 else 0
-        put[f"compare_id_{name}"] = image if image in held.row_of else held.ids[second]
+def _set(name: str, side: str, image: str) -> None:
+    for key, part in zip(keys_of(name), (side, image), strict=True):
+        st.session_state[key] = part
 
 
 def _random(collection: Collection) -> None:
-    right = collection.left if collection.right is None else collection.right
-    put, row = st.session_state, random.randrange(len(collection.left))
-    put["compare_side_a"], put["compare_id_a"] = "left", collection.left.ids[row]
-    other = row if collection.right is not None else random.randrange(len(right))
-    put["compare_side_b"] = "left" if collection.right is None else "right"
-    put["compare_id_b"] = right.ids[other]
+    row = random.randrange(len(collection.left))
+    _set("first", "left", collection.left.ids[row])
+    if collection.right is not None:
+        _set("second", "right", collection.right.ids[row])
+    else:
+        _set("second", "left", random.choice(collection.left.ids))
 
 
 def _mate(collection: Collection) -> None:
-    put, right = st.session_state, collection.pairs().gallery
-    if put.get("compare_side_a") == "left" and put.get("compare_id_a") in collection.left.row_of:
-        row = collection.left.row_of[put["compare_id_a"]]
-        put["compare_side_b"], put["compare_id_b"] = "right", right.ids[row]
+    side, name = (st.session_state.get(key) for key in keys_of("first"))
+    left, right = collection.left.ids, collection.pairs().gallery.ids
+    if side == "left" and name in left:
+        _set("second", "right", right[left.index(name)])
+    elif side == "right" and name in right:
+        _set("second", "left", left[right.index(name)])

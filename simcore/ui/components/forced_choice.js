@@ -1,15 +1,8 @@
-// One forced choice: a picture, and those below it. Python sends `data`; a choice answers with the
-// trigger "chosen" {number, place, seconds}. Time runs from when every picture is there.
+// One forced choice: a query and the images to choose from. Python sends `data`; a choice sets the
+// trigger "chosen" {number, place, seconds}. Time starts when all images are loaded.
 
 const states = new WeakMap() // root -> {number, since, busy, sent}
-const AGAIN = 4000 // ms after which a choice may be made again: the server may have been restarted
-
-const make = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
+const RETRY = 4000 // ms until another choice is accepted, in case the server was restarted
 
 const picture = (src, alt, waits) => {
   const box = make("span", "pic")
@@ -20,7 +13,7 @@ const picture = (src, alt, waits) => {
     new Promise((done) => {
       img.onload = () => done(true)
       img.onerror = () => {
-        box.replaceChildren(make("span", "gone", "This picture could not be loaded. Reload the page."))
+        box.replaceChildren(make("span", "gone", "This image could not be loaded. Reload the page."))
         done(false)
       }
     }),
@@ -56,13 +49,13 @@ const choose = (root, place, send) => {
   for (const button of buttons) button.setAttribute("aria-disabled", "true")
   buttons[place].classList.add("taken")
   send({ number: state.number, place, seconds: (state.sent - state.since) / 1000 })
-  setTimeout(() => states.get(root) === state && state.busy && ready(root, state), AGAIN)
+  setTimeout(() => states.get(root) === state && state.busy && ready(root, state), RETRY)
 }
 
 const draw = (root, data, state) => {
   const waits = []
   const top = make("figure", "query")
-  top.append(picture(data.query, "The picture that is asked about", waits))
+  top.append(picture(data.query, "The query image", waits))
   const ask = make("h2", "ask", data.ask)
   const choices = make("div", "choices")
   choices.setAttribute("role", "group")

@@ -1,20 +1,12 @@
-// The gallery. Python sends `data`; a click answers with the trigger "picked" {id, side, step}.
-// People's words reach the page through textContent and attributes only.
+// The gallery. Python sends `data`; a click sets the trigger "picked" {id, side, step}.
 
-const seen = new WeakMap() // root -> what it shows, so that nothing is drawn twice
-
-const make = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined && text !== null && text !== "") node.textContent = text
-  return node
-}
+const shown = new WeakMap() // root -> its data, so that nothing is drawn twice
 
 const picture = (item, eager) => {
   const box = make("span", "pic")
-  const lost = () => box.replaceChildren(make("span", "gone", item.id || "no picture"))
+  const showMissing = () => box.replaceChildren(make("span", "gone", item.id || "no image"))
   if (!item.src) {
-    lost()
+    showMissing()
     return box
   }
   const img = make("img")
@@ -22,21 +14,21 @@ const picture = (item, eager) => {
   img.decoding = "async"
   img.loading = eager ? "eager" : "lazy"
   img.draggable = false
-  img.onerror = lost
+  img.onerror = showMissing
   img.src = item.src
   box.append(img)
   return box
 }
 
-const tile = (item, twins) => {
+const tile = (item, buttons) => {
   const button = make("button", "tile")
   button.type = "button"
   button.tabIndex = -1
   button.setAttribute("aria-label", item.alt)
   button.title = item.alt
-  button.dataset.twin = `${item.side} ${item.id}`
+  button.dataset.image = `${item.side} ${item.id}`
   if (item.mate) button.classList.add("mate")
-  if (item.here) {
+  if (item.current) {
     button.classList.add("here")
     button.setAttribute("aria-current", "true")
   }
@@ -51,7 +43,7 @@ const tile = (item, twins) => {
     button.append(under)
   }
   button.pick = { id: item.id, side: item.side, step: item.step ?? null }
-  twins.push(button)
+  buttons.push(button)
   return button
 }
 
@@ -68,13 +60,13 @@ const figure = (item, kind, tag) => {
   return box
 }
 
-const head = (data, twins) => {
+const head = (data, buttons) => {
   const box = make("div", "head")
   const pair = make("div", "pair")
   pair.append(figure(data.query, "query", data.query.tag))
   if (data.mate) {
     const mate = figure(data.mate, "mate", data.mate.tag)
-    const button = tile({ ...data.mate, caption: "", mate: true }, twins)
+    const button = tile({ ...data.mate, caption: "", mate: true }, buttons)
     button.classList.add("mate")
     button.style.width = "100%"
     button.style.flex = "none"
@@ -93,7 +85,7 @@ const head = (data, twins) => {
   return box
 }
 
-const row = (item, twins) => {
+const row = (item, buttons) => {
   const box = make("section", item.mix ? "row mix" : "row")
   box.setAttribute("aria-label", item.title)
   const label = make("div", "label")
@@ -113,7 +105,7 @@ const row = (item, twins) => {
     mate.append(make("span", `chip ${item.tone || ""}`, item.chip))
     if (item.place !== null && item.place !== undefined) {
       const scale = make("span", "scale")
-      scale.title = "Where the mate is, from first (left) to last, on a log scale"
+      scale.title = "Rank of the mate, from first (left) to last, on a log scale"
       const dot = make("i")
       dot.style.left = `${Math.round(item.place * 1000) / 10}%`
       scale.append(dot)
@@ -124,22 +116,22 @@ const row = (item, twins) => {
   box.append(label)
   const strip = make("div", "strip")
   strip.dataset.line = ""
-  for (const one of item.tiles) strip.append(tile(one, twins))
-  if (!item.tiles.length) strip.append(make("div", "empty", item.note || "Nothing to show."))
+  for (const hit of item.tiles) strip.append(tile(hit, buttons))
+  if (!item.tiles.length) strip.append(make("div", "empty", item.note || "No result."))
   box.append(strip)
   return box
 }
 
-const trail = (items, twins) => {
+const trail = (items, buttons) => {
   const box = make("nav", "trail")
-  box.setAttribute("aria-label", "Pictures you came from")
-  box.append(make("span", "word", "You came from"))
+  box.setAttribute("aria-label", "Earlier queries")
+  box.append(make("span", "word", "Earlier queries"))
   const line = make("div", "trail")
   line.style.padding = "6px"
   line.dataset.line = ""
   items.forEach((item, i) => {
     if (i) line.append(make("span", "step", "›"))
-    line.append(tile(item, twins))
+    line.append(tile(item, buttons))
   })
   box.append(line)
   return box
@@ -150,7 +142,7 @@ const lines = (root) =>
     .map((line) => [...line.querySelectorAll("button.tile")])
     .filter((line) => line.length)
 
-// One tab stop a line; arrows move inside and between lines.
+// One tab stop per line; arrows move inside and between lines.
 const rove = (root) => {
   for (const line of lines(root)) {
     line.forEach((button, i) => (button.tabIndex = i === 0 ? 0 : -1))
@@ -202,14 +194,14 @@ export default function (component) {
   const root = parentElement.querySelector(".g")
   if (!root || !data) return
   const now = JSON.stringify(data)
-  const before = seen.get(root) || {}
+  const before = shown.get(root) || {}
   root.onkeydown = (event) => move(root, event)
   root.onclick = (event) => {
     const button = event.target.closest?.("button.tile")
     if (!button) return
     const all = lines(root)
     const y = all.findIndex((line) => line.includes(button))
-    seen.set(root, { ...seen.get(root), back: [y, all[y]?.indexOf(button) ?? 0] })
+    shown.set(root, { ...shown.get(root), back: [y, all[y]?.indexOf(button) ?? 0] })
     button.classList.add("busy")
     setTriggerValue("picked", button.pick)
   }
@@ -218,17 +210,17 @@ export default function (component) {
     return
   }
 
-  const twins = []
+  const buttons = []
   const parts = [make("div", "sr")]
   parts[0].setAttribute("role", "status")
   parts[0].textContent = before.now ? data.say || "" : ""
-  if (data.trail?.length) parts.push(trail(data.trail, twins))
-  if (data.query) parts.push(head(data, twins))
-  for (const item of data.rows || []) parts.push(row(item, twins))
+  if (data.trail?.length) parts.push(trail(data.trail, buttons))
+  if (data.query) parts.push(head(data, buttons))
+  for (const item of data.rows || []) parts.push(row(item, buttons))
   if (data.tiles) {
     const grid = make("div", "grid")
     grid.dataset.line = ""
-    for (const item of data.tiles) grid.append(tile(item, twins))
+    for (const item of data.tiles) grid.append(tile(item, buttons))
     parts.push(grid)
   }
   root.style.setProperty("--k", String(data.k || 10))
@@ -236,18 +228,18 @@ export default function (component) {
   rove(root)
   shape(root, root.querySelector(".figure img") || root.querySelector("img"))
 
-  // The same picture found by several rows lights up in all of them.
+  // An image that several rows contain is highlighted in all of them.
   const same = new Map()
-  for (const button of twins) {
-    const key = button.dataset.twin
+  for (const button of buttons) {
+    const key = button.dataset.image
     same.set(key, [...(same.get(key) || []), button])
   }
   for (const [, group] of same) {
     if (group.length < 2) continue
-    const light = (on) => group.forEach((button) => button.classList.toggle("twin", on))
+    const highlight = (on) => group.forEach((button) => button.classList.toggle("same", on))
     for (const button of group) {
-      button.onmouseenter = button.onfocus = () => light(true)
-      button.onmouseleave = button.onblur = () => light(false)
+      button.onmouseenter = button.onfocus = () => highlight(true)
+      button.onmouseleave = button.onblur = () => highlight(false)
     }
   }
   if (before.back) {
@@ -257,5 +249,5 @@ export default function (component) {
     if (button && (document.activeElement === document.body || root.contains(document.activeElement)
       || parentElement.host === document.activeElement)) button.focus({ preventScroll: true })
   }
-  seen.set(root, { now })
+  shown.set(root, { now })
 }

@@ -1,10 +1,10 @@
-// Workshop mode: after a while without anybody, the page begins anew for whoever comes next.
+// Workshop mode: after a while without input, the app starts over for the next visitor.
 
 const WARNING = 10_000 // ms of notice before
 const KINDS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]
 
 let last = Date.now()
-let used = false // nobody has touched this page yet: there is nothing to clear away
+let used = false // without any input there is nothing to reset
 
 export default function (component) {
   const { data, parentElement } = component
@@ -23,7 +23,7 @@ export default function (component) {
       clearInterval(timer)
       location.assign(data.to)
     } else if (!note.hidden) {
-      note.textContent = `Is anybody there? Starting over in ${Math.ceil(left / 1000)} s. Touch anything to go on.`
+      note.textContent = `Are you still there? Starting over in ${Math.ceil(left / 1000)} s. Touch anything to continue.`
     }
   }, 500)
   return () => {

@@ -1,15 +1,8 @@
-// Two pictures beside each other: heat over both, lines between places that answer to each other.
-// The hand over a cell shows where the other picture answers to it.
+// Two images side by side: heat over both, lines between corresponding regions. Pointing at a region
+// shows its best match in the other image.
 
 const NS = "http://www.w3.org/2000/svg"
-const held = new WeakMap()
-
-const make = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined && text !== null && text !== "") node.textContent = text
-  return node
-}
+const shown = new WeakMap()
 
 const shape = (tag, attributes) => {
   const node = document.createElementNS(NS, tag)
@@ -17,7 +10,7 @@ const shape = (tag, attributes) => {
   return node
 }
 
-// One colour for what speaks for the pair, another for what speaks against it.
+// One color for regions that add to the similarity, another for those that reduce it.
 const paint = (cell, share, most) => {
   const strength = most > 0 ? Math.min(1, Math.abs(share) / most) : 0
   cell.style.fill = share >= 0 ? "var(--for)" : "var(--against)"
@@ -39,7 +32,7 @@ class Side {
     image.alt = data.name
     image.draggable = false
     this.svg = shape("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", tabindex: "0", role: "group" })
-    this.svg.setAttribute("aria-label", `${data.name}: ${data.rows} by ${data.columns} places; arrows walk over them`)
+    this.svg.setAttribute("aria-label", `${data.name}: ${data.rows} by ${data.columns} regions; arrow keys move between them`)
     this.cells = []
     const [top, left, bottom, right] = data.window
     const [high, wide] = [(bottom - top) / data.rows, (right - left) / data.columns]
@@ -74,7 +67,7 @@ class Side {
     this.pair.point(this.number, next)
   }
 
-  // The middle of a cell in px of the stage.
+  // The center of a cell in px of the stage.
   middle(at) {
     const frame = this.frame.getBoundingClientRect()
     const stage = this.pair.stage.getBoundingClientRect()
@@ -109,12 +102,12 @@ class Pair {
     new ResizeObserver(() => this.draw()).observe(this.stage)
   }
 
-  // Nobody points at anything: what each place adds, and the best lines.
+  // At rest: the contribution of each region, and the strongest correspondences.
   rest() {
     this.sides.forEach((side, number) => {
       const { heat } = this.data.sides[number]
-      // All places of a network add something; what differs between them is what is shown. Hiding
-      // a part can help or harm, so there nought stays nought.
+      // All regions of a network contribute, so only the differences between them are drawn.
+      // Occlusion can raise or lower the similarity, so there zero stays zero.
       const least = this.data.cosine ? Math.min(...heat) : 0
       const values = heat.map((value) => value - least)
       side.heat(values, Math.max(...values.map(Math.abs), 1e-9))
@@ -129,12 +122,12 @@ class Pair {
       this.rest()
       return
     }
-    const here = this.sides[number]
-    here.at = at
-    const words = here.data.words
+    const side = this.sides[number]
+    side.at = at
+    const words = side.data.words
     if (!this.data.cosine) {
       this.rest()
-      here.cells[at].classList.add("here")
+      side.cells[at].classList.add("here")
       if (words) this.say.textContent = words[at]
       return
     }
@@ -143,12 +136,12 @@ class Pair {
     const row = other.cells.map((_, to) => (number === 0 ? this.data.cosine[at * wide + to] : this.data.cosine[to * wide + at]))
     const best = row.indexOf(Math.max(...row))
     const [low, high] = [Math.min(...row), Math.max(...row)]
-    here.heat(null)
-    here.cells[at].classList.add("here")
+    side.heat(null)
+    side.cells[at].classList.add("here")
     other.heat(row.map((value) => ((value - low) / Math.max(high - low, 1e-9)) ** 2), 1)
     other.cells[best].classList.add("here")
     this.shown = [number === 0 ? [at, best, row[best]] : [best, at, row[best]]]
-    this.say.textContent = `This place's best answer has a cosine of ${(row[best] / 1000).toFixed(2)}; it adds ${here.data.heat[at].toFixed(3)} to the similarity.`
+    this.say.textContent = `The best match of this region has a cosine of ${(row[best] / 1000).toFixed(2)}; the region adds ${side.data.heat[at].toFixed(3)} to the similarity.`
     this.draw()
   }
 
@@ -176,7 +169,7 @@ export default function (component) {
   const root = parentElement.querySelector(".p")
   if (!root || !data) return
   const now = JSON.stringify(data)
-  if (held.get(root) === now) return
-  held.set(root, now)
+  if (shown.get(root) === now) return
+  shown.set(root, now)
   new Pair(root, data)
 }

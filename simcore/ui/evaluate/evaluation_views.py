@@ -48,7 +48,7 @@ class EvaluationView:
 
 def recall(question: Question) -> EvaluationView:
     """Recall at a few cut-offs with confidence intervals (Table 1)."""
-    pairs = sidebar.opened(question).pairs(question.direction)
+    pairs = sidebar.open_question(question).pairs(question.direction)
     ks = [k for k in KS if k <= len(pairs.gallery)]
     table = evaluate_recall.recall(question, ks=ks)
     display = pd.DataFrame(

@@ -44,7 +44,7 @@ def form() -> None:
         )
         conditions = st.multiselect(
             "Distractors",
-            [experiments.RANDOM, *sidebar.ready(collection)],
+            [experiments.RANDOM, *sidebar.extracted_backbones(collection)],
             default=[experiments.RANDOM],
             key=f"building_by_{collection}",
             max_selections=experiments.MAX_CONDITIONS,

@@ -84,7 +84,7 @@ def show(name: str, summary: ExperimentSummary) -> None:
 
 
 def _options(collection: str) -> tuple[list[str], bool]:
-    ready = sidebar.ready(collection) if collection in collections.names() else []
+    ready = sidebar.extracted_backbones(collection) if collection in collections.names() else []
     with st.sidebar:
         machines = st.multiselect(
             "Backbones",
@@ -245,7 +245,7 @@ def _questions(result: ExperimentAnalysis) -> None:
                 id=row.query,
                 side="left",
                 src=thumbnails.source(row.query_key),
-                here=True,
+                current=True,
                 caption="query",
                 alt=f"Query {row.query}",
             )
@@ -393,11 +393,11 @@ def offer_judgement_set(name: str) -> None:
                 "pages/judgements.py",
                 label=f"Score {escape_markdown(judgement_set)}",
                 icon=":material/monitoring:",
-                query_params={"j": judgement_set},
+                query_params={"judgements": judgement_set},
             )
             st.page_link(
                 "pages/learn.py",
                 label=f"Learn from {escape_markdown(judgement_set)}",
                 icon=":material/school:",
-                query_params={"from": "judged", "j": judgement_set},
+                query_params={"source": "judgements", "judgements": judgement_set},
             )

@@ -42,7 +42,7 @@ def _welcome(name: str) -> None:
             st.text(text, width="stretch")
         label = "I agree, start" if text else "Start"
         if st.button(label, type="primary", icon=":material/play_arrow:", key="sitting_begin"):
-            st.query_params["sitting"] = participation.join(name)
+            st.query_params["participant"] = participation.join(name)
             st.rerun()
 
 
@@ -89,7 +89,7 @@ def _record(name: str, code: str, screen: Screen, value: object) -> bool:
         shortened = min(float(seconds), participation.MAX_SECONDS)
         recorded = participation.answer(name, code, screen.number, place=place, seconds=shortened)
     except SimError as error:
-        st.session_state["_said"] = str(error)
+        widgets.show_error_later(str(error))
         return False
     if recorded.next is not None:
         st.session_state[NEXT] = recorded.next
@@ -140,4 +140,4 @@ def _thanks(name: str) -> None:
 
 
 def _next_participant() -> None:
-    st.query_params["sitting"] = NEW
+    st.query_params["participant"] = NEW

@@ -1,135 +1,147 @@
-"""What Explore shows, as one value that is also its address: a link reproduces the view.
+"""What Explore shows, as one value, and the fields that put it into the address."""
 
-The address is the truth. When it changes under us (a link, back, forward) the widgets follow it;
-when a widget changes, the address follows. Every value from an address is checked here.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from simcore.errors import unknown_name
+from simcore.errors import SimError
+from simcore.lab import recipes
+from simcore.lab.library import collections, models
 from simcore.types import DIRECTIONS, METRICS, Direction
+from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
-OWN = "own"
-METRIC_CHOICES = (OWN, *METRICS)
-MIXES = ("sum", "zsum", "weighted")
-MOST_K, MOST_MODELS, MOST_WEIGHT = 50, 24, 5.0
+PAGE = "explore"
+COMBINATIONS = ("sum", "zsum", "weighted")
+MAX_K, MAX_MODELS, MAX_WEIGHT = 50, 24, 5.0
+DEMO = "emoji"
 
 
 @dataclass(frozen=True)
 class ExploreView:
-    """Everything that decides what Explore shows, but for uploads, which stay on the page.
+    """Everything that decides what Explore shows, except uploads, which stay on the page.
 
     Attributes:
-        query: id of an image on the side that is asked from; "" = the first.
-        models: backbones, one row each; empty = those that are extracted.
-        mixes: rows that combine them, of `MIXES`; weighted is a z-sum with `weights`.
-        weights: one a model in their order; empty = 1 each.
+        query: id of an image on the side of the queries.
+        models: backbones, one row each.
+        combine: rows that combine them, of `COMBINATIONS`; weighted is a z-sum with `weights`.
+        weights: one per backbone, in their order.
     """
 
     collection: str = ""
     query: str = ""
     direction: Direction = "lr"
-    metric: str = OWN
+    metric: str = "own"
     k: int = 10
     models: tuple[str, ...] = ()
-    mixes: tuple[str, ...] = ("zsum",)
+    combine: tuple[str, ...] = ("zsum",)
     weights: tuple[float, ...] = ()
 
-    def params(self) -> dict[str, str]:
-        """The address's part behind the question mark; only weights may be left out."""
-        found = {
-            "c": self.collection,
-            "q": self.query,
-            "d": self.direction,
-            "m": self.metric,
-            "k": str(self.k),
-            "models": ",".join(self.models),
-            "mix": ",".join(self.mixes) or "none",
-        }
-        if any(weight != 1 for weight in self.weights):
-            found["w"] = ",".join(f"{weight:g}" for weight in self.weights)
-        return found
-
-    def share(self, model: str) -> float:
-        """The weight of one model."""
-        places = dict(zip(self.models, self.weights, strict=False))
-        return places.get(model, 1.0)
+    def weight(self, model: str) -> float:
+        """The weight of one backbone; 1 by default."""
+        return dict(zip(self.models, self.weights, strict=False)).get(model, 1.0)
 
 
-def parse(params: Mapping[str, str], names: Sequence[str]) -> tuple[ExploreView, list[str]]:
-    """A view from an address, and a sentence about each part that could not be used.
+@dataclass(frozen=True)
+class WeightsField(Field):
+    """One weight per backbone, each with a slider; left out of the address if all are 1."""
 
-    Args:
-        params: as `View.params` gives them, from anybody.
-        names: collections that exist.
-    """
-    view, said = ExploreView(collection=names[0] if names else ""), []
-    name = params.get("c", "")
-    if name in names:
-        view = replace(view, collection=name)
-    elif name:
-        said.append(f"From the link: {unknown_name('collection', name[:80], names)}")
-    view = replace(view, query=params.get("q", "")[:500])
-    view, said = _choice(view, said, "direction", params.get("d"), DIRECTIONS)
-    view, said = _choice(view, said, "metric", params.get("m"), METRIC_CHOICES)
-    if (k := params.get("k")) is not None:
-        if k.isascii() and k.isdigit() and 1 <= int(k) <= MOST_K:
-            view = replace(view, k=int(k))
-        else:
-            said.append(f"The link's k is {k[:20]!r}; expected 1 to {MOST_K}; showing {view.k}.")
-    models = tuple(dict.fromkeys(_list(params.get("models", ""))))
-    if len(models) > MOST_MODELS:
-        said.append(f"The link names {len(models)} backbones; showing the first {MOST_MODELS}.")
-    view = replace(view, models=models[:MOST_MODELS])
-    if (mix := params.get("mix")) is not None:
-        asked = _list(mix)
-        wrong = [m for m in asked if m not in (*MIXES, "none")]
-        if wrong:
-            said.append(f"From the link: {unknown_name('combination', wrong[0], MIXES)}")
-        view = replace(view, mixes=tuple(m for m in MIXES if m in asked))
-    if (text := params.get("w")) is not None:
-        weights = _weights(text)
-        if weights is None or len(weights) != len(view.models):
-            said.append(
-                f"The link's weights are {text[:60]!r}; expected {len(view.models)} numbers from 0 "
-                f"to {MOST_WEIGHT:g}, one a backbone; showing 1 each."
-            )
-        else:
-            view = replace(view, weights=weights)
-    return view, said
+    def key_of(self, model: str) -> str:
+        """The key of the slider of one backbone."""
+        return f"{PAGE}_weight_{model}"
 
+    def initial(self, values: Values) -> list[float]:
+        """All weights 1."""
+        return [1.0] * len(values["models"])
 
-def write(view: ExploreView) -> None:
-    """Put the view into the address, and remember that it was us."""
-    params = view.params()
-    if dict(st.query_params) != params:
-        st.query_params.from_dict(params)
-    st.session_state["_address"] = params
-    st.session_state["_view"] = view
+    def parse(self, text: str, values: Values) -> tuple[list[float], list[str]]:
+        """The weights of a link, if there is one in range for each backbone."""
+        count = len(values["models"])
+        try:
+            weights = [float(part) for part in text.split(",")]
+        except ValueError:
+            weights = []
+        if len(weights) == count and all(0 <= weight <= MAX_WEIGHT for weight in weights):
+            return weights, []
+        problem = (
+            f"weights must be {count} numbers from 0 to {MAX_WEIGHT:g}, one per backbone, "
+            f"got {text[:60]!r}. Showing 1 each."
+        )
+        return self.initial(values), [problem]
 
+    def format(self, value: Any) -> str:
+        """Weights with commas."""
+        changed = any(weight != 1 for weight in value)
+        return ",".join(f"{weight:g}" for weight in value) if changed else ""
 
-def _choice(
-    view: ExploreView, said: list[str], field: str, value: str | None, known: Sequence[str]
-) -> tuple[ExploreView, list[str]]:
-    if value is None:
-        return view, said
-    if value in known:
-        changed: dict[str, Any] = {field: value}
-        return replace(view, **changed), said
-    return view, [*said, f"From the link: {unknown_name(field, value[:40], known)}"]
+    def validate(self, value: Any, values: Values) -> list[float]:
+        """The values of the sliders."""
+        return list(value)
+
+    def load(self, page: str, values: Values) -> Any:
+        """The values of the sliders; MISSING if there is none yet."""
+        state, keys = st.session_state, [self.key_of(model) for model in values["models"]]
+        if not any(key in state for key in keys):
+            return MISSING
+        return [float(state.get(key, 1.0)) for key in keys]
+
+    def store(self, page: str, values: Values, value: Any) -> list[str]:
+        """Set the sliders."""
+        keys = [self.key_of(model) for model in values["models"]]
+        for key, weight in zip(keys, value, strict=True):
+            if st.session_state.get(key) != weight:
+                st.session_state[key] = weight
+        return keys
 
 
-def _list(text: str) -> list[str]:
-    return [part.strip()[:120] for part in text.split(",") if part.strip()]
-
-
-def _weights(text: str) -> tuple[float, ...] | None:
+def default_models(name: str) -> list[str]:
+    """The extracted backbones of a collection, or those of the demo."""
     try:
-        weights = tuple(float(part) for part in _list(text))
-    except ValueError:
-        return None
-    return weights if all(0 <= weight <= MOST_WEIGHT for weight in weights) else None
+        return collections.default_backbones(name)
+    except SimError:
+        return models.demo()
+
+
+def _query_ids(values: Values) -> Sequence[str]:
+    return collections.open_(values["collection"]).sides(values["direction"])[0].ids
+
+
+def _check_model(name: str) -> list[str]:
+    recipes.parse([name])  # raises for a backbone that does not exist
+    return [name]
+
+
+def fields(names: Sequence[str]) -> list[Field]:
+    """The fields of the address, given the names of all collections."""
+    return [
+        Field("collection", sorted(names, key=lambda name: name != DEMO)),
+        Field("direction", DIRECTIONS),
+        Field("query", _query_ids, label="image on this side"),
+        ListField(
+            "models",
+            expand=_check_model,
+            default=lambda values: default_models(values["collection"]),
+            label="backbones",
+            per="collection",
+            limit=MAX_MODELS,
+        ),
+        Field("metric", ("own", *METRICS)),
+        NumberField("k", default=10, low=1, high=MAX_K),
+        ListField("combine", COMBINATIONS, default=["zsum"], label="combination", keep_empty=True),
+        WeightsField("weights"),
+    ]
+
+
+def view_of(values: Values) -> ExploreView:
+    """The view that the fields describe."""
+    return ExploreView(
+        collection=values["collection"],
+        query=values["query"],
+        direction=values["direction"],
+        metric=values["metric"],
+        k=values["k"],
+        models=tuple(values["models"]),
+        combine=tuple(values["combine"]),
+        weights=tuple(values["weights"]),
+    )

@@ -1,83 +1,88 @@
-"""Explore's panels: all images of a side by thumbnail, and pictures of one's own."""
+"""Explore's panels: browse all images of a side, or search with images of your own."""
 
 import streamlit as st
 
 from simcore.types import Collection
-from simcore.ui import gallery
+from simcore.ui import gallery, uploads
 from simcore.ui.explore import query_bar
-from simcore.ui.explore.explore_view import ExploreView
-from simcore.ui.uploads import MOST_FILES, MOST_MB, TYPES, check
+from simcore.ui.explore.explore_view import PAGE, ExploreView
+from simcore.ui.explore.query_bar import UPLOAD
 from simcore.ui.widgets import escape_markdown, show_errors
 
-PAGE = 60  # thumbnails
+PAGE_SIZE = 60  # thumbnails
 
 
-def show(collection: Collection, view: ExploreView) -> None:
-    """All images of the asking side, with a search by id, a page at a time."""
+def browse(collection: Collection, view: ExploreView) -> None:
+    """All images on the side of the queries, with a search by id."""
     images = collection.sides(view.direction)[0]
-    where = gallery.side(collection, view.direction)
-    with st.container(border=True, key="x_shelf"):
-        wanted = st.text_input(
-            f"Find one of {len(images):,} {gallery.side_label(collection, where)}s by its id",
-            key="x_find",
+    side = gallery.query_side(collection, view.direction)
+    with st.container(border=True, key=f"{PAGE}_browse"):
+        text = st.text_input(
+            f"Search the ids of {len(images):,} {gallery.side_label(collection, side)}s",
+            key=f"{PAGE}_find",
             max_chars=200,
             placeholder="Part of an id",
         )
-        wanted = wanted.strip().lower()
-        rows = [i for i, name in enumerate(images.ids) if wanted in name.lower()]
+        text = text.strip().lower()
+        rows = [row for row, name in enumerate(images.ids) if text in name.lower()]
         if not rows:
-            some = escape_markdown(", ".join(images.ids[:3]))
-            st.info(f"No id holds {escape_markdown(wanted)}; ids here look like {some}.")
+            examples = escape_markdown(", ".join(images.ids[:3]))
+            st.info(f"No id contains {escape_markdown(text)}. Ids look like {examples}.")
             return
-        here = images.row_of[view.query]
-        begin = rows.index(here) // PAGE + 1 if here in rows else 1
-        pages = -(-len(rows) // PAGE)
-        key = f"x_page_{view.collection}_{where}_{wanted}"
-        page = st.pagination(pages, default=begin, key=key) if pages > 1 else 1
+        query = images.row_of[view.query]
+        first = rows.index(query) // PAGE_SIZE + 1 if query in rows else 1
+        pages = -(-len(rows) // PAGE_SIZE)
+        key = f"{PAGE}_page_{view.collection}_{side}_{text}"
+        page = st.pagination(pages, default=first, key=key) if pages > 1 else 1
         tiles = []
-        for i in rows[(page - 1) * PAGE : page * PAGE]:
-            one = gallery.image_tile(images, i, where, collection)
-            one["caption"], one["here"] = images.ids[i], i == here
-            tiles.append(one)
-        gallery.grid(tiles, key="x_browser", on_pick=lambda pick: query_bar.set_query(pick["id"]))
+        for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+            tile = gallery.image_tile(images, row, side, collection)
+            tile["caption"], tile["current"] = images.ids[row], row == query
+            tiles.append(tile)
+        gallery.grid(
+            tiles, key=f"{PAGE}_browser", on_pick=lambda pick: query_bar.set_query(pick["id"])
+        )
 
 
-def uploads(trim: int) -> tuple[str, bytes] | None:
-    """Files of one's own; the one that is asked about, or None while it is the collection's turn.
+def upload(trim: int) -> tuple[str, bytes] | None:
+    """Draw the upload panel; name and bytes of the file to search with, or None.
 
     Args:
-        trim: rows that this collection cuts from the bottom of each image, in px.
+        trim: rows that the collection cuts from the bottom of each image, in px.
     """
-    put = st.session_state
-    with st.container(border=True, key="x_own"):
+    state = st.session_state
+    with st.container(border=True, key=f"{PAGE}_own"):
         files = st.file_uploader(
-            f"Ask with up to {MOST_FILES} pictures of your own, {MOST_MB} MB each. They stay in "
-            "memory while this panel is open, and are part of no link.",
-            type=TYPES,
+            f"Search with your own images (up to {uploads.MAX_FILES}, {uploads.MAX_MB} MB each)",
+            type=uploads.TYPES,
             accept_multiple_files=True,
-            max_upload_size=MOST_MB,
-            key="x_files",
+            max_upload_size=uploads.MAX_MB,
+            key=f"{PAGE}_files",
             on_change=_uploaded,
+            help="They stay in memory while this panel is open, and are not part of a link.",
         )
-        good: dict[int, tuple[str, bytes]] = {}
-        for number, file in enumerate(files[:MOST_FILES]):
+        received: dict[int, tuple[str, bytes]] = {}
+        for number, file in enumerate(files[: uploads.MAX_FILES]):
             with show_errors():
-                good[number] = (file.name, check(file.name, file.getvalue(), trim))
-        if len(files) > MOST_FILES:
-            st.warning(f"{len(files)} pictures were given; the first {MOST_FILES} are used.")
-        if not good:
-            put["x_upload"] = None
+                received[number] = (
+                    file.name,
+                    uploads.receive(file.name, file.getvalue(), trim),
+                )
+        if len(files) > uploads.MAX_FILES:
+            st.warning(f"Only the first {uploads.MAX_FILES} of {len(files)} images are used.")
+        if not received:
+            state[UPLOAD] = None
             return None
-        if put.get("x_upload") is not None and put["x_upload"] not in good:
-            put["x_upload"] = max(good)
+        if state.get(UPLOAD) is not None and state[UPLOAD] not in received:
+            state[UPLOAD] = max(received)
         st.pills(
-            "Ask with",
-            list(good),
-            key="x_upload",
-            format_func=lambda n: escape_markdown(good[n][0]),
+            "Query",
+            list(received),
+            key=UPLOAD,
+            format_func=lambda number: escape_markdown(received[number][0]),
         )
-    return good.get(put["x_upload"])
+    return received.get(state[UPLOAD])
 
 
 def _uploaded() -> None:
-    st.session_state["x_upload"] = -1  # none of them yet: the newest
+    st.session_state[UPLOAD] = -1  # no file has this number, so the newest becomes the query

@@ -1,81 +1,84 @@
-"""Explore's question: the picture to start from, out of the collection or from a file."""
+"""Explore's query bar: ways to another query, from the collection or from a file."""
 
 import random
 from collections.abc import Mapping
 
 import streamlit as st
 
-from simcore.errors import SimError
 from simcore.lab.evaluate import recall
 from simcore.recipe import Recipe
 from simcore.types import Collection, Direction
-from simcore.ui.explore.explore_view import ExploreView
-from simcore.ui.gallery import SIDES, Pick, Tile, image_tile, side, side_label
+from simcore.ui import gallery, widgets
+from simcore.ui.explore.explore_view import PAGE, ExploreView
+from simcore.ui.gallery import SIDES, Pick, Tile
 from simcore.ui.widgets import escape_markdown
 
-TRAIL = 8  # pictures remembered to go back to
+MAX_TRAIL = 8  # earlier queries to go back to
 PANELS = {
     "browse": ":material/grid_view: Browse",
-    "own": ":material/upload: Your pictures",
-    "words": ":material/abc: Words",
+    "upload": ":material/upload: Your images",
+    "text": ":material/abc: Text",
 }
+# Session state of callbacks, which run before the page is drawn.
+VIEW, RECIPES, MESSAGE = f"_{PAGE}_view", f"_{PAGE}_recipes", f"_{PAGE}_message"
+TRAIL, UPLOAD = f"{PAGE}_trail", f"{PAGE}_upload"
 
 
 def set_query(query: str, direction: Direction | None = None) -> None:
     """Make an image of the collection the query; for callbacks."""
-    put = st.session_state
-    put["x_q"], put["x_upload"] = query, None
+    state = st.session_state
+    state[f"{PAGE}_query"], state[UPLOAD] = query, None
     if direction is not None:
-        put["x_d"] = direction
+        state[f"{PAGE}_direction"] = direction
 
 
 def follow(pick: Pick) -> None:
-    """A click in the comparison: its picture becomes the query, asked from the side it is on."""
-    put, view = st.session_state, st.session_state["_view"]
-    trail: list[tuple[Direction, str]] = put.setdefault("x_trail", [])
+    """Make a clicked image the query, searched from the side that it is on."""
+    state, view = st.session_state, st.session_state[VIEW]
+    trail: list[tuple[Direction, str]] = state.setdefault(TRAIL, [])
     if pick["step"] is not None and 0 <= pick["step"] < len(trail):
         direction, query = trail[pick["step"]]
-        put["x_trail"] = trail[: pick["step"]]
+        state[TRAIL] = trail[: pick["step"]]
         set_query(query, direction)
         return
-    if put.get("x_upload") is None:
-        put["x_trail"] = [*trail, (view.direction, view.query)][-TRAIL:]
+    if state.get(UPLOAD) is None:
+        state[TRAIL] = [*trail, (view.direction, view.query)][-MAX_TRAIL:]
     set_query(pick["id"], SIDES.get(pick["side"]))
 
 
 def back() -> None:
-    """The picture before this one, asked as it was then."""
-    trail = st.session_state.get("x_trail", [])
-    if trail:
+    """Return to the query before this one."""
+    if trail := st.session_state.get(TRAIL, []):
         follow(Pick(id="", side="", step=len(trail) - 1))
 
 
-def trail(collection: Collection) -> list[Tile]:
-    """The pictures one came from, as small tiles."""
+def trail_tiles(collection: Collection) -> list[Tile]:
+    """The earlier queries as small tiles."""
     tiles: list[Tile] = []
-    for step, (direction, query) in enumerate(st.session_state.get("x_trail", [])):
+    for step, (direction, query) in enumerate(st.session_state.get(TRAIL, [])):
         images = collection.sides(direction)[0]
         if query in images.row_of:
-            where = side(collection, direction)
-            one = image_tile(images, images.row_of[query], where, collection)
-            tiles.append(
-                Tile(**one, step=step) | {"alt": f"Back to {side_label(collection, where)} {query}"}
-            )
+            side = gallery.query_side(collection, direction)
+            tile = gallery.image_tile(images, images.row_of[query], side, collection)
+            label = gallery.side_label(collection, side)
+            tiles.append(Tile(**tile, step=step) | {"alt": f"Back to {label} {query}"})
     return tiles
 
 
-def bar(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe]) -> str | None:
-    """Ways to another query: back, neighbours, chance, where a recipe fails, or a panel.
+def draw(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe]) -> str | None:
+    """Draw the ways to another query: back, neighbors, random, a failure of a recipe, panels.
 
     Args:
-        recipes: by what their rows are called.
+        recipes: by the titles of their rows.
 
     Returns:
-        The panel that is open, of `PANELS`, or None.
+        The open panel, of `PANELS`, or None.
     """
+    state = st.session_state
+    state[VIEW], state[RECIPES] = view, recipes
     images = collection.sides(view.direction)[0]
     row = images.row_of[view.query]
-    ways = {
+    buttons = {
         "Previous": (":material/chevron_left:", images.ids[row - 1]),
         "Next": (":material/chevron_right:", images.ids[(row + 1) % len(images)]),
         "Random": (":material/shuffle:", random.choice(images.ids)),
@@ -85,43 +88,40 @@ def bar(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe]
             "Back",
             icon=":material/arrow_back:",
             on_click=back,
-            disabled=not st.session_state.get("x_trail"),
-            key="x_back",
-            help="The query before this one, asked from its side.",
+            disabled=not state.get(TRAIL),
+            key=f"{PAGE}_back",
+            help="The query before this one.",
         )
-        for word, (icon, name) in ways.items():
-            st.button(word, icon=icon, on_click=set_query, args=(name,), key=f"x_{word.lower()}")
+        for label, (icon, name) in buttons.items():
+            key = f"{PAGE}_{label.lower()}"
+            st.button(label, icon=icon, on_click=set_query, args=(name,), key=key)
         if collection.right is not None and recipes:
-            st.session_state["_recipes"] = recipes
             st.menu_button(
-                "A failure of",
+                "Failure of",
                 list(recipes),
-                key="x_failure",
+                key=f"{PAGE}_failure",
                 icon=":material/target:",
                 format_func=escape_markdown,
-                on_click=_failure,
-                help="A random query whose mate this recipe does not put first.",
+                on_click=widgets.run_action,
+                args=(_random_failure,),
+                help="A random query for which this row does not rank the mate first.",
             )
         return st.pills(
-            "More ways to a query",
+            "Other queries",
             list(PANELS),
             format_func=PANELS.__getitem__,
-            key="x_panel",
+            key=f"{PAGE}_panel",
             label_visibility="collapsed",
         )
 
 
-def _failure() -> None:
-    put = st.session_state
-    view, recipe = put["_view"], put.get("_recipes", {}).get(put["x_failure"])
+def _random_failure() -> None:
+    state = st.session_state
+    view, recipe = state[VIEW], state[RECIPES].get(state[f"{PAGE}_failure"])
     if recipe is None:
         return
-    try:
-        every = recall.failed_queries(view.collection, recipe, view.direction)
-    except SimError as error:
-        put["x_said"] = str(error)
-        return
-    if found := [name for name in every if name != view.query]:
-        set_query(random.choice(found))
+    failures = recall.failed_queries(view.collection, recipe, view.direction)
+    if names := [name for name in failures if name != view.query]:
+        set_query(random.choice(names))
     else:
-        put["x_said"] = f"{recipe.label} puts every other mate first: there is no failure."
+        state[MESSAGE] = f"{recipe.label} ranks every other mate first: it has no failure."

@@ -1,7 +1,6 @@
-"""Explore's answer on the screen: the rows, and what one can take away."""
+"""Explore's results: one row per recipe, the downloads, and the command line."""
 
 import math
-import shlex
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,199 +9,189 @@ import streamlit as st
 from simcore.lab import recipes
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
-from simcore.types import Collection
-from simcore.ui import gallery, thumbnails, widgets
+from simcore.types import Collection, Metric
+from simcore.ui import commands, gallery, thumbnails, widgets
+from simcore.ui.commands import Command
 from simcore.ui.explore import query_bar
-from simcore.ui.explore.explore_view import ExploreView
+from simcore.ui.explore.explore_view import PAGE, ExploreView
 from simcore.ui.gallery import Row, Tile, format_score
+from simcore.ui.widgets import escape_markdown
 
-COMPARED = {
+METRIC_NAMES: dict[Metric, str] = {
     "cosine": "cosine",
     "l2": "Euclidean distance, negated",
     "l1": "city-block distance, negated",
 }
 TITLES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted z-sum"}
+Results = Sequence[tuple[str, SearchResult]]  # title of the row, result
 
 
 def show(
     collection: Collection,
     view: ExploreView,
-    own: tuple[str, bytes] | None,
-    found: list[tuple[str, SearchResult]],
+    upload: tuple[str, bytes] | None,
+    results: Results,
 ) -> None:
-    """The question and a row for each answer, every picture a way to the next question.
+    """The query and a row per recipe; a click makes an image the next query.
 
     Args:
-        own: name and bytes of an uploaded picture that is asked about instead of the view's query.
-        found: what each row is called, and what it found.
+        upload: name and bytes of an uploaded image that replaces the view's query.
     """
-    images, others = collection.sides(view.direction)
-    query_row = images.row_of[view.query]
-    where, there = (gallery.side(collection, view.direction, asked=a) for a in (True, False))
-    first, second = lead(found)
-    rows: list[Row] = [row(collection, view, name, hits) for name, hits in found]
-    if own:
+    first, second = summary(results)
+    rows: list[Row] = [result_row(collection, view, title, result) for title, result in results]
+    if upload:
         left, right = st.columns([1, 4], vertical_alignment="center")
-        left.image(own[1], width=172, output_format="JPEG", alt=f"Your picture {own[0]}")
+        left.image(upload[1], width=172, output_format="JPEG", alt=f"Your image {upload[0]}")
         right.markdown(
-            f"**{widgets.escape_markdown(own[0])}**  \n{widgets.escape_markdown(first)} {widgets.escape_markdown(second)}"
+            f"**{escape_markdown(upload[0])}**  \n{escape_markdown(f'{first} {second}')}"
         )
-        gallery.comparison(
-            None,
-            None,
-            rows,
-            key="x_gallery",
-            on_pick=query_bar.follow,
-            trail=query_bar.trail(collection),
-        )
-        return
-    asked = gallery.image_tile(images, query_row, where, collection)
-    asked["tag"] = f"Query, {where}" if collection.right is not None else "Query"
-    mate: Tile | None = None
-    if collection.right is not None:
-        mate = gallery.image_tile(others, query_row, there, collection)
-        mate["tag"], mate["caption"] = f"True mate, {there}", others.ids[query_row]
-        mate["alt"] = f"True mate: {mate['alt']}. Make it the query."
-    ways = f"Looking from the {where} side into {len(others):,} {there} images. " if mate else ""
-    back = (
-        f"A click on a {there} image turns the direction round: it becomes the query."
-        if mate
-        else ""
-    )
+        query, mate, first, second = None, None, "", ""
+    else:
+        query, mate = _pair_tiles(collection, view)
+        if mate:
+            second = f"{second} Click an image to make it the query.".strip()
     gallery.comparison(
-        asked,
+        query,
         mate,
         rows,
-        key="x_gallery",
+        key=f"{PAGE}_gallery",
         on_pick=query_bar.follow,
         lead=first,
-        more=f"{second} {ways}{back}".strip(),
-        trail=query_bar.trail(collection),
+        more=second,
+        trail=query_bar.trail_tiles(collection),
     )
+
+
+def _pair_tiles(collection: Collection, view: ExploreView) -> tuple[Tile, Tile | None]:
+    """The query and, in a collection of pairs, its mate."""
+    queries, mates = collection.sides(view.direction)
+    row = queries.row_of[view.query]
+    side = gallery.query_side(collection, view.direction)
+    query = gallery.image_tile(queries, row, side, collection)
+    if collection.right is None:
+        return query | {"tag": "Query"}, None
+    other_side = gallery.gallery_side(collection, view.direction)
+    mate = gallery.image_tile(mates, row, other_side, collection)
+    mate["tag"], mate["caption"] = f"True mate, {other_side}", mates.ids[row]
+    mate["alt"] = f"True mate: {mate['alt']}. Make it the query."
+    return query | {"tag": f"Query, {side}"}, mate
 
 
 def downloads(
     collection: Collection,
     view: ExploreView,
-    file: str | None,
-    found: list[tuple[str, SearchResult]],
-    models: list[str],
+    file_name: str | None,
+    results: Results,
+    models: Sequence[str],
 ) -> None:
-    """The command line that gives the same numbers, the table, and whose pictures these are."""
-    if collection.right is not None and not file:
-        _why(collection, view, models)
-    st.caption("The same numbers in a terminal:")
-    st.code(command(view, models, file), language="bash", wrap_lines=True)
-    name = file or view.query
-    st.download_button(
-        "Download these results (CSV)",
-        table(view, name, found),
-        on_click="ignore",
-        file_name=f"{collection.name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key="x_csv",
+    """A link to Compare, the command line, the table as CSV, and the credits."""
+    if collection.right is not None and not file_name:
+        _compare_link(collection, view, models)
+    commands.show(*search_commands(view, models, file_name))
+    query = file_name or view.query
+    widgets.csv_button(
+        lambda: table(view, query, results), f"{collection.name}.csv", key=f"{PAGE}_csv"
     )
     widgets.credits(collection.credits)
 
 
-def _why(collection: Collection, view: ExploreView, models: list[str]) -> None:
-    """The way to the same pair on Compare."""
-    images, others = collection.sides(view.direction)
-    query_row = images.row_of[view.query]
-    where, there = (gallery.side(collection, view.direction, asked=a) for a in (True, False))
+def _compare_link(collection: Collection, view: ExploreView, models: Sequence[str]) -> None:
+    queries, mates = collection.sides(view.direction)
+    mate = mates.ids[queries.row_of[view.query]]
+    side, other_side = ("left", "right") if view.direction == "lr" else ("right", "left")
     st.page_link(
         "pages/compare.py",
-        label="Why? Compare the query with its mate, place by place",
+        label="Compare the query with its mate",
         icon=":material/compare:",
         query_params={
-            "c": collection.name,
+            "collection": collection.name,
             "models": ",".join(models),
-            "m": view.metric,
-            "a": f"{where}:{view.query}",
-            "b": f"{there}:{others.ids[query_row]}",
+            "metric": view.metric,
+            "first": f"{side}:{view.query}",
+            "second": f"{other_side}:{mate}",
         },
+        help="Why are they similar? Corresponding regions and occlusion.",
     )
 
 
 def recipes_of(view: ExploreView, models: Sequence[str]) -> dict[str, Recipe]:
-    """One recipe a backbone and one a combination, by what the row is called.
+    """One recipe per backbone and one per combination, by the title of the row.
 
     Raises:
         SimError: a name or a weight that cannot be used.
     """
     if not models:
         return {}
-    found = {r.backbones[0]: r for r in recipes.parse(models, metric=view.metric)}
+    by_title = {r.backbones[0]: r for r in recipes.parse(models, metric=view.metric)}
     if len(models) > 1:
-        for mix in view.mixes:
-            weights = [view.share(model) for model in models] if mix == "weighted" else []
-            combine = "zsum" if mix == "weighted" else mix
-            found[TITLES[mix]] = recipes.parse(
-                models, combine, weights=weights, metric=view.metric
+        for combination in view.combine:
+            weighted = combination == "weighted"
+            by_title[TITLES[combination]] = recipes.parse(
+                models,
+                "zsum" if weighted else combination,
+                weights=[view.weight(model) for model in models] if weighted else [],
+                metric=view.metric,
             )[-1]
-    return found
+    return by_title
 
 
-def row(collection: Collection, view: ExploreView, title: str, hits: SearchResult) -> Row:
-    """One recipe's answer as the gallery draws it."""
-    where = gallery.side(collection, view.direction, asked=False)
+def result_row(collection: Collection, view: ExploreView, title: str, result: SearchResult) -> Row:
+    """The result of one recipe as the gallery draws it."""
+    side = gallery.gallery_side(collection, view.direction)
+    label = gallery.side_label(collection, side)
     tiles: list[Tile] = []
-    for rank, (name, key, score) in enumerate(
-        zip(hits.ids, hits.keys, hits.scores, strict=True), 1
+    for rank, (name, key, similarity) in enumerate(
+        zip(result.ids, result.keys, result.scores, strict=True), 1
     ):
-        mate = name == hits.mate_id
+        mate, score = name == result.mate_id, format_score(similarity)
         tiles.append(
             Tile(
                 id=name,
-                side=where,
+                side=side,
                 src=thumbnails.source(key),
                 rank=str(rank),
-                score=format_score(score),
+                score=score,
                 mate=mate,
-                alt=f"{'True mate, ' if mate else ''}rank {rank}, score {format_score(score)}: "
-                f"{gallery.side_label(collection, where)} {name}. Make it the query.",
+                alt=f"{'True mate, ' if mate else ''}rank {rank}, score {score}: "
+                f"{label} {name}. Make it the query.",
             )
         )
-    mix = hits.recipe.combine != "none"
-    chip, tone, place = _mate(hits, view.k)
+    chip, tone, place = _mate_chip(result, view.k)
     return Row(
         title=title,
-        sub=_how(hits.recipe),
+        sub=_recipe_text(result.recipe),
         chip=chip,
         tone=tone,
         place=place,
-        note=hits.note,
-        mix=mix,
+        note=result.note,
+        mix=result.recipe.combine != "none",
         tiles=tiles,
     )
 
 
-def _mate(hits: SearchResult, k: int) -> tuple[str, str, float | None]:
-    """What to say of the mate, how good it is, and where it lies (0 first, 1 last)."""
-    if hits.mate_id is None:
+def _mate_chip(result: SearchResult, k: int) -> tuple[str, str, float | None]:
+    """Text and color of the chip about the mate, and its place on a log scale (0 first, 1 last)."""
+    if result.mate_id is None:
         return "", "", None
-    if hits.index is not None and hits.mate_rank is None and hits.mate_score is not None:
+    if result.index is not None and result.mate_rank is None and result.mate_score is not None:
         return "mate not among these", "far", None
-    if hits.mate_rank is None or hits.mate_score is None:
+    if result.mate_rank is None or result.mate_score is None:
         return "mate: no evidence", "far", None
-    rank, most = hits.mate_rank, max(hits.gallery, 2)
-    place = math.log(rank) / math.log(most)
+    rank, gallery_size = result.mate_rank, max(result.gallery, 2)
+    place = math.log(rank) / math.log(gallery_size)
     if rank == 1:
         return "mate first", "first", place
-    if rank <= k and hits.mate_id in hits.ids:
-        return f"mate at rank {rank} of {hits.gallery:,}", "near", place
-    return (
-        f"mate at rank {rank:,} of {hits.gallery:,}, score {format_score(hits.mate_score)}",
-        "far",
-        place,
-    )
+    if rank <= k and result.mate_id in result.ids:
+        return f"mate at rank {rank} of {result.gallery:,}", "near", place
+    score = format_score(result.mate_score)
+    return f"mate at rank {rank:,} of {result.gallery:,}, score {score}", "far", place
 
 
-def _how(recipe: Recipe) -> str:
+def _recipe_text(recipe: Recipe) -> str:
+    """The metric of a single backbone, or the weights of a combination."""
     if recipe.combine == "none":
         (part,) = recipe.parts
-        return COMPARED[recipes.resolve_metric(part)]
+        return METRIC_NAMES[recipes.resolve_metric(part)]
     if any(part.weight != 1 for part in recipe.parts):
         return " + ".join(
             f"{part.weight:g} {part.backbone}" for part in recipe.parts if part.weight
@@ -210,78 +199,82 @@ def _how(recipe: Recipe) -> str:
     return f"of {len(recipe.parts)} backbones"
 
 
-def lead(found: Sequence[tuple[str, SearchResult]]) -> tuple[str, str]:
-    """Two sentences over the rows: do they find the mate, and where do they differ most."""
-    placed = [(hits.mate_rank, name) for name, hits in found if hits.mate_rank is not None]
-    if placed:
-        placed.sort()
-        firsts = [name for rank, name in placed if rank == 1]
-        (best, first), (worst, last) = placed[0], placed[-1]
-        put = "puts" if len(firsts) == 1 else "put"
-        head = f"{len(firsts)} of {len(found)} rows {put} the true mate first."
-        if not firsts:
-            head = f"No row puts the true mate first; the nearest is {first}, at rank {best:,}."
-        far = (
-            f"They differ: rank {best:,} for {first}, rank {worst:,} for {last}."
-            if worst > best
-            else ""
-        )
-        return head, far
-    tops = [hits.ids[0] for _, hits in found if hits.ids]
+def summary(results: Results) -> tuple[str, str]:
+    """Two sentences on the rows: how many rank the mate first, and how much they differ."""
+    ranks = sorted((r.mate_rank, title) for title, r in results if r.mate_rank is not None)
+    if ranks:
+        return _mate_summary(ranks, len(results))
+    tops = [result.ids[0] for _, result in results if result.ids]
     if not tops:
-        return "No row found anything to compare.", ""
-    favourite = max(dict.fromkeys(tops), key=tops.count)
+        return "No row has a result.", ""
+    favorite = max(dict.fromkeys(tops), key=tops.count)
     if len(tops) == 1:
-        return f"The nearest picture is {favourite}.", ""
-    if tops.count(favourite) == len(tops):
-        return f"All {len(tops)} rows put the same picture first.", f"It is {favourite}."
+        return f"The nearest image is {favorite}.", ""
+    if tops.count(favorite) == len(tops):
+        return f"All {len(tops)} rows rank the same image first.", f"It is {favorite}."
+    agreeing = tops.count(favorite)
     return (
-        f"{len(tops)} rows put {len(set(tops))} different pictures first.",
-        f"{tops.count(favourite)} of them agree on {favourite}."
-        if tops.count(favourite) > 1
-        else "",
+        f"{len(tops)} rows rank {len(set(tops))} different images first.",
+        f"{agreeing} of them agree on {favorite}." if agreeing > 1 else "",
     )
 
 
-def table(view: ExploreView, asked: str, found: Sequence[tuple[str, SearchResult]]) -> bytes:
-    """Every shown hit as CSV, one a line."""
-    lines = [
+def _mate_summary(ranks: Sequence[tuple[int, str]], n_rows: int) -> tuple[str, str]:
+    """The same for a query with a mate, from its ranks in ascending order."""
+    (best, best_title), (worst, worst_title) = ranks[0], ranks[-1]
+    firsts = sum(rank == 1 for rank, _ in ranks)
+    verb = "ranks" if firsts == 1 else "rank"
+    head = f"{firsts} of {n_rows} rows {verb} the true mate first."
+    if not firsts:
+        head = f"No row ranks the true mate first; the best is {best_title} with rank {best:,}."
+    if worst == best:
+        return head, ""
+    return head, f"The ranks go from {best:,} ({best_title}) to {worst:,} ({worst_title})."
+
+
+def table(view: ExploreView, query: str, results: Results) -> str:
+    """All hits as CSV, one per line."""
+    rows = [
         {
             "collection": view.collection,
-            "query": asked,
+            "query": query,
             "direction": view.direction,
-            "recipe": hits.recipe.label,
+            "recipe": result.recipe.label,
             "metric": view.metric,
             "rank": rank,
             "id": name,
             "score": float(score),
-            "is_mate": name == hits.mate_id if hits.mate_id else None,
-            "mate_id": hits.mate_id,
-            "mate_rank": hits.mate_rank,
-            "mate_score": hits.mate_score,
-            "gallery": hits.gallery,
+            "is_mate": name == result.mate_id if result.mate_id else None,
+            "mate_id": result.mate_id,
+            "mate_rank": result.mate_rank,
+            "mate_score": result.mate_score,
+            "gallery": result.gallery,
         }
-        for _, hits in found
-        for rank, (name, score) in enumerate(zip(hits.ids, hits.scores, strict=True), 1)
+        for _, result in results
+        for rank, (name, score) in enumerate(zip(result.ids, result.scores, strict=True), 1)
     ]
-    return pd.DataFrame(lines).to_csv(index=False).encode("utf-8")
+    return pd.DataFrame(rows).to_csv(index=False)
 
 
-def command(view: ExploreView, models: Sequence[str], file: str | None) -> str:
-    """Command lines that print the same numbers."""
-    words = ["simcore", "search", view.collection]
-    words += ["--image", file] if file else ["--id", view.query]
-    words += ["--models", ",".join(models)]
+def search_commands(
+    view: ExploreView, models: Sequence[str], file_name: str | None
+) -> list[Command]:
+    """The command lines that print the same numbers, one per combination."""
+    args = ["search", view.collection]
+    args += ["--image", file_name] if file_name else ["--id", view.query]
+    args += ["--models", ",".join(models)]
     if view.metric != "own":
-        words += ["--metric", view.metric]
+        args += ["--metric", view.metric]
     if view.direction != "lr":
-        words += ["--direction", view.direction]
-    words += ["-k", str(view.k)]
-    mixes = view.mixes if len(models) > 1 else ()
-    lines = []
-    for mix in mixes or ("none",):
-        more = [] if mix == "none" else ["--combine", "zsum" if mix == "weighted" else mix]
-        if mix == "weighted":
-            more += ["--weights", ",".join(f"{view.share(model):g}" for model in models)]
-        lines.append(shlex.join([*words, *more]))
-    return "\n".join(lines)
+        args += ["--direction", view.direction]
+    args += ["-k", str(view.k)]
+    combinations = view.combine if len(models) > 1 else ()
+    options = {
+        "sum": ["--combine", "sum"],
+        "zsum": ["--combine", "zsum"],
+        "weighted": [
+            *("--combine", "zsum"),
+            *("--weights", ",".join(f"{view.weight(model):g}" for model in models)),
+        ],
+    }
+    return [Command((*args, *options[name])) for name in combinations] or [Command(tuple(args))]

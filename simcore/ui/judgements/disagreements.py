@@ -7,9 +7,10 @@ from simcore.ui import gallery, url_state, widgets
 from simcore.ui.gallery import Pick, side_word, trial_tiles, votes_label
 from simcore.ui.judgements import judgement_sidebar
 from simcore.ui.judgements.judgement_sidebar import PAGE, JudgementQuestion
+from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
-ORDER = {"apart": "furthest apart first", "agree": "agreeing first"}
+ORDER = {"disagreement": "furthest apart first", "agreement": "agreeing first"}
 
 
 @st.fragment
@@ -20,19 +21,18 @@ def show(asked: JudgementQuestion, ready: list[str]) -> None:
 
 
 def _show(asked: JudgementQuestion, ready: list[str]) -> None:
-    put, here = st.session_state, st.query_params
     found = asked.opened()
     groups = [agreement.ALL, *dict.fromkeys(found.triplets.group)]
     options = [*ready, "all combined"] if len(ready) > 1 else ready
-    wanted = {
-        "by": (options, options[0]),
-        "group": (groups, agreement.ALL),
-        "metric": (list(judgement_sidebar.NAMES), "cosine"),
-        "order": (list(ORDER), "apart"),
-    }
-    for key, (words, usual) in wanted.items():
-        now = put.get(f"{PAGE}_{key}", here.get(key, usual))
-        put[f"{PAGE}_{key}"] = now if now in words else usual
+    url_state.bind(
+        PAGE,
+        [
+            Field("by", options, label="similarity"),
+            Field("group", groups),
+            Field("metric", list(judgement_sidebar.NAMES)),
+            Field("order", list(ORDER)),
+        ],
+    )
     columns = st.columns(4)
     by = columns[0].selectbox("Similarity", options, key=f"{PAGE}_by")
     distance = by in ready and pair_similarities.is_distance(by)
@@ -47,7 +47,6 @@ def _show(asked: JudgementQuestion, ready: list[str]) -> None:
     order = columns[3].selectbox(
         "Order", list(ORDER), format_func=ORDER.__getitem__, key=f"{PAGE}_order"
     )
-    url_state.add(PAGE, {"by": by, "metric": metric, "group": group, "order": order})
     rows = agreement.disagreements(
         found,
         [by] if by in ready else ready,
@@ -61,11 +60,14 @@ def _show(asked: JudgementQuestion, ready: list[str]) -> None:
         f"**{wrong:,}** of {len(rows):,} triplets: {escape_markdown(by)} and {who} choose different sides. "
         "Click a picture to open it in Explore."
     )
-    if order == "agree":
+    if order == "agreement":
         rows.reverse()
 
+    models = [m for m in ready if not pair_similarities.is_distance(m)]
+
     def open_(pick: Pick) -> None:
-        put["_judged_open"] = pick["id"]
+        collection = sets.collection(asked.name)  # made of the set's images
+        gallery.open_in_explore(collection.name, models=models)(pick | {"side": "left"})
 
     paged = gallery.paged(rows, f"{PAGE}_page_{asked.name}")
     with st.container(horizontal=True):
@@ -73,18 +75,10 @@ def _show(asked: JudgementQuestion, ready: list[str]) -> None:
             with st.container(border=True, width=346):
                 st.caption(f"{escape_markdown(row['group'])} · {_words(row, by, found.votes)}")
                 gallery.grid(
-                    trial_tiles(row, found.votes, ". Open it in Explore."),
+                    trial_tiles(row, found.votes, gallery.OPEN_IN_EXPLORE),
                     key=f"{PAGE}_trial_{row['trial']}",
-                    on_pick=open_,
+                    on_pick=lambda pick: widgets.run_action(open_, pick),
                 )
-    if (image := put.pop("_judged_open", None)) is not None:
-        with st.spinner("Making a collection of the set's images"):
-            shown = sets.collection(asked.name)
-        models = [m for m in ready if not pair_similarities.is_distance(m)]
-        st.switch_page(
-            "pages/explore.py",
-            query_params={"c": shown.name, "q": image, "models": ",".join(models)},
-        )
     widgets.credits(found.credits)
 
 

@@ -24,7 +24,7 @@ def welcome() -> None:
         "Make it and score all backbones",
         type="primary",
         icon=":material/auto_awesome:",
-        key="judged_make",
+        key="judgements_make",
         on_click=job_progress.start,
         args=(["evaluate", "triplets", sets.KNOWN],),
     )
@@ -41,7 +41,7 @@ def form() -> None:
         SimError: what was asked for cannot be added.
     """
     kinds = [kind for kind in sets.KINDS if kind != sets.KNOWN]
-    with st.form("judged_form", border=False, enter_to_submit=False):
+    with st.form("judgements_form", border=False, enter_to_submit=False):
         kind = st.radio("Kind", kinds, captions=[sets.KINDS[k] for k in kinds], key="judging_kind")
         name = st.text_input(
             "Name",
@@ -100,7 +100,7 @@ def missing(asked: JudgementQuestion) -> list[str]:
                     "Score now",
                     type="primary",
                     icon=":material/play_arrow:",
-                    key="judged_run",
+                    key="judgements_run",
                     on_click=job_progress.start,
                     args=(asked.make(lacking),),
                 )
@@ -133,7 +133,7 @@ def about(name: str) -> None:
         st.markdown(f"Forget **{escape_markdown(name)}**? Your files stay, and so do its features.")
         st.button(
             "Yes, forget it",
-            key=f"judged_remove_{name}",
+            key=f"judgements_remove_{name}",
             type="primary",
             on_click=widgets.run_action,
             args=(sets.remove, name),

@@ -10,6 +10,7 @@ from simcore.recipe import Question
 from simcore.ui import charts, gallery, thumbnails, url_state, widgets
 from simcore.ui.charts import losses
 from simcore.ui.gallery import Pick, Row, Tile
+from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
 CHANGED = {"found": "Found since", "lost": "Lost since", "all": "All, most moved first"}
@@ -25,12 +26,8 @@ def show(asked: Question) -> None:
     else:
         st.dataframe(rows, hide_index=True, placeholder="–", key="learn_table")
         names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
-        put = st.session_state
-        if put.get("learn_look") not in names:
-            linked = st.query_params.get("look", "")
-            put["learn_look"] = linked if linked in names else names[0]
-        name = st.selectbox("Look at", names, key="learn_look")
-        url_state.add("learn", {"look": name})
+        url_state.bind("learn", [Field("backbone", names, label="learned backbone")])
+        name = st.selectbox("Look at", names, key="learn_backbone")
         _one(asked, name)
 
 
@@ -43,8 +40,8 @@ def _one(asked: Question, name: str) -> None:
             label="Evaluate",
             icon=":material/monitoring:",
             query_params={
-                "c": asked.collection,
-                "s": f"unseen:{name}",
+                "collection": asked.collection,
+                "subset": f"unseen:{name}",
                 "models": ",".join([f"learned:{name}", *told["base"]]),
             },
         )
@@ -124,19 +121,9 @@ def _galleries(asked: Question, name: str) -> None:
         return
     pages = -(-len(rows) // A_PAGE)
     page = st.pagination(pages, key=f"learn_page_{name}_{which}") if pages > 1 else 1
-    put = st.session_state
-
-    def open_(pick: Pick) -> None:
-        put["_learn_open"] = {
-            "c": asked.collection,
-            "q": pick["id"],
-            "d": gallery.SIDES[pick["side"]],
-        }
-
+    open_ = gallery.open_in_explore(asked.collection)
     for row in rows[(page - 1) * A_PAGE : page * A_PAGE]:
         _pair(found, row, open_)
-    if there := put.pop("_learn_open", None):
-        st.switch_page("pages/explore.py", query_params=there)
 
 
 def _pair(found: learned_backbones.PairOutcome, row: int, open_: Callable[[Pick], None]) -> None:

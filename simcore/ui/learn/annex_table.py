@@ -31,7 +31,7 @@ def show(asked: Question, *, busy: bool) -> None:
     st.subheader("Before and after adaptation, a backbone a row", anchor=False)
     own = [model for model in asked.backbones if not model.startswith("learned:")]
     rows = risser_maroux2021_tables.stored_rows(asked.collection, own, asked.subset)
-    pairs = len(sidebar.opened(asked).left)
+    pairs = len(sidebar.open_question(asked).left)
     st.caption(
         f"As in annex A of risser-maroux2021: asymmetric recall at 1 with all features side by "
         f"side, after a PCA to 256, and adapted at two temperatures; mean of 20 runs, epoch chosen "

@@ -6,9 +6,10 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.learning import learned_backbones
 from simcore.ui import charts, gallery, url_state, widgets
+from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
-PAGE = "teach"
+PAGE = "learn"
 CHANGED = {"right": "Right since", "wrong": "Wrong since", "all": "All, most moved first"}
 STAGES = {"before": "before", "after": "after"}
 
@@ -22,12 +23,8 @@ def show(name: str) -> None:
         return
     st.dataframe(rows, hide_index=True, key=f"{PAGE}_table")
     names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
-    put = st.session_state
-    if put.get(f"{PAGE}_look") not in names:
-        linked = st.query_params.get("look", "")
-        put[f"{PAGE}_look"] = linked if linked in names else names[0]
-    look = st.selectbox("Look at", names, key=f"{PAGE}_look")
-    url_state.add(PAGE, {"look": look})
+    url_state.bind(PAGE, [Field("backbone", names, label="learned backbone")])
+    look = st.selectbox("Look at", names, key=f"{PAGE}_backbone")
     _one(look)
 
 
@@ -40,8 +37,8 @@ def _one(name: str) -> None:
             label="Score",
             icon=":material/monitoring:",
             query_params={
-                "j": told["judgements"],
-                "t": f"unseen:{name}",
+                "judgements": told["judgements"],
+                "subset": f"unseen:{name}",
                 "models": ",".join([f"learned:{name}", *told["base"]]),
             },
         )

@@ -2,35 +2,27 @@
 
 import streamlit as st
 
-from simcore.errors import unknown_name
 from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning, learned_backbones
 from simcore.ui import job_progress, url_state
 from simcore.ui.learn import judgement_results, run_form
-from simcore.ui.widgets import escape_markdown
+from simcore.ui.url_state import Field
 
-PAGE = "teach"  # not "learn": the pairs' widgets have that, and forget theirs by it
-FROM = {"pairs": "Pairs of a collection", "judged": "People's judgements"}
+PAGE = "learn"
+FROM = {"pairs": "Pairs of a collection", "judgements": "People's judgements"}
 
 
 def select_data() -> bool:
     """Draw the choice of what is learned from; whether it is judgements. It is in the address."""
-    put, here = st.session_state, dict(st.query_params)
-    ours = [put.get("_learn_address"), put.get(f"_{PAGE}_address")]
-    if here not in ours or f"{PAGE}_from" not in put:
-        asked = here.get("from", "pairs")
-        put[f"{PAGE}_from"] = asked if asked in FROM else "pairs"
-        if asked not in FROM:
-            sentence = unknown_name("kind of data", asked[:40], FROM)
-            st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
+    url_state.bind(PAGE, [Field("source", list(FROM), label="kind of data")])
     kind = st.segmented_control(
         "Learn from",
         list(FROM),
         format_func=FROM.__getitem__,
-        key=f"{PAGE}_from",
+        key=f"{PAGE}_source",
         required=True,
     )
-    return bool(kind == "judged")
+    return bool(kind == "judgements")
 
 
 def show() -> None:
@@ -59,24 +51,16 @@ def show() -> None:
 
 
 def _set() -> str:
-    put, here = st.session_state, dict(st.query_params)
     names = learned_backbones.choices()
-    if here != put.get(f"_{PAGE}_address") or put.get(f"{PAGE}_j") not in names:
-        asked = here.get("j", sets.KNOWN)
-        if asked not in names:
-            sentence = unknown_name("set of triplets", asked[:40], names)
-            st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
-        put[f"{PAGE}_j"] = asked if asked in names else sets.KNOWN
+    url_state.bind(PAGE, [Field("judgements", names, default=sets.KNOWN, label="set of triplets")])
     with st.sidebar:
         name: str = st.selectbox(
             "Judgements",
             names,
-            key=f"{PAGE}_j",
+            key=f"{PAGE}_judgements",
             help="Sets of triplets; add one on the Judgements page, or ask people in an "
             "experiment. `known` needs no download and is made when it is first used.",
         )
-    kept = {k: v for k, v in here.items() if k == "look" and here.get("j") == name}
-    url_state.write(PAGE, {"from": "judged", "j": name} | kept)
     return name
 
 

@@ -1,4 +1,4 @@
-"""The map on the screen: one component for one map or two beside each other."""
+"""The map on the page: one component draws one map, or two side by side."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,123 +10,126 @@ from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
 from simcore.ui import components, page_export, thumbnails
 
-FULL = 16384  # as in map.js
-MOST_SENT = 480  # pictures inside the page, where no server answers for them
-SCALE = ("#7B3FD0", "#C23E9A", "#E8663F", "#D9A400")  # like plasma, readable on both grounds
-QUIET = "#8C96A1"  # what is missed: there, but not in front
+FULL = 16384  # coordinates are whole numbers up to this, as in map_panel.js
+MAX_INLINE = 480  # images sent inside the page where no server route serves them
+SCALE = ("#7B3FD0", "#C23E9A", "#E8663F", "#D9A400")  # like plasma, readable in light and dark
+QUIET = "#8C96A1"  # for the group that stays in the background
+METHOD_NAMES = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the fastest first
 
 
-def show(found: Sequence[Map], by: str, *, key: str, on_choose: Callable[[], None]) -> list[int]:
-    """Draw maps of the same images beside each other.
+def show(views: Sequence[Map], by: str, *, key: str, on_select: Callable[[], None]) -> list[int]:
+    """Draw maps of the same images side by side.
 
     Args:
-        by: what the points are coloured by, of `colours.BY`.
-        key: another for other images, since the choice is kept by position.
-        on_choose: called before the next run when another choice was made.
+        by: what the points are colored by, of `maps.COLOR_BY`.
+        key: another one for other images, since the component stores the selection by position.
+        on_select: called before the next run when the selection changed.
 
     Returns:
-        Positions of the chosen images among `Map.ids`, sorted.
+        Positions of the selected images in `Map.ids`, sorted.
     """
-    first = found[0]
-    count = len(first.xy)
+    first = views[0]
+    n_images = len(first.xy)
     faces = first.faces()
     data = {
         "base": thumbnails.base(),
-        "thumbs": {} if thumbnails.base() else _sent(first, key),
+        "thumbs": {} if thumbnails.base() else _requested_images(first, key),
         "ids": first.ids,
         "keys": first.keys,
         "left": len(first.sides[0]),
         "mates": len(first.sides) > 1,
         "faces": None if faces is None else faces.tolist(),
-        "maps": [_map(one, by) for one in found],
+        "maps": [_map_data(view, by) for view in views],
     }
 
-    def want() -> None:
-        asked = st.session_state[key].get("want")
-        if isinstance(asked, list):
-            put = st.session_state.setdefault(f"{key}_sent", {})
-            put.update({k: None for k in asked if isinstance(k, str)})
-            for old in list(put)[:-MOST_SENT]:
-                del put[old]
+    def remember_request() -> None:
+        keys = st.session_state[key].get("want")
+        if isinstance(keys, list):
+            sent = st.session_state.setdefault(f"{key}_sent", {})
+            sent.update({k: None for k in keys if isinstance(k, str)})
+            for old in list(sent)[:-MAX_INLINE]:
+                del sent[old]
 
     components.MAP.mount(
-        data=data, key=key, default={"chosen": []}, on_chosen_change=on_choose, on_want_change=want
+        data=data,
+        key=key,
+        default={"chosen": []},
+        on_chosen_change=on_select,
+        on_want_change=remember_request,
     )
-    rows = chosen(key, count)
-    page_export.add(key, lambda: [html_document.embed(*components.MAP.sources, _taken(data, rows))])
+    rows = selected(key, n_images)
+    page_export.add(
+        key, lambda: [html_document.embed(*components.MAP.sources, _export_data(data, rows))]
+    )
     return rows
 
 
-def chosen(key: str, count: int) -> list[int]:
-    """What the component says is chosen, checked: it comes from a browser."""
+def selected(key: str, n_images: int) -> list[int]:
+    """The selection of the component, checked, since it comes from a browser."""
     value = (st.session_state.get(key) or {}).get("chosen")
     if not isinstance(value, list):
         return []
-    return sorted({row for row in value if type(row) is int and 0 <= row < count})
+    return sorted({row for row in value if type(row) is int and 0 <= row < n_images})
 
 
-def _sent(found: Map, key: str) -> dict[str, str]:
-    """Pictures that the maps asked for, for servers without a route for them."""
-    known = set(found.keys)
-    asked = st.session_state.get(f"{key}_sent", {})
-    return {k: thumbnails.source(k) for k in asked if k in known}
+def _requested_images(view: Map, key: str) -> dict[str, str]:
+    """Images that the component requested, where no server route serves them."""
+    keys = set(view.keys)
+    return {k: thumbnails.source(k) for k in st.session_state.get(f"{key}_sent", {}) if k in keys}
 
 
-def _taken(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
-    """What a file holds: all points, and the pictures of those that are chosen, else of some."""
-    count = len(data["keys"])
-    some = list(rows)[:MOST_SENT] or range(0, count, -(-count // MOST_SENT))
-    keys = {data["keys"][row] for row in some}
+def _export_data(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
+    """What an HTML export contains: all points, and the selected images or else a sample."""
+    n_images = len(data["keys"])
+    sample = list(rows)[:MAX_INLINE] or range(0, n_images, -(-n_images // MAX_INLINE))
+    keys = {data["keys"][row] for row in sample}
     if data["mates"]:
         left = data["left"]
-        keys |= {data["keys"][row + left if row < left else row - left] for row in some}
-    sent = {key: thumbnails.inline(key) for key in sorted(keys)}
-    return data | {"base": "", "thumbs": sent, "chosen": list(rows)}
+        keys |= {data["keys"][row + left if row < left else row - left] for row in sample}
+    images = {key: thumbnails.inline(key) for key in sorted(keys)}
+    return data | {"base": "", "thumbs": images, "chosen": list(rows)}
 
 
-def _map(found: Map, by: str) -> dict[str, Any]:
-    groups, ranks = maps.color_groups(found, by), found.ranks()
-    x, y = maps.to_pixels(found.xy, FULL)
-    names = zip(groups.names, groups.counts, strict=True)
+def _map_data(view: Map, by: str) -> dict[str, Any]:
+    groups, ranks = maps.color_groups(view, by), view.ranks()
+    x, y = maps.to_pixels(view.xy, FULL)
     legend = [
         {
             "name": name,
             "count": count,
-            "colour": point_color(groups, number),
+            "color": point_color(groups, number),
             "shape": "square" if by == "side" and number else "",
         }
-        for number, (name, count) in enumerate(names)
+        for number, (name, count) in enumerate(zip(groups.names, groups.counts, strict=True))
     ]
-    placed = len(found.xy) - found.missing
     return {
-        "made": found.digest,
-        "title": found.recipe.label,
-        "sub": sub(found),
-        "say": f"{placed:,} pictures; arrows walk from one to the next, Enter chooses, v chooses "
-        "what is in view, plus and minus zoom, 0 shows all, Escape clears.",
+        "made": view.digest,
+        "title": view.recipe.label,
+        "sub": subtitle(view),
+        "say": f"{len(view.xy) - view.missing:,} images. Arrow keys go to the next image, Enter "
+        "selects, v selects all in view, plus and minus zoom, 0 shows all, Escape clears.",
         "x": x,
         "y": y,
-        "colour": list(groups.group),
+        "color": list(groups.group),
         "rank": None if ranks is None else ranks.tolist(),
         "legend": legend,
     }
 
 
 def point_color(groups: maps.Colors, number: int) -> str:
-    """The colour of one group: a scale where the groups are steps of one."""
+    """The color of one group; ordered groups get the steps of a scale."""
     if groups.quiet and number == len(groups.names) - 1:
         return QUIET
-    colours = SCALE if groups.ordered else html_document.COLORS
-    return colours[number % len(colours)]
+    palette = SCALE if groups.ordered else html_document.COLORS
+    return palette[number % len(palette)]
 
 
-def sub(found: Map) -> str:
-    """How a map was made, and what is not on it."""
-    names = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
-    said = [names[found.settings.method]]
-    if found.variance is not None:
-        first, second = found.variance
-        said.append(f"{100 * (first + second):.0f} % of the variance")
-    if found.missing:
-        said.append(f"{found.missing:,} without evidence are not on it")
-    return ", ".join(said)
+def subtitle(view: Map) -> str:
+    """The method of a map, and how many images it does not show."""
+    parts = [METHOD_NAMES[view.settings.method]]
+    if view.variance is not None:
+        first, second = view.variance
+        parts.append(f"{100 * (first + second):.0f} % of the variance")
+    if view.missing:
+        parts.append(f"{view.missing:,} without evidence not shown")
+    return ", ".join(parts)

@@ -20,19 +20,18 @@ KEYS = "1234567890"  # shortcuts of the first tags
 
 
 @st.fragment
-def show(name: str, recipe: Recipe, who: str, start: str) -> None:
+def show(name: str, recipe: Recipe, who: str) -> None:
     """The current case and the controls to review it.
 
     Args:
         who: the annotator; without a name the controls are disabled.
-        start: id of the query to begin with; "" for the first.
     """
     with st.spinner("Searching for failures"):
         cases = review.queue(name, recipe)
     if not cases:
         st.success("Every mate is at rank 1: there are no failures to review.")
         return
-    at = _place(name, recipe, cases, start)
+    at = _place(cases)
     case = cases[at]
     (pair, mate) = review.pair(name, case.query)
     reviews = review.current_reviews(name)
@@ -52,16 +51,15 @@ def show(name: str, recipe: Recipe, who: str, start: str) -> None:
         _other(picked, hits, own, act, who)
     _note(case, own, act, who)
     _moves(name, cases, at, done, who)
-    url_state.add("review", {"q": case.query})
+    st.session_state["review_query"] = case.query
+    url_state.write("review", {"query": case.query})
 
 
-def _place(name: str, recipe: Recipe, cases: list[FailureCase], start: str) -> int:
-    """Position in the queue; a new queue starts at the address's query, if it contains it."""
-    state, ids = st.session_state, [case.query for case in cases]
-    if state.get("_reviewing") != (name, recipe):
-        state["_reviewing"], state["_reviewing_at"] = (name, recipe), start
-    current = state.get("_reviewing_at", "")
-    return ids.index(current) if current in ids else 0
+def _place(cases: list[FailureCase]) -> int:
+    """The position of the current query in the queue; 0 if the queue does not contain it."""
+    queries = [case.query for case in cases]
+    query = st.session_state["review_query"]
+    return queries.index(query) if query in queries else 0
 
 
 def _action(name: str, query: str, who: str) -> Callable[..., None]:
@@ -108,7 +106,7 @@ def _pictures(
             rank=str(rank),
             score=gallery.format_score(float(score)),
             mate=image == mate,
-            here=image == picked,
+            current=image == picked,
             caption=label,
             alt=f"Rank {rank}: right {image}. {label or 'Choose it.'}",
         )
@@ -222,18 +220,18 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
     state = st.session_state
 
     def go(place: int) -> None:
-        state["_reviewing_at"] = cases[place].query
+        state["review_query"] = cases[place].query
 
     def undo() -> None:
         try:
             query = review.undo(name, who)
         except SimError as error:
-            state["_said"] = str(error)
+            widgets.show_error_later(str(error))
             return
         if query is None:
-            state["_said"] = f"{who} has no review of {name!r} to undo."
+            widgets.show_error_later(f"{who} has no review of {name!r} to undo.")
         elif any(case.query == query for case in cases):
-            state["_reviewing_at"] = query  # show the case that was undone
+            state["review_query"] = query  # show the case that was undone
 
     def mark_seen() -> None:
         widgets.run_action(review.add_review, name, cases[at].query, who, "seen")

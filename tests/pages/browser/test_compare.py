@@ -4,29 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.browser.test_explore import server, visitor
 from tests.pages.browser.test_map import complaints
 
-__all__ = ["server", "visitor"]
 pytestmark = pytest.mark.browser
-LINK = "/compare?c=tiny&models=layout,color&a=left:b&b=right:b"
+LINK = "/compare?collection=tiny&models=layout,color&first=left:b&second=right:b"
 
 
 def test_why_from_explore_and_what_hiding_a_part_does(visitor):
     page = visitor.page
-    visitor.open(visitor.home + "/?c=tiny&q=b&models=layout,color")
-    page.get_by_role("link", name="Why? Compare the query").click()
-    visitor.until(lambda: visitor.address.get("a") == "left:b")
-    assert visitor.address["b"] == "right:b"
+    visitor.open(visitor.home + "/?collection=tiny&query=b&models=layout,color")
+    page.get_by_role("link", name="Compare the query with its mate").click()
+    visitor.until(lambda: visitor.address.get("first") == "left:b")
+    assert visitor.address["second"] == "right:b"
     page.get_by_text("no feature maps in").wait_for()  # hand-made descriptors have none
-    page.get_by_text("Hide parts").click()
+    page.get_by_text("Occlusion").click()
     page.locator(".frame img").first.wait_for()
     visitor.settle()
     cells = page.locator(".side").first.locator(".cell")
     assert cells.count() == 49
     assert page.locator(".frame img").first.evaluate("i => i.naturalWidth") > 0
     cells.nth(10).hover()
-    page.get_by_text("Row 2, column 4 hidden: similarity").wait_for()
+    page.get_by_text("Row 2, column 4 occluded: similarity").wait_for()
     page.mouse.move(0, 0)
     page.locator(".frame svg").first.focus()
     page.get_by_text("Point at a part").wait_for()
@@ -40,7 +38,7 @@ def test_compare_on_a_phone(visitor):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})
     visitor.open(visitor.home + LINK)
-    page.get_by_text("Hide parts").click()
+    page.get_by_text("Occlusion").click()
     page.locator(".frame img").first.wait_for()
     visitor.settle()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -52,14 +50,14 @@ def test_compare_on_a_phone(visitor):
 
 def test_a_view_is_taken_away_and_opens_from_disk(visitor, tmp_path: Path):
     page = visitor.page
-    visitor.open(visitor.home + "/map?c=tiny&models=hog,color&of=hog&how=pca")
+    visitor.open(visitor.home + "/map?collection=tiny&models=hog,color&map=hog&method=pca")
     page.locator("canvas.top").wait_for()
     page.locator("canvas.top").focus()
     page.keyboard.press("v")
-    page.get_by_text("12 chosen", exact=True).wait_for()
+    page.get_by_text("12 selected", exact=True).wait_for()
     visitor.settle()
     with page.expect_download() as coming:
-        page.get_by_role("button", name="This view as one HTML file").click()
+        page.get_by_role("button", name="Download this view as one HTML file").click()
     file = tmp_path / "view.html"
     coming.value.save_as(file)
     asked, wrong = [], []
@@ -67,7 +65,7 @@ def test_a_view_is_taken_away_and_opens_from_disk(visitor, tmp_path: Path):
     other.on("request", lambda request: asked.append(request.url))
     other.on("pageerror", lambda error: wrong.append(str(error)))
     other.goto(file.as_uri())
-    other.get_by_text("12 chosen", exact=True).wait_for()
+    other.get_by_text("12 selected", exact=True).wait_for()
     tiles = other.locator("button.tile img")
     assert tiles.count() == 12
     assert tiles.first.evaluate("i => i.complete && i.naturalWidth > 0")

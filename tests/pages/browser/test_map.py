@@ -4,11 +4,8 @@ import math
 
 import pytest
 
-from tests.pages.browser.test_explore import server, visitor
-
-__all__ = ["server", "visitor"]
 pytestmark = pytest.mark.browser
-LINK = "/map?c=tiny&models=hog,color&of=hog&how=pca&by=side"
+LINK = "/map?collection=tiny&models=hog,color&map=hog&method=pca&color=side"
 
 
 def ready(visitor, link):
@@ -45,7 +42,7 @@ def test_lasso_to_gallery_to_explore(visitor):
     ready(visitor, LINK)
     page.get_by_role("button", name="Lasso").click()
     ring(page)
-    page.get_by_text("chosen:").wait_for()
+    page.get_by_text("selected:").wait_for()
     visitor.settle()
     chosen = int(page.locator(".pick .count").inner_text().split()[0])
     assert 0 < chosen <= 12
@@ -53,7 +50,7 @@ def test_lasso_to_gallery_to_explore(visitor):
     assert tiles.count() == chosen
     assert tiles.locator("img").first.evaluate("i => i.naturalWidth") > 0
     page.get_by_role("button", name="Clear", exact=True).click()
-    page.get_by_text("Nothing is chosen yet").wait_for()
+    page.get_by_text("Select points with the lasso").wait_for()
 
     page.get_by_role("button", name="Box").click()
     box = page.locator("canvas.top").bounding_box()
@@ -61,11 +58,11 @@ def test_lasso_to_gallery_to_explore(visitor):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3, steps=5)
     page.mouse.up()
-    page.get_by_text("12 chosen", exact=True).wait_for()
+    page.get_by_text("12 selected", exact=True).wait_for()
     visitor.until(lambda: tiles.count() == 12)
     tiles.nth(1).click()
-    visitor.until(lambda: "q" in visitor.address)
-    assert (visitor.address["q"], visitor.address["d"]) == ("a", "rl")
+    visitor.until(lambda: "query" in visitor.address)
+    assert (visitor.address["query"], visitor.address["direction"]) == ("a", "rl")
     assert visitor.away == []
     assert complaints(visitor) == []
 
@@ -90,7 +87,7 @@ def test_hover_shows_the_picture_and_its_mate(visitor):
     assert page.locator(".m [role=status]").inner_text().startswith(("left", "right"))
 
     # The hand finds pictures too.
-    page.get_by_role("button", name="Move", exact=True).focus()
+    page.get_by_role("button", name="Pan", exact=True).focus()
     assert card.is_hidden()
     box, found = canvas.bounding_box(), set()
     for step in range(1, 40):
@@ -104,16 +101,16 @@ def test_hover_shows_the_picture_and_its_mate(visitor):
 
 def test_keys_choose_and_two_maps_share_the_choice(visitor):
     page = visitor.page
-    ready(visitor, LINK + "&beside=color&how2=pca")
+    ready(visitor, LINK + "&second=color&method2=pca")
     assert page.locator("canvas.top").count() == 2
     page.locator("canvas.top").nth(1).focus()
     page.keyboard.press("v")
-    page.get_by_text("12 chosen", exact=True).wait_for()
+    page.get_by_text("12 selected", exact=True).wait_for()
     page.keyboard.press("Escape")
-    page.get_by_text("Nothing is chosen yet").wait_for()
+    page.get_by_text("Select points with the lasso").wait_for()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    page.get_by_text("1 chosen", exact=True).wait_for()
+    page.get_by_text("1 selected", exact=True).wait_for()
     visitor.until(lambda: page.locator(".st-key-map_grid button.tile").count() == 1)
     # Both maps dim all but the one that is chosen: the same picture, at two places.
     inks = page.locator("canvas.base").evaluate_all("""all => all.map(canvas => {
@@ -147,7 +144,7 @@ def test_phone_and_dark(visitor, scheme):
     page = visitor.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
-    ready(visitor, LINK + "&beside=color&how2=pca")
+    ready(visitor, LINK + "&second=color&method2=pca")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     first, second = (page.locator(".panel").nth(n).bounding_box() for n in (0, 1))
     assert second["y"] > first["y"] + first["height"] - 1  # under each other

@@ -1,68 +1,14 @@
 """Experiments and Review in a real Chromium: two participants at once, and undo."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-
 import pytest
 
 from simcore.data.answers import experiment_store
 from simcore.lab.library import collections, extraction
 from simcore.lab.people import analysis, experiments, participation, review
 from simcore.lab.people.experiments import Plan
-from tests.conftest import ROOT
-from tests.pages.browser.test_explore import NAMES, Visitor
+from tests.pages.browser.tab import running, visit
 
 pytestmark = pytest.mark.browser
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-class App:
-    """The app at one address, which may be killed and started again."""
-
-    def __init__(self, *words: str) -> None:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port, self.words = probe.getsockname()[1], words
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "simcore", "app", "--port", str(self.port), *self.words],
-            cwd=ROOT,
-            env=os.environ,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(self.address + "/health", timeout=10):
-                    return
-            except OSError:  # nobody there yet, or a connection cut off
-                assert self.process.poll() is None
-                time.sleep(0.2)
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
-
-
-@contextmanager
-def running(*words: str) -> Iterator[App]:
-    app = App(*words)
-    try:
-        yield app
-    finally:
-        app.kill()
 
 
 @pytest.fixture
@@ -73,29 +19,11 @@ def hard(hard_folder):
     return "hard"
 
 
-@pytest.fixture
-def chromium():
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def visit(chromium, app, **options):
-    """A visitor with cookies and storage of their own."""
-    page = chromium.new_context(viewport={"width": 1200, "height": 900}, **options).new_page()
-    return Visitor(page, app.address)
-
-
 def begin(visitor, app, name):
-    visitor.page.goto(f"{app.address}/experiments?e={name}&sitting=new")
+    visitor.page.goto(f"{app.address}/experiments?experiment={name}&participant=new")
     visitor.page.get_by_role("button", name="begin").click()
     waits(visitor, 1)
-    return visitor.address["sitting"]
+    return visitor.address["participant"]
 
 
 def waits(visitor, number):
@@ -123,7 +51,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
     experiments.create("both", hard, plan)
     with running() as app:
         ana, ben = visit(chromium, app), visit(chromium, app, color_scheme="dark")
-        ana.page.goto(f"{app.address}/experiments?e=both&sitting=new")
+        ana.page.goto(f"{app.address}/experiments?experiment=both&participant=new")
         ana.page.get_by_text("We keep your choices.").wait_for()
         assert ana.page.get_by_role("link", name="Explore").count() == 0  # the questions alone
         codes = [begin(visitor, app, "both") for visitor in (ana, ben)]
@@ -168,7 +96,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
 def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chromium):
     with running() as app:
         maker = visit(chromium, app)
-        maker.open(f"{app.address}/experiments?show=new")
+        maker.open(f"{app.address}/experiments?view=new")
         maker.page.get_by_label("Name", exact=True).fill("made here")
         maker.page.get_by_role("button", name="Build").click()
         maker.page.get_by_text("is not a valid name").wait_for()
@@ -177,7 +105,7 @@ def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chr
         maker.page.get_by_role("spinbutton", name="Choices").fill("4")
         maker.page.get_by_role("button", name="Build").click()
         maker.page.get_by_text("Send this address").wait_for()
-        assert maker.address == {"show": "invite", "e": "made-here"}
+        assert maker.address == {"view": "invite", "experiment": "made-here"}
         code = begin(visit(chromium, app), app, "made-here")
         participation.answer(
             "made-here", code, participation.screen("made-here", code).number, place=0, seconds=1
@@ -196,25 +124,25 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
     with running() as app:
         ana = visit(chromium, app)
         page = ana.page
-        ana.open(f"{app.address}/review?c=hard&models=color&who=Ana")
-        ana.until(lambda: "q" in ana.address)
-        first = ana.address["q"]
+        ana.open(f"{app.address}/review?collection=hard&models=color&annotator=Ana")
+        ana.until(lambda: "query" in ana.address)
+        first = ana.address["query"]
         shape = page.locator('.st-key-reviewing_tag_shape button[kind="primary"]')
         page.keyboard.press("2")
         shape.wait_for()
         page.keyboard.press("a")
         page.locator('.st-key-reviewing_accept button[kind="primary"]').wait_for()
         page.keyboard.press("n")
-        ana.until(lambda: ana.address["q"] != first)
+        ana.until(lambda: ana.address["query"] != first)
         assert shape.count() == 0
-        second = ana.address["q"]
+        second = ana.address["query"]
         page.keyboard.press("0")
         page.locator('.st-key-reviewing_tag_bad-pair button[kind="primary"]').wait_for()
         page.keyboard.press("u")
         page.locator('.st-key-reviewing_tag_bad-pair button[kind="secondary"]').wait_for()
-        assert ana.address["q"] == second
+        assert ana.address["query"] == second
         page.keyboard.press("u")  # back to the first, where the other mate is taken back
-        ana.until(lambda: ana.address["q"] == first)
+        ana.until(lambda: ana.address["query"] == first)
         page.locator('.st-key-reviewing_accept button[kind="secondary"]').wait_for()
         shape.wait_for()
         said = review.current_review("hard")
@@ -226,5 +154,5 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
         page.get_by_text("1 of 6").wait_for()
         page.reload()
         page.get_by_text("Which backbone serves which facet").wait_for()
-        assert ana.address["show"] == "results"
+        assert ana.address["view"] == "results"
         assert ana.away == []
