@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from simcore.lab import recipes
 from simcore.lab.search import pair
+from simcore.recipe import Question
 from simcore.ui import components
 from tests.pages.test_analysis_pages import at_address, words
 
@@ -25,9 +27,10 @@ def test_a_link_opens_its_two_pictures(app, tiny, drawn):
     assert not at.exception
     assert not at.error
     assert (at.query_params["first"], at.query_params["second"]) == ("left:b", "right:e")
+    question = Question(tiny, tuple(recipes.parse(["layout", "hog"])))
     rows = pair.table(
-        tiny, pair.known(tiny, "left", "b"), pair.known(tiny, "right", "e"), ["layout", "hog"]
-    )
+        question, pair.open_picture(tiny, "left", "b"), pair.open_picture(tiny, "right", "e")
+    ).rows
     best = max(rows, key=lambda row: row.above)
     assert any(f"**{best.backbone}** finds them most similar" in m.value for m in at.markdown)
     shown = next(d.value for d in at.dataframe)

@@ -9,6 +9,7 @@ import pytest
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.library import collections, extraction
 from simcore.lab.search import maps
+from simcore.recipe import Question
 from simcore.ui import components
 from simcore.ui.map import map_canvas
 from tests.pages.test_analysis_pages import at_address, words
@@ -68,7 +69,7 @@ def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
     assert not at.exception
     assert not drawn
     assert "Compute this map" in [button.label for button in at.button]
-    maps.make(tiny, maps.single_recipe(["hog"]), maps.look("umap"))
+    maps.make(Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("umap"))
     at.run()
     assert drawn[-1]["maps"][0]["sub"] == "UMAP"
 
@@ -97,8 +98,10 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
     assert not at.exception
     said = " ".join(element.value for element in at.markdown)
     assert "**3** selected: 2 left, 1 right, 1 pairs" in said
-    found = maps.make(tiny, maps.single_recipe(["hog"]), maps.look("pca"))
-    rows = list(csv.DictReader(io.StringIO(found.csv([1, 4, 7]))))
+    found = maps.make(
+        Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
+    )
+    rows = list(csv.DictReader(io.StringIO(found.to_table([1, 4, 7]).to_csv())))
     assert [(row["side"], row["id"]) for row in rows] == [
         ("left", "b"),
         ("left", "e"),
@@ -113,20 +116,22 @@ def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):
     assert not at.exception
     assert not at.error
     assert drawn[-1]["mates"] is False
-    assert drawn[-1]["maps"][0]["legend"][0]["name"] == "group 1"
+    assert drawn[-1]["maps"][0]["legend"][0]["name"] == "cluster 1"
     assert "No data on “rank of the mate”" in at.info[0].value
 
 
 def test_colourings_are_the_tables_columns(tiny):
-    found = maps.make(tiny, maps.single_recipe(["color"]), maps.look("pca"))
+    found = maps.make(
+        Question(tiny, (maps.single_recipe(["color"]),)), maps.projection_settings("pca")
+    )
     ranks = found.ranks()
-    first = maps.of(found, "found")
+    first = maps.color_groups(found, "found")
     assert first.counts == (int((ranks == 1).sum()), int((ranks > 1).sum()))
-    rank = maps.of(found, "rank")
+    rank = maps.color_groups(found, "rank")
     assert rank.names == ("rank 1", "2 to 5", "6 to 20", "21 to 100", "beyond 100")
     assert rank.group == tuple(0 if r == 1 else 1 if r <= 5 else 2 for r in ranks)
-    assert sum(maps.of(found, "cluster").counts) == 12
+    assert sum(maps.color_groups(found, "cluster").counts) == 12
     with pytest.raises(UnknownNameError, match="Did you mean side"):
-        maps.of(found, "sid")
+        maps.color_groups(found, "sid")
     with pytest.raises(BadDataError, match="extract tiny --models face"):
-        maps.of(found, "faces")
+        maps.color_groups(found, "faces")
