@@ -119,32 +119,9 @@ def select_question(
         return None
     question_fields = [FIELDS[name] for name in options]
     values = url_state.bind(page, [collection, MODELS, *question_fields, *fields])
-    name, models = values["collection"], values["models"]
     with st.sidebar:
-        st.selectbox("Collection", collection.choices({}), key=f"{page}_collection")
-        st.multiselect(
-            "Backbones",
-            MODELS.choices(values),
-            key=MODELS.key(page, values),
-            max_selections=MAX_BACKBONES,
-            help="Backbones whose features are extracted; extract more on the page Collections.",
-        )
-        subsets = library_subsets.choices(name)
-        labels = {
-            "subset": ("Pairs", {key: f"{key}: {text}" for key, text in subsets.items()}),
-            "metric": ("Metric", METRIC_NAMES),
-            "direction": ("Direction", DIRECTION_NAMES),
-            "post": ("Post-processing", POST_NAMES),
-        }
-        for option in options:
-            label, names = labels[option]
-            st.selectbox(
-                label,
-                list(names),
-                format_func=names.__getitem__,
-                key=f"{page}_{option}",
-                help=HELP[option],
-            )
+        _controls(page, collection, options, values)
+    name, models = values["collection"], values["models"]
     if not MODELS.choices(values):
         collections.default_backbones(name)  # raises, with the command that extracts features
     metric = values["metric"] if "metric" in options else "own"
@@ -162,3 +139,31 @@ def select_question(
         st.info(f"Choose at least {min_backbones} backbone{plural} in the sidebar.")
         return None
     return question
+
+
+def _controls(page: str, collection: Field, options: Sequence[str], values: Values) -> None:
+    """The widgets of the fields that `select_question` binds."""
+    st.selectbox("Collection", collection.choices({}), key=f"{page}_collection")
+    st.multiselect(
+        "Backbones",
+        MODELS.choices(values),
+        key=MODELS.key(page, values),
+        max_selections=MAX_BACKBONES,
+        help="Backbones whose features are extracted; extract more on the page Collections.",
+    )
+    subsets = library_subsets.choices(values["collection"])
+    labels = {
+        "subset": ("Pairs", {key: f"{key}: {text}" for key, text in subsets.items()}),
+        "metric": ("Metric", METRIC_NAMES),
+        "direction": ("Direction", DIRECTION_NAMES),
+        "post": ("Post-processing", POST_NAMES),
+    }
+    for option in options:
+        label, names = labels[option]
+        st.selectbox(
+            label,
+            list(names),
+            format_func=names.__getitem__,
+            key=f"{page}_{option}",
+            help=HELP[option],
+        )
