@@ -545,7 +545,7 @@ def recall(
 
 register_analyses(app)
 register_combinations(app)
-judgements.register(app)
+app.add_typer(judgements.scores)
 
 
 def print_recall(found: "RecallTable") -> None:

@@ -103,10 +103,10 @@ def judgements(
         made = people_export.judgements(name, save or name, monitor=Monitor(bar))
     told = sets.summary(made.name)
     if json:
-        output.document(told)
+        output.document(told.to_dict())
         return
     output.note(
-        f"{made.name}: {told['trials']:,} comparisons over {told['images']:,} images; "
+        f"{made.name}: {told.trials:,} comparisons over {told.images:,} images; "
         f"`simcore learn finetune {made.name}` learns from them"
     )
 

@@ -6,6 +6,7 @@ from typing import Any, TypedDict, TypeVar
 import streamlit as st
 
 from simcore.lab import html_document
+from simcore.lab.judgements.sets import JudgementSet
 from simcore.types import Collection, Direction, ImageSet
 from simcore.ui import components, page_export, thumbnails
 from simcore.ui.widgets import escape_markdown, run_action
@@ -151,39 +152,48 @@ def pair_grid(
                     )
 
 
-def trial_tiles(row: dict, votes: str, say: str = "") -> list[Tile]:
-    """Reference, left and right of a trial; the side that people chose is marked.
+def trial_tiles(judged: JudgementSet, trial: int, say: str = "") -> list[Tile]:
+    """Reference, left and right of a triplet; the side that most people chose is marked.
 
     Args:
-        row: {"ref", "left", "right" ({"id", "key"}), "vote"}. votes: "human", or a known order.
+        trial: row of the triplet.
         say: ends what is read aloud.
     """
-    found = [_tile(row["ref"], "reference", "reference", say)]
-    for side, share in (("left", 1 - row["vote"]), ("right", row["vote"])):
-        told = f"{side} {share:.0%}" if votes == "human" else side
-        found.append(_tile(row[side], side, told, say, chosen=share > 0.5))
-    return found
+    triplets = judged.triplets
+    vote = float(triplets.vote[trial])
+    tiles = [_trial_tile(triplets.images, triplets.ref[trial], "reference", "reference", say)]
+    for side, row, share in (
+        ("left", triplets.left[trial], 1 - vote),
+        ("right", triplets.right[trial], vote),
+    ):
+        caption = f"{side} {share:.0%}" if judged.votes == "human" else side
+        tiles.append(_trial_tile(triplets.images, row, side, caption, say, chosen=share > 0.5))
+    return tiles
 
 
-def _tile(image: dict, side: str, told: str, say: str, *, chosen: bool = False) -> Tile:
+def _trial_tile(
+    images: ImageSet, row: int, side: str, caption: str, say: str, *, chosen: bool = False
+) -> Tile:
+    name = images.ids[row]
     nearer = ", chosen as nearer" if chosen else ""
     return Tile(
-        id=image["id"],
+        id=name,
         side=side,
-        src=thumbnails.source(image["key"]),
-        caption=told,
+        src=thumbnails.source(images.keys[row]),
+        caption=caption,
         here=chosen,
-        alt=f"{told} image {image['id']}{nearer}{say}",
+        alt=f"{caption} image {name}{nearer}{say}",
     )
 
 
 def votes_label(vote: float, votes: str) -> str:
-    """Which side was chosen, and by whom."""
-    who = "people" if votes == "human" else "known order"
-    return f"{who}: **{side_word(vote)}**"
+    """The side that most people chose, or the known order."""
+    source = "people" if votes == "human" else "known order"
+    return f"{source}: **{side_word(vote)}**"
 
 
 def side_word(share: float) -> str:
+    """The side that a share of votes for right speaks for."""
     return "a tie" if share == 0.5 else "right" if share > 0.5 else "left"
 
 

@@ -187,13 +187,13 @@ def test_the_page_of_judgements_offers_the_unseen_trials(app, taught):
     at = app()
     at.switch_page("pages/judgements.py")
     at.query_params.clear()
-    at.query_params["j"] = "votes"
+    at.query_params["judgements"] = "votes"
     at.query_params["models"] = "tiny-conv,learned:taught"
     at.run()
     assert not at.exception
     assert any("unseen" in w.value for w in at.warning)
-    at.selectbox(key="judged_t").set_value("unseen:taught").run()
+    at.selectbox(key="judgements_subset").set_value("unseen:taught").run()
     assert not at.exception
     assert not at.warning
-    assert at.query_params["t"] == "unseen:taught"
+    assert at.query_params["subset"] == "unseen:taught"
     assert any("--subset unseen:taught" in c.value for c in at.code)

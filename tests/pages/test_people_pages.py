@@ -83,7 +83,7 @@ def test_answers_are_kept_as_judgements_by_a_button(app, pilot):
     assert not at.exception
     assert not at.error
     assert export.existing_set(pilot) == [pilot]
-    assert sets.summary(pilot)["votes"] == "human"
+    assert sets.summary(pilot).votes == "human"
     at.button(key="teach_keep_pilot").click().run()
     assert export.existing_set(pilot) == [pilot, "pilot-2"]
 

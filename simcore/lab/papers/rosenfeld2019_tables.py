@@ -10,6 +10,7 @@ from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, recall
 from simcore.lab.evaluate import exclusive as evaluate_exclusive
 from simcore.lab.judgements import agreement, pair_similarities, perceptual
+from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.library import collections
 from simcore.lab.papers import paper_report
 from simcore.lab.papers.paper_report import Cell, Pictures, Report, Section, Step
@@ -49,15 +50,17 @@ def bapps(paper: str, given: list[JudgementSet], models: Sequence[str], monitor:
 
 def _scores(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
     def make() -> Section:
-        found = agreement.table(judged, names, metrics=[pair_similarities.OWN])
+        found = agreement.table(
+            JudgementQuestion(judged.name, tuple(names), (pair_similarities.OWN,))
+        )
         groups = list(found.groups)
         rows: list[tuple[Cell, ...]] = [
             (f"people: {who}", *(_percent(scores[g]) for g in [*groups, agreement.ALL]))
             for who, scores in found.people.items()
         ]
-        for row in sorted(found.rows, key=lambda row: -row.whole.value):
+        for row in sorted(found.rows, key=lambda row: -row.overall.value):
             cells = [_percent(row.groups[g]) for g in groups]
-            rows.append((row.label, *cells, _percent(row.whole)))
+            rows.append((row.label, *cells, _percent(row.overall)))
         note = "" if judged.votes == "human" else "The votes are a known order; nobody was asked."
         title = f"{judged.name}: {found.score}, percent"
         return Section(title, note, ("similarity", *groups, agreement.ALL), tuple(rows))
@@ -70,7 +73,7 @@ def _table2(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]
         nets = [net for net in perceptual.NETS if f"lpips-{net}" in names]
         title = "Table 2: single layers of LPIPS"
         if not nets:
-            reasons = {d["name"]: d["reason"] for d in pair_similarities.distances()}
+            reasons = {d.name: d.reason for d in pair_similarities.distances()}
             why = reasons["lpips-alex"] or "no LPIPS was asked for"
             return Section(title, f"Left out: {why}.", printed=printed_values.LAYERS)
         rows = tuple(
@@ -83,7 +86,7 @@ def _table2(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]
                 _percent(r.calibrated),
                 _percent(r.uncalibrated),
             )
-            for r in perceptual.layer_table(judged, nets)
+            for r in perceptual.layer_table(JudgementQuestion(judged.name), nets).rows
         )
         head = ("distortion", "net", "layer", "score", "delta", "calibrated", "all layers")
         return Section(
@@ -95,7 +98,8 @@ def _table2(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]
 
 def _table3(judged: JudgementSet, names: Sequence[str]) -> Callable[[], Section]:
     def make() -> Section:
-        found = perceptual.combinations(judged, names, combine="zsum")
+        question = JudgementQuestion(judged.name, tuple(names), combine="zsum")
+        found = perceptual.combinations(question)
         rows = tuple(
             (
                 r.group,

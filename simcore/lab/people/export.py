@@ -321,9 +321,7 @@ def existing_set(name: str) -> list[str]:
     """The sets of judgements that were made of an experiment's answers."""
     source = _source(name)
     return [
-        one
-        for one in judgement_catalog.names()
-        if judgement_catalog.summary(one)["source"] == source
+        one for one in judgement_catalog.names() if judgement_catalog.summary(one).source == source
     ]
 
 

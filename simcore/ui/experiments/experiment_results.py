@@ -363,7 +363,7 @@ def offer(name: str) -> None:
                 "pages/judgements.py",
                 label=f"Score {escape_markdown(one)}",
                 icon=":material/monitoring:",
-                query_params={"j": one},
+                query_params={"judgements": one},
             )
             st.page_link(
                 "pages/learn.py",

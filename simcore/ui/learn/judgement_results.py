@@ -40,8 +40,8 @@ def _one(name: str) -> None:
             label="Score",
             icon=":material/monitoring:",
             query_params={
-                "j": told["judgements"],
-                "t": f"unseen:{name}",
+                "judgements": told["judgements"],
+                "subset": f"unseen:{name}",
                 "models": ",".join([f"learned:{name}", *told["base"]]),
             },
         )
@@ -179,5 +179,6 @@ def _trials(name: str) -> None:
                     f"{escape_markdown(trial['group'])} · {gallery.votes_label(trial['vote'], known)}, before: "
                     f"**{trial['before']}**, after: **{trial['after']}**"
                 )
-                gallery.grid(gallery.trial_tiles(trial, known), key=f"{PAGE}_trial_{name}_{row}")
+                tiles = gallery.trial_tiles(found.judged, row)
+                gallery.grid(tiles, key=f"{PAGE}_trial_{name}_{row}")
     widgets.credits(found.judged.credits)
