@@ -47,6 +47,7 @@ scores = typer.Typer()  # part of `simcore evaluate`
 @scores.command()
 def triplets(
     name: str,
+    *,
     models: Models = "",
     metrics: Annotated[
         str, typer.Option(help="cosine, l2, l1 or own, separated by commas.")
@@ -194,6 +195,7 @@ def add(
     path: Annotated[
         Path | None, typer.Argument(help="Folder, file, tar or zip; none for known.")
     ] = None,
+    *,
     name: Annotated[str, typer.Option(help="Name of the set; by default, its kind.")] = "",
     images: Annotated[
         Path | None,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +65,15 @@ class JudgementSummary:
         Raises:
             KeyError, TypeError, ValueError: a field is missing or has another type.
         """
-        fields = {key: facts[key] for key in cls.__dataclass_fields__ if key in facts}
-        fields |= {
+        values = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
+        values |= {
             "alternatives": facts["others"],
             "trim": facts.get("trim", 0),
             "notes": tuple(facts["notes"]),
             "credits": tuple(facts["credits"]),
             "skipped": tuple(Skipped(name, reason) for name, reason in facts["skipped"]),
         }
-        return cls(**fields)
+        return cls(**values)
 
     def to_dict(self) -> JSON:
         """All fields for JSON."""

@@ -17,6 +17,8 @@ from simcore.data.judgements.trials import Rankings
 from simcore.errors import BadDataError, SimError
 from simcore.types import JSON, Array
 
+Columns = dict[str, Array]  # dataset name -> values
+
 SUFFIXES = (".hdf5", ".h5")
 
 WIDTH = 9  # a query and at most eight references
@@ -26,7 +28,7 @@ _ID_PREFIX = 5  # an asset id is domain (2), subset (3) and the local id in base
 
 
 def read(source: Path, *, min_catch: int = 100) -> tuple[Rankings, tuple[str, ...]]:
-    """Ranking trials of either format, told apart by the names of the files.
+    """Ranking trials of either format, chosen by the names of the files.
 
     Args:
         source: a zip or folder of JSON sequences, or a folder or file of HDF5.
@@ -48,7 +50,7 @@ def read(source: Path, *, min_catch: int = 100) -> tuple[Rankings, tuple[str, ..
 
 
 def find_hdf5(source: Path) -> tuple[Path, Path]:
-    """The file of trials and the file of the catalog, told apart by their content.
+    """The file of trials and the file of the catalog, recognized by their content.
 
     Args:
         source: a folder with both, or the file of trials beside its catalog.
@@ -114,9 +116,7 @@ def read_hdf5(
     return Rankings(paths, rows, chosen[usable]), notes
 
 
-def _catalog_rows(
-    columns: dict[str, Array], table: dict[str, Array], trials: str, catalog: str
-) -> Array:
+def _catalog_rows(columns: Columns, table: Columns, trials: str, catalog: str) -> Array:
     """(R, 9) rows of the catalog, for the ids that the trials name; -1 stays."""
     ids = table["stimulus_id"].astype(np.int64)
     if len(np.unique(ids)) != len(ids) or len(ids) != len(table["stimulus_filepath"]):
@@ -148,8 +148,8 @@ def _dataset_names(path: Path) -> set[str]:
         raise _unreadable(path, error) from error
 
 
-def _load(path: Path, needed: tuple[str, ...]) -> dict[str, Array]:
-    """Dataset name -> values."""
+def _load(path: Path, needed: tuple[str, ...]) -> Columns:
+    """All datasets of an HDF5 file."""
     import h5py
 
     try:

@@ -15,6 +15,9 @@ from simcore.lab.library import provenance
 from simcore.results import Cell, Table, to_dict
 from simcore.types import JSON, METRICS, Array, Score
 
+GroupScores = Mapping[str, Score]  # group -> score
+PeopleScores = Mapping[str, GroupScores]  # key of PEOPLE -> their scores
+
 COUNTINGS: tuple[Counting, ...] = ("share", "majority")
 COMBINATIONS = ("none", "sum", "zsum")
 ALL = "all"  # the mean over groups
@@ -131,7 +134,7 @@ class AgreementRow:
     metric: str
     combine: str
     overall: Score
-    groups: Mapping[str, Score]
+    groups: GroupScores
 
     @property
     def label(self) -> str:
@@ -140,7 +143,7 @@ class AgreementRow:
         return names if self.combine == "none" else f"{self.combine}({names})"
 
     @property
-    def scores(self) -> Mapping[str, Score]:
+    def scores(self) -> GroupScores:
         """`ALL` and every group -> score; a group of that name gives way to the mean."""
         return {ALL: self.overall, **self.groups} | {ALL: self.overall}
 
@@ -172,7 +175,7 @@ class AgreementTable:
     score: str
     groups: Mapping[str, int]
     rows: tuple[AgreementRow, ...]
-    people: Mapping[str, Mapping[str, Score]]
+    people: PeopleScores
 
     @property
     def best_first(self) -> list[AgreementRow]:
@@ -234,7 +237,7 @@ class AgreementTable:
         columns = ("similarity", "metric", "group", "trials", "score", "low", "high")
         return Table(columns, tuple(rows))
 
-    def _labeled_scores(self) -> list[tuple[str, str, Mapping[str, Score]]]:
+    def _labeled_scores(self) -> list[tuple[str, str, GroupScores]]:
         people = [(PEOPLE[key], "", scores) for key, scores in self.people.items()]
         return people + [(row.label, row.metric, row.scores) for row in self.best_first]
 
@@ -294,7 +297,7 @@ def table(question: JudgementQuestion) -> AgreementTable:
 
 def _score(
     judged: JudgementSet, question: JudgementQuestion
-) -> tuple[tuple[AgreementRow, ...], Mapping[str, Mapping[str, Score]]]:
+) -> tuple[tuple[AgreementRow, ...], PeopleScores]:
     counting = _counting(question.counting)
     rows = [
         _row(judged, (model,), metric, pair_similarities.values(judged, model, metric), counting)
@@ -431,7 +434,7 @@ def _row(
     return AgreementRow(models, metric, "none", overall, scores)
 
 
-def _people(judged: JudgementSet, counting: Counting) -> Mapping[str, Mapping[str, Score]]:
+def _people(judged: JudgementSet, counting: Counting) -> PeopleScores:
     """What people reach: key of `PEOPLE` -> group -> score; empty for an order that is known."""
     trials = judged.trials
     if judged.votes != "human" or isinstance(trials, OddOneOut):
@@ -448,7 +451,7 @@ def _people(judged: JudgementSet, counting: Counting) -> Mapping[str, Mapping[st
 
 def _people_scores(
     trials: Triplets, score: Callable[[Array, Array], Score | None], vote: Array
-) -> Mapping[str, Score]:
+) -> GroupScores:
     """A score of the votes in every group and their mean; empty if a group has none."""
     group = np.asarray(trials.group)
     by_group: dict[str, Score] = {}

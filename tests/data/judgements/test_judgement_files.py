@@ -288,7 +288,7 @@ def test_broken_hdf5_gives_one_sentence(tmp_path, bird_images):
     with pytest.raises(BadDataError, match="0 files of trials"):
         psiz.find_hdf5(old)
     old_file(old, stimulus=77)
-    with pytest.raises(BadDataError, match="Trial 0 .*stimulus 77.*catalog"):
+    with pytest.raises(BadDataError, match=r"Trial 0 .*stimulus 77.*catalog"):
         judgement_catalog.add("hsj", old, name="x", images=bird_images)
     data = (old / "obs-118.hdf5").read_bytes()
     (old / "obs-118.hdf5").write_bytes(data[: len(data) // 2])
