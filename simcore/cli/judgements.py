@@ -8,6 +8,7 @@ import typer
 from simcore.cli import options, output
 from simcore.cli.options import Combine, Device, Json
 from simcore.cli.output import STOPPED
+from simcore.lab.judgements.sets import KINDS
 from simcore.types import METRICS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 6  # groups, or similarities, that fit beside each other
 DISTANCES = ("@distances",)
+KINDS_HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
 Models = Annotated[
     str,
     typer.Option(
@@ -183,15 +185,9 @@ def _print_missing(ready: "ReadySimilarities") -> None:
         output.note(f"could not be read: {image.name}: {image.reason}")
 
 
-def _kinds_help() -> str:
-    from simcore.lab.judgements.sets import KINDS
-
-    return "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
-
-
 @app.command()
 def add(
-    kind: Annotated[str, typer.Argument(help=_kinds_help())],
+    kind: Annotated[str, typer.Argument(help=KINDS_HELP)],
     path: Annotated[
         Path | None, typer.Argument(help="Folder, file, tar or zip; none for known.")
     ] = None,

@@ -82,8 +82,8 @@ def test_all_commands_on_a_bapps_tar(bapps_tree, tmp_path, ask, random_lpips):
 
 
 def test_known_set_is_made_and_scored_by_one_command(ask, capsys, monkeypatch):
-    names = list(known_order.PHOTOS)[:3]  # three photographs are enough here
-    monkeypatch.setattr(known_order, "PHOTOS", {name: known_order.PHOTOS[name] for name in names})
+    # Three photographs are enough here.
+    monkeypatch.setattr(known_order, "PHOTOS", dict(list(known_order.PHOTOS.items())[:3]))
     told = ask("evaluate", "triplets", "known", "--models", "color,layout")
     assert told["votes"] == "known order"
     assert told["people"] == {}

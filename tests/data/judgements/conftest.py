@@ -84,12 +84,14 @@ def ranked():
 
 @pytest.fixture(scope="session")
 def known_cache(tmp_path_factory):
-    """A cache with the set "known", made once per session."""
+    """A cache with the set "known" of three photographs, made once per session."""
+    from simcore.data.judgements import known_order
     from simcore.lab.judgements import sets
 
     folder = tmp_path_factory.mktemp("known")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIMCORE_CACHE", str(folder))
+        patch.setattr(known_order, "PHOTOS", dict(list(known_order.PHOTOS.items())[:3]))
         sets.open_("known")
     return folder
 

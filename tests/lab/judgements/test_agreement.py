@@ -33,8 +33,8 @@ def ask(*models, name="mine", metrics=("cosine", "l2", "l1"), **options):
 
 
 def test_the_known_set_is_reproducible(monkeypatch):
-    names = list(known_order.PHOTOS)[:2]  # two photographs are enough here
-    monkeypatch.setattr(known_order, "PHOTOS", {name: known_order.PHOTOS[name] for name in names})
+    # Two photographs are enough here.
+    monkeypatch.setattr(known_order, "PHOTOS", dict(list(known_order.PHOTOS.items())[:2]))
     first = sets.open_("known")  # made here
     assert sets.add("known", name="again").digest == first.digest
     assert sets.add("known", name="other", seed=1).digest != first.digest
