@@ -1,23 +1,17 @@
-"""Judgements: which similarity answers as people do, and where they part."""
+"""Judgements: how often each similarity answers as people do, and where it does not."""
 
-import pandas as pd
 import streamlit as st
 
 from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
-from simcore.lab.judgements.agreement import Table
-from simcore.types import Score
+from simcore.lab.judgements.agreement import ALL, JudgementQuestion
 from simcore.ui import commands, widgets
-from simcore.ui.judgements import disagreements, judgement_sets, judgement_sidebar
-from simcore.ui.judgements.judgement_sidebar import PAGE, JudgementQuestion
-from simcore.ui.judgements.score_chart import (
-    ALL,
-    CHANCE,
-    display_name,
-    group_label,
-    percent_label,
-    score_bars,
-    trial_count,
+from simcore.ui.judgements import (
+    disagreements,
+    judgement_sets,
+    judgement_sidebar,
+    score_chart,
 )
+from simcore.ui.judgements.judgement_sidebar import PAGE, VIEWS
 from simcore.ui.widgets import escape_markdown
 
 
@@ -25,170 +19,118 @@ def show() -> None:
     """Draw the page."""
     st.title("Judgements")
     st.caption(
-        "Which of two pictures is more like a third? How often each similarity answers as people "
-        "do, and where they part (margaritescu2024, Fig. 5.1; rosenfeld2019, 4.5)."
+        "Which of two images is more similar to a third: how often each similarity agrees with "
+        "people.",
+        help="Two-alternative forced choice (2AFC), as in margaritescu2024, Fig. 5.1, and "
+        "rosenfeld2019, 4.5; also odd-one-out trials and just noticeable differences (JND).",
     )
     with widgets.show_errors():
         names = sets.names()
         if not names:
             judgement_sets.welcome()
             return
-        asked = judgement_sidebar.sidebar(names)
-        what = (
+        question = judgement_sidebar.sidebar(names)
+        view = (
             st.segmented_control(
-                "Show",
-                list(judgement_sidebar.WHAT),
-                format_func=judgement_sidebar.WHAT.__getitem__,
+                "View",
+                list(VIEWS),
+                format_func=VIEWS.__getitem__,
                 key=f"{PAGE}_view",
                 required=True,
                 label_visibility="collapsed",
             )
             or "scores"
         )
-        if what == "set":
-            judgement_sets.about(asked.name)
+        if view == "set":
+            judgement_sets.about(question.judgements)
             return
-        ready = judgement_sets.missing(asked)
+        ready = judgement_sets.ready_models(question)
         if not ready:
             return
-        {
-            "scores": _scores,
-            "disagreements": disagreements.show,
-            "layers": _layers,
-            "combinations": _best,
-        }[what](asked, ready)
+        if view == "scores":
+            _scores(question, ready)
+        elif view == "disagreements":
+            disagreements.show(question, ready)
+        elif view == "layers":
+            _layers(question, ready)
+        else:
+            _combinations(question, ready)
 
 
-def _scores(asked: JudgementQuestion, ready: list[str]) -> None:
-    if not asked.metrics:
+def _scores(question: JudgementQuestion, ready: list[str]) -> None:
+    if not question.metrics:
         st.info("Choose at least one metric in the sidebar.")
         return
     with st.spinner("Scoring"):
-        found = _table(asked, tuple(ready), asked.opened().digest)
-    told = sets.summary(asked.name)
-    groups = [ALL, *found.groups] if len(found.groups) > 1 else [ALL]
-    group = groups[0]
+        table = agreement.table(question.with_models(ready))
+    groups = list(dict.fromkeys([ALL, *table.groups])) if len(table.groups) > 1 else [ALL]
+    group = ALL
     if len(groups) > 1:
         group = st.selectbox(
             "Group",
             groups,
-            key=f"{PAGE}_group_{asked.name}",
-            format_func=lambda g: group_label(g, found),
+            key=f"{PAGE}_group_{question.judgements}",
+            format_func=lambda name: score_chart.group_label(name, table),
         )
-    score_bars(found, group, CHANCE[told["shape"]])
-    for note in found.judged.notes:
+    score_chart.show(table, group)
+    for note in table.judged.notes:
         st.caption(escape_markdown(note[:1].upper() + note[1:] + "."))
-    lines = _lines(found)
-    seen = pd.DataFrame(
-        {"similarity": label, "metric": metric}
-        | {f"{g} %": percent_label(s, wide=g == ALL) for g, s in scores.items()}
-        for label, metric, scores in lines
-    )
-    st.dataframe(seen, hide_index=True, key=f"{PAGE}_table")
-    frame = pd.DataFrame(
-        {
-            "similarity": label,
-            "metric": metric,
-            "group": g,
-            "trials": trial_count(g, found),
-            "score": s.value,
-            "low": s.low,
-            "high": s.high,
-        }
-        for label, metric, scores in lines
-        for g, s in scores.items()
-    )
-    widgets.csv_button(lambda: frame.to_csv(index=False), f"{asked.name}-scores.csv")
-    commands.show(asked.command())
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _table(asked: JudgementQuestion, ready: tuple[str, ...], digest: str) -> Table:
-    """Kept for as long as the set, by its digest, is the same."""
-    return agreement.table(
-        asked.opened(),
-        ready,
-        metrics=asked.metrics,
-        combine=asked.combine,
-        counting=asked.counting,
-    )
-
-
-def _lines(found: Table) -> list[tuple[str, str, dict[str, Score]]]:
-    """People first, then the similarities, best first."""
-    people = [(f"people: {who}", "", scores) for who, scores in found.people.items()]
-    rows = sorted(found.rows, key=lambda row: -row.whole.value)
-    return people + [(display_name(r.label), r.metric, {ALL: r.whole} | r.groups) for r in rows]
-
-
-def _layers(asked: JudgementQuestion, ready: list[str]) -> None:
-    nets = [n.removeprefix("lpips-") for n in ready if n.removeprefix("lpips-") in perceptual.NETS]
-    if not nets:
-        reasons = [
-            d["reason"]
-            for d in pair_similarities.distances()
-            if "lpips" in d["name"] and d["reason"]
-        ]
-        st.info(
-            "Choose lpips-alex, lpips-vgg or lpips-squeeze in the sidebar."
-            + (f" {escape_markdown(reasons[0][:1].upper() + reasons[0][1:])}." if reasons else "")
-        )
-        return
-    told = perceptual.layers_json(
-        perceptual.layer_table(asked.opened(), perceptual.check_nets(nets))
-    )
-    st.markdown("**Percent of the votes that each layer alone agrees with, 0 the shallowest**")
+    rows = table.to_table(decimals=1).to_frame()
+    rows["similarity"] = rows["similarity"].map(score_chart.display_name)
     st.dataframe(
-        pd.DataFrame(
-            {
-                "group": r["group"],
-                "net": r["net"],
-                "best layer": r["layer"],
-                "%": 100 * r["score"]["value"],
-                "calibrated %": 100 * r["calibrated"]["value"],
-                "all layers %": 100 * r["uncalibrated"]["value"],
-                "difference": 100 * r["delta"],
-            }
-            | {f"layer {k} %": 100 * v for k, v in enumerate(r["layers"])}
-            for r in told
-        ).round(2),
+        rows,
         hide_index=True,
+        key=f"{PAGE}_table",
+        column_config={
+            "similarity": st.column_config.Column(
+                help="People's rows: the ceiling is the best possible score on these votes; "
+                "leave-one-out majority, how often the majority of the others agrees with one "
+                "person; inter-annotator agreement, how often two people agree."
+            ),
+            f"{ALL} %": st.column_config.Column(help="Mean over groups, 95 % confidence interval."),
+        },
     )
-    commands.show(["evaluate", "layers", asked.name, "--nets", ",".join(nets)])
+    widgets.csv_button(lambda: table.to_long_table().to_csv(), f"{question.judgements}-scores.csv")
+    commands.show(["evaluate", "triplets", *question.to_args()])
 
 
-def _best(asked: JudgementQuestion, ready: list[str]) -> None:
+def _layers(question: JudgementQuestion, ready: list[str]) -> None:
+    nets = [net for net in perceptual.NETS if f"lpips-{net}" in ready]
+    if not nets:
+        distances = pair_similarities.distances()
+        reasons = [d.reason for d in distances if "lpips" in d.name and d.reason]
+        reason = f" {escape_markdown(reasons[0][:1].upper() + reasons[0][1:])}" if reasons else ""
+        st.info("Choose lpips-alex, lpips-vgg or lpips-squeeze in the sidebar." + reason)
+        return
+    st.markdown(
+        "**2AFC score of each LPIPS layer alone, in percent**",
+        help="rosenfeld2019, Table 2. Layer 0 is the shallowest of five; the difference is "
+        "calibrated minus best layer.",
+    )
+    table = perceptual.layer_table(question, nets).to_table(each_layer=True)
+    st.dataframe(table.to_frame(), hide_index=True)
+    commands.show(["evaluate", "layers", question.judgements, "--nets", ",".join(nets)])
+
+
+def _combinations(question: JudgementQuestion, ready: list[str]) -> None:
     if len(ready) < 2:
         st.info("Choose at least two similarities in the sidebar.")
         return
-    how = asked.combine if asked.combine != "none" else "zsum"
+    combine = question.combine if question.combine != "none" else "zsum"
+    question = question.with_models(ready).with_combine(combine)
     with st.spinner("Trying all combinations"):
-        told = perceptual.combinations_json(
-            perceptual.combinations(asked.opened(), ready, combine=how)
-        )
+        table = perceptual.combinations(question).to_table()
+    label = judgement_sidebar.COMBINE_LABELS[combine].removesuffix(" of all").lower()
     st.markdown(
-        f"**The best {judgement_sidebar.WITH[how].removesuffix(' of all').lower()} for each group, each "
-        "backbone by its own metric; held out: chosen on other triplets than it is judged on**"
+        f"**The best {label} for each group**",
+        help="rosenfeld2019, Table 3; each backbone by its own metric. Held out: chosen on other "
+        "triplets than it is scored on; the other scores are optimistically biased.",
     )
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "group": r["group"],
-                "best single": r["single"],
-                "single %": 100 * r["single_score"]["value"],
-                "best combination": " + ".join(r["several"]),
-                "combination %": 100 * r["several_score"]["value"],
-                "held out %": 100 * r["held_out"],
-            }
-            for r in told["rows"]
-        ).round(2),
-        hide_index=True,
-    )
-    if told["dropped"]:
-        st.caption(
-            f"In no best combination of up to 4: {escape_markdown(', '.join(told['dropped']))}."
-        )
-    commands.show(["evaluate", "twoafc", asked.name, "--models", ",".join(ready), "--search", how])
+    st.dataframe(table.to_frame(), hide_index=True)
+    for note in table.notes:
+        st.caption(escape_markdown(f"{note[:1].upper()}{note[1:]}."))
+    options = ["--models", ",".join(ready), "--search", combine]
+    commands.show(["evaluate", "two-afc", question.judgements, *options])
 
 
 show()

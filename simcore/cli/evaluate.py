@@ -225,7 +225,7 @@ def duplicates(
     output.table(Table(("side", "row", "side", "row", "distance"), rows, title, notes))
 
 
-judgements.register(app)
+app.add_typer(judgements.scores)
 
 
 def print_result(result: TableResult, *, json: bool) -> None:

@@ -111,10 +111,10 @@ def judgements(
         created = people_export.judgements(name, save or name, monitor=Monitor(bar))
     row = sets.summary(created.name)
     if json:
-        output.document(row)
+        output.document(row.to_dict())
         return
     output.note(
-        f"{created.name}: {row['trials']:,} comparisons over {row['images']:,} images; "
+        f"{created.name}: {row.trials:,} comparisons over {row.images:,} images; "
         f"`simcore learn finetune {created.name}` learns from them"
     )
 

@@ -1,6 +1,5 @@
-"""`simcore evaluate triplets | twoafc | layers`: similarities against people's judgements."""
+"""`simcore judgements ...` on sets of judgements, and their scores under `simcore evaluate`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,359 +7,314 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Combine, Device, Json
+from simcore.cli.output import STOPPED
 from simcore.lab.judgements.sets import KINDS
-from simcore.types import Monitor
+from simcore.types import METRICS
 
 if TYPE_CHECKING:
-    from simcore.data.judgements.trials import JudgementSet
-    from simcore.lab.judgements.agreement import Table
+    from simcore.lab.judgements.agreement import AgreementTable, JudgementQuestion
     from simcore.lab.judgements.pair_similarities import ReadySimilarities
-    from simcore.types import Score
+    from simcore.lab.judgements.sets import JudgementSummary
+    from simcore.results import Table
 
-STOPPED = 143  # 128 + SIGTERM, as shells count it
-WIDE = 6  # groups, or similarities, that fit beside each other
+MAX_COLUMNS = 6  # groups, or similarities, that fit beside each other
+DISTANCES = ("@distances",)
+KINDS_HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
 Models = Annotated[
     str,
     typer.Option(
-        help="Backbones, @groups, pixel-l2, ssim, ms-ssim, dists, lpips-alex, lpips-vgg, "
-        "lpips-squeeze (lpips-alex/layer0: one layer), @distances; left out: all at hand."
+        help="Backbones, @groups, and perceptual distances: pixel-l2, ssim, ms-ssim, dists, "
+        "lpips-alex, lpips-vgg, lpips-squeeze (lpips-alex/layer0: one layer), @distances for all. "
+        "By default, all that are available."
     ),
 ]
 Counting = Annotated[
-    str, typer.Option(help="share: of the votes (BAPPS); majority: 1 or 0 (margaritescu2024).")
+    str,
+    typer.Option(
+        help="share: a triplet earns the share of votes (BAPPS); majority: 1 or 0 "
+        "(margaritescu2024)."
+    ),
+]
+Subset = Annotated[
+    str,
+    typer.Option(
+        "--subset", help="all, or unseen:NAME: trials without training images of learned:NAME."
+    ),
 ]
 
-Part = Annotated[
-    str, typer.Option("--subset", help="all, or unseen:NAME: what learned:NAME never saw.")
-]
-
-app = typer.Typer(help="People's judgements: add, list, remove.", no_args_is_help=True)
-HELP = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
+app = typer.Typer(help="Human judgements: add, list, sample, remove.", no_args_is_help=True)
+scores = typer.Typer()  # part of `simcore evaluate`
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands of this module under `simcore evaluate`."""
-    for command in (triplets, two_afc, layers):
-        app.command()(command)
-
-
+@scores.command()
 def triplets(
     name: str,
+    *,
     models: Models = "",
     metrics: Annotated[
-        str, typer.Option(help="Of cosine, l2, l1 and own, separated by commas.")
-    ] = "cosine,l2,l1",
+        str, typer.Option(help="cosine, l2, l1 or own, separated by commas.")
+    ] = ",".join(METRICS),
     combine: Combine = "none",
     counting: Counting = "share",
-    subset: Part = "all",
+    subset: Subset = "all",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Backbones and combinations against judgements; `known` needs no download.
+    """Score backbones and distances against judgements (2AFC, odd-one-out, JND).
 
-    What is missing is made first. Triplets, odd-one-out questions and same-or-different pairs.
+    Missing features and distances are computed first. The set `known` needs no download.
     """
     from simcore.lab.judgements import agreement, pair_similarities
+    from simcore.lab.judgements.agreement import JudgementQuestion
 
-    judged, ready = _ready(
-        name,
-        options.names(models) or [*pair_similarities.default_backbones(), "@distances"],
-        subset,
-        device,
+    names = options.names(models) or [*pair_similarities.default_backbones(), *DISTANCES]
+    question = JudgementQuestion(
+        name, tuple(names), tuple(options.names(metrics)), combine, counting, subset
     )
-    found = agreement.table(
-        judged, ready.names, metrics=options.names(metrics), combine=combine, counting=counting
-    )
-    _told(found, ready, json)
+    question.validate()
+    ready = _prepare(question, device)
+    _print(agreement.table(question.with_models(ready.names)), ready, json)
 
 
+@scores.command()
 def two_afc(
     name: str,
     models: Models = "@distances",
     search: Annotated[
-        str, typer.Option(help="sum or zsum: the best combinations as well (Table 3).")
+        str, typer.Option(help="sum or zsum: find the best combinations as well (Table 3).")
     ] = "none",
-    subset: Part = "all",
+    subset: Subset = "all",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Perceptual distances against judgements (BAPPS 2AFC and JND), people's own scores beside."""
+    """Score perceptual distances against judgements (BAPPS 2AFC and JND), beside human ceilings."""
     from simcore.lab.judgements import agreement, pair_similarities, perceptual
+    from simcore.lab.judgements.agreement import JudgementQuestion
 
-    judged, ready = _ready(name, options.names(models) or ["@distances"], subset, device)
-    found = agreement.table(judged, ready.names, metrics=[pair_similarities.OWN])
-    if search == "none":
-        _told(found, ready, json)
+    combine = "none" if search == "none" else options.parse_combination(search)
+    names = tuple(options.names(models)) or DISTANCES
+    question = JudgementQuestion(name, names, (pair_similarities.OWN,), subset=subset)
+    ready = _prepare(question, device)
+    question = question.with_models(ready.names)
+    table = agreement.table(question)
+    if combine == "none":
+        _print(table, ready, json)
         return
-    best = perceptual.combinations(judged, ready.names, combine=options.parse_combination(search))
+    best = perceptual.combinations(question.with_combine(combine))
     if json:
-        extra = {"combinations": perceptual.combinations_json(best)}
-        output.document(found.to_dict() | {"unavailable": ready.unavailable} | extra)
+        document = table.to_dict() | {"unavailable": ready.unavailable}
+        output.document(document | {"combinations": best.to_dict()})
         return
-    _print(found, ready)
-    rows = [
-        (
-            row.group,
-            row.single,
-            _percent(row.single_score),
-            " + ".join(row.several),
-            _percent(row.several_score),
-            f"{100 * row.held_out:.2f}",
-        )
-        for row in best.rows
-    ]
-    head = ["group", "best single", "%", "best combination", "%", "held out %"]
-    output.table(
-        head, rows, title=f"{search} of up to {len(best.contributing)}, chosen on these triplets"
-    )
-    if best.dropped:
-        output.note(f"in no best combination of up to 4: {', '.join(best.dropped)}")
+    _print(table, ready, json)
+    _print_table(best.to_table())
 
 
+@scores.command()
 def layers(
     name: str,
-    nets: Annotated[str, typer.Option(help="Of alex, vgg, squeeze.")] = "alex,vgg,squeeze",
-    subset: Part = "all",
+    nets: Annotated[
+        str, typer.Option(help="alex, vgg or squeeze, separated by commas.")
+    ] = "alex,vgg,squeeze",
+    subset: Subset = "all",
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Every layer of LPIPS alone against the calibrated sum of all (rosenfeld2019, Table 2)."""
+    """Score every layer of LPIPS alone against its calibrated sum (rosenfeld2019, Table 2)."""
     from simcore.lab.judgements import perceptual
+    from simcore.lab.judgements.agreement import JudgementQuestion
 
-    asked = perceptual.check_nets(options.names(nets))
-    judged, ready = _ready(name, [f"lpips-{net}" for net in asked], subset, device)
-    here = [net for net in asked if f"lpips-{net}" in ready.names]
-    found = perceptual.layer_table(judged, here)
+    checked = perceptual.check_nets(options.names(nets))
+    models = tuple(f"lpips-{net}" for net in checked)
+    question = JudgementQuestion(name, models, subset=subset)
+    ready = _prepare(question, device)
+    ready_nets = [net for net in checked if f"lpips-{net}" in ready.names]
+    table = perceptual.layer_table(question, ready_nets)
     if json:
-        rows = perceptual.layers_json(found)
-        output.document({"judgements": name, "rows": rows, "unavailable": ready.unavailable})
+        output.document(table.to_dict() | {"unavailable": ready.unavailable})
         return
-    lines = [
-        (
-            row.group,
-            row.net,
-            row.layer,
-            _percent(row.score),
-            _percent(row.calibrated),
-            _percent(row.uncalibrated),
-            f"{100 * row.delta:+.2f}",
-        )
-        for row in found
-    ]
-    head = ["group", "net", "best layer", "%", "calibrated %", "all layers %", "difference"]
-    output.table(head, lines, title=f"{name}: layer 0 is the shallowest of five")
-    _lost(ready)
+    _print_table(table.to_table())
+    _print_missing(ready)
 
 
-def _ready(
-    name: str, models: Sequence[str], subset: str, device: str
-) -> tuple["JudgementSet", "ReadySimilarities"]:
-    """The judgements, or a subset, with everything made that is missing.
+def _prepare(question: "JudgementQuestion", device: str) -> "ReadySimilarities":
+    """Compute the missing similarities of a question.
 
     Raises:
-        typer.Exit: somebody asked to stop; what was finished is kept.
+        typer.Exit: a stop was requested; what is finished is kept.
     """
     from simcore.lab.judgements import pair_similarities, sets
     from simcore.lab.library import provenance
 
     with output.monitor() as monitor:
-        judged = provenance.unseen_part(sets.open_(name, monitor=monitor), subset)
-        ready = pair_similarities.prepare(judged, models, device=device, monitor=monitor)
+        sets.open_(question.judgements, monitor=monitor)  # "known" is made here
+        judged = question.open()
+        ready = pair_similarities.prepare(judged, question.models, device=device, monitor=monitor)
         stopped = monitor.stopped
     if stopped:
         raise typer.Exit(STOPPED)
-    if said := provenance.trained_on_warning(judged, ready.names):
-        output.note(said)
-    return judged, ready
+    if warning := provenance.trained_on_warning(judged, ready.names):
+        output.note(warning)
+    return ready
 
 
-def _told(found: "Table", ready: "ReadySimilarities", json: bool) -> None:
+def _print(table: "AgreementTable", ready: "ReadySimilarities", json: bool) -> None:
     if json:
-        output.document(found.to_dict() | {"unavailable": ready.unavailable})
+        output.document(table.to_dict() | {"unavailable": ready.unavailable})
+        return
+    if len(table.groups) <= MAX_COLUMNS:
+        _print_table(table.to_table())
     else:
-        _print(found, ready)
+        summary = table.to_table(groups=())
+        output.table(summary.columns, summary.rows, title=summary.title)
+        _print_table(table.to_group_table(MAX_COLUMNS))
+        for note in summary.notes:
+            output.note(note)
+    _print_missing(ready)
 
 
-def _print(found: "Table", ready: "ReadySimilarities") -> None:
-    """A row a similarity and metric, best first; people's own above them."""
-    groups = list(found.groups) if len(found.groups) <= WIDE else []
-    rows = [
-        (who, "", _percent(scores["all"], wide=True), *(_percent(scores[g]) for g in groups))
-        for who, scores in found.people.items()
-    ]
-    rows += [
-        (
-            row.label,
-            row.metric,
-            _percent(row.whole, wide=True),
-            *(_percent(row.groups[g]) for g in groups),
-        )
-        for row in sorted(found.rows, key=lambda row: -row.whole.value)
-    ]
-    order = "" if found.judged.votes == "human" else f" ({found.judged.votes}, not people's votes)"
-    title = f"{found.judged.name}: {sum(found.groups.values()):,} trials, {found.score}{order}"
-    output.table(["similarity", "metric", "all %", *groups], rows, title=title)
-    if len(found.groups) > WIDE:
-        best = sorted(found.rows, key=lambda row: -row.whole.value)[:WIDE]
-        lines = [(group, *(_percent(row.groups[group]) for row in best)) for group in found.groups]
-        head = ["group, %", *(f"{row.label} {row.metric}" for row in best)]
-        output.table(head, lines, title=f"the best {len(best)} by group")
-    for note in found.judged.notes:
+def _print_table(table: "Table") -> None:
+    output.table(table.columns, table.rows, title=table.title)
+    for note in table.notes:
         output.note(note)
-    _lost(ready)
 
 
-def _lost(ready: "ReadySimilarities") -> None:
+def _print_missing(ready: "ReadySimilarities") -> None:
     for name, reason in ready.unavailable.items():
         output.note(f"{name} is not available: {reason}")
-    for one in ready.skipped[:20]:
-        output.note(f"could not be read: {one.name}: {one.reason}")
-
-
-def _percent(score: "Score", *, wide: bool = False) -> str:
-    if score.value != score.value:  # NaN: nothing to score
-        return ""
-    text = f"{100 * score.value:.2f}"
-    return text + (f"  [{100 * score.low:.1f}, {100 * score.high:.1f}]" if wide else "")
+    for image in ready.skipped[:20]:
+        output.note(f"could not be read: {image.name}: {image.reason}")
 
 
 @app.command()
 def add(
-    kind: Annotated[str, typer.Argument(help=HELP)],
+    kind: Annotated[str, typer.Argument(help=KINDS_HELP)],
     path: Annotated[
         Path | None, typer.Argument(help="Folder, file, tar or zip; none for known.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    *,
+    name: Annotated[str, typer.Option(help="Name of the set; by default, its kind.")] = "",
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the images, where they lie apart.")
+        Path | None,
+        typer.Option(help="Folder of the images, if they are not beside the trials."),
     ] = None,
     size: Annotated[
-        int, typer.Option(help="At most so many trials a group, at random; 0: all.")
+        int, typer.Option(help="At most this many trials per group, drawn at random; 0: all.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    grade: Annotated[
-        int, typer.Option(help="Least percentage of catch trials passed (hsj, birds-16).")
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    min_catch: Annotated[
+        int,
+        typer.Option(help="Lowest percentage of catch trials that must be passed (hsj, birds-16)."),
     ] = 100,
-    others: Annotated[
-        bool, typer.Option(help="Keep the further images of 8rank2 trials, for quadruplets.")
+    keep_alternatives: Annotated[
+        bool,
+        typer.Option(
+            "--keep-alternatives",
+            help="Keep the images of 8rank2 trials that were not chosen, for quadruplets.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read a set of judgements and remember it under a name."""
+    """Read a set of judgements and store it under a name."""
     from simcore.lab.judgements import sets
 
     with output.monitor() as monitor:
-        made = sets.add(
+        judged = sets.add(
             kind,
             path,
             name=name or kind,
             images=images,
-            size=None if size == 0 else size,
+            size=size or None,
             seed=seed,
-            grade=grade,
-            others=others,
+            min_catch=min_catch,
+            keep_alternatives=keep_alternatives,
             monitor=monitor,
         )
-    told = sets.summary(made.name)
+    summary = sets.summary(judged.name)
+    _print_summary(summary, json)
+    if not json:
+        for note in summary.notes:
+            output.note(f"  {note}")
+        output.left_out(summary.skipped)
+
+
+def _print_summary(summary: "JudgementSummary", json: bool) -> None:
     if json:
-        output.document(told)
-        return
-    output.note(f"{made.name}: {told['trials']:,} trials over {told['images']:,} images")
-    for note in made.notes:
-        output.note(f"  {note}")
-    output.left_out(made.skipped)
+        output.document(summary.to_dict())
+    else:
+        output.note(f"{summary.name}: {summary.trials:,} trials over {summary.images:,} images")
 
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
-    """Every set of judgements that is remembered."""
+    """List the sets of judgements."""
     from simcore.lab.judgements import sets
 
-    found = sets.listing()
+    summaries = sets.listing()
     if json:
-        output.document(found)
-    elif not found:
+        output.document([summary.to_dict() for summary in summaries])
+    elif summaries:
+        _print_table(sets.summary_table(summaries))
+    else:
         output.note(
-            "No judgements yet; `simcore evaluate triplets known` makes a set that needs no "
+            "No judgements yet. `simcore evaluate triplets known` makes a set that needs no "
             "download, `simcore judgements add` adds yours."
         )
-    else:
-        rows = [
-            (
-                s["name"],
-                s["kind"],
-                s["votes"],
-                s["trials"],
-                s["images"],
-                len(s["groups"]),
-                len(s["skipped"]),
-            )
-            for s in found
-        ]
-        head = ["name", "kind", "votes", "trials", "images", "groups", "left out"]
-        output.table(head, rows)
 
 
 @app.command()
 def remove(name: str, json: Json = False) -> None:
-    """Forget a set of judgements. Features stay in the cache."""
+    """Remove a set of judgements. Its features stay in the cache."""
     from simcore.lab.judgements import sets
 
     sets.remove(name)
     if json:
         output.document({"removed": name})
     else:
-        output.note(f"removed {name}")
+        output.note(f"Removed {name}.")
 
 
 @app.command()
 def sample(
     name: str,
     what: Annotated[
-        str,
-        typer.Argument(help="triplets, quadruplets or singles, or an id of Table A.1."),
+        str, typer.Argument(help="triplets, quadruplets or singles, or an id of Table A.1.")
     ] = "triplets",
-    size: Annotated[int, typer.Option(help="At most so many; the paper draws 1,000.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
-    save: Annotated[
-        str, typer.Option("--save", help="Keep the sample as a set of judgements.")
-    ] = "",
+    size: Annotated[int, typer.Option(help="At most this many; the thesis draws 1,000.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    save: Annotated[str, typer.Option(help="Store the sample as a set of this name.")] = "",
     json: Json = False,
 ) -> None:
-    """Draw a fine-tuning set (margaritescu2024, 4.3): every group equally often.
+    """Draw a fine-tuning set with all groups equally represented (margaritescu2024, 4.3).
 
-    Its ids are printed, tab-separated; or it is kept under a name, with its votes.
+    The ids of its images are printed, tab-separated; or it is stored as a set, with its votes.
     """
     from simcore.lab.judgements import sets
 
     if save:
-        with output.progress() as bar:
-            made = sets.keep(name, what, save, size=size, seed=seed, monitor=Monitor(bar))
-        told = sets.summary(made.name)
-        if json:
-            output.document(told)
-        else:
-            output.note(f"{made.name}: {told['trials']:,} trials over {told['images']:,} images")
+        with output.monitor() as monitor:
+            judged = sets.save_sample(name, what, save, size=size, seed=seed, monitor=monitor)
+        _print_summary(sets.summary(judged.name), json)
         return
-    found = sets.sample(name, what, size=size, seed=seed)
+    drawn = sets.sample(name, what, size=size, seed=seed)
     if json:
-        output.document(found)
+        output.document(drawn.to_dict())
         return
-    output.lines("\t".join(row) for row in [found["columns"], *found["rows"]])
-    output.note(f"{len(found['rows']):,} {found['what']} of {name}, seed {seed}")
+    output.lines("\t".join(row) for row in [drawn.columns, *drawn.rows])
+    output.note(f"{len(drawn.rows):,} {drawn.what} of {name}, seed {seed}")
 
 
 @app.command()
 def printed(json: Json = False) -> None:
-    """The fine-tuning sets of margaritescu2024, Table A.1, and what they can be drawn from here."""
+    """List the fine-tuning sets of margaritescu2024 (Table A.1) and the sets to draw them from."""
     from simcore.lab.judgements import sets
+    from simcore.results import to_dict
 
     rows = sets.printed()
     if json:
-        output.document(rows)
+        output.document(to_dict(rows))
         return
     output.table(
-        ["id", "drawn from", "what", "size", "sets of that kind here"],
-        [(r["id"], r["source"], r["sample"], f"{r['size']:,}", ", ".join(r["here"])) for r in rows],
+        ["id", "drawn from", "what", "size", "stored sets of that kind"],
+        [(row.id, row.source, row.sample, row.size, ", ".join(row.sets)) for row in rows],
         title="margaritescu2024, Table A.1",
     )

@@ -5,6 +5,7 @@ from typing import Any, TypedDict, TypeVar
 
 import streamlit as st
 
+from simcore.data.judgements.trials import JudgementSet
 from simcore.lab import html_document
 from simcore.types import Collection, Direction, ImageSet
 from simcore.ui import components, page_export, thumbnails
@@ -175,32 +176,37 @@ def pair_grid(
                     )
 
 
-def trial_tiles(row: dict, votes: str, alt_end: str = "") -> list[Tile]:
-    """Reference, left and right of a trial; the side that the majority chose is marked.
+def trial_tiles(judged: JudgementSet, trial: int, alt_end: str = "") -> list[Tile]:
+    """Reference, left and right of a triplet; the side that the majority chose is marked.
 
     Args:
-        row: {"ref", "left", "right" ({"id", "key"}), "vote"}.
-        votes: "human", or a known order.
+        trial: row of the triplet.
         alt_end: ends the alt text.
     """
-    tiles = [_trial_tile(row["ref"], "reference", "reference", alt_end)]
-    for side, share in (("left", 1 - row["vote"]), ("right", row["vote"])):
-        caption = f"{side} {share:.0%}" if votes == "human" else side
-        tiles.append(_trial_tile(row[side], side, caption, alt_end, chosen=share > 0.5))
+    triplets = judged.triplets
+    vote = float(triplets.vote[trial])
+    tiles = [_trial_tile(triplets.images, triplets.ref[trial], "reference", "reference", alt_end)]
+    for side, row, share in (
+        ("left", triplets.left[trial], 1 - vote),
+        ("right", triplets.right[trial], vote),
+    ):
+        caption = f"{side} {share:.0%}" if judged.votes == "human" else side
+        tiles.append(_trial_tile(triplets.images, row, side, caption, alt_end, chosen=share > 0.5))
     return tiles
 
 
 def _trial_tile(
-    image: dict, side: str, caption: str, alt_end: str, *, chosen: bool = False
+    images: ImageSet, row: int, side: str, caption: str, alt_end: str, *, chosen: bool = False
 ) -> Tile:
+    name = images.ids[row]
     nearer = ", chosen as nearer" if chosen else ""
     return Tile(
-        id=image["id"],
+        id=name,
         side=side,
-        src=thumbnails.source(image["key"]),
+        src=thumbnails.source(images.keys[row]),
         caption=caption,
         current=chosen,
-        alt=f"{caption} image {image['id']}{nearer}{alt_end}",
+        alt=f"{caption} image {name}{nearer}{alt_end}",
     )
 
 

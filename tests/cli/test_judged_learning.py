@@ -88,7 +88,7 @@ def test_samples_and_the_printed_table(ask):
     assert (told["trials"], told["groups"]) == (8, {"cnn": 4, "color": 4})
     rows, _ = ask("judgements", "printed")
     assert {row["size"] for row in rows} == {1000}
-    assert next(r for r in rows if r["id"] == "Triplet_BAPPS_2AFC")["here"] == ["mine", "small"]
+    assert next(r for r in rows if r["id"] == "Triplet_BAPPS_2AFC")["sets"] == ["mine", "small"]
     assert run(["judgements", "printed"]) == 0
     assert run(["judgements", "sample", "mine", "triplets", "--save", "another"]) == 0
 

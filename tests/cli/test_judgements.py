@@ -1,4 +1,4 @@
-"""Judgements by the public commands: the official layouts in, documents and reports out."""
+"""The commands on judgements: official layouts in, documents, tables and reports out."""
 
 import json
 import tarfile
@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 from simcore.__main__ import run
-from simcore.data.judgements import bapps, judgement_catalog
-from tests.data.judgements.conftest import bird_images, psiz_folder, ranked, step
+from simcore.data.judgements import bapps, judgement_catalog, known_order
+from tests.data.judgements.conftest import (
+    bird_images,
+    known,
+    known_cache,
+    psiz_folder,
+    ranked,
+    step,
+)
 
-__all__ = ["bird_images", "psiz_folder", "ranked"]
+__all__ = ["bird_images", "known", "known_cache", "psiz_folder", "ranked"]
 
 NAMES = bapps.DISTORTIONS
 VOTES = {name: [0.2, 0.8, 1.0, 0.0, 0.4, 0.6] for name in NAMES}
@@ -28,7 +35,7 @@ def ask(capsys):
     return document
 
 
-def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random_lpips):
+def test_all_commands_on_a_bapps_tar(bapps_tree, tmp_path, ask, random_lpips):
     root = bapps_tree(VOTES)
     bapps_tree({"cnn": [0.0, 1.0, 1 / 3], "traditional": [1.0, 0.0, 2 / 3]}, kind="jnd")
     for kind, folder in (("bapps", "2afc"), ("bapps-jnd", "jnd")):
@@ -62,10 +69,10 @@ def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random
     assert pixels["value"] == ceiling["value"]
     assert pixels["low"] <= pixels["value"] <= pixels["high"]
     both = "ssim,pixel-l2,lpips-alex"
-    told = ask("evaluate", "twoafc", "bapps", "--models", both, "--search", "sum")
+    told = ask("evaluate", "two-afc", "bapps", "--models", both, "--search", "sum")
     assert [row["group"] for row in told["combinations"]["rows"]] == [*NAMES, "all"]
     assert told["unavailable"] == {}
-    jnd = ask("evaluate", "twoafc", "bapps-jnd", "--models", "pixel-l2")
+    jnd = ask("evaluate", "two-afc", "bapps-jnd", "--models", "pixel-l2")
     assert "JND" in jnd["score"]
     assert 0 < jnd["rows"][0]["all"]["value"] <= 1
     layers = ask("evaluate", "layers", "bapps", "--nets", "alex")
@@ -74,7 +81,9 @@ def test_a_bapps_tar_goes_through_all_commands(bapps_tree, tmp_path, ask, random
     assert judgement_catalog.names() == ["bapps-jnd"]
 
 
-def test_the_set_that_needs_no_download_in_one_command(ask, capsys):
+def test_known_set_is_made_and_scored_by_one_command(ask, capsys, monkeypatch):
+    # Three photographs are enough here.
+    monkeypatch.setattr(known_order, "PHOTOS", dict(list(known_order.PHOTOS.items())[:3]))
     told = ask("evaluate", "triplets", "known", "--models", "color,layout")
     assert told["votes"] == "known order"
     assert told["people"] == {}
@@ -83,12 +92,12 @@ def test_the_set_that_needs_no_download_in_one_command(ask, capsys):
     assert run(["evaluate", "triplets", "known", "--models", "color"]) == 0
     out = capsys.readouterr()
     assert "known order, not people's" in " ".join(out.out.split())
-    assert "nobody was asked" in out.err
+    assert "not human votes" in out.err
     assert run(["judgements", "list"]) == 0
     assert "known" in capsys.readouterr().out
 
 
-def test_tables_for_people(bapps_tree, capsys, random_lpips):
+def test_tables_in_a_terminal(bapps_tree, capsys, random_lpips):
     assert run(["judgements", "list"]) == 0
     assert "No judgements yet" in capsys.readouterr().err
     root = bapps_tree({"cnn": [0.2, 0.8, 1.0], "color": [0.0, 1.0, 0.6]})
@@ -96,7 +105,7 @@ def test_tables_for_people(bapps_tree, capsys, random_lpips):
     assert run(["judgements", "add", "bapps", str(root), "--name", "mine"]) == 0
     assert "5 trials over" in (err := " ".join(capsys.readouterr().err.split()))
     assert "left out 2afc/val/cnn/p1/000001" in err
-    assert run(["evaluate", "twoafc", "mine", "--search", "zsum"]) == 0
+    assert run(["evaluate", "two-afc", "mine", "--search", "zsum"]) == 0
     out = capsys.readouterr()
     assert "ceiling" in out.out
     assert "best combination" in out.out
@@ -108,25 +117,36 @@ def test_tables_for_people(bapps_tree, capsys, random_lpips):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["judgements", "add", "bapps", "no/such/place"], "found nothing at"),
-        (["judgements", "add", "hsj", "."], "found no folder of images"),
-        (["judgements", "add", "things", "no.txt", "--images", "."], "found nothing at"),
+        (["judgements", "add", "bapps", "no/such/place"], "nothing at"),
+        (["judgements", "add", "hsj", "."], "needs a folder of images"),
+        (["judgements", "add", "things", "no.txt", "--images", "."], "nothing at"),
         (["judgements", "add", "bap", "."], "Did you mean bapps"),
-        (["judgements", "remove", "nothing"], "no set of judgements"),
+        (["judgements", "remove", "nothing"], "set of judgements named"),
         (["evaluate", "triplets", "knwon"], "Did you mean known"),
         (["evaluate", "triplets", "known", "--models", "hogg"], "Did you mean hog"),
-        (["evaluate", "layers", "known", "--nets", "alexnet"], "no LPIPS net"),
+        (["evaluate", "layers", "known", "--nets", "alexnet"], "LPIPS net named"),
+        (["reproduce", "bapps", ","], "set of judgements"),
+    ],
+)
+def test_bad_input_gives_one_sentence(ask, args, words):
+    error = ask(*args, code=1)["error"]
+    assert words in error
+    assert "\n" not in error
+    assert judgement_catalog.names() == []  # nothing was made before the check
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
         (["evaluate", "layers", "known", "--nets", "alex"], "alexnet-owt-7be5be79.pth"),
         (["reproduce", "margaritescu2024", "known"], "of kind known; the paper takes at most one"),
-        (["reproduce", "bapps", ","], "No set of judgements"),
         (["reproduce", "margaritescu", "known"], "Did you mean margaritescu2024"),
     ],
 )
-def test_bad_input_is_one_sentence(ask, args, words):
-    told = ask(*args, code=1)
-    assert words in told["error"]
-    assert "\n" not in told["error"]
-    assert judgement_catalog.names() in ([], ["known"])
+def test_bad_questions_on_the_known_set_give_one_sentence(known, ask, args, words):
+    error = ask(*args, code=1)["error"]
+    assert words in error
+    assert "\n" not in error
 
 
 def ranking_sets(psiz_folder, bird_images, ask, ranked):
@@ -198,16 +218,16 @@ def test_a_panel_counts_by_the_majority(bapps_tree, ask):
 
 def test_fine_tuning_sets_are_drawn(psiz_folder, bird_images, ranked, ask, capsys):
     ranking_sets(psiz_folder, bird_images, ask, ranked)
-    told = ask("judgements", "sample", "hsj", "triplets", "--size", "6", "--seed", "2")
-    assert told == ask("judgements", "sample", "hsj", "--size", "6", "--seed", "2")
-    assert told["columns"] == ["query", "nearer", "further"]
-    assert len(told["rows"]) == 6
-    assert told["rows"] != ask("judgements", "sample", "hsj", "--size", "6")["rows"]
+    sample = ask("judgements", "sample", "hsj", "triplets", "--size", "6", "--seed", "2")
+    assert sample == ask("judgements", "sample", "hsj", "--size", "6", "--seed", "2")
+    assert sample["columns"] == ["query", "nearer", "further"]
+    assert len(sample["rows"]) == 6
+    assert sample["rows"] != ask("judgements", "sample", "hsj", "--size", "6")["rows"]
     singles = ask("judgements", "sample", "hsj", "singles", "--size", "9")["rows"]
     assert len({image for (image,) in singles}) == 9
-    why = ask("judgements", "sample", "hsj", "quadruplets", code=1)
-    assert "add the set again with --others" in why["error"]
-    why = ask("judgements", "sample", "hsj", "pairs", code=1)
-    assert "No kind of sample named 'pairs'" in why["error"]
+    error = ask("judgements", "sample", "hsj", "quadruplets", code=1)
+    assert "set again with --keep-alternatives" in error["error"]
+    error = ask("judgements", "sample", "hsj", "pairs", code=1)
+    assert "kind of sample named 'pairs'" in error["error"]
     assert run(["judgements", "sample", "hsj", "singles", "--size", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "image"

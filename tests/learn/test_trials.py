@@ -12,15 +12,15 @@ from simcore.learn.finetune import judgement_examples
 from simcore.types import ImageSet
 
 
-def judged(items, votes=None, *, keys=None, others=None, group="a"):
+def judged(items, votes=None, *, keys=None, alternatives=None, group="a"):
     """A set over as many images as are spoken of; each has content of its own unless told."""
     items = np.asarray(items)
-    count = int(max(items.max(), -1 if others is None else np.max(others))) + 1
+    count = int(max(items.max(), -1 if alternatives is None else np.max(alternatives))) + 1
     names = tuple(f"{n:04}" for n in range(count))
     images = ImageSet(names, tuple(Path(n) for n in names), tuple(keys or names))
     votes = np.zeros(len(items)) if votes is None else np.asarray(votes, float)
     asked = Triplets(images, *items.T, votes, (group,) * len(items), np.zeros(len(items), int))
-    return JudgementSet("mine", "triplets", "", asked, others=others)
+    return JudgementSet("mine", "triplets", "", asked, alternatives=alternatives)
 
 
 def families(count, size=4, seed=0):
@@ -160,7 +160,7 @@ def test_the_fourth_is_of_the_same_trial_where_nobody_else_is_shown_it():
     parts = splits.split_trials(items, 0)
     spare = items.max() + 1 + np.arange(len(items))
     taken = np.full(len(items), items[parts.test[0], 0])
-    found = judged(items, others=np.stack([taken, spare, np.full(len(items), -1)], axis=1))
+    found = judged(items, alternatives=np.stack([taken, spare, np.full(len(items), -1)], axis=1))
     told = judgement_examples.examples(
         found, splits.split_trials(splits.shown_images(found.triplets), 0), "train", fourth=True
     )

@@ -52,7 +52,7 @@ def test_building(app, tiny):
 
 @pytest.mark.parametrize(
     ("name", "count", "says"),
-    [("Bad Name", 3, "Use up to 64"), ("fine", 500, "Ask at most that many")],
+    [("Bad Name", 3, "Use 1 to 64"), ("fine", 500, "Ask at most that many")],
 )
 def test_a_plan_that_cannot_be_is_said(app, tiny, name, count, says):
     at = at_address(app, EXPERIMENTS)
@@ -86,7 +86,7 @@ def test_answers_are_kept_as_judgements_by_a_button(app, pilot):
     assert not at.exception
     assert not at.error
     assert export.existing_sets(pilot) == [pilot]
-    assert sets.summary(pilot)["votes"] == "human"
+    assert sets.summary(pilot).votes == "human"
     at.button(key="experiments_keep_pilot").click().run()
     assert export.existing_sets(pilot) == [pilot, "pilot-2"]
 
@@ -166,7 +166,7 @@ def test_review_needs_a_name_and_failures(app, tiny):
     at = at_address(app, REVIEW, collection=tiny, models="hog,color", view="results")
     assert not at.exception
     assert at.metric[0].value == "1 of 6"
-    assert list(at.dataframe[1].value["facet"]) == ["shape"]
+    assert list(at.dataframe[1].value["tag"]) == ["shape"]
 
 
 def test_review_by_buttons(app, hard_folder):

@@ -1,97 +1,272 @@
-"""The memory of judgements: sets of trials, added once with every image checked, found again."""
+"""Named sets of judgements: each is read and checked once, stored, and opened by its name."""
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from simcore import memory
 from simcore.data.fetch import archives
 from simcore.data.judgements import bapps, known_order, psiz, triplet_files, triplet_sets
 from simcore.data.judgements.trial_draft import WIDTH, ImageFolder, Shape, TrialDraft, validate
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets, Votes
 from simcore.data.named_folders import NamedFolders
 from simcore.errors import BadDataError, unknown_name
+from simcore.results import to_dict
 from simcore.types import JSON, Array, ImageSet, Monitor, Skipped
 
-KINDS = {
-    "known": "photographs spoiled by known amounts; made here, needs no file",
-    "bapps": "BAPPS 2AFC in the official layout: 2afc/val/NAME/ref, p0, p1, judge",
-    "bapps-jnd": "BAPPS JND in the official layout: jnd/val/NAME/p0, p1, same",
-    "hsj": "ImageNet-HSJ trials (psiz zip, or the older HDF5); images apart",
-    "birds-16": "Birds-16 trials (psiz zip, or the older HDF5); images apart",
-    "nights": "NIGHTS in DreamSim's layout: data.csv, ref/, distort/",
-    "things": "THINGS odd-one-out triplets: three numbers a line, the odd one last; images apart",
-    "triplets": "a CSV query,a,b,vote[,group][,votes] of paths",
+_SETS = NamedFolders("trials", "judgements.json", "set of judgements", 1)
+_ROADS_CREDITS = (
+    "trials: Roads and Mozer 2019 (Birds-16), Roads and Love 2021 (ImageNet-HSJ), CC-BY 4.0 "
+    "(osf.io/cn2s3); the images are CUB-200 and ILSVRC-2012 and have terms of their own",
+)
+
+
+@dataclass(frozen=True)
+class JudgementSummary:
+    """A stored set of judgements, without its trials.
+
+    Attributes:
+        name, kind, source, votes, notes, credits, skipped, digest: as in `JudgementSet`.
+        created: time it was added, ISO 8601 in UTC.
+        shape: the kind of trial: "triplets", "same" or "odd".
+        trials, images: how many it holds.
+        groups: group -> number of trials.
+        alternatives: further images stored with each trial.
+        trim: rows cut from the bottom of every image, in px.
+        format: version of the files.
+    """
+
+    name: str
+    kind: str
+    source: str
+    created: str
+    shape: Shape
+    trials: int
+    images: int
+    groups: Mapping[str, int]
+    votes: Votes
+    alternatives: int
+    trim: int
+    notes: tuple[str, ...]
+    credits: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    digest: str
+    format: int
+
+    @classmethod
+    def from_json(cls, facts: JSON) -> "JudgementSummary":
+        """The content of `judgements.json`, which calls alternatives "others".
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or has another type.
+        """
+        values = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
+        values |= {
+            "alternatives": facts["others"],
+            "trim": facts.get("trim", 0),
+            "notes": tuple(facts["notes"]),
+            "credits": tuple(facts["credits"]),
+            "skipped": tuple(Skipped(name, reason) for name, reason in facts["skipped"]),
+        }
+        return cls(**values)
+
+    def to_dict(self) -> JSON:
+        """All fields for JSON."""
+        return to_dict(self)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the files of a set are read; each reader uses what applies to it.
+
+    Attributes:
+        work: folder for files that the reader makes.
+        images: the folder of images, where the files hold none.
+        seed: of every draw.
+        min_catch: lowest percentage of catch trials that must be passed.
+        keep_alternatives: keep the further images of 8rank2 trials.
+        monitor: progress and stop.
+    """
+
+    work: Path
+    images: Path | None = None
+    seed: int = 0
+    min_catch: int = 100
+    keep_alternatives: bool = False
+    monitor: Monitor = Monitor()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of files becomes trials.
+
+    Attributes:
+        description: what the files are.
+        read: (folder or file, options) -> trials.
+        needs_images: the files hold no images, so a folder of images must be given.
+        needs_source: the trials are read from files.
+        votes: where the answers come from.
+    """
+
+    description: str
+    read: Callable[[Path, ReadOptions], TrialDraft]
+    needs_images: bool = False
+    needs_source: bool = True
+    votes: Votes = "human"
+
+
+def _make_known(_source: Path, options: ReadOptions) -> TrialDraft:
+    return known_order.find(options.work / "made", seed=options.seed, monitor=options.monitor)
+
+
+def _read_rankings(source: Path, options: ReadOptions) -> TrialDraft:
+    images = _image_folder(options)
+    trials, notes = psiz.read(source, min_catch=options.min_catch)
+    draft = triplet_sets.from_rankings(
+        trials, images, seed=options.seed, keep_alternatives=options.keep_alternatives
+    )
+    return replace(draft, notes=notes, credits=_ROADS_CREDITS)
+
+
+def _read_table(source: Path, options: ReadOptions) -> TrialDraft:
+    table = source
+    if source.is_dir():
+        tables = sorted(source.rglob("*.csv"))
+        if len(tables) != 1:
+            raise BadDataError(f"{source} must hold one CSV file, got {len(tables)}.")
+        table = tables[0]
+    return triplet_files.triplets(table, _image_folder(options) if options.images else None)
+
+
+def _image_folder(options: ReadOptions) -> ImageFolder:
+    assert options.images is not None  # `add` refuses it for readers that need images
+    return ImageFolder(options.images)
+
+
+READERS: Mapping[str, Reader] = {  # kind -> its reader
+    "known": Reader(
+        "photographs distorted by known amounts; made here, needs no file",
+        _make_known,
+        needs_source=False,
+        votes="known order",
+    ),
+    "bapps": Reader(
+        "BAPPS 2AFC in the official layout: 2afc/val/NAME/ref, p0, p1, judge",
+        lambda source, _: bapps.triplets(source),
+    ),
+    "bapps-jnd": Reader(
+        "BAPPS JND in the official layout: jnd/val/NAME/p0, p1, same",
+        lambda source, _: bapps.jnd(source),
+    ),
+    "hsj": Reader(
+        "ImageNet-HSJ trials (psiz zip, or the older HDF5), with a folder of images",
+        _read_rankings,
+        needs_images=True,
+    ),
+    "birds-16": Reader(
+        "Birds-16 trials (psiz zip, or the older HDF5), with a folder of images",
+        _read_rankings,
+        needs_images=True,
+    ),
+    "nights": Reader(
+        "NIGHTS in DreamSim's layout: data.csv, ref/, distort/",
+        lambda source, _: triplet_files.nights(source),
+    ),
+    "things": Reader(
+        "THINGS odd-one-out trials: three numbers per line, the odd one last; with a folder of "
+        "images",
+        lambda source, options: triplet_files.things(source, _image_folder(options)),
+        needs_images=True,
+    ),
+    "triplets": Reader("a CSV query,a,b,vote[,group][,votes] of paths", _read_table),
 }
-_APART = {"hsj", "birds-16", "things"}  # kinds whose files hold no images
-_KEPT = NamedFolders("trials", "judgements.json", "set of judgements", 1)
 
 
 def add(
     kind: str,
-    path: Path | str | None,
+    path: Path | str | None = None,
     *,
     name: str,
     images: Path | str | None = None,
     size: int | None = None,
     seed: int = 0,
-    grade: int = 100,
-    others: bool = False,
+    min_catch: int = 100,
+    keep_alternatives: bool = False,
     monitor: Monitor = Monitor(),
 ) -> JudgementSet:
-    """Reads, checks and remembers a set; afterwards it is whole, or as if never asked for.
+    """Read a set of judgements and store it under a name; a failure leaves nothing behind.
 
-    A missing or unusable image is named in `skipped`; the trials that need it are left out and
+    Missing and unusable images are listed in `skipped`; trials that need them are left out and
     counted in `notes`.
 
     Args:
-        kind: one of KINDS.
+        kind: one of READERS.
         path: a folder, a file, or a tar or zip of the folder; None for "known".
-        name: lower-case letters, digits, ". _ -"; 1 to 64 of them.
-        images: folder of the images, where they lie apart.
-        size: at most so many trials a group, drawn at random; None keeps all.
-        seed: of every draw. grade: least percentage of catch trials passed (hsj, birds-16).
-        others: keep the further images of 8rank2 trials, for quadruplets.
+        name: lower-case letters, digits, ". _ -"; 1 to 64 characters.
+        images: folder of the images, if they are not beside the trials.
+        size: at most this many trials per group, drawn at random; None keeps all.
+        seed: of every draw.
+        min_catch: lowest percentage of catch trials that must be passed (hsj, birds-16).
+        keep_alternatives: keep the further images of 8rank2 trials, for quadruplets.
 
     Raises:
-        UnknownNameError: no such kind. BadDataError: the name is taken or odd, a file is not what
-            it should be, or no trial can be used. SimError: the disk is full.
+        UnknownNameError: no such kind. BadDataError: the name is taken or not allowed, a file is
+            not of that kind, or no trial can be used. SimError: the disk is full.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind of judgements", kind, KINDS)
+    if kind not in READERS:
+        raise unknown_name("kind of judgements", kind, READERS)
     if size is not None and size < 1:
-        raise BadDataError(f"found a size of {size}; expected 1 or more; leave it out for all")
+        raise BadDataError(f"The size must be at least 1, got {size}.")
+    reader = READERS[kind]
     source = None if path is None else Path(path).expanduser().absolute()
-    apart = None if images is None else Path(images).expanduser().absolute()
+    image_folder = None if images is None else Path(images).expanduser().absolute()
 
-    def found(work: Path) -> TrialDraft:
-        inner = source
-        if source is not None and source.is_file() and _unpacked(kind, source):
-            inner = work / "files"
-            archives.extract(source, inner, limits=archives.DATASET, monitor=monitor)
-        if kind == "known":
-            return known_order.find(work / "made", seed=seed, monitor=monitor)
-        return _find(kind, inner, apart, seed, grade, others)
+    def read_files(work: Path) -> TrialDraft:
+        options = ReadOptions(work, image_folder, seed, min_catch, keep_alternatives, monitor)
+        return reader.read(_prepare_source(kind, source, options), options)
 
-    votes: Votes = "known order" if kind == "known" else "human"
     return keep(
-        found,
+        read_files,
         name=name,
         kind=kind,
         source=str(source or kind),
-        votes=votes,
+        votes=reader.votes,
         size=size,
         seed=seed,
         monitor=monitor,
     )
 
 
+def _prepare_source(kind: str, source: Path | None, options: ReadOptions) -> Path:
+    """The folder or file to read; an archive is extracted, unless psiz reads inside its zip."""
+    reader = READERS[kind]
+    if not reader.needs_source:
+        return options.work  # the reader makes its files there
+    if source is None or not source.exists():
+        raise BadDataError(
+            f"There is nothing at {source or 'the path, which is empty'}. Give "
+            f"{reader.description}."
+        )
+    if source.is_file() and archives.is_archive(source) and not reader.needs_images:
+        archives.extract(
+            source, options.work / "files", limits=archives.DATASET, monitor=options.monitor
+        )
+        source = options.work / "files"
+    if reader.needs_images and options.images is None:
+        raise BadDataError(
+            f"{source.name} needs a folder of images, since {kind} trials hold none. Name it with "
+            "--images."
+        )
+    return source
+
+
 def keep(
-    find: Callable[[Path], TrialDraft],
+    make: Callable[[Path], TrialDraft],
     *,
     name: str,
     kind: str,
@@ -102,194 +277,152 @@ def keep(
     seed: int = 0,
     monitor: Monitor = Monitor(),
 ) -> JudgementSet:
-    """Checks and remembers what was found.
+    """Check trials and store them under a name.
 
     Args:
-        find: given the folder that the set will have, where it may put files of its own.
-        kind, source, votes: what is told of it. trim: rows to cut from the bottom of every image.
+        make: folder of the new set, for files of its own -> its trials.
+        kind, source, votes: as in `JudgementSet`.
+        trim: rows to cut from the bottom of every image, in px.
         name, size, seed: as for `add`.
 
     Raises:
-        BadDataError: the name is taken or odd, or no trial can be used. SimError: the disk is full.
+        BadDataError: the name is taken or not allowed, or no trial can be used.
+        SimError: the disk is full.
     """
-    with _KEPT.create(name) as (work, tell):
-        found, keys = validate(find(work), size, seed, monitor, trim)
-        write(work, found, keys)
-        tell(
+    with _SETS.create(name) as (work, save):
+        draft, keys = validate(make(work), size, seed, monitor, trim)
+        write(work, draft, keys)
+        save(
             {
                 "kind": kind,
                 "source": source,
-                "shape": found.shape,
-                "trials": len(found.group),
-                "images": len(found.ids),
-                "groups": {g: found.group.count(g) for g in dict.fromkeys(found.group)},
+                "shape": draft.shape,
+                "trials": len(draft.group),
+                "images": len(draft.ids),
+                "groups": {group: draft.group.count(group) for group in dict.fromkeys(draft.group)},
                 "votes": votes,
-                "others": found.others.shape[1],
+                "others": draft.alternatives.shape[1],
                 "trim": trim,
-                "notes": list(found.notes),
-                "credits": list(found.credits),
-                "skipped": [[s.name, s.reason] for s in found.skipped],
-                "digest": digest(found, keys),
+                "notes": list(draft.notes),
+                "credits": list(draft.credits),
+                "skipped": [[image.name, image.reason] for image in draft.skipped],
+                "digest": digest(draft, keys),
             }
         )
     return open(name)
 
 
 def folder(name: str) -> Path:
-    """Where a set keeps its own files."""
-    return _KEPT.folder(name)
+    """The folder of a set's own files."""
+    return _SETS.folder(name)
 
 
 def open(name: str) -> JudgementSet:
-    """A remembered set.
+    """A set by its name; an unchanged one is read from the disk once.
 
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    return _KEPT.load(name, _load)
+    summary(name)
+    folder = _SETS.folder(name)
+    # The digest does not cover where the images are, so the state of the files is in the key.
+    files = sorted((path.name, path.stat()) for path in folder.iterdir() if path.is_file())
+    state = tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in files)
+    return memory.get(("judgement set", str(folder), state), lambda: _SETS.load(name, _load))
 
 
-def _load(place: Path, told: JSON) -> JudgementSet:
-    trials, others = read(place, told["shape"], told["others"], told.get("trim", 0))
+def _load(folder: Path, metadata: JSON) -> JudgementSet:
+    facts = JudgementSummary.from_json(metadata)
+    trials, alternatives = read(folder, facts.shape, facts.alternatives, facts.trim)
     return JudgementSet(
-        place.name,
-        told["kind"],
-        told["source"],
+        facts.name,
+        facts.kind,
+        facts.source,
         trials,
-        votes=told["votes"],
-        others=others,
-        skipped=tuple(Skipped(what, reason) for what, reason in told["skipped"]),
-        notes=tuple(told["notes"]),
-        credits=tuple(told["credits"]),
-        digest=told["digest"],
+        votes=facts.votes,
+        alternatives=alternatives,
+        skipped=facts.skipped,
+        notes=facts.notes,
+        credits=facts.credits,
+        digest=facts.digest,
     )
 
 
 def names() -> list[str]:
-    """Remembered sets, sorted."""
-    return _KEPT.names()
+    """Names of all sets, sorted."""
+    return _SETS.names()
 
 
-def summary(name: str) -> dict[str, Any]:
-    """What is known without opening it.
-
-    Returns:
-        name, kind, source, created (UTC), shape ("triplets", "same", "odd"), trials, images,
-        groups (name -> trials), votes ("human" or "known order"), notes, credits, skipped, digest.
+def summary(name: str) -> JudgementSummary:
+    """What is stored about a set beside its trials; fast, since it opens no table.
 
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
     """
-    return _KEPT.metadata(name)
+    return _SETS.load(name, lambda _, metadata: JudgementSummary.from_json(metadata))
 
 
 def remove(name: str) -> None:
-    """Forgets a set; images in their own folder and features in the store stay.
+    """Remove a set; images in their own folder and features in the store stay.
 
     Raises:
-        UnknownNameError: no such name. SimError: the cache is closed to writing.
+        UnknownNameError: no such name. SimError: the cache cannot be written.
     """
-    _KEPT.remove(name)
+    _SETS.remove(name)
 
 
-def _unpacked(kind: str, source: Path) -> bool:
-    """Whether a file is an archive to unpack; sequences of psiz are read inside their zip."""
-    return archives.is_archive(source) and kind not in _APART
-
-
-def _find(
-    kind: str, source: Path | None, apart: Path | None, seed: int, grade: int, others: bool
-) -> TrialDraft:
-    """What the reader of that kind finds."""
-    if source is None or not source.exists():
-        raise BadDataError(
-            f"found nothing at {source or 'no path'}; expected {KINDS[kind]}; check the path"
-        )
-    if kind == "bapps":
-        return bapps.triplets(source)
-    if kind == "bapps-jnd":
-        return bapps.jnd(source)
-    if kind == "nights":
-        return triplet_files.nights(source)
-    if kind == "triplets":
-        table = source
-        if source.is_dir():
-            listed = sorted(source.rglob("*.csv"))
-            if len(listed) != 1:
-                raise BadDataError(f"found {len(listed)} CSV files in {source}; expected one")
-            table = listed[0]
-        return triplet_files.triplets(table, ImageFolder(apart) if apart else None)
-    if apart is None:
-        raise BadDataError(
-            f"found no folder of images for {source.name}; expected one, since {kind} trials hold "
-            "no images; name it with --images"
-        )
-    shelf = ImageFolder(apart)
-    if kind == "things":
-        return triplet_files.things(source, shelf)
-    older = source.suffix.lower() in psiz.SUFFIXES or (
-        source.is_dir() and any(p.suffix.lower() in psiz.SUFFIXES for p in source.rglob("*"))
-    )
-    trials, notes = (
-        psiz.read_hdf5(*psiz.find(source), grade=grade) if older else psiz.read(source, grade=grade)
-    )
-    found = triplet_sets.from_rankings(trials, shelf, seed=seed, others=others)
-    return replace(found, notes=notes, credits=_ROADS)
-
-
-_ROADS = (
-    "trials: Roads and Mozer 2019 (Birds-16), Roads and Love 2021 (ImageNet-HSJ), CC-BY 4.0 "
-    "(osf.io/cn2s3); the images are CUB-200 and ILSVRC-2012 and have terms of their own",
-)
-
-
-def write(place: Path, found: TrialDraft, keys: tuple[str, ...]) -> None:
-    """Writes both; paths below `place` are kept relative to it.
+def write(place: Path, draft: TrialDraft, keys: tuple[str, ...]) -> None:
+    """Write the tables of images and trials; paths below `place` are stored relative to it.
 
     Args:
-        keys: (N,) content keys of `found.ids`.
+        keys: (N,) content keys of `draft.ids`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    paths = [str(p.relative_to(place)) if p.is_relative_to(place) else str(p) for p in found.paths]
-    images = {"id": list(found.ids), "path": paths, "key": list(keys)}
+    paths = [
+        str(path.relative_to(place)) if path.is_relative_to(place) else str(path)
+        for path in draft.paths
+    ]
+    images = {"id": list(draft.ids), "path": paths, "key": list(keys)}
     pq.write_table(pa.table(images), place / "images.parquet")
-    columns: dict[str, Any] = {f"item{k}": column for k, column in enumerate(found.items.T)}
-    columns |= {f"other{k}": column for k, column in enumerate(found.others.T)}
-    columns |= {"vote": found.vote, "votes_n": found.votes_n, "group": list(found.group)}
+    columns: dict[str, Any] = {f"item{k}": column for k, column in enumerate(draft.items.T)}
+    columns |= {f"other{k}": column for k, column in enumerate(draft.alternatives.T)}
+    columns |= {"vote": draft.vote, "votes_n": draft.votes_n, "group": list(draft.group)}
     pq.write_table(pa.table(columns), place / "trials.parquet")
 
 
 def read(
-    place: Path, shape: Shape, others: int, trim: int = 0
+    place: Path, shape: Shape, n_alternatives: int, trim: int = 0
 ) -> tuple[Triplets | SameDifferent | OddOneOut, Array | None]:
-    """Trials as a noun, and (T, others) further images or None.
+    """The trials that `write` stored, and their (T, n_alternatives) further images or None.
 
     Raises:
-        OSError, KeyError, ValueError, TypeError: a table is absent or not what `write` makes.
+        OSError, KeyError, ValueError, TypeError: a table is missing or has other columns.
     """
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(place / "trials.parquet").to_pydict()
-    shown = pq.read_table(place / "images.parquet").to_pydict()
-    paths = tuple(place / p for p in shown["path"])  # an absolute path stays itself
-    images = ImageSet(tuple(shown["id"]), paths, tuple(shown["key"]), trim)
-    item = [np.array(rows[f"item{k}"], np.int64) for k in range(WIDTH[shape])]
-    vote, group = np.array(rows["vote"], np.float64), tuple(rows["group"])
-    counts = np.array(rows["votes_n"], np.int64)
-    more = [np.array(rows[f"other{k}"], np.int64) for k in range(others)]
-    further = np.stack(more, axis=1) if more else None
+    columns = pq.read_table(place / "trials.parquet").to_pydict()
+    listed = pq.read_table(place / "images.parquet").to_pydict()
+    paths = tuple(place / path for path in listed["path"])  # an absolute path stays as it is
+    images = ImageSet(tuple(listed["id"]), paths, tuple(listed["key"]), trim)
+    items = [np.array(columns[f"item{k}"], np.int64) for k in range(WIDTH[shape])]
+    vote, group = np.array(columns["vote"], np.float64), tuple(columns["group"])
+    votes_n = np.array(columns["votes_n"], np.int64)
+    further = [np.array(columns[f"other{k}"], np.int64) for k in range(n_alternatives)]
+    alternatives = np.stack(further, axis=1) if further else None
     if shape == "triplets":
-        return Triplets(images, item[0], item[1], item[2], vote, group, counts), further
+        ref, left, right = items
+        return Triplets(images, ref, left, right, vote, group, votes_n), alternatives
     if shape == "same":
-        return SameDifferent(images, item[0], item[1], vote, group, counts), further
-    return OddOneOut(images, np.stack(item, axis=1), group), further
+        return SameDifferent(images, items[0], items[1], vote, group, votes_n), alternatives
+    return OddOneOut(images, np.stack(items, axis=1), group), alternatives
 
 
-def digest(found: TrialDraft, keys: tuple[str, ...]) -> str:
-    """Changes with any picture, trial, vote and their order; not with where the files lie."""
-    told = hashlib.sha256(json.dumps([list(keys), list(found.group), found.shape]).encode())
-    for values in (found.items, found.others, found.vote, found.votes_n):
-        told.update(np.ascontiguousarray(values).tobytes())
-    return told.hexdigest()[:32]
+def digest(draft: TrialDraft, keys: tuple[str, ...]) -> str:
+    """Changes with any image, trial, vote or their order; not with the place of the files."""
+    document = json.dumps([list(keys), list(draft.group), draft.shape])
+    state = hashlib.sha256(document.encode())
+    for values in (draft.items, draft.alternatives, draft.vote, draft.votes_n):
+        state.update(np.ascontiguousarray(values).tobytes())
+    return state.hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Ways to spoil a patch by a known amount: after BAPPS' traditional and resampling operations."""
+"""Triplets of known order: photographs distorted twice by known amounts, as BAPPS distorts."""
 
 import importlib.util
 import io
@@ -10,10 +10,10 @@ from PIL import Image
 
 from simcore.data import cache_dir, images
 from simcore.data.fetch import pip_archives
-from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
+from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft, TrialRow
 from simcore.types import Array, Monitor
 
-# An operation takes (h, w, 3) float64 in 0..1, a strength from 0 (nothing) to 1, and a generator.
+# (h, w, 3) float64 in 0..1, strength from 0 (no change) to 1, generator -> distorted patch
 Operation = Callable[[Array, float, np.random.Generator], Array]
 
 WHEEL = "scikit-image==0.26.0"
@@ -33,41 +33,41 @@ CREDITS = (
     "Rachel Michetti, Stefan van der Walt, Mikael Haggstrom, CC0Textures (all CC0)",
 )
 SIDE = 96  # px of a patch
-PATCHES = 4  # of each photograph
-RATIOS = (1.15, 1.5, 2.5)  # how much more the further side is spoiled; near 1 is hard
+PATCHES = 4  # per photograph
+RATIOS = (1.15, 1.5, 2.5)  # strength of the stronger over the weaker distortion; near 1 is hard
 
 
 def noise(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """White noise, deviation up to 0.2."""
+    """White noise with a standard deviation up to 0.2."""
     return patch + random.normal(0, 0.2 * strength, patch.shape)
 
 
 def blur(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Gaussian blur, deviation up to 4 px."""
+    """Gaussian blur with a standard deviation up to 4 px."""
     from scipy.ndimage import gaussian_filter
 
     return np.asarray(gaussian_filter(patch, (4 * strength, 4 * strength, 0)))
 
 
 def contrast(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Towards the mean colour, by up to 80 %."""
+    """Contrast lowered towards the mean color, by up to 80 %."""
     middle = patch.mean(axis=(0, 1))
     return np.asarray(middle + (patch - middle) * (1 - 0.8 * strength))
 
 
 def saturation(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Towards grey of the same luma, by up to all of it."""
-    grey = patch @ np.array([0.299, 0.587, 0.114])
-    return np.asarray(patch + (grey[..., None] - patch) * strength)
+    """Saturation lowered towards gray of the same luma, by up to 100 %."""
+    gray = patch @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(patch + (gray[..., None] - patch) * strength)
 
 
 def brightness(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Lighter, by up to 0.35."""
+    """Brightness raised by up to 0.35."""
     return patch + 0.35 * strength
 
 
 def jpeg(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """JPEG of quality 60 down to 3."""
+    """JPEG compression, quality 60 down to 3."""
     out = io.BytesIO()
     quality = round(60 * (3 / 60) ** strength)
     Image.fromarray(_bytes(patch)).save(out, "JPEG", quality=quality)
@@ -75,16 +75,16 @@ def jpeg(patch: Array, strength: float, random: np.random.Generator) -> Array:
 
 
 def shift(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Moved by up to 12 px in a random direction, the border repeated."""
-    from scipy.ndimage import shift as moved
+    """Translation by up to 12 px in a random direction; the border is repeated."""
+    from scipy.ndimage import shift as translate
 
     angle = random.uniform(0, 2 * np.pi)
     step = 12 * strength * np.array([np.sin(angle), np.cos(angle), 0])
-    return np.asarray(moved(patch, step, order=1, mode="nearest"))
+    return np.asarray(translate(patch, step, order=1, mode="nearest"))
 
 
 def warp(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """A smooth random field of displacements of 5 px at most in the mean square."""
+    """A smooth random displacement field, up to 5 px in the root mean square."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     height, width = patch.shape[:2]
@@ -96,33 +96,33 @@ def warp(patch: Array, strength: float, random: np.random.Generator) -> Array:
     )
 
 
-def _resampled(patch: Array, strength: float, how: Image.Resampling) -> Array:
-    """Down by a factor of up to 6 and up again."""
+def _resample(patch: Array, strength: float, method: Image.Resampling) -> Array:
+    """Downsampled by a factor up to 6 and upsampled again."""
     height, width = patch.shape[:2]
     factor = 1 + 5 * strength
     small = (max(2, round(width / factor)), max(2, round(height / factor)))
     down = Image.fromarray(_bytes(patch)).resize(small, Image.Resampling.BOX)
-    return np.asarray(down.resize((width, height), how), np.float64) / 255
+    return np.asarray(down.resize((width, height), method), np.float64) / 255
 
 
 def pixelate(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Down and up again by nearest neighbour."""
-    return _resampled(patch, strength, Image.Resampling.NEAREST)
+    """Downsampling, then nearest-neighbor upsampling."""
+    return _resample(patch, strength, Image.Resampling.NEAREST)
 
 
 def bilinear(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Down and up again, linearly."""
-    return _resampled(patch, strength, Image.Resampling.BILINEAR)
+    """Downsampling, then bilinear upsampling."""
+    return _resample(patch, strength, Image.Resampling.BILINEAR)
 
 
 def bicubic(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Down and up again by cubic splines."""
-    return _resampled(patch, strength, Image.Resampling.BICUBIC)
+    """Downsampling, then bicubic upsampling."""
+    return _resample(patch, strength, Image.Resampling.BICUBIC)
 
 
 def lanczos(patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """Down and up again by a windowed sinc."""
-    return _resampled(patch, strength, Image.Resampling.LANCZOS)
+    """Downsampling, then Lanczos upsampling."""
+    return _resample(patch, strength, Image.Resampling.LANCZOS)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -142,7 +142,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def distort(name: str, patch: Array, strength: float, random: np.random.Generator) -> Array:
-    """(h, w, 3) uint8 after one operation on an (h, w, 3) uint8 patch."""
+    """One operation on an (h, w, 3) uint8 patch; returns uint8 of the same shape."""
     return _bytes(OPERATIONS[name](patch.astype(np.float64) / 255, strength, random))
 
 
@@ -151,64 +151,64 @@ def _bytes(values: Array) -> Array:
 
 
 def find(folder: Path, *, seed: int = 0, monitor: Monitor = Monitor()) -> TrialDraft:
-    """Cuts and spoils the patches and writes them as PNG files below `folder`.
+    """Cut and distort the patches, write them as PNG files, and return their triplets.
 
-    For each patch and each operation that changes it there is one triplet. The weaker strength and
-    the ratio of both are drawn, and which of them is on the left.
+    Each patch gives one triplet per operation that changes it: the patch and two distorted copies,
+    of which the weaker one is nearer. The weaker strength, the ratio of both strengths and the side
+    of the weaker one are random.
 
     Args:
-        folder: made here. seed: the same seed gives the same bytes.
+        folder: where the files are written; created here.
+        seed: the same seed gives the same bytes.
 
     Raises:
-        SimError: scikit-image is neither installed nor to be had by pip, or the disk is full.
-        BadDataError: a photograph is not the one it should be.
+        SimError: scikit-image is neither installed nor can be downloaded, or the disk is full.
+        BadDataError: a photograph has another checksum.
     """
     random = np.random.default_rng(seed)
-    roster = ImageNumbering()
-    items: list[list[int]] = []
-    vote: list[float] = []
-    group: list[str] = []
+    numbering = ImageNumbering()
+    rows: list[TrialRow] = []
     patches = [
         (f"{Path(name).stem}-{k}", patch)
         for name in PHOTOS
-        for k, patch in enumerate(_patches(images.load(photo(name, monitor)), random))
+        for k, patch in enumerate(_varied_patches(images.load(photo(name, monitor)), random))
     ]
-    for done, (name, patch) in enumerate(patches):
-        reference = _put(roster, folder, f"{name}/reference", patch)
+    for done, (name, patch) in enumerate(patches, 1):
+        reference = _write(numbering, folder, f"{name}/reference", patch)
         for operation in OPERATIONS:
             ratio = float(random.choice(RATIOS))
-            weak = random.uniform(0.15, 1 / ratio)
-            strengths = (weak, weak * ratio)
-            spoiled = [distort(operation, patch, s, random) for s in strengths]
-            if np.array_equal(spoiled[0], spoiled[1]):
-                continue  # nothing to tell apart: a grey patch has no saturation to lose
-            ends = [
-                _put(roster, folder, f"{name}/{operation.replace('/', '-')}-{s:.3f}", image)
-                for s, image in zip(strengths, spoiled, strict=True)
+            weaker = random.uniform(0.15, 1 / ratio)
+            strengths = (weaker, weaker * ratio)
+            distorted = [distort(operation, patch, strength, random) for strength in strengths]
+            if np.array_equal(distorted[0], distorted[1]):
+                continue  # equal copies have no order: a gray patch has no saturation to lose
+            sides = [
+                _write(numbering, folder, f"{name}/{operation.replace('/', '-')}-{s:.3f}", image)
+                for s, image in zip(strengths, distorted, strict=True)
             ]
-            swap = bool(random.integers(2))
-            items.append([reference, *(ends[::-1] if swap else ends)])
-            vote.append(float(swap))  # 1: the right side is the weaker one, so it is nearer
-            group.append(operation)
-        monitor.report("making patches", done + 1, len(patches))
-    return TrialDraft(
+            swap = bool(random.integers(2))  # True: the weaker, nearer one is on the right
+            items = [reference, *(sides[::-1] if swap else sides)]
+            rows.append(TrialRow(items, float(swap), 0, operation))
+        monitor.report("making patches", done, len(patches))
+    return TrialDraft.from_rows(
         "triplets",
-        roster.ids,
-        roster.paths,
-        np.array(items, np.int64),
-        np.array(vote),
-        np.zeros(len(vote), np.int64),
-        tuple(group),
-        notes=("the vote is the known order of strength; nobody was asked",),
+        numbering,
+        rows,
+        notes=("the votes are the known order of distortion strength, not human votes",),
         credits=CREDITS,
     )
 
 
 def photo(name: str, monitor: Monitor = Monitor()) -> Path:
-    """A checked photograph: of the installed scikit-image, else out of its wheel."""
+    """The file of a photograph, from the installed scikit-image or else from its wheel.
+
+    Raises:
+        SimError: scikit-image is neither installed nor can be downloaded.
+        BadDataError: the photograph has another checksum.
+    """
     spec = importlib.util.find_spec("skimage")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        file = Path(place) / "data" / name
+    for package in (spec.submodule_search_locations or []) if spec else []:
+        file = Path(package) / "data" / name
         if file.is_file() and pip_archives.file_digest(file) == PHOTOS[name]:
             return file
     return pip_archives.fetch_member(
@@ -220,22 +220,23 @@ def photo(name: str, monitor: Monitor = Monitor()) -> Path:
     )
 
 
-def _patches(photograph: Array, random: np.random.Generator) -> list[Array]:
-    """The most varied of the squares of a grid, drawn among the better half."""
-    high, wide = (n // SIDE for n in photograph.shape[:2])
+def _varied_patches(photograph: Array, random: np.random.Generator) -> list[Array]:
+    """Random squares of a grid, from the half with the most contrast, in the grid's order."""
+    n_rows, n_columns = (n // SIDE for n in photograph.shape[:2])
     squares = [
         photograph[y * SIDE : (y + 1) * SIDE, x * SIDE : (x + 1) * SIDE]
-        for y in range(high)
-        for x in range(wide)
+        for y in range(n_rows)
+        for x in range(n_columns)
     ]
-    varied = np.argsort([-float(s.std(axis=(0, 1)).mean()) for s in squares], kind="stable")
-    better = varied[: max(PATCHES, len(squares) // 2)]
-    return [squares[k] for k in np.sort(random.permutation(better)[:PATCHES])]
+    by_contrast = np.argsort([-float(s.std(axis=(0, 1)).mean()) for s in squares], kind="stable")
+    upper_half = by_contrast[: max(PATCHES, len(squares) // 2)]
+    return [squares[k] for k in np.sort(random.permutation(upper_half)[:PATCHES])]
 
 
-def _put(roster: ImageNumbering, folder: Path, name: str, patch: Array) -> int:
+def _write(numbering: ImageNumbering, folder: Path, name: str, patch: Array) -> int:
+    """Write a patch as PNG; returns its number."""
     path = folder / f"{name}.png"
     out = io.BytesIO()
     Image.fromarray(patch).save(out, "PNG", optimize=False)
     cache_dir.write_atomic(path, out.getvalue())
-    return roster.number(name, path)
+    return numbering.number(name, path)

@@ -1,9 +1,9 @@
-"""Trials whose every image is there and can be decoded; what is left out is counted and named."""
+"""Trials as a reader found them, and the check that keeps those whose images can be decoded."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -13,20 +13,57 @@ from simcore.errors import BadDataError
 from simcore.types import Array, Monitor, Skipped
 
 Shape = Literal["triplets", "same", "odd"]
-# Columns of `items`: reference, left, right | first, second | first, second, odd.
+# Images per trial: reference, left, right | first, second | first, second, odd one.
 WIDTH: dict[Shape, int] = {"triplets": 3, "same": 2, "odd": 3}
+
+
+class ImageNumbering:
+    """Numbers images in the order in which trials first mention them."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}  # name -> row
+        self._paths: list[Path] = []
+
+    def number(self, name: str, path: Path) -> int:
+        """The row of an image; a name keeps its first path."""
+        if name not in self._rows:
+            self._rows[name] = len(self._paths)
+            self._paths.append(path)
+        return self._rows[name]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names in order."""
+        return tuple(self._rows)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Files in order."""
+        return tuple(self._paths)
+
+
+class TrialRow(NamedTuple):
+    """One trial of a draft; the fields are one row of the columns of `TrialDraft`."""
+
+    items: Sequence[int]
+    vote: float
+    votes_n: int
+    group: str
 
 
 @dataclass(frozen=True, eq=False)
 class TrialDraft:
-    """Trials and the files they speak of; a file may be absent, whoever uses this leaves it out.
+    """Trials and the files they mention; `validate` leaves out what is missing or broken.
 
     Attributes:
-        shape: what `items` means.
-        ids: (N,) unique names of images. paths: (N,) files.
-        items: (T, WIDTH) int64 rows of `ids`.
-        vote: (T,) share for right, or of "same". votes_n: (T,), 0 = unknown. group: (T,).
-        others: (T, k) int64 further images of a trial, -1 fills up; (T, 0) where there are none.
+        shape: the kind of trial, which says what the columns of `items` are.
+        ids: (N,) unique names of images.
+        paths: (N,) files.
+        items: (T, WIDTH[shape]) int64 rows of `ids`.
+        vote: (T,) share of people who chose right, or who answered "same".
+        votes_n: (T,) number of votes behind each share; 0 = unknown.
+        group: (T,) the kind of each trial.
+        alternatives: (T, k) int64 further images of each trial, padded with -1; (0, 0) for none.
     """
 
     shape: Shape
@@ -36,135 +73,149 @@ class TrialDraft:
     vote: Array
     votes_n: Array
     group: tuple[str, ...]
-    others: Array = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    alternatives: Array = field(default_factory=lambda: np.empty((0, 0), np.int64))
     notes: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
+    @classmethod
+    def from_rows(
+        cls,
+        shape: Shape,
+        numbering: ImageNumbering,
+        rows: Sequence[TrialRow],
+        *,
+        notes: tuple[str, ...] = (),
+        credits: tuple[str, ...] = (),
+    ) -> "TrialDraft":
+        """Trials that a reader collected one by one.
+
+        Args:
+            numbering: the images that `rows` number.
+        """
+        return cls(
+            shape,
+            numbering.ids,
+            numbering.paths,
+            np.array([row.items for row in rows], np.int64).reshape(-1, WIDTH[shape]),
+            np.array([row.vote for row in rows], np.float64),
+            np.array([row.votes_n for row in rows], np.int64),
+            tuple(row.group for row in rows),
+            notes=notes,
+            credits=credits,
+        )
+
+    def take(self, index: Sequence[int] | Array) -> "TrialDraft":
+        """The trials at `index`, over the same images."""
+        rows = np.asarray(index, np.int64)
+        return replace(
+            self,
+            items=self.items[rows],
+            vote=self.vote[rows],
+            votes_n=self.votes_n[rows],
+            group=tuple(self.group[row] for row in rows),
+            alternatives=self.alternatives[rows] if self.alternatives.size else self.alternatives,
+        )
+
+    def used_images(self) -> Array:
+        """Sorted rows of the images that some trial shows."""
+        alternatives = self.alternatives[self.alternatives >= 0]
+        return np.unique(np.concatenate([self.items.ravel(), alternatives]))
+
 
 def validate(
-    found: TrialDraft, size: int | None, seed: int, monitor: Monitor, trim: int = 0
+    draft: TrialDraft, size: int | None, seed: int, monitor: Monitor, trim: int = 0
 ) -> tuple[TrialDraft, tuple[str, ...]]:
-    """Trials that can be shown, over the images that they use, and the content keys of these.
+    """The trials whose images can be decoded, over just those images, and their content keys.
 
     Args:
-        size: at most so many trials a group, drawn from those whose images are there.
-        trim: rows to cut from the bottom of every image.
-
-    Raises:
-        BadDataError: not one trial is left.
-    """
-    if not found.group:
-        raise BadDataError("found no trial; expected at least one; look at the files")
-    there = np.array([path.is_file() for path in found.paths], bool)
-
-    def absent(image: int) -> str:
-        return f"found no file {found.paths[image]}; expected the image; add it"
-
-    kept = _without(found, ~there, absent, "missing")
-    if size is not None:
-        kept = _rows(kept, sample_per_group(kept.group, size, seed))
-    seen = decode_all([kept.paths[i] for i in _used(kept)], trim, monitor)
-    bad = np.array([path in seen and bool(seen[path].error) for path in kept.paths], bool)
-    paths = kept.paths
-    kept = _without(kept, bad, lambda image: seen[paths[image]].error, "unusable")
-    used = _used(kept)
-    place = np.full(len(kept.ids) + 1, -1, np.int64)  # the last place serves -1
-    place[used] = np.arange(used.size)
-    kept = replace(
-        kept,
-        ids=tuple(kept.ids[i] for i in used),
-        paths=tuple(kept.paths[i] for i in used),
-        items=place[kept.items],
-        others=place[kept.others],
-    )
-    return kept, tuple(seen[path].key for path in kept.paths)
-
-
-def _used(found: TrialDraft) -> Array:
-    """Sorted rows of the images that some trial shows."""
-    return np.unique(np.concatenate([found.items.ravel(), found.others[found.others >= 0]]))
-
-
-def _rows(found: TrialDraft, rows: Array) -> TrialDraft:
-    return replace(
-        found,
-        items=found.items[rows],
-        vote=found.vote[rows],
-        votes_n=found.votes_n[rows],
-        group=tuple(found.group[i] for i in rows),
-        others=found.others[rows] if found.others.size else found.others,
-    )
-
-
-def _without(found: TrialDraft, bad: Array, why: Callable[[int], str], word: str) -> TrialDraft:
-    """Leaves out trials with a bad image; a bad one among the `others` is only taken out there.
+        size: at most this many trials per group, drawn from those whose files exist.
+        seed: of the draw.
+        trim: rows to cut from the bottom of every image, in px.
 
     Raises:
         BadDataError: no trial is left.
     """
-    uses = np.bincount(found.items[bad[found.items]], minlength=bad.size)
-    named = np.flatnonzero(bad & ((uses > 0) | np.isin(np.arange(len(bad)), found.others)))
-    if not named.size:
-        return found
-    lost = bad[found.items].any(axis=1)
+    if not draft.group:
+        raise BadDataError("The files hold no trial. Check that they are complete.")
+    missing = np.array([not path.is_file() for path in draft.paths], bool)
+    draft = _drop_images(
+        draft, missing, "missing", lambda image: f"There is no file {draft.paths[image]}."
+    )
+    if size is not None:
+        draft = draft.take(sample_per_group(draft.group, size, seed))
+    decoded = decode_all([draft.paths[image] for image in draft.used_images()], trim, monitor)
+    paths = draft.paths
+    broken = np.array([path in decoded and bool(decoded[path].error) for path in paths], bool)
+    draft = _drop_images(draft, broken, "unusable", lambda image: decoded[paths[image]].error)
+    draft = _drop_unused_images(draft)
+    return draft, tuple(decoded[path].key for path in draft.paths)
+
+
+def _drop_images(
+    draft: TrialDraft, bad: Array, adjective: str, reason: Callable[[int], str]
+) -> TrialDraft:
+    """Leave out the trials that show a bad image; a bad alternative only becomes -1.
+
+    Args:
+        bad: (N,) bool.
+        adjective: "missing" or "unusable", for messages.
+        reason: row of a bad image -> what is wrong with it.
+
+    Raises:
+        BadDataError: no trial is left.
+    """
+    uses = np.bincount(draft.items[bad[draft.items]], minlength=bad.size)
+    is_alternative = np.isin(np.arange(bad.size), draft.alternatives)
+    dropped = np.flatnonzero(bad & ((uses > 0) | is_alternative))
+    if not dropped.size:
+        return draft
+    lost = bad[draft.items].any(axis=1)
     if lost.all():
         raise BadDataError(
-            f"found no usable trial: {named.size:,} images are {word} ({why(int(named[0]))}); "
-            "expected the images that the trials speak of; check the folder"
+            f"No trial can be used: {dropped.size:,} images are {adjective}, the first because: "
+            f"{reason(int(dropped[0]))} Check the folder of images."
         )
-    others = np.where((found.others >= 0) & bad[found.others], -1, found.others)
-    note = f"{named.size:,} {word} images; {int(lost.sum()):,} of {lost.size:,} trials left out"
-    told = [
-        Skipped(found.ids[i], f"{why(int(i))} ({int(uses[i]):,} trials need it)") for i in named
+    alternatives = draft.alternatives
+    alternatives = np.where((alternatives >= 0) & bad[alternatives], -1, alternatives)
+    note = f"{dropped.size:,} {adjective} images; {lost.sum():,} of {lost.size:,} trials left out"
+    skipped = [
+        Skipped(draft.ids[image], f"{reason(int(image))} ({uses[image]:,} trials need it)")
+        for image in dropped
     ]
     return replace(
-        _rows(replace(found, others=others), np.flatnonzero(~lost)),
-        notes=(*found.notes, note),
-        skipped=(*found.skipped, *told),
+        replace(draft, alternatives=alternatives).take(np.flatnonzero(~lost)),
+        notes=(*draft.notes, note),
+        skipped=(*draft.skipped, *skipped),
     )
 
 
-class ImageNumbering:
-    """Images numbered as they are first spoken of."""
-
-    def __init__(self) -> None:
-        self._number: dict[str, int] = {}
-        self._paths: list[Path] = []
-
-    def number(self, name: str, path: Path) -> int:
-        """The row of an image; the first path counts."""
-        if name not in self._number:
-            self._number[name] = len(self._paths)
-            self._paths.append(path)
-        return self._number[name]
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Names in order."""
-        return tuple(self._number)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """Files in order."""
-        return tuple(self._paths)
+def _drop_unused_images(draft: TrialDraft) -> TrialDraft:
+    used = draft.used_images()
+    new_row = np.full(len(draft.ids) + 1, -1, np.int64)  # the last one maps -1 to -1
+    new_row[used] = np.arange(used.size)
+    return replace(
+        draft,
+        ids=tuple(draft.ids[image] for image in used),
+        paths=tuple(draft.paths[image] for image in used),
+        items=new_row[draft.items],
+        alternatives=new_row[draft.alternatives],
+    )
 
 
 class ImageFolder:
-    """Files of a folder of images, found by path, by the end of a path, or by name.
+    """Finds the images of a folder by path, by the end of a path, or by name.
 
     Args:
-        folder: looked through once.
+        folder: listed once.
 
     Raises:
-        BadDataError: no such folder, or no image in it.
+        BadDataError: there is no such folder, or no image in it.
     """
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise BadDataError(
-                f"found no folder {folder}; expected one with the images; check the path"
-            )
+            raise BadDataError(f"There is no folder of images at {folder}. Check the path.")
         self.folder = folder
         self._by_name: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
@@ -174,49 +225,49 @@ class ImageFolder:
                 self._by_stem.setdefault(path.stem.lower(), []).append(path)
         if not self._by_name:
             raise BadDataError(
-                f"found no image below {folder}; expected the images that the trials speak of; "
-                "the trial files do not hold them, get them apart"
+                f"There is no image below {folder}. The trial files do not hold the images; get "
+                "them separately."
             )
 
-    def find(self, told: str) -> Path:
-        """The file that a catalogue calls `told`; where there is none, where it would be.
+    def find(self, name: str) -> Path:
+        """The file that a catalog calls `name`; if there is none, the path it should have.
 
-        Of several files of one name the one that shares the most folders with `told` is taken; a
-        tie is no find.
+        Of several files with the same name, the one whose parent folders match best is returned;
+        if two match equally well, none is.
+
+        Raises:
+            BadDataError: the name leads out of the folder.
         """
-        inner = Path(told.lstrip("/\\").replace("\\", "/"))
+        inner = Path(name.lstrip("/\\").replace("\\", "/"))
         if ".." in inner.parts:
-            raise BadDataError(f"the path {told!r} leads outside; expected one inside the images")
+            raise BadDataError(f"The path {name!r} leads outside the folder of images.")
         exact = self.folder / inner
         if exact.is_file():
             return exact
-        named = self._by_name.get(inner.name.lower()) or self._by_stem.get(inner.stem.lower(), [])
-        shared = [_shared(path.parts, inner.parts) for path in named]
-        best = [p for p, n in zip(named, shared, strict=True) if n == max(shared)]
+        same_name = self._by_name.get(inner.name.lower())
+        candidates = same_name or self._by_stem.get(inner.stem.lower(), [])
+        depths = [_shared_parents(path, inner) for path in candidates]
+        best = [
+            path for path, depth in zip(candidates, depths, strict=True) if depth == max(depths)
+        ]
         return best[0] if len(best) == 1 else exact
 
 
-def _shared(a: Sequence[str], b: Sequence[str]) -> int:
-    """How many folders two paths share, counted from the end, the file's name left out."""
+def _shared_parents(left: Path, right: Path) -> int:
+    """Number of equal parent folders, counted from the file upwards, ignoring case."""
     count = 0
-    for x, y in zip(reversed(a[:-1]), reversed(b[:-1]), strict=False):
-        if x.lower() != y.lower():
+    for a, b in zip(reversed(left.parts[:-1]), reversed(right.parts[:-1]), strict=False):
+        if a.lower() != b.lower():
             break
         count += 1
     return count
-
-
-def column(values: Iterable[float]) -> Array:
-    """(T,) float64."""
-    return np.fromiter(values, np.float64)
 
 
 def sample_per_group(group: Sequence[str], size: int, seed: int) -> Array:
     """Sorted rows: at most `size` of each group, drawn without replacement."""
     random = np.random.default_rng(seed)
     names = np.asarray(group)
-    picked = []
-    for name in dict.fromkeys(group):
-        rows = np.flatnonzero(names == name)
-        picked.append(random.permutation(rows)[:size])
-    return np.sort(np.concatenate(picked)) if picked else np.empty(0, np.int64)
+    sampled = [
+        random.permutation(np.flatnonzero(names == name))[:size] for name in dict.fromkeys(group)
+    ]
+    return np.sort(np.concatenate(sampled)) if sampled else np.empty(0, np.int64)

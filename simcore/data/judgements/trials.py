@@ -1,6 +1,6 @@
-"""What people are asked and answer, and what a remembered set of judgements is.
+"""Value types of human judgements: triplets, same-or-different pairs, odd-one-out, rankings.
 
-T trials; other letters as in `simcore.types`.
+T trials (P for pairs); other letters as in `simcore.types`.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ Votes = Literal["human", "known order"]
 
 @dataclass(frozen=True, eq=False)
 class Triplets:
-    """T questions "which of two is nearer to this one?" over N images, and what was answered.
+    """T trials "which of two images is more similar to the reference?" and the answers (2AFC).
 
     Attributes:
         images: the N images.
         ref, left, right: (T,) int64 rows of `images`.
-        vote: (T,) float64 in 0..1, the share that found *right* nearer.
-        group: (T,) what kind of question each is ("cnn", "8rank2 similar").
-        votes_n: (T,) int64 how many single votes a share is made of; 0 = unknown.
+        vote: (T,) float64 in 0..1, the share of people who chose *right*.
+        group: (T,) the kind of each trial, such as "cnn" or "8rank2 similar".
+        votes_n: (T,) int64 number of votes behind each share; 0 = unknown.
     """
 
     images: ImageSet
@@ -43,18 +43,19 @@ class Triplets:
         }
         shapes = {vote.shape, (len(self.group),), *(column.shape for column in columns.values())}
         if len(shapes) != 1 or vote.ndim != 1:
-            raise ShapeError(f"found triplet columns of shapes {shapes}; expected (T,) for each")
+            raise ShapeError(f"All columns of triplets must have the shape (T,), got {shapes}.")
         if vote.size and not (vote.min() >= 0 and vote.max() <= 1):  # NaN fails too
-            raise BadDataError("found a vote outside 0 to 1; expected the share that chose right")
+            raise BadDataError("Votes must be shares between 0 and 1: of people who chose right.")
         for name in ("ref", "left", "right"):
             if vote.size and not (
                 0 <= columns[name].min() <= columns[name].max() < len(self.images)
             ):
                 raise BadDataError(
-                    f"found a {name} image outside the set; expected 0 to {len(self.images) - 1}"
+                    f"The {name} images must be between 0 and {len(self.images) - 1}, got "
+                    f"{columns[name].min()} to {columns[name].max()}."
                 )
         if vote.size and columns["votes_n"].min() < 0:
-            raise BadDataError("found a negative count of votes; expected 0 for unknown")
+            raise BadDataError("The number of votes must not be negative; 0 stands for unknown.")
         object.__setattr__(self, "vote", vote)
         for name, column in columns.items():
             object.__setattr__(self, name, column)
@@ -63,7 +64,7 @@ class Triplets:
         return len(self.group)
 
     def take(self, index: Sequence[int] | Array) -> "Triplets":
-        """The questions at `index`, over the same images."""
+        """The trials at `index`, over the same images."""
         rows = np.asarray(index, dtype=np.int64)
         return Triplets(
             self.images,
@@ -78,11 +79,14 @@ class Triplets:
 
 @dataclass(frozen=True, eq=False)
 class SameDifferent:
-    """P pairs of images, and the share of people who saw no difference.
+    """P pairs of images, and the share of people who saw no difference (JND).
 
     Attributes:
-        images: N images. first, second: (P,) int64 rows of it.
-        same: (P,) float64 in 0..1. group: (P,). votes_n: (P,) votes behind a share, 0 = unknown.
+        images: the N images.
+        first, second: (P,) int64 rows of `images`.
+        same: (P,) float64 in 0..1, the share of people who saw no difference.
+        group: (P,) the kind of each pair.
+        votes_n: (P,) int64 number of votes behind each share; 0 = unknown.
     """
 
     images: ImageSet
@@ -96,9 +100,11 @@ class SameDifferent:
         count = len(self.group)
         for name in ("first", "second", "same", "votes_n"):
             _check(name, getattr(self, name), (count,))
-        _inside("pair", np.stack([self.first, self.second]), len(self.images))
+        _check_rows("pairs", np.stack([self.first, self.second]), len(self.images))
         if count and not (self.same.min() >= 0 and self.same.max() <= 1):
-            raise BadDataError("found a share outside 0 to 1; expected who saw no difference")
+            raise BadDataError(
+                "Votes must be shares between 0 and 1: of people who saw no difference."
+            )
 
     def __len__(self) -> int:
         return len(self.group)
@@ -106,11 +112,12 @@ class SameDifferent:
 
 @dataclass(frozen=True, eq=False)
 class OddOneOut:
-    """T questions "which of three is the odd one out?".
+    """T trials "which of three images is the odd one out?".
 
     Attributes:
-        images: N images. items: (T, 3) int64 rows of it; the third is the one that was chosen.
-        group: (T,).
+        images: the N images.
+        items: (T, 3) int64 rows of `images`; the third was chosen as the odd one.
+        group: (T,) the kind of each trial.
     """
 
     images: ImageSet
@@ -119,7 +126,7 @@ class OddOneOut:
 
     def __post_init__(self) -> None:
         _check("items", self.items, (len(self.group), 3))
-        _inside("question", self.items, len(self.images))
+        _check_rows("odd-one-out trials", self.items, len(self.images))
 
     def __len__(self) -> int:
         return len(self.group)
@@ -127,13 +134,13 @@ class OddOneOut:
 
 @dataclass(frozen=True, eq=False)
 class Rankings:
-    """R trials of "rank the most similar to the query", as they were run.
+    """R trials "rank the images most similar to the query", as they were run.
 
     Attributes:
-        stimuli: file path of each stimulus, as the catalogue tells it.
-        shown: (R, 9) int64 stimulus numbers: the query, then what was chosen in order, then the
-            rest; -1 fills up rows of fewer references.
-        chosen: (R,) how many were ranked: 2 of 8, or 1 of 2.
+        stimuli: file path of each stimulus, as the catalog spells it.
+        shown: (R, 9) int64 rows of `stimuli`: the query, the chosen references in order, then the
+            other references; padded with -1 where there are fewer than eight.
+        chosen: (R,) number of references that were ranked: 2 of 8, or 1 of 2.
     """
 
     stimuli: tuple[str, ...]
@@ -143,11 +150,11 @@ class Rankings:
     def __post_init__(self) -> None:
         _check("chosen", self.chosen, (len(self.shown),))
         if self.shown.ndim != 2:
-            raise ShapeError(f"found trials of shape {self.shown.shape}; expected (R, 9)")
+            raise ShapeError(f"Ranking trials must have the shape (R, 9), got {self.shown.shape}.")
         if self.shown.size and not (-1 <= self.shown.min() <= self.shown.max() < len(self.stimuli)):
             raise BadDataError(
-                f"found a stimulus outside the catalogue of {len(self.stimuli)}; expected trials "
-                "and catalogue of one data set; look which files belong together"
+                f"A trial names a stimulus outside the catalog of {len(self.stimuli)}. Check that "
+                "trials and catalog belong to the same data set."
             )
 
     def __len__(self) -> int:
@@ -156,16 +163,19 @@ class Rankings:
 
 @dataclass(frozen=True, eq=False)
 class JudgementSet:
-    """A remembered set of judgements.
+    """A named set of judgements.
 
     Attributes:
-        name, kind, source: what it is called, which reader made it, where it came from.
-        trials: what was asked and answered.
-        votes: "human", or "known order" where nobody was asked.
-        others: (T, 6) int64 images of the same trial that were not chosen, -1 fills up; None where
-            trials showed no more than the triplet. For quadruplets.
-        skipped: what was left out, image by image or trial by trial.
-        notes: sentences on what was counted and left out. credits: whom to thank, licences.
+        name: the name it was added under.
+        kind: the reader that read it, one of `judgement_catalog.READERS`.
+        source: the file or folder it was read from.
+        trials: questions and answers.
+        votes: "human", or "known order" if the answers follow from how the images were made.
+        alternatives: (T, 6) int64 further images of each trial that were not chosen, padded with
+            -1; None if trials showed only the triplet. Used to make quadruplets.
+        skipped: images that were left out, and why.
+        notes: sentences on what was counted and left out.
+        credits: authors and licenses.
         digest: changes with any image, order or vote; for cache keys.
     """
 
@@ -174,7 +184,7 @@ class JudgementSet:
     source: str
     trials: Triplets | SameDifferent | OddOneOut
     votes: Votes = "human"
-    others: Array | None = None
+    alternatives: Array | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
@@ -185,17 +195,17 @@ class JudgementSet:
         """The triplets.
 
         Raises:
-            BadDataError: it holds judgements of another shape.
+            BadDataError: the set holds another kind of trial.
         """
         if not isinstance(self.trials, Triplets):
             raise BadDataError(
-                f"{self.name!r} holds {SHAPES[type(self.trials)]}; expected triplets; "
-                "choose a set of triplets"
+                f"The judgements {self.name!r} are {SHAPES[type(self.trials)]}, not triplets. "
+                "Choose a set of triplets."
             )
         return self.trials
 
 
-SHAPES: dict[type, str] = {
+SHAPES: dict[type, str] = {  # type of trials -> its name in messages
     Triplets: "triplets",
     SameDifferent: "same-or-different pairs",
     OddOneOut: "odd-one-out questions",
@@ -204,9 +214,12 @@ SHAPES: dict[type, str] = {
 
 def _check(name: str, values: Array, shape: tuple[int, ...]) -> None:
     if values.shape != shape:
-        raise ShapeError(f"found {name} of shape {values.shape}; expected {shape}")
+        raise ShapeError(f"{name} must have the shape {shape}, got {values.shape}.")
 
 
-def _inside(what: str, rows: Array, count: int) -> None:
+def _check_rows(name: str, rows: Array, count: int) -> None:
     if rows.size and not (0 <= rows.min() <= rows.max() < count):
-        raise BadDataError(f"found a {what} with an image outside 0 to {count - 1}")
+        raise BadDataError(
+            f"The images of {name} must be between 0 and {count - 1}, got {rows.min()} to "
+            f"{rows.max()}."
+        )

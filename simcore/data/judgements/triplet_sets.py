@@ -1,16 +1,16 @@
-"""Ranking trials as triplets, and the sets of margaritescu2024 (chapter 4, Figures 4.2 and 5.1).
+"""Triplets from ranking trials, and the sets of margaritescu2024 (chapter 4, Figures 4.2 and 5.1).
 
 What the text says and what it leaves open:
 
 * 4.2: "Each triplet set contains 1000 triplets obtained [...] by selecting 1000 trials at random
-  (with correct catch trials)". No seed is told; here it is an argument. A set with fewer usable
-  trials is taken whole.
+  (with correct catch trials)". The seed is not given; here it is an argument. If a set has fewer
+  usable trials, all of them are taken.
 * 4.2: an 8rank2 trial gives a *similar* triplet (first and second choice) and a *dissimilar* one
   (first choice and a random image that was not chosen); a 2rank1 trial gives one triplet.
-* BAPPS as published has no catch trials; its shares are kept, and its sides as they are.
+* BAPPS as published has no catch trials; its shares and its sides are kept as they are.
 * 5.2: results are averaged over "CNN and colour distortions", "real algorithm distortions" and
-  "2 rank 1 and 8 rank 2 dissimilar triplets from Birds-16". 4.1 counts colour among the real
-  algorithms; since 5.2 puts it with CNN, the real algorithms are the other three here.
+  "2 rank 1 and 8 rank 2 dissimilar triplets from Birds-16". 4.1 counts color among the real
+  algorithms; since 5.2 groups it with CNN, the real algorithms are the other three here.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ Source = Literal["bapps", "hsj", "birds-16"]
 
 SIZE = 1000
 GROUPS = ("8rank2 similar", "8rank2 dissimilar", "2rank1 dissimilar")
-# The 11 triplet sets: source, group.
+# The 11 triplet sets: name -> source, group.
 SETS: dict[str, tuple[Source, str]] = {
     "bapps traditional": ("bapps", "traditional"),
     "bapps cnn": ("bapps", "cnn"),
@@ -43,7 +43,7 @@ SETS: dict[str, tuple[Source, str]] = {
     "birds-16 dissimilar": ("birds-16", GROUPS[1]),
     "birds-16 2rank1": ("birds-16", GROUPS[2]),
 }
-# Table A.1: the fine-tuning sets as printed, of `SIZE` data points each: source, kind of sample.
+# Table A.1: the fine-tuning sets as printed, of `SIZE` data points each: id -> source, what.
 TABLE_A1: dict[str, tuple[Source, str]] = {
     "Triplet_ImageNet_HSJ": ("hsj", "triplets"),
     "Triplet_Birds-16": ("birds-16", "triplets"),
@@ -55,7 +55,7 @@ TABLE_A1: dict[str, tuple[Source, str]] = {
     "Singleton_Birds-16": ("birds-16", "singles"),
     "Singleton_BAPPS_2AFC": ("bapps", "singles"),
 }
-# Panels of Figure 5.1: what is averaged (section 5.2).
+# Panels of Figure 5.1: title -> the sets that are averaged (section 5.2).
 PANELS: dict[str, tuple[str, ...]] = {
     "BAPPS traditional": ("bapps traditional",),
     "BAPPS CNN and colour": ("bapps cnn", "bapps color"),
@@ -68,109 +68,110 @@ PANELS: dict[str, tuple[str, ...]] = {
 
 
 def from_rankings(
-    trials: Rankings, shelf: ImageFolder, *, seed: int = 0, others: bool = False
+    trials: Rankings, images: ImageFolder, *, seed: int = 0, keep_alternatives: bool = False
 ) -> TrialDraft:
-    """Triplets of ranking trials (margaritescu2024, 4.2): left is the first choice, vote 0.
+    """Triplets of ranking trials (margaritescu2024, 4.2); left is the first choice, so vote is 0.
 
     Args:
-        shelf: where the images are.
-        seed: draws the image that was not chosen.
-        others: keep the further images of a trial, for quadruplets.
+        images: the folder of the images.
+        seed: of the image that was not chosen.
+        keep_alternatives: keep the further images of each trial, for quadruplets.
     """
     random = np.random.default_rng(seed)
-    shown, chosen = trials.shown, trials.chosen
-    eight = chosen == 2
-    rest = shown[:, 3:]  # of an 8rank2 trial: six that were not chosen
-    pick = random.integers(0, rest.shape[1], len(trials))
-    parts = [
-        (eight, shown[:, 2]),
-        (eight, rest[np.arange(len(trials)), pick]),
-        (~eight, shown[:, 2]),
+    shown = trials.shown
+    is_8rank2 = trials.chosen == 2
+    not_chosen = shown[:, 3:]  # six images of an 8rank2 trial
+    drawn = not_chosen[np.arange(len(trials)), random.integers(0, not_chosen.shape[1], len(trials))]
+    parts = [  # one per group: which trials, and the image that is further away
+        (is_8rank2, shown[:, 2]),
+        (is_8rank2, drawn),
+        (~is_8rank2, shown[:, 2]),
     ]
-    items = np.concatenate([np.c_[shown[m, 0], shown[m, 1], second[m]] for m, second in parts])
-    group = np.repeat(GROUPS, [int(m.sum()) for m, _ in parts])
-    more = np.full((len(items), rest.shape[1] if others else 0), -1, np.int64)
-    if others:
-        more[:] = np.concatenate([rest[m] for m, _ in parts])
-        more[more == items[:, 2:]] = -1  # the image drawn is in the triplet already
-    roster = ImageNumbering()
-    number = np.full(len(trials.stimuli) + 1, -1, np.int64)  # the last place serves -1
-    for k in dict.fromkeys([*items.ravel().tolist(), *more.ravel().tolist()]):
-        if k >= 0:
-            told = trials.stimuli[k]
-            number[k] = roster.number(told.lstrip("/"), shelf.find(told))
-    count = len(items)
+    items = np.concatenate([np.c_[shown[rows, :2], further[rows]] for rows, further in parts])
+    group = np.repeat(GROUPS, [int(rows.sum()) for rows, _ in parts])
+    if keep_alternatives:
+        alternatives = np.concatenate([not_chosen[rows] for rows, _ in parts])
+        alternatives[alternatives == items[:, 2:]] = -1  # the drawn image is in the triplet already
+    else:
+        alternatives = np.empty((len(items), 0), np.int64)
+    numbering = ImageNumbering()
+    row_of = np.full(len(trials.stimuli) + 1, -1, np.int64)  # the last one maps -1 to -1
+    for stimulus in dict.fromkeys([*items.ravel().tolist(), *alternatives.ravel().tolist()]):
+        if stimulus >= 0:
+            name = trials.stimuli[stimulus]
+            row_of[stimulus] = numbering.number(name.lstrip("/"), images.find(name))
     return TrialDraft(
         "triplets",
-        roster.ids,
-        roster.paths,
-        number[items],
-        np.zeros(count),
-        np.ones(count, np.int64),
+        numbering.ids,
+        numbering.paths,
+        row_of[items],
+        np.zeros(len(items)),
+        np.ones(len(items), np.int64),
         tuple(group.tolist()),
-        others=number[more],
+        alternatives=row_of[alternatives],
     )
 
 
 def evaluation(
-    given: Mapping[Source, JudgementSet], *, size: int = SIZE, seed: int = 0
+    sources: Mapping[Source, JudgementSet], *, size: int = SIZE, seed: int = 0
 ) -> dict[str, tuple[JudgementSet, Array]]:
     """The 11 triplet sets, or those whose source is given (margaritescu2024, 4.2, Figure 4.2).
 
     Args:
-        given: "bapps", "hsj", "birds-16" -> remembered judgements.
-        size: triplets a set. seed: which.
+        sources: "bapps", "hsj", "birds-16" -> set of judgements.
+        size: triplets per set.
+        seed: of the draw.
 
     Returns:
         set name -> (its source, rows of its triplets).
 
     Raises:
-        BadDataError: a source without triplets of a set that it should hold.
+        BadDataError: a source has no triplets of a group that it should have.
     """
-    found: dict[str, tuple[JudgementSet, Array]] = {}
+    drawn: dict[str, tuple[JudgementSet, Array]] = {}
     for name, (source, group) in SETS.items():
-        if source not in given:
+        if source not in sources:
             continue
-        judged = given[source]
-        names = np.asarray(judged.triplets.group)
-        rows = np.flatnonzero(names == group)
+        judged = sources[source]
+        rows = np.flatnonzero(np.asarray(judged.triplets.group) == group)
         if not rows.size:
             raise BadDataError(
-                f"found no {group!r} triplets in {judged.name!r} for the set {name!r}; "
-                f"expected them among {', '.join(dict.fromkeys(judged.triplets.group))}"
+                f"There are no {group!r} triplets in {judged.name!r} for the set {name!r}; it has "
+                f"{', '.join(dict.fromkeys(judged.triplets.group))}."
             )
-        # A generator a set, so that a set does not change with which others are asked for.
+        # One generator per set, so that a set does not depend on which others are drawn.
         random = np.random.default_rng([seed, list(SETS).index(name)])
-        found[name] = (judged, np.sort(random.permutation(rows)[:size]))
-    return found
+        drawn[name] = (judged, np.sort(random.permutation(rows)[:size]))
+    return drawn
 
 
 def part(judged: JudgementSet, rows: Array) -> JudgementSet:
-    """Some triplets of a set, over no more images than they show."""
-    some = judged.triplets.take(rows)
-    used, place = np.unique(np.stack([some.ref, some.left, some.right]), return_inverse=True)
-    ref, left, right = place.reshape(3, -1)
-    told = hashlib.sha256(np.ascontiguousarray(rows, np.int64).tobytes()).hexdigest()[:12]
+    """The triplets at `rows`, over just the images they show."""
+    triplets = judged.triplets.take(rows)
+    used, new_rows = np.unique(
+        np.stack([triplets.ref, triplets.left, triplets.right]), return_inverse=True
+    )
+    ref, left, right = new_rows.reshape(3, -1)
+    images = triplets.images.take(used)
+    digest = hashlib.sha256(np.ascontiguousarray(rows, np.int64).tobytes()).hexdigest()[:12]
     return replace(
         judged,
-        trials=Triplets(
-            some.images.take(used), ref, left, right, some.vote, some.group, some.votes_n
-        ),
-        others=None,
-        digest=f"{judged.digest}-{told}",
+        trials=replace(triplets, images=images, ref=ref, left=left, right=right),
+        alternatives=None,
+        digest=f"{judged.digest}-{digest}",
     )
 
 
 def balanced(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:
-    """Rows of a fine-tuning triplet set: groups equally represented (4.3, Table A.1)."""
+    """Sorted rows of a fine-tuning set with groups equally represented (4.3, Table A.1)."""
     random = np.random.default_rng(seed)
     names = np.asarray(triplets.group)
     queues = [
-        random.permutation(np.flatnonzero(names == n)).tolist()
-        for n in dict.fromkeys(triplets.group)
+        random.permutation(np.flatnonzero(names == name)).tolist()
+        for name in dict.fromkeys(triplets.group)
     ]
     rows: list[int] = []
-    while len(rows) < size and any(queues):  # a group that runs out leaves its share to the others
+    while len(rows) < size and any(queues):  # when a group runs out, the others fill its share
         for queue in queues:
             if queue and len(rows) < size:
                 rows.append(queue.pop())
@@ -178,52 +179,54 @@ def balanced(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:
 
 
 def nearer_first(triplets: Triplets) -> Array:
-    """(T, 3) images: the reference, the one most found nearer, the other (4.2, "reference 1")."""
+    """(T, 3) images: the reference, the one most people chose, the other (4.2, "reference 1")."""
     swap = triplets.vote > 0.5
-    near = np.where(swap, triplets.right, triplets.left)
-    far = np.where(swap, triplets.left, triplets.right)
-    return np.c_[triplets.ref, near, far]
+    nearer = np.where(swap, triplets.right, triplets.left)
+    further = np.where(swap, triplets.left, triplets.right)
+    return np.c_[triplets.ref, nearer, further]
 
 
 def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Array:
     """(size, 4) images: query, positive and two negatives (4.3, Table A.1).
 
-    The fourth is a random image of the same 8rank2 trial that was not chosen, or a random image of
-    a random, different 2rank1 trial; BAPPS trials are 2rank1 (4.1).
+    The second negative is a random image of the same 8rank2 trial that was not chosen, or a random
+    image of a random, different 2rank1 trial; BAPPS trials are 2rank1 (4.1).
 
     Raises:
-        BadDataError: 8rank2 triplets remembered without the other images of their trials, or no
-            other trial to draw from.
+        BadDataError: 8rank2 triplets were added without the alternatives of their trials, or there
+            is no other trial to draw from.
     """
     triplets = judged.triplets
     rows = balanced(triplets, size=size, seed=seed)
     random = np.random.default_rng([seed, 1])
-    three = nearer_first(triplets)
+    ordered = nearer_first(triplets)
     names = np.asarray(triplets.group)
-    eight = np.char.startswith(names.astype(str), "8rank2")
-    small = np.flatnonzero(~eight)
+    is_8rank2 = np.char.startswith(names.astype(str), "8rank2")
+    rows_2rank1 = np.flatnonzero(~is_8rank2)
     fourth = np.empty(rows.size, np.int64)
     for k, row in enumerate(rows):
-        if eight[row]:
-            kept = judged.others[row] if judged.others is not None else np.empty(0, np.int64)
-            choice = kept[kept >= 0]
-        else:
-            other = small[small != row]
-            other = other[three[other, 0] != three[row, 0]]
-            choice = three[random.choice(other)] if other.size else np.empty(0, np.int64)
-        if not choice.size:
+        candidates = np.empty(0, np.int64)
+        if not is_8rank2[row]:
+            trials = rows_2rank1[rows_2rank1 != row]
+            trials = trials[ordered[trials, 0] != ordered[row, 0]]
+            if trials.size:
+                candidates = ordered[random.choice(trials)]
+        elif judged.alternatives is not None:
+            candidates = judged.alternatives[row][judged.alternatives[row] >= 0]
+        if not candidates.size:
             raise BadDataError(
-                f"found no further image for triplet {row} of {judged.name!r}; expected the other "
-                "images of its trial, or other trials; add the set again with --others"
+                f"Triplet {row} of {judged.name!r} has no further image for a quadruplet. Add the "
+                "set again with --keep-alternatives."
             )
-        fourth[k] = random.choice(choice)
-    return np.c_[three[rows], fourth]
+        fourth[k] = random.choice(candidates)
+    return np.c_[ordered[rows], fourth]
 
 
 def single_images(triplets: Triplets, *, size: int = SIZE, seed: int = 0) -> Array:
-    """Sorted image rows of a self-supervised set: drawn from all unique images (4.3).
+    """Sorted image rows for self-supervised training, drawn from all unique images (4.3).
 
-    Fewer than `size` where there are not as many (Birds-16 has 208): none is drawn twice.
+    Each image is drawn at most once, so the set is smaller than `size` if there are fewer
+    (Birds-16 has 208).
     """
     used = np.unique(np.concatenate([triplets.ref, triplets.left, triplets.right]))
     return np.sort(np.random.default_rng(seed).permutation(used)[:size])

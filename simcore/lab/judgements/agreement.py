@@ -1,37 +1,140 @@
-"""How well similarities agree with judgements: scores, people's own, and where both part."""
+"""How well similarities agree with judgements: scores, the human ceiling, and disagreements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simcore import memory
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import human_ceiling, jnd, triplet_combinations, triplets, two_afc
 from simcore.evaluate.judgements.two_afc import Counting
-from simcore.lab.judgements import pair_similarities
-from simcore.results import to_dict
-from simcore.types import METRICS, Array, Score
+from simcore.lab.judgements import pair_similarities, sets
+from simcore.lab.library import provenance
+from simcore.results import Cell, Table, to_dict
+from simcore.types import JSON, METRICS, Array, Score
+
+GroupScores = Mapping[str, Score]  # group -> score
+PeopleScores = Mapping[str, GroupScores]  # key of PEOPLE -> their scores
 
 COUNTINGS: tuple[Counting, ...] = ("share", "majority")
-ALL = "all"
+COMBINATIONS = ("none", "sum", "zsum")
+ALL = "all"  # the mean over groups
+CHANCE: dict[type, float] = {Triplets: 0.5, SameDifferent: 0.0, OddOneOut: 1 / 3}
+SCORES: dict[type, str] = {  # type of trials -> what is scored
+    Triplets: "agreement with the votes (2AFC)",
+    SameDifferent: "average precision of pairs that looked the same (JND)",
+    OddOneOut: "odd-one-out accuracy",
+}
+PEOPLE = {  # key in JSON -> label; what they are: `evaluate.judgements.human_ceiling`
+    "ceiling": "people: ceiling",
+    "crowd": "people: leave-one-out majority",
+    "person": "people: inter-annotator agreement",
+}
+
+
+@dataclass(frozen=True)
+class JudgementQuestion:
+    """What is asked about a set of judgements; the fields are CLI options and URL parameters.
+
+    Attributes:
+        judgements: name of the set.
+        models: backbones and perceptual distances.
+        metrics: for backbones; "own" is the one each was made for.
+        combine: "none", or "sum" or "zsum" to score the combination of all models as well.
+        counting: "share": a triplet earns the share of votes for the nearer side (BAPPS);
+            "majority": 1 or 0 (margaritescu2024).
+        subset: "all", or "unseen:NAME": trials without images that learned:NAME was trained on.
+    """
+
+    judgements: str
+    models: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = METRICS
+    combine: str = "none"
+    counting: str = "share"
+    subset: str = "all"
+
+    def open(self) -> JudgementSet:
+        """The trials of the subset.
+
+        Raises:
+            UnknownNameError: no such set or subset. BadDataError: the subset is empty.
+        """
+        return provenance.unseen_part(sets.open_(self.judgements), self.subset)
+
+    def with_models(self, models: Sequence[str]) -> "JudgementQuestion":
+        """The same question about other models."""
+        return replace(self, models=tuple(models))
+
+    def with_combine(self, combine: str) -> "JudgementQuestion":
+        """The same question with another combination."""
+        return replace(self, combine=combine)
+
+    def to_args(self) -> list[str]:
+        """The arguments of `simcore evaluate triplets`; defaults are left out.
+
+        >>> JudgementQuestion("mine", ("hog",), ("l2",)).to_args()
+        ['mine', '--models', 'hog', '--metrics', 'l2']
+        """
+        options = {
+            "models": (",".join(self.models), ""),
+            "subset": (self.subset, "all"),
+            "metrics": (",".join(self.metrics), ",".join(METRICS)),
+            "combine": (self.combine, "none"),
+            "counting": (self.counting, "share"),
+        }
+        changed = {name: value for name, (value, default) in options.items() if value != default}
+        return [self.judgements, *(word for k, v in changed.items() for word in (f"--{k}", v))]
+
+    def to_query(self) -> dict[str, str]:
+        """The query parameters of the page that shows this; the subset only if it is not all."""
+        query = {
+            "judgements": self.judgements,
+            "models": ",".join(self.models),
+            "metrics": ",".join(self.metrics),
+            "combine": self.combine,
+            "counting": self.counting,
+        }
+        return query if self.subset == "all" else query | {"subset": self.subset}
+
+    def validate(self) -> None:
+        """Check what does not depend on the set, before long work.
+
+        Raises:
+            UnknownNameError: no such model, metric, combination or counting.
+            BadDataError: no metric.
+        """
+        pair_similarities.expand(self.models)
+        allowed = (pair_similarities.OWN, *METRICS)
+        for metric in self.metrics:
+            if metric not in allowed:
+                raise unknown_name("metric", metric, allowed)
+        if not self.metrics:
+            raise BadDataError(f"Choose at least one metric of {', '.join(allowed)}.")
+        if self.combine not in COMBINATIONS:
+            raise unknown_name("combination", self.combine, COMBINATIONS)
+        if self.counting not in COUNTINGS:
+            raise unknown_name("counting", self.counting, COUNTINGS)
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """One similarity under one metric.
+class AgreementRow:
+    """The scores of one similarity, or of one combination, under one metric.
 
     Attributes:
-        models: its backbones or distances; several where it is a combination.
-        combine: how they are added, "none" for one.
-        whole: over all groups, each counting alike. groups: group -> score.
+        models: backbones or distances; several if it is a combination.
+        metric: "own" for a distance.
+        combine: how several are added, "none" for one.
+        overall: the mean over groups, each group counting alike.
+        groups: group -> score.
     """
 
     models: tuple[str, ...]
     metric: str
     combine: str
-    whole: Score
-    groups: dict[str, Score]
+    overall: Score
+    groups: GroupScores
 
     @property
     def label(self) -> str:
@@ -39,254 +142,327 @@ class Row:
         names = " + ".join(self.models)
         return names if self.combine == "none" else f"{self.combine}({names})"
 
+    @property
+    def scores(self) -> GroupScores:
+        """`ALL` and every group -> score; a group of that name gives way to the mean."""
+        return {ALL: self.overall, **self.groups} | {ALL: self.overall}
+
+    def to_dict(self) -> JSON:
+        """The row for JSON."""
+        return {
+            "models": list(self.models),
+            "metric": self.metric,
+            "combine": self.combine,
+            ALL: to_dict(self.overall),
+            "groups": to_dict(self.groups),
+        }
+
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """Scores of a set of judgements.
+class AgreementTable:
+    """Scores of several similarities on a set of judgements.
 
     Attributes:
-        score: what is scored, in words. groups: group -> trials.
-        people: what people themselves reach: "ceiling", "crowd", "person" -> group -> score; only
-            what their votes allow.
+        judged: the trials.
+        score: what is scored, in words.
+        groups: group -> number of trials.
+        rows: in the order asked for, combinations last.
+        people: what people themselves reach: a key of `PEOPLE` -> `ALL` and every group -> score;
+            only what the votes allow to compute.
     """
 
     judged: JudgementSet
     score: str
-    groups: dict[str, int]
-    rows: tuple[Row, ...]
-    people: dict[str, dict[str, Score]]
+    groups: Mapping[str, int]
+    rows: tuple[AgreementRow, ...]
+    people: PeopleScores
 
-    def to_dict(self) -> dict:
+    @property
+    def best_first(self) -> list[AgreementRow]:
+        """The rows by overall score, the highest first."""
+        return sorted(self.rows, key=lambda row: -row.overall.value)
+
+    def n_trials(self, group: str = ALL) -> int:
+        """Number of trials in a group, or in all."""
+        return sum(self.groups.values()) if group == ALL else self.groups[group]
+
+    def to_dict(self) -> JSON:
         """The document that `simcore evaluate triplets --json` prints."""
         return {
             "judgements": self.judged.name,
             "votes": self.judged.votes,
             "score": self.score,
-            "trials": sum(self.groups.values()),
-            "groups": self.groups,
-            "people": {
-                who: {g: to_dict(s) for g, s in scores.items()}
-                for who, scores in self.people.items()
-            },
-            "rows": [
-                {
-                    "models": list(row.models),
-                    "metric": row.metric,
-                    "combine": row.combine,
-                    ALL: to_dict(row.whole),
-                    "groups": {g: to_dict(s) for g, s in row.groups.items()},
-                }
-                for row in self.rows
-            ],
+            "trials": self.n_trials(),
+            "groups": dict(self.groups),
+            "people": to_dict(self.people),
+            "rows": [row.to_dict() for row in self.rows],
             "notes": list(self.judged.notes),
         }
 
+    def to_table(self, *, groups: Sequence[str] | None = None, decimals: int = 2) -> Table:
+        """People first, then one row per similarity and metric, the best first; in percent.
 
-SCORES = {
-    Triplets: "agreement with the votes (2AFC)",
-    SameDifferent: "average precision of pairs that looked the same (JND)",
-    OddOneOut: "odd one out, share found",
-}
+        Args:
+            groups: the groups with a column; None for all.
+        """
+        groups = [name for name in (self.groups if groups is None else groups) if name != ALL]
+        rows = [
+            (
+                label,
+                metric,
+                percent(scores[ALL], decimals, interval=True),
+                *(percent(scores[group], decimals) for group in groups),
+            )
+            for label, metric, scores in self._labeled_scores()
+        ]
+        columns = ("similarity", "metric", f"{ALL} %", *(f"{group} %" for group in groups))
+        by = "" if self.judged.votes == "human" else f" ({self.judged.votes}, not people's votes)"
+        title = f"{self.judged.name}: {self.n_trials():,} trials, {self.score}{by}"
+        return Table(columns, tuple(rows), title, self.judged.notes)
+
+    def to_group_table(self, n_best: int) -> Table:
+        """One row per group, one column for each of the best similarities; in percent."""
+        best = self.best_first[:n_best]
+        rows = tuple((g, *(percent(row.groups[g]) for row in best)) for g in self.groups)
+        columns = ("group, %", *(f"{row.label} {row.metric}" for row in best))
+        return Table(columns, rows, f"the best {len(best)} by group")
+
+    def to_long_table(self) -> Table:
+        """One row per similarity, metric and group, with plain numbers; for CSV."""
+        rows: list[tuple[Cell, ...]] = [
+            (label, metric, group, self.n_trials(group), *_finite(score))
+            for label, metric, scores in self._labeled_scores()
+            for group, score in scores.items()
+        ]
+        columns = ("similarity", "metric", "group", "trials", "score", "low", "high")
+        return Table(columns, tuple(rows))
+
+    def _labeled_scores(self) -> list[tuple[str, str, GroupScores]]:
+        people = [(PEOPLE[key], "", scores) for key, scores in self.people.items()]
+        return people + [(row.label, row.metric, row.scores) for row in self.best_first]
 
 
-def table(
-    judged: JudgementSet,
-    names: Sequence[str],
-    *,
-    metrics: Sequence[str] = METRICS,
-    combine: str = "none",
-    counting: str = "share",
-) -> Table:
-    """Every similarity under every metric, and behind them their combination a metric.
+def percent(score: Score, decimals: int = 2, *, interval: bool = False) -> str:
+    """A score in percent, with its 95 % confidence interval if asked; "" if there is none.
+
+    >>> percent(Score("2afc", 0.5, 0.25, 0.75, np.ones(4)), interval=True)
+    '50.00  [25.0, 75.0]'
+    """
+    if np.isnan(score.value):
+        return ""
+    text = f"{100 * score.value:.{decimals}f}"
+    return text + (f"  [{100 * score.low:.1f}, {100 * score.high:.1f}]" if interval else "")
+
+
+def _finite(score: Score) -> tuple[float | None, ...]:
+    values = (score.value, score.low, score.high)
+    return tuple(None if np.isnan(value) else value for value in values)
+
+
+def table(question: JudgementQuestion) -> AgreementTable:
+    """Score every similarity under every metric and, if asked, their combination per metric.
 
     Args:
-        names: backbones and distances that are ready; a distance has only its own metric and is
-            part of the combination under each.
-        combine: "none", "sum" or "zsum", for triplets.
-        counting: "share", or "majority" as margaritescu2024 counts.
+        question: its models must be ready; a distance has only its own metric and takes part in
+            the combination under each.
 
     Raises:
-        UnknownNameError: no such name, metric, combination or counting. BadDataError: a similarity
-            is not ready, or pairs and odd ones are asked to be combined.
+        UnknownNameError: no such set, model, metric, combination or counting.
+        BadDataError: a similarity is not ready, or trials other than triplets are combined.
     """
-    _check(judged, metrics, combine, counting)
-    wanted = pair_similarities.expand(names)
-    if not wanted:
-        raise BadDataError("found no similarity to score; expected at least one, such as hog")
-    rows = [
-        _row(
-            judged,
-            (name,),
-            metric,
-            "none",
-            pair_similarities.values(judged, name, metric),
-            counting,
+    question.validate()
+    judged = question.open()
+    if question.combine != "none" and not isinstance(judged.trials, Triplets):
+        raise BadDataError(
+            f"Combinations need triplets, and {judged.name!r} is no set of triplets. Leave the "
+            "combination out."
         )
-        for name in wanted
-        for metric in pair_similarities.metrics_of(name, metrics)
-    ]
-    if combine != "none" and len(wanted) > 1:
-        for metric in metrics:
-            both = combined(judged, wanted, metric, combine)
-            rows.append(_row(judged, tuple(wanted), metric, combine, both, counting))
-    group = judged.trials.group
-    return Table(
-        judged,
-        SCORES[type(judged.trials)],
-        {g: group.count(g) for g in dict.fromkeys(group)},
-        tuple(rows),
-        _people(judged, counting),
+    models = tuple(pair_similarities.expand(question.models))
+    if not models:
+        raise BadDataError("Choose at least one similarity, such as hog.")
+    key = (
+        "agreement",
+        judged.digest,
+        judged.votes,
+        tuple((model, pair_similarities.identity(judged, model)) for model in models),
+        question.metrics,
+        question.combine,
+        question.counting,
     )
+    rows, people = memory.get(key, lambda: _score(judged, question.with_models(models)))
+    group = judged.trials.group
+    counts = {name: group.count(name) for name in dict.fromkeys(group)}
+    return AgreementTable(judged, SCORES[type(judged.trials)], counts, rows, people)
 
 
-def combined(judged: JudgementSet, names: Sequence[str], metric: str, combine: str) -> Array:
-    """(2, T) of a combination of similarities; only for triplets."""
-    parts = []
-    for name in names:
-        (own,) = pair_similarities.metrics_of(name, [metric])
-        left, right = pair_similarities.values(judged, name, own)
-        parts.append((left, right))
-    return np.stack(triplet_combinations.combined(parts, [1.0] * len(parts), combine=combine))
+def _score(
+    judged: JudgementSet, question: JudgementQuestion
+) -> tuple[tuple[AgreementRow, ...], PeopleScores]:
+    counting = _counting(question.counting)
+    rows = [
+        _row(judged, (model,), metric, pair_similarities.values(judged, model, metric), counting)
+        for model in question.models
+        for metric in pair_similarities.metrics_of(model, question.metrics)
+    ]
+    if question.combine != "none" and len(question.models) > 1:
+        for metric in question.metrics:
+            values = combined(judged, question.models, metric, question.combine)
+            row = _row(judged, question.models, metric, values, counting)
+            rows.append(replace(row, combine=question.combine))
+    return tuple(rows), _people(judged, counting)
+
+
+def combined(judged: JudgementSet, models: Sequence[str], metric: str, combine: str) -> Array:
+    """(2, T) values of a combination of similarities, as `pair_similarities.values`.
+
+    Raises:
+        BadDataError: a similarity is not ready.
+    """
+    sides = []
+    for model in models:
+        (model_metric,) = pair_similarities.metrics_of(model, [metric])
+        left, right = pair_similarities.values(judged, model, model_metric)
+        sides.append((left, right))
+    return np.stack(triplet_combinations.combined(sides, [1.0] * len(sides), combine=combine))
+
+
+@dataclass(frozen=True)
+class JudgementDisagreement:
+    """One triplet, what people chose and what a similarity says.
+
+    Attributes:
+        trial: row of the triplet in its set.
+        group: the kind of trial.
+        ref, left, right: image ids.
+        vote: share of people who chose right.
+        votes_n: number of votes; 0 = unknown.
+        prediction: 0..1, how firmly the similarity says right; 0.5 is a tie.
+        disagreement: 0..1, the distance between vote and prediction.
+    """
+
+    trial: int
+    group: str
+    ref: str
+    left: str
+    right: str
+    vote: float
+    votes_n: int
+    prediction: float
+    disagreement: float
+
+    @property
+    def opposite(self) -> bool:
+        """Whether people and the similarity choose different sides; a tie is not one."""
+        return (self.vote - 0.5) * (self.prediction - 0.5) < 0
+
+    def to_dict(self) -> JSON:
+        """All fields for JSON."""
+        return to_dict(self)
 
 
 def disagreements(
-    judged: JudgementSet,
-    names: Sequence[str],
-    *,
-    metric: str = pair_similarities.OWN,
-    combine: str = "zsum",
-    group: str = ALL,
-) -> list[dict]:
-    """All triplets of a group, those first where the similarity and people are furthest apart.
+    question: JudgementQuestion, *, metric: str = pair_similarities.OWN, group: str = ALL
+) -> list[JudgementDisagreement]:
+    """The triplets of a group, those with the largest disagreement first.
+
+    Equal ones keep the order of the set.
 
     Args:
-        names: one similarity, or several, which are combined.
-
-    Returns:
-        {"trial", "group", "ref", "left", "right" ({"id", "key"}), "vote", "votes_n", "said" (0..1,
-        how firmly the similarity says right), "apart" (0..1)}; equal ones in the set's order.
+        question: one model, or several, which are combined (by z-sum unless `combine` is "sum").
+        metric: of the backbones.
 
     Raises:
         UnknownNameError: no such group. BadDataError: no triplets, or a similarity is not ready.
     """
+    judged = question.open()
     asked = judged.triplets
     if group != ALL and group not in asked.group:
         raise unknown_name("group", group, [ALL, *dict.fromkeys(asked.group)])
-    wanted = pair_similarities.expand(names)
-    if len(wanted) == 1:
-        left, right = pair_similarities.values(
-            judged, wanted[0], pair_similarities.metrics_of(wanted[0], [metric])[0]
-        )
+    models = pair_similarities.expand(question.models)
+    if len(models) == 1:
+        (model_metric,) = pair_similarities.metrics_of(models[0], [metric])
+        left, right = pair_similarities.values(judged, models[0], model_metric)
     else:
-        left, right = combined(judged, wanted, metric, combine)
-    said = human_ceiling.probability_right(left, right)
-    apart = human_ceiling.disagreement(left, right, asked.vote)
-    rows = np.flatnonzero([group in (ALL, g) for g in asked.group])
-    rows = rows[np.argsort(-apart[rows], kind="stable")]
-
-    def image(row: int) -> dict:
-        return {"id": asked.images.ids[row], "key": asked.images.keys[row]}
-
+        combine = "sum" if question.combine == "sum" else "zsum"
+        left, right = combined(judged, models, metric, combine)
+    prediction = human_ceiling.probability_right(left, right)
+    disagreement = human_ceiling.disagreement(left, right, asked.vote)
+    rows = np.flatnonzero([group in (ALL, name) for name in asked.group])
+    rows = rows[np.argsort(-disagreement[rows], kind="stable")]
+    ids = asked.images.ids
     return [
-        {
-            "trial": int(t),
-            "group": asked.group[t],
-            "ref": image(asked.ref[t]),
-            "left": image(asked.left[t]),
-            "right": image(asked.right[t]),
-            "vote": float(asked.vote[t]),
-            "votes_n": int(asked.votes_n[t]),
-            "said": float(said[t]),
-            "apart": float(apart[t]),
-        }
-        for t in rows
+        JudgementDisagreement(
+            trial=int(row),
+            group=asked.group[row],
+            ref=ids[asked.ref[row]],
+            left=ids[asked.left[row]],
+            right=ids[asked.right[row]],
+            vote=float(asked.vote[row]),
+            votes_n=int(asked.votes_n[row]),
+            prediction=float(prediction[row]),
+            disagreement=float(disagreement[row]),
+        )
+        for row in rows
     ]
 
 
-def _check(judged: JudgementSet, metrics: Sequence[str], combine: str, counting: str) -> None:
-    for metric in metrics:
-        if metric not in (pair_similarities.OWN, *METRICS):
-            raise unknown_name("metric", metric, (pair_similarities.OWN, *METRICS))
-    if not metrics:
-        raise BadDataError(f"found no metric; expected some of own, {', '.join(METRICS)}")
-    if combine not in ("none", "sum", "zsum"):
-        raise unknown_name("combination", combine, ("none", "sum", "zsum"))
-    _counting(counting)
-    if combine != "none" and not isinstance(judged.trials, Triplets):
-        raise BadDataError(
-            f"found {judged.name!r}, no set of triplets; expected triplets to combine similarities "
-            "on; leave the combination out"
-        )
-
-
 def _counting(counting: str) -> Counting:
-    if counting not in COUNTINGS:
-        raise unknown_name("counting", counting, COUNTINGS)
-    return counting
+    return "share" if counting == "share" else "majority"
 
 
 def _row(
-    judged: JudgementSet,
-    models: tuple[str, ...],
-    metric: str,
-    combine: str,
-    values: Array,
-    counting: str,
-) -> Row:
+    judged: JudgementSet, models: tuple[str, ...], metric: str, values: Array, counting: Counting
+) -> AgreementRow:
+    """Scores of (k, T) similarities, as a row that is not a combination."""
     trials = judged.trials
-    group = np.asarray(trials.group)
     if isinstance(trials, SameDifferent):
+        group = np.asarray(trials.group)
         scores = {
-            g: jnd.average_precision(values[0, group == g], trials.same[group == g])
-            for g in dict.fromkeys(trials.group)
+            name: jnd.average_precision(values[0, group == name], trials.same[group == name])
+            for name in dict.fromkeys(trials.group)
         }
-        return Row(models, metric, combine, jnd.over_groups(list(scores.values())), scores)
+        overall = jnd.over_groups(list(scores.values()))
+        return AgreementRow(models, metric, "none", overall, scores)
     if isinstance(trials, OddOneOut):
-        earned = triplets.odd_one_out(*values).per_item
+        credit = triplets.odd_one_out(*values).per_item
     else:
         left, right = values
-        earned = two_afc.credit(left, right, trials.vote, counting=_counting(counting))
-    return _scored(models, metric, combine, earned, trials.group)
+        credit = two_afc.credit(left, right, trials.vote, counting=counting)
+    scores = two_afc.by_group(credit, trials.group)
+    several = len(scores) > 1
+    overall = two_afc.over_groups(credit, trials.group) if several else two_afc.mean(credit, ALL)
+    return AgreementRow(models, metric, "none", overall, scores)
 
 
-def _scored(
-    models: tuple[str, ...], metric: str, combine: str, earned: Array, group: Sequence[str]
-) -> Row:
-    by = two_afc.by_group(earned, group)
-    whole = two_afc.over_groups(earned, group) if len(by) > 1 else two_afc.mean(earned, ALL)
-    return Row(models, metric, combine, whole, by)
-
-
-def _people(judged: JudgementSet, counting: str) -> dict[str, dict[str, Score]]:
-    """What people reach, a group and over all; nothing for an order that is known."""
+def _people(judged: JudgementSet, counting: Counting) -> PeopleScores:
+    """What people reach: key of `PEOPLE` -> group -> score; empty for an order that is known."""
     trials = judged.trials
     if judged.votes != "human" or isinstance(trials, OddOneOut):
         return {}
     if isinstance(trials, SameDifferent):
-        row = _row(judged, (), "", "", trials.same[None], counting)
-        return {"ceiling": {ALL: row.whole} | row.groups}
+        return {"ceiling": _row(judged, (), "", trials.same[None], counting).scores}
     vote = trials.vote if counting == "share" else (np.sign(trials.vote - 0.5) + 1) / 2
-    found = {"ceiling": _asked(trials, lambda v, _: human_ceiling.ceiling(v), vote)}
+    people = {"ceiling": _people_scores(trials, lambda v, _: human_ceiling.ceiling(v), vote)}
     if counting == "share":
-        found["crowd"] = _asked(trials, human_ceiling.leave_one_out, vote)
-        found["person"] = _asked(trials, human_ceiling.pairwise, vote)
-    return {who: scores for who, scores in found.items() if scores}
+        people["crowd"] = _people_scores(trials, human_ceiling.leave_one_out, vote)
+        people["person"] = _people_scores(trials, human_ceiling.pairwise, vote)
+    return {key: scores for key, scores in people.items() if scores}
 
 
-def _asked(
-    trials: Triplets, what: Callable[[Array, Array], Score | None], vote: Array
-) -> dict[str, Score]:
-    """A score of people's votes in every group, and the mean of these; {} where one has none."""
+def _people_scores(
+    trials: Triplets, score: Callable[[Array, Array], Score | None], vote: Array
+) -> GroupScores:
+    """A score of the votes in every group and their mean; empty if a group has none."""
     group = np.asarray(trials.group)
-    by: dict[str, Score] = {}
+    by_group: dict[str, Score] = {}
     for name in dict.fromkeys(trials.group):
-        score = what(vote[group == name], trials.votes_n[group == name])
-        if score is None:
+        group_score = score(vote[group == name], trials.votes_n[group == name])
+        if group_score is None:
             return {}
-        by[name] = score
-    earned = np.concatenate([score.per_item for score in by.values()])
-    names = [g for g, score in by.items() for _ in range(score.per_item.size)]
-    whole = two_afc.over_groups(earned, names)
+        by_group[name] = group_score
+    credit = np.concatenate([item.per_item for item in by_group.values()])
+    names = [name for name, item in by_group.items() for _ in range(item.per_item.size)]
+    overall = two_afc.over_groups(credit, names)
     # A score keeps its items in float32; the mean of the groups' own values is exact.
-    exact = float(np.mean([score.value for score in by.values()]))
-    return {ALL: replace(whole, value=exact)} | by
+    exact = float(np.mean([item.value for item in by_group.values()]))
+    return {ALL: replace(overall, value=exact)} | by_group

@@ -1,19 +1,20 @@
-"""Similarities of exactly the pairs that judgements ask about, made ready and read again.
+"""Similarities of exactly the pairs of images that judgements are about: computed, stored, read.
 
-A similarity is a backbone under a metric ("hog", "cosine"), or one that looks at two images at once
-("ssim"; of LPIPS "lpips-alex" is the calibrated sum, "lpips-alex/layer0" a layer). The former come
-out of the store of features; the latter are kept in the cache, a file for each set of judgements.
+A similarity is a backbone under a metric ("hog", "cosine"), or a perceptual distance, which
+compares two images at once ("ssim"; of LPIPS, "lpips-alex" is the calibrated sum and
+"lpips-alex/layer0" one layer). Features of backbones come from the feature store; distances are
+stored in the cache, one file per set of judgements.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from simcore import memory
 from simcore.data import cache_dir
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent
 from simcore.data.store.feature_store import FeatureStore
@@ -25,16 +26,17 @@ from simcore.models.distances import lpips, pair_distances
 from simcore.models.extract import extraction
 from simcore.types import METRICS, Array, Metric, Monitor, Skipped
 
-VERSION = 1  # raised when a distance's code changes what comes out
+VERSION = 1  # raised when the code of a distance changes its values
 OWN = "own"
 
 
 @dataclass(frozen=True)
 class ReadySimilarities:
-    """What could be made ready.
+    """What `prepare` could compute.
 
     Attributes:
-        names: usable now, in the order asked for. unavailable: the others, and why.
+        names: can be used now, in the order asked for.
+        unavailable: the others, and why.
         skipped: images that could not be read.
     """
 
@@ -43,57 +45,64 @@ class ReadySimilarities:
     skipped: tuple[Skipped, ...] = ()
 
 
-def default_backbones() -> list[str]:
-    """Backbones that can be loaded here without a download and see something in every image.
+@dataclass(frozen=True)
+class DistanceStatus:
+    """Whether a perceptual distance can be computed here; if not, `reason` says why."""
 
-    Face descriptors are left out: where there is no face a triplet earns 0.5, whatever the vote.
+    name: str
+    ready: bool
+    reason: str
+
+
+def default_backbones() -> list[str]:
+    """Backbones that run without a download and give features for every image.
+
+    Face descriptors are left out: a triplet without faces earns 0.5, whatever the vote.
     """
     specs = [registry.get(name) for name in registry.names("offline")]
     return [s.name for s in specs if weights.status(s)[0] and not s.preprocessing.raw]
 
 
-def distances() -> list[dict]:
-    """Similarities of two images at once: {"name", "ready", "reason"}."""
-    told = [(name, *pair_distances.status(name)) for name in pair_distances.NAMES]
-    return [{"name": name, "ready": ready, "reason": reason} for name, ready, reason in told]
+def distances() -> list[DistanceStatus]:
+    """All perceptual distances, and whether they can be computed here."""
+    return [DistanceStatus(name, *pair_distances.status(name)) for name in pair_distances.NAMES]
 
 
-def expand(asked: Sequence[str]) -> list[str]:
-    """Backbones, "@group"s and distances ("@distances" for all that can be had) as names.
+def expand(names: Sequence[str]) -> list[str]:
+    """Single names for backbones, "@group"s and distances; "@distances" is all available ones.
 
     Raises:
         UnknownNameError: no such name.
     """
-    found: dict[str, None] = {}
-    for name in asked:
+    expanded: dict[str, None] = {}
+    for name in names:
         if name == "@distances":
-            found.update(dict.fromkeys(d["name"] for d in distances() if d["ready"]))
+            expanded.update(dict.fromkeys(d.name for d in distances() if d.ready))
         elif is_distance(name):
-            found[name] = None
+            expanded[name] = None
         else:
-            found.update(dict.fromkeys(registry.expand_groups([name])))
-    return list(found)
+            expanded.update(dict.fromkeys(registry.expand_groups([name])))
+    return list(expanded)
 
 
 def is_distance(name: str) -> bool:
-    """Whether a name is that of a similarity of two images at once, or of a part of one.
+    """Whether a name is that of a perceptual distance, or of one of its layers.
 
     Raises:
-        UnknownNameError: LPIPS without such a layer.
+        UnknownNameError: LPIPS has no such layer.
     """
-    whole, _, part = name.partition("/")
-    if whole not in pair_distances.NAMES:
+    distance, _, layer = name.partition("/")
+    if distance not in pair_distances.NAMES:
         return False
-    if part and (not whole.startswith("lpips-") or part not in lpips.names(whole[6:])):
-        raise unknown_name(
-            f"part of {whole}", part, lpips.names(whole[6:]) if "lpips" in whole else []
-        )
+    layers = lpips.names(distance[6:]) if distance.startswith("lpips-") else []
+    if layer and layer not in layers:
+        raise unknown_name(f"part of {distance}", layer, layers)
     return True
 
 
-def metrics_of(name: str, asked: Sequence[Metric | str]) -> list[str]:
-    """The metrics under which a similarity is looked at: a distance has only its own."""
-    return [OWN] if is_distance(name) else list(asked)
+def metrics_of(name: str, metrics: Sequence[Metric | str]) -> list[str]:
+    """The metrics for a similarity: all given ones for a backbone, only its own for a distance."""
+    return [OWN] if is_distance(name) else list(metrics)
 
 
 def prepare(
@@ -103,90 +112,100 @@ def prepare(
     device: str = "auto",
     monitor: Monitor = Monitor(),
 ) -> ReadySimilarities:
-    """Features and distances of all images that the judgements show; what is there is kept.
+    """Compute what is missing of some similarities, for all images of the judgements.
 
     Raises:
-        UnknownNameError: no such name or device. SimError: not one of them can be had; the reason
-            of the first.
+        UnknownNameError: no such name or device.
+        BadDataError: not one of them is available; with the reason of the first.
     """
-    wanted = expand(names)
-    specs = [registry.get(name) for name in wanted if not is_distance(name)]
-    done = extraction.extract(
-        judged.trials.images,
-        specs,
-        store=FeatureStore.shared(),
-        device=device,
-        monitor=monitor,
+    expanded = expand(names)
+    specs = [registry.get(name) for name in expanded if not is_distance(name)]
+    extracted = extraction.extract(
+        judged.trials.images, specs, store=FeatureStore.shared(), device=device, monitor=monitor
     )
-    bad, skipped = dict(done.unavailable), list(done.skipped)
-    for name in dict.fromkeys(n.partition("/")[0] for n in wanted if is_distance(n)):
+    unavailable, skipped = dict(extracted.unavailable), list(extracted.skipped)
+    for distance in dict.fromkeys(_stem(name) for name in expanded if is_distance(name)):
         if monitor.stopped:
             break
-        if _file(judged, name).is_file():
+        if _file(judged, distance).is_file():
             continue
         try:
-            skipped += _measure(judged, name, device, monitor)
+            skipped += _measure(judged, distance, device, monitor)
         except SimError as error:
-            bad[name] = str(error)
-    here = tuple(n for n in wanted if n.partition("/")[0] not in bad and ready(judged, n))
-    for name in wanted:
-        if name not in here and name.partition("/")[0] not in bad:
-            bad[name] = f"{name} is not ready for all images; run it again"
-    if not here and bad and not monitor.stopped:
-        raise BadDataError(next(iter(bad.values())))
-    return ReadySimilarities(here, bad, tuple(skipped))
+            unavailable[distance] = str(error)
+    usable = tuple(n for n in expanded if _stem(n) not in unavailable and ready(judged, n))
+    for name in expanded:
+        if name not in usable and _stem(name) not in unavailable:
+            unavailable[name] = f"{name} is not ready for all images. Run the command again."
+    if not usable and unavailable and not monitor.stopped:
+        raise BadDataError(next(iter(unavailable.values())))
+    return ReadySimilarities(usable, unavailable, tuple(skipped))
 
 
 def ready(judged: JudgementSet, name: str) -> bool:
-    """Whether a similarity can be read for all pairs that the judgements ask about."""
+    """Whether a similarity is stored for all pairs of the judgements.
+
+    Raises:
+        UnknownNameError: no such name.
+    """
     if is_distance(name):
-        return _file(judged, name.partition("/")[0]).is_file()
+        return _file(judged, _stem(name)).is_file()
     return features.has_features(judged.trials.images, name)
 
 
 def available(judged: JudgementSet) -> list[str]:
-    """Backbones and distances that are ready for these judgements."""
-    stored = FeatureStore.shared().backbones()
+    """Backbones and distances that are ready for these judgements, in the registry's order."""
     order = {name: k for k, name in enumerate(registry.names())}
-    names = [*sorted(stored, key=lambda n: order.get(n, len(order))), *pair_distances.NAMES]
-    return [name for name in names if ready(judged, name)]
+    stored = sorted(FeatureStore.shared().backbones(), key=lambda name: order.get(name, len(order)))
+    return [name for name in (*stored, *pair_distances.NAMES) if ready(judged, name)]
 
 
 def values(judged: JudgementSet, name: str, metric: str = OWN) -> Array:
-    """(k, T) float64, higher = more alike, NaN = no evidence.
+    """(k, T) float64 similarities of the pairs of each trial; higher = more alike, NaN = unknown.
 
-    Rows: reference to left and right of triplets; the one similarity of a pair; of an odd-one-out
-    question first to second, first to third, second to third.
+    The rows are: of triplets, reference to left and to right; of same-or-different trials, the one
+    pair; of odd-one-out trials, first to second, first to third, second to third.
 
     Args:
         metric: of a backbone; "own" is the one it was made for.
 
     Raises:
-        BadDataError: not ready; names the command that makes it so.
+        BadDataError: not ready; names the command that computes it.
     """
     if not ready(judged, name):
         raise BadDataError(
-            f"found no {name} for all images of {judged.name!r}; "
-            f"run `simcore evaluate triplets {judged.name} --models {name}` first"
+            f"There is no {name} for all images of {judged.name!r}. "
+            f"Run `simcore evaluate triplets {judged.name} --models {name}` first."
         )
     if is_distance(name):
-        whole, _, part = name.partition("/")
-        file = _file(judged, whole)
-        key = f"{whole}/{part or 'calibrated'}" if whole.startswith("lpips-") else whole
-        return _stored(str(file), file.stat().st_mtime_ns)[key]
-    chosen = registry.get(name).metric if metric == OWN else metric
-    if chosen not in METRICS:
-        raise unknown_name("metric", chosen, (OWN, *METRICS))
-    made = features.for_images(judged.trials.images, name)
-    assert made is not None
+        distance, _, layer = name.partition("/")
+        column = f"{distance}/{layer or 'calibrated'}" if distance.startswith("lpips-") else name
+        return _load(_file(judged, distance), column)
+    metric = registry.get(name).metric if metric == OWN else metric
+    if metric not in METRICS:
+        raise unknown_name("metric", metric, (OWN, *METRICS))
+    key = ("pair similarities", judged.digest, identity(judged, name), metric)
+    return memory.get(key, lambda: _compare(judged, name, metric))
+
+
+def identity(judged: JudgementSet, name: str) -> Hashable:
+    """What changes when the values of a similarity would: network, version, weights, precision."""
+    if is_distance(name):
+        return name, pair_distances.SIDE, VERSION
+    return features.complete_key([judged.trials.images], name)
+
+
+def _compare(judged: JudgementSet, name: str, metric: Metric) -> Array:
+    rows = features.for_images(judged.trials.images, name)
+    assert rows is not None  # `values` checked that it is ready
     first, second = _pairs(judged)
     return np.stack(
-        [triplets.pair_similarity(made, a, b, chosen) for a, b in zip(first, second, strict=True)]
+        [triplets.pair_similarity(rows, a, b, metric) for a, b in zip(first, second, strict=True)]
     )
 
 
 def _pairs(judged: JudgementSet) -> tuple[Array, Array]:
-    """(k, T) first and second image of each pair that is asked about."""
+    """(k, T) first and second image of the pairs of each trial."""
     trials = judged.trials
     if isinstance(trials, SameDifferent):
         return trials.first[None], trials.second[None]
@@ -197,40 +216,46 @@ def _pairs(judged: JudgementSet) -> tuple[Array, Array]:
 
 
 def _measure(
-    judged: JudgementSet,
-    name: str,
-    device: str,
-    monitor: Monitor,
+    judged: JudgementSet, distance: str, device: str, monitor: Monitor
 ) -> tuple[Skipped, ...]:
-    """One distance over all pairs, into the cache."""
-    for file in pair_distances.files(name):
+    """Compute one distance for all pairs and store it; returns unreadable images."""
+    for file in pair_distances.files(distance):
         if file.pip_project and not weights.ready(file):
             weights.fetch(file, monitor=monitor)
     first, second = _pairs(judged)
-    place = forward.resolve_device(device)
-    # Pairs of one trial one after the other: its images are then read once.
-    found, skipped = pair_distances.measure(
-        [name],
+    # The pairs of one trial follow each other, so that its images are read once.
+    measured, skipped = pair_distances.measure(
+        [distance],
         judged.trials.images,
         first.T.ravel(),
         second.T.ravel(),
-        device=place,
+        device=forward.resolve_device(device),
         monitor=monitor,
     )
-    if found:
+    if measured:
+        columns: dict[str, Any] = {
+            column: flat.reshape(-1, len(first)).T for column, flat in measured.items()
+        }
         out = io.BytesIO()
-        columns: dict[str, Any] = {k: v.reshape(-1, len(first)).T for k, v in found.items()}
         np.savez(out, **columns)
-        cache_dir.write_atomic(_file(judged, name), out.getvalue())
+        cache_dir.write_atomic(_file(judged, distance), out.getvalue())
     return skipped
 
 
-def _file(judged: JudgementSet, name: str) -> Path:
-    file = f"{name}-{pair_distances.SIDE}-v{VERSION}.npz"
+def _stem(name: str) -> str:
+    """The name without the layer: "lpips-alex/layer0" is stored in the file of "lpips-alex"."""
+    return name.partition("/")[0]
+
+
+def _file(judged: JudgementSet, distance: str) -> Path:
+    file = f"{distance}-{pair_distances.SIDE}-v{VERSION}.npz"
     return cache_dir.root() / "distances" / judged.digest / file
 
 
-@lru_cache(maxsize=64)
-def _stored(file: str, _changed: int) -> dict[str, Array]:
-    with np.load(file, allow_pickle=False) as found:
-        return {key: found[key] for key in found.files}
+def _load(file: Path, column: str) -> Array:
+    # The name of the file says what is in it: digest of the judgements, distance, size, version.
+    def read() -> Array:
+        with np.load(file, allow_pickle=False) as columns:
+            return columns[column]
+
+    return memory.get(("distances", str(file), column), read)

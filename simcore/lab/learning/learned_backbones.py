@@ -142,13 +142,13 @@ def trial_table(name: str) -> list[dict]:
 
 def choices() -> list[str]:
     """Sets that can be learned from: those of triplets, and the one that needs no download."""
-    here = [n for n in sets.names() if sets.summary(n)["shape"] == "triplets"]
+    here = [n for n in sets.names() if sets.summary(n).shape == "triplets"]
     return sorted({*here, sets.KNOWN})
 
 
 def votes(name: str) -> str:
     """Whose answers a set holds: "human", or an order that is known."""
-    return sets.summary(name)["votes"] if name in sets.names() else "known order"
+    return sets.summary(name).votes if name in sets.names() else "known order"
 
 
 def teachable(name: str, models: list[str]) -> list[str]:

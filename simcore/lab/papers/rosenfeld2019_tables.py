@@ -10,6 +10,7 @@ from simcore.errors import BadDataError
 from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.lab.judgements import agreement, pair_similarities, perceptual
+from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.library import collections
 from simcore.lab.papers import paper_report
 from simcore.lab.papers.paper_report import PairStep, Pictures, Report, Section, Step
@@ -177,15 +178,16 @@ def bapps(sets: Sequence[JudgementSet], models: Sequence[str], monitor: Monitor)
 
 def judgement_scores(judged: JudgementSet, names: Sequence[str]) -> Section:
     """Scores of people and of all similarities, per group."""
-    result = agreement.table(judged, names, metrics=[pair_similarities.OWN])
+    question = JudgementQuestion(judged.name, tuple(names), (pair_similarities.OWN,))
+    result = agreement.table(question)
     groups = list(result.groups)
     rows: list[tuple[Cell, ...]] = [
         (f"people: {who}", *(_percent(scores[group]) for group in [*groups, agreement.ALL]))
         for who, scores in result.people.items()
     ]
-    for row in sorted(result.rows, key=lambda row: -row.whole.value):
+    for row in sorted(result.rows, key=lambda row: -row.overall.value):
         cells = [_percent(row.groups[group]) for group in groups]
-        rows.append((row.label, *cells, _percent(row.whole)))
+        rows.append((row.label, *cells, _percent(row.overall)))
     known_order = "The votes are a known order, not answers of people."
     return Section(
         f"{judged.name}: {result.score}, percent",
@@ -199,7 +201,7 @@ def table_2(judged: JudgementSet, names: Sequence[str]) -> Section:
     title = "Table 2: single layers of LPIPS"
     nets = [net for net in perceptual.NETS if f"lpips-{net}" in names]
     if not nets:
-        reasons = {row["name"]: row["reason"] for row in pair_similarities.distances()}
+        reasons = {row.name: row.reason for row in pair_similarities.distances()}
         reason = reasons["lpips-alex"] or "LPIPS is not among the models"
         return Section(title, f"Left out: {reason}.", printed=printed_values.LAYERS)
     rows = tuple(
@@ -212,7 +214,7 @@ def table_2(judged: JudgementSet, names: Sequence[str]) -> Section:
             _percent(row.calibrated),
             _percent(row.uncalibrated),
         )
-        for row in perceptual.layer_table(judged, nets)
+        for row in perceptual.layer_table(JudgementQuestion(judged.name), nets).rows
     )
     columns = ("distortion", "net", "layer", "score", "delta", "calibrated", "all layers")
     return Section(
@@ -222,6 +224,7 @@ def table_2(judged: JudgementSet, names: Sequence[str]) -> Section:
 
 def table_3(judged: JudgementSet, names: Sequence[str]) -> Section:
     """The best single and the best combined similarity of each distortion."""
+    question = JudgementQuestion(judged.name, tuple(names), combine="zsum")
     rows = tuple(
         (
             row.group,
@@ -231,7 +234,7 @@ def table_3(judged: JudgementSet, names: Sequence[str]) -> Section:
             _percent(row.several_score),
             round(100 * row.held_out, 2),
         )
-        for row in perceptual.combinations(judged, names, combine="zsum").rows
+        for row in perceptual.combinations(question).rows
     )
     columns = ("distortion", "single", "score", "combination", "combination's score", "held-out")
     return Section(

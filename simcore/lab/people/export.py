@@ -324,7 +324,7 @@ def existing_sets(name: str) -> list[str]:
     return [
         set_name
         for set_name in judgement_catalog.names()
-        if judgement_catalog.summary(set_name)["source"] == source
+        if judgement_catalog.summary(set_name).source == source
     ]
 
 

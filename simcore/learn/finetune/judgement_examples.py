@@ -81,10 +81,10 @@ def _fourth(
         place = random.integers(0, 3, waiting.size)
         other[waiting[good]] = three[drawn[good], place[good]]
         waiting = waiting[~good]
-    if judged.others is None:
+    if judged.alternatives is None:
         return other
     for k, row in enumerate(rows):
-        mine = judged.others[row]
+        mine = judged.alternatives[row]
         mine = mine[mine >= 0]
         if (mine := mine[free[mine]]).size:
             other[k] = random.choice(mine)

@@ -1,88 +1,102 @@
-"""Triplets with their votes, those first where a similarity and people are furthest apart."""
+"""Triplets and their votes, sorted by how much a similarity and people disagree."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
 from simcore.lab.judgements import agreement, pair_similarities, sets
+from simcore.lab.judgements.agreement import JudgementDisagreement, JudgementQuestion
+from simcore.lab.judgements.sets import JudgementSet
 from simcore.ui import gallery, url_state, widgets
 from simcore.ui.gallery import Pick, side_word, trial_tiles, votes_label
-from simcore.ui.judgements import judgement_sidebar
-from simcore.ui.judgements.judgement_sidebar import PAGE, JudgementQuestion
+from simcore.ui.judgements.judgement_sidebar import METRIC_LABELS, PAGE
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
-ORDER = {"disagreement": "furthest apart first", "agreement": "agreeing first"}
+ORDER_LABELS = {"disagreement": "Largest disagreement first", "agreement": "Agreement first"}
+COMBINED = "all combined"
 
 
 @st.fragment
-def show(asked: JudgementQuestion, ready: list[str]) -> None:
-    """Draw the gallery and its own controls; a set without triplets is a sentence."""
-    with widgets.show_errors():  # a fragment's errors do not reach the page's own
-        _show(asked, ready)
+def show(question: JudgementQuestion, ready: list[str]) -> None:
+    """Draw the gallery and its own controls."""
+    with widgets.show_errors():  # errors of a fragment do not reach those of the page
+        judged = question.open()
+        by, metric, group, order = _controls(judged, ready)
+        rows = agreement.disagreements(
+            question.with_models([by] if by in ready else ready), metric=metric, group=group
+        )
+        _disagreement_header(rows, judged, by)
+        if order == "agreement":
+            rows.reverse()
+        _gallery(rows, judged, by, ready)
+        widgets.credits(judged.credits)
 
 
-def _show(asked: JudgementQuestion, ready: list[str]) -> None:
-    found = asked.opened()
-    groups = [agreement.ALL, *dict.fromkeys(found.triplets.group)]
-    options = [*ready, "all combined"] if len(ready) > 1 else ready
+def _controls(judged: JudgementSet, ready: Sequence[str]) -> tuple[str, str, str, str]:
+    """Similarity, metric, group and order; also in the address."""
+    similarities = [*ready, COMBINED] if len(ready) > 1 else list(ready)
+    groups = list(dict.fromkeys([agreement.ALL, *judged.triplets.group]))
     url_state.bind(
         PAGE,
         [
-            Field("by", options, label="similarity"),
+            Field("by", similarities, label="similarity"),
+            Field("metric", list(METRIC_LABELS)),
             Field("group", groups),
-            Field("metric", list(judgement_sidebar.NAMES)),
-            Field("order", list(ORDER)),
+            Field("order", list(ORDER_LABELS)),
         ],
     )
     columns = st.columns(4)
-    by = columns[0].selectbox("Similarity", options, key=f"{PAGE}_by")
-    distance = by in ready and pair_similarities.is_distance(by)
+    by = columns[0].selectbox("Similarity", similarities, key=f"{PAGE}_by")
     metric = columns[1].selectbox(
         "Metric",
-        list(judgement_sidebar.NAMES),
-        format_func=judgement_sidebar.NAMES.__getitem__,
+        list(METRIC_LABELS),
+        format_func=METRIC_LABELS.__getitem__,
         key=f"{PAGE}_metric",
-        disabled=distance,
+        disabled=by in ready and pair_similarities.is_distance(by),
     )
     group = columns[2].selectbox("Group", groups, key=f"{PAGE}_group")
     order = columns[3].selectbox(
-        "Order", list(ORDER), format_func=ORDER.__getitem__, key=f"{PAGE}_order"
+        "Order", list(ORDER_LABELS), format_func=ORDER_LABELS.__getitem__, key=f"{PAGE}_order"
     )
-    rows = agreement.disagreements(
-        found,
-        [by] if by in ready else ready,
-        metric=metric,
-        group=group,
-        combine="sum" if asked.combine == "sum" else "zsum",
-    )
-    wrong = sum((row["vote"] - 0.5) * (row["said"] - 0.5) < 0 for row in rows)
-    who = "people" if found.votes == "human" else "the known order"
-    st.markdown(
-        f"**{wrong:,}** of {len(rows):,} triplets: {escape_markdown(by)} and {who} choose different sides. "
-        "Click a picture to open it in Explore."
-    )
-    if order == "agreement":
-        rows.reverse()
+    return by, metric, group, order
 
-    models = [m for m in ready if not pair_similarities.is_distance(m)]
+
+def _disagreement_header(
+    rows: Sequence[JudgementDisagreement], judged: JudgementSet, by: str
+) -> None:
+    """One line: how many triplets there are, and on how many people and similarity disagree."""
+    opposite = sum(row.opposite for row in rows)
+    reference = "people" if judged.votes == "human" else "the known order"
+    st.markdown(
+        f"**{opposite:,}** of {len(rows):,} triplets: {escape_markdown(by)} and {reference} choose "
+        "different sides.",
+        help="Click an image to open it in Explore.",
+    )
+
+
+def _gallery(
+    rows: Sequence[JudgementDisagreement], judged: JudgementSet, by: str, ready: Sequence[str]
+) -> None:
+    models = [model for model in ready if not pair_similarities.is_distance(model)]
 
     def open_(pick: Pick) -> None:
-        collection = sets.collection(asked.name)  # made of the set's images
+        collection = sets.collection(judged.name)  # of the set's images
         gallery.open_in_explore(collection.name, models=models)(pick | {"side": "left"})
 
-    paged = gallery.paged(rows, f"{PAGE}_page_{asked.name}")
     with st.container(horizontal=True):
-        for row in paged:
+        for row in gallery.paged(rows, f"{PAGE}_page_{judged.name}"):
             with st.container(border=True, width=346):
-                st.caption(f"{escape_markdown(row['group'])} · {_words(row, by, found.votes)}")
+                st.caption(f"{escape_markdown(row.group)} · {_answers(row, by, judged.votes)}")
                 gallery.grid(
-                    trial_tiles(row, found.votes, gallery.OPEN_IN_EXPLORE),
-                    key=f"{PAGE}_trial_{row['trial']}",
+                    trial_tiles(judged, row.trial, gallery.OPEN_IN_EXPLORE),
+                    key=f"{PAGE}_trial_{row.trial}",
                     on_pick=lambda pick: widgets.run_action(open_, pick),
                 )
-    widgets.credits(found.credits)
 
 
-def _words(row: dict, by: str, votes: str) -> str:
-    """What both say, in a line."""
-    count = f" ({row['votes_n']} votes)" if row["votes_n"] > 1 else ""
-    return f"{votes_label(row['vote'], votes)}{count}, {escape_markdown(by)}: **{side_word(row['said'])}**"
+def _answers(row: JudgementDisagreement, by: str, votes: str) -> str:
+    """What people and the similarity answer, in one line."""
+    count = f" ({row.votes_n} votes)" if row.votes_n > 1 else ""
+    prediction = f"{escape_markdown(by)}: **{side_word(row.prediction)}**"
+    return f"{votes_label(row.vote, votes)}{count}, {prediction}"

@@ -176,5 +176,6 @@ def _trials(name: str) -> None:
                     f"{escape_markdown(trial['group'])} · {gallery.votes_label(trial['vote'], known)}, before: "
                     f"**{trial['before']}**, after: **{trial['after']}**"
                 )
-                gallery.grid(gallery.trial_tiles(trial, known), key=f"{PAGE}_trial_{name}_{row}")
+                tiles = gallery.trial_tiles(found.judged, row)
+                gallery.grid(tiles, key=f"{PAGE}_trial_{name}_{row}")
     widgets.credits(found.judged.credits)

@@ -72,7 +72,7 @@ def _sample(name: str) -> None:
         st.caption("Every group of trials equally often (4.3); as printed in Table A.1:")
         st.dataframe(
             [
-                {"id": r["id"], "drawn from": r["source"], "what": r["sample"], "size": r["size"]}
+                {"id": r.id, "drawn from": r.source, "what": r.sample, "size": r.size}
                 for r in sets.printed()
             ],
             hide_index=True,

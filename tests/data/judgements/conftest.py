@@ -1,6 +1,7 @@
-"""Judgement files drawn here, in the formats of the data sets."""
+"""Small judgement files in the formats of the data sets."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def base36(number):
 
 
 def step(shown, picked, *, kind="rank:8rank2", catch=-1, position=0):
-    """One trial as a sequence file tells it: query, references, then the choices."""
+    """One trial as in a sequence file: query, references, then the choices."""
     asset = [f"PZ001{base36(k)}" for k in shown]
     interactions = [{"kind": "content:query", "detail": asset[0]}]
     interactions += [
@@ -56,7 +57,7 @@ def psiz_folder(tmp_path):
 
 @pytest.fixture
 def bird_images(tmp_path, draw):
-    """The images that `psiz_folder` speaks of."""
+    """The images that the trials of `psiz_folder` show."""
     root = tmp_path / "birds"
     for k in range(1, 61):
         path = root / "set" / f"c{k % 4}" / f"img_{k:03}.png"
@@ -79,3 +80,26 @@ def ranked():
         return steps
 
     return make
+
+
+@pytest.fixture(scope="session")
+def known_cache(tmp_path_factory):
+    """A cache with the set "known" of three photographs, made once per session."""
+    from simcore.data.judgements import known_order
+    from simcore.lab.judgements import sets
+
+    folder = tmp_path_factory.mktemp("known")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(folder))
+        patch.setattr(known_order, "PHOTOS", dict(list(known_order.PHOTOS.items())[:3]))
+        sets.open_("known")
+    return folder
+
+
+@pytest.fixture
+def known(known_cache, cache):
+    """The set "known", in this test's own cache."""
+    from simcore.lab.judgements import sets
+
+    shutil.copytree(known_cache, cache, dirs_exist_ok=True)
+    return sets.open_("known")

@@ -1,4 +1,4 @@
-"""Every format read as it is published, and one sentence for every way it can be broken."""
+"""Every format is read as published, and broken files give one sentence each."""
 
 import io
 import json
@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from simcore.data.fetch import archives, pip_archives
@@ -17,12 +19,13 @@ from simcore.data.judgements.trials import OddOneOut, SameDifferent
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.evaluate.judgements import human_ceiling, jnd, two_afc
 from simcore.models.distances import pair_distances
+from simcore.types import Skipped
 from tests.data.judgements.conftest import step
 
 PSIZ = "psiz-datasets==0.2.1"
 
 
-def test_a_bapps_tree_goes_through_to_a_score(bapps_tree):
+def test_bapps_from_files_to_a_2afc_score(bapps_tree):
     root = bapps_tree({"cnn": [0.2, 0.8, 1.0, 0.0], "traditional": [0.4, 0.6]})
     judged = judgement_catalog.add("bapps", root, name="mine")
     some = judged.triplets
@@ -43,7 +46,7 @@ def test_a_bapps_tree_goes_through_to_a_score(bapps_tree):
     )
 
 
-def test_jnd_pairs_go_through_to_a_score(bapps_tree):
+def test_bapps_jnd_from_files_to_a_score(bapps_tree):
     root = bapps_tree({"cnn": [0.0, 1.0, 1 / 3]}, kind="jnd")
     judged = judgement_catalog.add("bapps-jnd", root, name="mine")
     assert isinstance(judged.trials, SameDifferent)
@@ -56,7 +59,7 @@ def test_jnd_pairs_go_through_to_a_score(bapps_tree):
         judged.triplets  # noqa: B018
 
 
-def test_two_splits_are_told_apart(bapps_tree):
+def test_two_splits_are_separate_groups(bapps_tree):
     bapps_tree({"cnn": [0.5, 1.0]}, split="train")
     root = bapps_tree({"cnn": [0.2]}, split="val")
     found = bapps.triplets(root)
@@ -67,14 +70,17 @@ def test_two_splits_are_told_apart(bapps_tree):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda p: np.save(p / "judge/000000.npy", np.array([1.5])), "1.5.*share in 0 to 1"),
+        (
+            lambda p: np.save(p / "judge/000000.npy", np.array([1.5])),
+            "one share between 0 and 1, got 1.5",
+        ),
         (lambda p: np.save(p / "judge/000000.npy", np.array([np.nan])), "no single number"),
         (lambda p: np.save(p / "judge/000000.npy", np.zeros(2)), "no single number"),
-        (lambda p: (p / "judge/000000.npy").write_bytes(b"x"), "cannot be read as a vote"),
-        (lambda p: (p / "p1/000001.png").unlink(), "2 in ref/.*1 in p1/.*as many"),
+        (lambda p: (p / "judge/000000.npy").write_bytes(b"x"), "cannot be read as a .npy file"),
+        (lambda p: (p / "p1/000001.png").unlink(), "as many files in each.*2 in ref/.*1 in p1/"),
     ],
 )
-def test_a_broken_bapps_tree_is_one_sentence_and_leaves_nothing(bapps_tree, cache, spoil, words):
+def test_broken_bapps_files_give_one_sentence_and_leave_nothing(bapps_tree, cache, spoil, words):
     root = bapps_tree({"cnn": [0.2, 0.8]})
     spoil(root / "2afc/val/cnn")
     with pytest.raises(BadDataError, match=words):
@@ -83,7 +89,7 @@ def test_a_broken_bapps_tree_is_one_sentence_and_leaves_nothing(bapps_tree, cach
     assert not any((cache / "trials").iterdir())
 
 
-def test_a_half_downloaded_tar_is_one_sentence(bapps_tree, tmp_path, cache):
+def test_truncated_tar_gives_one_sentence(bapps_tree, tmp_path, cache):
     root = bapps_tree({"cnn": [0.2, 0.8]})
     whole = tmp_path / "twoafc_val.tar.gz"
     with tarfile.open(whole, "w:gz") as tar:
@@ -99,7 +105,7 @@ def test_a_half_downloaded_tar_is_one_sentence(bapps_tree, tmp_path, cache):
     assert [p.name for p in (cache / "trials").iterdir()] == ["whole"]
 
 
-def test_archives_from_strangers_stay_inside(tmp_path):
+def test_unsafe_archives_are_refused(tmp_path):
     for name, link in (("../out.png", False), ("/out.png", False), ("a.png", True)):
         path = tmp_path / "bad.tar"
         with tarfile.open(path, "w") as tar:
@@ -124,9 +130,9 @@ def test_sequences_become_triplets(psiz_folder, bird_images, ranked):
     root = psiz_folder([(100, steps), (67, ranked(5, 1)), (100, [{"kind": "placeholder"}])])
     trials, notes = psiz.read(root)
     assert len(trials) == 21
-    assert "1 sequences with a catch trial missed (5 trials), 2 catch trials, 1 of" in notes[0]
+    assert "1 sequences with a failed catch trial (5 trials), 2 catch trials, 1 of" in notes[0]
     judged = judgement_catalog.add(
-        "birds-16", root, name="birds", images=bird_images, seed=3, others=True
+        "birds-16", root, name="birds", images=bird_images, seed=3, keep_alternatives=True
     )
     some = judged.triplets
     assert {g: some.group.count(g) for g in dict.fromkeys(some.group)} == {
@@ -141,14 +147,14 @@ def test_sequences_become_triplets(psiz_folder, bird_images, ranked):
     for k in range(20):
         trial = {trials.stimuli[s].lstrip("/") for s in trials.shown[k] if s >= 0}
         far = some.images.ids[some.right[20 + k]]
-        others = {some.images.ids[i] for i in judged.others[20 + k] if i >= 0}
+        alternatives = {some.images.ids[i] for i in judged.alternatives[20 + k] if i >= 0}
         assert far in trial - {some.images.ids[i] for i in (some.left[k], some.right[k])}
-        assert len(others) == 5
-        assert far not in others
-        assert others < trial
+        assert len(alternatives) == 5
+        assert far not in alternatives
+        assert alternatives < trial
 
 
-def test_a_zip_of_sequences_is_read_where_it_lies(psiz_folder, bird_images, ranked, tmp_path):
+def test_zip_of_sequences_is_read_without_extracting(psiz_folder, bird_images, ranked, tmp_path):
     root = psiz_folder([(100, ranked(6))])
     with zipfile.ZipFile(tmp_path / "birds16.zip", "w") as file:
         for path in root.rglob("*.*"):
@@ -164,7 +170,7 @@ def test_a_zip_of_sequences_is_read_where_it_lies(psiz_folder, bird_images, rank
     assert judgement_catalog.names() == ["b"]
 
 
-def test_missing_images_are_counted_and_named(psiz_folder, bird_images, ranked):
+def test_missing_images_are_counted_and_listed(psiz_folder, bird_images, ranked):
     root = psiz_folder([(100, ranked(30))])
     (bird_images / "set/c1/img_001.png").unlink()
     (bird_images / "set/c2/img_002.png").write_bytes(b"no image")
@@ -173,7 +179,7 @@ def test_missing_images_are_counted_and_named(psiz_folder, bird_images, ranked):
     assert "1 missing images" in " ".join(judged.notes)
     assert "1 unusable images" in " ".join(judged.notes)
     assert 0 < len(judged.triplets) < 60
-    with pytest.raises(BadDataError, match="no folder of images"):
+    with pytest.raises(BadDataError, match="needs a folder of images"):
         judgement_catalog.add("birds-16", root, name="none")
     with pytest.raises(BadDataError, match="no image below"):
         judgement_catalog.add("birds-16", root, name="none", images=root)
@@ -182,23 +188,23 @@ def test_missing_images_are_counted_and_named(psiz_folder, bird_images, ranked):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (step([99, *range(2, 10)], [2, 3]), "'PZ001000002R' for content:query.*catalogue"),
-        (step([*range(1, 10)], [2, 30]), "not shown"),
-        (step([*range(1, 10)], [2, 2]), "not shown"),
+        (step([99, *range(2, 10)], [2, 3]), "'PZ001000002R' for content:query.*catalog"),
+        (step([*range(1, 10)], [2, 30]), "not among its references"),
+        (step([*range(1, 10)], [2, 2]), "not among its references"),
     ],
 )
-def test_an_id_outside_the_catalogue_is_one_sentence(psiz_folder, bird_images, bad, words):
+def test_bad_stimulus_gives_one_sentence(psiz_folder, bird_images, bad, words):
     with pytest.raises(BadDataError, match=words):
         judgement_catalog.add("hsj", psiz_folder([(100, [bad])]), name="x", images=bird_images)
     assert judgement_catalog.names() == []
 
 
-def test_sequences_that_are_none(psiz_folder):
+def test_broken_sequences_give_one_sentence(psiz_folder):
     root = psiz_folder([(100, [])])
     with pytest.raises(BadDataError, match="no usable trial"):
         psiz.read(root)
     (root / "train_seqs/seq_0.json").write_text("[1")
-    with pytest.raises(BadDataError, match="no sequence of trials"):
+    with pytest.raises(BadDataError, match="not a sequence of trials"):
         psiz.read(root)
     (root / "stimuli.txt").unlink()
     with pytest.raises(BadDataError, match=r"no stimuli\.txt"):
@@ -220,17 +226,17 @@ def test_the_published_samples_are_read(kind, count, catches, tmp_path):
                 (tmp_path / tail).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / tail).write_bytes(file.read(name))
     # The samples' catalogues are cut to a few lines; the rest is added as the trials name it.
-    with pytest.raises(BadDataError, match="expected an id of the catalogue"):
+    with pytest.raises(BadDataError, match="not in the catalog"):
         psiz.read(tmp_path)
     lines = (tmp_path / "stimuli.txt").read_text().splitlines()
-    told = {}
+    ids = {}
     for path in tmp_path.rglob("*.json"):
         for trial in json.loads(path.read_text())["data"][0]["sequence"]:
             for act in trial["interactions"]:
                 if act["detail"].startswith("PZ"):
-                    told[int(act["detail"][5:], 36)] = act["detail"][5:]
-    known = {int(line.split("|")[0], 36) for line in lines[1:]}
-    extra = [f"{told[k]}|/added/{k}.jpg|x|x" for k in sorted(set(told) - known)]
+                    ids[int(act["detail"][5:], 36)] = act["detail"][5:]
+    listed = {int(line.split("|")[0], 36) for line in lines[1:]}
+    extra = [f"{ids[k]}|/added/{k}.jpg|x|x" for k in sorted(set(ids) - listed)]
     (tmp_path / "stimuli.txt").write_text("\n".join([*lines, *extra]))
     trials, notes = psiz.read(tmp_path)
     assert len(trials) == count
@@ -263,32 +269,32 @@ def old_file(path, *, text=bytes, stimulus=4):
 
 
 @pytest.mark.parametrize("text", [bytes, str])
-def test_older_hdf5_with_bytes_or_text(tmp_path, bird_images, text):
+def test_hdf5_with_bytes_or_text(tmp_path, bird_images, text):
     old = tmp_path / "old"
     old.mkdir()
     old_file(old, text=text)
     for source in (old, old / "obs-118.hdf5"):
-        trials, notes = psiz.read_hdf5(*psiz.find(source))
+        trials, notes = psiz.read_hdf5(*psiz.find_hdf5(source))
         assert trials.shown[0].tolist() == [0, 3, 1, 2, 4, 5, 6, 7, 8]
         assert trials.chosen.tolist() == [2, 1]
-        assert "1 with a catch trial missed, 1 catch trials, 0 of another" in notes[0]
+        assert "1 with a failed catch trial, 1 catch trials, 0 of another" in notes[0]
         assert trials.stimuli[3] == "/set/c0/img_004.png"
     judged = judgement_catalog.add("birds-16", old, name="old", images=bird_images)
     assert judged.triplets.group == ("8rank2 similar", "8rank2 dissimilar", "2rank1 dissimilar")
     assert judged.triplets.images.ids[judged.triplets.left[0]] == "set/c0/img_004.png"
 
 
-def test_broken_hdf5_is_one_sentence(tmp_path, bird_images):
+def test_broken_hdf5_gives_one_sentence(tmp_path, bird_images):
     old = tmp_path / "old"
     old.mkdir()
     with pytest.raises(BadDataError, match="0 files of trials"):
-        psiz.find(old)
+        psiz.find_hdf5(old)
     old_file(old, stimulus=77)
-    with pytest.raises(BadDataError, match=r"stimulus 77 in trial 0.*catalogue"):
+    with pytest.raises(BadDataError, match=r"Trial 0 .*stimulus 77.*catalog"):
         judgement_catalog.add("hsj", old, name="x", images=bird_images)
     data = (old / "obs-118.hdf5").read_bytes()
     (old / "obs-118.hdf5").write_bytes(data[: len(data) // 2])
-    with pytest.raises(BadDataError, match="no whole HDF5"):
+    with pytest.raises(BadDataError, match="not a complete HDF5"):
         judgement_catalog.add("hsj", old, name="x", images=bird_images)
     assert judgement_catalog.names() == []
 
@@ -319,7 +325,7 @@ def test_nights(tmp_path, draw):
     assert judged.triplets.vote.tolist() == [0, 1]
     assert judged.triplets.votes_n.tolist() == [6, 8]
     assert judged.triplets.group == ("test_imagenet", "test_no_imagenet")
-    assert "1 triplets of fewer than 6" in judged.notes[0]
+    assert "1 triplets with fewer than 6" in judged.notes[0]
     (root / "data.csv").write_text("id,ref_path\n1,a.png")
     with pytest.raises(BadDataError, match="no column"):
         triplet_files.nights(root)
@@ -350,7 +356,7 @@ def test_things(tmp_path, draw):
         triplet_files.things(table, ImageFolder(images))
 
 
-def test_a_plain_table(tmp_path, draw):
+def test_csv_of_triplets(tmp_path, draw):
     for k in range(3):
         draw(k, 20, 20).save(tmp_path / f"{k}.png")
     table = tmp_path / "mine.csv"
@@ -361,7 +367,7 @@ def test_a_plain_table(tmp_path, draw):
     assert judged.triplets.vote.tolist() == [0.25, 1]
     assert judged.triplets.group == ("x", "all")
     assert judged.triplets.votes_n.tolist() == [4, 0]
-    for cell, words in (("1.2", "0 to 1"), ("much", "0 to 1"), ("", "0 to 1")):
+    for cell, words in (("1.2", "0 and 1"), ("much", "0 and 1"), ("", "0 and 1")):
         table.write_text(f"query,a,b,vote\n0.png,1.png,2.png,{cell}\n")
         with pytest.raises(BadDataError, match=f"line 2 of mine.csv.*{words}"):
             judgement_catalog.add("triplets", table, name="bad")
@@ -371,11 +377,11 @@ def test_a_plain_table(tmp_path, draw):
     assert judgement_catalog.names() == ["mine"]
 
 
-def test_the_memory_forgets_and_refuses(bapps_tree, cache):
+def test_names_are_unique_and_sets_can_be_removed(bapps_tree, cache):
     root = bapps_tree({"cnn": [0.2, 0.8, 0.6], "color": [0.0, 1.0, 1.0]})
     one = judgement_catalog.add("bapps", root, name="one")
     two = judgement_catalog.add("bapps", root, name="two", size=2, seed=1)
-    assert judgement_catalog.summary("two")["groups"] == {"cnn": 2, "color": 2}
+    assert judgement_catalog.summary("two").groups == {"cnn": 2, "color": 2}
     assert one.digest != two.digest
     assert judgement_catalog.add("bapps", root, name="again").digest == one.digest
     with pytest.raises(BadDataError, match="already"):
@@ -391,3 +397,66 @@ def test_the_memory_forgets_and_refuses(bapps_tree, cache):
     (cache / "trials/two/trials.parquet").write_bytes(b"x")
     with pytest.raises(BadDataError, match="damaged"):
         judgement_catalog.open("two")
+
+
+def test_sets_stored_earlier_can_be_opened(tmp_path, cache, draw):
+    """The files as they have been since format 1; "others" is the count of alternatives."""
+    place = cache / "trials" / "old"
+    (place / "made").mkdir(parents=True)
+    for k in range(5):
+        draw(k, 20, 20).save((place / "made" if k < 3 else tmp_path) / f"{k}.png")
+    facts = {
+        "format": 1,
+        "name": "old",
+        "created": "2025-01-31T12:00:00+00:00",
+        "kind": "hsj",
+        "source": "/data/hsj.zip",
+        "shape": "triplets",
+        "trials": 2,
+        "images": 5,
+        "groups": {"8rank2 similar": 1, "8rank2 dissimilar": 1},
+        "votes": "human",
+        "others": 2,
+        "notes": ["2 trials"],
+        "credits": ["somebody"],
+        "skipped": [["a.png", "no image"]],
+        "digest": "0123abcd",
+    }
+    (place / "judgements.json").write_text(json.dumps(facts))
+    paths = [f"made/{k}.png" for k in range(3)] + [str(tmp_path / f"{k}.png") for k in (3, 4)]
+    images = {"id": list("abcde"), "path": paths, "key": [f"key{k}" for k in range(5)]}
+    pq.write_table(pa.table(images), place / "images.parquet")
+    trials = {
+        "item0": [0, 0],
+        "item1": [1, 1],
+        "item2": [2, 3],
+        "other0": [3, 4],
+        "other1": [4, -1],
+    }
+    trials |= {"vote": [0.0, 0.25], "votes_n": [1, 4], "group": list(facts["groups"])}
+    pq.write_table(pa.table(trials), place / "trials.parquet")
+    judged = judgement_catalog.open("old")
+    assert judged.alternatives.tolist() == [[3, 4], [4, -1]]
+    assert judged.triplets.vote.tolist() == [0.0, 0.25]
+    assert judged.triplets.votes_n.tolist() == [1, 4]
+    assert all(path.is_file() for path in judged.triplets.images.paths)
+    assert judged.triplets.images.trim == 0  # older sets do not say
+    assert (judged.digest, judged.kind, judged.credits) == ("0123abcd", "hsj", ("somebody",))
+    assert judged.skipped == (Skipped("a.png", "no image"),)
+    summary = judgement_catalog.summary("old")
+    assert (summary.alternatives, summary.trials, summary.created) == (2, 2, facts["created"])
+    assert judgement_catalog.open("old") is judged  # read once
+    del facts["groups"]
+    (place / "judgements.json").write_text(json.dumps(facts))
+    with pytest.raises(BadDataError, match="damaged"):
+        judgement_catalog.summary("old")
+
+
+def test_a_new_set_of_the_same_name_is_read_again(bapps_tree):
+    root = bapps_tree({"cnn": [0.2, 0.8, 0.6]})
+    first = judgement_catalog.add("bapps", root, name="mine")
+    assert judgement_catalog.open("mine") is first
+    judgement_catalog.remove("mine")
+    second = judgement_catalog.add("bapps", root, name="mine", size=2)
+    assert len(judgement_catalog.open("mine").triplets) == 2
+    assert judgement_catalog.open("mine") is second

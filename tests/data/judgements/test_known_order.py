@@ -1,4 +1,4 @@
-"""The set that needs no download: operations spoil more with strength, photographs are checked."""
+"""The set of known order: distortions grow with strength, photographs are checked."""
 
 import importlib.util
 
@@ -10,7 +10,7 @@ from simcore.data.judgements import known_order
 from simcore.errors import BadDataError
 
 
-def spoiled(name, patch, strength):
+def mean_change(name, patch, strength):
     out = known_order.distort(name, patch, strength, np.random.default_rng(1))
     assert out.shape == patch.shape
     assert out.dtype == np.uint8
@@ -18,44 +18,47 @@ def spoiled(name, patch, strength):
 
 
 @pytest.mark.parametrize("name", known_order.OPERATIONS)
-def test_more_strength_spoils_more(name, draw):
+def test_distortion_grows_with_strength(name, draw):
     patches = [np.asarray(draw(seed, 96, 96)) for seed in range(6)]
     if not name.endswith("jpeg"):  # JPEG is never without loss
-        assert max(spoiled(name, patch, 0.0) for patch in patches) == 0
-    means = [np.mean([spoiled(name, p, s) for p in patches]) for s in (0.15, 0.4, 0.7, 1.0)]
+        assert max(mean_change(name, patch, 0.0) for patch in patches) == 0
+    means = [np.mean([mean_change(name, p, s) for p in patches]) for s in (0.15, 0.4, 0.7, 1.0)]
     assert means == sorted(means)
     assert means[-1] > means[0] > 0
 
 
 def test_every_triplet_is_one_operation_at_two_strengths(tmp_path):
-    found = known_order.find(tmp_path / "made")
-    assert len(found.group) == len(found.items)
-    for (ref, left, right), vote, group in zip(found.items, found.vote, found.group, strict=True):
-        assert found.ids[ref].endswith("/reference")
-        ends = [found.ids[k].rpartition("/")[2].rpartition("-") for k in (left, right)]
-        assert {operation for operation, _, _ in ends} == {group.replace("/", "-")}
-        one, other = (float(strength) for _, _, strength in ends)
-        assert (one > other) == bool(vote)  # the side that is spoiled less is nearer
-        assert 1.1 < max(one, other) / min(one, other) < 2.6
-        assert {found.ids[k].partition("/")[0] for k in (left, right)} == {
-            found.ids[ref].partition("/")[0]
+    draft = known_order.find(tmp_path / "made")
+    assert len(draft.group) == len(draft.items)
+    for (ref, left, right), vote, group in zip(draft.items, draft.vote, draft.group, strict=True):
+        assert draft.ids[ref].endswith("/reference")
+        sides = [draft.ids[k].rpartition("/")[2].rpartition("-") for k in (left, right)]
+        assert {operation for operation, _, _ in sides} == {group.replace("/", "-")}
+        left_strength, right_strength = (float(strength) for _, _, strength in sides)
+        assert (left_strength > right_strength) == bool(vote)  # the weaker distortion is nearer
+        ratio = left_strength / right_strength
+        assert 1.1 < max(ratio, 1 / ratio) < 2.6
+        assert {draft.ids[k].partition("/")[0] for k in (left, right)} == {
+            draft.ids[ref].partition("/")[0]
         }
 
 
-def test_without_scikit_image_the_wheel_is_asked(monkeypatch, tmp_path):
-    asked = []
+def test_without_scikit_image_the_wheel_is_downloaded(monkeypatch, tmp_path):
+    calls = []
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(
-        pip_archives, "fetch_member", lambda *args, **more: asked.append((args, more)) or tmp_path
+        pip_archives,
+        "fetch_member",
+        lambda *args, **options: calls.append((args, options)) or tmp_path,
     )
     assert known_order.photo("coffee.png") == tmp_path
-    ((requirement, member), more) = asked[0]
+    ((requirement, member), options) = calls[0]
     assert requirement.startswith("scikit-image==")
     assert member == "skimage/data/coffee.png"
-    assert more["sha256"] == known_order.PHOTOS["coffee.png"]
+    assert options["sha256"] == known_order.PHOTOS["coffee.png"]
 
 
-def test_another_photograph_is_refused(monkeypatch):
+def test_photograph_with_another_checksum_is_refused(monkeypatch):
     monkeypatch.setitem(known_order.PHOTOS, "coffee.png", "0" * 64)
     monkeypatch.setattr(pip_archives, "download_archive", lambda *_, **__: _wheel())
     with pytest.raises(BadDataError, match="instead of 0000"):

@@ -13,10 +13,12 @@ def birds(psiz_folder, bird_images, ranked):
     """30 trials of 8rank2 and five of 2rank1, with the other images of their trials."""
     small = [step([k, k + 1, k + 2], [k + 2], kind="rank:2rank1") for k in (1, 5, 9, 13, 17)]
     root = psiz_folder([(100, [*ranked(30), *small])])
-    return judgement_catalog.add("birds-16", root, name="birds", images=bird_images, others=True)
+    return judgement_catalog.add(
+        "birds-16", root, name="birds", images=bird_images, keep_alternatives=True
+    )
 
 
-def test_the_eleven_sets_do_not_depend_on_each_other(birds, bapps_tree):
+def test_the_eleven_sets_are_independent(birds, bapps_tree):
     names = {"traditional", "cnn", "color", "deblur", "frameinterp", "superres"}
     bapps = judgement_catalog.add(
         "bapps", bapps_tree({n: [0.2, 0.8, 1.0] for n in names}), name="bapps"
@@ -64,14 +66,14 @@ def test_quadruplets_add_an_image_that_was_not_chosen(birds):
     for row, quad in zip(rows, four, strict=True):
         np.testing.assert_array_equal(quad[:3], near[row])
         if birds.triplets.group[row].startswith("8rank2"):
-            assert quad[3] in birds.others[row]
+            assert quad[3] in birds.alternatives[row]
             assert quad[3] not in quad[:3]
         else:  # of another 2rank1 trial
             assert any(quad[3] in other for other in near[60:] if other[0] != quad[0])
     np.testing.assert_array_equal(four, triplet_sets.quadruplets(birds, size=30, seed=0))
 
 
-def test_singles_are_drawn_once_each(birds):
+def test_single_images_are_drawn_once(birds):
     every = triplet_sets.single_images(birds.triplets, size=10_000)
     assert len(every) == len(set(every.tolist())) <= len(birds.triplets.images)
     assert set(triplet_sets.single_images(birds.triplets, size=7, seed=3).tolist()) < set(
@@ -79,7 +81,7 @@ def test_singles_are_drawn_once_each(birds):
     )
 
 
-def test_the_nearer_one_is_the_one_that_most_chose(bapps_tree):
+def test_nearer_is_the_side_that_most_people_chose(bapps_tree):
     some = judgement_catalog.add("bapps", bapps_tree({"cnn": [0.2, 0.8]}), name="two").triplets
     near = triplet_sets.nearer_first(some)
     assert near[0].tolist() == [some.ref[0], some.left[0], some.right[0]]

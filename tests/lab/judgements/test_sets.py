@@ -12,69 +12,67 @@ from simcore.lab.people import experiments, export, participation
 from simcore.learn import splits
 from simcore.learn.finetune import judgement_examples
 from tests.conftest import draw
+from tests.data.judgements.conftest import known, known_cache
+
+__all__ = ["known", "known_cache"]
 
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0] * 5, "color": [0.0, 1.0, 0.6] * 2}
 
 
 def test_a_sample_is_a_set_of_its_own(bapps_tree):
-    whole = sets.add("bapps", bapps_tree(VOTES), name="mine")
-    found = sets.keep("mine", "Triplet_BAPPS_2AFC", "small", size=10, seed=3)
-    told = sets.summary("small")
-    assert (told["kind"], told["votes"], told["trials"]) == ("bapps", "human", 10)
-    assert told["groups"] == {"cnn": 5, "color": 5}
-    listed = sets.sample("mine", "triplets", size=10, seed=3)["rows"]
-    ids = found.triplets.images.ids
-    nearer = [[ids[i] for i in row] for row in triplet_sets.nearer_first(found.triplets)]
-    assert nearer == listed
+    source = sets.add("bapps", bapps_tree(VOTES), name="mine")
+    drawn = sets.save_sample("mine", "Triplet_BAPPS_2AFC", "small", size=10, seed=3)
+    summary = sets.summary("small")
+    assert (summary.kind, summary.votes, summary.trials) == ("bapps", "human", 10)
+    assert summary.groups == {"cnn": 5, "color": 5}
+    sample = sets.sample("mine", "triplets", size=10, seed=3)
+    ids = drawn.triplets.images.ids
+    nearer = [tuple(ids[i] for i in row) for row in triplet_sets.nearer_first(drawn.triplets)]
+    assert nearer == list(sample.rows) == list(sample.to_table().rows)
     votes = {
-        whole.triplets.images.ids[r]: v
-        for r, v in zip(whole.triplets.ref, whole.triplets.vote, strict=True)
+        source.triplets.images.ids[r]: v
+        for r, v in zip(source.triplets.ref, source.triplets.vote, strict=True)
     }
-    assert found.triplets.vote.tolist() == [votes[ids[ref]] for ref in found.triplets.ref]
-    assert sets.keep("mine", "triplets", "again", size=10, seed=3).digest == found.digest
-    assert sets.keep("mine", "triplets", "other", size=10, seed=4).digest != found.digest
+    assert drawn.triplets.vote.tolist() == [votes[ids[ref]] for ref in drawn.triplets.ref]
+    assert sets.save_sample("mine", "triplets", "again", size=10, seed=3).digest == drawn.digest
+    assert sets.save_sample("mine", "triplets", "other", size=10, seed=4).digest != drawn.digest
 
 
-def test_a_sample_outlives_the_set_that_it_was_drawn_from():
-    sets.open_("known")
-    found = sets.keep("known", "quadruplets", "small", size=24)
-    assert found.others.shape == (24, 1)
-    assert found.votes == "known order"
+def test_a_sample_outlives_its_source(known):
+    drawn = sets.save_sample("known", "quadruplets", "small", size=24)
+    assert drawn.alternatives.shape == (24, 1)
+    assert drawn.votes == "known order"
     sets.remove("known")
     paths = sets.open_("small").triplets.images.paths
     assert all(path.is_file() for path in paths)
-    shown = splits.shown_images(found.triplets)
+    shown = splits.shown_images(drawn.triplets)
     parts = splits.split_trials(shown, 0)
-    told = judgement_examples.examples(found, parts, "train", fourth=True)
-    assert told.strangers.shape[1] == 2
+    examples = judgement_examples.examples(drawn, parts, "train", fourth=True)
+    assert examples.strangers.shape[1] == 2
 
 
-def test_what_cannot_be_sampled_is_one_sentence(bapps_tree):
+def test_samples_that_cannot_be_drawn_give_one_sentence(bapps_tree):
     sets.add("bapps", bapps_tree(VOTES), name="mine")
     with pytest.raises(BadDataError, match="Triplet_ImageNet_HSJ is drawn"):
-        sets.keep("mine", "Triplet_ImageNet_HSJ", "x")
+        sets.save_sample("mine", "Triplet_ImageNet_HSJ", "x")
     with pytest.raises(BadDataError, match="their pictures alone"):
-        sets.keep("mine", "singles", "x")
+        sets.save_sample("mine", "singles", "x")
     with pytest.raises(UnknownNameError, match="kind of sample"):
-        sets.keep("mine", "pairs", "x")
+        sets.save_sample("mine", "pairs", "x")
     with pytest.raises(BadDataError, match="already"):
-        sets.keep("mine", "triplets", "mine")
+        sets.save_sample("mine", "triplets", "mine")
     assert sets.names() == ["mine"]
 
 
 def test_table_a1_as_printed(bapps_tree):
     sets.add("bapps", bapps_tree(VOTES), name="mine")
-    rows = {row["id"]: row for row in sets.printed()}
+    rows = {row.id: row for row in sets.printed()}
     assert len(rows) == 9
-    assert {row["size"] for row in rows.values()} == {1000}
-    assert rows["Quadruplet_BAPPS_2AFC"]["here"] == ["mine"]
-    assert rows["Singleton_Birds-16"] == {
-        "id": "Singleton_Birds-16",
-        "source": "birds-16",
-        "sample": "singles",
-        "size": 1000,
-        "here": [],
-    }
+    assert {row.size for row in rows.values()} == {1000}
+    assert rows["Quadruplet_BAPPS_2AFC"].sets == ("mine",)
+    assert rows["Singleton_Birds-16"] == sets.PrintedSample(
+        "Singleton_Birds-16", "birds-16", "singles", 1000, ()
+    )
 
 
 def test_from_an_experiments_answers_to_a_learned_backbone(tmp_path, conv):

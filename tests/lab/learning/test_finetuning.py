@@ -12,6 +12,7 @@ import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.judgements import agreement, pair_similarities, sets
+from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.learning import finetuning, learned_backbones, training_data
 from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.learn.finetune.paradigms import PARADIGMS
@@ -51,9 +52,12 @@ def test_what_is_reported_is_what_the_page_of_judgements_says(judged, conv, repo
     assert 0 <= trials["undecided"] <= 4
     part = provenance.unseen_part(judged, "unseen:tuned")
     assert len(part.trials) == trials["test"]
-    table = agreement.table(part, [conv, "learned:tuned"], metrics=["cosine"])
+    question = JudgementQuestion(
+        "mine", (conv, "learned:tuned"), ("cosine",), subset="unseen:tuned"
+    )
+    table = agreement.table(question)
     for stage, row in zip(("before", "after"), table.rows, strict=True):
-        assert told[stage]["agreement"]["value"] == pytest.approx(row.whole.value, abs=1e-9)
+        assert told[stage]["agreement"]["value"] == pytest.approx(row.overall.value, abs=1e-9)
         assert told[stage]["groups"].keys() == row.groups.keys()
     before, after = (told[stage]["agreement"]["value"] for stage in ("before", "after"))
     assert told["difference"]["value"] == pytest.approx(after - before)
@@ -80,7 +84,7 @@ def test_no_test_picture_was_ever_shown(judged, report):
 
 
 def test_judging_it_by_what_it_saw_warns_in_any_set_that_shows_it(judged, conv, report, bapps_tree):
-    again = sets.add("bapps", sets.summary("mine")["source"], name="again")
+    again = sets.add("bapps", sets.summary("mine").source, name="again")
     for one in (judged, again):
         assert "unseen:tuned" in provenance.trained_on_warning(one, [conv, "learned:tuned"])
         assert provenance.subsets(one).keys() == {"all", "unseen:tuned"}
@@ -100,7 +104,7 @@ def test_judging_it_by_what_it_saw_warns_in_any_set_that_shows_it(judged, conv, 
 def test_the_pictures_as_a_collection_know_it_too(judged, conv, report):
     """It was not learned from these pairs, but from their pictures."""
     images = judged.triplets.images
-    root = Path(sets.summary("mine")["source"]).parent / "paired"
+    root = Path(sets.summary("mine").source).parent / "paired"
     for side, rows in (("left", judged.triplets.ref), ("right", judged.triplets.left)):
         (root / side).mkdir(parents=True)
         for row in range(44):
@@ -126,8 +130,11 @@ def test_what_was_learned_is_learned_further_from_other_data(conv, report):
     assert lineage.training_images("vit-like") > lineage.training_images("tuned")
     part = provenance.unseen_part(sets.open_("known"), "unseen:vit-like")
     assert len(part.triplets) == found.source.parts["test"]
-    (row,) = agreement.table(part, ["learned:vit-like"], metrics=["cosine"]).rows
-    assert row.whole.value == pytest.approx(found.to_dict()["after"]["agreement"]["value"])
+    question = JudgementQuestion(
+        "known", ("learned:vit-like",), ("cosine",), subset="unseen:vit-like"
+    )
+    (row,) = agreement.table(question).rows
+    assert row.overall.value == pytest.approx(found.to_dict()["after"]["agreement"]["value"])
 
 
 @pytest.mark.parametrize("paradigm", [p for p in PARADIGMS if p != "triplet"])
@@ -143,7 +150,7 @@ def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
 def test_ranking_trials_teach_too(psiz_folder, bird_images, ranked, conv, kind):  # noqa: F811
     """Nearly all of 300 trials hang together over 60 pictures: some are left out, none leaks."""
     root = psiz_folder([(100, ranked(300))])
-    found = sets.add(kind, root, name="ranks", images=bird_images, others=True)
+    found = sets.add(kind, root, name="ranks", images=bird_images, keep_alternatives=True)
     assert set(found.triplets.group) == {"8rank2 similar", "8rank2 dissimilar"}
     report = finetuning.tune("ranks", conv, settings(conv, "quadruplet", epochs=1), save="tuned")
     parts = report.to_dict()["trials"]
@@ -204,7 +211,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_bit_for_bit(judged, conv)
 def test_another_sets_checkpoint_is_refused(judged, conv, bapps_tree):
     finetuning.tune("mine", conv, settings(conv), save="half", monitor=Monitor(stop=lambda: True))
     other = {"cnn": [0.8, 0.2, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": VOTES["color"]}
-    root = Path(sets.summary("mine")["source"])
+    root = Path(sets.summary("mine").source)
     root.rename(root.with_name("first"))
     sets.remove("mine")
     sets.add("bapps", bapps_tree(other), name="mine")

@@ -29,7 +29,7 @@ def test_judgements_as_a_person_does(judged, visitor, server):
     visitor.until(lambda: "ssim" in pair_similarities.available(sets.open_("mine")))
     visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 0)
     assert [job.state for job in jobs.jobs()] == ["done"]
-    page.get_by_text("Where people and model part").click()
+    page.get_by_text("Disagreements").click()
     visitor.until(lambda: visitor.address.get("view") == "disagreements")
     tiles = page.locator("button.tile")
     visitor.until(lambda: tiles.count() == 24)
