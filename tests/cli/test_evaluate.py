@@ -41,7 +41,7 @@ def shapes(tmp_path_factory):
     assert (
         run(
             [
-                "data",
+                "collections",
                 "add",
                 "pairs",
                 str(root / "shapes"),

@@ -9,7 +9,6 @@ from PIL import Image
 from simcore.__main__ import run
 from simcore.data.store import vector_index
 
-
 SEARCH = ["search", "many", "--id", "007", "--models", "layout"]
 
 
