@@ -97,8 +97,8 @@ def draw(folder: Path, pairs: int, seed: int) -> None:
         picture = Image.fromarray(small).resize((80, 96), Image.Resampling.BICUBIC)
         for side, factor in (("left", 1.0), ("right", 0.9)):
             (folder / side).mkdir(parents=True, exist_ok=True)
-            shade = picture.point([int(value * factor) for value in range(256)] * 3)
-            shade.save(folder / side / f"{number:03}.png")
+            shade = (np.asarray(picture) * factor).astype(np.uint8)
+            Image.fromarray(shade).save(folder / side / f"{number:03}.png")
 
 
 def explore_click() -> Callable[[], None]:
