@@ -100,7 +100,7 @@ def _features(found: Collection) -> None:
         return
     full = {c["backbone"] for c in counts if c["done"] == c["images"]}
     part = [c["backbone"] for c in counts if c["backbone"] not in full]
-    known = [row["name"] for row in models.listing() if row["ready"] and row["name"] not in full]
+    known = [b.name for b in models.listing() if b.ready and b.name not in full]
     options = list(dict.fromkeys([*part, *known]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(

@@ -137,7 +137,7 @@ def _percent(share: float | None) -> str:
 @st.fragment
 def _reasons(asked: Question, first: Picture, second: Picture) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        usual = asked.backbones.index(models.first_network(asked.backbones))
+        usual = asked.backbones.index(models.default_network(asked.backbones))
         backbone = st.selectbox("Backbone", asked.backbones, key="compare_backbone", index=usual)
         what = st.segmented_control(
             "Show",

@@ -52,7 +52,7 @@ def _controls(
     put = st.session_state
     options = [*asked.backbones, *(MIXES if len(asked.backbones) > 1 else [])]
     for name, choices_, usual in (
-        ("of", options, models.first_network(asked.backbones)),
+        ("of", options, models.default_network(asked.backbones)),
         ("beside", [NONE, *options], NONE),
     ):
         key = f"map_{name}"

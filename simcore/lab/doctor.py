@@ -52,7 +52,7 @@ def doctor() -> dict:
         "packages": {name: _version(name, problems) for name in PACKAGES},
         "device": forward.resolve_device("auto"),
         "device_name": _device_name(),
-        "backbones": {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()},
+        "backbones": {m.name: "ready" if m.ready else m.reason for m in models.listing()},
         "cache": cache,
         "collections": _collections(problems),
         "indexes": _indexes(problems),

@@ -1,4 +1,4 @@
-"""Images and a store for extraction, and backbones small enough to count calls with."""
+"""Images and a feature store for extraction."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from simcore.types import ImageSet
 
 @pytest.fixture(autouse=True)
 def nothing_loaded():
-    """Networks are kept in memory between questions; a test must not find another's."""
-    forward._load.cache_clear()
+    """Loaded networks stay in memory; a test must not use another test's."""
+    forward.clear_loaded()
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def image_set(tmp_path, draw):
 
 
 def as_set(paths: list[Path]) -> ImageSet:
-    """Files as an ImageSet, keyed by what is in them now."""
+    """Files as an ImageSet, keyed by their present content."""
     keys = tuple(images.content_key(path.read_bytes()) for path in paths)
     return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
 

@@ -234,6 +234,6 @@ def _embed(data: bytes, backbones: tuple[str, ...], trim: int) -> tuple[Features
     precision = forward.resolve_precision("auto", device)
     found = []
     for name in backbones:
-        (rows,) = forward.embed_one([picture], registry.get(name), device, precision)
+        (rows,) = forward.embed_images([picture], registry.get(name), device, precision)
         found.append(Features(name, np.zeros(len(rows), np.int64), rows, 1))
     return tuple(found)

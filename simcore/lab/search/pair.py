@@ -200,7 +200,7 @@ def occlusion(
             pixels if at < 0 else matching.mask_window(pixels, windows[at])
             for at in range(start, min(start + BATCH, len(windows)))
         ]
-        rows += forward.embed_one(part, spec, device, precision)
+        rows += forward.embed_images(part, spec, device, precision)
         monitor.report("masking", len(rows), len(windows) + 1)
     index = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
     queries = Features(backbone, index, np.concatenate(rows), len(rows))

@@ -17,7 +17,7 @@ from simcore.recipe import Part, Recipe
 from simcore.sim import metrics, rank
 from simcore.types import Array, Collection, Direction, Features
 
-MOST = text_encoder.MOST
+MOST = text_encoder.MAX_CHARACTERS
 
 
 @dataclass(frozen=True)

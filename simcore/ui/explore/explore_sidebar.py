@@ -62,7 +62,7 @@ def defaults(name: str) -> list[str]:
     try:
         return collections.default_backbones(name)[: explore_view.MOST_MODELS]
     except SimError:
-        return models.demo()
+        return models.demo_names()
 
 
 def _collection_changed() -> None:
@@ -87,7 +87,7 @@ def sidebar(names: Sequence[str]) -> ExploreView:
         st.selectbox("Collection", names, key="x_c", on_change=_collection_changed)
         chosen = st.multiselect(
             "Backbones",
-            list(dict.fromkeys([*models.every(), *put["x_models"]])),
+            list(dict.fromkeys([*models.all_names(), *put["x_models"]])),
             key="x_models",
             max_selections=explore_view.MOST_MODELS,
             accept_new_options=True,

@@ -114,7 +114,7 @@ def test_what_is_not_there_is_named(tiny):
         pair.known(tiny, "lefft", "a")
     with pytest.raises(UnknownNameError, match="right image in 'tiny'"):
         pair.known(tiny, "right", "zz")
-    with pytest.raises(BadDataError, match="no feature maps in hog"):
+    with pytest.raises(BadDataError, match="hog has no feature maps"):
         pair.correspondences(pair.known(tiny, "left", "a"), pair.known(tiny, "right", "a"), "hog")
 
 
