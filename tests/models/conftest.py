@@ -17,6 +17,17 @@ def nothing_loaded():
     forward.clear_loaded()
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small batches are slower with several threads, above all on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def image_set(tmp_path, draw):
     """`image_set(n)` -> n different pictures on disk."""

@@ -38,9 +38,9 @@ class EdgeMAC(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import vgg16
+        from torchvision.models.vgg import cfgs, make_layers
 
-        layers = list(vgg16(weights=None).features)[:-1]  # to ReLU5_3
+        layers = list(make_layers(cfgs["D"]))[:-1]  # VGG16 to ReLU5_3, without its classifier
         first = nn.Conv2d(1, 64, 3, padding=1)
         self.contrast = Contrast()
         self.features = nn.Sequential(first, *layers[1:])
@@ -57,9 +57,11 @@ def convert_state(checkpoint: Checkpoint) -> StateDict:
     Raises:
         BadDataError: another number of parameters.
     """
+    with torch.device("meta"):  # only the names of the layers are needed
+        features = EdgeMAC().features
     names = [
         f"features.{number}.{kind}"
-        for number, layer in enumerate(EdgeMAC().features)
+        for number, layer in enumerate(features)
         if isinstance(layer, nn.Conv2d)
         for kind in ("weight", "bias")
     ]
