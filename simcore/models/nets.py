@@ -134,5 +134,7 @@ def input_size(preprocessing: Preprocessing) -> tuple[int, int]:
     if preprocessing.crop is not None:
         return preprocessing.crop
     if not isinstance(preprocessing.resize, tuple):
-        raise BadDataError("This network has no fixed input size. Its preprocessing needs one.")
+        raise BadDataError(
+            "This network has no fixed input size. Give its preprocessing a crop or a fixed size."
+        )
     return preprocessing.resize

@@ -83,10 +83,10 @@ def load_strict(module: Any, state: StateDict, name: str) -> Any:
         BadDataError: a tensor is missing, unknown, or of another shape; nothing is loaded then.
     """
     needed = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
-    given = {k: v for k, v in state.items() if not k.endswith(_COUNTER)}
-    missing = [key for key in needed if key not in given]
-    unknown = [key for key in given if key not in needed]
-    misshapen = [k for k in needed if k in given and needed[k].shape != given[k].shape]
+    in_file = {k: v for k, v in state.items() if not k.endswith(_COUNTER)}
+    missing = [key for key in needed if key not in in_file]
+    unknown = [key for key in in_file if key not in needed]
+    misshapen = [k for k in needed if k in in_file and needed[k].shape != in_file[k].shape]
     if missing or unknown or misshapen:
         faults = []
         if missing:
@@ -96,14 +96,14 @@ def load_strict(module: Any, state: StateDict, name: str) -> Any:
         if misshapen:
             key = misshapen[0]
             faults.append(
-                f"has {key} of shape {tuple(given[key].shape)} instead of "
+                f"has {key} of shape {tuple(in_file[key].shape)} instead of "
                 f"{tuple(needed[key].shape)}"
             )
         raise BadDataError(
             f"{name} does not fit this architecture: it {', '.join(faults)}. "
             "Replace it with the right weight file."
         )
-    module.load_state_dict(given, strict=False)  # checked strictly above, except for the counters
+    module.load_state_dict(in_file, strict=False)  # checked strictly above, except for the counters
     return module
 
 
@@ -116,21 +116,21 @@ def match_by_position(module: Any, state: StateDict, name: str) -> StateDict:
     Raises:
         BadDataError: too few tensors, or one of another shape than the layer at its position.
     """
-    given = [(k, v) for k, v in state.items() if not k.endswith(_COUNTER)]
+    in_file = [(k, v) for k, v in state.items() if not k.endswith(_COUNTER)]
     needed = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
-    if len(given) < len(needed):
+    if len(in_file) < len(needed):
         raise BadDataError(
-            f"{name} has {len(given)} tensors, but this architecture has {len(needed)}. "
+            f"{name} has {len(in_file)} tensors, but this architecture has {len(needed)}. "
             "Replace it with the right weight file."
         )
-    for (key, parameter), (given_key, value) in zip(needed.items(), given, strict=False):
+    for (key, parameter), (file_key, value) in zip(needed.items(), in_file, strict=False):
         if parameter.shape != value.shape:
             raise BadDataError(
-                f"{name} does not fit this architecture: {given_key} has the shape "
+                f"{name} does not fit this architecture: {file_key} has the shape "
                 f"{tuple(value.shape)}, but {key} needs {tuple(parameter.shape)}. "
                 "Replace it with the right weight file."
             )
-    return {key: value for key, (_, value) in zip(needed, given, strict=False)}
+    return {key: value for key, (_, value) in zip(needed, in_file, strict=False)}
 
 
 def _torch(file: Path, start: bytes, allow: Sequence[Any] = ()) -> Any:

@@ -130,8 +130,8 @@ def fetch(names: Sequence[str], *, monitor: Monitor = Monitor()) -> list[str]:
         except SimError as error:
             errors.append(str(error))
     if errors:
-        others = f" (And {len(errors) - 1} more files are missing.)" if len(errors) > 1 else ""
-        raise MissingWeightsError(errors[0] + others)
+        more = f" ({len(errors) - 1} more files are missing.)" if len(errors) > 1 else ""
+        raise MissingWeightsError(errors[0] + more)
     backbones, distances = _split_distances(names)
     ready = [name for name in backbones if weights.status(registry.get(name))[0]]
     return ready + [name for name in distances if pair_distances.status(name)[0]]

@@ -32,7 +32,7 @@ CONVOLUTIONS = tuple(name for name, channels in _WIDTHS if channels)
 
 
 class Trunk(nn.Module):
-    """(B, 3, H, W) RGB, normalised -> (B, 128, H / 8, W / 8)."""
+    """(B, 3, H, W) RGB, normalized -> (B, 128, H / 8, W / 8)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -101,7 +101,7 @@ def test_the_command(tiny, model, capsys):
 
 def test_without_weights_it_is_said_and_nothing_is_at_random(tiny, architecture):
     assert search.ready(tiny) == []
-    with pytest.raises(MissingWeightsError, match=r"weight file open_clip.tiny-of-the-test.* is not in"):
+    with pytest.raises(MissingWeightsError, match=r"file open_clip.tiny-of-the-test.* is not in"):
         search.search_text(tiny, "a hat", NAME)
 
 
