@@ -43,7 +43,7 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
 
     spec = registry.get(name)
     assert spec.net is not None
-    height, width = nets.size(spec.preprocessing)
+    height, width = nets.input_size(spec.preprocessing)
     pictures = [
         np.random.default_rng(n).integers(0, 256, (height, width, 3), dtype=np.uint8)
         for n in range(batch)
@@ -63,7 +63,7 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
     seconds(bare, device)
     for _ in range(ROUNDS):
         rows.append(seconds(bare, device))
-    embed = layers.embedder(nets.random_network(spec.net), spec.net.taps, device)
+    embed = layers.embedder(nets.random_network(spec.net), spec.net.outputs, device)
 
     def ours() -> None:
         forward.forward(embed, spec, pictures, device, precision)

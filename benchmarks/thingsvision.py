@@ -71,7 +71,7 @@ def theirs(there: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
     from torchvision import transforms
 
     assert spec.net is not None
-    (tap,) = spec.net.taps
+    (tap,) = spec.net.outputs
     how = spec.preprocessing
     module = nets.load_network(spec.net, weights.path(spec.weights[0]))  # one that nobody watches
     extractor = there.get_extractor_from_model(

@@ -27,7 +27,7 @@ def lines(quick: bool) -> list[Line]:
     Args:
         quick: few pictures.
     """
-    count = min(os.cpu_count() or 1, worker_processes.MOST)
+    count = min(os.cpu_count() or 1, worker_processes.MAX_WORKERS)
     try:
         models.fetch(["face"])
         embed = forward.load(registry.get("face"), "cpu")
@@ -38,11 +38,11 @@ def lines(quick: bool) -> list[Line]:
         found = [images.load(path) for path in drawn.paths]
     several = worker_processes.WorkerEmbedder(embed, "face", count)
     try:
-        several.many(found[:count])  # they have begun
+        several.embed_many(found[:count])  # they have begun
         alone, helped = [], []
         for _ in range(TIMES):
             began = time.perf_counter()
-            several.many(found)
+            several.embed_many(found)
             helped.append(time.perf_counter() - began)
             began = time.perf_counter()
             for image in found:

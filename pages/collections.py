@@ -95,7 +95,7 @@ def _features(collection: Collection) -> None:
         return
     complete = {count.backbone for count in counts if count.complete}
     partial = [count.backbone for count in counts if count.backbone not in complete]
-    ready = [row["name"] for row in models.listing() if row["ready"]]
+    ready = [info.name for info in models.listing() if info.ready]
     options = list(dict.fromkeys([*partial, *(name for name in ready if name not in complete)]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(

@@ -142,7 +142,7 @@ def _percent(share: float | None) -> str:
 @st.fragment
 def _regions(question: Question, first: Picture, second: Picture) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        default = question.backbones.index(models.first_network(question.backbones))
+        default = question.backbones.index(models.default_network(question.backbones))
         backbone = st.selectbox(
             "Backbone", question.backbones, key="compare_backbone", index=default
         )

@@ -30,7 +30,7 @@ def _map_options(values: Values) -> list[str]:
 
 
 def _default_map(values: Values) -> str | None:
-    return models.first_network(values["models"]) if values["models"] else None
+    return models.default_network(values["models"]) if values["models"] else None
 
 
 FIELDS = [

@@ -1,145 +1,157 @@
 """Models: which networks and descriptors are ready, and what the others need."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from simcore.lab.library import models
+from simcore.lab.library.models import BackboneInfo
 from simcore.results import format_bytes
 from simcore.ui import job_progress, widgets
 
 ALL, READY = "all", "ready"
+MAX_UNSCROLLED_ROWS = 20
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Models")
-    st.caption(
-        "Every backbone this copy knows: what it makes of a picture, where it comes from, "
-        "what it would cost to get, and whether it can run here."
-    )
+    st.caption("Networks and descriptors that turn images into features.")
     with widgets.show_errors():
-        rows = models.listing()
-        ready = sum(row["ready"] for row in rows)
-        st.markdown(f"**{ready} of {len(rows)}** are ready on this computer.")
-        chosen = _chosen(rows)
-        _table(chosen)
-        waiting = [row for row in chosen if not row["ready"]]
-        if waiting and not job_progress.show("models", "fetch"):
-            _fetch(waiting)
-        _by_name()
+        backbones = models.listing()
+        ready = sum(backbone.ready for backbone in backbones)
+        st.markdown(f"**{ready} of {len(backbones)}** are ready on this computer.")
+        selected = _select_group(backbones)
+        _table(selected)
+        missing = [backbone for backbone in selected if not backbone.ready]
+        if missing and not job_progress.show("models", "fetch"):
+            _fetch_form(missing)
+        _look_up_form()
 
 
-def _chosen(rows: list[dict]) -> list[dict]:
-    """Rows of a group, or those that are ready."""
+def _select_group(backbones: Sequence[BackboneInfo]) -> list[BackboneInfo]:
+    """The backbones of a group, or those that are ready."""
     options = [ALL, READY, *(f"@{group}" for group in models.groups())]
     group = st.pills(
         "Show",
         options,
         default=ALL,
         required=True,
-        key="model_group",  # an address may hold this name on no other page
+        key="model_group",  # also the URL parameter, which no other page may use
         bind="query-params",
-        help="A group can be named wherever backbones are chosen: on the command line as "
-        "--models @rosenfeld2019.",
+        help="Groups work wherever backbones are chosen, for example on the command line as "
+        "`--models @rosenfeld2019`.",
     )
     if group == READY:
-        return [row for row in rows if row["ready"]]
+        return [backbone for backbone in backbones if backbone.ready]
     if group == ALL:
-        return rows
-    return [row for row in rows if group.removeprefix("@") in row["groups"]]
+        return list(backbones)
+    return [backbone for backbone in backbones if group.removeprefix("@") in backbone.groups]
 
 
-def _table(rows: list[dict]) -> None:
+def _table(backbones: Sequence[BackboneInfo]) -> None:
     frame = pd.DataFrame(
         [
             {
-                "backbone": row["name"],
-                "state": "ready" if row["ready"] else "missing",
-                "what it is": row["about"],
-                "numbers": row["dim"],
-                "size": format_bytes(row["bytes"]) if row["files"] else "no file",
-                "licence": row["license"],
-                "NC": row["non_commercial"],
-                "its paper's score": row["score"],
-                "in papers": ", ".join(f"{r['row']} ({r['paper']})" for r in row["rows"])
-                or row["paper"],
-                "compared by": row["metric"],
-                "groups": [f"@{group}" for group in row["groups"]],
+                "backbone": backbone.name,
+                "state": "ready" if backbone.ready else "missing",
+                "description": backbone.description,
+                "dimensions": backbone.dim,
+                "size": format_bytes(backbone.bytes) if backbone.files else "no file",
+                "license": backbone.license,
+                "NC": backbone.non_commercial,
+                "score in its paper": backbone.paper_score,
+                "papers": ", ".join(f"{row.row} ({row.paper})" for row in backbone.paper_rows)
+                or backbone.paper,
+                "metric": backbone.metric,
+                "groups": [f"@{group}" for group in backbone.groups],
             }
-            for row in rows
+            for backbone in backbones
         ]
     )
+    column = st.column_config
     st.dataframe(
         frame,
         hide_index=True,
-        height="content" if len(frame) < 20 else 560,
-        key="m_table",
+        height="content" if len(frame) < MAX_UNSCROLLED_ROWS else 560,
+        key="models.table",
         column_config={
-            "backbone": st.column_config.TextColumn(pinned=True),
-            "state": st.column_config.TextColumn(width="small"),
-            "numbers": st.column_config.NumberColumn(
-                width="small", help="Length of its feature row"
+            "backbone": column.TextColumn(pinned=True),
+            "state": column.TextColumn(
+                width="small", help="Missing: its weights are not on this computer."
             ),
-            "what it is": st.column_config.TextColumn(width="large"),
-            "size": st.column_config.TextColumn(
+            "description": column.TextColumn(width="large"),
+            "dimensions": column.NumberColumn(width="small", help="Length of a feature vector."),
+            "size": column.TextColumn(
                 width="small",
-                help="Of its files; where nobody says, four bytes for each of its parameters.",
+                help="Download size of its weights; if unknown, four bytes per parameter.",
             ),
-            "NC": st.column_config.CheckboxColumn(
+            "NC": column.CheckboxColumn(
                 width="small",
-                help="Non-commercial: its licence forbids earning money with it, or is special",
+                help="Non-commercial: the license forbids commercial use or has special terms.",
+            ),
+            "score in its paper": column.TextColumn(
+                help="@1 and aR@1: recall and asymmetric recall at the first rank."
+            ),
+            "papers": column.TextColumn(help="Its name in a paper's table, and the paper."),
+            "metric": column.TextColumn(
+                width="small", help="How its feature vectors are compared by default."
             ),
         },
     )
 
 
-def _fetch(waiting: list[dict]) -> None:
-    names = [row["name"] for row in waiting]
+def _fetch_form(missing: Sequence[BackboneInfo]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect(
-            "Fetch the weights of", names, key="m_fetch", placeholder="Choose backbones"
+        names = st.multiselect(
+            "Download weights",
+            [backbone.name for backbone in missing],
+            key="models.fetch",
+            placeholder="Choose backbones",
         )
         st.button(
-            "Fetch",
+            "Download",
             type="primary",
             icon=":material/download:",
-            disabled=not chosen,
-            key="m_go",
+            disabled=not names,
+            key="models.start_fetch",
             on_click=job_progress.start,
-            args=(["models", "fetch", ",".join(chosen)],),
+            args=(["models", "fetch", ",".join(names)],),
         )
-    total = sum(row["bytes"] for row in waiting if row["name"] in chosen)
-    if chosen:
-        st.markdown(f"About **{format_bytes(total)}** to fetch.")
-    if any(row["non_commercial"] for row in waiting if row["name"] in chosen):
-        st.warning("Some of these may not be used commercially; see the licence column.")
-    for row in waiting:
-        if row["name"] in chosen:
-            st.caption(
-                f"{widgets.escape_markdown(row['name'])}: {widgets.escape_markdown(row['reason'])}"
-            )
+    chosen = [backbone for backbone in missing if backbone.name in names]
+    if not chosen:
+        return
+    total = sum(backbone.bytes for backbone in chosen)
+    st.markdown(f"Download size: about **{format_bytes(total)}**.")
+    if any(backbone.non_commercial for backbone in chosen):
+        st.warning("Some licenses forbid commercial use; see the table.")
+    for backbone in chosen:
+        name, reason = map(widgets.escape_markdown, (backbone.name, backbone.reason))
+        st.caption(f"{name}: {reason}")
 
 
-def _by_name() -> None:
+def _look_up_form() -> None:
     with st.expander(
-        "Any other model of timm, torchvision or OpenCLIP", icon=":material/travel_explore:"
+        "More models of timm, torchvision and OpenCLIP", icon=":material/travel_explore:"
     ):
-        st.markdown(
-            "Type its name wherever backbones are chosen: `timm:NAME`, `torchvision:NAME`, "
-            "`open_clip:NAME/PRETRAINED`. Its size, crop and normalisation come from the library. "
-            "Other layers stand in brackets, with `avg`, `max`, `gem`, `cls`, `grid` or `flat` as "
-            "pooling: `timm:resnet50[layer2+layer3:max]`. `faces:NAME` looks at face crops only."
-        )
         name = st.text_input(
-            "Look one up", key="m_name", placeholder="timm:resnet50", max_chars=120
+            "Model name",
+            key="models.name",
+            placeholder="timm:resnet50",
+            max_chars=120,
+            help="`timm:NAME`, `torchvision:NAME` or `open_clip:NAME/PRETRAINED`, here and where "
+            "backbones are chosen. Input size and normalization come from the library.  \n"
+            "Other layers in brackets, with `avg`, `max`, `gem`, `cls`, `grid` or `flat` pooling: "
+            "`timm:resnet50[layer2+layer3:max]`.  \nFace crops: `faces:NAME`.",
         ).strip()
         if name:
-            with widgets.show_errors(), st.spinner("Asking the library"):
-                (row,) = models.listing([name])
+            with widgets.show_errors(), st.spinner("Looking up the model"):
+                (backbone,) = models.listing([name])
+                state = "Ready." if backbone.ready else widgets.escape_markdown(backbone.reason)
                 st.markdown(
-                    f"**{widgets.escape_markdown(row['name'])}**: {row['dim']:,} numbers, "
-                    f"compared by {row['metric']}. "
-                    + ("Ready." if row["ready"] else widgets.escape_markdown(row["reason"]))
+                    f"**{widgets.escape_markdown(backbone.name)}**: {backbone.dim:,} dimensions, "
+                    f"metric {backbone.metric}. {state}"
                 )
 
 

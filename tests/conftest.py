@@ -141,9 +141,9 @@ def random_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.manual_seed(1)
         return models.get_model(net.model, weights=None).features
 
-    monkeypatch.setattr(lpips, "_trunk", trunk)
+    monkeypatch.setattr(lpips, "load_trunk", trunk)
     monkeypatch.setattr(
-        lpips, "_linear", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
+        lpips, "load_linear_weights", lambda net: [torch.full((c,), 1 / c) for c in net.channels]
     )
 
 

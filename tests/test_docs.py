@@ -70,7 +70,7 @@ def test_the_documented_backbone_works(tmp_path, monkeypatch):
     try:
         spec = registry.get("mean-color")
         picture = np.full((50, 40, 3), (255, 0, 51), np.uint8)
-        (row,) = forward.embed_one([picture], spec, "cpu", "fp32")
+        (row,) = forward.embed_images([picture], spec, "cpu", "fp32")
         np.testing.assert_allclose(row, [[1, 0, 0.2]], atol=1e-6)
     finally:
         registry.forget("mean-color")

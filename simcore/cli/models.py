@@ -1,4 +1,4 @@
-"""`simcore models`: what is known, and getting weights."""
+"""`simcore models`: list the backbones, and get their weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,78 +15,78 @@ app = typer.Typer(help="Backbones and their weights.", no_args_is_help=True)
 
 @app.command(name="list")
 def list_(
-    only: Annotated[str, typer.Argument(help="Names or @groups; all when left out.")] = "",
+    only: Annotated[str, typer.Argument(help="Names or @groups; by default all.")] = "",
     json: Json = False,
 ) -> None:
-    """Every backbone, whether it is ready, and what would make it so."""
+    """List the backbones, whether they are ready, and what they need."""
     from simcore.lab.library import models
 
-    found = models.listing(names(only) or None)
+    backbones = models.listing(names(only) or None)
     if json:
-        output.document(found)
+        output.document([backbone.to_dict() for backbone in backbones])
         return
     rows = [
         (
-            m["name"],
-            m["dim"],
-            "ready" if m["ready"] else "missing",
-            format_bytes(m["bytes"]) if m["files"] else "",
-            ("NC " if m["non_commercial"] else "") + m["license"],
-            m["score"],
+            backbone.name,
+            backbone.dim,
+            "ready" if backbone.ready else "missing",
+            format_bytes(backbone.bytes) if backbone.files else "",
+            ("NC " if backbone.non_commercial else "") + backbone.license,
+            backbone.paper_score,
         )
-        for m in found
+        for backbone in backbones
     ]
-    output.table(["backbone", "dim", "state", "size", "licence", "its paper's score"], rows)
-    if len(found) == 1 and found[0]["reason"]:
-        output.note(found[0]["reason"])
+    output.table(["backbone", "dim", "state", "size", "license", "score in its paper"], rows)
+    if len(backbones) == 1 and backbones[0].reason:
+        output.note(backbones[0].reason)
     output.note(
-        "Any other by name: timm:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED; other layers: "
-        "NAME[layer2+layer3:max]; on faces: faces:NAME."
+        "Other networks by name: timm:NAME, torchvision:NAME, open_clip:NAME/PRETRAINED. Other "
+        "layers: NAME[layer2+layer3:max]. Face crops: faces:NAME."
     )
 
 
 @app.command()
 def fetch(
-    which: Annotated[str, typer.Argument(help="Names or @groups, separated by commas.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    models: Annotated[str, typer.Argument(help="Names or @groups, separated by commas.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     json: Json = False,
 ) -> None:
-    """Get weight files, checked against their checksums; goes on where it broke off."""
+    """Download weight files and verify their checksums; resumes interrupted downloads."""
     import sys
 
-    from simcore.lab.library import models
+    from simcore.lab.library import models as library
 
     if not (yes or json) and sys.stdin.isatty():
-        files, size, unknown = models.cost(names(which))
-        more = f" and {len(unknown)} of unknown size" if unknown else ""
-        if files and not typer.confirm(f"{files} files, {format_bytes(size)}{more}. Fetch them?"):
+        cost = library.download_cost(names(models))
+        unknown = len(cost.unknown_size)
+        more = f" and {unknown} of unknown size" if unknown else ""
+        question = f"{cost.files} files, {format_bytes(cost.bytes)}{more}. Download them?"
+        if cost.files and not typer.confirm(question):
             raise typer.Abort
     with output.monitor() as monitor:
 
-        def tell(now: Progress) -> None:
-            monitor.check(
-                "Stopped; the part that was fetched is kept, and the same command resumes it."
-            )
-            monitor.report(now.stage, now.done, now.total, now.rate)
+        def report(progress: Progress) -> None:
+            monitor.check("Stopped. Run the same command again to resume the download.")
+            monitor.report(progress.stage, progress.done, progress.total, progress.rate)
 
-        ready = models.fetch(names(which), monitor=Monitor(tell))
+        ready = library.fetch(names(models), monitor=Monitor(report))
     if json:
         output.document({"ready": ready})
     else:
-        output.note(f"ready: {', '.join(ready) or 'none'}")
+        output.note(f"Ready: {', '.join(ready) or 'none'}")
 
 
 @app.command(name="add-weights")
 def add_weights(
     name: Annotated[str, typer.Argument(help="The backbone.")],
-    file: Annotated[Path, typer.Argument(help="The file, downloaded by hand.")],
+    file: Annotated[Path, typer.Argument(help="The weight file that you downloaded.")],
     json: Json = False,
 ) -> None:
-    """Take over a weight file from your disk; checked, and tried in the network."""
+    """Add a weight file from your disk, if its checksum is right and the network can load it."""
     from simcore.lab.library import models
 
-    row = models.add_weights(name, file)
+    backbone = models.add_weights(name, file)
     if json:
-        output.document(row)
+        output.document(backbone.to_dict())
     else:
-        output.note(f"{name}: {'ready' if row['ready'] else row['reason']}")
+        output.note(f"{name}: {'ready' if backbone.ready else backbone.reason}")

@@ -34,7 +34,7 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
     """
     if NAME not in collections.names():
         collections.add("emoji", None, name=NAME, monitor=monitor)
-    backbones = models.demo()
+    backbones = models.demo_names()
     models.fetch(backbones, monitor=monitor)
     extraction.extract(NAME, backbones, device=device, monitor=monitor)
     return score(NAME, backbones)

@@ -99,7 +99,7 @@ def doctor() -> DoctorReport:
     cache = cache_size()
     if cache.free < MIN_FREE:
         problems.append(f"Only {format_bytes(cache.free)} free at {cache.root}.")
-    backbones = {m["name"]: "ready" if m["ready"] else m["reason"] for m in models.listing()}
+    backbones = {info.name: "ready" if info.ready else info.reason for info in models.listing()}
     return DoctorReport(
         python=platform.python_version(),
         packages={name: _version(name, problems) for name in PACKAGES},

@@ -1,8 +1,8 @@
-"""Where in the image: the feature maps of a network, taken on its way to the vector.
+"""Feature maps of a network, recorded while an image passes through it.
 
-Any network that runs through `forward` has them: while it runs, PyTorch is asked to show what each
-of its modules gives, and the last outputs that still have places are kept. So a new backbone needs
-nothing of its own. Hand-made descriptors and face detectors have no modules, and so no maps.
+This works for any network that runs through `forward`: PyTorch hooks see the output of every
+module, and the last spatial outputs are kept. A new backbone needs no code of its own. Handcrafted
+descriptors and face detectors have no modules, and so no maps.
 """
 
 import threading
@@ -18,18 +18,19 @@ from simcore.models import forward
 from simcore.models.spec import BackboneSpec
 from simcore.types import Array
 
-FINE = 12  # cells a side, at least, of the finer map
-PREFIX = 8  # tokens before the patches, at most (class and register tokens)
+MIN_FINE_SIDE = 12  # cells per side of the finer map, at least
+MAX_PREFIX_TOKENS = 8  # class and register tokens before the patches, at most
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """One image under one network.
+    """The maps of one image under one network.
 
     Attributes:
         coarse: (h, w, C) float32, the last feature map or patch tokens.
-        fine: (h, w, C) float32, the last with `FINE` cells a side or more; the same where none is.
-        vector: (D,) what the network makes of it all.
+        fine: (h, w, C) float32, the last with `MIN_FINE_SIDE` cells per side or more; `coarse` if
+            there is none.
+        vector: (D,) float32, the network's features of the image.
     """
 
     coarse: Array
@@ -44,58 +45,66 @@ def extract_maps(image: Array, spec: BackboneSpec, device: str, precision: str) 
         image: (H, W, 3) uint8.
 
     Raises:
-        BadDataError: this backbone has no maps. MissingWeightsError: its weights are not here.
+        BadDataError: the backbone has no maps. MissingWeightsError: its weights are missing.
     """
-    forward.load(spec, device)  # what a network does while it is being built is not its answer
-    with _watching() as seen:
-        (rows,) = forward.embed_one([image], spec, device, precision)
-    if not seen:
+    forward.load(spec, device)  # before recording: loading may run modules, too
+    with record_maps() as maps:
+        (rows,) = forward.embed_images([image], spec, device, precision)
+    if not maps:
         raise BadDataError(
-            f"found no feature maps in {spec.name}; expected a convolutional network or a "
-            "transformer; what masking does works with every backbone"
+            f"{spec.name} has no feature maps. Use a convolutional network or a transformer; "
+            "occlusion works with every backbone."
         )
-    coarse = seen[-1]
-    fine = next((one for one in reversed(seen) if min(one.shape[:2]) >= FINE), coarse)
+    coarse = maps[-1]
+    fine = next((m for m in reversed(maps) if min(m.shape[:2]) >= MIN_FINE_SIDE), coarse)
     return FeatureMaps(coarse, fine, rows[0])
 
 
 @contextmanager
-def _watching() -> Iterator[list[Array]]:
-    """Collects, in this thread, the outputs of modules that are maps of one image."""
+def record_maps() -> Iterator[list[Array]]:
+    """Record the spatial outputs of modules that this thread runs on a single image.
+
+    Yields:
+        a list that is filled with (h, w, C) float32 arrays when the block ends.
+    """
     from torch.nn.modules.module import register_module_forward_hook
 
-    mine, seen = threading.get_ident(), list[Any]()
+    thread, outputs = threading.get_ident(), list[Any]()
 
-    def look(_module: Any, _given: Any, out: Any) -> None:
-        if threading.get_ident() == mine and (found := _placed(out)) is not None:
-            # Only the last of a size can be asked for: the others need not be kept.
-            if seen and seen[-1].shape[:2] == found.shape[:2]:
-                seen.pop()
-            seen.append(found)
+    def hook(_module: Any, _inputs: Any, output: Any) -> None:
+        if threading.get_ident() != thread:
+            return
+        if (spatial := _as_map(output)) is not None:
+            # Only the last map of each size is used; keeping the others would cost memory.
+            if outputs and outputs[-1].shape[:2] == spatial.shape[:2]:
+                outputs.pop()
+            outputs.append(spatial)
 
-    handle = register_module_forward_hook(look)
-    kept = list[Array]()
+    handle = register_module_forward_hook(hook)
+    maps = list[Array]()
     try:
-        yield kept
+        yield maps
     finally:
         handle.remove()
-        kept += [np.ascontiguousarray(one.float().cpu().numpy()) for one in seen]
+        maps += [np.ascontiguousarray(output.float().cpu().numpy()) for output in outputs]
 
 
-def _placed(out: Any) -> Any:
-    """(h, w, C) of an output that has places: (1, C, h, w), (1, h, w, C) or (1, tokens, C)."""
+def _as_map(output: Any) -> Any:
+    """A spatial output as (h, w, C): from (1, C, h, w), (1, h, w, C) or (1, tokens, C)."""
     import torch
 
-    if not isinstance(out, torch.Tensor) or not out.is_floating_point() or out.shape[0] != 1:
+    if not isinstance(output, torch.Tensor) or not output.is_floating_point():
         return None
-    if out.ndim == 4:
-        _, a, b, c = out.shape
+    if output.shape[0] != 1:
+        return None
+    if output.ndim == 4:
+        _, a, b, c = output.shape
         if b == c and b > 1:
-            return out[0].permute(1, 2, 0)
-        return out[0] if a == b and a > 1 else None
-    if out.ndim == 3:
-        side = int(out.shape[1] ** 0.5)
-        prefix = out.shape[1] - side * side
-        if side > 2 and prefix <= PREFIX:
-            return out[0, prefix:].reshape(side, side, -1)
+            return output[0].permute(1, 2, 0)
+        return output[0] if a == b and a > 1 else None
+    if output.ndim == 3:
+        side = int(output.shape[1] ** 0.5)
+        prefix = output.shape[1] - side * side
+        if side > 2 and prefix <= MAX_PREFIX_TOKENS:
+            return output[0, prefix:].reshape(side, side, -1)
     return None

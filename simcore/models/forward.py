@@ -1,120 +1,139 @@
-"""Prepared images through a network: devices, precision, loading and one forward pass."""
+"""Prepared images through a network: devices, precision, loading and the forward pass."""
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from simcore.data import images
 from simcore.errors import BadDataError, unknown_name
+from simcore.models import weights
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array, Preprocessing
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 def resolve_device(name: str = "auto") -> str:
-    """ "auto" as the best device here.
+    """Replace "auto" by the best device of this machine.
 
     Raises:
-        UnknownNameError: no such device. BadDataError: it is not on this machine.
+        UnknownNameError: no such device. BadDataError: this machine does not have it.
     """
-    if name not in {"auto", "cpu", "cuda", "mps"}:
-        raise unknown_name("device", name, ("auto", "cpu", "cuda", "mps"))
+    if name not in DEVICES:
+        raise unknown_name("device", name, DEVICES)
     if name == "cpu":
         return name
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return next((device for device, found in there.items() if found), "cpu")
-    if not there[name]:
-        raise BadDataError(f"found no {name} device here; expected one; use --device auto or cpu")
+        return next((device for device, usable in available.items() if usable), "cpu")
+    if not available[name]:
+        raise BadDataError(f"This machine has no {name} device. Use --device auto or cpu.")
     return name
 
 
 def resolve_precision(name: str, device: str) -> str:
-    """ "auto" as bf16 on CUDA and fp32 elsewhere."""
-    if name not in {"auto", "fp32", "bf16"}:
-        raise unknown_name("precision", name, ("auto", "fp32", "bf16"))
+    """Replace "auto" by bf16 on CUDA and fp32 elsewhere.
+
+    Raises:
+        UnknownNameError: no such precision.
+    """
+    if name not in PRECISIONS:
+        raise unknown_name("precision", name, PRECISIONS)
     return name if name != "auto" else "bf16" if device == "cuda" else "fp32"
 
 
-def embed_one(found: list[Array], spec: BackboneSpec, device: str, precision: str) -> list[Array]:
-    """Features of images in memory (uploads), the same way as those of a collection.
+def embed_images(
+    pictures: Sequence[Array], spec: BackboneSpec, device: str, precision: str
+) -> list[Array]:
+    """Features of images in memory (uploads), computed as those of a collection are.
 
     Args:
-        found: uint8 (H, W, 3) each.
+        pictures: N uint8 arrays (H, W, 3).
 
     Returns:
-        one (n_i, D) float32 array an image.
+        N arrays (n_i, D) float32.
 
     Raises:
-        MissingWeightsError: the backbone's weights are not here.
+        MissingWeightsError: the backbone's weights are not on this machine.
     """
     embed = load(spec, device)
     with _LOCK:
-        ready = [prepare_image(image, spec.preprocessing) for image in found]
-        return forward(embed, spec, ready, device, precision)
+        prepared = [prepare_image(picture, spec.preprocessing) for picture in pictures]
+        return forward(embed, spec, prepared, device, precision)
 
 
 def load(spec: BackboneSpec, device: str) -> Embedder:
-    """A loaded network, kept for the next question."""
+    """A loaded network; the last eight stay in memory."""
     with _LOCK:
-        return _load(spec, device)
+        return _load(spec, device, weights.fingerprint(spec))
 
 
 def clear_loaded() -> None:
-    """Load every network anew next time: weights have changed."""
+    """Drop all loaded networks; the next use loads them again."""
     _load.cache_clear()
 
 
-_LOCK = threading.RLock()  # networks are shared between the app's threads, one runs at a time
+_LOCK = threading.RLock()  # networks are shared between the app's threads; one runs at a time
 
 
-_MODULES: WeakKeyDictionary[Embedder, Any] = WeakKeyDictionary()  # gone when the Embed is
-
-
+# The fingerprint is in the key because a file may be replaced while the app runs.
 @lru_cache(maxsize=8)
-def _load(spec: BackboneSpec, device: str) -> Embedder:
+def _load(spec: BackboneSpec, device: str, _fingerprint: str) -> Embedder:
     return spec.load(device)
 
 
-def trainable(embed: Embedder, net: Any) -> Embedder:
-    """Say which module holds an Embed's weights, so that they can be learned further."""
-    _MODULES[embed] = net
-    return embed
+@dataclass(frozen=True, eq=False)
+class _TrainableEmbedder:
+    """An Embedder, and the module that holds its weights."""
+
+    embed: Embedder
+    module: Any
+
+    def __call__(self, images: Any) -> Any:
+        return self.embed(images)
+
+
+def trainable(embed: Embedder, module: Any) -> Embedder:
+    """Attach to an Embedder the module that holds its weights, so that it can be fine-tuned."""
+    return _TrainableEmbedder(embed, module)
 
 
 def module(embed: Embedder) -> Any:
-    """The module that holds an Embed's weights; None where there is nothing to learn."""
-    return _MODULES.get(embed)
+    """The module that holds an Embedder's weights; None if there is nothing to train."""
+    return embed.module if isinstance(embed, _TrainableEmbedder) else None
 
 
-def prepare_image(image: Array, kind: Preprocessing) -> Array:
-    """(H, W, 3) uint8 as a network's input wants it, still uint8; whole where it wants that."""
-    return image if kind.raw else images.prepare(image, kind)
+def prepare_image(image: Array, preprocessing: Preprocessing) -> Array:
+    """A (H, W, 3) uint8 image as a network's input, still uint8; unchanged for `raw` networks."""
+    return image if preprocessing.raw else images.prepare(image, preprocessing)
 
 
 def forward(
-    embed: Embedder, spec: BackboneSpec, ready: list[Array], device: str, precision: str
+    embed: Embedder, spec: BackboneSpec, prepared: list[Array], device: str, precision: str
 ) -> list[Array]:
-    """Prepared images through one network.
+    """Run prepared images through one network.
 
     Args:
-        ready: (h, w, 3) uint8 each, alike in size unless the network takes whole images.
+        prepared: N uint8 arrays (h, w, 3), of equal size unless the network takes raw images.
 
     Returns:
-        one (n_i, D) float32 array an image.
+        N arrays (n_i, D) float32.
     """
     if spec.preprocessing.raw:
-        if many := getattr(embed, "many", None):  # processes that help (helpers.py)
-            helped: list[Array] = many(ready)
-            return helped
-        return [np.asarray(embed(image), np.float32) for image in ready]
+        if embed_many := getattr(embed, "embed_many", None):  # see extract/worker_processes.py
+            rows_by_workers: list[Array] = embed_many(prepared)
+            return rows_by_workers
+        return [np.asarray(embed(image), np.float32) for image in prepared]
     import torch
 
-    batch = torch.from_numpy(np.stack(ready))
+    batch = torch.from_numpy(np.stack(prepared))
     if device == "cuda":
         batch = batch.pin_memory()
     with torch.inference_mode():
@@ -130,17 +149,17 @@ def forward(
     return list(rows[:, None])
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether a smaller batch might get through."""
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a smaller batch could succeed."""
     import torch
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    # cuDNN, cuBLAS and the CPU's allocator say it in words.
-    said = str(error).lower()
+    # cuDNN, cuBLAS and the CPU's allocator raise a plain RuntimeError with one of these texts.
+    message = str(error).lower()
     return isinstance(error, RuntimeError) and any(
-        words in said
-        for words in (
+        phrase in message
+        for phrase in (
             "out of memory",
             "cudnn_status_alloc_failed",
             "cublas_status_alloc_failed",

@@ -1,8 +1,7 @@
-"""Where a network is read: layers by name, pooled to vectors, side by side.
+"""Which layers of a network are read: by name, pooled to vectors, concatenated.
 
-`layer2+layer3:max` means two layers, the second pooled by its maximum. Several are brought to
-length 1 each before they are put side by side (risser-maroux2021, annex), so that none drowns the
-others.
+`layer2+layer3:max` means two layers, the second pooled by its maximum. Several are normalized to
+length 1 each before they are concatenated (risser-maroux2021, annex), so that none dominates.
 """
 
 import re
@@ -23,39 +22,40 @@ def parse(text: str) -> tuple[LayerOutput, ...]:
     """Layers as users type them.
 
     Raises:
-        BadDataError: an empty place between plus signs. UnknownNameError: no such pooling.
+        BadDataError: nothing between two plus signs. UnknownNameError: no such pooling.
 
     >>> parse("layer2+layer3:gem")
-    (Tap(layer='layer2', pool='avg'), Tap(layer='layer3', pool='gem'))
+    (LayerOutput(layer='layer2', pool='avg'), LayerOutput(layer='layer3', pool='gem'))
     >>> parse("out")
-    (Tap(layer='', pool='avg'),)
+    (LayerOutput(layer='', pool='avg'),)
     """
-    taps = []
+    outputs = []
     for part in text.split("+"):
         layer, _, pool = part.strip().partition(":")
         if not layer:
             raise BadDataError(
-                f"found [{text}]; expected layers like [layer2+layer3:gem], or [out] for the end"
+                f"[{text}] names no layer. Write layers like [layer2+layer3:gem], or [out] for "
+                "the network's output."
             )
         pool = pool or "avg"
         if pool not in POOLS:
             raise unknown_name("pooling", pool, POOLS)
-        taps.append(LayerOutput("" if layer == "out" else layer, pool))
-    return tuple(taps)
+        outputs.append(LayerOutput("" if layer == "out" else layer, pool))
+    return tuple(outputs)
 
 
-def split(name: str) -> tuple[str, str]:
-    """A backbone's name and what stands in its brackets, "" without any.
+def split_name(name: str) -> tuple[str, str]:
+    """A backbone's name and the layers in its brackets; "" without brackets.
 
-    >>> split("timm:resnet50[layer2+layer3]")
+    >>> split_name("timm:resnet50[layer2+layer3]")
     ('timm:resnet50', 'layer2+layer3')
     """
-    found = re.fullmatch(r"(.*?)\[(.*)\]", name)
-    return (found[1], found[2]) if found else (name, "")
+    match = re.fullmatch(r"(.*?)\[(.*)\]", name)
+    return (match[1], match[2]) if match else (name, "")
 
 
-def embedder(module: Any, taps: tuple[LayerOutput, ...], device: str) -> Embedder:
-    """A module as an Embed: images in, (B, D) float32 out.
+def embedder(module: Any, outputs: tuple[LayerOutput, ...], device: str) -> Embedder:
+    """A module as an Embedder: images in, (B, D) float32 out.
 
     Raises:
         UnknownNameError: the module has no layer of that name.
@@ -63,8 +63,8 @@ def embedder(module: Any, taps: tuple[LayerOutput, ...], device: str) -> Embedde
     import torch
 
     module = module.eval().to(device=device, memory_format=torch.channels_last)
-    reader = _Reader(module, taps)
-    lock = threading.Lock()  # the hooks write into one place
+    reader = _LayerReader(module, outputs)
+    lock = threading.Lock()  # the hooks of all threads would write into the same dict
 
     def embed(images: Any) -> Any:
         with lock:
@@ -77,93 +77,110 @@ def embedder(module: Any, taps: tuple[LayerOutput, ...], device: str) -> Embedde
     return trainable(embed, module)
 
 
-def width(
-    module: Any, taps: tuple[LayerOutput, ...], size: tuple[int, int], channels: int = 3
+def output_dim(
+    module: Any, outputs: tuple[LayerOutput, ...], size: tuple[int, int], channels: int = 3
 ) -> int:
-    """D, of a module on the meta device: shapes without any computing."""
+    """D, of a module on the meta device: only shapes are computed.
+
+    Args:
+        size: height and width of the input, px.
+    """
     import torch
 
-    embed = embedder(module, taps, "meta")
+    embed = embedder(module, outputs, "meta")
     with torch.inference_mode(), torch.device("meta"):
         return int(embed(torch.empty(2, channels, *size)).shape[1])
 
 
-class _Enough(Exception):
-    """Every layer asked for has been read; the rest of the network need not run."""
+class _AllLayersRead(Exception):
+    """Every requested layer has been read; the rest of the network need not run."""
 
 
-class _Reader:
-    """Pools inside the hook: what comes after may overwrite a map in place."""
+class _LayerReader:
+    """Reads layers with hooks, and pools inside the hook: later layers may work in place."""
 
-    def __init__(self, module: Any, taps: tuple[LayerOutput, ...]) -> None:
-        self.module, self.taps = module, taps
-        self.last = getattr(module, "output_fmt", "") == "NHWC" or "Swin" in type(module).__name__
-        self.first = int(getattr(module, "num_prefix_tokens", hasattr(module, "class_embedding")))
-        self.found: dict[int, Any] = {}
-        self.ends = any(not tap.layer for tap in taps)
+    def __init__(self, module: Any, outputs: tuple[LayerOutput, ...]) -> None:
+        self.module, self.outputs = module, outputs
+        self.channels_last = (
+            getattr(module, "output_fmt", "") == "NHWC" or "Swin" in type(module).__name__
+        )
+        self.prefix_tokens = int(
+            getattr(module, "num_prefix_tokens", hasattr(module, "class_embedding"))
+        )
+        self.vectors: dict[int, Any] = {}  # number of the output -> its pooled value
+        self.reads_output = any(not output.layer for output in outputs)
         layers = dict(module.named_modules())
-        for number, tap in enumerate(taps):
-            name = tap.layer.removeprefix("^")
-            if not tap.layer:
+        for number, output in enumerate(outputs):
+            name = output.layer.removeprefix("^")
+            if not output.layer:
                 continue
             if name not in layers:
                 raise unknown_name(f"layer of {type(module).__name__}", name, filter(None, layers))
-            if tap.layer.startswith("^"):
-                layers[name].register_forward_pre_hook(self._hook(number, before=True))
+            if output.layer.startswith("^"):
+                layers[name].register_forward_pre_hook(self._input_hook(number))
             else:
-                layers[name].register_forward_hook(self._hook(number, before=False))
+                layers[name].register_forward_hook(self._output_hook(number))
 
     def __call__(self, images: Any) -> list[Any]:
-        self.found = {}
+        self.vectors = {}
         try:
-            end = self.module(images)
-        except _Enough:
-            end = None
-        for number, tap in enumerate(self.taps):
-            if not tap.layer:
-                self.found[number] = self._pool(tap, end)
-        found, self.found = self.found, {}
-        if len(found) < len(self.taps):
-            dead = next(tap.layer for n, tap in enumerate(self.taps) if n not in found)
+            result = self.module(images)
+        except _AllLayersRead:
+            result = None
+        for number, output in enumerate(self.outputs):
+            if not output.layer:
+                self.vectors[number] = self._pool(output, result)
+        vectors, self.vectors = self.vectors, {}
+        if len(vectors) < len(self.outputs):
+            unused = next(o.layer for n, o in enumerate(self.outputs) if n not in vectors)
             raise BadDataError(
-                f"the layer {dead} is not used when an image goes through; expected one that is"
+                f"The layer {unused} is not used when an image passes through the network. "
+                "Choose another layer."
             )
-        return [found[number] for number in range(len(self.taps))]
+        return [vectors[number] for number in range(len(self.outputs))]
 
-    def _hook(self, number: int, *, before: bool) -> Callable[..., None]:
-        def keep(_module: Any, given: Any, made: Any = None) -> None:
-            value = given[0] if before else made
-            self.found[number] = self._pool(self.taps[number], value)
-            if not self.ends and len(self.found) == len(self.taps):
-                raise _Enough
+    def _input_hook(self, number: int) -> Callable[..., None]:
+        def hook(_module: Any, inputs: Any) -> None:
+            self._store(number, inputs[0])
 
-        return keep
+        return hook
 
-    def _pool(self, tap: LayerOutput, value: Any) -> Any:
+    def _output_hook(self, number: int) -> Callable[..., None]:
+        def hook(_module: Any, _inputs: Any, output: Any) -> None:
+            self._store(number, output)
+
+        return hook
+
+    def _store(self, number: int, value: Any) -> None:
+        self.vectors[number] = self._pool(self.outputs[number], value)
+        if not self.reads_output and len(self.vectors) == len(self.outputs):
+            raise _AllLayersRead
+
+    def _pool(self, output: LayerOutput, value: Any) -> Any:
         if isinstance(value, dict):
             value = next(iter(value.values()))
         if isinstance(value, (list, tuple)):
             value = value[0]
-        if value.ndim == 4 and self.last:
+        if value.ndim == 4 and self.channels_last:
             value = value.permute(0, 3, 1, 2)
-        if value.ndim == 3 and tap.pool != "cls":  # tokens (B, N, D): the patches as a map
-            value = value[:, self.first :].transpose(1, 2)[..., None]
-        return POOLS[tap.pool](value).flatten(1)
+        if value.ndim == 3 and output.pool != "cls":  # tokens (B, N, D): the patches as a map
+            value = value[:, self.prefix_tokens :].transpose(1, 2)[..., None]
+        return POOLS[output.pool](value).flatten(1)
 
 
 def gem(maps: Any, p: Any = GEM_P) -> Any:
-    """Generalised mean over places: (mean of x^p)^(1/p), (B, C, H, W) -> (B, C)."""
+    """Generalized mean over positions: (mean of x^p)^(1/p), (B, C, H, W) -> (B, C)."""
     return maps.clamp(min=_EPS).pow(p).mean((2, 3)).pow(1.0 / p)
 
 
 def _spatial(pool: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Vectors go through as they are: pooling is over places, and they have none."""
+    """Pool over positions; vectors have none and stay as they are."""
     return lambda value: value if value.ndim == 2 else pool(value.float())
 
 
 def _cls(value: Any) -> Any:
     if value.ndim == 4:
-        raise BadDataError("found :cls for a layer without tokens; expected avg, max or gem")
+        raise BadDataError("A layer without tokens has no :cls. Use :avg, :max or :gem.")
     return value if value.ndim == 2 else value[:, 0]
 
 
@@ -173,7 +190,7 @@ def _grid(maps: Any) -> Any:
     return adaptive_avg_pool2d(maps, GRID)
 
 
-POOLS: dict[str, Callable[[Any], Any]] = {
+POOLS: dict[str, Callable[[Any], Any]] = {  # name -> feature map (B, C, H, W) to vectors
     "avg": _spatial(lambda maps: maps.mean((2, 3))),
     "max": _spatial(lambda maps: maps.amax((2, 3))),
     "gem": _spatial(gem),

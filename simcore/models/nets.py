@@ -1,4 +1,4 @@
-"""Networks as backbones: an architecture, a checkpoint, the places it is read at."""
+"""Networks as backbones: an architecture, a checkpoint, and the layers that are read."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,136 +8,133 @@ from typing import Any
 from simcore.errors import BadDataError, SimError
 from simcore.models import layers, state_dicts, weights
 from simcore.models.spec import BackboneSpec, Embedder, NetworkSpec, WeightFile
-from simcore.types import Metric, Preprocessing
-
-_PAPERS = Preprocessing()  # short side 256, centre crop 224, ImageNet normalisation
+from simcore.types import Preprocessing
 
 
-def spec(
+def backbone_spec(
     name: str,
     dim: int,
     net: NetworkSpec,
     file: WeightFile,
     *,
-    prepare: Preprocessing = _PAPERS,
-    metric: Metric = "cosine",
-    groups: tuple[str, ...] = (),
+    n_parameters: int = 0,
+    preprocessing: Preprocessing = Preprocessing(),
     license: str = "",
     paper: str = "",
-    about: str = "",
-    rows: tuple[tuple[str, str], ...] = (),
-    params: int = 0,
+    description: str = "",
     version: int = 1,
 ) -> BackboneSpec:
-    """A backbone whose values come out of one checkpoint file.
+    """A backbone whose weights are one checkpoint file.
 
     Args:
-        dim: D at the places that `net.taps` name.
+        dim: D, of the layers that `net.outputs` names.
+        preprocessing: by default the papers' protocol: short side 256, center crop 224, ImageNet
+            normalization.
     """
 
     def load(device: str) -> Embedder:
-        return layers.embedder(load_network(net, weights.path(file)), net.taps, device)
+        return layers.embedder(load_network(net, weights.path(file)), net.outputs, device)
 
     return BackboneSpec(
-        name,
-        dim,
-        load,
-        prepare,
-        metric,
-        (file,),
-        groups,
-        license,
-        paper,
-        about,
-        version,
-        net,
-        rows,
-        params,
+        name=name,
+        dim=dim,
+        load=load,
+        preprocessing=preprocessing,
+        weights=(file,),
+        license=license,
+        paper=paper,
+        description=description,
+        version=version,
+        net=net,
+        n_parameters=n_parameters,
     )
 
 
 def load_network(net: NetworkSpec, file: Path) -> Any:
-    """The module with a checkpoint's values, its classifier taken off.
+    """The module with a checkpoint's weights, its classifier removed.
 
     Raises:
-        BadDataError: the file is no checkpoint, or one of another network.
+        BadDataError: the file is not a checkpoint, or one of another network.
     """
-    found = state_dicts.read(file, net.kind)
-    if net.build_filled is not None:
+    checkpoint = state_dicts.read(file, net.file_format)
+    if net.build_from_state is not None:
         try:
-            module = net.build_filled(state_dicts.state(found))
+            module = net.build_from_state(state_dicts.tensors(checkpoint))
         except SimError:
             raise
         except (RuntimeError, KeyError, ValueError, AssertionError) as error:
             raise BadDataError(
-                f"{file.name} does not fit ({' '.join(str(error).split())[:160]}); expected the "
-                "weights of this architecture; put the right file there"
+                f"{file.name} does not fit this architecture "
+                f"({' '.join(str(error).split())[:160]}). Replace it with the right weight file."
             ) from error
     else:
-        state = net.rename(found) if net.rename else state_dicts.state(found)
-        module = state_dicts.load_strict(net.build(), state, file.name)
+        convert = net.convert_state or state_dicts.tensors
+        module = state_dicts.load_strict(net.build(), convert(checkpoint), file.name)
     return net.remove_head(module) if net.remove_head else module
 
 
 def random_network(net: NetworkSpec) -> Any:
-    """The module with random weights: for shapes and for speed, never for features."""
+    """The module with random weights: for shapes and for timing, never for features."""
     module = net.build()
     return net.remove_head(module) if net.remove_head else module
 
 
-def with_taps(base: BackboneSpec, text: str) -> BackboneSpec:
-    """A backbone read at other layers: what `NAME[layer2+layer3:gem]` means.
+def with_layers(base: BackboneSpec, text: str) -> BackboneSpec:
+    """A backbone read at other layers: the meaning of `NAME[layer2+layer3:gem]`.
 
     Raises:
-        BadDataError: it is no network. UnknownNameError: it has no such layer.
+        BadDataError: it is not a network. UnknownNameError: it has no such layer.
     """
     if base.net is None:
-        raise BadDataError(f"{base.name} has no layers; expected a network before [{text}]")
-    net = replace(base.net, taps=layers.parse(text))
+        raise BadDataError(f"{base.name} has no layers. Write [{text}] after a network's name.")
+    net = replace(base.net, outputs=layers.parse(text))
     (file,) = base.weights
-    return spec(
+    return backbone_spec(
         f"{base.name}[{text}]",
-        dimension(net, base.preprocessing),
+        output_dim(net, base.preprocessing),
         net,
         file,
-        prepare=base.preprocessing,
+        n_parameters=base.n_parameters,
+        preprocessing=base.preprocessing,
         license=base.license,
         paper=base.paper,
-        about=f"{base.description}, at {text}",
-        params=base.n_parameters,
+        description=f"{base.description}, at {text}",
         version=base.version,
     )
 
 
-def dimension(net: NetworkSpec, prepare: Preprocessing) -> int:
-    """D, found on the meta device, where nothing is computed and nothing weighs."""
-    return layers.width(without_weights(lambda: random_network(net)), net.taps, size(prepare))
+def output_dim(net: NetworkSpec, preprocessing: Preprocessing) -> int:
+    """D, computed on the meta device, which needs no memory and no time."""
+    module = on_meta_device(lambda: random_network(net))
+    return layers.output_dim(module, net.outputs, input_size(preprocessing))
 
 
-def parameters(net: NetworkSpec) -> int:
-    """How many numbers the architecture has."""
-    return sum(p.numel() for p in without_weights(net.build).parameters())
+def count_parameters(net: NetworkSpec) -> int:
+    """Number of parameters of the architecture."""
+    return sum(p.numel() for p in on_meta_device(net.build).parameters())
 
 
-def without_weights(build: Callable[[], Any]) -> Any:
-    """A module on the meta device."""
+def on_meta_device(build: Callable[[], Any]) -> Any:
+    """A module with shapes only, on PyTorch's meta device."""
     import torch
 
     try:
         with torch.device("meta"):
             return build()
-    except NotImplementedError:  # it computes its own widths with tensors (RegNet)
+    except NotImplementedError:  # RegNet computes its widths with tensors
         return build().to("meta")
 
 
-def size(prepare: Preprocessing) -> tuple[int, int]:
-    """Height and width of a network's input.
+def input_size(preprocessing: Preprocessing) -> tuple[int, int]:
+    """Height and width of a network's input, px.
 
     Raises:
-        BadDataError: it has no fixed one.
+        BadDataError: images keep their own sizes.
     """
-    if prepare.crop is not None:
-        return prepare.crop
-    if not isinstance(prepare.resize, tuple):
-        raise BadDataError("found a network without a fixed input; expected a size")
-    return prepare.resize
+    if preprocessing.crop is not None:
+        return preprocessing.crop
+    if not isinstance(preprocessing.resize, tuple):
+        raise BadDataError(
+            "This network has no fixed input size. Give its preprocessing a crop or a fixed size."
+        )
+    return preprocessing.resize

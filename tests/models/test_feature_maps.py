@@ -1,4 +1,4 @@
-"""Feature maps of any network, through the same way that its vectors take."""
+"""Feature maps of any network, recorded while its features are computed."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from simcore.models.spec import BackboneSpec
 from simcore.types import Preprocessing
 
 
-def spec(build, name="net", **prepare):
-    """A backbone from a module; random weights are made here and never leave the test."""
+def spec(build, **preprocessing):
+    """A backbone with random weights, for a test only."""
 
     def load(device):
         torch.manual_seed(0)
         return build().eval().to(device)
 
-    return BackboneSpec(name, 8, load, Preprocessing(**prepare))
+    return BackboneSpec("net", 8, load, Preprocessing(**preprocessing))
 
 
 def cnn():
@@ -31,7 +31,7 @@ def cnn():
     )
 
 
-class Last(torch.nn.Module):
+class ChannelsLast(torch.nn.Module):
     """Channels last, as in Swin."""
 
     def __init__(self):
@@ -48,19 +48,19 @@ def image(seed=0, height=245, width=200):
 
 
 def test_a_convolutional_networks_maps():
-    found = feature_maps.extract_maps(image(), spec(cnn), "cpu", "fp32")
-    assert found.coarse.shape == (7, 7, 8)
-    assert found.fine.shape == (28, 28, 6)
-    np.testing.assert_allclose(found.coarse.mean((0, 1)), found.vector, atol=1e-5)
+    maps = feature_maps.extract_maps(image(), spec(cnn), "cpu", "fp32")
+    assert maps.coarse.shape == (7, 7, 8)
+    assert maps.fine.shape == (28, 28, 6)
+    np.testing.assert_allclose(maps.coarse.mean((0, 1)), maps.vector, atol=1e-5)
 
 
 def test_maps_with_channels_last():
-    found = feature_maps.extract_maps(image(), spec(Last), "cpu", "fp32")
-    assert found.coarse.shape == found.fine.shape == (7, 7, 8)
-    np.testing.assert_allclose(found.coarse.mean((0, 1)), found.vector, atol=1e-5)
+    maps = feature_maps.extract_maps(image(), spec(ChannelsLast), "cpu", "fp32")
+    assert maps.coarse.shape == maps.fine.shape == (7, 7, 8)
+    np.testing.assert_allclose(maps.coarse.mean((0, 1)), maps.vector, atol=1e-5)
 
 
-def test_a_transformers_patches_are_where_they_were_cut_out():
+def test_a_transformers_patches_are_at_their_positions_in_the_image():
     import timm
 
     def vit():
@@ -73,34 +73,34 @@ def test_a_transformers_patches_are_where_they_were_cut_out():
             num_heads=2,
         )
 
-    one = spec(vit, resize=224, mean=(), std=())
+    backbone = spec(vit, resize=224, mean=(), std=())
     picture = image(1, 224, 224)
-    first = feature_maps.extract_maps(picture, one, "cpu", "fp32")
+    first = feature_maps.extract_maps(picture, backbone, "cpu", "fp32")
     assert first.coarse.shape == (14, 14, 24)
     np.testing.assert_array_equal(first.fine, first.coarse)
     changed = picture.copy()
     changed[3 * 16 : 4 * 16, 10 * 16 : 11 * 16] = 255 - changed[3 * 16 : 4 * 16, 10 * 16 : 11 * 16]
-    second = feature_maps.extract_maps(changed, one, "cpu", "fp32")
-    apart = np.abs(second.coarse - first.coarse).sum(axis=2)
-    assert np.unravel_index(apart.argmax(), apart.shape) == (3, 10)
+    second = feature_maps.extract_maps(changed, backbone, "cpu", "fp32")
+    change = np.abs(second.coarse - first.coarse).sum(axis=2)
+    assert np.unravel_index(change.argmax(), change.shape) == (3, 10)
 
 
-def test_nothing_is_watched_afterwards_nor_in_other_threads():
+def test_maps_are_recorded_in_this_thread_only_and_hooks_are_removed():
     import threading
 
-    one = spec(cnn)
-    net, done = one.load("cpu"), []
-    with feature_maps._watching() as seen:
+    backbone = spec(cnn)
+    net, done = backbone.load("cpu"), []
+    with feature_maps.record_maps() as maps:
         worker = threading.Thread(target=lambda: done.append(net(torch.zeros(1, 3, 64, 64))))
         worker.start()
         worker.join()
     assert done
-    assert seen == []
+    assert maps == []
     from torch.nn.modules import module
 
     assert not module._global_forward_hooks
 
 
-def test_hand_made_descriptors_say_that_they_have_none():
-    with pytest.raises(BadDataError, match="no feature maps in hog"):
+def test_handcrafted_descriptors_have_no_maps():
+    with pytest.raises(BadDataError, match="hog has no feature maps"):
         feature_maps.extract_maps(image(), registry.get("hog"), "cpu", "fp32")

@@ -1,14 +1,19 @@
-"""Every registered network: its printed size, and what features are, weights or no weights."""
+"""The registry: every network has its printed size, and features that depend on the image only."""
+
+import copy
+from functools import cache
+from types import SimpleNamespace
 
 import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.models import forward, layers, nets, registry, spec
+from simcore.models import forward, layers, nets, registry
+from simcore.models.spec import BackboneSpec, is_non_commercial
 
 torch = pytest.importorskip("torch")
 NETWORKS = [name for name in registry.names() if registry.get(name).net is not None]
-RUN_BELOW = 30_000_000  # parameters; bigger ones are looked at on the meta device
-EDGES = "shp"  # one channel in
+MAX_RUN_PARAMETERS = 30_000_000  # larger networks are built on the meta device only
+EDGES = "shp"  # its input has one channel
 GROUPS = {
     "rosenfeld2018": 8,
     "rosenfeld2019": 11,
@@ -61,32 +66,60 @@ def channels(name):
     return 1 if name == EDGES else 3
 
 
-def size(spec):
-    """Small where the network takes any size; its own where it has a place for each patch."""
-    fixed = ("vit", "clip", "deit", "dino", "eva", "siglip", "facenet")
+def input_size(spec):
+    """Small where the network takes any size; its own where it has one position per patch."""
+    fixed = ("vit", "clip", "deit", "dinov", "dreamsim", "eva", "siglip", "facenet")
     if spec.name == EDGES:
         return (72, 72)
-    return nets.size(spec.prepare) if any(w in spec.name.lower() for w in fixed) else (96, 96)
+    if any(word in spec.name.lower() for word in fixed):
+        return nets.input_size(spec.preprocessing)
+    return (64, 64)
+
+
+@cache
+def meta_module(name):
+    """The network on the meta device, built once for all tests; and its number of parameters."""
+    net = registry.get(name).net
+    module = nets.on_meta_device(net.build)
+    n_parameters = sum(p.numel() for p in module.parameters())
+    return (net.remove_head(module) if net.remove_head else module), n_parameters
+
+
+@cache
+def architecture(name):
+    """What names of the same network and layers have in common."""
+    spec = registry.get(name)
+    return repr(meta_module(name)[0]), spec.net.outputs, input_size(spec)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_dimension_and_parameters_are_as_registered(name):
     spec = registry.get(name)
-    module = nets.without_weights(spec.net.build)
-    assert sum(p.numel() for p in module.parameters()) == spec.n_parameters
-    module = spec.net.remove_head(module) if spec.net.remove_head else module
-    assert layers.width(module, spec.net.taps, size(spec), channels(name)) == spec.dim
+    module, n_parameters = meta_module(name)
+    assert n_parameters == spec.n_parameters
+    assert layers.output_dim(module, spec.net.outputs, input_size(spec), channels(name)) == spec.dim
+
+
+@pytest.fixture(scope="module")
+def tested_architectures():
+    return set()
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NETWORKS if registry.get(name).n_parameters < RUN_BELOW]
+    "name", [n for n in NETWORKS if registry.get(n).n_parameters < MAX_RUN_PARAMETERS]
 )
-def test_an_image_s_features_are_its_own(name):
-    """Random weights: finite, the same twice, and whatever else is in the batch."""
+def test_features_depend_on_the_image_only(name, tested_architectures):
+    """With random weights: finite, deterministic, and independent of the rest of the batch.
+
+    Names that share a network and its layers (there are twelve of ResNet50) are computed once.
+    """
+    if architecture(name) in tested_architectures:
+        return
+    tested_architectures.add(architecture(name))
     torch.manual_seed(0)
     spec = registry.get(name)
-    embed = layers.embedder(nets.random_network(spec.net), spec.net.taps, "cpu")
-    images = torch.rand(2, channels(name), *size(spec))
+    embed = layers.embedder(nets.random_network(spec.net), spec.net.outputs, "cpu")
+    images = torch.rand(2, channels(name), *input_size(spec))
     with torch.inference_mode():
         both, again, alone = embed(images), embed(images), embed(images[1:])
     assert both.shape == (2, spec.dim)
@@ -94,34 +127,36 @@ def test_an_image_s_features_are_its_own(name):
     assert torch.isfinite(both).all()
     assert torch.equal(both, again)
     torch.testing.assert_close(alone, both[1:], atol=1e-4, rtol=1e-3)
-    assert not torch.equal(both[0], both[1]), "two pictures, two rows"
+    assert not torch.equal(both[0], both[1]), "two images have different features"
 
 
 @pytest.mark.parametrize(("row", "dim"), SIZES.items())
-def test_the_annex_s_sizes(row, dim):
+def test_sizes_of_the_annex(row, dim):
     (spec,) = [
         registry.get(name)
         for name in registry.names("risser-maroux2021")
-        if ("risser-maroux2021", row) in registry.get(name).rows
+        if ("risser-maroux2021", row) in registry.get(name).paper_rows
     ]
     assert spec.dim == dim
 
 
 @pytest.mark.parametrize("paper", GROUPS)
-def test_every_model_of_a_paper_is_there(paper):
-    found = [registry.get(name) for name in registry.names(paper)]
-    assert len(found) == GROUPS[paper]
-    for model in found:
-        assert model.license
-        assert model.description
-        assert [row for where, row in model.rows if where == paper], model.name
-        assert all(file.url or file.hub for file in model.weights), model.name
-    rows = [row for model in found for where, row in model.rows if where == paper]
+def test_every_network_of_a_paper_is_registered(paper):
+    specs = [registry.get(name) for name in registry.names(paper)]
+    assert len(specs) == GROUPS[paper]
+    rows = []
+    for spec in specs:
+        assert spec.license
+        assert spec.description
+        assert all(file.url or file.hub for file in spec.weights), spec.name
+        own_rows = [row for row_paper, row in spec.paper_rows if row_paper == paper]
+        assert own_rows, spec.name
+        rows += own_rows
     assert len(set(rows)) == len(rows)
 
 
-def test_library_entries_have_the_library_s_preprocessing():
-    """Where a paper says nothing else, an input is what the file was trained with."""
+def test_library_networks_have_the_library_s_preprocessing():
+    """Unless a paper says otherwise, the input is what the network was trained with."""
     pairs = {
         "dinov2-small": "timm:vit_small_patch14_dinov2.lvd142m",
         "dinov3-base": "timm:vit_base_patch16_dinov3.lvd1689m",
@@ -133,12 +168,12 @@ def test_library_entries_have_the_library_s_preprocessing():
         "clip-large": "open_clip:ViT-L-14-quickgelu/openai",
         "dreamsim-open-clip": "open_clip:ViT-B-16/laion400m_e31",
     }
-    for name, theirs in pairs.items():
-        ours, library = registry.get(name), registry.get(theirs)
-        assert ours.preprocessing == library.preprocessing, name
-        assert ours.dim == library.dim
-        assert ours.weights[0].file == library.weights[0].file, "one file for both"
-        assert ours.weights[0].hub == library.weights[0].hub
+    for name, library_name in pairs.items():
+        spec, library_spec = registry.get(name), registry.get(library_name)
+        assert spec.preprocessing == library_spec.preprocessing, name
+        assert spec.dim == library_spec.dim
+        assert spec.weights[0].file == library_spec.weights[0].file, "one file for both"
+        assert spec.weights[0].hub == library_spec.weights[0].hub
 
 
 @pytest.mark.parametrize(
@@ -159,9 +194,14 @@ def test_layers_by_name(name, dim):
     assert (spec.name, spec.dim) == (name, dim)
 
 
-def test_layers_are_what_the_network_computes():
+@pytest.fixture(scope="module")
+def resnet18():
     torch.manual_seed(0)
-    module = nets.random_network(registry.get("resnet18").net).eval()
+    return nets.random_network(registry.get("resnet18").net).eval()
+
+
+def test_layers_are_what_the_network_computes(resnet18):
+    module = copy.deepcopy(resnet18)
     images = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         x = module.maxpool(module.relu(module.bn1(module.conv1(images))))
@@ -173,37 +213,36 @@ def test_layers_are_what_the_network_computes():
         torch.testing.assert_close(embed(images), expected)
 
 
-def test_reading_a_layer_ends_the_run_there():
-    module = nets.random_network(registry.get("resnet18").net)
-    seen = []
-    module.layer3.register_forward_hook(lambda *_: seen.append("layer3"))
+def test_layers_after_the_last_one_read_do_not_run(resnet18):
+    module, runs = copy.deepcopy(resnet18), []
+    module.layer3.register_forward_hook(lambda *_: runs.append("layer3"))
     embed = layers.embedder(module, layers.parse("layer2"), "cpu")
     with torch.inference_mode():
         embed(torch.rand(1, 3, 64, 64))
-    assert not seen
+    assert not runs
 
 
-def test_a_map_that_is_overwritten_later_is_read_before():
-    """DenseNet's ReLU works in place on what `features` returned."""
+def test_a_map_is_read_before_a_later_layer_overwrites_it():
+    """DenseNet's ReLU works in place on the output of `features`."""
     torch.manual_seed(0)
     module = nets.random_network(registry.get("densenet121").net).eval()
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         expected = module.features(images).mean((2, 3))
-        found = layers.embedder(module, layers.parse("features+out"), "cpu")(images)
+        rows = layers.embedder(module, layers.parse("features+out"), "cpu")(images)
     assert (expected < 0).any(), "before the ReLU"
-    torch.testing.assert_close(found[:, :1024], torch.nn.functional.normalize(expected))
+    torch.testing.assert_close(rows[:, :1024], torch.nn.functional.normalize(expected))
 
 
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("timm:resnet18[layer9]", UnknownNameError, "No layer of ResNet named 'layer9'. Did you"),
-        ("timm:resnet18[layer2:mean]", UnknownNameError, "No pooling named 'mean'"),
-        ("timm:resnet18[layer2+]", BadDataError, "expected layers like"),
+        ("timm:resnet18[layer9]", UnknownNameError, "o layer of ResNet named 'layer9'. Did you"),
+        ("timm:resnet18[layer2:mean]", UnknownNameError, "o pooling named 'mean'"),
+        ("timm:resnet18[layer2+]", BadDataError, "Write layers like"),
         ("timm:resnet18[layer2:cls]", BadDataError, "without tokens"),
         ("hog[layer2]", BadDataError, "hog has no layers"),
-        ("faces:face", BadDataError, "looks at whole images"),
+        ("faces:face", BadDataError, "takes whole images"),
     ],
 )
 def test_layers_that_cannot_be(name, error, words):
@@ -211,58 +250,94 @@ def test_layers_that_cannot_be(name, error, words):
         registry.get(name)
 
 
-def test_a_layer_that_no_image_passes():
-    module = nets.random_network(registry.get("ret").net)
-    with pytest.raises(BadDataError, match="not used when an image goes through"):
-        layers.embedder(module, layers.parse("pool+out"), "cpu")(torch.rand(1, 3, 64, 64))
+def test_a_layer_that_no_image_passes_through():
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+    module.unused = torch.nn.Identity()
+    module.forward = module[0].forward
+    with pytest.raises(BadDataError, match="not used when an image passes through"):
+        layers.embedder(module, layers.parse("unused+out"), "cpu")(torch.rand(1, 3, 64, 64))
 
 
-def test_licences_that_forbid_commerce_are_marked():
-    marked = {n for n in registry.names() if spec.non_commercial(registry.get(n).license)}
+def test_licenses_that_forbid_commercial_use_are_marked():
+    marked = {n for n in registry.names() if is_non_commercial(registry.get(n).license)}
     assert {"pose", "resnet50_swsl", "resnext101_32x48d_wsl", "dinov3-base"} <= marked
     assert not {"resnet18", "mobilenetv2", "hog", "clip_rn50"} & marked
 
 
-def test_lpips_as_a_backbone_is_lpips():
-    """Squared Euclidean distance of its rows = the formula of Zhang et al., layer by layer."""
+@pytest.fixture(scope="module")
+def alexnet_features():
+    torch.manual_seed(4)
+    return nets.random_network(registry.get("alexnet").net).features
+
+
+def lpips_on(features):
+    """LPIPS as a backbone with random weights; and those of each layer."""
     from simcore.models.backbones import modern
 
-    torch.manual_seed(4)
-    module = nets.random_network(registry.get("alexnet").net)
     linear = [torch.rand(1, c, 1, 1) for c in (64, 192, 384, 256, 256)]
-    embed = modern.weighted(module, linear, "cpu")
+    return modern.lpips_embedder(SimpleNamespace(features=features), linear, "cpu"), linear
+
+
+def test_lpips_as_a_backbone_is_lpips(alexnet_features):
+    """Squared Euclidean distance of its rows = the formula of Zhang et al., layer by layer."""
+    embed, linear = lpips_on(alexnet_features)
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        one, other = embed(images)
-        assert one.shape == (registry.get("lpips-alex").dim,)
+        first, second = embed(images)
+        assert first.shape == (registry.get("lpips-alex").dim,)
         total, x = 0.0, images
-        for number, layer in enumerate(module.features):
+        for number, layer in enumerate(alexnet_features):
             x = layer(x.clone())
             if number in (1, 4, 7, 9, 11):
                 unit = x / x.norm(dim=1, keepdim=True).clamp(min=1e-10)
                 weight = linear[(1, 4, 7, 9, 11).index(number)]
                 total += (weight[0] * (unit[0] - unit[1]) ** 2).sum(0).mean()
-    torch.testing.assert_close((one - other).pow(2).sum(), total)
+    torch.testing.assert_close((first - second).pow(2).sum(), total)
 
 
-def test_lpips_as_a_backbone_can_be_learned_further():
-    """Its weights have slopes, even where a whole place of a map is zero."""
-    from simcore.models.backbones import modern
-
-    torch.manual_seed(4)
-    module = nets.random_network(registry.get("alexnet").net)
-    embed = modern.weighted(
-        module, [torch.rand(1, c, 1, 1) for c in (64, 192, 384, 256, 256)], "cpu"
-    )
+def test_lpips_as_a_backbone_can_be_fine_tuned(alexnet_features):
+    """Its gradients are finite, even where all channels of a position are zero."""
+    embed, _ = lpips_on(copy.deepcopy(alexnet_features))
     trunk = forward.module(embed)
     with torch.no_grad():
-        trunk[0].bias.fill_(-100)  # nothing gets through the first layer
+        trunk[0].bias.fill_(-100)  # the first layer's output is zero everywhere
     embed(torch.rand(2, 3, 64, 64)).sum().backward()
     assert all(p.grad.isfinite().all() for p in trunk.parameters())
 
 
-def test_memory_that_ran_out_is_known_by_its_words():
-    assert forward.out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    assert forward.out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
-    assert forward.out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
-    assert not forward.out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+def test_running_out_of_memory_is_recognized_by_the_message():
+    assert forward.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert forward.is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
+    assert forward.is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    assert not forward.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_a_temporary_backbone_is_registered_for_a_block_only():
+    spec = BackboneSpec("temporary", 3, lambda device: lambda images: images.mean((2, 3)))
+    with registry.temporary(spec):
+        assert registry.get("temporary") is spec
+        assert registry.get("faces:temporary").dim == 3
+        assert "temporary" in registry.names()
+        with pytest.raises(ValueError, match="named 'temporary'"):
+            registry.add(spec)
+    for name in ("temporary", "faces:temporary"):
+        with pytest.raises(UnknownNameError):
+            registry.get(name)
+
+
+def test_a_weight_file_that_is_replaced_is_loaded_again():
+    """The key of loaded networks has the digest of the file."""
+    from simcore.models import weights
+    from simcore.models.spec import WeightFile
+
+    file = WeightFile("number.txt")
+
+    def load(device):
+        number = float(weights.path(file).read_text())
+        return lambda images: images.mean((2, 3)) * 0 + number
+
+    spec = BackboneSpec("number", 3, load, weights=(file,))
+    for content in ("1", "2.5"):
+        (weights.folder() / file.file).write_text(content)
+        image = torch.zeros(1, 3, 8, 8)
+        assert forward.load(spec, "cpu")(image).unique().item() == float(content)

@@ -10,7 +10,7 @@ from simcore.models.extract import extraction, ray_driver
 from simcore.types import Collection, ImageSet, Monitor
 
 ENGINES = ("local", "ray")
-Report = extraction.Report
+Report = extraction.ExtractionReport
 
 
 def extract(

@@ -169,7 +169,7 @@ def embed_upload(image: DecodedImage, backbone: str) -> Features:
     precision = forward.resolve_precision("auto", device)
 
     def embed() -> Features:
-        (rows,) = forward.embed_one([image.pixels], spec, device, precision)
+        (rows,) = forward.embed_images([image.pixels], spec, device, precision)
         return Features(backbone, np.zeros(len(rows), np.int64), rows, 1)
 
     # The key has the fingerprint of the weights: a learned backbone may be replaced by another one

@@ -278,7 +278,7 @@ def _embed_occluded(pixels: Array, spec: BackboneSpec, cells: int, monitor: Moni
     rows: list[Array] = []
     for batch in _occluded_batches(pixels, windows):
         monitor.check()
-        rows += forward.embed_one(batch, spec, device, precision)
+        rows += forward.embed_images(batch, spec, device, precision)
         monitor.report("masking", len(rows), len(windows) + 1)
     index = np.repeat(np.arange(len(rows)), [len(image_rows) for image_rows in rows])
     return Features(spec.name, index, np.concatenate(rows), len(rows))

@@ -16,7 +16,7 @@ from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
 from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet
 
-MAX_TEXT = text_encoder.MOST  # characters
+MAX_TEXT = text_encoder.MAX_CHARACTERS  # characters
 
 
 @dataclass(frozen=True)

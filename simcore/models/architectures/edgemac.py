@@ -1,25 +1,24 @@
-"""EdgeMAC (Radenovic, Tolias, Chum, ECCV 2018, "Deep Shape Matching"): shape by its edges alone.
+"""EdgeMAC (Radenovic, Tolias, Chum, ECCV 2018, "Deep Shape Matching"): shape from edges alone.
 
-An edge map goes through a trained contrast curve, y = w x^p / (1 + exp(-s (x - t))), then through
-a VGG16 with one input channel, and each channel's maximum is kept. The MATLAB file's parameters
-are, in order, 13 convolutions' weights and biases and then w, p, s, t.
+An edge map passes a trained contrast curve, y = w x^p / (1 + exp(-s (x - t))), then a VGG16 with
+one input channel; the features are each channel's maximum. The MATLAB file's parameters are, in
+order, weights and biases of 13 convolutions, and then w, p, s, t.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from simcore.errors import BadDataError
+from simcore.models.spec import Checkpoint, StateDict
 
-SIDE = 227  # the long side
-PAD = 30
-LEAST = 67  # the short side after padding
-_FLOOR = 0.01  # t never falls below
+LONG_SIDE = 227  # px
+PADDING = 30  # px on every side
+MIN_SIDE = 67  # px, after padding
+_MIN_T = 0.01
 
 
 class Contrast(nn.Module):
-    """What the authors call the edge filtering layer."""
+    """The edge filtering layer of the paper."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +29,7 @@ class Contrast(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Edge strength 0..1 in and out, element by element."""
-        t = self.t.clamp(min=_FLOOR)
+        t = self.t.clamp(min=_MIN_T)
         return self.w * x.clamp(min=0).pow(self.p) * torch.sigmoid(self.s * (x - t))
 
 
@@ -39,9 +38,9 @@ class EdgeMAC(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import vgg16
+        from torchvision.models.vgg import cfgs, make_layers
 
-        layers = list(vgg16(weights=None).features)[:-1]  # to ReLU5_3
+        layers = list(make_layers(cfgs["D"]))[:-1]  # VGG16 to ReLU5_3, without its classifier
         first = nn.Conv2d(1, 64, 3, padding=1)
         self.contrast = Contrast()
         self.features = nn.Sequential(first, *layers[1:])
@@ -52,25 +51,28 @@ class EdgeMAC(nn.Module):
         return nn.functional.normalize(maps, dim=1, eps=1e-6)
 
 
-def state(found: dict[str, Any]) -> dict[str, Any]:
+def convert_state(checkpoint: Checkpoint) -> StateDict:
     """MatConvNet parameters, in their order, under EdgeMAC's names.
 
     Raises:
-        BadDataError: another number of them.
+        BadDataError: another number of parameters.
     """
+    with torch.device("meta"):  # only the names of the layers are needed
+        features = EdgeMAC().features
     names = [
         f"features.{number}.{kind}"
-        for number, layer in enumerate(EdgeMAC().features)
+        for number, layer in enumerate(features)
         if isinstance(layer, nn.Conv2d)
         for kind in ("weight", "bias")
     ]
-    curve = [f"contrast.{name}" for name in "wpst"]
-    if len(found) != len(names) + len(curve):
+    curve_names = [f"contrast.{name}" for name in "wpst"]
+    if len(checkpoint) != len(names) + len(curve_names):
         raise BadDataError(
-            f"found {len(found)} parameters; expected {len(names) + len(curve)}: 13 convolutions "
-            "and the four numbers of the edge filter; take the EdgeMAC file"
+            f"The file has {len(checkpoint)} parameters instead of "
+            f"{len(names) + len(curve_names)}: 13 convolutions and the four numbers of the edge "
+            "filter. Use the EdgeMAC file."
         )
-    values = list(found.values())
+    values = list(checkpoint.values())
     convolutions = dict(zip(names, values, strict=False))
-    filtering = {name: v.reshape(()) for name, v in zip(curve, values[len(names) :], strict=True)}
-    return convolutions | filtering
+    curve = zip(curve_names, values[len(names) :], strict=True)
+    return convolutions | {name: value.reshape(()) for name, value in curve}

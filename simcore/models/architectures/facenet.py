@@ -1,7 +1,7 @@
 """Inception-ResNet-v1 (Szegedy et al., arXiv 1602.07261) with the layer names of facenet-pytorch.
 
-The package of that name pins versions of torch and numpy that are years old, so that the network is
-written here; its files load into it.
+The facenet-pytorch package pins versions of torch and numpy that are years old, so the network is
+written here; the package's files load into it.
 """
 
 import torch
@@ -11,7 +11,7 @@ CLASSES = 8631  # people in VGGFace2
 
 
 class Unit(nn.Module):
-    """Convolution, batch normalisation, ReLU."""
+    """Convolution, batch normalization, ReLU."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Unit(nn.Module):
 
 
 class Residual(nn.Module):
-    """Branches side by side, brought back to the input's width, added to it on a small scale."""
+    """Parallel branches, projected to the input's width and added to it, scaled down."""
 
     def __init__(
         self, width: int, scale: float, *branches: nn.Module, joined: int, last: bool = False
@@ -48,7 +48,7 @@ class Residual(nn.Module):
 
 
 class Reduction(nn.Module):
-    """Branches and a max pooling side by side, at half the size."""
+    """Parallel branches and a max pooling, concatenated, at half the size."""
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class InceptionResnetV1(nn.Module):
         self.logits = nn.Linear(512, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The embedding; `avgpool_1a` has the 1792 numbers before it."""
+        """The embedding; the output of `avgpool_1a` has the 1792 values before it."""
         x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(images)))
         x = self.conv2d_4b(self.conv2d_4a(self.conv2d_3b(self.maxpool_3a(x))))
         x = self.repeat_2(self.mixed_6a(self.repeat_1(x)))

@@ -5,13 +5,12 @@ File layout as in the authors' PyTorch code: `features.*` (a ResNet101's childre
 {m (D, 1), P (D, D)}: y = P (x - m), for one scale.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from simcore.errors import BadDataError
 from simcore.models import layers, state_dicts
+from simcore.models.spec import Checkpoint, StateDict
 
 WHITENED_ON = "retrieval-SfM-120k"
 _EPS = 1e-6
@@ -31,7 +30,7 @@ class Whitening(nn.Module):
 
 
 class GeM(nn.Module):
-    """Generalised-mean pooling of the last maps, to length 1; whitened on demand, to length 1."""
+    """GeM pooling of the last maps, normalized; optionally whitened and normalized again."""
 
     def __init__(self, *, whitened: bool = False) -> None:
         super().__init__()
@@ -52,26 +51,21 @@ def _unit(x: Tensor) -> Tensor:
     return x / (x.norm(dim=1, keepdim=True) + _EPS)
 
 
-def plain(found: dict[str, Any]) -> dict[str, Any]:
-    """A file's state for `GeM()`."""
-    return state_dicts.state(found)
-
-
-def whitened(found: dict[str, Any]) -> dict[str, Any]:
+def whitened_state(checkpoint: Checkpoint) -> StateDict:
     """A file's state for `GeM(whitened=True)`.
 
     Raises:
         BadDataError: the file has no whitening for one scale.
     """
     try:
-        learned = found["meta"]["Lw"][WHITENED_ON]["ss"]
+        learned = checkpoint["meta"]["Lw"][WHITENED_ON]["ss"]
         m, projection = learned["m"], learned["P"]
     except (KeyError, TypeError) as error:
         raise BadDataError(
-            f"found no learned whitening of {WHITENED_ON} in the file; expected meta.Lw with m "
-            "and P; take the retrievalSfM120k file without fc"
+            f"The file has no learned whitening of {WHITENED_ON} (meta.Lw with m and P). "
+            "Use the retrievalSfM120k file without fc."
         ) from error
-    return state_dicts.state(found) | {
+    return state_dicts.tensors(checkpoint) | {
         "whiten.m": torch.as_tensor(m, dtype=torch.float32).reshape(-1),
         "whiten.P": torch.as_tensor(projection, dtype=torch.float32),
     }

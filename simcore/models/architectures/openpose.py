@@ -1,17 +1,15 @@
 """The trunk of OpenPose (Cao et al., arXiv 1611.08050), COCO model: VGG19 to conv4_2, and two more.
 
-Files name the layers in Caffe's flat way (`conv1_1.weight`, ..., `conv4_4_CPM.weight`) or by
-position (`model0.0.weight`); the order is the same. The stages that follow are not needed for
-features.
+Files name the layers as in Caffe (`conv1_1.weight`, ..., `conv4_4_CPM.weight`) or by position
+(`model0.0.weight`); the order is the same. The stages that follow are not needed for features.
 Input: BGR, value / 256 - 0.5.
 """
-
-from typing import Any
 
 from torch import Tensor, nn
 
 from simcore.errors import BadDataError
 from simcore.models import state_dicts
+from simcore.models.spec import Checkpoint, StateDict
 
 _WIDTHS = (
     ("conv1_1", 64),
@@ -34,7 +32,7 @@ CONVOLUTIONS = tuple(name for name, channels in _WIDTHS if channels)
 
 
 class Trunk(nn.Module):
-    """(B, 3, H, W) RGB, normalised -> (B, 128, H / 8, W / 8)."""
+    """(B, 3, H, W) RGB, normalized -> (B, 128, H / 8, W / 8)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,37 +48,37 @@ class Trunk(nn.Module):
             before = channels
 
     def forward(self, images: Tensor) -> Tensor:
-        """The channels are turned to BGR here."""
+        """Features of RGB images; the network itself takes BGR."""
         x = images.flip(1)
         for layer in self.layers.values():
             x = layer(x)
         return x
 
 
-def state(found: dict[str, Any]) -> dict[str, Any]:
-    """A file's trunk, from either way of naming, under `Trunk`'s names.
+def convert_state(checkpoint: Checkpoint) -> StateDict:
+    """A file's trunk, with either kind of layer names, under `Trunk`'s names.
 
     Raises:
         BadDataError: a layer of the trunk is not in the file.
     """
-    tensors = state_dicts.state(found)
-    if any(key.startswith("model0.") for key in tensors):
-        kept = state_dicts.state(tensors, under="model0.")
-        keys = sorted(kept, key=lambda key: (int(key.split(".")[0]), key.endswith("bias")))
-        values = [kept[key] for key in keys]
+    state = state_dicts.tensors(checkpoint)
+    if any(key.startswith("model0.") for key in state):
+        trunk = state_dicts.tensors(state, prefix="model0.")
+        keys = sorted(trunk, key=lambda key: (int(key.split(".")[0]), key.endswith("bias")))
+        values = [trunk[key] for key in keys]
     else:
         keys = [f"{name}.{kind}" for name in CONVOLUTIONS for kind in ("weight", "bias")]
-        absent = [key for key in keys if key not in tensors]
-        if absent:
+        missing = [key for key in keys if key not in state]
+        if missing:
             raise BadDataError(
-                f"found no {absent[0]} among {', '.join(list(tensors)[:3])}...; expected the "
-                "layers of OpenPose's COCO model; put the right file there"
+                f"The file has no {missing[0]}, only {', '.join(list(state)[:3])}... "
+                "Use the file of OpenPose's COCO model."
             )
-        values = [tensors[key] for key in keys]
+        values = [state[key] for key in keys]
     names = [f"layers.{name}.{kind}" for name in CONVOLUTIONS for kind in ("weight", "bias")]
     if len(values) != len(names):
         raise BadDataError(
-            f"found {len(values)} tensors in the trunk; expected {len(names)}; "
-            "put OpenPose's COCO model there"
+            f"The file has {len(values)} tensors of the trunk instead of {len(names)}. "
+            "Use the file of OpenPose's COCO model."
         )
     return dict(zip(names, values, strict=True))

@@ -1,6 +1,6 @@
-"""Descriptors made by hand: no weights, each for one side of looking alike.
+"""Handcrafted descriptors without weights, each for one kind of visual similarity.
 
-All see the 224 x 224 centre crop as values in 0..1 and work on whole batches.
+All take batches of the 224 x 224 center crop as values in 0..1.
 """
 
 from typing import Any
@@ -11,13 +11,13 @@ from simcore.types import Preprocessing
 
 PLAIN = Preprocessing(mean=(), std=())
 GROUPS = ("offline", "demo", "handmade")
-CELLS = 8  # cells a side, 28 px each
+CELLS = 8  # per side, 28 px each
 
 
 @backbone(
     "hog",
     dim=7 * 7 * 4 * 9,
-    prepare=PLAIN,
+    preprocessing=PLAIN,
     groups=GROUPS,
     license="MIT",
     paper="Dalal and Triggs 2005",
@@ -42,13 +42,13 @@ def hog(device: str) -> Embedder:
 @backbone(
     "edges",
     dim=8 * 8 * 8,
-    prepare=PLAIN,
+    preprocessing=PLAIN,
     groups=GROUPS,
     license="MIT",
     paper="Oliva and Torralba 2001 (orientation energy on a grid)",
 )
 def edges(device: str) -> Embedder:
-    """Contours: where strong edges of 8 orientations lie, on an 8 x 8 grid, contrast put aside."""
+    """Contours: strong edges of 8 orientations on an 8 x 8 grid, independent of contrast."""
 
     def embed(images: Any) -> Any:
         import torch
@@ -56,10 +56,10 @@ def edges(device: str) -> Embedder:
         smooth = torch.nn.functional.avg_pool2d(_luma(images), 5, 1, 2, count_include_pad=False)
         dx, dy = _gradient(smooth)
         strength = (dx**2 + dy**2).sqrt()
-        # An edge map: each pixel against the image's own usual strength, so that contrast and
-        # drawing style matter less than where the lines are.
-        usual = strength.mean((2, 3), keepdim=True) + 1e-3
-        mask = torch.tanh(strength / (2 * usual)) ** 2
+        # An edge map: each pixel relative to the image's mean strength, so that contrast and
+        # drawing style matter less than the position of the lines.
+        mean_strength = strength.mean((2, 3), keepdim=True) + 1e-3
+        mask = torch.tanh(strength / (2 * mean_strength)) ** 2
         unit = strength + 1e-6
         energy = _oriented(dx / unit * mask, dy / unit * mask, 8)
         return torch.nn.functional.adaptive_avg_pool2d(energy, 8).flatten(1).sqrt()
@@ -70,13 +70,13 @@ def edges(device: str) -> Embedder:
 @backbone(
     "layout",
     dim=16 * 16 * 3,
-    prepare=PLAIN,
+    preprocessing=PLAIN,
     groups=GROUPS,
     license="MIT",
     paper="Torralba, Fergus and Freeman 2008 (tiny images)",
 )
 def layout(device: str) -> Embedder:
-    """Layout: the image at 16 x 16 px, its mean colour taken away."""
+    """Layout: the image at 16 x 16 px, minus its mean color."""
 
     def embed(images: Any) -> Any:
         import torch
@@ -90,19 +90,19 @@ def layout(device: str) -> Embedder:
 @backbone(
     "color",
     dim=8 * 8 * 8 + 4 * 64,
-    prepare=PLAIN,
+    preprocessing=PLAIN,
     groups=GROUPS,
     license="MIT",
-    paper="Swain and Ballard 1991 (colour histograms), in CIE Lab",
+    paper="Swain and Ballard 1991 (color histograms), in CIE Lab",
 )
 def color(device: str) -> Embedder:
-    """Colour: Lab histogram of the whole image (8 bins a channel) and of its quarters (4 bins)."""
+    """Color: Lab histograms of the image (8 bins per channel) and of its quarters (4 bins)."""
 
     def embed(images: Any) -> Any:
         import torch
 
-        lab = _lab(images)
-        whole = _histogram(lab, 8)
+        lab = rgb_to_lab(images)
+        full = _histogram(lab, 8)
         half = lab.shape[2] // 2
         quarters = [
             _histogram(lab[:, :, y : y + half, x : x + half], 4) / 4
@@ -110,7 +110,7 @@ def color(device: str) -> Embedder:
             for x in (0, half)
         ]
         # The square root makes cosine the Bhattacharyya coefficient of the histograms.
-        return torch.cat([whole, *quarters], 1).sqrt()
+        return torch.cat([full, *quarters], 1).sqrt()
 
     return embed
 
@@ -118,7 +118,7 @@ def color(device: str) -> Embedder:
 @backbone(
     "texture",
     dim=3 * 59,
-    prepare=PLAIN,
+    preprocessing=PLAIN,
     groups=GROUPS,
     license="MIT",
     paper="Ojala, Pietikäinen and Mäenpää 2002",
@@ -127,15 +127,15 @@ def texture(device: str) -> Embedder:
     """Texture: histograms of uniform local binary patterns at three scales."""
     import torch
 
-    table = torch.tensor(_uniform_codes(), device=device)
+    classes = torch.tensor(uniform_pattern_classes(), device=device)
 
     def embed(images: Any) -> Any:
-        grey = _luma(images)
-        found = []
+        gray = _luma(images)
+        histograms = []
         for step in (1, 2, 4):
-            smooth = torch.nn.functional.avg_pool2d(grey, step) if step > 1 else grey
-            found.append(_patterns(smooth, table))
-        return torch.cat(found, 1).sqrt()
+            smooth = torch.nn.functional.avg_pool2d(gray, step) if step > 1 else gray
+            histograms.append(pattern_histogram(smooth, classes))
+        return torch.cat(histograms, 1).sqrt()
 
     return embed
 
@@ -146,31 +146,31 @@ def _luma(images: Any) -> Any:
     return (images * weight).sum(1, keepdim=True)
 
 
-def _gradient(grey: Any) -> tuple[Any, Any]:
-    """Central differences, same size; the border repeats its neighbour."""
+def _gradient(gray: Any) -> tuple[Any, Any]:
+    """Horizontal and vertical central differences, same size; the border is replicated."""
     import torch
 
-    padded = torch.nn.functional.pad(grey, (1, 1, 1, 1), mode="replicate")
+    padded = torch.nn.functional.pad(gray, (1, 1, 1, 1), mode="replicate")
     dx = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
     dy = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
     return dx, dy
 
 
 def _oriented(dx: Any, dy: Any, bins: int) -> Any:
-    """(B, bins, H, W): gradient strength shared between the two nearest orientations in 0..pi."""
+    """(B, bins, H, W): gradient strength, split between the two nearest orientations in 0..pi."""
     import math
 
     import torch
 
     strength = (dx**2 + dy**2).sqrt()
-    place = torch.atan2(dy, dx).remainder(math.pi) * (bins / math.pi) - 0.5
-    centres = torch.arange(bins, device=dx.device, dtype=dx.dtype).view(1, bins, 1, 1)
-    apart = (place - centres).remainder(bins)
-    share = (1 - torch.minimum(apart, bins - apart)).clamp(min=0)
+    position = torch.atan2(dy, dx).remainder(math.pi) * (bins / math.pi) - 0.5
+    centers = torch.arange(bins, device=dx.device, dtype=dx.dtype).view(1, bins, 1, 1)
+    distance = (position - centers).remainder(bins)
+    share = (1 - torch.minimum(distance, bins - distance)).clamp(min=0)
     return strength * share
 
 
-def _lab(images: Any) -> Any:
+def rgb_to_lab(images: Any) -> Any:
     """(B, 3, H, W) sRGB in 0..1 -> CIE Lab (D65), each channel scaled to about 0..1."""
     import torch
 
@@ -191,7 +191,7 @@ def _lab(images: Any) -> Any:
 
 
 def _histogram(lab: Any, bins: int) -> Any:
-    """(B, bins^3) shares of pixels; colours near grey fill the middle, so a and b are stretched."""
+    """(B, bins^3) shares of pixels; a and b are stretched, because most colors are near gray."""
     import torch
 
     stretched = torch.stack([lab[:, 0], *((lab[:, c] - 0.5) * 2 + 0.5 for c in (1, 2))], 1)
@@ -201,7 +201,7 @@ def _histogram(lab: Any, bins: int) -> Any:
 
 
 def _shares(code: Any, size: int, dtype: Any) -> Any:
-    """(B, n) codes -> (B, size) shares. Counted in integers, so no order of adding matters."""
+    """(B, n) codes -> (B, size) shares, counted in integers so that no rounding can differ."""
     import torch
 
     counts = torch.zeros(code.shape[0], size, dtype=torch.int64, device=code.device)
@@ -209,33 +209,40 @@ def _shares(code: Any, size: int, dtype: Any) -> Any:
     return counts.to(dtype) / code.shape[1]
 
 
-def _patterns(grey: Any, table: Any) -> Any:
-    """(B, 59) shares of uniform patterns of 8 neighbours; differences below noise are none."""
+def pattern_histogram(gray: Any, classes: Any) -> Any:
+    """(B, 59) shares of uniform local binary patterns of the 8 neighbors (Ojala et al. 2002).
+
+    Args:
+        gray: (B, 1, H, W) in 0..1; differences up to 2/255 count as noise.
+        classes: (256,) `uniform_pattern_classes`.
+    """
     import torch
 
-    height, width = grey.shape[2:]
-    centre = grey[:, 0, 1:-1, 1:-1]
+    height, width = gray.shape[2:]
+    center = gray[:, 0, 1:-1, 1:-1]
     ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
-    code = torch.zeros_like(centre, dtype=torch.int64)
+    code = torch.zeros_like(center, dtype=torch.int64)
     for bit, (y, x) in enumerate(ring):
-        neighbour = grey[:, 0, y : y + height - 2, x : x + width - 2]
-        code |= (neighbour - centre > 2 / 255).long() << bit
-    return _shares(table[code].flatten(1), 59, grey.dtype)
+        neighbor = gray[:, 0, y : y + height - 2, x : x + width - 2]
+        code |= (neighbor - center > 2 / 255).long() << bit
+    return _shares(classes[code].flatten(1), 59, gray.dtype)
 
 
-def _uniform_codes() -> list[int]:
-    """The class of each of 256 patterns: 58 with at most two changes around the ring, and a rest.
+def uniform_pattern_classes() -> list[int]:
+    """The class of each of 256 patterns: 58 have at most two changes around the ring.
 
-    >>> len(set(_uniform_codes())), _uniform_codes()[0b01010101]
+    All others are class 58.
+
+    >>> len(set(uniform_pattern_classes())), uniform_pattern_classes()[0b01010101]
     (59, 58)
     """
     classes: list[int] = []
-    seen = 0
+    uniform = 0
     for code in range(256):
-        turned = (code >> 1) | ((code & 1) << 7)
-        if (code ^ turned).bit_count() <= 2:
-            classes.append(seen)
-            seen += 1
+        rotated = (code >> 1) | ((code & 1) << 7)
+        if (code ^ rotated).bit_count() <= 2:
+            classes.append(uniform)
+            uniform += 1
         else:
             classes.append(58)
     return classes

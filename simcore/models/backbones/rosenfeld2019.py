@@ -1,10 +1,11 @@
-"""The eleven representations of rosenfeld2019 (section 3), the paper's names for them.
+"""The eleven representations of rosenfeld2019 (section 3), by the paper's names.
 
 Two differ: the paper's `texture` is `texture_S` here, because `texture` is a descriptor, and
-`conv` is densenet121 as rosenfeld2018 reads it. Maps are averaged; `ret` and `shp` bring their own
+`conv` is densenet121 as rosenfeld2018 reads it. Maps are averaged; `ret` and `shp` have their own
 pooling.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,27 +14,34 @@ from simcore.data import images
 from simcore.errors import MissingWeightsError
 from simcore.models import nets, registry, state_dicts, weights
 from simcore.models.backbones.libraries import torchvision_file, torchvision_net
-from simcore.models.spec import BackboneSpec, Embedder, LayerOutput, NetworkSpec, WeightFile
+from simcore.models.spec import (
+    BackboneSpec,
+    Checkpoint,
+    Embedder,
+    LayerOutput,
+    NetworkSpec,
+    StateDict,
+    WeightFile,
+)
 from simcore.types import RAW, Array, Preprocessing
 
 PAPER = "rosenfeld2019"
-IMAGENET = Preprocessing()
-_CMP = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
-_SIN = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
+_RETRIEVAL = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
+_STYLIZED = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
 _PLACES = "http://places2.csail.mit.edu/models_places365"
-_NO_LICENCE = "none stated for the weights"
-# BGR, value / 256 - 0.5 on 0..255, said as mean and standard deviation on 0..1.
-_OPENPOSE = Preprocessing(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
-_R101_GEM = WeightFile(
-    "rosenfeld2019/retrievalSfM120k-resnet101-gem-b80fb85.pth",
-    url=f"{_CMP}/retrieval-SfM-120k/retrievalSfM120k-resnet101-gem-b80fb85.pth",
-)
+_NO_LICENSE = "none stated for the weights"
+# BGR, value / 256 - 0.5 on 0..255, written as mean and standard deviation on 0..1.
+_OPENPOSE_INPUT = Preprocessing(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
 
-_URL = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks/retrieval-SfM-30k"
-NETWORK = WeightFile(
-    "rosenfeld2019/retrievalSfM30k-edgemac-vgg.mat", url=f"{_URL}/retrievalSfM30k-edgemac-vgg.mat"
+GEM = WeightFile(
+    "rosenfeld2019/retrievalSfM120k-resnet101-gem-b80fb85.pth",
+    url=f"{_RETRIEVAL}/retrieval-SfM-120k/retrievalSfM120k-resnet101-gem-b80fb85.pth",
 )
-FOREST = WeightFile(
+EDGEMAC = WeightFile(
+    "rosenfeld2019/retrievalSfM30k-edgemac-vgg.mat",
+    url=f"{_RETRIEVAL}/retrieval-SfM-30k/retrievalSfM30k-edgemac-vgg.mat",
+)
+EDGE_FOREST = WeightFile(
     "rosenfeld2019/structured-edges.yml.gz",
     url="https://github.com/opencv/opencv_extra/raw/master/testdata/cv/ximgproc/model.yml.gz",
     note="also as http://ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
@@ -46,12 +54,13 @@ def _gem(*, whitened: bool) -> NetworkSpec:
 
         return GeM(whitened=whitened)
 
-    def rename(found: dict[str, Any]) -> dict[str, Any]:
+    def convert_state(checkpoint: Checkpoint) -> StateDict:
         from simcore.models.architectures import gem
 
-        return gem.whitened(found) if whitened else gem.plain(found)
+        convert = gem.whitened_state if whitened else state_dicts.tensors
+        return convert(checkpoint)
 
-    return NetworkSpec(build, rename=rename, kind="torch+numpy")
+    return NetworkSpec(build, convert_state=convert_state, file_format="torch+numpy")
 
 
 def _weakalign() -> NetworkSpec:
@@ -62,27 +71,32 @@ def _weakalign() -> NetworkSpec:
         net = resnet101(weights=None)
         parts = [net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3]
         trunk = torch.nn.Sequential(*parts)
-        trunk.add_module("unit", _unit_places())
+        trunk.add_module("unit", _feature_l2_norm())
         return trunk
 
-    def rename(found: dict[str, Any]) -> dict[str, Any]:
-        tensors = state_dicts.state(found)
-        old = {key.replace("vgg", "model"): value for key, value in tensors.items()}
-        return state_dicts.state(old, under="FeatureExtraction.model.")
+    def convert_state(checkpoint: Checkpoint) -> StateDict:
+        state = state_dicts.tensors(checkpoint)
+        renamed = {key.replace("vgg", "model"): value for key, value in state.items()}
+        return state_dicts.tensors(renamed, prefix="FeatureExtraction.model.")
 
-    return NetworkSpec(build, (LayerOutput("unit"),), rename=rename, kind="torch+namespace")
+    return NetworkSpec(
+        build,
+        (LayerOutput("unit"),),
+        convert_state=convert_state,
+        file_format="torch+namespace",
+    )
 
 
-def _unit_places() -> Any:
+def _feature_l2_norm() -> Any:
     import torch
 
-    class UnitPlaces(torch.nn.Module):
-        """Every place's vector to length 1, as weakalign's FeatureL2Norm."""
+    class FeatureL2Norm(torch.nn.Module):
+        """Normalizes the vector at every position to length 1, as in weakalign."""
 
         def forward(self, x: Any) -> Any:
             return x / (x.pow(2).sum(1, keepdim=True) + 1e-6).sqrt()
 
-    return UnitPlaces()
+    return FeatureL2Norm()
 
 
 def _pose() -> NetworkSpec:
@@ -91,12 +105,12 @@ def _pose() -> NetworkSpec:
 
         return Trunk()
 
-    def rename(found: dict[str, Any]) -> dict[str, Any]:
+    def convert_state(checkpoint: Checkpoint) -> StateDict:
         from simcore.models.architectures import openpose
 
-        return openpose.state(found)
+        return openpose.convert_state(checkpoint)
 
-    return NetworkSpec(build, (LayerOutput("layers.relu_conv4_2"),), rename=rename)
+    return NetworkSpec(build, (LayerOutput("layers.relu_conv4_2"),), convert_state=convert_state)
 
 
 def _add(
@@ -104,36 +118,34 @@ def _add(
     dim: int,
     net: NetworkSpec,
     file: WeightFile,
-    about: str,
-    license: str,
-    params: int,
+    n_parameters: int,
     *,
+    description: str,
+    license: str,
     row: str = "",
-    prepare: Preprocessing = IMAGENET,
+    preprocessing: Preprocessing = Preprocessing(),
 ) -> None:
-    registry.add(
-        nets.spec(
-            name,
-            dim,
-            net,
-            file,
-            prepare=prepare,
-            groups=(PAPER,),
-            license=license,
-            paper=PAPER,
-            about=about,
-            rows=((PAPER, row or name),),
-            params=params,
-        )
+    """Register a network; `row` is its name in the paper if it is another one here."""
+    spec = nets.backbone_spec(
+        name,
+        dim,
+        net,
+        file,
+        n_parameters=n_parameters,
+        preprocessing=preprocessing,
+        license=license,
+        paper=PAPER,
+        description=description,
     )
+    registry.add(replace(spec, groups=(PAPER,), paper_rows=((PAPER, row or name),)))
 
 
-def _sin(file: str, commit: str) -> WeightFile:
+def _stylized_file(file: str, commit: str) -> WeightFile:
     digest = file.rpartition("-")[2].partition(".")[0]
-    return WeightFile(f"rosenfeld2019/{file}", sha256=digest, url=f"{_SIN}/{commit}/{file}")
+    return WeightFile(f"rosenfeld2019/{file}", sha256=digest, url=f"{_STYLIZED}/{commit}/{file}")
 
 
-def _places(name: str) -> WeightFile:
+def _places_file(name: str) -> WeightFile:
     file = f"{name}_places365.pth.tar"
     return WeightFile(
         f"rosenfeld2019/{file}", url=f"{_PLACES}/{file}", note="no checksum published"
@@ -145,27 +157,27 @@ _add(
     1024,
     torchvision_net("densenet121", (LayerOutput("features"),)),
     torchvision_file("https://download.pytorch.org/models/densenet121-a639ec97.pth"),
-    "DenseNet121, ImageNet classification.",
-    "BSD-3 (code); ImageNet weights",
     7_978_856,
+    description="DenseNet121, ImageNet classification.",
+    license="BSD-3 (code); ImageNet weights",
 )
 _add(
     "ret",
     2048,
     _gem(whitened=False),
-    _R101_GEM,
-    "ResNet101 for image retrieval, GeM pooling.",
-    f"MIT (code); {_NO_LICENCE}",
+    GEM,
     42_500_161,
+    description="ResNet101 for image retrieval, GeM pooling.",
+    license=f"MIT (code); {_NO_LICENSE}",
 )
 _add(
     "ret_w",
     2048,
     _gem(whitened=True),
-    _R101_GEM,
-    "ResNet101 for image retrieval, GeM pooling, learned whitening.",
-    f"MIT (code); {_NO_LICENCE}",
+    GEM,
     46_696_513,
+    description="ResNet101 for image retrieval, GeM pooling, learned whitening.",
+    license=f"MIT (code); {_NO_LICENSE}",
 )
 _add(
     "weaka",
@@ -177,27 +189,27 @@ _add(
         "weakalign_resnet101_affine_tps.pth.tar",
         note="the address answered 404 in November 2024; no mirror is known",
     ),
-    "ResNet101 trained to align two pictures, third stage.",
-    f"MIT (code); {_NO_LICENCE}",
     27_535_424,
+    description="ResNet101 trained to align two pictures, third stage.",
+    license=f"MIT (code); {_NO_LICENSE}",
 )
 _add(
     "pl18",
     512,
     torchvision_net("resnet18", (LayerOutput("avgpool"),), num_classes=365),
-    _places("resnet18"),
-    "ResNet18, places.",
-    "MIT (code), CC BY (weights)",
+    _places_file("resnet18"),
     11_363_757,
+    description="ResNet18, places.",
+    license="MIT (code), CC BY (weights)",
 )
 _add(
     "pl50",
     2048,
     torchvision_net("resnet50", (LayerOutput("avgpool"),), num_classes=365),
-    _places("resnet50"),
-    "ResNet50, places.",
-    "MIT (code), CC BY (weights)",
+    _places_file("resnet50"),
     24_255_917,
+    description="ResNet50, places.",
+    license="MIT (code), CC BY (weights)",
 )
 _add(
     "pose",
@@ -209,25 +221,25 @@ _add(
         209_267_595,
         hub="lllyasviel/Annotators/body_pose_model.pth",
     ),
-    "OpenPose's trunk at conv4_2, body pose.",
-    "non-commercial (OpenPose)",
     7_340_480,
-    prepare=_OPENPOSE,
+    description="OpenPose's trunk at conv4_2, body pose.",
+    license="non-commercial (OpenPose)",
+    preprocessing=_OPENPOSE_INPUT,
 )
-for _name, _row, _file, _commit, _data in (
+for _name, _row, _file, _commit, _training in (
     (
         "texture_S",
         "texture",
         "resnet50_train_60_epochs-c8e5653e.pth.tar",
         "6f41d2e86fc60566f78de64ecff35cc61eb6436f",
-        "stylised ImageNet",
+        "stylized ImageNet",
     ),
     (
         "texture_SI",
         "texture_SI",
         "resnet50_train_45_epochs_combined_IN_SF-2a0d100e.pth.tar",
         "60b770e128fffcbd8562a3ab3546c1a735432d03",
-        "stylised and plain ImageNet",
+        "stylized and plain ImageNet",
     ),
     (
         "texture_SII",
@@ -235,95 +247,100 @@ for _name, _row, _file, _commit, _data in (
         "resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_"
         "combined_IN_SF-ca06340c.pth.tar",
         "60b770e128fffcbd8562a3ab3546c1a735432d03",
-        "stylised and plain, then plain ImageNet",
+        "stylized and plain, then plain ImageNet",
     ),
 ):
     _add(
         _name,
         2048,
         torchvision_net("resnet50", (LayerOutput("avgpool"),)),
-        _sin(_file, _commit),
-        f"ResNet50, {_data}: shape before texture.",
-        _NO_LICENCE,
+        _stylized_file(_file, _commit),
         25_557_032,
+        description=f"ResNet50, {_training}: shape before texture.",
+        license=_NO_LICENSE,
         row=_row,
     )
 
 
-def _build() -> Any:
-    from simcore.models.architectures.edgemac import EdgeMAC
-
-    return EdgeMAC()
+# Shape: EdgeMAC on detected edges
 
 
-def _rename(found: dict[str, Any]) -> dict[str, Any]:
-    from simcore.models.architectures import edgemac
+def _edgemac() -> NetworkSpec:
+    def build() -> Any:
+        from simcore.models.architectures.edgemac import EdgeMAC
 
-    return edgemac.state(found)
+        return EdgeMAC()
+
+    def convert_state(checkpoint: Checkpoint) -> StateDict:
+        from simcore.models.architectures import edgemac
+
+        return edgemac.convert_state(checkpoint)
+
+    return NetworkSpec(build, convert_state=convert_state, file_format="matconvnet")
 
 
-NET = NetworkSpec(_build, rename=_rename, kind="matconvnet")
+_EDGEMAC_NET = _edgemac()
 
 
-def load(device: str) -> Embedder:
+def _load_shape(device: str) -> Embedder:
     """Shape: EdgeMAC, a VGG16 that sees only edges."""
     import torch
 
-    module = nets.load_network(NET, weights.path(NETWORK)).eval().to(device)
-    detector = _detector()
+    module = nets.load_network(_EDGEMAC_NET, weights.path(EDGEMAC)).eval().to(device)
+    detector = _load_edge_detector()
 
     def embed(image: Array) -> Any:
-        edges = padded(detector.detectEdges(shrunk(image)))
+        edges = pad_edges(detector.detectEdges(shrink(image)))
         with torch.inference_mode():
             return module(torch.from_numpy(edges)[None, None].to(device)).cpu().numpy()
 
     return embed
 
 
-def shrunk(image: Array) -> Array:
-    """uint8 (H, W, 3) as float32 RGB 0..1 with a long side of 227 px."""
-    from simcore.models.architectures.edgemac import SIDE
+def shrink(image: Array) -> Array:
+    """uint8 (H, W, 3) -> float32 RGB in 0..1 with a long side of 227 px."""
+    from simcore.models.architectures.edgemac import LONG_SIDE
 
     height, width = image.shape[:2]
-    scale = SIDE / max(height, width)
+    scale = LONG_SIDE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     small = images.prepare(image, Preprocessing(resize=size, crop=None))
     return small.astype(np.float32) / 255
 
 
-def padded(edges: Array) -> Array:
-    """(H, W) with 30 px of nothing on every side, and at least 67 px a side."""
-    from simcore.models.architectures.edgemac import LEAST, PAD
+def pad_edges(edges: Array) -> Array:
+    """(H, W) padded with 30 px of zeros on every side, and to at least 67 px per side."""
+    from simcore.models.architectures.edgemac import MIN_SIDE, PADDING
 
-    rest = [max(0, LEAST - side - 2 * PAD) for side in edges.shape]
-    sides = [(PAD + r // 2, PAD + r - r // 2) for r in rest]
-    return np.pad(np.asarray(edges, np.float32), sides)
+    extra = [max(0, MIN_SIDE - side - 2 * PADDING) for side in edges.shape]
+    widths = [(PADDING + e // 2, PADDING + e - e // 2) for e in extra]
+    return np.pad(np.asarray(edges, np.float32), widths)
 
 
-def _detector() -> Any:
+def _load_edge_detector() -> Any:
     try:
         from cv2 import ximgproc
     except ImportError as error:
         raise MissingWeightsError(
-            "found no OpenCV with its extra modules; expected them for the edges that shp looks "
-            "at; install simcore with its extra `opencv`"
+            "The backbone shp needs OpenCV with its extra modules to detect edges. "
+            "Install simcore with its extra `opencv`."
         ) from error
-    return ximgproc.createStructuredEdgeDetection(str(weights.path(FOREST)))
+    return ximgproc.createStructuredEdgeDetection(str(weights.path(EDGE_FOREST)))
 
 
 registry.add(
     BackboneSpec(
         "shp",
         512,
-        load,
+        _load_shape,
         RAW,
-        weights=(NETWORK, FOREST),
-        groups=("rosenfeld2019",),
-        license="MIT (code); none stated for the weights",
-        paper="rosenfeld2019",
-        description=(load.__doc__ or "").strip(),
-        net=NET,
-        rows=(("rosenfeld2019", "shp"),),
+        weights=(EDGEMAC, EDGE_FOREST),
+        groups=(PAPER,),
+        license=f"MIT (code); {_NO_LICENSE}",
+        paper=PAPER,
+        description=(_load_shape.__doc__ or "").strip(),
+        net=_EDGEMAC_NET,
+        paper_rows=((PAPER, "shp"),),
         n_parameters=14_713_540,
         requires=("cv2", "opencv"),
     )

@@ -1,9 +1,8 @@
-"""LPIPS v0.1 on torchvision trunks: every layer alone, all layers, and the calibrated sum.
+"""LPIPS v0.1 on torchvision trunks: each layer alone, all layers, and the calibrated sum.
 
-d = sum over layers of the mean over places of sum_c w_c (a_c - b_c)^2, with unit-length features a
-and b at every place (Zhang et al. 2018, as their code does it). The linear weights w come out of
-the `lpips` wheel, the trunks from torchvision; where a trunk is missing there is an error, never
-random weights.
+d = sum over layers of the mean over positions of sum_c w_c (a_c - b_c)^2, with features a and b of
+unit length at every position (Zhang et al. 2018, as in their code). The linear weights w come from
+the `lpips` wheel, the trunks from torchvision; a missing trunk is an error, never random weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +24,10 @@ class LpipsNet:
     """One trunk.
 
     Attributes:
-        model: torchvision's name. cuts: `features` ends of the layers. channels: of each layer.
+        model: torchvision's name.
+        cuts: where each layer ends in torchvision's `features`.
+        channels: of each layer.
         trunk, linear: weight files.
-        compared: layers of Table 2, the last five (rosenfeld2019, 4.5.2).
     """
 
     model: str
@@ -38,6 +38,7 @@ class LpipsNet:
 
     @property
     def compared(self) -> range:
+        """Layers of Table 2 of rosenfeld2019, the last five (section 4.5.2)."""
         return range(len(self.cuts) - 5, len(self.cuts))
 
 
@@ -58,7 +59,7 @@ def _files(name: str, trunk: str, sha256: str, size: int) -> tuple[WeightFile, W
     )
 
 
-NETS: dict[str, LpipsNet] = {
+NETS: dict[str, LpipsNet] = {  # the package's name -> trunk
     "alex": LpipsNet(
         "alexnet",
         (2, 5, 8, 10, 12),
@@ -94,68 +95,71 @@ NETS: dict[str, LpipsNet] = {
     ),
 }
 
-# torch (B, 3, H, W) and (B, 3, H, W) in 0..1 -> name -> (B,) similarity, higher = more alike.
-Compare = Callable[[Any, Any], dict[str, Any]]
+Similarities = dict[str, Any]  # name -> torch (B,), higher = more alike
+Comparison = Callable[[Any, Any], Similarities]  # of two batches (B, 3, H, W) in 0..1
 
 
 def names(net: str) -> list[str]:
-    """What a net's comparison gives: one name a layer, "uncalibrated" and "calibrated".
+    """The names of a net's similarities: one per layer, "uncalibrated" and "calibrated".
+
+    Raises:
+        UnknownNameError: no such net.
 
     >>> names("alex")
     ['layer0', 'layer1', 'layer2', 'layer3', 'layer4', 'uncalibrated', 'calibrated']
     """
-    return [*(f"layer{k}" for k in range(len(_net(net).cuts))), "uncalibrated", "calibrated"]
+    return [*(f"layer{k}" for k in range(len(_get_net(net).cuts))), "uncalibrated", "calibrated"]
 
 
-def load(net: str, *, device: str = "cpu", trunk: Any = None, linear: Any = None) -> Compare:
+def load(net: str, *, device: str = "cpu", trunk: Any = None, linear: Any = None) -> Comparison:
     """A comparison of two batches of images.
 
     Args:
         net: "alex", "vgg" or "squeeze".
-        trunk: torchvision's `features`, for tests; the pretrained one where it is None.
-        linear: (C,) weights a layer, for tests.
+        trunk: torchvision's `features`, for tests; by default the pretrained one.
+        linear: (C,) weights of each layer, for tests; by default the published ones.
 
     Raises:
-        MissingWeightsError: the trunk or the linear weights are not here. UnknownNameError: no such
-            net. BadDataError: linear weights of another shape, or negative ones.
+        MissingWeightsError: the trunk or the linear weights are not on this machine.
+        UnknownNameError: no such net. BadDataError: linear weights of another shape, or below 0.
     """
     import torch
 
-    told = _net(net)
-    features = (trunk if trunk is not None else _trunk(told)).eval().to(device)
+    lpips_net = _get_net(net)
+    features = (trunk if trunk is not None else load_trunk(lpips_net)).eval().to(device)
     calibration = [
         torch.as_tensor(w, dtype=torch.float32, device=device).view(1, -1, 1, 1)
-        for w in (linear if linear is not None else _linear(told))
+        for w in (linear if linear is not None else load_linear_weights(lpips_net))
     ]
-    found = tuple(w.shape[1] for w in calibration)
-    if found != told.channels or any(bool((w < 0).any()) for w in calibration):
+    channels = tuple(w.shape[1] for w in calibration)
+    if channels != lpips_net.channels or any(bool((w < 0).any()) for w in calibration):
         raise BadDataError(
-            f"found LPIPS weights of {found} channels or below 0; expected {told.channels}, "
-            "all 0 or more; fetch them again"
+            f"The LPIPS weights have {channels} channels or values below 0. They need "
+            f"{lpips_net.channels} channels and values of 0 or more; fetch them again."
         )
     shift = torch.tensor(_SHIFT, device=device).view(1, 3, 1, 1)
     scale = torch.tensor(_SCALE, device=device).view(1, 3, 1, 1)
 
     def layers(x: Any) -> list[Any]:
         x = (2 * x - 1 - shift) / scale
-        out = []
+        maps = []
         start = 0
-        for end in told.cuts:
+        for end in lpips_net.cuts:
             for module in features[start:end]:
                 x = module(x)
             start = end
-            out.append(x / (x.pow(2).sum(1, keepdim=True).sqrt() + _EPSILON))
-        return out
+            maps.append(x / (x.pow(2).sum(1, keepdim=True).sqrt() + _EPSILON))
+        return maps
 
-    def compare(a: Any, b: Any) -> dict[str, Any]:
+    def compare(a: Any, b: Any) -> Similarities:
         with torch.inference_mode():
             a, b = a.to(device, torch.float32), b.to(device, torch.float32)
-            plain, learned = [], []
+            plain, calibrated = [], []
             for x, y, w in zip(layers(a), layers(b), calibration, strict=True):
                 squared = (x - y) ** 2
                 plain.append(squared.sum(1).mean((1, 2)))
-                learned.append((w * squared).sum(1).mean((1, 2)))
-            sums = [sum(plain), sum(learned)]
+                calibrated.append((w * squared).sum(1).mean((1, 2)))
+            sums = [sum(plain), sum(calibrated)]
             return {
                 name: -distance.float().cpu()
                 for name, distance in zip(names(net), [*plain, *sums], strict=True)
@@ -164,22 +168,33 @@ def load(net: str, *, device: str = "cpu", trunk: Any = None, linear: Any = None
     return compare
 
 
-def _net(name: str) -> LpipsNet:
+def _get_net(name: str) -> LpipsNet:
     if name not in NETS:
         raise unknown_name("LPIPS net", name, NETS)
     return NETS[name]
 
 
-def _trunk(net: LpipsNet) -> Any:
-    return nets.load_network(
-        libraries.torchvision_net(net.model, ()), weights.path(net.trunk)
-    ).features
+def load_trunk(net: LpipsNet) -> Any:
+    """The pretrained `features` of a net's torchvision model.
+
+    Raises:
+        MissingWeightsError: its weights are not on this machine.
+    """
+    model = nets.load_network(libraries.torchvision_net(net.model, ()), weights.path(net.trunk))
+    return model.features
 
 
-def _linear(net: LpipsNet) -> Sequence[Any]:
+def load_linear_weights(net: LpipsNet) -> Sequence[Any]:
+    """The (C,) linear weights of each layer.
+
+    Raises:
+        MissingWeightsError: they are not on this machine. BadDataError: another file.
+    """
     state = state_dicts.read(weights.path(net.linear))
     keys = [f"lin{k}.model.1.weight" for k in range(len(net.cuts))]
-    absent = [key for key in keys if key not in state]
-    if absent:
-        raise BadDataError(f"found no {absent[0]} in {net.linear.file}; expected LPIPS v0.1")
+    missing = [key for key in keys if key not in state]
+    if missing:
+        raise BadDataError(
+            f"{net.linear.file} has no {missing[0]}. Fetch the weights of LPIPS v0.1 again."
+        )
     return [state[key].flatten() for key in keys]

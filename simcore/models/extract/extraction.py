@@ -1,14 +1,14 @@
-"""Images into features: decoded once for all backbones asked for, in parallel with the networks.
+"""Extraction: images to features, decoded once for all backbones, in parallel with the networks.
 
     files -> reader threads (decode, resize) -> batches -> each network in turn -> the store
 
-A reader thread works ahead of the network by a few batches. Rows are put into the store in chunks,
-so that a run that is killed loses at most the chunk in flight and the next one goes on behind it.
+Reader threads work a few batches ahead of the networks. Rows are committed to the store in chunks:
+a killed run loses at most the current chunk, and the next run resumes after it.
 """
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -26,26 +26,26 @@ CHUNK_IMAGES = 512
 CHUNK_SECONDS = 10.0
 CPU_BATCH = 16
 GPU_BATCH = 512
-READERS = 4  # threads that decode; Pillow lets go of the interpreter while it works
-AHEAD = 4  # batches read ahead of the network
+READERS = 4  # threads that decode; Pillow releases the GIL while it does
+READ_AHEAD = 4  # batches
 
 
 class Sink(Protocol):
-    """Where rows go: the store, or fragments that somebody commits later."""
+    """Where rows are written: the store, or fragments that are committed later."""
 
     def append(self, slot: FeatureKey, keys: Sequence[str], values: Sequence[Array]) -> None:
-        """Takes the rows of N images."""
+        """Write the rows of N images."""
 
     def compact(self, slot: FeatureKey) -> None:
-        """Told once a long run is over."""
+        """Merge small files at the end of a long run."""
 
 
 @dataclass(frozen=True)
-class Report:
+class ExtractionReport:
     """What a run did.
 
     Attributes:
-        computed, cached: images a backbone, made now and found in the store.
+        computed, cached: per backbone, how many images were computed now and before.
         skipped: images that could not be used, and why.
         unavailable: backbones that could not be loaded, and why.
         seconds: wall time.
@@ -59,10 +59,15 @@ class Report:
 
 
 def feature_key(spec: BackboneSpec, precision: str) -> FeatureKey:
-    """Where a backbone's features at a precision are kept. Faces are found in whole numbers."""
-    used = "fp32" if spec.preprocessing.raw else precision
+    """The key of a backbone's features; raw images (face detection) are always computed in fp32."""
+    used_precision = "fp32" if spec.preprocessing.raw else precision
     return FeatureKey(
-        spec.name, spec.version, spec.preprocessing, weights.fingerprint(spec), used, spec.dim
+        spec.name,
+        spec.version,
+        spec.preprocessing,
+        weights.fingerprint(spec),
+        used_precision,
+        spec.dim,
     )
 
 
@@ -75,96 +80,105 @@ def extract(
     precision: str = "auto",
     batch: int | None = None,
     monitor: Monitor = Monitor(),
-) -> Report:
-    """Features of all images under all backbones, into the store; what is there is not made again.
+) -> ExtractionReport:
+    """Compute the features of all images under all backbones that are not in the store yet.
 
     Args:
-        images: N images; a file that changed since its key was taken is skipped and named.
-        batch: images a forward pass; by default found by itself (halved when memory runs out).
+        images: N images; a file that changed since its key was computed is skipped and reported.
+        batch: images per forward pass; by default chosen here, and halved when memory runs out.
         monitor: progress per backbone, a few times a second; asked to stop between batches.
 
     Raises:
+        UnknownNameError: no such device or precision.
         SimError: the disk is full or the store damaged. Bad images and missing weights do not
             raise; they are in the report.
     """
-    began = time.monotonic()
-    place = forward.resolve_device(device)
-    kind = forward.resolve_precision(precision, place)
-    todo = {spec.name: set(store.missing(feature_key(spec, kind), images.keys)) for spec in specs}
-    # A network whose features are all there is not even loaded.
-    embeds, unavailable = loaded([spec for spec in specs if todo[spec.name]], place)
-    with worker_processes.with_workers(embeds, list(specs), todo, place) as ready:
-        lanes = [
-            _Lane(spec, ready[spec.name], store, feature_key(spec, kind), todo[spec.name])
+    start_time = time.monotonic()
+    device = forward.resolve_device(device)
+    precision = forward.resolve_precision(precision, device)
+    feature_keys = {spec.name: feature_key(spec, precision) for spec in specs}
+    todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
+    # A network whose features are complete is not even loaded.
+    embedders, unavailable = load_all([spec for spec in specs if todo[spec.name]], device)
+    with worker_processes.with_workers(embedders, list(specs), todo, device) as parallel:
+        tasks = [
+            _BackboneTask(
+                spec, parallel[spec.name], store, feature_keys[spec.name], todo[spec.name]
+            )
             for spec in specs
-            if spec.name in ready
+            if spec.name in parallel
         ]
-        made = [spec.name for spec in specs if spec.name not in unavailable]
-        cached = {name: len(images) - len(todo[name]) for name in made}
-        size = batch or (CPU_BATCH if place == "cpu" else GPU_BATCH)
-        skipped = ExtractionRun(lanes, place, kind, size).run(images, monitor)
-    return Report(
-        dict.fromkeys(made, 0) | {lane.spec.name: lane.done for lane in lanes},
-        cached,
+        size = batch or (CPU_BATCH if device == "cpu" else GPU_BATCH)
+        skipped = ExtractionRun(tasks, device, precision, size).run(images, monitor)
+    usable = [spec.name for spec in specs if spec.name not in unavailable]
+    return ExtractionReport(
+        dict.fromkeys(usable, 0) | {task.spec.name: task.done for task in tasks},
+        {name: len(images) - len(todo[name]) for name in usable},
         tuple(skipped),
         unavailable,
-        time.monotonic() - began,
+        time.monotonic() - start_time,
     )
 
 
 def extract_into(
     images: ImageSet,
     specs: Sequence[BackboneSpec],
-    todo: dict[str, set[str]],
-    embeds: dict[str, Embedder],
+    todo: Mapping[str, Collection[str]],
+    embedders: Mapping[str, Embedder],
     *,
     sink: Sink,
     device: str,
     precision: str,
 ) -> tuple[dict[str, int], list[Skipped]]:
-    """What is named in `todo`, by networks that are loaded, into any sink.
+    """Compute the given features with loaded networks, and write them into any sink.
+
+    Args:
+        todo: backbone -> keys of the images to compute.
+        embedders: backbone -> its loaded network.
 
     Returns:
-        images made, a backbone; and those that could not be used.
+        number of images computed per backbone, and the images that could not be used.
     """
-    lanes = [
-        _Lane(spec, embeds[spec.name], sink, feature_key(spec, precision), todo[spec.name])
+    tasks = [
+        _BackboneTask(
+            spec, embedders[spec.name], sink, feature_key(spec, precision), set(todo[spec.name])
+        )
         for spec in specs
     ]
-    runner = ExtractionRun(lanes, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
-    skipped = runner.run(images, Monitor())
-    return {lane.spec.name: lane.done for lane in lanes}, skipped
+    run = ExtractionRun(tasks, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
+    skipped = run.run(images, Monitor())
+    return {task.spec.name: task.done for task in tasks}, skipped
 
 
-def loaded(
+def load_all(
     specs: Sequence[BackboneSpec], device: str
 ) -> tuple[dict[str, Embedder], dict[str, str]]:
-    """The networks that can be loaded, and why the others cannot."""
-    embeds, unavailable = {}, {}
+    """The networks that can be loaded, and the reasons why the others cannot, by name."""
+    embedders, unavailable = {}, {}
     for spec in specs:
         try:
-            embeds[spec.name] = forward.load(spec, device)
+            embedders[spec.name] = forward.load(spec, device)
         except SimError as error:
             unavailable[spec.name] = str(error)
-    return embeds, unavailable
+    return embedders, unavailable
 
 
 @dataclass
-class _Lane:
-    """One backbone's way through a run."""
+class _BackboneTask:
+    """What one backbone has to do in a run, and its rows that are not in the store yet."""
 
     spec: BackboneSpec
     embed: Embedder
-    store: Sink
-    slot: FeatureKey
-    todo: set[str]
+    sink: Sink
+    feature_key: FeatureKey
+    todo: set[str]  # keys of the images to compute
     done: int = 0
     keys: list[str] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)
     flushed: float = field(default_factory=time.monotonic)
 
-    def take(self, keys: list[str], rows: list[Array]) -> None:
-        """Rows of a batch; to the store when enough have come together."""
+    def add(self, keys: list[str], rows: list[Array]) -> None:
+        """Add the rows of a batch; they are written when there are enough of them."""
         self.keys += keys
         self.rows += rows
         self.done += len(keys)
@@ -172,79 +186,75 @@ class _Lane:
             self.flush()
 
     def flush(self) -> None:
-        """What has come together goes to the store in one commit."""
+        """Write the collected rows in one commit."""
         if self.keys:
-            self.store.append(self.slot, self.keys, self.rows)
+            self.sink.append(self.feature_key, self.keys, self.rows)
         self.keys, self.rows, self.flushed = [], [], time.monotonic()
 
 
 @dataclass
-class _Read:
-    """One decoded image, prepared for every kind of input that some backbone wants."""
+class _DecodedImage:
+    """One decoded image, prepared for every preprocessing that a backbone needs."""
 
     key: str
-    ready: dict[Preprocessing, Array]
+    prepared: dict[Preprocessing, Array]
 
 
 class ExtractionRun:
     """Reader threads, batches and networks of one run."""
 
-    def __init__(self, lanes: list[_Lane], device: str, precision: str, batch: int) -> None:
-        self.lanes, self.device, self.precision, self.batch = lanes, device, precision, batch
+    def __init__(self, tasks: list[_BackboneTask], device: str, precision: str, batch: int) -> None:
+        self.tasks, self.device, self.precision, self.batch = tasks, device, precision, batch
 
     def run(self, images: ImageSet, monitor: Monitor) -> list[Skipped]:
-        """Everything that is missing; returns what could not be used."""
+        """Compute all that is to do; returns the images that could not be used."""
         skipped: list[Skipped] = []
-        began = time.monotonic()
-        total = {lane.spec.name: len(lane.todo) for lane in self.lanes}
+        start_time = time.monotonic()
         try:
             for batch in self._batches(images, skipped, monitor):
-                for lane in self.lanes:
-                    self._step(lane, batch, skipped)
-                    _tell(monitor, lane, total[lane.spec.name], began)
+                for task in self.tasks:
+                    self._embed(task, batch)
+                    _report(monitor, task, start_time)
         finally:
-            for lane in self.lanes:
-                lane.flush()
-        for lane in self.lanes:
-            if lane.done > CHUNK_IMAGES:
-                lane.store.compact(lane.slot)
+            for task in self.tasks:
+                task.flush()
+        for task in self.tasks:
+            if task.done > CHUNK_IMAGES:
+                task.sink.compact(task.feature_key)
         return skipped
 
-    def _step(self, lane: _Lane, batch: list[_Read], skipped: list[Skipped]) -> None:
-        mine = [read for read in batch if read.key in lane.todo]
-        while mine:
-            part, mine = mine[: self.batch], mine[self.batch :]
-            ready = [read.ready[lane.spec.preprocessing] for read in part]
+    def _embed(self, task: _BackboneTask, batch: list[_DecodedImage]) -> None:
+        """Run a batch through one network, in smaller parts when memory runs out."""
+        remaining = [image for image in batch if image.key in task.todo]
+        while remaining:
+            part = remaining[: self.batch]
+            prepared = [image.prepared[task.spec.preprocessing] for image in part]
             try:
-                rows = forward.forward(lane.embed, lane.spec, ready, self.device, self.precision)
+                rows = forward.forward(task.embed, task.spec, prepared, self.device, self.precision)
             except Exception as error:
-                if not forward.out_of_memory(error) or self.batch == 1:
+                if not forward.is_out_of_memory(error) or self.batch == 1:
                     raise
                 self.batch = max(1, self.batch // 2)
-                mine = part + mine
                 continue
-            lane.take([read.key for read in part], rows)
+            task.add([image.key for image in part], rows)
+            remaining = remaining[len(part) :]
 
     def _batches(
         self, images: ImageSet, skipped: list[Skipped], monitor: Monitor
-    ) -> Iterator[list[_Read]]:
+    ) -> Iterator[list[_DecodedImage]]:
         """Decoded images in the collection's order, while the next ones are being read."""
-        wanted = [
-            row
-            for row, key in enumerate(images.keys)
-            if any(key in lane.todo for lane in self.lanes)
-        ]
-        wanted = [*{images.keys[row]: row for row in reversed(wanted)}.values()][::-1]
-        coming = iter(wanted)
-        waiting: deque[tuple[int, Future[_Read]]] = deque()
+        upcoming = iter(self._rows_to_read(images))
+        reading: deque[tuple[int, Future[_DecodedImage]]] = deque()
         with ThreadPoolExecutor(READERS, "reader") as pool:
-            batch: list[_Read] = []
+            batch: list[_DecodedImage] = []
             while True:
-                while len(waiting) < AHEAD * self.batch and (row := next(coming, None)) is not None:
-                    waiting.append((row, pool.submit(self._read, images, row)))
-                if not waiting or monitor.stopped:
+                while len(reading) < READ_AHEAD * self.batch:
+                    if (row := next(upcoming, None)) is None:
+                        break
+                    reading.append((row, pool.submit(self._decode, images, row)))
+                if not reading or monitor.stopped:
                     break
-                row, future = waiting.popleft()
+                row, future = reading.popleft()
                 try:
                     batch.append(future.result())
                 except BadImageError as error:
@@ -252,24 +262,32 @@ class ExtractionRun:
                 if len(batch) >= self.batch:
                     yield batch
                     batch = []
-            for _, future in waiting:
+            for _, future in reading:
                 future.cancel()
             if batch:
                 yield batch
 
-    def _read(self, images: ImageSet, row: int) -> _Read:
-        data = data_images.read(images.path(row))
-        if data_images.content_key(data, images.trim) != images.keys[row]:
+    def _rows_to_read(self, images: ImageSet) -> list[int]:
+        """Rows of images that some backbone has to compute, each content key once."""
+        first_rows: dict[str, int] = {}
+        for row, key in enumerate(images.keys):
+            if any(key in task.todo for task in self.tasks):
+                first_rows.setdefault(key, row)
+        return list(first_rows.values())
+
+    def _decode(self, images: ImageSet, row: int) -> _DecodedImage:
+        path, key = images.path(row), images.keys[row]
+        data = data_images.read(path)
+        if data_images.content_key(data, images.trim) != key:
             raise BadImageError(
-                f"{images.path(row).name} has changed since it was added; expected the same "
-                "bytes; add the collection again"
+                f"{path.name} has changed since it was added. Add the collection again."
             )
-        image = data_images.load(data, trim=images.trim, name=images.path(row).name)
-        kinds = {lane.spec.preprocessing for lane in self.lanes if images.keys[row] in lane.todo}
-        return _Read(images.keys[row], {kind: forward.prepare_image(image, kind) for kind in kinds})
+        image = data_images.load(data, trim=images.trim, name=path.name)
+        kinds = {task.spec.preprocessing for task in self.tasks if key in task.todo}
+        return _DecodedImage(key, {kind: forward.prepare_image(image, kind) for kind in kinds})
 
 
-def _tell(monitor: Monitor, lane: _Lane, total: int, began: float) -> None:
-    if total:
-        rate = lane.done / max(time.monotonic() - began, 1e-6)
-        monitor.report(lane.spec.name, lane.done, total, rate)
+def _report(monitor: Monitor, task: _BackboneTask, start_time: float) -> None:
+    if task.todo:
+        rate = task.done / max(time.monotonic() - start_time, 1e-6)
+        monitor.report(task.spec.name, task.done, len(task.todo), rate)

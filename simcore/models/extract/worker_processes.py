@@ -1,7 +1,8 @@
-"""Processes that help where threads cannot: dlib keeps the interpreter while it computes.
+"""Worker processes for libraries that hold the GIL while they compute, where threads do not help.
 
-A helper is this module, run on its own: it reads images from its standard input and writes rows to
-its standard output, as plain numbers. One that fails leaves its image to the process that asked.
+A worker is this module, run as a program: it reads images from its standard input and writes
+feature rows to its standard output, as raw numbers. If a worker fails, the calling process computes
+that image itself. (`multiprocessing` would run the caller's script again and pickle the arrays.)
 """
 
 import os
@@ -19,114 +20,118 @@ import numpy as np
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array
 
-MIN_IMAGES_PER_WORKER = (
-    100  # images a helper should have: it starts as slowly as it looks at twenty
-)
-MOST = 16
-_SIZE = struct.Struct("<II")
+MIN_IMAGES_PER_WORKER = 100  # starting a worker costs as much as computing twenty images
+MAX_WORKERS = 16
+_SHAPE = struct.Struct("<II")  # header of a message: rows and columns, or height and width
 
 
 class WorkerEmbedder:
-    """An Embed of whole images, and several processes that do the same."""
+    """An Embedder of raw images with several worker processes that compute the same."""
 
-    def __init__(self, embed: Embedder, name: str, count: int) -> None:
+    def __init__(self, embed: Embedder, backbone: str, count: int) -> None:
         self.embed = embed
-        self.helpers = [_begin(name) for _ in range(count)]
-        self.free: SimpleQueue[subprocess.Popen] = SimpleQueue()
-        for helper in self.helpers:
-            self.free.put(helper)
-        self.pool = ThreadPoolExecutor(count, "helper")
+        self.workers = [start_worker(backbone) for _ in range(count)]
+        self.idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
+        for worker in self.workers:
+            self.idle.put(worker)
+        self.threads = ThreadPoolExecutor(count, "worker")  # each waits for one worker
 
     def __call__(self, image: Array) -> Array:
-        """(n, D) float32 rows of one image, by this process."""
-        found: Array = self.embed(image)
-        return found
+        """(n, D) float32 rows of one image, computed in this process."""
+        rows: Array = self.embed(image)
+        return rows
 
-    def many(self, images: list[Array]) -> list[Array]:
-        """The rows of each image, several at a time."""
-        return list(self.pool.map(self._one, images))
+    def embed_many(self, images: list[Array]) -> list[Array]:
+        """The rows of each image, computed by all workers in parallel."""
+        return list(self.threads.map(self._embed_in_worker, images))
 
-    def _one(self, image: Array) -> Array:
-        helper = self.free.get()
+    def _embed_in_worker(self, image: Array) -> Array:
+        worker = self.idle.get()
         try:
-            assert helper.stdin is not None
-            assert helper.stdout is not None
-            _send(helper.stdin, image)
-            return _receive(helper.stdout)
+            assert worker.stdin is not None
+            assert worker.stdout is not None
+            _send(worker.stdin, image)
+            return _receive(worker.stdout)
         except (OSError, EOFError):
-            helper.kill()  # it answers nothing any more, so that the next image is ours as well
+            worker.kill()  # from now on every image sent to it is computed here
             return np.asarray(self.embed(image), np.float32)
         finally:
-            self.free.put(helper)
+            self.idle.put(worker)
 
     def close(self) -> None:
-        """Ends the processes."""
-        self.pool.shutdown(cancel_futures=True)
-        for helper in self.helpers:
-            helper.kill()
-            helper.communicate()
+        """End the worker processes."""
+        self.threads.shutdown(cancel_futures=True)
+        for worker in self.workers:
+            worker.kill()
+            worker.communicate()
 
 
 @contextmanager
 def with_workers(
-    embeds: Mapping[str, Embedder],
+    embedders: Mapping[str, Embedder],
     specs: list[BackboneSpec],
     todo: Mapping[str, Sized],
     device: str,
 ) -> Iterator[dict[str, Embedder]]:
-    """The networks of a run; those that threads cannot make faster with processes that help."""
-    cores = min(os.cpu_count() or 1, MOST)
-    found, begun = dict(embeds), list[WorkerEmbedder]()
+    """Give workers to the embedders of a run that hold the GIL, if there are enough images.
+
+    Args:
+        embedders: by backbone.
+        todo: the images that each backbone will embed.
+    """
+    cores = min(os.cpu_count() or 1, MAX_WORKERS)
+    parallel, started = dict(embedders), list[WorkerEmbedder]()
     try:
         for spec in specs:
             count = min(cores, len(todo[spec.name]) // MIN_IMAGES_PER_WORKER)
-            if spec.holds_gil and spec.name in found and device == "cpu" and count > 1:
-                begun.append(WorkerEmbedder(found[spec.name], spec.name, count))
-                found[spec.name] = begun[-1]
-        yield found
+            if spec.holds_gil and spec.name in parallel and device == "cpu" and count > 1:
+                started.append(WorkerEmbedder(parallel[spec.name], spec.name, count))
+                parallel[spec.name] = started[-1]
+        yield parallel
     finally:
-        for one in begun:
-            one.close()
+        for embedder in started:
+            embedder.close()
 
 
-def _begin(name: str) -> subprocess.Popen:
+def start_worker(backbone: str) -> subprocess.Popen:
+    """Start one worker process for a backbone."""
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, name],
+        [sys.executable, "-m", __name__, backbone],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
 
-def _send(out: IO[bytes], values: Array) -> None:
-    out.write(_SIZE.pack(values.shape[0], values.shape[1]) + values.tobytes())
-    out.flush()
+def _send(stream: IO[bytes], values: Array) -> None:
+    stream.write(_SHAPE.pack(values.shape[0], values.shape[1]) + values.tobytes())
+    stream.flush()
 
 
-def _receive(source: IO[bytes]) -> Array:
-    rows, columns = _SIZE.unpack(_exactly(source, _SIZE.size))
-    flat = np.frombuffer(_exactly(source, 4 * rows * columns), np.float32)
+def _receive(stream: IO[bytes]) -> Array:
+    rows, columns = _SHAPE.unpack(_read_exactly(stream, _SHAPE.size))
+    flat = np.frombuffer(_read_exactly(stream, 4 * rows * columns), np.float32)
     return flat.reshape(rows, columns)
 
 
-def _exactly(source: IO[bytes], size: int) -> bytes:
-    found = source.read(size)
-    if len(found) < size:
+def _read_exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
         raise EOFError
-    return found
+    return data
 
 
-def serve(name: str, source: IO[bytes], out: IO[bytes]) -> None:
-    """Answers until nobody asks any more."""
+def serve(backbone: str, requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Embed images from `requests` until it is closed."""
     from simcore.models import forward, registry
 
-    embed = forward.load(registry.get(name), "cpu")
-    while head := source.read(_SIZE.size):
-        height, width = _SIZE.unpack(head)
-        image = np.frombuffer(_exactly(source, height * width * 3), np.uint8)
-        _send(out, np.asarray(embed(image.reshape(height, width, 3)), np.float32))
+    embed = forward.load(registry.get(backbone), "cpu")
+    while header := requests.read(_SHAPE.size):
+        height, width = _SHAPE.unpack(header)
+        image = np.frombuffer(_read_exactly(requests, height * width * 3), np.uint8)
+        _send(replies, np.asarray(embed(image.reshape(height, width, 3)), np.float32))
 
 
 if __name__ == "__main__":
-    answers, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing else may get between the numbers
-    serve(sys.argv[1], sys.stdin.buffer, answers)
+    replies, sys.stdout = sys.stdout.buffer, sys.stderr  # prints must not mix with the numbers
+    serve(sys.argv[1], sys.stdin.buffer, replies)

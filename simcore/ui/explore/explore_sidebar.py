@@ -35,7 +35,7 @@ def draw(names: Sequence[str]) -> ExploreView:
         st.selectbox("Collection", names, key=f"{PAGE}_collection", on_change=_collection_changed)
         st.multiselect(
             "Backbones",
-            list(dict.fromkeys([*models.every(), *view.models])),
+            list(dict.fromkeys([*models.all_names(), *view.models])),
             key=f"{PAGE}_models_{view.collection}",
             max_selections=explore_view.MAX_MODELS,
             accept_new_options=True,

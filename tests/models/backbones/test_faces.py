@@ -43,17 +43,17 @@ def photos():
 
 
 def rows(name, *pictures):
-    return forward.embed_one(list(pictures), registry.get(name), "cpu", "fp32")
+    return forward.embed_images(list(pictures), registry.get(name), "cpu", "fp32")
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("name", ["face", "face-cnn"])
 def test_one_face_one_row_and_no_face_none(cache, photos, name):
-    one, none = rows(name, photos["astronaut"], photos["coffee"])
-    assert one.shape == (1, 128)
+    face, none = rows(name, photos["astronaut"], photos["coffee"])
+    assert face.shape == (1, 128)
     assert none.shape == (0, 128)
-    (turned,) = rows(name, photos["astronaut"][:, ::-1].copy())
-    assert np.linalg.norm(one - turned) < 0.6, "the same person, by dlib's own threshold"
+    (mirrored,) = rows(name, photos["astronaut"][:, ::-1].copy())
+    assert np.linalg.norm(face - mirrored) < 0.6, "the same person, by dlib's own threshold"
 
 
 @pytest.mark.weights
@@ -64,8 +64,8 @@ def test_generic_features_of_a_face_are_those_of_its_crop(cache, photos):
     (box,) = dlib.get_frontal_face_detector()(picture, 1)
     crop = picture[box.top() : box.bottom(), box.left() : box.right()]
     (expected,) = rows("mobilenetv2", crop)
-    found, none = rows("faces:mobilenetv2", picture, photos["coffee"])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    actual, none = rows("faces:mobilenetv2", picture, photos["coffee"])
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
     assert none.shape == (0, 1280)
     (by_network,) = rows("faces-cnn:mobilenetv2[17]", picture)
     assert by_network.shape == (1, 320)
@@ -76,30 +76,31 @@ def test_faces_from_many_threads_are_the_same_faces(cache, photos):
     spec = registry.get("face")
     embed = spec.load("cpu")
     expected = embed(photos["astronaut"])
-    found = []
+    results = []
     threads = [
-        threading.Thread(target=lambda: found.append(embed(photos["astronaut"]))) for _ in range(4)
+        threading.Thread(target=lambda: results.append(embed(photos["astronaut"])))
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for one in found:
-        np.testing.assert_array_equal(one, expected)
+    for result in results:
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_haar_finds_a_frontal_face_and_boxes_it(photos):
     pytest.importorskip("cv2")
-    one, none = rows("haar", photos["astronaut"], photos["coffee"][:60, :60])
-    assert one.shape[1] == 4
-    assert len(one) >= 1
-    left, top, width, height = one[np.argmax(one[:, 2])]
+    boxes, none = rows("haar", photos["astronaut"], photos["coffee"][:60, :60])
+    assert boxes.shape[1] == 4
+    assert len(boxes) >= 1
+    left, top, width, height = boxes[np.argmax(boxes[:, 2])]
     assert left < 0.5 < left + width, "her face is in the middle"
     assert top < 0.45 < top + height
     assert none.shape == (0, 4)
 
 
-def test_without_opencv_the_sentence_says_what_to_install(monkeypatch):
+def test_without_opencv_the_error_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "cv2", None)
@@ -114,7 +115,7 @@ def test_without_opencv_the_sentence_says_what_to_install(monkeypatch):
             spec.load("cpu")
 
 
-def test_what_needs_opencv_is_not_called_ready_without_it(monkeypatch):
+def test_backbones_that_need_opencv_are_not_ready_without_it(monkeypatch):
     monkeypatch.setattr(weights, "find_spec", lambda name: None)
     for name in ("haar", "shp"):
         ready, reason = weights.status(registry.get(name))
@@ -123,5 +124,5 @@ def test_what_needs_opencv_is_not_called_ready_without_it(monkeypatch):
     assert weights.status(registry.get("hog")) == (True, "")
 
 
-def test_detectors_are_no_backbones_of_an_analysis():
+def test_detectors_are_a_group_of_their_own():
     assert registry.names("detectors") == ["haar"]

@@ -1,4 +1,4 @@
-"""Extraction: each image once, whatever happens on the way."""
+"""Extraction: each image is computed once, whatever goes wrong in between."""
 
 import os
 import signal
@@ -21,8 +21,8 @@ from simcore.types import ImageSet, Monitor, Preprocessing, Progress
 TINY = Preprocessing(resize=8, crop=(8, 8), mean=(), std=())
 
 
-def counting(name="tiny", *, fail=None, prepare=TINY, version=1):
-    """A backbone that is the mean colour, and the batch sizes it was called with."""
+def counting(name="tiny", *, fail=None, preprocessing=TINY, version=1):
+    """A backbone that returns the mean color, and the batch sizes it was called with."""
     calls = []
 
     def load(_device):
@@ -34,10 +34,10 @@ def counting(name="tiny", *, fail=None, prepare=TINY, version=1):
 
         return embed
 
-    return BackboneSpec(name, 3, load, prepare, version=version), calls
+    return BackboneSpec(name, 3, load, preprocessing, version=version), calls
 
 
-def test_a_second_run_takes_everything_from_the_store(image_set, store):
+def test_a_second_run_computes_nothing(image_set, store):
     spec, calls = counting()
     pictures = image_set(21)
     first = extraction.extract(pictures, [spec], store=store, device="cpu", batch=8)
@@ -68,7 +68,7 @@ def test_images_are_decoded_once_for_all_backbones(image_set, store, monkeypatch
         images, "load", lambda *args, **named: decoded.append(1) or load(*args, **named)
     )
     specs = [
-        counting(name, prepare=p)[0]
+        counting(name, preprocessing=p)[0]
         for name, p in [("a", TINY), ("b", TINY), ("c", Preprocessing())]
     ]
     extraction.extract(image_set(9), specs, store=store, device="cpu")
@@ -79,14 +79,16 @@ def test_images_are_decoded_once_for_all_backbones(image_set, store, monkeypatch
 
 def test_the_same_picture_twice_is_computed_once(image_set, store):
     spec, calls = counting()
-    one = image_set(3)
-    twice = ImageSet(("a", "b", "c", "d"), (*one.paths, one.paths[0]), (*one.keys, one.keys[0]))
-    report = extraction.extract(twice, [spec], store=store, device="cpu")
+    unique = image_set(3)
+    repeated = ImageSet(
+        ("a", "b", "c", "d"), (*unique.paths, unique.paths[0]), (*unique.keys, unique.keys[0])
+    )
+    report = extraction.extract(repeated, [spec], store=store, device="cpu")
     assert sum(calls) == 3
     assert report.computed == {"tiny": 3}
 
 
-def test_a_bad_image_is_named_and_the_run_goes_on(image_set, store):
+def test_a_bad_image_is_reported_and_the_run_continues(image_set, store):
     spec, _ = counting()
     pictures = image_set(6)
     pictures.paths[2].write_bytes(b"not a picture")
@@ -98,7 +100,7 @@ def test_a_bad_image_is_named_and_the_run_goes_on(image_set, store):
     assert "0004.png" in report.skipped[1].reason
 
 
-def test_memory_that_runs_out_halves_the_batch(image_set, store):
+def test_running_out_of_memory_halves_the_batch(image_set, store):
     import torch
 
     def fail(batch):
@@ -112,7 +114,7 @@ def test_memory_that_runs_out_halves_the_batch(image_set, store):
     assert sum(calls) == 20
 
 
-def test_any_other_failure_of_a_network_is_not_hidden(image_set, store):
+def test_other_errors_of_a_network_are_raised(image_set, store):
     def fail(_batch):
         raise RuntimeError("broken layer")
 
@@ -121,7 +123,7 @@ def test_any_other_failure_of_a_network_is_not_hidden(image_set, store):
         extraction.extract(image_set(2), [spec], store=store, device="cpu")
 
 
-def test_values_that_are_no_numbers_are_named(image_set, store):
+def test_values_that_are_not_finite_are_an_error(image_set, store):
     def load(_device):
         return lambda batch: batch.mean((2, 3)) * float("nan")
 
@@ -132,12 +134,12 @@ def test_values_that_are_no_numbers_are_named(image_set, store):
 
 def test_a_backbone_without_weights_does_not_stop_the_others(image_set, store):
     def load(_device):
-        raise MissingWeightsError("found no far.pth")
+        raise MissingWeightsError("The weight file far.pth is not here.")
 
     spec, _ = counting()
     far = BackboneSpec("far", 3, load, TINY)
     report = extraction.extract(image_set(4), [far, spec], store=store, device="cpu")
-    assert report.unavailable == {"far": "found no far.pth"}
+    assert report.unavailable == {"far": "The weight file far.pth is not here."}
     assert report.computed == {"tiny": 4}
 
 
@@ -164,24 +166,24 @@ def test_stopping_keeps_what_is_finished(image_set, store):
     "other",
     [
         counting(version=2)[0],
-        counting(prepare=Preprocessing(resize=9, crop=(8, 8), mean=(), std=()))[0],
+        counting(preprocessing=Preprocessing(resize=9, crop=(8, 8), mean=(), std=()))[0],
         counting(name="other")[0],
     ],
     ids=["version", "preprocessing", "name"],
 )
-def test_all_that_changes_a_number_is_another_table(other):
+def test_everything_that_changes_a_number_changes_the_table(other):
     spec, _ = counting()
     assert extraction.feature_key(other, "fp32").table != extraction.feature_key(spec, "fp32").table
 
 
-def test_precision_is_another_table_but_not_for_faces():
+def test_precision_changes_the_table_but_not_for_faces():
     spec, _ = counting()
     assert extraction.feature_key(spec, "bf16").table != extraction.feature_key(spec, "fp32").table
     face = registry.get("face")
     assert extraction.feature_key(face, "bf16").table == extraction.feature_key(face, "fp32").table
 
 
-def test_uploads_go_the_same_way(image_set, store):
+def test_uploads_have_the_features_of_stored_images(image_set, store):
     from simcore.data import images
 
     spec = registry.get("hog")
@@ -189,7 +191,7 @@ def test_uploads_go_the_same_way(image_set, store):
     extraction.extract(pictures, [spec], store=store, device="cpu")
     _, stored = store.read(extraction.feature_key(spec, "fp32"), pictures.keys)
     loaded = [images.load(path) for path in pictures.paths]
-    fresh = forward.embed_one(loaded, spec, "cpu", "fp32")
+    fresh = forward.embed_images(loaded, spec, "cpu", "fp32")
     np.testing.assert_allclose(np.concatenate(fresh), stored, atol=1e-6)
 
 
@@ -204,71 +206,63 @@ def test_devices_and_precisions():
         forward.resolve_precision("fp8", "cpu")
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from simcore.data.store import Store
-from simcore.models import extract
-from tests_models import as_set, slow
-extract.CHUNK_IMAGES = 16
-extract.extract(as_set(sorted(Path({pictures!r}).glob("*.png"))), [slow({log!r})],
-                store=Store({store!r}), device="cpu", batch=4)
-"""
-HELPER = """
+KILLED_RUN = """
 import time
-from simcore.specs import Prepare, Spec
-from simcore.types import ImageSet
+from pathlib import Path
+
 from simcore.data import images
+from simcore.data.store.feature_store import FeatureStore
+from simcore.models.extract import extraction
+from simcore.models.spec import BackboneSpec
+from simcore.types import ImageSet, Preprocessing
 
-def as_set(paths):
-    keys = tuple(images.key(path.read_bytes()) for path in paths)
-    return ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
 
-def slow(log):
-    def load(_device):
-        def embed(batch):
-            time.sleep(0.02)
-            with open(log, "a") as file:
-                file.write(f"{len(batch)}\\n")
-            return batch.mean((2, 3))
-        return embed
-    return Spec("slow", 3, load, Prepare(resize=8, crop=(8, 8), mean=(), std=()))
+def load(_device):
+    def embed(batch):
+        time.sleep(0.02)
+        with open({log!r}, "a") as file:
+            file.write(f"{{len(batch)}}\\n")
+        return batch.mean((2, 3))
+
+    return embed
+
+
+paths = sorted(Path({pictures!r}).glob("*.png"))
+keys = tuple(images.content_key(path.read_bytes()) for path in paths)
+pictures = ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
+spec = BackboneSpec("slow", 3, load, Preprocessing(resize=8, crop=(8, 8), mean=(), std=()))
+extraction.CHUNK_IMAGES = 16
+extraction.extract(pictures, [spec], store=FeatureStore({store!r}), device="cpu", batch=4)
 """
 
 
-def test_kill_nine_in_the_middle_costs_one_chunk_at_most(tmp_path, image_set):
-    """Killed again and again at odd moments, the work done adds up to one pass and the chunks
-    in flight; nothing is doubled in the store and every value is right."""
+def test_a_killed_run_loses_at_most_one_chunk(tmp_path, image_set):
+    """Killed several times at odd moments, the runs compute each image once, apart from the chunks
+    that were lost; no row is stored twice and every value is right."""
     pictures = image_set(160)
-    (tmp_path / "tests_models.py").write_text(HELPER)
     log, root = tmp_path / "calls.txt", tmp_path / "killed"
-    code = KILLED.format(
-        tests=str(tmp_path), pictures=str(tmp_path / "pictures"), log=str(log), store=str(root)
-    )
+    code = KILLED_RUN.format(pictures=str(tmp_path / "pictures"), log=str(log), store=str(root))
     kills = 0
-    for patience in (3, 6, 9, None):
+    for batches in (3, 6, 9, None):  # how many batches a run may compute before it is killed
         before = calls(log)
         run = subprocess.Popen([sys.executable, "-c", code])
-        while (
-            patience is not None and run.poll() is None and len(calls(log)) < len(before) + patience
-        ):
-            time.sleep(0.005)
-        if patience is not None:
+        if batches is not None:
+            while run.poll() is None and len(calls(log)) < len(before) + batches:
+                time.sleep(0.005)
             os.kill(run.pid, signal.SIGKILL)
             kills += 1
-        assert run.wait() == (0 if patience is None else -signal.SIGKILL)
+        assert run.wait() == (0 if batches is None else -signal.SIGKILL)
     assert kills == 3
     done = sum(calls(log))
-    assert 160 <= done <= 160 + kills * (16 + 4), "one pass, and at most the chunk in flight a kill"
+    assert 160 <= done <= 160 + kills * (16 + 4), "one pass, and at most one chunk per kill"
     spec = BackboneSpec("slow", 3, lambda _: None, TINY)
-    slot = extraction.feature_key(spec, "fp32")
-    assert FeatureStore(root).missing(slot, pictures.keys) == []
-    index, values = FeatureStore(root).read(slot, pictures.keys)
+    key = extraction.feature_key(spec, "fp32")
+    assert FeatureStore(root).missing(key, pictures.keys) == []
+    index, values = FeatureStore(root).read(key, pictures.keys)
     assert index.tolist() == list(range(160))
     fresh = FeatureStore(tmp_path / "fresh")
     extraction.extract(pictures, [counting("slow")[0]], store=fresh, device="cpu")
-    np.testing.assert_allclose(values, fresh.read(slot, pictures.keys)[1], atol=1e-6)
+    np.testing.assert_allclose(values, fresh.read(key, pictures.keys)[1], atol=1e-6)
 
 
 def calls(log: Path) -> list[int]:
@@ -285,11 +279,13 @@ def test_cuda_gives_the_same_features(image_set, store):
     for name in ("hog", "color", "layout", "texture", "edges"):
         spec = registry.get(name)
         for device in ("cpu", "cuda"):
-            place = FeatureStore(store.root / device)
-            extraction.extract(pictures, [spec], store=place, device=device, precision="fp32")
-        slot = extraction.feature_key(spec, "fp32")
-        one, other = (
-            FeatureStore(store.root / d).read(slot, pictures.keys)[1] for d in ("cpu", "cuda")
+            device_store = FeatureStore(store.root / device)
+            extraction.extract(
+                pictures, [spec], store=device_store, device=device, precision="fp32"
+            )
+        key = extraction.feature_key(spec, "fp32")
+        cpu, cuda = (
+            FeatureStore(store.root / d).read(key, pictures.keys)[1] for d in ("cpu", "cuda")
         )
-        cosine = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+        cosine = (cpu * cuda).sum(1) / np.linalg.norm(cpu, axis=1) / np.linalg.norm(cuda, axis=1)
         assert cosine.min() > 0.999

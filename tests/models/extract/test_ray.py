@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
 from simcore.models import registry
 from simcore.models.extract import extraction, ray_driver, ray_worker
-from simcore.types import ImageSet, Preprocessing
+from simcore.models.extract.ray_worker import Unit, UnitResult, Worker, WorkerSettings
+from simcore.types import ImageSet, Monitor, Preprocessing
 
 pytest.importorskip("lance", reason="pylance is not installed: pip install -e .[ray]")
 SLOT = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 4)
@@ -37,32 +39,26 @@ def visible(store: FeatureStore, slot: FeatureKey) -> list[str]:
     return store.table(slot).search().select(["key"]).to_arrow().column("key").to_pylist()
 
 
-def told(store: FeatureStore, tables: dict[str, str]) -> dict:
-    return {
-        "root": store.place.address,
-        "device": "cpu",
-        "precision": "fp32",
-        "trim": 0,
-        "tables": tables,
-    }
+def settings(store: FeatureStore, tables: dict[str, str], token: str = "7") -> WorkerSettings:
+    return WorkerSettings(store.place.address, "cpu", "fp32", tables, trim=0, token=token)
 
 
 @pytest.fixture
 def worker(store, image_set) -> Iterator:
-    """A worker in this process, the units it is to make, and the slots."""
+    """A worker in this process, its units, the feature keys and the images."""
     images = image_set(20)
-    slots = {name: extraction.feature_key(registry.get(name), "fp32") for name in NAMES}
-    for slot in slots.values():
-        store.make(slot)
-    todo = {name: store.missing(slot, images.keys) for name, slot in slots.items()}
+    feature_keys = {name: extraction.feature_key(registry.get(name), "fp32") for name in NAMES}
+    for key in feature_keys.values():
+        store.create_table(key)
+    todo = {name: store.missing(key, images.keys) for name, key in feature_keys.items()}
     store.place.write("run-7/began", b"7")
-    made = ray_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "7")
-    return made, list(ray_driver._units(images, todo, 1)), slots, images
+    actor = Worker(settings(store, {n: key.table for n, key in feature_keys.items()}))
+    return actor, ray_driver.split_into_units(images, todo, 1), feature_keys, images
 
 
-def call(worker, unit: dict) -> dict:
-    (result,) = worker({"unit": np.array([json.dumps(unit)], object)})["result"]
-    return json.loads(result)
+def call(actor: Worker, unit: Unit) -> UnitResult:
+    (result,) = actor({"unit": np.array([unit.to_json()], object)})["result"]
+    return UnitResult.from_json(result)
 
 
 def test_fragments_are_seen_all_at_once_and_read_as_rows_of_the_store(tmp_path):
@@ -77,9 +73,9 @@ def test_fragments_are_seen_all_at_once_and_read_as_rows_of_the_store(tmp_path):
     assert store.missing(SLOT, keys) == keys  # written, not visible
     fragments.commit(store, SLOT, [one for w in writers for one in w.written[SLOT.table]])
     assert store.missing(SLOT, keys) == []
-    asked = ["last", "none", "two", "last"]
-    for mine, theirs in zip(store.read(SLOT, asked), plain.read(SLOT, asked), strict=True):
-        assert np.array_equal(mine, theirs)
+    wanted = ["last", "none", "two", "last"]
+    for committed, appended in zip(store.read(SLOT, wanted), plain.read(SLOT, wanted), strict=True):
+        assert np.array_equal(committed, appended)
     assert store.table(SLOT).schema == plain.table(SLOT).schema
     assert store.table(SLOT).to_arrow().sort_by("key") == plain.table(SLOT).to_arrow().sort_by(
         "key"
@@ -102,80 +98,87 @@ def test_what_is_not_committed_can_be_removed(tmp_path):
         fragments.commit(store, SLOT, ["{}"])
 
 
-def test_a_workers_units_come_to_what_the_local_engine_makes(worker, store, tmp_path):
-    made, units, slots, images = worker
+def test_a_workers_features_are_those_of_the_local_engine(worker, store, tmp_path):
+    actor, units, feature_keys, images = worker
     assert len(units) > 5
-    results = [call(made, unit) for unit in units]
-    assert all(not one["wrong"] and not one["unavailable"] for one in results)
-    for slot in slots.values():
-        assert visible(store, slot) == []
-        fragments.commit(store, slot, [f for one in results for f in one["fragments"][slot.table]])
-        assert sorted(visible(store, slot)) == sorted(images.keys)
+    results = [call(actor, unit) for unit in units]
+    assert all(not result.error and not result.unavailable for result in results)
+    for key in feature_keys.values():
+        assert visible(store, key) == []
+        fragments.commit(store, key, [f for r in results for f in r.fragments[key.table]])
+        assert sorted(visible(store, key)) == sorted(images.keys)
     local = FeatureStore(tmp_path / "local")
     extraction.extract(images, [registry.get(n) for n in NAMES], store=local, device="cpu")
-    for slot in slots.values():
+    for key in feature_keys.values():
         np.testing.assert_allclose(
-            store.read(slot, images.keys)[1], local.read(slot, images.keys)[1], atol=1e-5
+            store.read(key, images.keys)[1], local.read(key, images.keys)[1], atol=1e-5
         )
 
 
-def test_a_unit_that_comes_twice_counts_once_and_its_second_files_go(worker, store):
-    made, units, slots, images = worker
-    seen = []
-    todo = {name: list(images.keys) for name in slots}
-    driver = ray_driver._Driver(store, slots, todo, seen.append)
-    driver.take(iter([call(made, units[0]), call(made, units[1]), call(made, units[0])]), None)
-    slot = slots["hog"]
-    assert sorted(visible(store, slot)) == sorted([*units[0]["keys"], *units[1]["keys"]])
-    assert len(store.place.files(f"{slot.table}.lance/data")) == 2
-    assert driver.done == dict.fromkeys(NAMES, len(visible(store, slot)))
-    assert seen[-1].done == driver.done["layout"]
-    assert seen[-1].total == 20
+def committer(store, feature_keys, images, monitor=Monitor()):
+    todo = {name: list(images.keys) for name in feature_keys}
+    return ray_driver.Committer(store, feature_keys, todo, monitor)
 
 
-def test_stopping_and_failing_keep_what_came_back(worker, store):
-    made, units, slots, images = worker
-    todo = {name: list(images.keys) for name in slots}
-    results = [call(made, unit) for unit in units[:3]]
-    driver = ray_driver._Driver(store, slots, todo, None)
-    driver.take(iter(results), lambda: True)
-    assert sorted(visible(store, slots["hog"])) == sorted(units[0]["keys"])
-    driver = ray_driver._Driver(store, slots, todo, None)
+def test_a_unit_that_arrives_twice_counts_once_and_its_second_files_are_deleted(worker, store):
+    actor, units, feature_keys, images = worker
+    reports = []
+    commits = committer(store, feature_keys, images, Monitor(reports.append))
+    commits.commit_all([call(actor, units[0]), call(actor, units[1]), call(actor, units[0])])
+    key = feature_keys["hog"]
+    assert sorted(visible(store, key)) == sorted([*units[0].keys, *units[1].keys])
+    assert len(store.place.files(f"{key.table}.lance/data")) == 2
+    assert commits.done == dict.fromkeys(NAMES, len(visible(store, key)))
+    assert reports[-1].done == commits.done["layout"]
+    assert reports[-1].total == 20
+
+
+def test_stopping_and_failing_keep_what_arrived(worker, store):
+    actor, units, feature_keys, images = worker
+    results = [call(actor, unit) for unit in units[:3]]
+    commits = committer(store, feature_keys, images, Monitor(stop=lambda: True))
+    commits.commit_all(results)
+    assert sorted(visible(store, feature_keys["hog"])) == sorted(units[0].keys)
+    commits = committer(store, feature_keys, images)
     with pytest.raises(SimError, match="it broke"):
-        driver.take(iter([results[1], {"number": 9, "wrong": "it broke"}]), None)
-    assert len(visible(store, slots["hog"])) == len(units[0]["keys"]) + len(units[1]["keys"])
+        commits.commit_all([results[1], UnitResult(9, error="it broke")])
+    assert len(visible(store, feature_keys["hog"])) == len(units[0].keys) + len(units[1].keys)
 
 
-def test_a_unit_that_ends_its_workers_is_given_up(worker):
-    made, units, _, _ = worker
-    for _ in range(ray_worker.TRIES):
-        assert call(made, units[0])["wrong"] == ""
-    assert f"ended {ray_worker.TRIES} workers" in call(made, units[0])["wrong"]
-    assert call(made, units[1])["wrong"] == ""
+def test_a_unit_that_ends_too_many_workers_is_an_error(worker):
+    actor, units, _, _ = worker
+    for _ in range(ray_worker.MAX_ATTEMPTS):
+        assert call(actor, units[0]).error == ""
+    assert f"ended {ray_worker.MAX_ATTEMPTS} workers" in call(actor, units[0]).error
+    assert call(actor, units[1]).error == ""
 
 
-def test_a_worker_elsewhere_says_what_it_lacks(worker, store, tmp_path):
-    made, units, slots, _ = worker
-    gone = units[0] | {"paths": [str(tmp_path / "gone.png")] * len(units[0]["paths"])}
-    assert "found none of the pictures" in call(made, gone)["wrong"]
-    other = ray_worker.Worker(told(store, {n: s.table for n, s in slots.items()}), "8")
-    assert "found another store" in call(other, units[0])["wrong"]
-    strange = ray_worker.Worker(told(store, {"hog": "hog-of-other-weights"}), "7")
-    assert "other weights or another version of hog" in call(strange, units[0])["wrong"]
+def test_a_worker_without_the_images_store_or_weights_says_so(worker, store, tmp_path):
+    actor, units, feature_keys, _ = worker
+    gone = replace(units[0], paths=(str(tmp_path / "gone.png"),) * len(units[0].paths))
+    assert "none of the images can be read here" in call(actor, gone).error
+    tables = {name: key.table for name, key in feature_keys.items()}
+    other_store = Worker(settings(store, tables, token="8"))
+    assert "is not the driver's" in call(other_store, units[0]).error
+    other_weights = Worker(settings(store, {"hog": "hog-of-other-weights"}))
+    assert "hog has other weights or another version" in call(other_weights, units[0]).error
 
 
 def test_units_hold_each_picture_once_and_only_what_is_missing(image_set, store):
     images = image_set(10).take([0, 1, 2, 3])
     todo = {"hog": [images.keys[2]], "layout": [images.keys[0], images.keys[2]]}
-    units = list(ray_driver._units(images, todo, 1))
-    assert [unit["keys"] for unit in units] == [(images.keys[0],), (images.keys[2],)]
-    assert units[0]["todo"] == {"hog": [], "layout": [images.keys[0]]}
-    assert list(ray_driver._units(images, {"hog": []}, 2)) == []
+    units = ray_driver.split_into_units(images, todo, 1)
+    assert [unit.keys for unit in units] == [(images.keys[0],), (images.keys[2],)]
+    assert units[0].todo == {"hog": [], "layout": [images.keys[0]]}
+    assert Unit.from_json(units[0].to_json()) == units[0]
+    assert ray_driver.split_into_units(images, {"hog": []}, 2) == []
 
 
-def test_without_ray_there_is_a_sentence(image_set, store, monkeypatch):
+def test_without_ray_the_error_says_how_to_install_it(image_set, store, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BadDataError, match=r'found no Ray; .*pip install -e "\.\[ray\]"'):
+    with pytest.raises(
+        BadDataError, match=r'Ray, which is not installed.*pip install -e "\.\[ray\]"'
+    ):
         ray_driver.run(image_set(1), [registry.get("hog")], store=store)
 
 
