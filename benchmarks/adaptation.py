@@ -28,7 +28,7 @@ from simcore.learn.adapt import adaptation, pca
 from simcore.learn.adapt.contrastive_loss import product
 from simcore.types import Array
 
-SETTINGS = adaptation.Settings("paper", epochs=10_000)
+SETTINGS = adaptation.AdaptationSettings("paper", epochs=10_000)
 TEST = 0.25  # of the pairs
 
 QUICK = {"pairs": 400, "columns": 260, "runs": 2, "epochs": 2}
@@ -52,7 +52,7 @@ def plain(learn: Array, check: Array) -> Iterator[float]:
     import torch
 
     net = torch.nn.Linear(learn.shape[1], SETTINGS.width, bias=False)
-    optimizer = torch.optim.Adam(net.parameters(), lr=SETTINGS.rate)
+    optimizer = torch.optim.Adam(net.parameters(), lr=SETTINGS.learning_rate)
     entropy = torch.nn.CrossEntropyLoss()
     parts = [torch.from_numpy(part).chunk(2) for part in (learn, check)]
 
@@ -92,7 +92,7 @@ def epochs(pairs: int, runs: int) -> dict[str, float]:
     learn, check = (made(count, SETTINGS.dims) for count in (pairs - judged, judged))
     together, single = (
         adaptation.ParallelRuns(
-            adaptation.batches([learn] * n, [check] * n, SETTINGS, "cpu"), SETTINGS
+            adaptation.make_batches([learn] * n, [check] * n, SETTINGS, "cpu"), SETTINGS
         )
         for n in (runs, 1)
     )

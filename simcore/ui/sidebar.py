@@ -117,7 +117,7 @@ def select_question(
         | {k: str(put[f"{page}_{k}"]) for k in own or {} if f"{page}_{k}" in put},
     )
     if warning := provenance.training_overlap_warning(name, chosen, asked.subset):
-        st.warning(escape_markdown(warning) + ".", icon=":material/school:")
+        st.warning(escape_markdown(warning), icon=":material/school:")
     if len(chosen) < fewest:
         st.info(f"Choose at least {fewest} backbone{'s' if fewest > 1 else ''} in the sidebar.")
         return None

@@ -107,7 +107,7 @@ def open_subset(name: str, subset: str = "all") -> Collection:
     """
     if subset.startswith(UNSEEN):
         stem = subset.removeprefix(UNSEEN)
-        return _unseen(collections.open_(name), stem, lineage.lineage(stem)["sha256"])
+        return _unseen(collections.open_(name), stem, lineage.read(stem).sha256)
     if subset not in SUBSETS:
         raise unknown_name("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
     if subset == "reviewed":
@@ -191,10 +191,10 @@ def _taken(collection: Collection, rows: Array, mark: str) -> Collection:
 
 @lru_cache(maxsize=32)
 def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
-    told = lineage.lineage(name)
-    if told.get("collection") == collection.name:
+    info = lineage.read(name)
+    if info.collection == collection.name:
         places = {image: row for row, image in enumerate(collection.left.ids)}
-        rows = [places[image] for image in told["test_ids"] if image in places]
+        rows = [places[image] for image in info.test_ids if image in places]
     else:
         known, pairs = lineage.training_images(name), collection.pairs()
         rows = [
@@ -204,7 +204,7 @@ def _unseen(collection: Collection, name: str, _digest: str) -> Collection:
         ]
         if len(rows) == len(pairs):
             raise BadDataError(
-                f"found that learned:{name} comes from {lineage.held_out_score(told)['data']!r}; expected "
+                f"found that learned:{name} comes from {info.data!r}; expected "
                 f"one that was learned from pictures of {collection.name!r}; every other pair is "
                 "unseen anyway"
             )

@@ -7,7 +7,6 @@ test pairs.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def own(
             stage = f"{model}, sigma {sigma:g}, {now.stage}"
             monitor.report(stage, now.done, now.total, now.rate)
 
-        settings = adaptation.Settings("paper", sigma)
+        settings = adaptation.AdaptationSettings("paper", sigma)
         told.append(
             adaptation.adapt(
                 name,
@@ -106,7 +105,9 @@ def _place(name: str, model: str, subset: str) -> Path:
         "twins": duplicates.default_backbone_if_ready(collection),
         "backbone": str(extraction.feature_key(registry.get(model), "fp32")),
         "runs": adaptation.RUNS,
-        "settings": [asdict(adaptation.Settings("paper", sigma)) for sigma in SIGMAS],
+        "settings": [
+            adaptation.AdaptationSettings("paper", sigma).hashed_fields() for sigma in SIGMAS
+        ],
     }
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return cache_dir.root() / "annex" / f"{digest[:32]}.json"

@@ -143,7 +143,7 @@ def sidebar(names: Sequence[str]) -> JudgementQuestion:
             "A triplet counts", list(COUNT), format_func=COUNT.__getitem__, key=f"{PAGE}_count"
         )
     if warning := provenance.trained_on_warning(judged, chosen):
-        st.warning(escape_markdown(warning) + ".", icon=":material/school:")
+        st.warning(escape_markdown(warning), icon=":material/school:")
     shown = tuple(m for m in METRICS if m in metrics)
     return JudgementQuestion(name, tuple(chosen), shown, combine, counting, subset)
 

@@ -1,4 +1,4 @@
-"""Learning from people's judgements: which set, a sample of it, the run, and what came out."""
+"""Training on people's judgements: the set, the run, a sample of the set, and the results."""
 
 import streamlit as st
 
@@ -9,83 +9,86 @@ from simcore.ui import job_progress, url_state
 from simcore.ui.learn import judgement_results, run_form
 from simcore.ui.widgets import escape_markdown
 
-PAGE = "teach"  # not "learn": the pairs' widgets have that, and forget theirs by it
-FROM = {"pairs": "Pairs of a collection", "judged": "People's judgements"}
+PAGE = "training"  # not "learn": `sidebar` deletes the widgets of that prefix for a new link
+SOURCES = {"pairs": "Pairs of a collection", "judgements": "People's judgements"}
 
 
 def select_data() -> bool:
-    """Draw the choice of what is learned from; whether it is judgements. It is in the address."""
-    put, here = st.session_state, dict(st.query_params)
-    ours = [put.get("_learn_address"), put.get(f"_{PAGE}_address")]
-    if here not in ours or f"{PAGE}_from" not in put:
-        asked = here.get("from", "pairs")
-        put[f"{PAGE}_from"] = asked if asked in FROM else "pairs"
-        if asked not in FROM:
-            sentence = unknown_name("kind of data", asked[:40], FROM)
-            st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
-    kind = st.segmented_control(
+    """Draw the choice of data; whether it is judgements."""
+    state, params = st.session_state, dict(st.query_params)
+    written = [state.get("_learn_address"), state.get(f"_{PAGE}_address")]
+    if params not in written or f"{PAGE}_source" not in state:
+        linked = params.get("source", "pairs")
+        state[f"{PAGE}_source"] = linked if linked in SOURCES else "pairs"
+        if linked not in SOURCES:
+            _warn(str(unknown_name("kind of data", linked[:40], SOURCES)))
+    source = st.segmented_control(
         "Learn from",
-        list(FROM),
-        format_func=FROM.__getitem__,
-        key=f"{PAGE}_from",
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
+        key=f"{PAGE}_source",
         required=True,
     )
-    return bool(kind == "judged")
+    return bool(source == "judgements")
 
 
 def show() -> None:
-    """The controls in the sidebar, the run, and what was learned."""
-    name = _set()
+    """The set in the sidebar, the run, and the learned backbones."""
+    name = _select_set()
+    known_order = learned_backbones.votes_source(name) != "human"
     st.caption(
-        "The majority of the votes says which of two pictures is nearer; ties teach nothing. "
-        "No picture is both learned from and judged by."
-        + (
-            " Of this set nobody was asked: its votes are the known order of how much was spoiled."
-            if learned_backbones.votes(name) != "human"
-            else ""
-        )
+        "Votes are a known order of distortion strength, not of people."
+        if known_order
+        else "The majority of the votes decides which image is nearer.",
+        help="Trials whose votes tie are not used. No image is in both training and test trials.",
     )
-    bases = learned_backbones.teachable(name, finetuning.trainable())
-    if not bases:
-        st.info(
-            "No network's weights are here that could learn from these; get one on the Models "
-            "page, such as mobilenetv2."
-        )
+    backbones = learned_backbones.without_training_overlap(name, finetuning.trainable())
+    if not backbones:
+        st.info("No network can be trained on this set. Get one on the page Models.")
     else:
-        args = run_form.finetuning_options(name, bases, PAGE)
-        run_form.run(args, f"{name}-{args[args.index('--paradigm') + 1]}", f"{PAGE}_name_{name}")
-    _sample(name)
+        args = run_form.finetuning_args(name, backbones, PAGE)
+        paradigm = args[args.index("--paradigm") + 1]
+        run_form.run(args, f"{name}-{paradigm}", f"{PAGE}_name_{name}")
+    _sample_form(name)
     judgement_results.show(name)
 
 
-def _set() -> str:
-    put, here = st.session_state, dict(st.query_params)
-    names = learned_backbones.choices()
-    if here != put.get(f"_{PAGE}_address") or put.get(f"{PAGE}_j") not in names:
-        asked = here.get("j", sets.KNOWN)
-        if asked not in names:
-            sentence = unknown_name("set of triplets", asked[:40], names)
-            st.warning(escape_markdown(f"From the link: {sentence}"), icon=":material/link_off:")
-        put[f"{PAGE}_j"] = asked if asked in names else sets.KNOWN
+def _select_set() -> str:
+    state, params = st.session_state, dict(st.query_params)
+    names = learned_backbones.triplet_sets_for_training()
+    key = f"{PAGE}_judgements"
+    if params != state.get(f"_{PAGE}_address") or state.get(key) not in names:
+        linked = params.get("judgements", sets.KNOWN)
+        if linked not in names:
+            _warn(str(unknown_name("set of triplets", linked[:40], names)))
+        state[key] = linked if linked in names else sets.KNOWN
     with st.sidebar:
         name: str = st.selectbox(
             "Judgements",
             names,
-            key=f"{PAGE}_j",
-            help="Sets of triplets; add one on the Judgements page, or ask people in an "
-            "experiment. `known` needs no download and is made when it is first used.",
+            key=key,
+            help="Sets of triplets. Add one on the page Judgements, or ask people in an "
+            "experiment. `known` is generated when it is first used.",
         )
-    kept = {k: v for k, v in here.items() if k == "look" and here.get("j") == name}
-    url_state.write(PAGE, {"from": "judged", "j": name} | kept)
+    backbone = params.get("backbone", "") if params.get("judgements") == name else ""
+    address = {"source": "judgements", "judgements": name}
+    url_state.write(PAGE, address | ({"backbone": backbone} if backbone else {}))
     return name
 
 
-def _sample(name: str) -> None:
-    """A fine-tuning set of the thesis, drawn from this one and kept under a name."""
+def _warn(message: str) -> None:
+    st.warning(escape_markdown(f"From the link: {message}"), icon=":material/link_off:")
+
+
+def _sample_form(name: str) -> None:
+    """Draw a fine-tuning set of the thesis from this set, and save it."""
     if job_progress.show("judgements", "sample"):
         return
     with st.expander("Draw a fine-tuning set as margaritescu2024 did", icon=":material/casino:"):
-        st.caption("Every group of trials equally often (4.3); as printed in Table A.1:")
+        st.caption(
+            "The sets of the thesis (Table A.1).",
+            help="Every group of trials is drawn equally often (4.3).",
+        )
         st.dataframe(
             [
                 {"id": r["id"], "drawn from": r["source"], "what": r["sample"], "size": r["size"]}
@@ -103,18 +106,7 @@ def _sample(name: str) -> None:
                 "Name", max_chars=64, key=f"{PAGE}_save", placeholder=f"{name}-sample"
             )
             if st.form_submit_button("Draw", icon=":material/casino:"):
-                job_progress.start(
-                    [
-                        "judgements",
-                        "sample",
-                        name,
-                        what,
-                        "--size",
-                        str(size),
-                        "--seed",
-                        str(seed),
-                        "--save",
-                        save.strip() or f"{name}-sample",
-                    ]
-                )
+                args = ["judgements", "sample", name, what, "--size", str(size)]
+                args += ["--seed", str(seed), "--save", save.strip() or f"{name}-sample"]
+                job_progress.start(args)
                 st.rerun()
