@@ -26,7 +26,7 @@ from simcore.learn.adapt import adaptation, pca
 from simcore.learn.adapt.contrastive_loss import product
 from simcore.types import Array
 
-SETTINGS = adaptation.Settings("paper", epochs=10_000)
+SETTINGS = adaptation.AdaptationSettings("paper", epochs=10_000)
 TEST = 0.25  # of the pairs
 
 AIM = Aim("at most", 0.25, of="ratio")  # of 20 single runs
@@ -49,7 +49,7 @@ def plain(train: Array, test: Array) -> Iterator[float]:
     import torch
 
     net = torch.nn.Linear(train.shape[1], SETTINGS.width, bias=False)
-    optimizer = torch.optim.Adam(net.parameters(), lr=SETTINGS.rate)
+    optimizer = torch.optim.Adam(net.parameters(), lr=SETTINGS.learning_rate)
     entropy = torch.nn.CrossEntropyLoss()
     parts = [torch.from_numpy(part).chunk(2) for part in (train, test)]
 
@@ -84,7 +84,7 @@ def epochs(pairs: int, runs: int) -> dict[str, float]:
     train, test = (synthetic_features(count, SETTINGS.dims) for count in sizes)
     together, single = (
         adaptation.ParallelRuns(
-            adaptation.batches([train] * n, [test] * n, SETTINGS, "cpu"), SETTINGS
+            adaptation.make_batches([train] * n, [test] * n, SETTINGS, "cpu"), SETTINGS
         )
         for n in (runs, 1)
     )

@@ -114,14 +114,14 @@ def make(pairs: int = PAIRS) -> Collection:
         collections.add("pairs", folder, name=NAME)
     elif there != [NAME]:
         raise BadDataError(
-            f"found the collections {', '.join(there)} in {cache_dir.root()}; expected an empty cache, "
-            "since drawn features would lie among real ones; name another with SIMCORE_CACHE"
+            f"The cache {cache_dir.root()} holds {', '.join(there)}. Set SIMCORE_CACHE to an empty "
+            "folder, so that synthetic features do not mix with real ones."
         )
     found = collections.open_(NAME)
     if len(found.left) != pairs:
         raise BadDataError(
-            f"found a stand-in of {len(found.left):,} pairs in {cache_dir.root()}; expected {pairs:,}; "
-            "name another cache with SIMCORE_CACHE"
+            f"The cache {cache_dir.root()} holds {len(found.left):,} synthetic pairs, not {pairs:,}. "
+            "Set SIMCORE_CACHE to another folder."
         )
     _fill(found)
     return found

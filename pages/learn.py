@@ -1,129 +1,132 @@
-"""Learn: start a run, watch it, and see what it changed on what it never saw."""
+"""Learn: start a training run, watch it, and see what it changed on held-out data."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from simcore.lab import recipes
 from simcore.lab.learning import adaptation, finetuning
 from simcore.recipe import Question
-from simcore.ui import job_progress, sidebar, widgets
+from simcore.ui import sidebar, widgets
 from simcore.ui.learn import adaptation_results, annex_table, judgement_training, run_form
 from simcore.ui.url_state import Field
 
-WAYS = {
-    "fusion": "Fusion: every backbone its own map and a learned weight",
-    "paper": "Adaptation function (risser-maroux2021)",
-    "finetune": "Fine-tuning of one network (margaritescu2024)",
-}
-CHOSEN_ON = {"honest": "Validation pairs", "paper": "Test pairs (the paper)"}
-SHORT = {"fusion": "Fusion", "paper": "Adaptation function", "finetune": "Fine-tuning"}
+METHODS = {"fusion": "Fusion", "paper": "Adaptation", "finetune": "Fine-tuning"}
+METHOD_HELP = (
+    "Fusion learns a map and a weight for every backbone. Adaptation is the function of "
+    "risser-maroux2021: PCA, one linear map, ReLU. Fine-tuning trains one network "
+    "(margaritescu2024)."
+)
+PROTOCOLS = {"held-out": "Validation pairs", "paper": "Test pairs (as in the paper)"}
 
 
 def show() -> None:
     """Draw the page."""
     st.title("Learn")
     st.caption(
-        "Learn what looks alike from a collection's pairs or from people's judgements, and judge "
-        "it on some that were kept aside. What comes out is a backbone like any other, "
-        "`learned:NAME`."
+        "Train a backbone on pairs or judgements.",
+        help="The result is tested on pairs or judgements that it was not trained on, and is a "
+        "backbone like any other, `learned:NAME`.",
     )
     if judgement_training.select_data():
         with widgets.show_errors():
             judgement_training.show()
         return
-    asked = None
+    question = None
     with widgets.show_errors():
-        asked = sidebar.select_question(
-            "learn", options=("subset",), fields=[Field("method", list(WAYS))]
+        question = sidebar.select_question(
+            "learn", options=("subset",), fields=[Field("method", list(METHODS))]
         )
-        if asked is None:
+        if question is None:
             return
-        own = [model for model in asked.backbones if not model.startswith("learned:")]
-        if own:
-            _start(replace(asked, recipes=tuple(recipes.parse(own))))
+        models = [model for model in question.backbones if not model.startswith("learned:")]
+        if models:
+            _run_form(replace(question, recipes=tuple(recipes.parse(models))))
         else:
-            st.info("Choose a backbone in the sidebar that was not learned from these pairs.")
-    if asked is not None:  # else a sentence has said what is missing
+            st.info("Choose a backbone in the sidebar that is not a learned one.")
+    if question is not None:  # else an error is shown
         with widgets.show_errors():
-            adaptation_results.show(asked)
+            adaptation_results.show(question)
         with widgets.show_errors():
-            annex_table.show(asked, busy=job_progress.running("learn") is not None)
+            annex_table.show(question)
 
 
-def _start(asked: Question) -> None:
-    way = (
+def _run_form(question: Question) -> None:
+    """Method, its settings, name and start of a run."""
+    method = (
         st.segmented_control(
-            "What to learn",
-            list(WAYS),
-            format_func=SHORT.__getitem__,
+            "Method",
+            list(METHODS),
+            format_func=METHODS.__getitem__,
             key="learn_method",
             required=True,
+            help=METHOD_HELP,
         )
         or "fusion"
     )
-    st.caption(WAYS[way] + ".")
-    args = _tuning(asked) if way == "finetune" else _adapting(asked, way)
+    if method == "finetune":
+        args = _finetuning_args(question)
+    else:
+        args = _adaptation_args(question, method)
     if args is not None:
-        run_form.run(args, f"{asked.collection}-{way}", f"learn_name_{way}")
+        subset = [] if question.subset == "all" else ["--subset", question.subset]
+        name = f"{question.collection}-{method}"
+        run_form.run([*args, *subset], name, f"learn_name_{method}")
 
 
-def _adapting(asked: Question, way: str) -> list[str] | None:
+def _adaptation_args(question: Question, method: str) -> list[str]:
     columns = st.columns(3)
     runs = columns[0].number_input(
         "Runs",
         1,
         20,
-        20 if way == "paper" else 5,
-        key=f"learn_runs_{way}",
-        help="Each with its own split of the pairs; the first is what is kept.",
+        20 if method == "paper" else 5,
+        key=f"learn_runs_{method}",
+        help="Each with its own split of the pairs. The first run is saved. Takes minutes.",
     )
-    args = [
-        "learn",
-        "adaptation",
-        asked.collection,
-        "--models",
-        ",".join(asked.backbones),
-        "--method",
-        way,
-        "--runs",
-        str(runs),
-    ]
-    if way == "paper":
-        sigma = columns[1].selectbox("Temperature", [15, 1], key="learn_sigma")
-        protocol = columns[2].selectbox(
-            "Epoch chosen on",
-            list(CHOSEN_ON),
-            key="learn_protocol",
-            format_func=CHOSEN_ON.__getitem__,
-        )
-        args += ["--sigma", str(sigma), "--protocol", protocol]
-    else:
-        few = len(asked.backbones) <= adaptation.MOST
-        compared = columns[1].checkbox(
-            "Compare with the best z-sum",
-            True,
-            key="learn_rival",
-            disabled=not few,
-            help=f"Chosen on the same training pairs, for at most {adaptation.MOST} backbones.",
-        )
-        args += ["--rival"] if compared and few else []
-    st.caption(
-        "It takes minutes, and goes on when this tab is closed; stopped, it can go on later."
+    args = ["learn", "adaptation", question.collection, "--models", ",".join(question.backbones)]
+    args += ["--method", method, "--runs", str(runs)]
+    return args + (
+        _paper_args(columns[1:]) if method == "paper" else _fusion_args(columns, question)
     )
-    return args if asked.subset == "all" else [*args, "--subset", asked.subset]
 
 
-def _tuning(asked: Question) -> list[str] | None:
-    bases = [name for name in finetuning.trainable() if name in asked.backbones]
-    if not bases:
+def _paper_args(columns: Sequence[Any]) -> list[str]:
+    sigma = columns[0].selectbox("Temperature", [15, 1], key="learn_sigma")
+    protocol = columns[1].selectbox(
+        "Epoch chosen on",
+        list(PROTOCOLS),
+        key="learn_protocol",
+        format_func=PROTOCOLS.__getitem__,
+        help="Choosing the epoch on the test pairs makes the result optimistically biased.",
+    )
+    return ["--sigma", str(sigma), "--protocol", protocol]
+
+
+def _fusion_args(columns: Sequence[Any], question: Question) -> list[str]:
+    possible = len(question.backbones) <= adaptation.MAX_BACKBONES
+    baseline = columns[1].checkbox(
+        "Compare with the best z-sum",
+        True,
+        key="learn_baseline",
+        disabled=not possible,
+        help="The best z-sum is selected on the training pairs, for at most "
+        f"{adaptation.MAX_BACKBONES} backbones.",
+    )
+    return ["--baseline"] if baseline and possible else []
+
+
+def _finetuning_args(question: Question) -> list[str] | None:
+    backbones = [name for name in finetuning.trainable() if name in question.backbones]
+    if not backbones:
         st.info(
-            "None of the backbones in the sidebar has weights that can be learned; choose a "
-            "network such as mobilenetv2."
+            "No backbone in the sidebar has weights that can be trained. Choose a network such as "
+            "mobilenetv2."
         )
         return None
-    args = run_form.finetuning_options(asked.collection, bases, "learn")
-    return args if asked.subset == "all" else [*args, "--subset", asked.subset]
+    return run_form.finetuning_args(question.collection, backbones, "learn")
 
 
 show()

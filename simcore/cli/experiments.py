@@ -49,7 +49,8 @@ def new(
         output.document(row.to_dict())
         return
     output.note(
-        f"{row.questions:,} questions; participants start at /experiments?experiment={name}&participant=new"
+        f"{row.questions:,} questions; participants start at "
+        f"/experiments?experiment={name}&participant=new"
     )
 
 

@@ -1,64 +1,73 @@
-"""Where a run goes on from when it was stopped or killed: all the rest of it depends on, in a file.
+"""Checkpoints: a training run that was stopped or killed resumes from a file.
 
-A checkpoint belongs to one run: data, split and settings are in its identity, and another run's is
-refused instead of being gone on with.
+A checkpoint belongs to one run: data, split and settings are part of its fingerprint, and a run
+refuses the checkpoint of another one.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from simcore.data import cache_dir
 from simcore.errors import BadDataError
 from simcore.models import state_dicts
-from simcore.types import Array
+from simcore.types import JSON, Array
 
-SAVE_SECONDS = 60.0  # at most so much is lost
-RESUME_MESSAGE = "stopped; the same command goes on from here"
+SAVE_SECONDS = 60.0  # between two checkpoints: at most this much work is lost
+RESUME_MESSAGE = "Stopped. Run the same command again to resume."
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file: where it is, and of which run."""
+    """The checkpoint file of one run.
 
-    place: Path
-    identity: str
+    Attributes:
+        path: the file, which need not exist yet.
+        fingerprint: of the run, see `run_fingerprint`.
+    """
 
-    def read(self) -> dict[str, Any] | None:
-        """What was written last, None where nothing was.
+    path: Path
+    fingerprint: str
+
+    def read(self) -> JSON | None:
+        """The state that was written last; None without a file.
 
         Raises:
-            BadDataError: it is another run's, or no checkpoint.
+            BadDataError: the file belongs to another run, or is not a checkpoint.
         """
-        if not self.place.exists():
+        if not self.path.exists():
             return None
-        found = state_dicts.read(self.place)
-        if found.get("identity") != self.identity:
+        state = state_dicts.read(self.path)
+        if state.get("identity") != self.fingerprint:
             raise BadDataError(
-                f"{self.place.name} is the checkpoint of another run; expected the same data, base "
-                "and settings; choose another name, or forget that one first with `simcore learn "
-                f"remove {self.place.stem}`"
+                f"{self.path.name} is the checkpoint of another run: its data, backbones or "
+                "settings differ. Choose another name, or delete the checkpoint with `simcore "
+                f"learn remove {self.path.stem}`."
             )
-        return found
+        return state
 
-    def write(self, state: dict[str, Any]) -> None:
-        """Tensors, numbers, lists and dictionaries of them; in one step."""
+    def write(self, state: JSON) -> None:
+        """Replace the file in one step; a state holds tensors, numbers, lists and dicts."""
         import torch
 
-        draft = self.place.with_suffix(".writing")
-        with cache_dir.disk_errors(self.place.parent):
-            self.place.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(state | {"identity": self.identity}, draft)
-            draft.replace(self.place)
+        draft = self.path.with_suffix(".writing")
+        with cache_dir.disk_errors(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state | {"identity": self.fingerprint}, draft)
+            draft.replace(self.path)
 
 
-def identity(told: dict[str, Any], arrays: list[Array]) -> str:
-    """Of everything that decides how a run ends."""
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for part in arrays:
-        digest.update(np.ascontiguousarray(part).tobytes())
+def run_fingerprint(settings: JSON, arrays: list[Array]) -> str:
+    """A digest of everything that decides how a run ends.
+
+    Args:
+        settings: JSON values; renaming a key orphans the checkpoints on disk.
+        arrays: features, rows of the splits, ...
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

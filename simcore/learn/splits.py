@@ -1,7 +1,7 @@
-"""Which pairs are learned from, which choose, and which judge: never the same ones.
+"""Splits into training, validation and test data that share no image and no near-duplicate.
 
-A `Split` cannot be made from parts that overlap, nor from parts that share a group of
-near-duplicates, so what is judged on it was not seen, not even as a twin.
+A `Split` cannot be built from parts that overlap, nor from parts that share a group of
+near-duplicates, so test pairs are unseen even as near-duplicates.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from simcore.data.judgements.trials import Triplets
 from simcore.errors import BadDataError
 from simcore.types import Array
 
-TEST, VALIDATION = 0.25, 0.15  # of all pairs (risser-maroux2021, 4.2); of the pairs that are left
+TEST_SHARE = 0.25  # of all pairs (risser-maroux2021, 4.2)
+VALIDATION_SHARE = 0.15  # of the pairs that are not test pairs
 
-# Of the references, for training, validation and test, where trials have to be cut apart.
-SHARES = (0.5, 0.2, 0.3)
+# Shares of the references for training, validation and test, where trials have to be cut apart.
+REFERENCE_SHARES = (0.5, 0.2, 0.3)
 PART_NAMES = ("train", "validation", "test")
 
 
@@ -29,8 +30,8 @@ class Split:
         groups: (N,) group of each pair; near-duplicate pairs share one.
 
     Raises:
-        BadDataError: a pair, or a group of near-duplicates, is in two parts; or a part that must
-            hold something is empty.
+        BadDataError: a pair or a group of near-duplicates is in two parts, or there are too few
+            pairs.
     """
 
     train: Array
@@ -39,40 +40,74 @@ class Split:
     groups: Array
 
     def __post_init__(self) -> None:
-        for name in ("train", "validation", "test"):
-            rows = np.sort(np.asarray(getattr(self, name), np.int64))
-            rows.flags.writeable = False
-            object.__setattr__(self, name, rows)
-        parts = (self.train, self.validation, self.test)
+        parts = _freeze_parts(self)
+        _check_range(parts, len(self.groups), "pair")
         rows = np.concatenate(parts)
-        if rows.size and not (0 <= rows.min() and rows.max() < len(self.groups)):
-            raise BadDataError(f"found a pair outside 0 to {len(self.groups) - 1} in a split")
         if np.unique(rows).size != rows.size:
             raise BadDataError(
-                "found a pair in two parts of a split; expected training, validation and test "
-                "pairs to be different"
+                "A pair is in two parts of a split. Training, validation and test pairs must "
+                "differ."
             )
-        groups = [np.unique(np.asarray(self.groups)[part]) for part in parts]
-        if np.unique(np.concatenate(groups)).size != sum(map(len, groups)):
+        if _overlap([np.asarray(self.groups)[part] for part in parts]):
             raise BadDataError(
-                "found near-duplicate pairs in two parts of a split; expected twins on one side"
+                "Near-duplicate pairs are in two parts of a split. Keep each group of "
+                "near-duplicates in one part."
             )
         if len(self.train) < 2 or len(self.test) < 2:
             raise BadDataError(
-                f"found {len(self.train)} training and {len(self.test)} test pairs; "
-                "expected at least 2 of each; use a larger collection"
+                f"Too few pairs: {len(self.train)} for training and {len(self.test)} for testing, "
+                "at least 2 of each are needed. Use a larger collection."
             )
 
 
+@dataclass(frozen=True, eq=False)
+class TrialSplit:
+    """Rows of T trials in three parts that have no image in common.
+
+    Attributes:
+        train, validation, test: int64 row numbers, sorted.
+        images: (T, 3) image numbers of each trial; equal content has equal numbers.
+
+    Raises:
+        BadDataError: a trial or an image is in two parts, or a part is too small.
+    """
+
+    train: Array
+    validation: Array
+    test: Array
+    images: Array
+
+    def __post_init__(self) -> None:
+        parts = _freeze_parts(self)
+        _check_range(parts, len(self.images), "trial")
+        if _overlap([self.images[part] for part in parts]):
+            raise BadDataError(
+                "An image is in two parts of a split. Training, validation and test judgements "
+                "must be about different images."
+            )
+        if min(map(len, parts)) < 2:
+            counts = ", ".join(
+                f"{len(part)} for {name}" for name, part in zip(PART_NAMES, parts, strict=True)
+            )
+            raise BadDataError(
+                f"Too few judgements without common images: {counts}, at least 2 of each are "
+                "needed. Add more judgements, about more images."
+            )
+
+    @property
+    def across(self) -> int:
+        """How many trials are in no part because they show images of several parts."""
+        return len(self.images) - sum(len(getattr(self, name)) for name in PART_NAMES)
+
+
 def random_split(
-    groups: Array, seed: int, *, test: float = TEST, validation: float = VALIDATION
+    groups: Array, seed: int, *, test: float = TEST_SHARE, validation: float = VALIDATION_SHARE
 ) -> Split:
-    """A random split of whole groups.
+    """A random split that keeps groups together.
 
     Args:
-        groups: (N,) group of each pair; all different where there are no near-duplicates.
-        seed: another seed, another split.
-        test: share of all pairs. validation: share of those that are not in test.
+        groups: (N,) group of each pair; all different without near-duplicates.
+        test: share of all pairs. validation: share of the pairs that are not in test.
 
     Returns:
         Parts of the same sizes for every seed, unless large groups do not fit.
@@ -81,154 +116,129 @@ def random_split(
 
 
 def split_rows(
-    groups: Array, seed: int, *, test: float = TEST, validation: float = VALIDATION
+    groups: Array, seed: int, *, test: float = TEST_SHARE, validation: float = VALIDATION_SHARE
 ) -> tuple[Array, Array, Array]:
-    """Rows for training, validation and test as `draw` deals them; a part may come out empty."""
-    random = np.random.default_rng(seed)
-    total = len(groups)
-    want_test = round(total * test)
-    want_validation = round((total - want_test) * validation)
-    members: dict[int, list[int]] = {}
+    """Rows for training, validation and test as in `random_split`; a part may come out empty."""
+    rng = np.random.default_rng(seed)
+    n_test = round(len(groups) * test)
+    n_validation = round((len(groups) - n_test) * validation)
+    rows_of: dict[int, list[int]] = {}  # group -> its rows
     for row, group in enumerate(groups):
-        members.setdefault(int(group), []).append(row)
-    names = list(members)
-    order = [members[names[i]] for i in random.permutation(len(names))]
-    chosen: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for rows in order:
-        if len(chosen[2]) + len(rows) <= want_test:
-            chosen[2].extend(rows)
-        elif len(chosen[1]) + len(rows) <= want_validation:
-            chosen[1].extend(rows)
+        rows_of.setdefault(int(group), []).append(row)
+    names = list(rows_of)
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for rows in (rows_of[names[i]] for i in rng.permutation(len(names))):
+        if len(parts[2]) + len(rows) <= n_test:
+            parts[2].extend(rows)
+        elif len(parts[1]) + len(rows) <= n_validation:
+            parts[1].extend(rows)
         else:
-            chosen[0].extend(rows)
-    train, held, judged = (np.array(part, np.int64) for part in chosen)
-    return train, held, judged
+            parts[0].extend(rows)
+    train_rows, validation_rows, test_rows = (np.array(part, np.int64) for part in parts)
+    return train_rows, validation_rows, test_rows
 
 
-def folds(rows: Array, groups: Array, parts: int, seed: int) -> list[Array]:
-    """Disjoint parts of some pairs, whole groups each, about alike in size.
+def folds(rows: Array, groups: Array, count: int, seed: int) -> list[Array]:
+    """Disjoint parts of some pairs, of about the same size; groups are kept together.
 
     Args:
         rows: the pairs, such as a split's training pairs. groups: (N,) of all pairs.
 
     Raises:
-        BadDataError: fewer groups than parts.
+        BadDataError: fewer groups than folds.
     """
-    own = groups[rows]
-    names = np.random.default_rng(seed).permutation(np.unique(own))
-    if len(names) < parts:
+    row_groups = groups[rows]
+    names = np.random.default_rng(seed).permutation(np.unique(row_groups))
+    if len(names) < count:
         raise BadDataError(
-            f"found {len(names)} pairs to learn from; expected at least {parts}, one a fold"
+            f"{count} folds need at least {count} training pairs, got {len(names)}. Use a larger "
+            "collection."
         )
-    return [rows[np.isin(own, some)] for some in np.array_split(names, parts)]
-
-
-def shown_images(triplets: Triplets) -> Array:
-    """(T, 3) numbers of the pictures of each trial: reference, left, right."""
-    number = image_numbers(triplets)
-    return np.stack([number[k] for k in (triplets.ref, triplets.left, triplets.right)], axis=1)
-
-
-@dataclass(frozen=True, eq=False)
-class TrialSplit:
-    """Rows of T trials in three parts that show no picture in common.
-
-    Attributes:
-        train, validation, test: int64 row numbers, sorted.
-        shown: (T, 3) numbers of the pictures of each trial; the same picture has one number.
-
-    Raises:
-        BadDataError: a trial or a picture is in two parts, or a part is too small.
-    """
-
-    train: Array
-    validation: Array
-    test: Array
-    shown: Array
-
-    def __post_init__(self) -> None:
-        for name in PART_NAMES:
-            rows = np.sort(np.asarray(getattr(self, name), np.int64))
-            rows.flags.writeable = False
-            object.__setattr__(self, name, rows)
-        parts = (self.train, self.validation, self.test)
-        rows = np.concatenate(parts)
-        if rows.size and not (0 <= rows.min() and rows.max() < len(self.shown)):
-            raise BadDataError(f"found a trial outside 0 to {len(self.shown) - 1} in a split")
-        used = [np.unique(self.shown[part]) for part in parts]
-        if np.unique(np.concatenate(used)).size != sum(map(len, used)):
-            raise BadDataError(
-                "found a picture in two parts of a split; expected training, validation and test "
-                "judgements over different pictures"
-            )
-        if min(map(len, parts)) < 2:
-            found = ", ".join(
-                f"{len(part)} for {name}" for name, part in zip(PART_NAMES, parts, strict=True)
-            )
-            raise BadDataError(
-                f"found {found} where no two parts show the same picture; expected at least 2 "
-                "judgements of each; add more judgements, over more pictures"
-            )
-
-    @property
-    def across(self) -> int:
-        """Trials that are in no part, since they show pictures of several."""
-        return len(self.shown) - sum(len(getattr(self, name)) for name in PART_NAMES)
+    return [rows[np.isin(row_groups, part)] for part in np.array_split(names, count)]
 
 
 def image_numbers(triplets: Triplets) -> Array:
-    """(N,) a number for each image; the same content has the same one, trimmed or not."""
-    number: dict[str, int] = {}
+    """(N,) a number for each image; equal content has equal numbers, trimmed or not."""
+    numbers: dict[str, int] = {}
     keys = map(images.picture, triplets.images.keys)
-    return np.array([number.setdefault(key, len(number)) for key in keys], np.int64)
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
-def split_trials(pictures: Array, seed: int) -> TrialSplit:
-    """A random split over whole groups of trials that hang together by their pictures.
+def trial_images(triplets: Triplets) -> Array:
+    """(T, 3) image numbers of each trial: reference, left, right."""
+    numbers = image_numbers(triplets)
+    columns = (triplets.ref, triplets.left, triplets.right)
+    return np.stack([numbers[column] for column in columns], axis=1)
 
-    Where nearly all hang together (208 birds in every trial) groups cannot fill the parts; then the
-    references are dealt out in `SHARES`, every other picture goes where most of its trials are, and
-    trials that show pictures of two parts are left out.
+
+def split_trials(images: Array, seed: int) -> TrialSplit:
+    """A random split that keeps trials with common images together.
+
+    Where images connect nearly all trials (208 birds in every trial), groups cannot fill the
+    parts. Then the references are assigned to the parts by `REFERENCE_SHARES`, every other image
+    to the part with most of its trials, and trials with images of two parts are left out.
 
     Args:
-        pictures: (T, 3) as `shown` numbers them. seed: another seed, another split.
+        images: (T, 3) as `trial_images` numbers them.
 
     Raises:
-        BadDataError: too few trials, or over too few pictures.
+        BadDataError: too few trials, or about too few images.
     """
-    groups = connected_groups(pictures)
-    wanted = len(pictures) * TEST, len(pictures) * (1 - TEST) * VALIDATION
-    train, validation, test = split_rows(groups, seed)
-    if len(test) < wanted[0] / 2 or len(validation) < wanted[1] / 2:
-        own = _cut(pictures, np.random.default_rng(seed))[pictures]
-        whole = (own == own[:, :1]).all(axis=1)
-        train, validation, test = (np.flatnonzero(whole & (own[:, 0] == k)) for k in range(3))
-    return TrialSplit(train, validation, test, pictures)
+    train, validation, test = split_rows(connected_groups(images), seed)
+    n_test, n_validation = len(images) * TEST_SHARE, len(images) * (1 - TEST_SHARE)
+    n_validation *= VALIDATION_SHARE
+    if len(test) < n_test / 2 or len(validation) < n_validation / 2:
+        parts = _assign_images(images, np.random.default_rng(seed))[images]
+        in_one_part = (parts == parts[:, :1]).all(axis=1)
+        train, validation, test = (
+            np.flatnonzero(in_one_part & (parts[:, 0] == number)) for number in range(3)
+        )
+    return TrialSplit(train, validation, test, images)
 
 
-def _cut(pictures: Array, random: np.random.Generator) -> Array:
-    """(P,) part of each picture."""
-    references = np.unique(pictures[:, 0])
-    place = random.permutation(references.size)
-    dealt = np.searchsorted(np.cumsum(SHARES)[:-1] * references.size, place, side="right")
-    part = np.full(int(pictures.max()) + 1, -1, np.int64)
-    part[references] = dealt
-    trials = np.zeros((part.size, len(SHARES)))
-    for side in (1, 2):
-        np.add.at(trials, (pictures[:, side], part[pictures[:, 0]]), 1)
-    most = (trials + random.random(trials.shape) / 2).argmax(axis=1)  # ties at random
-    return np.where(part < 0, most, part)
-
-
-def connected_groups(pictures: Array) -> Array:
-    """(T,) group of each trial; trials that share a picture, or that others link, have one."""
+def connected_groups(images: Array) -> Array:
+    """(T,) group of each trial; trials with a common image, directly or by a chain, share one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    trials, width = pictures.shape
-    count = int(pictures.max(initial=-1)) + 1
-    rows = np.repeat(np.arange(trials), width)
-    size = trials + count
-    links = coo_array((np.ones(rows.size), (rows, trials + pictures.ravel())), shape=(size, size))
-    groups: Array = connected_components(links, directed=False)[1][:trials]
+    n_trials, width = images.shape
+    rows = np.repeat(np.arange(n_trials), width)
+    size = n_trials + int(images.max(initial=-1)) + 1  # a graph of trials and images
+    edges = coo_array((np.ones(rows.size), (rows, n_trials + images.ravel())), shape=(size, size))
+    groups: Array = connected_components(edges, directed=False)[1][:n_trials]
     return groups.astype(np.int64)
+
+
+def _assign_images(images: Array, rng: np.random.Generator) -> Array:
+    """The number of the part that each image belongs to."""
+    references = np.unique(images[:, 0])
+    position = rng.permutation(references.size)
+    ends = np.cumsum(REFERENCE_SHARES)[:-1] * references.size
+    part = np.full(int(images.max()) + 1, -1, np.int64)
+    part[references] = np.searchsorted(ends, position, side="right")
+    counts = np.zeros((part.size, len(REFERENCE_SHARES)))  # trials of each image in each part
+    for side in (1, 2):
+        np.add.at(counts, (images[:, side], part[images[:, 0]]), 1)
+    majority = (counts + rng.random(counts.shape) / 2).argmax(axis=1)  # ties at random
+    return np.where(part < 0, majority, part)
+
+
+def _freeze_parts(split: Split | TrialSplit) -> tuple[Array, Array, Array]:
+    """Sort the rows of each part and make them read-only."""
+    for name in PART_NAMES:
+        rows = np.sort(np.asarray(getattr(split, name), np.int64))
+        rows.flags.writeable = False
+        object.__setattr__(split, name, rows)
+    return split.train, split.validation, split.test
+
+
+def _check_range(parts: tuple[Array, ...], count: int, noun: str) -> None:
+    rows = np.concatenate(parts)
+    if rows.size and not (0 <= rows.min() and rows.max() < count):
+        raise BadDataError(f"A split has a {noun} outside 0 to {count - 1}.")
+
+
+def _overlap(parts: list[Array]) -> bool:
+    """Whether two parts have a value in common."""
+    values = [np.unique(part) for part in parts]
+    return np.unique(np.concatenate(values)).size != sum(map(len, values))

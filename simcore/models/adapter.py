@@ -1,13 +1,13 @@
-"""A learned comparison on top of fixed features: what it is, how it is kept, how it is applied.
+"""Adapters: a learned map on fixed features of one or several backbones.
 
-An image is the features of several backbones side by side, x (D,), every block of length 1, NaN
-where an image holds no evidence. A layer looks at some of the columns,
+The input of an image is a row x (D,): the features of the backbones side by side, each block of
+length 1, NaN where an image has no evidence. A layer reads some of the columns,
 
-    y = act((x - mean) axes weight),  brought to length 1,  times the root of its share,
+    y = act((x - mean) axes weight),  normalized to length 1,  times the root of its share,
 
-and the layers' results side by side, compared by cosine, are what was learned. One layer with ReLU
-over all columns is risser-maroux2021; one without for each backbone is a learned combination in
-which a backbone without evidence is silent. The file is a plain .npz: no code in it, none needed.
+and the output is the layers' results side by side, to be compared by cosine. One layer with ReLU
+over all columns is risser-maroux2021. One layer without ReLU per backbone is a learned combination,
+in which a backbone without evidence adds nothing. The file is a plain .npz that contains no code.
 """
 
 import io
@@ -21,7 +21,7 @@ from simcore.errors import BadDataError, ShapeError
 from simcore.sim.metrics import normalized
 from simcore.types import Array, Features
 
-# What `save` writes, applied without simcore; the README shows it and tests run it.
+# Applies a saved file without simcore; the README shows it and tests run it.
 NUMPY_SNIPPET = """import numpy as np
 
 
@@ -39,7 +39,12 @@ def adapt(x, file):  # x: the backbones' rows side by side, each of length 1, Na
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Columns start to stop of x: axes (stop - start, d), weight (d, h), share, ReLU or not."""
+    """A linear map on columns `start` to `stop` of the input.
+
+    Attributes:
+        axes: (stop - start, d). weight: (d, h).
+        share: of the layer in the similarity. relu: whether a ReLU follows.
+    """
 
     start: int
     stop: int
@@ -51,11 +56,11 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
-    """What was learned.
+    """A learned map.
 
     Attributes:
-        mean: (D,) float32 that is taken away first.
-        layers: see `Layer`. backbones, dims: what x is made of.
+        mean: (D,) float32, subtracted first.
+        backbones, dims: names and widths of the input's blocks.
     """
 
     mean: Array
@@ -65,51 +70,54 @@ class Adapter:
 
     def __post_init__(self) -> None:
         if self.mean.shape != (sum(self.dims),) or len(self.dims) != len(self.backbones):
-            raise ShapeError(f"found a mean of shape {self.mean.shape} for blocks of {self.dims}")
-        for one in self.layers:
-            if (one.stop - one.start, one.weight.shape[0]) != one.axes.shape:
+            raise ShapeError(
+                f"An adapter with blocks of widths {self.dims} cannot have a mean of shape "
+                f"{self.mean.shape} and {len(self.backbones)} backbones."
+            )
+        for layer in self.layers:
+            if (layer.stop - layer.start, layer.weight.shape[0]) != layer.axes.shape:
                 raise ShapeError(
-                    f"found axes of shape {one.axes.shape} for columns {one.start} to {one.stop} "
-                    f"and a weight of shape {one.weight.shape}"
+                    f"A layer on columns {layer.start} to {layer.stop} with a weight of shape "
+                    f"{layer.weight.shape} cannot have axes of shape {layer.axes.shape}."
                 )
 
     @property
     def width(self) -> int:
-        """Columns of what comes out."""
-        return sum(one.weight.shape[1] for one in self.layers)
+        """Columns of the output."""
+        return sum(layer.weight.shape[1] for layer in self.layers)
 
     def __call__(self, values: Array) -> Array:
-        """(N, D) float32 with NaN for no evidence -> (N, width) float32, compared by cosine."""
-        return np.concatenate([self._applied(one, values) for one in self.layers], axis=1)
+        """(N, D) float32, NaN = no evidence -> (N, width) float32, to be compared by cosine."""
+        return np.concatenate([self._apply(layer, values) for layer in self.layers], axis=1)
 
-    def _applied(self, one: Layer, values: Array) -> Array:
-        columns = slice(one.start, one.stop)
-        middle = np.nan_to_num(values[:, columns] - self.mean[columns], nan=0.0)
-        found = middle @ one.axes @ one.weight
-        unit = normalized(np.maximum(found, 0) if one.relu else found)
-        out: Array = unit * np.float32(np.sqrt(one.share))
-        return out
+    def _apply(self, layer: Layer, values: Array) -> Array:
+        columns = slice(layer.start, layer.stop)
+        centered = np.nan_to_num(values[:, columns] - self.mean[columns], nan=0.0)
+        mapped = centered @ layer.axes @ layer.weight
+        unit = normalized(np.maximum(mapped, 0) if layer.relu else mapped)
+        scaled: Array = unit * np.float32(np.sqrt(layer.share))
+        return scaled
 
     def save(self, path: Path) -> None:
-        """Write the .npz in one step: mean, backbones, dims, and layer n as start.n, axes.n, ..."""
+        """Write the .npz in one step: mean, backbones, dims, and start.n, axes.n, ... per layer."""
         arrays: dict[str, Array] = {
             "mean": self.mean,
             "backbones": np.array(self.backbones),
             "dims": np.array(self.dims),
         }
-        for number, one in enumerate(self.layers):
+        for number, layer in enumerate(self.layers):
             for name in ("start", "stop", "axes", "weight", "share", "relu"):
-                arrays[f"{name}.{number}"] = np.asarray(getattr(one, name))
+                arrays[f"{name}.{number}"] = np.asarray(getattr(layer, name))
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         cache_dir.write_atomic(path, buffer.getvalue())
 
 
 def load(path: Path) -> Adapter:
-    """Read what `save` wrote; nothing in the file is run.
+    """Read a saved adapter; nothing in the file is executed.
 
     Raises:
-        BadDataError: no such file, or another kind of one.
+        BadDataError: the file does not exist or is not an adapter.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -129,17 +137,17 @@ def load(path: Path) -> Adapter:
             return Adapter(file["mean"], layers, names, tuple(map(int, file["dims"])))
     except (OSError, ValueError, KeyError) as error:
         raise BadDataError(
-            f"{path.name} is no learned adaptation ({' '.join(str(error).split())[:80]}); "
-            "expected the .npz that `simcore learn adaptation` writes"
+            f"{path.name} is not an adapter ({' '.join(str(error).split())[:80]}). Use the .npz "
+            "that `simcore learn adaptation` writes."
         ) from error
 
 
-def rows(features: Features) -> Array:
-    """(N, D) float32 rows of length 1; several rows of an image are averaged, none is NaN."""
+def unit_rows(features: Features) -> Array:
+    """(N, D) float32 rows of length 1; the mean of an image's rows, NaN for an image without."""
     if features.single:
         return normalized(features.values)
     total = np.zeros((features.count, features.values.shape[1]), np.float64)
     np.add.at(total, features.index, normalized(features.values))
-    out = normalized(total.astype(np.float32))
-    out[np.bincount(features.index, minlength=features.count) == 0] = np.nan
-    return out
+    rows = normalized(total.astype(np.float32))
+    rows[np.bincount(features.index, minlength=features.count) == 0] = np.nan
+    return rows

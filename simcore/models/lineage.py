@@ -1,68 +1,240 @@
-"""Backbones that were made here: `learned:NAME`, kept in the cache with where they come from.
+"""Files of the learned backbones, `learned:NAME`, and what each of them was made from.
 
-`weights/learned/NAME.json` is the lineage; `NAME.npz` beside it an adaptation, `NAME.pt` a
-fine-tuned network, `NAME.seen` the content keys of the pictures that were learned from. The file's
-digest is part of the cache key, as with every other weight file.
+In `weights/learned/`, `NAME.json` is the lineage, `NAME.npz` an adapter or `NAME.pt` a fine-tuned
+network, `NAME.seen` the content keys of the training images, `NAME.ckpt` the checkpoint of an
+unfinished run and `NAME.curve` its losses. The digest of the weight file is part of the cache key,
+as with every other weight file.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from simcore import memory
 from simcore.data import cache_dir, images, named_folders
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import weights
+from simcore.types import JSON
 
 GROUP = "learned"
 PREFIX = f"{GROUP}:"
 
+# Words of older files -> today's; settings are those of learn.adapt and learn.finetune.
+_OLD_SETTINGS = {"rate": "learning_rate", "batch": "batch_size"}
+_OLD_RESULT = {
+    "base": "backbone",
+    "rival": "baseline",
+    "twins_by": "duplicates_by",
+    "steps_an_epoch": "steps_per_epoch",
+}
+_OLD_PROTOCOLS = {"honest": "held-out"}
 
-def check_syntax(name: str) -> str:
-    """The name, if it can be one.
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a learned backbone was made from, and how well it does on images it was not trained on.
+
+    Attributes:
+        name: what users type, `learned:NAME`.
+        kind: "adaptation" (an adapter on fixed features) or "network" (fine-tuned).
+        paradigm: "adaptation", "fusion" or a paradigm of fine-tuning.
+        digest: of the collection or judgement set at the time.
+        base: the backbones it was made from.
+        settings: those of the run, as JSON. seed: of the split. dim: width of the features.
+        description: one sentence. paper: where the method comes from, or "".
+        result: the document that `simcore learn adaptation` or `finetune` printed.
+        collection: the training data, or "" if these are judgements.
+        test_ids: left images of the test pairs.
+        recall: {"1": asymmetric recall at 1 of the test pairs, ...}.
+        judgements: the training data, or "" if these are pairs.
+        test_trials: row numbers of the test trials.
+        agreement: with the votes on the test trials.
+        epoch: the epoch that is kept, of a network.
+        file, sha256, bytes: the weight file in this folder.
+    """
+
+    name: str
+    kind: str
+    paradigm: str
+    digest: str
+    base: tuple[str, ...]
+    settings: JSON
+    seed: int
+    dim: int
+    description: str
+    paper: str
+    result: JSON
+    collection: str = ""
+    test_ids: tuple[str, ...] = ()
+    recall: JSON | None = None
+    judgements: str = ""
+    test_trials: tuple[int, ...] = ()
+    agreement: float | None = None
+    epoch: int | None = None
+    file: str = ""
+    sha256: str = ""
+    bytes: int = 0
+
+    @property
+    def data(self) -> str:
+        """The collection or judgement set that it was trained on."""
+        return self.judgements or self.collection
+
+    @property
+    def score_name(self) -> str:
+        """What `held_out_score` is."""
+        return "agreement" if self.judgements else "aR@1"
+
+    @property
+    def held_out_score(self) -> float:
+        """On the test pairs or trials, which it was not trained on, 0..1."""
+        score = self.agreement if self.judgements else (self.recall or {}).get("1")
+        return float("nan") if score is None else float(score)
+
+    def to_json(self) -> JSON:
+        """The document that is stored; its keys are those of existing files."""
+        if self.judgements:
+            data: JSON = {"judgements": self.judgements, "test_trials": list(self.test_trials)}
+            data["agreement"] = self.agreement
+        else:
+            data = {"collection": self.collection, "test_ids": list(self.test_ids)}
+            data["aR"] = self.recall
+        return {
+            "kind": self.kind,
+            "paradigm": self.paradigm,
+            "digest": self.digest,
+            "base": list(self.base),
+            "settings": self.settings,
+            "seed": self.seed,
+            "dim": self.dim,
+            **({} if self.epoch is None else {"epoch": self.epoch}),
+            "about": self.description,
+            "paper": self.paper,
+            **data,
+            "result": self.result,
+            "file": self.file,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+        }
+
+    def to_dict(self) -> JSON:
+        """The entry of `simcore learn list --json`."""
+        score = {
+            "data": self.data,
+            "held_out_score": self.held_out_score,
+            "score_name": self.score_name,
+        }
+        return {"name": self.name, **self.to_json(), **score}
+
+
+def parse(name: str, document: JSON) -> Lineage:
+    """A stored document as a lineage; words of older versions are replaced.
 
     Raises:
-        BadDataError: it cannot.
+        BadDataError: keys are missing.
     """
-    return named_folders.check_name(name)
-
-
-def check(name: str) -> str:
-    """The name, if it can be one and is not taken.
-
-    Raises:
-        BadDataError: it cannot, or it is.
-    """
-    if _lineage(check_syntax(name)).exists():
+    result = _rename(document.get("result", {}), _OLD_RESULT)
+    if isinstance(result.get("settings"), dict):
+        result["settings"] = _current_settings(result["settings"])
+    try:
+        return Lineage(
+            name=name,
+            kind=document["kind"],
+            paradigm=document["paradigm"],
+            digest=document["digest"],
+            base=tuple(document["base"]),
+            settings=_current_settings(document["settings"]),
+            seed=document["seed"],
+            dim=document["dim"],
+            description=document["about"],
+            paper=document.get("paper", ""),
+            result=result,
+            collection=document.get("collection", ""),
+            test_ids=tuple(document.get("test_ids", ())),
+            recall=document.get("aR"),
+            judgements=document.get("judgements", ""),
+            test_trials=tuple(document.get("test_trials", ())),
+            agreement=document.get("agreement"),
+            epoch=document.get("epoch"),
+            file=document["file"],
+            sha256=document["sha256"],
+            bytes=document["bytes"],
+        )
+    except KeyError as error:
         raise BadDataError(
-            f"found a learned backbone {name!r} already; choose another name, or remove it with "
-            f"`simcore learn remove {name}`"
+            f"The lineage of {name} has no {error}. Remove the backbone with `simcore learn "
+            f"remove {name.removeprefix(PREFIX)}` and train it again."
+        ) from error
+
+
+def _rename(document: JSON, names: dict[str, str]) -> JSON:
+    return {names.get(key, key): value for key, value in document.items()}
+
+
+def _current_settings(settings: JSON) -> JSON:
+    settings = _rename(settings, _OLD_SETTINGS)
+    if "protocol" in settings:
+        protocol = settings["protocol"]
+        settings["protocol"] = _OLD_PROTOCOLS.get(protocol, protocol)
+    return settings
+
+
+def check_available(name: str) -> str:
+    """The name, if it is a possible one and not in use.
+
+    Raises:
+        BadDataError: it is not.
+    """
+    if _file(named_folders.check_name(name)).exists():
+        raise BadDataError(
+            f"There is already a learned backbone {name!r}. Choose another name, or remove it with "
+            f"`simcore learn remove {name}`."
         )
     return name
 
 
-def keep(name: str, file: Path, lineage: dict[str, Any], shown: Iterable[str] = ()) -> str:
-    """Remember a file that was written under `place`; returns what users type.
+def save(lineage: Lineage, file: Path, training_keys: Iterable[str] = ()) -> Lineage:
+    """Register a weight file that was written to `path(name, ...)`.
 
     Args:
-        lineage: what it was made of: kind, collection or judgements, backbones, settings, ...
-        shown: content keys of the pictures that were learned from; those of a learned base count.
+        lineage: all but the fields of the file.
+        training_keys: content keys of the training images; those of a learned base are added.
+
+    Returns:
+        The complete lineage.
     """
-    known = {images.picture(key) for key in shown}
-    for base in lineage["base"]:
-        known |= training_images(base) if base.startswith(PREFIX) else frozenset()
-    cache_dir.write_atomic(path(name, "seen"), "\n".join(sorted(known)).encode())
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    told = lineage | {"file": file.name, "sha256": digest, "bytes": file.stat().st_size}
-    cache_dir.write_atomic(_lineage(name), json.dumps(told, indent=1).encode())
-    return PREFIX + name
+    seen = {images.picture(key) for key in training_keys}
+    for base in lineage.base:
+        seen |= training_images(base) if base.startswith(PREFIX) else frozenset()
+    name = lineage.name.removeprefix(PREFIX)
+    cache_dir.write_atomic(path(name, "seen"), "\n".join(sorted(seen)).encode())
+    content = file.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    complete = replace(lineage, file=file.name, sha256=digest, bytes=len(content))
+    cache_dir.write_atomic(_file(name), json.dumps(complete.to_json(), indent=1).encode())
+    return complete
 
 
-def path(name: str, ending: str) -> Path:
-    """Where a learned backbone's file belongs."""
-    return folder() / f"{name}.{ending}"
+def read(name: str) -> Lineage:
+    """The lineage of a learned backbone.
+
+    Args:
+        name: with or without `learned:`.
+
+    Raises:
+        UnknownNameError: no such learned backbone.
+    """
+    stem = name.removeprefix(PREFIX)
+    if not named_folders.is_name(stem) or not _file(stem).exists():
+        raise unknown_name("learned backbone", stem, [n.removeprefix(PREFIX) for n in names()])
+    return parse(PREFIX + stem, json.loads(_file(stem).read_text()))
+
+
+def path(name: str, suffix: str) -> Path:
+    """The file of a learned backbone with a suffix."""
+    return folder() / f"{name}.{suffix}"
 
 
 def names() -> list[str]:
@@ -71,64 +243,46 @@ def names() -> list[str]:
 
 
 def unfinished() -> list[str]:
-    """Names of runs that were stopped or killed, and wait to be gone on with."""
+    """Names of runs that were stopped or killed and can be resumed."""
     return sorted(path.stem for path in folder().glob("*.ckpt"))
 
 
 def forget_unfinished(name: str) -> None:
-    """A run is over, or is not to be gone on with."""
-    path(check_syntax(name), "ckpt").unlink(missing_ok=True)
-
-
-def lineage(name: str) -> dict[str, Any]:
-    """Where a learned backbone comes from.
-
-    Raises:
-        UnknownNameError: no such one.
-    """
-    stem = name.removeprefix(PREFIX)
-    if not named_folders.is_name(stem) or not _lineage(stem).exists():
-        raise unknown_name("learned backbone", stem, [one.removeprefix(PREFIX) for one in names()])
-    told: dict[str, Any] = json.loads(_lineage(stem).read_text())
-    return told
-
-
-def held_out_score(told: dict[str, Any]) -> dict[str, Any]:
-    """Of a lineage: "data", what was learned from; "worth", a share of what it never saw; "score",
-    what that is the share of: recall of pairs, or agreement with judgements."""
-    if "judgements" in told:
-        return {"data": told["judgements"], "worth": told["agreement"], "score": "agreement"}
-    return {"data": told["collection"], "worth": told["aR"]["1"], "score": "aR@1"}
+    """Delete the checkpoint of a run."""
+    path(named_folders.check_name(name), "ckpt").unlink(missing_ok=True)
 
 
 def training_images(name: str) -> frozenset[str]:
-    """The pictures that a learned backbone, or one below it, was learned from: `images.picture`s.
+    """The images that a learned backbone, or one it was made from, was trained on.
+
+    Returns:
+        Content keys as `data.images.picture` gives them.
 
     Raises:
-        UnknownNameError: no such one.
+        UnknownNameError: no such learned backbone.
     """
-    stem = name.removeprefix(PREFIX)
-    return _seen(stem, lineage(stem)["sha256"], str(folder()))
+    lineage = read(name)
+    file = path(name.removeprefix(PREFIX), "seen")
 
+    def load() -> frozenset[str]:
+        return frozenset(file.read_text().split() if file.exists() else ())
 
-@lru_cache(maxsize=64)
-def _seen(stem: str, _digest: str, _root: str) -> frozenset[str]:
-    file = path(stem, "seen")
-    return frozenset(file.read_text().split() if file.exists() else ())
+    return memory.get(("training images", str(file), lineage.sha256), load)
 
 
 def remove(name: str) -> None:
-    """Forget a learned backbone; its features are left to the store's owner."""
-    told = lineage(name)
+    """Delete the files of a learned backbone; its features stay in the store."""
+    lineage = read(name)
     stem = name.removeprefix(PREFIX)
-    _lineage(stem).unlink(missing_ok=True)
-    for ending in (told["file"].rpartition(".")[2], "curve", "ckpt", "seen"):
-        path(stem, ending).unlink(missing_ok=True)
+    _file(stem).unlink(missing_ok=True)
+    for suffix in (lineage.file.rpartition(".")[2], "curve", "ckpt", "seen"):
+        path(stem, suffix).unlink(missing_ok=True)
 
 
 def folder() -> Path:
+    """Where the files are."""
     return weights.folder() / "learned"
 
 
-def _lineage(stem: str) -> Path:
+def _file(stem: str) -> Path:
     return folder() / f"{stem}.json"

@@ -1,169 +1,238 @@
-"""`simcore learn`: its documents fit each other; what is learned, other commands can use."""
+"""`simcore learn`: its documents agree with each other, and other commands use the result."""
 
 import json
+import shutil
+from contextlib import contextmanager
 
 import pytest
 
 from simcore.__main__ import run
+from simcore.lab import jobs
+from simcore.lab.judgements import sets
+from simcore.lab.learning import adaptation as learning
+from simcore.lab.learning import learned_backbones
+from simcore.lab.library import collections, extraction
+from simcore.types import Monitor
 from tests.conftest import draw
+from tests.lab.conftest import conv  # noqa: F401  a fixture
+from tests.learn.conftest import single_thread  # noqa: F401  a fixture of the module
 
 MODELS = "color,layout"
+VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6, 0.5] * 3, "color": [0.0, 1.0, 0.6, 0.2] * 4}
 
 
 @pytest.fixture
-def ask(tmp_path, capsys):
-    """`ask("learn", ...)` -> the document; on twenty drawn pairs called "drawn"."""
-    for side, turn in (("left", 0), ("right", 8)):
-        folder = tmp_path / "pairs" / side
-        folder.mkdir(parents=True)
-        for number in range(20):
-            draw(number, 70, 70).rotate(turn).save(folder / f"{number:02}.png")
-    assert run(["collections", "add", "pairs", str(tmp_path / "pairs"), "--name", "drawn"]) == 0
-    assert run(["extract", "drawn", "--models", MODELS]) == 0
+def ask(capsys):
+    """`ask("learn", ...)` -> (JSON document, text on stderr)."""
 
     def document(*args, code=0):
         capsys.readouterr()
         assert run([*args, "--json"]) == code
-        told = capsys.readouterr()
-        return json.loads(told.out), told.err
+        printed = capsys.readouterr()
+        return json.loads(printed.out), printed.err
 
     return document
 
 
-def test_from_pairs_to_a_backbone_and_away_again(ask, tmp_path):
+@pytest.fixture(scope="module")
+def drawn_cache(tmp_path_factory):
+    """A cache with twenty drawn pairs and their features."""
+    root = tmp_path_factory.mktemp("drawn")
+    for side, angle in (("left", 0), ("right", 8)):
+        (root / "pairs" / side).mkdir(parents=True)
+        for number in range(20):
+            image = draw(number, 70, 70).rotate(angle)
+            image.save(root / "pairs" / side / f"{number:02}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
+        collections.add("pairs", root / "pairs", name="drawn")
+        extraction.extract("drawn", MODELS.split(","))
+    return root / "cache"
+
+
+@pytest.fixture
+def drawn(drawn_cache, cache):
+    """Twenty drawn pairs, a collection of that name."""
+    shutil.copytree(drawn_cache, cache, dirs_exist_ok=True)
+    return "drawn"
+
+
+@pytest.fixture
+def judgements(bapps_tree):
+    """37 triplets, a judgement set called "mine"."""
+    sets.add("bapps", bapps_tree(VOTES), name="mine")
+    return "mine"
+
+
+def adapt(*options):
+    return ["learn", "adaptation", "drawn", "--models", MODELS, "--runs", "2", *options]
+
+
+def finetune(data="mine", backbone="tiny-conv", paradigm="triplet", *options):
+    args = ["learn", "finetune", data, "--backbone", backbone, "--paradigm", paradigm]
+    return [*args, "--save", "tuned", "--epochs", "1", "--batch-size", "4", *options]
+
+
+def test_from_pairs_to_a_backbone_and_its_removal(ask, drawn, tmp_path):
     file = tmp_path / "w.npz"
-    told, _ = ask(
-        "learn",
-        "adaptation",
-        "drawn",
-        "--models",
-        MODELS,
-        "--runs",
-        "2",
-        "--epochs",
-        "5",
-        "--save",
-        "mine",
-        "--export",
-        str(file),
-    )
-    assert told["saved"] == "learned:mine"
-    assert told["settings"]["protocol"] == "honest"
+    document, _ = ask(*adapt("--epochs", "5", "--save", "mine", "--export", str(file)))
+    assert document["saved"] == "learned:mine"
+    assert document["settings"]["protocol"] == "held-out"
+    assert document["settings"]["learning_rate"] == 1e-3
     assert file.is_file()
     (row,) = ask("learn", "list")[0]["learned"]
     assert row["name"] == "learned:mine"
-    assert row["result"]["after"]["runs_aR1"] == told["after"]["runs_aR1"]
-    seen, warning = ask("evaluate", "recall", "drawn", "--models", "learned:mine", "--k", "1")
+    assert row["result"]["after"]["runs_aR1"] == document["after"]["runs_aR1"]
+    recall = ["evaluate", "recall", "drawn", "--models", "learned:mine", "--k", "1"]
+    seen, warning = ask(*recall)
     assert "unseen:mine" in warning
-    unseen, warning = ask(
-        "evaluate",
-        "recall",
-        "drawn",
-        "--models",
-        "learned:mine",
-        "--k",
-        "1",
-        "--subset",
-        "unseen:mine",
-    )
+    unseen, warning = ask(*recall, "--subset", "unseen:mine")
     assert "unseen" not in warning
-    assert unseen["pairs"] == told["pairs"]["test"] < seen["pairs"]
+    assert unseen["pairs"] == document["pairs"]["test"] < seen["pairs"]
     assert ask("search", "drawn", "--id", "03", "--models", "learned:mine")[0]
     refused, _ = ask("learn", "adaptation", "drawn", "--save", "mine", code=1)
     assert "already" in refused["error"]
     ask("learn", "remove", "mine")
     assert ask("learn", "list")[0] == {"learned": [], "unfinished": []}
     gone, _ = ask("evaluate", "recall", "drawn", "--models", "learned:mine", code=1)
-    assert "No learned backbone" in gone["error"]
+    assert "o learned backbone" in gone["error"]
 
 
-def test_fusion_beside_its_rival(ask):
-    told, _ = ask(
-        "learn",
-        "adaptation",
-        "drawn",
-        "--models",
-        MODELS,
-        "--runs",
-        "2",
-        "--method",
-        "fusion",
-        "--rival",
-    )
-    assert len(told["rival"]["chosen"]) == 2
-    assert told["pairs"] == {"train": 15, "validation": 0, "test": 5}
+def test_fusion_with_its_baseline(ask, drawn):
+    document, _ = ask(*adapt("--method", "fusion", "--baseline"))
+    assert len(document["baseline"]["chosen"]) == 2
+    assert document["pairs"] == {"train": 15, "validation": 0, "test": 5}
 
 
-def test_the_paper_reproduced(ask, tmp_path, monkeypatch):
-    from simcore.lab.learning import adaptation
+def test_a_table_without_json(drawn, capsys):
+    assert run(adapt("--epochs", "1")) == 0
+    printed = capsys.readouterr().out
+    assert "features side by side" in printed
+    assert "test pairs" in " ".join(printed.split())
 
-    monkeypatch.setattr(adaptation, "RUNS", 2)
+
+def test_the_paper_reproduced(ask, drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "RUNS", 2)
     file = tmp_path / "paper.html"
-    told, _ = ask(
-        "reproduce", "risser-maroux2021", "drawn", "--models", "color", "--html", str(file)
-    )
-    (section,) = told["sections"]
+    command = ["reproduce", "risser-maroux2021", "drawn", "--models", "color", "--html", str(file)]
+    document, _ = ask(*command)
+    (section,) = document["sections"]
     stages = [next(iter(row.values())) for row in section["rows"]]
     assert stages == ["concatenated", "PCA", "sigma 1", "sigma 15"]
     assert len(section["printed"]) == 37
     assert "clip_rm50x4" in file.read_text()
-    # The same rows again, and kept: nothing is learned a second time.
-    monkeypatch.setattr(adaptation, "adapt", lambda *_, **__: pytest.fail("made twice"))
-    told, _ = ask("learn", "annex", "drawn", "--models", "color")
-    assert [row["backbone"] for row in told["rows"]] == ["color"]
-    cell = section["rows"][3]["@1"]
-    assert cell.startswith(f"{told['rows'][0]['stages']['sigma 15']['aR']['1']['mean']:.4f}")
-    assert run(["learn", "annex", "drawn", "--models", "color"]) == 0
+    # The rows are stored: nothing is trained a second time.
+    monkeypatch.setattr(learning, "adapt", lambda *_, **__: pytest.fail("trained twice"))
+    again, _ = ask(*command)
+    assert again == document
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["adaptation", "drawn", "--protocol", "oracle"], "protocol"),
         (["adaptation", "drawn", "--method", "magic"], "method"),
-        (["adaptation", "drawn", "--sigma", "-1"], "sigma"),
-        (["adaptation", "drawn", "--runs", "0"], "runs"),
+        (["adaptation", "drawn", "--sigma", "-1"], "sigma must be greater than 0"),
+        (["adaptation", "drawn", "--runs", "0"], "runs must be at least 1"),
         (["adaptation", "drawn", "--save", "../x"], "is not a valid name"),
         (["adaptation", "drawn", "--models", "texture"], "simcore extract drawn"),
-        (["finetune", "drawn", "--base", "mobilenetv2", "--paradigm", "x", "--save", "a"], "parad"),
-        (["finetune", "drawn", "--base", "hog", "--paradigm", "moco", "--save", "a"], "no weights"),
-        (["remove", "nothing"], "No learned backbone"),
+        (finetune("drawn", "mobilenetv2", "x")[1:], "paradigm"),
+        (finetune("drawn", "hog", "moco")[1:], "hog has no trainable weights"),
+        (["remove", "nothing"], "o learned backbone"),
     ],
 )
-def test_bad_input_is_one_sentence(ask, args, said):
-    told, _ = ask("learn", *args, code=1)
-    assert said in told["error"]
+def test_bad_input_is_one_sentence(ask, drawn, args, message):
+    document, _ = ask("learn", *args, code=1)
+    assert message in document["error"]
 
 
-def test_a_stopped_run_goes_on_with_the_same_command(ask, monkeypatch):
-    from contextlib import contextmanager
-
-    from simcore.lab import jobs
-
+def test_a_stopped_run_is_resumed_by_the_same_command(ask, drawn, monkeypatch):
     answers = iter([*[False] * 4, True, *[False] * 99])
 
     @contextmanager
-    def reporting():
-        yield None, answers.__next__
+    def monitor(on_progress):
+        yield Monitor(on_progress, answers.__next__)
 
-    monkeypatch.setattr(jobs, "reporting", reporting)
-    command = (
-        "learn",
-        "adaptation",
-        "drawn",
-        "--models",
-        MODELS,
-        "--runs",
-        "2",
-        "--epochs",
-        "5",
-        "--save",
-        "mine",
-    )
-    assert run([*command]) == 143
+    monkeypatch.setattr(jobs, "monitor", monitor)
+    command = adapt("--epochs", "5", "--save", "mine")
+    assert run(command) == 143
     assert ask("learn", "list")[0]["unfinished"] == ["mine"]
-    told, _ = ask(*command)
-    assert len(told["loss"]) == 5
+    document, _ = ask(*command)
+    assert len(document["loss"]) == 5
     listed = ask("learn", "list")[0]
     assert listed["unfinished"] == []
     assert [row["name"] for row in listed["learned"]] == ["learned:mine"]
+
+
+def test_jobs_of_older_versions_are_resumed_with_todays_options(drawn, conv):  # noqa: F811
+    old = ["learn", "finetune", "pairs:drawn", "--base", conv, "--paradigm", "triplet"]
+    old += ["--rate", "0.001", "--epochs", "1", "--batch", "4", "--save", "old"]
+    assert run(learned_backbones.resume_args(old)) == 0
+    old = ["learn", "adaptation", "drawn", "--models", MODELS, "--protocol", "honest"]
+    old += ["--rival", "--runs", "1", "--epochs", "1"]
+    assert run(learned_backbones.resume_args(old)) == 0
+
+
+def test_from_judgements_to_a_backbone_and_its_score(ask, judgements, conv, capsys):  # noqa: F811
+    document, _ = ask(*finetune())
+    assert document["saved"] == "learned:tuned"
+    assert document["backbone"] == conv
+    (row,) = ask("learn", "list")[0]["learned"]
+    assert (row["data"], row["score_name"]) == ("mine", "agreement")
+    assert row["held_out_score"] == row["agreement"]
+    scores = ["evaluate", "triplets", "mine", "--metrics", "cosine"]
+    scores += ["--models", f"{conv},learned:tuned"]
+    everything, warning = ask(*scores)
+    assert "unseen:tuned" in warning
+    part, warning = ask(*scores, "--subset", "unseen:tuned")
+    assert "unseen" not in warning
+    assert part["trials"] == document["trials"]["test"] < everything["trials"]
+    for stage, scored in zip(("before", "after"), part["rows"], strict=True):
+        assert document[stage]["agreement"]["value"] == pytest.approx(scored["all"]["value"])
+    assert run(["learn", "list"]) == 0
+    assert "agreement" in capsys.readouterr().out
+
+
+def test_a_table_of_judgements_names_the_parts(judgements, conv, capsys):  # noqa: F811
+    assert run(finetune("mine", conv, "contrastive")) == 0
+    printed = capsys.readouterr()
+    assert "training" in printed.out
+    assert "test judgements" in " ".join(printed.out.split())
+    assert "Paired difference" in printed.err
+
+
+def test_samples_and_the_printed_table(ask, judgements):
+    document, _ = ask(
+        "judgements", "sample", "mine", "Quadruplet_BAPPS_2AFC", "--size", "8", "--save", "small"
+    )
+    assert (document["trials"], document["groups"]) == (8, {"cnn": 4, "color": 4})
+    rows, _ = ask("judgements", "printed")
+    assert {row["size"] for row in rows} == {1000}
+    assert next(r for r in rows if r["id"] == "Triplet_BAPPS_2AFC")["here"] == ["mine", "small"]
+    assert run(["judgements", "printed"]) == 0
+    assert run(["judgements", "sample", "mine", "triplets", "--save", "another"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "nobody"}, "collection or judgement set"),
+        ({"backbone": "hog"}, "hog has no trainable weights"),
+        ({"backbone": "nothing"}, "backbone"),
+        ({"data": "pairs:mine"}, "o collection"),
+    ],
+)
+def test_bad_input_for_fine_tuning_is_one_sentence(ask, judgements, conv, change, message):  # noqa: F811
+    document, _ = ask(*finetune(**change), code=1)
+    assert message in document["error"]
+
+
+def test_bad_input_on_judgements_is_one_sentence(ask, judgements):
+    for args, message in (
+        (["judgements", "sample", "mine", "singles", "--save", "x"], "pictures alone"),
+        (["judgements", "sample", "mine", "Triplet_Birds-16"], "is drawn"),
+        (["experiment", "judgements", "nobody"], "experiment"),
+        (["evaluate", "triplets", "mine", "--models", "color", "--subset", "tlld"], "subset"),
+        (["evaluate", "triplets", "mine", "--models", "color", "--subset", "unseen:x"], "learned"),
+    ):
+        assert message in ask(*args, code=1)[0]["error"]

@@ -1,31 +1,62 @@
 """The page Learn: starts what its command line says, and shows what was learned."""
 
+import shutil
+
 import pytest
 
 from simcore.errors import Stopped
 from simcore.lab import jobs, printed_values
-from simcore.lab.learning import adaptation
+from simcore.lab.judgements import sets
+from simcore.lab.learning import adaptation, finetuning
+from simcore.lab.learning.adaptation import AdaptationSettings
+from simcore.lab.library import collections, extraction
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.models import lineage, registry
 from simcore.types import Monitor
+from tests.conftest import draw
+from tests.lab.conftest import CONV, register
+from tests.learn.conftest import single_thread  # noqa: F401  a fixture of the module
+
+QUICK = AdaptationSettings(epochs=4, dims=8, width=16)
+
+
+@pytest.fixture(scope="module")
+def dozen_cache(tmp_path_factory):
+    """A cache with twelve drawn pairs and their features."""
+    root = tmp_path_factory.mktemp("dozen")
+    for side, angle in (("left", 0), ("right", 8)):
+        (root / "pairs" / side).mkdir(parents=True)
+        for number in range(12):
+            image = draw(number, 70, 70).rotate(angle)
+            image.save(root / "pairs" / side / f"{number:02}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
+        collections.add("pairs", root / "pairs", name="dozen")
+        extraction.extract("dozen", ["color", "layout"])
+    return root / "cache"
 
 
 @pytest.fixture
-def twelve(tmp_path):
-    """Twelve drawn pairs with features, called "dozen"."""
-    from simcore.lab.library import collections, extraction
-    from tests.conftest import draw
-
-    for side, turn in (("left", 0), ("right", 8)):
-        (tmp_path / "dozen" / side).mkdir(parents=True)
-        for number in range(12):
-            draw(number, 70, 70).rotate(turn).save(tmp_path / "dozen" / side / f"{number:02}.png")
-    collections.add("pairs", tmp_path / "dozen", name="dozen")
-    extraction.extract("dozen", ["color", "layout"])
+def dozen(dozen_cache, cache):
+    """Twelve drawn pairs, a collection of that name."""
+    shutil.copytree(dozen_cache, cache, dirs_exist_ok=True)
     return "dozen"
 
 
-def opened(app, **address):
+@pytest.fixture
+def started(monkeypatch):
+    """The command lines of the jobs that the page starts; none runs."""
+    commands = []
+
+    def start(args):
+        commands.append(args)
+        return jobs.Job("x", tuple(args), "done", None, "", 0.0)
+
+    monkeypatch.setattr(jobs, "start", start)
+    return commands
+
+
+def open_page(app, **address):
     at = app()
     at.switch_page("pages/learn.py")
     at.query_params.clear()
@@ -34,135 +65,133 @@ def opened(app, **address):
     return at.run()
 
 
-def test_without_a_collection_there_is_a_sentence(app):
-    at = opened(app)
+def test_without_a_collection_a_sentence_says_so(app):
+    at = open_page(app)
     assert not at.exception
     assert "no collection of pairs" in at.info[0].value
 
 
-def test_start_begins_the_job_that_the_page_shows(app, twelve, monkeypatch):
-    begun = []
-    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, collection=twelve, method="paper")
+def test_start_begins_the_job_that_the_page_shows(app, dozen, started):
+    at = open_page(app, collection=dozen, method="paper")
     assert not at.exception
-    shown = next(c.value for c in at.code if "learn adaptation" in c.value)
+    command = next(c.value for c in at.code if "learn adaptation" in c.value)
+    assert "--protocol held-out" in command
     at.button(key="learn_go").click().run()
-    assert begun
-    assert shown.split() == ["simcore", *begun[0]]
+    assert started
+    assert command.split() == ["simcore", *started[0]]
 
 
-def _job(args):
-    return jobs.Job("x", tuple(args), "done", None, "", 0.0)
+def test_fusion_is_compared_with_its_baseline(app, dozen):
+    at = open_page(app, collection=dozen, method="fusion")
+    assert not at.exception
+    assert any("--method fusion" in c.value and "--baseline" in c.value for c in at.code)
 
 
-def test_what_was_learned_is_shown_with_its_table_curves_and_pairs(app, twelve):
-    found = adaptation.adapt(
-        twelve, ["color", "layout"], adaptation.Settings(epochs=4, dims=8, width=16), runs=2
-    )
-    adaptation.keep(found, "mine")
-    at = opened(app, collection=twelve, method="fusion", backbone="mine")
+def test_results_have_a_table_curves_and_pairs(app, dozen):
+    result = adaptation.adapt(dozen, ["color", "layout"], QUICK, runs=2).with_baseline()
+    adaptation.save_backbone(result, "mine")
+    at = open_page(app, collection=dozen, method="fusion", backbone="mine")
     assert not at.exception
     assert not at.error
     table = at.dataframe[0].value
     assert list(table["backbone"]) == ["learned:mine"]
-    assert table["aR@1 %"][0] == pytest.approx(100 * (found.runs[0].after == 1).mean(), abs=0.06)
+    recall = 100 * (result.runs[0].after == 1).mean()
+    assert table["aR@1 %"][0] == pytest.approx(recall, abs=0.06)
     assert at.query_params["backbone"] == "mine"
-    words = " ".join(m.value for m in at.markdown)
-    assert "test pairs, mean and two deviations of 2 runs" in words
+    text = " ".join(m.value for m in at.markdown)
+    assert "mean and two deviations of 2 runs" in text
 
 
-def test_fine_tuning_needs_a_network(app, twelve):
-    at = opened(app, collection=twelve, method="finetune")
+def test_fine_tuning_needs_a_network(app, dozen):
+    at = open_page(app, collection=dozen, method="finetune")
     assert not at.exception
-    assert any("weights that can be learned" in i.value for i in at.info)
+    assert any("weights that can be trained" in i.value for i in at.info)
 
 
-def test_the_annex_stands_beside_ones_own_rows(app, twelve, monkeypatch):
+def test_printed_rows_of_the_annex_follow_computed_ones(app, dozen, started, monkeypatch):
     monkeypatch.setattr(adaptation, "RUNS", 2)
-    made = risser_maroux2021_tables.compute_row(twelve, "color")
-    begun = []
-    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, collection=twelve, method="paper", models="color,layout")
+    row = risser_maroux2021_tables.own(dozen, "color")
+    at = open_page(app, collection=dozen, method="paper", models="color,layout")
     assert not at.exception
-    own, printed = (table.value for table in at.dataframe)
-    assert list(own["backbone"]) == ["color"]
-    assert list(own["numbers"]) == ["here"]
-    assert own["sigma 15"][0] == pytest.approx(made.stages["sigma 15"]["aR"]["1"]["mean"], abs=1e-4)
-    assert own["gallery"][0] == made.test
+    computed, printed = (table.value for table in at.dataframe)
+    assert list(computed["backbone"]) == ["color"]
+    assert list(computed["numbers"]) == ["here"]
+    recall = row["stages"]["sigma 15"]["aR"]["1"]["mean"]
+    assert computed["sigma 15"][0] == pytest.approx(recall, abs=1e-4)
+    assert computed["gallery"][0] == row["test"]
     assert len(printed) == len(printed_values.ANNEX.rows)
     at.button(key="annex_go").click().run()
-    assert begun == [["learn", "annex", twelve, "--models", "layout", "--subset", "all"]]
+    command = ["reproduce", "risser-maroux2021", dozen, "--models", "layout", "--subset", "all"]
+    assert started == [command]
 
 
-def test_unfinished_runs_are_offered(app, twelve, monkeypatch):
-    settings = adaptation.Settings(epochs=4, dims=8, width=16)
+def test_unfinished_runs_can_be_resumed_and_deleted(app, dozen, started, monkeypatch):
+    monitor = Monitor(stop=iter([False, True]).__next__)
     with pytest.raises(Stopped):
-        adaptation.adapt(
-            twelve,
-            ["color"],
-            settings,
-            runs=1,
-            save="half",
-            monitor=Monitor(stop=iter([False, True]).__next__),
-        )
-    args = ("learn", "adaptation", twelve, "--save", "half")
+        adaptation.adapt(dozen, ["color"], QUICK, runs=1, save="half", monitor=monitor)
+    args = ("learn", "adaptation", dozen, "--rival", "--save", "half")  # of an older version
     monkeypatch.setattr(jobs, "jobs", lambda: [jobs.Job("x", args, "stopped", None, "", 0.0)])
-    begun = []
-    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, collection=twelve, method="paper")
+    at = open_page(app, collection=dozen, method="paper")
     assert not at.exception
-    at.button(key="learn_on_half").click().run()
-    assert begun == [list(args)]
-    at.button(key="learn_forget_half").click().run()
+    at.button(key="learn_resume_half").click().run()
+    assert started == [["learn", "adaptation", dozen, "--baseline", "--save", "half"]]
+    at.button(key="learn_delete_half").click().run()
     assert lineage.unfinished() == []
 
 
-def test_bad_addresses_are_named(app, twelve):
-    at = opened(app, collection=twelve, method="magic", subset="unseen:nobody", backbone="../x")
+def test_bad_addresses_are_named(app, dozen):
+    at = open_page(app, collection=dozen, method="magic", subset="unseen:nobody", backbone="../x")
     assert not at.exception
-    words = " ".join(w.value for w in at.warning).replace("\\", "")
-    assert "magic" in words
-    assert "unseen:nobody" in words
+    text = " ".join(w.value for w in at.warning).replace("\\", "")
+    assert "magic" in text
+    assert "unseen:nobody" in text
+
+
+_TRAINED = []  # (cache with learned:taught, result): trained by the first test that needs it
 
 
 @pytest.fixture
-def taught(bapps_tree):
-    """Triplets called "votes", and a network that learned from them, "taught"."""
-    from simcore.lab.judgements import sets
-    from simcore.lab.learning import finetuning
-    from tests.lab.conftest import CONV, register
-
+def taught(bapps_tree, cache, tmp_path_factory):
+    """Triplets called "votes", and the result of fine-tuning a network on them, "taught"."""
     register()
-    votes = {"cnn": [0.2, 0.8, 1.0, 0.0] * 6, "color": [0.0, 1.0] * 6}
-    sets.add("bapps", bapps_tree(votes), name="votes")
-    chosen = finetuning.preset(CONV, "triplet", epochs=1, batch=4, rate=1e-3)
-    yield finetuning.tune("votes", CONV, chosen, save="taught")
+    if not _TRAINED:
+        votes = {"cnn": [0.2, 0.8, 1.0, 0.0] * 6, "color": [0.0, 1.0] * 6}
+        sets.add("bapps", bapps_tree(votes), name="votes")
+        settings = finetuning.make_settings(
+            CONV, "triplet", epochs=1, batch_size=4, learning_rate=1e-3
+        )
+        result = finetuning.tune("votes", CONV, settings, save="taught")
+        copy = tmp_path_factory.mktemp("taught") / "cache"
+        shutil.copytree(cache, copy)
+        _TRAINED.append((copy, result))
+    copy, result = _TRAINED[0]
+    shutil.copytree(copy, cache, dirs_exist_ok=True)
+    yield result
     registry.forget(CONV)
 
 
-def test_learning_from_judgements_is_started_and_shown(app, taught, monkeypatch):
-    begun = []
-    monkeypatch.setattr(jobs, "start", lambda args: begun.append(args) or _job(args))
-    at = opened(app, source="judgements", judgements="votes", backbone="taught")
+def test_learning_from_judgements_is_started_and_shown(app, taught, started):
+    at = open_page(app, source="judgements", judgements="votes", backbone="taught")
     assert not at.exception
     assert not at.error
     table = at.dataframe[1].value  # the first is Table A.1
     assert list(table["backbone"]) == ["learned:taught"]
-    told = taught.to_dict()
-    assert table["after %"][0] == pytest.approx(100 * told["after"]["agreement"]["value"], abs=0.06)
-    shown = [m.value for m in at.metric]
-    assert f"{100 * told['before']['agreement']['value']:.1f} %" in shown
-    trials = told["trials"]
-    assert any(f"{trials['test']:,} trials" in c.value for c in at.caption)
+    document = taught.to_dict()
+    after = 100 * document["after"]["agreement"]["value"]
+    assert table["after %"][0] == pytest.approx(after, abs=0.06)
+    metrics = [m.value for m in at.metric]
+    assert f"{100 * document['before']['agreement']['value']:.1f} %" in metrics
+    trials = document["trials"]
+    assert any(f"{trials['test']:,} test trials" in c.value for c in at.caption)
     assert at.query_params["judgements"] == "votes"
-    code = next(c.value for c in at.code if "learn finetune votes" in c.value)
+    command = next(c.value for c in at.code if "learn finetune votes" in c.value)
     at.button(key="learn_go").click().run()
-    assert code.split() == ["simcore", *begun[0]]
+    assert command.split() == ["simcore", *started[0]]
 
 
-def test_from_pairs_to_judgements_and_back(app, twelve, taught):
-    at = opened(app, collection=twelve, method="paper")
-    assert at.query_params["collection"] == twelve
+def test_from_pairs_to_judgements_and_back(app, dozen, taught):
+    at = open_page(app, collection=dozen, method="paper")
+    assert at.query_params["collection"] == dozen
     at.segmented_control(key="learn_source").set_value("judgements").run()
     assert not at.exception
     assert at.query_params["source"] == "judgements"
@@ -170,14 +199,14 @@ def test_from_pairs_to_judgements_and_back(app, twelve, taught):
     assert at.query_params["judgements"] == "votes"
     at.segmented_control(key="learn_source").set_value("pairs").run()
     assert not at.exception
-    assert at.query_params["collection"] == twelve
+    assert at.query_params["collection"] == dozen
 
 
 def test_bad_addresses_of_judgements_are_named(app):
-    at = opened(app, source="judgements", judgements="nobody", backbone="../x")
+    at = open_page(app, source="judgements", judgements="nobody", backbone="../x")
     assert not at.exception
     assert "nobody" in " ".join(w.value for w in at.warning)
-    at = opened(app, source="dreams")
+    at = open_page(app, source="dreams")
     assert "dreams" in " ".join(w.value for w in at.warning)
 
 

@@ -1,10 +1,10 @@
-"""Learning on a collection: runs, their report, and what comes out as a backbone."""
+"""Adaptation and fusion on a collection: runs, their results, and the backbone they make."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,310 +12,372 @@ from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.combinations import subset_statistics
 from simcore.evaluate.retrieval import asymmetric_recall
+from simcore.evaluate.retrieval.asymmetric_recall import RecallOverRuns
 from simcore.evaluate.retrieval.recall import ranks_of
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations
+from simcore.lab.learning.training_data import PairCounts
 from simcore.lab.library import features, provenance, subsets
-from simcore.lab.library.collections import keys
+from simcore.lab.library.collections import keys as content_keys
 from simcore.lab.library.duplicates import pair_groups
-from simcore.learn import splits
+from simcore.learn import splits as learn_splits
 from simcore.learn.adapt import adaptation, fusion, inputs
+from simcore.learn.adapt.adaptation import AdaptationRun, AdaptationSettings, OnCurve
+from simcore.learn.adapt.fusion import FusionSettings
 from simcore.learn.splits import Split
-from simcore.models import adapter, forward, lineage, registry
+from simcore.models import forward, lineage, registry
+from simcore.models.adapter import Adapter
 from simcore.models.extract import extraction
+from simcore.models.lineage import Lineage
 from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Recipe
-from simcore.types import DIRECTIONS, Array, Collection, Monitor
+from simcore.results import Table, to_dict
+from simcore.types import DIRECTIONS, JSON, Array, Collection, Monitor
 
-Settings = adaptation.Settings
-Fusion = fusion.Settings
+Settings = AdaptationSettings | FusionSettings
+METHODS = ("paper", "fusion")
 RUNS = 20  # risser-maroux2021, 4.2
-STAGES = ("before", "pca", "after")
+MAX_BACKBONES = 12  # of `baseline`: all 4,095 subsets, for each split and post-processing
+STAGES = {"before": "before", "pca": "reduced", "after": "after"}  # JSON key -> field of a run
 
-MOST = 12  # backbones whose 4,095 subsets are searched for every split and lift
 
-
-def settings(
-    method: str, *, protocol: str = "honest", sigma: float = 15, epochs: int = 150, seed: int = 0
-) -> Settings | Fusion:
-    """How to learn: "paper", the function of risser-maroux2021, or "fusion", the better one.
+def make_settings(
+    method: str,
+    *,
+    protocol: str = "held-out",
+    sigma: float = 15,
+    epochs: int = 150,
+    seed: int = 0,
+) -> Settings:
+    """The settings of a method.
 
     Args:
-        protocol, sigma, epochs: of the paper's.
+        method: "paper", the function of risser-maroux2021, or "fusion".
+        protocol, sigma, epochs: of method "paper".
 
     Raises:
-        UnknownNameError: no such method or protocol. BadDataError: numbers that cannot be.
+        UnknownNameError: no such method or protocol. BadDataError: a number out of range.
     """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
     if method == "fusion":
-        return Fusion(seed=seed)
-    if method != "paper":
-        raise unknown_name("method", method, ("paper", "fusion"))
-    return Settings(adaptation.check(protocol), sigma, epochs, seed=seed)
+        return FusionSettings(seed=seed)
+    return AdaptationSettings(adaptation.check_protocol(protocol), sigma, epochs, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """Runs of the adaptation function on a collection.
+class Baseline:
+    """The best z-sum, selected for each split without its test pairs, on the same test pairs.
 
     Attributes:
-        collection, models, settings, seconds: what was asked for, and how long it took.
+        recall: on the test pairs. recipes: the z-sum that each split selected.
+    """
+
+    recall: RecallOverRuns
+    recipes: tuple[Recipe, ...]
+
+    def to_dict(self) -> JSON:
+        """For the document of a run."""
+        labels = [f"{recipe.label}, {recipe.post}" for recipe in self.recipes]
+        return self.recall.to_dict() | {"chosen": labels}
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptationResult:
+    """Runs of adaptation or fusion on a collection.
+
+    Attributes:
         runs: each with its own split.
-        twins: by which backbone near-duplicates were kept on one side; empty where only identical
-            files were looked for, since no generic network's features are there.
+        duplicates_by: the backbone that found the near-duplicates kept in one part; "" if only
+            identical files were, because features of a generic network are missing.
+        baseline: added by `with_baseline`.
     """
 
     collection: Collection
     models: tuple[str, ...]
-    settings: Settings | Fusion
-    runs: tuple[adaptation.Run, ...]
-    twins: str
+    settings: Settings
+    runs: tuple[AdaptationRun, ...]
+    duplicates_by: str
     seconds: float
+    baseline: Baseline | None = None
 
-    def spread(self, stage: str) -> asymmetric_recall.RecallOverRuns:
-        """Asymmetric recall "before", after the "pca" and "after" learning."""
-        name = {"before": "before", "pca": "reduced", "after": "after"}[stage]
-        return asymmetric_recall.over_runs([getattr(run, name) for run in self.runs])
+    @property
+    def adapter(self) -> Adapter:
+        """That of the first run, the one that is saved."""
+        return self.runs[0].adapter
 
-    def to_dict(self) -> dict:
+    @property
+    def method(self) -> str:
+        """One of `METHODS`."""
+        return "fusion" if isinstance(self.settings, FusionSettings) else "paper"
+
+    def recall(self, stage: str) -> RecallOverRuns:
+        """Asymmetric recall of the test pairs at one of `STAGES`."""
+        return asymmetric_recall.over_runs([getattr(run, STAGES[stage]) for run in self.runs])
+
+    def with_baseline(self) -> "AdaptationResult":
+        """The same result with the best z-sum beside it, see `best_zsum`."""
+        selected = [best_zsum(self.collection, self.models, run.split) for run in self.runs]
+        recall = asymmetric_recall.over_runs([ranks for _, ranks in selected])
+        return replace(self, baseline=Baseline(recall, tuple(recipe for recipe, _ in selected)))
+
+    def to_dict(self) -> JSON:
         """The document of `simcore learn adaptation --json`."""
-        first = self.runs[0].split
-        return {
+        document: JSON = {
             "collection": self.collection.name,
             "models": list(self.models),
             "settings": asdict(self.settings),
             "runs": len(self.runs),
-            "pairs": {name: len(getattr(first, name)) for name in ("train", "validation", "test")},
-            "twins_by": self.twins,
-            "width": int(sum(self.runs[0].adaptation.dims)),
-            "variance_kept": float(np.mean([run.kept for run in self.runs])),
-            **{stage: self.spread(stage).to_dict() for stage in STAGES},
+            "pairs": to_dict(self._pair_counts()),
+            "duplicates_by": self.duplicates_by,
+            "width": int(sum(self.adapter.dims)),
+            "variance_kept": float(np.mean([run.variance_kept for run in self.runs])),
+            **{stage: self.recall(stage).to_dict() for stage in STAGES},
             "epochs": [run.epoch for run in self.runs],
-            "loss": _mean([run.losses for run in self.runs]),
-            "check": _mean([run.checks for run in self.runs]),
+            "loss": adaptation.mean_curve([run.losses for run in self.runs]).tolist(),
+            "check": adaptation.mean_curve([run.validation_losses for run in self.runs]).tolist(),
             "seconds": self.seconds,
         }
+        return document | ({"baseline": self.baseline.to_dict()} if self.baseline else {})
+
+    def to_table(self) -> Table:
+        """One row per stage: mean recall and two deviations, in percent."""
+        rows = {
+            "features side by side": self.recall("before"),
+            "start: z-sum" if self.method == "fusion" else "after PCA": self.recall("pca"),
+            **({"best z-sum": self.baseline.recall} if self.baseline else {}),
+            "learned": self.recall("after"),
+        }
+        ks, counts = asymmetric_recall.KS, self._pair_counts()
+        title = (
+            f"{self.collection.name}, {len(self.runs)} runs: {counts.train:,} training, "
+            f"{counts.validation:,} validation and {counts.test:,} test pairs"
+        )
+        return Table(
+            ("", *(f"aR@{k} %, two deviations" for k in ks)),
+            tuple((label, *(_deviation(recall, k) for k in ks)) for label, recall in rows.items()),
+            title,
+        )
+
+    def _pair_counts(self) -> PairCounts:
+        split = self.runs[0].split
+        return PairCounts(*(len(getattr(split, part)) for part in learn_splits.PART_NAMES))
 
 
-def _mean(curves: Sequence[Array]) -> list[float]:
-    """The mean of the runs' curves, as far as all of them go."""
-    shortest = min(map(len, curves))
-    mean: list[float] = np.mean([one[:shortest] for one in curves], axis=0).tolist()
-    return mean
-
-
-def baseline(found: Learned) -> dict:
-    """The best z-sum, chosen for every split on the pairs learned from, on the same test pairs.
-
-    Raises:
-        BadDataError: more backbones than can be searched.
-    """
-    told, chosen = spread(found.collection, found.models, [run.split for run in found.runs])
-    return told.to_dict() | {"chosen": chosen}
+def _deviation(recall: RecallOverRuns, k: int) -> str:
+    mean, deviation = recall.at(k)
+    return f"{100 * mean:.1f} ± {200 * deviation:.1f}"
 
 
 def adapt(
     name: str,
     models: Sequence[str],
-    settings: Settings | Fusion | None = None,
+    settings: Settings | None = None,
     *,
     runs: int | None = None,
     subset: str = "all",
     device: str = "auto",
     save: str = "",
     monitor: Monitor = Monitor(),
-    on_curve: adaptation.OnCurve | None = None,
-) -> Learned:
-    """The adaptation function on a collection's pairs, every run with its own split and start.
+    on_curve: OnCurve | None = None,
+) -> AdaptationResult:
+    """Train on a collection's pairs; every run has its own split and initial weights.
 
-    Stopped or killed, the same call goes on where it was, to the same numbers.
+    A call that was stopped or killed resumes when it is repeated, with the same numbers.
 
     Args:
-        models: backbones whose features are there; side by side they are what is learned on.
+        name: a collection of pairs.
+        models: backbones with extracted features, which are put side by side.
+        settings: by default `AdaptationSettings()`.
         runs: by default 20, as in the paper.
-        subset: which of the pairs, see `selection.SUBSETS`.
-        save: the name that `keep` is going to be told; until then the checkpoint has it.
+        subset: which of the pairs, see `subsets.SUBSETS`.
+        save: the name that `save_backbone` will get; the checkpoint has it until then.
 
     Raises:
-        BadDataError: features missing, too few pairs, settings that cannot be, or what waits under
-            this name is another run.
-        Stopped: `stop` said so.
+        BadDataError: missing features, too few pairs, or the checkpoint of that name is that of
+            another run.
+        Stopped: on request.
     """
     runs = RUNS if runs is None else runs
     if runs < 1:
-        raise BadDataError(f"found {runs} runs; expected 1 or more")
+        raise BadDataError(f"runs must be at least 1, got {runs}.")
     began = time.monotonic()
-    chosen = settings or Settings()
+    settings = settings or AdaptationSettings()
     collection = subsets.open_subset(name, subset)
-    names = tuple(registry.expand_groups(models))
-    provenance.require_unseen(name, collection.digest, keys(collection), names)
-    groups, by = pair_groups(collection)
-    # Only the paper's own function picks its epoch on pairs that are set aside for it.
-    aside = isinstance(chosen, Settings) and chosen.protocol == "honest"
-    drawn = [
-        splits.random_split(
-            groups, chosen.seed + run, validation=splits.VALIDATION if aside else 0.0
+    models = tuple(registry.expand_groups(models))
+    provenance.require_unseen(name, collection.digest, content_keys(collection), models)
+    groups, duplicates_by = pair_groups(collection)
+    splits = _draw_splits(groups, settings, runs)
+    data = gather_inputs(collection, models)
+    # Without a name, the checkpoint has one of its own until the end.
+    fingerprint = adaptation.run_fingerprint(data, splits, settings.hashed_fields())
+    checkpoint_name = save or f"unnamed-{fingerprint[:12]}"
+    checkpoint = lineage.path(checkpoint_name, "ckpt")
+    device = forward.resolve_device(device)
+    if isinstance(settings, AdaptationSettings):
+        trained = adaptation.train(
+            data,
+            splits,
+            settings,
+            device=device,
+            checkpoint=checkpoint,
+            monitor=monitor,
+            on_curve=on_curve,
         )
-        for run in range(runs)
-    ]
-    given, place = gathered(collection, names), forward.resolve_device(device)
-    # Where nobody gave it a name it has one of its own until it is over.
-    mark = save or "unnamed-" + adaptation.identity(given, drawn, asdict(chosen))[:12]
-    told: dict[str, Any] = {
-        "device": place,
-        "checkpoint": lineage.path(mark, "ckpt"),
-        "monitor": monitor,
-        "on_curve": on_curve,
-    }
-    if isinstance(chosen, Settings):
-        found = adaptation.train(given, drawn, chosen, **told)
     else:
-        found = fusion.train_runs(given, drawn, chosen, **told)
+        trained = fusion.train_runs(
+            data,
+            splits,
+            settings,
+            device=device,
+            checkpoint=checkpoint,
+            monitor=monitor,
+            on_curve=on_curve,
+        )
     if not save:
-        lineage.forget_unfinished(mark)
-    return Learned(collection, names, chosen, tuple(found), by, time.monotonic() - began)
+        lineage.forget_unfinished(checkpoint_name)
+    seconds = time.monotonic() - began
+    return AdaptationResult(collection, models, settings, tuple(trained), duplicates_by, seconds)
 
 
-def gathered(collection: Collection, names: Sequence[str]) -> inputs.Inputs:
-    """Both sides of a collection's pairs under some backbones, side by side."""
+def _draw_splits(groups: Array, settings: Settings, runs: int) -> list[Split]:
+    """A random split for each run; run r uses seed + r.
+
+    Only the held-out protocol needs validation pairs: fusion cross-validates on its training pairs.
+    """
+    held_out = isinstance(settings, AdaptationSettings) and settings.uses_validation
+    share = learn_splits.VALIDATION_SHARE if held_out else 0.0
+    seeds = range(settings.seed, settings.seed + runs)
+    return [learn_splits.random_split(groups, seed, validation=share) for seed in seeds]
+
+
+def gather_inputs(collection: Collection, models: Sequence[str]) -> inputs.Inputs:
+    """Both sides of a collection's pairs, features of some backbones side by side."""
     pairs = collection.pairs()
     left, right = (
-        [features.for_side(collection, side, name) for name in names]
+        [features.for_side(collection, side, model) for model in models]
         for side in (pairs.queries, pairs.gallery)
     )
     return inputs.gather(left, right)
 
 
-def keep(found: Learned, name: str, told: dict | None = None) -> str:
-    """The first run as a backbone, `learned:NAME`, with the collection's features at once.
-
-    Args:
-        told: what to remember of how the runs went; by default `Learned.json`.
+def save_backbone(result: AdaptationResult, name: str) -> Lineage:
+    """Save the first run as the backbone `learned:NAME`, with its features of the collection.
 
     Raises:
-        BadDataError: the name is taken or not allowed.
+        BadDataError: the name is in use or not allowed.
     """
-    lineage.check(name)
-    run = found.runs[0]
-    ids = found.collection.left.ids
+    lineage.check_available(name)
+    run, collection = result.runs[0], result.collection
+    ids = collection.left.ids
     file = lineage.path(name, "npz")
-    run.adaptation.save(file)
-    what = " + ".join(found.models)
-    typed = lineage.keep(
-        name,
-        file,
-        {
-            "kind": "adaptation",
-            "paradigm": "fusion" if isinstance(found.settings, Fusion) else "adaptation",
-            "collection": found.collection.name,
-            "digest": found.collection.digest,
-            "base": list(found.models),
-            "settings": asdict(found.settings),
-            "seed": found.settings.seed,
-            "dim": run.adaptation.width,
-            "about": f"Adapted from {what} on {found.collection.name}.",
-            "paper": "risser-maroux2021" if run.adaptation.layers[0].relu else "",
-            "test_ids": [ids[row] for row in run.split.test],
-            "aR": {str(k): float((run.after <= k).mean()) for k in asymmetric_recall.KS},
-            "result": told or found.to_dict(),
-        },
-        keys(found.collection, np.concatenate([run.split.train, run.split.validation])),
+    run.adapter.save(file)
+    base = " + ".join(result.models)
+    info = Lineage(
+        name=lineage.PREFIX + name,
+        kind="adaptation",
+        paradigm="fusion" if result.method == "fusion" else "adaptation",
+        digest=collection.digest,
+        base=result.models,
+        settings=asdict(result.settings),
+        seed=result.settings.seed,
+        dim=run.adapter.width,
+        description=f"Adapted from {base} on {collection.name}.",
+        paper="" if result.method == "fusion" else "risser-maroux2021",
+        result=result.to_dict(),
+        collection=collection.name,
+        test_ids=tuple(ids[row] for row in run.split.test),
+        recall={str(k): float((run.after <= k).mean()) for k in asymmetric_recall.KS},
     )
-    publish(found.collection, typed, run.adaptation)
+    trained_on = np.concatenate([run.split.train, run.split.validation])
+    info = lineage.save(info, file, content_keys(collection, trained_on))
+    _store_features(collection, info.name, run.adapter)
     lineage.forget_unfinished(name)
-    return typed
+    return info
 
 
-def publish(collection: Collection, typed: str, what: adapter.Adapter) -> None:
-    """Put a collection's adapted features into the store: made of those that are there."""
+def _store_features(collection: Collection, name: str, adapter: Adapter) -> None:
+    """Apply an adapter to the stored features of a collection, and store the result."""
     store = FeatureStore.shared()
-    spec = registry.get(typed)
-    slot = extraction.feature_key(spec, "fp32")
-    both = gathered(collection, what.backbones)
+    key = extraction.feature_key(registry.get(name), "fp32")
+    data = gather_inputs(collection, adapter.backbones)
     pairs = collection.pairs()
-    for images, values in ((pairs.queries, both.left), (pairs.gallery, both.right)):
-        wanted = set(store.missing(slot, images.keys))
-        rows = {key: row for row, key in enumerate(images.keys) if key in wanted}
-        store.append(slot, list(rows), list(what(values[list(rows.values())])[:, None]))
+    for images, values in ((pairs.queries, data.left), (pairs.gallery, data.right)):
+        missing = set(store.missing(key, images.keys))
+        rows = {image: row for row, image in enumerate(images.keys) if image in missing}
+        store.append(key, list(rows), list(adapter(values[list(rows.values())])[:, None]))
 
 
-def export(found: Learned, file: Path) -> None:
+def export(result: AdaptationResult, file: Path) -> None:
     """Write the first run's .npz; ten lines of NumPy apply it."""
-    found.runs[0].adaptation.save(file)
+    result.adapter.save(file)
 
 
-def check_backbone_count(names: Sequence[str]) -> None:
-    """Whether a best z-sum can be searched among so many.
+def check_backbone_count(models: Sequence[str]) -> None:
+    """Check that the best z-sum of these backbones can be searched.
 
     Raises:
-        BadDataError: there are more than `MOST`.
+        BadDataError: more than `MAX_BACKBONES`.
     """
-    if len(names) > MOST:
+    if len(models) > MAX_BACKBONES:
         raise BadDataError(
-            f"found {len(names)} backbones; the best z-sum is searched among at most {MOST}; "
-            "leave some out, or --rival"
+            f"The baseline searches the subsets of at most {MAX_BACKBONES} backbones, got "
+            f"{len(models)}. Leave some out, or leave out --baseline."
         )
 
 
 def best_zsum(
     collection: Collection,
-    names: Sequence[str],
+    models: Sequence[str],
     split: Split,
     *,
     post_choices: Sequence[PostProcessing] = POST_PROCESSING,
 ) -> tuple[Recipe, Array]:
-    """The z-sum and lift with most hits on the pairs learned from, judged on the test pairs.
+    """The z-sum and post-processing with the most hits on the pairs that are not test pairs.
 
     Args:
-        names: at most `MOST`. lifts: that may be chosen.
+        models: at most `MAX_BACKBONES`. post_choices: from which the post-processing is selected.
 
     Returns:
-        the recipe, and (T,) asymmetric ranks in the gallery of the test pairs.
+        The recipe, and (T,) asymmetric ranks in the gallery of the test pairs.
 
     Raises:
-        BadDataError: more backbones than that.
+        BadDataError: too many backbones.
     """
-    check_backbone_count(names)
-    rows = np.sort(np.concatenate([split.train, split.validation]))
-    known = _part(collection, rows)
+    check_backbone_count(models)
+    training = select_pairs(collection, np.sort(np.concatenate([split.train, split.validation])))
     best: tuple[int, Recipe] | None = None
     for post in post_choices:
-        found = combinations.search_in(known, tuple(names), "lr", None, post)
-        top = subset_statistics.best(found.hits["zsum"])
-        parts = tuple(Part(name) for name in top.models)
+        search = combinations.search_in(training, tuple(models), "lr", None, post)
+        top = subset_statistics.best(search.hits["zsum"])
+        parts = tuple(Part(model) for model in top.models)
         recipe = Recipe(parts, "zsum" if len(parts) > 1 else "none", post)
         if best is None or top.hits > best[0]:
             best = top.hits, recipe
     assert best is not None
-    return best[1], asymmetric_ranks(_part(collection, split.test), best[1])
+    return best[1], asymmetric_ranks(select_pairs(collection, split.test), best[1])
 
 
 def asymmetric_ranks(collection: Collection, recipe: Recipe) -> Array:
     """(N,) the better of both directions' ranks of each pair of a collection."""
-    resolved, found = recipes.resolve(recipe), []
+    resolved, ranks = recipes.resolve(recipe), []
     for direction in DIRECTIONS:
         pairs = collection.pairs(direction)
         sides = [
-            {name: features.for_side(collection, side, name) for name in recipe.backbones}
+            {model: features.for_side(collection, side, model) for model in recipe.backbones}
             for side in (pairs.queries, pairs.gallery)
         ]
-        found.append(ranks_of(pairs, resolved, sides[0], sides[1]))
-    return np.minimum(*found)
+        ranks.append(ranks_of(pairs, resolved, sides[0], sides[1]))
+    return np.minimum(*ranks)
 
 
-def spread(
-    collection: Collection, names: Sequence[str], drawn: Sequence[Split]
-) -> tuple[asymmetric_recall.RecallOverRuns, list[str]]:
-    """`best_sum` of every split: asymmetric recall, and the recipe that each chose."""
-    told = [best_zsum(collection, names, split) for split in drawn]
-    return asymmetric_recall.over_runs([ranks for _, ranks in told]), [
-        f"{recipe.label}, {recipe.post}" for recipe, _ in told
-    ]
-
-
-def _part(collection: Collection, rows: Array) -> Collection:
+def select_pairs(collection: Collection, rows: Array) -> Collection:
+    """Some pairs of a collection, with only their own mates as gallery."""
+    rows = np.asarray(rows, np.int64)
+    mark = hashlib.sha256(rows.tobytes()).hexdigest()[:16]  # results are cached by the digest
     return replace(
         collection,
         left=collection.left.take(rows),
         right=collection.pairs().gallery.take(rows),
         votes=None,
-        digest=f"{collection.digest}-rows",
+        digest=f"{collection.digest}-rows-{mark}",
     )

@@ -1,8 +1,9 @@
-"""Fine-tuning a backbone on pairs or judgements: the run, what it was worth, the new backbone."""
+"""Fine-tuning a backbone on pairs or judgements: the run, its evaluation, the new backbone."""
 
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,244 +11,267 @@ import numpy as np
 from simcore.data import cache_dir, images
 from simcore.errors import BadDataError
 from simcore.lab.learning import learned_backbones, training_data
+from simcore.lab.learning.training_data import Evaluation, TrainingData
 from simcore.lab.library import provenance
 from simcore.learn.finetune import paradigms, presets, training_loop
+from simcore.learn.finetune.training_loop import (
+    Dataset,
+    FinetuneSettings,
+    LoadImages,
+    TrainableNetwork,
+    TrainingResult,
+)
 from simcore.models import forward, lineage, registry, weights
+from simcore.models.lineage import Lineage
 from simcore.models.spec import BackboneSpec
+from simcore.results import Table
 from simcore.sim.metrics import normalized
-from simcore.types import Array, ImageSet, Monitor
+from simcore.types import JSON, Array, ImageSet, Monitor
 
-Settings = training_loop.Settings
-PARADIGMS = paradigms.PARADIGMS
-LOOK = 32  # pictures a forward pass, where nothing is learned
+TEST_BATCH_SIZE = 32  # images per forward pass of the evaluation
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class FinetuneResult:
     """A fine-tuning run.
 
     Attributes:
-        source: what was learned from. base, settings: what was asked for.
-        told: losses, validation losses and the epoch that is kept.
-        before, after: what `source.worth` gives of the test pairs or trials; None where the run was
-            stopped.
-        saved: what users type, or "" where the run was stopped.
+        data: what was learned from. backbone: what was started from.
+        training: losses, and the epoch that is kept.
+        before, after: what `data.test` gave; None of a run that was stopped.
+        saved: the new backbone, "" of a run that was stopped.
     """
 
-    source: training_data.TrainingData
-    base: str
-    settings: Settings
-    told: training_loop.TrainingResult
+    data: TrainingData
+    backbone: str
+    settings: FinetuneSettings
+    training: TrainingResult
     before: Array | None
     after: Array | None
     seconds: float
     saved: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def evaluation(self) -> Evaluation:
+        """Recall or agreement on the test data."""
+        return self.data.compare(self.before, self.after)
+
+    def to_dict(self) -> JSON:
         """The document of `simcore learn finetune --json`."""
         return {
-            "base": self.base,
+            "backbone": self.backbone,
             "settings": asdict(self.settings),
-            "finished": self.told.finished,
-            "epoch": self.told.epoch,
-            "steps_an_epoch": self.told.steps,
-            "loss": self.told.losses,
-            "check": self.told.checks,
+            "finished": self.training.finished,
+            "epoch": self.training.epoch,
+            "steps_per_epoch": self.training.steps_per_epoch,
+            "loss": self.training.losses,
+            "check": self.training.validation_losses,
             "saved": self.saved,
             "seconds": self.seconds,
-            **self.source.result(self.before, self.after),
+            **self.evaluation.to_dict(),
         }
 
+    def to_table(self) -> Table:
+        """One row before and one after."""
+        return self.evaluation.to_table((self.backbone, self.saved), self.training.epoch)
 
-def preset(base: str, paradigm: str, **chosen: Any) -> Settings:
-    """The row of Table B.1 that suits a backbone, with what was chosen in its place.
+
+def make_settings(
+    backbone: str,
+    paradigm: str,
+    *,
+    learning_rate: float | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    **more: Any,
+) -> FinetuneSettings:
+    """The settings of Table B.1 that suit a backbone, with the given values instead.
 
     Args:
-        chosen: fields of `Settings`; None leaves the preset.
+        learning_rate, epochs, batch_size: None takes the value of Table B.1.
+        more: other fields of `FinetuneSettings`.
 
     Raises:
         UnknownNameError: no such paradigm.
     """
-    way = paradigms.check(paradigm)
-    rate, epochs, batch = presets.of(preset_of(base), way)
-    settings = Settings(way, rate, epochs, batch)
-    return replace(settings, **{k: v for k, v in chosen.items() if v is not None})
+    checked = paradigms.check_paradigm(paradigm)
+    preset = presets.printed_preset(preset_network(backbone), checked)
+    return FinetuneSettings(
+        checked,
+        preset.learning_rate if learning_rate is None else learning_rate,
+        preset.epochs if epochs is None else epochs,
+        preset.batch_size if batch_size is None else batch_size,
+        **more,
+    )
 
 
-def preset_of(base: str) -> str:
-    """Which network's row of Table B.1 suits a backbone; of a learned one that of its own base."""
-    while base.startswith(lineage.PREFIX):
-        base = lineage.lineage(base)["base"][0]
-    return presets.preset_for(base)
+def preset_network(backbone: str) -> str:
+    """The network of Table B.1 that suits a backbone, or the one below a learned backbone."""
+    while backbone.startswith(lineage.PREFIX):
+        backbone = lineage.read(backbone).base[0]
+    return presets.network_for(backbone)
 
 
 def trainable() -> list[str]:
-    """Backbones that are here and have weights that can be learned; libraries' names go as well.
+    """Backbones with trainable weights on this machine; those fine-tuned here come last.
 
-    Those that were fine-tuned here are the last, for learning from other data.
+    Names of networks of libraries, such as "timm:resnet50", can be fine-tuned as well.
     """
-    own = [name for name in lineage.names() if lineage.lineage(name)["kind"] == "network"]
-    return [name for name in (*registry.names(), *own) if _learnable(registry.get(name))]
+    learned = [name for name in lineage.names() if lineage.read(name).kind == "network"]
+    return [name for name in (*registry.names(), *learned) if _is_trainable(registry.get(name))]
 
 
-def _learnable(spec: BackboneSpec) -> bool:
-    """Whether there is a network behind it, with its weights at hand."""
-    known = {"networks", "grid", lineage.GROUP} & set(spec.groups)
-    network = spec.net is not None or spec.n_parameters > 0 or known
+def _is_trainable(spec: BackboneSpec) -> bool:
+    """Whether it is a network with its weights at hand."""
+    groups = {"networks", "grid", lineage.GROUP} & set(spec.groups)
+    network = spec.net is not None or spec.n_parameters > 0 or groups
     return bool(network) and not spec.preprocessing.raw and weights.status(spec)[0]
 
 
 def tune(
     name: str,
-    base: str,
-    settings: Settings,
+    backbone: str,
+    settings: FinetuneSettings,
     *,
     save: str,
     subset: str = "all",
     device: str = "auto",
     monitor: Monitor = Monitor(),
-) -> Report:
-    """Fine-tune a backbone on training pairs or judgements; what comes out is `learned:SAVE`.
+) -> FinetuneResult:
+    """Fine-tune a backbone on pairs or judgements; the result is `learned:SAVE`.
 
-    A run that was stopped or killed goes on when it is asked for again, with the same words.
+    A call that was stopped or killed resumes when it is repeated, with the same numbers.
 
     Args:
-        name: a collection of pairs or a set of judgements, see `sources.resolve`.
+        name: a collection of pairs or a judgement set, see `training_data.resolve`.
 
     Raises:
-        UnknownNameError: no such data or backbone. BadDataError: the name is taken, the backbone
-            has no weights to learn, there is too little to learn from, or the checkpoint under this
-            name is of another run.
+        UnknownNameError: no such data or backbone.
+        BadDataError: the name is in use, the backbone has no trainable weights, there is too little
+            data, or the checkpoint of this name is that of another run.
     """
-    lineage.check(save)
+    lineage.check_available(save)
     began = time.monotonic()
-    source = training_data.open_(
+    data = training_data.open_(
         name, settings.paradigm, subset=subset, seed=settings.seed, monitor=monitor
     )
-    place = forward.resolve_device(device)
-    keys = [key for some in source.images for key in some.keys]
-    provenance.require_unseen(source.name, source.digest, keys, [base])
-    spec = registry.get(base)
-    net = _net(spec, place)
-    shown = pictures(source, spec, place)
-    before = _worth(net, shown, source) if not _checkpoint(save).exists() else None
-    told = training_loop.train(
+    device = forward.resolve_device(device)
+    keys = [key for side in data.images for key in side.keys]
+    provenance.require_unseen(data.name, data.digest, keys, [backbone])
+    spec = registry.get(backbone)
+    load_network = partial(_load_network, spec, device)
+    net = load_network()
+    load_images = image_loader(data, spec, device)
+    checkpoint = lineage.path(save, "ckpt")
+    before = None if checkpoint.exists() else _test(net, load_images, data)
+    origin = f"{data.digest} {backbone} {weights.fingerprint(spec)}"
+    training = training_loop.train(
         net,
-        lambda: _net(spec, place),
-        source.train,
-        source.check,
-        shown,
-        settings=settings,
-        checkpoint=_checkpoint(save),
-        origin=f"{source.digest} {base} {weights.fingerprint(spec)}",
+        load_network,
+        Dataset(data.train, data.validation, load_images, origin),
+        settings,
+        checkpoint=checkpoint,
         monitor=monitor,
-        on_curve=partial(learned_backbones.write, save),
+        on_curve=partial(learned_backbones.write_curve, save),
     )
-    learned_backbones.write(save, told.losses, told.checks)
+    learned_backbones.write_curve(save, training.losses, training.validation_losses)
     after = None
-    if told.finished:
-        after = _worth(net, shown, source)
-        before = _worth(_net(spec, place), shown, source) if before is None else before
-    found = Report(source, base, settings, told, before, after, time.monotonic() - began)
-    return found if after is None else replace(found, saved=_keep(save, found, net, monitor))
+    if training.finished:
+        after = _test(net, load_images, data)
+        before = _test(load_network(), load_images, data) if before is None else before
+    seconds = time.monotonic() - began
+    result = FinetuneResult(data, backbone, settings, training, before, after, seconds)
+    if after is None:
+        return result
+    info = _save_backbone(save, result, net, monitor)
+    return replace(result, saved=info.name)
 
 
-def _checkpoint(save: str) -> Any:
-    return lineage.path(save, "ckpt")
-
-
-def _net(spec: BackboneSpec, device: str) -> training_loop.Net:
-    """A copy of the network of its own: the one that others ask stays as it is."""
+def _load_network(spec: BackboneSpec, device: str) -> TrainableNetwork:
+    """A new copy of a network: the one that embeds images stays as it is."""
     embed = spec.load(device)
     module = forward.module(embed)
     if module is None:
         raise BadDataError(
-            f"found no weights to learn in {spec.name}; expected a network such as mobilenetv2"
+            f"{spec.name} has no trainable weights. Choose a network such as mobilenetv2."
         )
-    return training_loop.Net(
-        module, embed, spec.preprocessing.mean, spec.preprocessing.std, spec.dim, device
-    )
+    mean, std = spec.preprocessing.mean, spec.preprocessing.std
+    return TrainableNetwork(module, embed, mean, std, spec.dim, device)
 
 
-def pictures(
-    source: training_data.TrainingData, spec: BackboneSpec, device: str
-) -> training_loop.Pictures:
-    """Rows of a source's pictures -> (B, 3, h, w) float32 in 0..1, as the network wants them."""
-    return _Pictures(source.images, spec, device)
+def image_loader(data: TrainingData, spec: BackboneSpec, device: str) -> LoadImages:
+    """Rows of the images of `data` -> torch (B, 3, h, w) float32 in 0..1, as the network needs."""
+    return _ImageLoader(data.images, spec, device)
 
 
-class _Pictures:
-    """Pictures as the network wants them; each decoded once, kept as bytes."""
+class _ImageLoader:
+    """Prepared images; each is decoded once and stays in memory as bytes."""
 
     def __init__(self, sets: tuple[ImageSet, ...], spec: BackboneSpec, device: str) -> None:
-        self.files = [(path, some.trim) for some in sets for path in some.paths]
+        self.files = [(path, images.trim) for images in sets for path in images.paths]
         self.spec, self.device = spec, device
-        self.kept: dict[int, Array] = {}
+        self.prepared: dict[int, Array] = {}  # row -> (h, w, 3) uint8
 
     def __call__(self, rows: Array) -> Any:
-        """(B, 3, h, w) float32 in 0..1 on the device."""
         import torch
 
-        batch = torch.from_numpy(np.stack([self._one(int(row)) for row in rows]))
+        batch = torch.from_numpy(np.stack([self._prepare(int(row)) for row in rows]))
         return batch.to(self.device).permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
-    def _one(self, row: int) -> Array:
-        if row not in self.kept:
+    def _prepare(self, row: int) -> Array:
+        if row not in self.prepared:
             path, trim = self.files[row]
-            self.kept[row] = forward.prepare_image(
-                images.load(path, trim=trim), self.spec.preprocessing
-            )
-        return self.kept[row]
+            image = images.load(path, trim=trim)
+            self.prepared[row] = forward.prepare_image(image, self.spec.preprocessing)
+        return self.prepared[row]
 
 
-def _worth(
-    net: training_loop.Net, shown: training_loop.Pictures, source: training_data.TrainingData
-) -> Array:
-    """What the network is worth on what it never sees."""
+def _test(net: TrainableNetwork, load_images: LoadImages, data: TrainingData) -> Array:
+    """What `data.test` gives of a network."""
     import torch
 
-    def features(rows: Array) -> Array:
+    def embed(rows: Array) -> Array:
+        batches = [rows[i : i + TEST_BATCH_SIZE] for i in range(0, len(rows), TEST_BATCH_SIZE)]
         with torch.inference_mode():
-            parts = [
-                net(shown(rows[i : i + LOOK])).float().cpu().numpy()
-                for i in range(0, len(rows), LOOK)
-            ]
-        return normalized(np.concatenate(parts))
+            features = [net(load_images(batch)).float().cpu().numpy() for batch in batches]
+        return normalized(np.concatenate(features))
 
-    return source.worth(features)
+    return data.test(embed)
 
 
-def _keep(save: str, found: Report, net: training_loop.Net, monitor: Monitor) -> str:
-    """The network's weights as a backbone, and the features of the pictures that judged it."""
+def _save_backbone(
+    name: str, result: FinetuneResult, net: TrainableNetwork, monitor: Monitor
+) -> Lineage:
+    """Save the weights as a backbone, with its features of the images of the data."""
+    file = lineage.path(name, "pt")
+    _save_weights(net, file)
+    data, paradigm = result.data, result.settings.paradigm
+    info = Lineage(
+        name=lineage.PREFIX + name,
+        kind="network",
+        paradigm=paradigm,
+        digest=data.digest,
+        base=(result.backbone,),
+        settings=asdict(result.settings),
+        seed=result.settings.seed,
+        dim=net.dim,
+        description=f"{result.backbone}, fine-tuned with {paradigm} on {data.name}.",
+        paper="margaritescu2024",
+        result=result.to_dict(),
+        epoch=result.training.epoch,
+        **result.evaluation.lineage_fields(),
+    )
+    info = lineage.save(info, file, training_data.training_keys(data))
+    data.extract([result.backbone, info.name], monitor)
+    lineage.forget_unfinished(name)
+    return info
+
+
+def _save_weights(net: TrainableNetwork, file: Path) -> None:
     import torch
 
-    assert found.after is not None
-    file = lineage.path(save, "pt")
     state = {k: v.detach().cpu() for k, v in net.module.state_dict().items()}
     with cache_dir.disk_errors(file.parent):
         draft = file.with_suffix(".part")
         torch.save(state, draft)
         draft.replace(file)
-    source, way = found.source, found.settings.paradigm
-    typed = lineage.keep(
-        save,
-        file,
-        {
-            "kind": "network",
-            "paradigm": way,
-            "digest": source.digest,
-            "base": [found.base],
-            "settings": asdict(found.settings),
-            "seed": found.settings.seed,
-            "dim": net.dim,
-            "epoch": found.told.epoch,
-            "about": f"{found.base}, fine-tuned with {way} on {source.name}.",
-            "paper": "margaritescu2024",
-            **source.lineage(found.after),
-            "result": found.to_dict(),
-        },
-        training_data.learned_from(source),
-    )
-    source.publish([found.base, typed], monitor)
-    _checkpoint(save).unlink(missing_ok=True)
-    return typed

@@ -1,12 +1,13 @@
-"""Losses of a run on its way, for whoever watches it: one small file beside what it makes."""
+"""Learned backbones: listing, removal, loss curves, and what they changed on their test data."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from simcore.data import cache_dir
+from simcore import memory
+from simcore.data import cache_dir, named_folders
 from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet
 from simcore.data.store.feature_store import FeatureStore
@@ -16,266 +17,347 @@ from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.learning import adaptation, training_data
 from simcore.lab.library import features, provenance, subsets
-from simcore.models import adapter, registry
-from simcore.models import lineage as models_lineage
+from simcore.models import adapter, lineage, registry
 from simcore.models.extract import extraction
+from simcore.models.lineage import PREFIX, Lineage
+from simcore.results import Table
 from simcore.sim import rank
 from simcore.sim.metrics import normalized
 from simcore.types import Array, Collection
 
-Curve = dict[str, list[float]]
+NUMPY_SNIPPET = adapter.NUMPY_SNIPPET
+check_available = lineage.check_available
+read_lineage = lineage.read
+unfinished = lineage.unfinished
 
-CHANGES = ("right", "wrong", "all")
+N_NEAREST = 8  # images per row of a gallery (risser-maroux2021, Fig. 4)
 
-TEN_LINES = adapter.NUMPY_SNIPPET
-SHOWN = 8  # pictures a row of the galleries (Fig. 4)
+# Options of jobs that were started by an older version -> today's.
+_OLD_OPTIONS = {
+    "--base": "--backbone",
+    "--batch": "--batch-size",
+    "--rate": "--learning-rate",
+    "--rival": "--baseline",
+}
 
 
-def write(save: str, losses: list[float], checks: list[float]) -> None:
-    """Losses on the pairs learned from and on those that say when to stop, so far."""
-    text = json.dumps({"loss": losses, "check": checks})
-    cache_dir.write_atomic(models_lineage.path(save, "curve"), text.encode())
+@dataclass(frozen=True)
+class LossCurve:
+    """Losses of a run so far.
+
+    Attributes:
+        losses: on the training data. validation_losses: on the data that decide when to stop.
+    """
+
+    losses: tuple[float, ...] = ()
+    validation_losses: tuple[float, ...] = ()
 
 
-def read(save: str) -> Curve:
-    """{"loss", "check"} of a run so far; empty where there is none of that name.
+def write_curve(name: str, losses: Sequence[float], validation_losses: Sequence[float]) -> None:
+    """Save the losses of a run for pages that watch it."""
+    text = json.dumps({"loss": list(losses), "check": list(validation_losses)})
+    cache_dir.write_atomic(lineage.path(name, "curve"), text.encode())
+
+
+def read_curve(name: str) -> LossCurve:
+    """The losses of a run so far; empty without a run of that name.
 
     Raises:
         BadDataError: the name is not allowed.
     """
-    place = models_lineage.path(models_lineage.check_syntax(save), "curve")
-    found: Curve = {"loss": [], "check": []}
-    return json.loads(place.read_text()) if place.exists() else found
+    path = lineage.path(named_folders.check_name(name), "curve")
+    if not path.exists():
+        return LossCurve()
+    document = json.loads(path.read_text())
+    return LossCurve(tuple(document["loss"]), tuple(document["check"]))
 
 
-@dataclass(frozen=True, eq=False)
-class TrialOutcome:
-    """One learned backbone on its test trials.
+def resume_args(args: Sequence[str]) -> list[str]:
+    """The command line that resumes a job, also one that was started by an older version.
 
-    Attributes:
-        judged: the test trials. before, after: (T,) what the base and the learned backbone earn by
-            the majority: 1, 0, or 0.5 for a tie. said: {"before", "after"}: (T,) difference of the
-            similarities, above 0 where the right picture is nearer.
+    >>> resume_args(["learn", "adaptation", "tll", "--protocol", "honest", "--rival"])
+    ['learn', 'adaptation', 'tll', '--protocol', 'held-out', '--baseline']
     """
-
-    name: str
-    judged: JudgementSet
-    before: Array
-    after: Array
-    said: dict[str, Array]
-
-    def rows(self, which: str) -> list[int]:
-        """Trials that came "right", that went "wrong", or "all"; those that moved most first."""
-        change = self.after - self.before
-        chosen = {"right": change > 0, "wrong": change < 0, "all": np.ones(len(change), bool)}
-        moved = np.abs(self.said["after"] - self.said["before"])
-        order = np.lexsort((-moved, -np.abs(change)))
-        return [int(row) for row in order if chosen[which][row]]
-
-    def trial(self, row: int) -> dict:
-        """{"group", "ref", "left", "right" ({"id", "key"}), "vote", "before", "after"}; the last
-        two say which side: "left", "right" or "a tie"."""
-        asked = self.judged.triplets
-
-        def image(place: int) -> dict:
-            return {"id": asked.images.ids[place], "key": asked.images.keys[place]}
-
-        sides = {-1: "left", 0: "a tie", 1: "right"}
-        return {
-            "group": asked.group[row],
-            "ref": image(asked.ref[row]),
-            "left": image(asked.left[row]),
-            "right": image(asked.right[row]),
-            "vote": float(asked.vote[row]),
-            **{stage: sides[int(np.sign(v[row]))] for stage, v in self.said.items()},
-        }
+    current = [_OLD_OPTIONS.get(arg, arg) for arg in args]
+    for position, arg in enumerate(current[:-1]):
+        if arg == "--protocol" and current[position + 1] == "honest":
+            current[position + 1] = "held-out"
+    return current
 
 
-def trial_changes(name: str) -> TrialOutcome:
-    """A learned backbone's test trials before and after.
+def listing() -> list[Lineage]:
+    """Every learned backbone, sorted by name."""
+    return [lineage.read(name) for name in lineage.names()]
 
-    Raises:
-        UnknownNameError: no such learned backbone, or its set is gone.
-        BadDataError: the set is another one by now, or features are gone.
-    """
-    told = models_lineage.lineage(name)
-    judged = sets.open_(told["judgements"])
-    if judged.digest != told["digest"]:
-        raise BadDataError(
-            f"found other judgements under {judged.name!r} than {name} was learned from; expected "
-            "the same ones; add them again under that name to see what changed"
+
+def summary_table() -> Table:
+    """One row per learned backbone: what it was made from, and its score on unseen data."""
+    rows = tuple(
+        (
+            info.name,
+            info.paradigm,
+            " + ".join(info.base),
+            info.data,
+            str(info.seed),
+            f"{100 * info.held_out_score:.1f} {info.score_name}",
         )
-    part = triplet_sets.part(judged, np.array(told["test_trials"], np.int64))
-    typed = models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX)
-    sides = {
-        stage: pair_similarities.values(part, model, training_data.METRIC)
-        for stage, model in (("before", told["base"][0]), ("after", typed))
-    }
-    vote = part.triplets.vote
-    before, after = (
-        two_afc.credit(left, right, vote, counting="majority") for left, right in sides.values()
+        for info in listing()
     )
-    said = {stage: right - left for stage, (left, right) in sides.items()}
-    return TrialOutcome(name, part, before, after, said)
+    columns = ("backbone", "paradigm", "base", "trained on", "seed", "on held-out data, %")
+    return Table(columns, rows)
 
 
-def trial_table(name: str) -> list[dict]:
-    """Every backbone that was learned from a set, and its agreement with what it never saw."""
-    found = []
-    for one in listing():
-        if one.get("judgements") == name:
-            result = one["result"]
-            before, after = (result[stage]["agreement"]["value"] for stage in ("before", "after"))
-            found.append(
-                {
-                    "backbone": one["name"],
-                    "paradigm": one["paradigm"],
-                    "base": " + ".join(one["base"]),
-                    "before %": round(100 * before, 1),
-                    "after %": round(100 * after, 1),
-                    "test trials": len(one["test_trials"]),
-                    "seed": one["seed"],
-                }
-            )
-    return found
+def pair_table(collection: str) -> Table:
+    """One row per backbone learned from a collection: aR of its test pairs, in percent."""
+    ks = asymmetric_recall.KS
+    rows = tuple(
+        (
+            info.name,
+            info.paradigm,
+            " + ".join(info.base),
+            *(round(100 * (info.recall or {})[str(k)], 1) for k in ks),
+            len(info.test_ids),
+            info.seed,
+        )
+        for info in listing()
+        if info.collection == collection
+    )
+    scores = (f"aR@{k} %" for k in ks)
+    return Table(("backbone", "paradigm", "base", *scores, "test pairs", "seed"), rows)
 
 
-def choices() -> list[str]:
-    """Sets that can be learned from: those of triplets, and the one that needs no download."""
-    here = [n for n in sets.names() if sets.summary(n).shape == "triplets"]
-    return sorted({*here, sets.KNOWN})
-
-
-def votes(name: str) -> str:
-    """Whose answers a set holds: "human", or an order that is known."""
-    return sets.summary(name).votes if name in sets.names() else "known order"
-
-
-def teachable(name: str, models: list[str]) -> list[str]:
-    """Those of some backbones that were learned from none of a set's pictures."""
-    if name not in sets.names():
-        return models  # made when it is first asked for
-    guilty = provenance.trained_on_any(models, sets.open_(name).trials.images.keys)
-    return [model for model in models if model not in guilty]
-
-
-def listing() -> list[dict]:
-    """Every learned backbone's name and lineage, and beside it what `learned.worth` tells."""
-    found = [(name, models_lineage.lineage(name)) for name in models_lineage.names()]
-    return [{"name": name, **told, **models_lineage.held_out_score(told)} for name, told in found]
-
-
-def lineage(name: str) -> dict:
-    """Where a learned backbone comes from, and how its runs went.
-
-    Raises:
-        UnknownNameError: no such one.
-    """
-    return models_lineage.lineage(name)
+def trial_table(judgements: str) -> Table:
+    """One row per backbone learned from a judgement set: agreement on its test trials, percent."""
+    rows = tuple(
+        (
+            info.name,
+            info.paradigm,
+            " + ".join(info.base),
+            *(
+                round(100 * info.result[stage]["agreement"]["value"], 1)
+                for stage in ("before", "after")
+            ),
+            len(info.test_trials),
+            info.seed,
+        )
+        for info in listing()
+        if info.judgements == judgements
+    )
+    columns = ("backbone", "paradigm", "base", "before %", "after %", "test trials", "seed")
+    return Table(columns, rows)
 
 
 def remove(name: str) -> None:
-    """Forget a learned backbone and its features, or a run that waits under this name.
+    """Delete a learned backbone and its features, or an unfinished run of that name.
 
     Raises:
-        UnknownNameError: no such one.
+        UnknownNameError: neither exists.
     """
-    stem = name.removeprefix(models_lineage.PREFIX)
-    if stem in models_lineage.unfinished():
-        models_lineage.forget_unfinished(stem)
-        if models_lineage.PREFIX + stem not in models_lineage.names():
+    stem = name.removeprefix(PREFIX)
+    if stem in lineage.unfinished():
+        lineage.forget_unfinished(stem)
+        if PREFIX + stem not in lineage.names():
             return
-    spec = registry.get(models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX))
-    FeatureStore.shared().drop(extraction.feature_key(spec, "fp32"))
-    models_lineage.remove(name)
+    FeatureStore.shared().drop(extraction.feature_key(registry.get(PREFIX + stem), "fp32"))
+    lineage.remove(name)
 
 
-@dataclass(frozen=True, eq=False)
-class PairOutcome:
-    """One learned backbone on its test pairs.
-
-    Attributes:
-        pairs: the test pairs. before, after: (T, T) cosine, of the base's features side by side and
-            of the learned ones. ranks: {"before", "after"}: (T,) rank of the mate from the left.
-    """
-
-    name: str
-    pairs: Collection
-    before: Array
-    after: Array
-    ranks: dict[str, Array]
-
-    def nearest(self, row: int, stage: str, k: int = SHOWN) -> list[int]:
-        """The k right images most like the left one of a row."""
-        values = self.before if stage == "before" else self.after
-        return [int(i) for i in rank.top_k(values[row], min(k, len(values)))[0]]
-
-    def rows(self, which: str) -> list[int]:
-        """Test pairs "found" since (most gained first), "lost" since, or "all".
-
-        A pair is found when its mate comes first.
-        """
-        was, now = self.ranks["before"], self.ranks["after"]
-        chosen = {
-            "found": (now == 1) & (was > 1),
-            "lost": (now > 1) & (was == 1),
-            "all": np.ones(len(now), bool),
-        }[which]
-        order = np.argsort(-np.abs(was - now), kind="stable")
-        return [int(row) for row in order if chosen[row]]
-
-
-def pair_changes(name: str) -> PairOutcome:
-    """A learned backbone's test pairs before and after.
-
-    Raises:
-        UnknownNameError: no such learned backbone, or its collection is gone.
-        BadDataError: the features of its base are gone.
-    """
-    told = models_lineage.lineage(name)
-    return _outcome(name, told["sha256"], subsets.open_subset(told["collection"], f"unseen:{name}"))
-
-
-@lru_cache(maxsize=8)
-def _outcome(name: str, _digest: str, collection: Collection) -> PairOutcome:
-    told = models_lineage.lineage(name)
-    both = adaptation.gathered(collection, told["base"])
-    before = np.nan_to_num(both.left) @ np.nan_to_num(both.right).T
-    pairs = collection.pairs()
-    typed = models_lineage.PREFIX + name.removeprefix(models_lineage.PREFIX)
-    sides = [features.for_side(collection, s, typed) for s in (pairs.queries, pairs.gallery)]
-    left, right = (normalized(side.values) for side in sides)
-    after = left @ right.T
-    ranks = {
-        stage: rank.mate_ranks(values, pairs.target)
-        for stage, values in (("before", before), ("after", after))
-    }
-    return PairOutcome(name, collection, before, after, ranks)
-
-
-def file(name: str) -> bytes:
-    """An adaptation's .npz, for whoever wants to use it elsewhere with `TEN_LINES`.
+def adapter_file(name: str) -> bytes:
+    """An adapter's .npz, to be used elsewhere with `NUMPY_SNIPPET`.
 
     Raises:
         UnknownNameError: no such learned backbone.
     """
-    stem = name.removeprefix(models_lineage.PREFIX)
-    return models_lineage.path(
-        stem, models_lineage.lineage(stem)["file"].rpartition(".")[2]
-    ).read_bytes()
+    stem = name.removeprefix(PREFIX)
+    return lineage.path(stem, lineage.read(stem).file.rpartition(".")[2]).read_bytes()
 
 
-def pair_table(collection: str) -> list[dict]:
-    """Every learned backbone of a collection: what it was made of, and aR on its test pairs."""
-    return [
-        {
-            "backbone": one["name"],
-            "paradigm": one["paradigm"],
-            "base": " + ".join(one["base"]),
-            **{f"aR@{k} %": round(100 * one["aR"][str(k)], 1) for k in asymmetric_recall.KS},
-            "test pairs": len(one["test_ids"]),
-            "seed": one["seed"],
-        }
-        for one in listing()
-        if one.get("collection") == collection
-    ]
+@dataclass(frozen=True, eq=False)
+class PairChanges:
+    """A learned backbone and its base on the test pairs.
+
+    Attributes:
+        pairs: the T test pairs.
+        similarity: {"before", "after"}: (T, T) cosine, of the base's features side by side and of
+            the learned features.
+        ranks: {"before", "after"}: (T,) rank of the mate, left to right.
+    """
+
+    name: str
+    pairs: Collection
+    similarity: dict[str, Array]
+    ranks: dict[str, Array]
+
+    def nearest(self, row: int, stage: str, k: int = N_NEAREST) -> list[int]:
+        """Rows of the k right images most similar to a left one."""
+        values = self.similarity[stage]
+        return [int(i) for i in rank.top_k(values[row], min(k, len(values)))[0]]
+
+    def rows(self, which: str) -> list[int]:
+        """Test pairs that changed, largest change of rank first.
+
+        Args:
+            which: "found" (the mate is first now), "lost" (it no longer is) or "all".
+        """
+        before, after = self.ranks["before"], self.ranks["after"]
+        selected = {
+            "found": (after == 1) & (before > 1),
+            "lost": (after > 1) & (before == 1),
+            "all": np.ones(len(after), bool),
+        }[which]
+        order = np.argsort(-np.abs(before - after), kind="stable")
+        return [int(row) for row in order if selected[row]]
+
+
+def pair_changes(name: str) -> PairChanges:
+    """A learned backbone's test pairs before and after.
+
+    Raises:
+        UnknownNameError: no such learned backbone, or its collection was removed.
+        BadDataError: features of its base are missing.
+    """
+    info = lineage.read(name)
+    stem = info.name.removeprefix(PREFIX)
+    pairs = subsets.open_subset(info.collection, f"{subsets.UNSEEN}{stem}")
+    tables = tuple(
+        extraction.feature_key(registry.get(model), "fp32") for model in (info.name, *info.base)
+    )
+    key = ("pair changes", info.name, pairs.digest, tables)
+    return memory.get(key, lambda: _compare_pairs(info, pairs))
+
+
+def _compare_pairs(info: Lineage, collection: Collection) -> PairChanges:
+    data = adaptation.gather_inputs(collection, info.base)
+    pairs = collection.pairs()
+    sides = (features.for_side(collection, s, info.name) for s in (pairs.queries, pairs.gallery))
+    left, right = (normalized(side.values) for side in sides)
+    similarity = {
+        "before": np.nan_to_num(data.left) @ np.nan_to_num(data.right).T,
+        "after": left @ right.T,
+    }
+    ranks = {stage: rank.mate_ranks(values, pairs.target) for stage, values in similarity.items()}
+    return PairChanges(info.name.removeprefix(PREFIX), collection, similarity, ranks)
+
+
+@dataclass(frozen=True)
+class TrialImage:
+    """An image of a trial.
+
+    Attributes:
+        id: its name. key: content key, for thumbnails.
+    """
+
+    id: str
+    key: str
+
+
+@dataclass(frozen=True)
+class ChangedTrial:
+    """A test trial, and the side that base and learned backbone find nearer.
+
+    Attributes:
+        vote: share of the votes for right.
+        before, after: "left", "right" or "a tie".
+    """
+
+    group: str
+    ref: TrialImage
+    left: TrialImage
+    right: TrialImage
+    vote: float
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, eq=False)
+class TrialChanges:
+    """A learned backbone and its base on the test trials.
+
+    Attributes:
+        judgements: the T test trials.
+        credit: {"before", "after"}: (T,) 1 where the majority's side is nearer, 0 where the other
+            one is, 0.5 for a tie.
+        margin: {"before", "after"}: (T,) similarity to the right image less that to the left one.
+    """
+
+    name: str
+    judgements: JudgementSet
+    credit: dict[str, Array]
+    margin: dict[str, Array]
+
+    def rows(self, which: str) -> list[int]:
+        """Test trials that changed, largest change first.
+
+        Args:
+            which: "right" (decided as the majority now), "wrong" (no longer) or "all".
+        """
+        change = self.credit["after"] - self.credit["before"]
+        selected = {
+            "right": change > 0,
+            "wrong": change < 0,
+            "all": np.ones(len(change), bool),
+        }[which]
+        shift = np.abs(self.margin["after"] - self.margin["before"])
+        order = np.lexsort((-shift, -np.abs(change)))
+        return [int(row) for row in order if selected[row]]
+
+    def trial(self, row: int) -> ChangedTrial:
+        """One of the trials."""
+        triplets = self.judgements.triplets
+        images = triplets.images
+        ref, left, right = (
+            TrialImage(images.ids[column[row]], images.keys[column[row]])
+            for column in (triplets.ref, triplets.left, triplets.right)
+        )
+        sides = {-1: "left", 0: "a tie", 1: "right"}
+        before, after = (sides[int(np.sign(self.margin[s][row]))] for s in ("before", "after"))
+        vote = float(triplets.vote[row])
+        return ChangedTrial(triplets.group[row], ref, left, right, vote, before, after)
+
+
+def trial_changes(name: str) -> TrialChanges:
+    """A learned backbone's test trials before and after.
+
+    Raises:
+        UnknownNameError: no such learned backbone, or its judgement set was removed.
+        BadDataError: the set was replaced, or features are missing.
+    """
+    info = lineage.read(name)
+    judgements = sets.open_(info.judgements)
+    if judgements.digest != info.digest:
+        raise BadDataError(
+            f"The judgements {judgements.name!r} are not those that {info.name} was trained on. "
+            "Add those again under this name to see what changed."
+        )
+    part = triplet_sets.part(judgements, np.array(info.test_trials, np.int64))
+    left_right = {
+        stage: pair_similarities.values(part, model, training_data.METRIC)
+        for stage, model in (("before", info.base[0]), ("after", info.name))
+    }
+    vote = part.triplets.vote
+    credit = {
+        stage: two_afc.credit(left, right, vote, counting="majority")
+        for stage, (left, right) in left_right.items()
+    }
+    margin = {stage: right - left for stage, (left, right) in left_right.items()}
+    return TrialChanges(info.name.removeprefix(PREFIX), part, credit, margin)
+
+
+def triplet_sets_for_training() -> list[str]:
+    """Judgement sets that can train a network: triplets, and the set that needs no download."""
+    names = [name for name in sets.names() if sets.summary(name).shape == "triplets"]
+    return sorted({*names, sets.KNOWN})
+
+
+def votes_source(name: str) -> str:
+    """Whose votes a judgement set has: "human", or "known order"."""
+    return sets.summary(name).votes if name in sets.names() else "known order"
+
+
+def without_training_overlap(judgements: str, models: Sequence[str]) -> list[str]:
+    """The backbones that were not trained on images of a judgement set."""
+    if judgements not in sets.names():
+        return list(models)  # the known order: made when it is first opened
+    keys = sets.open_(judgements).trials.images.keys
+    overlapping = provenance.trained_on_any(models, keys)
+    return [model for model in models if model not in overlapping]

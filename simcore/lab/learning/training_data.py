@@ -1,204 +1,356 @@
-"""What a network can be fine-tuned on: a collection's pairs, or a set of judgements.
+"""What a network can be fine-tuned on: the pairs of a collection, or a set of judgements.
 
-Either says which examples are learned from, which choose the epoch, and what the network is worth
-on the ones that it never sees.
+Both give examples for training and validation, and test a network on pairs or trials without
+training images.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from simcore.data.judgements.trials import JudgementSet
+from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.judgements import triplets, two_afc
 from simcore.evaluate.retrieval import asymmetric_recall
+from simcore.evaluate.retrieval.asymmetric_recall import RecallOverRuns
 from simcore.evaluate.statistics import bootstrap
-from simcore.lab.judgements import sets as judgements_sets
+from simcore.lab.judgements import sets as judgement_sets
 from simcore.lab.library import collections, duplicates, subsets
 from simcore.learn import splits
 from simcore.learn.finetune import judgement_examples
 from simcore.learn.finetune.paradigms import Examples
 from simcore.models import registry
 from simcore.models.extract import extraction
-from simcore.results import to_dict
-from simcore.types import METRICS, Array, Collection, Features, ImageSet, Monitor
+from simcore.results import Table, to_dict
+from simcore.types import JSON, METRICS, Array, Collection, Features, ImageSet, Monitor, Score
 
-PAIRS, JUDGED = "pairs:", "judgements:"  # before a name that a collection and a set share
-METRIC = METRICS[0]  # what agreement is measured by, as recall of pairs is: cosine
-Rows = Callable[[Array], Array]  # rows of pictures -> (n, D) float32 features
+# Before a name that a collection and a judgement set have in common.
+PAIRS_PREFIX, JUDGEMENTS_PREFIX = "pairs:", "judgements:"
+METRIC = METRICS[0]  # agreement is measured by cosine, as the recall of pairs is
+EmbedRows = Callable[[Array], Array]  # rows of images -> (n, D) float32 features
+
+
+class Evaluation(Protocol):
+    """How a network does on the test data before and after training; None where unknown."""
+
+    def to_dict(self) -> JSON:
+        """The part of a run's JSON document that depends on the kind of data."""
+
+    def to_table(self, names: Sequence[str], epoch: int) -> Table:
+        """Rows before and after.
+
+        Args:
+            names: of the network before and after. epoch: the one that is kept.
+        """
+
+    def lineage_fields(self) -> JSON:
+        """The fields of `models.lineage.Lineage` that depend on the kind of data."""
 
 
 class TrainingData(Protocol):
-    """Examples in three parts, over numbered pictures."""
+    """Examples in three parts, over numbered images."""
 
     @property
     def name(self) -> str:
-        """Of the collection or set."""
+        """Of the collection or judgement set."""
 
     @property
     def digest(self) -> str:
-        """Changes with what is in it."""
+        """Changes with the content."""
 
     @property
     def images(self) -> tuple[ImageSet, ...]:
-        """The pictures, one set after the other."""
+        """The images, numbered from the first set through the last."""
 
     @property
     def train(self) -> Examples:
-        """What is learned from."""
+        """Examples that are learned from."""
 
     @property
-    def check(self) -> Examples:
-        """What says when to end."""
+    def validation(self) -> Examples:
+        """Examples that decide when to stop."""
 
-    @property
-    def parts(self) -> dict[str, int]:
-        """How many there are of each, and what else was counted."""
+    def test(self, embed: EmbedRows) -> Array:
+        """What `compare` needs of a network."""
 
-    def worth(self, features: Rows) -> Array:
-        """One value for each test pair, or test trial."""
+    def compare(self, before: Array | None, after: Array | None) -> Evaluation:
+        """The results of `test` before and after training; None where unknown."""
 
-    def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
-        """Both in words, for the document of a run."""
+    def extract(self, names: list[str], monitor: Monitor = Monitor()) -> None:
+        """Compute the features of these backbones for the images."""
 
-    def lineage(self, after: Array) -> dict[str, Any]:
-        """What a learned backbone remembers of it."""
 
-    def publish(self, names: list[str], monitor: Monitor = Monitor()) -> None:
-        """Make the features of these backbones for the pictures that judge."""
+@dataclass(frozen=True)
+class PairCounts:
+    """How many pairs each part of a split has."""
+
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class TrialCounts:
+    """How many trials each part of a split has.
+
+    Attributes:
+        undecided: of train and validation, without a majority: not learned from.
+        across: in no part, because they show images of several.
+    """
+
+    train: int
+    validation: int
+    test: int
+    undecided: int
+    across: int
+
+
+@dataclass(frozen=True, eq=False)
+class PairEvaluation:
+    """Asymmetric recall of the test pairs, before and after training."""
+
+    collection: str
+    pairs: PairCounts
+    test_ids: tuple[str, ...]
+    before: RecallOverRuns | None
+    after: RecallOverRuns | None
+
+    def to_dict(self) -> JSON:
+        """For the document of a run."""
+        stages = {"before": self.before, "after": self.after}
+        return {"collection": self.collection, "pairs": to_dict(self.pairs)} | {
+            stage: None if recall is None else recall.to_dict() for stage, recall in stages.items()
+        }
+
+    def to_table(self, names: Sequence[str], epoch: int) -> Table:
+        """One row before and one after, in percent."""
+        ks = asymmetric_recall.KS
+        rows = tuple(
+            (name, *(f"{100 * recall.at(k)[0]:.1f}" for k in ks))
+            for name, recall in zip(names, (self.before, self.after), strict=True)
+            if recall is not None
+        )
+        title = f"{self.collection}: {self.pairs.test:,} test pairs, epoch {epoch} kept"
+        return Table(("", *(f"aR@{k} %" for k in ks)), rows, title)
+
+    def lineage_fields(self) -> JSON:
+        """Test pairs and recall."""
+        ks = asymmetric_recall.KS if self.after else ()
+        return {
+            "collection": self.collection,
+            "test_ids": self.test_ids,
+            "recall": {str(k): self.after.at(k)[0] for k in ks if self.after},
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class PairData:
-    """A collection's pairs: pictures 0 to N - 1 on the left, N to 2 N - 1 on the right."""
+    """A collection's pairs: images 0 to N - 1 are the left ones, N to 2 N - 1 the right ones."""
 
     collection: Collection
     split: splits.Split
     train: Examples
-    check: Examples
+    validation: Examples
 
     @property
     def name(self) -> str:
+        """Of the collection."""
         return self.collection.name
 
     @property
     def digest(self) -> str:
+        """Of the collection."""
         return self.collection.digest
 
     @property
     def images(self) -> tuple[ImageSet, ...]:
+        """Left and right."""
         pairs = self.collection.pairs()
         return pairs.queries, pairs.gallery
 
-    @property
-    def parts(self) -> dict[str, int]:
-        return {part: len(getattr(self.split, part)) for part in ("train", "validation", "test")}
-
-    def worth(self, features: Rows) -> Array:
+    def test(self, embed: EmbedRows) -> Array:
         """(T,) asymmetric ranks of the test pairs by cosine."""
-        test = self.split.test
-        return asymmetric_recall.ranks_of(
-            features(test) @ features(test + len(self.collection.left)).T
-        )
+        rows = self.split.test
+        return asymmetric_recall.ranks_of(embed(rows) @ embed(rows + len(self.collection.left)).T)
 
-    def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
-        found = {"before": before, "after": after}
-        return {"collection": self.name, "pairs": self.parts} | {
-            stage: None if ranks is None else asymmetric_recall.over_runs([ranks]).to_dict()
-            for stage, ranks in found.items()
-        }
-
-    def lineage(self, after: Array) -> dict[str, Any]:
+    def compare(self, before: Array | None, after: Array | None) -> PairEvaluation:
+        """Recall from the ranks before and after."""
+        counts = PairCounts(*(len(getattr(self.split, part)) for part in splits.PART_NAMES))
         ids = self.collection.left.ids
-        table = asymmetric_recall.over_runs([after]).to_dict()["aR"]
-        return {
-            "collection": self.name,
-            "test_ids": [ids[row] for row in self.split.test],
-            "aR": {k: told["mean"] for k, told in table.items()},
-        }
+        recalls = (
+            None if ranks is None else asymmetric_recall.over_runs([ranks])
+            for ranks in (before, after)
+        )
+        return PairEvaluation(self.name, counts, tuple(ids[r] for r in self.split.test), *recalls)
 
-    def publish(self, names: list[str], monitor: Monitor = Monitor()) -> None:
+    def extract(self, names: list[str], monitor: Monitor = Monitor()) -> None:
+        """Compute the features of these backbones for both sides."""
         for side in self.images:
             _extract(side, names, monitor)
 
 
 @dataclass(frozen=True, eq=False)
-class JudgementData:
-    """A set of triplets; pictures are numbered as the set numbers them."""
+class Agreement:
+    """Agreement of a network with people's judgements.
 
-    judged: JudgementSet
+    Attributes:
+        votes: mean share of the votes for the image that the network finds nearer, over groups.
+        majority: share of the trials decided as by most people, over groups.
+        groups: group -> score as in `votes`.
+    """
+
+    votes: Score
+    majority: Score
+    groups: dict[str, Score]
+
+
+@dataclass(frozen=True, eq=False)
+class TrialEvaluation:
+    """Agreement on the test trials, before and after training.
+
+    Attributes:
+        difference: of the agreement with the votes, paired; None unless both are known.
+    """
+
+    judgements: str
+    trials: TrialCounts
+    test_trials: tuple[int, ...]
+    before: Agreement | None
+    after: Agreement | None
+    difference: Score | None
+
+    def to_dict(self) -> JSON:
+        """For the document of a run."""
+        document: JSON = {"judgements": self.judgements, "trials": to_dict(self.trials)}
+        for stage, agreement in (("before", self.before), ("after", self.after)):
+            document[stage] = agreement and {
+                "agreement": to_dict(agreement.votes),
+                "majority": to_dict(agreement.majority),
+                "groups": to_dict(agreement.groups),
+            }
+        return document | {"difference": to_dict(self.difference)}
+
+    def to_table(self, names: Sequence[str], epoch: int) -> Table:
+        """One row before and one after, in percent with 95 % intervals."""
+        rows = tuple(
+            (name, _percent(agreement.votes), _percent(agreement.majority))
+            for name, agreement in zip(names, (self.before, self.after), strict=True)
+            if agreement is not None
+        )
+        counts, notes = self.trials, []
+        if self.difference is not None:
+            notes.append(f"Paired difference: {_percent(self.difference)} percentage points.")
+        if counts.undecided:
+            notes.append(f"{counts.undecided:,} judgements without a majority were not used.")
+        if counts.across:
+            notes.append(f"{counts.across:,} judgements with images of two parts were left out.")
+        title = (
+            f"{self.judgements}: {counts.train:,} training, {counts.validation:,} validation and "
+            f"{counts.test:,} test judgements, epoch {epoch} kept"
+        )
+        columns = ("", "agreement with votes %", "with majority %")
+        return Table(columns, rows, title, tuple(notes))
+
+    def lineage_fields(self) -> JSON:
+        """Test trials and agreement."""
+        return {
+            "judgements": self.judgements,
+            "test_trials": self.test_trials,
+            "agreement": self.after and self.after.votes.value,
+        }
+
+
+def _percent(score: Score) -> str:
+    return f"{100 * score.value:.1f}  [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+@dataclass(frozen=True, eq=False)
+class JudgementData:
+    """A set of triplets; images have the numbers that they have in the set."""
+
+    judgements: JudgementSet
     split: splits.TrialSplit
     train: Examples
-    check: Examples
+    validation: Examples
 
     @property
     def name(self) -> str:
-        return self.judged.name
+        """Of the set."""
+        return self.judgements.name
 
     @property
     def digest(self) -> str:
-        return self.judged.digest
+        """Of the set."""
+        return self.judgements.digest
 
     @property
     def images(self) -> tuple[ImageSet, ...]:
-        return (self.judged.triplets.images,)
+        """Those of the set."""
+        return (self.judgements.triplets.images,)
 
-    @property
-    def parts(self) -> dict[str, int]:
-        split = self.split
-        told = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
-        learned = np.concatenate([split.train, split.validation])
-        certain = judgement_examples.has_majority(self.judged.triplets, split.shown)[learned]
-        return told | {"undecided": int((~certain).sum()), "across": split.across}
-
-    def worth(self, features: Rows) -> Array:
-        """(2, T) similarity of each test trial's reference to its left and right picture."""
-        part = self.judged.triplets.take(self.split.test)
-        used, place = np.unique(np.stack([part.ref, part.left, part.right]), return_inverse=True)
-        ref, left, right = place.reshape(3, -1)
-        values = Features("", np.arange(used.size), features(used), used.size)
+    def test(self, embed: EmbedRows) -> Array:
+        """(2, T) similarity of each test trial's reference to its left and right image."""
+        part = self.judgements.triplets.take(self.split.test)
+        rows, index = np.unique(np.stack([part.ref, part.left, part.right]), return_inverse=True)
+        ref, left, right = index.reshape(3, -1)
+        features = Features("", np.arange(rows.size), embed(rows), rows.size)
         return np.stack(
-            [triplets.pair_similarity(values, ref, side, METRIC) for side in (left, right)]
+            [triplets.pair_similarity(features, ref, side, METRIC) for side in (left, right)]
         )
 
-    def result(self, before: Array | None, after: Array | None) -> dict[str, Any]:
-        told: dict[str, Any] = {"judgements": self.name, "trials": self.parts}
-        part = self.judged.triplets.take(self.split.test)
-        earned: list[Array] = []
-        for stage, sides in (("before", before), ("after", after)):
-            told[stage] = None
-            if sides is not None:
-                left, right = sides
-                share = two_afc.credit(left, right, part.vote)
-                most = two_afc.credit(left, right, part.vote, counting="majority")
-                earned.append(share)
-                told[stage] = {
-                    "agreement": to_dict(two_afc.over_groups(share, part.group)),
-                    "majority": to_dict(two_afc.over_groups(most, part.group)),
-                    "groups": {
-                        group: to_dict(score)
-                        for group, score in two_afc.by_group(share, part.group).items()
-                    },
-                }
-        told["difference"] = None
-        if len(earned) == 2:
-            cluster = splits.connected_groups(self.split.shown[self.split.test])
-            found = bootstrap.difference(earned[0], earned[1], np.array(part.group), cluster)
-            told["difference"] = to_dict(found)
-        return told
+    def compare(self, before: Array | None, after: Array | None) -> TrialEvaluation:
+        """Agreement from the similarities before and after."""
+        part = self.judgements.triplets.take(self.split.test)
+        difference = None
+        if before is not None and after is not None:
+            credit_before, credit_after = (
+                two_afc.credit(sides[0], sides[1], part.vote) for sides in (before, after)
+            )
+            clusters = splits.connected_groups(self.split.images[self.split.test])
+            difference = bootstrap.difference(
+                credit_before, credit_after, np.array(part.group), clusters
+            )
+        return TrialEvaluation(
+            self.name,
+            self._counts(),
+            tuple(self.split.test.tolist()),
+            _agreement(part, before),
+            _agreement(part, after),
+            difference,
+        )
 
-    def lineage(self, after: Array) -> dict[str, Any]:
-        return {
-            "judgements": self.name,
-            "test_trials": self.split.test.tolist(),
-            "agreement": self.result(None, after)["after"]["agreement"]["value"],
-        }
+    def _counts(self) -> TrialCounts:
+        split = self.split
+        rows = np.concatenate([split.train, split.validation])
+        decided = judgement_examples.has_majority(self.judgements.triplets, split.images)[rows]
+        return TrialCounts(
+            len(split.train),
+            len(split.validation),
+            len(split.test),
+            int((~decided).sum()),
+            split.across,
+        )
 
-    def publish(self, names: list[str], monitor: Monitor = Monitor()) -> None:
-        _extract(self.judged.triplets.images, names, monitor)
+    def extract(self, names: list[str], monitor: Monitor = Monitor()) -> None:
+        """Compute the features of these backbones for the images of the set."""
+        _extract(self.judgements.triplets.images, names, monitor)
+
+
+def _agreement(trials: Triplets, sides: Array | None) -> Agreement | None:
+    """Agreement with the votes, from (2, T) similarities to the left and right images."""
+    if sides is None:
+        return None
+    left, right = sides
+    share = two_afc.credit(left, right, trials.vote)
+    majority = two_afc.credit(left, right, trials.vote, counting="majority")
+    return Agreement(
+        two_afc.over_groups(share, trials.group),
+        two_afc.over_groups(majority, trials.group),
+        two_afc.by_group(share, trials.group),
+    )
 
 
 def open_(
@@ -209,89 +361,97 @@ def open_(
     seed: int = 0,
     monitor: Monitor = Monitor(),
 ) -> TrainingData:
-    """The collection of pairs, or the set of judgements, of that name, split by the seed.
+    """The pairs or the judgements of that name, split by the seed.
 
     Args:
-        name: where both have it, with "pairs:" or "judgements:" in front.
+        name: of a collection or a judgement set; "pairs:NAME" or "judgements:NAME" if both exist.
         subset: of a collection's pairs.
 
     Raises:
-        UnknownNameError: neither has it. BadDataError: both have it; or too little to learn from.
+        UnknownNameError: no data of that name. BadDataError: the name is ambiguous, or there is too
+            little data.
     """
     kind, plain = resolve(name)
     if kind == "judgements":
         if subset != "all":
             raise BadDataError(
-                f"found the subset {subset!r} for the judgements {plain!r}; expected none, since "
-                "subsets are of a collection's pairs; leave it out"
+                f"Subsets are of a collection's pairs, and {plain!r} is a judgement set. Leave "
+                f"out the subset {subset!r}."
             )
-        return _judged(judgements_sets.open_(plain, monitor=monitor), paradigm, seed)
+        return _open_judgements(judgement_sets.open_(plain, monitor=monitor), paradigm, seed)
     collection = subsets.open_subset(plain, subset)
     groups, _ = duplicates.pair_groups(collection)
     split = splits.random_split(groups, seed)
-    train, check = (_pairs(len(groups), rows) for rows in (split.train, split.validation))
-    return PairData(collection, split, train, check)
+    train, validation = (
+        _pair_examples(len(groups), rows) for rows in (split.train, split.validation)
+    )
+    return PairData(collection, split, train, validation)
 
 
 def resolve(name: str) -> tuple[str, str]:
-    """("pairs" or "judgements", the name alone).
+    """("pairs" or "judgements", the name without prefix).
 
-    A collection without mates has nothing to learn from, so a set of the same name goes first: it
-    is the set's own pictures.
+    A name that a collection without mates and a judgement set have in common means the judgements:
+    the collection holds their images and nothing to learn from.
 
     Raises:
-        UnknownNameError: no such name. BadDataError: a collection of pairs and a set both have it.
+        UnknownNameError: no data of that name.
+        BadDataError: a collection of pairs and a judgement set have the name.
     """
-    for mark, kind in ((PAIRS, "pairs"), (JUDGED, "judgements")):
-        if name.startswith(mark):
-            return kind, name.removeprefix(mark)
-    shelf, sets = collections.names(), [*judgements_sets.names(), judgements_sets.KNOWN]
-    judged = name in sets
-    if name not in shelf:
-        if not judged:
-            raise unknown_name(
-                "collection or set of judgements", name, [*shelf, *dict.fromkeys(sets)]
-            )
-        return "judgements", name
-    if judged and collections.summary(name).paired:
+    for prefix, kind in ((PAIRS_PREFIX, "pairs"), (JUDGEMENTS_PREFIX, "judgements")):
+        if name.startswith(prefix):
+            return kind, name.removeprefix(prefix)
+    collection_names = collections.names()
+    set_names = [*judgement_sets.names(), judgement_sets.KNOWN]
+    if name not in collection_names:
+        if name in set_names:
+            return "judgements", name
+        options = [*collection_names, *dict.fromkeys(set_names)]
+        raise unknown_name("collection or judgement set", name, options)
+    if name not in set_names:
+        return "pairs", name
+    if collections.summary(name).paired:
         raise BadDataError(
-            f"found a collection of pairs and a set of judgements both named {name!r}; expected "
-            f"one; say {PAIRS}{name} or {JUDGED}{name}"
+            f"{name!r} is a collection of pairs and a judgement set. Write {PAIRS_PREFIX}{name} "
+            f"or {JUDGEMENTS_PREFIX}{name}."
         )
-    return ("judgements" if judged else "pairs"), name
+    return "judgements", name
 
 
-def _judged(judged: JudgementSet, paradigm: str, seed: int) -> JudgementData:
+def training_keys(data: TrainingData) -> list[str]:
+    """Content keys of the images of training and validation, second negatives included.
+
+    Images of undecided trials are among them: only images of test trials count as unseen.
+    """
+    keys = [key for images in data.images for key in images.keys]
+    rows = [
+        rows.ravel()
+        for examples in (data.train, data.validation)
+        for rows in (examples.singles, examples.negatives)
+    ]
+    return [keys[row] for row in np.unique(np.concatenate(rows))]
+
+
+def _open_judgements(judgements: JudgementSet, paradigm: str, seed: int) -> JudgementData:
     try:
-        asked = judged.triplets
+        trials = judgements.triplets
     except BadDataError as error:
-        raise BadDataError(f"{error}; such judgements can judge a network, not teach it") from error
-    split = splits.split_trials(splits.shown_images(asked), seed)
-    four = paradigm == "quadruplet"
-    train, check = (
-        judgement_examples.examples(judged, split, part, fourth=four, seed=seed)
+        raise BadDataError(
+            f"{judgements.name!r} can test a network but not train it: only triplets can."
+        ) from error
+    split = splits.split_trials(splits.trial_images(trials), seed)
+    train, validation = (
+        judgement_examples.examples(
+            judgements, split, part, fourth=paradigm == "quadruplet", seed=seed
+        )
         for part in ("train", "validation")
     )
-    return JudgementData(judged, split, train, check)
+    return JudgementData(judgements, split, train, validation)
 
 
-def _pairs(count: int, rows: Array) -> Examples:
-    strangers = np.empty((len(rows), 0), np.int64)
-    return Examples(rows, rows + count, strangers, np.concatenate([rows, rows + count]))
-
-
-def learned_from(source: TrainingData) -> list[str]:
-    """Content keys of the pictures of training and validation, second negatives included.
-
-    Those of undecided judgements are among them, so that what is left is what was judged by.
-    """
-    keys = [key for images in source.images for key in images.keys]
-    shown = [
-        rows.ravel()
-        for one in (source.train, source.check)
-        for rows in (one.singles, one.strangers)
-    ]
-    return [keys[row] for row in np.unique(np.concatenate(shown))]
+def _pair_examples(count: int, rows: Array) -> Examples:
+    negatives = np.empty((len(rows), 0), np.int64)
+    return Examples(rows, rows + count, negatives, np.concatenate([rows, rows + count]))
 
 
 def _extract(images: ImageSet, names: list[str], monitor: Monitor) -> None:

@@ -1,6 +1,6 @@
-"""What a learned backbone was shown, and so what may no longer judge it.
+"""Which images a learned backbone was trained on, and so what cannot judge it.
 
-Pictures are known by their content, so it does not matter in which collection or set they lie.
+Images are compared by content, whatever collection or judgement set they belong to.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,121 +15,123 @@ from simcore.lab.library import collections
 from simcore.models import lineage
 from simcore.types import Collection
 
-UNSEEN = "unseen:"  # and a learned backbone's name: what shows no picture that it was shown
+UNSEEN = "unseen:"  # + NAME: a subset without the training images of learned:NAME
 
 
 def training_overlap_warning(collection: str, models: Sequence[str], subset: str) -> str:
-    """A sentence where numbers are about pairs that a backbone was learned from; else empty."""
-    guilty = [
+    """A warning if some of the pairs are training pairs of a backbone, else ""."""
+    trained = [
         name
         for name in trained_here(collections.open_(collection))
-        if name in models and subset != f"unseen:{name.removeprefix(lineage.PREFIX)}"
+        if name in models and subset != _unseen_subset(name)
     ]
-    if not guilty:
+    return _warning(trained, "pairs", "numbers")
+
+
+def trained_on_warning(judgements: JudgementSet, models: Iterable[str]) -> str:
+    """A warning if a backbone was trained on images of these judgements, else "".
+
+    Args:
+        judgements: a set, or the `unseen_part` of one.
+    """
+    trained = trained_on_any(models, judgements.trials.images.keys)
+    return _warning(trained, "images", "scores")
+
+
+def _warning(names: Sequence[str], data: str, numbers: str) -> str:
+    if not names:
         return ""
-    own = guilty[0].removeprefix(lineage.PREFIX)
+    verb, whose = ("was", "its") if len(names) == 1 else ("were", "their")
     return (
-        f"{', '.join(guilty)} was learned from some of these very pairs, so its numbers are far "
-        f"too good; the pairs that it never saw are the subset unseen:{own}"
+        f"{', '.join(names)} {verb} trained on some of these {data}, so {whose} {numbers} are "
+        f"optimistically biased. The subset {_unseen_subset(names[0])} leaves out what "
+        f"{names[0]} was trained on."
     )
 
 
-def overlap(name: str, keys: Iterable[str]) -> frozenset[str]:
-    """The pictures among some that a learned backbone was learned from; none of any other."""
-    if not name.startswith(lineage.PREFIX):
-        return frozenset()
-    return lineage.training_images(name) & {images.picture(key) for key in keys}
+def _unseen_subset(name: str) -> str:
+    return UNSEEN + name.removeprefix(lineage.PREFIX)
 
 
 def trained_on_any(names: Iterable[str], keys: Sequence[str]) -> list[str]:
-    """Those of some backbones that were learned from some of these pictures."""
-    known = frozenset(images.picture(key) for key in keys)
+    """The backbones among `names` that were trained on some of these images."""
+    pictures = frozenset(images.picture(key) for key in keys)
     return [
         name
         for name in names
-        if name.startswith(lineage.PREFIX) and lineage.training_images(name) & known
+        if name.startswith(lineage.PREFIX) and lineage.training_images(name) & pictures
     ]
 
 
-def require_unseen(what: str, digest: str, keys: Sequence[str], names: Sequence[str]) -> None:
-    """What was learned from some pictures cannot be judged on them again.
+def trained_here(collection: Collection) -> list[str]:
+    """Learned backbones that were trained on images of a collection, as pairs or otherwise."""
+    keys = [key for side in collection.sides() for key in side.keys]
+    names = lineage.names()
+    by_content = trained_on_any(names, keys)
+    return [
+        name
+        for name in names
+        if name in by_content or lineage.read(name).digest.startswith(collection.digest)
+    ]
+
+
+def require_unseen(data: str, digest: str, keys: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse to train further on images that a backbone was trained on before.
+
+    The new split would test the result on images that its base was trained on.
 
     Args:
-        what, digest: the collection or set of judgements. keys: of its pictures.
+        data, digest: the collection or judgement set. keys: of its images.
         names: backbones to start from.
 
     Raises:
-        BadDataError: one of the backbones was.
+        BadDataError: one of the backbones was trained on some of the images.
     """
-    whole = digest.partition("-")[0]
+    collection_digest = digest.partition("-")[0]  # without the mark of a subset
     for name in names:
-        told = lineage.lineage(name) if name.startswith(lineage.PREFIX) else {}
-        if told.get("digest", "").partition("-")[0] == whole or overlap(name, keys):
+        if not name.startswith(lineage.PREFIX):
+            continue
+        same_data = lineage.read(name).digest.partition("-")[0] == collection_digest
+        if same_data or trained_on_any([name], keys):
             raise BadDataError(
-                f"found that {name} was learned from pictures of {what!r}, which would "
-                "judge it again; leave it out, or learn on other data"
+                f"{name} was trained on images of {data!r}, so they cannot judge it again. Leave "
+                "it out, or train on other data."
             )
 
 
-def subsets(judged: JudgementSet) -> dict[str, str]:
-    """Parts of a set of judgements, and what they hold: all, and what a learned backbone never saw.
+def subsets(judgements: JudgementSet) -> dict[str, str]:
+    """{subset: description} of a judgement set: "all", and "unseen:NAME" of learned backbones.
 
-    Backbones that were learned from none of its pictures are not among them.
+    Only backbones that were trained on some of its images are listed.
     """
-    found = {"all": "every trial"}
-    if isinstance(judged.trials, Triplets):
-        for name in trained_on_any(lineage.names(), judged.trials.images.keys):
-            stem = name.removeprefix(lineage.PREFIX)
-            found[UNSEEN + stem] = f"the trials with no picture that {name} was learned from"
-    return found
+    descriptions = {"all": "every trial"}
+    if isinstance(judgements.trials, Triplets):
+        for name in trained_on_any(lineage.names(), judgements.trials.images.keys):
+            text = f"the trials without images that {name} was trained on"
+            descriptions[_unseen_subset(name)] = text
+    return descriptions
 
 
-def unseen_part(judged: JudgementSet, subset: str) -> JudgementSet:
-    """The trials of a subset, over the pictures that they show.
+def unseen_part(judgements: JudgementSet, subset: str) -> JudgementSet:
+    """The trials of a subset and the images that they show.
 
     Raises:
         UnknownNameError: no such subset. BadDataError: no trial is left, or no triplets.
     """
     if subset == "all":
-        return judged
+        return judgements
     if not subset.startswith(UNSEEN):
-        raise unknown_name("subset", subset, list(subsets(judged)))
-    known = lineage.training_images(subset.removeprefix(UNSEEN))
-    asked = judged.triplets
-    shown = np.array([images.picture(key) in known for key in asked.images.keys], bool)
-    rows = np.flatnonzero(~(shown[asked.ref] | shown[asked.left] | shown[asked.right]))
+        raise unknown_name("subset", subset, list(subsets(judgements)))
+    seen = lineage.training_images(subset.removeprefix(UNSEEN))
+    triplets = judgements.triplets
+    trained = np.array([images.picture(key) in seen for key in triplets.images.keys], bool)
+    rows = np.flatnonzero(
+        ~(trained[triplets.ref] | trained[triplets.left] | trained[triplets.right])
+    )
     if not rows.size:
         name = lineage.PREFIX + subset.removeprefix(UNSEEN)
         raise BadDataError(
-            f"found that every trial of {judged.name!r} shows a picture that {name} was learned "
-            "from; expected some that show none; judge it by another set"
+            f"Every trial of {judgements.name!r} shows an image that {name} was trained on. Judge "
+            "it with another set."
         )
-    return judged if rows.size == len(asked) else triplet_sets.part(judged, rows)
-
-
-def trained_on_warning(judged: JudgementSet, models: Iterable[str]) -> str:
-    """A sentence where scores are about pictures that a backbone was learned from; else empty.
-
-    Args:
-        judged: those that are scored, which may be a `part`.
-    """
-    guilty = trained_on_any(models, judged.trials.images.keys)
-    if not guilty:
-        return ""
-    return (
-        f"{', '.join(guilty)} was learned from some of these very pictures, so its scores are far "
-        f"too good; the trials that it never saw are the subset {UNSEEN}"
-        f"{guilty[0].removeprefix(lineage.PREFIX)}"
-    )
-
-
-def trained_here(collection: Collection) -> list[str]:
-    """Learned backbones that some pictures of a collection were shown to, as pairs or otherwise."""
-    keys = [key for side in collection.sides() for key in side.keys]
-    by_digest = {
-        name
-        for name in lineage.names()
-        if lineage.lineage(name)["digest"].startswith(collection.digest)
-    }
-    by_content = trained_on_any(lineage.names(), keys)
-    return [name for name in lineage.names() if name in by_digest or name in by_content]
+    return judgements if rows.size == len(triplets) else triplet_sets.part(judgements, rows)

@@ -221,7 +221,7 @@ def _rows_key(collection: Collection, subset: str) -> tuple[Any, ...]:
     """
     base = (collections.version(collection.name), subset)
     if subset.startswith(UNSEEN):
-        return *base, lineage.lineage(subset.removeprefix(UNSEEN))["sha256"]
+        return *base, lineage.read(subset.removeprefix(UNSEEN)).sha256
     if subset not in SUBSETS:
         raise unknown_name("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
     return *base, _changed(collection, subset), _deciding_keys(collection, subset)
@@ -256,10 +256,10 @@ def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
 
 def _unseen_rows(collection: Collection, stem: str) -> Array:
     """Pairs that a learned backbone was not trained on."""
-    record = lineage.lineage(stem)
-    if record.get("collection") == collection.name:
+    record = lineage.read(stem)
+    if record.collection == collection.name:
         row_of = collection.left.row_of
-        rows = [row_of[image] for image in record["test_ids"] if image in row_of]
+        rows = [row_of[image] for image in record.test_ids if image in row_of]
     else:
         trained_on = lineage.training_images(stem)
         rows = [
@@ -269,7 +269,7 @@ def _unseen_rows(collection: Collection, stem: str) -> Array:
         ]
         if len(rows) == len(collection.left):
             raise BadDataError(
-                f"learned:{stem} was trained on {lineage.held_out_score(record)['data']!r}, not on "
+                f"learned:{stem} was trained on {record.data!r}, not on "
                 f"images of {collection.name!r}: every pair is unseen. Use the subset all."
             )
     if not rows:

@@ -7,7 +7,7 @@ test pairs.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def compute_row(
             stage = f"{model}, sigma {sigma:g}, {progress.stage}"
             monitor.report(stage, progress.done, progress.total, progress.rate)
 
-        settings = adaptation.Settings("paper", sigma)
+        settings = adaptation.AdaptationSettings("paper", sigma)
         results.append(
             adaptation.adapt(
                 name,
@@ -137,7 +137,9 @@ def _path(name: str, model: str, subset: str) -> Path:
         "twins": duplicates.default_backbone_if_ready(collection),
         "backbone": str(extraction.feature_key(registry.get(model), "fp32")),
         "runs": adaptation.RUNS,
-        "settings": [asdict(adaptation.Settings("paper", sigma)) for sigma in SIGMAS],
+        "settings": [
+            adaptation.AdaptationSettings("paper", sigma).hashed_fields() for sigma in SIGMAS
+        ],
     }
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return cache_dir.root() / "annex" / f"{digest[:32]}.json"

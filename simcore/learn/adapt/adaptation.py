@@ -1,10 +1,13 @@
-"""The adaptation function of risser-maroux2021: PCA, W with ReLU, cosine; many runs together.
+"""The adaptation function of risser-maroux2021 (PCA, W with ReLU, cosine), for many runs at once.
 
 Each run has its own split of the pairs, its own PCA (fitted on its training images) and its own
-start. All runs climb side by side, in batches (`torch.bmm`). The epoch that counts is chosen
+initial W. All runs are trained side by side, in batches (`torch.bmm`). Which epoch is kept depends
+on the protocol:
 
-- `honest`: for each run by the loss on validation pairs, which are neither learned from nor judged;
-- `paper`: one for all runs, by the mean recall on the test pairs, as the paper's "oracle" does.
+- `held-out`: for each run the epoch with the lowest loss on its validation pairs, which are
+  neither training nor test pairs;
+- `paper`: one epoch for all runs, that of the best mean recall on the test pairs (the paper's
+  "oracle"), which is optimistically biased.
 """
 
 import time
@@ -20,134 +23,171 @@ from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.learn import checkpoints
 from simcore.learn.adapt import contrastive_loss, pca
 from simcore.learn.adapt.inputs import Inputs
-from simcore.learn.checkpoints import RESUME_MESSAGE
+from simcore.learn.checkpoints import RESUME_MESSAGE, Checkpoint
 from simcore.learn.splits import Split
 from simcore.models.adapter import Adapter, Layer
 from simcore.sim.metrics import normalized
-from simcore.types import Array, Monitor
+from simcore.types import JSON, Array, Monitor
 
-Protocol = Literal["honest", "paper"]
-OnCurve = Callable[[list[float], list[float]], None]  # losses and checks so far
+Protocol = Literal["held-out", "paper"]
+OnCurve = Callable[[list[float], list[float]], None]  # training and validation losses so far
 
 
-def check(name: str) -> Protocol:
-    """The protocol, if there is one of that name."""
+def check_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        UnknownNameError: no such protocol.
+    """
     if name not in get_args(Protocol):
         raise unknown_name("protocol", name, get_args(Protocol))
     return cast(Protocol, name)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to learn; the defaults are the paper's where it says them.
+class AdaptationSettings:
+    """How to train; the defaults are the paper's where it gives a value.
 
     Attributes:
-        protocol: who chooses the epoch, see the module.
+        protocol: which epoch is kept, see the module.
         sigma: temperature; the paper compares 1 and 15.
         epochs: at most. dims: of the PCA. width: of the adapted vectors.
-        rate: of Adam, which the paper does not name.
-        patience: epochs without a better validation loss before a run stops (honest).
-        seed: of the first run's start; run r has seed + r.
+        learning_rate: of Adam; the paper gives none.
+        patience: epochs without a lower validation loss after which a run stops (held-out only).
+        seed: of the first run's initial weights; run r uses seed + r.
     """
 
-    protocol: Protocol = "honest"
+    protocol: Protocol = "held-out"
     sigma: float = 15.0
     epochs: int = 150
     dims: int = pca.DIMS
     width: int = 1024
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     patience: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check(self.protocol)
-        for name in ("sigma", "epochs", "dims", "width", "rate", "patience"):
+        self.validate()
+
+    def validate(self) -> None:
+        """Check the values.
+
+        Raises:
+            UnknownNameError: no such protocol. BadDataError: a number that is not positive.
+        """
+        check_protocol(self.protocol)
+        for name in ("sigma", "epochs", "dims", "width", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
-                raise BadDataError(f"found {name} = {getattr(self, name)}; expected more than 0")
+                raise BadDataError(f"{name} must be greater than 0, got {getattr(self, name)}.")
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether validation pairs decide which epoch is kept."""
+        return self.protocol == "held-out"
+
+    def hashed_fields(self) -> JSON:
+        """The settings as checkpoints and cached results hash them, so the names stay these."""
+        fields = asdict(self)
+        fields["rate"] = fields.pop("learning_rate")
+        fields["protocol"] = "honest" if self.uses_validation else "paper"
+        return fields
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """One run: what it learned, on which pairs, and how well it finds its test pairs.
+class AdaptationRun:
+    """A trained adapter and its ranks on the test pairs.
 
     Attributes:
-        before, reduced, after: (T,) asymmetric ranks of the test pairs with the features as they
-            are, after the PCA, and adapted.
-        kept: share of the variance that the PCA kept.
-        epoch: the one that was chosen, from 1.
-        losses, checks: (E,) loss on the training pairs, and on the pairs that choose.
+        before, reduced, after: (T,) asymmetric ranks of the test pairs with the original features,
+            after the PCA, and adapted.
+        variance_kept: share of the variance that the PCA keeps, 0..1.
+        epoch: the epoch that is kept, from 1.
+        losses: (E,) on the training pairs.
+        validation_losses: (E,) on the pairs that decide which epoch is kept; for protocol `paper`
+            1 - recall on the test pairs.
     """
 
-    adaptation: Adapter
+    adapter: Adapter
     split: Split
     before: Array
     reduced: Array
     after: Array
-    kept: float
+    variance_kept: float
     epoch: int
     losses: Array
-    checks: Array
+    validation_losses: Array
 
 
 def train(
     inputs: Inputs,
     splits: Sequence[Split],
-    settings: Settings,
+    settings: AdaptationSettings,
     *,
     device: str = "cpu",
     checkpoint: Path | None = None,
     monitor: Monitor = Monitor(),
     on_curve: OnCurve | None = None,
-) -> list[Run]:
-    """Every split a run, all of them together.
+) -> list[AdaptationRun]:
+    """Train one run per split, all of them together.
 
     Args:
-        inputs: N pairs. splits: R of them, of which only training and validation rows are looked
-            at until what was learned is judged (with `paper` also the test rows, as it does).
-        checkpoint: where to go on from if it is there, written now and then, and at the end.
-        on_curve: told the means of the runs after every epoch.
-        stop: asked after every epoch.
+        inputs: features of N pairs.
+        splits: R splits of the pairs. Test rows are not read before training ends (except with
+            protocol `paper`, which needs them).
+        checkpoint: resumed from if it exists; written now and then and at the end.
+        on_curve: called after every epoch with the mean losses of the runs.
+        monitor: its stop is asked after every epoch.
 
     Raises:
-        BadDataError: no split, an honest one without validation pairs, or the checkpoint is of
-            another run.
-        Stopped: `stop` said so; with a checkpoint the same call goes on from there.
+        BadDataError: no split, no validation pairs for protocol `held-out`, or the checkpoint is
+            that of another run.
+        Stopped: on request; with a checkpoint the same call resumes.
     """
     if not splits:
-        raise BadDataError("found no split to learn from; expected at least one run")
-    if settings.protocol == "honest" and any(not len(one.validation) for one in splits):
+        raise BadDataError("There is no split to learn from. At least one run is needed.")
+    if settings.uses_validation and any(not len(split.validation) for split in splits):
         raise BadDataError(
-            "found no validation pairs; the honest protocol needs some to choose the epoch"
+            "Protocol held-out needs validation pairs to choose the epoch, and a split has none."
         )
-    kept = None
+    saved = None
     if checkpoint is not None:
-        kept = checkpoints.Checkpoint(checkpoint, identity(inputs, splits, asdict(settings)))
-    known = kept.read() if kept else None  # before the work: it may be another run's
+        fingerprint = run_fingerprint(inputs, splits, settings.hashed_fields())
+        saved = Checkpoint(checkpoint, fingerprint)
+    state = saved.read() if saved else None  # before the work: it may be that of another run
     bases = []
     for number, split in enumerate(splits):
-        bases.append(_fitted(inputs, split, settings))
+        bases.append(_fit_pca(inputs, split, settings))
         monitor.report("PCA", number + 1, len(splits))
         monitor.check(RESUME_MESSAGE)
-    run = ParallelRuns(_batches(inputs, splits, bases, settings, device), settings)
-    if known is not None:
-        run.restore(known)
-    _climbed(run, kept, monitor, on_curve)
-    weights = [one for part in run.parts for one in part.best.cpu().numpy()]
-    losses = [row for part in run.parts for row in np.stack(part.losses, 1)]
-    checks = [row for part in run.parts for row in np.stack(part.checks, 1)]
+    runs = ParallelRuns(_make_batches(inputs, splits, bases, settings, device), settings)
+    if state is not None:
+        runs.restore(state)
+    runs.train(saved, monitor, on_curve)
+    weights = [weight for batch in runs.batches for weight in batch.best_weight.cpu().numpy()]
+    losses, validation_losses = (
+        [row for batch in runs.batches for row in np.stack(getattr(batch, name), 1)]
+        for name in ("losses", "validation_losses")
+    )
     return [
-        _judged(inputs, split, base, weight, int(epoch), loss, check)
-        for split, base, weight, epoch, loss, check in zip(
-            splits, bases, weights, run.chosen, losses, checks, strict=True
+        _evaluate(inputs, split, base, weight, int(epoch), curves)
+        for split, base, weight, epoch, *curves in zip(
+            splits, bases, weights, runs.best_epochs, losses, validation_losses, strict=True
         )
     ]
 
 
-def identity(inputs: Inputs, splits: Sequence[Split], told: dict[str, Any]) -> str:
-    """What has to be alike for runs to be gone on with: data, settings, splits."""
-    rows = [part for one in splits for part in (one.train, one.validation, one.test)]
+def run_fingerprint(inputs: Inputs, splits: Sequence[Split], settings: JSON) -> str:
+    """A digest of data, settings and splits; a checkpoint is resumed by the same run only."""
+    rows = [part for split in splits for part in (split.train, split.validation, split.test)]
     sizes = {"backbones": inputs.backbones, "rows": [len(part) for part in rows]}
-    return checkpoints.identity(told | sizes, [inputs.left, inputs.right, *rows])
+    return checkpoints.run_fingerprint(settings | sizes, [inputs.left, inputs.right, *rows])
+
+
+def mean_curve(curves: Sequence[Sequence[float] | Array]) -> Array:
+    """The mean of the runs' curves, as far as all of them go."""
+    shortest = min(map(len, curves))
+    mean: Array = np.mean([np.asarray(curve)[:shortest] for curve in curves], axis=0)
+    return mean
 
 
 @dataclass
@@ -155,238 +195,266 @@ class Batch:
     """Runs that are computed together.
 
     Attributes:
-        inputs, check: torch (R, 2n, d) and (R, 2m, d), left rows before right ones: learned from,
-            and looked at to choose the epoch.
-        weight, best: (R, d, h), now and where the choice was best.
-        losses, checks: (R,) of every epoch.
+        inputs, validation: torch (R, 2n, d) and (R, 2m, d), left rows before right ones: the
+            training pairs, and those that decide which epoch is kept.
+        weight, best_weight: (R, d, h), now and of the best epoch.
+        losses, validation_losses: (R,) of every epoch.
     """
 
     inputs: Any
-    check: Any
+    validation: Any
     weight: Any
     optimizer: Any
-    best: Any
+    best_weight: Any
     losses: list[Array]
-    checks: list[Array]
+    validation_losses: list[Array]
 
 
 class ParallelRuns:
-    """All batches, and the epoch that each run's best weights are from.
+    """All batches, and which epoch is the best of each run.
 
     Attributes:
-        epoch: how many are done. best, chosen: (R,) the best value so far, and its epoch, from 1.
-        means: losses and checks of every epoch, the mean of the runs that were still going.
+        epoch: how many are done.
+        best_values, best_epochs: (R,) the lowest value so far, and its epoch, from 1.
+        means: training and validation losses of every epoch, the mean of the runs not yet stopped.
     """
 
-    def __init__(self, parts: list[Batch], settings: "Settings") -> None:
-        self.parts, self.settings = parts, settings
-        sizes = [part.weight.shape[0] for part in parts]
-        self.runs = sum(sizes)
-        ends = np.cumsum(sizes)
-        self.places = [range(int(e) - n, int(e)) for n, e in zip(sizes, ends, strict=True)]
+    def __init__(self, batches: list[Batch], settings: AdaptationSettings) -> None:
+        self.batches, self.settings = batches, settings
+        sizes = [batch.weight.shape[0] for batch in batches]
+        self.count = sum(sizes)
+        self.numbers = [  # of the runs in each batch
+            range(int(end) - size, int(end))
+            for size, end in zip(sizes, np.cumsum(sizes), strict=True)
+        ]
         self.epoch = 0
-        self.best, self.chosen = np.full(self.runs, np.inf), np.ones(self.runs, np.int64)
+        self.best_values = np.full(self.count, np.inf)
+        self.best_epochs = np.ones(self.count, np.int64)
         self.means: tuple[list[float], list[float]] = ([], [])
 
     @property
-    def over(self) -> bool:
-        """Whether all epochs are done, or no run has been better for long."""
-        return self.epoch >= self.settings.epochs or bool(self._tired(self.epoch).all())
+    def finished(self) -> bool:
+        """Whether all epochs are done, or every run is out of patience."""
+        return self.epoch >= self.settings.epochs or bool(self._out_of_patience().all())
 
-    def _tired(self, epoch: int) -> Array:
-        honest = self.settings.protocol == "honest"
-        return (epoch - self.chosen >= self.settings.patience) & honest
+    def _out_of_patience(self) -> Array:
+        """(R,) bool."""
+        waited = self.epoch - self.best_epochs >= self.settings.patience
+        return waited & self.settings.uses_validation
+
+    def train(
+        self, checkpoint: Checkpoint | None, monitor: Monitor, on_curve: OnCurve | None
+    ) -> None:
+        """Train until finished.
+
+        Raises:
+            Stopped: on request, after writing the checkpoint.
+        """
+        saved = time.monotonic()
+        while not self.finished:
+            self.step()
+            monitor.report("learning", self.epoch, self.settings.epochs)
+            if on_curve is not None:
+                on_curve(*self.means)
+            stopped = monitor.stopped
+            due = time.monotonic() - saved > checkpoints.SAVE_SECONDS
+            if checkpoint is not None and (stopped or due or self.finished):
+                checkpoint.write(self.state())
+                saved = time.monotonic()
+            if stopped and not self.finished:
+                raise Stopped(RESUME_MESSAGE)
 
     def step(self) -> None:
-        """One epoch of every run that goes on."""
-        tired, epoch = self._tired(self.epoch), self.epoch + 1
-        checks = np.concatenate(
+        """One epoch of every run that is not out of patience."""
+        stopped, epoch = self._out_of_patience(), self.epoch + 1
+        values = np.concatenate(
             [
-                np.full(len(place), np.inf) if tired[place].all() else _epoch(part, self.settings)
-                for part, place in zip(self.parts, self.places, strict=True)
+                np.full(len(runs), np.inf)
+                if stopped[runs].all()
+                else _train_epoch(batch, self.settings)
+                for batch, runs in zip(self.batches, self.numbers, strict=True)
             ]
         )
-        going = [part for part in self.parts if len(part.losses) == epoch]
-        for mean, name in zip(self.means, ("losses", "checks"), strict=True):
-            mean.append(float(np.concatenate([getattr(s, name)[-1] for s in going]).mean()))
-        honest = self.settings.protocol == "honest"
-        value = checks if honest else np.full(self.runs, checks.mean())
-        better = (value < self.best) & ~tired
-        self.best[better], self.chosen[better] = value[better], epoch
-        for part, place in zip(self.parts, self.places, strict=True):
-            for number in np.flatnonzero(better[place]):
-                part.best[number].copy_(part.weight.detach()[number])
+        trained = [batch for batch in self.batches if len(batch.losses) == epoch]
+        for mean, name in zip(self.means, ("losses", "validation_losses"), strict=True):
+            mean.append(float(np.concatenate([getattr(b, name)[-1] for b in trained]).mean()))
+        if not self.settings.uses_validation:  # one epoch for all
+            values = np.full(self.count, values.mean())
+        better = (values < self.best_values) & ~stopped
+        self.best_values[better], self.best_epochs[better] = values[better], epoch
+        for batch, runs in zip(self.batches, self.numbers, strict=True):
+            for number in np.flatnonzero(better[runs]):
+                batch.best_weight[number].copy_(batch.weight.detach()[number])
         self.epoch = epoch
 
-    def state(self) -> dict[str, Any]:
-        """What the rest depends on, of tensors and numbers."""
+    def state(self) -> JSON:
+        """Everything the rest of the training depends on, for a checkpoint.
+
+        The keys are those of checkpoints on disk.
+        """
         import torch
 
         return {
             "epoch": self.epoch,
             "means": list(self.means),
-            "best": torch.from_numpy(self.best),
-            "chosen": torch.from_numpy(self.chosen),
+            "best": torch.from_numpy(self.best_values),
+            "chosen": torch.from_numpy(self.best_epochs),
             "parts": [
                 {
-                    "weight": part.weight.detach(),
-                    "best": part.best,
-                    "optimizer": part.optimizer.state_dict(),
-                    "losses": torch.from_numpy(np.stack(part.losses)),
-                    "checks": torch.from_numpy(np.stack(part.checks)),
+                    "weight": batch.weight.detach(),
+                    "best": batch.best_weight,
+                    "optimizer": batch.optimizer.state_dict(),
+                    "losses": torch.from_numpy(np.stack(batch.losses)),
+                    "checks": torch.from_numpy(np.stack(batch.validation_losses)),
                 }
-                for part in self.parts
+                for batch in self.batches
             ],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Be where `state` was taken."""
+    def restore(self, state: JSON) -> None:
+        """Continue from a `state`."""
         import torch
 
         self.epoch, self.means = state["epoch"], tuple(state["means"])
-        self.best, self.chosen = state["best"].numpy().copy(), state["chosen"].numpy().copy()
-        for part, told in zip(self.parts, state["parts"], strict=True):
+        self.best_values = state["best"].numpy().copy()
+        self.best_epochs = state["chosen"].numpy().copy()
+        for batch, saved in zip(self.batches, state["parts"], strict=True):
             with torch.no_grad():
-                part.weight.copy_(told["weight"])
-                part.best.copy_(told["best"])
-            part.optimizer.load_state_dict(told["optimizer"])
-            part.losses, part.checks = list(told["losses"].numpy()), list(told["checks"].numpy())
+                batch.weight.copy_(saved["weight"])
+                batch.best_weight.copy_(saved["best"])
+            batch.optimizer.load_state_dict(saved["optimizer"])
+            batch.losses = list(saved["losses"].numpy())
+            batch.validation_losses = list(saved["checks"].numpy())
 
 
-def _climbed(
-    run: ParallelRuns,
-    kept: checkpoints.Checkpoint | None,
-    monitor: Monitor,
-    on_curve: OnCurve | None,
-) -> None:
-    """To the end of the runs, or until somebody says stop."""
-    saved = time.monotonic()
-    while not run.over:
-        run.step()
-        monitor.report("learning", run.epoch, run.settings.epochs)
-        if on_curve is not None:
-            on_curve(*run.means)
-        asked = monitor.stopped
-        late = time.monotonic() - saved > checkpoints.SAVE_SECONDS
-        if kept is not None and (asked or late or run.over):
-            kept.write(run.state())
-            saved = time.monotonic()
-        if asked and not run.over:
-            raise Stopped(RESUME_MESSAGE)
+def make_batches(
+    train: Sequence[Array],
+    validation: Sequence[Array],
+    settings: AdaptationSettings,
+    device: str,
+) -> list[Batch]:
+    """The runs in batches, each run with its own initial weights.
+
+    Args:
+        train, validation: (2n, d) float32 for each run, of the same shape for all runs.
+    """
+    import torch
+
+    dims = train[0].shape[1]
+    size = contrastive_loss.runs_per_batch(len(train), len(train[0]) // 2, device)
+    batches = []
+    for start in range(0, len(train), size):
+        runs = range(start, min(start + size, len(train)))
+        weights = [_initial_weight(settings.seed + run, dims, settings.width) for run in runs]
+        weight = torch.stack(weights).to(device).requires_grad_(True)
+        train_block, validation_block = (
+            torch.stack([torch.from_numpy(rows[run]) for run in runs]).to(device)
+            for rows in (train, validation)
+        )
+        optimizer = torch.optim.Adam([weight], lr=settings.learning_rate)
+        best_weight = weight.detach().clone()
+        batches.append(Batch(train_block, validation_block, weight, optimizer, best_weight, [], []))
+    return batches
 
 
-def _learned_from(split: Split, protocol: Protocol) -> Array:
-    """The paper has no validation pairs; it learns from all that are not judged."""
-    if protocol == "honest":
-        return split.train
-    return np.sort(np.concatenate([split.train, split.validation]))
-
-
-def _fitted(inputs: Inputs, split: Split, settings: Settings) -> pca.Pca:
-    rows = _learned_from(split, settings.protocol)
-    return pca.fit(np.concatenate([inputs.left[rows], inputs.right[rows]]), settings.dims)
-
-
-def _batches(
+def _make_batches(
     inputs: Inputs,
     splits: Sequence[Split],
     bases: Sequence[pca.Pca],
-    settings: Settings,
+    settings: AdaptationSettings,
     device: str,
 ) -> list[Batch]:
-    """Groups of near-duplicates make sizes differ by a few; the surplus of a larger run's training
-    pairs is left out, so that a batch is a block."""
-    learn = [_learned_from(one, settings.protocol) for one in splits]
-    check = [one.validation if settings.protocol == "honest" else one.test for one in splits]
+    """Batches of the runs' features after PCA.
+
+    Groups of near-duplicates make the numbers of pairs differ a little from run to run; the
+    surplus of larger runs is left out, so that a batch is one block.
+    """
+    train = [_training_rows(split, settings) for split in splits]
+    validation = [split.validation if settings.uses_validation else split.test for split in splits]
     dims = min(base.axes.shape[1] for base in bases)
 
-    def reduced(parts: Sequence[Array]) -> list[Array]:
-        least = min(map(len, parts))
+    def reduce(parts: Sequence[Array]) -> list[Array]:
+        count = min(map(len, parts))
         return [
-            np.concatenate([base(side[rows[:least]]) for side in (inputs.left, inputs.right)])[
+            np.concatenate([base(side[rows[:count]]) for side in (inputs.left, inputs.right)])[
                 :, :dims
             ]
             for rows, base in zip(parts, bases, strict=True)
         ]
 
-    return batches(reduced(learn), reduced(check), settings, device)
+    return make_batches(reduce(train), reduce(validation), settings, device)
 
 
-def _judged(
+def _training_rows(split: Split, settings: AdaptationSettings) -> Array:
+    """The paper has no validation pairs: it trains on all pairs that are not test pairs."""
+    if settings.uses_validation:
+        return split.train
+    return np.sort(np.concatenate([split.train, split.validation]))
+
+
+def _fit_pca(inputs: Inputs, split: Split, settings: AdaptationSettings) -> pca.Pca:
+    rows = _training_rows(split, settings)
+    return pca.fit(np.concatenate([inputs.left[rows], inputs.right[rows]]), settings.dims)
+
+
+def _evaluate(
     inputs: Inputs,
     split: Split,
     base: pca.Pca,
     weight: Array,
     epoch: int,
-    losses: Array,
-    checks: Array,
-) -> Run:
-    """The test pairs, looked at for the first time."""
+    curves: Sequence[Array],
+) -> AdaptationRun:
+    """The run with its ranks on the test pairs; `curves` are both losses."""
     layer = Layer(0, len(base.mean), base.axes[:, : len(weight)], weight, relu=True)
-    learned = Adapter(base.mean, (layer,), inputs.backbones, inputs.dims)
+    adapter = Adapter(base.mean, (layer,), inputs.backbones, inputs.dims)
     left, right = inputs.left[split.test], inputs.right[split.test]
-    plain = asymmetric_recall.ranks_of(np.nan_to_num(left) @ np.nan_to_num(right).T)
-    reduced = asymmetric_recall.ranks_of(_cosine(base(left), base(right)))
-    after = asymmetric_recall.ranks_of(_cosine(learned(left), learned(right)))
-    return Run(learned, split, plain, reduced, after, base.kept, epoch, losses, checks)
+    before = asymmetric_recall.ranks_of(np.nan_to_num(left) @ np.nan_to_num(right).T)
+    reduced, after = (
+        asymmetric_recall.ranks_of(normalized(project(left)) @ normalized(project(right)).T)
+        for project in (base, adapter)
+    )
+    losses, validation_losses = curves
+    return AdaptationRun(
+        adapter,
+        split,
+        before,
+        reduced,
+        after,
+        base.variance_kept,
+        epoch,
+        losses,
+        validation_losses,
+    )
 
 
-def _cosine(left: Array, right: Array) -> Array:
-    out: Array = normalized(left) @ normalized(right).T
-    return out
-
-
-def batches(
-    learn: Sequence[Array], check: Sequence[Array], settings: "Settings", device: str
-) -> list[Batch]:
-    """The runs in batches, each with its own start.
-
-    Args:
-        learn, check: (2n, d) float32 for each run; blocks of the same shape for all.
-    """
+def _initial_weight(seed: int, dims: int, width: int) -> Any:
+    """The uniform initialization of torch's linear layers, from a seed of its own."""
     import torch
 
-    dims = learn[0].shape[1]
-    size = contrastive_loss.joint_loss(len(learn), len(learn[0]) // 2, device)
-    found = []
-    for first in range(0, len(learn), size):
-        numbers = range(first, min(first + size, len(learn)))
-        starts = [_start(settings.seed + n, dims, settings.width) for n in numbers]
-        weight = torch.stack(starts).to(device).requires_grad_(True)
-        z, c = (
-            torch.stack([torch.from_numpy(part[n]) for n in numbers]).to(device)
-            for part in (learn, check)
-        )
-        optimizer = torch.optim.Adam([weight], lr=settings.rate)
-        found.append(Batch(z, c, weight, optimizer, weight.detach().clone(), [], []))
-    return found
-
-
-def _start(seed: int, dims: int, width: int) -> Any:
-    """The uniform start of torch's linear layers, of this run alone."""
-    import torch
-
-    draw = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     bound = dims**-0.5
-    return torch.empty(dims, width).uniform_(-bound, bound, generator=draw)
+    return torch.empty(dims, width).uniform_(-bound, bound, generator=generator)
 
 
-def _epoch(part: Batch, settings: "Settings") -> Array:
-    """One step of a batch of runs; returns (R,) what the choice of an epoch looks at."""
+def _train_epoch(batch: Batch, settings: AdaptationSettings) -> Array:
+    """One gradient step of a batch of runs; returns the (R,) values that choose the epoch."""
     import torch
 
     with torch.no_grad():
-        loss, slope = contrastive_loss.loss_and_gradient(part.inputs, part.weight, settings.sigma)
-    part.weight.grad = slope
-    part.optimizer.step()
+        loss, gradient = contrastive_loss.loss_and_gradient(
+            batch.inputs, batch.weight, settings.sigma
+        )
+    batch.weight.grad = gradient
+    batch.optimizer.step()
     with torch.no_grad():
-        unit = contrastive_loss.apply_maps(part.check, part.weight)
+        unit = contrastive_loss.apply_maps(batch.validation, batch.weight)
         half = unit.shape[1] // 2
-        values = contrastive_loss.product(unit[:, :half], unit[:, half:])
-        if settings.protocol == "honest":
-            check = contrastive_loss.loss_of(values * settings.sigma).cpu().numpy()
+        cosines = contrastive_loss.product(unit[:, :half], unit[:, half:])
+        if settings.uses_validation:
+            values = contrastive_loss.loss_of(cosines * settings.sigma).cpu().numpy()
         else:
-            check = 1 - contrastive_loss.hits_at_1(values).cpu().numpy()
-    part.losses.append(loss.cpu().numpy())
-    part.checks.append(check)
-    return np.asarray(check)
+            values = 1 - contrastive_loss.hits_at_1(cosines).cpu().numpy()
+    batch.losses.append(loss.cpu().numpy())
+    batch.validation_losses.append(values)
+    return np.asarray(values)

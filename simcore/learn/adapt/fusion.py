@@ -1,14 +1,14 @@
-"""A better adaptation: every backbone keeps its own map, and learns how much it counts.
+"""Fusion: an adaptation in which every backbone keeps its own map and learns its weight.
 
-For each backbone a PCA of its own, whose axes are first brought part of the way to equal spread;
-then, learned together, a scale for every axis (starting at 1: the comparison as it was) and a share
-for every backbone (starting at one over the spread of its similarities: the z-sum). A backbone
-without evidence, a picture without a face, is a block of zeros: it says nothing, and costs nothing.
+Each backbone gets a PCA of its own, whose axes are partly whitened. Then a scale for every axis
+(initially 1: the comparison as it was) and a share for every backbone (initially one over the
+spread of its similarities: the z-sum) are learned together. A backbone without evidence (an image
+without a face) is a block of zeros, which neither adds to a similarity nor takes from it.
 
-The loss is that of the paper with a temperature that is learned too. Pairs that may be learned from
-are cut into folds; each fold in turn says when to stop learning from the others, and the mean of
-the folds' scales and shares is what is kept, so that every such pair was learned from. What was
-tried beside this is in DECISIONS.md.
+The loss is that of the paper with a learned temperature. Training and validation pairs are cut into
+folds. Each fold in turn decides when to stop training on the others, and the mean of the folds'
+scales and shares is the result, so every pair contributes. DECISIONS.md lists what was tried
+besides this.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,28 +20,30 @@ import numpy as np
 
 from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.learn import splits
+from simcore.learn import splits as learn_splits
 from simcore.learn.adapt import contrastive_loss, pca
-from simcore.learn.adapt.adaptation import OnCurve, Run, identity
+from simcore.learn.adapt.adaptation import AdaptationRun, OnCurve, mean_curve, run_fingerprint
 from simcore.learn.adapt.inputs import Inputs
 from simcore.learn.checkpoints import RESUME_MESSAGE, Checkpoint
 from simcore.learn.splits import Split
 from simcore.models.adapter import Adapter, Layer
 from simcore.sim.metrics import normalized
-from simcore.types import Array, Monitor
+from simcore.types import JSON, Array, Monitor
 
-FIRST_SIGMA = 12.0  # where the learned temperature starts
-WARM = 20  # epochs in which only shares and temperature move
+INITIAL_SIGMA = 12.0  # of the learned temperature
+WARMUP_EPOCHS = 20  # only shares and temperature are learned
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to learn.
+class FusionSettings:
+    """How to train.
 
     Attributes:
-        dims: axes a backbone at most. whiten: 0 leaves their spread as it is, 1 makes it equal.
-        folds: see the module. epochs: a fold at most. patience: epochs without a better loss.
-        share_rate, scale_rate: of Adam, for shares (and temperature) and for scales.
+        dims: axes per backbone, at most.
+        whiten: 0 leaves the spread of the axes as it is, 1 makes it equal.
+        folds: see the module. epochs: per fold, at most.
+        patience: epochs without a lower validation loss after which a fold stops.
+        share_rate, scale_rate: learning rates of Adam, for shares (and temperature) and for scales.
         seed: of the folds.
     """
 
@@ -55,60 +57,150 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Check the values.
+
+        Raises:
+            BadDataError: a number out of range.
+        """
         for name in ("dims", "epochs", "patience", "share_rate", "scale_rate"):
             if not getattr(self, name) > 0:
-                raise BadDataError(f"found {name} = {getattr(self, name)}; expected more than 0")
-        if self.folds < 2 or not 0 <= self.whiten <= 1:
-            raise BadDataError(
-                f"found {self.folds} folds and whitening by {self.whiten}; expected 2 or more, "
-                "and 0 to 1"
-            )
+                raise BadDataError(f"{name} must be greater than 0, got {getattr(self, name)}.")
+        if self.folds < 2:
+            raise BadDataError(f"folds must be at least 2, got {self.folds}.")
+        if not 0 <= self.whiten <= 1:
+            raise BadDataError(f"whiten must be from 0 to 1, got {self.whiten}.")
+
+    def hashed_fields(self) -> JSON:
+        """The settings as checkpoints hash them; renaming a field orphans those on disk."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
-    """One backbone's fixed part: its axes, how far they spread, and the columns it looks at."""
-
-    start: int
-    stop: int
-    base: pca.Pca
-    gain: Array  # (d,)
-
-    def __call__(self, values: Array) -> Array:
-        """(N, D) -> (N, d) unit rows; zero rows where there is no evidence."""
-        return normalized(self.base(values[:, self.start : self.stop]) * self.gain)
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """What was learned from all folds but one: logarithms of scales and shares, and how it went.
+class FoldResult:
+    """What one fold learned.
 
     Attributes:
-        scales: (d,) a backbone. shares: (M,). losses, checks: of every epoch. epoch: the best.
+        scales: for each backbone (d,) logarithms of the scales.
+        shares: (M,) logarithms of the shares.
+        losses, validation_losses: of every epoch. epoch: the best one.
     """
 
     scales: list[Array]
     shares: Array
     losses: list[float]
-    checks: list[float]
+    validation_losses: list[float]
     epoch: int
 
 
-@dataclass
-class _Scales:
-    """What is learned, as torch vectors: logarithms of scales (a vector a backbone) and shares."""
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """The fixed map of one backbone: its columns, their PCA, and (d,) gains that whiten it."""
 
-    scales: list[Any]
-    shares: Any
+    start: int
+    stop: int
+    base: pca.Pca
+    gain: Array
 
-    def __call__(self, sides: Sequence[Any]) -> Any:
+    def __call__(self, values: Array) -> Array:
+        """(N, D) -> (N, d) unit rows; zero rows without evidence."""
+        return normalized(self.base(values[:, self.start : self.stop]) * self.gain)
+
+
+class Fold:
+    """Training on all folds but one, which decides when to stop.
+
+    Attributes:
+        scales, shares, sigma: the learned parameters, as logarithms (torch).
+        losses, validation_losses: of every epoch. epoch: the best one, 0 before the first.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Sequence[Array]],
+        validation: Array,
+        shares: Array,
+        settings: FusionSettings,
+        device: str = "cpu",
+    ) -> None:
+        """Places the data.
+
+        Args:
+            sides: left and right; for each backbone (n, d) rows of the training and validation
+                pairs of the split.
+            validation: (n,) bool, which of these pairs decide when to stop.
+            shares: (M,) initial logarithms.
+        """
+        import torch
+
+        def select(rows: Array) -> list[list[Any]]:
+            return [[torch.from_numpy(x[rows]).float().to(device) for x in side] for side in sides]
+
+        self.settings = settings
+        self.train_sides, self.validation_sides = select(~validation), select(validation)
+        self.shares = torch.tensor(shares, dtype=torch.float32, device=device, requires_grad=True)
+        self.scales = [
+            torch.zeros(x.shape[1], device=device, requires_grad=True) for x in self.train_sides[0]
+        ]
+        self.sigma = torch.tensor(np.log(INITIAL_SIGMA), device=device, requires_grad=True)
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": [self.shares, self.sigma], "lr": settings.share_rate},
+                {"params": self.scales, "lr": 0.0},
+            ]
+        )
+        self.losses: list[float] = []
+        self.validation_losses: list[float] = []
+        self.epoch = 0
+        self._keep_best()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the validation loss has not improved for long."""
+        done = len(self.losses)
+        waited = done - self.epoch >= self.settings.patience
+        return done >= self.settings.epochs or (done > WARMUP_EPOCHS and waited)
+
+    def step(self) -> None:
+        """One epoch: a gradient step on the training pairs, and the validation loss."""
+        import torch
+
+        warm = len(self.losses) >= WARMUP_EPOCHS
+        self.optimizer.param_groups[1]["lr"] = self.settings.scale_rate if warm else 0.0
+        self.optimizer.zero_grad()
+        loss = self._loss(self.train_sides)
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.validation_losses.append(float(self._loss(self.validation_sides)))
+        self.losses.append(float(loss.detach()))
+        if self.validation_losses[-1] <= min(self.validation_losses):
+            self.epoch = len(self.losses)
+            self._keep_best()
+
+    def result(self) -> FoldResult:
+        """The parameters of the best epoch."""
+        scales, shares = self._best
+        return FoldResult(scales, shares, self.losses, self.validation_losses, self.epoch)
+
+    def _keep_best(self) -> None:
+        scales = [scale.detach().cpu().numpy().astype(np.float64) for scale in self.scales]
+        self._best = scales, self.shares.detach().cpu().numpy().astype(np.float64)
+
+    def _loss(self, sides: Sequence[Sequence[Any]]) -> Any:
+        left, right = map(self._apply, sides)
+        return contrastive_loss.loss_of(self.sigma.exp() * (left @ right.T)[None])[0]
+
+    def _apply(self, side: Sequence[Any]) -> Any:
         """Blocks of (N, d) -> (N, sum of d) unit rows."""
         import torch
 
         normalize = torch.nn.functional.normalize
         blocks = [
             normalize(x * scale.exp(), dim=1, eps=1e-6) * (share / 2).exp()
-            for x, scale, share in zip(sides, self.scales, self.shares, strict=True)
+            for x, scale, share in zip(side, self.scales, self.shares, strict=True)
         ]
         return normalize(torch.cat(blocks, dim=1), dim=1, eps=1e-6)
 
@@ -116,138 +208,142 @@ class _Scales:
 def train(
     inputs: Inputs,
     split: Split,
-    settings: Settings,
+    settings: FusionSettings,
     *,
     device: str = "cpu",
-    known: Sequence[Fold] = (),
-    on_fold: Callable[[Fold], None] | None = None,
+    finished_folds: Sequence[FoldResult] = (),
+    on_fold: Callable[[FoldResult], None] | None = None,
     on_curve: OnCurve | None = None,
     monitor: Monitor = Monitor(),
-) -> Run:
-    """Learn on a split's training and validation pairs; judge on its test pairs.
+) -> AdaptationRun:
+    """Train on a split's training and validation pairs, evaluate on its test pairs.
 
     Args:
-        known: the first folds, if an earlier try had come so far. on_fold: told every other.
-        on_curve: told the losses of a fold so far, after every epoch.
+        finished_folds: the first folds, where an interrupted run got so far.
+        on_fold: called with every other fold.
+        on_curve: called after every epoch with the losses of a fold so far.
 
     Returns:
         A run whose `reduced` ranks are those of the start: the z-sum of the partly whitened
-        backbones with all shares alike.
+        backbones, with scales of 1.
 
     Raises:
-        BadDataError: too few pairs for the folds. Stopped: `stop` said so.
+        BadDataError: too few pairs for the folds. Stopped: on request.
     """
     rows = np.sort(np.concatenate([split.train, split.validation]))
-    blocks = _blocks(inputs.take(rows), settings)
-    left, right = ([block(side) for block in blocks] for side in (inputs.left, inputs.right))
-    start = _shares(blocks, left, right, rows)
-    parts = splits.folds(rows, split.groups, settings.folds, settings.seed)
-    found = list(known)
-    for part in parts[len(found) :]:
-        told = _fold(
-            [[side[n] for n in range(len(blocks))] for side in (left, right)],
-            np.setdiff1d(rows, part),
-            part,
-            start,
-            settings,
-            device,
-            on_curve,
-            monitor,
-        )
-        found.append(told)
+    blocks = _fit_blocks(inputs.take(rows), settings)
+    sides = [[block(side)[rows] for block in blocks] for side in (inputs.left, inputs.right)]
+    initial = _initial_shares(*sides)
+    results = list(finished_folds)
+    parts = learn_splits.folds(rows, split.groups, settings.folds, settings.seed)
+    for part in parts[len(results) :]:
+        fold = Fold(sides, np.isin(rows, part), initial, settings, device)
+        while not fold.finished:
+            fold.step()
+            if on_curve is not None:
+                on_curve(fold.losses, fold.validation_losses)
+            monitor.check(RESUME_MESSAGE)
+        results.append(fold.result())
         if on_fold is not None:
-            on_fold(told)
-    plain = _adaptation(inputs, blocks, [np.zeros(len(b.gain)) for b in blocks], start)
-    scales = [np.mean([one.scales[n] for one in found], axis=0) for n in range(len(blocks))]
-    learned = _adaptation(inputs, blocks, scales, np.mean([one.shares for one in found], axis=0))
-    before, reduced, after = (_ranks(inputs, split.test, w) for w in (None, plain, learned))
-    curves = [[one.losses for one in found], [one.checks for one in found]]
-    shortest = min(map(len, curves[0]))
-    loss, check = (np.mean([e[:shortest] for e in each], axis=0) for each in curves)
-    kept = float(np.mean([block.base.kept for block in blocks]))
-    epoch = int(np.mean([one.epoch for one in found]))
-    return Run(learned, split, before, reduced, after, kept, epoch, loss, check)
+            on_fold(results[-1])
+    start = _make_adapter(inputs, blocks, [np.zeros(len(b.gain)) for b in blocks], initial)
+    scales = [np.mean([fold.scales[n] for fold in results], axis=0) for n in range(len(blocks))]
+    shares = np.mean([fold.shares for fold in results], axis=0)
+    learned = _make_adapter(inputs, blocks, scales, shares)
+    before, reduced, after = (_ranks(inputs, split.test, a) for a in (None, start, learned))
+    return AdaptationRun(
+        learned,
+        split,
+        before,
+        reduced,
+        after,
+        float(np.mean([block.base.variance_kept for block in blocks])),
+        int(np.mean([fold.epoch for fold in results])),
+        mean_curve([fold.losses for fold in results]),
+        mean_curve([fold.validation_losses for fold in results]),
+    )
 
 
-def _blocks(inputs: Inputs, settings: Settings) -> list[_Block]:
-    """The fixed part, from pairs that may be learned from."""
+def train_runs(
+    inputs: Inputs,
+    splits: Sequence[Split],
+    settings: FusionSettings,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    monitor: Monitor = Monitor(),
+    on_curve: OnCurve | None = None,
+) -> list[AdaptationRun]:
+    """Train one run per split, one after the other; run r uses seed + r.
+
+    Args:
+        checkpoint: resumed from if it exists; written after every fold.
+
+    Raises:
+        BadDataError: as `train`, or the checkpoint is that of another run.
+        Stopped: on request; with a checkpoint the same call resumes.
+    """
+    saved = None
+    if checkpoint is not None:
+        fingerprint = run_fingerprint(inputs, splits, settings.hashed_fields())
+        saved = Checkpoint(checkpoint, fingerprint)
+    state = (saved.read() if saved else None) or {"folds": []}
+    folds = [_read_fold(document) for document in state["folds"]]
+
+    def write() -> None:
+        if saved is not None:
+            saved.write({"folds": [_fold_state(fold) for fold in folds]})
+
+    def finish(fold: FoldResult) -> None:
+        folds.append(fold)
+        write()
+        monitor.report("folds", len(folds), len(splits) * settings.folds)
+
+    runs = []
+    for number, split in enumerate(splits):
+        start = number * settings.folds
+        try:
+            run = train(
+                inputs,
+                split,
+                replace(settings, seed=settings.seed + number),
+                device=device,
+                finished_folds=folds[start : start + settings.folds],
+                on_fold=finish,
+                on_curve=on_curve,
+                monitor=Monitor(stop=monitor.stop),
+            )
+        except Stopped:
+            write()  # even before the first fold is finished: the run is listed as unfinished
+            raise
+        runs.append(run)
+    return runs
+
+
+def _fit_blocks(inputs: Inputs, settings: FusionSettings) -> list[_Block]:
+    """The fixed maps, fitted on training and validation pairs."""
     both = np.concatenate([inputs.left, inputs.right])
-    found, start = [], 0
+    blocks, start = [], 0
     for width in inputs.dims:
         values = both[:, start : start + width]
         values = values[~np.isnan(values[:, 0])]
         base = pca.fit(values, settings.dims)
         spread = np.maximum(base(values).std(axis=0), 1e-12)
-        found.append(_Block(start, start + width, base, spread**-settings.whiten))
+        blocks.append(_Block(start, start + width, base, spread**-settings.whiten))
         start += width
-    return found
+    return blocks
 
 
-def _shares(blocks: list[_Block], left: list[Array], right: list[Array], rows: Array) -> Array:
-    """(M,) logarithms of one over the deviation of each backbone's similarities: the z-sum's."""
-    found = []
-    for n in range(len(blocks)):
-        one, other = left[n][rows], right[n][rows]
-        known = np.ix_(one.any(axis=1), other.any(axis=1))
-        found.append(-np.log(max(float((one @ other.T)[known].std()), 1e-6)))
-    return np.array(found)
+def _initial_shares(left: list[Array], right: list[Array]) -> Array:
+    """(M,) logarithms of one over the deviation of each backbone's similarities, as in a z-sum."""
+    shares = []
+    for queries, gallery in zip(left, right, strict=True):
+        evident = np.ix_(queries.any(axis=1), gallery.any(axis=1))
+        shares.append(-np.log(max(float((queries @ gallery.T)[evident].std()), 1e-6)))
+    return np.array(shares)
 
 
-def _fold(
-    sides: list[list[Array]],
-    learn: Array,
-    check: Array,
-    start: Array,
-    settings: Settings,
-    device: str,
-    on_curve: OnCurve | None,
-    monitor: Monitor,
-) -> Fold:
-    """Climb on some pairs until others say when to end."""
-    import torch
-
-    def placed(rows: Array) -> list[list[Any]]:
-        return [[torch.from_numpy(x[rows]).float().to(device) for x in side] for side in sides]
-
-    mine, theirs = placed(learn), placed(check)
-    shares = torch.tensor(start, dtype=torch.float32, device=device, requires_grad=True)
-    scales = [torch.zeros(x.shape[1], device=device, requires_grad=True) for x in mine[0]]
-    sigma = torch.tensor(np.log(FIRST_SIGMA), device=device, requires_grad=True)
-    now = _Scales(scales, shares)
-    slow = {"params": scales, "lr": 0.0}
-    optimizer = torch.optim.Adam([{"params": [shares, sigma], "lr": settings.share_rate}, slow])
-
-    def loss(pair: list[list[Any]]) -> Any:
-        return contrastive_loss.loss_of(sigma.exp() * (now(pair[0]) @ now(pair[1]).T)[None])[0]
-
-    losses: list[float] = []
-    checks: list[float] = []
-    best, epoch = _taken(now), 0
-    for number in range(1, settings.epochs + 1):
-        optimizer.param_groups[1]["lr"] = settings.scale_rate if number > WARM else 0.0
-        optimizer.zero_grad()
-        value = loss(mine)
-        value.backward()
-        optimizer.step()
-        with torch.no_grad():
-            checks.append(float(loss(theirs)))
-        losses.append(float(value.detach()))
-        if on_curve is not None:
-            on_curve(losses, checks)
-        if checks[-1] <= min(checks):
-            best, epoch = _taken(now), number
-        monitor.check(RESUME_MESSAGE)
-        if number > WARM and number - epoch >= settings.patience:
-            break
-    return Fold(*best, losses, checks, epoch)
-
-
-def _taken(now: _Scales) -> tuple[list[Array], Array]:
-    scales = [one.detach().cpu().numpy().astype(np.float64) for one in now.scales]
-    return scales, now.shares.detach().cpu().numpy().astype(np.float64)
-
-
-def _adaptation(
+def _make_adapter(
     inputs: Inputs, blocks: list[_Block], scales: list[Array], shares: Array
 ) -> Adapter:
     layers = tuple(
@@ -264,80 +360,28 @@ def _adaptation(
     return Adapter(mean, layers, inputs.backbones, inputs.dims)
 
 
-def _ranks(inputs: Inputs, test: Array, what: Adapter | None) -> Array:
-    """(T,) asymmetric ranks of the test pairs, looked at for the first time."""
+def _ranks(inputs: Inputs, test: Array, adapter: Adapter | None) -> Array:
+    """(T,) asymmetric ranks of the test pairs, with the original features without an adapter."""
     sides = [inputs.left[test], inputs.right[test]]
-    if what is not None:
-        left, right = (normalized(what(side)) for side in sides)
-    else:
+    if adapter is None:
         left, right = (np.nan_to_num(side) for side in sides)
+    else:
+        left, right = (normalized(adapter(side)) for side in sides)
     return asymmetric_recall.ranks_of(left @ right.T)
 
 
-def train_runs(
-    inputs: Inputs,
-    splits: Sequence[Split],
-    settings: Settings,
-    *,
-    device: str = "cpu",
-    checkpoint: Path | None = None,
-    monitor: Monitor = Monitor(),
-    on_curve: OnCurve | None = None,
-) -> list[Run]:
-    """Every split a run, one after the other; run r has seed + r.
-
-    Args:
-        checkpoint: where to go on from if it is there; written after every fold.
-
-    Raises:
-        BadDataError: as `fusion.train`, or the checkpoint is of another run.
-        Stopped: `stop` said so; with a checkpoint the same call goes on from there.
-    """
-    kept = None
-    if checkpoint is not None:
-        kept = Checkpoint(checkpoint, identity(inputs, splits, asdict(settings)))
-    known = (kept.read() if kept else None) or {"folds": []}
-    done = [_fold_of(told) for told in known["folds"]]
-
-    def write() -> None:
-        if kept is not None:
-            kept.write({"folds": [_told(one) for one in done]})
-
-    def finished(fold: Fold) -> None:
-        done.append(fold)
-        write()
-        monitor.report("folds", len(done), len(splits) * settings.folds)
-
-    found = []
-    for number, split in enumerate(splits):
-        own = replace(settings, seed=settings.seed + number)
-        first = number * settings.folds
-        try:
-            run = train(
-                inputs,
-                split,
-                own,
-                device=device,
-                known=done[first : first + settings.folds],
-                on_fold=finished,
-                on_curve=on_curve,
-                monitor=Monitor(stop=monitor.stop),
-            )
-        except Stopped:
-            write()  # even where no fold was finished: so that it is known to wait
-            raise
-        found.append(run)
-    return found
-
-
-def _told(fold: Fold) -> dict[str, Any]:
-    """A fold as a checkpoint has it."""
+def _fold_state(fold: FoldResult) -> JSON:
+    """A fold as a checkpoint stores it."""
     import torch
 
-    tensors = [torch.from_numpy(one) for one in (*fold.scales, fold.shares)]
-    return {"tensors": tensors, "losses": fold.losses, "checks": fold.checks, "epoch": fold.epoch}
+    return {
+        "tensors": [torch.from_numpy(array) for array in (*fold.scales, fold.shares)],
+        "losses": fold.losses,
+        "checks": fold.validation_losses,
+        "epoch": fold.epoch,
+    }
 
 
-def _fold_of(told: dict[str, Any]) -> Fold:
-    *scales, shares = (one.numpy() for one in told["tensors"])
-    return Fold(scales, shares, told["losses"], told["checks"], told["epoch"])
+def _read_fold(state: JSON) -> FoldResult:
+    *scales, shares = (tensor.numpy() for tensor in state["tensors"])
+    return FoldResult(scales, shares, state["losses"], state["checks"], state["epoch"])

@@ -1,4 +1,4 @@
-"""Features of several backbones side by side, one row an image (risser-maroux2021, 3.2)."""
+"""Features of several backbones side by side, one row per image (risser-maroux2021, 3.2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.models.adapter import rows
+from simcore.models.adapter import unit_rows
 from simcore.types import Array, Features
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Both sides of N pairs, row i of both a pair.
+    """Features of both sides of N pairs; row i of both sides is a pair.
 
     Attributes:
-        left, right: (N, D) float32; each backbone's block has length 1; NaN where an image holds no
-            evidence (no face).
-        backbones: names in the order of the blocks. dims: their widths, D together.
+        left, right: (N, D) float32; the block of each backbone has length 1, or is NaN where an
+            image has no evidence (no face).
+        backbones: names in the order of the blocks. dims: widths of the blocks, D in total.
     """
 
     left: Array
@@ -28,8 +28,8 @@ class Inputs:
     def __post_init__(self) -> None:
         if self.left.shape != self.right.shape or self.left.shape[1] != sum(self.dims):
             raise ShapeError(
-                f"found features of shapes {self.left.shape} and {self.right.shape} for blocks of "
-                f"{self.dims}; expected (N, {sum(self.dims)}) twice"
+                f"Blocks of widths {self.dims} need left and right features of shape "
+                f"(N, {sum(self.dims)}), got {self.left.shape} and {self.right.shape}."
             )
 
     def __len__(self) -> int:
@@ -41,16 +41,24 @@ class Inputs:
 
 
 def gather(left: Sequence[Features], right: Sequence[Features]) -> Inputs:
-    """The blocks of all backbones side by side.
+    """The features of all backbones side by side.
+
+    Args:
+        left, right: for each backbone the features of one side.
 
     Raises:
-        BadDataError: no backbone, or one that found something in no image.
+        BadDataError: no backbone, or one without evidence in all images of a side.
     """
     if not left:
-        raise BadDataError("found no backbone to learn from; expected at least one")
-    mine, theirs = (np.concatenate([rows(one) for one in side], axis=1) for side in (left, right))
-    names = tuple(one.backbone for one in left)
-    for one, other in zip(left, right, strict=True):
-        if not (one.index.size and other.index.size):
-            raise BadDataError(f"found no evidence of {one.backbone} on a whole side; leave it out")
-    return Inputs(mine, theirs, names, tuple(one.values.shape[1] for one in left))
+        raise BadDataError("No backbone to learn from. Choose at least one.")
+    for queries, gallery in zip(left, right, strict=True):
+        if not (queries.index.size and gallery.index.size):
+            raise BadDataError(
+                f"{queries.backbone} has no evidence in any image of one side. Leave it out."
+            )
+    left_rows, right_rows = (
+        np.concatenate([unit_rows(block) for block in side], axis=1) for side in (left, right)
+    )
+    names = tuple(block.backbone for block in left)
+    dims = tuple(block.values.shape[1] for block in left)
+    return Inputs(left_rows, right_rows, names, dims)

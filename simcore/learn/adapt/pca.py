@@ -1,4 +1,4 @@
-"""Principal components of training images, with missing blocks left out."""
+"""Principal components of training images; missing blocks do not count."""
 
 from dataclasses import dataclass
 
@@ -12,26 +12,26 @@ DIMS = 256  # risser-maroux2021, 4.2
 
 @dataclass(frozen=True, eq=False)
 class Pca:
-    """What is taken away and what is kept.
+    """A projection onto principal components.
 
     Attributes:
-        mean: (D,) float32 over the rows that hold evidence.
-        axes: (D, d) float32, orthonormal columns, the widest first.
-        kept: share of the variance that the axes hold, 0..1.
+        mean: (D,) float32 over the rows with evidence.
+        axes: (D, d) float32 orthonormal columns, largest variance first.
+        variance_kept: share of the variance along the axes, 0..1.
     """
 
     mean: Array
     axes: Array
-    kept: float
+    variance_kept: float
 
     def __call__(self, values: Array) -> Array:
-        """(N, D) -> (N, d) float32; NaN, no evidence, counts as the mean."""
-        out: Array = np.nan_to_num(values - self.mean, nan=0.0) @ self.axes
-        return out
+        """(N, D) -> (N, d) float32; NaN (no evidence) counts as the mean."""
+        projected: Array = np.nan_to_num(values - self.mean, nan=0.0) @ self.axes
+        return projected
 
 
 def fit(values: Array, dims: int = DIMS) -> Pca:
-    """The `dims` widest axes, fewer where there are fewer rows or columns.
+    """The `dims` axes of largest variance, fewer if there are fewer rows or columns.
 
     Args:
         values: (n, D) float32 training rows; NaN = no evidence.
@@ -42,24 +42,26 @@ def fit(values: Array, dims: int = DIMS) -> Pca:
     from scipy.linalg import eigh
 
     if len(values) < 2:
-        raise BadDataError(f"found {len(values)} rows for principal components; expected 2 or more")
-    there = ~np.isnan(values)
-    count = there.sum(axis=0)
-    if not count.all():
-        raise BadDataError("found a backbone without evidence in all training images; leave it out")
-    mean = (np.where(there, values, 0).sum(axis=0, dtype=np.float64) / count).astype(np.float32)
-    middle = np.where(there, values - mean, np.float32(0))
-    wide = middle.shape[1] > len(middle)
-    # The smaller of the two products has the same spectrum.
-    square = (middle @ middle.T if wide else middle.T @ middle).astype(np.float64)
-    size = len(square)
-    keep = min(dims, size - 1 if wide else size)
-    spectrum, vectors = eigh(square, subset_by_index=[size - keep, size - 1])
+        raise BadDataError(f"Principal components need at least 2 rows, got {len(values)}.")
+    present = ~np.isnan(values)
+    counts = present.sum(axis=0)
+    if not counts.all():
+        raise BadDataError(
+            "A backbone has no evidence in any training image. Leave this backbone out."
+        )
+    mean = (np.where(present, values, 0).sum(axis=0, dtype=np.float64) / counts).astype(np.float32)
+    centered = np.where(present, values - mean, np.float32(0))
+    wide = centered.shape[1] > len(centered)
+    # X X^T and X^T X have the same nonzero eigenvalues; the smaller one is decomposed.
+    gram = (centered @ centered.T if wide else centered.T @ centered).astype(np.float64)
+    size = len(gram)
+    count = min(dims, size - 1 if wide else size)
+    spectrum, vectors = eigh(gram, subset_by_index=[size - count, size - 1])
     spectrum, vectors = spectrum[::-1], vectors[:, ::-1]
-    keep = max(1, int((spectrum > spectrum[0] * 1e-6).sum()))  # no direction is made of rounding
-    spectrum, vectors = spectrum[:keep], vectors[:, :keep]
-    axes = middle.T.astype(np.float64) @ vectors / np.sqrt(spectrum) if wide else vectors
-    # An axis has no direction of its own; the largest entry is made positive, so that it has one.
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(keep)])
-    share = float(spectrum.sum() / np.trace(square))
+    count = max(1, int((spectrum > spectrum[0] * 1e-6).sum()))  # below are rounding errors
+    spectrum, vectors = spectrum[:count], vectors[:, :count]
+    axes = centered.T.astype(np.float64) @ vectors / np.sqrt(spectrum) if wide else vectors
+    # The sign of an axis is arbitrary; its largest entry is made positive.
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(count)])
+    share = float(spectrum.sum() / np.trace(gram))
     return Pca(mean, np.ascontiguousarray(axes, np.float32), min(share, 1.0))

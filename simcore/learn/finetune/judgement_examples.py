@@ -1,7 +1,7 @@
-"""Judgements as examples: which are learned from, which choose, which judge, and what each shows.
+"""Training examples from judgements.
 
-The majority of the votes says which of two pictures is the positive and which the negative; where
-the votes tie nothing is said, so nothing is learned. No picture is in two parts.
+The majority of the votes decides which of two images is the positive and which the negative; trials
+whose votes tie are left out. No image is in two parts of the split.
 """
 
 import numpy as np
@@ -14,78 +14,94 @@ from simcore.learn.splits import PART_NAMES, TrialSplit, image_numbers
 from simcore.types import Array
 
 
-def has_majority(triplets: Triplets, pictures: Array) -> Array:
-    """(T,) bool: most people chose one of two different pictures."""
-    different: Array = pictures[:, 1] != pictures[:, 2]
+def has_majority(triplets: Triplets, images: Array) -> Array:
+    """(T,) bool: most people chose one of two different images.
+
+    Args:
+        images: (T, 3) as `splits.trial_images` numbers them.
+    """
+    different: Array = images[:, 1] != images[:, 2]
     return different & (triplets.vote != 0.5)
 
 
 def examples(
-    judged: JudgementSet, parts: TrialSplit, name: str, *, fourth: bool = False, seed: int = 0
+    judgements: JudgementSet, split: TrialSplit, part: str, *, fourth: bool = False, seed: int = 0
 ) -> Examples:
-    """What is learned from a part; pictures are rows of the set's images.
+    """The examples of a part of the split; their images are rows of the set's images.
 
     Args:
-        name: "train", "validation" or "test".
-        fourth: a second negative for quadruplets (4.3 of margaritescu2024): another picture of the
-            same 8rank2 trial, if none of the other parts shows it; else one of another trial.
+        part: "train", "validation" or "test".
+        fourth: add a second negative for quadruplets (margaritescu2024, 4.3): another image of the
+            same 8rank2 trial that no other part shows, else an image of another trial.
 
     Raises:
-        BadDataError: fewer than 2 decided trials, or no other trial to take a negative from.
+        BadDataError: fewer than 2 trials with a majority, or no other trial to take a second
+            negative from.
     """
-    triplets, rows = judged.triplets, getattr(parts, name)
-    rows = rows[has_majority(triplets, parts.shown)[rows]]
+    triplets, rows = judgements.triplets, getattr(split, part)
+    rows = rows[has_majority(triplets, split.images)[rows]]
     if rows.size < 2:
         raise BadDataError(
-            f"found {rows.size} judgements for {name} of {judged.name!r} that most people agree "
-            "on; expected at least 2; add more judgements"
+            f"Too few judgements with a majority for {part}: {judgements.name!r} has {rows.size}, "
+            "at least 2 are needed. Add more judgements."
         )
-    three = triplet_sets.nearer_first(triplets)[rows]
-    strangers = three[:, 2:]
+    trials = triplet_sets.nearer_first(triplets)[rows]  # (n, 3): reference, nearer, farther
+    negatives = trials[:, 2:]
     if fourth:
-        free = _free(image_numbers(triplets), parts, name)
-        strangers = np.c_[strangers, _fourth(judged, rows, three, free, parts.shown[rows, 0], seed)]
-    part = triplets.take(getattr(parts, name))
-    singles = np.unique(np.concatenate([part.ref, part.left, part.right]))
-    return Examples(three[:, 0], three[:, 1], strangers, singles)
+        allowed = _allowed_images(image_numbers(triplets), split, part)
+        references = split.images[rows, 0]
+        second = _second_negatives(judgements, rows, trials, allowed, references, seed)
+        negatives = np.c_[negatives, second]
+    part_trials = triplets.take(getattr(split, part))
+    singles = np.unique(np.concatenate([part_trials.ref, part_trials.left, part_trials.right]))
+    return Examples(trials[:, 0], trials[:, 1], negatives, singles)
 
 
-def _free(number: Array, parts: TrialSplit, name: str) -> Array:
-    """(N,) which images a part may show beside its trials: of training all that no other part has,
-    of the others only their own."""
-    own = {n: np.unique(parts.shown[getattr(parts, n)]) for n in PART_NAMES}
-    if name != "train":
-        return np.isin(number, own[name])
-    return ~np.isin(number, np.concatenate([own["validation"], own["test"]]))
+def _allowed_images(numbers: Array, split: TrialSplit, part: str) -> Array:
+    """(N,) which images may be second negatives of a part.
+
+    Training may use every image that neither of the other parts shows, the others only their own.
+    """
+    used = {name: np.unique(split.images[getattr(split, name)]) for name in PART_NAMES}
+    if part != "train":
+        return np.isin(numbers, used[part])
+    return ~np.isin(numbers, np.concatenate([used["validation"], used["test"]]))
 
 
-def _fourth(
-    judged: JudgementSet, rows: Array, three: Array, free: Array, reference: Array, seed: int
+def _second_negatives(
+    judgements: JudgementSet,
+    rows: Array,
+    trials: Array,
+    allowed: Array,
+    references: Array,
+    seed: int,
 ) -> Array:
-    """(n,) second negatives: of the same trial where it has any that is free, else of another.
+    """(n,) second negatives: of the same trial if one of its images is allowed, else of another.
 
     Args:
-        free: (N,) whether an image may be shown. reference: (n,) picture number of each query.
+        rows: (n,) numbers of the trials. trials: (n, 3) their images, nearer first.
+        allowed: (N,) whether an image may be taken. references: (n,) image number of each query.
     """
-    random = np.random.default_rng([seed, 2])
-    if np.unique(reference).size < 2:
+    rng = np.random.default_rng([seed, 2])
+    if np.unique(references).size < 2:
         raise BadDataError(
-            f"found one query only in a part of {judged.name!r}; expected several, since the "
-            "second negative of a quadruplet is of another trial; choose another paradigm"
+            f"A part of {judgements.name!r} has one query only, but the second negative of a "
+            "quadruplet is taken from the trial of another query. Choose another paradigm."
         )
-    other = np.empty(rows.size, np.int64)
-    waiting = np.arange(rows.size)
-    while waiting.size:
-        drawn = random.integers(0, rows.size, waiting.size)
-        good = reference[drawn] != reference[waiting]
-        place = random.integers(0, 3, waiting.size)
-        other[waiting[good]] = three[drawn[good], place[good]]
-        waiting = waiting[~good]
-    if judged.alternatives is None:
-        return other
+    negatives = np.empty(rows.size, np.int64)
+    open_rows = np.arange(rows.size)
+    while open_rows.size:  # draw again where the same query was drawn
+        drawn = rng.integers(0, rows.size, open_rows.size)
+        usable = references[drawn] != references[open_rows]
+        role = rng.integers(0, 3, open_rows.size)
+        negatives[open_rows[usable]] = trials[drawn[usable], role[usable]]
+        open_rows = open_rows[~usable]
+    if judgements.alternatives is None:
+        return negatives
     for k, row in enumerate(rows):
-        mine = judged.alternatives[row]
-        mine = mine[mine >= 0]
-        if (mine := mine[free[mine]]).size:
-            other[k] = random.choice(mine)
-    return other
+        alternatives = judgements.alternatives[row]
+        alternatives = alternatives[alternatives >= 0]
+        alternatives = alternatives[allowed[alternatives]]
+        if alternatives.size:
+            negatives[k] = rng.choice(alternatives)
+    return negatives

@@ -1,9 +1,9 @@
-"""The seven ways of margaritescu2024: what a batch is, and what its loss is.
+"""The seven paradigms of margaritescu2024: what a batch is, and what its loss is.
 
     network -> linear block -> loss
 
-The network is what is kept. The linear block (fully-connected layers, 3.4.3) brings its features
-down to 128 dimensions, or to the classes of a pretext task; it is thrown away afterwards.
+The network is the result. The linear block (fully connected layers, 3.4.3) reduces its features to
+128 dimensions, or to the classes of a pretext task, and is discarded after training.
 """
 
 from collections.abc import Callable
@@ -14,30 +14,37 @@ import numpy as np
 
 from simcore.errors import unknown_name
 from simcore.learn.finetune import augmentations, losses
-from simcore.types import Array
+from simcore.types import JSON, Array
 
 Paradigm = Literal["triplet", "contrastive", "quadruplet", "rotation", "jigsaw", "simclr", "moco"]
 PARADIGMS: tuple[Paradigm, ...] = get_args(Paradigm)
 SUPERVISED: tuple[Paradigm, ...] = ("triplet", "contrastive", "quadruplet")
-HIDDEN, REDUCED = 512, 128
+HIDDEN, REDUCED = 512, 128  # widths of the linear block
 FORMULAS: dict[str, Callable[..., Any]] = {
     "triplet": losses.triplet,
     "contrastive": losses.contrastive,
     "quadruplet": losses.quadruplet,
 }
-CLASSES = {"rotation": augmentations.ROTATIONS, "jigsaw": augmentations.CHOICES}
-QUEUE, MOMENTUM = 1024, 0.99  # keys that MoCo remembers; how slowly its second network follows
+PRETEXT_CLASSES = {"rotation": augmentations.N_ROTATIONS, "jigsaw": augmentations.N_PERMUTATIONS}
+QUEUE = 1024  # past keys that MoCo compares with
+MOMENTUM = 0.99  # of MoCo's key network
+
+Embed = Callable[[Any], Any]  # images (B, 3, h, w) in 0..1 -> vectors behind the linear block
 
 
-def check(name: str) -> Paradigm:
-    """The paradigm, if there is one of that name."""
+def check_paradigm(name: str) -> Paradigm:
+    """The paradigm of that name.
+
+    Raises:
+        UnknownNameError: no such paradigm.
+    """
     if name not in PARADIGMS:
         raise unknown_name("paradigm", name, PARADIGMS)
     return name
 
 
 def linear_block(paradigm: Paradigm, dim: int, seed: int) -> Any:
-    """Fully-connected layers behind a network of `dim` features."""
+    """Fully connected layers behind a network of `dim` features."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -45,119 +52,124 @@ def linear_block(paradigm: Paradigm, dim: int, seed: int) -> Any:
         return torch.nn.Sequential(
             torch.nn.Linear(dim, HIDDEN),
             torch.nn.ReLU(),
-            torch.nn.Linear(HIDDEN, CLASSES.get(paradigm, REDUCED)),
+            torch.nn.Linear(HIDDEN, PRETEXT_CLASSES.get(paradigm, REDUCED)),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What is learned from: rows of a list of pictures.
+    """Training examples, as rows of a list of images.
 
     Attributes:
-        query, positive: (n,) each query and what people find like it.
-        strangers: (n, s) what they do not, for each query; s = 0: any other query's positive.
-        singles: (m,) every picture once, for self-supervised learning.
+        query, positive: (n,) each query and an image that people find similar.
+        negatives: (n, s) dissimilar images for each query; without (s = 0), the positives of other
+            queries are taken.
+        singles: (m,) every image once, for self-supervised learning.
     """
 
     query: Array
     positive: Array
-    strangers: Array
+    negatives: Array
     singles: Array
 
+    @property
+    def arrays(self) -> list[Array]:
+        """All rows, for the fingerprint of a run."""
+        return [self.query, self.positive, self.negatives, self.singles]
+
     def count(self, paradigm: Paradigm) -> int:
-        """How many examples an epoch has."""
+        """Examples per epoch."""
         return len(self.query) if paradigm in SUPERVISED else len(self.singles)
 
-    def batch(self, paradigm: Paradigm, rows: Array, random: np.random.Generator) -> list[Array]:
-        """The pictures of a batch: query, positive, negatives; or single ones."""
+    def batch(self, paradigm: Paradigm, rows: Array, rng: np.random.Generator) -> list[Array]:
+        """The images of a batch: query, positive, negatives; or single images."""
         if paradigm not in SUPERVISED:
             return [self.singles[rows]]
-        found = [self.query[rows], self.positive[rows]]
-        wanted = 2 if paradigm == "quadruplet" else 1
-        known = self.strangers[rows]
-        for number in range(wanted):
-            if number < known.shape[1]:
-                found.append(known[:, number])
+        groups = [self.query[rows], self.positive[rows]]
+        negatives = self.negatives[rows]
+        for number in range(2 if paradigm == "quadruplet" else 1):
+            if number < negatives.shape[1]:
+                groups.append(negatives[:, number])
             else:
-                away = random.integers(1, len(self.positive), len(rows))
-                found.append(self.positive[(rows + away) % len(self.positive)])
-        return found
-
-
-# Pictures (B, 3, h, w) in 0..1 -> vectors behind the linear block.
-Vectors = Callable[[Any], Any]
+                offset = rng.integers(1, len(self.positive), len(rows))
+                groups.append(self.positive[(rows + offset) % len(self.positive)])
+        return groups
 
 
 def loss(
-    paradigm: Paradigm, groups: list[Any], vectors: Vectors, draw: Any, memory: "Memory | None"
+    paradigm: Paradigm,
+    groups: list[Any],
+    embed: Embed,
+    generator: Any,
+    momentum: "MomentumEncoder | None",
 ) -> Any:
     """The loss of one batch.
 
     Args:
-        groups: as `Examples.batch` orders them, as pictures.
-        draw: torch generator for whatever is random. memory: of MoCo.
+        groups: images, in the order of `Examples.batch`.
+        generator: of torch, for everything random. momentum: of MoCo.
     """
     import torch
 
     if paradigm in SUPERVISED:
-        parts = vectors(torch.cat(groups)).split(len(groups[0]))
-        return FORMULAS[paradigm](*parts)
+        vectors = embed(torch.cat(groups)).split(len(groups[0]))
+        return FORMULAS[paradigm](*vectors)
     (images,) = groups
-    if paradigm in CLASSES:
-        change = augmentations.rotated if paradigm == "rotation" else augmentations.jigsaw
-        changed, which = change(images, draw)
-        return torch.nn.functional.cross_entropy(vectors(changed), which)
-    one, other = augmentations.augment(images, draw), augmentations.augment(images, draw)
+    if paradigm in PRETEXT_CLASSES:
+        transform = augmentations.rotate if paradigm == "rotation" else augmentations.jigsaw
+        transformed, labels = transform(images, generator)
+        return torch.nn.functional.cross_entropy(embed(transformed), labels)
+    views, other_views = (augmentations.augment(images, generator) for _ in range(2))
     if paradigm == "simclr":
-        return losses.simclr(*vectors(torch.cat([one, other])).split(len(images)))
-    if memory is None:
-        raise ValueError("MoCo needs its memory")
-    return memory.loss(vectors(one), other)
+        return losses.simclr(*embed(torch.cat([views, other_views])).split(len(images)))
+    if momentum is None:
+        raise ValueError("MoCo needs a momentum encoder")
+    return momentum.loss(embed(views), other_views)
 
 
-class Memory:
-    """MoCo's second network, which follows the first slowly, and its queue of past keys."""
+class MomentumEncoder:
+    """MoCo's key network, a moving average of the query network, and its queue of past keys."""
 
-    def __init__(self, keys: Vectors, modules: list[tuple[Any, Any]], seed: int) -> None:
+    def __init__(self, embed: Embed, modules: list[tuple[Any, Any]], seed: int) -> None:
         """Fills the queue with random directions.
 
         Args:
-            keys: pictures -> vectors through the second network.
-            modules: (followed, following) pairs of modules.
+            embed: images -> vectors through the key network.
+            modules: (query module, key module) pairs.
         """
         import torch
 
-        self.keys, self.modules = keys, modules
-        draw = torch.Generator().manual_seed(seed)
-        queue = torch.randn(QUEUE, REDUCED, generator=draw)
+        self.embed, self.modules = embed, modules
+        generator = torch.Generator().manual_seed(seed)
+        queue = torch.randn(QUEUE, REDUCED, generator=generator)
         device = next(modules[0][0].parameters()).device
         self.queue = torch.nn.functional.normalize(queue, dim=1).to(device)
-        self.waiting: Any = None
+        self.new_keys: Any = None
 
     def loss(self, query: Any, images: Any) -> Any:
-        """InfoNCE of a batch; its keys join the queue when `step` is called."""
+        """InfoNCE of a batch; `step` adds its keys to the queue."""
         import torch
 
         with torch.no_grad():
-            key = torch.nn.functional.normalize(self.keys(images), dim=1).float()
-        self.waiting = key
+            key = torch.nn.functional.normalize(self.embed(images), dim=1).float()
+        self.new_keys = key
         return losses.moco(query, key, self.queue)
 
     def step(self) -> None:
-        """After the optimizer: follow, and remember."""
+        """Update key network and queue; to be called after the optimizer."""
         import torch
 
         with torch.no_grad():
-            for followed, following in self.modules:
-                for one, other in zip(followed.parameters(), following.parameters(), strict=True):
-                    other.lerp_(one, 1 - MOMENTUM)
-            self.queue = torch.cat([self.waiting, self.queue])[:QUEUE]
+            for source, average in self.modules:
+                for new, old in zip(source.parameters(), average.parameters(), strict=True):
+                    old.lerp_(new, 1 - MOMENTUM)
+            self.queue = torch.cat([self.new_keys, self.queue])[:QUEUE]
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> JSON:
         """For a checkpoint."""
         return {"queue": self.queue, "modules": [m.state_dict() for _, m in self.modules]}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: JSON) -> None:
         """From a checkpoint."""
         self.queue = state["queue"].to(self.queue.device)
         for (_, module), values in zip(self.modules, state["modules"], strict=True):

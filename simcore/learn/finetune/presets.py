@@ -1,36 +1,29 @@
-"""The hyper-parameters of margaritescu2024, Table B.1, as printed: (rate, epochs, batch)."""
+"""The hyper-parameters of margaritescu2024, Table B.1, as printed."""
+
+from typing import NamedTuple
 
 from simcore.learn.finetune.paradigms import SUPERVISED, Paradigm
 
-Preset = tuple[float, int, int]
 
-_NETS = (
-    "resnet50",
-    "efficientnetv2-m",
-    "vit-b-16",
-    "alexnet",
-    "clip-vit-b-16",
-    "clip-resnet50",
-    "dino-vit-b-16",
-    "dino-resnet50",
-)
-_SUPERVISED: dict[str, Preset] = dict(
-    zip(
-        _NETS,
-        (
-            (1e-4, 20, 64),
-            (1e-4, 20, 64),
-            (1e-6, 30, 32),
-            (1e-4, 20, 64),
-            (1e-5, 25, 32),
-            (1e-4, 20, 64),
-            (1e-6, 25, 32),
-            (1e-4, 20, 64),
-        ),
-        strict=True,
-    )
-)
-_SELF: dict[str, tuple[Preset, Preset, Preset, Preset]] = {  # SimCLR, MoCo, rotation, jigsaw
+class Preset(NamedTuple):
+    """Learning rate of Adam, epochs, and examples per step."""
+
+    learning_rate: float
+    epochs: int
+    batch_size: int
+
+
+_SUPERVISED = {  # network -> preset of triplet, contrastive and quadruplet
+    "resnet50": Preset(1e-4, 20, 64),
+    "efficientnetv2-m": Preset(1e-4, 20, 64),
+    "vit-b-16": Preset(1e-6, 30, 32),
+    "alexnet": Preset(1e-4, 20, 64),
+    "clip-vit-b-16": Preset(1e-5, 25, 32),
+    "clip-resnet50": Preset(1e-4, 20, 64),
+    "dino-vit-b-16": Preset(1e-6, 25, 32),
+    "dino-resnet50": Preset(1e-4, 20, 64),
+}
+_SELF_SUPERVISED = {  # network -> presets of SimCLR, MoCo, rotation, jigsaw
     "resnet50": ((1e-4, 25, 64), (1e-4, 25, 32), (1e-4, 25, 32), (1e-4, 25, 32)),
     "efficientnetv2-m": ((1e-4, 25, 64), (1e-4, 25, 32), (1e-3, 25, 16), (1e-4, 25, 16)),
     "vit-b-16": ((1e-5, 30, 64), (1e-5, 30, 16), (1e-5, 30, 32), (1e-5, 20, 32)),
@@ -43,26 +36,28 @@ _SELF: dict[str, tuple[Preset, Preset, Preset, Preset]] = {  # SimCLR, MoCo, rot
 _ORDER: tuple[Paradigm, ...] = ("simclr", "moco", "rotation", "jigsaw")
 
 
-def of(net: str, paradigm: Paradigm) -> Preset:
-    """The row of Table B.1 for one of its networks.
+def printed_preset(network: str, paradigm: Paradigm) -> Preset:
+    """The preset that Table B.1 has for one of its networks.
 
-    >>> of("efficientnetv2-m", "rotation")
-    (0.001, 25, 16)
+    >>> printed_preset("efficientnetv2-m", "rotation")
+    Preset(learning_rate=0.001, epochs=25, batch_size=16)
     """
-    return _SUPERVISED[net] if paradigm in SUPERVISED else _SELF[net][_ORDER.index(paradigm)]
+    if paradigm in SUPERVISED:
+        return _SUPERVISED[network]
+    return Preset(*_SELF_SUPERVISED[network][_ORDER.index(paradigm)])
 
 
-def preset_for(backbone: str) -> str:
-    """The network of Table B.1 whose row suits a backbone: its own, else the kind it is of.
+def network_for(backbone: str) -> str:
+    """The network of Table B.1 that is most like a backbone: the same, or one of its family.
 
-    >>> nearest("timm:vit_base_patch16_224.dino"), nearest("mobilenetv2")
+    >>> network_for("timm:vit_base_patch16_224.dino"), network_for("mobilenetv2")
     ('dino-vit-b-16', 'efficientnetv2-m')
     """
     name = backbone.lower()
     clip = name.startswith("open_clip:") or "clip" in name
-    owner = "clip-" if clip else "dino-" if "dino" in name else ""
+    pretraining = "clip-" if clip else "dino-" if "dino" in name else ""
     if "vit" in name:
-        return f"{owner}vit-b-16"
-    if owner or "resnet" in name or name.startswith("clip-rn"):
-        return f"{owner}resnet50"
+        return f"{pretraining}vit-b-16"
+    if pretraining or "resnet" in name or name.startswith("clip-rn"):
+        return f"{pretraining}resnet50"
     return "alexnet" if "alexnet" in name else "efficientnetv2-m"

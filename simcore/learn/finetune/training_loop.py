@@ -1,14 +1,14 @@
-"""Fine-tuning a network: the loop, its checkpoints, and when it ends.
+"""Fine-tuning a network: the loop, its checkpoints, and early stopping.
 
-A run that is killed goes on where its last checkpoint was: everything random is drawn from the seed
-and the number of the step, so the rest of the run is the same as if it had never stopped. Batch
-normalisation keeps the statistics of pre-training: batches are small, and features are compared
+A run that was killed resumes from its last checkpoint: everything random is drawn from the seed and
+the number of the step, so the rest of the run is the same as without the interruption. Batch
+normalization keeps the statistics of pre-training: batches are small, and features are compared
 with those of images outside the batch.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,111 +16,70 @@ import numpy as np
 
 from simcore.errors import BadDataError
 from simcore.learn import checkpoints
-from simcore.learn.checkpoints import Checkpoint, identity
+from simcore.learn.checkpoints import Checkpoint
 from simcore.learn.finetune import paradigms
-from simcore.learn.finetune.paradigms import Examples, Memory, Paradigm
-from simcore.types import Array, Monitor
+from simcore.learn.finetune.paradigms import Examples, MomentumEncoder, Paradigm
+from simcore.types import JSON, Array, Monitor
 
-Pictures = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device
-
-
-def _of(run: "Run", place: Path) -> Checkpoint:
-    """What has to be alike for a fine-tuning to be gone on with: all but how long."""
-    told = {k: v for k, v in asdict(run.settings).items() if k not in {"epochs", "patience"}}
-    told["origin"] = run.origin
-    rows = [
-        part
-        for one in (run.train, run.check)
-        for part in (one.query, one.positive, one.strangers, one.singles)
-    ]
-    return Checkpoint(place, identity(told, rows))
-
-
-def save(run: "Run", place: Path) -> None:
-    """All that the rest of a fine-tuning depends on."""
-    _of(run, place).write(
-        {
-            "step": run.step,
-            "epoch": run.epoch,
-            "losses": run.losses,
-            "checks": run.checks,
-            "best": run.best,
-            "net": run.net.module.state_dict(),
-            "block": run.block.state_dict(),
-            "optimizer": run.optimizer.state_dict(),
-            "memory": run.memory.state() if run.memory else None,
-        }
-    )
-
-
-def restore(run: "Run", place: Path) -> None:
-    """Go on where `save` was.
-
-    Raises:
-        BadDataError: the checkpoint is of another run.
-    """
-    found = _of(run, place).read()
-    if found is None:
-        return
-    run.step, run.epoch = found["step"], found["epoch"]
-    run.losses, run.checks, run.best = found["losses"], found["checks"], found["best"]
-    run.net.module.load_state_dict(found["net"])
-    run.block.load_state_dict(found["block"])
-    run.optimizer.load_state_dict(found["optimizer"])
-    if run.memory is not None:
-        run.memory.restore(found["memory"])
-
-
-def recompute(module: Any) -> None:
-    """Gradient checkpointing: the blocks of the longest sequence keep no intermediate results."""
-    import torch
-    from torch.utils.checkpoint import checkpoint
-
-    if hasattr(module, "set_grad_checkpointing"):
-        module.set_grad_checkpointing(True)
-        return
-    sequences = [m for m in module.modules() if isinstance(m, torch.nn.Sequential)]
-    for block in max(sequences, key=len, default=[]):
-        block.forward = _again(block.forward, checkpoint)
+LoadImages = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device
 
 
 @dataclass(frozen=True)
-class Settings:
+class FinetuneSettings:
     """How to fine-tune.
 
     Attributes:
         paradigm: one of `paradigms.PARADIGMS`.
-        rate, epochs, batch: Table B.1 of margaritescu2024 has them, see `presets`.
-        patience: epochs without a better validation loss before it ends.
-        seed: of order, negatives, views and linear block.
-        bf16: forward passes in bfloat16. recompute: trade time for memory (gradient checkpointing).
+        learning_rate, epochs, batch_size: `presets` has those of margaritescu2024, Table B.1.
+        patience: epochs without a lower validation loss after which the run stops.
+        seed: of order, negatives, augmentations and the linear block.
+        bf16: forward passes in bfloat16.
+        recompute: less memory for more time (gradient checkpointing).
     """
 
     paradigm: Paradigm
-    rate: float = 1e-4
+    learning_rate: float = 1e-4
     epochs: int = 20
-    batch: int = 64
+    batch_size: int = 64
     patience: int = 5
     seed: int = 0
     bf16: bool = False
     recompute: bool = False
 
     def __post_init__(self) -> None:
-        paradigms.check(self.paradigm)
-        for name in ("rate", "epochs", "patience"):
+        self.validate()
+
+    def validate(self) -> None:
+        """Check the values.
+
+        Raises:
+            UnknownNameError: no such paradigm. BadDataError: a number out of range.
+        """
+        paradigms.check_paradigm(self.paradigm)
+        for name in ("learning_rate", "epochs", "patience"):
             if not getattr(self, name) > 0:
-                raise BadDataError(f"found {name} = {getattr(self, name)}; expected more than 0")
-        if self.batch < 2:
-            raise BadDataError(f"found a batch of {self.batch}; expected 2 or more")
+                raise BadDataError(f"{name} must be greater than 0, got {getattr(self, name)}.")
+        if self.batch_size < 2:
+            raise BadDataError(f"batch_size must be at least 2, got {self.batch_size}.")
+
+    def hashed_fields(self) -> JSON:
+        """What a resumed run must have in common, under the names that checkpoints on disk hash.
+
+        Epochs and patience are not among them: a run may be resumed to be trained for longer.
+        """
+        fields = asdict(self)
+        del fields["epochs"], fields["patience"]
+        fields["rate"], fields["batch"] = fields.pop("learning_rate"), fields.pop("batch_size")
+        return fields
 
 
 @dataclass
-class Net:
-    """A network with slopes.
+class TrainableNetwork:
+    """A network whose weights can be trained.
 
     Attributes:
-        module: its weights. embed: normalised pictures -> (B, D), through those weights.
-        mean, std: per channel, as the network was trained. dim: D. device: where it is.
+        module: its weights. embed: normalized images -> (B, D), through these weights.
+        mean, std: per channel, as in its pre-training. dim: D.
     """
 
     module: Any
@@ -131,7 +90,7 @@ class Net:
     device: str
 
     def __call__(self, images: Any) -> Any:
-        """Pictures in 0..1 -> (B, D)."""
+        """Images in 0..1 -> (B, D)."""
         if self.mean:
             mean, std = (images.new_tensor(v).view(1, -1, 1, 1) for v in (self.mean, self.std))
             images = (images - mean) / std
@@ -139,185 +98,252 @@ class Net:
 
 
 @dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a network is fine-tuned on.
+
+    Attributes:
+        train: examples that are learned from. validation: examples that decide when to stop.
+        load_images: the images of some rows.
+        origin: names data and network; the checkpoint of another origin is refused.
+    """
+
+    train: Examples
+    validation: Examples
+    load_images: LoadImages
+    origin: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingResult:
     """How a run went.
 
     Attributes:
-        losses: (S,) of every step. checks: (E,) validation loss after every epoch; the first is
-            that of the network as it was.
-        epoch: the one that is kept, 0 = as it was. steps: of an epoch. finished: not stopped.
+        losses: (S,) of every step.
+        validation_losses: (E + 1,) before training and after every epoch.
+        epoch: the epoch that is kept, 0 = the network as it was.
+        finished: False if the run was stopped.
     """
 
     losses: list[float]
-    checks: list[float]
+    validation_losses: list[float]
     epoch: int
-    steps: int
+    steps_per_epoch: int
     finished: bool
 
 
-@dataclass
-class Run:
-    """A run on its way; `checkpoints` writes it down. `origin` says of what data and network."""
+class FinetuneRun:
+    """One run: network, optimizer, and what has happened so far.
 
-    settings: Settings
-    net: Net
-    second: Callable[[], Net]
-    train: Examples
-    check: Examples
-    pictures: Pictures
-    origin: str = ""
-    block: Any = None
-    memory: Memory | None = None
-    optimizer: Any = None
-    step: int = 0
-    losses: list[float] = field(default_factory=list)
-    checks: list[float] = field(default_factory=list)
-    best: dict[str, Any] = field(default_factory=dict)
-    epoch: int = 0
+    Attributes:
+        block: the linear block behind the network. momentum: of MoCo.
+        step: how many are done. epoch: the best one so far. best_weights: of that epoch.
+        losses, validation_losses: as in `TrainingResult`.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        net: TrainableNetwork,
+        copy_network: Callable[[], TrainableNetwork],
+        data: Dataset,
+        settings: FinetuneSettings,
+    ) -> None:
         import torch
 
-        chosen = self.settings
-        self.net.module.requires_grad_(True)
-        self.block = paradigms.linear_block(chosen.paradigm, self.net.dim, chosen.seed)
-        self.block.to(self.net.device)
-        if chosen.paradigm == "moco":
-            other = self.second()
-            block = paradigms.linear_block(chosen.paradigm, self.net.dim, chosen.seed)
-            block.to(self.net.device)
-            pairs = [(self.net.module, other.module), (self.block, block)]
-            self.memory = Memory(lambda images: block(other(images)), pairs, chosen.seed)
-        if chosen.recompute:
-            recompute(self.net.module)
-        parameters = [*self.net.module.parameters(), *self.block.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=chosen.rate)
+        self.net, self.data, self.settings = net, data, settings
+        net.module.requires_grad_(True)
+        self.block = self._make_block()
+        self.momentum: MomentumEncoder | None = None
+        if settings.paradigm == "moco":
+            key_net, key_block = copy_network(), self._make_block()
+            modules = [(net.module, key_net.module), (self.block, key_block)]
+            self.momentum = MomentumEncoder(
+                lambda images: key_block(key_net(images)), modules, settings.seed
+            )
+        if settings.recompute:
+            enable_gradient_checkpointing(net.module)
+        parameters = [*net.module.parameters(), *self.block.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+        self.step = self.epoch = 0
+        self.losses: list[float] = []
+        self.validation_losses: list[float] = []
+        self.best_weights: JSON = {}
+
+    def _make_block(self) -> Any:
+        block = paradigms.linear_block(self.settings.paradigm, self.net.dim, self.settings.seed)
+        return block.to(self.net.device)
 
     @property
-    def steps(self) -> int:
-        """Steps of an epoch; a last batch of one is left out."""
-        count, size = self.train.count(self.settings.paradigm), self.settings.batch
+    def steps_per_epoch(self) -> int:
+        """A last batch of one example is left out."""
+        count, size = self.data.train.count(self.settings.paradigm), self.settings.batch_size
         return max(1, count // size + (count % size > 1))
 
-    def vectors(self, images: Any) -> Any:
-        """Pictures through network and linear block."""
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the validation loss has not improved for long."""
+        done = len(self.validation_losses) - 1
+        waited = done - self.epoch >= self.settings.patience
+        return done >= self.settings.epochs or waited
+
+    def train_step(self) -> None:
+        """One step of Adam on the next batch; at the end of an epoch also the validation loss."""
+        epoch, within = divmod(self.step, self.steps_per_epoch)
+        count, size = self.data.train.count(self.settings.paradigm), self.settings.batch_size
+        order = _generator(self.settings.seed, epoch).permutation(count)
+        loss = self.loss(self.data.train, order[within * size : (within + 1) * size], self.step)
+        self.descend(loss)
+        if self.momentum is not None:
+            self.momentum.step()
+        self.losses.append(float(loss.detach()))
+        self.step += 1
+        if self.step % self.steps_per_epoch == 0:
+            self.validate()
+
+    def descend(self, loss: Any) -> None:
+        """Change the weights by the gradient of a loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+    def loss(self, examples: Examples, rows: Array, number: int) -> Any:
+        """The loss of some examples; everything random depends on the seed and `number` alone."""
+        import torch
+
+        rng = _generator(self.settings.seed, number, 1)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        groups = examples.batch(self.settings.paradigm, rows, rng)
+        images = [self.data.load_images(group) for group in groups]
+        return paradigms.loss(self.settings.paradigm, images, self._embed, generator, self.momentum)
+
+    def _embed(self, images: Any) -> Any:
+        """Images through network and linear block."""
         import torch
 
         with torch.autocast(self.net.device, torch.bfloat16, enabled=self.settings.bf16):
             return self.block(self.net(images)).float()
 
-    def one_step(self) -> None:
-        """A batch: its loss, its slope, one step of Adam."""
-        epoch, within = divmod(self.step, self.steps)
-        order = _random(self.settings.seed, epoch).permutation(
-            self.train.count(self.settings.paradigm)
-        )
-        size = self.settings.batch
-        loss = self.loss(self.train, order[within * size : (within + 1) * size], self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        if self.memory is not None:
-            self.memory.step()
-        self.losses.append(float(loss.detach()))
-        self.step += 1
-
-    def loss(self, examples: Examples, rows: Array, number: int) -> Any:
-        """Of some examples; what is random depends on the seed and `number` alone."""
-        import torch
-
-        random = _random(self.settings.seed, number, 1)
-        draw = torch.Generator().manual_seed(int(random.integers(2**31)))
-        groups = examples.batch(self.settings.paradigm, rows, random)
-        images = [self.pictures(group) for group in groups]
-        return paradigms.loss(self.settings.paradigm, images, self.vectors, draw, self.memory)
-
     def validate(self) -> None:
-        """The validation loss after an epoch; the best network is remembered."""
+        """Append the validation loss; the weights are kept if it is the lowest so far."""
         import torch
 
-        count, size = self.check.count(self.settings.paradigm), self.settings.batch
-        rows = np.arange(count)
-        parts = [rows[i : i + size] for i in range(0, count, size)]
+        examples, size = self.data.validation, self.settings.batch_size
+        rows = np.arange(examples.count(self.settings.paradigm))
+        batches = [rows[i : i + size] for i in range(0, len(rows), size)]
         with torch.no_grad():
-            found = [
-                (float(self.loss(self.check, part, -1 - n)), len(part))
-                for n, part in enumerate(parts)
-                if len(part) > 1
+            losses = [
+                (float(self.loss(examples, batch, -1 - number)), len(batch))
+                for number, batch in enumerate(batches)
+                if len(batch) > 1
             ]
-        value = sum(v * n for v, n in found) / sum(n for _, n in found)
-        if not self.checks or value < min(self.checks):
-            self.epoch = len(self.checks)
-            state = self.net.module.state_dict()
-            self.best = {k: v.detach().cpu().clone() for k, v in state.items()}
-        self.checks.append(value)
+        mean = sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
+        if not self.validation_losses or mean < min(self.validation_losses):
+            self.epoch = len(self.validation_losses)
+            weights = self.net.module.state_dict()
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+        self.validation_losses.append(mean)
 
-    @property
-    def over(self) -> bool:
-        """Whether all epochs are done, or the validation loss has long been no better."""
-        done = len(self.checks) - 1
-        return done >= self.settings.epochs or done - self.epoch >= self.settings.patience
+    def checkpoint(self, path: Path) -> Checkpoint:
+        """The run's checkpoint at a path."""
+        settings = self.settings.hashed_fields() | {"origin": self.data.origin}
+        arrays = [*self.data.train.arrays, *self.data.validation.arrays]
+        return Checkpoint(path, checkpoints.run_fingerprint(settings, arrays))
+
+    def state(self) -> JSON:
+        """Everything the rest of the run depends on; the keys are those of checkpoints on disk."""
+        return {
+            "step": self.step,
+            "epoch": self.epoch,
+            "losses": self.losses,
+            "checks": self.validation_losses,
+            "best": self.best_weights,
+            "net": self.net.module.state_dict(),
+            "block": self.block.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "memory": self.momentum.state() if self.momentum else None,
+        }
+
+    def restore(self, state: JSON) -> None:
+        """Continue from a `state`."""
+        self.step, self.epoch = state["step"], state["epoch"]
+        self.losses, self.validation_losses = state["losses"], state["checks"]
+        self.best_weights = state["best"]
+        self.net.module.load_state_dict(state["net"])
+        self.block.load_state_dict(state["block"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.momentum is not None:
+            self.momentum.restore(state["memory"])
 
 
 def train(
-    net: Net,
-    second: Callable[[], Net],
-    train: Examples,
-    check: Examples,
-    pictures: Pictures,
+    net: TrainableNetwork,
+    copy_network: Callable[[], TrainableNetwork],
+    data: Dataset,
+    settings: FinetuneSettings,
     *,
-    settings: Settings,
     checkpoint: Path,
-    origin: str = "",
     monitor: Monitor = Monitor(),
     on_curve: Callable[[list[float], list[float]], None] | None = None,
 ) -> TrainingResult:
-    """Fine-tune `net` in place; at the end it has the weights of its best epoch.
+    """Fine-tune `net` in place; a finished run leaves it with the weights of its best epoch.
 
     Args:
-        second: makes another copy of the network, for MoCo.
-        train, check: examples that are learned from, and that say when to end.
-        checkpoint: where to go on from if it is there; whoever asked removes it at the end.
-        origin: of what data and which network; another one's checkpoint is refused.
-        on_curve: given the losses so far, now and then.
+        copy_network: makes another copy of the network, for MoCo.
+        checkpoint: resumed from if it exists; the caller removes it after the run.
+        on_curve: called now and then with training and validation losses so far.
 
     Raises:
-        BadDataError: the checkpoint is of another run, or there are too few examples.
+        BadDataError: the checkpoint is that of another run, or there are too few examples.
     """
-    if min(e.count(settings.paradigm) for e in (train, check)) < 2:
-        raise BadDataError("found fewer than 2 examples to learn from or to check with")
-    run = Run(settings, net, second, train, check, pictures, origin)
-    if checkpoint.exists():
-        restore(run, checkpoint)
-    else:
+    if min(e.count(settings.paradigm) for e in (data.train, data.validation)) < 2:
+        raise BadDataError("Too few examples: training and validation need at least 2 each.")
+    run = FinetuneRun(net, copy_network, data, settings)
+    saved = run.checkpoint(checkpoint)
+    state = saved.read()
+    if state is None:
         run.validate()
-    saved = began = time.monotonic()
-    first = run.step
-    while not run.over:
+    else:
+        run.restore(state)
+    start, began = run.step, time.monotonic()
+    last_save = began
+    while not run.finished:
         if monitor.stopped:
-            save(run, checkpoint)
+            saved.write(run.state())
             break
-        run.one_step()
-        if run.step % run.steps == 0:
-            run.validate()
-        rate = (run.step - first) / max(time.monotonic() - began, 1e-6)
-        monitor.report(settings.paradigm, run.step, run.steps * settings.epochs, rate)
-        if run.step % run.steps == 0 or time.monotonic() - saved > checkpoints.SAVE_SECONDS:
-            save(run, checkpoint)
-            saved = time.monotonic()
+        run.train_step()
+        rate = (run.step - start) / max(time.monotonic() - began, 1e-6)
+        monitor.report(settings.paradigm, run.step, run.steps_per_epoch * settings.epochs, rate)
+        end_of_epoch = run.step % run.steps_per_epoch == 0
+        if end_of_epoch or time.monotonic() - last_save > checkpoints.SAVE_SECONDS:
+            saved.write(run.state())
+            last_save = time.monotonic()
             if on_curve is not None:
-                on_curve(run.losses, run.checks)
-    if run.over:
-        net.module.load_state_dict(run.best)
-    return TrainingResult(run.losses, run.checks, run.epoch, run.steps, run.over)
+                on_curve(run.losses, run.validation_losses)
+    if run.finished:
+        net.module.load_state_dict(run.best_weights)
+    return TrainingResult(
+        run.losses, run.validation_losses, run.epoch, run.steps_per_epoch, run.finished
+    )
 
 
-def _random(*seed: int) -> np.random.Generator:
-    return np.random.default_rng([number % 2**32 for number in seed])
+def enable_gradient_checkpointing(module: Any) -> None:
+    """Recompute the activations of the longest sequence's blocks instead of storing them."""
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    if hasattr(module, "set_grad_checkpointing"):
+        module.set_grad_checkpointing(True)
+        return
+    sequences = [m for m in module.modules() if isinstance(m, torch.nn.Sequential)]
+    for block in max(sequences, key=len, default=[]):
+        block.forward = _recomputed(block.forward, checkpoint)
 
 
-def _again(forward: Any, checkpoint: Any) -> Any:
+def _recomputed(forward: Any, checkpoint: Any) -> Any:
     def call(*values: Any) -> Any:
         return checkpoint(forward, *values, use_reentrant=False)
 
     return call
+
+
+def _generator(*seed: int) -> np.random.Generator:
+    return np.random.default_rng([number % 2**32 for number in seed])

@@ -1,13 +1,13 @@
 """Learned backbones, "learned:NAME": an adapter on other backbones, or a fine-tuned network."""
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.models import adapter, lineage, registry, state_dicts, weights
-from simcore.models.lineage import GROUP, PREFIX, folder
+from simcore.models.lineage import GROUP, Lineage
 from simcore.models.spec import BackboneSpec, Embedder, WeightFile
 from simcore.types import Array, Features, Preprocessing
 
@@ -16,71 +16,70 @@ def spec(stem: str) -> BackboneSpec:
     """The backbone "learned:STEM".
 
     Raises:
-        UnknownNameError: nothing of that name was learned.
+        UnknownNameError: no such learned backbone.
     """
-    told = lineage.lineage(stem)
-    return _spec(stem, told["sha256"], str(folder()))
+    info = lineage.read(stem)
+    # One object per state of the file: loaded networks are cached by it.
+    key = ("learned backbone", str(lineage.folder()), stem, info.sha256)
+    return memory.get(key, lambda: _make_spec(info))
 
 
-# One object for each state of a file: loaded networks are remembered by it.
-@lru_cache(maxsize=256)
-def _spec(stem: str, digest: str, _root: str) -> BackboneSpec:
-    told = lineage.lineage(stem)
-    file = WeightFile(f"learned/{told['file']}", digest, told["bytes"], note="learned here")
-    if told["kind"] == "adaptation":
-        load, prepare = _adapted_embed(file), Preprocessing(resize=None, crop=None, raw=True)
-    elif told["kind"] == "network":
-        load, prepare = _tuned_embed(file, told["base"][0])
+def _make_spec(info: Lineage) -> BackboneSpec:
+    file = WeightFile(f"learned/{info.file}", info.sha256, info.bytes, note="learned here")
+    if info.kind == "adaptation":
+        load, preprocessing = _load_adapter(file), Preprocessing(resize=None, crop=None, raw=True)
+    elif info.kind == "network":
+        base = registry.get(info.base[0])
+        load, preprocessing = _load_network(file, base), base.preprocessing
     else:
-        raise BadDataError(f"found a learned backbone of kind {told['kind']!r}; update simcore")
+        raise BadDataError(f"{info.name} is of the unknown kind {info.kind!r}. Update simcore.")
     return BackboneSpec(
-        name=PREFIX + stem,
-        dim=told["dim"],
+        name=info.name,
+        dim=info.dim,
         load=load,
-        preprocessing=prepare,
+        preprocessing=preprocessing,
         weights=(file,),
         groups=(GROUP,),
-        description=told["about"],
-        paper=told.get("paper", ""),
+        description=info.description,
+        paper=info.paper,
     )
 
 
-def _adapted_embed(file: WeightFile) -> Any:
-    """A loader of an adaptation: every backbone under it, then what was learned."""
+def _load_adapter(file: WeightFile) -> Callable[[str], Embedder]:
+    """A loader of an adapter and of the backbones below it."""
 
     def load(device: str) -> Embedder:
         from simcore.models import forward
 
         learned = adapter.load(weights.path(file))
-        # Held here: there may be more networks below than are remembered between questions.
-        below = [(one, one.load(device)) for one in map(registry.get, learned.backbones)]
+        # Held here: there may be more of them than the cache of loaded networks holds.
+        bases = [(base, base.load(device)) for base in map(registry.get, learned.backbones)]
 
         def embed(image: Array) -> Array:
             blocks = []
-            for one, network in below:
-                ready = [forward.prepare_image(image, one.preprocessing)]
-                (found,) = forward.forward(network, one, ready, device, "fp32")
-                blocks.append(Features(one.name, np.zeros(len(found), np.int64), found, 1))
-            return learned(np.concatenate([adapter.rows(one) for one in blocks], axis=1))
+            for base, network in bases:
+                batch = [forward.prepare_image(image, base.preprocessing)]
+                (values,) = forward.forward(network, base, batch, device, "fp32")
+                rows = Features(base.name, np.zeros(len(values), np.int64), values, 1)
+                blocks.append(adapter.unit_rows(rows))
+            return learned(np.concatenate(blocks, axis=1))
 
         return embed
 
     return load
 
 
-def _tuned_embed(file: WeightFile, base: str) -> Any:
-    """A loader of a fine-tuned network: the base's layers with other weights; and its input."""
-    from simcore.models import forward
-
-    below = registry.get(base)
+def _load_network(file: WeightFile, base: BackboneSpec) -> Callable[[str], Embedder]:
+    """A loader of a fine-tuned network: the base with other weights."""
 
     def load(device: str) -> Embedder:
-        embed = below.load(device)
-        state = state_dicts.read(weights.path(file))
-        forward.module(embed).load_state_dict(state)
+        from simcore.models import forward
+
+        embed = base.load(device)
+        forward.module(embed).load_state_dict(state_dicts.read(weights.path(file)))
         return embed
 
-    return load, below.preprocessing
+    return load
 
 
 registry.add_prefix(GROUP, spec, lineage.names)

@@ -1,4 +1,4 @@
-"""What learning changed: recall before and after, losses, lineage, and pictures (Fig. 3 and 4)."""
+"""What training on pairs changed: recall before and after, losses, lineage, nearest images."""
 
 from collections.abc import Callable
 
@@ -6,148 +6,168 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab.learning import learned_backbones
+from simcore.lab.learning.learned_backbones import Lineage, PairChanges
 from simcore.recipe import Question
+from simcore.types import JSON
 from simcore.ui import charts, gallery, thumbnails, url_state, widgets
-from simcore.ui.charts import losses
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
-CHANGED = {"found": "Found since", "lost": "Lost since", "all": "All, most moved first"}
-STAGES = {"before": "before", "pca": "start", "rival": "best z-sum", "after": "after"}
-A_PAGE = 4  # pairs of galleries at once
+CHANGES = {"found": "Found now", "lost": "No longer found", "all": "All"}
+STAGES = {"before": "before", "pca": "start", "baseline": "best z-sum", "after": "after"}
+PAIRS_PER_PAGE = 4
 
 
-def show(asked: Question) -> None:
-    rows = learned_backbones.pair_table(asked.collection)
-    st.subheader("What was learned", anchor=False)
-    if not rows:
-        st.info(f"Nothing yet on {escape_markdown(asked.collection)}. Start a run above.")
-    else:
-        st.dataframe(rows, hide_index=True, placeholder="–", key="learn_table")
-        names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
-        url_state.bind("learn", [Field("backbone", names, label="learned backbone")])
-        name = st.selectbox("Look at", names, key="learn_backbone")
-        _one(asked, name)
+def show(question: Question) -> None:
+    """Backbones that were trained on a collection, and details of one."""
+    table = learned_backbones.pair_table(question.collection)
+    st.subheader("Learned backbones", anchor=False)
+    if not table.rows:
+        st.info(f"None yet from {escape_markdown(question.collection)}. Start a run above.")
+        return
+    st.dataframe(table.to_frame(), hide_index=True, placeholder="–", key="learn_table")
+    names = [str(row[0]).removeprefix("learned:") for row in reversed(table.rows)]
+    url_state.bind("learn", [Field("backbone", names, label="learned backbone")])
+    name = st.selectbox("Learned backbone", names, key="learn_backbone")
+    _details(question, name)
 
 
-def _one(asked: Question, name: str) -> None:
-    told = learned_backbones.lineage(name)
+def _details(question: Question, name: str) -> None:
+    info = learned_backbones.read_lineage(name)
+    show_header(
+        info,
+        "pages/evaluate.py",
+        "Evaluate",
+        {"collection": question.collection, "subset": f"unseen:{name}"},
+        "learn",
+    )
+    if info.kind == "adaptation":
+        _show_download(info, name)
+    _show_recall(info.result, name)
+    show_losses(info, name)
+    _show_changes(question, name)
+
+
+def show_header(info: Lineage, page: str, label: str, params: dict[str, str], key: str) -> None:
+    """Description, a link that scores the backbone on unseen data, removal, and lineage.
+
+    Args:
+        page, label, params: of the link; the models are added.
+        key: prefix of the widgets' keys.
+    """
+    name = info.name.removeprefix("learned:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(escape_markdown(told["about"]), width="stretch")
+        st.markdown(escape_markdown(info.description), width="stretch")
         st.page_link(
-            "pages/evaluate.py",
-            label="Evaluate",
+            page,
+            label=label,
             icon=":material/monitoring:",
-            query_params={
-                "collection": asked.collection,
-                "subset": f"unseen:{name}",
-                "models": ",".join([f"learned:{name}", *told["base"]]),
-            },
+            query_params=params | {"models": ",".join([info.name, *info.base])},
+            help="On data that it was not trained on.",
         )
         with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **learned:{escape_markdown(name)}** and its features?")
+            st.markdown(f"Delete **{escape_markdown(info.name)}** and its features?")
             st.button(
-                "Yes, forget it",
-                key=f"learn_remove_{name}",
+                "Delete",
+                key=f"{key}_remove_{name}",
                 type="primary",
                 on_click=widgets.run_action,
                 args=(learned_backbones.remove, name),
             )
     with st.expander("Lineage"):
-        st.json({k: v for k, v in told.items() if k not in {"result", "test_ids"}})
-    if told["kind"] == "adaptation":
-        _elsewhere(told, name)
-    _recall(told["result"], name)
-    if told["result"]["loss"]:
-        with st.expander("Loss"):
-            losses(told["result"]["loss"], told["result"]["check"], f"kept_{name}")
-    _galleries(asked, name)
+        hidden = {"result", "test_ids", "test_trials"}
+        st.json({k: v for k, v in info.to_json().items() if k not in hidden})
 
 
-def _elsewhere(told: dict, name: str) -> None:
+def show_losses(info: Lineage, name: str) -> None:
+    """Training and validation losses, folded up."""
+    if info.result["loss"]:
+        with st.expander("Losses"):
+            charts.losses(info.result["loss"], info.result["check"], f"result_{name}")
+
+
+def _show_download(info: Lineage, name: str) -> None:
     with st.expander("Use it elsewhere: one file and ten lines of NumPy"):
         st.download_button(
             "Download the file",
-            lambda: learned_backbones.file(name),
+            lambda: learned_backbones.adapter_file(name),
             f"{name}.npz",
             icon=":material/download:",
             on_click="ignore",
             key=f"learn_file_{name}",
         )
-        st.code(learned_backbones.TEN_LINES, language="python")
+        st.code(learned_backbones.NUMPY_SNIPPET, language="python")
         st.caption(
-            f'`file = np.load("{name}.npz")`; x holds, in this order and each of length 1, '
-            f"the features of {escape_markdown(', '.join(told['base']))}."
+            f'`file = np.load("{name}.npz")`; x holds the features of '
+            f"{escape_markdown(', '.join(info.base))} in this order, each of length 1."
         )
 
 
-def _recall(told: dict, name: str) -> None:
-    """Fig. 3: mean and two deviations of the runs, before and after."""
-    stages = {k: v for k, v in STAGES.items() if told.get(k)}
+def _show_recall(result: JSON, name: str) -> None:
+    """Fig. 3 of risser-maroux2021: mean and two deviations of the runs, before and after."""
+    stages = {stage: label for stage, label in STAGES.items() if result.get(stage)}
     figure = go.Figure()
     for number, (stage, label) in enumerate(stages.items()):
-        charts.spread(figure, label, told[stage], number)
+        charts.spread(figure, label, result[stage], number)
     figure.update_xaxes(type="log")
-    runs = len(told["after"]["runs_aR1"])
-    pairs = told["pairs"]["test"]
+    runs = len(result["after"]["runs_aR1"])
+    title = f"Share of {result['pairs']['test']:,} test pairs with the mate among the first k"
     charts.show(
         figure,
         f"recall_{name}",
         x="k",
         y="asymmetric recall",
-        title=f"Found in either direction among the first k of {pairs:,} test pairs"
-        + (f", mean and two deviations of {runs} runs" if runs > 1 else ""),
+        title=title + (f", mean and two deviations of {runs} runs" if runs > 1 else ""),
     )
 
 
 @st.fragment
-def _galleries(asked: Question, name: str) -> None:
-    """Fig. 4: the nearest pictures before and after, for test pairs."""
+def _show_changes(question: Question, name: str) -> None:
+    """Fig. 4 of risser-maroux2021: the nearest images before and after, for test pairs."""
     st.subheader("Before and after", anchor=False)
-    found = learned_backbones.pair_changes(name)
-    counts = {which: len(found.rows(which)) for which in CHANGED}
+    changes = learned_backbones.pair_changes(name)
+    counts = {which: len(changes.rows(which)) for which in CHANGES}
     which = st.segmented_control(
         "Test pairs",
-        list(CHANGED),
+        list(CHANGES),
         key=f"learn_which_{name}",
         default="found",
         required=True,
-        format_func=lambda key: f"{CHANGED[key]} ({counts[key]:,})",
+        format_func=lambda key: f"{CHANGES[key]} ({counts[key]:,})",
+        help="A pair is found if its mate comes first. The largest changes are shown first.",
     )
-    rows = found.rows(which)
+    rows = changes.rows(which)
     if not rows:
-        st.info("No test pair is like that.")
+        st.info("No test pair.")
         return
-    pages = -(-len(rows) // A_PAGE)
-    page = st.pagination(pages, key=f"learn_page_{name}_{which}") if pages > 1 else 1
-    open_ = gallery.open_in_explore(asked.collection)
-    for row in rows[(page - 1) * A_PAGE : page * A_PAGE]:
-        _pair(found, row, open_)
+    open_ = gallery.open_in_explore(question.collection)
+    for row in gallery.paged(rows, f"learn_page_{name}_{which}", PAIRS_PER_PAGE):
+        _show_pair(changes, row, open_)
 
 
-def _pair(found: learned_backbones.PairOutcome, row: int, open_: Callable[[Pick], None]) -> None:
-    left, right = found.pairs.left, found.pairs.pairs().gallery
+def _show_pair(changes: PairChanges, row: int, open_: Callable[[Pick], None]) -> None:
+    left, right = changes.pairs.left, changes.pairs.pairs().gallery
 
-    def tile(side: str, at: int, rank: int = 0) -> Tile:
+    def tile(side: str, index: int, rank: int = 0) -> Tile:
         images = left if side == "left" else right
-        mate = bool(rank) and at == row
-        words = f"{'true mate, ' if mate else ''}rank {rank}, " if rank else ""
+        mate = bool(rank) and index == row
+        text = f"{'true mate, ' if mate else ''}rank {rank}, " if rank else ""
         return Tile(
-            id=images.ids[at],
+            id=images.ids[index],
             side=side,
-            src=thumbnails.source(images.keys[at]),
+            src=thumbnails.source(images.keys[index]),
             mate=mate,
             rank=str(rank) if rank else "",
-            alt=f"{words}{side} image {images.ids[at]}",
+            alt=f"{text}{side} image {images.ids[index]}",
         )
 
     lines = [
         Row(
             title=stage.capitalize(),
-            chip=f"mate at {found.ranks[stage][row]:,}",
-            tone="first" if found.ranks[stage][row] == 1 else "",
-            tiles=[tile("right", at, n) for n, at in enumerate(found.nearest(row, stage), 1)],
+            chip=f"mate at {changes.ranks[stage][row]:,}",
+            tone="first" if changes.ranks[stage][row] == 1 else "",
+            tiles=[tile("right", i, n) for n, i in enumerate(changes.nearest(row, stage), 1)],
         )
         for stage in ("before", "after")
     ]
@@ -155,6 +175,6 @@ def _pair(found: learned_backbones.PairOutcome, row: int, open_: Callable[[Pick]
         tile("left", row),
         tile("right", row),
         lines,
-        key=f"learn_pair_{found.name}_{row}",
+        key=f"learn_pair_{changes.name}_{row}",
         on_pick=open_,
     )

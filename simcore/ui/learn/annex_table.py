@@ -1,4 +1,4 @@
-"""The paper's table on one's own pairs: a backbone a row, the printed values beside them."""
+"""Annex A of risser-maroux2021 on your pairs: one row per backbone, printed values below."""
 
 from collections.abc import Sequence
 
@@ -22,50 +22,45 @@ DIGITS = {
 }
 
 
-def show(asked: Question, *, busy: bool) -> None:
-    """Own rows that are made, a way to make the others, and all that is printed.
+COMMAND = ("reproduce", "risser-maroux2021")
 
-    Args:
-        busy: something is being learned already.
-    """
-    st.subheader("Before and after adaptation, a backbone a row", anchor=False)
-    own = [model for model in asked.backbones if not model.startswith("learned:")]
-    rows = risser_maroux2021_tables.stored_rows(asked.collection, own, asked.subset)
-    pairs = len(sidebar.open_question(asked).left)
+
+def show(question: Question) -> None:
+    """Computed rows, a button that computes the missing ones, and all printed rows."""
+    st.subheader(
+        "Adaptation per backbone",
+        anchor=False,
+        help="As in annex A of risser-maroux2021: asymmetric recall at 1 with the features of all "
+        "layers side by side, after a PCA to 256 dimensions, and adapted at two temperatures. Mean "
+        "of 20 runs, epoch chosen on the test pairs as in the paper.",
+    )
+    models = [model for model in question.backbones if not model.startswith("learned:")]
+    rows = risser_maroux2021_tables.stored_rows(question.collection, models, question.subset)
+    pairs = len(sidebar.open_question(question).left)
     st.caption(
-        f"As in annex A of risser-maroux2021: asymmetric recall at 1 with all features side by "
-        f"side, after a PCA to 256, and adapted at two temperatures; mean of 20 runs, epoch chosen "
-        f"on the test pairs as the paper does. Rows from `here` are about {pairs:,} pairs of "
-        f"{escape_markdown(asked.collection)}, a quarter of them judged; printed ones about 4,199 other "
-        "pairs, so their galleries are larger and their task is harder."
+        f"Rows `here` are about {pairs:,} pairs of {escape_markdown(question.collection)}.",
+        help="A quarter of them are test pairs. Printed rows are about 4,199 other pairs, so their "
+        "galleries are larger and their task is harder.",
     )
     if rows:
         _table(risser_maroux2021_tables.table(rows).to_frame())
         _curves(rows)
-    made = {row.backbone for row in rows}
-    missing = [model for model in own if model not in made]
+    computed = {row.backbone for row in rows}
+    missing = [model for model in models if model not in computed]
+    running = job_progress.show(*COMMAND)
     if missing:
-        args = [
-            "learn",
-            "annex",
-            asked.collection,
-            "--models",
-            ",".join(missing),
-            "--subset",
-            asked.subset,
-        ]
+        args = [*COMMAND, question.collection]
+        args += ["--models", ",".join(missing), "--subset", question.subset]
         st.button(
-            f"Make {len(missing)} {'row' if len(missing) == 1 else 'rows'}",
+            f"Compute {len(missing)} {'row' if len(missing) == 1 else 'rows'}",
             key="annex_go",
             icon=":material/table_rows:",
-            disabled=busy,
+            disabled=running or job_progress.running("learn") is not None,
             on_click=job_progress.start,
             args=(args,),
+            help="A row takes minutes and is stored.",
         )
-        st.caption(
-            f"Missing: {escape_markdown(', '.join(missing))}. A row takes minutes and is kept; stopped, it "
-            "goes on from there."
-        )
+        st.caption(f"Missing: {escape_markdown(', '.join(missing))}.")
     with st.expander("All rows as printed"):
         st.caption(f"{printed_values.ANNEX.about}. {printed_values.ANNEX.remark}")
         _table(printed_values.ANNEX.to_frame())
@@ -73,24 +68,24 @@ def show(asked: Question, *, busy: bool) -> None:
 
 def _table(frame: pd.DataFrame) -> None:
     number = st.column_config.NumberColumn
-    shown = {name: number(format=form) for name, form in DIGITS.items() if name in frame}
-    st.dataframe(frame, hide_index=True, placeholder="–", column_config=shown)
+    config = {name: number(format=form) for name, form in DIGITS.items() if name in frame}
+    st.dataframe(frame, hide_index=True, placeholder="–", column_config=config)
 
 
 def _curves(rows: Sequence[AnnexRow]) -> None:
     """Fig. 3 of one backbone."""
     names = [row.backbone for row in rows]
-    chosen = st.selectbox("Recall curves of", names, key="annex_look")
-    row = rows[names.index(chosen)]
+    name = st.selectbox("Recall curves of", names, key="annex_backbone")
+    row = rows[names.index(name)]
     figure = go.Figure()
-    for number, (label, told) in enumerate(row.stages.items()):
-        spread(figure, label, told, number)
+    for number, (label, recall) in enumerate(row.stages.items()):
+        spread(figure, label, recall, number)
     figure.update_xaxes(type="log")
     charts.show(
         figure,
         "annex_curves",
         x="k",
         y="asymmetric recall",
-        title=f"Found in either direction among the first k of {row.test:,} test pairs, mean "
-        f"and two deviations of {row.runs} runs",
+        title=f"Share of {row.test:,} test pairs with the mate among the first k, mean and two "
+        f"deviations of {row.runs} runs",
     )

@@ -1,138 +1,114 @@
-"""What learning from judgements changed: agreement before and after, losses, lineage, trials."""
+"""What training on judgements changed: agreement before and after, losses, lineage, trials."""
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
 from simcore.lab.learning import learned_backbones
+from simcore.types import JSON
 from simcore.ui import charts, gallery, url_state, widgets
+from simcore.ui.learn import adaptation_results
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
 PAGE = "learn"
-CHANGED = {"right": "Right since", "wrong": "Wrong since", "all": "All, most moved first"}
-STAGES = {"before": "before", "after": "after"}
+CHANGES = {"right": "Right now", "wrong": "Wrong now", "all": "All"}
+STAGES = ("before", "after")
 
 
 def show(name: str) -> None:
-    """Everything that was learned from a set of judgements, and one of them closer."""
-    rows = learned_backbones.trial_table(name)
-    st.subheader("What was learned", anchor=False)
-    if not rows:
-        st.info(f"Nothing yet from {escape_markdown(name)}. Start a run above.")
+    """Backbones that were trained on a judgement set, and details of one."""
+    table = learned_backbones.trial_table(name)
+    st.subheader("Learned backbones", anchor=False)
+    if not table.rows:
+        st.info(f"None yet from {escape_markdown(name)}. Start a run above.")
         return
-    st.dataframe(rows, hide_index=True, key=f"{PAGE}_table")
-    names = [row["backbone"].removeprefix("learned:") for row in reversed(rows)]
+    st.dataframe(table.to_frame(), hide_index=True, key=f"{PAGE}_table")
+    names = [str(row[0]).removeprefix("learned:") for row in reversed(table.rows)]
     url_state.bind(PAGE, [Field("backbone", names, label="learned backbone")])
-    look = st.selectbox("Look at", names, key=f"{PAGE}_backbone")
-    _one(look)
+    backbone = st.selectbox("Learned backbone", names, key=f"{PAGE}_backbone")
+    _details(backbone)
 
 
-def _one(name: str) -> None:
-    told = learned_backbones.lineage(name)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(escape_markdown(told["about"]), width="stretch")
-        st.page_link(
-            "pages/judgements.py",
-            label="Score",
-            icon=":material/monitoring:",
-            query_params={
-                "judgements": told["judgements"],
-                "subset": f"unseen:{name}",
-                "models": ",".join([f"learned:{name}", *told["base"]]),
-            },
-        )
-        with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Forget **learned:{escape_markdown(name)}** and its features?")
-            st.button(
-                "Yes, forget it",
-                key=f"{PAGE}_remove_{name}",
-                type="primary",
-                on_click=widgets.run_action,
-                args=(learned_backbones.remove, name),
-            )
-    with st.expander("Lineage"):
-        st.json({k: v for k, v in told.items() if k not in {"result", "test_trials"}})
-    _agreement(told["result"], name)
-    if told["result"]["loss"]:
-        with st.expander("Loss"):
-            charts.losses(told["result"]["loss"], told["result"]["check"], f"kept_{name}")
+def _details(name: str) -> None:
+    info = learned_backbones.read_lineage(name)
+    params = {"judgements": info.judgements, "subset": f"unseen:{name}"}
+    adaptation_results.show_header(info, "pages/judgements.py", "Score", params, PAGE)
+    _show_agreement(info.result, name)
+    adaptation_results.show_losses(info, name)
     with widgets.show_errors():
-        _trials(name)
+        _show_changes(name)
 
 
-def _agreement(told: dict, name: str) -> None:
+def _show_agreement(result: JSON, name: str) -> None:
     """Agreement before and after, over all groups and in each."""
-    trials, change = told["trials"], told["difference"]
+    trials, change = result["trials"], result["difference"]
     columns = st.columns(3)
-    for column, stage in zip(columns, ("before", "after"), strict=False):
-        score = told[stage]["agreement"]
+    for column, stage in zip(columns, STAGES, strict=False):
+        score = result[stage]["agreement"]
         column.metric(
-            f"Agreement {stage}", f"{100 * score['value']:.1f} %", help=f"95 %: {_interval(score)}"
+            f"Agreement {stage}",
+            f"{100 * score['value']:.1f} %",
+            help=f"95 % confidence interval: {_interval(score)} %.",
         )
     columns[2].metric(
-        "Difference, paired",
+        "Paired difference",
         f"{100 * change['value']:+.1f} points",
-        help="Agreement with the votes, every group alike; in the bootstrap trials that share "
-        "pictures are drawn together.",
+        help="Agreement with the votes, mean over groups. The bootstrap draws trials with common "
+        "images together.",
     )
-    sure = change["low"] > 0 or change["high"] < 0
+    significant = change["low"] > 0 or change["high"] < 0
     st.caption(
-        f"{trials['test']:,} trials over pictures that were never shown; the difference's 95 % "
-        f"interval is {_interval(change)} points, "
-        + ("which leaves out 0." if sure else "which holds 0: no change that could be told.")
-        + f" {trials['train']:,} were learned from, {trials['validation']:,} chose the epoch"
-        + (f", {trials['undecided']:,} of these had no majority" if trials["undecided"] else "")
-        + (
-            f"; {trials['across']:,} show pictures of two parts and were left out"
-            if trials["across"]
-            else ""
-        )
-        + "."
+        f"{trials['test']:,} test trials; {'' if significant else 'not '}significant: the "
+        f"95 % interval of the difference is {_interval(change)} points.",
+        help=f"Test trials have no image in common with the {trials['train']:,} training and "
+        f"{trials['validation']:,} validation trials. {trials['undecided']:,} of these have no "
+        f"majority and were not used; {trials['across']:,} further trials have images of two "
+        "parts and were left out.",
     )
     charts.show(
-        _dots(told),
+        _agreement_figure(result),
         f"agreement_{name}",
         x="agreement with the votes, %",
-        title="Agreement on trials that were never seen; lines: 95 %; by chance: 50 %",
-        height=110 + 28 * len(_groups(told)),
+        title="Agreement on the test trials with 95 % intervals; chance is 50 %",
+        height=110 + 28 * len(_group_names(result)),
     )
 
 
-def _groups(told: dict) -> list[str]:
-    """All together, and each where there are several."""
-    own = list(told["after"]["groups"])
-    return ["all groups", *own] if len(own) > 1 else ["all"]
+def _group_names(result: JSON) -> list[str]:
+    """All groups together, and each group if there are several."""
+    names = list(result["after"]["groups"])
+    return ["all groups", *names] if len(names) > 1 else ["all"]
 
 
-def _dots(told: dict) -> go.Figure:
-    """A line a group, a dot a stage, with its interval."""
-    groups = _groups(told)
+def _agreement_figure(result: JSON) -> go.Figure:
+    """One line per group, one dot with its interval per stage."""
+    groups = _group_names(result)
     figure = go.Figure()
-    for number, (stage, label) in enumerate(STAGES.items()):
-        scores = [told[stage]["agreement"], *told[stage]["groups"].values()][: len(groups)]
+    for number, stage in enumerate(STAGES):
+        scores = [result[stage]["agreement"], *result[stage]["groups"].values()][: len(groups)]
         shares = [100 * s["value"] for s in scores]
         highs = [100 * s["high"] - v for s, v in zip(scores, shares, strict=True)]
         lows = [v - 100 * s["low"] for s, v in zip(scores, shares, strict=True)]
-        colour = html_document.COLORS[number % len(html_document.COLORS)]
-        # Half a step apart, so that one interval does not hide the other.
+        color = html_document.COLORS[number % len(html_document.COLORS)]
+        # Above and below the middle of a line, so that no interval covers the other one.
         figure.add_scatter(
             x=shares,
             y=[place + 0.18 * (2 * number - 1) for place in range(len(groups))],
             mode="markers",
-            name=label,
-            marker={"color": colour, "size": 9},
+            name=stage,
+            marker={"color": color, "size": 9},
             error_x={
                 "type": "data",
                 "symmetric": False,
                 "thickness": 1.5,
                 "width": 3,
-                "color": colour,
+                "color": color,
                 "array": highs,
                 "arrayminus": lows,
             },
             customdata=groups,
-            hovertemplate="%{customdata}, " + label + ": %{x:.1f} %<extra></extra>",
+            hovertemplate="%{customdata}, " + stage + ": %{x:.1f} %<extra></extra>",
         )
     figure.update_xaxes(range=[-2, 102])
     figure.update_yaxes(
@@ -145,37 +121,39 @@ def _dots(told: dict) -> go.Figure:
     return figure
 
 
-def _interval(score: dict) -> str:
+def _interval(score: JSON) -> str:
     return f"{100 * score['low']:.1f} to {100 * score['high']:.1f}"
 
 
 @st.fragment
-def _trials(name: str) -> None:
-    """Test trials whose answer changed."""
+def _show_changes(name: str) -> None:
+    """Test trials whose result changed."""
     st.subheader("Before and after", anchor=False)
-    found = learned_backbones.trial_changes(name)
-    counts = {which: len(found.rows(which)) for which in CHANGED}
+    changes = learned_backbones.trial_changes(name)
+    counts = {which: len(changes.rows(which)) for which in CHANGES}
     which = st.segmented_control(
         "Test trials",
-        list(CHANGED),
+        list(CHANGES),
         key=f"{PAGE}_which_{name}",
         required=True,
-        default=next(k for k in CHANGED if counts[k] or k == "all"),
-        format_func=lambda key: f"{CHANGED[key]} ({counts[key]:,})",
+        default=next(k for k in CHANGES if counts[k] or k == "all"),
+        format_func=lambda key: f"{CHANGES[key]} ({counts[key]:,})",
+        help="Right: decided as by the majority. The largest changes are shown first.",
     )
-    rows = found.rows(which)
+    rows = changes.rows(which)
     if not rows:
-        st.info("No test trial is like that.")
+        st.info("No test trial.")
         return
-    known = found.judged.votes
+    votes = changes.judgements.votes
     with st.container(horizontal=True):
         for row in gallery.paged(rows, f"{PAGE}_page_{name}_{which}"):
-            trial = found.trial(row)
+            trial = changes.trial(row)
             with st.container(border=True, width=346):
+                label = gallery.votes_label(trial.vote, votes)
                 st.caption(
-                    f"{escape_markdown(trial['group'])} · {gallery.votes_label(trial['vote'], known)}, before: "
-                    f"**{trial['before']}**, after: **{trial['after']}**"
+                    f"{escape_markdown(trial.group)} · {label}, before: **{trial.before}**, "
+                    f"after: **{trial.after}**"
                 )
-                tiles = gallery.trial_tiles(found.judged, row)
+                tiles = gallery.trial_tiles(changes.judgements, row)
                 gallery.grid(tiles, key=f"{PAGE}_trial_{name}_{row}")
-    widgets.credits(found.judged.credits)
+    widgets.credits(changes.judgements.credits)

@@ -1,4 +1,4 @@
-"""Learning from people's judgements: which set, a sample of it, the run, and what came out."""
+"""Training on people's judgements: the set, the run, a sample of the set, and the results."""
 
 import streamlit as st
 
@@ -9,71 +9,70 @@ from simcore.ui.learn import judgement_results, run_form
 from simcore.ui.url_state import Field
 
 PAGE = "learn"
-FROM = {"pairs": "Pairs of a collection", "judgements": "People's judgements"}
+SOURCES = {"pairs": "Pairs of a collection", "judgements": "People's judgements"}
 
 
 def select_data() -> bool:
-    """Draw the choice of what is learned from; whether it is judgements. It is in the address."""
-    url_state.bind(PAGE, [Field("source", list(FROM), label="kind of data")])
-    kind = st.segmented_control(
+    """Draw the choice of data; whether it is judgements."""
+    url_state.bind(PAGE, [Field("source", list(SOURCES), label="kind of data")])
+    source = st.segmented_control(
         "Learn from",
-        list(FROM),
-        format_func=FROM.__getitem__,
+        list(SOURCES),
+        format_func=SOURCES.__getitem__,
         key=f"{PAGE}_source",
         required=True,
     )
-    return bool(kind == "judgements")
+    return bool(source == "judgements")
 
 
 def show() -> None:
-    """The controls in the sidebar, the run, and what was learned."""
-    name = _set()
+    """The set in the sidebar, the run, and the learned backbones."""
+    name = _select_set()
+    known_order = learned_backbones.votes_source(name) != "human"
     st.caption(
-        "The majority of the votes says which of two pictures is nearer; ties teach nothing. "
-        "No picture is both learned from and judged by."
-        + (
-            " Of this set nobody was asked: its votes are the known order of how much was spoiled."
-            if learned_backbones.votes(name) != "human"
-            else ""
-        )
+        "Votes are a known order of distortion strength, not of people."
+        if known_order
+        else "The majority of the votes decides which image is nearer.",
+        help="Trials whose votes tie are not used. No image is in both training and test trials.",
     )
-    bases = learned_backbones.teachable(name, finetuning.trainable())
-    if not bases:
-        st.info(
-            "No network's weights are here that could learn from these; get one on the Models "
-            "page, such as mobilenetv2."
-        )
+    backbones = learned_backbones.without_training_overlap(name, finetuning.trainable())
+    if not backbones:
+        st.info("No network can be trained on this set. Get one on the page Models.")
     else:
-        args = run_form.finetuning_options(name, bases, PAGE)
-        run_form.run(args, f"{name}-{args[args.index('--paradigm') + 1]}", f"{PAGE}_name_{name}")
-    _sample(name)
+        args = run_form.finetuning_args(name, backbones, PAGE)
+        paradigm = args[args.index("--paradigm") + 1]
+        run_form.run(args, f"{name}-{paradigm}", f"{PAGE}_name_{name}")
+    _sample_form(name)
     judgement_results.show(name)
 
 
-def _set() -> str:
-    names = learned_backbones.choices()
+def _select_set() -> str:
+    names = learned_backbones.triplet_sets_for_training()
     url_state.bind(PAGE, [Field("judgements", names, default=sets.KNOWN, label="set of triplets")])
     with st.sidebar:
         name: str = st.selectbox(
             "Judgements",
             names,
             key=f"{PAGE}_judgements",
-            help="Sets of triplets; add one on the Judgements page, or ask people in an "
-            "experiment. `known` needs no download and is made when it is first used.",
+            help="Sets of triplets. Add one on the page Judgements, or ask people in an "
+            "experiment. `known` is generated when it is first used.",
         )
     return name
 
 
-def _sample(name: str) -> None:
-    """A fine-tuning set of the thesis, drawn from this one and kept under a name."""
+def _sample_form(name: str) -> None:
+    """Draw a fine-tuning set of the thesis from this set, and save it."""
     if job_progress.show("judgements", "sample"):
         return
     with st.expander("Draw a fine-tuning set as margaritescu2024 did", icon=":material/casino:"):
-        st.caption("Every group of trials equally often (4.3); as printed in Table A.1:")
+        st.caption(
+            "The sets of the thesis (Table A.1).",
+            help="Every group of trials is drawn equally often (4.3).",
+        )
         st.dataframe(
             [
-                {"id": r.id, "drawn from": r.source, "what": r.sample, "size": r.size}
-                for r in sets.printed()
+                {"id": row.id, "drawn from": row.source, "what": row.sample, "size": row.size}
+                for row in sets.printed()
             ],
             hide_index=True,
             height=180,
@@ -87,18 +86,7 @@ def _sample(name: str) -> None:
                 "Name", max_chars=64, key=f"{PAGE}_save", placeholder=f"{name}-sample"
             )
             if st.form_submit_button("Draw", icon=":material/casino:"):
-                job_progress.start(
-                    [
-                        "judgements",
-                        "sample",
-                        name,
-                        what,
-                        "--size",
-                        str(size),
-                        "--seed",
-                        str(seed),
-                        "--save",
-                        save.strip() or f"{name}-sample",
-                    ]
-                )
+                args = ["judgements", "sample", name, what, "--size", str(size)]
+                args += ["--seed", str(seed), "--save", save.strip() or f"{name}-sample"]
+                job_progress.start(args)
                 st.rerun()

@@ -1,14 +1,11 @@
-"""Starting a run of learning: what fine-tuning needs to know, its name, and how it goes."""
-
-import shlex
+"""Starting a training run: settings of fine-tuning, the name of the result, progress, resuming."""
 
 import streamlit as st
 
 from simcore.errors import SimError
 from simcore.lab import jobs
 from simcore.lab.learning import finetuning, learned_backbones
-from simcore.models import lineage
-from simcore.ui import charts, job_progress, widgets
+from simcore.ui import charts, commands, job_progress, widgets
 from simcore.ui.widgets import escape_markdown
 
 PARADIGMS = {
@@ -22,147 +19,154 @@ PARADIGMS = {
 }
 
 
-def finetuning_options(data: str, bases: list[str], page: str) -> list[str]:
+def finetuning_args(data: str, backbones: list[str], page: str) -> list[str]:
     """The controls of fine-tuning; the command line without the name of the result.
 
     Args:
-        data: the collection or set of judgements. bases: what can be started from.
-        page: in the widgets' keys.
+        data: the collection or judgement set. backbones: the choices to start from.
+        page: prefix of the widgets' keys.
     """
-    first, second = st.columns(2)
-    base = first.selectbox("Start from", bases, key=f"{page}_base")
-    way = second.selectbox(
+    left, right = st.columns(2)
+    backbone = left.selectbox("Start from", backbones, key=f"{page}_start")
+    paradigm = right.selectbox(
         "Paradigm", list(PARADIGMS), format_func=PARADIGMS.__getitem__, key=f"{page}_paradigm"
     )
-    preset, row = finetuning.preset(base, way), finetuning.preset_of(base)
+    preset = finetuning.make_settings(backbone, paradigm)
     columns = st.columns(3)
-    own = f"{base}_{way}"
-    rate = columns[0].number_input(
+    suffix = f"{backbone}_{paradigm}"  # each combination has defaults of its own
+    learning_rate = columns[0].number_input(
         "Learning rate",
         1e-7,
         1.0,
-        preset.rate,
-        preset.rate / 2,
+        preset.learning_rate,
+        preset.learning_rate / 2,
         format="%.1e",
-        key=f"{page}_rate_{own}",
+        key=f"{page}_learning_rate_{suffix}",
+        help=f"The defaults are those of {finetuning.preset_network(backbone)} in Table B.1.",
     )
-    epochs = columns[1].number_input("Epochs", 1, 200, preset.epochs, key=f"{page}_epochs_{own}")
-    batch = columns[2].number_input("Batch", 2, 512, preset.batch, key=f"{page}_batch_{own}")
-    st.caption(
-        f"As in the row of {row} in Table B.1. Without a GPU an epoch takes minutes; it goes on "
-        "when this tab is closed."
+    epochs = columns[1].number_input(
+        "Epochs",
+        1,
+        200,
+        preset.epochs,
+        key=f"{page}_epochs_{suffix}",
+        help="Without a GPU an epoch takes minutes.",
+    )
+    batch_size = columns[2].number_input(
+        "Batch size", 2, 512, preset.batch_size, key=f"{page}_batch_size_{suffix}"
     )
     return [
         "learn",
         "finetune",
         data,
-        "--base",
-        base,
+        "--backbone",
+        backbone,
         "--paradigm",
-        way,
-        "--rate",
-        f"{rate:g}",
+        paradigm,
+        "--learning-rate",
+        f"{learning_rate:g}",
         "--epochs",
         str(epochs),
-        "--batch",
-        str(batch),
+        "--batch-size",
+        str(batch_size),
     ]
 
 
 def run(args: list[str], stem: str, key: str) -> None:
-    """The name of the result, Start or Go on, and the run that is on its way.
+    """The name of the result, Start or Resume, and the running job.
 
     Args:
-        stem: what a fresh name begins with. key: of the name's widget.
+        args: the command line without `--save`.
+        stem: start of the suggested name. key: of the name's widget.
     """
-    taken = {row["name"].removeprefix("learned:") for row in learned_backbones.listing()}
+    used = {info.name.removeprefix("learned:") for info in learned_backbones.listing()}
     name = st.text_input(
         "Name of the result",
-        _fresh(stem, taken),
+        _unused_name(stem, used),
         key=key,
         max_chars=64,
-        help="Small letters, digits, dots and dashes. The result is `learned:` and this name.",
+        help="Small letters, digits, dots and dashes. The result is the backbone `learned:NAME`.",
     )
     args = [*args, "--save", name]
-    going = job_progress.running("learn")
-    if going is not None:
-        saved = _saved(going.args)
-        job_progress.show("learn")
-        _curve(saved)
-        return
+    job = job_progress.running("learn")
     job_progress.show("learn")
-    waiting = name in lineage.unfinished()
+    if job is not None:
+        _watch_curve(_save_name(job.args))
+        return
+    resumable = name in learned_backbones.unfinished()
     st.button(
-        "Go on" if waiting else "Start",
+        "Resume" if resumable else "Start",
         icon=":material/play_arrow:",
         type="primary",
-        disabled=not name or name in taken,
+        disabled=not name or name in used,
         on_click=job_progress.start,
         args=(args,),
         key="learn_go",
     )
-    if name in taken:
-        st.caption(f"There is a learned:{escape_markdown(name)} already; choose another name.")
-    elif waiting:
-        st.caption("A run of this name was stopped; with the same choices it goes on from there.")
-        _drawn(name)
-    st.code(shlex.join(["simcore", *args]), language="bash", wrap_lines=True)
-    _waiting(name)
+    if name in used:
+        st.caption(f"There is already a learned:{escape_markdown(name)}. Choose another name.")
+    elif resumable:
+        st.caption("A run of this name was stopped. With the same settings it resumes.")
+        _draw_curve(name)
+    commands.show(args)
+    _show_unfinished(name)
 
 
-def _waiting(name: str) -> None:
-    """Runs that were stopped or killed under other names, with a way to go on or forget them."""
-    # Those without a name belong to commands that name nothing, and go on by themselves.
-    others = [n for n in lineage.unfinished() if n != name and not n.startswith("unnamed-")]
-    if not others:
+def _show_unfinished(name: str) -> None:
+    """Runs that were stopped or killed under other names, with buttons to resume or delete them."""
+    # Unnamed runs belong to commands without --save, which resume by themselves.
+    names = [
+        n for n in learned_backbones.unfinished() if n != name and not n.startswith("unnamed-")
+    ]
+    if not names:
         return
-    began = {_saved(job.args): job for job in reversed(jobs.jobs())}
-    with st.expander(f"Unfinished runs ({len(others)})", True, icon=":material/pause_circle:"):
-        for one in others:
-            job = began.get(one)
+    job_of = {_save_name(job.args): job for job in reversed(jobs.jobs())}
+    with st.expander(f"Unfinished runs ({len(names)})", True, icon=":material/pause_circle:"):
+        for unfinished in names:
+            job = job_of.get(unfinished)
             with st.container(horizontal=True, vertical_alignment="center"):
-                known = job.title if job else "begun by hand; the command that began it goes on"
+                command = job.title if job else "started in a terminal; run its command again"
                 st.markdown(
-                    f"**{escape_markdown(one)}**: {escape_markdown(known)}", width="stretch"
+                    f"**{escape_markdown(unfinished)}**: {escape_markdown(command)}",
+                    width="stretch",
                 )
                 if job:
                     st.button(
-                        "Go on",
+                        "Resume",
                         icon=":material/play_arrow:",
-                        key=f"learn_on_{one}",
+                        key=f"learn_resume_{unfinished}",
                         on_click=job_progress.start,
-                        args=(job.args,),
+                        args=(learned_backbones.resume_args(job.args),),
                     )
                 st.button(
-                    "Forget",
+                    "Delete",
                     icon=":material/delete:",
-                    key=f"learn_forget_{one}",
+                    key=f"learn_delete_{unfinished}",
                     on_click=widgets.run_action,
-                    args=(learned_backbones.remove, one),
+                    args=(learned_backbones.remove, unfinished),
                 )
 
 
-def _fresh(stem: str, taken: set[str]) -> str:
-    """A name that nobody has yet."""
+def _unused_name(stem: str, used: set[str]) -> str:
     stem = stem[:56]
-    number = next(n for n in range(1, 10_000) if f"{stem}-{n}" not in taken)
+    number = next(n for n in range(1, 10_000) if f"{stem}-{n}" not in used)
     return f"{stem}-{number}"
 
 
-def _saved(args: tuple[str, ...]) -> str:
+def _save_name(args: tuple[str, ...]) -> str:
     return args[args.index("--save") + 1] if "--save" in args else ""
 
 
 @st.fragment(run_every="2s")
-def _curve(name: str) -> None:
+def _watch_curve(name: str) -> None:
     if name:
-        _drawn(name)
+        _draw_curve(name)
 
 
-def _drawn(name: str) -> None:
+def _draw_curve(name: str) -> None:
     try:
-        told = learned_backbones.read(name)
+        curve = learned_backbones.read_curve(name)
     except SimError:
         return
-    if told["loss"]:
-        charts.losses(told["loss"], told["check"], f"losses_{name}")
+    if curve.losses:
+        charts.losses(list(curve.losses), list(curve.validation_losses), f"losses_{name}")

@@ -45,10 +45,10 @@ def test_a_sample_outlives_its_source(known):
     sets.remove("known")
     paths = sets.open_("small").triplets.images.paths
     assert all(path.is_file() for path in paths)
-    shown = splits.shown_images(drawn.triplets)
+    shown = splits.trial_images(drawn.triplets)
     parts = splits.split_trials(shown, 0)
     examples = judgement_examples.examples(drawn, parts, "train", fourth=True)
-    assert examples.strangers.shape[1] == 2
+    assert examples.negatives.shape[1] == 2
 
 
 def test_samples_that_cannot_be_drawn_give_one_sentence(bapps_tree):
@@ -100,9 +100,9 @@ def test_from_an_experiments_answers_to_a_learned_backbone(tmp_path, conv):
     assert set(made.triplets.images.keys) <= keys  # captions are cut off here as well
     assert made.triplets.images.trim == 10
     assert export.triplets("asked").count("\n") == 31
-    chosen = finetuning.preset(conv, "triplet", epochs=1, batch=4)
+    chosen = finetuning.make_settings(conv, "triplet", epochs=1, batch_size=4)
     found = finetuning.tune("answers", conv, chosen, save="taught")
     assert found.saved == "learned:taught"
     part = provenance.unseen_part(made, "unseen:taught")
-    assert len(part.triplets) == found.source.parts["test"]
+    assert len(part.triplets) == found.evaluation.trials.test
     assert np.isfinite(found.after).all()

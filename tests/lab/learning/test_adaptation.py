@@ -1,7 +1,7 @@
-"""What is learned on a collection is a backbone like any other, with its lineage, used honestly."""
+"""A backbone learned from a collection is like any other, with a lineage that limits its use."""
 
 import json
-from dataclasses import replace
+import shutil
 
 import numpy as np
 import pytest
@@ -11,253 +11,278 @@ from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_values, recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.learning import adaptation, finetuning, learned_backbones
+from simcore.lab.learning.adaptation import AdaptationSettings, FusionSettings
 from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
-from simcore.recipe import Question
 from simcore.types import Monitor
 from tests.conftest import draw
 
 MODELS = ["color", "layout", "hog"]
 PAIRS = 24
-PAPER = adaptation.Settings(epochs=8, dims=16, width=32)
-FUSION = adaptation.Fusion(dims=12, epochs=25, folds=3)
+PAPER = AdaptationSettings(epochs=8, dims=16, width=32)
+FUSION = FusionSettings(dims=12, epochs=25, folds=3)
+BOTH = pytest.mark.parametrize("settings", [PAPER, FUSION], ids=["paper", "fusion"])
 
 
-@pytest.fixture
-def pairs(tmp_path):
-    """Twenty-four drawn pairs with features; two of them share a picture."""
-    root = tmp_path / "drawn"
-    for side, turn in (("left", 0), ("right", 6)):
+@pytest.fixture(scope="module")
+def pairs_cache(tmp_path_factory):
+    """A cache with twenty-four drawn pairs and their features; two left images are equal."""
+    folder = tmp_path_factory.mktemp("pairs")
+    root = folder / "drawn"
+    for side, angle in (("left", 0), ("right", 6)):
         (root / side).mkdir(parents=True)
         for number in range(PAIRS):
             seed = 3 if number == 7 and side == "left" else number
-            draw(seed, 80, 90).rotate(turn).save(root / side / f"{number:02}.png")
-    collections.add("pairs", root, name="drawn")
-    extraction.extract("drawn", MODELS)
+            draw(seed, 80, 90).rotate(angle).save(root / side / f"{number:02}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(folder / "cache"))
+        collections.add("pairs", root, name="drawn")
+        extraction.extract("drawn", MODELS)
+    return folder / "cache"
+
+
+@pytest.fixture
+def pairs(pairs_cache, cache):
+    shutil.copytree(pairs_cache, cache, dirs_exist_ok=True)
     return "drawn"
 
 
-@pytest.mark.parametrize("settings", [PAPER, FUSION], ids=["paper", "fusion"])
-def test_the_learned_backbone_gives_the_reported_recall(pairs, settings):
-    found = adaptation.adapt(pairs, MODELS, settings, runs=2)
-    typed = adaptation.keep(found, "mine")
-    assert typed == "learned:mine"
-    assert typed in collections.extracted_backbones(pairs)
-    recipe = recipes.parse([typed])[0]
+@pytest.fixture(scope="module")
+def results(pairs_cache):
+    """{settings: two runs}, trained once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(pairs_cache))
+        return {
+            settings: adaptation.adapt("drawn", MODELS, settings, runs=2)
+            for settings in (PAPER, FUSION)
+        }
+
+
+@pytest.fixture
+def mine(pairs, results):
+    """The lineage of `learned:mine`."""
+    return adaptation.save_backbone(results[PAPER], "mine")
+
+
+@BOTH
+def test_the_learned_backbone_gives_the_reported_recall(pairs, results, settings):
+    result = results[settings]
+    name = adaptation.save_backbone(result, "mine").name
+    assert name == "learned:mine"
+    assert name in collections.extracted_backbones(pairs)
+    recipe = recipes.parse([name])[0]
     ranks = [
         recall.ranks(pairs, recipe, direction, subset="unseen:mine") for direction in ("lr", "rl")
     ]
-    np.testing.assert_array_equal(np.minimum(*ranks), found.runs[0].after)
-    told = learned_backbones.pair_changes("mine")
-    np.testing.assert_array_equal(told.ranks["after"], ranks[0])
-    assert len(told.rows("all")) == len(found.runs[0].split.test)
-    assert told.nearest(0, "after", 1)[0] == int(told.after[0].argmax())
+    np.testing.assert_array_equal(np.minimum(*ranks), result.runs[0].after)
+    changes = learned_backbones.pair_changes("mine")
+    np.testing.assert_array_equal(changes.ranks["after"], ranks[0])
+    assert len(changes.rows("all")) == len(result.runs[0].split.test)
+    assert changes.nearest(0, "after", 1)[0] == int(changes.similarity["after"][0].argmax())
 
 
-def test_its_pictures_features_are_those_of_the_store(pairs):
-    """The way of an upload, through every network below, meets the way of the collection."""
-    typed = adaptation.keep(adaptation.adapt(pairs, MODELS, PAPER, runs=1), "mine")
+def test_an_upload_has_the_features_of_the_store(pairs, mine):
+    """An upload goes through every network below; the collection's features are stored."""
     collection = collections.open_(pairs)
-    question = Question(pairs, tuple(recipes.parse([typed])))
-    upload = search.Query(image=collection.left.paths[2].read_bytes())
-    (hits,) = search.search(question, upload, k=5)
-    (same,) = search.search(question, search.Query(id=collection.left.ids[2]), k=5)
-    assert hits.ids == same.ids
-    np.testing.assert_allclose(hits.scores, same.scores, atol=1e-4)
+    recipe = recipes.parse([mine.name])
+    content = collection.left.paths[2].read_bytes()
+    uploaded = search.search(pairs, search.Query(image=content), recipe, k=5)[0]
+    stored = search.search(pairs, search.Query(id=collection.left.ids[2]), recipe, k=5)[0]
+    assert uploaded.ids == stored.ids
+    np.testing.assert_allclose(uploaded.scores, stored.scores, atol=1e-4)
 
 
-def test_lineage_and_a_warning_where_numbers_are_too_good(pairs):
-    adaptation.keep(adaptation.adapt(pairs, MODELS, PAPER, runs=1), "mine")
-    told = learned_backbones.lineage("mine")
-    assert told["collection"] == pairs
-    assert told["base"] == MODELS
-    assert told["seed"] == 0
-    assert told["paradigm"] == "adaptation"
-    assert set(told["test_ids"]) < set(collections.open_(pairs).left.ids)
-    assert "unseen:mine" in provenance.training_overlap_warning(
-        pairs, ["hog", "learned:mine"], "all"
-    )
-    assert provenance.training_overlap_warning(pairs, ["hog", "learned:mine"], "unseen:mine") == ""
+def test_lineage_and_a_warning_about_training_pairs(pairs, mine):
+    assert learned_backbones.read_lineage("mine") == mine
+    assert mine.collection == mine.data == pairs
+    assert mine.base == tuple(MODELS)
+    assert mine.seed == 0
+    assert mine.paradigm == "adaptation"
+    assert (mine.held_out_score, mine.score_name) == (mine.recall["1"], "aR@1")
+    assert set(mine.test_ids) < set(collections.open_(pairs).left.ids)
+    warning = provenance.training_overlap_warning(pairs, ["hog", "learned:mine"], "all")
+    assert "unseen:mine" in warning
+    assert provenance.training_overlap_warning(pairs, ["learned:mine"], "unseen:mine") == ""
     assert provenance.training_overlap_warning(pairs, ["hog"], "all") == ""
     assert "unseen:mine" in subsets.choices(pairs)
-    table = recall.recall(
-        Question(pairs, tuple(recipes.parse(["learned:mine"])), subset="unseen:mine"), ks=[1]
-    )
-    assert table.pairs == len(told["test_ids"])
+    table = recall.recall(pairs, recipes.parse(["learned:mine"]), ks=[1], subset="unseen:mine")
+    assert table.pairs == len(mine.test_ids)
 
 
-def test_a_name_is_taken_until_it_is_removed(pairs):
-    found = adaptation.adapt(pairs, MODELS, PAPER, runs=1)
-    adaptation.keep(found, "mine")
+def test_a_name_is_in_use_until_it_is_removed(pairs, results, mine):
     with pytest.raises(BadDataError, match="already"):
-        adaptation.keep(found, "mine")
+        adaptation.save_backbone(results[PAPER], "mine")
     learned_backbones.remove("mine")
     assert learned_backbones.listing() == []
     assert "learned:mine" not in collections.extracted_backbones(pairs)
     with pytest.raises(UnknownNameError):
         registry.get("learned:mine")
-    adaptation.keep(found, "mine")
+    adaptation.save_backbone(results[PAPER], "mine")
 
 
-def test_what_was_learned_here_is_not_learned_on_again_nor_used_unasked(pairs):
-    adaptation.keep(adaptation.adapt(pairs, MODELS, PAPER, runs=1), "mine")
+def test_a_learned_backbone_is_not_trained_again_here_and_no_default(pairs, mine):
     assert "learned:mine" in collections.extracted_backbones(pairs)
     assert "learned:mine" not in collections.default_backbones(pairs)
     with pytest.raises(BadDataError, match="judge it again"):
         adaptation.adapt(pairs, [*MODELS, "learned:mine"], PAPER, runs=1)
+    settings = finetuning.make_settings("x", "triplet")
     with pytest.raises(BadDataError, match="judge it again"):
-        finetuning.tune(pairs, "learned:mine", finetuning.preset("x", "triplet"), save="again")
+        finetuning.tune(pairs, "learned:mine", settings, save="again")
 
 
-def test_a_file_taken_away_by_hand_harms_nobody_else(pairs):
-    adaptation.keep(adaptation.adapt(pairs, MODELS, PAPER, runs=1), "mine")
-    for file in lineage.path("mine", "npz").parent.iterdir():
+def test_deleted_files_do_not_disturb_other_backbones(pairs, mine):
+    for file in lineage.folder().iterdir():
         file.unlink()
     assert collections.extracted_backbones(pairs) == [n for n in registry.names() if n in MODELS]
 
 
 @pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "x" * 65])
-def test_names_that_cannot_be(name):
+def test_bad_names_are_refused(name):
     with pytest.raises(BadDataError, match="is not a valid name"):
-        lineage.check(name)
+        lineage.check_available(name)
 
 
-def test_the_same_picture_stays_on_one_side(pairs):
-    """Pairs 3 and 7 show the same left picture: no split may take them apart."""
-    for run in adaptation.adapt(pairs, ["color"], PAPER, runs=12).runs:
+def test_equal_images_stay_in_one_part(pairs):
+    """Pairs 3 and 7 have the same left image."""
+    quick = AdaptationSettings(epochs=1, dims=16, width=32)
+    for run in adaptation.adapt(pairs, ["color"], quick, runs=12).runs:
         parts = [set(p) for p in (run.split.train, run.split.validation, run.split.test)]
         assert any({3, 7} <= part for part in parts)
 
 
-def test_the_rival_is_chosen_on_other_pairs_than_it_is_judged_on(pairs):
-    found = adaptation.adapt(pairs, MODELS, FUSION, runs=2)
-    told = adaptation.baseline(found)
-    split = found.runs[0].split
-    recipe, ranks = adaptation.best_zsum(found.collection, MODELS, split)
-    assert recipe.label in told["chosen"][0]
+def test_the_baseline_is_selected_without_the_test_pairs(pairs, results):
+    result = results[FUSION].with_baseline()
+    baseline = result.to_dict()["baseline"]
+    selected = [adaptation.best_zsum(result.collection, MODELS, r.split) for r in result.runs]
+    recipe, ranks = selected[0]
+    split = result.runs[0].split
+    assert recipe.label in baseline["chosen"][0]
     assert ranks.size == len(split.test)
     rows = np.concatenate([split.train, split.validation])
-    part = adaptation._part(found.collection, np.sort(rows))
+    part = adaptation.select_pairs(result.collection, np.sort(rows))
     best = (adaptation.asymmetric_ranks(part, recipe) == 1).mean()
     for name in MODELS:
         alone = adaptation.asymmetric_ranks(part, recipes.parse([name])[0])
         assert best >= (alone == 1).mean() - 0.15  # it has the most hits from the left
-    assert told["aR"]["1"]["mean"] == pytest.approx(
-        np.mean(
-            [
-                (adaptation.best_zsum(found.collection, MODELS, r.split)[1] == 1).mean()
-                for r in found.runs
-            ]
-        )
-    )
+    mean = np.mean([(ranks == 1).mean() for _, ranks in selected])
+    assert baseline["aR"]["1"]["mean"] == pytest.approx(mean)
 
 
-def test_a_row_of_the_annex_is_made_once_and_again_for_other_pairs(pairs, monkeypatch):
+def test_parts_of_a_collection_have_digests_of_their_own(pairs):
+    """Results are cached by the digest."""
+    collection = collections.open_(pairs)
+    parts = [adaptation.select_pairs(collection, np.array(rows)) for rows in ([0, 1], [0, 2])]
+    assert len({part.digest for part in (collection, *parts)}) == 3
+
+
+def test_a_row_of_the_annex_is_computed_once_for_the_same_pairs(pairs, monkeypatch):
     monkeypatch.setattr(adaptation, "RUNS", 2)
     calls = []
     adapt = adaptation.adapt
     monkeypatch.setattr(
         adaptation, "adapt", lambda *a, **k: calls.append(k["subset"]) or adapt(*a, **k)
     )
-    assert risser_maroux2021_tables.stored_rows(pairs, ["color"]) == []
-    row = risser_maroux2021_tables.compute_row(pairs, "color")
-    assert risser_maroux2021_tables.compute_row(pairs, "color") == row
-    assert risser_maroux2021_tables.stored_rows(pairs, ["color", "hog"]) == [row]
+    assert risser_maroux2021_tables.known(pairs, ["color"]) == []
+    row = risser_maroux2021_tables.own(pairs, "color")
+    assert risser_maroux2021_tables.own(pairs, "color") == row
+    assert risser_maroux2021_tables.known(pairs, ["color", "hog"]) == [row]
     assert calls == ["all", "all"]  # sigma 1 and 15, once
-    assert row.runs == 2
-    # What is printed stands below the backbone that it is of, with its own gallery.
-    frame = risser_maroux2021_tables.table([replace(row, backbone="resnet18-stages")]).to_frame()
-    assert list(frame["numbers"]) == ["here", "printed"]
-    assert frame["sigma 15"][1] == 0.1684
-    assert frame["gallery"][0] == row.test < frame["gallery"][1]
+    assert row["runs"] == 2
+    # The printed row of a backbone follows, with its own gallery.
+    lines = risser_maroux2021_tables.table([row | {"backbone": "resnet18-stages"}])
+    assert [line["numbers"] for line in lines] == ["here", "printed"]
+    assert lines[1]["sigma 15"] == 0.1684
+    assert lines[0]["gallery"] == row["test"] < lines[1]["gallery"]
 
 
-def test_every_printed_row_has_its_backbone_here():
-    found = [
-        printed_values.annex_row(name) for name in registry.expand_groups(["@risser-maroux2021"])
-    ]
-    assert {row and row[0] for row in found} == {row[0] for row in printed_values.ANNEX.rows}
+def test_every_printed_row_has_its_backbone():
+    rows = [printed_values.printed(name) for name in registry.expand_groups(["@risser-maroux2021"])]
+    assert {row and row[0] for row in rows} == {row[0] for row in printed_values.ANNEX.rows}
 
 
-def test_the_document_is_json_and_complete(pairs):
-    told = json.loads(json.dumps(adaptation.adapt(pairs, MODELS, PAPER, runs=3).to_dict()))
-    assert told["pairs"] == {"train": 15, "validation": 3, "test": 6}
+def test_the_document_is_json_and_complete(results):
+    document = json.loads(json.dumps(results[PAPER].to_dict()))
+    assert document["pairs"] == {"train": 15, "validation": 3, "test": 6}
     for stage in ("before", "pca", "after"):
-        assert len(told[stage]["runs_aR1"]) == 3
-        assert told[stage]["aR"]["1"]["mean"] == pytest.approx(np.mean(told[stage]["runs_aR1"]))
-        assert told[stage]["curve"][-1] == 1
-    assert len(told["loss"]) == len(told["check"])
+        assert len(document[stage]["runs_aR1"]) == 2
+        mean = np.mean(document[stage]["runs_aR1"])
+        assert document[stage]["aR"]["1"]["mean"] == pytest.approx(mean)
+        assert document[stage]["curve"][-1] == 1
+    assert len(document["loss"]) == len(document["check"])
+    table = results[PAPER].to_table()
+    assert [row[0] for row in table.rows] == ["features side by side", "after PCA", "learned"]
 
 
-def test_fine_tuning_ends_as_a_backbone(pairs, conv):
-    settings = finetuning.preset(conv, "triplet", epochs=2, batch=4, rate=1e-3)
-    found = finetuning.tune(pairs, conv, settings, save="tuned")
-    assert found.told.finished
-    assert found.saved == "learned:tuned"
+def test_fine_tuning_makes_a_backbone(pairs, conv):
+    settings = finetuning.make_settings(conv, "triplet", epochs=2, batch_size=4, learning_rate=1e-3)
+    result = finetuning.tune(pairs, conv, settings, save="tuned")
+    assert result.training.finished
+    assert result.saved == "learned:tuned"
     ranks = [
         recall.ranks(pairs, recipes.parse(["learned:tuned"])[0], d, subset="unseen:tuned")
         for d in ("lr", "rl")
     ]
-    np.testing.assert_array_equal(np.minimum(*ranks), found.after)
-    told = learned_backbones.lineage("tuned")
-    assert told["base"] == [conv]
-    assert told["paradigm"] == "triplet"
-    assert told["aR"]["1"] == pytest.approx((found.after == 1).mean())
-    assert len(learned_backbones.read("tuned")["loss"]) == len(found.told.losses)
+    np.testing.assert_array_equal(np.minimum(*ranks), result.after)
+    info = learned_backbones.read_lineage("tuned")
+    assert info.base == (conv,)
+    assert info.paradigm == "triplet"
+    assert info.recall["1"] == pytest.approx((result.after == 1).mean())
+    curve = learned_backbones.read_curve("tuned")
+    assert list(curve.losses) == result.training.losses
     assert lineage.unfinished() == []
-    assert (
-        asymmetric_recall.over_runs([found.after]).at(20)[0]
-        == found.to_dict()["after"]["aR"]["20"]["mean"]
-    )
+    mean = asymmetric_recall.over_runs([result.after]).at(20)[0]
+    assert mean == result.to_dict()["after"]["aR"]["20"]["mean"]
+    table = learned_backbones.pair_table(pairs)
+    assert table.to_frame()["test pairs"].tolist() == [len(result.after)]
 
 
-def test_a_stopped_run_is_gone_on_with_under_its_name(pairs, conv):
-    settings = finetuning.preset(conv, "rotation", epochs=2, batch=8)
+def test_a_stopped_fine_tuning_is_resumed_by_its_name(pairs, conv):
+    settings = finetuning.make_settings(conv, "rotation", epochs=2, batch_size=8)
     half = finetuning.tune(pairs, conv, settings, save="tuned", monitor=Monitor(stop=lambda: True))
-    assert not half.told.finished
+    assert not half.training.finished
     assert half.saved == ""
     assert lineage.unfinished() == ["tuned"]
+    other = finetuning.make_settings(conv, "jigsaw", batch_size=8)
     with pytest.raises(BadDataError, match="another run"):
-        finetuning.tune(pairs, conv, finetuning.preset(conv, "jigsaw", batch=8), save="tuned")
-    assert finetuning.tune(pairs, conv, settings, save="tuned").told.finished
+        finetuning.tune(pairs, conv, other, save="tuned")
+    assert finetuning.tune(pairs, conv, settings, save="tuned").training.finished
     assert lineage.unfinished() == []
 
 
-def test_what_has_no_weights_cannot_be_fine_tuned(pairs):
-    with pytest.raises(BadDataError, match="no weights to learn in hog"):
-        finetuning.tune(pairs, "hog", finetuning.preset("hog", "triplet"), save="x")
+def test_a_backbone_without_weights_cannot_be_fine_tuned(pairs):
+    with pytest.raises(BadDataError, match="hog has no trainable weights"):
+        finetuning.tune(pairs, "hog", finetuning.make_settings("hog", "triplet"), save="x")
 
 
 def test_presets_are_table_b1():
-    assert finetuning.preset("timm:resnet50", "simclr").batch == 64
-    vit = finetuning.preset("timm:vit_base_patch16_224", "triplet", epochs=3)
-    assert (vit.rate, vit.epochs, vit.batch) == (1e-6, 3, 32)
+    assert finetuning.make_settings("timm:resnet50", "simclr").batch_size == 64
+    vit = finetuning.make_settings("timm:vit_base_patch16_224", "triplet", epochs=3)
+    assert (vit.learning_rate, vit.epochs, vit.batch_size) == (1e-6, 3, 32)
 
 
-@pytest.mark.parametrize("settings", [PAPER, FUSION], ids=["paper", "fusion"])
-def test_a_stopped_adaptation_is_gone_on_with_under_its_name(pairs, settings):
-    asked = []
+@BOTH
+def test_a_stopped_adaptation_is_resumed_by_its_name(pairs, results, settings):
+    calls = []
 
     def stop():
-        asked.append(1)
-        return len(asked) == 6
+        calls.append(1)
+        return len(calls) == 6
 
-    with pytest.raises(Stopped, match="goes on from here"):
+    with pytest.raises(Stopped, match="again to resume"):
         adaptation.adapt(pairs, MODELS, settings, runs=2, save="mine", monitor=Monitor(stop=stop))
     assert lineage.unfinished() == ["mine"]
     with pytest.raises(BadDataError, match="another run"):
         adaptation.adapt(pairs, MODELS[:2], settings, runs=2, save="mine")
-    found = adaptation.adapt(pairs, MODELS, settings, runs=2, save="mine")
-    whole = adaptation.adapt(pairs, MODELS, settings, runs=2)
-    for one, other in zip(found.runs, whole.runs, strict=True):
-        np.testing.assert_array_equal(one.after, other.after)
-    adaptation.keep(found, "mine")
+    result = adaptation.adapt(pairs, MODELS, settings, runs=2, save="mine")
+    for run, expected in zip(result.runs, results[settings].runs, strict=True):
+        np.testing.assert_array_equal(run.after, expected.after)
+    adaptation.save_backbone(result, "mine")
     assert lineage.unfinished() == []
 
 
-def test_an_unfinished_run_without_a_name_goes_on_and_can_be_forgotten(pairs):
+def test_an_unfinished_run_without_a_name_can_be_deleted(pairs):
     for settings in (FUSION, PAPER):
         with pytest.raises(Stopped):
             adaptation.adapt(

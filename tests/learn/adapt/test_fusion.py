@@ -1,4 +1,4 @@
-"""The better adaptation: starts at the z-sum, learns whom to trust, is silent without evidence."""
+"""Fusion: starts at the z-sum, learns which backbone to trust, ignores missing evidence."""
 
 import numpy as np
 import pytest
@@ -7,96 +7,93 @@ from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.learn import splits
 from simcore.learn.adapt import fusion
+from simcore.learn.adapt.fusion import FusionSettings
 from simcore.learn.adapt.inputs import Inputs
 from simcore.models import adapter
 from simcore.sim.metrics import normalized
 
 PAIRS = 150
 DIMS = (24, 24, 16)
+QUICK = FusionSettings(dims=8, epochs=25)
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    """A backbone that knows, one that does not, and one that knows but is blind on most images."""
-    random = np.random.default_rng(0)
+    """Backbones "good", "noise", and "rare", which is good but without evidence in most images."""
+    rng = np.random.default_rng(0)
     sides = []
-    truth = random.normal(size=(PAIRS, 40))
+    truth = rng.normal(size=(PAIRS, 40))
     for _ in range(2):
-        knows = truth[:, :24] + 1.2 * random.normal(size=(PAIRS, 24))
-        noise = random.normal(size=(PAIRS, 24))
-        rare = truth[:, 24:] + 0.3 * random.normal(size=(PAIRS, 16))
-        rare[random.random(PAIRS) < 0.4] = np.nan
-        blocks = [normalized(block.astype(np.float32)) for block in (knows, noise, rare)]
+        good = truth[:, :24] + 1.2 * rng.normal(size=(PAIRS, 24))
+        noise = rng.normal(size=(PAIRS, 24))
+        rare = truth[:, 24:] + 0.3 * rng.normal(size=(PAIRS, 16))
+        rare[rng.random(PAIRS) < 0.4] = np.nan
+        blocks = [normalized(block.astype(np.float32)) for block in (good, noise, rare)]
         sides.append(np.concatenate(blocks, axis=1))
-    return Inputs(*sides, ("knows", "noise", "rare"), DIMS)
+    return Inputs(*sides, ("good", "noise", "rare"), DIMS)
 
 
 @pytest.fixture(scope="module")
-def learned(pairs):
+def trained(pairs):
     split = splits.random_split(np.arange(PAIRS), 0, validation=0.0)
-    return fusion.train(pairs, split, fusion.Settings(dims=16, epochs=60))
+    return fusion.train(pairs, split, FusionSettings(dims=16, epochs=60))
 
 
-def test_it_learns_whom_to_trust(learned):
-    shares = {
-        name: layer.share
-        for name, layer in zip(learned.adaptation.backbones, learned.adaptation.layers, strict=True)
-    }
-    assert shares["noise"] < 0.3 * shares["knows"]
-    start, after = (asymmetric_recall.curve(ranks)[0] for ranks in (learned.reduced, learned.after))
+@pytest.fixture(scope="module")
+def quick(pairs):
+    split = splits.random_split(np.arange(PAIRS), 1, validation=0.0)
+    return fusion.train(pairs, split, QUICK)
+
+
+def test_it_learns_which_backbone_to_trust(trained):
+    layers = zip(trained.adapter.backbones, trained.adapter.layers, strict=True)
+    shares = {name: layer.share for name, layer in layers}
+    assert shares["noise"] < 0.3 * shares["good"]
+    start, after = (asymmetric_recall.curve(ranks)[0] for ranks in (trained.reduced, trained.after))
     assert after > start
 
 
-def test_the_file_gives_the_reported_ranks(learned, pairs, tmp_path):
-    learned.adaptation.save(tmp_path / "f.npz")
+def test_the_file_gives_the_reported_ranks(trained, pairs, tmp_path):
+    trained.adapter.save(tmp_path / "f.npz")
     file = np.load(tmp_path / "f.npz", allow_pickle=False)
-    exec(adapter.NUMPY_SNIPPET, told := {})
-    test = learned.split.test
-    left, right = (told["adapt"](side[test], file) for side in (pairs.left, pairs.right))
-    similar = (left @ right.T).astype(np.float32)
-    np.testing.assert_array_equal(asymmetric_recall.ranks_of(similar), learned.after)
+    exec(adapter.NUMPY_SNIPPET, namespace := {})
+    test = trained.split.test
+    left, right = (namespace["adapt"](side[test], file) for side in (pairs.left, pairs.right))
+    similarity = (left @ right.T).astype(np.float32)
+    np.testing.assert_array_equal(asymmetric_recall.ranks_of(similarity), trained.after)
 
 
-def test_no_evidence_says_nothing(learned, pairs):
+def test_missing_evidence_adds_nothing(trained, pairs):
     start, stop = DIMS[0] + DIMS[1], sum(DIMS)
     blind = pairs.left.copy()
     blind[:, start:stop] = np.nan
-    out = learned.adaptation(blind)
-    assert not out[:, -learned.adaptation.layers[2].weight.shape[1] :].any()
-    other = learned.adaptation(pairs.right)
-    both = out @ other.T
-    wide = out.shape[1] - learned.adaptation.layers[2].weight.shape[1]
-    np.testing.assert_allclose(both, out[:, :wide] @ other[:, :wide].T, atol=1e-5)
+    left, right = trained.adapter(blind), trained.adapter(pairs.right)
+    width = left.shape[1] - trained.adapter.layers[2].weight.shape[1]  # of the other backbones
+    assert not left[:, width:].any()
+    np.testing.assert_allclose(left @ right.T, left[:, :width] @ right[:, :width].T, atol=1e-5)
 
 
-def test_test_pairs_are_never_looked_at(pairs):
-    split = splits.random_split(np.arange(PAIRS), 1, validation=0.0)
-    settings = fusion.Settings(dims=8, epochs=25)
+def test_test_pairs_are_never_looked_at(pairs, quick):
+    test = quick.split.test
     left = pairs.left.copy()
-    left[split.test] = left[split.test[::-1]]
-    clean = fusion.train(pairs, split, settings).adaptation
-    spoiled = fusion.train(Inputs(left, pairs.right, pairs.backbones, DIMS), split, settings)
-    np.testing.assert_array_equal(clean(pairs.right), spoiled.adaptation(pairs.right))
+    left[test] = left[test[::-1]]
+    changed = fusion.train(Inputs(left, pairs.right, pairs.backbones, DIMS), quick.split, QUICK)
+    np.testing.assert_array_equal(quick.adapter(pairs.right), changed.adapter(pairs.right))
 
 
-def test_same_seed_same_numbers(pairs):
-    split = splits.random_split(np.arange(PAIRS), 1, validation=0.0)
-    one, again = (fusion.train(pairs, split, fusion.Settings(dims=8, epochs=25)) for _ in range(2))
-    np.testing.assert_array_equal(one.adaptation(pairs.left), again.adaptation(pairs.left))
+def test_same_seed_same_numbers(pairs, quick):
+    again = fusion.train(pairs, quick.split, QUICK)
+    np.testing.assert_array_equal(quick.adapter(pairs.left), again.adapter(pairs.left))
 
 
-def test_folds_keep_groups_together():
-    groups = np.repeat(np.arange(20), 2)
-    rows = np.arange(4, 40)
-    parts = splits.folds(rows, groups, 4, 0)
-    assert sorted(np.concatenate(parts)) == list(rows)
-    for part in parts:
-        assert len(part) == 2 * len(np.unique(groups[part]))
-    with pytest.raises(BadDataError, match="at least 40"):
-        splits.folds(rows, groups, 40, 0)
+def test_bad_settings_are_named():
+    with pytest.raises(BadDataError, match="folds must be at least 2, got 1"):
+        FusionSettings(folds=1)
+    with pytest.raises(BadDataError, match="whiten must be from 0 to 1"):
+        FusionSettings(whiten=2)
 
 
-def test_a_saved_file_of_another_kind_is_refused(tmp_path):
+def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"<html>")
-    with pytest.raises(BadDataError, match="no learned adaptation"):
+    with pytest.raises(BadDataError, match="is not an adapter"):
         adapter.load(tmp_path / "x.npz")

@@ -1,4 +1,4 @@
-"""Fine-tuning: every paradigm learns, a killed run goes on, and what is kept is the best epoch."""
+"""Fine-tuning: every paradigm learns, a killed run resumes, and the best epoch is kept."""
 
 import os
 import signal
@@ -13,13 +13,20 @@ import torch
 from simcore.errors import BadDataError
 from simcore.learn.finetune import augmentations, paradigms, training_loop
 from simcore.learn.finetune.paradigms import Examples
+from simcore.learn.finetune.training_loop import (
+    Dataset,
+    FinetuneRun,
+    FinetuneSettings,
+    TrainableNetwork,
+)
 from simcore.types import Monitor
 
+ROOT = Path(__file__).parents[3]
 COUNT, SIZE = 12, 48
 
 
-def network(seed=0):
-    """A small convolutional network with slopes, the same for the same seed."""
+def make_network(seed=0):
+    """A small convolutional network, the same for the same seed."""
     torch.manual_seed(seed)
     module = torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 5, stride=3),
@@ -29,11 +36,11 @@ def network(seed=0):
         torch.nn.AdaptiveAvgPool2d(3),
         torch.nn.Flatten(),
     )
-    return training_loop.Net(module.eval(), module, (0.5,) * 3, (0.2,) * 3, 144, "cpu")
+    return TrainableNetwork(module.eval(), module, (0.5,) * 3, (0.2,) * 3, 144, "cpu")
 
 
-def made():
-    """Twelve drawn pairs: the same picture, the mate turned a little."""
+def make_data():
+    """Twelve drawn pairs: the same image, the mate rotated a little."""
     from tests.conftest import draw
 
     sides = [[draw(n, 60, 60), draw(n, 60, 60).rotate(5)] for n in range(COUNT)]
@@ -42,179 +49,192 @@ def made():
 
     def examples(rows):
         rows = np.asarray(rows)
-        none = np.empty((len(rows), 0), np.int64)
-        return Examples(rows, rows + COUNT, none, np.concatenate([rows, rows + COUNT]))
+        negatives = np.empty((len(rows), 0), np.int64)
+        return Examples(rows, rows + COUNT, negatives, np.concatenate([rows, rows + COUNT]))
 
-    return examples(range(8)), examples(range(8, 12)), lambda rows: data[torch.from_numpy(rows)]
+    return Dataset(
+        examples(range(8)), examples(range(8, 12)), lambda rows: data[torch.from_numpy(rows)]
+    )
 
 
 @pytest.fixture(scope="module")
-def world():
-    return made()
+def data():
+    return make_data()
 
 
-def settings(paradigm, **other):
-    return training_loop.Settings(paradigm, **{"rate": 3e-3, "epochs": 2, "batch": 4, **other})
+def make_settings(paradigm, **changes):
+    defaults = {"learning_rate": 3e-3, "epochs": 2, "batch_size": 4}
+    return FinetuneSettings(paradigm, **(defaults | changes))
 
 
-def run(world, tmp_path, chosen, *, net=None, **other):
-    train, check, pictures = world
-    net = net or network()
-    told = training_loop.train(
-        net,
-        network,
-        train,
-        check,
-        pictures,
-        settings=chosen,
-        checkpoint=tmp_path / "run.ckpt",
-        **other,
+LONG = make_settings("quadruplet", epochs=3, patience=9)  # interrupted in several tests
+
+
+def train(data, folder, settings, **options):
+    """(network, result); the checkpoint is in `folder`."""
+    net = make_network()
+    result = training_loop.train(
+        net, make_network, data, settings, checkpoint=folder / "run.ckpt", **options
     )
-    return net, told
+    return net, result
+
+
+@pytest.fixture(scope="module")
+def long_run(data, tmp_path_factory):
+    """The run of `LONG` without interruption."""
+    return train(data, tmp_path_factory.mktemp("long"), LONG)
+
+
+def assert_equal_weights(net, other):
+    weights = zip(net.module.parameters(), other.module.parameters(), strict=True)
+    for values, expected in weights:
+        torch.testing.assert_close(values, expected, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("paradigm", paradigms.PARADIGMS)
-def test_three_steps_lower_the_loss(world, paradigm):
-    """The same batch with the same draws, before and after three steps on it."""
-    train, check, pictures = world
-    chosen = settings(paradigm, batch=8)
-    going = training_loop.Run(chosen, network(), network, train, check, pictures)
+def test_three_steps_lower_the_loss(data, paradigm):
+    """The same batch with the same random numbers, before and after three steps on it."""
+    settings = make_settings(paradigm, batch_size=8)
+    run = FinetuneRun(make_network(), make_network, data, settings)
     rows = np.arange(8)
 
     def value():
         with torch.no_grad():
-            return float(going.loss(train, rows, 0))
+            return float(run.loss(data.train, rows, 0))
 
     before = value()
     for _ in range(3):
-        going.optimizer.zero_grad()
-        going.loss(train, rows, 0).backward()
-        going.optimizer.step()
+        run.descend(run.loss(data.train, rows, 0))
     assert value() < before
 
 
 @pytest.mark.parametrize("paradigm", ["quadruplet", "moco"])
-def test_a_stopped_run_goes_on_as_if_it_had_not(world, tmp_path, paradigm):
-    chosen = settings(paradigm, epochs=3, patience=9)
-    whole, told = run(world, tmp_path / "a", chosen)
-    asked = []
+def test_a_stopped_run_ends_as_without_the_interruption(data, long_run, tmp_path, paradigm):
+    settings = make_settings(paradigm, epochs=3, patience=9)
+    net, result = long_run if settings == LONG else train(data, tmp_path / "a", settings)
+    calls = []
 
     def stop():
-        asked.append(0)
-        return len(asked) == 4  # in the middle of the second epoch
+        calls.append(0)
+        return len(calls) == 4  # in the middle of the second epoch
 
-    _, half = run(world, tmp_path / "b", chosen, monitor=Monitor(stop=stop))
+    _, half = train(data, tmp_path / "b", settings, monitor=Monitor(stop=stop))
     assert not half.finished
     assert len(half.losses) == 3
-    resumed, rest = run(world, tmp_path / "b", chosen)
-    assert rest.finished
-    assert rest.losses == told.losses
-    assert rest.checks == told.checks
-    for one, other in zip(whole.module.parameters(), resumed.module.parameters(), strict=True):
-        torch.testing.assert_close(one, other, atol=0, rtol=0)
+    resumed_net, resumed = train(data, tmp_path / "b", settings)
+    assert resumed.finished
+    assert resumed.losses == result.losses
+    assert resumed.validation_losses == result.validation_losses
+    assert_equal_weights(resumed_net, net)
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from simcore.types import Monitor
-from tests.learn.finetune import test_training_loop as here
+from tests.learn.finetune import test_training_loop
 
-def killed(progress):
-    if progress.done == 5:  # two epochs of two steps are written down, the fifth step is not
+def kill(progress):
+    if progress.done == 5:  # two epochs of two steps are saved, the fifth step is not
         os.kill(os.getpid(), signal.SIGKILL)
 
-here.run(here.made(), Path(sys.argv[1]), here.settings("quadruplet", epochs=3, patience=9),
-         monitor=Monitor(killed))
+test_training_loop.train(
+    test_training_loop.make_data(),
+    Path(sys.argv[1]),
+    test_training_loop.LONG,
+    monitor=Monitor(kill),
+)
 """
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(world, tmp_path):
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "b")],
-        cwd=root,
+def test_a_killed_run_resumes_from_its_last_checkpoint(data, long_run, tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        cwd=ROOT,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
-    assert done.returncode == -signal.SIGKILL
-    chosen = settings("quadruplet", epochs=3, patience=9)
-    _, whole = run(world, tmp_path / "a", chosen)
-    made_again = []
-    _, rest = run(
-        world, tmp_path / "b", chosen, monitor=Monitor(lambda p: made_again.append(p.done))
-    )
-    assert made_again == [5, 6]
-    assert rest.losses == pytest.approx(whole.losses, abs=1e-6)
-    assert rest.checks == pytest.approx(whole.checks, abs=1e-6)
+    assert process.returncode == -signal.SIGKILL
+    steps = []
+    _, resumed = train(data, tmp_path, LONG, monitor=Monitor(lambda p: steps.append(p.done)))
+    assert steps == [5, 6]
+    _, expected = long_run
+    assert resumed.losses == pytest.approx(expected.losses, abs=1e-6)
+    assert resumed.validation_losses == pytest.approx(expected.validation_losses, abs=1e-6)
 
 
-def test_another_runs_checkpoint_is_refused(world, tmp_path):
-    run(world, tmp_path, settings("triplet"), monitor=Monitor(stop=lambda: True))
+def test_the_checkpoint_of_another_run_is_refused(data, tmp_path):
+    train(data, tmp_path, make_settings("triplet"), monitor=Monitor(stop=lambda: True))
     with pytest.raises(BadDataError, match="another run"):
-        run(world, tmp_path, settings("contrastive"))
+        train(data, tmp_path, make_settings("contrastive"))
 
 
-def test_same_seed_same_losses(world, tmp_path):
-    told = [
-        run(world, tmp_path / str(n), settings("simclr", seed=s))[1].losses
-        for n, s in enumerate((1, 1, 2))
+def test_same_seed_same_losses(data, tmp_path):
+    losses = [
+        train(data, tmp_path / str(n), make_settings("simclr", seed=seed, epochs=1))[1].losses
+        for n, seed in enumerate((1, 1, 2))
     ]
-    assert told[0] == told[1] != told[2]
+    assert losses[0] == losses[1] != losses[2]
 
 
-def test_what_is_kept_is_the_best_epoch(world, tmp_path):
-    """A rate that ruins everything: the network as it was is the best."""
-    before = [p.detach().clone() for p in network().module.parameters()]
-    net, told = run(world, tmp_path, settings("rotation", rate=50.0, patience=1, epochs=5))
-    assert told.epoch == 0
-    assert len(told.checks) == 2  # ended early
-    for one, other in zip(before, net.module.parameters(), strict=True):
-        torch.testing.assert_close(one, other, atol=0, rtol=0)
+def test_the_best_epoch_is_kept(data, tmp_path):
+    """A learning rate that ruins everything: the network as it was is the best."""
+    settings = make_settings("rotation", learning_rate=50.0, patience=1, epochs=5)
+    net, result = train(data, tmp_path, settings)
+    assert result.epoch == 0
+    assert len(result.validation_losses) == 2  # stopped early
+    assert_equal_weights(net, make_network())
 
 
-def test_recomputing_changes_no_number(world, tmp_path):
-    plain, again = (
-        run(world, tmp_path / str(n), settings("triplet", recompute=n))[1] for n in (False, True)
+def test_gradient_checkpointing_changes_no_number(data, tmp_path):
+    plain, recomputed = (
+        train(data, tmp_path / str(n), make_settings("triplet", recompute=n))[1]
+        for n in (False, True)
     )
-    np.testing.assert_allclose(plain.losses, again.losses, rtol=1e-5)
+    np.testing.assert_allclose(plain.losses, recomputed.losses, rtol=1e-5)
 
 
-def test_bf16_runs(world, tmp_path):
-    _, told = run(world, tmp_path, settings("triplet", bf16=True, epochs=1))
-    assert np.isfinite(told.losses).all()
+def test_bf16_runs(data, tmp_path):
+    _, result = train(data, tmp_path, make_settings("triplet", bf16=True, epochs=1))
+    assert np.isfinite(result.losses).all()
+
+
+def test_bad_settings_are_named():
+    with pytest.raises(BadDataError, match="learning_rate must be greater than 0"):
+        make_settings("triplet", learning_rate=0)
+    with pytest.raises(BadDataError, match="batch_size must be at least 2, got 1"):
+        make_settings("triplet", batch_size=1)
 
 
 def test_rotations_and_jigsaw_can_be_undone():
-    draw = torch.Generator().manual_seed(0)
-    images = torch.rand(6, 3, 48, 48, generator=draw)
-    turned, turns = augmentations.rotated(images, draw)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(6, 3, 48, 48, generator=generator)
+    rotated, turns = augmentations.rotate(images, generator)
     assert len(set(turns.tolist())) > 1
-    for image, change, k in zip(images, turned, turns, strict=True):
-        torch.testing.assert_close(change.rot90(-int(k), (1, 2)), image)
-    mixed, which = augmentations.jigsaw(images, draw)
-    for image, change, number in zip(images, mixed, which, strict=True):
-        for place, tile in enumerate(augmentations.permutations()[int(number)]):
-            (r, c), (a, b) = divmod(place, 3), divmod(int(tile), 3)
+    for image, result, k in zip(images, rotated, turns, strict=True):
+        torch.testing.assert_close(result.rot90(-int(k), (1, 2)), image)
+    mixed, numbers = augmentations.jigsaw(images, generator)
+    for image, result, number in zip(images, mixed, numbers, strict=True):
+        for position, tile in enumerate(augmentations.permutations()[int(number)]):
+            (r, c), (a, b) = divmod(position, 3), divmod(int(tile), 3)
             torch.testing.assert_close(
-                change[:, r * 16 : r * 16 + 16, c * 16 : c * 16 + 16],
+                result[:, r * 16 : r * 16 + 16, c * 16 : c * 16 + 16],
                 image[:, a * 16 : a * 16 + 16, b * 16 : b * 16 + 16],
             )
 
 
-def test_the_jigsaws_orders_are_far_apart():
+def test_the_orders_of_the_jigsaw_differ():
     orders = augmentations.permutations()
     assert orders.shape == (36, 9)
     assert len({tuple(row) for row in orders}) == 36
-    apart = (orders[:, None] != orders[None]).sum(2)[np.triu_indices(36, 1)]
-    assert apart.min() >= 6
+    distances = (orders[:, None] != orders[None]).sum(2)[np.triu_indices(36, 1)]
+    assert distances.min() >= 6
 
 
-def test_strangers_are_never_the_mate(world):
-    train, _, _ = world
-    random = np.random.default_rng(0)
+def test_negatives_are_never_the_mate(data):
+    rng = np.random.default_rng(0)
     for _ in range(50):
-        query, positive, first, second = train.batch("quadruplet", np.arange(8), random)
+        query, positive, first, second = data.train.batch("quadruplet", np.arange(8), rng)
         assert not (first == positive).any()
         assert not (second == positive).any()
         np.testing.assert_array_equal(query + COUNT, positive)

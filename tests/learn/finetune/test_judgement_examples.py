@@ -1,0 +1,98 @@
+"""Judgements as training examples: the majority decides which image is nearer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcore.data.judgements.trials import JudgementSet, Triplets
+from simcore.errors import BadDataError
+from simcore.learn import splits
+from simcore.learn.finetune import judgement_examples
+from simcore.types import ImageSet
+from tests.learn.test_splits import families, used
+
+
+def make_set(images, votes=None, *, keys=None, others=None):
+    """A judgement set over as many images as occur; each has content of its own by default."""
+    images = np.asarray(images)
+    count = int(max(images.max(), -1 if others is None else np.max(others))) + 1
+    names = tuple(f"{n:04}" for n in range(count))
+    files = ImageSet(names, tuple(Path(n) for n in names), tuple(keys or names))
+    votes = np.zeros(len(images)) if votes is None else np.asarray(votes, float)
+    groups, counts = ("a",) * len(images), np.zeros(len(images), int)
+    triplets = Triplets(files, *images.T, votes, groups, counts)
+    return JudgementSet("mine", "triplets", "", triplets, others=others)
+
+
+def split_set(judgements):
+    return splits.split_trials(splits.trial_images(judgements.triplets), 0)
+
+
+def test_equal_content_under_two_names_is_one_image():
+    keys = [f"k{n}" for n in range(9)]
+    keys[7] = "k0-t20"  # the first image with its caption cut off
+    images = splits.trial_images(make_set(np.arange(9).reshape(3, 3), keys=keys).triplets)
+    assert images[2, 1] == images[0, 0]
+    assert splits.connected_groups(images).tolist() == [0, 1, 0]
+
+
+def test_the_majority_decides_and_ties_are_left_out():
+    images = families(20)
+    votes = np.tile([0.2, 0.9, 0.5, 1.0], 20)
+    judgements = make_set(images, votes)
+    split = split_set(judgements)
+    examples = judgement_examples.examples(judgements, split, "train")
+    rows = split.train[votes[split.train] != 0.5]
+    assert len(examples.query) == len(rows) < len(split.train)
+    np.testing.assert_array_equal(examples.query, images[rows, 0])
+    nearer = np.where(votes[rows] > 0.5, images[rows, 2], images[rows, 1])
+    farther = np.where(votes[rows] > 0.5, images[rows, 1], images[rows, 2])
+    np.testing.assert_array_equal(examples.positive, nearer)
+    np.testing.assert_array_equal(examples.negatives[:, 0], farther)
+    assert set(examples.singles.tolist()) == used(images, split.train)
+
+
+def test_only_ties_are_refused():
+    judgements = make_set(families(20), np.full(80, 0.5))
+    with pytest.raises(BadDataError, match="Too few judgements with a majority"):
+        judgement_examples.examples(judgements, split_set(judgements), "train")
+
+
+def test_an_image_against_itself_has_no_majority():
+    triplets = make_set([[0, 1, 1], [0, 1, 2]]).triplets
+    decided = judgement_examples.has_majority(triplets, splits.trial_images(triplets))
+    assert decided.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_second_negative_is_of_another_query_and_of_no_other_part(part):
+    judgements = make_set(families(30))
+    split = split_set(judgements)
+    examples = judgement_examples.examples(judgements, split, part, fourth=True)
+    assert examples.negatives.shape == (len(examples.query), 2)
+    assert not (examples.negatives[:, 1] // 10 == examples.query // 10).any()
+    second = set(examples.negatives[:, 1].tolist())
+    assert second <= used(split.images, getattr(split, part))
+
+
+def test_a_second_negative_is_of_the_same_trial_if_no_other_part_shows_it():
+    """Of three other images of each trial one is a test image, one unused, one padding."""
+    images = families(30)
+    split = splits.split_trials(images, 0)
+    unused = images.max() + 1 + np.arange(len(images))
+    tested = np.full(len(images), images[split.test[0], 0])
+    others = np.stack([tested, unused, np.full(len(images), -1)], axis=1)
+    judgements = make_set(images, others=others)
+    examples = judgement_examples.examples(judgements, split_set(judgements), "train", fourth=True)
+    np.testing.assert_array_equal(examples.negatives[:, 1], unused[split.train])
+    # Images of no trial belong to training, so validation takes those of another trial.
+    held_out = judgement_examples.examples(judgements, split, "validation", fourth=True)
+    assert set(held_out.negatives[:, 1].tolist()) <= used(images, split.validation)
+
+
+def test_a_single_query_has_no_second_negative():
+    images = np.concatenate([[[0, 1 + n, 2 + n] for n in range(0, 20, 2)], families(4) + 30])
+    split = splits.TrialSplit(np.arange(10), np.arange(10, 18), np.arange(18, 26), images)
+    with pytest.raises(BadDataError, match="Choose another paradigm"):
+        judgement_examples.examples(make_set(images), split, "train", fourth=True)
