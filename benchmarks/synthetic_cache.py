@@ -120,7 +120,8 @@ def make(pairs: int = PAIRS) -> Collection:
     found = collections.open_(NAME)
     if len(found.left) != pairs:
         raise BadDataError(
-            f"The cache {cache_dir.root()} holds {len(found.left):,} synthetic pairs, not {pairs:,}. "
+            f"The cache {cache_dir.root()} holds {len(found.left):,} synthetic pairs, not "
+            f"{pairs:,}. "
             "Set SIMCORE_CACHE to another folder."
         )
     _fill(found)

@@ -104,7 +104,7 @@ def _command(question: Question, name: str, method: str) -> Command:
     else:
         args.append(name)
     args += ["--method", method]
-    for option, value in question.options().items():
+    for option, value in question.options():
         args += [f"--{option}", value]
     if question.subset != "all":
         args += ["--subset", question.subset]

@@ -53,7 +53,7 @@ class Memory:
             return value
 
     def put(self, key: Hashable, value: Any) -> None:
-        """Store a value under a key; the least recently used values are dropped to make room."""
+        """Store a value under a key; drops the least recently used values if needed."""
         size = max(size_of(value), MIN_SIZE)
         with self._lock:
             self._bytes += size - self._values.pop(key, (None, 0))[1]

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.types import Direction, Metric
+from simcore.types import Direction, Metric, QueryParams
 
 Combination = Literal["none", "sum", "zsum"]
 # Before combining: "center" subtracts the mean feature, "csls" corrects for hubs. CSLS uses all
@@ -153,11 +153,11 @@ class Question:
             )
         )
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> list[tuple[str, str]]:
         """Metric, direction and post-processing where they are not the default."""
         defaults = {"metric": "own", "direction": "lr", "post": "none"}
         values = {name: str(getattr(self, name)) for name in defaults}
-        return {name: value for name, value in values.items() if value != defaults[name]}
+        return [(name, value) for name, value in values.items() if value != defaults[name]]
 
     def to_args(self) -> list[str]:
         """The arguments of `simcore evaluate COMMAND`; options with their default are left out.
@@ -170,10 +170,12 @@ class Question:
             args += ["--combine", recipe.combine]
             if any(part.weight != 1 for part in recipe.parts):
                 args += ["--weights", ",".join(str(part.weight) for part in recipe.parts)]
-        options = self.options() | ({"subset": self.subset} if self.subset != "all" else {})
-        return args + [word for name, value in options.items() for word in (f"--{name}", value)]
+        options = self.options()
+        if self.subset != "all":
+            options.append(("subset", self.subset))
+        return args + [word for name, value in options for word in (f"--{name}", value)]
 
-    def to_query(self) -> dict[str, str]:
+    def to_query(self) -> QueryParams:
         """The query parameters of a page that shows the same."""
         return {
             "collection": self.collection,

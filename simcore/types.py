@@ -40,6 +40,8 @@ RAW = Preprocessing(resize=None, crop=None, mean=(), std=(), raw=True)
 
 Array = np.ndarray
 JSON = dict[str, Any]  # a document for json.dumps
+Labels = dict[str, str]  # a value that users choose -> its description
+QueryParams = dict[str, str]  # the query parameters of a URL
 Metric = Literal["cosine", "l2", "l1"]
 Direction = Literal["lr", "rl"]
 

@@ -1,7 +1,6 @@
 """Charts in one style: colors for all kinds of color vision, readable in light and dark."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,6 +9,7 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.html_document import COLORS
 from simcore.lab.printed_values import PrintedTable
+from simcore.types import JSON
 from simcore.ui import page_export
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -46,8 +46,8 @@ def spread(figure: go.Figure, label: str, recall: dict, number: int) -> None:
     )
 
 
-def line(number: int) -> dict[str, Any]:
-    """Color and dash of the n-th line; the dash changes after all colors are used."""
+def line(number: int) -> JSON:
+    """Plotly's color and dash of the n-th line; the dash changes after all colors are used."""
     return {
         "color": COLORS[number % len(COLORS)],
         "dash": DASHES[number // len(COLORS) % len(DASHES)],
@@ -106,7 +106,7 @@ def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.F
     ).update_yaxes(autorange="reversed")
 
 
-def error_bars(rows: Sequence[dict], column: str = "hits") -> dict[str, Any]:
+def error_bars(rows: Sequence[JSON], column: str = "hits") -> JSON:
     """Plotly's error bars from rows with a 95 % confidence interval "ci95"."""
     return {
         "type": "data",

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from simcore.errors import SimError, unknown_name
+from simcore.types import QueryParams
 from simcore.ui.widgets import escape_markdown
 
 Values = Mapping[str, Any]  # field name -> value, of the fields before
@@ -20,6 +21,7 @@ Options = Sequence[str] | Callable[[Values], Sequence[str]]
 MISSING = object()
 MAX_WARNED = 5  # names per list, so that a long link does not fill the page
 FIRST_PAGE = "explore"  # its collection is where the other pages start
+FieldValues = dict[str, Any]  # field name -> value
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class _Page:
     keys: set[str] = field(default_factory=set)  # of the widgets
 
 
-def bind(page: str, fields: Sequence[Field]) -> dict[str, Any]:
+def bind(page: str, fields: Sequence[Field]) -> FieldValues:
     """Let widgets follow a link, and the address follow the widgets.
 
     Call it before the widgets are drawn; a page may call it again for further fields, in a
@@ -213,7 +215,7 @@ def bind(page: str, fields: Sequence[Field]) -> dict[str, Any]:
         {field name: value} of all fields of the page that are bound by now.
     """
     record = _arrive(page)
-    values: dict[str, Any] = st.session_state.setdefault(f"_{page}_values", {})
+    values: FieldValues = st.session_state.setdefault(f"_{page}_values", {})
     problems: list[str] = []
     for item in fields:
         value = item.load(page, values)
@@ -263,9 +265,9 @@ def _arrive(page: str) -> _Page:
     return pages[page]
 
 
-def _shared_params(page: str, pages: Mapping[str, _Page]) -> dict[str, str]:
+def _shared_params(page: str, pages: Mapping[str, _Page]) -> QueryParams:
     """What the last page leaves to this one."""
-    shared: dict[str, str] = st.session_state.get("_shared", {})
+    shared: QueryParams = st.session_state.get("_shared", {})
     if page == FIRST_PAGE:
         return {}
     if not shared and FIRST_PAGE in pages:

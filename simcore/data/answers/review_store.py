@@ -45,6 +45,9 @@ class Review:
                 values.discard(value)
 
 
+Reviews = Mapping[PairKeys, Mapping[str, Review]]  # pair -> annotator -> review
+
+
 def add_review(judgement: Judgement) -> None:
     """Store one action; it is on disk when this returns.
 
@@ -90,7 +93,7 @@ def judgements(collection: str) -> list[Judgement]:
         return list(rows)
 
 
-def current_reviews(collection: str) -> dict[PairKeys, dict[str, Review]]:
+def current_reviews(collection: str) -> Reviews:
     """{pair: {annotator: review}}, from all actions that were not undone."""
     reviews: dict[PairKeys, dict[str, Review]] = {}
     for judgement in judgements(collection):
@@ -108,7 +111,7 @@ def last_change(collection: str) -> int:
     return int(count) * 2_000_003 + int(undone)
 
 
-def agreed_reviews(reviews: Mapping[PairKeys, Mapping[str, Review]]) -> dict[PairKeys, set[str]]:
+def agreed_reviews(reviews: Reviews) -> dict[PairKeys, set[str]]:
     """{pair: tags that at least half of its reviewers gave}."""
     return {
         pair: most([review.tags for review in by_annotator.values()])

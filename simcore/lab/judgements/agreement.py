@@ -13,7 +13,7 @@ from simcore.evaluate.judgements.two_afc import Counting
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.library import provenance
 from simcore.results import Cell, Table, to_dict
-from simcore.types import JSON, METRICS, Array, Score
+from simcore.types import JSON, METRICS, Array, QueryParams, Score
 
 GroupScores = Mapping[str, Score]  # group -> score
 PeopleScores = Mapping[str, GroupScores]  # key of PEOPLE -> their scores
@@ -87,7 +87,7 @@ class JudgementQuestion:
         changed = {name: value for name, (value, default) in options.items() if value != default}
         return [self.judgements, *(word for k, v in changed.items() for word in (f"--{k}", v))]
 
-    def to_query(self) -> dict[str, str]:
+    def to_query(self) -> QueryParams:
         """The query parameters of the page that shows this; the subset only if it is not all."""
         query = {
             "judgements": self.judgements,

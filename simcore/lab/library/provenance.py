@@ -13,7 +13,7 @@ from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import collections
 from simcore.models import lineage
-from simcore.types import Collection
+from simcore.types import Collection, Labels
 
 UNSEEN = "unseen:"  # + NAME: a subset without the training images of learned:NAME
 
@@ -99,7 +99,7 @@ def require_unseen(data: str, digest: str, keys: Sequence[str], names: Sequence[
             )
 
 
-def subsets(judgements: JudgementSet) -> dict[str, str]:
+def subsets(judgements: JudgementSet) -> Labels:
     """{subset: description} of a judgement set: "all", and "unseen:NAME" of learned backbones.
 
     Only backbones that were trained on some of its images are listed.

@@ -13,7 +13,7 @@ from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
 from simcore.lab.library import collections, duplicates, features, provenance
 from simcore.models import lineage
-from simcore.types import JSON, Array, Collection
+from simcore.types import JSON, Array, Collection, Labels
 
 SUBSETS = {
     "all": "every pair",
@@ -148,7 +148,7 @@ def open_subset(name: str, subset: str = "all") -> Collection:
     return memory.get(("subset", *rows_key), select)
 
 
-def choices(name: str) -> dict[str, str]:
+def choices(name: str) -> Labels:
     """Subsets of a collection with their descriptions, those of its learned backbones included."""
     learned = provenance.trained_here(collections.open_(name))
     stems = [backbone.removeprefix(lineage.PREFIX) for backbone in learned]

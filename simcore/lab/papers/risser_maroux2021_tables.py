@@ -134,7 +134,7 @@ def _path(name: str, model: str, subset: str) -> Path:
     inputs = {
         "format": FORMAT,
         "pairs": collection.digest,
-        "twins": duplicates.default_backbone_if_ready(collection),
+        "duplicates": duplicates.default_backbone_if_ready(collection),
         "backbone": str(extraction.feature_key(registry.get(model), "fp32")),
         "runs": adaptation.RUNS,
         "settings": [

@@ -7,7 +7,7 @@ import numpy as np
 
 from simcore import memory
 from simcore.data.answers import review_store
-from simcore.data.answers.review_store import PairKeys
+from simcore.data.answers.review_store import PairKeys, Reviews
 from simcore.data.answers.review_store import Review as Review
 from simcore.data.answers.review_store import current_reviews as current_reviews
 from simcore.data.answers.schema import Judgement
@@ -39,7 +39,6 @@ FACETS = (
 )
 
 KS = (1, 5, 10)
-Reviews = Mapping[PairKeys, Mapping[str, Review]]  # pair -> annotator -> review
 
 
 @dataclass(frozen=True)
@@ -86,17 +85,17 @@ def pair(name: str, query: str) -> tuple[PairKeys, str]:
 
 def pairs_of(collection: Collection) -> Mapping[str, tuple[PairKeys, str]]:
     """Query id -> (content keys of the query and its mate, the mate's id)."""
-    return memory.get(("pairs by query", collection.digest), lambda: _pairs_of(collection))
 
+    def read() -> dict[str, tuple[PairKeys, str]]:
+        pairs = collection.pairs()
+        mates = pairs.gallery.take(pairs.target)
+        both = zip(pairs.queries.keys, mates.keys, mates.ids, strict=True)
+        return {
+            query: ((query_key, mate_key), mate)
+            for query, (query_key, mate_key, mate) in zip(pairs.queries.ids, both, strict=True)
+        }
 
-def _pairs_of(collection: Collection) -> Mapping[str, tuple[PairKeys, str]]:
-    pairs = collection.pairs()
-    mates = pairs.gallery.take(pairs.target)
-    both = zip(pairs.queries.keys, mates.keys, mates.ids, strict=True)
-    return {
-        query: ((query_key, mate_key), mate)
-        for query, (query_key, mate_key, mate) in zip(pairs.queries.ids, both, strict=True)
-    }
+    return memory.get(("pairs by query", collection.digest), read)
 
 
 def add_review(name: str, query: str, annotator: str, kind: str, value: str = "") -> None:
@@ -340,7 +339,8 @@ def _rows(collection: Collection) -> dict[PairKeys, int]:
 
 def _accepted_columns(collection: Collection, reviews: Reviews) -> dict[int, list[int]]:
     """Row -> gallery columns of images that annotators accept as mates or copies of it."""
-    rows, columns = _rows(collection), dict[str, int]()
+    rows = _rows(collection)
+    columns: dict[str, int] = {}
     for column, key in enumerate(collection.pairs().gallery.keys):
         columns.setdefault(key, column)
     accepted = {}

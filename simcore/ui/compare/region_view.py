@@ -6,6 +6,7 @@ from typing import Any
 from simcore.lab import html_document
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Correspondence, Occlusion, Picture
+from simcore.types import JSON
 from simcore.ui import components, page_export, thumbnails
 
 MAX_LINES = 14
@@ -69,7 +70,7 @@ def _occlusion_text(result: Occlusion, row: int, column: int) -> str:
     return text + "."
 
 
-def _show(data: dict[str, Any], key: str) -> None:
+def _show(data: JSON, key: str) -> None:
     page_export.add(
         "regions",
         lambda: [html_document.embed(*components.REGIONS.sources, page_export.inline(data))],
@@ -79,7 +80,7 @@ def _show(data: dict[str, Any], key: str) -> None:
 
 def _side(
     picture: Picture, shape: tuple[int, int], window: tuple[float, ...], cells: tuple[int, ...]
-) -> dict[str, Any]:
+) -> JSON:
     return {
         "name": f"{picture.side} {picture.name}".strip(),
         "src": source(picture),

@@ -308,7 +308,7 @@ def _long(lines: Iterable[tuple[str, tuple[float, ...]]]) -> pd.DataFrame:
 
 def page(question: Question, name: str, view: EvaluationView) -> bytes:
     """An evaluation as one self-contained HTML file."""
-    options = [f"{option}: {value}" for option, value in question.options().items()]
+    options = [f"{option}: {value}" for option, value in question.options()]
     blocks = [
         html_document.paragraph(", ".join([f"pairs: {question.subset}", *options])),
         html_document.heading(view.title),

@@ -1,13 +1,13 @@
 """The map on the page: one component draws one map, or two side by side."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
 from simcore.lab import html_document
 from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
+from simcore.types import JSON
 from simcore.ui import components, page_export, thumbnails
 
 FULL = 16384  # coordinates are whole numbers up to this, as in map_panel.js
@@ -72,13 +72,13 @@ def selected(key: str, n_images: int) -> list[int]:
     return sorted({row for row in value if type(row) is int and 0 <= row < n_images})
 
 
-def _requested_images(view: Map, key: str) -> dict[str, str]:
+def _requested_images(view: Map, key: str) -> JSON:
     """Images that the component requested, where no server route serves them."""
     keys = set(view.keys)
     return {k: thumbnails.source(k) for k in st.session_state.get(f"{key}_sent", {}) if k in keys}
 
 
-def _export_data(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
+def _export_data(data: JSON, rows: Sequence[int]) -> JSON:
     """What an HTML export contains: all points, and the selected images or else a sample."""
     n_images = len(data["keys"])
     sample = list(rows)[:MAX_INLINE] or range(0, n_images, -(-n_images // MAX_INLINE))
@@ -90,7 +90,7 @@ def _export_data(data: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
     return data | {"base": "", "thumbs": images, "chosen": list(rows)}
 
 
-def _map_data(view: Map, by: str) -> dict[str, Any]:
+def _map_data(view: Map, by: str) -> JSON:
     groups, ranks = maps.color_groups(view, by), view.ranks()
     x, y = maps.to_pixels(view.xy, FULL)
     legend = [
