@@ -18,7 +18,7 @@ CALQUES = {
     r"\bcould not be told\b": "is not significant",
     r"\bplaces? that answer\b": "corresponding regions",
     r"\bhide parts\b": "occlusion",
-    r"\btwins?\b": "near-duplicate",
+    r"(?<!barlow )\btwins?\b": "near-duplicate",
     r"\blifts?\b": "post-processing",
     r"\bsittings?\b": "session",
     r"\bparting\b": "disagreement",

@@ -5,8 +5,8 @@ from typing import Any, TypedDict, TypeVar
 
 import streamlit as st
 
-from simcore.data.judgements.trials import JudgementSet
 from simcore.lab import html_document
+from simcore.lab.judgements.sets import JudgementSet
 from simcore.types import Collection, Direction, ImageSet
 from simcore.ui import components, page_export, thumbnails
 from simcore.ui.widgets import escape_markdown, run_action

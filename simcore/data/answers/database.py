@@ -122,7 +122,7 @@ def _open(url: URL) -> Engine:
         if key in _OPEN and _missing(url):
             _OPEN.pop(key).dispose()  # open connections would write into a deleted file
         if key not in _OPEN:
-            engine = _engine(url)
+            engine = make_engine(url)
             try:
                 migrate(engine)
             except BaseException:
@@ -144,7 +144,12 @@ def close() -> None:
         _OPEN.clear()
 
 
-def _engine(url: URL) -> Engine:
+def make_engine(url: URL) -> Engine:
+    """An engine for a database, as this program uses it; nothing is migrated.
+
+    Raises:
+        SimError: the driver of PostgreSQL is not installed.
+    """
     try:
         if url.get_backend_name() == "sqlite":
             engine = create_engine(url, connect_args={"timeout": TIMEOUT})
@@ -183,7 +188,7 @@ def migrate(engine: Engine) -> None:
     from alembic.script import ScriptDirectory
     from filelock import FileLock
 
-    config = _config()
+    config = migration_config()
     scripts = ScriptDirectory.from_config(config)
     newest = scripts.get_current_head()
     with engine.connect() as connection:
@@ -206,7 +211,8 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _config() -> "Config":
+def migration_config() -> "Config":
+    """Alembic's configuration with the migrations of this package."""
     from alembic.config import Config
 
     config = Config()

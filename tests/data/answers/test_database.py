@@ -188,7 +188,7 @@ def test_a_code_opens_only_its_own_experiment():
 @pytest.mark.usefixtures("database")
 def test_the_migrations_make_the_tables_that_the_program_expects():
     make()
-    engine = create_engine(database._engine(database.address()).url)
+    engine = create_engine(database.make_engine(database.address()).url)
     found = inspect(engine)
     for table in Base.metadata.sorted_tables:
         columns = {c["name"]: c for c in found.get_columns(table.name)}
@@ -204,8 +204,8 @@ def test_the_migrations_make_the_tables_that_the_program_expects():
 def test_an_older_database_is_brought_forward_with_its_answers():
     from alembic import command
 
-    engine = database._engine(database.address())
-    config = database._config()
+    engine = database.make_engine(database.address())
+    config = database.migration_config()
     with engine.execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
