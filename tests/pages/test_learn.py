@@ -110,15 +110,15 @@ def test_fine_tuning_needs_a_network(app, dozen):
 
 def test_printed_rows_of_the_annex_follow_computed_ones(app, dozen, started, monkeypatch):
     monkeypatch.setattr(adaptation, "RUNS", 2)
-    row = risser_maroux2021_tables.own(dozen, "color")
+    row = risser_maroux2021_tables.compute_row(dozen, "color")
     at = open_page(app, collection=dozen, method="paper", models="color,layout")
     assert not at.exception
     computed, printed = (table.value for table in at.dataframe)
     assert list(computed["backbone"]) == ["color"]
     assert list(computed["numbers"]) == ["here"]
-    recall = row["stages"]["sigma 15"]["aR"]["1"]["mean"]
+    recall = row.stages["sigma 15"]["aR"]["1"]["mean"]
     assert computed["sigma 15"][0] == pytest.approx(recall, abs=1e-4)
-    assert computed["gallery"][0] == row["test"]
+    assert computed["gallery"][0] == row.test
     assert len(printed) == len(printed_values.ANNEX.rows)
     at.button(key="annex_go").click().run()
     command = ["reproduce", "risser-maroux2021", dozen, "--models", "layout", "--subset", "all"]

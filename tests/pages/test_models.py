@@ -40,4 +40,4 @@ def test_a_model_of_a_library_is_looked_up_by_name(app):
     at.text_input(key="models.name").input("timm:resnet18[layer2+layer3]").run()
     assert "384 dimensions, metric cosine" in texts(at)
     at.text_input(key="models.name").input("timm:resnet19").run()
-    assert "did you mean" in " ".join(error.value for error in at.error).replace("\\", "")
+    assert "Did you mean" in " ".join(error.value for error in at.error).replace("\\", "")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
+from simcore.recipe import Question
 from simcore.types import Monitor
 from tests.conftest import draw
 
@@ -86,10 +88,10 @@ def test_the_learned_backbone_gives_the_reported_recall(pairs, results, settings
 def test_an_upload_has_the_features_of_the_store(pairs, mine):
     """An upload goes through every network below; the collection's features are stored."""
     collection = collections.open_(pairs)
-    recipe = recipes.parse([mine.name])
+    question = Question(pairs, tuple(recipes.parse([mine.name])))
     content = collection.left.paths[2].read_bytes()
-    uploaded = search.search(pairs, search.Query(image=content), recipe, k=5)[0]
-    stored = search.search(pairs, search.Query(id=collection.left.ids[2]), recipe, k=5)[0]
+    uploaded = search.search(question, search.Query(image=content), k=5)[0]
+    stored = search.search(question, search.Query(id=collection.left.ids[2]), k=5)[0]
     assert uploaded.ids == stored.ids
     np.testing.assert_allclose(uploaded.scores, stored.scores, atol=1e-4)
 
@@ -107,7 +109,8 @@ def test_lineage_and_a_warning_about_training_pairs(pairs, mine):
     assert provenance.training_overlap_warning(pairs, ["learned:mine"], "unseen:mine") == ""
     assert provenance.training_overlap_warning(pairs, ["hog"], "all") == ""
     assert "unseen:mine" in subsets.choices(pairs)
-    table = recall.recall(pairs, recipes.parse(["learned:mine"]), ks=[1], subset="unseen:mine")
+    learned = tuple(recipes.parse(["learned:mine"]))
+    table = recall.recall(Question(pairs, learned, subset="unseen:mine"), ks=[1])
     assert table.pairs == len(mine.test_ids)
 
 
@@ -184,21 +187,24 @@ def test_a_row_of_the_annex_is_computed_once_for_the_same_pairs(pairs, monkeypat
     monkeypatch.setattr(
         adaptation, "adapt", lambda *a, **k: calls.append(k["subset"]) or adapt(*a, **k)
     )
-    assert risser_maroux2021_tables.known(pairs, ["color"]) == []
-    row = risser_maroux2021_tables.own(pairs, "color")
-    assert risser_maroux2021_tables.own(pairs, "color") == row
-    assert risser_maroux2021_tables.known(pairs, ["color", "hog"]) == [row]
+    assert risser_maroux2021_tables.stored_rows(pairs, ["color"]) == []
+    row = risser_maroux2021_tables.compute_row(pairs, "color")
+    assert risser_maroux2021_tables.compute_row(pairs, "color") == row
+    assert risser_maroux2021_tables.stored_rows(pairs, ["color", "hog"]) == [row]
     assert calls == ["all", "all"]  # sigma 1 and 15, once
-    assert row["runs"] == 2
+    assert row.runs == 2
     # The printed row of a backbone follows, with its own gallery.
-    lines = risser_maroux2021_tables.table([row | {"backbone": "resnet18-stages"}])
-    assert [line["numbers"] for line in lines] == ["here", "printed"]
-    assert lines[1]["sigma 15"] == 0.1684
-    assert lines[0]["gallery"] == row["test"] < lines[1]["gallery"]
+    table = risser_maroux2021_tables.table([replace(row, backbone="resnet18-stages")])
+    here, printed = (dict(zip(table.columns, line, strict=True)) for line in table.rows)
+    assert (here["numbers"], printed["numbers"]) == ("here", "printed")
+    assert printed["sigma 15"] == 0.1684
+    assert here["gallery"] == row.test < printed["gallery"]
 
 
 def test_every_printed_row_has_its_backbone():
-    rows = [printed_values.printed(name) for name in registry.expand_groups(["@risser-maroux2021"])]
+    rows = [
+        printed_values.annex_row(name) for name in registry.expand_groups(["@risser-maroux2021"])
+    ]
     assert {row and row[0] for row in rows} == {row[0] for row in printed_values.ANNEX.rows}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.judgements import agreement, pair_similarities, sets
+from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.learning import finetuning, learned_backbones, training_data
 from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.learn.finetune.paradigms import PARADIGMS
@@ -65,10 +66,13 @@ def test_the_report_is_what_the_page_of_judgements_shows(judged, conv, tuned):
     assert 0 <= trials["undecided"] <= 4
     part = provenance.unseen_part(judged, "unseen:tuned")
     assert len(part.trials) == trials["test"]
-    table = agreement.table(part, [conv, "learned:tuned"], metrics=["cosine"])
+    question = JudgementQuestion(
+        "mine", (conv, "learned:tuned"), ("cosine",), subset="unseen:tuned"
+    )
+    table = agreement.table(question)
     for stage, row in zip(("before", "after"), table.rows, strict=True):
         value = document[stage]["agreement"]["value"]
-        assert value == pytest.approx(row.whole.value, abs=1e-9)
+        assert value == pytest.approx(row.overall.value, abs=1e-9)
         assert document[stage]["groups"].keys() == row.groups.keys()
     before, after = (document[stage]["agreement"]["value"] for stage in ("before", "after"))
     difference = document["difference"]
@@ -98,7 +102,7 @@ def test_no_test_image_was_used_for_training(judged, tuned):
 
 
 def test_every_set_with_training_images_warns(judged, conv, tuned, bapps_tree):
-    again = sets.add("bapps", sets.summary("mine")["source"], name="again")
+    again = sets.add("bapps", sets.summary("mine").source, name="again")
     for judgements in (judged, again):
         warning = provenance.trained_on_warning(judgements, [conv, "learned:tuned"])
         assert "unseen:tuned" in warning
@@ -142,8 +146,11 @@ def test_a_learned_backbone_can_be_trained_on_other_data(conv, tuned):
     assert lineage.training_images("vit-like") > lineage.training_images("tuned")
     part = provenance.unseen_part(sets.open_("known"), "unseen:vit-like")
     assert len(part.triplets) == result.evaluation.trials.test
-    (row,) = agreement.table(part, ["learned:vit-like"], metrics=["cosine"]).rows
-    assert row.whole.value == pytest.approx(result.to_dict()["after"]["agreement"]["value"])
+    question = JudgementQuestion(
+        "known", ("learned:vit-like",), ("cosine",), subset="unseen:vit-like"
+    )
+    (row,) = agreement.table(question).rows
+    assert row.overall.value == pytest.approx(result.to_dict()["after"]["agreement"]["value"])
 
 
 @pytest.mark.parametrize("paradigm", [p for p in PARADIGMS if p != "triplet"])
@@ -160,7 +167,7 @@ def test_every_paradigm_learns_from_judgements(judged, conv, paradigm):
 def test_ranking_trials_can_be_learned_from(psiz_folder, bird_images, ranked, conv, kind):  # noqa: F811
     """Images connect nearly all of 300 trials: some are left out, none leaks."""
     root = psiz_folder([(100, ranked(300))])
-    judgements = sets.add(kind, root, name="ranks", images=bird_images, others=True)
+    judgements = sets.add(kind, root, name="ranks", images=bird_images, keep_alternatives=True)
     assert set(judgements.triplets.group) == {"8rank2 similar", "8rank2 dissimilar"}
     settings = make_settings(conv, "quadruplet", epochs=1, batch_size=16)
     trials = finetuning.tune("ranks", conv, settings, save="tuned").evaluation.trials
@@ -221,7 +228,7 @@ def test_the_checkpoint_of_another_set_is_refused(judged, conv, bapps_tree):
     settings, stopped = make_settings(conv), Monitor(stop=lambda: True)
     finetuning.tune("mine", conv, settings, save="half", monitor=stopped)
     votes = {"cnn": [0.8, 0.2, 1.0, 0.0, 0.4, 0.6, 0.5] * 4, "color": VOTES["color"]}
-    root = Path(sets.summary("mine")["source"])
+    root = Path(sets.summary("mine").source)
     root.rename(root.with_name("first"))
     sets.remove("mine")
     sets.add("bapps", bapps_tree(votes), name="mine")

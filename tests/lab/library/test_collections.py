@@ -52,7 +52,7 @@ def test_a_pair_whose_file_vanished_is_left_out_and_comes_back(pairs_folder):
     assert len(collection.left) == 5
     assert "c" not in collection.left.ids
     assert collection.skipped[-1].name == "c"
-    table = recall.recall("six", recipes.parse(["layout"]), ks=(1,))
+    table = recall.recall(Question("six", tuple(recipes.parse(["layout"]))), ks=(1,))
     assert table.pairs == 5
     lost.write_bytes(content)
     extraction.extract("six", ["layout"])
@@ -69,7 +69,7 @@ def test_images_without_mates_are_searched_within_themselves(pairs_folder):
         assert len(hits.ids) == 11
         assert hits.mate_id is None
     with pytest.raises(BadDataError, match="without mates"):
-        recall.recall("all", recipes.parse(["layout"]))
+        recall.recall(Question("all", tuple(recipes.parse(["layout"]))))
 
 
 @pytest.mark.parametrize("post", ["none", "center", "csls", "center+csls"])

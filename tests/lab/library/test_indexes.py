@@ -55,7 +55,7 @@ def built(
 def test_the_measured_recall_is_real(built) -> None:
     store, slot, values, index = built
     assert vector_index.load(store, slot) == index
-    assert (index.rows, index.queries, index.metric) == (ROWS, vector_index.ASKED, "cosine")
+    assert (index.rows, index.queries, index.metric) == (ROWS, vector_index.QUERIES, "cosine")
     rows = np.random.default_rng(99).choice(ROWS, 150, replace=False)  # not the ones it drew
     shares = []
     for row in rows:
@@ -100,7 +100,7 @@ def test_too_few_rows_and_stopping_are_sentences(tmp_path: Path) -> None:
     store, slot = FeatureStore(tmp_path), FeatureKey("net", 1, Preprocessing(), "", "fp32", DIM)
     values = clustered(1200, DIM, 1)[:, None]
     store.append(slot, [f"k{i}" for i in range(900)], list(values[:900]))
-    with pytest.raises(BadDataError, match=r"found 900 rows of net; expected at least 1,000"):
+    with pytest.raises(BadDataError, match=r"net has 900 rows, but an index needs at least 1,000"):
         vector_index.build(store, slot, "cosine")
     store.append(slot, [f"k{i}" for i in range(900, 1200)], list(values[900:]))
     with pytest.raises(SimError, match="stopped"):
@@ -221,5 +221,5 @@ def test_an_index_with_low_recall_is_used_only_on_request(large, monkeypatch) ->
     assert "finds only 50% of the nearest" in hits.note
     assert find("l7", "layout", mode="index")[0].index is not None
     FeatureStore().write_metadata(key, "index", {"odd": 1})
-    with pytest.raises(BadDataError, match="note on the index of layout is damaged"):
+    with pytest.raises(BadDataError, match="metadata of the index of layout is damaged"):
         find("l7", "layout")

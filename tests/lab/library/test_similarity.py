@@ -17,6 +17,7 @@ from simcore.lab.search.search import Query
 from simcore.models import lineage, registry
 from simcore.models.adapter import Adapter, Layer
 from simcore.models.extract import extraction as extraction_run
+from simcore.models.lineage import Lineage
 from simcore.recipe import Question
 from simcore.sim import combine
 from tests.conftest import MODELS
@@ -80,15 +81,15 @@ def test_recipes_together_rank_as_they_do_alone(six):
         *recipes.parse(MODELS, "sum", metric="l1")[-1:],
         *recipes.parse(["hog", "color"], "zsum", weights=[2, 0.5], post="center+csls")[-1:],
     ]
-    together = recall.ranks_of_each(six.name, [*parsed, parsed[0]])
+    together = recall.ranks_of_each(Question(six.name, (*parsed, parsed[0])))
     assert together[0] is together[-1]
     for recipe, ranks in zip(parsed, together, strict=False):
         queries, gallery = (
             {b: features.for_side(six, side, b) for b in recipe.backbones}
             for side in six.sides("lr")
         )
-        own = recipes.default_metrics([recipe])
-        blocks = [values for _, values in combine.blocks(recipe, queries, gallery, own, rows=2)]
+        resolved = recipes.resolve(recipe)
+        blocks = [values for _, values in combine.blocks(resolved, queries, gallery, rows=2)]
         matrix = np.concatenate(blocks)
         assert ranks.tolist() == [(row >= row[i]).sum() for i, row in enumerate(matrix)]
 
@@ -171,8 +172,20 @@ def keep_adapter(name, seed):
     layer = Layer(0, dim, np.eye(dim, dtype=np.float32), weight)
     path = lineage.path(name, "npz")
     Adapter(np.zeros(dim, np.float32), (layer,), ("layout",), (dim,)).save(path)
-    record = {"kind": "adaptation", "base": ["layout"], "dim": 4, "about": "", "digest": ""}
-    return lineage.keep(name, path, record)
+    record = Lineage(
+        name=lineage.PREFIX + name,
+        kind="adaptation",
+        paradigm="adaptation",
+        digest="",
+        base=("layout",),
+        settings={},
+        seed=seed,
+        dim=4,
+        description="",
+        paper="",
+        result={},
+    )
+    return lineage.save(record, path).name
 
 
 def test_a_replaced_learned_backbone_embeds_an_upload_anew(six):

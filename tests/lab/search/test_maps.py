@@ -75,7 +75,7 @@ def test_unusable_input_is_one_sentence(tiny, draw, tmp_path):
         maps.single_recipe(["hog", "color"])
     with pytest.raises(BadDataError, match="one recipe, got 0"):
         maps.make(Question(tiny), maps.projection_settings())
-    with pytest.raises(UnknownNameError, match="did you mean umap"):
+    with pytest.raises(UnknownNameError, match="Did you mean umap"):
         maps.projection_settings("umpa")
     with pytest.raises(BadDataError, match="simcore extract tiny --models edges"):
         maps.make(ask(tiny, ["edges"]), maps.projection_settings())

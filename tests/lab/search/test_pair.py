@@ -124,12 +124,12 @@ def test_occlusion_of_a_picture_outside_has_no_rank(tiny):
 
 
 def test_missing_images_and_maps_are_named(tiny):
-    with pytest.raises(UnknownNameError, match="did you mean left"):
+    with pytest.raises(UnknownNameError, match="Did you mean left"):
         pair.open_picture(tiny, "lefft", "a")
     with pytest.raises(UnknownNameError, match="right image in 'tiny'"):
         pair.open_picture(tiny, "right", "zz")
     left, right = (pair.open_picture(tiny, side, "a") for side in ("left", "right"))
-    with pytest.raises(BadDataError, match="no feature maps in hog"):
+    with pytest.raises(BadDataError, match="hog has no feature maps"):
         pair.correspondences(left, right, "hog")
 
 
@@ -144,4 +144,4 @@ def test_the_command(tiny, capsys):
     assert run(["pair", tiny, "left:a", "right:b"]) == 0
     assert "layout" in capsys.readouterr().out
     assert run(["pair", tiny, "a", "right:b"]) == 1
-    assert "no side named 'a'" in capsys.readouterr().err
+    assert "No side named 'a'" in capsys.readouterr().err

@@ -134,14 +134,14 @@ def test_explore_says_what_is_missing_or_shows_what_is_found(tiny, model, monkey
     monkeypatch.setattr(components, "GALLERY", drawn)
     st.cache_data.clear()
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    at.session_state["x_panel"] = "words"
+    at.session_state["explore_panel"] = "text"
     at.run()
-    assert "Words need a CLIP model" in " ".join(m.value for m in at.markdown)
+    assert "needs the features of a CLIP model" in " ".join(m.value for m in at.markdown)
     extraction.extract(tiny, [NAME])
     at.run()
-    at.get_by_key("x_words_text").set_value("a hat").run()
+    at.get_by_key("explore_text").set_value("a hat").run()
     assert not at.exception
     assert not at.error
-    (row,) = next(g["data"]["rows"] for g in seen if g["key"] == "x_words_found")
+    (row,) = next(g["data"]["rows"] for g in seen if g["key"] == "explore_text_results")
     assert row["title"] == NAME
     assert row["tiles"][0]["id"] == search.search_text(tiny, "a hat", NAME).ids[0]

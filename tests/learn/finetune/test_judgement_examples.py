@@ -22,7 +22,7 @@ def make_set(images, votes=None, *, keys=None, others=None):
     votes = np.zeros(len(images)) if votes is None else np.asarray(votes, float)
     groups, counts = ("a",) * len(images), np.zeros(len(images), int)
     triplets = Triplets(files, *images.T, votes, groups, counts)
-    return JudgementSet("mine", "triplets", "", triplets, others=others)
+    return JudgementSet("mine", "triplets", "", triplets, alternatives=others)
 
 
 def split_set(judgements):

@@ -44,7 +44,7 @@ def make_network(module):
     spec = registry.get("mobilenetv2")
 
     def make():
-        embed = layers.embedder(copy.deepcopy(module), spec.net.taps, "cpu")
+        embed = layers.embedder(copy.deepcopy(module), spec.net.outputs, "cpu")
         mean, std = spec.preprocessing.mean, spec.preprocessing.std
         return TrainableNetwork(forward.module(embed), embed, mean, std, spec.dim, "cpu")
 

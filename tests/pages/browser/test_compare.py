@@ -16,8 +16,8 @@ def test_why_from_explore_and_what_hiding_a_part_does(visitor):
     page.get_by_role("link", name="Compare the query with its mate").click()
     visitor.until(lambda: visitor.address.get("first") == "left:b")
     assert visitor.address["second"] == "right:b"
-    page.get_by_text("no feature maps in").wait_for()  # hand-made descriptors have none
-    page.get_by_text("Occlusion").click()
+    page.get_by_text("has no feature maps").wait_for()  # handcrafted descriptors have none
+    page.get_by_role("radiogroup").get_by_text("Occlusion").click()
     page.locator(".frame img").first.wait_for()
     visitor.settle()
     cells = page.locator(".side").first.locator(".cell")
@@ -38,7 +38,7 @@ def test_compare_on_a_phone(visitor):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})
     visitor.open(visitor.home + LINK)
-    page.get_by_text("Occlusion").click()
+    page.get_by_role("radiogroup").get_by_text("Occlusion").click()
     page.locator(".frame img").first.wait_for()
     visitor.settle()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
