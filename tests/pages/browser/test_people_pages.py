@@ -82,10 +82,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
     given = experiment_store.answers(experiment_store.get("both"))
     assert len(given) == 12
     questions = {q.number: q for q in experiment_store.questions(experiment_store.get("both"))}
-    people = {
-        experiment_store.participant(experiment_store.get("both"), code).number: code
-        for code in codes
-    }
+    people = {experiment_store.attendance("both", code).participant.number: code for code in codes}
     for person, number, answer in given:
         screen = seen[people[person], number]
         chosen = questions[number].options[answer.option][1]
