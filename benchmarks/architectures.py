@@ -3,7 +3,7 @@
     python -m benchmarks.architectures [--models ...] [--batch 16] [--device auto]
 
 Random weights serve: speed does not depend on them. "bare" calls the module on a batch that is
-already normalised on the device; "ours" takes uint8 pictures from memory, moves and normalises
+already normalized on the device; "ours" takes uint8 pictures from memory, moves and normalizes
 them, and reads the layers of the registry's entry, which may end the run before the classifier.
 """
 

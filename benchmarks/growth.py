@@ -78,7 +78,7 @@ def evaluate(pairs: int) -> float:
 
 
 def umap(images: int) -> float:
-    """A map of all images, neighbours included."""
+    """A map of all images, neighbors included."""
     with synthetic_cache.cache():
         name = synthetic_cache.collection(images // 2, [BACKBONE])
         recipe = maps.single_recipe([BACKBONE])

@@ -108,13 +108,13 @@ def measure(pairs: int, backbones: int, share: float, patience: float) -> list[L
     scale = [Moments(float(m.mean(dtype=float)), float(m.std(dtype=float))) for m in matrices]
     search(matrices, scale)  # compiles
     runs = [(search(matrices, scale), search(matrices, None)) for _ in range(ROUNDS)]
-    normalised, plain = (statistics.median(r[kind][0] for r in runs) for kind in (0, 1))
+    normalized, plain = (statistics.median(r[kind][0] for r in runs) for kind in (0, 1))
     counts = runs[0][0][1].counts
     singles = [int(counts[1 << k]) for k in range(backbones)]
     part = f"all {len(counts) - 1:,} subsets at N = {pairs:,}"
     said = f"one finds {min(singles)} to {max(singles)}, the best sum {counts.max()}"
     aim = AIM if (pairs, backbones) == (PAIRS, BACKBONES) else None
-    found = [Line(f"{part}, z-sums", normalised, "s", aim=aim, note=said)]
+    found = [Line(f"{part}, z-sums", normalized, "s", aim=aim, note=said)]
     for name, brute in (("NumPy", brute_numpy), ("torch", brute_torch)):
         seconds, done, every = timed(brute(matrices), backbones, patience)
         note = "" if done == every else f"brute force estimated from {done:,} of {every:,}"

@@ -3,10 +3,10 @@
     python -m benchmarks.vector_index [--rows 1000000] [--dim 256] [--queries 200]
                                  [--kinds IVF_RQ,IVF_SQ] [--folder FOLDER]
 
-The vectors are drawn, and clustered as pictures' features are: 5,000 centres, normal in 64
+The vectors are drawn, and clustered as pictures' features are: 5,000 centers, normal in 64
 dimensions, around each a normal cloud half as wide, laid by one random matrix into `dim` dimensions
-with a tenth of noise on top, so that neighbours are real and most of the space is empty. (Isotropic
-noise has no neighbours worth finding.) Queries are drawn the same way and are not in the table.
+with a tenth of noise on top, so that neighbors are real and most of the space is empty. (Isotropic
+noise has no neighbors worth finding.) Queries are drawn the same way and are not in the table.
 Exact search is the reference for recall@10, in the same run. Tables go to a temporary folder.
 """
 
@@ -28,18 +28,18 @@ from simcore.sim import metrics, rank
 from simcore.types import Features, Preprocessing
 
 CHUNK = 20_000
-CENTRES, INNER = 5_000, 64
+CENTERS, INNER = 5_000, 64
 KINDS = ("IVF_RQ", "IVF_SQ")
 WANTED = 0.95  # recall@10
 QUICK_ROWS, QUICK_DIM = 200_000, 256
 
 
 def drawn(rows: int, dim: int, seed: int) -> np.ndarray:
-    """(rows, dim) float32, around the same centres whatever the seed."""
+    """(rows, dim) float32, around the same centers whatever the seed."""
     same, random = np.random.default_rng(1), np.random.default_rng([2, seed])
-    centres = same.standard_normal((CENTRES, INNER), np.float32)
+    centers = same.standard_normal((CENTERS, INNER), np.float32)
     into = same.standard_normal((INNER, dim), np.float32) / np.sqrt(np.float32(INNER))
-    inner = centres[random.integers(0, CENTRES, rows)]
+    inner = centers[random.integers(0, CENTERS, rows)]
     inner = inner + 0.5 * random.standard_normal((rows, INNER), np.float32)
     return inner @ into + np.float32(0.1) * random.standard_normal((rows, dim), np.float32)
 

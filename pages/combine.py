@@ -24,7 +24,7 @@ def show() -> None:
     """Draw the page."""
     st.title("Combine")
     st.caption(
-        "Hits at 1 of every combination of the backbones, plain and normalised (rosenfeld2019)."
+        "Hits at 1 of every combination of the backbones, plain and normalized (rosenfeld2019)."
     )
     with widgets.show_errors():
         question = sidebar.select_question(
@@ -33,7 +33,7 @@ def show() -> None:
         if question is None:
             return
         count = 2 ** len(question.backbones) - 1
-        with st.spinner(f"Evaluating {count:,} combinations, plain and normalised"):
+        with st.spinner(f"Evaluating {count:,} combinations, plain and normalized"):
             search = combinations.search(question)
             report, overlap = combinations.report(search), exclusive.report(search)
         _best(report, overlap)

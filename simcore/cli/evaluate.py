@@ -83,7 +83,7 @@ def post_processing(question: Question, json: Json = False) -> None:
 @app.command()
 @options.question()
 def subsets(question: Question, json: Json = False) -> None:
-    """All 2^M - 1 combinations: the best of each size, plain and normalised (Fig. 3b)."""
+    """All 2^M - 1 combinations: the best of each size, plain and normalized (Fig. 3b)."""
     from simcore.lab.evaluate import combinations
 
     print_result(combinations.report(combinations.search(question)), json=json)

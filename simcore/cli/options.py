@@ -31,7 +31,7 @@ Combine = Annotated[
     typer.Option(help="sum or zsum: add the combination of all backbones. By default none."),
 ]
 Combined = Annotated[
-    str, typer.Option("--combine", help="zsum (normalised, Eq. 5) or sum (plain, Eq. 4).")
+    str, typer.Option("--combine", help="zsum (normalized, Eq. 5) or sum (plain, Eq. 4).")
 ]
 Weights = Annotated[
     str, typer.Option(help="One weight per backbone for the combination, separated by commas.")

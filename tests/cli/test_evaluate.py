@@ -171,7 +171,7 @@ def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper)
         assert not left_out
         single = complete["Figure 3a: each representation alone"]["rows"][0]["hits"]
         sizes = complete["Figure 3b: the best combination of each size"]["rows"]
-        assert sizes[0]["normalised"] == single
+        assert sizes[0]["normalized"] == single
         pictures = [row for section in sections for row in section["pictures"]]
         assert pictures
         assert page.count("<figure") == sum(len(row["keys"]) for row in pictures)

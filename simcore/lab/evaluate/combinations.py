@@ -262,7 +262,7 @@ def subset_recipe(models: Sequence[str], combine: Combination, metric: str = rec
 
 
 def search(question: Question) -> SubsetSearch:
-    """Hits of all 2^M - 1 combinations of a question's backbones, plain and normalised.
+    """Hits of all 2^M - 1 combinations of a question's backbones, plain and normalized.
 
     Raises:
         BadDataError: no backbone or more than 16, no known mates, or features are missing.

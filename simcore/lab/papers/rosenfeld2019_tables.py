@@ -34,7 +34,7 @@ def figure_3a(question: Question) -> Section:
 
 
 def figure_3b(question: Question) -> Section:
-    """The best combination of each size, normalised and plain."""
+    """The best combination of each size, normalized and plain."""
     result = combinations.report(combinations.search(question))
     zsum, plain = result.best_by_size["zsum"], result.best_by_size["sum"]
     rows = tuple(
@@ -44,11 +44,11 @@ def figure_3b(question: Question) -> Section:
     return Section(
         "Figure 3b: the best combination of each size",
         f"Cross-validated, the best z-sum has {result.held_out['zsum'].hits:,} hits.",
-        Table(("size", "normalised", "members", "plain"), rows),
+        Table(("size", "normalized", "members", "plain"), rows),
         printed_values.COMBINATIONS,
         tuple(subset.size for subset in zsum),
         {
-            "normalised": tuple(subset.hits for subset in zsum),
+            "normalized": tuple(subset.hits for subset in zsum),
             "plain": tuple(subset.hits for subset in plain),
         },
     )

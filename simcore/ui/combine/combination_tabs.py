@@ -11,7 +11,7 @@ from simcore.lab.evaluate.exclusive import Measure
 from simcore.recipe import Combination, Question
 from simcore.ui import charts, commands, widgets
 
-COMBINATIONS: dict[Combination, str] = {"zsum": "Normalised (Eq. 5)", "sum": "Plain (Eq. 4)"}
+COMBINATIONS: dict[Combination, str] = {"zsum": "Normalized (Eq. 5)", "sum": "Plain (Eq. 4)"}
 MEASURES: dict[Measure, str] = {
     "agreement": "Agreement: found by both, of what either finds",
     "gain": "Gain: of what the row misses, the share that the column finds",
