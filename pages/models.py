@@ -77,12 +77,12 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
         height="content" if len(frame) < MAX_UNSCROLLED_ROWS else 560,
         key="models.table",
         column_config={
-            "backbone": column.TextColumn(pinned=True),
+            "backbone": column.TextColumn(width="medium", pinned=True),
             "state": column.TextColumn(
                 width="small", help="Missing: its weights are not on this computer."
             ),
             "description": column.TextColumn(width="large"),
-            "dimensions": column.NumberColumn(width="small", help="Length of a feature vector."),
+            "dimensions": column.NumberColumn(width=100, help="Length of a feature vector."),
             "size": column.TextColumn(
                 width="small",
                 help="Download size of its weights; if unknown, four bytes per parameter.",
@@ -92,7 +92,8 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
                 help="Non-commercial: the license forbids commercial use or has special terms.",
             ),
             "score in its paper": column.TextColumn(
-                help="@1 and aR@1: recall and asymmetric recall at the first rank."
+                width="medium",
+                help="@1 and aR@1: recall and asymmetric recall at the first rank.",
             ),
             "papers": column.TextColumn(help="Its name in a paper's table, and the paper."),
             "metric": column.TextColumn(
