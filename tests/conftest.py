@@ -20,6 +20,16 @@ MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
 
+MAIN = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> None:
+    """The main module of the test run: AppTest replaces it by the page, and a spawned process
+    would then run that page first."""
+    sys.modules["__main__"] = MAIN
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache for each test, on disk and in memory."""
