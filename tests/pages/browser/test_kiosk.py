@@ -30,8 +30,8 @@ def test_the_page_starts_over_and_closed_pages_stay_closed(tiny, chromium):
         page.mouse.down()
         page.get_by_text("Starting over in").wait_for(state="hidden")
         assert visitor.address["participant"] == code
-        page.get_by_role("button", name="Begin").wait_for(timeout=60_000)
+        page.get_by_role("button", name="Start", exact=True).wait_for(timeout=60_000)
         assert visitor.address["participant"] == "new"
-        assert experiments.listing()[0]["answers"] == 1
+        assert experiments.listing()[0].answers == 1
         assert str(ROOT) not in page.content()
         assert visitor.away == []
