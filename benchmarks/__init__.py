@@ -1,1 +1,1 @@
-"""TODO benchmarks.__init__."""
+"""Benchmarks: each part of simcore, measured against what it could be (`python -m benchmarks`)."""

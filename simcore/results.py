@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import html
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,12 +37,12 @@ class Result:
         return _fields(self)
 
 
-class TableResult(Result):
+class TableResult(Result, ABC):
     """A result that people read as a table: in a terminal, on a page, in a notebook."""
 
+    @abstractmethod
     def to_table(self) -> "Table":
         """The rows for people, numbers formatted."""
-        raise NotImplementedError
 
     def to_frame(self) -> "pd.DataFrame":
         """The rows of `to_table` as a pandas DataFrame."""

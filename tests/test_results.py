@@ -55,8 +55,8 @@ def test_a_table_result_is_a_frame_and_html():
     assert table.to_frame()["hits@1"].tolist() == [1]
     assert "a&lt;b: 2 pairs" in table._repr_html_()
     assert table.to_dict()["rows"][0]["ci95"] == {"1": [0.1, 0.9]}
-    with pytest.raises(NotImplementedError):
-        TableResult().to_table()
+    with pytest.raises(TypeError, match="abstract"):
+        TableResult()
 
 
 def test_a_table_escapes_and_leaves_none_empty():
