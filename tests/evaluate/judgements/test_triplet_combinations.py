@@ -1,32 +1,13 @@
 """Combinations of similarities on triplets against brute force."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simcore.data.judgements.trials import Triplets
 from simcore.errors import BadDataError
 from simcore.evaluate.judgements import triplet_combinations, two_afc
-from simcore.types import ImageSet
-
-
-def asked(images=9, count=40, seed=0, groups=("a", "b")):
-    random = np.random.default_rng(seed)
-    names = tuple(str(i) for i in range(images))
-    shown = ImageSet(names, tuple(Path(n) for n in names), names)
-    ref, left, right = random.integers(0, images, (3, count))
-    vote = random.integers(0, 6, count) / 5
-    return Triplets(
-        shown,
-        ref,
-        left,
-        right,
-        vote,
-        tuple(groups[i % len(groups)] for i in range(count)),
-        np.full(count, 5),
-    )
+from tests.evaluate.judgements.conftest import random_triplets
 
 
 def noisy(some, count=5, seed=4):
@@ -42,7 +23,7 @@ def noisy(some, count=5, seed=4):
 
 @pytest.mark.parametrize("combine", ["sum", "zsum"])
 def test_the_table_equals_brute_force(combine):
-    some = asked(count=120)
+    some = random_triplets(count=120)
     sides = noisy(some)
     found = triplet_combinations.best_combinations(sides, some, combine=combine, up_to=5)
     leans = {n: triplet_combinations.signed_margin(s, combine) for n, s in sides.items()}
@@ -65,7 +46,7 @@ def test_the_table_equals_brute_force(combine):
 
 
 def test_constants_contribute_nothing_and_are_dropped():
-    some = asked(count=200, seed=5)
+    some = random_triplets(count=200, seed=5)
     good = (np.zeros(200), some.vote - 0.5 + np.random.default_rng(0).normal(0, 0.1, 200))
     flat = (np.ones(200), np.ones(200))
     table = triplet_combinations.best_combinations({"good": good, "flat": flat}, some)
@@ -78,7 +59,7 @@ def test_constants_contribute_nothing_and_are_dropped():
 
 
 def test_choosing_among_noise_is_seen_through():
-    some = asked(count=300, seed=6, groups=("a",))
+    some = random_triplets(count=300, seed=6, groups=("a",))
     random = np.random.default_rng(7)
     noise = {f"n{k}": tuple(random.normal(size=(2, 300))) for k in range(8)}
     row = triplet_combinations.best_combinations(noise, some).rows[0]
@@ -97,7 +78,7 @@ def test_one_with_no_evidence_has_no_say():
 
 
 def test_more_than_the_search_can_hold_is_said():
-    some = asked(count=60)
+    some = random_triplets(count=60)
     alike = {f"n{k}": (np.zeros(60), some.vote - 0.5) for k in range(17)}
     with pytest.raises(BadDataError, match="takes at most 16"):
         triplet_combinations.best_combinations(alike, some, up_to=1)

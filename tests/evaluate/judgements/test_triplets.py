@@ -1,35 +1,16 @@
 """Similarities of the asked pairs against the whole matrix; the odd one out."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from simcore.data.judgements.trials import Triplets
 from simcore.errors import ShapeError, UnknownNameError
 from simcore.evaluate.judgements import triplets
 from simcore.sim.metrics import pairwise
-from simcore.types import METRICS, Features, ImageSet
-
-
-def asked(images=9, count=40, seed=0, groups=("a", "b")):
-    random = np.random.default_rng(seed)
-    names = tuple(str(i) for i in range(images))
-    shown = ImageSet(names, tuple(Path(n) for n in names), names)
-    ref, left, right = random.integers(0, images, (3, count))
-    vote = random.integers(0, 6, count) / 5
-    return Triplets(
-        shown,
-        ref,
-        left,
-        right,
-        vote,
-        tuple(groups[i % len(groups)] for i in range(count)),
-        np.full(count, 5),
-    )
+from simcore.types import METRICS, Features
+from tests.evaluate.judgements.conftest import random_triplets
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -40,7 +21,7 @@ def test_gathered_pairs_equal_the_matrix(metric, faces, monkeypatch):
     many = random.integers(0, 4, 9) if faces else np.ones(9, int)
     index = np.repeat(np.arange(9), many)
     features = Features("x", index, random.normal(size=(index.size, 7)), 9)
-    some = asked()
+    some = random_triplets()
     left, right = (
         triplets.pair_similarity(features, some.ref, side, metric)
         for side in (some.left, some.right)
@@ -66,7 +47,7 @@ def test_equal_pictures_tie_wherever_they_stand(metric):
 
 def test_features_of_other_images_are_refused():
     features = Features("x", np.arange(3), np.zeros((3, 2)), 3)
-    some = asked()
+    some = random_triplets()
     for side in (some.left, some.right):
         with pytest.raises(ShapeError, match="features are of 3 images"):
             triplets.pair_similarity(features, some.ref, side, "cosine")
