@@ -57,6 +57,14 @@ def draw(seed: int = 0, width: int = 200, height: int = 245) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(image).astype(int) + noise, 0, 255).astype(np.uint8))
 
 
+def draw_pairs(folder: Path, count: int) -> None:
+    """Write `count` drawn pairs; a right image is the left one, turned by 8 degrees."""
+    for side, angle in (("left", 0), ("right", 8)):
+        (folder / side).mkdir(parents=True)
+        for number in range(count):
+            draw(number, 70, 70).rotate(angle).save(folder / side / f"{number:02}.png")
+
+
 @pytest.fixture(name="draw")
 def _draw() -> Draw:
     """`draw(seed, width, height)` -> PIL image."""

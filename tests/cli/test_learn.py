@@ -13,7 +13,7 @@ from simcore.lab.learning import adaptation as learning
 from simcore.lab.learning import learned_backbones
 from simcore.lab.library import collections, extraction
 from simcore.types import Monitor
-from tests.conftest import draw
+from tests.conftest import draw_pairs
 from tests.lab.conftest import conv  # noqa: F401  a fixture
 from tests.learn.conftest import single_thread  # noqa: F401  a fixture of the module
 
@@ -38,11 +38,7 @@ def ask(capsys):
 def drawn_cache(tmp_path_factory):
     """A cache with twenty drawn pairs and their features."""
     root = tmp_path_factory.mktemp("drawn")
-    for side, angle in (("left", 0), ("right", 8)):
-        (root / "pairs" / side).mkdir(parents=True)
-        for number in range(20):
-            image = draw(number, 70, 70).rotate(angle)
-            image.save(root / "pairs" / side / f"{number:02}.png")
+    draw_pairs(root / "pairs", 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIMCORE_CACHE", str(root / "cache"))
         collections.add("pairs", root / "pairs", name="drawn")

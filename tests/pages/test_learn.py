@@ -13,7 +13,7 @@ from simcore.lab.library import collections, extraction
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.models import lineage, registry
 from simcore.types import Monitor
-from tests.conftest import draw
+from tests.conftest import draw_pairs
 from tests.lab.conftest import CONV, register
 from tests.learn.conftest import single_thread  # noqa: F401  a fixture of the module
 
@@ -24,11 +24,7 @@ QUICK = AdaptationSettings(epochs=4, dims=8, width=16)
 def dozen_cache(tmp_path_factory):
     """A cache with twelve drawn pairs and their features."""
     root = tmp_path_factory.mktemp("dozen")
-    for side, angle in (("left", 0), ("right", 8)):
-        (root / "pairs" / side).mkdir(parents=True)
-        for number in range(12):
-            image = draw(number, 70, 70).rotate(angle)
-            image.save(root / "pairs" / side / f"{number:02}.png")
+    draw_pairs(root / "pairs", 12)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIMCORE_CACHE", str(root / "cache"))
         collections.add("pairs", root / "pairs", name="dozen")
