@@ -77,13 +77,13 @@ def measured(models: Sequence[str], device: str, batch: int = 0) -> list[Line]:
     """A line a network."""
     precision = forward.resolve_precision("auto", device)
     many = batch or (extraction.CPU_BATCH if device == "cpu" else 256)
-    found = []
+    results = []
     for name in models:
         alone, mine = measure(name, device, precision, many)
         part = f"{name}, batches of {many}, {device} {precision}"
         against = f"bare module: {number(alone)} images/s"
-        found.append(Line(part, mine, "images/s", against, mine / alone, AIM))
-    return found
+        results.append(Line(part, mine, "images/s", against, mine / alone, AIM))
+    return results
 
 
 def main() -> None:
@@ -92,8 +92,8 @@ def main() -> None:
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--device", default="auto")
-    told = parser.parse_args()
-    show(measured(told.models.split(","), forward.resolve_device(told.device), told.batch))
+    args = parser.parse_args()
+    show(measured(args.models.split(","), forward.resolve_device(args.device), args.batch))
 
 
 if __name__ == "__main__":

@@ -123,8 +123,8 @@ class Server:
         """(GB in memory now, the most it ever was) of the process that serves the pages (Linux)."""
         child = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         lines = Path(f"/proc/{child.split()[0]}/status").read_text().splitlines()
-        told = dict(line.split(":", 1) for line in lines)
-        now, most = (int(told[name].split()[0]) * 1024 / 1e9 for name in ("VmRSS", "VmHWM"))
+        status = dict(line.split(":", 1) for line in lines)
+        now, most = (int(status[name].split()[0]) * 1024 / 1e9 for name in ("VmRSS", "VmHWM"))
         return now, most
 
     def stop(self) -> None:
@@ -136,11 +136,11 @@ class Server:
 @contextmanager
 def server(cache: Path) -> Iterator[Server]:
     """A running app, which ends with the block."""
-    found = Server(cache)
+    running = Server(cache)
     try:
-        yield found
+        yield running
     finally:
-        found.stop()
+        running.stop()
 
 
 class Tab:
@@ -164,10 +164,12 @@ class Tab:
     def _rest(self, since: float, quiet: int = 500, patience: float = 120) -> Waited:
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            told = self.page.evaluate(REST, [quiet, since])
-            if told:
-                act = told["act"] if since else 0.0
-                return Waited(max(told["ran"], told["drawn"]) - act, told["ran"] - told["began"])
+            times = self.page.evaluate(REST, [quiet, since])
+            if times:
+                act = times["act"] if since else 0.0
+                return Waited(
+                    max(times["ran"], times["drawn"]) - act, times["ran"] - times["began"]
+                )
             self.page.wait_for_timeout(50)
         raise Restless(f"{self.page.url} did not come to rest within {patience:.0f} s")
 
@@ -179,16 +181,16 @@ def browser() -> Iterator[Any]:
     Raises:
         Absent: there is none on this computer, or playwright is not installed.
     """
-    found = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    if found is None:
+    executable = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    if executable is None:
         raise Absent("no Chromium on this computer")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise Absent("playwright is not installed") from None
     with sync_playwright() as play:
-        one = play.chromium.launch(executable_path=found, args=FLAGS)
+        chromium = play.chromium.launch(executable_path=executable, args=FLAGS)
         try:
-            yield one
+            yield chromium
         finally:
-            one.close()
+            chromium.close()

@@ -57,17 +57,17 @@ def others() -> dict[str, Decode]:
     }
 
 
-def milliseconds(ways: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) -> dict:
+def milliseconds(decoders: dict[str, Callable[[bytes], object]], files: Sequence[bytes]) -> dict:
     """Of the processor for one file: the middle of some rounds, the ways in turn."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    samples: dict[str, list[float]] = {name: [] for name in decoders}
     for _ in range(ROUNDS):
-        for name, way in ways.items():
-            way(files[0])
+        for name, decode in decoders.items():
+            decode(files[0])
             began = time.process_time()
             for data in files:
-                way(data)
-            found[name].append(1e3 * (time.process_time() - began) / len(files))
-    return {name: statistics.median(times) for name, times in found.items()}
+                decode(data)
+            samples[name].append(1e3 * (time.process_time() - began) / len(files))
+    return {name: statistics.median(times) for name, times in samples.items()}
 
 
 def apart(one: Decode, other: Decode, files: Sequence[bytes]) -> str:
@@ -78,8 +78,8 @@ def apart(one: Decode, other: Decode, files: Sequence[bytes]) -> str:
 
 def compare(what: str, files: Sequence[bytes]) -> list[Line]:
     """Ours against each of the others: the whole picture."""
-    ways = others()
-    took = milliseconds({"ours": images.load, **ways}, files)
+    decoders = others()
+    took = milliseconds({"ours": images.load, **decoders}, files)
     return [
         Line(
             f"decoding {what}",
@@ -87,9 +87,9 @@ def compare(what: str, files: Sequence[bytes]) -> list[Line]:
             "ms CPU",
             f"{name}: {number(took[name])} ms",
             took["ours"] / took[name],
-            note=apart(images.load, way, files[:20]),
+            note=apart(images.load, decoder, files[:20]),
         )
-        for name, way in ways.items()
+        for name, decoder in decoders.items()
     ]
 
 
@@ -99,13 +99,20 @@ def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
     def turbo_scaled(data: bytes) -> Array:
         return simplejpeg.decode_jpeg(data, min_height=256, min_width=256)
 
-    ways: dict[str, Decode] = {"Pillow's draft": pillow_scaled, "simplejpeg scaled": turbo_scaled}
+    decoders: dict[str, Decode] = {
+        "Pillow's draft": pillow_scaled,
+        "simplejpeg scaled": turbo_scaled,
+    }
 
     def ready(decode: Decode) -> Decode:
         return lambda data: images.prepare(decode(data), HOW)
 
     took = milliseconds(
-        {"ours": ready(images.load), **{name: ready(way) for name, way in ways.items()}}, files
+        {
+            "ours": ready(images.load),
+            **{name: ready(decoder) for name, decoder in decoders.items()},
+        },
+        files,
     )
     return [
         Line(
@@ -114,28 +121,28 @@ def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
             "ms CPU",
             f"{name}: {number(took[name])} ms",
             took["ours"] / took[name],
-            note=apart(ready(images.load), ready(way), files),
+            note=apart(ready(images.load), ready(decoder), files),
         )
-        for name, way in ways.items()
+        for name, decoder in decoders.items()
     ]
 
 
 def small(folder: str, count: int) -> tuple[str, list[bytes]]:
     """What the small files are, and their bytes."""
     if folder:
-        found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in {".jpg", ".jpeg"})
-        return f"JPEG files of {Path(folder).name}", [p.read_bytes() for p in found[:count]]
+        paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in {".jpg", ".jpeg"})
+        return f"JPEG files of {Path(folder).name}", [p.read_bytes() for p in paths[:count]]
     with tempfile.TemporaryDirectory() as place:
         return "JPEG files of 200 x 245", [p.read_bytes() for p in draw(Path(place), count).paths]
 
 
 def measure(folder: str, *, quick: bool = False) -> list[Line]:
     """All of it."""
-    what, files = small(folder, 5 if quick else 200)
+    description, files = small(folder, 5 if quick else 200)
     photographs = [photograph(seed, 0.1 if quick else 1.0) for seed in range(1 if quick else 3)]
     size = "0.12 megapixels" if quick else "12 megapixels"
     return [
-        *compare(what, files),
+        *compare(description, files),
         *compare(f"photographs of {size}", photographs),
         *scaled(size, photographs),
     ]

@@ -111,8 +111,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--device", default="auto")
-    told = parser.parse_args()
-    show(measure(told.images, told.models.split(","), forward.resolve_device(told.device)))
+    args = parser.parse_args()
+    show(measure(args.images, args.models.split(","), forward.resolve_device(args.device)))
 
 
 if __name__ == "__main__":

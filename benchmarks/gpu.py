@@ -30,12 +30,12 @@ def nearest(quick: bool) -> Line:
 
     gallery = top_k.drawn(1_000 if quick else top_k.IMAGES, 64 if quick else top_k.DIM)
     query = top_k.drawn(1, gallery.values.shape[1], seed=1)
-    there = torch.from_numpy(gallery.values.copy()).cuda()
-    there /= there.norm(dim=1, keepdim=True)
-    asked = torch.from_numpy(query.values.copy()).cuda()[0]
+    device_gallery = torch.from_numpy(gallery.values.copy()).cuda()
+    device_gallery /= device_gallery.norm(dim=1, keepdim=True)
+    device_query = torch.from_numpy(query.values.copy()).cuda()[0]
 
     def device() -> torch.Tensor:
-        return (there @ asked).topk(top_k.K).indices.cpu()
+        return (device_gallery @ device_query).topk(top_k.K).indices.cpu()
 
     took = in_turn({"ours": lambda: top_k.ours(query, gallery), "cuda": device}, rounds=30)
     part = f"top-{top_k.K} of {gallery.count:,} x {gallery.values.shape[1]:,}, on the processor"

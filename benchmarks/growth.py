@@ -48,16 +48,18 @@ def matrix(pairs: int) -> float:
 def recall(pairs: int) -> float:
     """Ranks of all mates under one backbone."""
     left, right = similarity_matrices.sides(pairs, DIM)
-    asked = similarity_matrices.mates(pairs)
-    return repeat(lambda: similarity_matrices.alone(asked, left, right), 0.2, 1)
+    pairs_drawn = similarity_matrices.mates(pairs)
+    return repeat(lambda: similarity_matrices.alone(pairs_drawn, left, right), 0.2, 1)
 
 
 def all_subsets(pairs: int) -> float:
     """127 z-sums of seven matrices."""
-    given = drawn(pairs, 7, 0.12)
-    scale = [combine.Moments(float(m.mean(dtype=float)), float(m.std(dtype=float))) for m in given]
-    search(given, scale)  # as the others: the first is left out
-    return search(given, scale)[0]
+    features = drawn(pairs, 7, 0.12)
+    scale = [
+        combine.Moments(float(m.mean(dtype=float)), float(m.std(dtype=float))) for m in features
+    ]
+    search(features, scale)  # as the others: the first is left out
+    return search(features, scale)[0]
 
 
 def store(images: int) -> float:
@@ -111,25 +113,25 @@ def grown(part: str, measure: Measure, sizes: Sequence[int], patience: float) ->
         points.append((size, measure(size)))
         if points[-1][1] > patience:
             break
-    said = ", ".join(f"{number(seconds)} s at {size:,.0f}" for size, seconds in points)
+    measured = ", ".join(f"{number(seconds)} s at {size:,.0f}" for size, seconds in points)
     count, last = points[-1]
     return Line(
         f"{GROWTH}{part}",
         last,
         "s",
         f"N = {count:,.0f}",
-        note=f"grows with N^{power(points):.2f}: {said}",
+        note=f"grows with N^{power(points):.2f}: {measured}",
         points=tuple(points),
     )
 
 
 def lines(quick: bool = False) -> list[Line]:
     """Every part; one that fails for a size raises."""
-    found = []
+    results = []
     for part, (measure, most) in PARTS.items():
         sizes = (100, 200) if quick else [size for size in SIZES if size <= most]
-        found.append(grown(part, measure, sizes, PATIENCE))
-    return found
+        results.append(grown(part, measure, sizes, PATIENCE))
+    return results
 
 
 if __name__ == "__main__":

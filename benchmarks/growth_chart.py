@@ -35,7 +35,7 @@ def _label(line: Line) -> str:
 
 
 def svg(lines: Sequence[Line]) -> str:
-    """Seconds by N, both logarithmic, a curve a line; empty where nothing was measured so."""
+    """Seconds by N, both logarithmic, one line per curve; empty where nothing was measured so."""
     curves = grown(lines)
     if not curves:
         return ""
@@ -127,13 +127,13 @@ def _spaced(places: Sequence[float], step: float = 17.0) -> list[float]:
     [10.0, 27.0, 300.0]
     """
     order = sorted(range(len(places)), key=lambda n: places[n])
-    found = list(places)
-    for before, here in pairwise(order):
-        found[here] = max(found[here], found[before] + step)
-    over = max(found) - (HIGH - BOTTOM)
+    spaced = list(places)
+    for before, current in pairwise(order):
+        spaced[current] = max(spaced[current], spaced[before] + step)
+    over = max(spaced) - (HIGH - BOTTOM)
     if over > 0:
         limit = float(HIGH - BOTTOM)
-        for here in reversed(order):
-            found[here] = min(found[here], limit)
-            limit = found[here] - step
-    return found
+        for current in reversed(order):
+            spaced[current] = min(spaced[current], limit)
+            limit = spaced[current] - step
+    return spaced

@@ -45,7 +45,7 @@ def page(count: int, *, pixels: bool) -> str:
         {"name": str(n), "count": int((group == n).sum()), "color": html_document.COLORS[n]}
         for n in range(7)
     ]
-    one = {
+    view = {
         "made": "",
         "title": "",
         "sub": "",
@@ -62,7 +62,7 @@ def page(count: int, *, pixels: bool) -> str:
         "faces": None,
         "left": count // 2,
         "mates": True,
-        "maps": [one],
+        "maps": [view],
         "ids": [str(n) for n in range(count)],
         "keys": [f"{n:032x}" for n in range(count)],
     }
@@ -86,7 +86,7 @@ def lines(quick: bool = False) -> list[Line]:
         browser_file = None
     if browser_file is None:
         return [skipped("redraws of the map", "no Chromium with playwright here")]
-    found = []
+    results = []
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
         browser = play.chromium.launch(executable_path=browser_file, args=FLAGS)
         for count in SIZES[: 1 if quick else None]:
@@ -103,9 +103,9 @@ def lines(quick: bool = False) -> list[Line]:
             part = f"redraws of a map of {count:,} points while zooming"
             against = f"the canvas's circles: {number(speed[False])} a second"
             ratio = speed[True] / speed[False]
-            found.append(Line(part, speed[True], "a second", against, ratio))
+            results.append(Line(part, speed[True], "a second", against, ratio))
         browser.close()
-    return found
+    return results
 
 
 if __name__ == "__main__":

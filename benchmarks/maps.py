@@ -29,13 +29,13 @@ def measure(pairs: int) -> list[Line]:
         maps.make(Question(small, (recipe,)), how)  # compiles
         first = timed(name, recipe, how)
         memory.clear()  # a new process starts without it
-        again = timed(name, recipe, how)
-        kept = timed(name, recipe, how)
+        from_disk = timed(name, recipe, how)
+        from_memory = timed(name, recipe, how)
     part = f"UMAP of {2 * pairs:,} images"
     against = f"computed: {number(first)} s"
     return [
-        Line(f"{part}, from the cache", 1e3 * again, "ms", against, again / first),
-        Line(f"{part}, asked again", 1e3 * kept, "ms", against, kept / first),
+        Line(f"{part}, from the cache", 1e3 * from_disk, "ms", against, from_disk / first),
+        Line(f"{part}, asked again", 1e3 * from_memory, "ms", against, from_memory / first),
     ]
 
 

@@ -63,8 +63,8 @@ ACTS: dict[str, Act] = {
 }
 
 
-def _other(one: str, other: str, page: Any) -> str:
-    return other if "metric=cosine" in page.url else one
+def _other(first: str, other: str, page: Any) -> str:
+    return other if "metric=cosine" in page.url else first
 
 
 def lines(quick: bool) -> list[Line]:
@@ -89,34 +89,36 @@ def measured(cache: Path, names: Sequence[str], patience: float = PATIENCE) -> l
             began = time.perf_counter()
             server.wait()
             tab = browser_tab.Tab(_page(chromium), server.address)
-            again = (tab.open(), time.perf_counter() - began)[1]
-            found = [
+            second = (tab.open(), time.perf_counter() - began)[1]
+            results = [
                 Line(
                     "app started for the first time, until Explore is drawn",
                     first,
                     "s",
                     "its later starts",
-                    first / again,
+                    first / second,
                 ),
-                Line("app started, until Explore is drawn", again, "s"),
+                Line("app started, until Explore is drawn", second, "s"),
             ]
             rest = server.memory()[0]
-            found += _reruns(tab)
+            results += _reruns(tab)
             seen: list[str] = []
             for name in names:
                 if time.monotonic() > end:
-                    found.append(results_table.skipped(f"{name}, first visit", "no time was left"))
+                    results.append(
+                        results_table.skipped(f"{name}, first visit", "no time was left")
+                    )
                 else:
-                    found.append(_visit(tab, name))
+                    results.append(_visit(tab, name))
                     seen.append(name)
-            found += _memory(chromium, server, seen, rest)
-    return found
+            results += _memory(chromium, server, seen, rest)
+    return results
 
 
 def _start(chromium: Any, cache: Path) -> float:
     """Seconds from the start of a server that nobody visited before."""
-    for kept in (cache / "moments").glob("*"):
-        kept.unlink()
+    for path in (cache / "moments").glob("*"):
+        path.unlink()
     began = time.perf_counter()
     with browser_tab.server(cache) as server:
         server.wait()
@@ -138,15 +140,15 @@ def _reruns(tab: browser_tab.Tab) -> Iterator[Line]:
         except browser_tab.Restless as restless:
             yield results_table.skipped(part, str(restless), WARM)
             continue
-        drawn = statistics.median(one.drawn for one in waited)
-        script = statistics.median(one.script for one in waited)
+        drawn = statistics.median(wait.drawn for wait in waited)
+        script = statistics.median(wait.script for wait in waited)
         yield Line(part, drawn, "ms", "the script alone", drawn / script, WARM)
 
 
 def _visit(tab: browser_tab.Tab, name: str) -> Line:
     address = f"/{PAGES[name]}?collection={synthetic_cache.NAME}"
     try:
-        first, again = tab.open(address), tab.open(address)
+        first, second = tab.open(address), tab.open(address)
     except browser_tab.Restless as restless:
         return results_table.skipped(f"{name}, first visit", str(restless))
     return Line(
@@ -154,21 +156,21 @@ def _visit(tab: browser_tab.Tab, name: str) -> Line:
         first.drawn / 1000,
         "s",
         "its second visit",
-        first.drawn / again.drawn,
-        note=f"script {first.script / 1000:.2f} s, then {again.script:.0f} ms",
+        first.drawn / second.drawn,
+        note=f"script {first.script / 1000:.2f} s, then {second.script:.0f} ms",
     )
 
 
 def _memory(
     chromium: Any, server: browser_tab.Server, names: Sequence[str], rest: float
 ) -> Iterator[Line]:
-    one = server.memory()[0]
+    single = server.memory()[0]
     other = browser_tab.Tab(_page(chromium), server.address)
     for name in names:
         other.open(f"/{PAGES[name]}?collection={synthetic_cache.NAME}")
     two, most = server.memory()
     yield Line("memory after Explore", rest, "GB")
-    yield Line("memory after all pages, two visitors", two, "GB", "one visitor", two / one)
+    yield Line("memory after all pages, two visitors", two, "GB", "one visitor", two / single)
     yield Line("memory at its peak", most, "GB", aim=MEMORY)
 
 
@@ -188,16 +190,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a sixth of the pairs, five pages")
     parser.add_argument("--cache", type=Path, help="one that benchmarks.synthetic_cache has filled")
-    told = parser.parse_args()
+    args = parser.parse_args()
     try:
-        found = (
-            measured(told.cache, QUICK if told.quick else tuple(PAGES), 1200)
-            if told.cache
-            else lines(told.quick)
+        results = (
+            measured(args.cache, QUICK if args.quick else tuple(PAGES), 1200)
+            if args.cache
+            else lines(args.quick)
         )
     except browser_tab.Absent as absent:
         sys.exit(str(absent))
-    print(results_table.markdown(found))
+    print(results_table.markdown(results))
 
 
 if __name__ == "__main__":

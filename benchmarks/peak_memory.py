@@ -2,8 +2,8 @@
 
     python -m benchmarks.peak_memory
 
-Each command runs in a process of its own on a drawn collection; what the system counted as the most
-that it ever held is what is told.
+Each command runs in a process of its own on a drawn collection; the peak resident size that the
+system recorded is reported.
 """
 
 import os
@@ -34,10 +34,10 @@ def peak(args: Sequence[str]) -> float:
     _, status, usage = os.wait4(worker.pid, 0)
     worker.returncode = os.waitstatus_to_exitcode(status)
     assert worker.stderr is not None
-    said = worker.stderr.read().decode(errors="replace")
+    stderr = worker.stderr.read().decode(errors="replace")
     worker.stderr.close()
     if worker.returncode:
-        raise RuntimeError(said.strip()[-200:])
+        raise RuntimeError(stderr.strip()[-200:])
     unit = 1 if sys.platform == "darwin" else 1024
     return usage.ru_maxrss * unit / 1e9
 
@@ -48,14 +48,14 @@ def lines(quick: bool = False) -> list[Line]:
         return [skipped("memory at its peak", "this system does not count it", AIM)]
     models = registry.names(synthetic_cache.GROUP)[: 2 if quick else None]
     pairs = 100 if quick else PAIRS
-    found = []
+    results = []
     with synthetic_cache.cache():
         name = synthetic_cache.collection(pairs, models)
         for words, (verb, *more) in COMMANDS.items():
             held = peak(["evaluate", verb, name, "--models", ",".join(models), *more])
             part = f"peak memory, {words}: {pairs:,} pairs, {len(models)} representations"
-            found.append(Line(part, held, "GB", aim=AIM))
-    return found
+            results.append(Line(part, held, "GB", aim=AIM))
+    return results
 
 
 if __name__ == "__main__":

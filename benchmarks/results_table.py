@@ -36,11 +36,11 @@ def words() -> str:
     >>> " cores" in words()
     True
     """
-    found = facts()
-    memory_words = "" if found["memory_gib"] is None else f", {found['memory_gib']:.0f} GiB"
+    machine = facts()
+    memory_words = "" if machine["memory_gib"] is None else f", {machine['memory_gib']:.0f} GiB"
     return (
-        f"{found['cores']} cores of {found['cpu']}{memory_words}, "
-        f"{found['gpu'] or 'no GPU'}; Python {found['python']}, torch {found['torch']}"
+        f"{machine['cores']} cores of {machine['cpu']}{memory_words}, "
+        f"{machine['gpu'] or 'no GPU'}; Python {machine['python']}, torch {machine['torch']}"
     )
 
 
@@ -53,8 +53,8 @@ def cores() -> int:
 
 def cpu() -> str:
     """Its name where the system tells, else its kind."""
-    told = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*:\s*(.+)$", told.read_text(), re.M) if told.is_file() else []
+    file = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*:\s*(.+)$", file.read_text(), re.M) if file.is_file() else []
     return names[0] if names else platform.processor() or platform.machine()
 
 
@@ -94,8 +94,8 @@ class Aim:
 
     def says(self, unit: str) -> str:
         """The aim in words."""
-        told = f"{self.side} {number(self.value)}"
-        return f"ratio {told}" if self.of == "ratio" else f"{told} {unit}".rstrip()
+        text = f"{self.side} {number(self.value)}"
+        return f"ratio {text}" if self.of == "ratio" else f"{text} {unit}".rstrip()
 
 
 @dataclass(frozen=True)

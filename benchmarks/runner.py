@@ -33,8 +33,8 @@ LAST = (
 
 def names() -> list[str]:
     """The benchmarks that are there, in the order in which they are run."""
-    found = [p.stem for p in HERE.glob("*.py") if "\ndef lines(" in p.read_text("utf-8")]
-    return sorted(found, key=lambda name: (name in LAST, name))
+    modules = [p.stem for p in HERE.glob("*.py") if "\ndef lines(" in p.read_text("utf-8")]
+    return sorted(modules, key=lambda name: (name in LAST, name))
 
 
 def chosen(only: Sequence[str]) -> list[str]:
@@ -43,11 +43,11 @@ def chosen(only: Sequence[str]) -> list[str]:
     Raises:
         UnknownNameError: there is none of that name.
     """
-    known = names()
+    available = names()
     for name in only:
-        if name not in known:
-            raise unknown_name("benchmark", name, known)
-    return [name for name in known if name in only] if only else known
+        if name not in available:
+            raise unknown_name("benchmark", name, available)
+    return [name for name in available if name in only] if only else available
 
 
 def run(only: Sequence[str] = (), *, quick: bool = False) -> list[Line]:
@@ -59,7 +59,7 @@ def run(only: Sequence[str] = (), *, quick: bool = False) -> list[Line]:
     Raises:
         UnknownNameError: there is no benchmark of that name.
     """
-    found: list[Line] = []
+    results: list[Line] = []
     first = time.monotonic()
     for name in chosen(only):
         began = time.monotonic()
@@ -68,9 +68,9 @@ def run(only: Sequence[str] = (), *, quick: bool = False) -> list[Line]:
         sys.stderr.flush()
         lines = apart(f"benchmarks.{name}", quick, left)
         # What is small meets any aim: that says nothing.
-        found += [replace(line, aim=None) for line in lines] if quick else lines
+        results += [replace(line, aim=None) for line in lines] if quick else lines
         sys.stderr.write(f" {time.monotonic() - began:.0f} s\n")
-    return found
+    return results
 
 
 def apart(module: str, quick: bool, patience: float = math.inf) -> list[Line]:

@@ -58,10 +58,10 @@ def torch_ways(left: Array, right: Array) -> dict[str, Callable[[], Array]]:
     """The same as a script has them."""
     import torch
 
-    given = [torch.from_numpy(side.copy()) for side in (left, right)]
+    tensors = [torch.from_numpy(side.copy()) for side in (left, right)]
 
     def cosines() -> torch.Tensor:
-        a, b = (torch.nn.functional.normalize(side) for side in given)
+        a, b = (torch.nn.functional.normalize(side) for side in tensors)
         return a @ b.T
 
     def ranks(values: torch.Tensor) -> Array:
@@ -80,7 +80,7 @@ def torch_ways(left: Array, right: Array) -> dict[str, Callable[[], Array]]:
 def measure(pairs: int, dim: int) -> list[Line]:
     """The matrix, recall by one backbone, recall by a z-sum."""
     left, right = sides(pairs, dim)
-    theirs, asked = torch_ways(left.values, right.values), mates(pairs)
+    theirs, mate_pairs = torch_ways(left.values, right.values), mates(pairs)
 
     def matrix() -> Array:
         blocks = [values for _, values in combine.matrices(left, right, "cosine")]
@@ -88,8 +88,8 @@ def measure(pairs: int, dim: int) -> list[Line]:
 
     ours: dict[str, Callable[[], Array]] = {
         "matrix": matrix,
-        "alone": lambda: alone(asked, left, right),
-        "zsum": lambda: summed(asked, left, right),
+        "alone": lambda: alone(mate_pairs, left, right),
+        "zsum": lambda: summed(mate_pairs, left, right),
     }
     size = f"{pairs:,} x {pairs:,} of {dim:,} dimensions"
     parts = {
@@ -97,7 +97,7 @@ def measure(pairs: int, dim: int) -> list[Line]:
         "alone": f"recall by one backbone, {size}",
         "zsum": f"recall by a z-sum of two, {size}",
     }
-    found = []
+    results = []
     for kind, part in parts.items():
         took = in_turn({"ours": ours[kind], "torch": theirs[kind]}, ROUNDS, clock=time.process_time)
         note = "a block at a time"
@@ -106,8 +106,8 @@ def measure(pairs: int, dim: int) -> list[Line]:
             note = f"{(a != b).sum():,} of {pairs:,} ranks differ"
         against = f"torch: {number(took['torch'])} s"
         ratio = took["ours"] / took["torch"]
-        found.append(Line(part, took["ours"], "s CPU", against, ratio, note=note))
-    return found
+        results.append(Line(part, took["ours"], "s CPU", against, ratio, note=note))
+    return results
 
 
 def lines(quick: bool = False) -> list[Line]:
@@ -120,8 +120,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--dim", type=int, default=DIM)
-    told = parser.parse_args()
-    show(measure(told.pairs, told.dim))
+    args = parser.parse_args()
+    show(measure(args.pairs, args.dim))
 
 
 if __name__ == "__main__":

@@ -38,18 +38,18 @@ def ran(args: Sequence[str]) -> float:
 
 def commands(rounds: int) -> list[Line]:
     """Importing and asking for help, against Python itself."""
-    ways = {
+    commands = {
         "python": ("-c", "pass"),
         "import simcore.lab.evaluate.recall": ("-c", "import simcore.lab.evaluate.recall"),
         "simcore --help": ("-m", "simcore", "--help"),
     }
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(rounds + 1):
-        for name, args in ways.items():
+        for name, args in commands.items():
             seconds = ran(args)
             if turn:  # the first reads the files
                 times[name].append(seconds)
-    middle = {name: statistics.median(found) for name, found in times.items()}
+    middle = {name: statistics.median(seconds) for name, seconds in times.items()}
     bare = middle.pop("python")
     against = f"python -c pass: {number(bare)} s"
     return [Line(name, took, "s", against, took / bare) for name, took in middle.items()]
@@ -122,18 +122,18 @@ def served() -> list[Line]:
     with synthetic_cache.cache(), app() as (worker, address, answered):
         page = shown(address)
         held = resting(worker)
-    found = [Line("simcore app until it answers", answered, "s")]
-    part = "and until the first page stands in a browser"
+    results = [Line("simcore app until it answers", answered, "s")]
+    part = "and until the first page is drawn in a browser"
     if page is None:
-        found.append(skipped(part, "no Chromium with playwright here"))
+        results.append(skipped(part, "no Chromium with playwright here"))
     else:
-        found.append(Line(part, answered + page, "s"))
+        results.append(Line(part, answered + page, "s"))
     part = "memory at rest, the app behind its first page"
     if held is None:
-        found.append(skipped(part, "psutil is not installed (pip install -e '.[bench]')"))
+        results.append(skipped(part, "psutil is not installed (pip install -e '.[bench]')"))
     else:
-        found.append(Line(part, held, "GB"))
-    return found
+        results.append(Line(part, held, "GB"))
+    return results
 
 
 def lines(quick: bool = False) -> list[Line]:

@@ -62,11 +62,11 @@ def brute_torch(matrices: list[Array], device: str = "cpu") -> Callable[[int, bo
     """The same with torch, which uses all cores, or a device that holds all matrices."""
     import torch
 
-    given = [torch.from_numpy(m).to(device) for m in matrices]
-    total = torch.zeros_like(given[0])
+    tensors = [torch.from_numpy(m).to(device) for m in matrices]
+    total = torch.zeros_like(tensors[0])
 
     def step(k: int, put: bool) -> int:
-        total.add_(given[k], alpha=1 if put else -1)
+        total.add_(tensors[k], alpha=1 if put else -1)
         mate = total.diagonal().clone()
         total.fill_diagonal_(-torch.inf)
         hits = int((total.amax(1) < mate).sum())
@@ -112,15 +112,15 @@ def measure(pairs: int, backbones: int, share: float, patience: float) -> list[L
     counts = runs[0][0][1].counts
     singles = [int(counts[1 << k]) for k in range(backbones)]
     part = f"all {len(counts) - 1:,} subsets at N = {pairs:,}"
-    said = f"one finds {min(singles)} to {max(singles)}, the best sum {counts.max()}"
+    note = f"one finds {min(singles)} to {max(singles)}, the best sum {counts.max()}"
     aim = AIM if (pairs, backbones) == (PAIRS, BACKBONES) else None
-    found = [Line(f"{part}, z-sums", normalized, "s", aim=aim, note=said)]
+    results = [Line(f"{part}, z-sums", normalized, "s", aim=aim, note=note)]
     for name, brute in (("NumPy", brute_numpy), ("torch", brute_torch)):
         seconds, done, every = timed(brute(matrices), backbones, patience)
         note = "" if done == every else f"brute force estimated from {done:,} of {every:,}"
         against = f"brute force, {name}: {number(seconds)} s"
-        found.append(Line(f"{part}, plain sums", plain, "s", against, plain / seconds, aim, note))
-    return found
+        results.append(Line(f"{part}, plain sums", plain, "s", against, plain / seconds, aim, note))
+    return results
 
 
 def search(
@@ -131,8 +131,8 @@ def search(
     blocks = ((s, [m[s : s + 512] for m in matrices]) for s in range(0, count, 512))
     names = [f"m{k}" for k in range(len(matrices))]
     began = time.perf_counter()
-    found = subset_search.search(names, blocks, np.arange(count), scale=scale)
-    return time.perf_counter() - began, found
+    hits = subset_search.search(names, blocks, np.arange(count), scale=scale)
+    return time.perf_counter() - began, hits
 
 
 def lines(quick: bool = False) -> list[Line]:
@@ -148,8 +148,8 @@ def main() -> None:
     parser.add_argument(
         "--share", type=float, default=SHARE, help="of itself in the mate; 1 finds half of them"
     )
-    told = parser.parse_args()
-    show(measure(told.pairs, told.backbones, told.share, PATIENCE))
+    args = parser.parse_args()
+    show(measure(args.pairs, args.backbones, args.share, PATIENCE))
 
 
 if __name__ == "__main__":

@@ -108,24 +108,24 @@ def make(pairs: int = PAIRS) -> Collection:
     Raises:
         BadDataError: the cache holds other collections, or a stand-in of another size.
     """
-    there = collections.names()
-    if not there:
+    names = collections.names()
+    if not names:
         folder = draw(cache_dir.root() / "drawn", pairs)
         collections.add("pairs", folder, name=NAME)
-    elif there != [NAME]:
+    elif names != [NAME]:
         raise BadDataError(
-            f"The cache {cache_dir.root()} holds {', '.join(there)}. Set SIMCORE_CACHE to an empty "
+            f"The cache {cache_dir.root()} holds {', '.join(names)}. Set SIMCORE_CACHE to an empty "
             "folder, so that synthetic features do not mix with real ones."
         )
-    found = collections.open_(NAME)
-    if len(found.left) != pairs:
+    stored = collections.open_(NAME)
+    if len(stored.left) != pairs:
         raise BadDataError(
-            f"The cache {cache_dir.root()} holds {len(found.left):,} synthetic pairs, not "
+            f"The cache {cache_dir.root()} holds {len(stored.left):,} synthetic pairs, not "
             f"{pairs:,}. "
             "Set SIMCORE_CACHE to another folder."
         )
-    _fill(found)
-    return found
+    _fill(stored)
+    return stored
 
 
 def elsewhere(cache: Path, pairs: int = PAIRS) -> None:
@@ -216,11 +216,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=PAIRS)
     began = time.perf_counter()
     try:
-        found = make(parser.parse_args().pairs)
+        filled = make(parser.parse_args().pairs)
     except BadDataError as error:
         sys.exit(str(error))
     print(
-        f"{len(found.left):,} pairs with {len(BACKBONES)} backbones in {cache_dir.root()}, "
+        f"{len(filled.left):,} pairs with {len(BACKBONES)} backbones in {cache_dir.root()}, "
         f"{time.perf_counter() - began:.0f} s"
     )
 

@@ -66,7 +66,7 @@ def library() -> Any:
     return thingsvision
 
 
-def theirs(there: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
+def theirs(environment: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
     """Features of all files of a folder, as thingsvision's documentation has it."""
     from torchvision import transforms
 
@@ -74,7 +74,7 @@ def theirs(there: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
     (tap,) = spec.net.outputs
     how = spec.preprocessing
     module = nets.load_network(spec.net, weights.path(spec.weights[0]))  # one that nobody watches
-    extractor = there.get_extractor_from_model(
+    extractor = environment.get_extractor_from_model(
         model=module.eval(),
         device="cpu",
         preprocess=transforms.Compose(
@@ -88,31 +88,31 @@ def theirs(there: Any, spec: BackboneSpec, folder: Path, batch: int) -> Array:
         backend="pt",
     )
     with tempfile.TemporaryDirectory() as order:
-        dataset = there.utils.data.ImageDataset(
+        dataset = environment.utils.data.ImageDataset(
             root=str(folder),
             out_path=order,
             backend="pt",
             transforms=extractor.get_transformations(),
         )
-    batches = there.utils.data.DataLoader(dataset=dataset, batch_size=batch, backend="pt")
+    batches = environment.utils.data.DataLoader(dataset=dataset, batch_size=batch, backend="pt")
     maps = extractor.extract_features(
         batches=batches, module_name=tap.layer, flatten_acts=False, output_type="ndarray"
     )
     return np.asarray(maps).mean(axis=(2, 3))
 
 
-def differ(pictures: ImageSet, spec: BackboneSpec, found: Array, folder: Path) -> float:
+def differ(pictures: ImageSet, spec: BackboneSpec, values: Array, folder: Path) -> float:
     """The largest difference between their features and ours, as a share of the largest feature."""
     store = FeatureStore(folder / "equal")
     extraction.extract(pictures, [spec], store=store, device="cpu")
     _, ours = store.read(extraction.feature_key(spec, "fp32"), pictures.keys)
-    return float(np.abs(ours - found).max() / np.abs(found).max())
+    return float(np.abs(ours - values).max() / np.abs(values).max())
 
 
 def measure(images: int, models: Sequence[str]) -> list[Line]:
     """Seconds of theirs, a network after the other, to ours."""
     try:
-        there = library()
+        environment = library()
     except Exception as error:  # whatever old code trips over
         hint = "see the head of benchmarks/thingsvision.py"
         return [skipped(PART, f"it cannot be imported ({type(error).__name__}: {error}); {hint}")]
@@ -130,12 +130,12 @@ def measure(images: int, models: Sequence[str]) -> list[Line]:
                 contextlib.redirect_stderr(io.StringIO()),
             ):
                 began = time.perf_counter()
-                found = [theirs(there, spec, folder / "pictures", batch) for spec in specs]
+                results = [theirs(environment, spec, folder / "pictures", batch) for spec in specs]
                 slow = time.perf_counter() - began
             rows.append((slow, whole(pictures, specs, "cpu", batch, folder)))
         apart = max(
             differ(pictures, spec, values, folder)
-            for spec, values in zip(specs, found, strict=True)
+            for spec, values in zip(specs, results, strict=True)
         )
     speed = images / statistics.median(ours for _, ours in rows)
     return [

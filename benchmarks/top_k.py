@@ -38,14 +38,14 @@ def lines(quick: bool = False) -> list[Line]:
     """One query and a batch of them."""
     gallery = drawn(1_000 if quick else IMAGES, 64 if quick else DIM)
     many = drawn(BATCH, gallery.values.shape[1], seed=1)
-    found = []
+    results = []
     for queries in (many.take([0]), many):
         part = f"top-{K} of {gallery.count:,} x {gallery.values.shape[1]:,}, " + (
             "one query" if queries.count == 1 else f"{queries.count} queries"
         )
         aim = AIM if queries.count == 1 else None
-        found.append(_line(part, queries, gallery, aim, rounds=5 if quick else 30))
-    return [*found, asked(500 if quick else IMAGES)]
+        results.append(_line(part, queries, gallery, aim, rounds=5 if quick else 30))
+    return [*results, asked(500 if quick else IMAGES)]
 
 
 def asked(images: int) -> Line:
@@ -60,21 +60,21 @@ def asked(images: int) -> Line:
 
 
 def _line(part: str, queries: Features, gallery: Features, aim: Aim | None, rounds: int) -> Line:
-    ways: dict[str, Callable[[], object]] = {
+    methods: dict[str, Callable[[], object]] = {
         "ours": lambda: ours(queries, gallery),
         "read": gallery.values.sum,
     }
     try:
         import faiss
     except ImportError:
-        seconds = in_turn(ways, rounds)
+        seconds = in_turn(methods, rounds)
         note = "faiss is not installed (pip install -e '.[bench]')"
         return Line(part, 1e3 * seconds["ours"], "ms", aim=aim, note=note)
     index = faiss.IndexFlatIP(gallery.values.shape[1])
     index.add(metrics.normalized(gallery.values))
     unit = metrics.normalized(queries.values)
-    ways["faiss"] = lambda: index.search(unit, K)
-    seconds = in_turn(ways, rounds)
+    methods["faiss"] = lambda: index.search(unit, K)
+    seconds = in_turn(methods, rounds)
     _, places = index.search(unit, K)
     differ = sum(
         not np.array_equal(places[n], place) for n, (place, _) in enumerate(ours(queries, gallery))

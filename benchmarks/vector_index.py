@@ -113,29 +113,29 @@ class Bench:
         table = self.store.table(self.slot)
 
         def lance(query: np.ndarray) -> object:
-            asked = table.search(query, vector_column_name="vector").distance_type("cosine")
-            return asked.bypass_vector_index().limit(10).select(["key"]).to_arrow()
+            request = table.search(query, vector_column_name="vector").distance_type("cosine")
+            return request.bypass_vector_index().limit(10).select(["key"]).to_arrow()
 
-        told = {
+        methods = {
             "reading all": loaded,
             "numpy, in memory": per_query(ours, self.queries[:20]),
             "torch, in memory": per_query(plain, self.queries[:20]),
             "lance, from disk": per_query(lance, self.queries[:5]),
         }
         near = [torch.topk((tensor @ query) / length, 10).indices.tolist() for query in unit]
-        return [{f"{row:032x}" for row in rows} for rows in near], told
+        return [{f"{row:032x}" for row in rows} for rows in near], methods
 
     def tried(self, truth: list[set[str]], partitions: int, refine: int) -> tuple[float, float]:
         """recall@10 and milliseconds a query at one effort."""
         index = vector_index.VectorIndex("", "cosine", self.rows, partitions, refine, 0, 0, 0)
-        found: list[float] = []
+        shares: list[float] = []
 
         def ask(query: np.ndarray) -> None:
             keys, _ = vector_index.search(self.store, self.slot, index, query, 10)
-            found.append(len(truth[len(found)] & set(keys)) / 10)
+            shares.append(len(truth[len(shares)] & set(keys)) / 10)
 
         took = per_query(ask, self.queries)
-        return float(np.mean(found)), took
+        return float(np.mean(shares)), took
 
     def indexed(self, kind: str) -> int:
         """Makes one kind of index anew, in place of the one there is; its bytes."""
@@ -145,8 +145,8 @@ class Bench:
         config = getattr(lancedb.index, makers[kind])(distance_type="cosine")
         before = {path.name for path in (self.place / "_indices").glob("*")}
         self.store.table(self.slot).create_index("vector", config=config, name="vector_idx")
-        made = [p for p in (self.place / "_indices").glob("*") if p.name not in before]
-        return sum(size(path) for path in made)
+        folders = [p for p in (self.place / "_indices").glob("*") if p.name not in before]
+        return sum(size(path) for path in folders)
 
 
 def lines(quick: bool = True) -> list[Line]:
@@ -189,11 +189,13 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--folder", default=None, help="where there is room; a temporary one")
-    asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="million-", dir=asked.folder))
+    parser.add_argument(
+        "--folder", default=None, help="with enough free space; default: a temporary one"
+    )
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="million-", dir=args.folder))
     try:
-        _print(Bench(folder, asked.rows, asked.dim, asked.queries), asked.kinds.split(","))
+        _print(Bench(folder, args.rows, args.dim, args.queries), args.kinds.split(","))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -211,9 +213,9 @@ def _print(bench: Bench, kinds: list[str]) -> None:
     )
     print(f"  peak memory so far  {peak():8.1f} GB", flush=True)
     truth, exact = bench.exact()
-    for way, took in exact.items():
-        once = "once" if way == "reading all" else "a query"
-        print(f"exact, {way:<16} {took:7.1f} ms {once}", flush=True)
+    for method, took in exact.items():
+        once = "once" if method == "reading all" else "a query"
+        print(f"exact, {method:<16} {took:7.1f} ms {once}", flush=True)
     print(f"  peak memory so far  {peak():8.1f} GB (all vectors in memory)", flush=True)
     for kind in kinds:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Face descriptors in several processes against one: dlib keeps the interpreter.
+"""Face descriptors in several processes against one: dlib holds the GIL.
 
 python -m benchmarks.worker_processes
 """
@@ -35,26 +35,26 @@ def lines(quick: bool) -> list[Line]:
         return [results_table.skipped(PART, str(error))]
     with tempfile.TemporaryDirectory() as folder:
         drawn = synthetic_images.draw(Path(folder), 16 if quick else 96)
-        found = [images.load(path) for path in drawn.paths]
+        pictures = [images.load(path) for path in drawn.paths]
     several = worker_processes.WorkerEmbedder(embed, "face", count)
     try:
-        several.embed_many(found[:count])  # they have begun
+        several.embed_many(pictures[:count])  # they have begun
         alone, helped = [], []
         for _ in range(TIMES):
             began = time.perf_counter()
-            several.embed_many(found)
+            several.embed_many(pictures)
             helped.append(time.perf_counter() - began)
             began = time.perf_counter()
-            for image in found:
+            for image in pictures:
                 several(image)
             alone.append(time.perf_counter() - began)
     finally:
         several.close()
-    ratio = median(one / other for one, other in zip(alone, helped, strict=True))
+    ratio = median(single / other for single, other in zip(alone, helped, strict=True))
     return [
         Line(
             PART,
-            len(found) / median(helped),
+            len(pictures) / median(helped),
             "images/s",
             "one process",
             ratio,
