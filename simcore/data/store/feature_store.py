@@ -244,7 +244,8 @@ class FeatureStore:
         self, feature_key: FeatureKey, keys: list[str], columns: list[str]
     ) -> Iterator[Any]:
         """Record batches with the rows of `keys` (and maybe others), in the order of writing."""
-        if not keys or not self.place.has(f"{feature_key.table}.lance"):
+        # A table without data has no rows, and cannot be opened while another process creates it.
+        if not keys or not self.place.has(f"{feature_key.table}.lance/data"):
             return
         try:
             table = self._open(feature_key)
