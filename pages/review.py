@@ -25,16 +25,16 @@ def show() -> None:
         "Review the failures of a recipe, largest margin first: tag what makes two pictures alike."
     )
     with widgets.show_errors():
-        asked = sidebar.select_question("review", options=("metric", "post"), fields=FIELDS)
-        if asked is None:
+        question = sidebar.select_question("review", options=("metric", "post"), fields=FIELDS)
+        if question is None:
             return
         with st.sidebar:
-            how = st.selectbox(
+            combine = st.selectbox(
                 "Combined by",
                 list(WITH),
                 format_func=WITH.__getitem__,
                 key="review_combine",
-                disabled=len(asked.backbones) < 2,
+                disabled=len(question.backbones) < 2,
             )
             name = st.text_input(
                 "Your name",
@@ -51,12 +51,14 @@ def show() -> None:
             label_visibility="collapsed",
             required=True,
         )
-        rows = recipes.parse(asked.backbones, how, metric=asked.metric, post=asked.post)
+        rows = recipes.parse(
+            question.backbones, combine, metric=question.metric, post=question.post
+        )
         if part == "results":
-            review_results.show(asked, rows, how)
+            review_results.show(question, rows, combine)
         else:
-            failure_case.show(asked.collection, rows[-1], " ".join(name.split()))
-        widgets.credits(collections.open_(asked.collection).credits)
+            failure_case.show(question.collection, rows[-1], " ".join(name.split()))
+        widgets.credits(collections.open_(question.collection).credits)
 
 
 show()

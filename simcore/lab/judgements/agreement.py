@@ -375,9 +375,9 @@ def disagreements(
         UnknownNameError: no such group. BadDataError: no triplets, or a similarity is not ready.
     """
     judged = question.open()
-    asked = judged.triplets
-    if group != ALL and group not in asked.group:
-        raise unknown_name("group", group, [ALL, *dict.fromkeys(asked.group)])
+    trials = judged.triplets
+    if group != ALL and group not in trials.group:
+        raise unknown_name("group", group, [ALL, *dict.fromkeys(trials.group)])
     models = pair_similarities.expand(question.models)
     if len(models) == 1:
         (model_metric,) = pair_similarities.metrics_of(models[0], [metric])
@@ -386,19 +386,19 @@ def disagreements(
         combine = "sum" if question.combine == "sum" else "zsum"
         left, right = combined(judged, models, metric, combine)
     prediction = human_ceiling.probability_right(left, right)
-    disagreement = human_ceiling.disagreement(left, right, asked.vote)
-    rows = np.flatnonzero([group in (ALL, name) for name in asked.group])
+    disagreement = human_ceiling.disagreement(left, right, trials.vote)
+    rows = np.flatnonzero([group in (ALL, name) for name in trials.group])
     rows = rows[np.argsort(-disagreement[rows], kind="stable")]
-    ids = asked.images.ids
+    ids = trials.images.ids
     return [
         JudgementDisagreement(
             trial=int(row),
-            group=asked.group[row],
-            ref=ids[asked.ref[row]],
-            left=ids[asked.left[row]],
-            right=ids[asked.right[row]],
-            vote=float(asked.vote[row]),
-            votes_n=int(asked.votes_n[row]),
+            group=trials.group[row],
+            ref=ids[trials.ref[row]],
+            left=ids[trials.left[row]],
+            right=ids[trials.right[row]],
+            vote=float(trials.vote[row]),
+            votes_n=int(trials.votes_n[row]),
             prediction=float(prediction[row]),
             disagreement=float(disagreement[row]),
         )

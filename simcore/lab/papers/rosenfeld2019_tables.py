@@ -90,10 +90,10 @@ def figure_5(question: Question) -> Section:
     """The first failures of the leading combination."""
     name = question.collection
     leading = combinations.report(combinations.search(question)).best.recipe()
-    left, asked = collections.open_(name).left, Question(name, (leading,))
+    left, single = collections.open_(name).left, Question(name, (leading,))
     rows = []
     for query in recall.failed_queries(name, leading)[:EXAMPLES]:
-        (hits,) = search.search(asked, search.Query(id=query), k=1, mode="exact")
+        (hits,) = search.search(single, search.Query(id=query), k=1, mode="exact")
         keys = (left.keys[left.row_of[query]], hits.mate_key or "", hits.keys[0])
         rank = f"at rank {hits.mate_rank:,}" if hits.mate_rank else "without evidence"
         caption = f"{query}: its mate is {rank}"

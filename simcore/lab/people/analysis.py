@@ -157,7 +157,7 @@ def analyse(
         participants=len({person for person, _, _ in answers}),
         answers=len(answers),
         left_out=tuple(sorted(failed)) if passed_catch else (),
-        conditions=tuple(_condition(one, table, machines, seed) for one in conditions),
+        conditions=tuple(_condition(name, table, machines, seed) for name in conditions),
         agreement=forced_choice.agreement_by_question(table.counts, table.mate),
         places=forced_choice.position_bias(table.place, experiment.choices),
         people=tuple(people),

@@ -386,7 +386,7 @@ def _facets(
     for pair_keys, agreed in tags.items():
         for tag in agreed if pair_keys in rows else ():
             by_tag.setdefault(tag, []).append(rows[pair_keys])
-    ranks = {one.backbones[0]: recall.ranks(collection.name, one) for one in singles}
+    ranks = {recipe.backbones[0]: recall.ranks(collection.name, recipe) for recipe in singles}
     order = {tag: n for n, tag in enumerate(FACETS)}
     return tuple(
         Facet(

@@ -93,7 +93,7 @@ def _build_facenet() -> Any:
 
 _add(
     nets.backbone_spec("barlow", 3840, headless_resnet50(STAGES), BARLOW, n_parameters=23_508_032),
-    "Barlow Twins, ResNet50, self-supervised.",
+    "ResNet50 with BarlowTwins, self-supervised.",
     "MIT",
 )
 for _name, _model, _dim, _n_parameters in (
