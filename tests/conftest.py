@@ -20,6 +20,11 @@ MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that none of them keeps one worker busy at the end."""
+    items.sort(key=lambda item: "browser" not in item.keywords and item.path.stem != "test_style")
+
+
 MAIN = sys.modules["__main__"]
 
 

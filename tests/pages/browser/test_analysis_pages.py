@@ -38,15 +38,15 @@ def test_each_page_by_clicks(visitor, server):
 
 
 @pytest.mark.slow
-def test_a_pair_opens_in_explore_and_a_near_duplicate_is_marked(visitor, server):
-    page = visitor.page
-    visitor.open(f"{server}/exclusive?collection=tiny&found=none&missed=none")
+def test_a_pair_opens_in_explore_and_a_near_duplicate_is_marked(own_visitor):
+    visitor, page = own_visitor, own_visitor.page
+    visitor.open(f"{visitor.home}/exclusive?collection=tiny&found=none&missed=none")
     tile = page.locator("button.tile").first
     picked = tile.get_attribute("aria-label")
     tile.click()
     visitor.until(lambda: "k" in visitor.address)
     assert f"image {visitor.address['query']} of a pair" in picked
-    visitor.open(f"{server}/duplicates?collection=tiny&within=0.4&across=0.4")
+    visitor.open(f"{visitor.home}/duplicates?collection=tiny&within=0.4&across=0.4")
     page.get_by_role("button", name="Not a duplicate").first.click()
     visitor.until(lambda: page.get_by_role("button", name="A duplicate", exact=True).count() == 1)
     page.get_by_role("tab", name="Groups").click()

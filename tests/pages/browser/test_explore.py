@@ -102,8 +102,8 @@ def test_every_page_on_a_phone(visitor, server):
     assert visitor.away == []
 
 
-def test_what_the_server_gives_away(server, cache):
-    key = next(cache.glob("thumbs/*/*.webp")).stem
+def test_what_the_server_gives_away(server, served_cache):
+    key = next(served_cache.glob("thumbs/*/*.webp")).stem
     hostile = ("..%2f..%2fapp.py", "%2e%2e/app.py", f"{key}.webp", f"{key}/x", key[:-1])
     for room in ("thumb", "picture"):
         status, headers, body = fetch(f"{server}/{room}/{key}")

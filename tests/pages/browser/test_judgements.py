@@ -20,9 +20,9 @@ def judged(bapps_tree, tiny):
     return judgements
 
 
-def test_judgements_as_a_person_does(judged, visitor, server):
-    page = visitor.page
-    visitor.open(f"{server}/judgements?judgements=mine&models=color,layout,pixel-l2,ssim")
+def test_judgements_as_a_person_does(judged, own_visitor):
+    visitor, page = own_visitor, own_visitor.page
+    visitor.open(f"{visitor.home}/judgements?judgements=mine&models=color,layout,pixel-l2,ssim")
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 1)
     assert_clean(visitor)
     page.get_by_role("button", name="Score now").click()
@@ -43,9 +43,9 @@ def test_judgements_as_a_person_does(judged, visitor, server):
 
 
 @pytest.mark.slow
-def test_the_first_set_by_one_click_and_a_stop(visitor, server):
-    page = visitor.page
-    page.goto(f"{server}/judgements")
+def test_the_first_set_by_one_click_and_a_stop(own_visitor):
+    visitor, page = own_visitor, own_visitor.page
+    page.goto(f"{visitor.home}/judgements")
     page.get_by_role("button", name="Make it and score all backbones").click()
     end = time.monotonic() + 60
     while "known" not in sets.names():
@@ -55,6 +55,6 @@ def test_the_first_set_by_one_click_and_a_stop(visitor, server):
     while any(job.state == "running" for job in jobs.jobs()):
         assert time.monotonic() < end, "the job goes on"
         page.wait_for_timeout(200)
-    page.goto(f"{server}/judgements")
+    page.goto(f"{visitor.home}/judgements")
     visitor.until(lambda: page.get_by_role("button", name="Score now").count() == 1)
     assert_clean(visitor)
