@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.results_table import Aim, Line, show
 from benchmarks.timing import in_turn
-from simcore.learn.adapt import adaptation, pca
-from simcore.learn.adapt.contrastive_loss import product
+from simcore.training.adapt import adaptation, pca
+from simcore.training.adapt.contrastive_loss import product
 from simcore.types import Array
 
 SETTINGS = adaptation.AdaptationSettings("paper", epochs=10_000)

@@ -12,7 +12,7 @@ LAYERS = [
     {"errors", "types", "recipe", "results", "memory"},
     {"data", "sim"},
     {"models", "evaluate"},
-    {"learn"},
+    {"training"},
     {"lab"},
     {"cli", "ui"},
     {"pages", "__main__"},

@@ -15,7 +15,7 @@ from simcore.lab.library import collections, extraction
 from simcore.types import Monitor
 from tests.conftest import draw_pairs
 from tests.lab.conftest import conv  # noqa: F401  a fixture
-from tests.learn.conftest import single_thread  # noqa: F401  a fixture of the module
+from tests.training.conftest import single_thread  # noqa: F401  a fixture of the module
 
 MODELS = "color,layout"
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6, 0.5] * 3, "color": [0.0, 1.0, 0.6, 0.2] * 4}

@@ -15,7 +15,7 @@ from simcore.models import lineage, registry
 from simcore.types import Monitor
 from tests.conftest import draw_pairs
 from tests.lab.conftest import CONV, register
-from tests.learn.conftest import single_thread  # noqa: F401  a fixture of the module
+from tests.training.conftest import single_thread  # noqa: F401  a fixture of the module
 
 QUICK = AdaptationSettings(epochs=4, dims=8, width=16)
 

@@ -20,17 +20,17 @@ from simcore.lab.learning.training_data import PairCounts
 from simcore.lab.library import features, provenance, subsets
 from simcore.lab.library.collections import keys as content_keys
 from simcore.lab.library.duplicates import pair_groups
-from simcore.learn import splits as learn_splits
-from simcore.learn.adapt import adaptation, fusion, inputs
-from simcore.learn.adapt.adaptation import AdaptationRun, AdaptationSettings, OnCurve
-from simcore.learn.adapt.fusion import FusionSettings
-from simcore.learn.splits import Split
 from simcore.models import forward, lineage, registry
 from simcore.models.adapter import Adapter
 from simcore.models.extract import extraction
 from simcore.models.lineage import Lineage
 from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Recipe
 from simcore.results import Table, to_dict
+from simcore.training import splits as learn_splits
+from simcore.training.adapt import adaptation, fusion, inputs
+from simcore.training.adapt.adaptation import AdaptationRun, AdaptationSettings, OnCurve
+from simcore.training.adapt.fusion import FusionSettings
+from simcore.training.splits import Split
 from simcore.types import DIRECTIONS, JSON, Array, Collection, Monitor
 
 Settings = AdaptationSettings | FusionSettings

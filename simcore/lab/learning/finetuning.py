@@ -13,19 +13,19 @@ from simcore.errors import BadDataError
 from simcore.lab.learning import learned_backbones, training_data
 from simcore.lab.learning.training_data import Evaluation, TrainingData
 from simcore.lab.library import provenance
-from simcore.learn.finetune import paradigms, presets, training_loop
-from simcore.learn.finetune.training_loop import (
+from simcore.models import forward, lineage, registry, weights
+from simcore.models.lineage import Lineage
+from simcore.models.spec import BackboneSpec
+from simcore.results import Table
+from simcore.sim.metrics import normalized
+from simcore.training.finetune import paradigms, presets, training_loop
+from simcore.training.finetune.training_loop import (
     Dataset,
     FinetuneSettings,
     LoadImages,
     TrainableNetwork,
     TrainingResult,
 )
-from simcore.models import forward, lineage, registry, weights
-from simcore.models.lineage import Lineage
-from simcore.models.spec import BackboneSpec
-from simcore.results import Table
-from simcore.sim.metrics import normalized
 from simcore.types import JSON, Array, ImageSet, Monitor
 
 TEST_BATCH_SIZE = 32  # images per forward pass of the evaluation

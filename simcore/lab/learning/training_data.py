@@ -19,12 +19,12 @@ from simcore.evaluate.retrieval.asymmetric_recall import RecallOverRuns
 from simcore.evaluate.statistics import bootstrap
 from simcore.lab.judgements import sets as judgement_sets
 from simcore.lab.library import collections, duplicates, subsets
-from simcore.learn import splits
-from simcore.learn.finetune import judgement_examples
-from simcore.learn.finetune.paradigms import Examples
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.results import Table, to_dict
+from simcore.training import splits
+from simcore.training.finetune import judgement_examples
+from simcore.training.finetune.paradigms import Examples
 from simcore.types import JSON, METRICS, Array, Collection, Features, ImageSet, Monitor, Score
 
 # Before a name that a collection and a judgement set have in common.

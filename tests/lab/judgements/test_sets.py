@@ -9,8 +9,8 @@ from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning
 from simcore.lab.library import collections, extraction, provenance
 from simcore.lab.people import experiments, export, participation
-from simcore.learn import splits
-from simcore.learn.finetune import judgement_examples
+from simcore.training import splits
+from simcore.training.finetune import judgement_examples
 from tests.conftest import draw
 from tests.data.judgements.conftest import known, known_cache
 

@@ -1,3 +1,3 @@
 """What the tests of learning share."""
 
-from tests.learn.conftest import single_thread  # noqa: F401  a fixture of every module
+from tests.training.conftest import single_thread  # noqa: F401  a fixture of every module

@@ -16,8 +16,8 @@ from simcore.lab.judgements import agreement, pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.learning import finetuning, learned_backbones, training_data
 from simcore.lab.library import collections, extraction, provenance, subsets
-from simcore.learn.finetune.paradigms import PARADIGMS
 from simcore.models import lineage, state_dicts
+from simcore.training.finetune.paradigms import PARADIGMS
 from simcore.types import Monitor
 from tests.conftest import draw
 from tests.data.judgements.conftest import (

@@ -6,11 +6,11 @@ import torch
 
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.learn import splits
-from simcore.learn.adapt import adaptation, contrastive_loss, pca
-from simcore.learn.adapt.adaptation import AdaptationSettings
-from simcore.learn.adapt.inputs import Inputs, gather
 from simcore.models import adapter
+from simcore.training import splits
+from simcore.training.adapt import adaptation, contrastive_loss, pca
+from simcore.training.adapt.adaptation import AdaptationSettings
+from simcore.training.adapt.inputs import Inputs, gather
 from simcore.types import Features
 
 PAIRS, D = 120, 48

@@ -9,8 +9,8 @@ import numpy as np
 from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError
-from simcore.learn.finetune.paradigms import Examples
-from simcore.learn.splits import PART_NAMES, TrialSplit, image_numbers
+from simcore.training.finetune.paradigms import Examples
+from simcore.training.splits import PART_NAMES, TrialSplit, image_numbers
 from simcore.types import Array
 
 

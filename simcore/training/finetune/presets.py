@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from simcore.learn.finetune.paradigms import SUPERVISED, Paradigm
+from simcore.training.finetune.paradigms import SUPERVISED, Paradigm
 
 
 class Preset(NamedTuple):

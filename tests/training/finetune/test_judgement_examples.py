@@ -7,10 +7,10 @@ import pytest
 
 from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError
-from simcore.learn import splits
-from simcore.learn.finetune import judgement_examples
+from simcore.training import splits
+from simcore.training.finetune import judgement_examples
 from simcore.types import ImageSet
-from tests.learn.test_splits import families, used
+from tests.training.test_splits import families, used
 
 
 def make_set(images, votes=None, *, keys=None, others=None):

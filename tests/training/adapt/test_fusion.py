@@ -5,12 +5,12 @@ import pytest
 
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.learn import splits
-from simcore.learn.adapt import fusion
-from simcore.learn.adapt.fusion import FusionSettings
-from simcore.learn.adapt.inputs import Inputs
 from simcore.models import adapter
 from simcore.sim.metrics import normalized
+from simcore.training import splits
+from simcore.training.adapt import fusion
+from simcore.training.adapt.fusion import FusionSettings
+from simcore.training.adapt.inputs import Inputs
 
 PAIRS = 150
 DIMS = (24, 24, 16)

@@ -20,13 +20,13 @@ import numpy as np
 
 from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.learn import checkpoints
-from simcore.learn.adapt import contrastive_loss, pca
-from simcore.learn.adapt.inputs import Inputs
-from simcore.learn.checkpoints import RESUME_MESSAGE, Checkpoint
-from simcore.learn.splits import Split
 from simcore.models.adapter import Adapter, Layer
 from simcore.sim.metrics import normalized
+from simcore.training import checkpoints
+from simcore.training.adapt import contrastive_loss, pca
+from simcore.training.adapt.inputs import Inputs
+from simcore.training.checkpoints import RESUME_MESSAGE, Checkpoint
+from simcore.training.splits import Split
 from simcore.types import JSON, Array, Monitor
 
 Protocol = Literal["held-out", "paper"]

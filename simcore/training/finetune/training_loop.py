@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.learn import checkpoints
-from simcore.learn.checkpoints import Checkpoint
-from simcore.learn.finetune import paradigms
-from simcore.learn.finetune.paradigms import Examples, MomentumEncoder, Paradigm
+from simcore.training import checkpoints
+from simcore.training.checkpoints import Checkpoint
+from simcore.training.finetune import paradigms
+from simcore.training.finetune.paradigms import Examples, MomentumEncoder, Paradigm
 from simcore.types import JSON, Array, Monitor
 
 LoadImages = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from simcore.errors import BadDataError
-from simcore.learn.finetune import augmentations, paradigms, training_loop
-from simcore.learn.finetune.paradigms import Examples
-from simcore.learn.finetune.training_loop import (
+from simcore.training.finetune import augmentations, paradigms, training_loop
+from simcore.training.finetune.paradigms import Examples
+from simcore.training.finetune.training_loop import (
     Dataset,
     FinetuneRun,
     FinetuneSettings,
@@ -132,7 +132,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from simcore.types import Monitor
-from tests.learn.finetune import test_training_loop
+from tests.training.finetune import test_training_loop
 
 def kill(progress):
     if progress.done == 5:  # two epochs of two steps are saved, the fifth step is not

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError, Stopped
-from simcore.learn import checkpoints, splits
-from simcore.learn.adapt import adaptation, fusion
-from simcore.learn.adapt.adaptation import AdaptationSettings
-from simcore.learn.adapt.fusion import FusionSettings
-from simcore.learn.adapt.inputs import Inputs
-from simcore.learn.finetune.paradigms import Examples
-from simcore.learn.finetune.training_loop import (
+from simcore.training import checkpoints, splits
+from simcore.training.adapt import adaptation, fusion
+from simcore.training.adapt.adaptation import AdaptationSettings
+from simcore.training.adapt.fusion import FusionSettings
+from simcore.training.adapt.inputs import Inputs
+from simcore.training.finetune.paradigms import Examples
+from simcore.training.finetune.training_loop import (
     Dataset,
     FinetuneRun,
     FinetuneSettings,
@@ -69,9 +69,9 @@ def assert_same(runs, expected):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from simcore.learn import checkpoints
+from simcore.training import checkpoints
 from simcore.types import Monitor
-from tests.learn import test_checkpoints
+from tests.training import test_checkpoints
 
 checkpoints.SAVE_SECONDS = 0
 

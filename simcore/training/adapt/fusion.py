@@ -20,14 +20,14 @@ import numpy as np
 
 from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.learn import splits as learn_splits
-from simcore.learn.adapt import contrastive_loss, pca
-from simcore.learn.adapt.adaptation import AdaptationRun, OnCurve, mean_curve, run_fingerprint
-from simcore.learn.adapt.inputs import Inputs
-from simcore.learn.checkpoints import RESUME_MESSAGE, Checkpoint
-from simcore.learn.splits import Split
 from simcore.models.adapter import Adapter, Layer
 from simcore.sim.metrics import normalized
+from simcore.training import splits as learn_splits
+from simcore.training.adapt import contrastive_loss, pca
+from simcore.training.adapt.adaptation import AdaptationRun, OnCurve, mean_curve, run_fingerprint
+from simcore.training.adapt.inputs import Inputs
+from simcore.training.checkpoints import RESUME_MESSAGE, Checkpoint
+from simcore.training.splits import Split
 from simcore.types import JSON, Array, Monitor
 
 INITIAL_SIGMA = 12.0  # of the learned temperature

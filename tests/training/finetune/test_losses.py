@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from simcore.learn.finetune import losses
+from simcore.training.finetune import losses
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries' own imports

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from simcore.errors import unknown_name
-from simcore.learn.finetune import augmentations, losses
+from simcore.training.finetune import augmentations, losses
 from simcore.types import JSON, Array
 
 Paradigm = Literal["triplet", "contrastive", "quadruplet", "rotation", "jigsaw", "simclr", "moco"]

@@ -11,16 +11,16 @@ from simcore.data import images
 from simcore.data.judgements import known_order
 from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import SimError
-from simcore.learn import splits
-from simcore.learn.finetune import judgement_examples
-from simcore.learn.finetune.paradigms import PARADIGMS, Examples
-from simcore.learn.finetune.training_loop import (
+from simcore.models import forward, layers, nets, registry, weights
+from simcore.training import splits
+from simcore.training.finetune import judgement_examples
+from simcore.training.finetune.paradigms import PARADIGMS, Examples
+from simcore.training.finetune.training_loop import (
     Dataset,
     FinetuneRun,
     FinetuneSettings,
     TrainableNetwork,
 )
-from simcore.models import forward, layers, nets, registry, weights
 from simcore.types import ImageSet
 
 BATCH_SIZE, SIZE = 6, 64

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.errors import BadDataError
-from simcore.learn import splits
+from simcore.training import splits
 
 UNGROUPED = np.arange(40)
 NONE = np.empty(0, np.int64)
