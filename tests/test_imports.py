@@ -23,7 +23,7 @@ CORE = LAYERS[0]
 # Within lab, a folder imports from those before it.
 LAB = [
     *("recipes", "printed_values", "html_document", "jobs", "library", "evaluate", "search"),
-    *("judgements", "people", "learning", "papers", "demo", "doctor"),
+    *("judgements", "people", "learning", "papers", "demo", "doctor", "api"),
 ]
 HEAVY = {
     *("torch", "torchvision", "timm", "open_clip", "umap", "lancedb", "numba", "sqlalchemy", "ray"),

@@ -33,6 +33,17 @@ def recall(question: Question, k: CutOffs = "1,5,10", json: Json = False) -> Non
 
 @app.command()
 @options.question(combine=True)
+def ranks(question: Question, json: Json = False) -> None:
+    """The rank and similarity of every query's mate, as CSV: one row per recipe and query."""
+    from simcore.lab.evaluate import recall as lab_recall
+
+    tables = [result.to_table() for result in lab_recall.mate_ranks(question)]
+    rows = tuple(row for table in tables for row in table.rows)
+    output.csv(Table(tables[0].columns, rows).to_csv(), json=json)
+
+
+@app.command()
+@options.question(combine=True)
 def curve(
     question: Question,
     minus_l2: Annotated[

@@ -13,6 +13,7 @@ from simcore.cli import (
     evaluate,
     experiments,
     extract,
+    features,
     judgements,
     learn,
     models,
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(collections.app, name="collections")
+app.add_typer(features.app, name="features")
 app.add_typer(judgements.app, name="judgements")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")

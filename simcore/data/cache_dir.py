@@ -22,6 +22,7 @@ Subfolder = Literal[
     "maps",
     "annex",
     "moments",
+    "imported",
 ]
 
 _SOURCE_TREE = Path(__file__).resolve().parents[2]

@@ -19,6 +19,7 @@ from simcore.types import Metric, Preprocessing
 
 _SPECS: dict[str, BackboneSpec] = {}  # name -> backbone, in the order of their files
 _PREFIXES: dict[str, "Prefix"] = {}  # part of a name before ":" -> how the rest is resolved
+_CATALOGS: dict[str, "Prefix"] = {}  # group -> backbones without a prefix that come and go
 _edits: list[str] = []  # names added and removed; their number is part of the cache keys
 
 
@@ -116,6 +117,23 @@ def add_prefix(
     _PREFIXES[prefix] = Prefix(resolve, names, wraps)
 
 
+def add_catalog(
+    group: str, resolve: Callable[[str], BackboneSpec], names: Callable[[], list[str]]
+) -> None:
+    """Register backbones that come and go while the process runs; their names have no prefix.
+
+    Args:
+        group: the name of all of them, written @group by users.
+        resolve: name -> the backbone. names: at present.
+
+    Raises:
+        ValueError: the group is taken.
+    """
+    if group in _CATALOGS or group in _PREFIXES:
+        raise ValueError(f"Two catalogs of backbones are named {group!r}.")
+    _CATALOGS[group] = Prefix(resolve, names)
+
+
 @contextmanager
 def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
     """Register a backbone for the duration of a `with` block; for tests and examples."""
@@ -125,6 +143,13 @@ def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
         yield spec
     finally:
         forget(spec.name)
+
+
+def replace_spec(spec: BackboneSpec) -> BackboneSpec:
+    """Register a backbone under a name that may be in use by an earlier one of the caller."""
+    _registered()
+    forget(spec.name)
+    return add(spec)
 
 
 def forget(name: str) -> None:
@@ -143,8 +168,9 @@ def names(group: str | None = None) -> list[str]:
     if group is None:
         return [spec.name for spec in specs]
     members = [spec.name for spec in specs if group in spec.groups]
-    if group in _PREFIXES and (current_names := _PREFIXES[group].names):
-        members = current_names()
+    family = _PREFIXES.get(group) or _CATALOGS.get(group)
+    if family and family.names:
+        members = family.names()
     if not members:
         raise unknown_name("group", f"@{group}", [f"@{name}" for name in groups()])
     return members
@@ -153,7 +179,8 @@ def names(group: str | None = None) -> list[str]:
 def groups() -> list[str]:
     """Every group that has a backbone, sorted."""
     fixed = {group for spec in _registered().values() for group in spec.groups}
-    changing = {prefix for prefix, family in _PREFIXES.items() if family.names and family.names()}
+    families = [*_PREFIXES.items(), *_CATALOGS.items()]
+    changing = {group for group, family in families if family.names and family.names()}
     return sorted(fixed | changing)
 
 
@@ -170,6 +197,9 @@ def get(name: str) -> BackboneSpec:
     family = _PREFIXES.get(prefix) if colon else None
     if family and family.names:
         return family.resolve(rest)
+    for catalog in _CATALOGS.values():
+        if catalog.names and name in catalog.names():
+            return catalog.resolve(name)
     return memory.get(("backbone", name, len(_edits)), lambda: _resolve(name))
 
 

@@ -106,6 +106,8 @@ class BackboneSpec:
         requires: an optional module that it imports, and the extra that installs it.
         holds_gil: its library holds the GIL while computing, so that on a CPU only more processes
             make it faster.
+        digest: identifies weights that are in no file, such as those of a module of the caller.
+        only_stored: why no new features can be computed, where they were computed elsewhere.
     """
 
     name: str
@@ -124,3 +126,5 @@ class BackboneSpec:
     n_parameters: int = 0
     requires: tuple[str, str] | None = None
     holds_gil: bool = False
+    digest: str = ""
+    only_stored: str = ""

@@ -41,6 +41,8 @@ def ready(file: WeightFile) -> bool:
 
 def status(spec: BackboneSpec) -> tuple[bool, str]:
     """(ready, reason): whether a backbone can be loaded offline, and if not, what is missing."""
+    if spec.only_stored:
+        return False, spec.only_stored
     if spec.requires and find_spec(spec.requires[0]) is None:
         module, extra = spec.requires
         return False, (
@@ -123,8 +125,8 @@ def folder() -> Path:
 
 
 def fingerprint(spec: BackboneSpec) -> str:
-    """One digest of all weight files of a backbone, for cache keys; empty if it has none."""
-    digests = "".join(file_digest(file) for file in spec.weights)
+    """One digest of all weights of a backbone, for cache keys; empty if it has none."""
+    digests = spec.digest + "".join(file_digest(file) for file in spec.weights)
     return hashlib.sha256(digests.encode()).hexdigest()[:16] if digests else ""
 
 

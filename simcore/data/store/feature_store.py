@@ -151,6 +151,18 @@ class FeatureStore:
             raise self._failure(feature_key, ValueError("rows of an image are missing"), "read")
         return rows.in_order(keys)
 
+    def keys(self, feature_key: FeatureKey) -> list[str]:
+        """The keys of all images that have features, each once, in the order of writing.
+
+        Raises:
+            BadDataError: the table is damaged.
+        """
+        if not self.place.has(f"{feature_key.table}.lance/data"):
+            return []
+        with self.failing(feature_key, "read"):
+            rows = self._open(feature_key).search().select(["key"]).to_arrow()
+        return list(dict.fromkeys(rows.column("key").to_pylist()))
+
     def backbones(self) -> list[str]:
         """Backbones that have a table, each once; the tables themselves are not read."""
         documents = (self.place.json(file) or {} for file in self.place.names(".slot.json"))

@@ -8,8 +8,7 @@ from simcore.types import Array
 def krippendorff_alpha(counts: Array) -> float | None:
     """Krippendorff's alpha of nominal values: 1 = complete agreement, 0 = agreement by chance.
 
-    Source: Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability"; computed by the library
-    of that name (Castro 2017).
+    Source: Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C.
 
     Args:
         counts: (N, V) how many people gave unit n the value v; units with fewer than two values do
@@ -21,12 +20,14 @@ def krippendorff_alpha(counts: Array) -> float | None:
     >>> krippendorff_alpha(np.array([[3, 0], [0, 2]]))
     1.0
     """
-    import krippendorff
-
-    shared = counts[counts.sum(axis=1) >= 2]
-    if np.count_nonzero(shared.sum(axis=0)) < 2:
+    shared = counts[counts.sum(axis=1) >= 2].astype(np.float64)
+    totals = shared.sum(axis=0)  # how often each value was given
+    if np.count_nonzero(totals) < 2:
         return None
-    return float(krippendorff.alpha(value_counts=shared, level_of_measurement="nominal"))
+    # Pairs of equal values within a unit; a unit with m values counts m, not m (m - 1).
+    equal = (shared * (shared - 1)).sum(axis=1) / (shared.sum(axis=1) - 1)
+    n = totals.sum()
+    return float(1 - (n - 1) * (n - equal.sum()) / (n**2 - (totals**2).sum()))
 
 
 def tally(units: Array, values: Array, *, shape: tuple[int, int]) -> Array:

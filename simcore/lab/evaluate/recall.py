@@ -23,6 +23,30 @@ from simcore.types import JSON, Array, Collection, Direction, Features, Pairs
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 
 
+@dataclass(frozen=True, eq=False)
+class MateRanks(TableResult):
+    """The rank of every query's mate under one recipe.
+
+    Attributes:
+        query_ids, mate_ids: (Q,).
+        ranks: (Q,) int64, 1 = first; ties count against the mate.
+        scores: (Q,) similarity of each query to its mate; NaN without evidence.
+    """
+
+    recipe: Recipe
+    query_ids: tuple[str, ...]
+    mate_ids: tuple[str, ...]
+    ranks: Array
+    scores: Array
+
+    def to_table(self) -> Table:
+        """One row per query."""
+        scores = [None if np.isnan(score) else float(score) for score in self.scores]
+        labels = [self.recipe.label] * len(scores)
+        rows = zip(labels, self.query_ids, self.mate_ids, self.ranks.tolist(), scores, strict=True)
+        return Table(("recipe", "query", "mate", "rank", "score"), tuple(rows))
+
+
 @dataclass(frozen=True)
 class Curve(Result):
     """One value at every k for one recipe: `values[k - 1]`."""
@@ -366,6 +390,22 @@ def ranks(name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str
     """
     (ranks,) = ranks_of_each(Question(name, (recipe,), direction, subset))
     return ranks
+
+
+def mate_ranks(question: Question) -> list[MateRanks]:
+    """The rank of every query's mate with the ids of both images, for each recipe."""
+    pairs = _open(question).pairs(question.direction)
+    mates = tuple(pairs.gallery.ids[column] for column in pairs.target)
+    return [
+        MateRanks(
+            recipe,
+            pairs.queries.ids,
+            mates,
+            ranks,
+            mate_scores(question.collection, recipe, question.direction, subset=question.subset),
+        )
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
+    ]
 
 
 def ranks_of_each(question: Question) -> list[Array]:

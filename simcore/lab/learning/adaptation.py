@@ -153,8 +153,8 @@ class AdaptationResult:
             f"{counts.validation:,} validation and {counts.test:,} test pairs"
         )
         return Table(
-            ("", *(f"aR@{k} %, two deviations" for k in ks)),
-            tuple((label, *(_deviation(recall, k) for k in ks)) for label, recall in rows.items()),
+            ("", *(f"aR@{k} %{', two deviations' if len(self.runs) > 1 else ''}" for k in ks)),
+            tuple((label, *(_percent(recall, k) for k in ks)) for label, recall in rows.items()),
             title,
         )
 
@@ -163,9 +163,10 @@ class AdaptationResult:
         return PairCounts(*(len(getattr(split, part)) for part in learn_splits.PART_NAMES))
 
 
-def _deviation(recall: RecallOverRuns, k: int) -> str:
+def _percent(recall: RecallOverRuns, k: int) -> str:
     mean, deviation = recall.at(k)
-    return f"{100 * mean:.1f} ± {200 * deviation:.1f}"
+    spread = f" ± {200 * deviation:.1f}" if len(recall.runs) > 1 else ""  # one run has no deviation
+    return f"{100 * mean:.1f}{spread}"
 
 
 def adapt(

@@ -74,6 +74,17 @@ def test_alpha_of_random_answers_equals_the_independent_computation():
         )
 
 
+def test_alpha_equals_the_package():
+    krippendorff = pytest.importorskip("krippendorff")
+    counts = np.random.default_rng(4).multinomial(5, [0.5, 0.3, 0.2], size=30)
+    counts[:5] = 0, 1, 0  # units with a single value
+    assert inter_annotator.krippendorff_alpha(counts) == pytest.approx(
+        krippendorff.alpha(
+            value_counts=counts[counts.sum(axis=1) > 1], level_of_measurement="nominal"
+        )
+    )
+
+
 def test_alpha_says_nothing_where_there_is_nothing_to_agree_on():
     assert inter_annotator.krippendorff_alpha(np.array([[1, 0], [0, 1]])) is None
     assert inter_annotator.krippendorff_alpha(np.array([[3, 0], [2, 0]])) is None
