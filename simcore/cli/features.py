@@ -11,7 +11,7 @@ from simcore.cli.options import Json, Name
 from simcore.results import Table
 
 if TYPE_CHECKING:
-    from simcore.models.imports import ImportedBackbone
+    from simcore.lab.library.vectors import ImportedBackbone
 
 app = typer.Typer(
     help="Features from and for other tools: import, export, list, remove.", no_args_is_help=True

@@ -98,7 +98,7 @@ def read(path: Path, ids: Path | None = None) -> VectorTable:
             return VectorTable(_read_ids(path, ids), _read_npy(path))
         if kind == ".npz":
             return _read_npz(path)
-        return _from_arrow(_read_arrow(path, kind), path.name)
+        return _from_arrow(_read_arrow(path, kind))
     except BadDataError as error:
         raise BadDataError(f"{path.name}: {error}") from error
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
@@ -182,42 +182,37 @@ def _read_arrow(path: Path, kind: str) -> "pa.Table":
         raise ValueError(str(error)) from error
 
 
-def _from_arrow(table: "pa.Table", name: str) -> VectorTable:
+def _from_arrow(table: "pa.Table") -> VectorTable:
     import pyarrow as pa
 
     if ID not in table.column_names:
-        columns = ", ".join(map(str, table.column_names[:5]))
-        raise BadDataError(f"The column `{ID}` is missing (columns: {columns}).")
-    column = table.column(ID)
-    if column.null_count or not (
-        pa.types.is_string(column.type)
-        or pa.types.is_large_string(column.type)
-        or pa.types.is_integer(column.type)
-    ):
+        names = ", ".join(map(str, table.column_names[:5]))
+        raise BadDataError(f"The column `{ID}` is missing (columns: {names}).")
+    ids, text = table.column(ID), (pa.types.is_string, pa.types.is_large_string)
+    if ids.null_count or not any(is_kind(ids.type) for is_kind in (*text, pa.types.is_integer)):
         raise BadDataError(f"The column `{ID}` must have a text or a whole number in every row.")
-    ids = tuple(map(str, column.to_pylist()))
-    columns = [field for field in table.schema if field.name != ID]
-    lists = [field for field in columns if pa.types.is_nested(field.type)]
-    if len(lists) == 1 and len(columns) == 1:
-        return VectorTable(ids, _stack_lists(table.column(lists[0].name), lists[0].name))
-    numbers = [
-        field
-        for field in columns
-        if pa.types.is_floating(field.type)
-        or pa.types.is_integer(field.type)
-        or pa.types.is_null(field.type)  # an empty column: reported below
+    return VectorTable(tuple(map(str, ids.to_pylist())), _numbers(table.drop_columns([ID])))
+
+
+def _numbers(table: "pa.Table") -> Array:
+    """The one list column, or all number columns side by side."""
+    import pyarrow as pa
+
+    if table.num_columns == 1 and pa.types.is_nested(table.schema[0].type):
+        return _stack_lists(table.column(0), table.column_names[0])
+    # An empty column has the type null; that numbers are missing is reported below.
+    numeric = (pa.types.is_floating, pa.types.is_integer, pa.types.is_null)
+    other = [
+        field.name for field in table.schema if not any(is_kind(field.type) for is_kind in numeric)
     ]
-    if len(numbers) != len(columns) or not numbers:
-        other = next((field.name for field in columns if field not in numbers), "none")
+    if other or not table.num_columns:
         raise BadDataError(
             f"Every column but `{ID}` must be a number, or there must be one column of lists; "
-            f"{other!r} is neither. Remove it."
+            f"{other[0] if other else 'none'!r} is neither. Remove it."
         )
-    if any(table.column(field.name).null_count for field in numbers):
+    if any(column.null_count for column in table.columns):
         raise BadDataError("A number is missing. Fill it in, or remove the row.")
-    return VectorTable(
-        ids, np.stack([table.column(field.name).to_numpy() for field in numbers], axis=1)
-    )
+    return np.stack([column.to_numpy() for column in table.columns], axis=1)
 
 
 def _stack_lists(column: Any, name: str) -> Array:

@@ -16,7 +16,7 @@ from simcore.lab import recipes
 from simcore.lab.library import collections, features
 from simcore.models import imports
 from simcore.models.extract import extraction
-from simcore.models.imports import ImportedBackbone
+from simcore.models.imports import ImportedBackbone as ImportedBackbone
 from simcore.results import Result
 from simcore.types import Array, Collection, ImageSet, Metric
 

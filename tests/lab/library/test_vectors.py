@@ -70,10 +70,8 @@ def test_exported_features_are_imported_again(tiny, tmp_path, ending):
     vectors.import_features(tiny, "hog-copy", both=path)
     collection = collections.open_(tiny)
     for side in (collection.left, collection.right):
-        copy = features.for_side(collection, side, "hog-copy")
-        np.testing.assert_array_equal(
-            copy.values, features.for_side(collection, side, "hog").values
-        )
+        original, copy = (features.for_side(collection, side, b) for b in ("hog", "hog-copy"))
+        np.testing.assert_array_equal(copy.values, original.values)
 
 
 @pytest.mark.parametrize(
