@@ -1,0 +1,124 @@
+"""The public Python API: its documentation runs as written, its numbers are the commands'."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+import simcore as sc
+from simcore.__main__ import run
+from simcore.errors import BadDataError, BadImageError
+from simcore.models import own_modules
+from tests.conftest import draw, draw_pairs
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(), re.DOTALL)
+
+
+def test_importing_it_loads_nothing_heavy():
+    code = (
+        "import sys, simcore\n"
+        "assert 'recall' in dir(simcore)\n"
+        "print([m for m in ('numpy', 'torch', 'pandas', 'lancedb', 'PIL') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there_and_documented():
+    text = (DOCS / "python.md").read_text()
+    for name in sc.__all__:
+        assert getattr(sc, name).__doc__
+        assert re.search(rf"\b{name}\b", text), name
+    with pytest.raises(AttributeError, match="recal"):
+        sc.recal  # noqa: B018
+
+
+class Net(torch.nn.Module):
+    def forward(self, images):
+        return images[:, :, ::8, ::8].flatten(1)
+
+
+@pytest.mark.slow
+def test_the_documentation_runs_as_written(tmp_path, monkeypatch):
+    """With descriptors instead of the network, whose weights a machine may not have."""
+    monkeypatch.chdir(tmp_path)
+    draw_pairs(tmp_path / "folder", 40)
+    draw(3).save("query.jpg")
+    vectors = np.random.default_rng(0).normal(size=(40, 8))
+    transform = transforms.Compose([transforms.Resize((32, 32)), transforms.ToTensor()])
+    names = {"L": vectors, "R": vectors + 0.01, "module": Net(), "transform": transform}
+    try:
+        for block in BLOCKS:
+            exec(block.replace("mobilenetv2", "layout"), names)
+        pairs = names["pairs"]
+        assert [row.hits(1) for row in sc.recall(pairs, "my-net").rows] == [40]
+        assert sc.recall(pairs, ["my-net2", "learned:m"]).to_frame().shape == (2, 5)
+    finally:
+        own_modules.forget("my-net2")
+
+
+def test_the_notebook_has_the_same_code_and_was_executed():
+    notebook = json.loads((DOCS / "python.ipynb").read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    code = "\n".join("".join(cell["source"]) for cell in cells)
+    for line in "".join(BLOCKS).splitlines():
+        assert line in code, line
+    assert all(cell["execution_count"] for cell in cells)
+    assert sum(bool(cell["outputs"]) for cell in cells) >= len(cells) - 1  # all but the import
+    assert not any(out["output_type"] == "error" for cell in cells for out in cell["outputs"])
+
+
+def test_numbers_are_those_of_the_commands(tiny, capsys):
+    recipe = sc.zsum("hog", "color", weights=(1, 0.5))
+    table = sc.recall(tiny, ["hog", recipe], k=(1, 2))
+    args = ["evaluate", "recall", tiny, "--models", "hog,color", "--combine", "zsum"]
+    assert run([*args, "--weights", "1,0.5", "--k", "1,2", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)["rows"]
+    mine = table.to_dict()["rows"]
+    assert mine == [printed[0], printed[2]]
+    matrix = sc.similarity(tiny, recipe)
+    by_hand = (matrix.values >= np.diag(matrix.values)[:, None]).sum(axis=1)
+    ranks = sc.ranks(tiny, recipe)
+    assert ranks.ranks.tolist() == by_hand.tolist()
+    np.testing.assert_allclose(ranks.scores, np.diag(matrix.values), rtol=1e-5)
+    assert list(matrix.to_frame().index) == list(ranks.query_ids)
+    comparison = sc.compare(tiny, "hog", "color").comparisons[0]
+    hits = [sc.ranks(tiny, name).ranks == 1 for name in ("hog", "color")]
+    assert comparison.difference == pytest.approx(hits[0].mean() - hits[1].mean())
+
+
+def test_a_query_may_be_an_id_a_path_bytes_or_an_image(tiny):
+    pairs = sc.open_collection(tiny)
+    path = pairs.left.paths[2]
+    queries = [pairs.left.ids[2], path, str(path), path.read_bytes(), Image.open(path)]
+    hits = [sc.search(pairs, query, "hog", k=3) for query in queries]
+    assert len({tuple(hit.result.ids) for hit in hits}) == 1
+    page = hits[0]._repr_html_()
+    assert page.count("<img") == 3
+    assert "data:image/webp;base64," in page
+    with pytest.raises(BadImageError, match="cannot be read"):
+        sc.search(pairs, "no-such-file.jpg", "hog")
+
+
+def test_what_cannot_be_compared_is_an_error(tiny):
+    with pytest.raises(BadDataError, match="two different"):
+        sc.compare(tiny, "hog", "hog")
+    with pytest.raises(BadDataError, match="at least one"):
+        sc.recall(tiny, [])
+    with pytest.raises(BadDataError, match="at least one"):
+        sc.zsum()
+    assert sc.plain_sum("hog") == sc.zsum("hog")
+
+
+def test_a_map_is_a_figure_with_every_image(tiny):
+    figure = sc.map(tiny, "hog", method="pca")
+    assert sum(len(trace.x) for trace in figure.data) == 12
+    assert [trace.name for trace in figure.data] == ["left (6)", "right (6)"]
