@@ -13,7 +13,8 @@ RUN useradd --create-home --uid 1000 simcore \
     && mkdir /cache \
     && chown simcore /cache
 WORKDIR /app
-# hadolint ignore=DL3013 -- pyproject.toml has the bounds
+# Not pinned: pyproject.toml has the bounds.
+# hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch torchvision
 COPY . .
