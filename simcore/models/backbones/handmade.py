@@ -26,11 +26,7 @@ def hog(device: str) -> Embedder:
     """Shape: histograms of oriented gradients, 8 x 8 cells of 9 orientations in 2 x 2 blocks."""
 
     def embed(images: Any) -> Any:
-        import torch
-
-        dx, dy = _gradient(_luma(images))
-        energy = _oriented(dx, dy, 9)
-        cells = torch.nn.functional.adaptive_avg_pool2d(energy, CELLS)
+        cells = orientation_cells(*_gradient(_luma(images)), 9)
         blocks = cells.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
         blocks = (blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)).clamp(max=0.2)
         blocks = blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)
@@ -61,8 +57,7 @@ def edges(device: str) -> Embedder:
         mean_strength = strength.mean((2, 3), keepdim=True) + 1e-3
         mask = torch.tanh(strength / (2 * mean_strength)) ** 2
         unit = strength + 1e-6
-        energy = _oriented(dx / unit * mask, dy / unit * mask, 8)
-        return torch.nn.functional.adaptive_avg_pool2d(energy, 8).flatten(1).sqrt()
+        return orientation_cells(dx / unit * mask, dy / unit * mask, 8).flatten(1).sqrt()
 
     return embed
 
@@ -102,10 +97,12 @@ def color(device: str) -> Embedder:
         import torch
 
         lab = rgb_to_lab(images)
-        full = _histogram(lab, 8)
+        levels = _levels(lab, 8)
+        full = _histogram(levels, 8, lab.dtype)
+        coarse = [level >> 1 for level in levels]  # 4 levels
         half = lab.shape[2] // 2
         quarters = [
-            _histogram(lab[:, :, y : y + half, x : x + half], 4) / 4
+            _histogram([c[:, y : y + half, x : x + half] for c in coarse], 4, lab.dtype) / 4
             for y in (0, half)
             for x in (0, half)
         ]
@@ -156,18 +153,38 @@ def _gradient(gray: Any) -> tuple[Any, Any]:
     return dx, dy
 
 
-def _oriented(dx: Any, dy: Any, bins: int) -> Any:
-    """(B, bins, H, W): gradient strength, split between the two nearest orientations in 0..pi."""
+def orientation_cells(dx: Any, dy: Any, bins: int) -> Any:
+    """Mean gradient strength per orientation on a grid of 8 x 8 cells.
+
+    The strength of a pixel is split between the two nearest of `bins` orientations in 0..pi. It is
+    added to their cells at once: maps of all orientations would be the costliest part of the
+    descriptors.
+
+    Args:
+        dx, dy: (B, 1, H, W) gradient; H and W are multiples of 8.
+
+    Returns:
+        (B, bins, 8, 8).
+    """
     import math
 
     import torch
 
-    strength = (dx**2 + dy**2).sqrt()
-    position = torch.atan2(dy, dx).remainder(math.pi) * (bins / math.pi) - 0.5
-    centers = torch.arange(bins, device=dx.device, dtype=dx.dtype).view(1, bins, 1, 1)
-    distance = (position - centers).remainder(bins)
-    share = (1 - torch.minimum(distance, bins - distance)).clamp(min=0)
-    return strength * share
+    height, width = (side // CELLS for side in dx.shape[2:])
+    strength = (dx * dx + dy * dy).sqrt_().flatten(1)
+    position = torch.atan2(dy, dx).flatten(1).mul_(bins / math.pi).sub_(0.5)
+    lower = position.floor()
+    upper_share = position.sub_(lower).mul_(strength)
+    lower_bin = lower.long().remainder_(bins)
+    upper_bin = lower_bin + 1
+    upper_bin[upper_bin == bins] = 0
+    rows = torch.arange(dx.shape[2], device=dx.device) // height
+    columns = torch.arange(dx.shape[3], device=dx.device) // width
+    cell = ((rows[:, None] * CELLS + columns) * bins).flatten()
+    total = dx.new_zeros(len(dx), CELLS * CELLS * bins)
+    total.scatter_add_(1, lower_bin.add_(cell), strength.sub_(upper_share))
+    total.scatter_add_(1, upper_bin.add_(cell), upper_share)
+    return total.view(-1, CELLS, CELLS, bins).permute(0, 3, 1, 2) / (height * width)
 
 
 def rgb_to_lab(images: Any) -> Any:
@@ -190,23 +207,31 @@ def rgb_to_lab(images: Any) -> Any:
     return torch.stack([light / 100, (a + 100) / 200, (b + 100) / 200], 1)
 
 
-def _histogram(lab: Any, bins: int) -> Any:
-    """(B, bins^3) shares of pixels; a and b are stretched, because most colors are near gray."""
+def _levels(lab: Any, bins: int) -> list[Any]:
+    """Three (B, H, W) uint8 levels; a and b are stretched, because most colors are near gray."""
     import torch
 
-    stretched = torch.stack([lab[:, 0], *((lab[:, c] - 0.5) * 2 + 0.5 for c in (1, 2))], 1)
-    level = (stretched * bins).long().clamp(0, bins - 1)
-    code = (level[:, 0] * bins + level[:, 1]) * bins + level[:, 2]
-    return _shares(code.flatten(1), bins**3, lab.dtype)
+    channels = (lab[:, 0], *((lab[:, c] - 0.5) * 2 + 0.5 for c in (1, 2)))
+    return [(channel * bins).clamp_(0, bins - 1).to(torch.uint8) for channel in channels]
 
 
-def _shares(code: Any, size: int, dtype: Any) -> Any:
-    """(B, n) codes -> (B, size) shares, counted in integers so that no rounding can differ."""
+def _histogram(levels: list[Any], bins: int, dtype: Any) -> Any:
+    """(B, bins^3) shares of pixels from three (B, H, W) levels."""
     import torch
 
-    counts = torch.zeros(code.shape[0], size, dtype=torch.int64, device=code.device)
-    counts.scatter_add_(1, code, torch.ones_like(code))
-    return counts.to(dtype) / code.shape[1]
+    first, second, third = (level.to(torch.int16) for level in levels)
+    code = (first * bins + second) * bins + third
+    return _counts(code, bins**3).to(dtype) / code[0].numel()
+
+
+def _counts(code: Any, size: int) -> Any:
+    """(B, ...) whole numbers -> (B, size) int64 counts, which no rounding can change."""
+    import torch
+
+    batch = len(code)
+    offset = torch.arange(batch, device=code.device, dtype=torch.int32)[:, None] * size
+    rows = code.flatten(1).to(torch.int32) + offset
+    return torch.bincount(rows.flatten(), minlength=batch * size).view(batch, size)
 
 
 def pattern_histogram(gray: Any, classes: Any) -> Any:
@@ -221,11 +246,13 @@ def pattern_histogram(gray: Any, classes: Any) -> Any:
     height, width = gray.shape[2:]
     center = gray[:, 0, 1:-1, 1:-1]
     ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
-    code = torch.zeros_like(center, dtype=torch.int64)
+    code = torch.zeros_like(center, dtype=torch.uint8)
     for bit, (y, x) in enumerate(ring):
         neighbor = gray[:, 0, y : y + height - 2, x : x + width - 2]
-        code |= (neighbor - center > 2 / 255).long() << bit
-    return _shares(classes[code].flatten(1), 59, gray.dtype)
+        code |= (neighbor - center > 2 / 255).to(torch.uint8) << bit
+    by_code = _counts(code, 256)
+    by_class = by_code.new_zeros(len(by_code), 59).index_add_(1, classes, by_code)
+    return by_class.to(gray.dtype) / code[0].numel()
 
 
 def uniform_pattern_classes() -> list[int]:

@@ -341,3 +341,26 @@ def test_a_file_of_another_architecture_is_refused():
     place.write_bytes(b"<html>not found</html>")
     with pytest.raises(BadDataError, match="is a web page"):
         forward.load(spec, "cpu")
+
+
+@pytest.mark.parametrize("bins", [8, 9])
+def test_orientation_cells_equal_numpy(bins):
+    import torch
+
+    from simcore.models.backbones.handmade import orientation_cells
+
+    dx, dy = np.random.default_rng(0).normal(size=(2, 2, 16, 24))
+    dx[0, :4], dy[0, 4:8] = 0, 0  # vertical and horizontal edges, on both borders of the circle
+    expected = np.zeros((2, bins, 8, 8))
+    for image, y, x in np.ndindex(2, 16, 24):
+        strength = np.hypot(dx[image, y, x], dy[image, y, x])
+        angle = np.degrees(np.arctan2(dy[image, y, x], dx[image, y, x])) % 180
+        for number in range(bins):
+            center = (number + 0.5) * 180 / bins
+            away = abs(angle - center)
+            away = min(away, 180 - away) / (180 / bins)
+            share = max(0.0, 1 - away)
+            expected[image, number, y // 2, x // 3] += share * strength / 6
+    gradients = (torch.from_numpy(part[:, None].astype(np.float32)) for part in (dx, dy))
+    actual = orientation_cells(*gradients, bins)
+    np.testing.assert_allclose(actual.numpy(), expected, atol=1e-5)
