@@ -131,6 +131,8 @@ def forward(
             rows_by_workers: list[Array] = embed_many(prepared)
             return rows_by_workers
         return [np.asarray(embed(image), np.float32) for image in prepared]
+    if from_pixels := getattr(embed, "from_pixels", None):  # see compiled.py
+        return list(from_pixels(np.stack(prepared))[:, None])
     import torch
 
     batch = torch.from_numpy(np.stack(prepared))

@@ -17,7 +17,7 @@ from simcore.data import images as data_images
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadImageError, SimError
-from simcore.models import forward, weights
+from simcore.models import compiled, forward, weights
 from simcore.models.extract import worker_processes
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array, ImageSet, Monitor, Preprocessing, Skipped
@@ -100,6 +100,12 @@ def extract(
     todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
     # A network whose features are complete is not even loaded.
     embedders, unavailable = load_all([spec for spec in specs if todo[spec.name]], device)
+    if device == "cpu" and precision == "fp32":
+        embedders |= {
+            spec.name: compiled.for_cpu(spec, embedders[spec.name], len(todo[spec.name]))
+            for spec in specs
+            if spec.name in embedders
+        }
     with worker_processes.with_workers(embedders, list(specs), todo, device) as parallel:
         tasks = [
             _BackboneTask(
