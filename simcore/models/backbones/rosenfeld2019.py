@@ -5,7 +5,9 @@ Two differ: the paper's `texture` is `texture_S` here, because `texture` is a de
 pooling.
 """
 
+import gzip
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,7 @@ EDGE_FOREST = WeightFile(
     url="https://github.com/opencv/opencv_extra/raw/master/testdata/cv/ximgproc/model.yml.gz",
     note="also as http://ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
 )
+MAX_FOREST = 500_000_000  # bytes, inflated
 
 
 def _gem(*, whitened: bool) -> NetworkSpec:
@@ -325,7 +328,20 @@ def _load_edge_detector() -> Any:
             "The backbone shp needs OpenCV with its extra modules to detect edges. "
             "Install simcore with its extra `opencv`."
         ) from error
-    return ximgproc.createStructuredEdgeDetection(str(weights.path(EDGE_FOREST)))
+    path = weights.path(EDGE_FOREST)
+    with state_dicts.fitting(path.name):
+        _check_size(path)
+        return ximgproc.createStructuredEdgeDetection(str(path))
+
+
+def _check_size(file: Path) -> None:
+    """OpenCV reads a compressed file whole, whatever its size."""
+    size = 0
+    with gzip.open(file) as stream:
+        while block := stream.read(1 << 20):
+            size += len(block)
+            if size > MAX_FOREST:
+                raise ValueError(f"it has more than {MAX_FOREST:,} bytes")
 
 
 registry.add(
