@@ -25,40 +25,13 @@ MAX_MODULES = 100_000  # a module that is reached twice counts twice
 # What PyTorch's own writer uses. Others, such as those that import by a name on the stack, are
 # refused before anything is built.
 _OPCODES = frozenset(
-    [
-        "PROTO",
-        "STOP",
-        "GLOBAL",
-        "NEWOBJ",
-        "REDUCE",
-        "BUILD",
-        "BINPERSID",
-        "MARK",
-        "NONE",
-        "NEWTRUE",
-        "NEWFALSE",
-        "BININT",
-        "BININT1",
-        "BININT2",
-        "LONG1",
-        "BINFLOAT",
-        "BINUNICODE",
-        "EMPTY_TUPLE",
-        "TUPLE",
-        "TUPLE1",
-        "TUPLE2",
-        "TUPLE3",
-        "EMPTY_LIST",
-        "APPEND",
-        "APPENDS",
-        "EMPTY_DICT",
-        "SETITEM",
-        "SETITEMS",
-        "BINPUT",
-        "LONG_BINPUT",
-        "BINGET",
-        "LONG_BINGET",
-    ]
+    (
+        *("PROTO", "STOP", "GLOBAL", "NEWOBJ", "REDUCE", "BUILD", "BINPERSID", "MARK"),
+        *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+        *("BINUNICODE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+        *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"),
+        *("BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
+    )
 )
 _DTYPES = {  # the storage's class -> PyTorch's dtype
     "DoubleStorage": "float64",
@@ -254,10 +227,10 @@ class _Source:
         if file not in self.members:
             return None
         text = _read_member(self.archive, file, MAX_SOURCE).decode("utf-8", "replace")
-        _, found, body = text.partition(f"class {name}(Module):\n")
+        _, marker, body = text.partition(f"class {name}(Module):\n")
         body = re.split(r"^class ", body, maxsplit=1, flags=re.MULTILINE)[0]
         lists = [re.search(_NAME_LIST.format(k), body, re.M) for k in ("parameters", "buffers")]
-        if not found or None in lists:
+        if not marker or None in lists:
             return None
         return [name for match in lists if match for name in re.findall(r'"([^"]*)"', match[1])]
 

@@ -51,7 +51,7 @@ def test_the_files_would_write_the_marker(evil_files: tuple[Path, dict[str, Path
         "pickle": lambda file: pickle.loads(file.read_bytes()),
         "torch": lambda file: torch.load(file, weights_only=False),
         "torch before 1.6": lambda file: torch.load(file, weights_only=False),
-        "TorchScript": lambda file: torch.jit.load(file),
+        "TorchScript": torch.jit.load,
         "npy": lambda file: np.load(file, allow_pickle=True),
         "npz": lambda file: np.load(file, allow_pickle=True)["mean"],
     }
