@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ _TEXTS = {1: "latin1", 2: "latin1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: 
 _CELL, _STRUCT, _CHAR = 1, 2, 4
 _NUMERIC = range(6, 16)
 
+Order = Literal["<", ">"]  # little or big endian
 Struct = list[dict[str, Any]]  # one dict of fields per element, in column-major order
 
 
@@ -49,7 +50,7 @@ def read(file: Path, variable: str) -> Any:
     content = memoryview(file.read_bytes())
     if len(content) < 128 or content[126:128] not in (b"IM", b"MI"):
         raise ValueError("not a MATLAB file of version 5 to 7")
-    order = "<" if content[126:128] == b"IM" else ">"
+    order: Order = "<" if content[126:128] == b"IM" else ">"
     for element in _elements(content[128:], order):
         body = element
         if element.kind == _COMPRESSED:
@@ -70,7 +71,7 @@ def _inflate(content: memoryview) -> bytes:
     return inflated
 
 
-def _elements(content: memoryview, order: str) -> Iterator[_Element]:
+def _elements(content: memoryview, order: Order) -> Iterator[_Element]:
     """Elements one after the other, each padded to 8 bytes unless it is compressed."""
     start = 0
     while start + 8 <= len(content):
@@ -88,7 +89,7 @@ def _elements(content: memoryview, order: str) -> Iterator[_Element]:
         start = end
 
 
-def _matrix(content: memoryview, order: str, wanted: str = "", depth: int = 0) -> tuple[str, Any]:
+def _matrix(content: memoryview, order: Order, wanted: str = "", depth: int = 0) -> tuple[str, Any]:
     """(name, value) of an array; its value is not read if another name is wanted."""
     if depth > _MAX_DEPTH:
         raise ValueError("arrays are nested too deeply")
@@ -119,7 +120,7 @@ def _matrix(content: memoryview, order: str, wanted: str = "", depth: int = 0) -
     raise ValueError(f"arrays of class {kind} are not read")
 
 
-def _numbers(element: _Element, order: str) -> Array:
+def _numbers(element: _Element, order: Order) -> Array:
     dtype = np.dtype(_NUMBERS[element.kind]).newbyteorder(order)
     values: Array = np.frombuffer(element.content, dtype)
     return values
@@ -131,7 +132,7 @@ def _check_count(count: int, content: memoryview) -> None:
 
 
 def _struct(
-    parts: Iterator[_Element], count: int, content: memoryview, order: str, depth: int
+    parts: Iterator[_Element], count: int, content: memoryview, order: Order, depth: int
 ) -> Struct:
     width = int(_numbers(next(parts), order)[0])
     names = bytes(next(parts).content)

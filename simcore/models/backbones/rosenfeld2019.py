@@ -28,9 +28,9 @@ from simcore.models.spec import (
 from simcore.types import RAW, Array, Preprocessing
 
 PAPER = "rosenfeld2019"
-_RETRIEVAL = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
+_RETRIEVAL = "https://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
 _STYLIZED = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
-_PLACES = "http://places2.csail.mit.edu/models_places365"
+_PLACES = "https://places2.csail.mit.edu/models_places365"
 _NO_LICENSE = "none stated for the weights"
 # BGR, value / 256 - 0.5 on 0..255, written as mean and standard deviation on 0..1.
 _OPENPOSE_INPUT = Preprocessing(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
@@ -188,7 +188,7 @@ _add(
     _weakalign(),
     WeightFile(
         "rosenfeld2019/weakalign_resnet101_affine_tps.pth.tar",
-        url="http://www.di.ens.fr/willow/research/weakalign/trained_models/"
+        url="https://www.di.ens.fr/willow/research/weakalign/trained_models/"
         "weakalign_resnet101_affine_tps.pth.tar",
         note="the address answered 404 in November 2024; no mirror is known",
     ),
