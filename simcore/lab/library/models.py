@@ -10,7 +10,7 @@ from simcore.lab import printed_values
 from simcore.lab.printed_values import ANNEX
 from simcore.models import forward, lineage, registry, weights
 from simcore.models.distances import pair_distances
-from simcore.models.spec import BackboneSpec, WeightFile, is_non_commercial
+from simcore.models.spec import BackboneSpec, WeightFile, is_non_commercial, license_terms
 from simcore.types import JSON, Monitor
 
 groups = registry.groups
@@ -38,6 +38,7 @@ class WeightFileInfo:
         bytes: 0 = unknown.
         sha256: as published or, failing that, of the file that was used first; "" = unknown.
         verified: whether a download can be verified; otherwise it needs the user's consent.
+        note: what users should know about it.
     """
 
     file: str
@@ -45,6 +46,7 @@ class WeightFileInfo:
     sha256: str
     source: str
     verified: bool
+    note: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class BackboneInfo:
         dim: length of a feature row.
         ready, reason: whether it can be loaded offline, and if not, what is missing.
         metric: the metric it was made for.
+        terms: what its license allows, in words.
         non_commercial: whether its license forbids commercial use or must be read before it.
         paper_rows: the rows of papers' tables that are about it.
         paper_score: the score that such a table prints, "" if none.
@@ -68,6 +71,7 @@ class BackboneInfo:
     metric: str
     groups: tuple[str, ...]
     license: str
+    terms: str
     non_commercial: bool
     paper: str
     paper_rows: tuple[PaperRow, ...]
@@ -238,6 +242,7 @@ def _info(spec: BackboneSpec) -> BackboneInfo:
         metric=spec.metric,
         groups=spec.groups,
         license=spec.license,
+        terms=license_terms(spec.license),
         non_commercial=is_non_commercial(spec.license),
         paper=spec.paper,
         paper_rows=tuple(PaperRow(paper, row) for paper, row in spec.paper_rows),
@@ -252,6 +257,7 @@ def _info(spec: BackboneSpec) -> BackboneInfo:
                 weights.expected_digest(file) or file.sha256,
                 weights.address(file),
                 not weights.needs_consent(file),
+                file.note,
             )
             for file in spec.weights
         ),
