@@ -64,8 +64,8 @@ def form(missing: Sequence[BackboneInfo]) -> None:
             f"Accept {len(unverified)} file{'s' if len(unverified) > 1 else ''} without a "
             "published checksum",
             key=TRUST,
-            help=f"No one publishes a full SHA-256 of {', '.join(unverified[:5])}, so what the server "
-            "sends cannot be verified. Its digest is recorded, and later changes are refused.",
+            help=f"No one publishes a full SHA-256 of {', '.join(unverified[:5])}, so what the "
+            "server sends cannot be verified. Its digest is recorded; later changes are refused.",
         )
     for backbone in chosen:
         st.caption(widgets.escape_markdown(_sources(backbone)))

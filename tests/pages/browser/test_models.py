@@ -13,16 +13,11 @@ def test_fetch_asks_where_no_checksum_is_published(visitor, server):
     box = table.bounding_box()
     download = page.get_by_role("button", name="Download", exact=True)
     assert download.is_disabled()
-    names, state, header, row = (
-        185,
-        70,
-        35,
-        17,
-    )  # px; widths of pages/models.py, heights of Streamlit
+    names, state, header, row = 185, 70, 35, 17  # px: pages/models.py and Streamlit
     page.mouse.click(box["x"] + names + state + 35, box["y"] + header + row)
     page.get_by_text("Accept 1 file without a published checksum").wait_for()
     assert download.is_disabled()
     page.get_by_text("Accept 1 file without a published checksum").click()
-    visitor.until(lambda: download.is_enabled())
+    visitor.until(download.is_enabled)
     assert page.get_by_text("densenet121-a639ec97.pth from").count() == 1
-    assert visitor.errors == []
+    assert visitor.away == []
