@@ -13,13 +13,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from simcore.data import cache_dir, file_locks
 from simcore.data.fetch import downloads, pip_archives
-from simcore.errors import BadDataError, MissingWeightsError
+from simcore.errors import BadDataError, MissingWeightsError, SimError
 from simcore.models.spec import BackboneSpec, WeightFile
 from simcore.types import Monitor
 
@@ -37,8 +37,9 @@ def path(file: WeightFile) -> Path:
     if location is None:
         raise MissingWeightsError(missing_message(file))
     digest = _verify(location, file)
-    if digest and not expected_digest(file):
-        _pin(file, digest)
+    if not expected_digest(file):
+        with suppress(SimError):  # a read-only cache cannot change, either
+            _pin(file, digest)
     return location
 
 
@@ -136,7 +137,7 @@ def fetch(file: WeightFile, *, trust: bool = False, monitor: Monitor = Monitor()
         raise MissingWeightsError(missing_message(file))
     if needs_consent(file) and not trust:
         raise MissingWeightsError(
-            f"{file.file} has no published SHA-256, so its download cannot be verified. Add "
+            f"{file.file} has no full SHA-256 published, so its download cannot be verified. Add "
             f"`--trust` to accept what {address(file)} sends; later changes are refused then."
         )
     downloads.fetch(_source(file), target, monitor=monitor)
@@ -229,7 +230,7 @@ def _source(file: WeightFile) -> downloads.Source:
 
 def _find(file: WeightFile) -> Path | None:
     """The file in our weights folder, or in the caches of the Hugging Face hub and torch.hub."""
-    local = folder() / file.file
+    local = cache_dir.location() / "weights" / file.file
     if local.is_file():
         return local
     if file.hub and (cached := downloads.find_in_hub_cache(file.hub)):
@@ -286,7 +287,8 @@ def _sha256(location: Path) -> str:
         return str(stored[1])
     digest = pip_archives.file_digest(location)
     file = next(_digest_files(location))
-    cache_dir.write_atomic(file, json.dumps([version, digest]).encode())
+    with suppress(SimError):  # it is only faster next time
+        cache_dir.write_atomic(file, json.dumps([version, digest]).encode())
     return digest
 
 

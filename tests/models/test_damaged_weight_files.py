@@ -4,6 +4,7 @@ Every loader gets files with random changes. A change may leave the file readabl
 are wrong, which the checksum notices.
 """
 
+import gzip
 import struct
 import tracemalloc
 import zipfile
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError, SimError
-from simcore.models import adapter, nets, registry, state_dicts
+from simcore.models import adapter, nets, registry, state_dicts, weights
 from simcore.models.adapter import Adapter, Layer
+from simcore.models.backbones import rosenfeld2019
 from tests.models.test_state_dicts import TORCHSCRIPT, write_version_5, write_version_7_3
 
 torch = pytest.importorskip("torch")
@@ -304,3 +306,22 @@ def test_modules_that_contain_each_other_without_end(tmp_path: Path) -> None:
     file = script(content + b".", tmp_path / "script.pt")
     with pytest.raises(BadDataError, match="too many modules"):
         state_dicts.read(file)
+
+
+def test_edge_detectors_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV would inflate the whole file, whatever its size."""
+    pytest.importorskip("cv2.ximgproc")
+    file = tmp_path / "model.yml.gz"
+    monkeypatch.setattr(weights, "path", lambda _: file)
+    monkeypatch.setattr(nets, "load_network", lambda *_: torch.nn.Identity())
+    monkeypatch.setattr(rosenfeld2019, "MAX_FOREST", 1_000_000)
+    contents = {
+        "does not fit": b"no gzip",
+        "Compressed file ended": gzip.compress(b"%YAML:1.0\n" * 100)[:-9],
+        "more than 1,000,000 bytes": gzip.compress(bytes(2_000_000)),
+        "shp|model.yml": gzip.compress(b"%YAML:1.0\noptions: 3\n"),
+    }
+    for words, content in contents.items():
+        file.write_bytes(content)
+        with pytest.raises(BadDataError, match=words):
+            registry.get("shp").load("cpu")

@@ -46,7 +46,7 @@ EDGEMAC = WeightFile(
 EDGE_FOREST = WeightFile(
     "rosenfeld2019/structured-edges.yml.gz",
     url="https://github.com/opencv/opencv_extra/raw/master/testdata/cv/ximgproc/model.yml.gz",
-    note="also as http://ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
+    note="also at ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
 )
 MAX_FOREST = 500_000_000  # bytes, inflated
 

@@ -13,7 +13,7 @@ import pytest
 
 from simcore.data import cache_dir, file_locks
 from simcore.data.fetch import downloads, https, pip_archives
-from simcore.errors import BadDataError, MissingWeightsError, Stopped
+from simcore.errors import BadDataError, MissingWeightsError, SimError, Stopped
 from simcore.models import registry, weights
 from simcore.models.spec import WeightFile
 from simcore.types import Monitor
@@ -339,6 +339,16 @@ def test_a_file_that_is_added_is_pinned_anew_or_nothing_changes(unknown, tmp_pat
         pass
     assert weights.path(unknown).read_bytes() == b"new"
     assert file_names(weights.folder()) == ["unknown.pth"]
+
+
+def test_a_cache_that_cannot_be_written_is_used(unknown, monkeypatch):
+    (weights.folder() / unknown.file).write_bytes(b"mine")
+
+    def refuse(*_):
+        raise SimError("The cache is not writable.")
+
+    monkeypatch.setattr(cache_dir, "write_atomic", refuse)
+    assert weights.path(unknown).read_bytes() == b"mine"
 
 
 def test_a_prefix_of_a_digest_needs_consent_as_well(server):
