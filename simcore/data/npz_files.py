@@ -13,23 +13,23 @@ from numpy.lib import format as npy_format
 
 from simcore.types import Array
 
-MAX_BYTES = 4_000_000_000  # of all arrays of a file
-_MAX_GROWTH = 20  # of a compressed array
 _MAX_HEADER = 10_000  # characters
 
 
-def read(path: Path) -> dict[str, Array]:
+def read(path: Path, *, max_bytes: int) -> dict[str, Array]:
     """All arrays of a file by their names; arrays of Python objects are refused.
 
+    Args:
+        max_bytes: of all arrays together.
+
     Raises:
-        OSError, ValueError, zipfile.BadZipFile: not such a file, or damaged, or larger than it may
-            be.
+        OSError, ValueError, zipfile.BadZipFile, zlib.error: not such a file, damaged, or larger
+            than it may be.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        limit = min(MAX_BYTES, _MAX_GROWTH * path.stat().st_size)
-        if sum(member.file_size for member in members) > limit:
-            raise ValueError(f"its arrays have more than {limit:,} bytes")
+        if sum(member.file_size for member in members) > max_bytes:
+            raise ValueError(f"its arrays have more than {max_bytes:,} bytes")
         return {
             member.filename.removesuffix(".npy"): read_array(archive.read(member))
             for member in members

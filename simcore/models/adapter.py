@@ -21,6 +21,8 @@ from simcore.errors import BadDataError, ShapeError
 from simcore.sim.metrics import normalized
 from simcore.types import Array, Features
 
+MAX_BYTES = 4_000_000_000  # of all arrays of a file
+
 # Applies a saved file without simcore; the README shows it and tests run it.
 NUMPY_SNIPPET = """import numpy as np
 
@@ -120,7 +122,7 @@ def load(path: Path) -> Adapter:
         BadDataError: the file does not exist or is not an adapter.
     """
     try:
-        arrays = npz_files.read(path)
+        arrays = npz_files.read(path, max_bytes=MAX_BYTES)
         layers = tuple(
             Layer(
                 int(arrays[f"start.{n}"]),

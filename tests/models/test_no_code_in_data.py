@@ -2,12 +2,16 @@
 
 import ast
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from simcore.data import images, vector_files
+from simcore.data.fetch import archives
+from simcore.data.judgements import psiz
 from simcore.errors import SimError
 from simcore.models import adapter, registry, state_dicts, weights
 from simcore.models.distances import pair_distances
@@ -93,6 +97,34 @@ def test_no_loader_of_weights_runs_them(
     with pytest.raises(SimError):
         adapter.load(files[kind])
     assert len(set(read)) > 50
+    assert not marker.exists()
+
+
+@TORCHSCRIPT
+@pytest.mark.parametrize("kind", EVIL)
+def test_no_reader_of_other_data_runs_them(
+    kind: str,
+    evil_files: tuple[Path, dict[str, Path]],
+    tmp_path: Path,
+) -> None:
+    marker, files = evil_files
+    content = files[kind].read_bytes()
+
+    def copy(name: str) -> Path:
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    copy("vectors.ids.txt").write_text("a\n")
+    readers: list[Callable[[], object]] = [
+        *(lambda s=suffix: vector_files.read(copy(f"vectors{s}")) for suffix in vector_files.KINDS),
+        lambda: psiz.read(copy("trials.hdf5")),
+        lambda: images.load(copy("picture.png")),
+        lambda: archives.extract(copy("pack.zip"), tmp_path / "unpacked"),
+        lambda: archives.extract(copy("pack.tar"), tmp_path / "unpacked"),
+    ]
+    for read in readers:
+        with pytest.raises(SimError):
+            read()
     assert not marker.exists()
 
 
