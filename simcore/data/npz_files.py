@@ -6,6 +6,7 @@
 import io
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from simcore.types import Array
 _MAX_HEADER = 10_000  # characters
 
 
-def read(path: Path, *, max_bytes: int) -> dict[str, Array]:
+def read(path: Path, *, max_bytes: int) -> Mapping[str, Array]:
     """All arrays of a file by their names; arrays of Python objects are refused.
 
     Args:
