@@ -9,8 +9,10 @@ from simcore.lab.library import models
 from simcore.lab.library.models import BackboneInfo
 from simcore.results import format_bytes
 from simcore.ui import job_progress, widgets
+from simcore.ui.models import weight_downloads
 
-ALL, READY = "all", "ready"
+ALL, READY, MISSING = "all", "ready", "missing"
+CLICKED = "models.clicked"
 MAX_UNSCROLLED_ROWS = 20
 
 
@@ -19,20 +21,20 @@ def show() -> None:
     st.title("Models")
     st.caption("Networks and descriptors that turn images into features.")
     with widgets.show_errors():
-        backbones = models.listing()
+        backbones = sorted(models.listing(), key=lambda backbone: not backbone.ready)
         ready = sum(backbone.ready for backbone in backbones)
         st.markdown(f"**{ready} of {len(backbones)}** are ready on this computer.")
         selected = _select_group(backbones)
-        _table(selected)
-        missing = [backbone for backbone in selected if not backbone.ready]
+        missing = [backbone for backbone in backbones if not backbone.ready]
         if missing and not job_progress.show("models", "fetch"):
-            _fetch_form(missing)
+            weight_downloads.form(missing)
+        _table(selected)
         _look_up_form()
 
 
 def _select_group(backbones: Sequence[BackboneInfo]) -> list[BackboneInfo]:
-    """The backbones of a group, or those that are ready."""
-    options = [ALL, READY, *(f"@{group}" for group in models.groups())]
+    """The backbones of a group, or those that are ready or missing."""
+    options = [ALL, READY, MISSING, *(f"@{group}" for group in models.groups())]
     group = st.pills(
         "Show",
         options,
@@ -43,33 +45,18 @@ def _select_group(backbones: Sequence[BackboneInfo]) -> list[BackboneInfo]:
         help="Groups work wherever backbones are chosen, for example on the command line as "
         "`--models @rosenfeld2019`.",
     )
-    if group == READY:
-        return [backbone for backbone in backbones if backbone.ready]
+    if group in (READY, MISSING):
+        return [backbone for backbone in backbones if backbone.ready == (group == READY)]
     if group == ALL:
         return list(backbones)
     return [backbone for backbone in backbones if group.removeprefix("@") in backbone.groups]
 
 
 def _table(backbones: Sequence[BackboneInfo]) -> None:
-    frame = pd.DataFrame(
-        [
-            {
-                "backbone": backbone.name,
-                "state": "ready" if backbone.ready else "missing",
-                "description": backbone.description,
-                "dimensions": backbone.dim,
-                "size": format_bytes(backbone.bytes) if backbone.files else "no file",
-                "license": backbone.license,
-                "NC": backbone.non_commercial,
-                "score in its paper": backbone.paper_score,
-                "papers": ", ".join(f"{row.row} ({row.paper})" for row in backbone.paper_rows)
-                or backbone.paper,
-                "metric": backbone.metric,
-                "groups": [f"@{group}" for group in backbone.groups],
-            }
-            for backbone in backbones
-        ]
-    )
+    if not backbones:
+        st.caption("None.")
+        return
+    frame = pd.DataFrame([_row(backbone) for backbone in backbones])
     column = st.column_config
     st.dataframe(
         frame,
@@ -77,59 +64,68 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
         height="content" if len(frame) < MAX_UNSCROLLED_ROWS else 560,
         key="models.table",
         column_config={
-            "backbone": column.TextColumn(width="medium", pinned=True),
+            "backbone": column.TextColumn(
+                width=185, help="The name to use on every page and command line."
+            ),
             "state": column.TextColumn(
-                width="small", help="Missing: its weights are not on this computer."
+                width=70, help="Missing: its weights are not on this computer."
             ),
-            "description": column.TextColumn(width="large"),
-            "dimensions": column.NumberColumn(width=100, help="Length of a feature vector."),
-            "size": column.TextColumn(
-                width="small",
-                help="Download size of its weights; if unknown, four bytes per parameter.",
+            "get": column.ButtonColumn(
+                "",
+                width=75,
+                key=CLICKED,
+                on_click=_fetch_clicked,
+                args=([backbone.name for backbone in backbones],),
             ),
-            "NC": column.CheckboxColumn(
-                width="small",
-                help="Non-commercial: the license forbids commercial use or has special terms.",
+            "description": column.TextColumn(width=275),
+            "download": column.TextColumn(
+                width=105, help="Size of its weights; if unknown, four bytes per parameter."
+            ),
+            "license": column.TextColumn(
+                width=165, help="In words; its name is in the column license name."
+            ),
+            "in papers": column.TextColumn(
+                width=225, help="The paper, and its name there if it is another one."
             ),
             "score in its paper": column.TextColumn(
-                width="medium",
+                width=230,
                 help="@1 and aR@1: recall and asymmetric recall at the first rank.",
             ),
-            "papers": column.TextColumn(help="Its name in a paper's table, and the paper."),
+            "dimensions": column.NumberColumn(width=100, help="Length of a feature vector."),
             "metric": column.TextColumn(
-                width="small", help="How its feature vectors are compared by default."
+                width=80, help="How its feature vectors are compared by default."
             ),
+            "license name": column.TextColumn(width=200),
+            "groups": column.ListColumn(width=200),
         },
     )
 
 
-def _fetch_form(missing: Sequence[BackboneInfo]) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = st.multiselect(
-            "Download weights",
-            [backbone.name for backbone in missing],
-            key="models.fetch",
-            placeholder="Choose backbones",
-        )
-        st.button(
-            "Download",
-            type="primary",
-            icon=":material/download:",
-            disabled=not names,
-            key="models.start_fetch",
-            on_click=job_progress.start,
-            args=(["models", "fetch", ",".join(names)],),
-        )
-    chosen = [backbone for backbone in missing if backbone.name in names]
-    if not chosen:
-        return
-    total = sum(backbone.bytes for backbone in chosen)
-    st.markdown(f"Download size: about **{format_bytes(total)}**.")
-    if any(backbone.non_commercial for backbone in chosen):
-        st.warning("Some licenses forbid commercial use; see the table.")
-    for backbone in chosen:
-        name, reason = map(widgets.escape_markdown, (backbone.name, backbone.reason))
-        st.caption(f"{name}: {reason}")
+def _row(backbone: BackboneInfo) -> dict[str, object]:
+    """One row of the table, with what a choice depends on first."""
+    names = [
+        row.paper if row.row == backbone.name else f"{row.paper}: {row.row}"
+        for row in backbone.paper_rows
+    ]
+    download = "about " + format_bytes(backbone.bytes) if backbone.files else "nothing"
+    return {
+        "backbone": backbone.name,
+        "state": "ready" if backbone.ready else "missing",
+        "get": None if backbone.ready else "Fetch",
+        "description": backbone.description.removesuffix("."),
+        "download": "on this computer" if backbone.ready and backbone.files else download,
+        "license": backbone.terms,
+        "in papers": ", ".join(names) or backbone.paper,
+        "score in its paper": backbone.paper_score,
+        "dimensions": backbone.dim,
+        "metric": backbone.metric,
+        "license name": backbone.license,
+        "groups": [f"@{group}" for group in backbone.groups],
+    }
+
+
+def _fetch_clicked(names: Sequence[str]) -> None:
+    weight_downloads.start_or_ask(names[st.session_state[CLICKED].row])
 
 
 def _look_up_form() -> None:

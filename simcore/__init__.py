@@ -12,6 +12,8 @@ The functions are those of `simcore.lab.api`, loaded when they are first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from simcore.data import library_caches
+
 if TYPE_CHECKING:
     from simcore.lab.api import (
         add,
@@ -60,3 +62,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__doc__", "__file__", "__name__"]
+
+
+library_caches.redirect()  # before any library reads where its cache is

@@ -16,6 +16,8 @@ from simcore import memory
 from tests.postgres import Cluster
 
 ROOT = Path(__file__).parents[1]
+# Each test has a cache of its own, but what numba compiles is the same for all.
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / "cache" / "libraries" / "numba-tests")
 MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 

@@ -1,7 +1,7 @@
 """`simcore models`: list the backbones, and get their weights."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from simcore.cli import output
 from simcore.cli.options import Json, names
 from simcore.results import format_bytes
 from simcore.types import Monitor, Progress
+
+if TYPE_CHECKING:
+    from simcore.lab.library.models import DownloadCost
 
 app = typer.Typer(help="Backbones and their weights.", no_args_is_help=True)
 
@@ -49,6 +52,14 @@ def list_(
 def fetch(
     models: Annotated[str, typer.Argument(help="Names or @groups, separated by commas.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Accept files whose SHA-256 no one publishes. Their digests are recorded, and "
+            "later changes refused.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Download weight files and verify their checksums; resumes interrupted downloads."""
@@ -58,22 +69,35 @@ def fetch(
 
     if not (yes or json) and sys.stdin.isatty():
         cost = library.download_cost(names(models))
-        unknown = len(cost.unknown_size)
-        more = f" and {unknown} of unknown size" if unknown else ""
-        question = f"{cost.files} files, {format_bytes(cost.bytes)}{more}. Download them?"
-        if cost.files and not typer.confirm(question):
+        if cost.files and not typer.confirm(_question(cost)):
             raise typer.Abort
+        if cost.unverified and not trust:
+            trust = typer.confirm(_trust_question(cost))
     with output.monitor() as monitor:
 
         def report(progress: Progress) -> None:
             monitor.check("Stopped. Run the same command again to resume the download.")
             monitor.report(progress.stage, progress.done, progress.total, progress.rate)
 
-        ready = library.fetch(names(models), monitor=Monitor(report))
+        ready = library.fetch(names(models), trust=trust, monitor=Monitor(report))
     if json:
         output.document({"ready": ready})
     else:
         output.note(f"Ready: {', '.join(ready) or 'none'}")
+
+
+def _question(cost: "DownloadCost") -> str:
+    unknown = len(cost.unknown_size)
+    more = f" and {unknown} of unknown size" if unknown else ""
+    return f"{cost.files} files, {format_bytes(cost.bytes)}{more}. Download them?"
+
+
+def _trust_question(cost: "DownloadCost") -> str:
+    files = ", ".join(cost.unverified[:3]) + (", ..." if len(cost.unverified) > 3 else "")
+    return (
+        f"No one publishes a SHA-256 of {len(cost.unverified)} of them ({files}). Accept what "
+        "their servers send, and refuse later changes?"
+    )
 
 
 @app.command(name="add-weights")

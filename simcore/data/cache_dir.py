@@ -30,23 +30,27 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def root() -> Path:
-    """The cache folder, created on first use.
+def location() -> Path:
+    """The cache folder, which need not exist.
 
     `SIMCORE_CACHE` sets it. By default it is `cache/` in the source tree, or `~/.cache/simcore` if
     the package was installed without one.
+    """
+    setting = os.environ.get("SIMCORE_CACHE", "").strip()
+    if setting:
+        return Path(setting).expanduser().absolute()
+    if (_SOURCE_TREE / "pyproject.toml").is_file():
+        return _SOURCE_TREE / "cache"
+    return Path.home() / ".cache" / "simcore"
+
+
+def root() -> Path:
+    """The cache folder (`location`), created on first use.
 
     Raises:
         SimError: it cannot be created.
     """
-    setting = os.environ.get("SIMCORE_CACHE", "").strip()
-    if setting:
-        path = Path(setting).expanduser().absolute()
-    elif (_SOURCE_TREE / "pyproject.toml").is_file():
-        path = _SOURCE_TREE / "cache"
-    else:
-        path = Path.home() / ".cache" / "simcore"
-    return _create(path)
+    return _create(location())
 
 
 def subfolder(name: Subfolder) -> Path:

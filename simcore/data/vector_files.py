@@ -6,6 +6,7 @@
 .csv       the same, with one number column per dimension
 """
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, npz_files
 from simcore.errors import BadDataError
 from simcore.types import Array
 
@@ -101,7 +102,7 @@ def read(path: Path, ids: Path | None = None) -> VectorTable:
         return _from_arrow(_read_arrow(path, kind))
     except BadDataError as error:
         raise BadDataError(f"{path.name}: {error}") from error
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:120]
         raise BadDataError(f"{path.name} cannot be read as {kind} ({reason}).") from error
 
@@ -145,20 +146,14 @@ def _read_npy(path: Path) -> Array:
 
 
 def _read_npz(path: Path) -> VectorTable:
-    import zipfile
-
-    with zipfile.ZipFile(path) as archive:
-        declared = sum(member.file_size for member in archive.infolist())
-        if declared > MAX_BYTES:
-            raise BadDataError(f"The content is larger than {MAX_BYTES >> 30} GB. Split it.")
-    with np.load(path, allow_pickle=False) as arrays:
-        absent = {"ids", "values"} - set(arrays.files)
-        if absent:
-            raise BadDataError(f"The array {min(absent)!r} is missing.")
-        ids = arrays["ids"]
-        if ids.ndim != 1 or ids.dtype.kind not in "Uiu":
-            raise BadDataError("`ids` must be one text per vector.")
-        return VectorTable(tuple(map(str, ids.tolist())), arrays["values"])
+    arrays = npz_files.read(path, max_bytes=MAX_BYTES)
+    absent = {"ids", "values"} - set(arrays)
+    if absent:
+        raise BadDataError(f"The array {min(absent)!r} is missing.")
+    ids = arrays["ids"]
+    if ids.ndim != 1 or ids.dtype.kind not in "Uiu":
+        raise BadDataError("`ids` must be one text per vector.")
+    return VectorTable(tuple(map(str, ids.tolist())), arrays["values"])
 
 
 def _read_arrow(path: Path, kind: str) -> "pa.Table":

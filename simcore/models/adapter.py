@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, npz_files
 from simcore.errors import BadDataError, ShapeError
 from simcore.sim.metrics import normalized
 from simcore.types import Array, Features
+
+MAX_BYTES = 4_000_000_000  # of all arrays of a file
 
 # Applies a saved file without simcore; the README shows it and tests run it.
 NUMPY_SNIPPET = """import numpy as np
@@ -120,22 +122,21 @@ def load(path: Path) -> Adapter:
         BadDataError: the file does not exist or is not an adapter.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            count = sum(name.startswith("axes.") for name in file.files)
-            layers = tuple(
-                Layer(
-                    int(file[f"start.{n}"]),
-                    int(file[f"stop.{n}"]),
-                    file[f"axes.{n}"],
-                    file[f"weight.{n}"],
-                    float(file[f"share.{n}"]),
-                    bool(file[f"relu.{n}"]),
-                )
-                for n in range(count)
+        arrays = npz_files.read(path, max_bytes=MAX_BYTES)
+        layers = tuple(
+            Layer(
+                int(arrays[f"start.{n}"]),
+                int(arrays[f"stop.{n}"]),
+                arrays[f"axes.{n}"],
+                arrays[f"weight.{n}"],
+                float(arrays[f"share.{n}"]),
+                bool(arrays[f"relu.{n}"]),
             )
-            names = tuple(str(name) for name in file["backbones"])
-            return Adapter(file["mean"], layers, names, tuple(map(int, file["dims"])))
-    except (OSError, ValueError, KeyError) as error:
+            for n in range(sum(name.startswith("axes.") for name in arrays))
+        )
+        names = tuple(str(name) for name in arrays["backbones"])
+        return Adapter(arrays["mean"], layers, names, tuple(map(int, arrays["dims"])))
+    except Exception as error:  # damaged archives raise errors of every kind
         raise BadDataError(
             f"{path.name} is not an adapter ({' '.join(str(error).split())[:80]}). Use the .npz "
             "that `simcore learn adaptation` writes."

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simcore.errors import BadDataError, SimError
+from simcore.errors import BadDataError
 from simcore.models import layers, state_dicts, weights
 from simcore.models.spec import BackboneSpec, Embedder, NetworkSpec, WeightFile
 from simcore.types import Preprocessing
@@ -57,19 +57,12 @@ def load_network(net: NetworkSpec, file: Path) -> Any:
         BadDataError: the file is not a checkpoint, or one of another network.
     """
     checkpoint = state_dicts.read(file, net.file_format)
-    if net.build_from_state is not None:
-        try:
+    with state_dicts.fitting(file.name):
+        if net.build_from_state is not None:
             module = net.build_from_state(state_dicts.tensors(checkpoint))
-        except SimError:
-            raise
-        except (RuntimeError, KeyError, ValueError, AssertionError) as error:
-            raise BadDataError(
-                f"{file.name} does not fit this architecture "
-                f"({' '.join(str(error).split())[:160]}). Replace it with the right weight file."
-            ) from error
-    else:
-        convert = net.convert_state or state_dicts.tensors
-        module = state_dicts.load_strict(net.build(), convert(checkpoint), file.name)
+        else:
+            convert = net.convert_state or state_dicts.tensors
+            module = state_dicts.load_strict(net.build(), convert(checkpoint), file.name)
     return net.remove_head(module) if net.remove_head else module
 
 

@@ -17,6 +17,25 @@ def is_non_commercial(license: str) -> bool:
     return bool({"nc", "noncommercial", "commercial", "dinov3"} & words)
 
 
+def license_terms(license: str) -> str:
+    """What a license allows, in words.
+
+    >>> license_terms("MIT"), license_terms("CC-BY-NC-4.0 (non-commercial)")
+    ('free to use', 'no commercial use')
+    >>> license_terms("MIT (code); none stated for the weights")
+    'not stated for weights'
+    """
+    if "dinov3" in license.lower():
+        return "own terms, read first"
+    if is_non_commercial(license):
+        return "no commercial use"
+    if not license:
+        return "unknown"
+    if "none stated" in license or ("(code)" in license and "(weights)" not in license):
+        return "not stated for weights"
+    return "free to use"
+
+
 @dataclass(frozen=True)
 class WeightFile:
     """Where a weight file comes from, and how to check that it is the right one.

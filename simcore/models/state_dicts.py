@@ -5,15 +5,19 @@ papers' files use has a format here. Loading is strict both ways: a missing or e
 of another shape, means another architecture and is an error.
 """
 
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, SimError
+from simcore.models import matlab_files, torchscript_files
 from simcore.models.spec import Checkpoint, StateDict
 
+_MAX_GROWTH = 20  # of a compressed HDF5 file; trained weights hardly shrink
+_MAX_PARAMETERS = 10_000  # of a MATLAB file
+_ZIP = b"PK\x03\x04"
 _COUNTER = "num_batches_tracked"  # absent from files older than PyTorch 0.4.1, and unused here
 
 
@@ -28,6 +32,8 @@ def read(file: Path, file_format: str = "torch") -> Checkpoint:
     Raises:
         BadDataError: not a checkpoint (an error page, truncated), or one that would run code.
     """
+    if not file.is_file():
+        raise BadDataError(f"{file.name} is not a file. Pass the path of a weight file.")
     with file.open("rb") as stream:
         start = stream.read(64)
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -60,7 +66,11 @@ def tensors(checkpoint: Checkpoint, *, prefix: str = "") -> StateDict:
         if isinstance(checkpoint.get(key), dict):
             checkpoint = checkpoint[key]
             break
-    state = {k: v for k, v in checkpoint.items() if hasattr(v, "shape") and hasattr(v, "dtype")}
+    state = {
+        key: value
+        for key, value in checkpoint.items()
+        if isinstance(key, str) and hasattr(value, "shape") and hasattr(value, "dtype")
+    }
     if state and all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
     state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -71,6 +81,28 @@ def tensors(checkpoint: Checkpoint, *, prefix: str = "") -> StateDict:
             "Use the weight file of a network."
         )
     return state
+
+
+@contextmanager
+def fitting(name: str) -> Iterator[None]:
+    """Turn any error of building a network from a file's content into one sentence.
+
+    Args:
+        name: the file, for the error.
+
+    Raises:
+        BadDataError: the content is that of another network, or damaged.
+    """
+    try:
+        yield
+    except SimError:
+        raise
+    except Exception as error:  # conversions of every library meet content of every kind
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise BadDataError(
+            f"{name} does not fit this architecture ({reason}). Replace it with the right weight "
+            "file."
+        ) from error
 
 
 def load_strict(module: Any, state: StateDict, name: str) -> Any:
@@ -140,20 +172,45 @@ def _torch(file: Path, start: bytes, allow: Sequence[Any] = ()) -> Any:
         from safetensors.torch import load_file
 
         return load_file(file)
-    if _is_torchscript(file):
-        with warnings.catch_warnings():  # PyTorch deprecates this format
-            warnings.simplefilter("ignore", FutureWarning)
-            # Only its tensors are used; the program in it is never called.
-            return dict(torch.jit.load(file, map_location="cpu").state_dict())
+    if torchscript_files.is_torchscript(file):
+        return torchscript_files.read(file)
+    if start.startswith(_ZIP):
+        _check_zip(file)
     with torch.serialization.safe_globals(list(allow)):
-        return torch.load(file, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    _check_tensors(checkpoint)
+    return checkpoint
 
 
-def _is_torchscript(file: Path) -> bool:
-    if not zipfile.is_zipfile(file):
-        return False
+def _check_zip(file: Path) -> None:
+    """Refuse a zip that would grow: PyTorch writes its files uncompressed, one after the other."""
     with zipfile.ZipFile(file) as archive:
-        return any("/code/" in name for name in archive.namelist())
+        members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its tensors are compressed, which PyTorch never does")
+    if sum(member.file_size for member in members) > file.stat().st_size:
+        raise ValueError("its tensors declare more bytes than the file has")
+
+
+def _check_tensors(checkpoint: Any) -> None:
+    """Refuse tensors that are larger than the values in the file, or not plain ones in memory."""
+    import torch
+
+    pending, visited = [checkpoint], set[int]()
+    while pending:
+        value = pending.pop()
+        if id(value) in visited:
+            continue
+        visited.add(id(value))
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list | tuple):
+            pending.extend(value)
+        elif isinstance(value, torch.Tensor):
+            if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+                raise ValueError("it has sparse, quantized or shapeless tensors")
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+                raise ValueError(f"it has a tensor of shape {tuple(value.shape)} without values")
 
 
 def _with_numpy(file: Path, start: bytes) -> Any:
@@ -177,7 +234,7 @@ def _matconvnet(file: Path, start: bytes) -> StateDict:
     import torch
 
     params = _version_7_3(file) if _is_hdf5(file) else _version_5(file)
-    return {name: torch.from_numpy(value) for name, value in params}
+    return {name: torch.from_numpy(_pytorch_axes(value)) for name, value in params}
 
 
 def _is_hdf5(file: Path) -> bool:
@@ -188,14 +245,9 @@ def _is_hdf5(file: Path) -> bool:
 
 def _version_5(file: Path) -> Iterator[tuple[str, Any]]:
     """(name, value) of each parameter of a MATLAB file up to version 7."""
-    import numpy as np
-    from scipy.io import loadmat
-
-    params = np.ravel(loadmat(file)["net"][0, 0]["params"])
-    if params.size == 1 and params.dtype == object:
-        params = np.ravel(params[0])
-    for param in params:
-        yield str(np.ravel(param["name"])[0]), _pytorch_axes(param["value"])
+    (net,) = matlab_files.read(file, "net")
+    for param in net["params"]:
+        yield str(param["name"]), param["value"]
 
 
 def _version_7_3(file: Path) -> Iterator[tuple[str, Any]]:
@@ -203,13 +255,30 @@ def _version_7_3(file: Path) -> Iterator[tuple[str, Any]]:
     import h5py
     import numpy as np
 
+    budget = _MAX_GROWTH * file.stat().st_size  # bytes; a dataset may declare any shape
     with h5py.File(file, "r") as archive:
+
+        def values(dataset: Any) -> Any:
+            nonlocal budget
+            if dataset.external or dataset.is_virtual or dataset.dtype.hasobject:
+                raise ValueError("a parameter is not in the file itself")
+            budget -= dataset.size * dataset.dtype.itemsize
+            if budget < 0:
+                raise ValueError("its parameters declare more values than the file has")
+            return dataset[()]
+
         params = archive["net/params"]
-        names = [archive[ref][()] for ref in np.ravel(params["name"][()])]
-        values = [archive[ref][()] for ref in np.ravel(params["value"][()])]
-    for codes, value in zip(names, values, strict=True):
-        name = "".join(chr(code) for code in np.ravel(codes))
-        yield name, _pytorch_axes(np.transpose(value))
+        references = [np.ravel(_references(params[kind])) for kind in ("name", "value")]
+        for name, value in zip(*references, strict=True):
+            codes = np.ravel(values(archive[name]))
+            yield "".join(map(chr, codes)), np.transpose(values(archive[value]))
+
+
+def _references(dataset: Any) -> Any:
+    """The references to other datasets that a dataset consists of."""
+    if dataset.size > _MAX_PARAMETERS:
+        raise ValueError(f"it declares {dataset.size:,} parameters")
+    return dataset[()]
 
 
 def _pytorch_axes(value: Any) -> Any:
@@ -221,8 +290,8 @@ def _pytorch_axes(value: Any) -> Any:
 
     array = np.asarray(value, np.float32)
     if array.ndim == 4:
-        return np.ascontiguousarray(array.transpose(3, 2, 0, 1))
-    return np.ascontiguousarray(array.reshape(-1))
+        return np.array(array.transpose(3, 2, 0, 1), order="C")  # a copy: PyTorch needs to write
+    return np.array(array.reshape(-1))
 
 
 FORMATS: dict[str, Callable[[Path, bytes], Any]] = {  # name -> reader(file, its first bytes)

@@ -100,7 +100,7 @@ def test_an_unavailable_file_does_not_keep_the_others_from_being_fetched(capsys,
 
     fetched = []
 
-    def fetch(file, *, monitor=Monitor()):
+    def fetch(file, *, trust=False, monitor=Monitor()):
         fetched.append(file.file)
         raise MissingWeightsError(f"No network for {file.file}.")
 

@@ -325,7 +325,7 @@ def test_a_temporary_backbone_is_registered_for_a_block_only():
             registry.get(name)
 
 
-def test_a_weight_file_that_is_replaced_is_loaded_again():
+def test_a_weight_file_that_is_replaced_is_loaded_again(tmp_path):
     """The key of loaded networks has the digest of the file."""
     from simcore.models import weights
     from simcore.models.spec import WeightFile
@@ -338,6 +338,8 @@ def test_a_weight_file_that_is_replaced_is_loaded_again():
 
     spec = BackboneSpec("number", 3, load, weights=(file,))
     for content in ("1", "2.5"):
-        (weights.folder() / file.file).write_text(content)
+        (tmp_path / file.file).write_text(content)
+        with weights.adding(file, tmp_path / file.file):
+            pass
         image = torch.zeros(1, 3, 8, 8)
         assert forward.load(spec, "cpu")(image).unique().item() == float(content)

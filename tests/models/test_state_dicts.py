@@ -253,6 +253,50 @@ def test_torchscript():
         check_features("resnet18", "script.pt", net(images()))
 
 
+class Part(torch.nn.Module):
+    """Parameters and buffers of several types, and a tensor that is neither."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 2)
+        self.register_buffer("counts", torch.arange(4))
+        self.scale = torch.nn.Parameter(torch.rand(2).half())
+        self.view = torch.nn.Parameter(torch.rand(4, 3)[1:, ::2])
+        self.plain = torch.rand(2)
+
+    def forward(self, x):
+        return self.linear(x) * self.plain + self.scale.float() + self.counts[0] + self.view.sum()
+
+
+class Whole(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = Part()
+        self.rest = torch.nn.Sequential(torch.nn.BatchNorm1d(3), Part())
+        self.tied = torch.nn.Linear(3, 2)
+        self.tied.weight = self.first.linear.weight
+        self.last = torch.nn.Parameter(torch.rand(1).bfloat16())
+        self.numbers, self.settings, self.word, self.nothing = [1, 2], {"a": 1.5}, "x", None
+
+    def forward(self, x):
+        return self.first(x) + self.rest(x) + self.tied(x) + self.last.float()
+
+
+@TORCHSCRIPT
+@pytest.mark.parametrize("kind", ["trace", "script"])
+def test_torchscript_without_running_it_is_what_running_it_gives(kind):
+    net, file = Whole().eval(), place("whole.pt")
+    module = torch.jit.trace(net, torch.rand(2, 3)) if kind == "trace" else torch.jit.script(net)
+    module.save(str(file))
+    expected = torch.jit.load(file).state_dict()
+    state = state_dicts.read(file)
+    assert list(state) == list(expected) == list(module.state_dict())
+    assert "first.plain" not in state
+    for name, value in state.items():
+        assert torch.equal(value, expected[name])
+        assert (value.dtype, value.stride()) == (expected[name].dtype, expected[name].stride())
+
+
 TINY = """{"embed_dim": 32, "vision_cfg": {"image_size": 32, "layers": 2, "width": 64,
 "patch_size": 8}, "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2,
 "layers": 1}}"""
@@ -305,9 +349,9 @@ def test_timm_with_its_classifier_and_safetensors():
     with torch.inference_mode():
         check_features(name, "b0.safetensors", module(images()))
     lacking = {k: v for k, v in module.state_dict().items() if k != "conv_stem.weight"}
-    save_file(lacking, place("b0.safetensors"))
+    save_file(lacking, place("lacking.safetensors"))
     with pytest.raises(BadDataError, match="does not fit"):
-        unchecked(name, "b0.safetensors").load("cpu")
+        unchecked(name, "lacking.safetensors").load("cpu")
 
 
 def test_facenet():

@@ -1,11 +1,12 @@
 """Kind `tll`: Totally-Looks-Like in every form in which it is distributed (rosenfeld2018)."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from simcore.data import cache_dir, csv_files, images
+from simcore.data import cache_dir, csv_files, file_locks, images
 from simcore.data.collections import pair_folders
 from simcore.data.collections.collection_draft import (
     CollectionDraft,
@@ -171,20 +172,21 @@ def download(target: Path, *, monitor: Monitor = Monitor()) -> Path:
     missing = [name for name in DRIVE if not (target / name).is_file()]
     for done, name in enumerate(missing):
         monitor.report(f"fetching {name}", done, len(missing))
-        part = target / f".new-{name}"
+        file = target / name
         try:
             import gdown
 
             address = f"https://drive.google.com/uc?id={DRIVE[name]}"
-            with cache_dir.disk_errors(target):
-                downloaded = gdown.download(address, str(part), quiet=True)
-                if not downloaded or not part.is_file() or part.read_bytes()[:2] != b"PK":
-                    raise ValueError("the download is not a zip file")
-                part.replace(target / name)
+            with file_locks.exclusive(file, monitor):
+                if file.is_file():
+                    continue  # another process was faster
+                with cache_dir.atomic_path(file) as draft:
+                    downloaded = gdown.download(address, str(draft), quiet=True)
+                    if not downloaded or not zipfile.is_zipfile(draft):  # its end was read
+                        raise ValueError("the download is not a complete zip file")
+        except SimError:
+            raise
         except Exception as error:
-            part.unlink(missing_ok=True)
-            if isinstance(error, SimError):
-                raise
             reason = " ".join(str(error).split())[:120]
             raise SimError(
                 f"{name} cannot be downloaded ({reason}). Install gdown, or download "

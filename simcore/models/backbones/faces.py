@@ -15,7 +15,7 @@ import numpy as np
 
 from simcore.data import images
 from simcore.errors import BadDataError, MissingWeightsError
-from simcore.models import registry, weights
+from simcore.models import registry, state_dicts, weights
 from simcore.models.registry import backbone
 from simcore.models.spec import BackboneSpec, Embedder, WeightFile
 from simcore.types import RAW, Array
@@ -192,14 +192,17 @@ def _detect_with_hog(image: Array) -> list[Any]:
 def _cnn_detector() -> Detect:
     import dlib
 
-    detector = dlib.cnn_face_detection_model_v1(str(weights.path(MMOD)))
+    path = weights.path(MMOD)
+    with state_dicts.fitting(path.name):
+        detector = dlib.cnn_face_detection_model_v1(str(path))
     return lambda image: [detection.rect for detection in detector(image, CNN_UPSAMPLE)]
 
 
 def _load_descriptor(points: str, descriptor: str) -> tuple[Any, Any]:
     import dlib
 
-    return dlib.shape_predictor(points), dlib.face_recognition_model_v1(descriptor)
+    with state_dicts.fitting(f"{POINTS.file} or {DESCRIPTOR.file}"):
+        return dlib.shape_predictor(points), dlib.face_recognition_model_v1(descriptor)
 
 
 @backbone(

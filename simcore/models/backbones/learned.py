@@ -75,8 +75,9 @@ def _load_network(file: WeightFile, base: BackboneSpec) -> Callable[[str], Embed
     def load(device: str) -> Embedder:
         from simcore.models import forward
 
-        embed = base.load(device)
-        forward.module(embed).load_state_dict(state_dicts.read(weights.path(file)))
+        embed, path = base.load(device), weights.path(file)
+        with state_dicts.fitting(path.name):
+            forward.module(embed).load_state_dict(state_dicts.read(path))
         return embed
 
     return load

@@ -7,7 +7,7 @@ fine-tuning: the plain sum of their cosines is the cosine of their normalized, c
 from dataclasses import replace
 from typing import Any
 
-from simcore.models import forward, nets, registry, state_dicts, weights
+from simcore.models import forward, nets, registry, weights
 from simcore.models.backbones import libraries
 from simcore.models.backbones.libraries import CLIP_MEAN, CLIP_STD, HALF
 from simcore.models.distances import lpips
@@ -150,9 +150,9 @@ LPIPS_INPUT = Preprocessing(
 
 def _lpips(device: str) -> Embedder:
     """AlexNet's maps, weighted so that squared Euclidean distance is LPIPS (v0.1, 64 px)."""
-    linear = state_dicts.tensors(state_dicts.read(weights.path(LPIPS_ALEX)))
+    linear = lpips.load_linear_weights(lpips.NETS["alex"])
     module = nets.load_network(libraries.torchvision_net("alexnet", ()), weights.path(ALEXNET))
-    return lpips_embedder(module, [linear[f"lin{n}.model.1.weight"] for n in range(5)], device)
+    return lpips_embedder(module, [row.view(1, -1, 1, 1) for row in linear], device)
 
 
 def lpips_embedder(alexnet: Any, linear: list[Any], device: str) -> Embedder:

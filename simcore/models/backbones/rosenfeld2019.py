@@ -5,7 +5,9 @@ Two differ: the paper's `texture` is `texture_S` here, because `texture` is a de
 pooling.
 """
 
+import gzip
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,9 @@ from simcore.models.spec import (
 from simcore.types import RAW, Array, Preprocessing
 
 PAPER = "rosenfeld2019"
-_RETRIEVAL = "http://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
+_RETRIEVAL = "https://cmp.felk.cvut.cz/cnnimageretrieval/data/networks"
 _STYLIZED = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
-_PLACES = "http://places2.csail.mit.edu/models_places365"
+_PLACES = "https://places2.csail.mit.edu/models_places365"
 _NO_LICENSE = "none stated for the weights"
 # BGR, value / 256 - 0.5 on 0..255, written as mean and standard deviation on 0..1.
 _OPENPOSE_INPUT = Preprocessing(mean=(0.5 * 256 / 255,) * 3, std=(256 / 255,) * 3)
@@ -44,8 +46,9 @@ EDGEMAC = WeightFile(
 EDGE_FOREST = WeightFile(
     "rosenfeld2019/structured-edges.yml.gz",
     url="https://github.com/opencv/opencv_extra/raw/master/testdata/cv/ximgproc/model.yml.gz",
-    note="also as http://ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
+    note="also at ptak.felk.cvut.cz/im4sketch/opencv_extra.yml.gz",
 )
+MAX_FOREST = 500_000_000  # bytes, inflated
 
 
 def _gem(*, whitened: bool) -> NetworkSpec:
@@ -185,7 +188,7 @@ _add(
     _weakalign(),
     WeightFile(
         "rosenfeld2019/weakalign_resnet101_affine_tps.pth.tar",
-        url="http://www.di.ens.fr/willow/research/weakalign/trained_models/"
+        url="https://www.di.ens.fr/willow/research/weakalign/trained_models/"
         "weakalign_resnet101_affine_tps.pth.tar",
         note="the address answered 404 in November 2024; no mirror is known",
     ),
@@ -325,7 +328,20 @@ def _load_edge_detector() -> Any:
             "The backbone shp needs OpenCV with its extra modules to detect edges. "
             "Install simcore with its extra `opencv`."
         ) from error
-    return ximgproc.createStructuredEdgeDetection(str(weights.path(EDGE_FOREST)))
+    path = weights.path(EDGE_FOREST)
+    with state_dicts.fitting(path.name):
+        _check_size(path)
+        return ximgproc.createStructuredEdgeDetection(str(path))
+
+
+def _check_size(file: Path) -> None:
+    """OpenCV reads a compressed file whole, whatever its size."""
+    size = 0
+    with gzip.open(file) as stream:
+        while block := stream.read(1 << 20):
+            size += len(block)
+            if size > MAX_FOREST:
+                raise ValueError(f"it has more than {MAX_FOREST:,} bytes")
 
 
 registry.add(

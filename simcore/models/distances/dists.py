@@ -58,7 +58,7 @@ def load(
 def _read_weights(state: dict[str, Any] | None, device: str) -> tuple[Any, Any]:
     """alpha and beta of each stage, scaled so that all of them sum to 1."""
     if state is None:
-        state = state_dicts.read(weights.path(DISTS_FILE))
+        state = state_dicts.tensors(state_dicts.read(weights.path(DISTS_FILE)))
     names, size = ("alpha", "beta"), sum(_CHANNELS)
     if any(name not in state or state[name].numel() != size for name in names):
         raise BadDataError(f"{DISTS_FILE.file} has no DISTS weights. Fetch it again.")

@@ -190,11 +190,12 @@ def load_linear_weights(net: LpipsNet) -> Sequence[Any]:
     Raises:
         MissingWeightsError: they are not on this machine. BadDataError: another file.
     """
-    state = state_dicts.read(weights.path(net.linear))
+    state = state_dicts.tensors(state_dicts.read(weights.path(net.linear)))
     keys = [f"lin{k}.model.1.weight" for k in range(len(net.cuts))]
-    missing = [key for key in keys if key not in state]
-    if missing:
-        raise BadDataError(
-            f"{net.linear.file} has no {missing[0]}. Fetch the weights of LPIPS v0.1 again."
-        )
+    for key, channels in zip(keys, net.channels, strict=True):
+        if key not in state or state[key].numel() != channels:
+            raise BadDataError(
+                f"{net.linear.file} has no {key} of {channels} channels. Fetch the weights of "
+                "LPIPS v0.1 again."
+            )
     return [state[key].flatten() for key in keys]

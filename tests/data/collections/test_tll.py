@@ -4,6 +4,7 @@ import csv
 import shutil
 import sys
 import types
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def test_both_zips_are_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     def fetch(address: str, output: str, quiet: bool) -> str:
         asked.append(address)
-        Path(output).write_bytes(b"PK\x03\x04")
+        with zipfile.ZipFile(output, "w") as archive:
+            archive.writestr("00000.jpg", b"picture")
         return output
 
     monkeypatch.setitem(sys.modules, "gdown", types.SimpleNamespace(download=fetch))
@@ -120,13 +122,15 @@ def test_a_failed_download_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     ):
         tll.download(tmp_path / "to")
 
-    def fetch(address: str, output: str, quiet: bool) -> str:
-        Path(output).write_text("<html>quota</html>")
-        return output
+    for content in (b"<html>quota</html>", b"PK\x03\x04 cut off"):
 
-    monkeypatch.setitem(sys.modules, "gdown", types.SimpleNamespace(download=fetch))
-    with pytest.raises(SimError, match="the download is not a zip file"):
-        tll.download(tmp_path / "to")
+        def fetch(address: str, output: str, quiet: bool, content: bytes = content) -> str:
+            Path(output).write_bytes(content)
+            return output
+
+        monkeypatch.setitem(sys.modules, "gdown", types.SimpleNamespace(download=fetch))
+        with pytest.raises(SimError, match="the download is not a complete zip file"):
+            tll.download(tmp_path / "to")
     assert list((tmp_path / "to").iterdir()) == []
 
 

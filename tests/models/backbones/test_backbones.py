@@ -338,6 +338,11 @@ def test_a_file_of_another_architecture_is_refused():
     save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, place)
     with pytest.raises(BadDataError, match="does not fit"):
         forward.load(spec, "cpu")
+    place.write_bytes(b"another one")
+    with pytest.raises(BadDataError, match="has changed since it was first used"):
+        forward.load(spec, "cpu")
+    spec = registry.get("timm:resnet18.fb_swsl_ig1b_ft_in1k")
+    place = weights.folder() / spec.weights[0].file
     place.write_bytes(b"<html>not found</html>")
     with pytest.raises(BadDataError, match="is a web page"):
         forward.load(spec, "cpu")
