@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from simcore.models import compiled, forward, layers, nets, registry
+from simcore.models import compiled, forward, layers, nets, registry, weights
 from simcore.models.extract import extraction
 from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
 from simcore.models.weights import folder
@@ -56,10 +56,12 @@ def test_features_equal_those_of_pytorch_and_the_file_is_used_again(spec):
         np.testing.assert_allclose(actual, one_by_one, atol=1e-6)
 
 
-def test_other_weights_are_converted_again(spec):
+def test_other_weights_are_converted_again(spec, tmp_path):
     compiled.for_cpu(spec, spec.load("cpu"), compiled.MIN_IMAGES)
     torch.manual_seed(1)
-    torch.save(build().state_dict(), folder() / "tiny.pt")
+    torch.save(build().state_dict(), tmp_path / "other.pt")
+    with weights.adding(spec.weights[0], tmp_path / "other.pt"):
+        pass
     eager = spec.load("cpu")
     assert compiled.for_cpu(spec, eager, 1) is eager
     new = compiled.for_cpu(spec, eager, compiled.MIN_IMAGES)
