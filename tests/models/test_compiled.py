@@ -139,7 +139,7 @@ def test_extraction_uses_it(tiny, spec, monkeypatch):
     ],
 )
 def test_every_network_with_random_weights(name):
-    """Equal features, or PyTorch goes on; most networks must compile."""
+    """Equal features from the compiled network of every architecture."""
     spec = registry.get(name)
     module = nets.random_network(spec.net)
     eager = layers.embedder(module, spec.net.outputs, "cpu")
