@@ -39,7 +39,7 @@ def test_only_images_and_tables_are_extracted(tmp_path: Path) -> None:
         },
     )
     folder = tmp_path / "out"
-    assert archives.extract(source, folder) == 3
+    assert archives.extract(source, folder).count == 3
     files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert files == {"left/a.PNG": b"1", "train.csv": b"2", "deep/er/c.jpeg": b"6"}
 
@@ -107,7 +107,7 @@ def test_a_declared_size_that_is_too_small_is_not_trusted(tmp_path: Path) -> Non
 def test_the_total_is_limited(tmp_path: Path) -> None:
     source = pack(tmp_path / "a.zip", {f"{i}.png": bytes(1000) for i in range(10)})
     exact = replace(archives.UPLOAD, total=10_000)
-    assert archives.extract(source, tmp_path / "fits", limits=exact) == 10
+    assert archives.extract(source, tmp_path / "fits", limits=exact).count == 10
     with pytest.raises(BadDataError, match="more than 9,999 bytes"):
         archives.extract(source, tmp_path / "out", limits=replace(exact, total=9_999))
     assert outside(tmp_path) == {"a.zip", "fits"}

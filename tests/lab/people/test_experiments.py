@@ -318,7 +318,7 @@ FAULTS = [
     ("", "has the columns none"),
     ("a,b\n1,2\n", "has the columns a, b. It needs question"),
     (HEAD + "\n", "no rows"),
-    (HEAD + "\n1,2\n", "Line 2 has 2 cells; the header has 13"),
+    (HEAD + "\n1,2\n", "Line 2 of the CSV has 2 cells, but the header has 13"),
     (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,zzz,"), "'zzz' in line 2"),
     (HEAD + "\n" + ROW.replace("0,a,", "0,../a,"), "'../a' in line 2"),
     (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,b,"), "image appears twice"),
