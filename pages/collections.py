@@ -53,8 +53,8 @@ def _card(name: str) -> None:
             with st.popover(f"{len(collection.skipped):,} left out", icon=":material/report:"):
                 _skipped(collection)
         if summary.other_files:
-            count = sum(files.count for files in summary.other_files)
-            with st.popover(f"{count:,} other files", icon=":material/draft:"):
+            n_files = sum(files.count for files in summary.other_files)
+            with st.popover(f"{n_files:,} other files", icon=":material/draft:"):
                 st.markdown("These files of the source are not used.")
                 for files in summary.other_files:
                     st.markdown(f"- {escape_markdown(str(files))}")

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from simcore.errors import BadDataError
 
-SEPARATORS = ",;\t|"
+SEPARATORS, QUOTE = ",;\t|", '"'
+_QUOTED = re.compile(r'[,;\t|"\r\n]|^ | $')
 # A spreadsheet reads a formula at the start of a cell. A cell may also start after a separator
 # inside a text, because the computer that opens the file may separate columns by it.
 _START = r"((?:^|[;\t\r\n|])\"*)"
@@ -75,17 +76,16 @@ def write(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     >>> write(("name", "hits"), [("hog", 3), ("=a,b", None)])
     'name,hits\nhog,3\n"\'=a,b",\n'
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for row in (columns, *rows):
-        writer.writerow([_cell(cell) for cell in row])
-    return text.getvalue()
+    lines = [",".join(map(_cell, row)) or '""' for row in (columns, *rows)]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, str):
-        return neutralize(value)
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _cell(value: object) -> str:
+    """The text of a cell; Python's own writer leaves a carriage return unquoted before 3.13."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = neutralize(value) if isinstance(value, str) else str(value)
+    return f'"{text.replace(QUOTE, 2 * QUOTE)}"' if _QUOTED.search(text) else text
 
 
 def parse(

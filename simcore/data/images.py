@@ -90,7 +90,7 @@ def _check_bytes(size: int, name: str) -> None:
 
 
 def content_format(head: bytes) -> str:
-    """The image format of a file by its first HEAD_BYTES bytes, whatever its name; "" for none.
+    r"""The image format of a file by its first HEAD_BYTES bytes, whatever its name; "" for none.
 
     Formats beside FORMATS cannot be read here.
 

@@ -5,6 +5,7 @@ trusted: no file leaves the folder, links are refused, and bytes are counted whi
 """
 
 import gzip
+import io
 import shutil
 import stat
 import tarfile
@@ -173,7 +174,7 @@ def _tar_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterato
     with (
         source.open("rb") as file,
         gzip.GzipFile(fileobj=file) if _is_gzip(file) else file as stream,
-        tarfile.open(fileobj=cast(IO[bytes], _BoundedReader(stream)), mode="r:") as archive,
+        tarfile.open(fileobj=_BoundedReader(cast(IO[bytes], stream)), mode="r:") as archive,
     ):
         for count, member in enumerate(archive, 1):
             _check_count(count, source.name, limits)
@@ -193,14 +194,25 @@ def _tar_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterato
     _check_end(source)
 
 
-class _BoundedReader:
+class _BoundedReader(io.RawIOBase):
     """A stream that refuses to read much at once: headers of a tar claim any size in memory."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self.seek, self.tell = stream.seek, stream.tell
 
-    def read(self, size: int = -1) -> bytes:
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """As the stream does."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As the stream does."""
+        return self._stream.tell()
+
+    def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes.
 
         Raises:

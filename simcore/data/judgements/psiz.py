@@ -181,8 +181,8 @@ def _dataset_names(path: Path) -> set[str]:
 def _load(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> Columns:
     """Datasets of an HDF5 file.
 
-    A dataset may claim any size, and its data may lie in another file of this computer; neither is
-    followed.
+    A dataset may claim any size, or name another file of this computer as its content; both are
+    refused.
     """
     import h5py
 

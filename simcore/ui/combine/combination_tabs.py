@@ -4,7 +4,6 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from simcore import csv_text
 from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetSearch
@@ -69,10 +68,7 @@ def ranking(question: Question, search: SubsetSearch, combine: Combination) -> N
                 "direction": question.direction,
             },
         )
-    widgets.csv_button(
-        lambda: csv_text.write(list(table.columns), table.to_numpy().tolist()),
-        f"{question.collection}-{combine}.csv",
-    )
+    widgets.csv_button(lambda: widgets.frame_csv(table), f"{question.collection}-{combine}.csv")
 
 
 def ablation(question: Question, search: SubsetSearch, combine: Combination) -> None:

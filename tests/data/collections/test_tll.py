@@ -78,7 +78,7 @@ def test_tll_in_the_kaggle_form(kaggle: Path) -> None:
     assert found.right.ids == tuple(f"x{n}" for n in "abcdef")
     skipped = reasons(found)
     assert skipped["line 8: zz, xa"].startswith("In train/left: There is no file 'zz'")
-    assert skipped["line 9: b, yy"].startswith("There is no file train/right/yy")
+    assert skipped["line 9: b, yy"].startswith("In train/right: There is no file 'yy'")
     assert skipped["c, xa"].startswith("The left image c is already in an earlier row")
     assert set(skipped) == {"line 8: zz, xa", "line 9: b, yy", "c, xa", "a, xa"}
 

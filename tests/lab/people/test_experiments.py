@@ -331,7 +331,7 @@ FAULTS = [
     (HEAD + "\n" + ROW + "\n" + ROW, "a second answer of participant 1"),
     (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "differs from its earlier rows"),
     (HEAD + "\n" + ROW.replace("random", "x" * 501), "longer than 500 characters"),
-    (HEAD + "\n" + ROW.replace("random", '"'), "is not CSV"),
+    (HEAD + "\n" + ROW.replace("random", '"'), "quotation mark that is never closed"),
     (HEAD + "\n" + ROW.replace("random", ""), "condition in line 2"),
     (HEAD.replace("option_3", "option_7") + "\n" + ROW, "has the columns"),
 ]
@@ -394,3 +394,27 @@ def test_pictures_larger_than_a_thumbnail_are_shown_large(tmp_path, draw):
     for question in experiment_store.questions(experiment):
         with Image.open(collections.picture(question.query_key)) as picture:
             assert max(picture.size) == 1024
+
+
+def test_texts_that_look_like_formulas_survive_a_round_trip():
+    formula = '=HYPERLINK("http://evil.example")'
+    text = HEAD + "\n" + ROW.replace("random", '"' + formula.replace('"', '""') + '"')
+    stored = export.read("one", "tiny", text.encode())
+    assert stored.plan["conditions"] == [{"name": formula}]
+    exported = export.export("one")
+    assert "1,\"'=HYPERLINK(" in exported
+    export.read("two", "tiny", exported.encode("utf-16"))
+    assert export.export("two") == exported
+    assert run(["experiments", "export", "two", "--json"]) == 0
+
+
+def test_ids_of_another_unicode_form_are_recognized(tmp_path, draw):
+    for side in ("left", "right"):
+        (tmp_path / "p" / side).mkdir(parents=True)
+        for k, name in enumerate(("é", "b", "c")):
+            draw(k, 20, 20).save(tmp_path / "p" / side / f"{name}.png")
+    collections.add("pairs", tmp_path / "p", name="accents")
+    text = HEAD + "\n" + ROW.replace(",a,1,a,b,c,", ",e\u0301,1,e\u0301,b,c,") + "\n"
+    export.read("one", "accents", text.encode())
+    (question,) = experiment_store.questions(experiment_store.get("one"))
+    assert question.query == question.options[0][0] == "é"
