@@ -54,7 +54,8 @@ def _card(name: str) -> None:
                 _skipped(collection)
         if summary.other_files:
             n_files = sum(files.count for files in summary.other_files)
-            with st.popover(f"{n_files:,} other files", icon=":material/draft:"):
+            noun = "file" if n_files == 1 else "files"
+            with st.popover(f"{n_files:,} other {noun}", icon=":material/draft:"):
                 st.markdown("These files of the source are not used.")
                 for files in summary.other_files:
                     st.markdown(f"- {escape_markdown(str(files))}")
