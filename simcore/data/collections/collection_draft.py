@@ -149,10 +149,10 @@ def relative_names(paths: Iterable[Path], folder: Path) -> list[str]:
     >>> relative_names([Path("d/a.1.png"), Path("d/b.png"), Path("d/b.jpg")], Path("d"))
     ['a.1', 'b.png', 'b.jpg']
     """
-    whole = [image_names.inner_name(path, folder) for path in paths]
-    short = [image_names.stem(name) for name in whole]
+    names = [image_names.inner_name(path, folder) for path in paths]
+    short = [image_names.stem(name) for name in names]
     counts = Counter(short)
-    return [name if counts[name] == 1 else inner for name, inner in zip(short, whole, strict=True)]
+    return [name if counts[name] == 1 else inner for name, inner in zip(short, names, strict=True)]
 
 
 def drop_repeated(rows: Iterable[DraftRow], skipped: list[Skipped]) -> list[DraftRow]:

@@ -182,15 +182,12 @@ def _listed_names(
 
 def _object_files(images: ImageIndex, names: Mapping[int, str]) -> dict[int, FileMatch]:
     """The image of each object; files of one folder follow one way of naming."""
-    ways = [
-        {number: f"{name}.png" for number, name in names.items()},
-        {number: f"{name}_01b.png" for number, name in names.items()},
-    ]
-    found = [images.find_all(way.values()) for way in ways]
+    plain = images.find_all(f"{name}.png" for name in names.values())
+    with_ending = images.find_all(f"{name}_01b.png" for name in names.values())
     files = {}
-    for number in names:
-        plain, things_ending = (found[k][ways[k][number]] for k in range(2))
-        files[number] = things_ending if plain.problem and not things_ending.problem else plain
+    for number, name in names.items():
+        candidates = (plain[f"{name}.png"], with_ending[f"{name}_01b.png"])
+        files[number] = next((file for file in candidates if not file.problem), candidates[0])
     if all(file.problem for file in files.values()):
         numbered = images.find_all(f"{number}.png" for number in names)
         return {number: numbered[f"{number}.png"] for number in names}

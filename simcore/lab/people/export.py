@@ -81,9 +81,9 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
         UnknownNameError: no such collection.
     """
     check_name(name)
-    whole = collections.open_(collection)
-    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in whole.sides())
-    rows = [(line, _stored_ids(cells, whole)) for line, cells in _rows(data)]
+    opened = collections.open_(collection)
+    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in opened.sides())
+    rows = [(line, _stored_ids(cells, opened)) for line, cells in _rows(data)]
     if not rows:
         raise BadDataError("The CSV has no rows. It needs one row per answer.")
     columns = [column for column in rows[0][1] if column.startswith("option_")]
