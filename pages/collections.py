@@ -128,7 +128,8 @@ def _skipped(collection: Collection) -> None:
     rows = tuple((skipped.name, skipped.reason) for skipped in collection.skipped)
     table = Table(("file", "reason"), rows)
     st.markdown("These images, and their mates, are left out.")
-    st.dataframe(table.to_frame(), height=240, hide_index=True)
+    height = 240 if len(rows) > 6 else "auto"
+    st.dataframe(table.to_frame(), width=640, height=height, hide_index=True)
     widgets.csv_button(
         table.to_csv,
         f"{collection.name}-left-out.csv",

@@ -190,7 +190,8 @@ def whole_numbers(text: str, what: str) -> list[int]:
     from simcore.errors import BadDataError
 
     values = numbers(text, what)
-    if not values or not all(value.is_integer() for value in values):
+    # Beyond 2**53 a float is no longer the number that was typed.
+    if not values or not all(value.is_integer() and abs(value) < 2**53 for value in values):
         raise BadDataError(
             f"{what} must be whole numbers separated by commas, as in 1,5,10, got {text!r}."
         )

@@ -48,7 +48,7 @@ def test_each_command_offers_the_options_that_it_uses(capsys):
             assert option not in text, command
 
 
-@pytest.mark.parametrize("text", ["1.5", "inf", "nan", "", ",", "1e400", "x", "1,2.5"])
+@pytest.mark.parametrize("text", ["1.5", "inf", "nan", "", ",", "1e400", "x", "1,2.5", "9" * 20])
 def test_cut_offs_are_whole_numbers(text: str) -> None:
     with pytest.raises(BadDataError, match=r"--k"):
         options.whole_numbers(text, "--k")

@@ -145,6 +145,8 @@ def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
     stems = [image_names.stem(image_names.nfc(path.name)) for path in pages]
     if len(set(stems)) < len(stems):
         stems = [name.replace("/", "-") for name in inner_names(pages, folder)]
+    if len(set(stems)) < len(stems):  # "a/b" beside "a-b"; equal names would share their halves
+        stems = [f"{number:05}-{stem}" for number, stem in enumerate(stems)]
     names = dict(zip(pages, stems, strict=True))
     for path in sorted(set(pictures) - set(pages)):
         reason = f"{path.name} is not a page of {PAGE_SIZE[0]} x {PAGE_SIZE[1]} pixels."

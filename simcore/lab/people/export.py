@@ -7,6 +7,7 @@ anything is stored.
 """
 
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -253,22 +254,36 @@ class Comparison:
 
 
 def triplets(name: str) -> str:
-    """The answers as a CSV of triplets, `query,a,b,vote,group,votes`, with file names.
+    """The answers as a CSV of triplets, `query,a,b,vote,group,votes`, with paths of files.
 
     Raises:
         UnknownNameError: no such experiment, or its collection was removed.
     """
     comparisons, collection = _comparisons(name)
-    files = {
-        key: f"{path.parent.name}/{path.name}"
-        for side in collection.sides()
-        for key, path in zip(side.keys, side.paths, strict=True)
-    }
+    files = _file_names(collection)
     rows = []
     for comparison in comparisons:
         paths = [files[key] for key in (comparison.query, comparison.a, comparison.b)]
         rows.append([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
     return csv_text.write(["query", "a", "b", "vote", "group", "votes"], rows)
+
+
+def _file_names(collection: Collection) -> dict[str, str]:
+    """Content key -> path below the folder that contains all images; never less than folder/name.
+
+    A shorter name may be that of another image.
+    """
+    paths = {
+        key: path
+        for side in collection.sides()
+        for key, path in zip(side.keys, side.paths, strict=True)
+    }
+    common = Path(os.path.commonpath([path.parent for path in paths.values()]))
+    files = {}
+    for key, path in paths.items():
+        inner = path.relative_to(common)
+        files[key] = inner.as_posix() if len(inner.parts) > 1 else f"{common.name}/{path.name}"
+    return files
 
 
 def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:

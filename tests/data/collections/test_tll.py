@@ -143,3 +143,11 @@ def test_the_real_pairs(real_pairs: Path) -> None:
     assert found.right.ids == tuple(line["right"] for line in lines)
     assert (len(found.left), found.skipped) == (1000, ())
     assert len(set(found.left.keys) | set(found.right.keys)) == 2000
+
+
+def test_pages_of_equal_names_keep_their_own_halves(tmp_path: Path, draw: Draw) -> None:
+    for seed, name in enumerate(("a/b.png", "a-b.png", "b.png")):
+        (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(seed, 401, 271).save(tmp_path / "p" / name)
+    found = collection_catalog.add("tll", tmp_path / "p", name="p")
+    assert len(set(found.left.keys)) == len(found.left) == 3

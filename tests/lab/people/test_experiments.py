@@ -8,6 +8,7 @@ import pytest
 
 from simcore.__main__ import run
 from simcore.data.answers import experiment_store
+from simcore.data.judgements import judgement_catalog
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab.library import collections, extraction, features
 from simcore.lab.people import analysis, experiments, export, participation
@@ -418,3 +419,18 @@ def test_ids_of_another_unicode_form_are_recognized(tmp_path, draw):
     export.read("one", "accents", text.encode())
     (question,) = experiment_store.questions(experiment_store.get("one"))
     assert question.query == question.options[0][0] == "é"
+
+
+def test_exported_triplets_name_every_file_by_a_path_of_its_own(tmp_path, draw):
+    for k, name in enumerate(("x/in/1.png", "y/in/1.png", "y/in/2.png", "3.png")):
+        (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(k, 20, 20).save(tmp_path / "p" / name)
+    collections.add("images", tmp_path / "p", name="nested")
+    row = ROW.replace(",a,1,a,b,c,", ",3,1,x/in/1,y/in/1,y/in/2,")
+    export.read("one", "nested", (HEAD + "\n" + row).encode())
+    (tmp_path / "p" / "t.csv").write_text(export.triplets("one"))
+    stored = judgement_catalog.add("triplets", tmp_path / "p" / "t.csv", name="again")
+    images = stored.triplets.images
+    names = ("p/3.png", "x/in/1.png", "y/in/1.png", "y/in/2.png")
+    keys = dict(zip(names, collections.open_("nested").left.keys, strict=True))
+    assert dict(zip(images.ids, images.keys, strict=True)) == keys
