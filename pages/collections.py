@@ -128,8 +128,9 @@ def _skipped(collection: Collection) -> None:
     rows = tuple((skipped.name, skipped.reason) for skipped in collection.skipped)
     table = Table(("file", "reason"), rows)
     st.markdown("These images, and their mates, are left out.")
-    height = 240 if len(rows) > 6 else "auto"
-    st.dataframe(table.to_frame(), width=640, height=height, hide_index=True)
+    st.dataframe(
+        table.to_frame(), width=640, height=240 if len(rows) > 6 else "auto", hide_index=True
+    )
     widgets.csv_button(
         table.to_csv,
         f"{collection.name}-left-out.csv",

@@ -198,7 +198,7 @@ def _read_source(kind: str, source: Path | None, folder: Path, monitor: Monitor)
         )
     extracted = None
     ignored: tuple[str, ...] = ()
-    if source.is_file() and source.suffix.lower() != ".csv":
+    if source.is_file() and source.suffix.lower() not in pair_folders.TABLE_SUFFIXES:
         also = tuple(tll.DRIVE) if kind == "tll" else ()
         extracted = folder / "zip"
         ignored = archives.extract(source, extracted, also=also, monitor=monitor).ignored

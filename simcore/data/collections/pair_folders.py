@@ -14,6 +14,12 @@ from simcore.data.collections.collection_draft import (
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
+TABLE_SUFFIXES = (".csv", ".tsv")
+_TWO_FORMS = (
+    "Two files have this name, in two Unicode forms that look alike. Rename one of them; the first "
+    "is used."
+)
+
 
 def read_images(folder: Path) -> CollectionDraft:
     """All images below a folder; ids are relative paths without the ending.
@@ -32,12 +38,6 @@ def read_images(folder: Path) -> CollectionDraft:
             ids[name] = path
     draft.rows = [DraftRow(name, path) for name, path in ids.items()]
     return draft
-
-
-_TWO_FORMS = (
-    "Two files have this name, in two Unicode forms that look alike. Rename one of them; the first "
-    "is used."
-)
 
 
 def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
@@ -59,9 +59,11 @@ def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
             f"{storage.parse_s3(str(path))} has no left/ and right/. It needs both, with equal "
             "file names."
         )
-    tables = sorted(path.glob("*.csv"))
-    if len(tables) == 1 or (path / "pairs.csv").is_file():
-        return match_listed(tables[0] if len(tables) == 1 else path / "pairs.csv", inside=inside)
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES]
+    if len(tables) > 1:
+        tables = [p for p in tables if p.stem.lower() == "pairs"]
+    if len(tables) == 1:
+        return match_listed(tables[0], inside=inside)
     content = ", ".join(sorted(p.name for p in path.iterdir())[:5])
     raise BadDataError(
         f"{path} contains {content or 'nothing'}, but no pairs. It needs left/ and right/ with "

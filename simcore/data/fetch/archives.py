@@ -47,9 +47,9 @@ class Limits:
     strict: bool = True
 
 
-UPLOAD = Limits((".csv",), entries=200_000)
+UPLOAD = Limits((".csv", ".tsv"), entries=200_000)
 DATASET = Limits(
-    (".npy", ".csv", ".json", ".txt", ".hdf5", ".h5"),
+    (".npy", ".csv", ".tsv", ".json", ".txt", ".hdf5", ".h5"),
     entries=1_000_000,  # the training triplets of BAPPS are 605,000 files
     strict=False,
 )
@@ -286,7 +286,8 @@ def _is_image(path: PurePosixPath, content: IO[bytes]) -> bool:
 def _max_bytes(entry: _Entry, limits: Limits) -> int:
     if not limits.strict:
         return limits.total
-    return csv_files.MAX_BYTES if entry.path.suffix.lower() == ".csv" else images.MAX_BYTES
+    is_table = entry.path.suffix.lower() in limits.suffixes
+    return csv_files.MAX_BYTES if is_table else images.MAX_BYTES
 
 
 def _write(

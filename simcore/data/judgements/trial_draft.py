@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from simcore.data import image_names
 from simcore.data.collections.collection_draft import CollectionDraft, decode_all, list_images
 from simcore.data.image_names import FileMatch, ImageIndex
 from simcore.errors import BadDataError
@@ -26,7 +27,8 @@ class ImageNumbering:
         self._problems: dict[str, str] = {}
 
     def number(self, name: str, file: Path | FileMatch) -> int:
-        """The row of an image; a name keeps its first file."""
+        """The row of an image; a name, in any Unicode form, keeps its first file."""
+        name = image_names.nfc(name)
         if name not in self._rows:
             self._rows[name] = len(self._paths)
             self._paths.append(file if isinstance(file, Path) else file.path)

@@ -123,3 +123,16 @@ def test_a_file_name_that_is_not_utf8_is_reported(tmp_path: Path, draw: Draw) ->
     assert found.left.ids == ("\u00e4",)
     assert "not UTF-8" in found.skipped[0].reason
     assert collection_catalog.open("all").skipped == found.skipped
+
+
+def test_tables_of_other_names(pairs_folder: Path, tmp_path: Path) -> None:
+    (pairs_folder / "left").rename(pairs_folder / "l")
+    table(pairs_folder / "PAIRS.TSV", "left\tright", "l\\a.png\tright\\a.png")
+    table(pairs_folder / "notes.csv", "a,b")
+    for number, source in enumerate((pairs_folder, pairs_folder / "PAIRS.TSV")):
+        found = collection_catalog.add("pairs", source, name=f"t{number}")
+        assert (found.left.ids, found.skipped) == (("a",), ())
+    zip_file = zipped(pairs_folder, tmp_path / "p.zip")
+    assert collection_catalog.add("pairs", zip_file, name="z").left.ids == ("a",)
+    other_files = collection_catalog.summary("z")["other_files"]
+    assert [(kind, count) for kind, count, _ in other_files] == [("unused image", 10), (".csv", 1)]
