@@ -7,6 +7,7 @@ than the path of a file, or more, only where nothing contradicts it.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -50,32 +51,46 @@ def inner_name(path: Path, folder: Path) -> str:
     return nfc(path.relative_to(folder).as_posix())
 
 
-def resolve(folder: Path, text: str) -> Path:
-    """The local file that a table calls `text`: in any Unicode form, with either kind of slash.
+class PathResolver:
+    """Finds the local files that a table names: in any Unicode form, with either kind of slash."""
 
-    Args:
-        folder: relative paths begin here.
-        text: a path.
+    def __init__(self, folder: Path) -> None:
+        """Relative paths begin at `folder`."""
+        self._folder = folder
+        self._entries: dict[Path, dict[str, list[Path]]] = {}  # folder -> NFC name -> entries
 
-    Returns:
-        The file, or the path it should have.
-    """
-    literal = folder / text
-    if literal.is_file() or "\0" in text:
-        return literal
-    path = folder / text.replace("\\", "/")
-    if path.is_file():
-        return path
-    exact = Path(path.anchor)
-    for part in path.parts[len(exact.parts) :]:
-        following = exact / part
-        if part != ".." and not following.exists() and exact.is_dir():
-            equal = [entry for entry in exact.iterdir() if nfc(entry.name) == nfc(part)]
-            if len(equal) != 1:
-                return path
-            following = equal[0]
-        exact = following
-    return exact
+    def find(self, text: str) -> Path:
+        """The file, or the path it should have."""
+        literal = self._folder / text
+        if is_file(literal):
+            return literal
+        path = self._folder / text.replace("\\", "/")
+        if is_file(path):
+            return path
+        exact = Path(path.anchor)
+        for part in path.parts[len(exact.parts) :]:
+            equal = self._list(exact).get(nfc(part), []) if part != ".." else []
+            following = exact / part
+            exact = equal[0] if len(equal) == 1 and following not in equal else following
+        return exact
+
+    def _list(self, folder: Path) -> dict[str, list[Path]]:
+        """What a folder contains; each is listed once."""
+        if folder not in self._entries:
+            entries: dict[str, list[Path]] = {}
+            with suppress(OSError, ValueError):  # no folder, or one that may not be read
+                for entry in folder.iterdir():
+                    entries.setdefault(nfc(entry.name), []).append(entry)
+            self._entries[folder] = entries
+        return self._entries[folder]
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file; not an error for names that no disk can hold."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simcore.data import image_names
-from simcore.data.image_names import ImageIndex
+from simcore.data.image_names import ImageIndex, PathResolver
 from simcore.errors import BadDataError
 
 
@@ -78,9 +78,11 @@ def test_paths_are_resolved_in_any_unicode_form(tmp_path: Path) -> None:
     folder = tmp_path / unicodedata.normalize("NFD", "bücher")
     folder.mkdir()
     (folder / unicodedata.normalize("NFD", "é.png")).write_bytes(b"1")
-    path = image_names.resolve(tmp_path, "bücher\\é.png")
+    path = PathResolver(tmp_path).find("bücher\\é.png")
     assert path.read_bytes() == b"1"
-    assert image_names.resolve(tmp_path, "bücher/../bücher/é.png").read_bytes() == b"1"
-    assert not image_names.resolve(tmp_path, "bücher/e.png").exists()
+    assert PathResolver(tmp_path).find("bücher/../bücher/é.png").read_bytes() == b"1"
+    assert not PathResolver(tmp_path).find("bücher/e.png").exists()
     (tmp_path / "a\\b.png").write_bytes(b"2")
-    assert image_names.resolve(tmp_path, "a\\b.png").read_bytes() == b"2"
+    assert PathResolver(tmp_path).find("a\\b.png").read_bytes() == b"2"
+    for hostile in ("x" * 300, "a/" * 3000, "a\0b", "bücher/\0", "..", ""):
+        assert not image_names.is_file(PathResolver(tmp_path).find(hostile))

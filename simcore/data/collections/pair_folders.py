@@ -11,6 +11,7 @@ from simcore.data.collections.collection_draft import (
     list_images,
     relative_names,
 )
+from simcore.data.image_names import PathResolver
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
@@ -139,10 +140,11 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
         BadDataError: unreadable, or without the columns left and right.
     """
     draft = CollectionDraft([], accounted={table})
+    resolver = PathResolver(table.parent)
     pairs = []
     for row in csv_files.read_rows(table, ("left", "right")):
         (left, left_error), (right, right_error) = (
-            _locate(table.parent, row[side], inside) for side in ("left", "right")
+            _locate(resolver, row[side], inside) for side in ("left", "right")
         )
         if left_error or right_error:
             label = f"line {row.line}: {row['left']}, {row['right']}"
@@ -163,21 +165,21 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
     return draft
 
 
-def _locate(folder: Path, text: str, inside: Path | None) -> tuple[Path, str]:
+def _locate(resolver: PathResolver, text: str, inside: Path | None) -> tuple[Path, str]:
     """The file that a cell names, and an error or ""."""
     if not text:
-        return folder, "A cell is empty. Write a path into it."
+        return Path(), "A cell is empty. Write a path into it."
     if "://" in text:
-        return folder, f"{text!r} is an address. Download the file and write its path."
+        return Path(), f"{text!r} is an address. Download the file and write its path."
     try:
-        path = image_names.resolve(folder, text)
+        path = resolver.find(text)
         if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
             return path, f"The path {text!r} leads out of the upload. Correct it."
         if path.is_file():
             return path.resolve(), ""
-    except OSError:  # a name that is too long, a folder that may not be read
+    except (OSError, ValueError):  # a name that no disk can hold
         pass
-    return folder, f"There is no file {text!r}. Correct the path or add the file."
+    return Path(), f"There is no file {text!r}. Correct the path or add the file."
 
 
 def _short_ids(texts: list[str]) -> list[str]:

@@ -152,7 +152,7 @@ def validate(
     if not draft.group:
         raise BadDataError("The files hold no trial. Check that they are complete.")
     problems = [
-        draft.problems.get(name) or ("" if path.is_file() else f"There is no file {path}.")
+        draft.problems.get(name, "" if image_names.is_file(path) else f"There is no file {path}.")
         for name, path in zip(draft.ids, draft.paths, strict=True)
     ]
     missing = np.array([bool(problem) for problem in problems], bool)

@@ -74,6 +74,7 @@ def nights(root: Path) -> TrialDraft:
     sides = ("ref_path", "left_path", "right_path")
     csv_table = csv_files.read(table, (*sides, "left_vote", "right_vote", "split"))
     has_counts = "votes" in csv_table.columns
+    resolver = image_names.PathResolver(table.parent)
     numbering = ImageNumbering()
     rows = []
     n_dropped = 0
@@ -90,7 +91,7 @@ def nights(root: Path) -> TrialDraft:
         for path in paths:
             if not path or ".." in Path(path).parts or Path(path).is_absolute():
                 raise BadDataError(f"The path {path!r} in {place} leads outside the folder.")
-        items = [numbering.number(path, image_names.resolve(table.parent, path)) for path in paths]
+        items = [numbering.number(path, resolver.find(path)) for path in paths]
         group = _nights_group(line["split"], line.cells.get("is_imagenet", ""))
         rows.append(TrialRow(items, right / (left + right), votes_n, group))
     notes: tuple[str, ...] = ()
