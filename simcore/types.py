@@ -115,13 +115,13 @@ class ImageSet:
 
     def find(self, name: str) -> int | None:
         """Row of an id that a person typed, in any Unicode form of it; None if there is none."""
-        if name in self.row_of:
-            return self.row_of[name]
-        return self._normalized_rows.get(unicodedata.normalize("NFC", name))
-
-    @cached_property
-    def _normalized_rows(self) -> Mapping[str, int]:
-        return {unicodedata.normalize("NFC", name): row for name, row in self.row_of.items()}
+        if name in self.row_of or name.isascii():  # ASCII has one form only
+            return self.row_of.get(name)
+        composed = unicodedata.normalize("NFC", name)
+        if composed in self.row_of:
+            return self.row_of[composed]
+        ids = (unicodedata.normalize("NFC", id_) for id_ in self.ids)
+        return next((row for row, id_ in enumerate(ids) if id_ == composed), None)
 
     @cached_property
     def digest(self) -> str:

@@ -6,7 +6,7 @@ than the path of a file, or more, only where nothing contradicts it.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -69,20 +69,20 @@ class PathResolver:
             return path
         exact = Path(path.anchor)
         for part in path.parts[len(exact.parts) :]:
-            equal = self._list(exact).get(nfc(part), []) if part != ".." else []
+            equal = self._equal(exact, part) if part != ".." else []
             following = exact / part
             exact = equal[0] if len(equal) == 1 and following not in equal else following
         return exact
 
-    def _list(self, folder: Path) -> dict[str, list[Path]]:
-        """What a folder contains; each is listed once."""
+    def _equal(self, folder: Path, name: str) -> list[Path]:
+        """The entries of a folder that have a name in any form; each folder is listed once."""
         if folder not in self._entries:
             entries: dict[str, list[Path]] = {}
             with suppress(OSError, ValueError):  # no folder, or one that may not be read
                 for entry in folder.iterdir():
                     entries.setdefault(nfc(entry.name), []).append(entry)
             self._entries[folder] = entries
-        return self._entries[folder]
+        return self._entries[folder].get(nfc(name), [])
 
 
 def is_file(path: Path) -> bool:
@@ -99,6 +99,9 @@ class FileMatch:
 
     path: Path
     problem: str = ""
+
+
+Matches = Mapping[str, FileMatch]  # name -> its file
 
 
 class ImageIndex:
@@ -123,7 +126,7 @@ class ImageIndex:
             self._by_name.setdefault(inner.name.casefold(), []).append(path)
             self._by_stem.setdefault(stem(inner.name).casefold(), []).append(path)
 
-    def find_all(self, names: Iterable[str]) -> dict[str, FileMatch]:
+    def find_all(self, names: Iterable[str]) -> Matches:
         """The file of each name.
 
         The path itself counts first. Otherwise a file of the same name is taken, or else one whose

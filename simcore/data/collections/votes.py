@@ -1,7 +1,8 @@
 """Up- and down-votes of people per pair: a CSV with columns id, wins, fails."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ OFFICIAL_LINES = 6016
 MAX_VOTES = 10**12
 _COUNT = re.compile(r"([0-9]{1,13})(?:\.0*)?")  # spreadsheets and pandas write 10 as 10.0
 
-Counts = tuple[int, int]
+Counts = tuple[int, int]  # wins, fails
+LineIds = dict[str, str]  # id of a pair -> id of its line
 
 
 def attach(
@@ -89,8 +91,8 @@ def _attach_by_order(rows: list[DraftRow], votes: list[Counts], table: Path) -> 
 
 def _match(
     rows: list[DraftRow], lines: Mapping[str, Counts], table: Path, official: bool
-) -> dict[str, str]:
-    """Id of a pair -> the id of its line.
+) -> LineIds:
+    """The line of each pair that has one.
 
     Raises:
         BadDataError: no id is that of a pair, or ids are ambiguous.
@@ -100,11 +102,14 @@ def _match(
     if official and numbered and len(lines) == OFFICIAL_LINES:
         in_order = sorted(lines, key=int)
         return {name: in_order[int(name)] for name in pair_ids if int(name) < OFFICIAL_LINES}
-    matched: dict[str, str] = {}
+    matched: LineIds = {}
     for form in (str, image_names.stem, _number):
-        of_pairs = _by_form([name for name in pair_ids if name not in matched], form)
-        of_lines = _by_form(lines.keys() - set(matched.values()), form)
-        for text in of_pairs.keys() & of_lines.keys():
+        of_pairs, of_lines = defaultdict(list), defaultdict(list)
+        for name in (name for name in pair_ids if name not in matched):
+            of_pairs[form(image_names.nfc(name))].append(name)
+        for name in sorted(lines.keys() - set(matched.values())):
+            of_lines[form(image_names.nfc(name))].append(name)
+        for text in (of_pairs.keys() & of_lines.keys()) - {""}:
             if len(of_pairs[text]) > 1 or len(of_lines[text]) > 1:
                 raise BadDataError(
                     f"The votes of {' and '.join(of_lines[text])} in {table.name} may belong to "
@@ -129,12 +134,3 @@ def _number(name: str) -> str:
     """
     match = _COUNT.fullmatch(image_names.stem(name))
     return str(int(match[1])) if match else ""
-
-
-def _by_form(ids: Iterable[str], form: Callable[[str], str]) -> dict[str, list[str]]:
-    """Form -> the ids that have it."""
-    by_form: dict[str, list[str]] = {}
-    for name in sorted(ids):
-        if text := form(image_names.nfc(name)):
-            by_form.setdefault(text, []).append(name)
-    return by_form

@@ -19,6 +19,7 @@ DISTORTIONS = ("traditional", "cnn", "superres", "deblur", "color", "frameinterp
 # Votes per trial: five in validation, two in training, three for JND.
 VOTES = {"val": 5, "train": 2}
 VOTES_JND = 3
+FilesByName = dict[str, Path]  # name without ending -> file
 _MAX_VOTE_BYTES = 10_000  # a header of 128 bytes and one number
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -115,13 +116,13 @@ def _distortion_folders(root: Path, inner: tuple[str, ...]) -> list[Path]:
     return sorted(folders, key=lambda p: (str(p.parent), rank.get(p.name, len(rank)), p.name))
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Name without ending -> file.
+def _files(folder: Path, suffixes: tuple[str, ...]) -> FilesByName:
+    """The files of a folder with one of the endings.
 
     Raises:
         BadDataError: two files have the same name.
     """
-    files: dict[str, Path] = {}
+    files: FilesByName = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
             if path.stem in files:

@@ -24,7 +24,7 @@ class ImageNumbering:
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}  # name -> row
         self._paths: list[Path] = []
-        self._problems: dict[str, str] = {}
+        self.problems: dict[str, str] = {}  # name -> why no file was found for it
 
     def number(self, name: str, file: Path | FileMatch) -> int:
         """The row of an image; a name, in any Unicode form, keeps its first file."""
@@ -33,13 +33,8 @@ class ImageNumbering:
             self._rows[name] = len(self._paths)
             self._paths.append(file if isinstance(file, Path) else file.path)
             if isinstance(file, FileMatch) and file.problem:
-                self._problems[name] = file.problem
+                self.problems[name] = file.problem
         return self._rows[name]
-
-    @property
-    def problems(self) -> Mapping[str, str]:
-        """Name -> why no file was found for it."""
-        return dict(self._problems)
 
     @property
     def ids(self) -> tuple[str, ...]:

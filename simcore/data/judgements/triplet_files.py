@@ -15,6 +15,8 @@ from simcore.data.judgements.trial_draft import (
 )
 from simcore.errors import BadDataError
 
+ObjectNames = Mapping[int, str]  # number of an object -> its name
+ObjectFiles = Mapping[int, FileMatch]
 MAX_VOTES = 1e9  # of a trial
 NIGHTS_VOTES = 6  # DreamSim's own loader drops triplets with fewer unanimous votes
 NIGHTS_CREDITS = (
@@ -122,7 +124,7 @@ def things(table: Path, images: ImageIndex) -> TrialDraft:
     name_list = next((path for path in lists if path.is_file()), None)
     objects = sorted({number for _, items in trials for number in items})
     if name_list is None:
-        names = {number: str(number) for number in objects}
+        names: ObjectNames = {number: str(number) for number in objects}
     else:
         names = _listed_names(name_list, trials, table)
     files = _object_files(images, names)
@@ -169,7 +171,7 @@ def _object_number(cell: str) -> int:
 
 def _listed_names(
     name_list: Path, trials: Sequence[tuple[int, list[int]]], table: Path
-) -> dict[int, str]:
+) -> ObjectNames:
     """Number -> name of each object that the trials show."""
     names = text_files.read_text(name_list, csv_files.MAX_BYTES).split()
     for line_number, numbers in trials:
@@ -181,7 +183,7 @@ def _listed_names(
     return {number: names[number] for _, numbers in trials for number in numbers}
 
 
-def _object_files(images: ImageIndex, names: Mapping[int, str]) -> dict[int, FileMatch]:
+def _object_files(images: ImageIndex, names: ObjectNames) -> ObjectFiles:
     """The image of each object; files of one folder follow one way of naming."""
     plain = images.find_all(f"{name}.png" for name in names.values())
     with_ending = images.find_all(f"{name}_01b.png" for name in names.values())
@@ -195,7 +197,7 @@ def _object_files(images: ImageIndex, names: Mapping[int, str]) -> dict[int, Fil
     return files
 
 
-def _check_origin(files: Mapping[int, FileMatch], images: ImageIndex, table: Path) -> None:
+def _check_origin(files: ObjectFiles, images: ImageIndex, table: Path) -> None:
     """Numbers from 1 to n for images from 0 to n - 1 would name the wrong ones.
 
     Raises:

@@ -260,30 +260,22 @@ def triplets(name: str) -> str:
         UnknownNameError: no such experiment, or its collection was removed.
     """
     comparisons, collection = _comparisons(name)
-    files = _file_names(collection)
+    file_of = {
+        key: path
+        for side in collection.sides()
+        for key, path in zip(side.keys, side.paths, strict=True)
+    }
+    # Paths below the folder of all images: a shorter name may be that of another image.
+    common = Path(os.path.commonpath([path.parent for path in file_of.values()]))
+    files = {}
+    for key, path in file_of.items():
+        inner = path.relative_to(common)
+        files[key] = inner.as_posix() if len(inner.parts) > 1 else f"{common.name}/{path.name}"
     rows = []
     for comparison in comparisons:
         paths = [files[key] for key in (comparison.query, comparison.a, comparison.b)]
         rows.append([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
     return csv_text.write(["query", "a", "b", "vote", "group", "votes"], rows)
-
-
-def _file_names(collection: Collection) -> dict[str, str]:
-    """Content key -> path below the folder that contains all images; never less than folder/name.
-
-    A shorter name may be that of another image.
-    """
-    paths = {
-        key: path
-        for side in collection.sides()
-        for key, path in zip(side.keys, side.paths, strict=True)
-    }
-    common = Path(os.path.commonpath([path.parent for path in paths.values()]))
-    files = {}
-    for key, path in paths.items():
-        inner = path.relative_to(common)
-        files[key] = inner.as_posix() if len(inner.parts) > 1 else f"{common.name}/{path.name}"
-    return files
 
 
 def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:
