@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.lab import doctor
 from simcore.lab.library import collections, models
-from simcore.results import format_bytes
+from simcore.results import Table, format_bytes
 from simcore.types import Collection
 from simcore.ui import gallery, job_progress, widgets
 from simcore.ui.collections import add_collection
@@ -52,6 +52,13 @@ def _card(name: str) -> None:
         if collection.skipped:
             with st.popover(f"{len(collection.skipped):,} left out", icon=":material/report:"):
                 _skipped(collection)
+        if summary.other_files:
+            n_files = sum(files.count for files in summary.other_files)
+            noun = "file" if n_files == 1 else "files"
+            with st.popover(f"{n_files:,} other {noun}", icon=":material/draft:"):
+                st.markdown("These files of the source are not used.")
+                for files in summary.other_files:
+                    st.markdown(f"- {escape_markdown(str(files))}")
         with st.popover("Remove", icon=":material/delete:"):
             st.markdown(
                 f"Remove **{escape_markdown(name)}** from the list? Files and features stay."
@@ -118,16 +125,15 @@ def _features(collection: Collection) -> None:
 
 
 def _skipped(collection: Collection) -> None:
-    names = [skipped.name for skipped in collection.skipped]
-    reasons = [skipped.reason for skipped in collection.skipped]
+    rows = tuple((skipped.name, skipped.reason) for skipped in collection.skipped)
+    table = Table(("file", "reason"), rows)
     st.markdown("These images, and their mates, are left out.")
-    st.dataframe({"file": names, "reason": reasons}, height=240)
-    lines = [f"{name}\t{reason}" for name, reason in zip(names, reasons, strict=True)]
-    st.download_button(
-        "Download the list",
-        "\n".join(["file\treason", *lines]),
-        on_click="ignore",
-        file_name=f"{collection.name}-left-out.tsv",
+    st.dataframe(
+        table.to_frame(), width=640, height=240 if len(rows) > 6 else "auto", hide_index=True
+    )
+    widgets.csv_button(
+        table.to_csv,
+        f"{collection.name}-left-out.csv",
         key=f"collections_skipped_{collection.name}",
     )
 

@@ -88,7 +88,7 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
     st.dataframe(view.display, hide_index=True, placeholder="–", key=f"evaluate_table_{name}")
     stem = f"{question.collection}-{question.subset}-{name}"
     with st.container(horizontal=True):
-        widgets.csv_button(lambda: view.frame.to_csv(index=False), f"{stem}.csv")
+        widgets.csv_button(lambda: widgets.frame_csv(view.frame), f"{stem}.csv")
         st.download_button(
             "Download as one HTML file",
             lambda: evaluation_views.page(question, EVALUATIONS[name][0], view),

@@ -1,9 +1,7 @@
 """What operations return: a JSON document for programs, a table for people, one serialiser."""
 
-import csv
 import dataclasses
 import html
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simcore import csv_text
 from simcore.recipe import Recipe
 from simcore.types import JSON, Direction, Score
 
@@ -81,11 +80,7 @@ class Table(Result):
         name,hits
         hog,3
         """
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(["" if cell is None else cell for cell in row] for row in self.rows)
-        return out.getvalue()
+        return csv_text.write(self.columns, self.rows)
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)

@@ -5,6 +5,8 @@ M backbones, K cut-off.
 """
 
 import hashlib
+import operator
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -111,6 +113,16 @@ class ImageSet:
         """
         return {name: row for row, name in enumerate(self.ids)}
 
+    def find(self, name: str) -> int | None:
+        """Row of an id that a person typed, in any Unicode form of it; None if there is none."""
+        if name in self.row_of or name.isascii():  # ASCII has one form only
+            return self.row_of.get(name)
+        composed = unicodedata.normalize("NFC", name)
+        if composed in self.row_of:
+            return self.row_of[composed]
+        ids = (unicodedata.normalize("NFC", id_) for id_ in self.ids)
+        return next((row for row, id_ in enumerate(ids) if id_ == composed), None)
+
     @cached_property
     def digest(self) -> str:
         """Changes with any picture, the trim and their order; not with ids or file names."""
@@ -118,7 +130,7 @@ class ImageSet:
 
     def take(self, index: Sequence[int] | Array) -> "ImageSet":
         """The images at `index`, in that order."""
-        rows = [int(i) for i in index]
+        rows = [operator.index(i) for i in index]  # a fraction is an error, not rounded
         return replace(
             self,
             ids=tuple(self.ids[i] for i in rows),
@@ -189,6 +201,26 @@ class Skipped:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class OtherFiles:
+    """Files of one kind that a source contains and a collection does not use.
+
+    Attributes:
+        kind: an ending such as ".txt", or a description such as "hidden".
+        count: how many there are.
+        names: of the first few.
+    """
+
+    kind: str
+    count: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        noun = "file" if self.count == 1 else "files"
+        more = ", ..." if self.count > len(self.names) else ""
+        return f"{self.count:,} {self.kind} {noun}: {', '.join(self.names)}{more}"
 
 
 @dataclass(frozen=True, eq=False)

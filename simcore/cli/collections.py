@@ -47,6 +47,8 @@ def add(
         return
     output.note(f"{summary.name}: {summary.size}")
     output.left_out(collection.skipped)
+    for files in summary.other_files:
+        output.note(f"  not used: {files}")
 
 
 def _table(summaries: list["CollectionSummary"]) -> Table:

@@ -21,8 +21,7 @@ def recall(question: Question, k: CutOffs = "1,5,10", json: Json = False) -> Non
     from simcore.lab.evaluate import recall as lab_recall
     from simcore.lab.library import provenance
 
-    ks = [int(cut_off) for cut_off in options.numbers(k, "--k")]
-    table = lab_recall.recall(question, ks=ks)
+    table = lab_recall.recall(question, ks=options.whole_numbers(k, "--k"))
     warning = provenance.training_overlap_warning(
         question.collection, question.backbones, question.subset
     )

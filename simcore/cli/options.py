@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -161,16 +162,40 @@ def numbers(text: str, what: str) -> list[float]:
         what: what they are, for the error.
 
     Raises:
-        BadDataError: something in it is not a number.
+        BadDataError: something in it is not a finite number.
     """
     from simcore.errors import BadDataError
 
     try:
-        return [float(part) for part in names(text)]
-    except ValueError as error:
+        values = [float(part) for part in names(text)]
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)):
         raise BadDataError(
             f"Cannot read {what} from {text!r}. Separate numbers by commas, as in 1,5,10."
-        ) from error
+        )
+    return values
+
+
+def whole_numbers(text: str, what: str) -> list[int]:
+    """One or more whole numbers separated by commas; fractions are refused, not rounded.
+
+    Args:
+        text: as typed.
+        what: what they are, for the error.
+
+    Raises:
+        BadDataError: there is none, or something in it is not a whole number.
+    """
+    from simcore.errors import BadDataError
+
+    values = numbers(text, what)
+    # Beyond 2**53 a float is no longer the number that was typed.
+    if not values or not all(value.is_integer() and abs(value) < 2**53 for value in values):
+        raise BadDataError(
+            f"{what} must be whole numbers separated by commas, as in 1,5,10, got {text!r}."
+        )
+    return [int(value) for value in values]
 
 
 def parse_combination(text: str) -> "Combination":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from simcore import csv_text
 from simcore.results import Table
 from simcore.types import Monitor, OnProgress, Progress, Skipped
 
@@ -25,10 +26,7 @@ def lines(texts: Iterable[str]) -> None:
 def csv(text: str, *, json: bool = False) -> None:
     """Print CSV on stdout, or as JSON with one object per row."""
     if json:
-        from csv import DictReader
-        from io import StringIO
-
-        document(list(DictReader(StringIO(text))))
+        document([dict(row.cells) for row in csv_text.parse(text).rows])
     else:
         sys.stdout.write(text)
 

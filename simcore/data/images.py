@@ -20,7 +20,18 @@ MAX_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+# Endings of image files; their content decides what they are.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".png", ".apng", ".webp"),
+    *(".gif", ".bmp", ".dib", ".tif", ".tiff"),
+)
+# Formats that are reported instead of ignored, because they cannot be read here. Raw photographs
+# are TIFF files, but the picture that a TIFF decoder finds in them is a thumbnail.
+UNSUPPORTED_SUFFIXES = (
+    *(".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".ico", ".ppm", ".psd", ".dng", ".nef"),
+    *(".cr2", ".cr3", ".arw", ".orf", ".rw2", ".pef", ".raf"),
+)
+HEAD_BYTES = 32  # that `content_format` needs
 
 # Pillow's own guard against decompression bombs, at our limit and as an error; it also covers
 # later frames of an animation.
@@ -76,6 +87,61 @@ def _check_bytes(size: int, name: str) -> None:
         raise BadImageError(
             f"{name} has {size:,} bytes; the limit is {MAX_BYTES:,}. Save a smaller copy."
         )
+
+
+def content_format(head: bytes) -> str:
+    r"""The image format of a file by its first HEAD_BYTES bytes, whatever its name; "" for none.
+
+    Formats beside FORMATS cannot be read here.
+
+    >>> content_format(b"\xff\xd8\xff\xe0"), content_format(b"left,right")
+    ('JPEG', '')
+    """
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        return {b"avif": "AVIF", b"avis": "AVIF", b"crx ": "raw"}.get(
+            brand, "HEIC" if brand[:2] in {b"he", b"mi", b"ms"} else ""
+        )
+    if head[:4] == b"RIFF":
+        return "WEBP" if head[8:12] == b"WEBP" else ""
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_SIZES:
+        return "BMP"
+    # A DIB begins with the size of its header; it has one plane.
+    if int.from_bytes(head[:4], "little") in _DIB_SIZES and head[12:14] == b"\1\0":
+        return "BMP"
+    return next((name for start, name in _STARTS.items() if head.startswith(start)), "")
+
+
+_DIB_SIZES = (40, 52, 56, 64, 108, 124)
+_STARTS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"8BPS": "PSD",
+}
+
+
+def read_head(source: Path) -> bytes:
+    """The first HEAD_BYTES bytes of a regular file, on disk or in S3; none if it is unreadable."""
+    try:
+        if storage.is_remote(source):
+            system, _ = storage.filesystem(Path(*source.parts[:2]))
+            with system.open_input_stream("/".join(source.parts[1:])) as stream:
+                return bytes(stream.read(HEAD_BYTES))
+        if source.is_file():
+            with source.open("rb") as file:
+                return file.read(HEAD_BYTES)
+    except OSError:  # whoever needs the file gets the reason from `read`
+        pass
+    return b""
 
 
 def content_key(data: bytes, trim: int = 0) -> str:
@@ -142,7 +208,8 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
 
 def _open(data: bytes, name: str) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        # DIB is BMP without its file header.
+        image = Image.open(io.BytesIO(data), formats=(*FORMATS, "DIB"))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImageError(_too_large(name, "more pixels")) from error
     except Exception as error:

@@ -15,7 +15,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from simcore.data import cache_dir, npz_files
+from simcore import csv_text
+from simcore.data import cache_dir, image_names, npz_files
 from simcore.errors import BadDataError
 from simcore.types import Array
 
@@ -172,7 +173,13 @@ def _read_arrow(path: Path, kind: str) -> "pa.Table":
                 return file.read()
         # An id such as 007 or 1e5 stays the text that it is.
         options = csv.ConvertOptions(column_types={ID: pa.string()})
-        return csv.read_csv(path, convert_options=options)
+        # Arrow's reader, since a matrix may have a hundred million cells.
+        read_table = csv.read_csv(path, convert_options=options)
+        if ID not in read_table.column_names:
+            return read_table
+        ids = [name and csv_text.restore(name) for name in read_table.column(ID).to_pylist()]
+        position = read_table.column_names.index(ID)
+        return read_table.set_column(position, ID, pa.array(ids, pa.string()))
     except pa.ArrowException as error:
         raise ValueError(str(error)) from error
 
@@ -229,7 +236,8 @@ def _write_arrow(file: Any, kind: str, table: VectorTable) -> None:
         parquet.write_table(pa.table({ID: list(table.ids), "vector": vectors}), file)
         return
     columns = {str(n): values[:, n] for n in range(values.shape[1])}
-    csv.write_csv(pa.table({ID: list(table.ids), **columns}), file)
+    ids = [csv_text.neutralize(name) for name in table.ids]
+    csv.write_csv(pa.table({ID: ids, **columns}), file)
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:
@@ -242,11 +250,14 @@ def _first_repeated(names: Iterable[str]) -> str | None:
 
 
 def select(table: VectorTable, ids: Sequence[str]) -> tuple[Array, list[str]]:
-    """The vectors of some ids, in their order, matched by name.
+    """The vectors of some ids, in their order, matched by name in any Unicode form.
 
     Returns:
         (n, D) vectors of the ids that have one, and the ids that have none.
     """
-    row_of = {name: row for row, name in enumerate(table.ids)}
-    rows = [row_of[name] for name in ids if name in row_of]
-    return table.values[rows], [name for name in ids if name not in row_of]
+    row_of = {image_names.nfc(name): row for row, name in enumerate(table.ids)}
+    row_of |= {name: row for row, name in enumerate(table.ids)}
+    rows = [row_of.get(name, row_of.get(image_names.nfc(name))) for name in ids]
+    present = [row for row in rows if row is not None]
+    absent = [name for name, row in zip(ids, rows, strict=True) if row is None]
+    return table.values[present], absent

@@ -303,7 +303,7 @@ def search(
     """
     name = _name(collection)
     queries, _ = collections.open_(name).sides(direction)
-    if isinstance(query, str) and query in queries.row_of:
+    if isinstance(query, str) and queries.find(query) is not None:
         lookup = Query(id=query)
     elif isinstance(query, str | Path):
         lookup = Query(image=lab_search.read_file(Path(query).expanduser()))

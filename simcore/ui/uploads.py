@@ -4,7 +4,7 @@ from simcore.errors import SimError
 from simcore.lab.library import features
 from simcore.ui import kiosk
 
-TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+TYPES = [suffix.removeprefix(".") for suffix in features.IMAGE_SUFFIXES]
 MAX_FILES, MAX_MB = kiosk.upload_limits()
 
 

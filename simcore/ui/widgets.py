@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from simcore import csv_text
 from simcore.errors import SimError
 from simcore.lab import html_document
 from simcore.ui import kiosk, page_export
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
 ERROR = "_error"  # session state: an error of a callback, shown by the next run
@@ -54,6 +59,12 @@ def empty_state(text: str, page: str = "", label: str = "") -> None:
     st.info(text)
     if page and not kiosk.enabled():
         st.page_link(page, label=label, icon=":material/add:")
+
+
+def frame_csv(frame: "pd.DataFrame") -> str:
+    """The columns and rows of a frame as CSV text."""
+    cells = frame.astype(object).where(frame.notna(), None)
+    return csv_text.write([str(column) for column in frame.columns], cells.to_numpy().tolist())
 
 
 def csv_button(make: Callable[[], str | bytes], file_name: str, *, key: str | None = None) -> None:

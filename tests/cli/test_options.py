@@ -46,3 +46,13 @@ def test_each_command_offers_the_options_that_it_uses(capsys):
             assert option in text, command
         for option in unused:
             assert option not in text, command
+
+
+@pytest.mark.parametrize("text", ["1.5", "inf", "nan", "", ",", "1e400", "x", "1,2.5", "9" * 20])
+def test_cut_offs_are_whole_numbers(text: str) -> None:
+    with pytest.raises(BadDataError, match=r"--k"):
+        options.whole_numbers(text, "--k")
+
+
+def test_cut_offs_may_be_written_as_floats() -> None:
+    assert options.whole_numbers("1,5.0,1e1", "--k") == [1, 5, 10]

@@ -1,5 +1,7 @@
 """Vector tables: every form is read as it was written, and bad ones are refused in one sentence."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -101,3 +103,14 @@ def test_an_absent_file_and_absent_ids(tmp_path):
     np.save(tmp_path / "v.npy", np.zeros((2, 2)))
     with pytest.raises(BadDataError, match=r"v\.ids\.txt"):
         vector_files.read(tmp_path / "v.npy")
+
+
+def test_ids_are_safe_in_a_spreadsheet_and_equal_in_any_unicode_form(tmp_path: Path) -> None:
+    ids = ("=1+1", "-5", "e\u0301")
+    path = tmp_path / "v.csv"
+    vector_files.write(path, VectorTable(ids, np.eye(3, dtype=np.float32)))
+    assert '"\'=1+1"' in path.read_text("utf-8")
+    table = vector_files.read(path)
+    assert table.ids == ids
+    vectors, absent = vector_files.select(table, ["\u00e9", "e", "=1+1"])
+    assert (vectors.argmax(axis=1).tolist(), absent) == ([2, 0], ["e"])

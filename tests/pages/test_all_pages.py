@@ -284,3 +284,14 @@ def test_a_running_extraction_shows_how_far_it_is(app, tiny, monkeypatch):
     assert "3 of 12" in at.progress[0].text
     at.button(key="stop_j").click().run()
     assert stopped == ["j"]
+
+
+def test_files_that_are_not_used_are_listed(app, pairs_folder):
+    (pairs_folder / "notes.txt").write_text("x")
+    (pairs_folder / "right" / "b.png").write_bytes(b"=1")
+    collections.add("pairs", pairs_folder, name="six")
+    at = app("pages/collections.py")
+    assert not at.exception
+    assert any("1 .txt file: notes" in text.value.replace("\\", "") for text in at.markdown)
+    (table,) = at.dataframe
+    assert list(table.value["file"]) == ["b, b"]

@@ -16,11 +16,12 @@ from simcore.data.collections.collection_draft import (
     DecodedImage,
     DraftRow,
     decode_all,
+    other_files,
 )
 from simcore.data.fetch import archives
 from simcore.data.named_folders import NamedFolders
 from simcore.errors import BadDataError, unknown_name
-from simcore.types import JSON, Array, Collection, ImageSet, Monitor, Skipped
+from simcore.types import JSON, Array, Collection, ImageSet, Monitor, OtherFiles, Skipped
 
 KINDS = {
     "tll": "Totally-Looks-Like: left/ + right/, composite pages, or the Kaggle form",
@@ -72,7 +73,12 @@ def add(
         draft = _read_source(kind, source, folder, monitor)
         if votes is not None:
             table = Path(votes).expanduser().absolute()
-            draft.rows = collection_votes.attach(draft.rows, table, draft.skipped)
+            draft.rows = collection_votes.attach(
+                draft.rows, table, draft.skipped, official=kind == "tll"
+            )
+            draft.accounted.add(table)
+        if source is not None:
+            draft.other_files = _other_files(source, folder / "zip", draft)
         return draft
 
     if not source_name:
@@ -141,6 +147,9 @@ def _save(
                 "credits": list(draft.credits),
                 "digest": digest(rows, decoded),
                 "skipped": [[skipped.name, skipped.reason] for skipped in draft.skipped],
+                "other_files": [
+                    [files.kind, files.count, list(files.names)] for files in draft.other_files
+                ],
             }
         )
     return open(name)
@@ -160,7 +169,8 @@ def summary(name: str) -> JSON:
 
     Returns:
         name, kind, source, created (UTC), trim, paired, rows (pairs, or images without mates),
-        images (distinct ones), bytes (of the files), votes, credits, digest, skipped.
+        images (distinct ones), bytes (of the files), votes, credits, digest, skipped,
+        other_files ([kind, count, first names]; absent in collections added before it existed).
 
     Raises:
         UnknownNameError: no such name. BadDataError: damaged, or written by a newer version.
@@ -187,16 +197,40 @@ def _read_source(kind: str, source: Path | None, folder: Path, monitor: Monitor)
             f"{KINDS[kind]}."
         )
     extracted = None
-    if source.is_file() and source.suffix.lower() != ".csv":
+    ignored: tuple[str, ...] = ()
+    if source.is_file() and source.suffix.lower() not in pair_folders.TABLE_SUFFIXES:
         also = tuple(tll.DRIVE) if kind == "tll" else ()
         extracted = folder / "zip"
-        archives.extract(source, extracted, also=also, monitor=monitor)
+        ignored = archives.extract(source, extracted, also=also, monitor=monitor).ignored
         source = extracted
     if kind == "tll":
-        return tll.read(source, folder / "sides", monitor=monitor)
-    if kind == "pairs":
-        return pair_folders.read_pairs(source, inside=extracted)
-    return pair_folders.read_images(source)
+        draft = tll.read(source, folder / "sides", monitor=monitor)
+    elif kind == "pairs":
+        draft = pair_folders.read_pairs(source, inside=extracted)
+    else:
+        draft = pair_folders.read_images(source)
+    draft.ignored += ignored
+    return draft
+
+
+def _other_files(source: Path, extracted: Path, draft: CollectionDraft) -> tuple[OtherFiles, ...]:
+    """What a folder or zip contains beside the files of a draft, by kind.
+
+    A CSV given by its path is no such container: files beside it are nobody's concern.
+    """
+    folder = extracted if extracted.is_dir() else source
+    if not storage.exists(folder):
+        return other_files(draft.ignored)
+    used = {file for row in draft.rows for file in (row.path, row.mate)} | draft.accounted
+    files = [path for path in storage.list_files(folder) if path not in used]
+    names = [
+        path.relative_to(folder).as_posix()
+        for path in files
+        if storage.is_remote(path) or not path.is_dir()
+    ]
+    # Names that are not UTF-8 are escaped, since JSON and terminals cannot hold them.
+    names = [name.encode("utf-8", "backslashreplace").decode() for name in names]
+    return other_files([*names, *draft.ignored])
 
 
 def _usable(

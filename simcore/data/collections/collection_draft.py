@@ -1,19 +1,21 @@
 """The draft of a collection: files and pairs as a reader lists them, then decoded in threads."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import TypeVar
 
-from simcore.data import images, storage, thumbnails
+from simcore.data import image_names, images, storage, thumbnails
 from simcore.errors import BadDataError, BadImageError
-from simcore.types import Monitor, Skipped
+from simcore.types import Monitor, OtherFiles, Skipped
 
-# Image formats that are reported instead of ignored, because they cannot be read here.
-_UNSUPPORTED = (".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".ico", ".ppm", ".psd")
+# Files that file managers write, which nobody would miss.
+_SYSTEM_FILES = {".ds_store", "thumbs.db", "desktop.ini", "ehthumbs.db"}
+MAX_NAMED = 10  # other files of one kind
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -37,17 +39,31 @@ class DraftRow:
 
 @dataclass
 class CollectionDraft:
-    """Rows in order, images and pairs left out so far, and credits to authors."""
+    """A collection as a reader lists it.
+
+    Attributes:
+        rows: in order.
+        skipped: images and pairs left out so far.
+        credits: to authors.
+        accounted: files that are read as tables or named in `skipped`; those of `rows` need not be
+            in it.
+        ignored: names of files in archives that were not extracted.
+        other_files: what the source contains beside all these, by kind.
+    """
 
     rows: list[DraftRow]
     skipped: list[Skipped] = field(default_factory=list)
     credits: tuple[str, ...] = ()
+    accounted: set[Path] = field(default_factory=set)
+    ignored: tuple[str, ...] = ()
+    other_files: tuple[OtherFiles, ...] = ()
 
 
-def list_images(folder: Path, skipped: list[Skipped]) -> list[Path]:
+def list_images(folder: Path, draft: CollectionDraft) -> list[Path]:
     """The image files below a folder, sorted by path; dot files are ignored.
 
-    Files in unsupported image formats are added to `skipped`.
+    A file with the ending of an image counts as one until it is decoded; any other file counts if
+    its content is an image's. Images that cannot be read here are added to `draft.skipped`.
 
     Raises:
         BadDataError: no such folder.
@@ -57,20 +73,66 @@ def list_images(folder: Path, skipped: list[Skipped]) -> list[Path]:
     paths = []
     for path in storage.list_files(folder):
         inner = path.relative_to(folder)
-        if any(part.startswith(".") or part == "__MACOSX" for part in inner.parts):
+        if is_hidden(inner.parts) or not (storage.is_remote(path) or path.is_file()):
             continue
-        suffix = path.suffix.lower()
-        if not _is_utf8(path):
-            if suffix in images.SUFFIXES:
-                reason = "The name of the file or its folder is not UTF-8. Rename it."
-                skipped.append(Skipped(ascii(inner.as_posix()), reason))
-        elif suffix in images.SUFFIXES and not path.is_dir():
+        reason = _unusable_reason(path)
+        if reason is None:
+            continue
+        if reason:
+            name = ascii(inner.as_posix()) if not _is_utf8(path) else str(inner)
+            draft.skipped.append(Skipped(name, reason))
+            draft.accounted.add(path)
+        else:
             paths.append(path)
-        elif suffix in _UNSUPPORTED and path.is_file():
-            formats = " or ".join(images.FORMATS)
-            reason = f"{path.name} is in an unsupported format. Save it as {formats}."
-            skipped.append(Skipped(str(inner), reason))
     return paths
+
+
+def _unusable_reason(path: Path) -> str | None:
+    """Why an image file cannot be used, "" if it may be usable; None for other files."""
+    suffix = path.suffix.lower()
+    content = "" if suffix in images.SUFFIXES else images.content_format(images.read_head(path))
+    if suffix not in (*images.SUFFIXES, *images.UNSUPPORTED_SUFFIXES) and not content:
+        return None
+    if not _is_utf8(path):
+        return "The name of the file or its folder is not UTF-8. Rename it."
+    raw_photograph = content == "TIFF" and suffix in images.UNSUPPORTED_SUFFIXES
+    if suffix in images.SUFFIXES or (content in images.FORMATS and not raw_photograph):
+        return ""
+    formats = " or ".join(images.FORMATS)
+    return f"{path.name} is in an unsupported format. Save it as {formats}."
+
+
+def is_hidden(parts: Sequence[str]) -> bool:
+    """Whether a path below a folder is hidden, or from a Mac's resource forks."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def other_files(names: Iterable[str]) -> tuple[OtherFiles, ...]:
+    """Files that are not used, by kind, most frequent kind first.
+
+    Args:
+        names: their paths below the folder; those that only file managers need are ignored.
+
+    >>> [str(files) for files in other_files(["b.txt", "a.txt", "README", "Thumbs.db"])]
+    ['2 .txt files: a.txt, b.txt', '1 other file: README']
+    """
+    by_kind: dict[str, list[str]] = {}
+    for name in sorted(names):
+        path = PurePosixPath(name)
+        if is_system_file(path):
+            continue
+        kind = "hidden" if is_hidden(path.parts) else path.suffix.lower() or "other"
+        if kind != "hidden" and image_names.has_ending(path.name):
+            kind = "unused image"
+        by_kind.setdefault(kind, []).append(name)
+    kinds = sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(OtherFiles(kind, len(n), tuple(n[:MAX_NAMED])) for kind, n in kinds)
+
+
+def is_system_file(path: PurePosixPath) -> bool:
+    """Whether a file manager wrote it, such as .DS_Store."""
+    resource_fork = path.name.startswith("._") or "__MACOSX" in path.parts
+    return resource_fork or path.name.lower() in _SYSTEM_FILES
 
 
 def _is_utf8(path: Path) -> bool:
@@ -82,20 +144,15 @@ def _is_utf8(path: Path) -> bool:
 
 
 def relative_names(paths: Iterable[Path], folder: Path) -> list[str]:
-    """An id for each file: its path in the folder, without suffix unless two would be equal.
+    """An id for each file: its path in the folder, without ending unless two would be equal.
 
-    >>> relative_names([Path("d/a.png"), Path("d/b.png"), Path("d/b.jpg")], Path("d"))
-    ['a', 'b.png', 'b.jpg']
+    >>> relative_names([Path("d/a.1.png"), Path("d/b.png"), Path("d/b.jpg")], Path("d"))
+    ['a.1', 'b.png', 'b.jpg']
     """
-    inner = [path.relative_to(folder) for path in paths]
-    short = [path.with_suffix("").as_posix() for path in inner]
-    counts: dict[str, int] = {}
-    for name in short:
-        counts[name] = counts.get(name, 0) + 1
-    return [
-        name if counts[name] == 1 else path.as_posix()
-        for name, path in zip(short, inner, strict=True)
-    ]
+    names = [image_names.inner_name(path, folder) for path in paths]
+    short = [image_names.stem(name) for name in names]
+    counts = Counter(short)
+    return [name if counts[name] == 1 else inner for name, inner in zip(short, names, strict=True)]
 
 
 def drop_repeated(rows: Iterable[DraftRow], skipped: list[Skipped]) -> list[DraftRow]:

@@ -1,8 +1,9 @@
 """Kinds `images` (a folder without known mates) and `pairs` (left/ and right/, or a CSV)."""
 
+from collections import Counter
 from pathlib import Path
 
-from simcore.data import csv_files, storage
+from simcore.data import csv_files, image_names, storage
 from simcore.data.collections.collection_draft import (
     CollectionDraft,
     DraftRow,
@@ -10,23 +11,34 @@ from simcore.data.collections.collection_draft import (
     list_images,
     relative_names,
 )
+from simcore.data.image_names import PathResolver
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
+TABLE_SUFFIXES = (".csv", ".tsv")
+_TWO_FORMS = (
+    "Two files have this name, in two Unicode forms that look alike. Rename one of them; the first "
+    "is used."
+)
+
 
 def read_images(folder: Path) -> CollectionDraft:
-    """All images below a folder; ids are relative paths without suffix.
+    """All images below a folder; ids are relative paths without the ending.
 
     Raises:
         BadDataError: no such folder.
     """
-    skipped: list[Skipped] = []
-    paths = list_images(folder, skipped)
-    rows = [
-        DraftRow(name, path)
-        for name, path in zip(relative_names(paths, folder), paths, strict=True)
-    ]
-    return CollectionDraft(rows, skipped)
+    draft = CollectionDraft([])
+    paths = list_images(folder, draft)
+    ids: dict[str, Path] = {}
+    for name, path in zip(relative_names(paths, folder), paths, strict=True):
+        if name in ids:
+            draft.skipped.append(Skipped(name, _TWO_FORMS))
+            draft.accounted.add(path)
+        else:
+            ids[name] = path
+    draft.rows = [DraftRow(name, path) for name, path in ids.items()]
+    return draft
 
 
 def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
@@ -39,7 +51,7 @@ def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
     Raises:
         BadDataError: there are no such folders and no such CSV.
     """
-    if path.is_file():
+    if not storage.is_remote(path) and not path.is_dir():
         return match_listed(path, inside=inside)
     if storage.exists(path / "left") and storage.exists(path / "right"):
         return match_sides(path / "left", path / "right")
@@ -48,10 +60,12 @@ def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
             f"{storage.parse_s3(str(path))} has no left/ and right/. It needs both, with equal "
             "file names."
         )
-    tables = sorted(path.glob("*.csv"))
-    if len(tables) == 1 or (path / "pairs.csv").is_file():
-        return match_listed(tables[0] if len(tables) == 1 else path / "pairs.csv", inside=inside)
-    content = ", ".join(sorted(p.name for p in path.iterdir())[:5]) if path.is_dir() else ""
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES]
+    if len(tables) > 1:
+        tables = [p for p in tables if p.stem.lower() == "pairs"]
+    if len(tables) == 1:
+        return match_listed(tables[0], inside=inside)
+    content = ", ".join(sorted(p.name for p in path.iterdir())[:5])
     raise BadDataError(
         f"{path} contains {content or 'nothing'}, but no pairs. It needs left/ and right/ with "
         "equal file names, or one CSV with columns left,right."
@@ -59,38 +73,64 @@ def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
 
 
 def match_sides(left: Path, right: Path) -> CollectionDraft:
-    """Pairs of files with equal names (up to the suffix) in two folders; others are reported.
+    """Pairs of files with equal names in two folders; others are reported.
+
+    Names that differ only in the ending are equal too, where each side has one such file.
 
     Raises:
         BadDataError: no name is in both folders.
     """
-    skipped: list[Skipped] = []
-    by_name = [_by_name(folder, skipped) for folder in (left, right)]
-    both = sorted(by_name[0].keys() & by_name[1].keys())
-    for side, paths, other in (("left", by_name[0], "right"), ("right", by_name[1], "left")):
-        for name in sorted(paths.keys() - set(both)):
-            reason = f"It is on the {side} only. Add a file of that name on the {other}."
-            skipped.append(Skipped(name, reason))
-    if not both:
+    draft = CollectionDraft([])
+    sides = [_by_name(folder, draft) for folder in (left, right)]
+    counts = [Counter(map(image_names.stem, files)) for files in sides]
+    by_stem = [{image_names.stem(name): name for name in files} for files in sides]
+    pairs = {name: name for name in sides[0] if name in sides[1]}
+    for stem in by_stem[0].keys() & by_stem[1].keys():
+        if counts[0][stem] == counts[1][stem] == 1:
+            pairs[by_stem[0][stem]] = by_stem[1][stem]
+    mates = (set(pairs), set(pairs.values()))
+    for side, files, used, own, other in (
+        ("left", sides[0], mates[0], counts[0], counts[1]),
+        ("right", sides[1], mates[1], counts[1], counts[0]),
+    ):
+        opposite = "right" if side == "left" else "left"
+        for name in sorted(files.keys() - used):
+            stem = image_names.stem(name)
+            reason = f"It is on the {side} only. Add a file of that name on the {opposite}."
+            if other[stem] and max(own[stem], other[stem]) > 1:
+                reason = (
+                    f"Several files on one side are called {stem!r}, so its mate is unclear. "
+                    "Give mates the same name and ending."
+                )
+            draft.skipped.append(Skipped(stem if own[stem] == 1 else name, reason))
+    if not pairs:
         raise BadDataError(
-            f"The {len(by_name[0])} images in {left.name}/ and {len(by_name[1])} in "
+            f"The {len(sides[0])} images in {left.name}/ and {len(sides[1])} in "
             f"{right.name}/ have no name in common. Give mates equal names, or use a CSV with "
             "columns left,right."
         )
-    rows = [DraftRow(name, by_name[0][name], name, by_name[1][name]) for name in both]
-    return CollectionDraft(rows, skipped)
+    unique = Counter(map(image_names.stem, pairs))
+    for name in sorted(pairs, key=lambda name: (image_names.stem(name), name)):
+        stem = image_names.stem(name)
+        row_id = stem if unique[stem] == 1 else name
+        draft.rows.append(DraftRow(row_id, sides[0][name], row_id, sides[1][pairs[name]]))
+    draft.accounted.update(path for files in sides for path in files.values())
+    return draft
 
 
-def _by_name(folder: Path, skipped: list[Skipped]) -> dict[str, Path]:
-    paths: dict[str, Path] = {}
-    for path in list_images(folder, skipped):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in paths:
-            reason = f"{paths[name].name} has the same name and comes first."
-            skipped.append(Skipped(f"{folder.name}/{path.name}", reason))
-        else:
-            paths[name] = path
-    return paths
+def _by_name(folder: Path, draft: CollectionDraft) -> dict[str, Path]:
+    """The images of one side by their path in it; equal ones are left out."""
+    paths = list_images(folder, draft)
+    names = [image_names.inner_name(path, folder) for path in paths]
+    counts = Counter(names)
+    for name in sorted(name for name, count in counts.items() if count > 1):
+        reason = (
+            "Two files have this name, in two Unicode forms that look alike, so its mate is "
+            "unclear. Rename one of them."
+        )
+        draft.skipped.append(Skipped(f"{folder.name}/{name}", reason))
+    draft.accounted.update(paths)
+    return {name: path for name, path in zip(names, paths, strict=True) if counts[name] == 1}
 
 
 def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
@@ -99,17 +139,18 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
     Raises:
         BadDataError: unreadable, or without the columns left and right.
     """
-    skipped: list[Skipped] = []
+    draft = CollectionDraft([], accounted={table})
+    resolver = PathResolver(table.parent)
     pairs = []
-    for number, line in enumerate(csv_files.read_rows(table, ("left", "right")), 2):
+    for row in csv_files.read_rows(table, ("left", "right")):
         (left, left_error), (right, right_error) = (
-            _locate(table.parent, line[side], inside) for side in ("left", "right")
+            _locate(resolver, row[side], inside) for side in ("left", "right")
         )
         if left_error or right_error:
-            label = f"line {number}: {line['left']}, {line['right']}"
-            skipped.append(Skipped(label, left_error or right_error))
+            label = f"line {row.line}: {row['left']}, {row['right']}"
+            draft.skipped.append(Skipped(label, left_error or right_error))
         else:
-            pairs.append((line["left"], left, line["right"], right))
+            pairs.append((row["left"], left, row["right"], right))
     left_ids = _short_ids([left for left, _, _, _ in pairs])
     right_ids = _short_ids([right for _, _, right, _ in pairs])
     rows = [
@@ -118,27 +159,36 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
             left_ids, right_ids, pairs, strict=True
         )
     ]
-    return CollectionDraft(drop_repeated(rows, skipped), skipped)
+    draft.rows = drop_repeated(rows, draft.skipped)
+    if not draft.rows and not draft.skipped:
+        raise BadDataError(f"{table.name} has no rows. Write one pair per line below the header.")
+    return draft
 
 
-def _locate(folder: Path, text: str, inside: Path | None) -> tuple[Path, str]:
+def _locate(resolver: PathResolver, text: str, inside: Path | None) -> tuple[Path, str]:
     """The file that a cell names, and an error or ""."""
-    if not text or "\0" in text:
-        return folder, "A cell is empty. Write a path into it."
-    path = folder / text
-    if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
-        return path, f"The path {text!r} leads out of the upload. Correct it."
-    if not path.is_file():
-        return path, f"There is no file {text!r}. Correct the path or add the file."
-    return path.resolve(), ""
+    if not text:
+        return Path(), "A cell is empty. Write a path into it."
+    if "://" in text:
+        return Path(), f"{text!r} is an address. Download the file and write its path."
+    try:
+        path = resolver.find(text)
+        if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
+            return path, f"The path {text!r} leads out of the upload. Correct it."
+        if path.is_file():
+            return path.resolve(), ""
+    except (OSError, ValueError):  # a name that no disk can hold
+        pass
+    return Path(), f"There is no file {text!r}. Correct the path or add the file."
 
 
 def _short_ids(texts: list[str]) -> list[str]:
-    """An id for each path: its name without suffix, or all of it if two would be equal."""
+    """An id for each path: its name without ending, or all of it if two would be equal."""
+    paths = [image_names.nfc(text).replace("\\", "/") for text in texts]
+    stems = [image_names.stem(path.rpartition("/")[2]) for path in paths]
     by_stem: dict[str, set[str]] = {}
-    for text in texts:
-        by_stem.setdefault(Path(text).stem, set()).add(text)
-    stems = [Path(text).stem for text in texts]
+    for path, stem in zip(paths, stems, strict=True):
+        by_stem.setdefault(stem, set()).add(path)
     return [
-        stem if len(by_stem[stem]) == 1 else text for stem, text in zip(stems, texts, strict=True)
+        stem if len(by_stem[stem]) == 1 else path for stem, path in zip(stems, paths, strict=True)
     ]

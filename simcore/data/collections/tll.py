@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simcore.data import cache_dir, csv_files, file_locks, images
+from simcore.data import cache_dir, csv_files, file_locks, image_names, images
 from simcore.data.collections import pair_folders
 from simcore.data.collections.collection_draft import (
     CollectionDraft,
@@ -17,6 +17,7 @@ from simcore.data.collections.collection_draft import (
 )
 from simcore.data.collections.collection_draft import relative_names as inner_names
 from simcore.data.fetch import archives
+from simcore.data.image_names import ImageIndex
 from simcore.errors import BadDataError, BadImageError, SimError
 from simcore.types import Monitor, Skipped
 
@@ -51,7 +52,8 @@ def read(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> Collectio
     if not folder.is_dir():
         raise BadDataError(f"There is no folder {folder}. {_FORMS}")
     inner = _innermost(folder)
-    sides = [_side(inner, side, work, monitor) for side in ("left", "right")]
+    unpacked = CollectionDraft([])
+    sides = [_side(inner, side, work, unpacked, monitor) for side in ("left", "right")]
     if (inner / "train.csv").is_file() and (inner / "train").is_dir():
         draft = _read_kaggle(inner)
     elif sides[0] is not None and sides[1] is not None:
@@ -62,6 +64,8 @@ def read(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> Collectio
         present, absent = ("left", "right") if sides[0] is not None else ("right", "left")
         raise BadDataError(f"{inner} has {present} without {absent}. {_FORMS}")
     draft.credits = CREDITS
+    draft.accounted |= unpacked.accounted
+    draft.ignored += unpacked.ignored
     return draft
 
 
@@ -75,13 +79,22 @@ def _innermost(folder: Path) -> Path:
     return folder
 
 
-def _side(folder: Path, side: str, work: Path, monitor: Monitor) -> Path | None:
-    """The folder of one side, extracted from its zip if need be; None if both are absent."""
+def _side(
+    folder: Path, side: str, work: Path, draft: CollectionDraft, monitor: Monitor
+) -> Path | None:
+    """The folder of one side, extracted from its zip if need be; None if both are absent.
+
+    Args:
+        draft: the zip, and what is not extracted from it, are added to it.
+    """
     if (folder / side).is_dir():
         return _skip_repeated(folder / side, side)
-    if not (folder / f"{side}.zip").is_file():
+    archive = folder / f"{side}.zip"
+    if not archive.is_file():
         return None
-    archives.extract(folder / f"{side}.zip", work / side, monitor=monitor)
+    extracted = archives.extract(archive, work / side, monitor=monitor)
+    draft.ignored += tuple(f"{archive.name}/{name}" for name in extracted.ignored)
+    draft.accounted.add(archive)
     return _skip_repeated(work / side, side)
 
 
@@ -92,32 +105,35 @@ def _skip_repeated(folder: Path, side: str) -> Path:
 
 def _read_kaggle(folder: Path) -> CollectionDraft:
     """train.csv with ids, train/left and train/right with the files."""
-    skipped: list[Skipped] = []
-    lines = csv_files.read_rows(folder / "train.csv", ("left", "right"))
-    by_stem = [
-        {path.stem: path for path in list_images(folder / "train" / side, skipped)}
-        for side in ("left", "right")
-    ]
+    table = folder / "train.csv"
+    draft = CollectionDraft([], accounted={table})
+    lines = csv_files.read_rows(table, ("left", "right"))
+    matches = {}
+    for side in ("left", "right"):
+        place = folder / "train" / side
+        index = ImageIndex(place, list_images(place, draft))
+        matches[side] = index.find_all(line[side] for line in lines if line[side])
     rows = []
-    for number, line in enumerate(lines, 2):
-        ids = [Path(line[side]).stem for side in ("left", "right")]
-        absent = [
-            f"train/{side}/{name}"
-            for side, name, paths in zip(("left", "right"), ids, by_stem, strict=True)
-            if name not in paths
-        ]
-        if absent:
-            reason = f"There is no file {' and '.join(absent)}. Add it."
-            skipped.append(Skipped(f"line {number}: {ids[0]}, {ids[1]}", reason))
+    for line in lines:
+        label = f"line {line.line}: {line['left']}, {line['right']}"
+        if not (line["left"] and line["right"]):
+            draft.skipped.append(Skipped(label, "A cell is empty. Write an id into it."))
+            continue
+        left, right = (matches[side][line[side]] for side in ("left", "right"))
+        if problem := left.problem or right.problem:
+            side = "left" if left.problem else "right"
+            draft.skipped.append(Skipped(label, f"In train/{side}: {problem}"))
         else:
-            rows.append(DraftRow(ids[0], by_stem[0][ids[0]], ids[1], by_stem[1][ids[1]]))
-    return CollectionDraft(drop_repeated(rows, skipped), skipped)
+            ids = [image_names.stem(image_names.nfc(line[side])) for side in ("left", "right")]
+            rows.append(DraftRow(ids[0], left.path, ids[1], right.path))
+    draft.rows = drop_repeated(rows, draft.skipped)
+    return draft
 
 
 def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
     """Composite pages, split in two halves; the last column and the caption are cut off."""
-    skipped: list[Skipped] = []
-    pictures = list_images(folder, skipped)
+    draft = CollectionDraft([])
+    pictures = list_images(folder, draft)
     pages = [path for path in pictures if _size(path) == PAGE_SIZE]
     if not pages:
         entries = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir())
@@ -126,13 +142,16 @@ def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
             f"{folder} contains {listing or 'nothing'} ({len(pictures)} images, none of them a "
             f"page). {_FORMS}"
         )
-    stems = [path.stem for path in pages]
+    stems = [image_names.stem(image_names.nfc(path.name)) for path in pages]
     if len(set(stems)) < len(stems):
         stems = [name.replace("/", "-") for name in inner_names(pages, folder)]
+    if len(set(stems)) < len(stems):  # "a/b" beside "a-b"; equal names would share their halves
+        stems = [f"{number:05}-{stem}" for number, stem in enumerate(stems)]
     names = dict(zip(pages, stems, strict=True))
     for path in sorted(set(pictures) - set(pages)):
         reason = f"{path.name} is not a page of {PAGE_SIZE[0]} x {PAGE_SIZE[1]} pixels."
-        skipped.append(Skipped(path.stem, reason))
+        draft.skipped.append(Skipped(path.stem, reason))
+    draft.accounted.update(pictures)
     for side in ("left", "right"):
         (work / side).mkdir(parents=True, exist_ok=True)
 
@@ -149,7 +168,8 @@ def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
                 Image.fromarray(cut).save(target, compress_level=3)
         return DraftRow(names[path], targets[0], names[path], targets[1])
 
-    return CollectionDraft(list(map_in_threads(split, pages, "splitting pages", monitor)), skipped)
+    draft.rows = list(map_in_threads(split, pages, "splitting pages", monitor))
+    return draft
 
 
 def _size(path: Path) -> tuple[int, int] | None:

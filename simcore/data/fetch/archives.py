@@ -4,6 +4,8 @@ Archives may be uploaded by anyone, so neither their paths nor the sizes in thei
 trusted: no file leaves the folder, links are refused, and bytes are counted while they are read.
 """
 
+import gzip
+import io
 import shutil
 import stat
 import tarfile
@@ -11,8 +13,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from simcore.data import cache_dir, csv_files, images
 from simcore.errors import BadDataError, SimError
@@ -30,7 +33,8 @@ class Limits:
     """The files to extract from an archive, and how many and how large they may be.
 
     Attributes:
-        suffixes: of the files to extract, lowercase; others, dot files and folders are ignored.
+        suffixes: of the tables to extract beside images, lowercase; other files, dot files and
+            folders are ignored.
         entries: of the archive, ignored ones included.
         total: bytes of all extracted files.
         strict: also limit images to `images.MAX_BYTES`, CSV files to `csv_files.MAX_BYTES`, and
@@ -43,12 +47,20 @@ class Limits:
     strict: bool = True
 
 
-UPLOAD = Limits((*images.SUFFIXES, ".csv"), entries=200_000)
+UPLOAD = Limits((".csv", ".tsv"), entries=200_000)
 DATASET = Limits(
-    (*images.SUFFIXES, ".npy", ".csv", ".json", ".txt", ".hdf5", ".h5"),
+    (".npy", ".csv", ".tsv", ".json", ".txt", ".hdf5", ".h5"),
     entries=1_000_000,  # the training triplets of BAPPS are 605,000 files
     strict=False,
 )
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """How many files were extracted, and the paths of those that were ignored."""
+
+    count: int
+    ignored: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class _Entry:
     content: IO[bytes]
     size: int
     compressed: int | None = None
+    is_selected: bool = True
 
 
 def is_archive(path: Path) -> bool:
@@ -73,8 +86,10 @@ def extract(
     limits: Limits = UPLOAD,
     also: tuple[str, ...] = (),
     monitor: Monitor = Monitor(),
-) -> int:
-    """Extract files of known kinds into a folder that contains nothing else.
+) -> Extracted:
+    """Extract images and tables into a folder that contains nothing else.
+
+    A file counts as an image if it has the ending of one, or the content.
 
     Args:
         source: a tar if it has the name of one, otherwise a zip.
@@ -82,19 +97,21 @@ def extract(
         limits: UPLOAD or DATASET.
         also: names of further files to extract, like "left.zip"; only the total limits them.
 
-    Returns:
-        Number of extracted files.
-
     Raises:
-        BadDataError: damaged, truncated or encrypted; a link; a path that leads outside; too many
-            entries or bytes; no file of a known kind. SimError: the disk is full or not writable.
+        BadDataError: damaged, truncated or encrypted; a link or device; a path that leads outside;
+            too many entries or bytes; no image or table. SimError: the disk is full or not
+            writable.
     """
     entries = _tar_entries if source.name.lower().endswith(_TAR_SUFFIXES) else _zip_entries
     count, remaining = 0, limits.total
+    ignored: list[str] = []
     try:
         with cache_dir.disk_errors(folder):
             folder.mkdir(parents=True)
             for entry in entries(source, limits, also):
+                if not entry.is_selected:
+                    ignored.append(str(entry.path))
+                    continue
                 max_bytes = limits.total if entry.path.name in also else _max_bytes(entry, limits)
                 remaining -= _write(entry, folder, source.name, limits, max_bytes, remaining)
                 count += 1
@@ -111,10 +128,10 @@ def extract(
     if not count:
         shutil.rmtree(folder, ignore_errors=True)
         raise BadDataError(
-            f"{source.name} has no file that can be used. Pack files of the kinds "
+            f"{source.name} has no file that can be used. Pack images, or files of the kinds "
             f"{', '.join(limits.suffixes)}."
         )
-    return count
+    return Extracted(count, tuple(ignored))
 
 
 def _zip_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterator[_Entry]:
@@ -124,9 +141,10 @@ def _zip_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterato
         infos = archive.infolist()
         _check_count(len(infos), source.name, limits)
         for info in infos:
-            is_link = stat.S_ISLNK(info.external_attr >> 16)
-            path = _check_entry(info.filename, source.name, is_file=not is_link)
-            if info.is_dir() or not _is_selected(path, limits, also):
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where a zip was not made by Unix
+            is_file = kind in {0, stat.S_IFREG, stat.S_IFDIR}
+            path = _check_entry(info.filename, source.name, is_file=is_file)
+            if info.is_dir():
                 continue
             if info.flag_bits & 1 or info.compress_type not in _METHODS:
                 raise BadDataError(
@@ -136,11 +154,14 @@ def _zip_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterato
             if path in entries:
                 raise _repeated(path, source.name)
             entries[path] = info
-        if sum(info.file_size for info in entries.values()) > limits.total:
+        named = [_is_selected(path, limits, also) for path in entries]
+        sizes = [info.file_size for info in entries.values()]
+        if sum(compress(sizes, named)) > limits.total:
             raise _too_large(source.name, limits.total)
-        for path, info in entries.items():
+        for (path, info), is_named in zip(entries.items(), named, strict=True):
             with archive.open(info) as content:
-                yield _Entry(path, content, info.file_size, info.compress_size)
+                selected = is_named or _is_image(path, content)
+                yield _Entry(path, content, info.file_size, info.compress_size, selected)
 
 
 def _tar_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterator[_Entry]:
@@ -150,21 +171,62 @@ def _tar_entries(source: Path, limits: Limits, also: tuple[str, ...]) -> Iterato
     leading slash instead of refusing the archive, and counts no bytes.
     """
     paths: set[PurePosixPath] = set()
-    with tarfile.open(source) as archive:
+    with (
+        source.open("rb") as file,
+        gzip.GzipFile(fileobj=file) if _is_gzip(file) else file as stream,
+        tarfile.open(fileobj=_BoundedReader(cast(IO[bytes], stream)), mode="r:") as archive,
+    ):
         for count, member in enumerate(archive, 1):
             _check_count(count, source.name, limits)
+            if member.size > limits.total or archive.offset > 2 * limits.total:
+                raise _too_large(f"{member.name[:80]!r} in {source.name}", limits.total)
             if member.isdir():
                 continue
-            path = _check_entry(member.name, source.name, is_file=member.isfile())
-            if not _is_selected(path, limits, also):
-                continue
+            is_file = member.isfile() and not member.issparse()
+            path = _check_entry(member.name, source.name, is_file=is_file)
             if path in paths:
                 raise _repeated(path, source.name)
             paths.add(path)
             content = archive.extractfile(member)
             assert content is not None
-            yield _Entry(path, content, member.size)
+            selected = _is_selected(path, limits, also) or _is_image(path, content)
+            yield _Entry(path, content, member.size, is_selected=selected)
     _check_end(source)
+
+
+class _BoundedReader(io.RawIOBase):
+    """A stream that refuses to read much at once: headers of a tar claim any size in memory."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """As the stream does."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As the stream does."""
+        return self._stream.tell()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes.
+
+        Raises:
+            ValueError: more than _CHUNK bytes are asked for.
+        """
+        if not 0 <= size <= _CHUNK:
+            raise ValueError("a header is too large")
+        return self._stream.read(size)
+
+
+def _is_gzip(file: IO[bytes]) -> bool:
+    magic = file.read(2)
+    file.seek(0)
+    return magic == b"\x1f\x8b"
 
 
 def _check_end(source: Path) -> None:
@@ -202,15 +264,30 @@ def _check_entry(name: str, archive: str, *, is_file: bool) -> PurePosixPath:
 
 
 def _is_selected(path: PurePosixPath, limits: Limits, also: tuple[str, ...]) -> bool:
-    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+    """Whether a file is extracted because of its name."""
+    if _is_hidden(path):
         return False
-    return path.suffix.lower() in limits.suffixes or path.name in also
+    return path.suffix.lower() in (*images.SUFFIXES, *limits.suffixes) or path.name in also
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _is_image(path: PurePosixPath, content: IO[bytes]) -> bool:
+    """Whether a file is an image by its content; reading starts at its beginning again."""
+    if _is_hidden(path):
+        return False
+    head = content.read(images.HEAD_BYTES)
+    content.seek(0)
+    return bool(images.content_format(head))
 
 
 def _max_bytes(entry: _Entry, limits: Limits) -> int:
     if not limits.strict:
         return limits.total
-    return csv_files.MAX_BYTES if entry.path.suffix.lower() == ".csv" else images.MAX_BYTES
+    is_table = entry.path.suffix.lower() in limits.suffixes
+    return csv_files.MAX_BYTES if is_table else images.MAX_BYTES
 
 
 def _write(

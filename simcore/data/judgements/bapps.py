@@ -1,14 +1,15 @@
 """Reader of BAPPS in its official layout (Zhang et al. 2018): patches and votes, 2AFC and JND."""
 
+import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from simcore.data import images
+from simcore.data import images, text_files
 from simcore.data.judgements.trial_draft import ImageNumbering, Shape, TrialDraft, TrialRow
 from simcore.errors import BadDataError
-from simcore.types import Array
 
 CREDITS = (
     "BAPPS: Zhang, Isola, Efros, Shechtman and Wang 2018, arXiv 1801.03924 "
@@ -18,10 +19,16 @@ DISTORTIONS = ("traditional", "cnn", "superres", "deblur", "color", "frameinterp
 # Votes per trial: five in validation, two in training, three for JND.
 VOTES = {"val": 5, "train": 2}
 VOTES_JND = 3
+FilesByName = dict[str, Path]  # name without ending -> file
+_MAX_VOTE_BYTES = 10_000  # a header of 128 bytes and one number
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def triplets(root: Path) -> TrialDraft:
-    """2AFC: {val,train}/NAME/{ref,p0,p1}/*.png with judge/*.npy, matched by sorted order.
+    """2AFC: {val,train}/NAME/{ref,p0,p1}/*.png with judge/*.npy, matched by name.
 
     A judge file holds one number, the share of people who chose p1 (the right side).
 
@@ -63,17 +70,24 @@ def _read(root: Path, shape: Shape, sides: tuple[str, ...], judge: str) -> Trial
 def _matched_files(
     folder: Path, sides: tuple[str, ...], judge: str
 ) -> Iterator[tuple[list[Path], Path]]:
-    """The patches of each trial and the file of its vote."""
+    """The patches of each trial and the file of its vote, matched by name."""
     columns = {side: _files(folder / side, images.SUFFIXES) for side in sides}
     columns[judge] = _files(folder / judge, (".npy",))
-    if len({len(files) for files in columns.values()}) != 1:
+    names = set().union(*columns.values())
+    if any(len(files) != len(names) for files in columns.values()):
         counts = ", ".join(f"{len(files)} in {name}/" for name, files in columns.items())
-        raise BadDataError(
-            f"{folder} must hold as many files in each folder, got {counts}. Unpack the archive "
-            "again."
+        absent = next(
+            f"{place}/{name}"
+            for name in sorted(names)
+            for place, files in columns.items()
+            if name not in files
         )
-    for *patches, vote_file in zip(*columns.values(), strict=True):
-        yield patches, vote_file
+        raise BadDataError(
+            f"{folder} must hold as many files in each folder, with equal names, got {counts} and "
+            f"no {absent}. Unpack the archive again."
+        )
+    for name in sorted(names):
+        yield [columns[side][name] for side in sides], columns[judge][name]
 
 
 def _exact_share(vote: float, judges: int) -> tuple[float, int]:
@@ -102,25 +116,39 @@ def _distortion_folders(root: Path, inner: tuple[str, ...]) -> list[Path]:
     return sorted(folders, key=lambda p: (str(p.parent), rank.get(p.name, len(rank)), p.name))
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
-    )
+def _files(folder: Path, suffixes: tuple[str, ...]) -> FilesByName:
+    """The files of a folder with one of the endings.
+
+    Raises:
+        BadDataError: two files have the same name.
+    """
+    files: FilesByName = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+            if path.stem in files:
+                raise BadDataError(
+                    f"{folder} has both {files[path.stem].name} and {path.name}. Remove the one "
+                    "that does not belong to the data set."
+                )
+            files[path.stem] = path
+    return files
 
 
 def _read_vote(file: Path) -> float:
+    """The only number of a .npy file; its header is checked before anything is allocated."""
+    stream = io.BytesIO(text_files.read_bytes(file, _MAX_VOTE_BYTES))
     try:
-        values: Array = np.load(file, allow_pickle=False)
-        vote = float(np.asarray(values, np.float64).reshape(-1)[0]) if values.size == 1 else np.nan
-    except (OSError, ValueError, EOFError) as error:
+        read_header = _HEADERS[np.lib.format.read_magic(stream)]
+        shape, _, dtype = read_header(stream)
+        is_number = math.prod(shape) == 1 and dtype.kind in "fiub"
+        vote = float(np.frombuffer(stream.read(), dtype)[0]) if is_number else math.nan
+    except (ValueError, LookupError, EOFError, RecursionError, MemoryError) as error:
         raise BadDataError(
             f"{file} cannot be read as a .npy file of one number "
             f"({' '.join(str(error).split())[:60]}). Unpack the archive again."
         ) from error
     if not 0 <= vote <= 1:
-        content = "no single number" if np.isnan(vote) else f"{vote:g}"
+        content = "no single number" if math.isnan(vote) else f"{vote:g}"
         raise BadDataError(
             f"{file} must hold one share between 0 and 1, got {content}. Unpack the archive again."
         )

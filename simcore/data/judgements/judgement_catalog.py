@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 
 from simcore import memory
+from simcore.data.collections.collection_draft import other_files
 from simcore.data.fetch import archives
+from simcore.data.image_names import ImageIndex
 from simcore.data.judgements import bapps, known_order, psiz, triplet_files, triplet_sets
-from simcore.data.judgements.trial_draft import WIDTH, ImageFolder, Shape, TrialDraft, validate
+from simcore.data.judgements.trial_draft import (
+    WIDTH,
+    Shape,
+    TrialDraft,
+    image_folder,
+    validate,
+)
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent, Triplets, Votes
 from simcore.data.named_folders import NamedFolders
 from simcore.errors import BadDataError, unknown_name
@@ -143,9 +151,9 @@ def _read_table(source: Path, options: ReadOptions) -> TrialDraft:
     return triplet_files.triplets(table, _image_folder(options) if options.images else None)
 
 
-def _image_folder(options: ReadOptions) -> ImageFolder:
+def _image_folder(options: ReadOptions) -> ImageIndex:
     assert options.images is not None  # `add` refuses it for readers that need images
-    return ImageFolder(options.images)
+    return image_folder(options.images)
 
 
 READERS: Mapping[str, Reader] = {  # kind -> its reader
@@ -224,11 +232,14 @@ def add(
         raise BadDataError(f"The size must be at least 1, got {size}.")
     reader = READERS[kind]
     source = None if path is None else Path(path).expanduser().absolute()
-    image_folder = None if images is None else Path(images).expanduser().absolute()
+    image_path = None if images is None else Path(images).expanduser().absolute()
 
     def read_files(work: Path) -> TrialDraft:
-        options = ReadOptions(work, image_folder, seed, min_catch, keep_alternatives, monitor)
-        return reader.read(_prepare_source(kind, source, options), options)
+        options = ReadOptions(work, image_path, seed, min_catch, keep_alternatives, monitor)
+        folder, ignored = _prepare_source(kind, source, options)
+        draft = reader.read(folder, options)
+        notes = tuple(f"not used: {files}" for files in other_files(ignored))
+        return replace(draft, notes=(*draft.notes, *notes))
 
     return keep(
         read_files,
@@ -242,27 +253,34 @@ def add(
     )
 
 
-def _prepare_source(kind: str, source: Path | None, options: ReadOptions) -> Path:
-    """The folder or file to read; an archive is extracted, unless psiz reads inside its zip."""
+def _prepare_source(
+    kind: str, source: Path | None, options: ReadOptions
+) -> tuple[Path, tuple[str, ...]]:
+    """The folder or file to read, and files of an archive that were ignored.
+
+    An archive is extracted, unless psiz reads inside its zip.
+    """
     reader = READERS[kind]
     if not reader.needs_source:
-        return options.work  # the reader makes its files there
+        return options.work, ()  # the reader makes its files there
     if source is None or not source.exists():
         raise BadDataError(
             f"There is nothing at {source or 'the path, which is empty'}. Give "
             f"{reader.description}."
         )
+    ignored: tuple[str, ...] = ()
     if source.is_file() and archives.is_archive(source) and not reader.needs_images:
-        archives.extract(
-            source, options.work / "files", limits=archives.DATASET, monitor=options.monitor
-        )
-        source = options.work / "files"
+        folder = options.work / "files"
+        ignored = archives.extract(
+            source, folder, limits=archives.DATASET, monitor=options.monitor
+        ).ignored
+        source = folder
     if reader.needs_images and options.images is None:
         raise BadDataError(
             f"{source.name} needs a folder of images, since {kind} trials hold none. Name it with "
             "--images."
         )
-    return source
+    return source, ignored
 
 
 def keep(

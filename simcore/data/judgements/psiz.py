@@ -5,7 +5,6 @@ Both are read without psiz. ImageNet-HSJ and Birds-16 are published in these for
 
 import json
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from simcore.data import text_files
 from simcore.data.judgements.trials import Rankings
 from simcore.errors import BadDataError, SimError
 from simcore.types import JSON, Array
@@ -23,7 +23,8 @@ SUFFIXES = (".hdf5", ".h5")
 
 WIDTH = 9  # a query and at most eight references
 _KINDS = {"rank:8rank2": (8, 2), "rank:2rank1": (2, 1)}  # kind -> references, how many are ranked
-_MAX_BYTES = 200_000_000
+_MAX_BYTES = 200_000_000  # of a file or dataset
+_MAX_TOTAL = 2_000_000_000  # of all sequences
 _ID_PREFIX = 5  # an asset id is domain (2), subset (3) and the local id in base 36
 
 
@@ -89,14 +90,14 @@ def read_hdf5(
         BadDataError: unreadable, a dataset is missing, or a stimulus is not in the catalog.
     """
     table = _load(catalog, ("stimulus_id", "stimulus_filepath"))
-    columns = _load(trials, ("stimulus_set", "n_select", "weight"))
+    columns = _load(trials, ("stimulus_set", "n_select", "weight"), optional=("is_ranked",))
     shown = _catalog_rows(columns, table, trials.name, catalog.name)
-    chosen = columns["n_select"].astype(np.int64)
+    chosen = _whole_numbers(columns, "n_select", trials.name)
     references = (shown >= 0).sum(axis=1) - 1
     right_kind = ((references == 8) & (chosen == 2)) | ((references == 2) & (chosen == 1))
     if "is_ranked" in columns:
         right_kind &= columns["is_ranked"].astype(bool) | (chosen == 1)
-    passed = columns["weight"].astype(np.float64) >= min_catch / 100 - 1e-9
+    passed = _numbers(columns, "weight", trials.name) >= min_catch / 100 - 1e-9
     catch = (shown[:, 1:] == shown[:, :1]).any(axis=1)
     usable = right_kind & passed & ~catch
     if not usable.any():
@@ -118,14 +119,18 @@ def read_hdf5(
 
 def _catalog_rows(columns: Columns, table: Columns, trials: str, catalog: str) -> Array:
     """(R, 9) rows of the catalog, for the ids that the trials name; -1 stays."""
-    ids = table["stimulus_id"].astype(np.int64)
-    if len(np.unique(ids)) != len(ids) or len(ids) != len(table["stimulus_filepath"]):
+    ids = _whole_numbers(table, "stimulus_id", catalog)
+    shape = table["stimulus_filepath"].shape
+    if not ids.size or ids.ndim != 1 or len(np.unique(ids)) != len(ids) or shape != ids.shape:
         raise BadDataError(f"{catalog} must list each id once, with one path. Download it again.")
-    shown = columns["stimulus_set"]
-    lengths = {len(shown), len(columns["n_select"]), len(columns["weight"])}
-    if shown.ndim != 2 or len(lengths) != 1:
+    shown = _whole_numbers(columns, "stimulus_set", trials)
+    shapes = {values.shape for name, values in columns.items() if name != "stimulus_set"}
+    if shown.ndim != 2 or shown.shape[1] < 2 or shapes != {(len(shown),)}:
         raise BadDataError(f"The columns of {trials} differ in length. Download it again.")
-    shown = shown.astype(np.int64)
+    if (np.diff((shown >= 0).astype(np.int8), axis=1) > 0).any():
+        raise BadDataError(
+            f"A trial of {trials} has a stimulus after its padding. Download it again."
+        )
     order = np.argsort(ids)  # ids need not be in the order of the rows
     position = np.clip(np.searchsorted(ids[order], shown), 0, len(ids) - 1)
     in_catalog = (shown < 0) | (ids[order][position] == shown)
@@ -138,37 +143,86 @@ def _catalog_rows(columns: Columns, table: Columns, trials: str, catalog: str) -
     return np.where(shown < 0, -1, order[position])
 
 
+def _numbers(columns: Columns, name: str, file: str) -> Array:
+    """A dataset of numbers as float64.
+
+    Raises:
+        BadDataError: it holds something else.
+    """
+    values = columns[name]
+    if values.dtype.kind not in "iufb":
+        raise BadDataError(f"{name} of {file} must hold numbers. Download it again.")
+    return values.astype(np.float64)
+
+
+def _whole_numbers(columns: Columns, name: str, file: str) -> Array:
+    """A dataset of whole numbers as int64.
+
+    Raises:
+        BadDataError: it holds something else; a fraction is not rounded.
+    """
+    values = _numbers(columns, name, file)
+    if not (np.abs(values) < 2**53).all() or (values != np.rint(values)).any():
+        raise BadDataError(f"{name} of {file} must hold whole numbers. Download it again.")
+    return values.astype(np.int64)
+
+
 def _dataset_names(path: Path) -> set[str]:
     import h5py
 
+    text_files.check_regular(path)
     try:
         with h5py.File(path) as file:
             return {_text(key) for key in file}
-    except OSError as error:
+    except Exception as error:  # h5py raises errors of every kind for damaged files
         raise _unreadable(path, error) from error
 
 
-def _load(path: Path, needed: tuple[str, ...]) -> Columns:
-    """All datasets of an HDF5 file."""
+def _load(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> Columns:
+    """Datasets of an HDF5 file.
+
+    A dataset may claim any size, or name another file of this computer as its content; both are
+    refused.
+    """
     import h5py
 
+    text_files.check_regular(path)
     try:
         with h5py.File(path) as file:
-            datasets: dict[str, Any] = {_text(key): file[key] for key in file}
-            missing = [name for name in needed if name not in datasets]
+            names = [_text(key) for key in file]
+            missing = [name for name in needed if name not in names]
             if missing:
                 raise BadDataError(
                     f"{path.name} has no {', '.join(missing)}; it has "
-                    f"{', '.join(sorted(datasets)) or 'nothing'}. The format of psiz 0.4 or 0.5 is "
-                    "needed."
+                    f"{', '.join(sorted(names)[:20]) or 'nothing'}. The format of psiz 0.4 or 0.5 "
+                    "is needed."
                 )
             return {
-                name: np.asarray(dataset[()])
-                for name, dataset in datasets.items()
-                if isinstance(dataset, h5py.Dataset)
+                name: _load_dataset(file, name, path)
+                for name in (*needed, *optional)
+                if name in names
             }
-    except OSError as error:
+    except Exception as error:  # h5py raises errors of every kind for damaged files
+        if isinstance(error, SimError):
+            raise
         raise _unreadable(path, error) from error
+
+
+def _load_dataset(file: Any, name: str, path: Path) -> Array:
+    import h5py
+
+    is_own = isinstance(file.get(name, getlink=True), h5py.HardLink)
+    dataset = file[name] if is_own else None
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        raise BadDataError(
+            f"{name} of {path.name} is not a dataset of this file. Do not trust this file."
+        )
+    if dataset.nbytes > _MAX_BYTES:
+        raise BadDataError(
+            f"{name} of {path.name} has {dataset.nbytes:,} bytes; the limit is {_MAX_BYTES:,}. "
+            "Do not trust this file."
+        )
+    return np.asarray(dataset[()])
 
 
 def _unreadable(path: Path, error: Exception) -> BadDataError:
@@ -209,25 +263,25 @@ def read_sequences(source: Path, *, min_catch: int = 100) -> tuple[Rankings, tup
         BadDataError: damaged, no such files, or a stimulus is not in the catalog.
     """
     files = dict(_files(source))
-    catalog = next((name for name in files if name.rpartition("/")[2] == "stimuli.txt"), None)
-    if catalog is None:
+    catalogs = [name for name in files if name.rpartition("/")[2] == "stimuli.txt"]
+    if len(catalogs) != 1:
         raise BadDataError(
-            f"There is no stimuli.txt beside the sequences in {source.name}. Download the whole "
-            "data set."
+            f"There must be one stimuli.txt beside the sequences in {source.name}, got "
+            f"{len(catalogs)}. Download the whole data set into a folder of its own."
         )
-    row_of, stimuli = _read_catalog(files[catalog], source.name)
+    row_of, stimuli = _read_catalog(files[catalogs[0]], source.name)
     rows: list[list[int]] = []
     chosen: list[int] = []
     dropped = _Dropped()
     for name in sorted(name for name in files if name.endswith(".json")):
         for sequence in _sequences(files[name], name):
-            steps = sequence.get("sequence", [])
+            steps = _dicts(sequence.get("sequence", []), name)
             if _grade(sequence, name) < min_catch:
                 dropped.sequences += 1
                 dropped.trials += len(steps)
                 continue
             for step in steps:
-                kind = _KINDS.get(step.get("kind", ""))
+                kind = _KINDS.get(str(step.get("kind", "")))
                 if kind is None:
                     dropped.other_kinds += 1
                     continue
@@ -252,24 +306,28 @@ def read_sequences(source: Path, *, min_catch: int = 100) -> tuple[Rankings, tup
 
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
     """Path and content of the text files."""
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            if path.name == "stimuli.txt" or path.suffix == ".json":
+                name = path.relative_to(source).as_posix()
+                yield name, text_files.read_bytes(path, _MAX_BYTES)
+        return
+    text_files.check_regular(source)
+    remaining = _MAX_TOTAL
     try:
-        if source.is_dir():
-            for path in sorted(source.rglob("*")):
-                if path.name == "stimuli.txt" or path.suffix == ".json":
-                    yield path.relative_to(source).as_posix(), path.read_bytes()
-            return
         with zipfile.ZipFile(source) as archive:
             for entry in archive.infolist():
                 if entry.filename.endswith(("stimuli.txt", ".json")):
                     with archive.open(entry) as file:
                         content = file.read(_MAX_BYTES + 1)
-                    if len(content) > _MAX_BYTES:
+                    remaining -= len(content)
+                    if len(content) > _MAX_BYTES or remaining < 0:
                         raise BadDataError(
-                            f"{entry.filename} has more than {_MAX_BYTES:,} bytes, too many for a "
-                            "sequence of trials."
+                            f"{entry.filename} has more than {_MAX_BYTES:,} bytes, or all files "
+                            f"more than {_MAX_TOTAL:,}, too many for sequences of trials."
                         )
                     yield entry.filename, content
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except Exception as error:  # zipfile raises errors of every kind for damaged files
         if isinstance(error, SimError):
             raise
         raise BadDataError(
@@ -289,35 +347,51 @@ def _read_catalog(content: bytes, source: str) -> tuple[dict[int, int], tuple[st
         )
     id_column, path_column = columns.index("local_id"), columns.index("filepath")
     row_of: dict[int, int] = {}
+    paths: list[str] = []
     for line in lines[1:]:
         try:
             row_of[int(line[id_column], 36)] = len(row_of)
+            paths.append(line[path_column])
         except (ValueError, IndexError) as error:
             raise BadDataError(
-                f"The line {'|'.join(line)!r} of stimuli.txt has no id in base 36. Download it "
-                "again."
+                f"The line {'|'.join(line)!r} of stimuli.txt has no path, or no id in base 36. "
+                "Download it again."
             ) from error
     if len(row_of) != len(lines) - 1:
         raise BadDataError(f"stimuli.txt of {source} lists an id twice. Download it again.")
-    return row_of, tuple(line[path_column] for line in lines[1:])
+    return row_of, tuple(paths)
 
 
 def _sequences(content: bytes, name: str) -> list[JSON]:
     try:
-        data = json.loads(content)["data"]
-        return [dict(sequence) for sequence in data]
-    except (ValueError, KeyError, TypeError) as error:
+        return _dicts(json.loads(content)["data"], name)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, SimError):
+            raise
         raise BadDataError(
             f"{name} is not a sequence of trials, JSON with a list under data "
             f"({' '.join(str(error).split())[:60]}). Download it again."
         ) from error
 
 
+def _dicts(value: Any, name: str) -> list[JSON]:
+    """A list of JSON objects.
+
+    Raises:
+        BadDataError: it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise BadDataError(f"{name} does not hold lists of trials. Download it again.")
+    return value
+
+
 def _grade(sequence: JSON, name: str) -> float:
     """Percentage of catch trials that the participant passed."""
     grade = sequence.get("grade")
-    if not isinstance(grade, int | float):
-        raise BadDataError(f"The grade of a sequence in {name} must be 0 to 100, got {grade!r}.")
+    if not isinstance(grade, int | float) or isinstance(grade, bool) or not 0 <= grade <= 100:
+        raise BadDataError(
+            f"The grade of a sequence in {name} must be 0 to 100, got {str(grade)[:40]}."
+        )
     return float(grade)
 
 
@@ -326,8 +400,8 @@ def _shown(step: JSON, kind: tuple[int, int], row_of: dict[int, int], name: str)
     n_references, n_ranked = kind
     position = step.get("position")
     assets = {
-        interaction.get("kind", ""): str(interaction.get("detail", ""))
-        for interaction in step.get("interactions", [])
+        str(interaction.get("kind", "")): str(interaction.get("detail", ""))
+        for interaction in _dicts(step.get("interactions", []), name)
     }
 
     def stimulus(role: str) -> int:

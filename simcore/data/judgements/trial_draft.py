@@ -1,14 +1,15 @@
 """Trials as a reader found them, and the check that keeps those whose images can be decoded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from simcore.data import images
-from simcore.data.collections.collection_draft import decode_all
+from simcore.data import image_names
+from simcore.data.collections.collection_draft import CollectionDraft, decode_all, list_images
+from simcore.data.image_names import FileMatch, ImageIndex
 from simcore.errors import BadDataError
 from simcore.types import Array, Monitor, Skipped
 
@@ -23,12 +24,16 @@ class ImageNumbering:
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}  # name -> row
         self._paths: list[Path] = []
+        self.problems: dict[str, str] = {}  # name -> why no file was found for it
 
-    def number(self, name: str, path: Path) -> int:
-        """The row of an image; a name keeps its first path."""
+    def number(self, name: str, file: Path | FileMatch) -> int:
+        """The row of an image; a name, in any Unicode form, keeps its first file."""
+        name = image_names.nfc(name)
         if name not in self._rows:
             self._rows[name] = len(self._paths)
-            self._paths.append(path)
+            self._paths.append(file if isinstance(file, Path) else file.path)
+            if isinstance(file, FileMatch) and file.problem:
+                self.problems[name] = file.problem
         return self._rows[name]
 
     @property
@@ -64,6 +69,7 @@ class TrialDraft:
         votes_n: (T,) number of votes behind each share; 0 = unknown.
         group: (T,) the kind of each trial.
         alternatives: (T, k) int64 further images of each trial, padded with -1; (0, 0) for none.
+        problems: name -> why it has no file.
     """
 
     shape: Shape
@@ -77,6 +83,7 @@ class TrialDraft:
     notes: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_rows(
@@ -103,6 +110,7 @@ class TrialDraft:
             tuple(row.group for row in rows),
             notes=notes,
             credits=credits,
+            problems=numbering.problems,
         )
 
     def take(self, index: Sequence[int] | Array) -> "TrialDraft":
@@ -138,10 +146,12 @@ def validate(
     """
     if not draft.group:
         raise BadDataError("The files hold no trial. Check that they are complete.")
-    missing = np.array([not path.is_file() for path in draft.paths], bool)
-    draft = _drop_images(
-        draft, missing, "missing", lambda image: f"There is no file {draft.paths[image]}."
-    )
+    problems = [
+        draft.problems.get(name, "" if image_names.is_file(path) else f"There is no file {path}.")
+        for name, path in zip(draft.ids, draft.paths, strict=True)
+    ]
+    missing = np.array([bool(problem) for problem in problems], bool)
+    draft = _drop_images(draft, missing, "missing", lambda image: problems[image])
     if size is not None:
         draft = draft.take(sample_per_group(draft.group, size, seed))
     decoded = decode_all([draft.paths[image] for image in draft.used_images()], trim, monitor)
@@ -203,64 +213,21 @@ def _drop_unused_images(draft: TrialDraft) -> TrialDraft:
     )
 
 
-class ImageFolder:
-    """Finds the images of a folder by path, by the end of a path, or by name.
-
-    Args:
-        folder: listed once.
+def image_folder(folder: Path) -> ImageIndex:
+    """The images below a folder, to be found by the names that a catalog gives them.
 
     Raises:
         BadDataError: there is no such folder, or no image in it.
     """
-
-    def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise BadDataError(f"There is no folder of images at {folder}. Check the path.")
-        self.folder = folder
-        self._by_name: dict[str, list[Path]] = {}
-        self._by_stem: dict[str, list[Path]] = {}
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in images.SUFFIXES and not path.name.startswith("."):
-                self._by_name.setdefault(path.name.lower(), []).append(path)
-                self._by_stem.setdefault(path.stem.lower(), []).append(path)
-        if not self._by_name:
-            raise BadDataError(
-                f"There is no image below {folder}. The trial files do not hold the images; get "
-                "them separately."
-            )
-
-    def find(self, name: str) -> Path:
-        """The file that a catalog calls `name`; if there is none, the path it should have.
-
-        Of several files with the same name, the one whose parent folders match best is returned;
-        if two match equally well, none is.
-
-        Raises:
-            BadDataError: the name leads out of the folder.
-        """
-        inner = Path(name.lstrip("/\\").replace("\\", "/"))
-        if ".." in inner.parts:
-            raise BadDataError(f"The path {name!r} leads outside the folder of images.")
-        exact = self.folder / inner
-        if exact.is_file():
-            return exact
-        same_name = self._by_name.get(inner.name.lower())
-        candidates = same_name or self._by_stem.get(inner.stem.lower(), [])
-        depths = [_shared_parents(path, inner) for path in candidates]
-        best = [
-            path for path, depth in zip(candidates, depths, strict=True) if depth == max(depths)
-        ]
-        return best[0] if len(best) == 1 else exact
-
-
-def _shared_parents(left: Path, right: Path) -> int:
-    """Number of equal parent folders, counted from the file upwards, ignoring case."""
-    count = 0
-    for a, b in zip(reversed(left.parts[:-1]), reversed(right.parts[:-1]), strict=False):
-        if a.lower() != b.lower():
-            break
-        count += 1
-    return count
+    if not folder.is_dir():
+        raise BadDataError(f"There is no folder of images at {folder}. Check the path.")
+    paths = list_images(folder, CollectionDraft([]))
+    if not paths:
+        raise BadDataError(
+            f"There is no image below {folder}. The trial files do not hold the images; get "
+            "them separately."
+        )
+    return ImageIndex(folder, paths)
 
 
 def sample_per_group(group: Sequence[str], size: int, seed: int) -> Array:

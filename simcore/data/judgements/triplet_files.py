@@ -1,14 +1,23 @@
 """Readers of judgements in plain tables: a CSV of triplets, NIGHTS, THINGS odd-one-out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from simcore.data import csv_files
-from simcore.data.judgements.trial_draft import ImageFolder, ImageNumbering, TrialDraft, TrialRow
+from simcore.data import csv_files, image_names, text_files
+from simcore.data.image_names import FileMatch, ImageIndex
+from simcore.data.judgements.trial_draft import (
+    ImageNumbering,
+    TrialDraft,
+    TrialRow,
+    image_folder,
+)
 from simcore.errors import BadDataError
 
+ObjectNames = Mapping[int, str]  # number of an object -> its name
+ObjectFiles = Mapping[int, FileMatch]
+MAX_VOTES = 1e9  # of a trial
 NIGHTS_VOTES = 6  # DreamSim's own loader drops triplets with fewer unanimous votes
 NIGHTS_CREDITS = (
     "NIGHTS: Fu, Tamir, Sundaram, Chai, Zhang, Dekel and Isola 2023, arXiv 2306.09344 "
@@ -20,7 +29,7 @@ THINGS_CREDITS = (
 )
 
 
-def triplets(table: Path, images: ImageFolder | None = None) -> TrialDraft:
+def triplets(table: Path, images: ImageIndex | None = None) -> TrialDraft:
     """A CSV `query,a,b,vote[,group][,votes]`; vote is the share of people who chose b.
 
     Args:
@@ -30,21 +39,21 @@ def triplets(table: Path, images: ImageFolder | None = None) -> TrialDraft:
     Raises:
         BadDataError: a column is missing, a vote is not a share, or a count is not a number.
     """
-    lines = csv_files.read_rows(table, ("query", "a", "b", "vote"))
-    empty = [""] * len(lines)
-    groups, counts = (_optional_column(table, name) or empty for name in ("group", "votes"))
-    images = images or ImageFolder(table.parent)
+    columns = ("query", "a", "b")
+    csv_table = csv_files.read(table, (*columns, "vote"))
+    images = images or image_folder(table.parent)
+    files = images.find_all(row[column] for row in csv_table.rows for column in columns)
     numbering = ImageNumbering()
     rows = []
-    for number, (line, group, count) in enumerate(zip(lines, groups, counts, strict=True)):
-        place = f"line {number + 2} of {table.name}"
-        paths = [line[column] for column in ("query", "a", "b")]
-        if not all(paths):
+    for line in csv_table.rows:
+        place = f"line {line.line} of {table.name}"
+        names = [line[column] for column in columns]
+        if not all(names):
             raise BadDataError(f"A path is missing in {place}; query, a and b are needed.")
-        items = [numbering.number(path, images.find(path)) for path in paths]
-        rows.append(
-            TrialRow(items, _share(line["vote"], place), _count(count, place), group or "all")
-        )
+        items = [numbering.number(name, files[name]) for name in names]
+        count = _count(line.cells.get("votes", ""), place)
+        group = line.cells.get("group", "") or "all"
+        rows.append(TrialRow(items, _share(line["vote"], place), count, group))
     return TrialDraft.from_rows("triplets", numbering, rows)
 
 
@@ -55,31 +64,37 @@ def nights(root: Path) -> TrialDraft:
     divided by `is_imagenet`.
 
     Raises:
-        BadDataError: no data.csv, a column is missing, or votes are not numbers.
+        BadDataError: not one data.csv, a column is missing, or votes are not numbers.
     """
-    table = next(iter(sorted(root.rglob("data.csv"))), None) if root.is_dir() else None
-    if table is None:
-        raise BadDataError(f"There is no data.csv of NIGHTS below {root}. Unpack the archive.")
+    tables = sorted(root.rglob("data.csv")) if root.is_dir() else []
+    if len(tables) != 1:
+        raise BadDataError(
+            f"There must be one data.csv of NIGHTS below {root}, got {len(tables)}. Unpack the "
+            "archive into a folder of its own."
+        )
+    table = tables[0]
     sides = ("ref_path", "left_path", "right_path")
-    lines = csv_files.read_rows(table, (*sides, "left_vote", "right_vote", "split"))
-    counts, imagenet = (_optional_column(table, name) for name in ("votes", "is_imagenet"))
+    csv_table = csv_files.read(table, (*sides, "left_vote", "right_vote", "split"))
+    has_counts = "votes" in csv_table.columns
+    resolver = image_names.PathResolver(table.parent)
     numbering = ImageNumbering()
     rows = []
     n_dropped = 0
-    for number, line in enumerate(lines):
-        place = f"line {number + 2} of {table.name}"
-        votes_n = _count(counts[number], place) if counts else 0
-        if counts and votes_n < NIGHTS_VOTES:
+    for line in csv_table.rows:
+        place = f"line {line.line} of {table.name}"
+        votes_n = _count(line["votes"], place) if has_counts else 0
+        if has_counts and votes_n < NIGHTS_VOTES:
             n_dropped += 1
             continue
         left, right = (_vote_count(line[name], place) for name in ("left_vote", "right_vote"))
         if left + right <= 0:
             raise BadDataError(f"There is no vote for left or right in {place}.")
-        for side in sides:
-            if ".." in Path(line[side]).parts or Path(line[side]).is_absolute():
-                raise BadDataError(f"The path {line[side]!r} in {place} leads outside the folder.")
-        items = [numbering.number(line[side], table.parent / line[side]) for side in sides]
-        group = _nights_group(line["split"], imagenet[number] if imagenet else "")
+        paths = [line[side].replace("\\", "/") for side in sides]
+        for path in paths:
+            if not path or ".." in Path(path).parts or Path(path).is_absolute():
+                raise BadDataError(f"The path {path!r} in {place} leads outside the folder.")
+        items = [numbering.number(path, resolver.find(path)) for path in paths]
+        group = _nights_group(line["split"], line.cells.get("is_imagenet", ""))
         rows.append(TrialRow(items, right / (left + right), votes_n, group))
     notes: tuple[str, ...] = ()
     if n_dropped:
@@ -93,85 +108,107 @@ def _nights_group(split: str, is_imagenet: str) -> str:
     return split + {"true": "_imagenet", "false": "_no_imagenet"}.get(is_imagenet.lower(), "")
 
 
-def things(table: Path, images: ImageFolder) -> TrialDraft:
+def things(table: Path, images: ImageIndex) -> TrialDraft:
     """THINGS odd-one-out trials: three object numbers per line, the odd one last, from 0.
 
     Without a list of names, object 17 is the image `17.png`. With THINGS' own `unique_id.txt`
     beside the table or the images, it is the image of the 18th name, with or without THINGS'
-    ending `_01b`.
+    ending `_01b`, or else `17.png` if no image has such a name.
 
     Raises:
-        BadDataError: a line is not three different numbers, or a number has no name.
+        BadDataError: a line is not three different numbers, a number has no name, or the numbers
+            are counted from 1.
     """
     trials = _read_object_numbers(table)
     lists = [folder / "unique_id.txt" for folder in (table.parent, images.folder)]
     name_list = next((path for path in lists if path.is_file()), None)
-    name_of = str if name_list is None else _listed_names(name_list, trials, table).__getitem__
-    objects = {number for _, items in trials for number in items}
-    files = {number: _object_file(images, number, name_of(number)) for number in objects}
+    objects = sorted({number for _, items in trials for number in items})
+    if name_list is None:
+        names: ObjectNames = {number: str(number) for number in objects}
+    else:
+        names = _listed_names(name_list, trials, table)
+    files = _object_files(images, names)
+    if name_list is None and objects and objects[0] > 0:
+        _check_origin(files, images, table)
     numbering = ImageNumbering()
     rows = []
     for _, numbers in trials:
-        items = [numbering.number(name_of(number), files[number]) for number in numbers]
+        items = [numbering.number(names[number], files[number]) for number in numbers]
         rows.append(TrialRow(items, 0.0, 1, "things"))
     return TrialDraft.from_rows("odd", numbering, rows, credits=THINGS_CREDITS)
 
 
 def _read_object_numbers(table: Path) -> list[tuple[int, list[int]]]:
     """The line and the three object numbers of each trial; empty lines are skipped."""
-    try:
-        lines = table.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadDataError(
-            f"{table} cannot be read as text with three numbers per line. Check the path."
-        ) from error
+    lines = text_files.read_text(table, csv_files.MAX_BYTES).splitlines()
     trials = []
     for line_number, line in enumerate(lines, 1):
-        cells = line.replace(",", " ").split()
+        cells = line.replace(",", " ").replace(";", " ").split()
         if not cells:
             continue
-        try:
-            numbers = [int(float(cell)) for cell in cells]
-        except ValueError:
-            numbers = []
-        if len(numbers) != 3 or min(numbers) < 0 or len(set(numbers)) != 3:
+        numbers = [_object_number(cell) for cell in cells]
+        if len(numbers) != 3 or -1 in numbers or len(set(numbers)) != 3:
             raise BadDataError(
                 f"Line {line_number} of {table.name} must be three different object numbers, the "
-                f"odd one last, got {line[:60]!r}."
+                f"odd one last, got {line[:60]!r}. Correct it, or remove a header."
             )
         trials.append((line_number, numbers))
     return trials
 
 
+def _object_number(cell: str) -> int:
+    """A whole number, also as numpy.savetxt writes it; -1 for anything else.
+
+    >>> _object_number("2.000e+00"), _object_number("2.9"), _object_number("inf")
+    (2, -1, -1)
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        return -1
+    return int(value) if value.is_integer() and 0 <= value < 2**31 else -1
+
+
 def _listed_names(
     name_list: Path, trials: Sequence[tuple[int, list[int]]], table: Path
-) -> list[str]:
-    """The name of each object, in the order of their numbers."""
-    names = name_list.read_text("utf-8").split()
+) -> ObjectNames:
+    """Number -> name of each object that the trials show."""
+    names = text_files.read_text(name_list, csv_files.MAX_BYTES).split()
     for line_number, numbers in trials:
         if max(numbers) >= len(names):
             raise BadDataError(
                 f"The object {max(numbers)} in line {line_number} of {table.name} has no name: "
                 f"{name_list.name} lists {len(names)}, numbered from 0."
             )
-    return names
+    return {number: names[number] for _, numbers in trials for number in numbers}
 
 
-def _object_file(images: ImageFolder, number: int, name: str) -> Path:
-    """The image of an object; if there is none, the path it should have."""
-    candidates = [f"{name}.png", f"{name}_01b.png", f"{number}.png"]
-    files = (path for path in map(images.find, candidates) if path.is_file())
-    return next(files, images.folder / candidates[0])
+def _object_files(images: ImageIndex, names: ObjectNames) -> ObjectFiles:
+    """The image of each object; files of one folder follow one way of naming."""
+    plain = images.find_all(f"{name}.png" for name in names.values())
+    with_ending = images.find_all(f"{name}_01b.png" for name in names.values())
+    files = {}
+    for number, name in names.items():
+        candidates = (plain[f"{name}.png"], with_ending[f"{name}_01b.png"])
+        files[number] = next((file for file in candidates if not file.problem), candidates[0])
+    if all(file.problem for file in files.values()):
+        numbered = images.find_all(f"{number}.png" for number in names)
+        return {number: numbered[f"{number}.png"] for number in names}
+    return files
 
 
-def _optional_column(table: Path, name: str) -> list[str] | None:
-    """A column of a CSV, or None if it has no such column."""
-    try:
-        return [line[name] for line in csv_files.read_rows(table, (name,))]
-    except BadDataError as error:
-        if "no column" in str(error):
-            return None
-        raise
+def _check_origin(files: ObjectFiles, images: ImageIndex, table: Path) -> None:
+    """Numbers from 1 to n for images from 0 to n - 1 would name the wrong ones.
+
+    Raises:
+        BadDataError: the highest number has no image, but there is an image 0 that no trial shows.
+    """
+    highest = max(files)
+    if files[highest].problem and not images.find("0.png").problem:
+        raise BadDataError(
+            f"{table.name} has no object 0 and an object {highest}, but the images have a 0 and no "
+            f"{highest}: its numbers seem to begin at 1. Subtract 1 from them."
+        )
 
 
 def _vote_count(text: str, place: str) -> float:
@@ -179,8 +216,8 @@ def _vote_count(text: str, place: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < np.inf:
-        raise BadDataError(f"The votes in {place} must be a number from 0, got {text!r}.")
+    if not 0 <= value <= MAX_VOTES:
+        raise BadDataError(f"The votes in {place} must be a number from 0 to 1e9, got {text!r}.")
     return value
 
 

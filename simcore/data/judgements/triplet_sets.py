@@ -20,7 +20,8 @@ from typing import Literal
 
 import numpy as np
 
-from simcore.data.judgements.trial_draft import ImageFolder, ImageNumbering, TrialDraft
+from simcore.data.image_names import ImageIndex
+from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
 from simcore.data.judgements.trials import JudgementSet, Rankings, Triplets
 from simcore.errors import BadDataError
 from simcore.types import Array
@@ -68,7 +69,7 @@ PANELS: dict[str, tuple[str, ...]] = {
 
 
 def from_rankings(
-    trials: Rankings, images: ImageFolder, *, seed: int = 0, keep_alternatives: bool = False
+    trials: Rankings, images: ImageIndex, *, seed: int = 0, keep_alternatives: bool = False
 ) -> TrialDraft:
     """Triplets of ranking trials (margaritescu2024, 4.2); left is the first choice, so vote is 0.
 
@@ -96,10 +97,11 @@ def from_rankings(
         alternatives = np.empty((len(items), 0), np.int64)
     numbering = ImageNumbering()
     row_of = np.full(len(trials.stimuli) + 1, -1, np.int64)  # the last one maps -1 to -1
-    for stimulus in dict.fromkeys([*items.ravel().tolist(), *alternatives.ravel().tolist()]):
-        if stimulus >= 0:
-            name = trials.stimuli[stimulus]
-            row_of[stimulus] = numbering.number(name.lstrip("/"), images.find(name))
+    used = dict.fromkeys([*items.ravel().tolist(), *alternatives.ravel().tolist()])
+    names = {stimulus: trials.stimuli[stimulus] for stimulus in used if stimulus >= 0}
+    files = images.find_all(names.values())
+    for stimulus, name in names.items():
+        row_of[stimulus] = numbering.number(name.lstrip("/"), files[name])
     return TrialDraft(
         "triplets",
         numbering.ids,
@@ -109,6 +111,7 @@ def from_rankings(
         np.ones(len(items), np.int64),
         tuple(group.tolist()),
         alternatives=row_of[alternatives],
+        problems=numbering.problems,
     )
 
 

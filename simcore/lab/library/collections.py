@@ -16,7 +16,7 @@ from simcore.errors import BadDataError
 from simcore.lab.library import features
 from simcore.lab.library.features import FeatureCount
 from simcore.models import lineage, registry
-from simcore.types import JSON, Array, Collection, Monitor, Skipped
+from simcore.types import JSON, Array, Collection, Monitor, OtherFiles, Skipped
 
 KINDS = collection_catalog.KINDS
 add = collection_catalog.add
@@ -37,7 +37,8 @@ class CollectionSummary:
         paired: whether mates are known.
         rows: pairs, or images where no mates are known; `pairs` is None for the latter.
         images: different images. bytes: of their files.
-        votes: whether it has votes. skipped: files left out, and why.
+        votes: whether it has votes. skipped: images left out, and why.
+        other_files: what else the source contains, by kind.
     """
 
     name: str
@@ -53,6 +54,7 @@ class CollectionSummary:
     credits: tuple[str, ...]
     digest: str
     skipped: tuple[Skipped, ...]
+    other_files: tuple[OtherFiles, ...] = ()
 
     @property
     def pairs(self) -> int | None:
@@ -126,9 +128,14 @@ def summary(name: str) -> CollectionSummary:
         UnknownNameError: no such collection.
     """
     facts = collection_catalog.summary(name)
-    values = {field.name: facts[field.name] for field in fields(CollectionSummary)}
+    values = {
+        field.name: facts[field.name] for field in fields(CollectionSummary) if field.name in facts
+    }
     values["credits"] = tuple(facts["credits"])
     values["skipped"] = tuple(Skipped(file, reason) for file, reason in facts["skipped"])
+    values["other_files"] = tuple(
+        OtherFiles(kind, count, tuple(files)) for kind, count, files in facts.get("other_files", ())
+    )
     return CollectionSummary(**values)
 
 

@@ -17,6 +17,9 @@ from simcore.types import Array, Collection, Features, ImageSet
 PRECISIONS = ("fp32", "bf16")  # in order of preference; a similarity matrix never mixes them
 
 
+IMAGE_SUFFIXES = data_images.SUFFIXES
+
+
 @dataclass(frozen=True)
 class FeatureCount:
     """How many images of a collection have features of a backbone.

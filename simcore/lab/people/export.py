@@ -6,17 +6,17 @@ the screen. `mate` is 0 if no option is known to be right. An import is checked 
 anything is stored.
 """
 
-import csv
-import io
 import math
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from simcore.data import csv_files
+from simcore import csv_text
+from simcore.data import text_files
 from simcore.data.answers import experiment_store
 from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.data.judgements import judgement_catalog
@@ -67,7 +67,7 @@ def export(name: str) -> str:
         ]
         for cells in answer_cells:
             rows.append([*question_cells, *(image for image, _ in question.options), *cells])
-    return csv_files.write([*FIRST, *_options(experiment.choices), *LAST], rows)
+    return csv_text.write([*FIRST, *_options(experiment.choices), *LAST], rows)
 
 
 def read(name: str, collection: str, data: bytes) -> Experiment:
@@ -82,9 +82,9 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
         UnknownNameError: no such collection.
     """
     check_name(name)
-    whole = collections.open_(collection)
-    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in whole.sides())
-    rows = list(_rows(data))
+    opened = collections.open_(collection)
+    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in opened.sides())
+    rows = [(line, _stored_ids(cells, opened)) for line, cells in _rows(data)]
     if not rows:
         raise BadDataError("The CSV has no rows. It needs one row per answer.")
     columns = [column for column in rows[0][1] if column.startswith("option_")]
@@ -129,42 +129,35 @@ def _options(count: int) -> list[str]:
     return [f"option_{n}" for n in range(1, count + 1)]
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, Cells]]:
+def _rows(data: bytes) -> list[tuple[int, Cells]]:
     """(line, cells by column); no cell is missing or long."""
     if len(data) > MAX_BYTES:
         raise BadDataError(
             f"The CSV has {len(data) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are allowed."
         )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadDataError(
-            f"The CSV is not UTF-8 (byte {error.start:,}). Save it in UTF-8."
-        ) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        head = [cell.strip() for cell in next(reader, [])]
-        _check_head(head)
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if reader.line_num > MAX_ROWS:
-                raise BadDataError(f"The CSV has more than {MAX_ROWS:,} lines. Split it.")
-            if len(row) != len(head):
-                raise BadDataError(
-                    f"Line {reader.line_num} has {len(row)} cells; the header has {len(head)}."
-                )
-            if any(len(cell) > 500 or "\0" in cell for cell in row):
-                raise BadDataError(
-                    f"A cell in line {reader.line_num} is longer than 500 characters or contains a "
-                    "zero byte."
-                )
-            yield reader.line_num, dict(zip(head, (cell.strip() for cell in row), strict=True))
-    except csv.Error as error:
-        raise BadDataError(f"Line {reader.line_num} is not CSV ({error}).") from error
+    table = csv_text.parse(text_files.decode(data, "the CSV"), equal_lengths=True)
+    _check_head(table.columns)
+    if table.rows and table.rows[-1].line > MAX_ROWS:
+        raise BadDataError(f"The CSV has more than {MAX_ROWS:,} lines. Split it.")
+    for row in table.rows:
+        if any(len(cell) > 500 for cell in row.cells.values()):
+            raise BadDataError(f"A cell in line {row.line} is longer than 500 characters.")
+    return [(row.line, dict(row.cells)) for row in table.rows]
 
 
-def _check_head(head: list[str]) -> None:
+def _stored_ids(cells: Cells, collection: Collection) -> Cells:
+    """The cells with image ids as the collection has them, whatever their Unicode form."""
+    named = ["query", *(column for column in cells if column.startswith("option_"))]
+    ids = {}
+    for column in named:
+        for side in collection.sides():
+            row = side.find(cells[column])
+            if row is not None:
+                ids[column] = side.ids[row]
+    return cells | ids
+
+
+def _check_head(head: Sequence[str]) -> None:
     count = sum(column.startswith("option_") for column in head)
     columns = [*FIRST, *_options(count), *LAST]
     if sorted(head) != sorted(columns) or not 2 <= count <= 9:
@@ -261,22 +254,28 @@ class Comparison:
 
 
 def triplets(name: str) -> str:
-    """The answers as a CSV of triplets, `query,a,b,vote,group,votes`, with file names.
+    """The answers as a CSV of triplets, `query,a,b,vote,group,votes`, with paths of files.
 
     Raises:
         UnknownNameError: no such experiment, or its collection was removed.
     """
     comparisons, collection = _comparisons(name)
-    files = {
-        key: f"{path.parent.name}/{path.name}"
+    file_of = {
+        key: path
         for side in collection.sides()
         for key, path in zip(side.keys, side.paths, strict=True)
     }
+    # Paths below the folder of all images: a shorter name may be that of another image.
+    common = Path(os.path.commonpath([path.parent for path in file_of.values()]))
+    files = {}
+    for key, path in file_of.items():
+        inner = path.relative_to(common)
+        files[key] = inner.as_posix() if len(inner.parts) > 1 else f"{common.name}/{path.name}"
     rows = []
     for comparison in comparisons:
         paths = [files[key] for key in (comparison.query, comparison.a, comparison.b)]
         rows.append([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
-    return csv_files.write(["query", "a", "b", "vote", "group", "votes"], rows)
+    return csv_text.write(["query", "a", "b", "vote", "group", "votes"], rows)
 
 
 def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:

@@ -156,7 +156,7 @@ def open_picture(name: str, side: str, id: str) -> Picture:
     if side not in SIDES:
         raise unknown_name("side", side, SIDES)
     image_set = _side(collections.open_(name), side)
-    row = image_set.row_of.get(id)
+    row = image_set.find(id)
     if row is None:
         raise unknown_name(f"{side} image in {name!r}", id, image_set.ids)
     data = images.read(image_set.paths[row])

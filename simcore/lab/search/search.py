@@ -187,7 +187,7 @@ def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> 
     queries, gallery = collection.sides(direction)
     row = None
     if query.id is not None:
-        row = queries.row_of.get(query.id)
+        row = queries.find(query.id)
         if row is None:
             raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
     plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]

@@ -68,7 +68,7 @@ def ranking(question: Question, search: SubsetSearch, combine: Combination) -> N
                 "direction": question.direction,
             },
         )
-    widgets.csv_button(lambda: table.to_csv(index=False), f"{question.collection}-{combine}.csv")
+    widgets.csv_button(lambda: widgets.frame_csv(table), f"{question.collection}-{combine}.csv")
 
 
 def ablation(question: Question, search: SubsetSearch, combine: Combination) -> None:

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
+from simcore import csv_text
 from simcore.lab import recipes
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
@@ -253,7 +253,7 @@ def table(view: ExploreView, query: str, results: Results) -> str:
         for _, result in results
         for rank, (name, score) in enumerate(zip(result.ids, result.scores, strict=True), 1)
     ]
-    return pd.DataFrame(rows).to_csv(index=False)
+    return csv_text.write(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 
 
 def search_commands(

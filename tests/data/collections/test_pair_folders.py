@@ -43,9 +43,15 @@ def test_a_csv_of_paths(pairs_folder: Path, tmp_path: Path) -> None:
     [
         (b"left,wrong\na,b\n", r"has no column right; its columns are left, wrong\. Name"),
         (b"", "has no column left, right"),
-        (b"\xff\xfe\x00l", "is not UTF-8 text"),
-        (b"left,right\n\x00,b\n", "No usable image|is not a CSV"),
-        (b"left,right\n" + b'"' + b"x" * 200_000 + b'",b\n', "is not a CSV"),
+        (b"left,right\n\xe9,b\n", r"Line 2 of list\.csv is not UTF-8 text"),
+        (b"\xff\xfel", r"Line 1 of list\.csv is not UTF-16 text"),
+        (b"left,right\n\x00,b\n", r"There are zero bytes in list\.csv"),
+        (b"left,right\n" + b'"' + b"x" * 200_000 + b'",b\n', "is not valid CSV"),
+        (b'left,right\n\n"a,b\nc,d\n', "Line 3 of list.csv opens a quotation mark that is never"),
+        (b'left,right\n"a,b\n"c,d"\n', "Line 2 of list.csv is not valid CSV"),
+        (b"left,right\na,b,c\n", "Line 2 of list.csv has 3 cells, but the header has 2"),
+        (b"left,right,left\na,b,c\n", "column left occurs twice"),
+        (b"left,right\n", r"list\.csv has no rows"),
     ],
 )
 def test_a_damaged_csv_is_refused(tmp_path: Path, body: bytes, message: str) -> None:
@@ -117,3 +123,16 @@ def test_a_file_name_that_is_not_utf8_is_reported(tmp_path: Path, draw: Draw) ->
     assert found.left.ids == ("\u00e4",)
     assert "not UTF-8" in found.skipped[0].reason
     assert collection_catalog.open("all").skipped == found.skipped
+
+
+def test_tables_of_other_names(pairs_folder: Path, tmp_path: Path) -> None:
+    (pairs_folder / "left").rename(pairs_folder / "l")
+    table(pairs_folder / "PAIRS.TSV", "left\tright", "l\\a.png\tright\\a.png")
+    table(pairs_folder / "notes.csv", "a,b")
+    for number, source in enumerate((pairs_folder, pairs_folder / "PAIRS.TSV")):
+        found = collection_catalog.add("pairs", source, name=f"t{number}")
+        assert (found.left.ids, found.skipped) == (("a",), ())
+    zip_file = zipped(pairs_folder, tmp_path / "p.zip")
+    assert collection_catalog.add("pairs", zip_file, name="z").left.ids == ("a",)
+    other_files = collection_catalog.summary("z")["other_files"]
+    assert [(kind, count) for kind, count, _ in other_files] == [("unused image", 10), (".csv", 1)]

@@ -77,8 +77,8 @@ def test_tll_in_the_kaggle_form(kaggle: Path) -> None:
     assert found.left.ids == tuple("abcdef")
     assert found.right.ids == tuple(f"x{n}" for n in "abcdef")
     skipped = reasons(found)
-    assert skipped["line 8: zz, xa"].startswith("There is no file train/left/zz. Add it")
-    assert skipped["line 9: b, yy"].startswith("There is no file train/right/yy")
+    assert skipped["line 8: zz, xa"].startswith("In train/left: There is no file 'zz'")
+    assert skipped["line 9: b, yy"].startswith("In train/right: There is no file 'yy'")
     assert skipped["c, xa"].startswith("The left image c is already in an earlier row")
     assert set(skipped) == {"line 8: zz, xa", "line 9: b, yy", "c, xa", "a, xa"}
 
@@ -143,3 +143,11 @@ def test_the_real_pairs(real_pairs: Path) -> None:
     assert found.right.ids == tuple(line["right"] for line in lines)
     assert (len(found.left), found.skipped) == (1000, ())
     assert len(set(found.left.keys) | set(found.right.keys)) == 2000
+
+
+def test_pages_of_equal_names_keep_their_own_halves(tmp_path: Path, draw: Draw) -> None:
+    for seed, name in enumerate(("a/b.png", "a-b.png", "b.png")):
+        (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(seed, 401, 271).save(tmp_path / "p" / name)
+    found = collection_catalog.add("tll", tmp_path / "p", name="p")
+    assert len(set(found.left.keys)) == len(found.left) == 3

@@ -14,7 +14,7 @@ import pytest
 
 from simcore.data.fetch import archives, pip_archives
 from simcore.data.judgements import bapps, judgement_catalog, psiz, triplet_files
-from simcore.data.judgements.trial_draft import ImageFolder
+from simcore.data.judgements.trial_draft import image_folder
 from simcore.data.judgements.trials import OddOneOut, SameDifferent
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.evaluate.judgements import human_ceiling, jnd, two_afc
@@ -207,7 +207,7 @@ def test_broken_sequences_give_one_sentence(psiz_folder):
     with pytest.raises(BadDataError, match="not a sequence of trials"):
         psiz.read(root)
     (root / "stimuli.txt").unlink()
-    with pytest.raises(BadDataError, match=r"no stimuli\.txt"):
+    with pytest.raises(BadDataError, match=r"one stimuli\.txt .*got 0"):
         psiz.read(root)
 
 
@@ -344,16 +344,16 @@ def test_things(tmp_path, draw):
     assert names == [["0", "1", "2"], ["2", "3", "0"]]
     (tmp_path / "unique_id.txt").write_text("aardvark\nabacus\nacorn\n")
     with pytest.raises(BadDataError, match="object 3 in line 2"):
-        triplet_files.things(table, ImageFolder(images))
+        triplet_files.things(table, image_folder(images))
     for name in ("aardvark", "abacus_01b", "acorn"):
         draw(9, 20, 20).save(images / f"{name}.png")
     table.write_text("2 0 1\n")
-    named = triplet_files.things(table, ImageFolder(images))
+    named = triplet_files.things(table, image_folder(images))
     assert named.ids == ("acorn", "aardvark", "abacus")
     assert [p.stem for p in named.paths] == ["acorn", "aardvark", "abacus_01b"]
     table.write_text("0 1\n")
     with pytest.raises(BadDataError, match="three different object numbers"):
-        triplet_files.things(table, ImageFolder(images))
+        triplet_files.things(table, image_folder(images))
 
 
 def test_csv_of_triplets(tmp_path, draw):

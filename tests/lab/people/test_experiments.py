@@ -8,6 +8,7 @@ import pytest
 
 from simcore.__main__ import run
 from simcore.data.answers import experiment_store
+from simcore.data.judgements import judgement_catalog
 from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab.library import collections, extraction, features
 from simcore.lab.people import analysis, experiments, export, participation
@@ -318,7 +319,7 @@ FAULTS = [
     ("", "has the columns none"),
     ("a,b\n1,2\n", "has the columns a, b. It needs question"),
     (HEAD + "\n", "no rows"),
-    (HEAD + "\n1,2\n", "Line 2 has 2 cells; the header has 13"),
+    (HEAD + "\n1,2\n", "Line 2 of the CSV has 2 cells, but the header has 13"),
     (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,zzz,"), "'zzz' in line 2"),
     (HEAD + "\n" + ROW.replace("0,a,", "0,../a,"), "'../a' in line 2"),
     (HEAD + "\n" + ROW.replace(",a,b,c,", ",a,b,b,"), "image appears twice"),
@@ -331,7 +332,7 @@ FAULTS = [
     (HEAD + "\n" + ROW + "\n" + ROW, "a second answer of participant 1"),
     (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "differs from its earlier rows"),
     (HEAD + "\n" + ROW.replace("random", "x" * 501), "longer than 500 characters"),
-    (HEAD + "\n" + ROW.replace("random", '"'), "is not CSV"),
+    (HEAD + "\n" + ROW.replace("random", '"'), "quotation mark that is never closed"),
     (HEAD + "\n" + ROW.replace("random", ""), "condition in line 2"),
     (HEAD.replace("option_3", "option_7") + "\n" + ROW, "has the columns"),
 ]
@@ -394,3 +395,42 @@ def test_pictures_larger_than_a_thumbnail_are_shown_large(tmp_path, draw):
     for question in experiment_store.questions(experiment):
         with Image.open(collections.picture(question.query_key)) as picture:
             assert max(picture.size) == 1024
+
+
+def test_texts_that_look_like_formulas_survive_a_round_trip():
+    formula = '=HYPERLINK("http://evil.example")'
+    text = HEAD + "\n" + ROW.replace("random", '"' + formula.replace('"', '""') + '"')
+    stored = export.read("one", "tiny", text.encode())
+    assert stored.plan["conditions"] == [{"name": formula}]
+    exported = export.export("one")
+    assert "1,\"'=HYPERLINK(" in exported
+    export.read("two", "tiny", exported.encode("utf-16"))
+    assert export.export("two") == exported
+    assert run(["experiments", "export", "two", "--json"]) == 0
+
+
+def test_ids_of_another_unicode_form_are_recognized(tmp_path, draw):
+    for side in ("left", "right"):
+        (tmp_path / "p" / side).mkdir(parents=True)
+        for k, name in enumerate(("é", "b", "c")):
+            draw(k, 20, 20).save(tmp_path / "p" / side / f"{name}.png")
+    collections.add("pairs", tmp_path / "p", name="accents")
+    text = HEAD + "\n" + ROW.replace(",a,1,a,b,c,", ",e\u0301,1,e\u0301,b,c,") + "\n"
+    export.read("one", "accents", text.encode())
+    (question,) = experiment_store.questions(experiment_store.get("one"))
+    assert question.query == question.options[0][0] == "é"
+
+
+def test_exported_triplets_name_every_file_by_a_path_of_its_own(tmp_path, draw):
+    for k, name in enumerate(("x/in/1.png", "y/in/1.png", "y/in/2.png", "3.png")):
+        (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
+        draw(k, 20, 20).save(tmp_path / "p" / name)
+    collections.add("images", tmp_path / "p", name="nested")
+    row = ROW.replace(",a,1,a,b,c,", ",3,1,x/in/1,y/in/1,y/in/2,")
+    export.read("one", "nested", (HEAD + "\n" + row).encode())
+    (tmp_path / "p" / "t.csv").write_text(export.triplets("one"))
+    stored = judgement_catalog.add("triplets", tmp_path / "p" / "t.csv", name="again")
+    images = stored.triplets.images
+    names = ("p/3.png", "x/in/1.png", "y/in/1.png", "y/in/2.png")
+    keys = dict(zip(names, collections.open_("nested").left.keys, strict=True))
+    assert dict(zip(images.ids, images.keys, strict=True)) == keys
