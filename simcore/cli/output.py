@@ -1,25 +1,55 @@
 """Printing: one JSON document, one CSV or one table on stdout; everything else on stderr."""
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from simcore.errors import redact
 from simcore.results import Table
 from simcore.types import Monitor, OnProgress, Progress, Skipped
 
 STOPPED = 143  # exit status of a command that was stopped: 128 + SIGTERM, as in shells
 
 
+def accept_any_text() -> None:
+    """Let stdout and stderr take any text: what their encoding lacks is written as an escape.
+
+    A terminal or pipe may be cp1252 or ASCII, and a file name that is no UTF-8 has no encoding.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard() -> None:
+    """Drop what is not written yet; otherwise Python's own flush at exit would fail again."""
+    with suppress(OSError, ValueError):  # a stream without a file, in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def document(value: Any) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, allow_nan=False)
+    if redact(text) != text:
+        text = json.dumps(_redacted(value), indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: _redacted(inner) for name, inner in value.items()}
+    return [_redacted(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def lines(texts: Iterable[str]) -> None:
     """Print plain lines on stdout."""
-    sys.stdout.writelines(f"{text}\n" for text in texts)
+    sys.stdout.writelines(f"{redact(text)}\n" for text in texts)
 
 
 def csv(text: str, *, json: bool = False) -> None:
@@ -30,12 +60,13 @@ def csv(text: str, *, json: bool = False) -> None:
 
         document(list(DictReader(StringIO(text))))
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(redact(text))
 
 
 def note(text: str) -> None:
     """Print a line on stderr, so that stdout stays one document."""
-    sys.stderr.write(text + "\n")
+    with suppress(OSError):  # a closed or full stderr does not change the result
+        sys.stderr.write(redact(text) + "\n")
 
 
 def table(
@@ -74,7 +105,7 @@ def cell_text(cell: Any) -> str:
     """A table's cell in words: None is empty, whole numbers get thousands separators."""
     if cell is None:
         return ""
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    return f"{cell:,}" if isinstance(cell, int) else redact(str(cell))
 
 
 def left_out(skipped: Sequence[Skipped]) -> None:

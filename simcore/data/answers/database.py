@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from simcore.data import cache_dir
@@ -38,14 +39,24 @@ def address() -> URL:
         return URL.create("sqlite", database=str(cache_dir.root() / "answers.sqlite"))
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # ValueError: what follows the host is no port
+        url = None
+    # SQLAlchemy ends the password at the first @, so that the rest of it would become the host.
+    if url is None or "@" in (url.host or ""):
         raise BadDataError(
-            f"{VARIABLE} is not a database address. "
-            "Set it to one like postgresql://user:password@host/name."
-        ) from error
+            f"{VARIABLE} is not a database address. Set it to one like "
+            "postgresql://user:password@host/name; in a password, write @ as %40, : as %3A and "
+            "/ as %2F."
+        )
     if url.drivername in {"postgresql", "postgres"}:
         return url.set(drivername="postgresql+psycopg")
-    if url.drivername in {"sqlite", "postgresql+psycopg"}:
+    if url.drivername == "postgresql+psycopg":
+        return url
+    if url.drivername == "sqlite":
+        if url.query or not url.database:
+            raise BadDataError(
+                f"{VARIABLE} must name a file, without settings: sqlite:////folder/answers.sqlite."
+            )
         return url
     raise BadDataError(
         f"{VARIABLE} names a database of the kind {url.drivername!r}. "
@@ -94,6 +105,12 @@ def _session(*, writes: bool) -> Iterator[Session]:
         raise  # a duplicate: only the caller knows what that means
     except DBAPIError as error:
         raise SimError(_error_message(error, url)) from error
+    except PoolTimeout as error:
+        raise SimError("The database of answers is busy. Try again in a minute.") from error
+    except (OverflowError, UnicodeEncodeError) as error:  # not even sent to the database
+        raise BadDataError(
+            "A text or number cannot be stored. Use valid Unicode and numbers below 2^63."
+        ) from error
 
 
 def _error_message(error: DBAPIError, url: URL) -> str:
