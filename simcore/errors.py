@@ -41,6 +41,10 @@ class BadDataError(SimError, ValueError):
     """A file, a table or an argument has a value that cannot be used."""
 
 
+class DamagedFileError(BadDataError):
+    """A file that simcore wrote is empty, cut short or holds something else."""
+
+
 class BadImageError(SimError, ValueError):
     """A file cannot be read as an image."""
 

@@ -1,5 +1,6 @@
 """`simcore experiments`: forced-choice experiments with people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from simcore.lab.people.analysis import Rate
+    from simcore.lab.people.backups import AnswerBackup
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The experiment.")]
@@ -185,6 +187,56 @@ def analyse(
             f"correlation of agreement and accuracy {_number(agreement.correlation)}"
         )
     output.note(f"answers by position {list(places.counts)}, p = {places.p:.3g}")
+
+
+@app.command()
+def backup(json: Json = False) -> None:
+    """Back up all answers now; backups that you ask for are never deleted."""
+    from simcore.lab.people import backups
+
+    _print_backups([backups.create()], json)
+
+
+@app.command(name="backups")
+def backups_(json: Json = False) -> None:
+    """List the backups of the answers, newest first."""
+    from simcore.lab.people import backups
+
+    _print_backups(backups.listing(), json)
+
+
+@app.command()
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(help="A backup; by default the newest whole one.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Replace the answers by a backup; the former database is kept beside it."""
+    from simcore.lab.people import backups
+
+    result = backups.restore(file)
+    if json:
+        output.document(result.to_dict())
+        return
+    output.note(
+        f"Restored {result.backup.answers or 0:,} answers and reviews from {result.backup.path}."
+    )
+    if result.former:
+        output.note(f"The former database is {result.former}.")
+
+
+def _print_backups(rows: "Sequence[AnswerBackup]", json: bool) -> None:
+    if json:
+        output.document([row.to_dict() for row in rows])
+        return
+    output.table(
+        ["backup", "made", "answers and reviews", "file"],
+        [
+            (row.reason, row.time, "damaged" if row.answers is None else row.answers, row.path)
+            for row in rows
+        ],
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -94,7 +94,7 @@ class NamedFolders:
             cache_dir.write_atomic(draft / self.file, json.dumps(document, indent=1).encode())
 
         with cache_dir.disk_errors(target.parent):
-            draft.mkdir()
+            cache_dir.make_folder(draft)
             try:
                 yield draft, save
                 self._check_free(name)  # another process may have been faster
