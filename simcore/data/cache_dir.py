@@ -149,11 +149,11 @@ def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
         try:
             yield draft
             if durable:
-                _flush(draft)
+                flush(draft)
             _share(draft)
             draft.replace(target)
             if durable:
-                _flush(target.parent)
+                flush(target.parent)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -169,7 +169,7 @@ def write_atomic(target: Path, data: bytes, *, durable: bool = True) -> None:
         draft.write_bytes(data)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until a file's content, or a folder's entries, are on disk.
 
     Without it a power failure can leave an empty file under the final name.

@@ -23,13 +23,14 @@ from simcore.types import Array
 
 _T = TypeVar("_T")
 _log = logging.getLogger("simcore")
+ASIDE = ".damaged"  # ending of files that were set aside
 MAX_BYTES = 2**30  # no state file is larger; a damaged directory entry may claim anything
 
 # What parsers of JSON and NumPy raise for bytes that are not what they expect.
 _DAMAGE = (
     *(EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, MemoryError, NotImplementedError, RuntimeError, AssertionError),
-    *(zipfile.BadZipFile, zlib.error, SimError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -88,10 +89,20 @@ def _read(path: Path, parse: Callable[[bytes], _T], rebuild: bool) -> _T | None:
         return parse(_content(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except _DAMAGE as error:
-        return _damaged(path, " ".join(str(error).split())[:100], error, rebuild)
-    except OSError as error:
-        return _damaged(path, error.strerror or "it cannot be read", error, rebuild)
+    except SimError as error:
+        if not rebuild:
+            raise  # `parse` has said what is wrong
+        _set_aside(path, str(error))
+        return None
+    except (*_DAMAGE, OSError) as error:
+        text = error.strerror if isinstance(error, OSError) else str(error)
+        reason = " ".join((text or "it cannot be read").split())[:100]
+        if not rebuild:
+            raise DamagedFileError(
+                f"{path} is damaged ({reason}). Restore it from a backup, or move it away."
+            ) from error
+        _set_aside(path, reason)
+        return None
 
 
 def _content(path: Path) -> bytes:
@@ -106,17 +117,12 @@ def _content(path: Path) -> bytes:
     return data
 
 
-def _damaged(path: Path, reason: str, error: Exception, rebuild: bool) -> None:
-    if not rebuild:
-        raise DamagedFileError(
-            f"{path} is damaged ({reason}). Restore it from a backup, or move it away."
-        ) from error
-    aside = path.with_name(f"{path.name}.damaged")
+def _set_aside(path: Path, reason: str) -> None:
     with suppress(OSError):  # a read-only cache: it is damaged again at the next read
-        path.replace(aside)
+        path.replace(path.with_name(f"{path.name}{ASIDE}"))
     _log.warning("%s is damaged (%s); it is made again.", path, reason)
 
 
 def damaged_copies(root: Path) -> list[Path]:
     """Files that were set aside because they were damaged, sorted."""
-    return sorted(path for path in root.rglob("*.damaged") if path.is_file())
+    return sorted(path for path in root.rglob(f"*{ASIDE}") if path.is_file())

@@ -53,8 +53,8 @@ class Checkpoint:
         """Replace the file in one step; a state holds tensors, numbers, lists and dicts."""
         import torch
 
-        with cache_dir.atomic_path(self.path) as draft:
-            torch.save(state | {"identity": self.fingerprint}, draft)
+        with cache_dir.atomic_path(self.path) as draft, draft.open("wb") as file:
+            torch.save(state | {"identity": self.fingerprint}, file)
 
 
 def run_fingerprint(settings: JSON, arrays: list[Array]) -> str:
