@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from simcore.errors import redact
+from simcore.errors import BadDataError, redact
 from simcore.results import Table
 from simcore.types import Monitor, OnProgress, Progress, Skipped
 
@@ -61,6 +62,22 @@ def csv(text: str, *, json: bool = False) -> None:
         document(list(DictReader(StringIO(text))))
     else:
         sys.stdout.write(redact(text))
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file that the user named, without passwords, and say so on stderr.
+
+    Raises:
+        BadDataError: it cannot be written.
+    """
+    try:
+        path.write_text(redact(text), "utf-8", errors="backslashreplace")
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadDataError(
+            f"Cannot write {str(path)[:200]!r} ({reason}). Name a file in a folder that exists."
+        ) from error
+    note(f"Wrote {path}.")
 
 
 def note(text: str) -> None:

@@ -67,8 +67,7 @@ def map_(
         except errors.Stopped as stopped:
             raise typer.Exit(STOPPED) from stopped
     if csv is not None:
-        csv.write_text(result.to_table().to_csv(), "utf-8")
-        output.note(f"Wrote {csv}.")
+        output.save(csv, result.to_table().to_csv())
     if json:
         output.document(result.to_dict())
     else:
