@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Json, Subset
+from simcore.cli.options import MAX_SEED, Json, Subset
 from simcore.types import Monitor
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def analyse(
     passed_catch: Annotated[
         bool, typer.Option("--passed-catch", help="Only participants who passed all catch trials.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the intervals.")] = 0,
     json: Json = False,
 ) -> None:
     """Accuracy of people and backbones, and their agreement (rosenfeld2018, Table 2b, Fig. 5)."""

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -10,6 +11,16 @@ import typer
 if TYPE_CHECKING:
     from simcore.recipe import Combination, Question, Recipe
     from simcore.types import Direction as Directions
+
+MAX_SEED = 2**31 - 1  # what all generators of random numbers take
+
+
+def finite(value: float | None) -> float | None:
+    """The value of a float option; nan and inf, which Python reads as floats, are refused."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("it must be a finite number.")
+    return value
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Models = Annotated[
@@ -161,16 +172,36 @@ def numbers(text: str, what: str) -> list[float]:
         what: what they are, for the error.
 
     Raises:
-        BadDataError: something in it is not a number.
+        BadDataError: something in it is not a finite number.
     """
     from simcore.errors import BadDataError
 
     try:
-        return [float(part) for part in names(text)]
-    except ValueError as error:
+        values = [float(part) for part in names(text)]
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)):
         raise BadDataError(
-            f"Cannot read {what} from {text!r}. Separate numbers by commas, as in 1,5,10."
-        ) from error
+            f"Cannot read {what} from {text[:80]!r}. Separate finite numbers by commas, as in "
+            "1,5,10."
+        )
+    return values
+
+
+def cut_offs(text: str) -> list[int]:
+    """Cut-offs of recall, such as "1,5,10".
+
+    Raises:
+        BadDataError: something in it is not a whole number of 1 or more, or there is none.
+    """
+    from simcore.errors import BadDataError
+
+    values = numbers(text, "--k")
+    if not values or any(value < 1 or value != int(value) or value > 2**31 for value in values):
+        raise BadDataError(
+            f"Cannot use --k {text[:80]!r}. Give whole numbers of 1 or more, as in 1,5,10."
+        )
+    return [int(value) for value in values]
 
 
 def parse_combination(text: str) -> "Combination":

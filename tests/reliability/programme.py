@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -42,17 +42,10 @@ class Work:
     folder: Path
     random: Random
     scale: float
-    seconds: float
-    started: float = field(default_factory=time.monotonic)
 
     def count(self, full: int) -> int:
         """How many attempts of `full` to make."""
         return max(1, round(full * self.scale))
-
-    @property
-    def over(self) -> bool:
-        """Whether the time of this part is used up."""
-        return time.monotonic() - self.started > self.seconds
 
 
 Run = Callable[[Work], Iterator[Attempt]]
@@ -109,18 +102,19 @@ def run(only: str = "", *, scale: float = 1.0, seed: int = 0) -> list[Outcome]:
         if only not in item.name:
             continue
         folder = Path(tempfile.mkdtemp(prefix="simcore-reliability-"))
-        work = Work(folder, Random(seed), scale, item.seconds * max(scale, 0.05))
-        count, failures = 0, []
+        work = Work(folder, Random(seed), scale)
+        count, failures, started, first = 0, [], time.monotonic(), 0.0
         try:
             for attempt in item.run(work):
                 count += 1
+                first = first or time.monotonic()  # preparations are not counted
                 if attempt.failure:
                     failures.append(f"{attempt.name}: {attempt.failure}")
-                if work.over:
+                if time.monotonic() - first > item.seconds * scale:
                     break
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        seconds = time.monotonic() - work.started
+        seconds = time.monotonic() - started
         outcome = Outcome(
             item.name, count, count - len(failures), seconds, tuple(failures[:MAX_FAILURES])
         )
