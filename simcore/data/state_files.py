@@ -8,6 +8,7 @@ What people said is refused with that sentence instead, and never overwritten.
 import io
 import json
 import logging
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ MAX_BYTES = 2**30  # no state file is larger; a damaged directory entry may clai
 _DAMAGE = (
     *(EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, MemoryError, NotImplementedError, RuntimeError, AssertionError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
 )
 
 
