@@ -5,10 +5,12 @@ refused and counted as a failure.
 """
 
 import argparse
+import logging
 import platform
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from tests.reliability import isolation, programme
@@ -25,6 +27,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the random inputs")
     parser.add_argument("--write", action="store_true", help=f"write the table to {PAGE.name}")
     args = parser.parse_args()
+    logging.disable(logging.WARNING)  # one line per damaged file
+    warnings.simplefilter("ignore")
     started = time.monotonic()
     connections = isolation.refuse_outside_connections()
     outcomes = programme.run(args.only, scale=args.scale, seed=args.seed)

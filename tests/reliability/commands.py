@@ -96,6 +96,8 @@ class Command:
                 arguments.append(own)
             elif parameter is hostile or parameter.required or parameter.name in {"models", "id"}:
                 options.append(f"{parameter.option}={own}")
+        if words == "learn adaptation":
+            options = ["--runs=1", "--epochs=1", *options]
         return [*self.path, *options, "--json", "--", *arguments]
 
 

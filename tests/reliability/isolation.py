@@ -1,9 +1,11 @@
 """What keeps the programme on this machine: no outside connections, no installations."""
 
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
+from unittest import mock
 
 
 def refuse_outside_connections() -> list[str]:
@@ -32,10 +34,13 @@ def _is_loopback(host: str) -> bool:
         return host in {"localhost", ""}
 
 
-def refuse_processes() -> None:
+def refuse(*args: object, **options: object) -> None:
+    """What starting a process raises when there are too many."""
+    raise OSError(11, "Resource temporarily unavailable")
+
+
+@contextmanager
+def no_processes() -> Iterator[None]:
     """Let no command that runs in this process start another, such as pip."""
-
-    def refuse(*args: object, **options: object) -> None:
-        raise OSError(11, "Resource temporarily unavailable")
-
-    subprocess.Popen.__init__ = refuse  # type: ignore[method-assign]
+    with mock.patch("subprocess.Popen.__init__", refuse):
+        yield

@@ -1,11 +1,11 @@
 """Damaged and hostile files through the public readers, and damage to the program's own files."""
 
 import io
-import os
 import random
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,8 @@ def mutate(content: bytes, draw: random.Random) -> bytes:
     return bytes(data)
 
 
-def _picture(kind: str) -> bytes:
+def picture(kind: str) -> bytes:
+    """A small drawn picture as a file of a kind."""
     from tests.conftest import draw
 
     out = io.BytesIO()
@@ -57,7 +58,7 @@ def _archive() -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for side in ("left", "right"):
             for name in ("a", "b"):
-                archive.writestr(f"{side}/{name}.png", _picture("PNG"))
+                archive.writestr(f"{side}/{name}.png", picture("PNG"))
     return out.getvalue()
 
 
@@ -72,7 +73,7 @@ READERS: list[tuple[str, Bytes, list[str]]] = [
     *(
         (
             f"query.{kind.lower()}",
-            lambda kind=kind: _picture(kind),
+            lambda kind=kind: picture(kind),
             ["search", "tiny", "--models=hog"],
         )
         for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
@@ -111,11 +112,10 @@ READERS: list[tuple[str, Bytes, list[str]]] = [
 ]
 
 
-@part("damaged and hostile files through the public readers", seconds=240)
-def files(work: Work) -> Iterator[Attempt]:
+@part("damaged and hostile files through the public readers", seconds=150)
+def files(work: Work) -> Generator[Attempt, None, None]:
     """Mutations of a valid picture, archive, table and vote file of each kind."""
     folder = commands.prepare(work.folder)
-    isolation.refuse_processes()
     for name in "abc":
         shutil.copy(work.folder / "pairs" / "left" / f"{name}.png", folder / "pictures")
     for side in ("ref", "p0", "p1"):
@@ -123,16 +123,16 @@ def files(work: Work) -> Iterator[Attempt]:
         target.mkdir(parents=True)
         shutil.copy(folder / "pictures" / "a.png", target / "000000.png")
     (folder / "dataset" / "val" / "cnn" / "judge").mkdir()
-    os.chdir(folder)
     _store_answers(folder)
-    for number in range(work.count(3000)):
-        name, valid, line = READERS[number % len(READERS)]
-        (folder / name).write_bytes(mutate(valid(), work.random))
-        words = [word.replace("NEW", f"new{number}") for word in line]
-        if words[0] == "search":
-            words.append(f"--image={name}")
-        yield Attempt(f"{name} {number}", commands.attempt([*words, "--json"], folder))
-        memory.clear()
+    with chdir(folder), isolation.no_processes():
+        for number in range(work.count(3000)):
+            name, valid, line = READERS[number % len(READERS)]
+            (folder / name).write_bytes(mutate(valid(), work.random))
+            words = [word.replace("NEW", f"new{number}") for word in line]
+            if words[0] == "search":
+                words.append(f"--image={name}")
+            yield Attempt(f"{name} {number}", commands.attempt([*words, "--json"], folder))
+            memory.clear()
 
 
 def _store_answers(folder: Path) -> None:
@@ -160,11 +160,10 @@ WATCHERS = [
 ]
 
 
-@part("damage to the program's own files", seconds=120)
-def own_files(work: Work) -> Iterator[Attempt]:
+@part("damage to the program's own files", seconds=90)
+def own_files(work: Work) -> Generator[Attempt, None, None]:
     """Each file of a cache is emptied, cut, overwritten; commands still end in a sentence."""
     folder = commands.prepare(work.folder)
-    isolation.refuse_processes()
     shutil.copy(work.folder / "pairs" / "left" / "a.png", folder / "pictures")
     cache = work.folder / "cache"
     _fill(cache, folder)
@@ -186,17 +185,18 @@ def own_files(work: Work) -> Iterator[Attempt]:
     ]
     tries = [(path, *damage) for path in paths for damage in damages]
     work.random.shuffle(tries)
-    for path, kind, damage in tries[: work.count(len(tries))]:
-        _close()
-        shutil.rmtree(cache)
-        shutil.copytree(whole, cache)
-        (cache / path).write_bytes(damage((whole / path).read_bytes()))
-        faults = [
-            f"simcore {' '.join(line)}: {fault}"
-            for line in work.random.sample(WATCHERS, 4)
-            if (fault := commands.attempt([*line, "--json"], folder))
-        ]
-        yield Attempt(f"{path} {kind}", "; ".join(faults))
+    with isolation.no_processes():
+        for path, kind, damage in tries[: work.count(len(tries))]:
+            _close()
+            shutil.rmtree(cache)
+            shutil.copytree(whole, cache)
+            (cache / path).write_bytes(damage((whole / path).read_bytes()))
+            faults = [
+                f"simcore {' '.join(line)}: {fault}"
+                for line in work.random.sample(WATCHERS, 4)
+                if (fault := commands.attempt([*line, "--json"], folder))
+            ]
+            yield Attempt(f"{path} {kind}", "; ".join(faults))
 
 
 def _close() -> None:

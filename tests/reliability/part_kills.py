@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from tests.reliability import commands
@@ -53,8 +53,8 @@ def _killed(command: list[str], delay: float, *, wait_for_output: bool) -> str:
     return first + rest
 
 
-@part("kills of processes that record answers", seconds=120)
-def answers(work: Work) -> Iterator[Attempt]:
+@part("kills of processes that record answers", seconds=90)
+def answers(work: Work) -> Generator[Attempt, None, None]:
     """Every acknowledged answer is in the database after each kill, which stays whole."""
     from simcore.data.answers import backups, database, experiment_store
     from simcore.lab.people import experiments
@@ -82,8 +82,8 @@ def answers(work: Work) -> Iterator[Attempt]:
         yield Attempt(f"kill {number}", f"{len(lost)} answers lost" if lost else "")
 
 
-@part("kills of processes that write state files", seconds=60)
-def state(work: Work) -> Iterator[Attempt]:
+@part("kills of processes that write state files", seconds=40)
+def state(work: Work) -> Generator[Attempt, None, None]:
     """The file is the old or the new one, whole."""
     path = work.folder / "state.json"
     for number in range(work.count(60)):
@@ -96,8 +96,8 @@ def state(work: Work) -> Iterator[Attempt]:
         yield Attempt(f"kill {number}", "" if whole else "half a file")
 
 
-@part("kills of commands that add and extract a collection", seconds=200)
-def collections(work: Work) -> Iterator[Attempt]:
+@part("kills of commands that add and extract a collection", seconds=120)
+def collections(work: Work) -> Generator[Attempt, None, None]:
     """The same command ends well afterwards, with a row for each image and no leftovers."""
     from simcore import memory
     from simcore.lab.library import collections as library

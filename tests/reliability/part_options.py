@@ -1,16 +1,15 @@
 """Hostile text in every option and argument of every command."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tests.reliability import commands, isolation
 from tests.reliability.programme import Attempt, Work, part
 
 
-@part("hostile text in every option of every command", seconds=300)
-def options(work: Work) -> Iterator[Attempt]:
+@part("hostile text in every option of every command", seconds=240)
+def options(work: Work) -> Generator[Attempt, None, None]:
     """Each value of the list in each parameter, in random order, then random mixtures."""
     folder = commands.prepare(work.folder)
-    isolation.refuse_processes()
     pairs = [
         (command, parameter)
         for command in commands.commands()
@@ -19,14 +18,15 @@ def options(work: Work) -> Iterator[Attempt]:
     ]
     tries = [(*pair, value) for pair in pairs for value in commands.HOSTILE]
     work.random.shuffle(tries)
-    for number in range(work.count(9000)):
-        if number < len(tries):
-            command, parameter, value = tries[number]
-        else:
-            command, parameter = work.random.choice(pairs)
-            value = commands.random_text(work.random)
-        line = command.line(parameter, value)
-        yield Attempt(
-            f"{' '.join(command.path)} {parameter.name} {value[:40]!r}",
-            commands.attempt(line, folder),
-        )
+    with isolation.no_processes():
+        for number in range(work.count(9000)):
+            if number < len(tries):
+                command, parameter, value = tries[number]
+            else:
+                command, parameter = work.random.choice(pairs)
+                value = commands.random_text(work.random)
+            line = command.line(parameter, value)
+            yield Attempt(
+                f"{' '.join(command.path)} {parameter.name} {value[:40]!r}",
+                commands.attempt(line, folder),
+            )

@@ -3,7 +3,7 @@
 A part is a generator function that yields one `Attempt` per hostile input, kill or session:
 
     @part("hostile options of every command")
-    def options(work: Work) -> Iterator[Attempt]:
+    def options(work: Work) -> Generator[Attempt]:
         yield Attempt("simcore search --k nan", failure="" or what went wrong)
 
 Modules of this folder named `part_*.py` are imported, so a new file is enough.
@@ -14,7 +14,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -48,7 +49,7 @@ class Work:
         return max(1, round(full * self.scale))
 
 
-Run = Callable[[Work], Iterator[Attempt]]
+Run = Callable[[Work], Generator[Attempt, None, None]]
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,14 @@ def run(only: str = "", *, scale: float = 1.0, seed: int = 0) -> list[Outcome]:
         work = Work(folder, Random(seed), scale)
         count, failures, started, first = 0, [], time.monotonic(), 0.0
         try:
-            for attempt in item.run(work):
-                count += 1
-                first = first or time.monotonic()  # preparations are not counted
-                if attempt.failure:
-                    failures.append(f"{attempt.name}: {attempt.failure}")
-                if time.monotonic() - first > item.seconds * scale:
-                    break
+            with closing(item.run(work)) as attempts:
+                for attempt in attempts:
+                    count += 1
+                    first = first or time.monotonic()  # preparations are not counted
+                    if attempt.failure:
+                        failures.append(f"{attempt.name}: {attempt.failure}")
+                    if time.monotonic() - first > item.seconds * scale:
+                        break
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         seconds = time.monotonic() - started
