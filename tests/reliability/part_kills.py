@@ -6,51 +6,68 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from tests.reliability import commands
 from tests.reliability.programme import Attempt, Work, part
 
 ROOT = Path(__file__).parents[2]
 
-ANSWERS = """
-from simcore.lab.people import participation
-while True:
-    code = participation.join("asked")
-    while (screen := participation.screen("asked", code)) is not None:
-        participation.answer("asked", code, screen.number, place=0, seconds=1.0)
-        print(code, screen.number, flush=True)
-"""
-STATE = """
-import sys
-from pathlib import Path
-from simcore.data import state_files
-print("ready", flush=True)
-while True:
-    for number in range(9):
-        state_files.write_json(Path(sys.argv[1]), [number] * 50_000)
-"""
+
+def _record_answers(pipe: IO[str]) -> None:
+    from simcore.lab.people import participation
+
+    while True:
+        code = participation.join("asked")
+        while (screen := participation.screen("asked", code)) is not None:
+            participation.answer("asked", code, screen.number, place=0, seconds=1.0)
+            pipe.write(f"{code} {screen.number}\n")
 
 
-def _killed(command: list[str], delay: float, *, wait_for_output: bool) -> str:
-    """Start a process, kill it after `delay` seconds (from its first output); what it printed."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+def _write_state(path: Path, pipe: IO[str]) -> None:
+    from simcore.data import state_files
+
+    pipe.write("ready\n")
+    while True:
+        for number in range(9):
+            state_files.write_json(path, [number] * 50_000)
+
+
+def _fork_and_kill(write: Callable[[IO[str]], None], delay: float) -> list[str]:
+    """Run a writer in a child process, kill it `delay` seconds after its first line; its lines."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "w", buffering=1) as pipe:
+                write(pipe)
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        first = pipe.readline()
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        rest = pipe.read()
+    os.waitpid(child, 0)
+    lines = (first + rest).splitlines(keepends=True)
+    return [line for line in lines if line.endswith("\n")]  # the last one may be cut
+
+
+def _start_and_kill(command: list[str], delay: float) -> None:
     process = subprocess.Popen(
         [sys.executable, *command],
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=environment,
-        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
-    assert process.stdout is not None
-    first = process.stdout.readline() if wait_for_output else ""
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read()
-    process.stdout.close()
     process.wait()
-    return first + rest
 
 
 @part("kills of processes that record answers", seconds=90)
@@ -59,16 +76,13 @@ def answers(work: Work) -> Generator[Attempt, None, None]:
     from simcore.data.answers import backups, database, experiment_store
     from simcore.lab.people import experiments
 
-    commands.prepare(work.folder)
+    commands.prepare(work.folder, features=False)
     plan = experiments.Plan((experiments.Condition("random", count=6),), choices=3)
     experiments.create("asked", "tiny", plan)
     acknowledged: set[tuple[str, int]] = set()
-    for number in range(work.count(70)):
-        printed = _killed(["-c", ANSWERS], work.random.random() * 0.4, wait_for_output=True)
-        lines = (
-            line.split() for line in printed.splitlines() if line.endswith(tuple("0123456789"))
-        )
-        acknowledged |= {(code, int(question)) for code, question in lines}
+    for number in range(work.count(120)):
+        lines = _fork_and_kill(_record_answers, work.random.random() * 0.3)
+        acknowledged |= {(code, int(row)) for code, row in (line.split() for line in lines)}
         database.close()
         backups.check(database.file())
         stored = set()
@@ -77,7 +91,6 @@ def answers(work: Work) -> Generator[Attempt, None, None]:
             ids = attendance.answered
             questions = experiment_store.questions(attendance.experiment)
             stored |= {(code, question.number) for question in questions if question.id in ids}
-        # The last line may have been cut while it was printed.
         lost = acknowledged - stored
         yield Attempt(f"kill {number}", f"{len(lost)} answers lost" if lost else "")
 
@@ -87,7 +100,7 @@ def state(work: Work) -> Generator[Attempt, None, None]:
     """The file is the old or the new one, whole."""
     path = work.folder / "state.json"
     for number in range(work.count(60)):
-        _killed(["-c", STATE, str(path)], work.random.random() * 0.1, wait_for_output=True)
+        _fork_and_kill(partial(_write_state, path), work.random.random() * 0.1)
         try:
             content = json.loads(path.read_text()) if path.exists() else [0] * 50_000
             whole = len(content) == 50_000 and len(set(content)) == 1
@@ -102,16 +115,14 @@ def collections(work: Work) -> Generator[Attempt, None, None]:
     from simcore import memory
     from simcore.lab.library import collections as library
 
-    folder = commands.prepare(work.folder)
+    folder = commands.prepare(work.folder, features=False)
     for number in range(work.count(70)):
         name = f"killed{number}"
         for line in (
             ["collections", "add", "pairs", str(work.folder / "pairs"), f"--name={name}"],
             ["extract", name, "--models=texture,hog,color"],
         ):
-            _killed(
-                ["-m", "simcore", *line], 0.2 + 2.5 * work.random.random(), wait_for_output=False
-            )
+            _start_and_kill(["-m", "simcore", *line], 0.2 + 2.5 * work.random.random())
             memory.clear()
             if line[0] == "collections" and name in library.names():
                 fault = "" if len(library.open_(name).left) == 6 else "half a collection"

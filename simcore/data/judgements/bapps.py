@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def _read_vote(file: Path) -> float:
     try:
         values: Array = np.load(file, allow_pickle=False)
         vote = float(np.asarray(values, np.float64).reshape(-1)[0]) if values.size == 1 else np.nan
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
         raise BadDataError(
             f"{file} cannot be read as a .npy file of one number "
             f"({' '.join(str(error).split())[:60]}). Unpack the archive again."
