@@ -33,7 +33,8 @@ def main() -> int:
     connections = isolation.refuse_outside_connections()
     outcomes = programme.run(args.only, scale=args.scale, seed=args.seed)
     seconds = time.monotonic() - started
-    table = markdown(outcomes, connections, seconds)
+    scale = f" --scale {args.scale:g}" if args.scale != 1 else ""
+    table = markdown(outcomes, connections, seconds, scale)
     sys.stdout.write(table)
     if args.write:
         page = PAGE.read_text("utf-8")
@@ -42,7 +43,9 @@ def main() -> int:
     return 1 if lost or connections else 0
 
 
-def markdown(outcomes: list[programme.Outcome], connections: list[str], seconds: float) -> str:
+def markdown(
+    outcomes: list[programme.Outcome], connections: list[str], seconds: float, options: str = ""
+) -> str:
     """The table of the page, with what it was made by."""
     rows = [
         f"| {outcome.name} | {outcome.count:,} | {outcome.survived:,} |" for outcome in outcomes
@@ -57,7 +60,7 @@ def markdown(outcomes: list[programme.Outcome], connections: list[str], seconds:
             f"| **all** | **{count:,}** | **{survived:,}** |",
             "",
             f"{len(connections)} attempts to connect to another machine. Made by "
-            f"`python -m tests.reliability` in {seconds / 60:.1f} minutes on "
+            f"`python -m tests.reliability{options}` in {seconds / 60:.1f} minutes on "
             f"{platform.system()}, Python {platform.python_version()}.",
             *(["", "Not survived:", "", *failures] if failures else []),
             "",
