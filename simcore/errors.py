@@ -5,14 +5,28 @@ notices the error states the fact; the outermost caller adds context once.
 """
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
+
+# A password between user and host, also one with an unescaped @, and settings and query
+# parameters that hold a secret: password=word, 'password': 'word'.
+_CREDENTIALS = re.compile(r"(\w://[^\s:/@\"']*):[^\s/\"'<>]*@")
+_URL_PASSWORD = re.compile(r"\w://[^\s:/@]*:(\S+)@")  # in a variable: up to the last @
+_SECRET_SETTING = re.compile(
+    r"((?:password|passwd|pwd|passphrase|secret(?:_access_key)?|session_token|api_key)"
+    r"(?:\s*=\s*|[\"']\s*:\s*))(\"[^\"]*\"|'[^']*'|[^\s&\"',;)}]+)",
+    re.IGNORECASE,
+)
+_SECRET_VARIABLE = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_KEY", re.IGNORECASE)
+_MIN_SECRET = 6  # a shorter value of a variable would also replace ordinary words
 
 
 class SimError(Exception):
     """Any error a user can act on; pages and the command line show its text, not a traceback."""
 
     def __str__(self) -> str:  # KeyError would otherwise put its message in quotes
-        return str(self.args[0]) if self.args else self.__class__.__name__
+        return redact(str(self.args[0])) if self.args else self.__class__.__name__
 
 
 class Stopped(SimError):
@@ -27,6 +41,10 @@ class BadDataError(SimError, ValueError):
     """A file, a table or an argument has a value that cannot be used."""
 
 
+class DamagedFileError(BadDataError):
+    """A file that simcore wrote is empty, cut short or holds something else."""
+
+
 class BadImageError(SimError, ValueError):
     """A file cannot be read as an image."""
 
@@ -37,6 +55,30 @@ class MissingWeightsError(SimError, FileNotFoundError):
 
 class UnknownNameError(SimError, KeyError):
     """No backbone, collection, metric, ... has this name."""
+
+
+def redact(text: str) -> str:
+    """The text without passwords: for everything that is printed, shown or logged.
+
+    Hides passwords in addresses, settings such as `password=...`, and the values of environment
+    variables whose names say that they are secret.
+
+    >>> redact("postgresql://me:p@ss@host/x?sslmode=require&password=word")
+    'postgresql://me:***@host/x?sslmode=require&password=***'
+    """
+    for secret in _environment_secrets():
+        text = text.replace(secret, "***")
+    text = _CREDENTIALS.sub(r"\1:***@", text)
+    return _SECRET_SETTING.sub(r"\1***", text)
+
+
+def _environment_secrets() -> list[str]:
+    secrets = []
+    for name, value in os.environ.items():
+        if _SECRET_VARIABLE.search(name):
+            secrets.append(value)
+        secrets += _URL_PASSWORD.findall(value)
+    return [secret for secret in secrets if len(secret) >= _MIN_SECRET]
 
 
 MAX_LISTED = 20  # names in one message

@@ -22,7 +22,8 @@ LAYERS = [
 CORE = LAYERS[0]
 # Within lab, a folder imports from those before it.
 LAB = [
-    *("recipes", "printed_values", "html_document", "jobs", "library", "evaluate", "search"),
+    *("recipes", "printed_values", "html_document", "error_log", "jobs"),
+    *("library", "evaluate", "search"),
     *("judgements", "people", "learning", "papers", "demo", "doctor", "api"),
 ]
 HEAVY = {

@@ -13,22 +13,65 @@ if TYPE_CHECKING:
     from simcore.lab.jobs import Job
 
 
-def doctor(json: Json = False) -> None:
-    """Print package versions, the device, which weights are ready, and the cache's content."""
+def doctor(
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Delete damaged files that are made again; answers are never touched."
+        ),
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--all", help="Also all packages, backbones and indexes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check this installation: packages, device, disk, collections and answers.
+
+    The exit status is 1 if there are problems.
+    """
     from simcore.lab import doctor as lab_doctor
 
-    report = lab_doctor.doctor()
+    report = lab_doctor.doctor(repair=repair)
     if json:
         output.document(report.to_dict())
-        return
-    _print_report(report)
+    else:
+        _print_report(report, full=full)
     raise typer.Exit(1 if report.problems else 0)
 
 
-def _print_report(report: "DoctorReport") -> None:
-    output.table(["package", "version"], list(report.packages.items()), title="Installed")
-    output.note(f"Python {report.python}, device {report.device} ({report.device_name})")
+def _print_report(report: "DoctorReport", *, full: bool) -> None:
     ready = [name for name, state in report.backbones.items() if state == "ready"]
+    size = format_bytes(sum(report.cache.folders.values()))
+    answers = report.answers
+    sizes = ", ".join(f"{name} ({count:,})" for name, count in report.collections.items())
+    rows = [
+        ("simcore", f"{report.packages['simcore']}, Python {report.python}"),
+        ("device", f"{report.device} ({report.device_name})"),
+        ("cache", f"{report.cache.root}: {size}, {format_bytes(report.cache.free)} free"),
+        ("collections", _shortened(sizes) or "none"),
+        ("backbones", f"{len(ready)} of {len(report.backbones)} ready"),
+        ("answers", f"{answers.answers:,} to {answers.experiments:,} experiments"),
+        ("database", answers.database),
+    ]
+    output.table(["", ""], rows, title="Installation")
+    if full:
+        _print_details(report, ready)
+    for sentence in report.repaired:
+        output.note(sentence)
+    for problem in report.problems:
+        output.note(f"! {problem}")
+    if not report.problems:
+        output.note("No problems.")
+    if not full:
+        output.note("--all lists packages, backbones, folders and indexes.")
+
+
+def _shortened(text: str, limit: int = 200) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def _print_details(report: "DoctorReport", ready: list[str]) -> None:
+    output.table(["package", "version"], list(report.packages.items()), title="Packages")
     output.note(f"Ready: {', '.join(ready)}")
     for name, state in report.backbones.items():
         if state != "ready":
@@ -42,15 +85,6 @@ def _print_report(report: "DoctorReport") -> None:
             f"Index of {row.backbone} ({index.kind}, {index.metric}): {index.rows:,} rows, "
             f"recall@10 {index.recall:.1%}{behind}"
         )
-    free = format_bytes(report.cache.free)
-    output.note(f"Cache root {report.cache.root}, {free} free on its disk")
-    answers = report.answers
-    output.note(
-        f"Answers: {answers.answers:,} to {answers.experiments:,} experiments, in "
-        f"{answers.database}"
-    )
-    for problem in report.problems:
-        output.note(f"! {problem}")
 
 
 def jobs(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from simcore.cli import judgements, options, output
-from simcore.cli.options import Combined, Json, Name
+from simcore.cli.options import MAX_SEED, Combined, Json, Name, finite
 from simcore.recipe import Question
 from simcore.results import Table, TableResult
 
@@ -62,7 +62,7 @@ def curve(
 def associative(
     question: Question,
     repetitions: Annotated[int, typer.Option(help="Number of simulated draws.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the simulation.")] = 0,
     json: Json = False,
 ) -> None:
     """Correct choices among m images, exact and simulated (Table 2a)."""
@@ -130,7 +130,7 @@ def ablation(question: Question, combine: Combined = "zsum", json: Json = False)
 @options.question()
 def weights(
     question: Question,
-    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the folds.")] = 0,
     json: Json = False,
 ) -> None:
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
@@ -214,8 +214,12 @@ def duplicates(
     by: Annotated[
         str, typer.Option(help="Backbone whose distance decides. By default densenet121.")
     ] = "",
-    within: Annotated[float, typer.Option(help="Cosine distance within a side.")] = 0.10,
-    across: Annotated[float, typer.Option(help="Cosine distance across the sides.")] = 0.15,
+    within: Annotated[
+        float, typer.Option(callback=finite, help="Cosine distance within a side.")
+    ] = 0.10,
+    across: Annotated[
+        float, typer.Option(callback=finite, help="Cosine distance across the sides.")
+    ] = 0.15,
     json: Json = False,
 ) -> None:
     """Near-duplicates, and how many pairs remain in each protocol of the papers."""

@@ -1,16 +1,18 @@
 """`simcore experiments`: forced-choice experiments with people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Json, Subset
+from simcore.cli.options import MAX_SEED, Json, Subset
 from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from simcore.lab.people.analysis import Rate
+    from simcore.lab.people.backups import AnswerBackup
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The experiment.")]
@@ -151,7 +153,7 @@ def analyse(
     passed_catch: Annotated[
         bool, typer.Option("--passed-catch", help="Only participants who passed all catch trials.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the intervals.")] = 0,
     json: Json = False,
 ) -> None:
     """Accuracy of people and backbones, and their agreement (rosenfeld2018, Table 2b, Fig. 5)."""
@@ -185,6 +187,56 @@ def analyse(
             f"correlation of agreement and accuracy {_number(agreement.correlation)}"
         )
     output.note(f"answers by position {list(places.counts)}, p = {places.p:.3g}")
+
+
+@app.command()
+def backup(json: Json = False) -> None:
+    """Back up all answers now; backups that you ask for are never deleted."""
+    from simcore.lab.people import backups
+
+    _print_backups([backups.create()], json)
+
+
+@app.command(name="backups")
+def backups_(json: Json = False) -> None:
+    """List the backups of the answers, newest first."""
+    from simcore.lab.people import backups
+
+    _print_backups(backups.listing(), json)
+
+
+@app.command()
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(help="A backup; by default the newest whole one.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Replace the answers by a backup; the former database is kept beside it."""
+    from simcore.lab.people import backups
+
+    result = backups.restore(file)
+    if json:
+        output.document(result.to_dict())
+        return
+    output.note(
+        f"Restored {result.backup.answers or 0:,} answers and reviews from {result.backup.path}."
+    )
+    if result.former:
+        output.note(f"The former database is {result.former}.")
+
+
+def _print_backups(rows: "Sequence[AnswerBackup]", json: bool) -> None:
+    if json:
+        output.document([row.to_dict() for row in rows])
+        return
+    output.table(
+        ["backup", "made", "answers and reviews", "file"],
+        [
+            (row.reason, row.time, "damaged" if row.answers is None else row.answers, row.path)
+            for row in rows
+        ],
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -47,6 +47,10 @@ def extract(
         _print(report)
     if monitor.stopped:
         raise typer.Exit(STOPPED)
+    # A member of a group may be unavailable; a backbone that was asked for by name may not.
+    missing = set(report.unavailable) & set(options.names(models))
+    if missing or not {**report.computed, **report.cached}:
+        raise typer.Exit(1)
 
 
 def index(name: str, models: Models = "@offline", json: Json = False) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Combine, Device, Json
+from simcore.cli.options import MAX_SEED, Combine, Device, Json
 from simcore.cli.output import STOPPED
 from simcore.lab.judgements.sets import KINDS
 from simcore.types import METRICS
@@ -200,7 +200,7 @@ def add(
     size: Annotated[
         int, typer.Option(help="At most this many trials per group, drawn at random; 0: all.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of every draw.")] = 0,
     min_catch: Annotated[
         int,
         typer.Option(help="Lowest percentage of catch trials that must be passed (hsj, birds-16)."),
@@ -280,7 +280,7 @@ def sample(
         str, typer.Argument(help="triplets, quadruplets or singles, or an id of Table A.1.")
     ] = "triplets",
     size: Annotated[int, typer.Option(help="At most this many; the thesis draws 1,000.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the draw.")] = 0,
     save: Annotated[str, typer.Option(help="Store the sample as a set of this name.")] = "",
     json: Json = False,
 ) -> None:

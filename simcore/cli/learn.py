@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Device, Json, Ready, Subset
+from simcore.cli.options import MAX_SEED, Device, Json, Ready, Subset, finite
 from simcore.cli.output import STOPPED
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Train on pairs or judgements; the result is a backbone.", no_args_is_help=True
 )
-Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MAX_SEED, help="The same seed gives the same numbers.")
+]
 
 
 @app.command()
@@ -31,7 +33,9 @@ def adaptation(
         ),
     ] = "paper",
     runs: Annotated[int, typer.Option(help="Each with its own split and start.")] = 20,
-    sigma: Annotated[float, typer.Option(help="Temperature; the paper compares 1 and 15.")] = 15,
+    sigma: Annotated[
+        float, typer.Option(callback=finite, help="Temperature; the paper compares 1 and 15.")
+    ] = 15,
     protocol: Annotated[
         str,
         typer.Option(help="Pairs that choose the epoch: held-out (validation) or paper (test)."),
@@ -102,7 +106,7 @@ def finetune(
         typer.Option(help="triplet, contrastive, quadruplet, rotation, jigsaw, simclr or moco."),
     ],
     save: Annotated[str, typer.Option(help="The result is learned:SAVE.")],
-    learning_rate: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(callback=finite, help="Of Adam.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Maximum.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
     seed: Seed = 0,

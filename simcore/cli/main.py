@@ -1,8 +1,10 @@
 """All commands in one tree; heavy libraries are imported when a command runs."""
 
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 
@@ -17,6 +19,7 @@ from simcore.cli import (
     judgements,
     learn,
     models,
+    output,
     reproduce,
     review,
     search,
@@ -52,38 +55,106 @@ app.command()(doctor.jobs)
 app.command(context_settings=bench.PASS_ON)(bench.bench)
 
 
+INTERNAL_ERROR = 70  # exit status EX_SOFTWARE of sysexits.h
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        output.lines([f"simcore {metadata.version('simcore')}"])
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 def run(args: Sequence[str]) -> int:
-    """Run one command line.
+    """Run one command line; whatever goes wrong, no traceback is printed.
 
     Returns:
-        0 for success, 1 for unusable input, 2 for a misspelled command line, 130 and 143 when
-        interrupted.
+        0 for success, 1 for unusable input or output, 2 for a misspelled command line, 70 for an
+        error of simcore (its traceback is in a log file), 130 and 143 when interrupted.
     """
+    output.accept_any_text()
+    code = _guarded(lambda: _command(args), args)
+    # A full disk often shows only now, when the rest of the output is written.
+    return _guarded(lambda: _flushed(code), args)
+
+
+def _command(args: Sequence[str]) -> int:
+    return int(app(args=list(args), standalone_mode=False) or 0)
+
+
+def _flushed(code: int) -> int:
+    sys.stdout.flush()
+    return code
+
+
+def _guarded(command: Callable[[], int], args: Sequence[str]) -> int:
     try:
-        code = app(args=list(args), standalone_mode=False)
-        return int(code or 0)
+        return command()
     except SimError as error:
         return _fail(str(error), args)
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("simcore: Interrupted. What was finished is kept.\n")
+        output.note("simcore: Interrupted. What was finished is kept.")
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has closed the pipe; Python's own flush of stdout must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.discard()  # the reader (head, less) has closed the pipe
         return 0
+    except MemoryError:
+        return _fail("Not enough memory. Close other programs, or use fewer images.", args)
     except Exception as error:
-        if not hasattr(error, "format_message"):
-            raise
-        sys.stderr.write(f"simcore: {error.format_message()} (see simcore --help)\n")
-        return 2
+        if isinstance(error, OSError) and (sentence := _system_message(error)):
+            if error.filename is None:
+                output.discard()
+            return _fail(sentence, args)
+        if hasattr(error, "format_message"):  # a usage error of Typer
+            message = error.format_message()  # empty where the help was printed instead
+            return _fail(f"{message} (see simcore --help)", args, 2) if message else 2
+        return _apologize(error, args)
 
 
-def _fail(sentence: str, args: Sequence[str]) -> int:
-    if "--json" in args:
-        from simcore.cli import output
+def _system_message(error: OSError) -> str | None:
+    """The sentence for an error that the system reports, not one that simcore made."""
+    if error.errno not in {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG),
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ELOOP),
+    }:
+        return None
+    if error.filename is None:
+        return f"Cannot write the output ({error.strerror}). Write it to another place."
+    name = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    return f"Cannot use {str(name)[:200]!r} ({error.strerror}). Correct that, then try again."
 
-        output.document({"error": sentence})
-    sys.stderr.write(f"simcore: {sentence}\n")
-    return 1
+
+def _apologize(error: Exception, args: Sequence[str]) -> int:
+    from simcore.lab import error_log
+
+    path = error_log.write(error, args)
+    advice = f"Please report it with {path}." if path else "Set SIMCORE_CACHE to see its log."
+    summary = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    sentence = f"Sorry, this is an error of simcore ({summary}). {advice}"
+    return _fail(sentence, args, INTERNAL_ERROR)
+
+
+def _fail(sentence: str, args: Sequence[str], code: int = 1) -> int:
+    try:
+        if "--json" in args:
+            output.document({"error": sentence})
+            sys.stdout.flush()
+    except OSError:
+        output.discard()
+    output.note(f"simcore: {sentence}")
+    return code

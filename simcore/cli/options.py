@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from simcore.recipe import Combination, Question, Recipe
     from simcore.types import Direction as Directions
 
+MAX_SEED = 2**31 - 1  # what all generators of random numbers take
+
+
+def finite(value: float | None) -> float | None:
+    """The value of a float option; nan and inf, which Python reads as floats, are refused."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("it must be a finite number.")
+    return value
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Models = Annotated[
     str,
@@ -172,7 +182,8 @@ def numbers(text: str, what: str) -> list[float]:
         values = [math.nan]
     if not all(map(math.isfinite, values)):
         raise BadDataError(
-            f"Cannot read {what} from {text!r}. Separate numbers by commas, as in 1,5,10."
+            f"Cannot read {what} from {text[:80]!r}. Separate finite numbers by commas, as in "
+            "1,5,10."
         )
     return values
 
@@ -193,7 +204,7 @@ def whole_numbers(text: str, what: str) -> list[int]:
     # Beyond 2**53 a float is no longer the number that was typed.
     if not values or not all(value.is_integer() and abs(value) < 2**53 for value in values):
         raise BadDataError(
-            f"{what} must be whole numbers separated by commas, as in 1,5,10, got {text!r}."
+            f"{what} must be whole numbers separated by commas, as in 1,5,10, got {text[:80]!r}."
         )
     return [int(value) for value in values]
 

@@ -1,26 +1,57 @@
 """Printing: one JSON document, one CSV or one table on stdout; everything else on stderr."""
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from simcore import csv_text
+from simcore.errors import BadDataError, redact
 from simcore.results import Table
 from simcore.types import Monitor, OnProgress, Progress, Skipped
 
 STOPPED = 143  # exit status of a command that was stopped: 128 + SIGTERM, as in shells
 
 
+def accept_any_text() -> None:
+    """Let stdout and stderr take any text: what their encoding lacks is written as an escape.
+
+    A terminal or pipe may be cp1252 or ASCII, and a file name that is no UTF-8 has no encoding.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard() -> None:
+    """Drop what is not written yet; otherwise Python's own flush at exit would fail again."""
+    with suppress(OSError, ValueError):  # a stream without a file, in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def document(value: Any) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, allow_nan=False)
+    if redact(text) != text:
+        text = json.dumps(_redacted(value), indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: _redacted(inner) for name, inner in value.items()}
+    return [_redacted(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def lines(texts: Iterable[str]) -> None:
     """Print plain lines on stdout."""
-    sys.stdout.writelines(f"{text}\n" for text in texts)
+    sys.stdout.writelines(f"{redact(text)}\n" for text in texts)
 
 
 def csv(text: str, *, json: bool = False) -> None:
@@ -28,12 +59,29 @@ def csv(text: str, *, json: bool = False) -> None:
     if json:
         document([dict(row.cells) for row in csv_text.parse(text).rows])
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(redact(text))
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file that the user named, without passwords, and say so on stderr.
+
+    Raises:
+        BadDataError: it cannot be written.
+    """
+    try:
+        path.write_text(redact(text), "utf-8", errors="backslashreplace")
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadDataError(
+            f"Cannot write {str(path)[:200]!r} ({reason}). Name a file in a folder that exists."
+        ) from error
+    note(f"Wrote {path}.")
 
 
 def note(text: str) -> None:
     """Print a line on stderr, so that stdout stays one document."""
-    sys.stderr.write(text + "\n")
+    with suppress(OSError):  # a closed or full stderr does not change the result
+        sys.stderr.write(redact(text) + "\n")
 
 
 def table(
@@ -72,7 +120,7 @@ def cell_text(cell: Any) -> str:
     """A table's cell in words: None is empty, whole numbers get thousands separators."""
     if cell is None:
         return ""
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    return f"{cell:,}" if isinstance(cell, int) else redact(str(cell))
 
 
 def left_out(skipped: Sequence[Skipped]) -> None:

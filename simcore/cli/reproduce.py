@@ -50,8 +50,7 @@ def reproduce(
             output.note(str(stopped))
             raise typer.Exit(output.STOPPED) from stopped
     if html is not None:
-        html.write_text(report.to_html(), "utf-8")
-        output.note(f"Wrote {html}.")
+        output.save(html, report.to_html())
     if json:
         output.document(report.to_dict())
         return

@@ -7,6 +7,7 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import (
+    MAX_SEED,
     Combine,
     Direction,
     Json,
@@ -16,6 +17,7 @@ from simcore.cli.options import (
     Ready,
     Subset,
     Weights,
+    finite,
 )
 from simcore.cli.output import STOPPED
 from simcore.recipe import Question
@@ -40,9 +42,9 @@ def map_(
     subset: Subset = "all",
     method: Annotated[str, typer.Option(help="umap, pca or tsne.")] = "umap",
     n_neighbors: Annotated[int, typer.Option(help="Of UMAP, 2 to 200.")] = 15,
-    min_dist: Annotated[float, typer.Option(help="Of UMAP, 0 to 1.")] = 0.1,
-    perplexity: Annotated[float, typer.Option(help="Of t-SNE, 2 to 200.")] = 30.0,
-    seed: Annotated[int, typer.Option(help="Of every random number.")] = 0,
+    min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
+    perplexity: Annotated[float, typer.Option(callback=finite, help="Of t-SNE, 2 to 200.")] = 30.0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of every random number.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Also write the points to a CSV file.")] = None,
     json: Json = False,
 ) -> None:
@@ -67,8 +69,7 @@ def map_(
         except errors.Stopped as stopped:
             raise typer.Exit(STOPPED) from stopped
     if csv is not None:
-        csv.write_text(result.to_table().to_csv(), "utf-8")
-        output.note(f"Wrote {csv}.")
+        output.save(csv, result.to_table().to_csv())
     if json:
         output.document(result.to_dict())
     else:

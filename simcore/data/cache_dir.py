@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,8 +62,23 @@ def subfolder(name: Subfolder) -> Path:
 def _create(path: Path) -> Path:
     if not path.is_dir():  # a page calls this hundreds of times, and `mkdir` costs more
         with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
     return path
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; below the cache folder it is shared as that is."""
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_folder(path.parent)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return  # another process was faster
+    _share(path)
 
 
 @contextmanager
@@ -113,45 +129,83 @@ def disk_error_message(error: Exception, target: Path | str) -> str | None:
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, *, durable: bool = True) -> Iterator[Path]:
     """A path beside `target` to write a file to; it replaces `target` when the block ends.
 
-    Readers see the old file or the new one, never half of one; if the block raises, the old one
-    stays.
+    Readers see the old file or the new one, never half of one, also after a power failure; if the
+    block raises, the old one stays. Whoever may read and write the folder may do so with the file,
+    whatever the umask, so that several users can share a cache.
+
+    Args:
+        durable: wait until the file is on disk. A thousand small files that are quickly made again
+            need not be.
 
     Raises:
         SimError: the disk is full or not writable.
     """
     with disk_errors(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         draft = target.parent / f".new-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         try:
             yield draft
+            if durable:
+                flush(draft)
+            _share(draft)
             draft.replace(target)
+            if durable:
+                flush(target.parent)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
 
 
-def write_atomic(target: Path, data: bytes) -> None:
-    """Write a file in one step: readers see the old one or the new one, never half of one.
+def write_atomic(target: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file in one step, see `atomic_path`.
 
     Raises:
         SimError: the disk is full or not writable.
     """
-    with atomic_path(target) as draft:
+    with atomic_path(target, durable=durable) as draft:
         draft.write_bytes(data)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's entries, are on disk.
+
+    Without it a power failure can leave an empty file under the final name.
+    """
+    if os.name != "posix" and path.is_dir():
+        return  # folders cannot be flushed there
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _share(path: Path) -> None:
+    """Give a new file or folder in the cache the permissions of the folder that it is in.
+
+    Never the permission to write for everybody: the cache may be in a folder such as /tmp.
+    """
+    if os.name == "posix" and location() in path.parents:
+        bits = 0o2075 if path.is_dir() else 0o064
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | path.parent.stat().st_mode & bits)
 
 
 def remove_leftovers(parent: Path) -> None:
     """Remove unfinished files and folders of processes that were killed."""
     for path in [*parent.glob(".new-*"), *parent.glob(".old-*")]:
         process = path.name.split("-")[1]
-        if os.name == "posix" and process.isdecimal() and not _is_running(int(process)):
+        if os.name == "posix" and process.isdecimal() and not is_running(int(process)):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether a process has this number."""
     try:
         os.kill(process, 0)
     except OSError as error:

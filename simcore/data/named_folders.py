@@ -91,10 +91,13 @@ class NamedFolders:
         def save(metadata: JSON) -> None:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             document = {"format": self.version, "name": name, "created": now, **metadata}
+            for file in draft.iterdir():
+                if file.is_file():
+                    cache_dir.flush(file)
             cache_dir.write_atomic(draft / self.file, json.dumps(document, indent=1).encode())
 
         with cache_dir.disk_errors(target.parent):
-            draft.mkdir()
+            cache_dir.make_folder(draft)
             try:
                 yield draft, save
                 self._check_free(name)  # another process may have been faster
@@ -112,7 +115,7 @@ class NamedFolders:
         try:
             document = json.loads((self.folder(name) / self.file).read_bytes())
             version = int(document["format"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._damaged(name, error) from error
         if version > self.version:
             raise BadDataError(

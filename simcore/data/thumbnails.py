@@ -27,7 +27,7 @@ def make_thumb(key: str, image: Array) -> Path:
     """
     path = thumb(key)
     if not path.exists():
-        cache_dir.write_atomic(path, small(image, SMALL))
+        cache_dir.write_atomic(path, small(image, SMALL), durable=False)
     return path
 
 
@@ -52,7 +52,7 @@ def make_large(key: str, source: Path, *, trim: int = 0) -> None:
     picture.thumbnail((LARGE, LARGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=85, method=2)
-    cache_dir.write_atomic(path, out.getvalue())
+    cache_dir.write_atomic(path, out.getvalue(), durable=False)
 
 
 def small(image: Array, side: int) -> bytes:

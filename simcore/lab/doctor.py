@@ -2,15 +2,17 @@
 
 import platform
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.errors import SimError
+from simcore.lab import jobs
 from simcore.lab.library import collections, indexes, models
 from simcore.lab.library.indexes import TableIndex
-from simcore.models import forward
+from simcore.models import forward, lineage
 from simcore.results import format_bytes
 from simcore.types import JSON
 
@@ -63,7 +65,7 @@ class DoctorReport:
         python: its version. packages: name -> version, or "missing".
         backbones: name -> "ready", or why it is not.
         collections: name -> number of pairs or images.
-        problems: one sentence each.
+        problems: one sentence each. repaired: what `repair` did, one sentence each.
     """
 
     python: str
@@ -76,6 +78,7 @@ class DoctorReport:
     indexes: tuple[TableIndex, ...]
     answers: AnswerStore
     problems: tuple[str, ...]
+    repaired: tuple[str, ...] = ()
 
     def to_dict(self) -> JSON:
         """The document that `simcore doctor --json` prints."""
@@ -93,9 +96,14 @@ def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def doctor() -> DoctorReport:
-    """What is installed, which device is used, what the cache contains, and what is wrong."""
-    problems: list[str] = []
+def doctor(*, repair: bool = False) -> DoctorReport:
+    """What is installed, which device is used, what the cache contains, and what is wrong.
+
+    Args:
+        repair: first remove or set aside what is damaged and can be made again; never answers.
+    """
+    repaired = tuple(_repair()) if repair else ()
+    problems: list[str] = _damaged_files()
     cache = cache_size()
     if cache.free < MIN_FREE:
         problems.append(f"Only {format_bytes(cache.free)} free at {cache.root}.")
@@ -111,7 +119,48 @@ def doctor() -> DoctorReport:
         indexes=_indexes(problems),
         answers=_answers(problems),
         problems=tuple(problems),
+        repaired=repaired,
     )
+
+
+def _damaged_files() -> list[str]:
+    """One sentence per kind of damage that a repair mends, or that only a person can."""
+    problems = []
+    if copies := state_files.damaged_copies(cache_dir.root()):
+        problems.append(
+            f"{_listed(copies)} was damaged and made again; `simcore doctor --repair` deletes it."
+        )
+    if damaged := jobs.damaged():
+        problems.append(
+            f"The description of job {', '.join(damaged[:3])} is damaged; "
+            "`simcore doctor --repair` deletes it."
+        )
+    for path in lineage.damaged():
+        problems.append(
+            f"The description {path} of a learned backbone is damaged. Restore it from a backup, "
+            f"or run `simcore learn remove {path.stem}` and train it again."
+        )
+    return problems
+
+
+def _repair() -> Iterator[str]:
+    for path in state_files.damaged_copies(cache_dir.root()):
+        with cache_dir.disk_errors(path):
+            path.unlink(missing_ok=True)
+        yield f"Deleted {path}."
+    for name in jobs.damaged():
+        if jobs.get(name).state != "running":
+            jobs.forget(name)
+            yield f"Deleted the job {name}."
+    for folder in (cache_dir.root() / name for name in ("collections", "trials", "weights")):
+        before = set(folder.glob(".*-*"))
+        cache_dir.remove_leftovers(folder)
+        yield from (f"Deleted {path}." for path in sorted(before - set(folder.glob(".*-*"))))
+
+
+def _listed(paths: list[Path]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0].name.removesuffix(state_files.ASIDE)}{more}"
 
 
 def _version(name: str, problems: list[str]) -> str:

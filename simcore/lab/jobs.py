@@ -6,8 +6,10 @@ ended, whatever ended it; a process id alone would not do, because the system re
 """
 
 import json
+import math
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from simcore.data import cache_dir
-from simcore.errors import unknown_name
+from simcore.data import cache_dir, state_files
+from simcore.errors import DamagedFileError, SimError, UnknownNameError, unknown_name
 from simcore.types import JSON, Monitor, OnProgress, Progress
 
 State = Literal["running", "done", "failed", "stopped"]
@@ -27,6 +29,8 @@ FOLDER = "SIMCORE_JOB"  # environment variable: the folder that a job's process 
 # Commands were renamed; job folders written before keep their old words.
 RENAMED = {"data": "collections", "experiment": "experiments", "alike": "pair"}
 MAX_FINISHED = 50  # older finished jobs are deleted
+MAX_START = 20.0  # seconds until the process of a job has locked its folder
+DAMAGED = "unknown command (the job's file is damaged)"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class Job:
 
     @property
     def title(self) -> str:
-        """The command line."""
-        return "simcore " + " ".join(self.args)
+        """The command line; of a job with a damaged file, that."""
+        return "simcore " + " ".join(self.args) if self.args else DAMAGED
 
     def to_dict(self) -> JSON:
         """One entry of the document that `simcore jobs --json` prints."""
@@ -64,7 +68,8 @@ def start(args: Sequence[str]) -> Job:
     _delete_old()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     folder = _root() / name
-    folder.mkdir(parents=True)
+    with cache_dir.disk_errors(folder):
+        cache_dir.make_folder(folder)
     process = _spawn(folder, args)
     _write(folder / "job.json", {"args": list(args), "started": time.time(), "pid": process.pid})
     return get(name)
@@ -90,9 +95,18 @@ def get(name: str) -> Job:
 def stop(name: str) -> Job:
     """Ask a running job to stop; what it has finished is kept. A finished job is left alone."""
     if get(name).state == "running":
-        pid = json.loads((_root() / name / "job.json").read_text())["pid"]
-        with suppress(ProcessLookupError):  # it may have ended since its state was read
-            os.kill(pid, signal.SIGTERM)
+        description = _description(_root() / name)
+        if description.pid is None:
+            raise DamagedFileError(
+                f"The file of job {name} is damaged, so its process is unknown. "
+                "Stop the process of its command instead."
+            )
+        try:
+            os.kill(description.pid, signal.SIGTERM)
+        except ProcessLookupError:  # it has ended since its state was read
+            pass
+        except PermissionError as error:
+            raise SimError(f"Job {name} belongs to another user, who can stop it.") from error
     return get(name)
 
 
@@ -157,21 +171,47 @@ def _to_file(folder: Path) -> OnProgress:
         now = time.monotonic()
         if now - last[0] > 0.3 or progress.done == progress.total:
             last[0] = now
-            _write(folder / "progress.json", asdict(progress))
+            # Not flushed to disk: it is written again in a moment.
+            data = json.dumps(asdict(progress)).encode()
+            with suppress(SimError):  # a full disk must not end the run that it reports
+                cache_dir.write_atomic(folder / "progress.json", data, durable=False)
 
     return write
 
 
+@dataclass(frozen=True)
+class _Description:
+    """What job.json says; the defaults stand for a damaged one."""
+
+    args: tuple[str, ...] = ()
+    started: float = 0.0
+    pid: int | None = None
+
+    @classmethod
+    def parse(cls, document: JSON) -> "_Description":
+        command, *rest = (str(arg) for arg in document["args"])
+        started, pid = float(document["started"]), int(document["pid"])
+        if not (math.isfinite(started) and 0 < pid < 2**31):
+            raise ValueError("it has no time or process")
+        return cls((RENAMED.get(command, command), *rest), started, pid)
+
+
+def _description(folder: Path) -> _Description:
+    # A job may still run, so its file is not set aside.
+    with suppress(DamagedFileError):
+        return state_files.read_json(folder / "job.json", _Description.parse) or _Description()
+    return _Description()
+
+
 def _read(folder: Path) -> Job:
-    job = json.loads((folder / "job.json").read_text())
-    command, *rest = job["args"]
+    description = _description(folder)
     return Job(
         folder.name,
-        (RENAMED.get(command, command), *rest),
-        _state(folder, job["started"]),
+        description.args,
+        _state(folder, description.started),
         _progress(folder),
         _tail(folder / "log.txt"),
-        job["started"],
+        description.started,
     )
 
 
@@ -181,17 +221,19 @@ def _state(folder: Path, started: float) -> State:
             _STARTED.remove(process)
     end = folder / "end.json"
     if end.exists():
-        code = json.loads(end.read_text())["code"]
+        code = state_files.read_json(end, lambda document: int(document["code"]), rebuild=True)
         return "done" if code == 0 else "stopped" if code == 128 + signal.SIGTERM else "failed"
-    if _held(folder / "lock"):
+    if _held(folder):
         return "running"
-    is_starting = time.time() - started < 20 and not (folder / "lock").exists()
+    # The clock may have been set back since.
+    is_starting = abs(time.time() - started) < MAX_START and not (folder / "lock").exists()
     return "running" if is_starting else "stopped"
 
 
-def _held(lock: Path) -> bool:
+def _held(folder: Path) -> bool:
     from filelock import FileLock, Timeout
 
+    lock = folder / "lock"
     if not lock.exists():
         return False
     probe = FileLock(lock)
@@ -199,13 +241,27 @@ def _held(lock: Path) -> bool:
         probe.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:  # the lock of another user, who alone may write to it
+        pid = _description(folder).pid
+        return pid is not None and cache_dir.is_running(pid)
     probe.release()
     return False
 
 
 def _progress(folder: Path) -> Progress | None:
-    path = folder / "progress.json"
-    return Progress(**json.loads(path.read_text())) if path.exists() else None
+    return state_files.read_json(folder / "progress.json", _parse_progress, rebuild=True)
+
+
+def _parse_progress(document: JSON) -> Progress:
+    progress = Progress(
+        str(document["stage"]),
+        int(document["done"]),
+        int(document["total"]),
+        float(document["rate"]),
+    )
+    if not (0 <= progress.done <= 2**53 and 0 <= progress.total <= 2**53):
+        raise ValueError("its counts are impossible")
+    return progress
 
 
 def _tail(path: Path, lines: int = 12) -> str:
@@ -223,16 +279,32 @@ def _root() -> Path:
 
 def _folders() -> list[Path]:
     root = _root()
-    return [f for f in root.iterdir() if (f / "job.json").exists()] if root.exists() else []
+    return [f for f in root.iterdir() if (f / "job.json").exists()] if root.is_dir() else []
+
+
+def damaged() -> list[str]:
+    """Ids of the jobs whose description cannot be read, sorted."""
+    return sorted(folder.name for folder in _folders() if not _description(folder).args)
+
+
+def forget(name: str) -> None:
+    """Delete a finished job's folder.
+
+    Raises:
+        UnknownNameError: no such job. SimError: it runs, or the cache is not writable.
+    """
+    if get(name).state == "running":
+        raise SimError(f"Job {name} is running. Stop it first.")
+    with cache_dir.disk_errors(_root() / name):
+        shutil.rmtree(_root() / name, ignore_errors=False)
 
 
 def _delete_old() -> None:
     finished = [job for job in jobs() if job.state != "running"]
     for job in finished[MAX_FINISHED:]:
-        for file in (_root() / job.id).iterdir():
-            file.unlink(missing_ok=True)
-        (_root() / job.id).rmdir()
+        with suppress(UnknownNameError, FileNotFoundError):  # another process was faster
+            forget(job.id)
 
 
 def _write(path: Path, document: JSON) -> None:
-    cache_dir.write_atomic(path, json.dumps(document).encode())
+    state_files.write_json(path, document)

@@ -105,7 +105,8 @@ def convert(spec: BackboneSpec, embed: Embedder) -> Embedder:
 
 def _openvino() -> Any:
     # Its telemetry would send what is converted to its makers; the package does without.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] -- blocks import
+    blocked: Any = None
+    sys.modules.setdefault("openvino_telemetry", blocked)
     import openvino
 
     return openvino

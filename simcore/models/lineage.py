@@ -7,13 +7,12 @@ as with every other weight file.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simcore import memory
-from simcore.data import cache_dir, images, named_folders
+from simcore.data import cache_dir, images, named_folders, state_files
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import weights
 from simcore.types import JSON
@@ -213,7 +212,7 @@ def save(lineage: Lineage, file: Path, training_keys: Iterable[str] = ()) -> Lin
     content = file.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     complete = replace(lineage, file=file.name, sha256=digest, bytes=len(content))
-    cache_dir.write_atomic(_file(name), json.dumps(complete.to_json(), indent=1).encode())
+    state_files.write_json(_file(name), complete.to_json(), indent=1)
     return complete
 
 
@@ -224,12 +223,15 @@ def read(name: str) -> Lineage:
         name: with or without `learned:`.
 
     Raises:
-        UnknownNameError: no such learned backbone.
+        UnknownNameError: no such learned backbone. BadDataError: its description is damaged.
     """
     stem = name.removeprefix(PREFIX)
     if not named_folders.is_name(stem) or not _file(stem).exists():
         raise unknown_name("learned backbone", stem, [n.removeprefix(PREFIX) for n in names()])
-    return parse(PREFIX + stem, json.loads(_file(stem).read_text()))
+    record = state_files.read_json(_file(stem), lambda document: parse(PREFIX + stem, document))
+    if record is None:  # removed a moment ago
+        raise unknown_name("learned backbone", stem, [])
+    return record
 
 
 def path(name: str, suffix: str) -> Path:
@@ -238,8 +240,35 @@ def path(name: str, suffix: str) -> Path:
 
 
 def names() -> list[str]:
-    """What users type, sorted."""
-    return sorted(PREFIX + path.stem for path in folder().glob("*.json"))
+    """What users type, sorted; a damaged one is left out, see `damaged`."""
+    return sorted(PREFIX + stem for stem in _stems() if _is_readable(stem))
+
+
+def damaged() -> list[Path]:
+    """Descriptions of learned backbones that cannot be read, sorted."""
+    return sorted(_file(stem) for stem in _stems() if not _is_readable(stem))
+
+
+def _stems() -> list[str]:
+    return [path.stem for path in folder().glob("*.json")]
+
+
+def _is_readable(stem: str) -> bool:
+    try:
+        stat = _file(stem).stat()
+    except OSError:
+        return False
+    key = ("lineage", str(_file(stem)), stat.st_mtime_ns, stat.st_size)
+
+    def parses() -> bool:
+        try:
+            read(stem)
+        except BadDataError:
+            return False
+        return True
+
+    readable: bool = memory.get(key, parses)
+    return readable
 
 
 def unfinished() -> list[str]:
@@ -265,17 +294,22 @@ def training_images(name: str) -> frozenset[str]:
     file = path(name.removeprefix(PREFIX), "seen")
 
     def load() -> frozenset[str]:
-        return frozenset(file.read_text().split() if file.exists() else ())
+        if not file.exists() or file.stat().st_size == 0:  # trained on nothing that has a key
+            return frozenset()
+        return state_files.read_text(file, lambda text: frozenset(text.split())) or frozenset()
 
     return memory.get(("training images", str(file), lineage.sha256), load)
 
 
 def remove(name: str) -> None:
     """Delete the files of a learned backbone; its features stay in the store."""
-    lineage = read(name)
     stem = name.removeprefix(PREFIX)
+    try:
+        suffixes = [read(name).file.rpartition(".")[2]]
+    except BadDataError:  # a damaged description
+        suffixes = ["npz", "pt", "safetensors"]
     _file(stem).unlink(missing_ok=True)
-    for suffix in (lineage.file.rpartition(".")[2], "curve", "ckpt", "seen"):
+    for suffix in (*suffixes, "curve", "ckpt", "seen"):
         path(stem, suffix).unlink(missing_ok=True)
 
 

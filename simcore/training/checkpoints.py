@@ -53,11 +53,8 @@ class Checkpoint:
         """Replace the file in one step; a state holds tensors, numbers, lists and dicts."""
         import torch
 
-        draft = self.path.with_suffix(".writing")
-        with cache_dir.disk_errors(self.path.parent):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(state | {"identity": self.fingerprint}, draft)
-            draft.replace(self.path)
+        with cache_dir.atomic_path(self.path) as draft, draft.open("wb") as file:
+            torch.save(state | {"identity": self.fingerprint}, file)
 
 
 def run_fingerprint(settings: JSON, arrays: list[Array]) -> str:

@@ -45,7 +45,7 @@ def test_an_index_is_built_listed_and_searched(many, capsys):
     assert rows[0]["hits"][0]["id"] == rows[1]["hits"][0]["id"] != "007"
     assert run([*args, "--mode", "index"]) == 0
     assert f"recall@10 {index['recall']:.1%}, measured on" in capsys.readouterr().err
-    run(["doctor"])
+    run(["doctor", "--all"])
     printed = capsys.readouterr().err.replace("\n", " ")
     assert f"Index of layout ({index['kind']}, cosine): 200 rows, recall@10" in printed
 

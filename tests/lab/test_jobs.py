@@ -7,10 +7,11 @@ import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from simcore.__main__ import run
-from simcore.errors import UnknownNameError
+from simcore.errors import DamagedFileError, UnknownNameError
 from simcore.lab import jobs
 
 
@@ -92,3 +93,42 @@ def test_jobs_with_old_command_words_are_readable(cache):
         content = {"args": [word, "add", "x"], "started": 0.0, "pid": 1}
         (folder / "job.json").write_text(json.dumps(content))
         assert jobs.get(folder.name).title == f"simcore {command} add x"
+
+
+def add_job(cache, name, **content):
+    """A job's folder, as an older run left it."""
+    folder = cache / "jobs" / name
+    folder.mkdir(parents=True)
+    description = {"args": ["extract", "x"], "started": 1.0, "pid": 999_999} | content
+    (folder / "job.json").write_text(json.dumps(description))
+    return folder
+
+
+@pytest.mark.parametrize("file", ["job.json", "end.json", "progress.json", "log.txt", "lock"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"pid": "x"}', b"\xff\0", b"[[["])
+def test_a_damaged_job_file_breaks_nothing(cache, file, content, capsys):
+    add_job(cache, "20250101-000000-whole")
+    folder = add_job(cache, "20250101-000001-bad")
+    (folder / file).write_bytes(content)
+    assert [job.id for job in jobs.jobs()] == ["20250101-000001-bad", "20250101-000000-whole"]
+    assert run(["jobs"]) == 0
+    assert run(["jobs", "--json"]) == 0
+    assert run(["jobs", "--stop", "20250101-000001-bad"]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+    assert jobs.damaged() == (["20250101-000001-bad"] if file == "job.json" else [])
+    jobs.forget("20250101-000001-bad")
+    assert [job.id for job in jobs.jobs()] == ["20250101-000000-whole"]
+
+
+def test_a_job_that_never_began_is_told_from_a_running_one_when_the_clock_was_set_back(cache):
+    add_job(cache, "20250101-000000-a", started=time.time() + 3600)
+    assert jobs.get("20250101-000000-a").state == "stopped"
+    add_job(cache, "20250101-000000-b", started=time.time() + 1)
+    assert jobs.get("20250101-000000-b").state == "running"
+
+
+def test_a_damaged_description_of_a_running_job_cannot_be_stopped_blindly(cache):
+    folder = add_job(cache, "20250101-000000-a")
+    (folder / "job.json").write_bytes(b"")
+    with FileLock(folder / "lock"), pytest.raises(DamagedFileError, match="process is unknown"):
+        jobs.stop("20250101-000000-a")

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from simcore.data.answers import database
 from simcore.data.answers.database import read_session, write_session
 from simcore.data.answers.schema import Answer, Experiment, Participant, Question
 from simcore.errors import BadDataError, UnknownNameError, unknown_name
@@ -57,12 +58,13 @@ def add(
 
 
 def remove(name: str) -> None:
-    """Delete an experiment and all its answers.
+    """Delete an experiment and all its answers, after a backup of the database.
 
     Raises:
-        UnknownNameError: no such experiment.
+        UnknownNameError: no such experiment. SimError: the backup failed; nothing is deleted.
     """
     experiment = get(name)
+    database.back_up("removal")
     with write_session() as session:
         session.execute(delete(Experiment).where(Experiment.id == experiment.id))
 

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -134,6 +135,18 @@ def _files(folder: Path, suffixes: tuple[str, ...]) -> FilesByName:
     return files
 
 
+# What NumPy raises for headers that no .npy file has.
+_BAD_HEADER = (
+    ValueError,
+    LookupError,
+    EOFError,
+    RecursionError,
+    MemoryError,
+    SyntaxError,
+    TokenError,
+)
+
+
 def _read_vote(file: Path) -> float:
     """The only number of a .npy file; its header is checked before anything is allocated."""
     stream = io.BytesIO(text_files.read_bytes(file, _MAX_VOTE_BYTES))
@@ -142,7 +155,7 @@ def _read_vote(file: Path) -> float:
         shape, _, dtype = read_header(stream)
         is_number = math.prod(shape) == 1 and dtype.kind in "fiub"
         vote = float(np.frombuffer(stream.read(), dtype)[0]) if is_number else math.nan
-    except (ValueError, LookupError, EOFError, RecursionError, MemoryError) as error:
+    except _BAD_HEADER as error:
         raise BadDataError(
             f"{file} cannot be read as a .npy file of one number "
             f"({' '.join(str(error).split())[:60]}). Unpack the archive again."

@@ -6,8 +6,7 @@ compares two images at once ("ssim"; of LPIPS, "lpips-alex" is the calibrated su
 stored in the cache, one file per set of judgements.
 """
 
-import io
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.data.judgements.trials import JudgementSet, OddOneOut, SameDifferent
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError, unknown_name
@@ -180,7 +179,13 @@ def values(judged: JudgementSet, name: str, metric: str = OWN) -> Array:
     if is_distance(name):
         distance, _, layer = name.partition("/")
         column = f"{distance}/{layer or 'calibrated'}" if distance.startswith("lpips-") else name
-        return _load(_file(judged, distance), column)
+        stored = _load(_file(judged, distance), column, len(judged.trials))
+        if stored is None:
+            raise BadDataError(
+                f"The stored values of {name} are damaged. "
+                f"Run `simcore evaluate triplets {judged.name} --models {name}` again."
+            )
+        return stored
     metric = registry.get(name).metric if metric == OWN else metric
     if metric not in METRICS:
         raise unknown_name("metric", metric, (OWN, *METRICS))
@@ -236,9 +241,7 @@ def _measure(
         columns: dict[str, Any] = {
             column: flat.reshape(-1, len(first)).T for column, flat in measured.items()
         }
-        out = io.BytesIO()
-        np.savez(out, **columns)
-        cache_dir.write_atomic(_file(judged, distance), out.getvalue())
+        state_files.write_arrays(_file(judged, distance), columns)
     return skipped
 
 
@@ -252,10 +255,18 @@ def _file(judged: JudgementSet, distance: str) -> Path:
     return cache_dir.root() / "distances" / judged.digest / file
 
 
-def _load(file: Path, column: str) -> Array:
-    # The name of the file says what is in it: digest of the judgements, distance, size, version.
-    def read() -> Array:
-        with np.load(file, allow_pickle=False) as columns:
-            return columns[column]
+def _load(file: Path, column: str, count: int) -> Array | None:
+    """(k, T) stored values of `count` trials; None if the file is damaged."""
 
-    return memory.get(("distances", str(file), column), read)
+    def parse(columns: Mapping[str, Array]) -> Array:
+        values = columns[column]
+        if values.ndim != 2 or values.shape[1] != count or values.dtype.kind != "f":
+            raise ValueError(f"it has an array {values.dtype} of the shape {values.shape}")
+        return values
+
+    # The name of the file says what is in it: digest of the judgements, distance, size, version.
+    key = ("distances", str(file), column, file.stat().st_mtime_ns)
+    values: Array | None = memory.get(
+        key, lambda: state_files.read_arrays(file, parse, rebuild=True)
+    )
+    return values

@@ -36,6 +36,7 @@ from simcore.types import DIRECTIONS, JSON, Array, Collection, Monitor
 Settings = AdaptationSettings | FusionSettings
 METHODS = ("paper", "fusion")
 RUNS = 20  # risser-maroux2021, 4.2
+MAX_RUNS = 1000
 MAX_BACKBONES = 12  # of `baseline`: all 4,095 subsets, for each split and post-processing
 STAGES = {"before": "before", "pca": "reduced", "after": "after"}  # JSON key -> field of a run
 
@@ -199,8 +200,8 @@ def adapt(
         Stopped: on request.
     """
     runs = RUNS if runs is None else runs
-    if runs < 1:
-        raise BadDataError(f"runs must be at least 1, got {runs}.")
+    if not 1 <= runs <= MAX_RUNS:
+        raise BadDataError(f"runs must be 1 to {MAX_RUNS:,}, got {runs}.")
     began = time.monotonic()
     settings = settings or AdaptationSettings()
     collection = subsets.open_subset(name, subset)

@@ -271,7 +271,5 @@ def _save_weights(net: TrainableNetwork, file: Path) -> None:
     import torch
 
     state = {k: v.detach().cpu() for k, v in net.module.state_dict().items()}
-    with cache_dir.disk_errors(file.parent):
-        draft = file.with_suffix(".part")
-        torch.save(state, draft)
-        draft.replace(file)
+    with cache_dir.atomic_path(file) as draft, draft.open("wb") as out:
+        torch.save(state, out)

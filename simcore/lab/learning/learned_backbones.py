@@ -1,13 +1,12 @@
 """Learned backbones: listing, removal, loss curves, and what they changed on their test data."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir, named_folders
+from simcore.data import named_folders, state_files
 from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet
 from simcore.data.store.feature_store import FeatureStore
@@ -23,7 +22,7 @@ from simcore.models.lineage import PREFIX, Lineage
 from simcore.results import Table
 from simcore.sim import rank
 from simcore.sim.metrics import normalized
-from simcore.types import Array, Collection
+from simcore.types import JSON, Array, Collection
 
 NUMPY_SNIPPET = adapter.NUMPY_SNIPPET
 check_available = lineage.check_available
@@ -55,8 +54,8 @@ class LossCurve:
 
 def write_curve(name: str, losses: Sequence[float], validation_losses: Sequence[float]) -> None:
     """Save the losses of a run for pages that watch it."""
-    text = json.dumps({"loss": list(losses), "check": list(validation_losses)})
-    cache_dir.write_atomic(lineage.path(name, "curve"), text.encode())
+    curve = {"loss": list(losses), "check": list(validation_losses)}
+    state_files.write_json(lineage.path(name, "curve"), curve)
 
 
 def read_curve(name: str) -> LossCurve:
@@ -66,10 +65,15 @@ def read_curve(name: str) -> LossCurve:
         BadDataError: the name is not allowed.
     """
     path = lineage.path(named_folders.check_name(name), "curve")
-    if not path.exists():
-        return LossCurve()
-    document = json.loads(path.read_text())
-    return LossCurve(tuple(document["loss"]), tuple(document["check"]))
+    curve = state_files.read_json(path, _parse_curve, rebuild=True)
+    return curve or LossCurve()
+
+
+def _parse_curve(document: JSON) -> LossCurve:
+    return LossCurve(
+        tuple(float(loss) for loss in document["loss"]),
+        tuple(float(loss) for loss in document["check"]),
+    )
 
 
 def resume_args(args: Sequence[str]) -> list[str]:
@@ -158,6 +162,9 @@ def remove(name: str) -> None:
         lineage.forget_unfinished(stem)
         if PREFIX + stem not in lineage.names():
             return
+    if lineage.path(stem, "json") in lineage.damaged():
+        lineage.remove(name)  # which features are its own is unknown now
+        return
     FeatureStore.shared().drop(extraction.feature_key(registry.get(PREFIX + stem), "fp32"))
     lineage.remove(name)
 

@@ -1,7 +1,6 @@
 """Collections by name: add, open, list and remove them, and list the features they have."""
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir, thumbnails
+from simcore.data import cache_dir, state_files, thumbnails
 from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab.library import features
@@ -195,7 +194,7 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
     """Record which content keys could not be turned into features, and why."""
     path = _unreadable_file(name)
     if reasons:
-        cache_dir.write_atomic(path, json.dumps(reasons).encode())
+        state_files.write_json(path, reasons)
     else:
         path.unlink(missing_ok=True)
 
@@ -221,8 +220,13 @@ def _unreadable_file(name: str) -> Path:
 
 
 def _open_readable(name: str) -> Collection:
-    collection, path = open_as_added(name), _unreadable_file(name)
-    return _without(collection, json.loads(path.read_text())) if path.exists() else collection
+    collection = open_as_added(name)
+    reasons = state_files.read_json(
+        _unreadable_file(name),
+        lambda document: {str(key): str(reason) for key, reason in document.items()},
+        rebuild=True,  # the next extraction meets the same images
+    )
+    return _without(collection, reasons) if reasons else collection
 
 
 def _without(collection: Collection, reasons: dict[str, str]) -> Collection:

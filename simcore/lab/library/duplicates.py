@@ -1,11 +1,10 @@
 """Near-duplicate images of a collection: how they are found, and verdicts by people."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from simcore import memory
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates
 from simcore.lab.library import collections, features
@@ -18,16 +17,25 @@ DUPLICATE_BACKBONES = ("densenet121", "conv", "torchvision:densenet121", "mobile
 
 
 def read_verdicts(name: str) -> frozenset[tuple[str, str]]:
-    """Pairs of content keys that people marked as no near-duplicates."""
-    path = _verdicts_file(name)
-    return (
-        frozenset((a, b) for a, b in json.loads(path.read_text())) if path.exists() else frozenset()
+    """Pairs of content keys that people marked as no near-duplicates.
+
+    Raises:
+        DamagedFileError: the file of verdicts is damaged; it is not overwritten.
+    """
+    stored = state_files.read_json(
+        _verdicts_file(name), lambda rows: frozenset((str(a), str(b)) for a, b in rows)
     )
+    return stored or frozenset()
 
 
 def store_verdicts(name: str, pairs: frozenset[tuple[str, str]]) -> None:
-    """Store all pairs that people marked as no near-duplicates; replaces the stored ones."""
-    cache_dir.write_atomic(_verdicts_file(name), json.dumps(sorted(pairs)).encode())
+    """Store all pairs that people marked as no near-duplicates; replaces the stored ones.
+
+    Raises:
+        DamagedFileError: the stored ones are damaged; they are not overwritten.
+    """
+    read_verdicts(name)
+    state_files.write_json(_verdicts_file(name), sorted(pairs))
 
 
 def verdicts_changed(name: str) -> int:

@@ -1,12 +1,14 @@
 """Both sides of a backbone prepared for comparison, and one query's similarity to a gallery."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
+
+import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.errors import SimError
 from simcore.lab import recipes
 from simcore.lab.library import features
@@ -135,12 +137,17 @@ class _BackboneSides:
         settings = [features.identity(self.collection, self.backbone), self.metric, self.post, keys]
         name = hashlib.sha256(repr(settings).encode()).hexdigest()[:32]
         path = cache_dir.subfolder("moments") / f"{name}.json"
-        try:
-            mean, std = (float(value) for value in json.loads(path.read_bytes()))
-            moments = combine.Moments(mean, std)
-        except (OSError, ValueError, TypeError):
+        moments = state_files.read_json(path, _parse_moments, rebuild=True)
+        if moments is None:
             moments = sides.moments()
             with suppress(SimError):  # a read-only cache is no reason to fail
-                cache_dir.write_atomic(path, json.dumps([moments.mean, moments.std]).encode())
+                state_files.write_json(path, [moments.mean, moments.std])
         sides.remember(moments)
         return moments
+
+
+def _parse_moments(document: Any) -> combine.Moments:
+    mean, std = (float(value) for value in document)
+    if not (np.isfinite(mean) and np.isfinite(std)):
+        raise ValueError("it has no finite numbers")
+    return combine.Moments(mean, std)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_values
 from simcore.lab.learning import adaptation
@@ -68,8 +68,8 @@ def compute_row(
         Stopped: `monitor` asked to stop.
     """
     path = _path(name, model, subset)
-    if path.exists():
-        return _read(path)
+    if stored := state_files.read_json(path, _parse, rebuild=True):
+        return stored
     results = []
     for sigma in SIGMAS:
 
@@ -98,14 +98,15 @@ def compute_row(
         low["pairs"]["test"],
         dict(zip(STAGES, stages, strict=True)),
     )
-    cache_dir.write_atomic(path, json.dumps(row.to_dict()).encode())
+    state_files.write_json(path, row.to_dict())
     return row
 
 
 def stored_rows(name: str, models: Sequence[str], subset: str = "all") -> list[AnnexRow]:
     """The rows that were computed before; nothing is computed."""
     paths = [_path(name, model, subset) for model in models]
-    return [_read(path) for path in paths if path.exists()]
+    rows = (state_files.read_json(path, _parse, rebuild=True) for path in paths)
+    return [row for row in rows if row is not None]
 
 
 def table(rows: Sequence[AnnexRow]) -> Table:
@@ -121,8 +122,10 @@ def table(rows: Sequence[AnnexRow]) -> Table:
     return Table(COLUMNS, tuple(lines))
 
 
-def _read(path: Path) -> AnnexRow:
-    return AnnexRow(**json.loads(path.read_text("utf-8")))
+def _parse(document: JSON) -> AnnexRow:
+    row = AnnexRow(**document)
+    table([row])  # raises for values that cannot be shown
+    return row
 
 
 def _path(name: str, model: str, subset: str) -> Path:

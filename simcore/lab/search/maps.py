@@ -1,18 +1,16 @@
 """Maps: every image of a collection as a point in the plane, and the groups to color it by."""
 
 import hashlib
-import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple, get_args
-from zipfile import BadZipFile
 
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.data.answers import review_store
 from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
@@ -320,10 +318,9 @@ def make(question: Question, settings: ProjectionSettings, *, monitor: Monitor =
     collection = subsets.open_subset(question.collection, question.subset)
     recipe = _recipe(question)
     points = _compute(collection, recipe, settings, monitor)
-    out = io.BytesIO()
-    np.savez_compressed(out, at=points.xy, cluster=points.cluster, variance=points.variance)
     path = _file(collection, recipe, settings)
-    cache_dir.write_atomic(path, out.getvalue())
+    arrays = {"at": points.xy, "cluster": points.cluster, "variance": np.array(points.variance)}
+    state_files.write_arrays(path, arrays)
     stored = load(question, settings)
     if stored is None:
         raise SimError(f"The map {path} cannot be read after it was written. Try again.")
@@ -342,9 +339,9 @@ def load(question: Question, settings: ProjectionSettings) -> Map | None:
     if not path.is_file():
         return None
     key = ("map", str(path), path.stat().st_mtime_ns)
-    try:
-        points = memory.get(key, lambda: _read(path))
-    except (OSError, KeyError, ValueError, BadZipFile):  # damaged or cut short: computed again
+    count = sum(len(side) for side in _sides(collection))
+    points: _Points | None = memory.get(key, lambda: _read(path, count))
+    if points is None:
         return None
     variance = points.variance
     return Map(
@@ -374,11 +371,20 @@ def _recipe(question: Question) -> Recipe:
     return question.recipes[0]
 
 
-def _read(path: Path) -> _Points:
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        points = _Points(arrays["at"], arrays["cluster"], arrays["variance"])
-    points.xy.flags.writeable = points.cluster.flags.writeable = False
-    return points
+def _read(path: Path, count: int) -> _Points | None:
+    """The points of a stored map of `count` images; None if it is damaged."""
+
+    def parse(arrays: Mapping[str, Array]) -> _Points:
+        points = _Points(arrays["at"], arrays["cluster"], arrays["variance"].tolist())
+        shapes = points.xy.shape, points.cluster.shape
+        if shapes != ((count, 2), (count,)) or len(points.variance) not in {0, 2}:
+            raise ValueError(f"it has arrays of the shapes {shapes}")
+        if points.xy.dtype.kind != "f" or points.cluster.dtype.kind not in "iu":
+            raise ValueError("its arrays hold other types")
+        points.xy.flags.writeable = points.cluster.flags.writeable = False
+        return points
+
+    return state_files.read_arrays(path, parse, rebuild=True)
 
 
 def _compute(

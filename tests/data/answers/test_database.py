@@ -270,7 +270,7 @@ def test_an_address_that_does_not_serve_is_a_sentence_without_the_password(
 def test_a_file_that_is_no_database_is_a_sentence(cache):
     cache.mkdir()
     (cache / "answers.sqlite").write_bytes(b"not a database" * 100)
-    with pytest.raises(SimError, match="not usable"):
+    with pytest.raises(SimError, match="no SQLite database"):
         experiment_store.names()
 
 
