@@ -34,6 +34,9 @@ class CollectionSummary:
         kind, source: which reader added it, and from where.
         created: UTC, ISO 8601.
         trim: rows cut from the bottom of every image, in px.
+        ignore_profiles: whether colors are as stored, color profiles ignored.
+        profiles: different images with a color profile that changes their colors; None in a
+            collection that was added before these were converted.
         paired: whether mates are known.
         rows: pairs, or images where no mates are known; `pairs` is None for the latter.
         images: different images. bytes: of their files.
@@ -45,6 +48,8 @@ class CollectionSummary:
     source: str
     created: str
     trim: int
+    ignore_profiles: bool
+    profiles: int | None
     paired: bool
     rows: int
     images: int
@@ -63,6 +68,15 @@ class CollectionSummary:
     def size(self) -> str:
         """Its size in words, such as "1,000 pairs"."""
         return f"{self.rows:,} {'pairs' if self.paired else 'images'}"
+
+    @property
+    def profiles_text(self) -> str:
+        """One sentence on color profiles; "" where no image has one."""
+        if not self.profiles:
+            return ""
+        treatment = "ignored" if self.ignore_profiles else "converted to sRGB"
+        noun = "image has a color profile" if self.profiles == 1 else "images have color profiles"
+        return f"{self.profiles:,} {noun}, {treatment}."
 
     def to_dict(self) -> JSON:
         """The document that `simcore collections list --json` prints for it."""
@@ -125,7 +139,8 @@ def summary(name: str) -> CollectionSummary:
     Raises:
         UnknownNameError: no such collection.
     """
-    facts = collection_catalog.summary(name)
+    added_before_profiles = {"ignore_profiles": False, "profiles": None}
+    facts = added_before_profiles | collection_catalog.summary(name)
     values = {field.name: facts[field.name] for field in fields(CollectionSummary)}
     values["credits"] = tuple(facts["credits"])
     values["skipped"] = tuple(Skipped(file, reason) for file, reason in facts["skipped"])

@@ -140,22 +140,32 @@ def counts(collection: Collection) -> list[FeatureCount]:
     return [FeatureCount(name, done, len(keys)) for name, done in sorted(best.items()) if done]
 
 
-def decode(data: bytes, *, trim: int = 0, name: str = "the image") -> DecodedImage:
+def decode(
+    data: bytes, *, trim: int = 0, ignore_profile: bool = False, name: str = "the image"
+) -> DecodedImage:
     """An uploaded file, decoded once however often it is used.
 
     Args:
         data: the file's bytes.
         trim: rows to cut from the bottom, in px.
+        ignore_profile: leave its colors as they are stored.
         name: what errors call the file.
 
     Raises:
         BadImageError: not a usable image.
     """
-    digest = data_images.content_key(data, trim)
-    pixels = memory.get(
-        ("decoded image", digest), lambda: data_images.load(data, trim=trim, name=name)
-    )
-    return DecodedImage(digest, pixels, name)
+    key = data_images.content_key(data, trim, ignore_profile=ignore_profile)
+    return decode_as(data, key, name=name)
+
+
+def decode_as(data: bytes, key: str, *, name: str = "the image") -> DecodedImage:
+    """The bytes of an image file, decoded once as its content key says.
+
+    Raises:
+        BadImageError: not a usable image, or not the one of the key.
+    """
+    pixels = memory.get(("decoded image", key), lambda: data_images.load_as(data, key, name=name))
+    return DecodedImage(key, pixels, name)
 
 
 def embed_upload(image: DecodedImage, backbone: str) -> Features:

@@ -192,7 +192,9 @@ def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> 
             raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
     plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]
     if row is None:
-        image = features.decode(query.image or b"", trim=gallery.trim)
+        image = features.decode(
+            query.image or b"", trim=gallery.trim, ignore_profile=gallery.ignore_profiles
+        )
         query_features = {b: features.embed_upload(image, b) for b in question.backbones}
     elif any(plan.index for plan in plans):  # read one image, not both sides of a large collection
         images = queries.take([row])

@@ -283,12 +283,7 @@ class ExtractionRun:
 
     def _decode(self, images: ImageSet, row: int) -> _DecodedImage:
         path, key = images.path(row), images.keys[row]
-        data = data_images.read(path)
-        if data_images.content_key(data, images.trim) != key:
-            raise BadImageError(
-                f"{path.name} has changed since it was added. Add the collection again."
-            )
-        image = data_images.load(data, trim=images.trim, name=path.name)
+        image = data_images.load_as(path, key)
         kinds = {task.spec.preprocessing for task in self.tasks if key in task.todo}
         return _DecodedImage(key, {kind: forward.prepare_image(image, kind) for kind in kinds})
 
