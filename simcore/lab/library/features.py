@@ -133,7 +133,7 @@ def counts(collection: Collection) -> list[FeatureCount]:
         for precision in PRECISIONS:
             key = extraction.feature_key(spec, precision)
             complete = not any(_missing(key, side) for side in sides)
-            done = len(keys) - (0 if complete else len(FeatureStore.shared().missing(key, keys)))
+            done = len(keys) if complete else len(keys) - _count_missing(key, keys)
             best[backbone] = max(done, best.get(backbone, 0))
             if complete:
                 break
@@ -198,20 +198,30 @@ class _IncompleteError(Exception):
 def _missing(key: FeatureKey, images: ImageSet) -> int:
     """How many images have no features.
 
-    Rows are never deleted from a table one by one, so 0 is remembered; any other number is counted
-    again at each call.
+    Rows are never deleted from a table one by one, so 0 is remembered until the table is set aside;
+    any other number is counted again at each call. In a table that cannot be read, all are missing:
+    extraction computes them again.
     """
+    store = FeatureStore.shared()
 
     def count() -> int:
-        missing = len(FeatureStore.shared().missing(key, images.keys))
+        missing = _count_missing(key, images.keys)
         if missing:
             raise _IncompleteError(missing)
         return missing
 
     try:
-        return memory.get(("complete", str(FeatureStore.shared().root), key, images.digest), count)
+        table = (str(store.root), key, store.generation(key))
+        return memory.get(("complete", *table, images.digest), count)
     except _IncompleteError as incomplete:
         return int(incomplete.args[0])
+
+
+def _count_missing(key: FeatureKey, keys: Sequence[str]) -> int:
+    try:
+        return len(FeatureStore.shared().missing(key, keys))
+    except BadDataError:
+        return len(keys)
 
 
 def _features(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features, ...]:
