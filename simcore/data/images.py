@@ -1,7 +1,6 @@
 """Decode image files safely to upright 8-bit RGB, and crop and scale them for a network."""
 
 import hashlib
-import io
 import re
 import warnings
 from collections.abc import Callable
@@ -12,7 +11,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from simcore.data import color_profiles, storage
+from simcore.data import color_profiles, decode_limits, storage
+from simcore.data.decode_limits import DecodeTimeError
 from simcore.errors import BadDataError, BadImageError
 from simcore.types import Array, Preprocessing
 
@@ -157,8 +157,9 @@ def load(
         (H, W, 3) uint8 RGB.
 
     Raises:
-        BadImageError: not one of FORMATS, empty, truncated, damaged, too many bytes or pixels, or
-            no rows left after trimming. Limits are checked before anything is decoded.
+        BadImageError: not one of FORMATS, empty, truncated, damaged, too many bytes or pixels,
+            too slow to decode, or no rows left after trimming. Limits are checked before anything
+            is decoded.
     """
     if isinstance(source, Path):
         data, name = read(source), source.name
@@ -168,6 +169,8 @@ def load(
     image = _open(data, name)
     try:
         rows = apply_orientation(image, data, ignore_profile=ignore_profile)
+    except DecodeTimeError as error:
+        raise BadImageError(_too_slow(name)) from error
     except Exception as error:  # decoders raise errors of every kind for a damaged file
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
             raise BadImageError(_too_large(name, "more pixels than its header says")) from error
@@ -184,8 +187,14 @@ def load(
 
 
 def _open(data: bytes, name: str) -> Image.Image:
+    if excess := decode_limits.excess(data):
+        raise BadImageError(
+            f"{name} has {excess}, which would take too long to decode. Save it again."
+        )
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(decode_limits.TimedBytes(data), formats=FORMATS)
+    except DecodeTimeError as error:
+        raise BadImageError(_too_slow(name)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImageError(_too_large(name, "more pixels")) from error
     except Exception as error:
@@ -202,6 +211,12 @@ def _too_large(name: str, size: str) -> str:
     return (
         f"{name} has {size}; the limit is {MAX_SIDE:,} per side and "
         f"{MAX_PIXELS // 1_000_000} million in total. Save a smaller copy."
+    )
+
+
+def _too_slow(name: str) -> str:
+    return (
+        f"Decoding {name} takes more than {decode_limits.CPU_SECONDS:.0f} seconds. Save it again."
     )
 
 
