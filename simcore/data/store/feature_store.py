@@ -238,7 +238,8 @@ class FeatureStore:
             raise BadDataError(
                 f"The stored features of {feature_key.backbone} were damaged on disk "
                 f"({len(damaged)} {noun} changed) and have been set aside. Run `simcore extract` "
-                f"with --models {feature_key.backbone} to compute them again."
+                f"with --models {feature_key.backbone} to compute them again; imported ones must "
+                "be imported again."
             )
         if not files.complete:
             with suppress(SimError), files.lock():  # a read-only store stays as it is
@@ -449,12 +450,20 @@ def _place(root: Path | str | None) -> storage.Folder:
 def _check_layout(place: storage.Folder) -> None:
     document = place.json("layout.json")
     if document is None:
+        if place.local is not None and not _is_writable(place.local):
+            return  # there are no features, and none can be added
         place.write("layout.json", json.dumps({"layout": LAYOUT}).encode())
     elif (layout := document.get("layout")) != LAYOUT:
         raise BadDataError(
             f"The features in {place.address} have layout {layout}, but this version of simcore "
             f"reads layout {LAYOUT}. Update simcore, or set SIMCORE_CACHE to another folder."
         )
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a folder can be written, or created where it does not exist."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return os.access(existing, os.W_OK)
 
 
 def _is_conflict(error: Exception) -> bool:

@@ -55,7 +55,9 @@ class TableFiles:
         """
         path = self.folder.with_suffix(".lock")
         with cache_dir.disk_errors(path.parent):
-            holder = FileLock(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Whoever may write to the folder may hold its locks, whatever the umask.
+            holder = FileLock(path, mode=0o600 | path.parent.stat().st_mode & 0o066)
             try:
                 holder.acquire(timeout=LOCK_SECONDS)
             except Timeout as error:
@@ -138,9 +140,9 @@ class TableFiles:
         new = {name: value for name, value in new.items() if value != _UNREADABLE}
         if not new:
             return
-        kept = {name: value for name, value in recorded.items() if (self.folder / name).exists()}
+        present = {name: value for name, value in recorded.items() if (self.folder / name).exists()}
         with suppress(SimError):
-            text = json.dumps(kept | new, indent=0)
+            text = json.dumps(present | new, indent=0)
             cache_dir.write_atomic(self.folder / FILE, text.encode())
         self.verified |= new.keys()
 
@@ -186,7 +188,7 @@ class TableFiles:
     def _compute(self, names: list[str]) -> dict[str, Checksum]:
         """Checksums by name; without files that another process has removed meanwhile."""
         with ThreadPoolExecutor(_THREADS, "checksum") as pool:
-            values = list(pool.map(lambda name: _checksum(self.folder / name), names))
+            values = list(pool.map(lambda name: checksum(self.folder / name), names))
         return {name: value for name, value in zip(names, values, strict=True) if value}
 
 
@@ -209,7 +211,8 @@ def _version(number: int) -> int:
     return number if number < 2**63 else 2**64 - 1 - number
 
 
-def _checksum(file: Path) -> Checksum:
+def checksum(file: Path) -> Checksum:
+    """Bytes and CRC-32 of a file; nothing if it does not exist."""
     size = crc = 0
     try:
         with file.open("rb") as stream:

@@ -139,7 +139,7 @@ def summary(name: str) -> CollectionSummary:
     Raises:
         UnknownNameError: no such collection.
     """
-    added_before_profiles = {"ignore_profiles": False, "profiles": None}
+    added_before_profiles: JSON = {"ignore_profiles": False, "profiles": None}
     facts = added_before_profiles | collection_catalog.summary(name)
     values = {field.name: facts[field.name] for field in fields(CollectionSummary)}
     values["credits"] = tuple(facts["credits"])
@@ -204,8 +204,9 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
     path = _unreadable_file(name)
     if reasons:
         cache_dir.write_atomic(path, json.dumps(reasons).encode())
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():  # in a read-only cache, removing nothing fails too
+        with cache_dir.disk_errors(path):
+            path.unlink(missing_ok=True)
 
 
 def keys(collection: Collection, rows: Sequence[int] | Array | None = None) -> list[str]:

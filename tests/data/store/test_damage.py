@@ -66,9 +66,9 @@ def test_no_flipped_bit_changes_a_number(tmp_path, kind):
 def test_files_are_compared_once_per_process(tmp_path, monkeypatch):
     fill(FeatureStore(tmp_path))
     compared = []
-    checksum = table_files._checksum
+    checksum = table_files.checksum
     monkeypatch.setattr(
-        table_files, "_checksum", lambda file: compared.append(file) or checksum(file)
+        table_files, "checksum", lambda file: compared.append(file) or checksum(file)
     )
     store = FeatureStore(tmp_path)
     store.read(KEY, NAMES)
