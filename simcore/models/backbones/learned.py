@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from simcore import memory
+from simcore.data.fetch import downloads
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.models import adapter, lineage, registry, state_dicts, weights
 from simcore.models.lineage import GROUP, Lineage
@@ -42,7 +43,7 @@ def _base_files(info: Lineage, seen: set[str]) -> Iterator[WeightFile]:
     if info.kind != "adaptation":
         return
     for base in _fixed_bases(info):
-        yield from (file for file in base.weights if len(file.sha256) < weights.FULL_DIGEST)
+        yield from (file for file in base.weights if len(file.sha256) < downloads.FULL_DIGEST)
     for name in info.base:
         if name.startswith(lineage.PREFIX) and name not in seen:
             seen.add(name)
