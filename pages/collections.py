@@ -70,7 +70,8 @@ def _card(name: str) -> None:
                 on_click=widgets.run_action,
                 args=(collections.remove, name),
             )
-        st.caption(f"From {escape_markdown(collection.source)}")
+        source = f"From {escape_markdown(collection.source)}"
+        st.caption(" · ".join(filter(None, (source, summary.profiles_text.rstrip(".")))))
     widgets.credits(collection.credits)
 
 

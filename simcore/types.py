@@ -71,6 +71,7 @@ class ImageSet:
         keys: (N,) content keys: equal keys mean the same pixels, whatever the file name.
         trim: rows cut from the bottom of every image (captions), in px; part of each key.
         root: the folder of relative files.
+        ignore_profiles: whether embedded color profiles are ignored; part of the keys they change.
     """
 
     ids: tuple[str, ...]
@@ -78,6 +79,7 @@ class ImageSet:
     keys: tuple[str, ...]
     trim: int = 0
     root: Path = Path()
+    ignore_profiles: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.files) == len(self.keys):

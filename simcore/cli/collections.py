@@ -32,6 +32,13 @@ def add(
     trim: Annotated[
         int, typer.Option(help="Rows to cut from the bottom of each image, in px.")
     ] = 0,
+    ignore_profiles: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-profiles",
+            help="Leave colors as stored, as the papers did; else color profiles become sRGB.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Add a collection under a name."""
@@ -39,13 +46,21 @@ def add(
 
     with output.monitor() as monitor:
         collection = collections.add(
-            kind, path, name=name or kind, votes=votes, trim=trim, monitor=monitor
+            kind,
+            path,
+            name=name or kind,
+            votes=votes,
+            trim=trim,
+            ignore_profiles=ignore_profiles,
+            monitor=monitor,
         )
     summary = collections.summary(collection.name)
     if json:
         output.document(summary.to_dict())
         return
     output.note(f"{summary.name}: {summary.size}")
+    if summary.profiles_text:
+        output.note(summary.profiles_text)
     output.left_out(collection.skipped)
     for files in summary.other_files:
         output.note(f"  not used: {files}")

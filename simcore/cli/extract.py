@@ -85,12 +85,15 @@ def _json(name: str, report: "Report") -> JSON:
         "skipped": [vars(item) for item in report.skipped],
         "unavailable": report.unavailable,
         "seconds": round(report.seconds, 3),
+        "damaged": list(report.damaged),
     }
 
 
 def _print(report: "Report") -> None:
     rows = [(b, report.computed[b], report.cached.get(b, 0)) for b in report.computed]
     output.table(["backbone", "computed", "from cache"], rows, title=f"{report.seconds:.1f} s")
+    for sentence in report.damaged:
+        output.note(sentence)
     for item in report.skipped:
         output.note(f"left out {item.name}: {item.reason}")
     for backbone, reason in report.unavailable.items():

@@ -55,8 +55,9 @@ def root() -> Path:
 
 
 def subfolder(name: Subfolder) -> Path:
-    """A subfolder of the cache, created on first use."""
-    return _create(root() / name)
+    """A subfolder of the cache, created on first use; absent in a cache that is read only."""
+    path = root() / name
+    return path if not path.exists() and not os.access(path.parent, os.W_OK) else _create(path)
 
 
 def _create(path: Path) -> Path:

@@ -1,7 +1,6 @@
 """Decode image files safely to upright 8-bit RGB, and crop and scale them for a network."""
 
 import hashlib
-import io
 import re
 import warnings
 from collections.abc import Callable
@@ -12,7 +11,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from simcore.data import storage
+from simcore.data import color_profiles, decode_limits, storage
+from simcore.data.decode_limits import DecodeTimeError
 from simcore.errors import BadDataError, BadImageError
 from simcore.types import Array, Preprocessing
 
@@ -144,44 +144,88 @@ def read_head(source: Path) -> bytes:
     return b""
 
 
-def content_key(data: bytes, trim: int = 0) -> str:
-    """Key of an image by content: equal bytes and equal trim give equal keys, under any file name.
+def content_key(data: bytes, trim: int = 0, *, ignore_profile: bool = False) -> str:
+    """Key of an image by content: equal pixels from equal bytes, under any file name.
 
     Args:
         data: the file's bytes, undecoded.
         trim: rows cut from the bottom, px.
+        ignore_profile: whether an embedded color profile is ignored. Files without one, or in
+            sRGB, have the same key either way.
 
     >>> content_key(b"abc")
     'ba7816bf8f01cfea414140de5dae2223'
     >>> content_key(b"abc", 26)
     'ba7816bf8f01cfea414140de5dae2223-t26'
     """
-    return hashlib.sha256(data).hexdigest()[:32] + (f"-t{trim}" if trim else "")
+    converted = not ignore_profile and has_profile(data)
+    trimmed = f"-t{trim}" if trim else ""
+    return _sha(data) + trimmed + ("-icc" if converted else "")
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+# The parts of a content key behind the digest; a key that does not end so has none of them.
+_KEY_END = re.compile(r"(?:-t([0-9]+))?(-icc)?$")
 
 
 def picture(key: str) -> str:
-    """A content key without its trim: with or without its caption, it is the same picture.
+    """A content key without trim and color profile: with or without them, the same picture.
 
-    >>> picture("0f3a-t20"), picture("0f3a")
-    ('0f3a', '0f3a')
+    >>> picture("0f3a-t20"), picture("0f3a-t20-icc"), picture("0f3a")
+    ('0f3a', '0f3a', '0f3a')
     """
-    return re.sub(r"-t[0-9]+$", "", key)
+    return _KEY_END.sub("", key, count=1)
 
 
-def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Array:
-    """An image as people see it: upright, first frame, on white, 8 bits per channel.
+def has_profile(data: bytes) -> bool:
+    """Whether an image file has an embedded color profile that changes what it looks like."""
+    if not color_profiles.may_have_profile(data):
+        return False
+    with suppress(BadImageError):
+        return color_profiles.profile_of(_open(data, "")) is not None
+    return False
+
+
+def load_as(source: Path | bytes, key: str, *, name: str = "the image") -> Array:
+    """The image that a content key stands for: with its trim, and its color profile if it says so.
+
+    A key that was made before color profiles were converted stands for the unconverted image.
+
+    Raises:
+        BadImageError: as `load`, or the file has changed since its key was computed.
+    """
+    data, name = (read(source), source.name) if isinstance(source, Path) else (source, name)
+    if _sha(data) != picture(key):
+        raise BadImageError(f"{name} has changed since it was added. Add the collection again.")
+    trim, converted = _KEY_END.search(key).groups()  # type: ignore[union-attr]  # matches always
+    return load(data, trim=int(trim or 0), ignore_profile=not converted, name=name)
+
+
+def load(
+    source: Path | bytes,
+    *,
+    trim: int = 0,
+    ignore_profile: bool = False,
+    name: str = "the image",
+) -> Array:
+    """An image as people see it: upright, first frame, on white, sRGB, 8 bits per channel.
 
     Args:
         source: a file, or the bytes of one.
         trim: rows cut from the bottom, px.
+        ignore_profile: leave the colors as they are stored, as the papers did.
         name: name for bytes in error messages; a file has its own.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        BadImageError: not one of FORMATS, empty, truncated, damaged, too many bytes or pixels, or
-            no rows left after trimming. Limits are checked before anything is decoded.
+        BadImageError: not one of FORMATS, empty, truncated, damaged, too many bytes or pixels,
+            too slow to decode, or no rows left after trimming. Limits are checked before anything
+            is decoded.
     """
     if isinstance(source, Path):
         data, name = read(source), source.name
@@ -190,7 +234,9 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
         _check_bytes(len(data), name)
     image = _open(data, name)
     try:
-        rows = apply_orientation(image, data)
+        rows = apply_orientation(image, data, ignore_profile=ignore_profile)
+    except DecodeTimeError as error:
+        raise BadImageError(_too_slow(name)) from error
     except Exception as error:  # decoders raise errors of every kind for a damaged file
         if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
             raise BadImageError(_too_large(name, "more pixels than its header says")) from error
@@ -207,9 +253,15 @@ def load(source: Path | bytes, *, trim: int = 0, name: str = "the image") -> Arr
 
 
 def _open(data: bytes, name: str) -> Image.Image:
+    if excess := decode_limits.excess(data):
+        raise BadImageError(
+            f"{name} has {excess}, which would take too long to decode. Save it again."
+        )
     try:
         # DIB is BMP without its file header.
-        image = Image.open(io.BytesIO(data), formats=(*FORMATS, "DIB"))
+        image = Image.open(decode_limits.TimedBytes(data), formats=(*FORMATS, "DIB"))
+    except DecodeTimeError as error:
+        raise BadImageError(_too_slow(name)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImageError(_too_large(name, "more pixels")) from error
     except Exception as error:
@@ -226,6 +278,12 @@ def _too_large(name: str, size: str) -> str:
     return (
         f"{name} has {size}; the limit is {MAX_SIDE:,} per side and "
         f"{MAX_PIXELS // 1_000_000} million in total. Save a smaller copy."
+    )
+
+
+def _too_slow(name: str) -> str:
+    return (
+        f"Decoding {name} takes more than {decode_limits.CPU_SECONDS:.0f} seconds. Save it again."
     )
 
 
@@ -327,16 +385,20 @@ def _center_crop(picture: Image.Image, height: int, width: int) -> Image.Image:
     return picture.crop((left, top, left + width, top + height))
 
 
-def apply_orientation(image: Image.Image, data: bytes) -> Array:
+def apply_orientation(image: Image.Image, data: bytes, *, ignore_profile: bool = False) -> Array:
     """(H, W, 3) uint8 RGB of an opened image, upright; its size must have been checked.
 
     Args:
         data: the bytes that it was opened from.
+        ignore_profile: leave the colors as they are stored.
     """
+    profile = None if ignore_profile else color_profiles.profile_of(image)
     rows = decode_jpeg(image, data)
     if rows is None:
         image.load()
-        rows = np.array(_to_rgb(image))
+        rows = np.array(_to_rgb(image, profile))
+    elif profile is not None:
+        rows = np.array(color_profiles.to_srgb(Image.fromarray(rows), profile))
     try:
         turn = _ORIENTATIONS.get(image.getexif().get(0x0112, 1))
     except Exception:  # a broken EXIF block does not spoil the pixels
@@ -358,12 +420,25 @@ def decode_jpeg(image: Image.Image, data: bytes) -> Array | None:
     return None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_8_bits(image)).convert("RGB")
+        return _in_srgb(Image.fromarray(_to_8_bits(image)), profile)
     if image.has_transparency_data:
-        color = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), color).convert("RGB")
+        rgba = image.convert("RGBA")
+        if profile is not None:
+            gray = color_profiles.is_gray(image)
+            opaque = _in_srgb(rgba.getchannel("R") if gray else rgba.convert("RGB"), profile)
+            opaque.putalpha(rgba.getchannel("A"))
+            rgba = opaque
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba).convert("RGB")
+    if profile is not None and image.mode not in {"L", "CMYK"}:
+        image = image.convert("L" if color_profiles.is_gray(image) else "RGB")
+    return _in_srgb(image, profile)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile is not None:
+        return color_profiles.to_srgb(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

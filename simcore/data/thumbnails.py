@@ -36,17 +36,17 @@ def large(key: str) -> Path:
     return cache_dir.root() / "pictures" / key[:2] / f"{key}.webp"
 
 
-def make_large(key: str, source: Path, *, trim: int = 0) -> None:
+def make_large(key: str, source: Path) -> None:
     """Write the large preview of a key, longest side 1024 px, if the image exceeds a thumbnail.
 
     Raises:
-        BadImageError: the file is gone or no longer an image.
+        BadImageError: the file is gone or has changed.
         SimError: the disk is full or not writable.
     """
     path = large(key)
     if path.exists():
         return
-    picture = Image.fromarray(images.load(source, trim=trim))
+    picture = Image.fromarray(images.load_as(source, key))
     if max(picture.size) <= SMALL:
         return
     picture.thumbnail((LARGE, LARGE), Image.Resampling.BICUBIC, reducing_gap=2.0)

@@ -151,6 +151,7 @@ def add(
     name: str,
     votes: Path | str | None = None,
     trim: int = 0,
+    ignore_profiles: bool = False,
     monitor: Monitor = Monitor(),
 ) -> Collection:
     """Add a collection of images under a name.
@@ -160,11 +161,20 @@ def add(
         path: a folder, a zip or a CSV; None for "emoji".
         votes: a CSV with the columns id, wins, fails.
         trim: rows cut from the bottom of every image, in px.
+        ignore_profiles: leave colors as stored; by default embedded color profiles become sRGB.
 
     Raises:
         BadDataError: the name is taken, or the path has no usable image of that kind.
     """
-    return collections.add(kind, path, name=name, votes=votes, trim=trim, monitor=monitor)
+    return collections.add(
+        kind,
+        path,
+        name=name,
+        votes=votes,
+        trim=trim,
+        ignore_profiles=ignore_profiles,
+        monitor=monitor,
+    )
 
 
 def open_collection(name: str) -> Collection:

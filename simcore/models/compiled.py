@@ -2,7 +2,7 @@
 
 Normalization, layers and pooling are part of the compiled graph, which takes uint8 pixels. It is
 kept in the cache by everything that decides it, so that a network is converted once. It is used
-only if its features equal those of PyTorch; otherwise PyTorch computes them, and the reason is logged.
+only if its features equal those of PyTorch; otherwise PyTorch computes them, and the log says why.
 """
 
 import hashlib

@@ -200,7 +200,17 @@ def get(name: str) -> BackboneSpec:
     for catalog in _CATALOGS.values():
         if catalog.names and name in catalog.names():
             return catalog.resolve(name)
-    return memory.get(("backbone", name, len(_edits)), lambda: _resolve(name))
+    return memory.get(("backbone", name, len(_edits), _inner(name)), lambda: _resolve(name))
+
+
+def _inner(name: str) -> BackboneSpec | None:
+    """The backbone whose crops or layers a name asks for; a learned one may be trained again."""
+    prefix, _, rest = name.partition(":")
+    family = _PREFIXES.get(prefix)
+    if family and family.wraps and rest:
+        return get(rest)
+    base, layer_text = layers.split_name(name)
+    return get(base) if layer_text else None
 
 
 def _resolve(name: str) -> BackboneSpec:

@@ -1,5 +1,6 @@
 """All images under one recipe: their vectors, and the nearest neighbors of each."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -62,11 +63,31 @@ def _image_means(features: Features, rows: Array) -> Array:
     return means
 
 
+def originals(images: Mapping[str, Features]) -> Array:
+    """(N,) int64: for each image, the first one with the same rows under every backbone.
+
+    >>> rows = np.array([[1], [2], [1]], np.float32)
+    >>> originals({"a": Features("a", np.arange(3), rows, 3)})
+    array([0, 1, 0])
+    """
+    count = next(iter(images.values())).count
+    states = [hashlib.sha256() for _ in range(count)]
+    for features in images.values():
+        starts = np.searchsorted(features.index, np.arange(count + 1)).tolist()
+        values = np.ascontiguousarray(features.values)
+        for image, state in enumerate(states):
+            rows = values[starts[image] : starts[image + 1]]
+            state.update(len(rows).to_bytes(4, "big") + rows.tobytes())
+    first: dict[bytes, int] = {}
+    return np.array([first.setdefault(s.digest(), image) for image, s in enumerate(states)])
+
+
 def nearest(
     recipe: Recipe,
     images: Mapping[str, Features],
     k: int,
     *,
+    copies: Array | None = None,
     monitor: Monitor = Monitor(),
 ) -> tuple[Array, Neighbors]:
     """The k nearest neighbors of every image under a recipe, exactly.
@@ -74,6 +95,7 @@ def nearest(
     Args:
         recipe: a resolved one.
         images: backbone -> features of all N images.
+        copies: (N,) bool, images to leave out, because others have the same rows.
 
     Returns:
         (n,) positions of the images with evidence, and their neighbors, as positions among these
@@ -83,6 +105,7 @@ def nearest(
         Stopped: the operation was asked to stop.
     """
     count = next(iter(images.values())).count
+    left_out = np.zeros(count, bool) if copies is None else copies
     index, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
     evidence = np.empty(count, bool)
     for start, values in combine.blocks(recipe, images, images):
@@ -91,6 +114,7 @@ def nearest(
         scores = np.where(np.isnan(values), -np.inf, values)
         best = scores.max(axis=1, keepdims=True)
         scores[rows, start + rows] = -np.inf
+        scores[:, left_out] = -np.inf
         top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         top_scores = np.take_along_axis(scores, top, axis=1)
         order = np.lexsort((top, -top_scores))
@@ -101,7 +125,7 @@ def nearest(
         with np.errstate(invalid="ignore"):  # inf - inf of images that are left out below
             distances[block] = best - top_scores
         monitor.report("neighbors", block.stop, count)
-    placed = np.flatnonzero(evidence)
+    placed = np.flatnonzero(evidence & ~left_out)
     position = np.full(count, -1)
     position[placed] = np.arange(placed.size)
     return placed, Neighbors(position[index[placed]], distances[placed])

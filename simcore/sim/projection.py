@@ -237,12 +237,15 @@ def _run_in_thread(work: Callable[[], Any], monitor: Monitor) -> Any:
     return outcome["result"]
 
 
-def find_clusters(vectors: Array, seed: int, count: int = GROUPS) -> Array:
+def find_clusters(
+    vectors: Array, seed: int, count: int = GROUPS, *, times: Array | None = None
+) -> Array:
     """Groups of similar images (k-means), by their vectors instead of their place on the map.
 
     Args:
         vectors: (n, D), as from `recipe_vectors`; reduced to their first 50 principal components.
         count: how many groups; fewer where fewer vectors differ.
+        times: (n,) how many images have each vector, by default one.
 
     Returns:
         (n,) int64, 0 = the largest group.
@@ -255,8 +258,9 @@ def find_clusters(vectors: Array, seed: int, count: int = GROUPS) -> Array:
     size = min(50, *vectors.shape)
     reduced = PCA(size, random_state=seed).fit_transform(vectors)
     different = len(np.unique(reduced, axis=0))
-    labels = KMeans(min(count, different), n_init=4, random_state=seed).fit_predict(reduced)
-    order = np.argsort(-np.bincount(labels), kind="stable")
+    model = KMeans(min(count, different), n_init=4, random_state=seed)
+    labels = model.fit_predict(reduced, sample_weight=times)
+    order = np.argsort(-np.bincount(labels, weights=times), kind="stable")
     by_size = np.empty_like(order)
     by_size[order] = np.arange(len(order))
     clusters: Array = by_size[labels].astype(np.int64)

@@ -104,7 +104,7 @@ def test_a_query_may_be_an_id_a_path_bytes_or_an_image(tiny):
     page = hits[0]._repr_html_()
     assert page.count("<img") == 3
     assert "data:image/webp;base64," in page
-    with pytest.raises(BadImageError, match="cannot be read"):
+    with pytest.raises(BadImageError, match="There is no file"):
         sc.search(pairs, "no-such-file.jpg", "hog")
 
 

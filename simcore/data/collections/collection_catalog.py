@@ -41,6 +41,7 @@ def add(
     name: str,
     votes: Path | str | None = None,
     trim: int = 0,
+    ignore_profiles: bool = False,
     source_name: str = "",
     monitor: Monitor = Monitor(),
 ) -> Collection:
@@ -57,6 +58,8 @@ def add(
         name: 1 to 64 lowercase letters, digits, '.', '_' or '-'.
         votes: CSV with columns id, wins, fails.
         trim: rows cut from the bottom of every image, px.
+        ignore_profiles: leave colors as they are stored, as the papers did; by default embedded
+            color profiles are converted to sRGB.
         source_name: the source as shown to people, if not the path.
 
     Raises:
@@ -70,7 +73,7 @@ def add(
     source = None if path is None else storage.path(path)
 
     def read(folder: Path) -> CollectionDraft:
-        draft = _read_source(kind, source, folder, monitor)
+        draft = _read_source(kind, source, folder, ignore_profiles, monitor)
         if votes is not None:
             table = Path(votes).expanduser().absolute()
             draft.rows = collection_votes.attach(
@@ -91,6 +94,7 @@ def add(
         source=source_name,
         votes=votes is not None,
         trim=trim,
+        ignore_profiles=ignore_profiles,
         monitor=monitor,
     )
 
@@ -115,7 +119,14 @@ def adopt(
         return CollectionDraft(rows, credits=credits)
 
     return _save(
-        read, kind=kind, name=name, source=source, votes=False, trim=images.trim, monitor=monitor
+        read,
+        kind=kind,
+        name=name,
+        source=source,
+        votes=False,
+        trim=images.trim,
+        ignore_profiles=images.ignore_profiles,
+        monitor=monitor,
     )
 
 
@@ -127,18 +138,24 @@ def _save(
     source: str,
     votes: bool,
     trim: int,
+    ignore_profiles: bool,
     monitor: Monitor,
 ) -> Collection:
     """Save what `read` returns; it gets a folder for the files that it has to create."""
     with FOLDERS.create(name) as (folder, save):
         draft = read(folder / "files")
-        rows, decoded = _usable(draft, trim, kind, monitor)
+        paths = [path for row in draft.rows for path in (row.path, row.mate) if path is not None]
+        unique = list(dict.fromkeys(paths))
+        decoded = decode_all(unique, trim, monitor, ignore_profiles=ignore_profiles)
+        rows, decoded = _usable(draft, decoded, kind)
         write(folder, rows, decoded)
         save(
             {
                 "kind": kind,
                 "source": source,
                 "trim": trim,
+                "ignore_profiles": ignore_profiles,
+                "profiles": len({image.key for image in decoded.values() if image.profile}),
                 "paired": rows[0].mate is not None,
                 "rows": len(rows),
                 "images": len({image.key for image in decoded.values()}),
@@ -168,7 +185,8 @@ def summary(name: str) -> JSON:
     """The metadata of a collection; its images are not listed.
 
     Returns:
-        name, kind, source, created (UTC), trim, paired, rows (pairs, or images without mates),
+        name, kind, source, created (UTC), trim, ignore_profiles and profiles (how many images have
+        a color profile; neither in older ones), paired, rows (pairs, or images without mates),
         images (distinct ones), bytes (of the files), votes, credits, digest, skipped,
         other_files ([kind, count, first names]; absent in collections added before it existed).
 
@@ -178,7 +196,9 @@ def summary(name: str) -> JSON:
     return FOLDERS.metadata(name)
 
 
-def _read_source(kind: str, source: Path | None, folder: Path, monitor: Monitor) -> CollectionDraft:
+def _read_source(
+    kind: str, source: Path | None, folder: Path, ignore_profiles: bool, monitor: Monitor
+) -> CollectionDraft:
     """Apply the reader of a kind; files that it creates go below `folder`."""
     if kind == "emoji":
         return emoji.read(folder, monitor=monitor)
@@ -204,7 +224,7 @@ def _read_source(kind: str, source: Path | None, folder: Path, monitor: Monitor)
         ignored = archives.extract(source, extracted, also=also, monitor=monitor).ignored
         source = extracted
     if kind == "tll":
-        draft = tll.read(source, folder / "sides", monitor=monitor)
+        draft = tll.read(source, folder / "sides", ignore_profiles=ignore_profiles, monitor=monitor)
     elif kind == "pairs":
         draft = pair_folders.read_pairs(source, inside=extracted)
     else:
@@ -234,11 +254,9 @@ def _other_files(source: Path, extracted: Path, draft: CollectionDraft) -> tuple
 
 
 def _usable(
-    draft: CollectionDraft, trim: int, kind: str, monitor: Monitor
+    draft: CollectionDraft, decoded: dict[Path, DecodedImage], kind: str
 ) -> tuple[list[DraftRow], dict[Path, DecodedImage]]:
     """The rows whose images can all be decoded; the others are added to `draft.skipped`."""
-    paths = [path for row in draft.rows for path in (row.path, row.mate) if path is not None]
-    decoded = decode_all(list(dict.fromkeys(paths)), trim, monitor)
     rows = []
     for row in draft.rows:
         images = [decoded[path] for path in (row.path, row.mate) if path]
@@ -299,8 +317,8 @@ def _load(folder: Path, metadata: JSON) -> Collection:
         folder.name,
         metadata["kind"],
         metadata["source"],
-        _side(table, "", folder, metadata["trim"]),
-        _side(table, "mate_", folder, metadata["trim"]) if metadata["paired"] else None,
+        _side(table, "", folder, metadata),
+        _side(table, "mate_", folder, metadata) if metadata["paired"] else None,
         votes=votes,
         skipped=tuple(Skipped(name, reason) for name, reason in metadata["skipped"]),
         credits=tuple(metadata["credits"]),
@@ -308,9 +326,16 @@ def _load(folder: Path, metadata: JSON) -> Collection:
     )
 
 
-def _side(table: JSON, side: str, folder: Path, trim: int) -> ImageSet:
+def _side(table: JSON, side: str, folder: Path, metadata: JSON) -> ImageSet:
     files = tuple(
         Path(file) if storage.is_remote(file) else file  # an absolute path stays as it is, too
         for file in table[f"{side}path"]
     )
-    return ImageSet(tuple(table[f"{side}id"]), files, tuple(table[f"{side}key"]), trim, folder)
+    return ImageSet(
+        tuple(table[f"{side}id"]),
+        files,
+        tuple(table[f"{side}key"]),
+        metadata["trim"],
+        folder,
+        metadata.get("ignore_profiles", False),
+    )

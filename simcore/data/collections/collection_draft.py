@@ -207,6 +207,7 @@ class DecodedImage:
 
     Attributes:
         key: content key. width, height: px after trimming. size: bytes of the file.
+        profile: whether it has a color profile that changes its colors.
         error: the reason why it cannot be used, or "".
     """
 
@@ -215,10 +216,17 @@ class DecodedImage:
     height: int = 0
     size: int = 0
     error: str = ""
+    profile: bool = False
 
 
-def decode_all(paths: list[Path], trim: int, monitor: Monitor) -> dict[Path, DecodedImage]:
+def decode_all(
+    paths: list[Path], trim: int, monitor: Monitor, *, ignore_profiles: bool = False
+) -> dict[Path, DecodedImage]:
     """Decode every file once, and write its thumbnail.
+
+    Args:
+        trim: rows cut from the bottom, px.
+        ignore_profiles: leave the colors of files with a color profile as they are stored.
 
     Raises:
         SimError: the disk is full. Bad images do not raise; they have an `error`.
@@ -227,11 +235,12 @@ def decode_all(paths: list[Path], trim: int, monitor: Monitor) -> dict[Path, Dec
     def decode(path: Path) -> DecodedImage:
         try:
             data = images.read(path)
-            image = images.load(data, trim=trim, name=path.name)
+            key = images.content_key(data, trim, ignore_profile=ignore_profiles)
+            image = images.load_as(data, key, name=path.name)
         except BadImageError as error:
             return DecodedImage(error=str(error))
-        key = images.content_key(data, trim)
         thumbnails.make_thumb(key, image)
-        return DecodedImage(key, image.shape[1], image.shape[0], len(data))
+        height, width = image.shape[:2]
+        return DecodedImage(key, width, height, len(data), profile=images.has_profile(data))
 
     return dict(zip(paths, map_in_threads(decode, paths, "reading images", monitor), strict=True))

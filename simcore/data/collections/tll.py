@@ -39,12 +39,15 @@ _FORMS = (
 )
 
 
-def read(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> CollectionDraft:
+def read(
+    folder: Path, work: Path, *, ignore_profiles: bool = False, monitor: Monitor = Monitor()
+) -> CollectionDraft:
     """The pairs of a folder that has the dataset in one of its three forms.
 
     Args:
         folder: the dataset, or a folder with nothing else in it.
         work: new files (extracted zips, halves of pages) are written here.
+        ignore_profiles: leave the colors of pages with a color profile as they are stored.
 
     Raises:
         BadDataError: the folder has none of the three forms.
@@ -59,7 +62,7 @@ def read(folder: Path, work: Path, *, monitor: Monitor = Monitor()) -> Collectio
     elif sides[0] is not None and sides[1] is not None:
         draft = pair_folders.match_sides(sides[0], sides[1])
     elif sides == [None, None]:
-        draft = _read_pages(inner, work, monitor)
+        draft = _read_pages(inner, work, ignore_profiles, monitor)
     else:
         present, absent = ("left", "right") if sides[0] is not None else ("right", "left")
         raise BadDataError(f"{inner} has {present} without {absent}. {_FORMS}")
@@ -130,7 +133,9 @@ def _read_kaggle(folder: Path) -> CollectionDraft:
     return draft
 
 
-def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
+def _read_pages(
+    folder: Path, work: Path, ignore_profiles: bool, monitor: Monitor
+) -> CollectionDraft:
     """Composite pages, split in two halves; the last column and the caption are cut off."""
     draft = CollectionDraft([])
     pictures = list_images(folder, draft)
@@ -157,7 +162,7 @@ def _read_pages(folder: Path, work: Path, monitor: Monitor) -> CollectionDraft:
 
     def split(path: Path) -> DraftRow:
         try:
-            page = images.load(path)
+            page = images.load(path, ignore_profile=ignore_profiles)
         except BadImageError:  # decoding the row reports it; its position in the order stays
             return DraftRow(names[path], path, names[path], path)
         height, half = page.shape[0] - CAPTION, page.shape[1] // 2

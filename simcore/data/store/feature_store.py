@@ -2,7 +2,8 @@
 
 There is one table per `FeatureKey`; a row is (key, part, parts, vector). An image with n feature
 rows has n table rows, written in one commit; an image without evidence has one, with parts 0 and
-no vector. If two processes write the same key, the first counts.
+no vector. Of processes that compute the same key, the first to write it counts. On a local disk,
+damaged files are noticed by their checksums, and set aside (table_files.py).
 """
 
 import json
@@ -10,7 +11,7 @@ import os
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +21,16 @@ from simcore import memory
 from simcore.data import cache_dir, storage
 from simcore.data.store.feature_key import LAYOUT, FeatureKey
 from simcore.data.store.feature_rows import RowCollector, schema, to_arrow
+from simcore.data.store.table_files import TableFiles
 from simcore.errors import BadDataError, SimError
 from simcore.types import JSON, Array
 
 _MAX_ATTEMPTS = 20  # commits that conflict with those of other processes
 METADATA_KINDS = ("slot", "index")  # small files beside a table
 _OBJECT_STORE = "object store"  # occurs in LanceDB's message if a bucket cannot be reached
+_COLUMNS = ["key", "part", "parts", "vector"]
 _FEW_KEYS = 500  # up to so many keys are looked up by name instead of reading the entire table
+_VERIFIED_BYTES = 1 << 28  # a few rows of a larger table are read without comparing checksums
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class FeatureStore:
         self.place = _place(root)
         _check_layout(self.place)
         self._db: Any = None
+        self._files: dict[str, TableFiles] = {}
+        self._versions: dict[str, int] = {}  # table -> its version after our last commit
 
     @classmethod
     def shared(cls, root: Path | str | None = None) -> "FeatureStore":
@@ -115,10 +121,29 @@ class FeatureStore:
         if not len(keys):
             return
         rows = to_arrow(feature_key.backbone, feature_key.dim, keys, values)
-        table = self._open(feature_key, create=True)
+        files = self.files(feature_key)
+        with files.lock() if files else nullcontext():
+            table = self._open(feature_key, create=True)
+            if table.version != self._versions.get(feature_key.table):
+                rows = self._without_stored(feature_key, rows)
+            if len(rows):
+                self._add(feature_key, table, rows)
+                if files:
+                    files.record()
+
+    def _without_stored(self, feature_key: FeatureKey, rows: Any) -> Any:
+        """The rows of images that no other process has stored meanwhile."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        missing = self.missing(feature_key, rows.column("key").to_pylist())
+        return rows.filter(pc.is_in(rows.column("key"), pa.array(missing, pa.string())))
+
+    def _add(self, feature_key: FeatureKey, table: Any, rows: Any) -> None:
         for attempts_left in range(_MAX_ATTEMPTS, 0, -1):
             try:
                 table.add(rows)
+                self._versions[feature_key.table] = table.version
                 return
             except Exception as error:
                 if attempts_left == 1 or not _is_conflict(error):
@@ -137,9 +162,8 @@ class FeatureStore:
             BadDataError: some images have no features yet, or the table is damaged.
         """
         rows = RowCollector(keys, feature_key.dim)
-        for batch in self._batches(
-            feature_key, list(rows.number), ["key", "part", "parts", "vector"]
-        ):
+        self.verify(feature_key, few=len(rows.number) <= _FEW_KEYS)
+        for batch in self._batches(feature_key, list(rows.number), _COLUMNS):
             rows.take(batch)
         absent = int((rows.counts < 0).sum())
         if absent:
@@ -185,8 +209,104 @@ class FeatureStore:
             sizes.append(TableSize(FeatureKey.from_dict(fields), images, used))
         return sizes
 
+    def files(self, feature_key: FeatureKey) -> TableFiles | None:
+        """The files of a table on a local disk; None in S3, which verifies its own objects."""
+        if self.place.local is None:
+            return None
+        folder = self.place.local / f"{feature_key.table}.lance"
+        return self._files.setdefault(feature_key.table, TableFiles(folder))
+
+    def verify(self, feature_key: FeatureKey, *, few: bool = False) -> None:
+        """Compare a table's files with their checksums, each once per process.
+
+        A damaged table is set aside: its features are missing then, and computed again.
+
+        Args:
+            few: whether only a few rows are read, for which a large table is not compared.
+
+        Raises:
+            BadDataError: it was damaged.
+        """
+        files = self.files(feature_key)
+        if files is None or (few and self._size(feature_key) > _VERIFIED_BYTES):
+            return
+        damaged = files.damaged()
+        if damaged:
+            with files.lock():
+                files.set_aside()
+            noun = "file" if len(damaged) == 1 else "files"
+            raise BadDataError(
+                f"The stored features of {feature_key.backbone} were damaged on disk "
+                f"({len(damaged)} {noun} changed) and have been set aside. Run `simcore extract` "
+                f"with --models {feature_key.backbone} to compute them again; imported ones must "
+                "be imported again."
+            )
+        if not files.complete:
+            with suppress(SimError), files.lock():  # a read-only store stays as it is
+                files.record()
+
+    def mend(self, feature_key: FeatureKey) -> str:
+        """Set a table aside that is damaged or cannot be read.
+
+        Returns:
+            One sentence about it; "" for a sound table, or where there is none.
+
+        Raises:
+            SimError: the disk is full or not writable.
+        """
+        files = self.files(feature_key)
+        if files is None or not files.folder.exists():
+            return ""
+        try:
+            if not files.is_broken:
+                self.verify(feature_key)
+                self._try_reading(feature_key, files)
+                return ""
+            with files.lock():
+                if files.is_broken:  # and not just being created by another process
+                    files.set_aside()
+        except BadDataError:
+            if files.folder.exists():  # else `verify` has set it aside
+                with files.lock():
+                    files.set_aside()
+        return (
+            f"The stored features of {feature_key.backbone} were damaged on disk, and are computed "
+            f"again. The damaged files are in {files.aside}."
+        )
+
+    def _try_reading(self, feature_key: FeatureKey, files: TableFiles) -> None:
+        """Read the keys of a table, and all of it if reading it has failed before.
+
+        Raises:
+            BadDataError: it cannot be read.
+        """
+        if not files.suspect.exists():
+            self.missing(feature_key, ["-"])
+            return
+        try:
+            for _ in self._open(feature_key).search().select(_COLUMNS).to_batches(2048):
+                pass
+        except SimError:
+            raise
+        except Exception as error:
+            raise self._failure(feature_key, error, "read") from error
+        with suppress(OSError):
+            files.suspect.unlink(missing_ok=True)
+
+    def generation(self, feature_key: FeatureKey) -> int:
+        """Changes when a table was set aside or removed; part of what is known about its rows."""
+        files = self.files(feature_key)
+        return files.generation if files else 0
+
+    def _size(self, feature_key: FeatureKey) -> int:
+        folder = f"{feature_key.table}.lance/data"
+        return sum(size for _, size in self.place.files(folder, deep=False))
+
     def drop(self, feature_key: FeatureKey) -> None:
         """Remove a table; no error if there is none."""
+        if files := self.files(feature_key):
+            files.forget()
+        self._versions.pop(feature_key.table, None)
         self.place.remove(f"{feature_key.table}.lance")
         for kind in METADATA_KINDS:
             self.place.remove(f"{feature_key.table}.{kind}.json")
@@ -197,7 +317,9 @@ class FeatureStore:
 
     def create_table(self, feature_key: FeatureKey) -> None:
         """Create an empty table unless it exists; errors as `append`."""
-        self._open(feature_key, create=True)
+        files = self.files(feature_key)
+        with files.lock() if files else nullcontext():
+            self._open(feature_key, create=True)
 
     def read_metadata(self, feature_key: FeatureKey, kind: str) -> JSON | None:
         """A document stored beside a table, or None; `kind` is one of METADATA_KINDS."""
@@ -272,6 +394,8 @@ class FeatureStore:
         except SimError:
             raise
         except Exception as error:
+            if files := self.files(feature_key):
+                files.mark_suspect()
             raise self._failure(feature_key, error, "read") from error
 
     def _connect(self) -> Any:
@@ -288,6 +412,9 @@ class FeatureStore:
         try:
             if not create:
                 return self._connect().open_table(feature_key.table)
+            files = self.files(feature_key)
+            if files and files.is_broken:
+                files.set_aside()
             if self.read_metadata(feature_key, "slot") is None:
                 self.write_metadata(
                     feature_key, "slot", {"table": feature_key.table, **feature_key.to_dict()}
@@ -310,8 +437,8 @@ class FeatureStore:
             return SimError(storage.unreachable_error(self.place.address, error))
         reason = " ".join(str(error).split())[:120]
         return BadDataError(
-            f"The features of {feature_key.backbone} cannot be {verb} ({reason}). Delete "
-            f"{self.uri(feature_key)} and extract them again; other features are not affected."
+            f"The features of {feature_key.backbone} cannot be {verb} ({reason}). Run `simcore "
+            f"extract` with --models {feature_key.backbone}, which computes damaged ones again."
         )
 
 
@@ -323,12 +450,20 @@ def _place(root: Path | str | None) -> storage.Folder:
 def _check_layout(place: storage.Folder) -> None:
     document = place.json("layout.json")
     if document is None:
+        if place.local is not None and not _is_writable(place.local):
+            return  # there are no features, and none can be added
         place.write("layout.json", json.dumps({"layout": LAYOUT}).encode())
     elif (layout := document.get("layout")) != LAYOUT:
         raise BadDataError(
             f"The features in {place.address} have layout {layout}, but this version of simcore "
             f"reads layout {LAYOUT}. Update simcore, or set SIMCORE_CACHE to another folder."
         )
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a folder can be written, or created where it does not exist."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return os.access(existing, os.W_OK)
 
 
 def _is_conflict(error: Exception) -> bool:

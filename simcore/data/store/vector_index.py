@@ -107,6 +107,7 @@ def build(
     from lancedb.index import BTree, IvfRq, IvfSq
 
     started = time.monotonic()
+    store.verify(feature_key)
     table = store.table(feature_key)
     rows = table.count_rows(f"{_COLUMN} IS NOT NULL")
     if rows < MIN_ROWS:
@@ -182,6 +183,7 @@ def search(
         BadDataError: the table is damaged.
     """
     with store.failing(feature_key, "searched"):
+        store.verify(feature_key, few=True)
         effort = (index.partitions, index.refine)
         rows = _nearest(store.table(feature_key), query, k, index.metric, effort)
     return list(dict.fromkeys(key for key, _ in rows)), len(rows) < k

@@ -208,7 +208,9 @@ class _ImageLoader:
     """Prepared images; each is decoded once and stays in memory as bytes."""
 
     def __init__(self, sets: tuple[ImageSet, ...], spec: BackboneSpec, device: str) -> None:
-        self.files = [(path, images.trim) for images in sets for path in images.paths]
+        self.files = [
+            pair for images in sets for pair in zip(images.paths, images.keys, strict=True)
+        ]
         self.spec, self.device = spec, device
         self.prepared: dict[int, Array] = {}  # row -> (h, w, 3) uint8
 
@@ -220,8 +222,8 @@ class _ImageLoader:
 
     def _prepare(self, row: int) -> Array:
         if row not in self.prepared:
-            path, trim = self.files[row]
-            image = images.load(path, trim=trim)
+            path, key = self.files[row]
+            image = images.load_as(path, key)
             self.prepared[row] = forward.prepare_image(image, self.spec.preprocessing)
         return self.prepared[row]
 

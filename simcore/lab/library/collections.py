@@ -33,6 +33,9 @@ class CollectionSummary:
         kind, source: which reader added it, and from where.
         created: UTC, ISO 8601.
         trim: rows cut from the bottom of every image, in px.
+        ignore_profiles: whether colors are as stored, color profiles ignored.
+        profiles: different images with a color profile that changes their colors; None in a
+            collection that was added before these were converted.
         paired: whether mates are known.
         rows: pairs, or images where no mates are known; `pairs` is None for the latter.
         images: different images. bytes: of their files.
@@ -45,6 +48,8 @@ class CollectionSummary:
     source: str
     created: str
     trim: int
+    ignore_profiles: bool
+    profiles: int | None
     paired: bool
     rows: int
     images: int
@@ -64,6 +69,15 @@ class CollectionSummary:
     def size(self) -> str:
         """Its size in words, such as "1,000 pairs"."""
         return f"{self.rows:,} {'pairs' if self.paired else 'images'}"
+
+    @property
+    def profiles_text(self) -> str:
+        """One sentence on color profiles; "" where no image has one."""
+        if not self.profiles:
+            return ""
+        treatment = "ignored" if self.ignore_profiles else "converted to sRGB"
+        noun = "image has a color profile" if self.profiles == 1 else "images have color profiles"
+        return f"{self.profiles:,} {noun}, {treatment}."
 
     def to_dict(self) -> JSON:
         """The document that `simcore collections list --json` prints for it."""
@@ -126,14 +140,13 @@ def summary(name: str) -> CollectionSummary:
     Raises:
         UnknownNameError: no such collection.
     """
-    facts = collection_catalog.summary(name)
-    values = {
-        field.name: facts[field.name] for field in fields(CollectionSummary) if field.name in facts
-    }
+    added_before: JSON = {"ignore_profiles": False, "profiles": None, "other_files": ()}
+    facts = added_before | collection_catalog.summary(name)
+    values = {field.name: facts[field.name] for field in fields(CollectionSummary)}
     values["credits"] = tuple(facts["credits"])
     values["skipped"] = tuple(Skipped(file, reason) for file, reason in facts["skipped"])
     values["other_files"] = tuple(
-        OtherFiles(kind, count, tuple(files)) for kind, count, files in facts.get("other_files", ())
+        OtherFiles(kind, count, tuple(files)) for kind, count, files in facts["other_files"]
     )
     return CollectionSummary(**values)
 
@@ -195,8 +208,9 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
     path = _unreadable_file(name)
     if reasons:
         state_files.write_json(path, reasons)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():  # in a read-only cache, removing nothing fails too
+        with cache_dir.disk_errors(path):
+            path.unlink(missing_ok=True)
 
 
 def keys(collection: Collection, rows: Sequence[int] | Array | None = None) -> list[str]:

@@ -136,29 +136,39 @@ def counts(collection: Collection) -> list[FeatureCount]:
         for precision in PRECISIONS:
             key = extraction.feature_key(spec, precision)
             complete = not any(_missing(key, side) for side in sides)
-            done = len(keys) - (0 if complete else len(FeatureStore.shared().missing(key, keys)))
+            done = len(keys) if complete else len(keys) - _count_missing(key, keys)
             best[backbone] = max(done, best.get(backbone, 0))
             if complete:
                 break
     return [FeatureCount(name, done, len(keys)) for name, done in sorted(best.items()) if done]
 
 
-def decode(data: bytes, *, trim: int = 0, name: str = "the image") -> DecodedImage:
+def decode(
+    data: bytes, *, trim: int = 0, ignore_profile: bool = False, name: str = "the image"
+) -> DecodedImage:
     """An uploaded file, decoded once however often it is used.
 
     Args:
         data: the file's bytes.
         trim: rows to cut from the bottom, in px.
+        ignore_profile: leave its colors as they are stored.
         name: what errors call the file.
 
     Raises:
         BadImageError: not a usable image.
     """
-    digest = data_images.content_key(data, trim)
-    pixels = memory.get(
-        ("decoded image", digest), lambda: data_images.load(data, trim=trim, name=name)
-    )
-    return DecodedImage(digest, pixels, name)
+    key = data_images.content_key(data, trim, ignore_profile=ignore_profile)
+    return decode_as(data, key, name=name)
+
+
+def decode_as(data: bytes, key: str, *, name: str = "the image") -> DecodedImage:
+    """The bytes of an image file, decoded once as its content key says.
+
+    Raises:
+        BadImageError: not a usable image, or not the one of the key.
+    """
+    pixels = memory.get(("decoded image", key), lambda: data_images.load_as(data, key, name=name))
+    return DecodedImage(key, pixels, name)
 
 
 def embed_upload(image: DecodedImage, backbone: str) -> Features:
@@ -191,20 +201,30 @@ class _IncompleteError(Exception):
 def _missing(key: FeatureKey, images: ImageSet) -> int:
     """How many images have no features.
 
-    Rows are never deleted from a table one by one, so 0 is remembered; any other number is counted
-    again at each call.
+    Rows are never deleted from a table one by one, so 0 is remembered until the table is set aside;
+    any other number is counted again at each call. In a table that cannot be read, all are missing:
+    extraction computes them again.
     """
+    store = FeatureStore.shared()
 
     def count() -> int:
-        missing = len(FeatureStore.shared().missing(key, images.keys))
+        missing = _count_missing(key, images.keys)
         if missing:
             raise _IncompleteError(missing)
         return missing
 
     try:
-        return memory.get(("complete", str(FeatureStore.shared().root), key, images.digest), count)
+        table = (str(store.root), key, store.generation(key))
+        return memory.get(("complete", *table, images.digest), count)
     except _IncompleteError as incomplete:
         return int(incomplete.args[0])
+
+
+def _count_missing(key: FeatureKey, keys: Sequence[str]) -> int:
+    try:
+        return len(FeatureStore.shared().missing(key, keys))
+    except BadDataError:
+        return len(keys)
 
 
 def _features(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features, ...]:

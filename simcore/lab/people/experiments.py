@@ -319,14 +319,11 @@ def prepare_pictures(collection: str, questions: Sequence[Question]) -> None:
     """Make the large images that participants see; without one the thumbnail is shown."""
     whole = subsets.open_subset(collection)
     files = {
-        key: (path, side.trim)
-        for side in whole.sides()
-        for key, path in zip(side.keys, side.paths, strict=True)
+        key: path for side in whole.sides() for key, path in zip(side.keys, side.paths, strict=True)
     }
     keys = {key for q in questions for key in (q.query_key, *(key for _, key in q.options))}
     for key in sorted(keys & files.keys()):
-        path, trim = files[key]
-        thumbnails.make_large(key, path, trim=trim)
+        thumbnails.make_large(key, files[key])
 
 
 def _condition(

@@ -17,7 +17,6 @@ from simcore.evaluate.retrieval.recall import recall_at
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, subsets
-from simcore.models import registry, weights
 from simcore.recipe import Recipe
 from simcore.results import Result, Table
 from simcore.sim import combine, rank
@@ -175,9 +174,8 @@ def export(name: str) -> Table:
 
 def _ranks_and_margins(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
     """(Q,) rank of the mate, and (Q,) margin of the best other image over the mate."""
-    used = [registry.get(backbone) for backbone in recipe.backbones]
-    prints = tuple(weights.fingerprint(spec) for spec in used)
-    key = ("ranks and margins", collection.digest, recipe, prints)
+    used = tuple(features.identity(collection, backbone) for backbone in recipe.backbones)
+    key = ("ranks and margins", collection.digest, recipe, used)
     return memory.get(key, lambda: _compute_ranks_and_margins(collection, recipe))
 
 

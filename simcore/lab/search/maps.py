@@ -20,6 +20,7 @@ from simcore.models import registry
 from simcore.recipe import Question, Recipe
 from simcore.results import Table
 from simcore.sim import neighbors, projection
+from simcore.sim.neighbors import Neighbors
 from simcore.sim.projection import Method, ProjectionSettings
 from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Monitor
 
@@ -35,7 +36,7 @@ MAX_TAGS = 5  # tags with a color of their own; the palette has seven
 RANKS = (1, 5, 20, 100)  # last rank of each group; one more group holds the rest
 
 METHODS: tuple[Method, ...] = get_args(Method)
-FORMAT = 1  # raised when the same input would give another map
+FORMAT = 2  # raised when the same input would give another map
 COLUMNS = ("side", "id", "x", "y", "cluster", "rank", "faces")
 
 
@@ -396,24 +397,49 @@ def _compute(
     images = {backbone: _all_features(collection, backbone) for backbone in recipe.backbones}
     resolved = recipes.resolve(recipe)
     count = next(iter(images.values())).count
-    _check_count(collection, count)
+    evidence = _with_evidence(images.values())
+    _check_count(collection, len(evidence))
+    vectors = neighbors.recipe_vectors(resolved, images)
+    original = neighbors.originals(images)
+    distinct = len(np.unique(original[evidence]))
+    variance: Sequence[float] = ()
     if settings.method == "pca":
-        rows = _with_evidence(images.values())
+        rows = evidence
+        points, variance = projection.pca(vectors[rows], settings.seed)
+    elif distinct < projection.FEWEST:  # too few for a layout by neighbors
+        rows = evidence
+        points, _ = projection.pca(vectors[rows], settings.seed)
     else:
-        k = settings.neighbor_count(count)
-        rows, graph = neighbors.nearest(resolved, images, k, monitor=monitor)
-    _check_count(collection, len(rows))
-    vectors = neighbors.recipe_vectors(resolved, images)[rows]
-    points, variance = projection.pca(vectors, settings.seed)
-    if settings.method == "umap":
-        points = projection.umap(graph, points, settings, monitor=monitor)
-    elif settings.method == "tsne":
-        metrics = {part.metric for part in resolved.parts}
-        squared = len(recipe.parts) > 1 or "cosine" in metrics
-        points = projection.tsne(graph, points, settings, squared=squared, monitor=monitor)
+        # Equal images would be pushed apart, so the first is laid out, and its copies follow it.
+        k = settings.neighbor_count(distinct)
+        copies = original != np.arange(count)
+        rows, graph = neighbors.nearest(resolved, images, k, copies=copies, monitor=monitor)
+        _check_count(collection, len(rows))
+        points = _lay_out(resolved, graph, vectors[rows], settings, monitor)
     xy, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
-    xy[rows], cluster[rows] = points, projection.find_clusters(vectors, settings.seed)
-    return _Points(xy, cluster, variance if settings.method == "pca" else ())
+    xy[rows] = points
+    placed = np.flatnonzero(np.isin(original, rows))
+    xy[placed] = xy[original[placed]]
+    firsts, times = np.unique(original[placed], return_counts=True)
+    cluster[firsts] = projection.find_clusters(vectors[firsts], settings.seed, times=times)
+    cluster[placed] = cluster[original[placed]]
+    return _Points(xy, cluster, variance)
+
+
+def _lay_out(
+    recipe: Recipe,
+    graph: Neighbors,
+    vectors: Array,
+    settings: ProjectionSettings,
+    monitor: Monitor,
+) -> Array:
+    """(n, 2) points by UMAP or t-SNE, beginning at those of PCA."""
+    start, _ = projection.pca(vectors, settings.seed)
+    if settings.method == "umap":
+        return projection.umap(graph, start, settings, monitor=monitor)
+    metrics = {part.metric for part in recipe.parts}
+    squared = len(recipe.parts) > 1 or "cosine" in metrics
+    return projection.tsne(graph, start, settings, squared=squared, monitor=monitor)
 
 
 def _with_evidence(images: Iterable[Features]) -> Array:

@@ -30,7 +30,8 @@ class Picture:
     Attributes:
         name: the id, or what the file is called. key: content key for its thumbnail, "" for a file.
         side, row: position in the collection; "" and -1 for a file.
-        trim: rows to cut from the bottom, in px.
+        trim: rows to cut from the bottom of a file, in px.
+        ignore_profile: whether a file's color profile is ignored.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Picture:
     side: str = ""
     row: int = -1
     trim: int = 0
+    ignore_profile: bool = False
 
     @property
     def decoded(self) -> DecodedImage:
@@ -47,7 +49,11 @@ class Picture:
         Raises:
             BadImageError: not a usable image.
         """
-        return features.decode(self.data, trim=self.trim, name=self.name)
+        if self.key:
+            return features.decode_as(self.data, self.key, name=self.name)
+        return features.decode(
+            self.data, trim=self.trim, ignore_profile=self.ignore_profile, name=self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ def open_picture(name: str, side: str, id: str) -> Picture:
     if row is None:
         raise unknown_name(f"{side} image in {name!r}", id, image_set.ids)
     data = images.read(image_set.paths[row])
-    return Picture(id, data, image_set.keys[row], side, row, image_set.trim)
+    return Picture(id, data, image_set.keys[row], side, row)
 
 
 def preview(picture: Picture, side: int = 512) -> bytes:

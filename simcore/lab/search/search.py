@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from simcore.data import images as data_images
 from simcore.data.store.vector_index import VectorIndex
-from simcore.errors import BadDataError, BadImageError, unknown_name
+from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import collections, features, indexes, subsets
 from simcore.lab.library.indexes import SearchPlan
 from simcore.lab.library.similarity import recipe_row
@@ -158,14 +159,9 @@ def read_file(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
-        BadImageError: no such file, or a folder.
+        BadImageError: no such file, no regular file, or too large.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadImageError(
-            f"The image {str(path)!r} cannot be read ({error.strerror}). Check its path."
-        ) from error
+    return data_images.read(path)
 
 
 def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> list[SearchResult]:
@@ -192,7 +188,9 @@ def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> 
             raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
     plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]
     if row is None:
-        image = features.decode(query.image or b"", trim=gallery.trim)
+        image = features.decode(
+            query.image or b"", trim=gallery.trim, ignore_profile=gallery.ignore_profiles
+        )
         query_features = {b: features.embed_upload(image, b) for b in question.backbones}
     elif any(plan.index for plan in plans):  # read one image, not both sides of a large collection
         images = queries.take([row])

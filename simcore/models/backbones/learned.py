@@ -1,11 +1,13 @@
 """Learned backbones, "learned:NAME": an adapter on other backbones, or a fine-tuned network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 
 from simcore import memory
-from simcore.errors import BadDataError
+from simcore.data.fetch import downloads
+from simcore.errors import BadDataError, UnknownNameError
 from simcore.models import adapter, lineage, registry, state_dicts, weights
 from simcore.models.lineage import GROUP, Lineage
 from simcore.models.spec import BackboneSpec, Embedder, WeightFile
@@ -19,13 +21,53 @@ def spec(stem: str) -> BackboneSpec:
         UnknownNameError: no such learned backbone.
     """
     info = lineage.read(stem)
-    # One object per state of the file: loaded networks are cached by it.
-    key = ("learned backbone", str(lineage.folder()), stem, info.sha256)
-    return memory.get(key, lambda: _make_spec(info))
+    files = (_file(info), *_base_files(info, {info.name}))
+    # One object per state of the files: loaded networks are cached by it.
+    key = ("learned backbone", str(lineage.folder()), stem, files, _base_version(info))
+    return memory.get(key, lambda: _make_spec(info, files))
 
 
-def _make_spec(info: Lineage) -> BackboneSpec:
-    file = WeightFile(f"learned/{info.file}", info.sha256, info.bytes, note="learned here")
+def _file(info: Lineage) -> WeightFile:
+    return WeightFile(f"learned/{info.file}", info.sha256, info.bytes, note="learned here")
+
+
+def _base_files(info: Lineage, seen: set[str]) -> Iterator[WeightFile]:
+    """The files below an adapter that another may replace: its features change with them.
+
+    A file with a published checksum is always the same. A fine-tuned network replaces all weights
+    of its base.
+
+    Args:
+        seen: names of learned backbones whose files are already counted.
+    """
+    if info.kind != "adaptation":
+        return
+    for base in _fixed_bases(info):
+        yield from (file for file in base.weights if len(file.sha256) < downloads.FULL_DIGEST)
+    for name in info.base:
+        if name.startswith(lineage.PREFIX) and name not in seen:
+            seen.add(name)
+            with suppress(UnknownNameError):  # it was removed: loading the adapter reports it
+                base_info = lineage.read(name)
+                yield _file(base_info)
+                yield from _base_files(base_info, seen)
+
+
+def _fixed_bases(info: Lineage) -> Iterator[BackboneSpec]:
+    """The bases that are not learned, as far as they are registered here."""
+    for name in info.base:
+        if not name.startswith(lineage.PREFIX):
+            with suppress(UnknownNameError):
+                yield registry.get(name)
+
+
+def _base_version(info: Lineage) -> int:
+    """Changes when the code of a base does; 1 while all are at their first version."""
+    return 1 + sum(base.version - 1 for base in _fixed_bases(info))
+
+
+def _make_spec(info: Lineage, files: tuple[WeightFile, ...]) -> BackboneSpec:
+    file = files[0]
     if info.kind == "adaptation":
         load, preprocessing = _load_adapter(file), Preprocessing(resize=None, crop=None, raw=True)
     elif info.kind == "network":
@@ -38,10 +80,11 @@ def _make_spec(info: Lineage) -> BackboneSpec:
         dim=info.dim,
         load=load,
         preprocessing=preprocessing,
-        weights=(file,),
+        weights=files,
         groups=(GROUP,),
         description=info.description,
         paper=info.paper,
+        version=_base_version(info),
     )
 
 

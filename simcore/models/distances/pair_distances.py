@@ -146,5 +146,5 @@ class _ImageReader:
         return np.isin(rows, list(self.skipped))
 
     def _decode(self, row: int) -> Array:
-        image = data_images.load(self.images.paths[row], trim=self.images.trim)
+        image = data_images.load_as(self.images.paths[row], self.images.keys[row])
         return data_images.prepare(image, self.preprocessing)

@@ -49,6 +49,7 @@ class ExtractionReport:
         skipped: images that could not be used, and why.
         unavailable: backbones that could not be loaded, and why.
         seconds: wall time.
+        damaged: one sentence for each backbone whose stored features were damaged.
     """
 
     computed: dict[str, int]
@@ -56,6 +57,7 @@ class ExtractionReport:
     skipped: tuple[Skipped, ...]
     unavailable: dict[str, str]
     seconds: float
+    damaged: tuple[str, ...] = ()
 
 
 def feature_key(spec: BackboneSpec, precision: str) -> FeatureKey:
@@ -97,6 +99,7 @@ def extract(
     device = forward.resolve_device(device)
     precision = forward.resolve_precision(precision, device)
     feature_keys = {spec.name: feature_key(spec, precision) for spec in specs}
+    damaged = tuple(filter(None, map(store.mend, feature_keys.values())))
     todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
     # A network whose features are complete is not even loaded.
     embedders, unavailable = load_all([spec for spec in specs if todo[spec.name]], device)
@@ -123,6 +126,7 @@ def extract(
         tuple(skipped),
         unavailable,
         time.monotonic() - start_time,
+        damaged,
     )
 
 
@@ -283,12 +287,7 @@ class ExtractionRun:
 
     def _decode(self, images: ImageSet, row: int) -> _DecodedImage:
         path, key = images.path(row), images.keys[row]
-        data = data_images.read(path)
-        if data_images.content_key(data, images.trim) != key:
-            raise BadImageError(
-                f"{path.name} has changed since it was added. Add the collection again."
-            )
-        image = data_images.load(data, trim=images.trim, name=path.name)
+        image = data_images.load_as(path, key)
         kinds = {task.spec.preprocessing for task in self.tasks if key in task.todo}
         return _DecodedImage(key, {kind: forward.prepare_image(image, kind) for kind in kinds})
 

@@ -62,6 +62,7 @@ def run(
         device = "cuda" if gpus else "cpu"
         precision = forward.resolve_precision("auto", device)
         keys = {spec.name: extraction.feature_key(spec, precision) for spec in specs}
+        damaged = tuple(filter(None, map(store.mend, keys.values())))
         todo = {name: store.missing(key, images.keys) for name, key in keys.items()}
         committer = Committer(store, keys, todo, monitor)
         cpus = int(ray.cluster_resources().get("CPU", 1))
@@ -88,6 +89,7 @@ def run(
         tuple(committer.skipped),
         committer.unavailable,
         time.monotonic() - start_time,
+        damaged,
     )
 
 

@@ -103,12 +103,19 @@ def _path_fields(kind: str, name: str) -> None:
         key="collections_trim",
         help="Removes captions below the images.",
     )
+    ignore_profiles = st.checkbox(
+        "Ignore color profiles",
+        key="collections_ignore_profiles",
+        help="Leaves colors as they are stored, as the papers did. Otherwise images with an "
+        "embedded color profile (Adobe RGB, Display P3, CMYK) are converted to sRGB.",
+    )
     if not _submitted():
         return
     if not path.strip() or not name.strip():
         raise BadDataError("Path or name is missing. Fill in both.")
     options = ["--votes", votes.strip()] if votes.strip() else []
     options += ["--trim", str(trim)] if trim else []
+    options += ["--ignore-profiles"] if ignore_profiles else []
     job_progress.start(
         ["collections", "add", "--name", name.strip(), *options, "--", kind, path.strip()]
     )

@@ -132,8 +132,9 @@ def _picker(question: Question, collection: Collection, name: str) -> Picture | 
     )
     if file is None:
         return None
-    data = uploads.receive(file.name, file.getvalue(), collection.left.trim)
-    return Picture(file.name, data, trim=collection.left.trim)
+    images = collection.left
+    data = uploads.receive(file.name, file.getvalue(), images.trim)
+    return Picture(file.name, data, trim=images.trim, ignore_profile=images.ignore_profiles)
 
 
 def _set(name: str, side: str, image: str) -> None:

@@ -1,13 +1,18 @@
 """Collections of the lab: uploads, unreadable images, summaries, subsets and verdicts."""
 
+import errno
 import io
+import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from simcore import memory
+from simcore.data import cache_dir
 from simcore.data.store.feature_store import FeatureStore
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, SimError
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, duplicates, extraction, subsets
@@ -153,3 +158,24 @@ def test_a_subset_follows_the_features_that_decide(tiny):
     report = subsets.face_report(tiny, detector="haar")
     assert (report.pairs_with_faces, report.pairs_without, report.images) == (2, 4, 12)
     assert report.to_dict()["right_if_left"] == 1.0
+
+
+def test_a_read_only_cache_is_read(tiny, cache, monkeypatch):
+    """Without its empty folders, as `cp` of the files that matter leaves it."""
+
+    def refuse(self, *_args, **options):
+        if options.get("exist_ok") and self.is_dir():
+            return
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    (cache / "features" / "layout.json").unlink()
+    for name in ("mkdir", "unlink", "write_bytes", "rename", "touch"):
+        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    assert not cache_dir.subfolder("weights").exists()
+    memory.clear()
+    question = Question(tiny, (recipes.parse(["hog"])[0],))
+    assert len(recall.ranks_of_each(question)[0]) == 6
+    assert extraction.extract(tiny, ["hog"]).cached == {"hog": 12}
+    with pytest.raises(SimError, match="is not writable"):
+        cache_dir.write_atomic(cache / "maps" / "map.npz", b"")

@@ -15,6 +15,7 @@ from simcore.lab.people import review
 from simcore.lab.search import maps
 from simcore.recipe import Question
 from simcore.types import Monitor
+from tests.conftest import draw
 
 HOG = ["hog"]
 
@@ -125,3 +126,36 @@ def test_points_are_colored_by_the_tags_of_reviewers(tiny):
     assert colors.counts == (4, 2, 6), "both pictures of a pair; one voice of one is a half"
     assert colors.group[:3] == colors.group[6:9] == (0, 1, 0)
     assert colors.quiet
+
+
+def save_copy(picture, file, number):
+    """Save a picture with one more byte, so that it is an image of its own."""
+    picture.save(file)
+    file.write_bytes(file.read_bytes() + bytes([number]))
+
+
+@pytest.mark.parametrize("method", maps.METHODS)
+def test_equal_pictures_lie_on_each_other_and_others_do_not(tmp_path, method):
+    for number in range(30):
+        draw(number, 40, 40).save(tmp_path / f"{number:02}.png")
+    for copy in range(20):
+        save_copy(draw(0, 40, 40), tmp_path / f"copy{copy:02}.png", copy)
+    collections.add("images", tmp_path, name="copies")
+    extraction.extract("copies", HOG)
+    result = maps.make(ask("copies"), maps.projection_settings(method))
+    copies = [row for row, name in enumerate(result.ids) if name.startswith("copy") or name == "00"]
+    assert len(copies) == 21
+    assert (result.xy[copies] == result.xy[copies[0]]).all()
+    assert len(np.unique(result.xy, axis=0)) == 30
+    assert len(set(result.cluster[copies])) == 1
+    assert result.missing == 0
+
+
+@pytest.mark.parametrize("method", maps.METHODS)
+def test_a_collection_of_one_picture_and_its_copies_has_a_map(tmp_path, method):
+    for copy in range(8):
+        save_copy(draw(copy % 3, 40, 40), tmp_path / f"{copy}.png", copy)
+    collections.add("images", tmp_path, name="copies")
+    extraction.extract("copies", HOG)
+    result = maps.make(ask("copies"), maps.projection_settings(method))
+    assert len(np.unique(result.xy, axis=0)) == 3
