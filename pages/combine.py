@@ -28,7 +28,9 @@ def show() -> None:
     )
     with widgets.show_errors():
         question = sidebar.select_question(
-            "combine", min_backbones=2, options=("subset", "metric", "direction", "post")
+            "combine",
+            min_backbones=2,
+            options=("subset", "metric", "direction", "post", "missing"),
         )
         if question is None:
             return

@@ -43,7 +43,7 @@ def show() -> None:
         question = sidebar.select_question(
             "exclusive",
             min_backbones=2,
-            options=("subset", "metric", "direction", "post"),
+            options=("subset", "metric", "direction", "post", "missing"),
             fields=FIELDS,
         )
         if question is None:

@@ -17,6 +17,10 @@ Combination = Literal["none", "sum", "zsum"]
 # queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
 POST_PROCESSING: tuple[PostProcessing, ...] = ("none", "center", "csls", "center+csls")
+# What missing evidence (no face, say) counts as in a combination: the mean of the backbone's whole
+# matrix, or an infinite distance, as in rosenfeld2018.
+Missing = Literal["mean", "worst"]
+MISSING_RULES: tuple[Missing, ...] = ("mean", "worst")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Recipe:
         combine: "none" for a single backbone; "sum" adds the similarities (rosenfeld2019, Eq. 4),
             "zsum" standardises them first (Eq. 5).
         post: what is done to each similarity before they are added.
+        missing: what missing evidence counts as in a combination; a single backbone ranks an image
+            without evidence last.
 
     Raises:
         BadDataError: no part, or several without a combination.
@@ -63,6 +69,7 @@ class Recipe:
     parts: tuple[Part, ...]
     combine: Combination = "none"
     post: PostProcessing = "none"
+    missing: Missing = "mean"
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -91,7 +98,20 @@ class Recipe:
             for p in self.parts
         ]
         label = names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
-        return label if self.post == "none" else f"{label}, {self.post}"
+        if self.post != "none":
+            label += f", {self.post}"
+        if self.canonical.missing != "mean":
+            label += f", missing: {self.missing}"
+        return label
+
+    @property
+    def canonical(self) -> "Recipe":
+        """The same similarity without settings that it does not depend on; for cache keys.
+
+        >>> Recipe((Part("hog"),), missing="worst").canonical.missing
+        'mean'
+        """
+        return replace(self, missing="mean") if self.combine == "none" else self
 
 
 @dataclass(frozen=True)
@@ -136,6 +156,11 @@ class Question:
         """The post-processing that the recipes share."""
         return self.recipes[0].post if self.recipes else "none"
 
+    @property
+    def missing(self) -> Missing:
+        """What missing evidence counts as in combinations."""
+        return self.recipes[0].missing if self.recipes else "mean"
+
     def with_recipes(self, *recipes: Recipe) -> "Question":
         """The same question about other recipes."""
         return replace(self, recipes=recipes)
@@ -143,6 +168,10 @@ class Question:
     def with_post(self, post: PostProcessing) -> "Question":
         """The same question with another post-processing."""
         return self.with_recipes(*(replace(recipe, post=post) for recipe in self.recipes))
+
+    def with_missing(self, missing: Missing) -> "Question":
+        """The same question with another rule for missing evidence."""
+        return self.with_recipes(*(replace(recipe, missing=missing) for recipe in self.recipes))
 
     def with_metric(self, metric: Metric | None) -> "Question":
         """The same question with one metric for every part; None is each backbone's own."""
@@ -154,8 +183,8 @@ class Question:
         )
 
     def options(self) -> list[tuple[str, str]]:
-        """Metric, direction and post-processing where they are not the default."""
-        defaults = {"metric": "own", "direction": "lr", "post": "none"}
+        """Metric, direction, post-processing and missing where they are not the default."""
+        defaults = {"metric": "own", "direction": "lr", "post": "none", "missing": "mean"}
         values = {name: str(getattr(self, name)) for name in defaults}
         return [(name, value) for name, value in values.items() if value != defaults[name]]
 
@@ -184,4 +213,5 @@ class Question:
             "metric": self.metric,
             "direction": self.direction,
             "post": self.post,
+            "missing": self.missing,
         }

@@ -175,6 +175,8 @@ class RecallRow(Result):
         }
         if recipe.post != "none":
             document["post"] = recipe.post
+        if recipe.canonical.missing != "mean":
+            document["missing"] = recipe.missing
         if any(part.weight != 1 for part in recipe.parts):
             document["weights"] = [part.weight for part in recipe.parts]
         return document

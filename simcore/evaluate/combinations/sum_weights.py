@@ -12,7 +12,7 @@ import numpy as np
 
 from simcore.evaluate.combinations.subset_search import Blocks
 from simcore.evaluate.combinations.subset_statistics import folds
-from simcore.sim.combine import GRID, Moments
+from simcore.sim.combine import Term, on_grid
 from simcore.types import Array
 
 RIVALS = 32  # nearest images per backbone that the search uses
@@ -33,24 +33,24 @@ class Rivals:
     usable: Array
 
 
-def near_rivals(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Rivals:
+def near_rivals(blocks: Blocks, target: Array, terms: Sequence[Term]) -> Rivals:
     """The near rivals of every query.
 
     Args:
-        blocks: (first row, M matrices of (b, G)); NaN = no evidence, which counts as the mean, 0.
+        blocks: (first row, M matrices of (b, G)); NaN = no evidence.
         target: (Q,) column of the mate.
-        scales: M moments of the full matrices.
+        terms: M terms of the z-sum.
     """
     ahead, usable = [], []
     for start, matrices in blocks:
         mates = target[start : start + len(matrices[0])]
         rows = np.arange(len(mates))
         evidence = ~np.isnan(np.stack([m[rows, mates] for m in matrices]))
-        terms = [
-            _standardized(m, scale).astype(np.float32)
-            for m, scale in zip(matrices, scales, strict=True)
+        steps = [
+            on_grid(values, term).astype(np.float32)
+            for values, term in zip(matrices, terms, strict=True)
         ]
-        ahead.append(_ahead(terms, mates))
+        ahead.append(_ahead(steps, mates))
         usable.append(evidence.any(axis=0))
     return Rivals(np.concatenate(ahead), np.concatenate(usable))
 
@@ -69,13 +69,6 @@ def _ahead(terms: Sequence[Array], mates: Array) -> Array:
     ahead = np.stack([v[rows[:, None], columns] - v[rows, mates][:, None] for v in terms], axis=2)
     ahead[unused] = -1e3
     return ahead
-
-
-def _standardized(values: Array, scale: Moments) -> Array:
-    """A backbone's term of a z-sum, float64 on the grid on which sums are exact; NaN is 0."""
-    mean, gain = scale.shift_and_gain
-    term = np.rint((values.astype(np.float64) - mean) * gain * GRID) / GRID
-    return np.nan_to_num(term, nan=0.0)
 
 
 def fit(rivals: Rivals, rows: Array) -> Array:
@@ -131,12 +124,15 @@ def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
 
 
 def weighted_hits(
-    blocks: Blocks, target: Array, scales: Sequence[Moments], weights: Sequence[Array]
+    blocks: Blocks, target: Array, terms: Sequence[Term], weights: Sequence[Array]
 ) -> list[Array]:
     """Which queries find their mate first under weights, against every image; a tie is no hit.
 
+    As in any other combination, a mate about which no backbone of positive weight has evidence is
+    not found, and an image about which none has any is no rival.
+
     Args:
-        blocks, target, scales: as for `near_rivals`.
+        blocks, target, terms: as for `near_rivals`.
         weights: any number of (Q, M) arrays, one row per query.
 
     Returns:
@@ -146,13 +142,14 @@ def weighted_hits(
     for start, matrices in blocks:
         block = slice(start, start + len(matrices[0]))
         mates, rows = target[block], np.arange(len(matrices[0]))
-        evidence = np.zeros(len(rows), bool)
-        for values in matrices:
-            evidence |= ~np.isnan(values[rows, mates])
-        terms = [_standardized(m, scale) for m, scale in zip(matrices, scales, strict=True)]
+        steps = [on_grid(values, term) for values, term in zip(matrices, terms, strict=True)]
+        known = [~np.isnan(values) for values in matrices]
         for hit, weight in zip(hits, weights, strict=True):
-            total = sum(w[:, None] * term for w, term in zip(weight[block].T, terms, strict=True))
+            columns = weight[block].T[:, :, None]
+            total = sum(w * step for w, step in zip(columns, steps, strict=True))
+            evidence = np.any([(w > 0) & k for w, k in zip(columns, known, strict=True)], axis=0)
+            total[~evidence] = -np.inf
             mate = total[rows, mates].copy()
             total[rows, mates] = -np.inf
-            hit[block] = (total.max(axis=1) < mate) & evidence
+            hit[block] = (total.max(axis=1) < mate) & evidence[rows, mates]
     return hits

@@ -17,8 +17,9 @@ from simcore.evaluate.statistics.significance import Comparison
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, similarity, subsets
-from simcore.recipe import Combination, Part, PostProcessing, Question, Recipe
+from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
+from simcore.sim import combine
 from simcore.types import Array, Collection, Direction, Metric
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
@@ -278,10 +279,18 @@ def search(question: Question) -> SubsetSearch:
         question.direction,
         metric,
         question.post,
+        question.missing,
     )
     return memory.get(
         key,
-        lambda: search_in(collection, backbones, question.direction, metric, question.post),
+        lambda: search_in(
+            collection,
+            backbones,
+            question.direction,
+            metric,
+            question.post,
+            missing=question.missing,
+        ),
     )
 
 
@@ -291,6 +300,8 @@ def search_in(
     direction: Direction,
     metric: Metric | None,
     post: PostProcessing,
+    *,
+    missing: Missing = "mean",
 ) -> SubsetSearch:
     """`search` on an open collection; nothing is cached."""
     if not backbones:
@@ -298,9 +309,13 @@ def search_in(
     start = time.perf_counter()
     pairs = collection.pairs(direction)
     sides = similarity.sides(collection, backbones, direction, metric, post)
-    moments = [side.moments() for side in sides]
+    ones = [1.0] * len(sides)
+    kinds: tuple[Combination, ...] = ("zsum", "sum")
+    terms_of_each = [combine.terms(sides, ones, kind, missing) for kind in kinds]
     blocks = subset_search.zip_streams([side.stream() for side in sides])
-    zsum, plain = subset_search.search_each(backbones, blocks, pairs.target, scales=[moments, None])
+    zsum, plain = subset_search.search_each(
+        backbones, blocks, pairs.target, terms_of_each=terms_of_each
+    )
     seconds = time.perf_counter() - start
     return SubsetSearch(len(pairs), backbones, {"zsum": zsum, "sum": plain}, seconds)
 
@@ -381,16 +396,16 @@ def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
         recipes.check_metric(question.metric),
         question.post,
     )
-    moments = [side.moments() for side in sides]
+    terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)
 
     def blocks() -> subset_search.Blocks:
         return subset_search.zip_streams([side.stream() for side in sides])
 
-    rivals = sum_weights.near_rivals(blocks(), target, moments)
+    rivals = sum_weights.near_rivals(blocks(), target, terms)
     by_query = sum_weights.held_out(rivals, seed=seed)
     weights = sum_weights.fit(rivals, np.arange(len(target)))
     same = np.tile(weights, (len(target), 1))
-    held_out, biased = sum_weights.weighted_hits(blocks(), target, moments, [by_query, same])
+    held_out, biased = sum_weights.weighted_hits(blocks(), target, terms, [by_query, same])
     return LearnedWeights(
         len(target),
         dict(zip(results.models, (round(float(weight), 4) for weight in weights), strict=True)),

@@ -419,7 +419,7 @@ def ranks_of_each(question: Question) -> list[Array]:
             "ranks of mates",
             digest,
             tuple(identity[name] for name in recipe.backbones),
-            recipe,
+            recipe.canonical,
             direction,
         )
         for recipe in question.recipes
