@@ -39,7 +39,9 @@ FIELDS = {
     "missing": Field("missing", MISSING_RULES, label="rule for missing evidence", shared=True),
 }
 HELP = {
-    "subset": "Which of the collection's pairs; subsets leave out near-duplicates, for example.",
+    "subset": "Which of the collection's pairs; subsets leave out near-duplicates, for example. "
+    "tlld follows the text of rosenfeld2018; tlld-paper the authors' code, which also drops pairs "
+    "without a face on both sides.",
     "metric": "Own: the metric that each backbone was made for, cosine for most.",
     "direction": "The side that the queries are on; their mates are searched on the other side.",
     "post": "A correction of the features or similarities before they are ranked. Centering "

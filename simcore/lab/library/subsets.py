@@ -18,7 +18,7 @@ from simcore.types import JSON, Array, Collection, Labels
 SUBSETS = {
     "all": "every pair",
     "tlld": "without near-duplicates, of faces too where they are extracted (rosenfeld2018, text)",
-    "tlld-paper": "without near-duplicates, as the authors' notebook does it, quirks included",
+    "tlld-paper": "as the authors' code has it: almost only pairs with a face on both sides",
     "tllobj": "without near-duplicates and without any detected face",
     "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
     "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
@@ -234,8 +234,8 @@ def _deciding_keys(collection: Collection, subset: str) -> tuple[FeatureKey | No
     if subset.endswith(("faces", "objects")):
         detector = "haar" if subset.startswith("haar") else "face"
         return (features.collection_key(collection, detector),)
-    generic = duplicates.generic_backbone(collection)
-    return tuple(features.collection_key(collection, backbone) for backbone in (generic, "face"))
+    judges = duplicates.generic_backbone(collection), "face", duplicates.face_backbone(collection)
+    return tuple(features.collection_key(collection, backbone) for backbone in judges)
 
 
 def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
@@ -294,7 +294,7 @@ def _clean_rows(collection: Collection, subset: str) -> Array:
     if subset.endswith("-paper"):
         rows_of_both = (
             *duplicates.both_sides(collection, generic),
-            *duplicates.both_sides(collection, "face"),
+            *duplicates.both_sides(collection, duplicates.face_backbone(collection)),
         )
         keep = (
             near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
