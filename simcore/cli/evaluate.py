@@ -94,10 +94,15 @@ def post_processing(question: Question, json: Json = False) -> None:
 @app.command()
 @options.question()
 def subsets(question: Question, json: Json = False) -> None:
-    """All 2^M - 1 combinations: the best of each size, plain and normalized (Fig. 3b)."""
-    from simcore.lab.evaluate import combinations
+    """The best combination of each size, plain and normalized (Fig. 3b).
 
-    print_result(combinations.report(combinations.search(question)), json=json)
+    All 2^M - 1 combinations of up to 16 backbones; a beam search, which may miss the best, of more.
+    """
+    from simcore.lab.evaluate import best_subsets
+
+    with output.monitor() as monitor:
+        report = best_subsets.report(question, monitor=monitor)
+    print_result(report, json=json)
 
 
 @app.command()
@@ -153,10 +158,9 @@ def compare(question: Question, json: Json = False) -> None:
 @options.question()
 def exclusive(question: Question, json: Json = False) -> None:
     """Oracle and exclusive hits: pairs that at least one or exactly one backbone finds (Fig. 6)."""
-    from simcore.lab.evaluate import combinations
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    print_result(lab_exclusive.report(combinations.search(question)), json=json)
+    print_result(lab_exclusive.report(question), json=json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.errors import BadDataError
 from simcore.evaluate.combinations.subset_search import Blocks
 from simcore.evaluate.combinations.subset_statistics import folds
 from simcore.sim.combine import Term, on_grid
@@ -82,6 +83,8 @@ def fit(rivals: Rivals, rows: Array) -> Array:
     rows = rows[rivals.usable[rows]]
     ahead = rivals.ahead[rows]
     models = ahead.shape[2]
+    if not len(rows):  # nothing to learn from
+        return np.full(models, 1.0 / models)
 
     def loss(weights: Array) -> tuple[float, Array]:
         score = ahead @ weights.astype(np.float32)
@@ -115,8 +118,13 @@ def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
 
     Returns:
         (Q, M) float64.
+
+    Raises:
+        BadDataError: fewer than two queries, so that there are no others to learn from.
     """
     total = len(rivals.usable)
+    if total < 2:
+        raise BadDataError(f"Cross-validation needs at least 2 pairs, got {total}.")
     weights = np.zeros((total, rivals.ahead.shape[2]))
     for fold in folds(total, parts, seed):
         weights[fold] = fit(rivals, np.setdiff1d(np.arange(total), fold))
