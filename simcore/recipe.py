@@ -4,6 +4,7 @@ A recipe names backbones, metrics, weights, combination and post-processing; a q
 on some pairs of a collection, in one direction.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -105,6 +106,15 @@ class Recipe:
         return label
 
     @property
+    def metric(self) -> str:
+        """The metric that its parts share: "own" for each backbone's own, "mixed" if they differ.
+
+        >>> Recipe((Part("hog", "l2"), Part("color", "l2")), "zsum").metric
+        'l2'
+        """
+        return _shared_metric(self.parts)
+
+    @property
     def canonical(self) -> "Recipe":
         """The same similarity without settings that it does not depend on; for cache keys.
 
@@ -112,6 +122,11 @@ class Recipe:
         'mean'
         """
         return replace(self, missing="mean") if self.combine == "none" else self
+
+
+def _shared_metric(parts: Iterable[Part]) -> str:
+    metrics = {part.metric or "own" for part in parts} or {"own"}
+    return metrics.pop() if len(metrics) == 1 else "mixed"
 
 
 @dataclass(frozen=True)
@@ -147,9 +162,12 @@ class Question:
 
     @property
     def metric(self) -> str:
-        """The metric that all parts share, or "own" for each backbone's own."""
-        metrics = {part.metric for recipe in self.recipes for part in recipe.parts}
-        return metrics.pop() or "own" if len(metrics) == 1 else "own"
+        """The metric that all parts share: "own" for each backbone's own, "mixed" if they differ.
+
+        >>> Question("x", (Recipe((Part("hog", "l2"),)), Recipe((Part("color"),)))).metric
+        'mixed'
+        """
+        return _shared_metric(part for recipe in self.recipes for part in recipe.parts)
 
     @property
     def post(self) -> PostProcessing:

@@ -169,6 +169,7 @@ class RecallRow(Result):
         document: JSON = {
             "recipe": list(recipe.backbones),
             "combine": recipe.combine,
+            "metric": recipe.metric,
             "recall": {str(k): score.value for k, score in self.recall.items()},
             "hits": {str(k): self.hits(k) for k in self.recall},
             "ci95": {str(k): [score.low, score.high] for k, score in self.recall.items()},

@@ -204,9 +204,9 @@ def faces(
         output.document(report.to_dict())
         return
     shares = tuple(f"{100 * share:.1f}" for share in report.histogram)
-    columns = ("0 faces %", "1 %", "2 %", "3 or more %")
+    labels = library_subsets.FACE_COUNTS
+    columns = (f"{labels[0]} faces %", *(f"{label} %" for label in labels[1:]))
     output.table(Table(columns, (shares,), f"{name}, both sides"))
-    labels = ("0", "1", "2", "3+")
     rows: tuple[tuple[str | int, ...], ...] = tuple(
         (label, *row) for label, row in zip(labels, report.table, strict=True)
     )

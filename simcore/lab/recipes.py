@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
-from simcore.recipe import Combination, Missing, Part, PostProcessing, Recipe
+from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.types import Metric
 
 OWN = "own"  # the metric that each backbone was trained for: cosine, Euclidean for face descriptors
@@ -65,6 +65,19 @@ def check_metric(metric: str) -> Metric | None:
     if metric not in get_args(Metric):
         raise unknown_name("metric", metric, (OWN, *get_args(Metric)))
     return cast(Metric, metric)
+
+
+def shared_metric(question: Question) -> Metric | None:
+    """The metric that all parts of a question share, None for each backbone's own.
+
+    Raises:
+        BadDataError: they differ.
+    """
+    if question.metric == "mixed":
+        raise BadDataError(
+            "All backbones need one metric here, but the recipes have several. Choose one for all."
+        )
+    return check_metric(question.metric)
 
 
 def check_post_processing(post: str) -> PostProcessing:

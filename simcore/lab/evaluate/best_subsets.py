@@ -48,7 +48,7 @@ def _beam_report(question: Question, monitor: Monitor) -> SubsetReport:
         collection,
         backbones,
         question.direction,
-        recipes.check_metric(question.metric),
+        recipes.shared_metric(question),
         question.post,
     )
     rows = max(1, _BLOCK_BYTES // (8 * len(sides) * len(pairs.gallery)))

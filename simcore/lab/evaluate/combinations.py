@@ -288,7 +288,7 @@ def search(question: Question) -> SubsetSearch:
     """
     collection = subsets.open_subset(question.collection, question.subset)
     collection.pairs(question.direction)  # raises if the collection has no known mates
-    backbones, metric = question.backbones, recipes.check_metric(question.metric)
+    backbones, metric = question.backbones, recipes.shared_metric(question)
     key = (
         "subset search",
         recall.pairs_digest(collection),
@@ -394,9 +394,14 @@ def single_hits(question: Question) -> SingleHits:
     Raises:
         BadDataError: no backbone, no known mates, or features are missing.
     """
-    singles = recipes.parse(question.backbones, metric=question.metric, post=question.post)
+    singles = question.singles or tuple(
+        recipes.parse(question.backbones, metric=question.metric, post=question.post)
+    )
     ranks = recall.ranks_of_each(question.with_recipes(*singles))
-    return {name: found == 1 for name, found in zip(question.backbones, ranks, strict=True)}
+    return {
+        single.backbones[0]: mate_ranks == 1
+        for single, mate_ranks in zip(singles, ranks, strict=True)
+    }
 
 
 def check_backbone_count(backbones: Sequence[str], most: int) -> None:
@@ -440,7 +445,7 @@ def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
         collection,
         results.models,
         question.direction,
-        recipes.check_metric(question.metric),
+        recipes.shared_metric(question),
         question.post,
     )
     terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)

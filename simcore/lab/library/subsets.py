@@ -32,6 +32,7 @@ DETECTORS = {
     "face-cnn": "dlib's network, as the authors of rosenfeld2018 ran it",
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
+FACE_COUNTS = face_counts.LABELS  # the bins of the counts below
 UNSEEN = provenance.UNSEEN  # followed by a learned backbone's name: pairs it was not trained on
 
 
@@ -41,8 +42,8 @@ class FaceReport:
 
     Attributes:
         images: how many images were counted, both sides.
-        histogram: (4,) share of the images with 0, 1, 2, and 3 or more faces.
-        table: (4, 4) pairs by the faces of the left (row) and of the right image (column).
+        histogram: (5,) share of the images with 0, 1, 2, 3, and 4 or more faces.
+        table: (5, 5) pairs by the faces of the left (row) and of the right image (column).
         right_if_left: share of the pairs with a face on the left that have one on the right; None
             where no left image has a face.
         pairs_with_faces, pairs_without: pairs with a face on both sides, and on neither.

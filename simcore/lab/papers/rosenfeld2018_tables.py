@@ -14,8 +14,6 @@ from simcore.lab.people.analysis import ConditionResult, ExperimentAnalysis
 from simcore.recipe import Question
 from simcore.results import Cell, Interval, Table
 
-FACE_COUNTS = ("0", "1", "2", "3 or more")
-
 
 def figure_2a(question: Question) -> Section:
     """Cosine against L2 at every k."""
@@ -112,9 +110,10 @@ def figure_5c(question: Question) -> Section:
     """Faces in both images of a pair."""
     counts = subsets.face_report(question.collection)
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (f"left {label}", *row) for label, row in zip(FACE_COUNTS, counts.table, strict=True)
+        (f"left {label}", *row)
+        for label, row in zip(subsets.FACE_COUNTS, counts.table, strict=True)
     )
-    columns = ("faces", *(f"right {label}" for label in FACE_COUNTS))
+    columns = ("faces", *(f"right {label}" for label in subsets.FACE_COUNTS))
     return Section("Figure 5c: faces in both images of a pair", table=Table(columns, rows))
 
 

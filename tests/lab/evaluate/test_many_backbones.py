@@ -10,7 +10,7 @@ from simcore.__main__ import run
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
 from simcore.lab import recipes
-from simcore.lab.evaluate import best_subsets, combinations, exclusive
+from simcore.lab.evaluate import best_subsets, combinations, exclusive, recall
 from simcore.lab.library import collections, extraction
 from simcore.models import registry
 from simcore.models.extract import extraction as extraction_run
@@ -101,3 +101,18 @@ def test_folds_of_few_pairs_are_never_empty(tiny):
     question = Question(tiny, tuple(recipes.parse(MODELS)))
     score = combinations.search(question).held_out("zsum", parts=50)
     assert len(score.folds) == 6
+
+
+def test_a_table_names_the_metric_of_each_recipe(tiny):
+    hog, color = (
+        recipes.parse([name], metric=m)[0] for name, m in (("hog", "l2"), ("color", "own"))
+    )
+    one = recall.recall(Question(tiny, (hog,))).to_dict()
+    assert (one["metric"], one["rows"][0]["metric"]) == ("l2", "l2")
+    both = recall.recall(Question(tiny, (hog, color))).to_dict()
+    assert (both["metric"], [row["metric"] for row in both["rows"]]) == ("mixed", ["l2", "own"])
+    with pytest.raises(BadDataError, match="need one metric"):
+        combinations.search(Question(tiny, (hog, color)))
+    hits = combinations.single_hits(Question(tiny, (hog, color)))
+    expected = recall.ranks(tiny, hog) == 1
+    np.testing.assert_array_equal(hits["hog"], expected)
