@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates
 from simcore.types import Features
@@ -112,3 +113,34 @@ def test_more_near_duplicates_than_make_sense_are_an_error(monkeypatch):
     same = unit(*[0.0] * 4)
     with pytest.raises(BadDataError, match="more than 2 near-duplicates among 4 images"):
         near_duplicates.find(same, same, within=0.01, across=0.01)
+
+
+def quarters(*rows):
+    """Vectors of length 4, so that cosines are exact multiples of 1/16."""
+    return Features("x", np.arange(len(rows)), np.array(rows, float), len(rows))
+
+
+def test_a_distance_equal_to_the_threshold_is_a_near_duplicate(monkeypatch):
+    """Cosine distances of exactly 0.5, within the left side and across the sides."""
+    left = quarters([2, 2, 2, 2], [0, 0, 0, 4], [-4, 0, 0, 0])
+    right = quarters([-2, -2, 2, -2], [2, -2, -2, -2], [0, 0, -4, 0])
+    assert near_duplicates.find(left, right, within=0.5, across=0.5)[0].distance == 0.5
+    assert near_duplicates.find(left, right, within=0.4999, across=0.4999) == []
+    faces = Features("face", np.arange(1, 3), np.eye(2) * 9, 3)
+    no_rule = {"face_left": faces, "face_right": faces}
+    monkeypatch.setattr(near_duplicates, "FACES_NOTEBOOK", -1.0)
+    for within, across in ((0.5, -1.0), (-1.0, 0.5), (0.4999, 0.4999)):
+        monkeypatch.setattr(near_duplicates, "WITHIN", within)
+        monkeypatch.setattr(near_duplicates, "ACROSS", across)
+        memory.clear()
+        keep = near_duplicates.tlld_paper(left, right, **no_rule)
+        generic = [1 - a @ b / 16 for a in left.values for b in left.values]
+        sides = [np.array(generic).reshape(3, 3)]
+        sides.append(1 - right.values @ right.values.T / 16)
+        cross = 1 - left.values @ right.values.T / 16
+        np.fill_diagonal(cross, 9)
+        for side in sides:
+            np.fill_diagonal(side, 9)
+        dropped = (np.minimum(*sides).min(1) <= within) | (cross.min(1) <= across)
+        assert keep.tolist() == (~dropped).tolist()
+    assert keep.all()
