@@ -6,6 +6,7 @@ Six pairs; faces in the images a, b, c on the left and a, b, d on the right.
 import numpy as np
 import pytest
 
+import simcore
 from simcore.cli import options
 from simcore.data.store.feature_store import FeatureStore
 from simcore.lab import recipes
@@ -102,6 +103,14 @@ def test_the_rule_is_part_of_every_key(faces):
         for missing in MISSING_RULES
     ]
     assert made[0] != made[1]
+
+
+def test_the_python_api_has_the_rule_too(faces):
+    for build, combine in ((simcore.zsum, "zsum"), (simcore.plain_sum, "sum")):
+        recipe = build(*MODELS, missing="worst")
+        total = by_hand(faces, combine, "worst")
+        expected = 1 + (total > np.diag(total)[:, None]).sum(axis=1)
+        assert simcore.ranks(faces, recipe).ranks.tolist() == expected.tolist()
 
 
 def test_single_backbones_do_not_depend_on_the_rule(faces):
