@@ -23,7 +23,7 @@ POST_NAMES = {
     "csls": "Hubness correction (CSLS)",
     "center+csls": "Centering and CSLS",
 }
-MISSING_NAMES = {"mean": "Mean of the backbone", "worst": "Infinite distance"}
+MISSING_NAMES = {"mean": "Mean", "worst": "Infinite distance"}
 MAX_BACKBONES = 16
 
 

@@ -33,21 +33,23 @@ class _Sum:
 
     Attributes:
         total: (b, G) float64.
-        known: (b, G) bool, whether any member has evidence; None for everywhere.
+        evidence: (b, G) bool, whether any member has evidence; None for everywhere.
     """
 
     total: Array
-    known: Array | None
+    evidence: Array | None
 
     def plus(self, other: "_Sum") -> "_Sum":
-        if self.known is None or other.known is None:
+        if self.evidence is None or other.evidence is None:
             return _Sum(self.total + other.total, None)
-        return _Sum(self.total + other.total, self.known | other.known)
+        return _Sum(self.total + other.total, self.evidence | other.evidence)
 
     def hits(self, mates: Array) -> int:
         """How many queries find their mate alone in front."""
         rows = np.arange(len(mates))
-        total = self.total if self.known is None else np.where(self.known, self.total, -np.inf)
+        total = (
+            self.total if self.evidence is None else np.where(self.evidence, self.total, -np.inf)
+        )
         mate = total[rows, mates]
         ahead = (total >= mate[:, None]).sum(axis=1)  # counts the mate itself, too
         return int(((ahead == 1) & (mate > -np.inf)).sum())
@@ -120,5 +122,5 @@ def _count_hits(
 
 
 def _step(values: Array, term: Term) -> _Sum:
-    known = ~np.isnan(values)
-    return _Sum(on_grid(values, term), None if known.all() else known)
+    evidence = ~np.isnan(values)
+    return _Sum(on_grid(values, term), None if evidence.all() else evidence)

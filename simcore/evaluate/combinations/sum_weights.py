@@ -151,11 +151,13 @@ def weighted_hits(
         block = slice(start, start + len(matrices[0]))
         mates, rows = target[block], np.arange(len(matrices[0]))
         steps = [on_grid(values, term) for values, term in zip(matrices, terms, strict=True)]
-        known = [~np.isnan(values) for values in matrices]
+        has_evidence = [~np.isnan(values) for values in matrices]
         for hit, weight in zip(hits, weights, strict=True):
             columns = weight[block].T[:, :, None]
             total = sum(w * step for w, step in zip(columns, steps, strict=True))
-            evidence = np.any([(w > 0) & k for w, k in zip(columns, known, strict=True)], axis=0)
+            evidence = np.any(
+                [(w > 0) & e for w, e in zip(columns, has_evidence, strict=True)], axis=0
+            )
             total[~evidence] = -np.inf
             mate = total[rows, mates].copy()
             total[rows, mates] = -np.inf

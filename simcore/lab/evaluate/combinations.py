@@ -326,9 +326,9 @@ def search_in(
     start = time.perf_counter()
     pairs = collection.pairs(direction)
     sides = similarity.sides(collection, backbones, direction, metric, post)
-    ones = [1.0] * len(sides)
+    weights = [1.0] * len(sides)
     kinds: tuple[Combination, ...] = ("zsum", "sum")
-    terms_of_each = [combine.terms(sides, ones, kind, missing) for kind in kinds]
+    terms_of_each = [combine.terms(sides, weights, kind, missing) for kind in kinds]
     blocks = subset_search.zip_streams([side.stream() for side in sides])
     zsum, plain = subset_search.search_each(
         backbones, blocks, pairs.target, terms_of_each=terms_of_each
