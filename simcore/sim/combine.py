@@ -318,7 +318,8 @@ def weighted_sum(parts: Sequence[Array], weights: Sequence[float], terms: Sequen
         if weight == 0:
             continue
         step = on_grid(values, term)
-        step *= weight
+        if weight != 1:
+            step *= weight
         total += step
         evidence |= ~np.isnan(values)
     total[~evidence] = np.nan

@@ -63,8 +63,8 @@ def recipe_row(
     ]
     terms: list[combine.Term] = []
     if recipe.combine != "none":
-        if recipe.combine == "zsum":
-            for side in sides:
+        for side in sides:
+            if recipe.combine == "zsum" or not side.prepared().complete:
                 side.moments()  # reads those on disk, which `recipe_terms` then finds in memory
         terms = combine.recipe_terms(recipe, [side.prepared() for side in sides])
     rows = [side.row(query[side.backbone]) for side in sides]
