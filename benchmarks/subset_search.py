@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.results_table import Aim, Line, number, show
 from simcore.evaluate.combinations import subset_search
-from simcore.sim.combine import Moments
+from simcore.sim.combine import Moments, Term
 from simcore.types import Array
 
 PAIRS, BACKBONES, SHARE = 6_016, 11, 0.12
@@ -131,7 +131,8 @@ def search(
     blocks = ((s, [m[s : s + 512] for m in matrices]) for s in range(0, count, 512))
     names = [f"m{k}" for k in range(len(matrices))]
     began = time.perf_counter()
-    hits = subset_search.search(names, blocks, np.arange(count), scale=scale)
+    terms = None if scale is None else [Term.standardized(each) for each in scale]
+    hits = subset_search.search(names, blocks, np.arange(count), terms=terms)
     return time.perf_counter() - began, hits
 
 

@@ -28,14 +28,16 @@ def show() -> None:
     )
     with widgets.show_errors():
         question = sidebar.select_question(
-            "combine", min_backbones=2, options=("subset", "metric", "direction", "post")
+            "combine",
+            min_backbones=2,
+            options=("subset", "metric", "direction", "post", "missing"),
         )
         if question is None:
             return
         count = 2 ** len(question.backbones) - 1
         with st.spinner(f"Evaluating {count:,} combinations, plain and normalized"):
             search = combinations.search(question)
-            report, overlap = combinations.report(search), exclusive.report(search)
+            report, overlap = combinations.report(search), exclusive.report(question)
         _best(report, overlap)
         _by_size(report, overlap)
         commands.show(commands.evaluate(question, "subsets"))
@@ -53,7 +55,14 @@ def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
         delta_arrow="off",
     )
     for column, combine in zip(columns[1:3], combination_tabs.COMBINATIONS, strict=True):
-        best, held_out = report.best_of(combine), report.held_out[combine]
+        best, held_out = report.best_of(combine), report.held_out.get(combine)
+        if held_out is None:
+            column.metric(
+                f"Best {combinations.SUM_NAMES[combine]}",
+                f"{best.hits:,}",
+                help=" + ".join(best.models),
+            )
+            continue
         low, high = held_out.ci95
         column.metric(
             f"Best {combinations.SUM_NAMES[combine]}",
@@ -74,8 +83,12 @@ def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
     st.caption(
         f"Hits at 1, of {report.pairs:,} pairs.",
         help=f"The large number is the best of {report.evaluated:,} combinations, chosen on these "
-        "pairs and so optimistically biased. Held-out: chosen on four fifths of the pairs, "
-        "evaluated on the rest (5 folds).",
+        "pairs and so optimistically biased."
+        + (
+            " Held-out: chosen on four fifths of the pairs, evaluated on the rest (5 folds)."
+            if report.held_out
+            else ""
+        ),
     )
 
 

@@ -36,7 +36,7 @@ def show() -> None:
     with widgets.show_errors():
         question = sidebar.select_question(
             "evaluate",
-            options=("subset", "metric", "direction", "post"),
+            options=("subset", "metric", "direction", "post", "missing"),
             fields=[
                 Field("view", list(EVALUATIONS)),
                 Field("combine", list(COMBINATION_NAMES), label="combination"),
@@ -60,7 +60,11 @@ def show() -> None:
         )
         options = {"detector": _detector(right)} if name == "faces" else {}
         combined = recipes.parse(
-            question.backbones, combine, metric=question.metric, post=question.post
+            question.backbones,
+            combine,
+            metric=question.metric,
+            post=question.post,
+            missing=question.missing,
         )
         question = replace(question, recipes=tuple(combined))
         with st.spinner("Evaluating"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from simcore.lab.evaluate import combinations, exclusive
+from simcore.lab.evaluate import exclusive
 from simcore.lab.evaluate.exclusive import FoundPair, Order
 from simcore.lab.library import collections
 from simcore.recipe import Question
@@ -43,13 +43,13 @@ def show() -> None:
         question = sidebar.select_question(
             "exclusive",
             min_backbones=2,
-            options=("subset", "metric", "direction", "post"),
+            options=("subset", "metric", "direction", "post", "missing"),
             fields=FIELDS,
         )
         if question is None:
             return
         with st.spinner("Evaluating the backbones"):
-            report = exclusive.report(combinations.search(question))
+            report = exclusive.report(question)
         counts_chart(report)
         sets_chart(report)
         commands.show(commands.evaluate(question, "exclusive"))

@@ -48,7 +48,10 @@ def show() -> None:
     st.caption("Each point is an image; similar images are close together. Zoom in to see them.")
     with widgets.show_errors():
         question = sidebar.select_question(
-            "map", options=("subset", "metric", "post"), without_mates=True, fields=FIELDS
+            "map",
+            options=("subset", "metric", "post", "missing"),
+            without_mates=True,
+            fields=FIELDS,
         )
         if question is None:
             return
@@ -93,7 +96,13 @@ def _recipe(question: Question, name: str) -> Recipe:
     models_, combine = (
         (question.backbones, name) if name in COMBINATION_NAMES else ((name,), "none")
     )
-    return maps.single_recipe(models_, combine, metric=question.metric, post=question.post)
+    return maps.single_recipe(
+        models_,
+        combine,
+        metric=question.metric,
+        post=question.post,
+        missing=question.missing,
+    )
 
 
 def _command(question: Question, name: str, method: str) -> Command:

@@ -25,7 +25,9 @@ def show() -> None:
         "Review the failures of a recipe, largest margin first: tag what makes two pictures alike."
     )
     with widgets.show_errors():
-        question = sidebar.select_question("review", options=("metric", "post"), fields=FIELDS)
+        question = sidebar.select_question(
+            "review", options=("metric", "post", "missing"), fields=FIELDS
+        )
         if question is None:
             return
         with st.sidebar:
@@ -52,7 +54,11 @@ def show() -> None:
             required=True,
         )
         rows = recipes.parse(
-            question.backbones, combine, metric=question.metric, post=question.post
+            question.backbones,
+            combine,
+            metric=question.metric,
+            post=question.post,
+            missing=question.missing,
         )
         if part == "results":
             review_results.show(question, rows, combine)

@@ -4,6 +4,7 @@ A recipe names backbones, metrics, weights, combination and post-processing; a q
 on some pairs of a collection, in one direction.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +18,10 @@ Combination = Literal["none", "sum", "zsum"]
 # queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
 POST_PROCESSING: tuple[PostProcessing, ...] = ("none", "center", "csls", "center+csls")
+# What missing evidence (no face, say) counts as in a combination: the mean of the backbone's whole
+# matrix, or an infinite distance, as in rosenfeld2018.
+Missing = Literal["mean", "worst"]
+MISSING_RULES: tuple[Missing, ...] = ("mean", "worst")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Recipe:
         combine: "none" for a single backbone; "sum" adds the similarities (rosenfeld2019, Eq. 4),
             "zsum" standardises them first (Eq. 5).
         post: what is done to each similarity before they are added.
+        missing: what missing evidence counts as in a combination; a single backbone ranks an image
+            without evidence last.
 
     Raises:
         BadDataError: no part, or several without a combination.
@@ -63,6 +70,7 @@ class Recipe:
     parts: tuple[Part, ...]
     combine: Combination = "none"
     post: PostProcessing = "none"
+    missing: Missing = "mean"
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -91,7 +99,34 @@ class Recipe:
             for p in self.parts
         ]
         label = names[0] if self.combine == "none" else f"{self.combine}({' + '.join(names)})"
-        return label if self.post == "none" else f"{label}, {self.post}"
+        if self.post != "none":
+            label += f", {self.post}"
+        if self.canonical.missing != "mean":
+            label += f", missing: {self.missing}"
+        return label
+
+    @property
+    def metric(self) -> str:
+        """The metric that its parts share: "own" for each backbone's own, "mixed" if they differ.
+
+        >>> Recipe((Part("hog", "l2"), Part("color", "l2")), "zsum").metric
+        'l2'
+        """
+        return _shared_metric(self.parts)
+
+    @property
+    def canonical(self) -> "Recipe":
+        """The same similarity without settings that it does not depend on; for cache keys.
+
+        >>> Recipe((Part("hog"),), missing="worst").canonical.missing
+        'mean'
+        """
+        return replace(self, missing="mean") if self.combine == "none" else self
+
+
+def _shared_metric(parts: Iterable[Part]) -> str:
+    metrics = {part.metric or "own" for part in parts} or {"own"}
+    return metrics.pop() if len(metrics) == 1 else "mixed"
 
 
 @dataclass(frozen=True)
@@ -127,14 +162,22 @@ class Question:
 
     @property
     def metric(self) -> str:
-        """The metric that all parts share, or "own" for each backbone's own."""
-        metrics = {part.metric for recipe in self.recipes for part in recipe.parts}
-        return metrics.pop() or "own" if len(metrics) == 1 else "own"
+        """The metric that all parts share: "own" for each backbone's own, "mixed" if they differ.
+
+        >>> Question("x", (Recipe((Part("hog", "l2"),)), Recipe((Part("color"),)))).metric
+        'mixed'
+        """
+        return _shared_metric(part for recipe in self.recipes for part in recipe.parts)
 
     @property
     def post(self) -> PostProcessing:
         """The post-processing that the recipes share."""
         return self.recipes[0].post if self.recipes else "none"
+
+    @property
+    def missing(self) -> Missing:
+        """What missing evidence counts as in combinations."""
+        return self.recipes[0].missing if self.recipes else "mean"
 
     def with_recipes(self, *recipes: Recipe) -> "Question":
         """The same question about other recipes."""
@@ -143,6 +186,10 @@ class Question:
     def with_post(self, post: PostProcessing) -> "Question":
         """The same question with another post-processing."""
         return self.with_recipes(*(replace(recipe, post=post) for recipe in self.recipes))
+
+    def with_missing(self, missing: Missing) -> "Question":
+        """The same question with another rule for missing evidence."""
+        return self.with_recipes(*(replace(recipe, missing=missing) for recipe in self.recipes))
 
     def with_metric(self, metric: Metric | None) -> "Question":
         """The same question with one metric for every part; None is each backbone's own."""
@@ -154,8 +201,8 @@ class Question:
         )
 
     def options(self) -> list[tuple[str, str]]:
-        """Metric, direction and post-processing where they are not the default."""
-        defaults = {"metric": "own", "direction": "lr", "post": "none"}
+        """Metric, direction, post-processing and missing where they are not the default."""
+        defaults = {"metric": "own", "direction": "lr", "post": "none", "missing": "mean"}
         values = {name: str(getattr(self, name)) for name in defaults}
         return [(name, value) for name, value in values.items() if value != defaults[name]]
 
@@ -184,4 +231,5 @@ class Question:
             "metric": self.metric,
             "direction": self.direction,
             "post": self.post,
+            "missing": self.missing,
         }

@@ -164,12 +164,15 @@ class RecallRow(Result):
         document: JSON = {
             "recipe": list(recipe.backbones),
             "combine": recipe.combine,
+            "metric": recipe.metric,
             "recall": {str(k): score.value for k, score in self.recall.items()},
             "hits": {str(k): self.hits(k) for k in self.recall},
             "ci95": {str(k): [score.low, score.high] for k, score in self.recall.items()},
         }
         if recipe.post != "none":
             document["post"] = recipe.post
+        if recipe.canonical.missing != "mean":
+            document["missing"] = recipe.missing
         if any(part.weight != 1 for part in recipe.parts):
             document["weights"] = [part.weight for part in recipe.parts]
         return document

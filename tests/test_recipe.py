@@ -36,7 +36,7 @@ def test_the_shared_metric_is_that_of_all_parts():
     assert question.metric == "own"
     assert question.with_metric("l1").metric == "l1"
     mixed = Question("mine", (HOG, Recipe((Part("color", "l2"),))))
-    assert mixed.metric == "own"
+    assert mixed.metric == "mixed"
 
 
 def test_arguments_hold_every_option_that_is_no_default():

@@ -93,10 +93,15 @@ def post_processing(question: Question, json: Json = False) -> None:
 @app.command()
 @options.question()
 def subsets(question: Question, json: Json = False) -> None:
-    """All 2^M - 1 combinations: the best of each size, plain and normalized (Fig. 3b)."""
-    from simcore.lab.evaluate import combinations
+    """The best combination of each size, plain and normalized (Fig. 3b).
 
-    print_result(combinations.report(combinations.search(question)), json=json)
+    All 2^M - 1 combinations of up to 16 backbones; a beam search, which may miss the best, of more.
+    """
+    from simcore.lab.evaluate import best_subsets
+
+    with output.monitor() as monitor:
+        report = best_subsets.report(question, monitor=monitor)
+    print_result(report, json=json)
 
 
 @app.command()
@@ -152,10 +157,9 @@ def compare(question: Question, json: Json = False) -> None:
 @options.question()
 def exclusive(question: Question, json: Json = False) -> None:
     """Oracle and exclusive hits: pairs that at least one or exactly one backbone finds (Fig. 6)."""
-    from simcore.lab.evaluate import combinations
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    print_result(lab_exclusive.report(combinations.search(question)), json=json)
+    print_result(lab_exclusive.report(question), json=json)
 
 
 @app.command()
@@ -199,9 +203,9 @@ def faces(
         output.document(report.to_dict())
         return
     shares = tuple(f"{100 * share:.1f}" for share in report.histogram)
-    columns = ("0 faces %", "1 %", "2 %", "3 or more %")
+    labels = library_subsets.FACE_COUNTS
+    columns = (f"{labels[0]} faces %", *(f"{label} %" for label in labels[1:]))
     output.table(Table(columns, (shares,), f"{name}, both sides"))
-    labels = ("0", "1", "2", "3+")
     rows: tuple[tuple[str | int, ...], ...] = tuple(
         (label, *row) for label, row in zip(labels, report.table, strict=True)
     )

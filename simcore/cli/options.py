@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 if TYPE_CHECKING:
-    from simcore.recipe import Combination, Question, Recipe
+    from simcore.recipe import Combination, Question
     from simcore.types import Direction as Directions
 
 MAX_SEED = 2**31 - 1  # what all generators of random numbers take
@@ -57,6 +57,13 @@ Post = Annotated[
         "center+csls. csls uses all queries at once."
     ),
 ]
+Missing = Annotated[
+    str,
+    typer.Option(
+        help="What missing evidence (no face, say) counts as in a combination: mean of the "
+        "backbone's matrix, or worst: an infinite distance, as in rosenfeld2018."
+    ),
+]
 Subset = Annotated[
     str,
     typer.Option(
@@ -91,6 +98,7 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
         "direction": (Direction, "lr"),
         "subset": (Subset, "all"),
         **({"post": (Post, "none")} if post else {}),
+        "missing": (Missing, "mean"),
     }
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
@@ -125,6 +133,7 @@ def make_question(
     direction: str = "lr",
     subset: str = "all",
     post: str = "none",
+    missing: str = "mean",
 ) -> "Question":
     """The question that the shared options ask; by default all extracted backbones.
 
@@ -132,9 +141,17 @@ def make_question(
         UnknownNameError: no such collection, backbone, combination, metric or direction.
         BadDataError: no backbone is extracted, or the weights do not fit.
     """
+    from simcore.lab import recipes
     from simcore.recipe import Question
 
-    parsed = parse_recipes(name, models, combine, weights, metric, post)
+    parsed = recipes.parse(
+        ready(name, models),
+        combine,
+        weights=numbers(weights, "weights"),
+        metric=metric,
+        post=post,
+        missing=missing,
+    )
     return Question(name, tuple(parsed), parse_direction(direction), subset)
 
 
@@ -143,16 +160,6 @@ def ready(name: str, models: str) -> list[str]:
     from simcore.lab.library import collections
 
     return names(models) or collections.default_backbones(name)
-
-
-def parse_recipes(
-    name: str, models: str, combine: str, weights: str, metric: str, post: str = "none"
-) -> "list[Recipe]":
-    """One recipe per backbone, then their combination if one is asked for."""
-    from simcore.lab import recipes
-
-    factors = numbers(weights, "weights")
-    return recipes.parse(ready(name, models), combine, weights=factors, metric=metric, post=post)
 
 
 def names(text: str) -> list[str]:

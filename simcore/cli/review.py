@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Combine, Json, Metric, Ready, Weights
+from simcore.cli.options import Combine, Json, Metric, Missing, Ready, Weights
 
 if TYPE_CHECKING:
     from simcore.lab.people.review import RecallAtKs
@@ -29,12 +29,16 @@ def summary(
     combine: Combine = "none",
     weights: Weights = "",
     metric: Metric = "own",
+    missing: Missing = "mean",
     json: Json = False,
 ) -> None:
     """Recall without bad pairs, backbones by tag, and agreement between annotators."""
     from simcore.lab.people import review
 
-    result = review.summary(name, options.parse_recipes(name, models, combine, weights, metric))
+    question = options.make_question(
+        name, models, combine=combine, weights=weights, metric=metric, missing=missing
+    )
+    result = review.summary(name, question.recipes)
     if json:
         output.document(result.to_dict())
         return

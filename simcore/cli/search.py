@@ -12,6 +12,7 @@ from simcore.cli.options import (
     Direction,
     Json,
     Metric,
+    Missing,
     Models,
     Post,
     Ready,
@@ -39,6 +40,7 @@ def map_(
     weights: Weights = "",
     metric: Metric = "own",
     post: Post = "none",
+    missing: Missing = "mean",
     subset: Subset = "all",
     method: Annotated[str, typer.Option(help="umap, pca or tsne.")] = "umap",
     n_neighbors: Annotated[int, typer.Option(help="Of UMAP, 2 to 200.")] = 15,
@@ -58,6 +60,7 @@ def map_(
         weights=options.numbers(weights, "weights"),
         metric=metric,
         post=post,
+        missing=missing,
     )
     settings = maps.projection_settings(
         method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
@@ -128,6 +131,7 @@ def search(
     metric: Metric = "own",
     direction: Direction = "lr",
     post: Post = "none",
+    missing: Missing = "mean",
     k: Annotated[int, typer.Option("-k", "--k", help="Number of hits.")] = 10,
     mode: Annotated[
         str,
@@ -153,6 +157,7 @@ def search(
             weights=options.numbers(weights, "weights"),
             metric=metric,
             post=post,
+            missing=missing,
         )
         data = None if image is None else search_search.read_file(image)
         query = search_search.Query(id or None, data)

@@ -219,22 +219,39 @@ def extract(
     return extraction.extract(_name(collection), models, device=device, monitor=monitor)
 
 
-def zsum(*models: str, weights: Sequence[float] = (), metric: str = lab_recipes.OWN) -> Recipe:
+def zsum(
+    *models: str,
+    weights: Sequence[float] = (),
+    metric: str = lab_recipes.OWN,
+    missing: str = "mean",
+) -> Recipe:
     """The sum of similarities, each standardized over the whole matrix (rosenfeld2019, Eq. 5).
+
+    Args:
+        models: backbones.
+        weights: one per backbone; by default 1 each.
+        metric: "own", "cosine", "l2" or "l1".
+        missing: what missing evidence (no face, say) counts as: "mean", or "worst" for an infinite
+            distance.
 
     >>> zsum("hog", "color").label
     'zsum(hog + color)'
     """
-    return _combination(models, "zsum", weights, metric)
+    return _combination(models, "zsum", weights, metric, missing)
 
 
-def plain_sum(*models: str, weights: Sequence[float] = (), metric: str = lab_recipes.OWN) -> Recipe:
-    """The sum of similarities as they are (rosenfeld2019, Eq. 4).
+def plain_sum(
+    *models: str,
+    weights: Sequence[float] = (),
+    metric: str = lab_recipes.OWN,
+    missing: str = "mean",
+) -> Recipe:
+    """The sum of similarities as they are (rosenfeld2019, Eq. 4); arguments as for `zsum`.
 
     >>> plain_sum("hog", "color", weights=(1, 0.5)).label
     'sum(hog + 0.5 color)'
     """
-    return _combination(models, "sum", weights, metric)
+    return _combination(models, "sum", weights, metric, missing)
 
 
 def recall(
@@ -497,11 +514,15 @@ def _question(
 
 
 def _combination(
-    models: Sequence[str], combine: Combination, weights: Sequence[float], metric: str
+    models: Sequence[str],
+    combine: Combination,
+    weights: Sequence[float],
+    metric: str,
+    missing: str,
 ) -> Recipe:
     if not models:
         raise BadDataError("Name at least one backbone.")
     if len(models) == 1:
         (single,) = lab_recipes.parse(models, metric=metric)
         return single
-    return lab_recipes.parse(models, combine, weights=weights, metric=metric)[-1]
+    return lab_recipes.parse(models, combine, weights=weights, metric=metric, missing=missing)[-1]

@@ -48,7 +48,8 @@ def score(name: str, backbones: Sequence[str]) -> Demo:
     scored = [*recipes.parse(backbones), combinations.subset_recipe(best.models, "zsum")]
     remark = (
         f"The last row is the best of all {2 ** len(backbones) - 1:,} z-sums, chosen on the same "
-        f"pairs, so its recall is optimistically biased: cross-validated, such a sum finds "
-        f"{held_out.hits:,} of {search.pairs:,} mates."
+        "pairs, so its recall is optimistically biased"
     )
-    return Demo(recall.recall(Question(name, tuple(scored))), remark)
+    if held_out is not None:
+        remark += f": cross-validated, such a sum finds {held_out.hits:,} of {search.pairs:,} mates"
+    return Demo(recall.recall(Question(name, tuple(scored))), f"{remark}.")

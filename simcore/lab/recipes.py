@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
-from simcore.recipe import Combination, Part, PostProcessing, Recipe
+from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.types import Metric
 
 OWN = "own"  # the metric that each backbone was trained for: cosine, Euclidean for face descriptors
@@ -19,6 +19,7 @@ def parse(
     weights: Sequence[float] = (),
     metric: str = OWN,
     post: str = "none",
+    missing: str = "mean",
 ) -> list[Recipe]:
     """One recipe per backbone, followed by their combination if there is one.
 
@@ -28,6 +29,7 @@ def parse(
         weights: one per backbone, for the combination; by default 1 each.
         metric: "own", "cosine", "l2" or "l1".
         post: post-processing before combining: "none", "center", "csls" or "center+csls".
+        missing: what missing evidence counts as in the combination: "mean" or "worst".
 
     Raises:
         UnknownNameError: an unknown name. BadDataError: no backbone, or weights that do not fit.
@@ -44,11 +46,12 @@ def parse(
             f"Give one weight per backbone, got {len(shares)} weights for {len(names)} backbones."
         )
     processing = check_post_processing(post)
-    singles = [Recipe((Part(name, part_metric),), post=processing) for name in names]
+    rule = check_missing(missing)
+    singles = [Recipe((Part(name, part_metric),), post=processing, missing=rule) for name in names]
     if combine == "none" or len(names) < 2:
         return singles
     parts = tuple(Part(name, part_metric, share) for name, share in zip(names, shares, strict=True))
-    return [*singles, Recipe(parts, cast(Combination, combine), processing)]
+    return [*singles, Recipe(parts, cast(Combination, combine), processing, rule)]
 
 
 def check_metric(metric: str) -> Metric | None:
@@ -64,6 +67,19 @@ def check_metric(metric: str) -> Metric | None:
     return cast(Metric, metric)
 
 
+def shared_metric(question: Question) -> Metric | None:
+    """The metric that all parts of a question share, None for each backbone's own.
+
+    Raises:
+        BadDataError: they differ.
+    """
+    if question.metric == "mixed":
+        raise BadDataError(
+            "All backbones need one metric here, but the recipes have several. Choose one for all."
+        )
+    return check_metric(question.metric)
+
+
 def check_post_processing(post: str) -> PostProcessing:
     """The post-processing, checked.
 
@@ -73,6 +89,17 @@ def check_post_processing(post: str) -> PostProcessing:
     if post not in get_args(PostProcessing):
         raise unknown_name("post-processing", post, get_args(PostProcessing))
     return cast(PostProcessing, post)
+
+
+def check_missing(missing: str) -> Missing:
+    """The rule for missing evidence, checked.
+
+    Raises:
+        UnknownNameError: no such rule.
+    """
+    if missing not in get_args(Missing):
+        raise unknown_name("rule for missing evidence", missing, get_args(Missing))
+    return cast(Missing, missing)
 
 
 def resolve(recipe: Recipe) -> Recipe:

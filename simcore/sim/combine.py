@@ -7,7 +7,7 @@ import numpy as np
 
 from simcore import memory
 from simcore.errors import BadDataError, ShapeError
-from simcore.recipe import Combination, Part, PostProcessing, Recipe
+from simcore.recipe import Combination, Missing, Part, PostProcessing, Recipe
 from simcore.sim import metrics, postprocessing
 from simcore.sim.metrics import ROWS
 from simcore.types import Array, Features, Metric
@@ -28,6 +28,28 @@ class Moments:
     def shift_and_gain(self) -> tuple[float, float]:
         """What Eq. 5 subtracts and multiplies by; the gain of a constant matrix is 0."""
         return self.mean, 1 / self.std if self.std > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Term:
+    """How the similarity s of one backbone enters a sum: as (s - shift) * gain.
+
+    Attributes:
+        shift, gain: 0 and 1 in a plain sum; mean and 1 / standard deviation in a z-sum.
+        fill: what counts where there is no evidence, in units of the term.
+    """
+
+    shift: float = 0.0
+    gain: float = 1.0
+    fill: float = 0.0
+
+    @classmethod
+    def standardized(cls, moments: Moments) -> "Term":
+        """The term of a z-sum (Eq. 5) in which missing evidence counts as the mean."""
+        return cls(*moments.shift_and_gain)
+
+
+PLAIN = Term()
 
 
 def moments(
@@ -146,6 +168,22 @@ class PreparedSides:
         csls = self.hubness is not None
         return "moments", self.queries.digest, self.gallery.digest, self.metric, csls
 
+    @property
+    def complete(self) -> bool:
+        """Whether there is evidence about every image of both sides."""
+        return self.queries.single and self.gallery.single
+
+    def bounds(self) -> tuple[float, float]:
+        """Numbers that no similarity of these images is below and above."""
+        if self.metric == "cosine":
+            low, high = -1.0, 1.0
+        else:
+            order = 2 if self.metric == "l2" else 1
+            low, high = -sum(_longest(side, order) for side in (self.queries, self.gallery)), 0.0
+        if self.hubness is None:
+            return low, high
+        return 2 * (low - high), 2 * (high - low)  # 2 s minus two means of similarities
+
     def stream(self, rows: int = ROWS) -> Iterator[tuple[int, Array]]:
         """The similarity matrix in blocks of rows: (first row, (b, G) float32), in order."""
         return matrices(self.queries, self.gallery, self.metric, hubness=self.hubness, block=rows)
@@ -169,6 +207,51 @@ def prepare_sides(
     return PreparedSides(queries, gallery, metric, hubness, center)
 
 
+def _longest(features: Features, order: int) -> float:
+    rows = features.values
+    return float(np.linalg.norm(rows, ord=order, axis=1).max()) if len(rows) else 0.0
+
+
+def terms(
+    sides: Sequence[PreparedSides],
+    weights: Sequence[float],
+    combine: Combination,
+    missing: Missing,
+) -> list[Term]:
+    """How each backbone enters a combination, missing evidence included.
+
+    Args:
+        sides: M backbones, prepared.
+        weights: M of them.
+        combine: "sum" or "zsum".
+        missing: "mean" counts missing evidence as the mean of that backbone's whole matrix, so that
+            it favors no image. "worst" counts it as an infinite distance: an image without evidence
+            is behind every image with evidence, whatever the other backbones say, and among images
+            without evidence the others decide.
+    """
+    shift_and_gain = [
+        side.moments().shift_and_gain if combine == "zsum" else (0.0, 1.0) for side in sides
+    ]
+    if missing == "mean":
+        return [
+            # In a plain sum the mean takes a pass over the matrix, and is needed for gaps only.
+            Term(shift, gain, 0.0 if combine == "zsum" or side.complete else side.moments().mean)
+            for side, (shift, gain) in zip(sides, shift_and_gain, strict=True)
+        ]
+    ends = [
+        tuple((end - shift) * gain for end in side.bounds())
+        for side, (shift, gain) in zip(sides, shift_and_gain, strict=True)
+    ]
+    # More than all backbones together can make up for. A power of two costs no digits of the sums.
+    used = [weight for weight in weights if weight > 0] or [1.0]
+    reach = sum(w * (high - low) for w, (low, high) in zip(weights, ends, strict=True)) / min(used)
+    penalty = 2.0 ** np.ceil(np.log2(max(reach, 1.0)))
+    return [
+        Term(shift, gain, low - penalty)
+        for (shift, gain), (low, _) in zip(shift_and_gain, ends, strict=True)
+    ]
+
+
 def resolved_metric(part: Part) -> Metric:
     """The metric of a part of a resolved recipe.
 
@@ -183,60 +266,82 @@ def resolved_metric(part: Part) -> Metric:
     return part.metric
 
 
-def weighted_sum(
-    parts: Sequence[Array],
-    weights: Sequence[float],
-    combine: Combination,
-    scale: Sequence[Moments] | None,
-) -> Array:
-    """Weighted sum of similarities (rosenfeld2019, Eq. 4), for "zsum" of standardized ones (Eq. 5).
+def on_grid(values: Array, term: Term) -> Array:
+    """A backbone's term of a sum, before its weight.
 
     Args:
-        parts: M similarities (b, G); NaN contributes nothing.
-        weights: M of them.
-        combine: "none" returns the first part.
-        scale: for "zsum", the moments of each full matrix; a constant matrix contributes nothing.
+        values: similarities of any shape; NaN = no evidence.
+
+    Returns:
+        float64 multiples of 1 / GRID, so that sums are exact in any order; never NaN.
+
+    >>> on_grid(np.array([3.0, np.nan]), Term(shift=1.0, gain=0.5, fill=-1.0)).tolist()
+    [1.0, -1.0]
+    """
+    # In place, since memory traffic is what costs. GRID is a power of two, so multiplying the
+    # factors by it changes no digit.
+    result = values.astype(np.float64)
+    result -= term.shift
+    result *= term.gain * GRID
+    result[np.isnan(values)] = term.fill * GRID
+    np.rint(result, out=result)
+    result /= GRID
+    return result
+
+
+def weighted_sum(parts: Sequence[Array], weights: Sequence[float], terms: Sequence[Term]) -> Array:
+    """Weighted sum of similarities (rosenfeld2019, Eq. 4), standardized ones for a z-sum (Eq. 5).
+
+    Args:
+        parts: M similarities (b, G); NaN = no evidence.
+        weights: M of them; a part with weight 0 is no evidence either.
+        terms: M of them, from `terms`.
 
     Returns:
         (b, G) float64; NaN where no part has evidence.
 
     Raises:
-        ShapeError: not as many weights or moments as parts, or moments for a plain sum.
+        ShapeError: not as many weights or terms as parts.
 
-    >>> weighted_sum([np.array([[1.0, 2.0]]), np.array([[10.0, np.nan]])], [1, 0.5], "sum", None)
-    array([[6., 2.]])
+    >>> parts = [np.array([[1.0, 2.0]]), np.array([[10.0, np.nan]])]
+    >>> weighted_sum(parts, [1, 0.5], [PLAIN, Term(fill=4.0)])
+    array([[6., 4.]])
     """
-    if len(parts) != len(weights) or (scale is not None and len(scale) != len(parts)):
+    if not len(parts) == len(weights) == len(terms):
         raise ShapeError(
-            f"Got {len(weights)} weights for {len(parts)} similarities. Pass one weight, and for a "
-            "z-sum one pair of moments, per similarity."
-        )
-    if combine == "none":
-        return parts[0].astype(np.float64)
-    if (combine == "zsum") != (scale is not None):
-        raise ShapeError(
-            f"Got {'no ' if scale is None else ''}moments for a {combine}. "
-            "A z-sum needs them, a plain sum does not use them."
+            f"Got {len(weights)} weights and {len(terms)} terms for {len(parts)} similarities. "
+            "Pass one of each per similarity."
         )
     total = np.zeros(parts[0].shape, np.float64)
     evidence = np.zeros(parts[0].shape, bool)
-    for number, (values, weight) in enumerate(zip(parts, weights, strict=True)):
+    for values, weight, term in zip(parts, weights, terms, strict=True):
         if weight == 0:
             continue
-        finite = ~np.isnan(values)
-        mean, gain = (0.0, 1.0) if scale is None else scale[number].shift_and_gain
-        # In place, since memory traffic is what costs. GRID is a power of two, so multiplying the
-        # factors by it changes no digit.
-        term = values.astype(np.float64)
-        term -= mean
-        term *= gain * GRID
-        np.rint(term, out=term)
-        term *= weight / GRID
-        term[~finite] = 0
-        total += term
-        evidence |= finite
+        step = on_grid(values, term)
+        if weight != 1:
+            step *= weight
+        total += step
+        evidence |= ~np.isnan(values)
     total[~evidence] = np.nan
     return total
+
+
+def recipe_similarity(parts: Sequence[Array], recipe: Recipe, terms: Sequence[Term]) -> Array:
+    """(b, G) float64 similarity of a recipe from those of its M parts; NaN = no evidence.
+
+    Args:
+        terms: M of them for a combination; not used for a single backbone.
+    """
+    if recipe.combine == "none":
+        return parts[0].astype(np.float64)
+    return weighted_sum(parts, [part.weight for part in recipe.parts], terms)
+
+
+def recipe_terms(recipe: Recipe, sides: Sequence[PreparedSides]) -> list[Term]:
+    """The terms of a combination; none for a single backbone."""
+    if recipe.combine == "none":
+        return []
+    return terms(sides, [part.weight for part in recipe.parts], recipe.combine, recipe.missing)
 
 
 def blocks(
@@ -278,8 +383,8 @@ def blocks_of_each(
         key: prepare_sides(queries[key[0]], gallery[key[0]], key[1], key[2])
         for key in dict.fromkeys(key for keys in part_keys for key in keys)
     }
-    scales = [
-        [sides[key].moments() for key in keys] if recipe.combine == "zsum" else None
+    terms_of = [
+        recipe_terms(recipe, [sides[key] for key in keys])
         for recipe, keys in zip(recipes, part_keys, strict=True)
     ]
     for parts in zip(*(side.stream(rows) for side in sides.values()), strict=True):
@@ -288,12 +393,7 @@ def blocks_of_each(
         yield (
             start,
             (
-                weighted_sum(
-                    [similarity[key] for key in keys],
-                    [part.weight for part in recipe.parts],
-                    recipe.combine,
-                    scale,
-                )
-                for recipe, keys, scale in zip(recipes, part_keys, scales, strict=True)
+                recipe_similarity([similarity[key] for key in keys], recipe, own_terms)
+                for recipe, keys, own_terms in zip(recipes, part_keys, terms_of, strict=True)
             ),
         )

@@ -33,7 +33,8 @@ def top_k(row: Array, k: int) -> tuple[Array, Array]:
 def mate_ranks(values: Array, target: Array) -> Array:
     """Rank of the mate in each row; 1 = alone in front.
 
-    A tie is ahead of the mate; without evidence about the mate its rank is G.
+    A tie is ahead of the mate. A mate without evidence is behind everything: its rank is G + 1, so
+    that it is no hit at any cut-off, even where it is the only image.
 
     Args:
         values: (B, G) similarity.
@@ -44,8 +45,10 @@ def mate_ranks(values: Array, target: Array) -> Array:
 
     >>> mate_ranks(np.array([[0.9, 0.2, 0.5], [0.5, 0.5, 0.1]]), np.array([2, 0])).tolist()
     [2, 2]
+    >>> mate_ranks(np.array([[np.nan]]), np.array([0])).tolist()
+    [2]
     """
     mate = values[np.arange(len(values)), target][:, None]
     with np.errstate(invalid="ignore"):
         ahead = (values >= mate).sum(axis=1)  # counts the mate itself, too
-    return np.where(np.isnan(mate[:, 0]), values.shape[1], ahead).astype(np.int64)
+    return np.where(np.isnan(mate[:, 0]), values.shape[1] + 1, ahead).astype(np.int64)

@@ -8,7 +8,7 @@ from simcore.errors import BadDataError
 from simcore.lab import recipes
 from simcore.lab.library import collections, provenance
 from simcore.lab.library import subsets as library_subsets
-from simcore.recipe import POST_PROCESSING, Question
+from simcore.recipe import MISSING_RULES, POST_PROCESSING, Question
 from simcore.types import DIRECTIONS, METRICS, Collection
 from simcore.ui import url_state, widgets
 from simcore.ui.url_state import Field, ListField, Values
@@ -23,6 +23,7 @@ POST_NAMES = {
     "csls": "Hubness correction (CSLS)",
     "center+csls": "Centering and CSLS",
 }
+MISSING_NAMES = {"mean": "Mean", "worst": "Infinite distance"}
 MAX_BACKBONES = 16
 
 
@@ -35,13 +36,18 @@ FIELDS = {
     "metric": Field("metric", ("own", *METRICS), shared=True),
     "direction": Field("direction", DIRECTIONS, shared=True),
     "post": Field("post", POST_PROCESSING, label="post-processing", shared=True),
+    "missing": Field("missing", MISSING_RULES, label="rule for missing evidence", shared=True),
 }
 HELP = {
-    "subset": "Which of the collection's pairs; subsets leave out near-duplicates, for example.",
+    "subset": "Which of the collection's pairs; subsets leave out near-duplicates, for example. "
+    "tlld follows the text of rosenfeld2018; tlld-paper the authors' code, which also drops pairs "
+    "without a face on both sides.",
     "metric": "Own: the metric that each backbone was made for, cosine for most.",
     "direction": "The side that the queries are on; their mates are searched on the other side.",
     "post": "A correction of the features or similarities before they are ranked. Centering "
     "subtracts the mean feature; CSLS lowers images that are near to everything.",
+    "missing": "What counts in a combination where a backbone has no evidence, such as a face. "
+    "Mean: favors no image. Infinite distance (rosenfeld2018): behind every image with evidence.",
 }
 
 
@@ -126,9 +132,10 @@ def select_question(
         collections.default_backbones(name)  # raises, with the command that extracts features
     metric = values["metric"] if "metric" in options else "own"
     post = values["post"] if "post" in options else "none"
+    missing = values["missing"] if "missing" in options else "mean"
     question = Question(
         name,
-        tuple(recipes.parse(models, metric=metric, post=post)) if models else (),
+        tuple(recipes.parse(models, metric=metric, post=post, missing=missing)) if models else (),
         values["direction"] if "direction" in options else "lr",
         values["subset"] if "subset" in options else "all",
     )
@@ -157,6 +164,7 @@ def _controls(page: str, collection: Field, options: Sequence[str], values: Valu
         "metric": ("Metric", METRIC_NAMES),
         "direction": ("Direction", DIRECTION_NAMES),
         "post": ("Post-processing", POST_NAMES),
+        "missing": ("Missing evidence", MISSING_NAMES),
     }
     for option in options:
         label, names = labels[option]

@@ -35,8 +35,8 @@ def test_wrong_options_are_named(tiny, capsys):
 
 def test_each_command_offers_the_options_that_it_uses(capsys):
     for command, used, unused in (
-        ("recall", ["--combine", "--weights", "--post"], []),
-        ("subsets", ["--post"], ["--combine", "--weights"]),
+        ("recall", ["--combine", "--weights", "--post", "--missing"], []),
+        ("subsets", ["--post", "--missing"], ["--combine", "--weights"]),
         ("post-processing", ["--metric"], ["--post", "--combine"]),
         ("ablation", ["--combine"], ["--weights"]),
     ):

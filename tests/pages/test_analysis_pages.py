@@ -88,11 +88,13 @@ def test_bad_numbers_and_judges_in_a_link_are_harmless(app, tiny):
 
 def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):
     link = {"collection": tiny, "models": "layout,hog", "subset": "all", "metric": "l2"}
-    link |= {"direction": "rl", "post": "center"}
+    link |= {"direction": "rl", "post": "center", "missing": "worst"}
     at = at_address(app, "combine", **link)
     assert not words(at)
     assert at.query_params == link
-    question = ask(tiny, ["layout", "hog"], direction="rl", metric="l2", post="center")
+    question = ask(
+        tiny, ["layout", "hog"], direction="rl", metric="l2", post="center", missing="worst"
+    )
     report = combinations.report(combinations.search(question))
     assert at.metric[1].value == str(max(best.hits for best in report.best_by_size["zsum"]))
     at.switch_page("pages/exclusive.py")
@@ -129,7 +131,7 @@ def test_combine_shows_the_numbers_of_the_report(app, tiny):
 def test_exclusive_shows_the_numbers_of_the_report(app, tiny):
     at = app("pages/exclusive.py")
     assert not at.exception
-    report = exclusive.report(combinations.search(ask(tiny, MODELS)))
+    report = exclusive.report(ask(tiny, MODELS))
     assert at.metric[0].value == f"{report.oracle} of 6"
     assert at.metric[1].value == str(report.exclusive_total)
     at.multiselect(key="exclusive_found").set_value([]).run()
@@ -212,11 +214,13 @@ def test_the_command_line_has_every_option(app, tiny, capsys):
         metric="l1",
         direction="rl",
         post="center",
+        missing="worst",
     )
     args = shlex.split(at.code[0].value)
-    assert args[-6:] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
-    question = ask(tiny, direction="rl", metric="l1", post="center")
-    report = exclusive.report(combinations.search(question))
+    assert args[-8:-2] == ["--metric", "l1", "--direction", "rl", "--post", "center"]
+    assert args[-2:] == ["--missing", "worst"]
+    question = ask(tiny, direction="rl", metric="l1", post="center", missing="worst")
+    report = exclusive.report(question)
     assert printed(at, capsys) == json.loads(json.dumps(report.to_dict()))
 
 

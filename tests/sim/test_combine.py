@@ -6,7 +6,7 @@ import pytest
 from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import Part, Recipe
 from simcore.sim import combine, metrics
-from simcore.sim.combine import Moments
+from simcore.sim.combine import PLAIN, Moments, Term
 from simcore.types import METRICS, Features
 
 NAN = np.nan
@@ -19,24 +19,26 @@ def features(seed, count, dim=6):
 
 def test_plain_sum_by_hand():
     one, two = np.array([[1.0, 2.0]], np.float32), np.array([[10.0, NAN]], np.float32)
-    assert combine.weighted_sum([one, two], [1, 0.5], "sum", None).tolist() == [[6.0, 2.0]]
+    total = combine.weighted_sum([one, two], [1, 0.5], [PLAIN, Term(fill=4.0)])
+    assert total.tolist() == [[6.0, 4.0]]
 
 
 def test_z_sum_by_hand():
     one, two = np.array([[1.0, 3.0]], np.float32), np.array([[10.0, NAN]], np.float32)
-    scale = [Moments(2.0, 1.0), Moments(0.0, 5.0)]
-    assert combine.weighted_sum([one, two], [1, 1], "zsum", scale).tolist() == [[1.0, 1.0]]
+    terms = [Term.standardized(Moments(2.0, 1.0)), Term.standardized(Moments(0.0, 5.0))]
+    assert combine.weighted_sum([one, two], [1, 1], terms).tolist() == [[1.0, 1.0]]
 
 
 def test_without_any_evidence_there_is_none():
-    blank = np.full((1, 2), NAN, np.float32)
-    assert np.isnan(combine.weighted_sum([blank, blank], [1, 1], "sum", None)).all()
+    blank, number = np.full((1, 2), NAN, np.float32), np.ones((1, 2), np.float32)
+    assert np.isnan(combine.weighted_sum([blank, blank], [1, 1], [PLAIN] * 2)).all()
+    assert np.isnan(combine.weighted_sum([blank, number], [1, 0], [PLAIN] * 2)).all()
 
 
 def test_a_constant_matrix_says_nothing_in_a_z_sum():
     flat, other = np.ones((1, 3), np.float32), np.array([[1.0, 2.0, 3.0]], np.float32)
-    scale = [Moments(1.0, 0.0), Moments(2.0, 1.0)]
-    assert combine.weighted_sum([flat, other], [1, 1], "zsum", scale).tolist() == [[-1.0, 0.0, 1.0]]
+    terms = [Term.standardized(Moments(1.0, 0.0)), Term.standardized(Moments(2.0, 1.0))]
+    assert combine.weighted_sum([flat, other], [1, 1], terms).tolist() == [[-1.0, 0.0, 1.0]]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -121,8 +123,8 @@ def test_blocks_give_the_rows_of_the_whole(how):
 
 
 def test_as_many_weights_as_parts():
-    with pytest.raises(ShapeError, match="Got 2 weights for 1 similarities"):
-        combine.weighted_sum([np.ones((1, 1))], [1, 1], "sum", None)
+    with pytest.raises(ShapeError, match="Got 2 weights and 1 terms for 1 similarities"):
+        combine.weighted_sum([np.ones((1, 1))], [1, 1], [PLAIN])
 
 
 def test_a_recipe_without_metrics_has_to_be_resolved_first():

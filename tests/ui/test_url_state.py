@@ -177,8 +177,10 @@ def explore(tiny):
 def test_explore_reads_back_what_it_writes(explore, tiny):
     link = {"collection": tiny, "query": "b", "direction": "rl", "metric": "l1", "k": "7"}
     link |= {"models": "hog,color", "combine": "sum,weighted", "weights": "2,0.5"}
+    link |= {"missing": "worst"}
     view, tab = explore(**link)
     assert view.weights == (2.0, 0.5)
+    assert view.missing == "worst"
     assert tab.address == link
     assert tab.warnings == []
 

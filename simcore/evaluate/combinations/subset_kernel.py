@@ -1,9 +1,9 @@
 """The compiled loop of the subset search (numba); imported only when a search runs.
 
 Names: m backbones, g gallery images, size = 2^m subsets; lead[k, j] is how far image j is ahead of
-the mate in backbone k; missing[j] is the mask of backbones without evidence about j; alive[mask]
-is True while no rival is known to defeat that subset. A rival defeats a subset when the sum of its
-leads over the members is 0 or more: a tie is no hit.
+the mate in backbone k, missing evidence filled; missing[j] is the mask of backbones without
+evidence about j; alive[mask] is True while no rival is known to defeat that subset. A rival defeats
+a subset when the sum of its leads over the members is 0 or more: a tie is no hit.
 
 Example with the backbones a, b, c, which are bits 0, 1, 2, so that mask 5 = 0b101 is {a, c}:
 
@@ -63,7 +63,7 @@ def _defeat(lead, j, missing, sums, alive):
 
 
 @nb.njit(cache=True, nogil=True)
-def _leads(values, row, target, mean, gain, grid, lead, missing):
+def _leads(values, row, target, terms, grid, lead, missing):
     """Fill `lead` and `missing` for one row; returns the backbones without evidence of the mate.
 
     The mate itself is set far behind, so that it is never its own rival.
@@ -73,14 +73,15 @@ def _leads(values, row, target, mean, gain, grid, lead, missing):
     for k in range(m):
         similarity = values[k][row]
         mate = similarity[target]
-        mate_term = 0.0 if np.isnan(mate) else np.rint((mate - mean[k]) * gain[k] * grid) / grid
+        shift, gain, fill = terms[k, 0], terms[k, 1], np.rint(terms[k, 2] * grid) / grid
+        mate_term = fill if np.isnan(mate) else np.rint((mate - shift) * (gain * grid)) / grid
         for j in range(g):
             value = similarity[j]
             if np.isnan(value):
-                lead[k, j] = -mate_term
+                lead[k, j] = fill - mate_term
                 missing[j] |= 1 << k
             else:
-                lead[k, j] = np.rint((value - mean[k]) * gain[k] * grid) / grid - mate_term
+                lead[k, j] = np.rint((value - shift) * (gain * grid)) / grid - mate_term
     mate_missing = missing[target]
     for k in range(m):
         lead[k, target] = -1e6
@@ -306,13 +307,13 @@ def _search_row(lead, missing, target, alive, sums, total, rivals):
 
 
 @nb.njit(cache=True, nogil=True, parallel=True)
-def search_rows(values, target, mean, gain, grid, hits):
+def search_rows(values, target, terms, grid, hits):
     """Fill hits (b, 2^M) for the rows of one block.
 
     Args:
         values: M matrices (b, G) float32; NaN = no evidence.
         target: (b,) column of each mate.
-        mean, gain: (M,) what is subtracted from each matrix and multiplied.
+        terms: (M, 3) shift, gain and fill of each backbone, as in `simcore.sim.combine.Term`.
         grid: terms are rounded to multiples of 1 / grid.
         hits: (b, 2^M) bool, the output.
     """
@@ -326,7 +327,7 @@ def search_rows(values, target, mean, gain, grid, hits):
         total = np.empty(g)
         rivals = np.empty(g, np.int64)
         alive = hits[row]
-        mate_missing = _leads(values, row, target[row], mean, gain, grid, lead, missing)
+        mate_missing = _leads(values, row, target[row], terms, grid, lead, missing)
         for mask in range(1, size):
             alive[mask] = (mate_missing & mask) != mask
         alive[0] = False

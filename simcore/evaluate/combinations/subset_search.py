@@ -4,9 +4,9 @@ A subset S finds query i when no other image j reaches the mate t:
 
     sum over k in S of (v_k[i, j] - v_k[i, t]) < 0   for every j != t
 
-where v is the similarity itself (Eq. 4) or the standardized one (Eq. 5), and 0 where there is no
-evidence. An image about which no member of S has evidence is no rival, and a mate about which no
-member has evidence is not found. A tie is never a hit.
+where v is the similarity itself (Eq. 4) or the standardized one (Eq. 5); what it is without
+evidence is part of the `Term` of each backbone. An image about which no member of S has evidence is
+no rival, and a mate about which no member has evidence is not found. A tie is never a hit.
 
 Each query is searched in three steps:
 
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.sim.combine import GRID, Moments
+from simcore.sim.combine import GRID, PLAIN, Term
 from simcore.types import Array
 
 MAX_BACKBONES = 16  # 2^16 subsets
@@ -90,7 +90,7 @@ def search(
     blocks: Blocks,
     target: Array,
     *,
-    scale: Sequence[Moments] | None = None,
+    terms: Sequence[Term] | None = None,
 ) -> SubsetHits:
     """The hits of all subsets.
 
@@ -98,14 +98,14 @@ def search(
         models: (M,) names, 1 to 16 of them.
         blocks: rows of the M similarity matrices, a few hundred queries at a time.
         target: (Q,) column of each query's mate.
-        scale: moments of each full matrix for the z-sum; None for the plain sum. A constant matrix
-            contributes nothing.
+        terms: M of them, from `simcore.sim.combine.terms`; None for plain sums of similarities
+            that are all known.
 
     Raises:
         BadDataError: more than 16 backbones.
         ShapeError: shapes do not fit.
     """
-    return search_each(models, blocks, target, scales=[scale])[0]
+    return search_each(models, blocks, target, terms_of_each=[terms or [PLAIN] * len(models)])[0]
 
 
 def search_each(
@@ -113,9 +113,9 @@ def search_each(
     blocks: Blocks,
     target: Array,
     *,
-    scales: Sequence[Sequence[Moments] | None],
+    terms_of_each: Sequence[Sequence[Term]],
 ) -> list[SubsetHits]:
-    """`search` under several scales in one pass over the matrices, which cost most."""
+    """`search` for several kinds of sum in one pass over the matrices, which cost most."""
     # numba takes long to import, and is needed for this search only.
     from simcore.evaluate.combinations import subset_kernel
 
@@ -124,17 +124,15 @@ def search_each(
             f"The subset search takes 1 to {MAX_BACKBONES} backbones, got {len(models)}. "
             "Each one doubles the work."
         )
-    for scale in scales:
-        if scale is not None and len(scale) != len(models):
-            raise ShapeError(f"Got {len(scale)} moments for {len(models)} backbones.")
+    for terms in terms_of_each:
+        if len(terms) != len(models):
+            raise ShapeError(f"Got {len(terms)} terms for {len(models)} backbones.")
     steps = [
-        np.array(
-            [(0.0, 1.0)] * len(models) if scale is None else [m.shift_and_gain for m in scale]
-        ).T.copy()
-        for scale in scales
+        np.array([(term.shift, term.gain, term.fill) for term in terms], np.float64)
+        for terms in terms_of_each
     ]
     size = 1 << len(models)
-    packed = [np.zeros((len(target), (size + 7) // 8), np.uint8) for _ in scales]
+    packed = [np.zeros((len(target), (size + 7) // 8), np.uint8) for _ in steps]
     for start, matrices in blocks:
         if len(matrices) != len(models) or len({values.shape for values in matrices}) != 1:
             shapes = [values.shape for values in matrices]
@@ -143,10 +141,10 @@ def search_each(
             )
         rows = slice(start, start + len(matrices[0]))
         typed = _typed_list(matrices)
-        for (mean, gain), out in zip(steps, packed, strict=True):
+        for step, out in zip(steps, packed, strict=True):
             hits = np.zeros((len(matrices[0]), size), np.bool_)
             with _ONE_AT_A_TIME:
-                subset_kernel.search_rows(typed, target[rows], mean, gain, GRID, hits)
+                subset_kernel.search_rows(typed, target[rows], step, GRID, hits)
             out[rows] = np.packbits(hits, axis=1, bitorder="little")
     return [SubsetHits(tuple(models), bits) for bits in packed]
 

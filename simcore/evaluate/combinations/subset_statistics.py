@@ -122,9 +122,9 @@ def ablation(hits: SubsetHits) -> list[tuple[str, SubsetResult, int]]:
 
 
 def folds(count: int, parts: int, seed: int) -> list[Array]:
-    """`count` queries split into folds at random: the sorted rows of each fold."""
+    """`count` queries split into folds at random: the sorted rows of each, none of them empty."""
     order = np.random.default_rng(seed).permutation(count)
-    return [np.sort(part) for part in np.array_split(order, parts)]
+    return [np.sort(part) for part in np.array_split(order, max(1, min(parts, count)))]
 
 
 def held_out(
@@ -135,14 +135,19 @@ def held_out(
     The gallery is the same in both steps; only the queries are split.
 
     Args:
-        parts: number of folds.
+        parts: number of folds; of fewer queries, each is a fold.
         sizes_allowed: only subsets of these sizes; empty allows all.
 
     Returns:
         (Q,) bool, whether each query is found by the subset chosen on the other folds, and the
         subset chosen for each fold.
+
+    Raises:
+        BadDataError: fewer than two queries, so that there are no others to choose on.
     """
     total = len(hits.packed)
+    if total < 2:
+        raise BadDataError(f"Cross-validation needs at least 2 pairs, got {total}.")
     members = sizes(len(hits.models))
     allowed = np.isin(members, list(sizes_allowed)) if sizes_allowed else members > 0
     held_out_hits = np.zeros(total, bool)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore.errors import BadDataError
 from simcore.evaluate.combinations.subset_search import Blocks
 from simcore.evaluate.combinations.subset_statistics import folds
-from simcore.sim.combine import GRID, Moments
+from simcore.sim.combine import Term, on_grid
 from simcore.types import Array
 
 RIVALS = 32  # nearest images per backbone that the search uses
@@ -33,24 +34,24 @@ class Rivals:
     usable: Array
 
 
-def near_rivals(blocks: Blocks, target: Array, scales: Sequence[Moments]) -> Rivals:
+def near_rivals(blocks: Blocks, target: Array, terms: Sequence[Term]) -> Rivals:
     """The near rivals of every query.
 
     Args:
-        blocks: (first row, M matrices of (b, G)); NaN = no evidence, which counts as the mean, 0.
+        blocks: (first row, M matrices of (b, G)); NaN = no evidence.
         target: (Q,) column of the mate.
-        scales: M moments of the full matrices.
+        terms: M terms of the z-sum.
     """
     ahead, usable = [], []
     for start, matrices in blocks:
         mates = target[start : start + len(matrices[0])]
         rows = np.arange(len(mates))
         evidence = ~np.isnan(np.stack([m[rows, mates] for m in matrices]))
-        terms = [
-            _standardized(m, scale).astype(np.float32)
-            for m, scale in zip(matrices, scales, strict=True)
+        steps = [
+            on_grid(values, term).astype(np.float32)
+            for values, term in zip(matrices, terms, strict=True)
         ]
-        ahead.append(_ahead(terms, mates))
+        ahead.append(_ahead(steps, mates))
         usable.append(evidence.any(axis=0))
     return Rivals(np.concatenate(ahead), np.concatenate(usable))
 
@@ -71,13 +72,6 @@ def _ahead(terms: Sequence[Array], mates: Array) -> Array:
     return ahead
 
 
-def _standardized(values: Array, scale: Moments) -> Array:
-    """A backbone's term of a z-sum, float64 on the grid on which sums are exact; NaN is 0."""
-    mean, gain = scale.shift_and_gain
-    term = np.rint((values.astype(np.float64) - mean) * gain * GRID) / GRID
-    return np.nan_to_num(term, nan=0.0)
-
-
 def fit(rivals: Rivals, rows: Array) -> Array:
     """Weights learned on the queries at (n,) `rows`.
 
@@ -89,6 +83,8 @@ def fit(rivals: Rivals, rows: Array) -> Array:
     rows = rows[rivals.usable[rows]]
     ahead = rivals.ahead[rows]
     models = ahead.shape[2]
+    if not len(rows):  # nothing to learn from
+        return np.full(models, 1.0 / models)
 
     def loss(weights: Array) -> tuple[float, Array]:
         score = ahead @ weights.astype(np.float32)
@@ -122,8 +118,13 @@ def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
 
     Returns:
         (Q, M) float64.
+
+    Raises:
+        BadDataError: fewer than two queries, so that there are no others to learn from.
     """
     total = len(rivals.usable)
+    if total < 2:
+        raise BadDataError(f"Cross-validation needs at least 2 pairs, got {total}.")
     weights = np.zeros((total, rivals.ahead.shape[2]))
     for fold in folds(total, parts, seed):
         weights[fold] = fit(rivals, np.setdiff1d(np.arange(total), fold))
@@ -131,12 +132,15 @@ def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
 
 
 def weighted_hits(
-    blocks: Blocks, target: Array, scales: Sequence[Moments], weights: Sequence[Array]
+    blocks: Blocks, target: Array, terms: Sequence[Term], weights: Sequence[Array]
 ) -> list[Array]:
     """Which queries find their mate first under weights, against every image; a tie is no hit.
 
+    As in any other combination, a mate about which no backbone of positive weight has evidence is
+    not found, and an image about which none has any is no rival.
+
     Args:
-        blocks, target, scales: as for `near_rivals`.
+        blocks, target, terms: as for `near_rivals`.
         weights: any number of (Q, M) arrays, one row per query.
 
     Returns:
@@ -146,13 +150,16 @@ def weighted_hits(
     for start, matrices in blocks:
         block = slice(start, start + len(matrices[0]))
         mates, rows = target[block], np.arange(len(matrices[0]))
-        evidence = np.zeros(len(rows), bool)
-        for values in matrices:
-            evidence |= ~np.isnan(values[rows, mates])
-        terms = [_standardized(m, scale) for m, scale in zip(matrices, scales, strict=True)]
+        steps = [on_grid(values, term) for values, term in zip(matrices, terms, strict=True)]
+        has_evidence = [~np.isnan(values) for values in matrices]
         for hit, weight in zip(hits, weights, strict=True):
-            total = sum(w[:, None] * term for w, term in zip(weight[block].T, terms, strict=True))
+            columns = weight[block].T[:, :, None]
+            total = sum(w * step for w, step in zip(columns, steps, strict=True))
+            evidence = np.any(
+                [(w > 0) & e for w, e in zip(columns, has_evidence, strict=True)], axis=0
+            )
+            total[~evidence] = -np.inf
             mate = total[rows, mates].copy()
             total[rows, mates] = -np.inf
-            hit[block] = (total.max(axis=1) < mate) & evidence
+            hit[block] = (total.max(axis=1) < mate) & evidence[rows, mates]
     return hits

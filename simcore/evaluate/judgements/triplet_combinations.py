@@ -83,8 +83,9 @@ class BestCombination:
         group: the distortion, or "all" for the mean over the groups.
         single, single_score: the best similarity alone.
         several, several_score: the best combination of any size; of equals the smaller.
-        held_out: cross-validated score: the combination is chosen on the other folds. The score of
-            `several` is optimistically biased, since it is chosen on the triplets it is scored on.
+        held_out: cross-validated score: the combination is chosen on the other folds; None where
+            there are no other triplets. The score of `several` is optimistically biased, since it
+            is chosen on the triplets it is scored on.
     """
 
     group: str
@@ -92,7 +93,7 @@ class BestCombination:
     single_score: Score
     several: tuple[str, ...]
     several_score: Score
-    held_out: float
+    held_out: float | None
 
 
 @dataclass(frozen=True)
@@ -192,14 +193,21 @@ class GroupFolds:
         share = by_group / self.count.reshape(-1, self.parts).sum(axis=1)
         return np.c_[share, share.mean(axis=1)]
 
-    def held_out(self, earned: Array, column: int) -> float:
-        """Mean credit on each fold of the combination that is best on the others."""
+    def held_out(self, earned: Array, column: int) -> float | None:
+        """Mean credit on each fold of the combination that is best on the others.
+
+        None where a fold has all triplets, so that nothing is left to choose on.
+        """
         shape = (len(earned), len(self.groups), self.parts)
         by_cell, count = earned.reshape(shape), self.count.reshape(shape[1:])
         groups = slice(None) if column == len(self.groups) else slice(column, column + 1)
         total = np.zeros((len(self.groups), 2))  # credit and number of triplets
         for fold in range(self.parts):
             training = np.arange(self.parts) != fold
+            if not count[groups, fold].any():
+                continue
+            if not count[groups][:, training].any():
+                return None
             train_count = np.maximum(count[:, training].sum(axis=1), 1)
             train_means = by_cell[:, :, training].sum(axis=2) / train_count
             best = _first_best(train_means[:, groups].mean(axis=1))

@@ -15,7 +15,8 @@ def exact_recall(ranks: Array, gallery: int, m: int) -> Array:
     first when none of them is among the m - 1 drawn: C(G - rank, m - 1) / C(G - 1, m - 1).
 
     Args:
-        ranks: (Q,) rank of the mate, ties counted ahead of it.
+        ranks: (Q,) rank of the mate, ties counted ahead of it; G + 1 without evidence, which is
+            never a correct choice.
         gallery: G.
         m: 1 to G.
 
@@ -32,7 +33,7 @@ def exact_recall(ranks: Array, gallery: int, m: int) -> Array:
     worse = gallery - ranks.astype(np.float64)
     drawn = np.arange(m - 1)
     factors = np.clip(worse[:, None] - drawn, 0, None) / (gallery - 1 - drawn)
-    probability: Array = factors.prod(axis=1)
+    probability: Array = np.where(ranks > gallery, 0.0, factors.prod(axis=1))
     return probability
 
 
@@ -49,12 +50,13 @@ def simulated_recall(
     """
     _check_size(gallery, m)
     random = np.random.default_rng(seed)
-    better = ranks - 1
+    evidence = ranks <= gallery
+    better = np.minimum(ranks, gallery) - 1
     # Only the number of drawn images that are at least as similar as the mate matters.
     draws = random.hypergeometric(
         better, gallery - 1 - better, m - 1, size=(repetitions, ranks.size)
     )
-    shares: Array = (draws == 0).mean(axis=1)
+    shares: Array = ((draws == 0) & evidence).mean(axis=1)
     return shares
 
 

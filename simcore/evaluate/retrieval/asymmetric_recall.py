@@ -23,7 +23,7 @@ def ranks_of(values: Array) -> Array:
         values: (N, N) similarity, mates on the diagonal; NaN = no evidence.
 
     Returns:
-        (N,) int64 from 1.
+        (N,) int64 from 1; N + 1 where neither direction has evidence.
 
     Raises:
         ShapeError: the matrix is not square.
@@ -45,7 +45,7 @@ def curve(ranks: Array) -> Array:
     >>> curve(np.array([1, 3, 1])).tolist()
     [0.6666666666666666, 0.6666666666666666, 1.0]
     """
-    counts = np.bincount(ranks, minlength=ranks.size + 1)[1:]
+    counts = np.bincount(ranks, minlength=ranks.size + 1)[1 : ranks.size + 1]
     share: Array = np.cumsum(counts) / max(ranks.size, 1)
     return share
 
@@ -65,7 +65,7 @@ class RecallOverRuns:
     runs: Array
 
     def at(self, k: int) -> tuple[float, float]:
-        """Mean and deviation of aR@k; a k above the size of the gallery is a hit for sure."""
+        """Mean and deviation of aR@k; a k above N counts as N, the size of the gallery."""
         column = min(k, self.mean.size) - 1
         return float(self.mean[column]), float(self.deviation[column])
 

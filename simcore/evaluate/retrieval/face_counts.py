@@ -6,7 +6,8 @@ import numpy as np
 
 from simcore.types import Array, Features
 
-MAX_FACES = 3  # "3 or more" share a bin
+MAX_FACES = 4  # "4 or more" share a bin; the paper's figure has the bins 0, 1, 2 and 3
+LABELS = (*map(str, range(MAX_FACES)), f"{MAX_FACES} or more")  # of the bins
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +16,7 @@ class FaceCounts:
 
     Attributes:
         left, right: (N,) faces in each image.
-        table: (4, 4) pairs by faces on the left (row) and right (column); the last is "3 or more".
+        table: (5, 5) pairs by faces on the left (row) and right (column), in the bins of `LABELS`.
     """
 
     left: Array
@@ -24,7 +25,7 @@ class FaceCounts:
 
     @property
     def histogram(self) -> Array:
-        """(4,) share of all images with 0, 1, 2, 3 or more faces."""
+        """(5,) share of all images in each bin of `LABELS`."""
         counts = np.minimum(np.r_[self.left, self.right], MAX_FACES)
         share: Array = np.bincount(counts, minlength=MAX_FACES + 1) / max(1, counts.size)
         return share
@@ -56,7 +57,7 @@ def count(left: Features, right: Features) -> FaceCounts:
 
     >>> face = Features("face", np.array([0, 0]), np.zeros((2, 1)), 1)
     >>> count(face, face).histogram.tolist()
-    [0.0, 0.0, 1.0, 0.0]
+    [0.0, 0.0, 1.0, 0.0, 0.0]
     """
     left_counts = np.bincount(left.index, minlength=left.count)
     right_counts = np.bincount(right.index, minlength=right.count)

@@ -1,15 +1,18 @@
 """Near-duplicates within and across sides, and the subsets TLLd and TLLobj (rosenfeld2018, 4.2).
 
-Two protocols. `clean` does what the text says: every pair one of whose images has a near-duplicate
-is left out. `paper` does what the authors' published notebook does, quirks included, so that their
-1,828 and 1,622 pairs can be reproduced on the full set:
+Two protocols. `clean_pairs` does what the text says: every pair one of whose images has a
+near-duplicate is left out. `tlld_paper` and `tllobj_paper` do what the authors' published notebook
+does, so that their 1,828 and 1,622 pairs can be reproduced on the full set:
 
 - generic: cosine distance to the nearest other image of the same side at most 0.10, on either side;
-  across the sides, off the diagonal, at most 0.15;
-- faces: the notebook compares the *position* of the nearest face with 0.4 where it means its
-  distance, so that only a pair whose nearest face is in row 0 counts;
-- TLLobj leaves out generic duplicates and images with exactly one face: images with two or more
-  stay in.
+  across the sides, off the diagonal, at most 0.15, which drops the left image's pair only;
+- faces across the sides: Euclidean distance at most 0.4, which drops the left image's pair only;
+- faces within a side: the notebook compares the *position* of the nearest face with 0.4 where it
+  means its distance, so that a pair is dropped if the nearest face is in row 0. Missing faces have
+  the distance 1e9, so that the nearest "face" of an image without one is in row 0 as well: TLLd
+  consists, but for a few rows, of pairs with a face on both sides;
+- TLLobj leaves out generic near-duplicates within the sides, and pairs where the larger number of
+  faces of the two images is exactly one: with two or more they stay in.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,6 +28,7 @@ from simcore.types import Array, Features, Metric
 WITHIN, ACROSS = 0.10, 0.15  # cosine distance in the notebook, within and across sides
 TEXT = 0.15  # cosine distance in the text, within and across sides
 FACES_TEXT, FACES_NOTEBOOK = 0.5, 0.4  # Euclidean distance of face descriptors
+NO_FACE, SELF = 1e9, 100.0  # in the notebook: distance without a face, added to that to itself
 MAX_DUPLICATES = 200_000  # with more, the backbone does not tell images apart
 
 
@@ -123,22 +127,13 @@ def tlld_paper(left: Features, right: Features, face_left: Features, face_right:
         left, right: generic features of both sides.
         face_left, face_right: face descriptors of both sides.
     """
-    generic = _generic_duplicates(left, right)
-    across = np.zeros(left.count, bool)
-    for row, distances in _distance_rows(left, right):
-        distances[row] = np.inf
-        near = np.flatnonzero(distances <= ACROSS)
-        if near.size:
-            across[near] = True
-            across[row] = True
-    faces = np.zeros(left.count, bool)
-    for row, distances in _distance_rows(face_left, face_right, "l2"):
-        distances[row] = np.inf
-        near = np.flatnonzero(distances <= FACES_NOTEBOOK)
-        faces[near] = True
-        faces[row] |= bool(near.size)
-    quirk = _nearest_face_is_first(face_left) | _nearest_face_is_first(face_right)
-    keep: Array = ~(generic | across | faces | quirk)
+    keep: Array = ~(
+        _generic_duplicates(left, right)
+        | _has_near_image(left, right, ACROSS, "cosine")
+        | _has_near_image(face_left, face_right, FACES_NOTEBOOK, "l2")
+        | _nearest_face_is_first(face_left)
+        | _nearest_face_is_first(face_right)
+    )
     return keep
 
 
@@ -167,18 +162,26 @@ def _generic_duplicates(left: Features, right: Features) -> Array:
     return memory.get(key, compute)
 
 
-def _nearest_face_is_first(side: Features) -> Array:
-    """The notebook's `mins <= .4` on positions: true where the nearest other face is row 0.
+def _has_near_image(left: Features, right: Features, most: float, metric: Metric) -> Array:
+    """(N,) bool: left images within a distance of a right image, their mates left aside."""
+    is_near = np.zeros(left.count, bool)
+    for row, distances in _distance_rows(left, right, metric):
+        distances[row] = np.inf
+        is_near[row] = bool((distances <= most).any())
+    return is_near
 
-    Images without a face have no nearest face and stay False, so that this changes as little as it
-    does in the notebook.
+
+def _nearest_face_is_first(side: Features) -> Array:
+    """(N,) bool: the notebook's `argmin <= .4`, true where the argmin is 0.
+
+    A missing distance is 1e9, and 100 is added to the distance of an image to itself. So the argmin
+    of an image without a face is 0, but for the image in row 0 itself.
     """
     is_first = np.zeros(side.count, bool)
     for row, distances in _distance_rows(side, side, "l2"):
-        distances[row] = np.inf
-        finite = np.isfinite(distances)
-        nearest = int(np.argmin(np.where(finite, distances, np.inf)))
-        is_first[row] = bool(finite.any()) and nearest == 0
+        filled = np.where(np.isnan(distances), NO_FACE, distances.astype(np.float64))
+        filled[row] += SELF
+        is_first[row] = filled.argmin() == 0
     return is_first
 
 

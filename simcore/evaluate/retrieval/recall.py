@@ -24,7 +24,7 @@ def ranks_of(
         queries, gallery: backbone -> features of both sides.
 
     Returns:
-        (Q,) int64 from 1.
+        (Q,) int64 from 1; G + 1 without evidence about the mate.
     """
     (ranks,) = ranks_of_each(pairs, [recipe], queries, gallery)
     return ranks
@@ -67,9 +67,11 @@ def recall_at(ranks: Array, k: int) -> Score:
 def curve(ranks: Array, gallery: int) -> Array:
     """(G,) recall at every k from 1 to G, the size of the gallery.
 
-    >>> curve(np.array([1, 2, 1, 2]), 3).tolist()
-    [0.5, 1.0, 1.0]
+    Mates without evidence have rank G + 1 and are in no recall, so a curve may end below 1.
+
+    >>> curve(np.array([1, 2, 1, 4]), 3).tolist()
+    [0.5, 0.75, 0.75]
     """
-    counts = np.bincount(ranks, minlength=gallery + 1)[1:]
+    counts = np.bincount(ranks, minlength=gallery + 1)[1 : gallery + 1]
     share: Array = np.cumsum(counts) / max(ranks.size, 1)
     return share

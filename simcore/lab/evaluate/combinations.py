@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from simcore.evaluate.statistics.significance import Comparison
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, similarity, subsets
-from simcore.recipe import Combination, Part, PostProcessing, Question, Recipe
+from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
+from simcore.sim import combine
 from simcore.types import Array, Collection, Direction, Metric
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
@@ -76,16 +78,16 @@ class SubsetSearch:
     hits: dict[Combination, SubsetHits]
     seconds: float
 
-    def held_out(self, combine: Combination, *, parts: int = 5, seed: int = 0) -> HeldOut:
-        """Hits of the best subset, each query scored by the subset chosen on the other folds."""
+    def held_out(self, combine: Combination, *, parts: int = 5, seed: int = 0) -> HeldOut | None:
+        """Hits of the best subset, each query scored by the subset chosen on the other folds.
+
+        None for a single pair: there are no others to choose on.
+        """
+        if self.pairs < 2:
+            return None
         hit, chosen = subset_statistics.held_out(self.hits[combine], parts=parts, seed=seed)
         count = hit_count(hit)
         return HeldOut(count.hits, count.ci95, tuple(subset.models for subset in chosen))
-
-    def single_hits(self) -> SingleHits:
-        """The queries that each backbone finds alone."""
-        singles = next(iter(self.hits.values()))
-        return {name: singles.hits_of(1 << bit) for bit, name in enumerate(self.models)}
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,11 @@ class SubsetReport(TableResult):
         models: the backbones.
         best_by_size: for each combination the best subset of 1, 2, ..., M backbones.
         best: the best of all.
-        held_out: cross-validated hits of choosing the best subset, for each combination.
+        held_out: cross-validated hits of choosing the best subset, for each combination; empty
+            for a single pair and after a beam search, where nothing is chosen on other pairs.
         evaluated: number of subsets of each combination.
         seconds: of the search.
+        method: "all subsets", or "beam search", which may miss the best subset of a size.
     """
 
     pairs: int
@@ -109,6 +113,7 @@ class SubsetReport(TableResult):
     held_out: dict[Combination, HeldOut]
     evaluated: int
     seconds: float
+    method: Literal["all subsets", "beam search"] = "all subsets"
 
     @property
     def best_single(self) -> ScoredSubset:
@@ -137,9 +142,20 @@ class SubsetReport(TableResult):
             f"{self.pairs:,} {format_interval(score.ci95)}"
             for combine, score in self.held_out.items()
         ]
-        notes.append(f"{self.evaluated:,} subsets, two combinations each, in {self.seconds} s")
+        if not self.held_out:
+            notes.append(
+                "Chosen and scored on the same pairs, so optimistically biased: no held-out score "
+                + ("of a single pair" if self.pairs < 2 else "after a beam search")
+            )
+        tried = f"{self.evaluated:,} subsets"
+        if self.method == "beam search":
+            tried = f"Beam search, not exhaustive: {tried} of {2 ** len(self.models) - 1:,}"
+        notes.append(f"{tried}, two combinations each, in {self.seconds} s")
         columns = ("combination", "size", "hits", "95 % CI", "best subset")
-        return Table(columns, tuple(rows), "The best combination of each size", tuple(notes))
+        title = "The best combination of each size"
+        if self.method == "beam search":
+            title += ", by beam search"
+        return Table(columns, tuple(rows), title, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -224,25 +240,28 @@ class LearnedWeights(TableResult):
     Attributes:
         pairs: number of queries.
         weights: learned on all pairs; they add up to 1.
-        held_out: cross-validated hits of learned weights.
+        held_out: cross-validated hits of learned weights; None for a single pair.
         same_pairs: hits on the pairs that the weights were learned from, optimistically biased.
         best_subset_held_out, best_subset_same_pairs: the same for the best subset.
     """
 
     pairs: int
     weights: dict[str, float]
-    held_out: HitCount
+    held_out: HitCount | None
     same_pairs: int
-    best_subset_held_out: HeldOut
+    best_subset_held_out: HeldOut | None
     best_subset_same_pairs: int
 
     def to_table(self) -> Table:
         """One row per backbone."""
         rows = tuple((name, f"{weight:.3f}") for name, weight in self.weights.items())
-        note = (
-            f"Cross-validated: {self.held_out.hits:,} hits with weights, "
-            f"{self.best_subset_held_out.hits:,} with the best subset, of {self.pairs:,}"
-        )
+        if self.held_out is None or self.best_subset_held_out is None:
+            note = "A single pair: nothing can be cross-validated"
+        else:
+            note = (
+                f"Cross-validated: {self.held_out.hits:,} hits with weights, "
+                f"{self.best_subset_held_out.hits:,} with the best subset, of {self.pairs:,}"
+            )
         return Table(("backbone", "weight"), rows, "Weights of a z-sum", (note,))
 
 
@@ -269,7 +288,7 @@ def search(question: Question) -> SubsetSearch:
     """
     collection = subsets.open_subset(question.collection, question.subset)
     collection.pairs(question.direction)  # raises if the collection has no known mates
-    backbones, metric = question.backbones, recipes.check_metric(question.metric)
+    backbones, metric = question.backbones, recipes.shared_metric(question)
     key = (
         "subset search",
         recall.pairs_digest(collection),
@@ -278,10 +297,18 @@ def search(question: Question) -> SubsetSearch:
         question.direction,
         metric,
         question.post,
+        question.missing,
     )
     return memory.get(
         key,
-        lambda: search_in(collection, backbones, question.direction, metric, question.post),
+        lambda: search_in(
+            collection,
+            backbones,
+            question.direction,
+            metric,
+            question.post,
+            missing=question.missing,
+        ),
     )
 
 
@@ -291,16 +318,21 @@ def search_in(
     direction: Direction,
     metric: Metric | None,
     post: PostProcessing,
+    *,
+    missing: Missing = "mean",
 ) -> SubsetSearch:
     """`search` on an open collection; nothing is cached."""
-    if not backbones:
-        raise BadDataError("No backbone to combine. Choose at least one.")
+    check_backbone_count(backbones, subset_search.MAX_BACKBONES)
     start = time.perf_counter()
     pairs = collection.pairs(direction)
     sides = similarity.sides(collection, backbones, direction, metric, post)
-    moments = [side.moments() for side in sides]
+    weights = [1.0] * len(sides)
+    kinds: tuple[Combination, ...] = ("zsum", "sum")
+    terms_of_each = [combine.terms(sides, weights, kind, missing) for kind in kinds]
     blocks = subset_search.zip_streams([side.stream() for side in sides])
-    zsum, plain = subset_search.search_each(backbones, blocks, pairs.target, scales=[moments, None])
+    zsum, plain = subset_search.search_each(
+        backbones, blocks, pairs.target, terms_of_each=terms_of_each
+    )
     seconds = time.perf_counter() - start
     return SubsetSearch(len(pairs), backbones, {"zsum": zsum, "sum": plain}, seconds)
 
@@ -320,7 +352,11 @@ def report(search: SubsetSearch) -> SubsetReport:
             for combine, hits in search.hits.items()
         },
         _scored(best[top], top, search.pairs),
-        {combine: search.held_out(combine) for combine in search.hits},
+        {
+            combine: score
+            for combine in search.hits
+            if (score := search.held_out(combine)) is not None
+        },
         (1 << len(search.models)) - 1,
         round(search.seconds, 3),
     )
@@ -352,15 +388,46 @@ def ablation(search: SubsetSearch, combine: Combination) -> Ablation:
     return Ablation(combine, best, tuple(rows))
 
 
+def single_hits(question: Question) -> SingleHits:
+    """The queries that each backbone finds alone; of any number of backbones.
+
+    Raises:
+        BadDataError: no backbone, no known mates, or features are missing.
+    """
+    singles = question.singles or tuple(
+        recipes.parse(question.backbones, metric=question.metric, post=question.post)
+    )
+    ranks = recall.ranks_of_each(question.with_recipes(*singles))
+    return {
+        single.backbones[0]: mate_ranks == 1
+        for single, mate_ranks in zip(singles, ranks, strict=True)
+    }
+
+
+def check_backbone_count(backbones: Sequence[str], most: int) -> None:
+    """Refuse no backbones, and more than a search takes.
+
+    Raises:
+        BadDataError: no backbone, or too many.
+    """
+    if not backbones:
+        raise BadDataError("No backbone to combine. Choose at least one.")
+    if len(backbones) > most:
+        raise BadDataError(
+            f"This takes at most {most} backbones, got {len(backbones)}. Choose some with "
+            "--models, or search for good combinations of many with `simcore evaluate subsets`."
+        )
+
+
 def compare(question: Question) -> Comparisons:
     """Is A better than B? Exact McNemar test between all recipes, Holm's correction."""
-    results = search(question)
-    hits = results.single_hits()
+    hits = single_hits(question)
+    pairs = len(next(iter(hits.values())))
     combined = question.with_recipes(*question.combinations)
     for recipe, ranks in zip(combined.recipes, recall.ranks_of_each(combined), strict=True):
         hits[recipe.label] = ranks == 1
     return Comparisons(
-        question.collection, question.subset, results.pairs, tuple(significance.compare(hits))
+        question.collection, question.subset, pairs, tuple(significance.compare(hits))
     )
 
 
@@ -378,23 +445,24 @@ def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
         collection,
         results.models,
         question.direction,
-        recipes.check_metric(question.metric),
+        recipes.shared_metric(question),
         question.post,
     )
-    moments = [side.moments() for side in sides]
+    terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)
 
     def blocks() -> subset_search.Blocks:
         return subset_search.zip_streams([side.stream() for side in sides])
 
-    rivals = sum_weights.near_rivals(blocks(), target, moments)
-    by_query = sum_weights.held_out(rivals, seed=seed)
+    rivals = sum_weights.near_rivals(blocks(), target, terms)
+    by_query = sum_weights.held_out(rivals, seed=seed) if len(target) > 1 else None
     weights = sum_weights.fit(rivals, np.arange(len(target)))
     same = np.tile(weights, (len(target), 1))
-    held_out, biased = sum_weights.weighted_hits(blocks(), target, moments, [by_query, same])
+    chosen = [same] if by_query is None else [same, by_query]
+    biased, *held_out = sum_weights.weighted_hits(blocks(), target, terms, chosen)
     return LearnedWeights(
         len(target),
         dict(zip(results.models, (round(float(weight), 4) for weight in weights), strict=True)),
-        hit_count(held_out),
+        hit_count(held_out[0]) if held_out else None,
         int(biased.sum()),
         results.held_out("zsum", seed=seed),
         subset_statistics.best(results.hits["zsum"]).hits,
@@ -414,6 +482,12 @@ def _interval_of(hits: int, pairs: int) -> Interval:
     return hit_count(hit).ci95
 
 
+def scored_subset(
+    models: tuple[str, ...], combine: Combination, hits: int, pairs: int
+) -> ScoredSubset:
+    """A subset with its hits and their interval."""
+    return ScoredSubset(combine, len(models), models, hits, _interval_of(hits, pairs))
+
+
 def _scored(subset: SubsetResult, combine: Combination, pairs: int) -> ScoredSubset:
-    ci95 = _interval_of(subset.hits, pairs)
-    return ScoredSubset(combine, len(subset.models), subset.models, subset.hits, ci95)
+    return scored_subset(subset.models, combine, subset.hits, pairs)

@@ -9,7 +9,7 @@ import numpy as np
 from simcore.evaluate.combinations import complementarity as geometry
 from simcore.evaluate.combinations import exclusive
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.evaluate.combinations import HitCount, SubsetSearch, format_interval, hit_count
+from simcore.lab.evaluate.combinations import HitCount, format_interval, hit_count
 from simcore.lab.library import features, subsets
 from simcore.models import registry
 from simcore.recipe import Question, Recipe
@@ -164,13 +164,13 @@ class Disagreements(TableResult):
         return Table(("query", "mate", "rank of the mate"), rows)
 
 
-def report(search: SubsetSearch) -> ExclusiveReport:
-    """Oracle and exclusive hits of the backbones of a search."""
-    hits = search.single_hits()
+def report(question: Question) -> ExclusiveReport:
+    """Oracle and exclusive hits of the backbones of a question, however many they are."""
+    hits = combinations.single_hits(question)
     exclusive_rows = exclusive.exclusive(hits)
     oracle: HitCount = hit_count(exclusive.oracle(hits))
     return ExclusiveReport(
-        search.pairs,
+        len(next(iter(hits.values()))),
         oracle.hits,
         oracle.ci95,
         sum(len(rows) for rows in exclusive_rows.values()),
@@ -196,7 +196,7 @@ def found_and_missed(
     """
     collection = subsets.open_subset(question.collection, question.subset)
     pairs = collection.pairs(question.direction)
-    hits = combinations.search(question).single_hits()
+    hits = combinations.single_hits(question)
     rows = exclusive.found_and_missed(hits, found, missed).tolist()
     summaries: dict[int, str] = {}
     if order == "disagreement":
@@ -223,13 +223,12 @@ def complementarity(question: Question) -> Complementarity:
     Agreement and gain are about hits, so metric, direction and post-processing change them. CKA and
     RSA compare the features of the left images and depend on none of these.
     """
-    search = combinations.search(question)
+    hits = combinations.single_hits(question)
     collection = subsets.open_subset(question.collection, question.subset)
-    hits = search.single_hits()
-    rsa = geometry.rsa([_similarities(collection, model) for model in search.models])
-    vectors = [_vectors(collection, model) for model in search.models]
+    rsa = geometry.rsa([_similarities(collection, model) for model in hits])
+    vectors = [_vectors(collection, model) for model in hits]
     return Complementarity(
-        search.models,
+        tuple(hits),
         tuple(geometry.order(rsa)),
         _matrix(exclusive.agreement(hits)),
         _matrix(exclusive.gain(hits)),

@@ -29,7 +29,7 @@ class MateRanks(TableResult):
 
     Attributes:
         query_ids, mate_ids: (Q,).
-        ranks: (Q,) int64, 1 = first; ties count against the mate.
+        ranks: (Q,) int64, 1 = first; ties count against the mate; G + 1 without evidence.
         scores: (Q,) similarity of each query to its mate; NaN without evidence.
     """
 
@@ -385,6 +385,8 @@ def failed_queries(name: str, recipe: Recipe, direction: Direction = "lr") -> li
 def ranks(name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all") -> Array:
     """(Q,) int64, 1-based rank of each query's mate; ties count against the mate.
 
+    Without evidence about the mate its rank is G + 1.
+
     Raises:
         BadDataError: the collection has no known mates, or features are missing.
     """
@@ -419,7 +421,7 @@ def ranks_of_each(question: Question) -> list[Array]:
             "ranks of mates",
             digest,
             tuple(identity[name] for name in recipe.backbones),
-            recipe,
+            recipe.canonical,
             direction,
         )
         for recipe in question.recipes

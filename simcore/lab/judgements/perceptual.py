@@ -127,7 +127,7 @@ class CombinationTable:
                 percent(row.single_score),
                 " + ".join(row.several),
                 percent(row.several_score),
-                f"{100 * row.held_out:.2f}",
+                None if row.held_out is None else f"{100 * row.held_out:.2f}",
             )
             for row in self.rows
         )

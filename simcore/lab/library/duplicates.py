@@ -170,3 +170,11 @@ def generic_backbone(collection: Collection) -> str:
         f"Near-duplicates need the features of a generic network, and {collection.name!r} has "
         f"none. Run `simcore extract {collection.name} --models mobilenetv2` first."
     )
+
+
+def face_backbone(collection: Collection) -> str:
+    """The face descriptor of the papers' protocols: behind dlib's network where that has been run.
+
+    The authors of rosenfeld2018 ran dlib's network (`face-cnn`); `face` is dlib's faster detector.
+    """
+    return "face-cnn" if features.is_ready(collection, "face-cnn") else "face"

@@ -245,7 +245,7 @@ def _rows_of_keys(gallery: ImageSet) -> RowsOfKeys:
 
 def _index_metric(recipe: Recipe) -> Metric | None:
     """The metric under which an index can serve a recipe; None where none can."""
-    if len(recipe.parts) != 1 or recipe.post != "none":
+    if recipe.combine != "none" or recipe.post != "none":
         return None
     (part,) = recipe.parts
     metric = recipes.resolve_metric(part)

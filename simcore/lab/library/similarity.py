@@ -57,18 +57,20 @@ def recipe_row(
     Args:
         query: backbone -> features of the one query image.
     """
-    parts = [
+    sides = [
         _BackboneSides(
             collection, part.backbone, recipes.resolve_metric(part), recipe.post, direction
         )
         for part in recipe.parts
     ]
-    return combine.weighted_sum(
-        [part.row(query[part.backbone]) for part in parts],
-        [part.weight for part in recipe.parts],
-        recipe.combine,
-        [part.moments() for part in parts] if recipe.combine == "zsum" else None,
-    )[0]
+    terms: list[combine.Term] = []
+    if recipe.combine != "none":
+        for side in sides:
+            if recipe.combine == "zsum" or not side.prepared().complete:
+                side.moments()  # reads those on disk, which `recipe_terms` then finds in memory
+        terms = combine.recipe_terms(recipe, [side.prepared() for side in sides])
+    rows = [side.row(query[side.backbone]) for side in sides]
+    return combine.recipe_similarity(rows, recipe, terms)[0]
 
 
 class _BackboneSides:

@@ -18,7 +18,7 @@ from simcore.types import JSON, Array, Collection, Labels
 SUBSETS = {
     "all": "every pair",
     "tlld": "without near-duplicates, of faces too where they are extracted (rosenfeld2018, text)",
-    "tlld-paper": "without near-duplicates, as the authors' notebook does it, quirks included",
+    "tlld-paper": "as the authors' code has it: almost only pairs with a face on both sides",
     "tllobj": "without near-duplicates and without any detected face",
     "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
     "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
@@ -32,6 +32,7 @@ DETECTORS = {
     "face-cnn": "dlib's network, as the authors of rosenfeld2018 ran it",
     "haar": "OpenCV's Haar cascade for frontal faces",
 }
+FACE_COUNTS = face_counts.LABELS  # the bins of the counts below
 UNSEEN = provenance.UNSEEN  # followed by a learned backbone's name: pairs it was not trained on
 
 
@@ -41,8 +42,8 @@ class FaceReport:
 
     Attributes:
         images: how many images were counted, both sides.
-        histogram: (4,) share of the images with 0, 1, 2, and 3 or more faces.
-        table: (4, 4) pairs by the faces of the left (row) and of the right image (column).
+        histogram: (5,) share of the images with 0, 1, 2, 3, and 4 or more faces.
+        table: (5, 5) pairs by the faces of the left (row) and of the right image (column).
         right_if_left: share of the pairs with a face on the left that have one on the right; None
             where no left image has a face.
         pairs_with_faces, pairs_without: pairs with a face on both sides, and on neither.
@@ -234,8 +235,8 @@ def _deciding_keys(collection: Collection, subset: str) -> tuple[FeatureKey | No
     if subset.endswith(("faces", "objects")):
         detector = "haar" if subset.startswith("haar") else "face"
         return (features.collection_key(collection, detector),)
-    generic = duplicates.generic_backbone(collection)
-    return tuple(features.collection_key(collection, backbone) for backbone in (generic, "face"))
+    judges = duplicates.generic_backbone(collection), "face", duplicates.face_backbone(collection)
+    return tuple(features.collection_key(collection, backbone) for backbone in judges)
 
 
 def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
@@ -294,7 +295,7 @@ def _clean_rows(collection: Collection, subset: str) -> Array:
     if subset.endswith("-paper"):
         rows_of_both = (
             *duplicates.both_sides(collection, generic),
-            *duplicates.both_sides(collection, "face"),
+            *duplicates.both_sides(collection, duplicates.face_backbone(collection)),
         )
         keep = (
             near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper

@@ -8,7 +8,7 @@ import numpy as np
 from simcore.data.judgements.trials import JudgementSet, SameDifferent, Triplets
 from simcore.errors import BadDataError
 from simcore.lab import printed_values
-from simcore.lab.evaluate import combinations, exclusive, recall
+from simcore.lab.evaluate import best_subsets, combinations, exclusive, recall
 from simcore.lab.judgements import agreement, pair_similarities, perceptual
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.library import collections
@@ -25,7 +25,7 @@ EXCLUSIVE_EXAMPLES = 2  # per backbone
 
 def figure_3a(question: Question) -> Section:
     """Hits at 1 of each backbone alone."""
-    hits = exclusive.report(combinations.search(question)).isolation
+    hits = exclusive.report(question).isolation
     rows = sorted(hits.items(), key=lambda row: -row[1])
     return Section(
         "Figure 3a: each representation alone",
@@ -35,7 +35,8 @@ def figure_3a(question: Question) -> Section:
 
 def figure_3b(question: Question) -> Section:
     """The best combination of each size, normalized and plain."""
-    result = combinations.report(combinations.search(question))
+    result = best_subsets.report(question)
+    held_out = result.held_out.get("zsum")
     zsum, plain = result.best_by_size["zsum"], result.best_by_size["sum"]
     rows = tuple(
         (left.size, left.hits, " + ".join(left.models), right.hits)
@@ -43,7 +44,7 @@ def figure_3b(question: Question) -> Section:
     )
     return Section(
         "Figure 3b: the best combination of each size",
-        f"Cross-validated, the best z-sum has {result.held_out['zsum'].hits:,} hits.",
+        "" if held_out is None else f"Cross-validated, the best z-sum has {held_out.hits:,} hits.",
         Table(("size", "normalized", "members", "plain"), rows),
         printed_values.COMBINATIONS,
         tuple(subset.size for subset in zsum),
@@ -76,7 +77,7 @@ def table_1(question: Question) -> Section:
 
 def section_4_4_1(question: Question) -> Section:
     """Oracle and exclusive hits."""
-    result = exclusive.report(combinations.search(question))
+    result = exclusive.report(question)
     rows = [("oracle", result.oracle), ("exclusive hits", result.exclusive_total)]
     rows += [(f"only {model}", hits) for model, hits in result.by_model.items()]
     return Section(
@@ -89,7 +90,7 @@ def section_4_4_1(question: Question) -> Section:
 def figure_5(question: Question) -> Section:
     """The first failures of the leading combination."""
     name = question.collection
-    leading = combinations.report(combinations.search(question)).best.recipe()
+    leading = best_subsets.report(question).best.recipe()
     left, single = collections.open_(name).left, Question(name, (leading,))
     rows = []
     for query in recall.failed_queries(name, leading)[:EXAMPLES]:
@@ -232,7 +233,7 @@ def table_3(judged: JudgementSet, names: Sequence[str]) -> Section:
             _percent(row.single_score),
             " + ".join(row.several),
             _percent(row.several_score),
-            round(100 * row.held_out, 2),
+            None if row.held_out is None else round(100 * row.held_out, 2),
         )
         for row in perceptual.combinations(question).rows
     )

@@ -36,7 +36,7 @@ MAX_TAGS = 5  # tags with a color of their own; the palette has seven
 RANKS = (1, 5, 20, 100)  # last rank of each group; one more group holds the rest
 
 METHODS: tuple[Method, ...] = get_args(Method)
-FORMAT = 2  # raised when the same input would give another map
+FORMAT = 3  # raised when the same input would give another map
 COLUMNS = ("side", "id", "x", "y", "cluster", "rank", "faces")
 
 
@@ -290,13 +290,16 @@ def single_recipe(
     weights: Sequence[float] = (),
     metric: str = recipes.OWN,
     post: str = "none",
+    missing: str = "mean",
 ) -> Recipe:
     """The one recipe that a map shows: a backbone, or a combination of several.
 
     Raises:
         BadDataError: several backbones without a combination. UnknownNameError: see `parse`.
     """
-    parsed = recipes.parse(models, combine, weights=weights, metric=metric, post=post)
+    parsed = recipes.parse(
+        models, combine, weights=weights, metric=metric, post=post, missing=missing
+    )
     if len(parsed) > 1 and combine == "none":
         raise BadDataError(
             f"A map shows one recipe, got {len(parsed)} backbones. Add --combine zsum or sum."
@@ -476,7 +479,7 @@ def _sides(collection: Collection) -> tuple[ImageSet, ...]:
 def _file(collection: Collection, recipe: Recipe, settings: ProjectionSettings) -> Path:
     """Where a map is stored; the name depends on everything that decides where the points are."""
     own = {name: registry.get(name).metric for name in recipe.backbones}
-    digest = hashlib.sha256(repr((FORMAT, recipe, own, settings)).encode())
+    digest = hashlib.sha256(repr((FORMAT, recipe.canonical, own, settings)).encode())
     for backbone in recipe.backbones:
         digest.update(features.identity(collection, backbone).encode())
     for side in _sides(collection):

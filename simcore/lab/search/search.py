@@ -112,6 +112,7 @@ class SearchResult:
             "recipe": list(self.recipe.backbones),
             "combine": self.recipe.combine,
             "weights": [part.weight for part in self.recipe.parts],
+            "missing": self.recipe.missing,
             "hits": [
                 {"rank": rank, "id": name, "score": float(score)}
                 for rank, (name, score) in enumerate(zip(self.ids, self.scores, strict=True), 1)

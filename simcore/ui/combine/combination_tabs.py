@@ -127,8 +127,10 @@ def weights(question: Question, search: SubsetSearch, _combine: Combination) -> 
         {
             "method": method,
             "same pairs": same_pairs,
-            "held-out": held_out.hits,
-            "95 % confidence interval": f"{held_out.ci95[0]:.0f} to {held_out.ci95[1]:.0f}",
+            "held-out": None if held_out is None else held_out.hits,
+            "95 % confidence interval": None
+            if held_out is None
+            else f"{held_out.ci95[0]:.0f} to {held_out.ci95[1]:.0f}",
         }
         for method, same_pairs, held_out in rows
     )

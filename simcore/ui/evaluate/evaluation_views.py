@@ -17,7 +17,7 @@ from simcore.ui.charts import about
 from simcore.ui.commands import Command
 
 KS = (1, 5, 10, 20, 50, 100)
-FACES = ["0", "1", "2", "3 or more"]
+FACES = list(subsets.FACE_COUNTS)
 
 
 @dataclass(frozen=True)

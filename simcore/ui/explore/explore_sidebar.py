@@ -8,7 +8,7 @@ from simcore.lab.library import collections, models
 from simcore.ui import url_state
 from simcore.ui.explore import explore_view
 from simcore.ui.explore.explore_view import PAGE, ExploreView
-from simcore.ui.sidebar import DIRECTION_NAMES
+from simcore.ui.sidebar import DIRECTION_NAMES, HELP, MISSING_NAMES
 from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
@@ -82,6 +82,16 @@ def draw(names: Sequence[str]) -> ExploreView:
                 width="stretch",
                 on_change=_direction_changed,
                 help="The side that the query is on. The pair stays the same.",
+            )
+        if view.combine and len(view.models) > 1:
+            st.segmented_control(
+                "Missing evidence",
+                list(MISSING_NAMES),
+                format_func=MISSING_NAMES.__getitem__,
+                key=f"{PAGE}_missing",
+                required=True,
+                width="stretch",
+                help=HELP["missing"],
             )
         st.slider("Results per row", 1, explore_view.MAX_K, key=f"{PAGE}_k")
     return view

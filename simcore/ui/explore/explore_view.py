@@ -9,6 +9,7 @@ import streamlit as st
 from simcore.errors import SimError
 from simcore.lab import recipes
 from simcore.lab.library import collections, models
+from simcore.recipe import MISSING_RULES
 from simcore.types import DIRECTIONS, METRICS, Direction
 from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
@@ -27,6 +28,7 @@ class ExploreView:
         models: backbones, one row each.
         combine: rows that combine them, of `COMBINATIONS`; weighted is a z-sum with `weights`.
         weights: one per backbone, in their order.
+        missing: what missing evidence counts as in a combination.
     """
 
     collection: str = ""
@@ -37,6 +39,7 @@ class ExploreView:
     models: tuple[str, ...] = ()
     combine: tuple[str, ...] = ("zsum",)
     weights: tuple[float, ...] = ()
+    missing: str = "mean"
 
     def weight(self, model: str) -> float:
         """The weight of one backbone; 1 by default."""
@@ -130,6 +133,7 @@ def fields(names: Sequence[str]) -> list[Field]:
         NumberField("k", default=10, low=1, high=MAX_K),
         ListField("combine", COMBINATIONS, default=["zsum"], label="combination", keep_empty=True),
         WeightsField("weights"),
+        Field("missing", MISSING_RULES, label="rule for missing evidence"),
     ]
 
 
@@ -144,4 +148,5 @@ def view_of(values: Values) -> ExploreView:
         models=tuple(values["models"]),
         combine=tuple(values["combine"]),
         weights=tuple(values["weights"]),
+        missing=values["missing"],
     )

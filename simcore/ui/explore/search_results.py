@@ -131,6 +131,7 @@ def recipes_of(view: ExploreView, models: Sequence[str]) -> dict[str, Recipe]:
                 "zsum" if weighted else combination,
                 weights=[view.weight(model) for model in models] if weighted else [],
                 metric=view.metric,
+                missing=view.missing,
             )[-1]
     return by_title
 
@@ -277,4 +278,6 @@ def search_commands(
             *("--weights", ",".join(f"{view.weight(model):g}" for model in models)),
         ],
     }
+    if combinations and view.missing != "mean":
+        args += ["--missing", view.missing]
     return [Command((*args, *options[name])) for name in combinations] or [Command(tuple(args))]

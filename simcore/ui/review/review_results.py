@@ -48,6 +48,7 @@ def show(question: Question, recipes: list[Recipe], combine: str) -> None:
     args = ["review", "summary", question.collection, "--models", ",".join(question.backbones)]
     args += ["--combine", combine] if len(question.backbones) > 1 else []
     args += ["--metric", question.metric] if question.metric != "own" else []
+    args += ["--missing", question.missing] if question.missing != "mean" else []
     if question.post == "none":
         commands.show(args)
     _facets(summary, question)

@@ -32,3 +32,17 @@ def test_queries_that_no_backbone_finds():
     assert exclusive.oracle(empty).sum() == 0
     assert exclusive.agreement(empty).tolist() == [[0, 0], [0, 0]]
     assert exclusive.intersections(empty) == [((), 4)]
+
+
+def test_backbones_disagree_only_where_at_least_two_know_the_pair():
+    ranks = np.array([[1, 8, 4, 1], [16, 64, 4, 9], [2, 1, 4, 9]])
+    known = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 0, 1, 0]], bool)
+    expected = []
+    for column in range(4):
+        seen = [int(rank) for rank, k in zip(ranks[:, column], known[:, column], strict=True) if k]
+        expected.append(np.log2(max(seen) / min(seen)) if len(seen) > 1 else 0.0)
+    found = exclusive.rank_disagreement(ranks, known)
+    assert found.tolist() == expected == [4.0, 0.0, 0.0, 0.0]
+    assert exclusive.rank_disagreement(ranks[:2], known[:2])[1] == 0, "known to one backbone"
+    two = np.array([[1, 1], [1, 1], [0, 0]], bool)
+    assert exclusive.rank_disagreement(ranks[:, :2], two).tolist() == [4.0, 3.0]

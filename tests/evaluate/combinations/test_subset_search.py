@@ -12,37 +12,65 @@ from hypothesis import strategies as st
 
 from simcore.errors import BadDataError, ShapeError
 from simcore.evaluate.combinations import subset_search
-from simcore.sim import combine, rank
-from simcore.sim.combine import Moments
+from simcore.sim.combine import Term
+
+PENALTY = 4096.0  # more than all values below add up to
 
 
-def plain(matrices, target, scale):
-    """(Q, 2^M) hits by blending each subset and ranking it, as any recipe is."""
-    count = len(matrices)
-    hits = np.zeros((len(target), 1 << count), bool)
-    for mask in range(1, 1 << count):
-        chosen = [k for k in range(count) if mask >> k & 1]
-        total = combine.weighted_sum(
-            [matrices[k] for k in chosen],
-            [1] * len(chosen),
-            "sum" if scale is None else "zsum",
-            None if scale is None else [scale[k] for k in chosen],
-        )
-        mate = total[np.arange(len(target)), target]
-        hits[:, mask] = (rank.mate_ranks(total, target) == 1) & ~np.isnan(mate)
+def plain(matrices, target, *, normalized, missing="mean"):
+    """(Q, 2^M) hits in NumPy alone: each subset is summed and the mate compared with every image.
+
+    Values are rounded to multiples of 2^-40, as documented, so that ties are comparable.
+    """
+    filled, gaps = [], []
+    for matrix in matrices:
+        values, gap = np.float64(matrix), np.isnan(matrix)
+        known = values[~gap]
+        mean, std = (known.mean(), known.std()) if known.size else (0.0, 0.0)
+        if normalized:
+            values = (values - mean) * (1 / std if std > 0 else 0.0)
+            mean = 0.0
+        values[gap] = mean if missing == "mean" else -PENALTY
+        filled.append(np.rint(values * 2.0**40) / 2.0**40)
+        gaps.append(gap)
+    hits = np.zeros((len(target), 1 << len(matrices)), bool)
+    for mask in range(1, hits.shape[1]):
+        members = [k for k in range(len(matrices)) if mask >> k & 1]
+        total = sum(filled[k] for k in members)
+        blind = np.all([gaps[k] for k in members], axis=0)
+        for row, mate in enumerate(target):
+            rivals = [j for j in range(total.shape[1]) if j != mate and not blind[row, j]]
+            hits[row, mask] = not blind[row, mate] and all(
+                total[row, j] < total[row, mate] for j in rivals
+            )
     return hits
 
 
-def moments(matrix):
-    known = matrix[~np.isnan(matrix)].astype(float)
-    return Moments(known.mean(), known.std()) if known.size else Moments(0.0, 0.0)
+def terms_of(matrices, *, normalized, missing="mean"):
+    """The terms that the search gets for these matrices."""
+    terms = []
+    for matrix in matrices:
+        known = matrix[~np.isnan(matrix)].astype(float)
+        mean, std = (known.mean(), known.std()) if known.size else (0.0, 0.0)
+        shift, gain = (mean, 1 / std if std > 0 else 0.0) if normalized else (0.0, 1.0)
+        fill = -PENALTY if missing == "worst" else 0.0 if normalized else mean
+        terms.append(Term(shift, gain, fill))
+    return terms
 
 
-def found(matrices, target, scale, step=512):
+def found(matrices, target, terms=None, step=512):
     names = [f"m{k}" for k in range(len(matrices))]
     rows = range(0, len(target), step)
     blocks = ((s, [m[s : s + step] for m in matrices]) for s in rows)
-    return subset_search.search(names, blocks, target, scale=scale)
+    return subset_search.search(names, blocks, target, terms=terms)
+
+
+# Both kinds of sum under both rules for missing evidence.
+KINDS = [
+    {"normalized": normalized, "missing": missing}
+    for normalized in (False, True)
+    for missing in ("mean", "worst")
+]
 
 
 @settings(max_examples=150, deadline=None)
@@ -61,9 +89,10 @@ def test_exactly_the_plain_result(data):
     matrices[:, np.arange(queries), target] += data.draw(st.integers(0, 3))
     matrices[random.random(shape) < data.draw(st.sampled_from([0, 0.2, 0.6]))] = np.nan
     matrices = list(matrices.astype(np.float32))
-    for scale in (None, [moments(m) for m in matrices]):
-        hits = found(matrices, target, scale, step=data.draw(st.integers(1, 8)))
-        expected = plain(matrices, target, scale)
+    for kind in KINDS:
+        terms = terms_of(matrices, **kind)
+        hits = found(matrices, target, terms, step=data.draw(st.integers(1, 8)))
+        expected = plain(matrices, target, **kind)
         for mask in range(1 << count):
             np.testing.assert_array_equal(hits.hits_of(mask), expected[:, mask])
         np.testing.assert_array_equal(hits.counts, expected.sum(0))
@@ -80,9 +109,10 @@ def test_enough_images_to_use_every_shortcut():
         matrices.append((unit[0] @ unit[1].T).astype(np.float32) * (k + 1))
     matrices[3][random.random((240, 240)) < 0.3] = np.nan
     target = np.arange(240)
-    for scale in (None, [moments(m) for m in matrices]):
-        expected = plain(matrices, target, scale).sum(0)
-        np.testing.assert_array_equal(found(matrices, target, scale).counts, expected)
+    for kind in KINDS[::3]:
+        expected = plain(matrices, target, **kind).sum(0)
+        counts = found(matrices, target, terms_of(matrices, **kind)).counts
+        np.testing.assert_array_equal(counts, expected)
         assert expected.max() > expected[1 << np.arange(8)].max() > 0
 
 
@@ -98,8 +128,9 @@ def test_the_tree_below_many_backbones(seed):
     matrices[:, np.arange(queries), target] += lead
     matrices[random.random(shape) < [0, 0.1, 0.4, 0.8][seed // 2]] = np.nan
     matrices = list(matrices.astype(np.float32))
-    for scale in (None, [moments(m) for m in matrices]):
-        hits, expected = found(matrices, target, scale), plain(matrices, target, scale)
+    for kind in KINDS:
+        hits = found(matrices, target, terms_of(matrices, **kind))
+        expected = plain(matrices, target, **kind)
         for mask in range(1 << count):
             np.testing.assert_array_equal(hits.hits_of(mask), expected[:, mask])
         assert 0 < expected.sum() < expected.size or seed > 5
@@ -109,8 +140,8 @@ def test_a_constant_earns_nothing_and_adds_nothing():
     random = np.random.default_rng(0)
     flat = np.full((30, 30), 0.25, np.float32)
     good = random.normal(size=(30, 30)).astype(np.float32) + 3 * np.eye(30, dtype=np.float32)
-    for scale in (None, [moments(flat), moments(good)]):
-        counts = found([flat, good], np.arange(30), scale).counts
+    for kind in KINDS:
+        counts = found([flat, good], np.arange(30), terms_of([flat, good], **kind)).counts
         assert counts[0b01] == 0
         assert counts[0b10] == counts[0b11] > 0
 
@@ -119,19 +150,19 @@ def test_a_copy_of_the_mate_is_a_tie_for_every_subset():
     random = np.random.default_rng(0)
     matrices = [random.normal(size=(5, 5)).astype(np.float32) for _ in range(4)]
     matrices = [np.c_[m, m[np.arange(5), np.arange(5)]] for m in matrices]
-    for scale in (None, [moments(m) for m in matrices]):
-        assert found(matrices, np.arange(5), scale).counts.sum() == 0
+    for kind in KINDS:
+        assert found(matrices, np.arange(5), terms_of(matrices, **kind)).counts.sum() == 0
 
 
 def test_both_sums_in_one_pass_over_the_matrices():
     random = np.random.default_rng(2)
     matrices = [random.normal(size=(20, 20)).astype(np.float32) + k * np.eye(20) for k in range(4)]
     matrices = [m.astype(np.float32) for m in matrices]
-    scale = [moments(m) for m in matrices]
+    kinds = [terms_of(matrices, normalized=normalized) for normalized in (True, False)]
     once = iter([(0, [m[:9] for m in matrices]), (9, [m[9:] for m in matrices])])
-    both = subset_search.search_each([*"abcd"], once, np.arange(20), scales=[scale, None])
-    for hits, how in zip(both, (scale, None), strict=True):
-        np.testing.assert_array_equal(hits.packed, found(matrices, np.arange(20), how).packed)
+    both = subset_search.search_each([*"abcd"], once, np.arange(20), terms_of_each=kinds)
+    for hits, terms in zip(both, kinds, strict=True):
+        np.testing.assert_array_equal(hits.packed, found(matrices, np.arange(20), terms).packed)
     assert (both[0].packed != both[1].packed).any()
 
 
@@ -159,7 +190,7 @@ def test_two_searches_at_once_do_not_end_the_process():
 def test_masks_names_and_parts_of_the_queries():
     random = np.random.default_rng(1)
     matrices = [random.normal(size=(40, 40)).astype(np.float32) for _ in range(3)]
-    hits = found(matrices, np.arange(40), None)
+    hits = found(matrices, np.arange(40))
     assert hits.names(0b101) == ("m0", "m2")
     assert hits.mask(["m2", "m0"]) == 0b101
     half = np.arange(0, 40, 2)
@@ -169,7 +200,7 @@ def test_masks_names_and_parts_of_the_queries():
 
 def test_all_combinations_are_there():
     matrices = [np.eye(3, dtype=np.float32)] * 4
-    hits = found(matrices, np.arange(3), None)
+    hits = found(matrices, np.arange(3))
     masks = {
         hits.mask(names)
         for size in range(1, 5)
@@ -182,8 +213,8 @@ def test_all_combinations_are_there():
 def test_bad_input():
     square = np.eye(2, dtype=np.float32)
     with pytest.raises(BadDataError, match="takes 1 to 16 backbones, got 17"):
-        found([square] * 17, np.arange(2), None)
-    with pytest.raises(ShapeError, match="Got 1 moments for 2 backbones"):
-        found([square] * 2, np.arange(2), [Moments(0, 1)])
+        found([square] * 17, np.arange(2))
+    with pytest.raises(ShapeError, match="Got 1 terms for 2 backbones"):
+        found([square] * 2, np.arange(2), [Term()])
     with pytest.raises(ShapeError, match="Pass 2 of the same shape"):
-        found([square, np.eye(3, dtype=np.float32)], np.arange(2), None)
+        found([square, np.eye(3, dtype=np.float32)], np.arange(2))

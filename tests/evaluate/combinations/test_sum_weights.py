@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcore.evaluate.combinations import sum_weights
-from simcore.sim.combine import Moments
+from simcore.sim.combine import Moments, Term
 
 
 def matrices(seed, queries=150, good=0.8):
@@ -16,7 +16,7 @@ def matrices(seed, queries=150, good=0.8):
     return [useful, *noise]
 
 
-UNIT = Moments(0.0, 1.0)
+UNIT = Term()
 
 
 def streamed(found, rows=32):
@@ -73,8 +73,17 @@ def test_a_rival_far_from_the_front_in_every_backbone_still_counts():
 
 def test_a_constant_gets_no_hit_from_weights():
     flat = [np.zeros((20, 20), np.float32)] * 2
-    still = Moments(0.0, 0.0)
+    still = Term.standardized(Moments(0.0, 0.0))
     rivals = sum_weights.near_rivals(streamed(flat), np.arange(20), [still] * 2)
     share = np.tile(sum_weights.fit(rivals, np.arange(20)), (20, 1))
     (hit,) = sum_weights.weighted_hits(streamed(flat), np.arange(20), [still] * 2, [share])
     assert not hit.any()
+
+
+def test_evidence_of_a_backbone_without_weight_does_not_count():
+    """The mate is known to the second backbone only, whose weight is 0; its rival to both."""
+    one, other = np.array([[np.nan, -1.0]]), np.array([[0.0, 5.0]])
+    terms, mates = [UNIT, UNIT], np.array([0])
+    weights = [np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), np.array([[1.0, 1.0]])]
+    hits = sum_weights.weighted_hits([(0, [one, other])], mates, terms, weights)
+    assert [hit.tolist() for hit in hits] == [[False]] * 3

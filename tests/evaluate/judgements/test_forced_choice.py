@@ -28,3 +28,23 @@ def test_position_bias_of_the_paper():
     assert told.statistic == pytest.approx(sum((c - 480) ** 2 / 480 for c in counts))
     assert told.p < 1e-10
     assert forced_choice.position_bias(np.array([], int), 3).p == 1
+
+
+def test_a_tie_between_several_options_is_shared_by_all_of_them():
+    """The mate among one, two, three and four equally frequent options."""
+    counts = np.array([[9, 0, 0, 0], [3, 3, 0, 0], [2, 2, 2, 0], [1, 1, 1, 1]])
+    for row, ties in enumerate(range(1, 5)):
+        told = forced_choice.agreement_by_question(counts[row : row + 1], np.array([0]))
+        (share,) = [value for value in told.right if value is not None]
+        assert share == pytest.approx(1 / ties)
+        missed = forced_choice.agreement_by_question(counts[row : row + 1], np.array([3]))
+        (share,) = [value for value in missed.right if value is not None]
+        assert share == (0.25 if ties == 4 else 0)
+
+
+def test_questions_with_fewer_than_two_answers_do_not_count():
+    counts = np.array([[1, 0], [0, 2], [1, 1], [0, 0]])
+    told = forced_choice.agreement_by_question(counts, np.array([0, 1, 0, 1]))
+    assert told.questions == 2
+    assert told.majority == 0.75
+    assert told.correlation is None, "two questions are too few"

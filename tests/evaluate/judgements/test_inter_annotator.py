@@ -99,3 +99,15 @@ def test_how_one_answer_fits_the_others():
     found = inter_annotator.agreement_with_others(counts, units, values)
     # Of {0, 1} without one 0 both lead; without the 1 only 0 leads; alone there are no others.
     np.testing.assert_array_equal(found, [0.5, 0.5, 0, 0, 0, np.nan])
+
+
+def test_alpha_counts_units_with_two_answers_and_needs_two_values():
+    """A unit with exactly two answers counts, one with a single answer does not."""
+    people = [{0: "0", 1: "0", 2: "1"}, {0: "0", 1: "1", 2: "1"}, {3: "1"}]
+    counts = np.array([[2, 0], [1, 1], [0, 2], [0, 1]])
+    expected = float(by_hand(people))
+    assert inter_annotator.krippendorff_alpha(counts) == pytest.approx(expected)
+    assert inter_annotator.krippendorff_alpha(counts[:3]) == pytest.approx(expected)
+    # Two different values are enough, even where the second occurs once.
+    assert inter_annotator.krippendorff_alpha(np.array([[1, 1]])) == pytest.approx(0.0)
+    assert inter_annotator.krippendorff_alpha(np.array([[2, 0], [0, 1]])) is None

@@ -82,3 +82,13 @@ def test_more_than_the_search_can_hold_is_said():
     alike = {f"n{k}": (np.zeros(60), some.vote - 0.5) for k in range(17)}
     with pytest.raises(BadDataError, match="takes at most 16"):
         triplet_combinations.best_combinations(alike, some, up_to=1)
+
+
+def test_without_other_triplets_nothing_is_held_out():
+    """A combination that had no other triplets to be chosen on has no held-out score."""
+    some = random_triplets(count=1)
+    (row, mean) = triplet_combinations.best_combinations(noisy(some), some).rows
+    assert (row.held_out, mean.held_out) == (None, None)
+    two = random_triplets(count=120)
+    rows = triplet_combinations.best_combinations(noisy(two), two).rows
+    assert all(0 <= row.held_out <= 1 for row in rows)

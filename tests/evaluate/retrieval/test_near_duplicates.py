@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates
 from simcore.types import Features
@@ -37,23 +39,65 @@ def test_near_duplicates_by_hand():
 
 def test_the_papers_protocol_keeps_its_quirks():
     left, right = unit(0.0, 1.5, 3.0, 4.6), unit(0.75, 2.25, 3.8, 5.4)
-    no_faces = face_rows([0, 0, 0, 0])
     keep = near_duplicates.tllobj_paper(
         left, right, face_rows([0, 1, 2, 0]), face_rows([0, 0, 0, 1])
     )
     assert keep.tolist() == [True, False, True, False], "two faces stay in, one face goes"
-    assert near_duplicates.tlld_paper(left, right, no_faces, no_faces).all()
-    # The position of the nearest face counts, not its distance: only who is nearest to the first.
-    far = Features("face", [1, 2, 3], np.array([[0.0, 0], [9, 0], [50, 0]]), 4)
-    first = Features("face", [0, 1, 2], np.array([[0.0, 0], [30, 0], [31, 0]]), 4)
-    for faces in (far, first):
-        assert near_duplicates.tlld_paper(left, right, faces, no_faces).all()
-        assert near_duplicates.tlld_paper(left, right, no_faces, faces).all()
-    near = Features("face", [0, 1, 2], np.array([[0.0, 0], [30, 0], [90, 0]]), 4)
-    keep = near_duplicates.tlld_paper(left, right, near, no_faces)
-    assert keep.tolist() == [True, False, True, True]
-    keep = near_duplicates.tlld_paper(left, right, no_faces, near)
-    assert keep.tolist() == [True, False, True, True]
+    # Without a face the nearest "face" is in row 0, but for the image in row 0 itself.
+    no_faces = face_rows([0, 0, 0, 0])
+    keep = near_duplicates.tlld_paper(left, right, no_faces, no_faces)
+    assert keep.tolist() == [True, False, False, False]
+
+
+def notebook_tlld(left, right, faces_left, faces_right):
+    """(N,) bool: the authors' notebook, cells 14 to 32, line by line.
+
+    Args:
+        left, right: (N, D) generic features. faces_left, faces_right: N lists of descriptors.
+    """
+    count = len(left)
+
+    def face_distances(one, other):
+        distances = 10**9 * np.ones((count, count), dtype=np.float32)
+        for i in range(count):
+            for j in range(count):
+                if len(one[i]) and len(other[j]):
+                    distances[i, j] = cdist(one[i], other[j]).ravel().min()
+        return distances
+
+    dists_left = (cdist(left, left, "cosine") + np.eye(count) * 100).min(1)
+    dists_right = (cdist(right, right, "cosine") + np.eye(count) * 100).min(1)
+    is_dup_left, is_dup_right = dists_left <= 0.1, dists_right <= 0.1
+    cross_dists = (cdist(left, right, "cosine") + 100 * np.eye(count)).min(1)
+    cross_face_dists = (face_distances(faces_left, faces_right) + 100 * np.eye(count)).min(1)
+    mins_face_left = (face_distances(faces_left, faces_left) + np.eye(count) * 100).argmin(1)
+    mins_face_right = (face_distances(faces_right, faces_right) + np.eye(count) * 100).argmin(1)
+    face_dups = np.logical_or(mins_face_left <= 0.4, mins_face_right <= 0.4)
+    return ~(
+        is_dup_left | is_dup_right | (cross_dists <= 0.15) | (cross_face_dists <= 0.4) | face_dups
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tlld_as_the_notebook_computes_it(seed):
+    random = np.random.default_rng(seed)
+    count = 30
+    generic = [random.normal(size=(count, 6)) for _ in range(2)]
+    generic[1][3] = generic[0][7]  # a near-duplicate across the sides drops row 7 only
+    faces = [
+        [random.normal(size=(size, 4)) * 0.6 for size in random.choice(3, count, p=[0.2, 0.6, 0.2])]
+        for _ in range(2)
+    ]
+    expected = notebook_tlld(*generic, *faces)
+    sides = [Features("net", np.arange(count), values, count) for values in generic]
+    for rows in faces:
+        index = np.repeat(np.arange(count), [len(row) for row in rows])
+        sides.append(Features("face", index, np.concatenate(rows), count))
+    keep = near_duplicates.tlld_paper(*sides)
+    np.testing.assert_array_equal(keep, expected)
+    assert 0 < keep.sum() < count
+    face_on_both = np.array([len(a) > 0 and len(b) > 0 for a, b in zip(*faces, strict=True)])
+    assert face_on_both[1:][keep[1:]].all()
 
 
 def test_faces_are_compared_by_euclidean_distance():
@@ -69,3 +113,34 @@ def test_more_near_duplicates_than_make_sense_are_an_error(monkeypatch):
     same = unit(*[0.0] * 4)
     with pytest.raises(BadDataError, match="more than 2 near-duplicates among 4 images"):
         near_duplicates.find(same, same, within=0.01, across=0.01)
+
+
+def quarters(*rows):
+    """Vectors of length 4, so that cosines are exact multiples of 1/16."""
+    return Features("x", np.arange(len(rows)), np.array(rows, float), len(rows))
+
+
+def test_a_distance_equal_to_the_threshold_is_a_near_duplicate(monkeypatch):
+    """Cosine distances of exactly 0.5, within the left side and across the sides."""
+    left = quarters([2, 2, 2, 2], [0, 0, 0, 4], [-4, 0, 0, 0])
+    right = quarters([-2, -2, 2, -2], [2, -2, -2, -2], [0, 0, -4, 0])
+    assert near_duplicates.find(left, right, within=0.5, across=0.5)[0].distance == 0.5
+    assert near_duplicates.find(left, right, within=0.4999, across=0.4999) == []
+    faces = Features("face", np.arange(1, 3), np.eye(2) * 9, 3)
+    no_rule = {"face_left": faces, "face_right": faces}
+    monkeypatch.setattr(near_duplicates, "FACES_NOTEBOOK", -1.0)
+    for within, across in ((0.5, -1.0), (-1.0, 0.5), (0.4999, 0.4999)):
+        monkeypatch.setattr(near_duplicates, "WITHIN", within)
+        monkeypatch.setattr(near_duplicates, "ACROSS", across)
+        memory.clear()
+        keep = near_duplicates.tlld_paper(left, right, **no_rule)
+        generic = [1 - a @ b / 16 for a in left.values for b in left.values]
+        sides = [np.array(generic).reshape(3, 3)]
+        sides.append(1 - right.values @ right.values.T / 16)
+        cross = 1 - left.values @ right.values.T / 16
+        np.fill_diagonal(cross, 9)
+        for side in sides:
+            np.fill_diagonal(side, 9)
+        dropped = (np.minimum(*sides).min(1) <= within) | (cross.min(1) <= across)
+        assert keep.tolist() == (~dropped).tolist()
+    assert keep.all()

@@ -105,3 +105,41 @@ def test_bad_shapes_are_one_sentence():
         bootstrap.difference(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
     with pytest.raises(ShapeError):
         bootstrap.difference(np.zeros(3), np.zeros(2), np.zeros(3), np.zeros(3))
+
+
+def test_draws_in_which_nobody_answered_are_left_out():
+    """Each of three people answered one question of their own, so most draws share no answer."""
+    values, number = np.array([0.0, 0.5, 1.0]), np.arange(3)
+    low, high = bootstrap.shared_interval(values, number, number)
+    random = np.random.default_rng(0)
+    people, questions = (
+        random.multinomial(3, np.full(3, 1 / 3), bootstrap.DRAWS) for _ in range(2)
+    )
+    means = []
+    for drawn in people * questions:
+        if drawn.sum():
+            means.append((drawn * values).sum() / drawn.sum())
+    assert 0 < len(means) < bootstrap.DRAWS
+    assert (low, high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])))
+
+
+def test_a_draw_without_trials_of_a_group_is_the_mean_of_the_other_groups():
+    before, after = np.zeros(5), np.array([1.0, 0.0, 1.0, 0.0, 4.0])
+    group, cluster = np.array([0, 0, 0, 0, 1]), np.array([0, 1, 2, 3, 3])
+    found = bootstrap.difference(before, after, group, cluster)
+    draws = np.random.default_rng(0).multinomial(4, np.full(4, 1 / 4), size=bootstrap.DRAWS)
+    scores, missing = [], 0
+    for drawn in draws:
+        means = []
+        for number in (0, 1):
+            gains = [
+                gain
+                for gain, g, c in zip(after, group, cluster, strict=True)
+                for _ in range(drawn[c])
+                if g == number
+            ]
+            means += [np.mean(gains)] if gains else []
+            missing += not gains
+        scores.append(np.mean(means))
+    assert missing > 0
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
