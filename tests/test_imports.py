@@ -22,8 +22,9 @@ LAYERS = [
 CORE = LAYERS[0]
 # Within lab, a folder imports from those before it.
 LAB = [
-    *("recipes", "printed_values", "html_document", "jobs", "library", "evaluate", "search"),
-    *("judgements", "people", "learning", "papers", "demo", "doctor", "api"),
+    *("permissions", "log_files", "recipes", "printed_values", "html_document", "jobs"),
+    *("library", "evaluate", "search", "judgements", "people", "learning", "papers"),
+    *("demo", "doctor", "api"),
 ]
 HEAVY = {
     *("torch", "torchvision", "timm", "open_clip", "umap", "lancedb", "numba", "sqlalchemy", "ray"),
