@@ -76,6 +76,7 @@ HOST = {
     "jobs": "start jobs get stop monitor run_in_job",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
+    "log_files": "rotating",
     "learning.adaptation": "adapt gather_inputs save_backbone export",
     "learning.finetuning": "tune image_loader",
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",

@@ -1,4 +1,6 @@
-"""The server: the app, its thumbnails, a health check and security headers, in one process.
+"""The app with its thumbnails, a health check, security headers and the guard, for a server.
+
+`simcore app` serves it (simcore/ui/server.py). Without the limits on connections, so does
 
     python -m streamlit run simcore/ui/serve.py        (from the repository's root)
 
@@ -21,7 +23,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from simcore.ui import thumbnails
+from simcore.ui import guard, kiosk, thumbnails
+from simcore.ui.guard import Guard
+from simcore.ui.upload_room import UploadRoom
 
 ROOT = Path(__file__).resolve().parents[2]
 # `streamlit run` puts this file's folder on the path, where simcore/ui/collections would hide the
@@ -100,6 +104,8 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
 # The first request may be for /collections, before app.py has called st.navigation; without this
 # line, Streamlit would then show every file in pages/ as a page.
 PagesManager.uses_pages_directory = False
+kiosk.restrict()
+hosts, max_visitors = guard.from_environment()
 app = st.App(
     str(ROOT / "app.py"),
     routes=[
@@ -107,6 +113,10 @@ app = st.App(
         Route("/picture/{key:path}", picture),
         Route("/health", health),
     ],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(Guard, hosts=hosts, max_visitors=max_visitors),
+        Middleware(UploadRoom),
+    ],
     lifespan=lifespan,
 )
