@@ -10,7 +10,7 @@ import streamlit as st
 
 from simcore.lab import jobs
 from simcore.types import Monitor, Progress
-from simcore.ui import kiosk, widgets
+from simcore.ui import kiosk, uploads, widgets
 from simcore.ui.widgets import escape_markdown
 
 
@@ -85,14 +85,14 @@ def _watch(job_id: str) -> None:
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Monitor]:
-    """A bar for work that runs while the page waits; it disappears at the end."""
+    """A bar for work that runs while the page waits, and stops when its visitor leaves."""
     bar = st.progress(0.0, text=text)
 
     def update(progress: Progress) -> None:
         bar.progress(share(progress), text=escape_markdown(describe(progress)))
 
     try:
-        yield Monitor(update)
+        yield Monitor(update, uploads.visitor_left)
     finally:
         bar.empty()
 

@@ -59,7 +59,7 @@ class UploadRoom:
         if match is None or scope["method"] != "PUT":
             await self.app(scope, receive, send)
             return
-        session, size = match["session"], _size(Headers(scope=scope))
+        session, size = match["session"], content_length(Headers(scope=scope))
         if not self._make_room(session, size):
             text = "There is no room for more uploads at the moment. Try again in a few minutes."
             await PlainTextResponse(text, 413)(scope, receive, send)
@@ -88,8 +88,8 @@ class UploadRoom:
         return used + size <= self.per_session and everything + size <= self.total
 
 
-def _size(headers: Headers) -> int:
-    """Bytes of a request's body; the most that Streamlit takes where it does not say."""
+def content_length(headers: Headers) -> int:
+    """Bytes of a request's body; the most that Streamlit takes where it does not say so."""
     text = headers.get("content-length", "")
     largest = int(config.get_option("server.maxUploadSize")) * MB
     return min(int(text), largest) if text.isdecimal() else largest

@@ -16,7 +16,7 @@ from tests.ui.simulated_visitor import visiting
 VISITORS, PARTICIPANTS, ANSWERS = 300, 50, 5
 THINK = 8.0  # mean seconds between two answers of a person; measured ones take longer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 async def take_part(address, code, seconds, random):
@@ -33,14 +33,21 @@ async def take_part(address, code, seconds, random):
             assert participant.question != number
 
 
+async def come(room, address, number):
+    """A visitor who opens a page and stays in the room."""
+    page = ("", "experiments", "exclusive")[number % 3]
+    visitor = await room.enter_async_context(visiting(address, page, collection="tiny"))
+    assert visitor.errors == []
+
+
 async def fill(address, codes, process):
     """Everybody comes, some answer, everybody leaves; seconds per answer, and descriptors."""
     random, seconds = np.random.default_rng(0), []
     async with AsyncExitStack() as room:
-        for number in range(VISITORS - len(codes)):
-            page = ("", "map", "duplicates")[number % 3]
-            visitor = await room.enter_async_context(visiting(address, page, collection="tiny"))
-            assert visitor.errors == []
+        spectators = range(VISITORS - len(codes))
+        for start in range(0, len(spectators), 10):  # ten at a time come through the door
+            group = (come(room, address, number) for number in spectators[start : start + 10])
+            await asyncio.gather(*group)
         await asyncio.gather(*(take_part(address, code, seconds, random) for code in codes))
         most = process.num_fds()
     return seconds, most
@@ -62,12 +69,13 @@ def test_a_full_room(tiny, cache, record_property):
         process = psutil.Process(app.process.pid)
 
         async def warm_up():
-            for page in ("", "map", "duplicates"):
+            for page in ("", "experiments", "exclusive"):
                 async with visiting(app.address, page, collection="tiny"):
                     pass
 
         asyncio.run(warm_up())
-        at_start, memory = settled(process, 0), process.memory_info().rss
+        time.sleep(5)  # until those who warmed it up are gone
+        at_start, memory = process.num_fds(), process.memory_info().rss
         seconds, most = asyncio.run(fill(app.address, codes, process))
         after = settled(process, at_start)
         grown = (process.memory_info().rss - memory) / 2**20

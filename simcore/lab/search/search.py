@@ -14,7 +14,7 @@ from simcore.lab.library.similarity import recipe_row
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
-from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet
+from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor
 
 MAX_TEXT = text_encoder.MAX_CHARACTERS  # characters
 
@@ -168,17 +168,25 @@ def read_file(path: Path) -> bytes:
         ) from error
 
 
-def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> list[SearchResult]:
+def search(
+    question: Question,
+    query: Query,
+    *,
+    k: int = 10,
+    mode: str = "",
+    monitor: Monitor = Monitor(),
+) -> list[SearchResult]:
     """The k most similar gallery images under each recipe of a question.
 
     Args:
         question: collection, recipes, direction and subset; "lr" searches the right side.
         k: how many to return, 1 or more.
         mode: "exact", "index", or "auto" by the gallery's size; "" is SIMCORE_SEARCH, else "auto".
+        monitor: asked between the backbones, each of which must embed an image from outside.
 
     Raises:
         UnknownNameError: no such collection, id, backbone or mode.
-        BadImageError: the query's bytes are no usable image.
+        BadImageError: the query's bytes are no usable image. Stopped: the monitor asked to stop.
         BadDataError: features are missing, or k is below 1.
     """
     _check_k(k)
@@ -193,7 +201,10 @@ def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> 
     plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]
     if row is None:
         image = features.decode(query.image or b"", trim=gallery.trim)
-        query_features = {b: features.embed_upload(image, b) for b in question.backbones}
+        query_features = {}
+        for backbone in question.backbones:
+            monitor.check()
+            query_features[backbone] = features.embed_upload(image, backbone)
     elif any(plan.index for plan in plans):  # read one image, not both sides of a large collection
         images = queries.take([row])
         query_features = {b: features.for_side(collection, images, b) for b in question.backbones}
