@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
@@ -51,9 +52,10 @@ class SimulatedVisitor:
             component = element.bidi_component
             data = component.json or component.mixed.json or "null"
             self.components[component.component_name] = (component.id, json.loads(data))
-        elif kind in {"exception", "alert"}:
-            body = element.exception.message if kind == "exception" else element.alert.body
-            self.errors.append(body)
+        elif kind == "exception":
+            self.errors.append(element.exception.message)
+        elif kind == "alert" and element.alert.format == Alert.ERROR:
+            self.errors.append(element.alert.body)
         elif kind == "markdown":
             self.texts.append(element.markdown.body)
 
