@@ -102,7 +102,7 @@ def run(
 
     listener = server.listen(host, port)
     limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors)
-    os.environ.update({**environment, **server.settings(limits, list(allowed_hosts))})
+    os.environ.update({**environment, **server.settings(limits, allowed_hosts)})
     sys.stderr.write(f"The app is at http://{_browser_host(host)}:{port} (stop it with Ctrl+C)\n")
     if limits.visitors < max_visitors:
         sys.stderr.write(
@@ -121,7 +121,7 @@ def _browser_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _kiosk_environment(idle: int, collection: str) -> dict[str, str]:
+def _kiosk_environment(idle: int, collection: str) -> Mapping[str, str]:
     """The variables of workshop mode, after its settings are checked."""
     from simcore.lab.library import collections
 

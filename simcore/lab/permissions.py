@@ -2,14 +2,14 @@
 
 `restrict` is called once, before the first page is drawn. From then on every operation of `lab`
 that is not listed in `VISITORS` is replaced in its module by one that raises `NotPermittedError`,
-whoever calls it: a page, a callback, or another operation. Nothing lifts the restriction, and an
+whoever calls it: a page, a callback, or another operation. Nothing removes the restriction, and an
 operation that somebody adds without listing it here is refused.
 """
 
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
 from simcore import lab
@@ -60,7 +60,7 @@ VISITORS = {
     "people.analysis": "analyse participants",
     "people.experiments": "listing summary",
     "people.participation": "consent join screen answer shuffle_choices",
-    "permissions": "restrict modules operations",  # nothing here can lift the restriction
+    "permissions": "restrict modules operations",  # nothing here removes the restriction
     "printed_values": "annex_row",
     "recipes": "parse check_metric check_post_processing resolve resolve_metric",
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
@@ -122,7 +122,7 @@ def modules() -> Iterator[tuple[str, ModuleType]]:
             yield info.name.removeprefix(prefix), importlib.import_module(info.name)
 
 
-def operations(module: ModuleType) -> dict[str, Operation]:
+def operations(module: ModuleType) -> Mapping[str, Operation]:
     """The public functions of a module of `lab`, and those it passes on from stateful layers."""
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     return {

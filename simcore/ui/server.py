@@ -9,6 +9,7 @@ import errno
 import logging
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -164,12 +165,11 @@ def raise_descriptor_limit() -> int:
 
 
 def write_logs(file: logging.Handler) -> None:
-    """Write the server's log to a file, and warnings to the terminal as well."""
+    """Write warnings to a file and to the terminal; who visited is not recorded."""
     terminal = logging.StreamHandler()
-    terminal.setLevel(logging.WARNING)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     terminal.addFilter(log_files.Throttle())
-    logging.basicConfig(level=logging.INFO, handlers=[terminal, file])
+    logging.basicConfig(level=logging.WARNING, handlers=[terminal, file])
     for name in list(
         logging.root.manager.loggerDict
     ):  # Streamlit gives each logger its own handler
@@ -177,6 +177,7 @@ def write_logs(file: logging.Handler) -> None:
             logger = logging.getLogger(name)
             logger.handlers.clear()
             logger.propagate = True
+            logger.setLevel(logging.WARNING)
 
 
 def run(listener: socket.socket, limits: Limits, options: dict[str, Any]) -> None:
@@ -218,6 +219,6 @@ def run(listener: socket.socket, limits: Limits, options: dict[str, Any]) -> Non
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def settings(limits: Limits, hosts: list[str]) -> dict[str, str]:
+def settings(limits: Limits, hosts: Sequence[str]) -> Mapping[str, str]:
     """The environment variables from which `serve` builds the guard."""
     return {guard.HOSTS: ",".join(hosts), guard.MAX_VISITORS: str(limits.visitors)}

@@ -35,7 +35,7 @@ async def take_part(address, code, seconds, random):
 
 async def come(room, address, number):
     """A visitor who opens a page and stays in the room."""
-    page = ("", "experiments", "exclusive")[number % 3]
+    page = ("", "experiments", "compare")[number % 3]
     visitor = await room.enter_async_context(visiting(address, page, collection="tiny"))
     assert visitor.errors == []
 
@@ -69,7 +69,7 @@ def test_a_full_room(tiny, cache, record_property):
         process = psutil.Process(app.process.pid)
 
         async def warm_up():
-            for page in ("", "experiments", "exclusive"):
+            for page in ("", "experiments", "compare"):
                 async with visiting(app.address, page, collection="tiny"):
                     pass
 
