@@ -18,6 +18,7 @@ Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "simcore" / "ui" / "serve.py"
+Environment = Mapping[str, str]  # variables that the server reads
 MIN_IDLE = 15  # seconds; the notice before the page starts over takes ten
 
 
@@ -79,7 +80,7 @@ def serve(
 def run(
     host: str,
     port: int,
-    environment: Mapping[str, str],
+    environment: Environment,
     *,
     max_visitors: int = 400,
     allowed_hosts: Sequence[str] = (),
@@ -121,7 +122,7 @@ def _browser_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _kiosk_environment(idle: int, collection: str) -> Mapping[str, str]:
+def _kiosk_environment(idle: int, collection: str) -> Environment:
     """The variables of workshop mode, after its settings are checked."""
     from simcore.lab.library import collections
 

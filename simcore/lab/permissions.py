@@ -16,6 +16,7 @@ from simcore import lab
 from simcore.errors import NotPermittedError
 
 Operation = Callable[..., object]
+Operations = Mapping[str, Operation]  # by name
 
 # Layers that read and write files and databases. A function that a module of `lab` passes on from
 # one of them is an operation as well; those of the other layers only compute.
@@ -122,7 +123,7 @@ def modules() -> Iterator[tuple[str, ModuleType]]:
             yield info.name.removeprefix(prefix), importlib.import_module(info.name)
 
 
-def operations(module: ModuleType) -> Mapping[str, Operation]:
+def operations(module: ModuleType) -> Operations:
     """The public functions of a module of `lab`, and those it passes on from stateful layers."""
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     return {

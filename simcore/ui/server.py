@@ -31,6 +31,7 @@ RESERVED: Final = 256  # file descriptors for files, databases and libraries
 # A session takes three descriptors while its script runs, its WebSocket, and up to four connections
 # of the browser while it loads a page.
 PER_VISITOR: Final = 8
+Environment = Mapping[str, str]  # variables of a process
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
 LOGGERS: Final = ("streamlit", "uvicorn", "asyncio", "websockets")
 
@@ -219,6 +220,6 @@ def run(listener: socket.socket, limits: Limits, options: dict[str, Any]) -> Non
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def settings(limits: Limits, hosts: Sequence[str]) -> Mapping[str, str]:
+def settings(limits: Limits, hosts: Sequence[str]) -> Environment:
     """The environment variables from which `serve` builds the guard."""
     return {guard.HOSTS: ",".join(hosts), guard.MAX_VISITORS: str(limits.visitors)}

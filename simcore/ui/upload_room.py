@@ -37,7 +37,7 @@ def stored() -> MemoryUploadedFileManager | None:
 
 
 class UploadRoom:
-    """Before a file is received: frees the session's oldest ones, and refuses it without room."""
+    """Before a file is received: drops the oldest of its session, or refuses it."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class UploadRoom:
         self.arriving: dict[str, int] = {}  # session -> bytes that are being received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on one request; an upload only if there is room for it."""
+        """Pass on one request; an upload only if it fits."""
         match = UPLOAD.search(scope["path"]) if scope["type"] == "http" else None
         if match is None or scope["method"] != "PUT":
             await self.app(scope, receive, send)
@@ -82,9 +82,9 @@ class UploadRoom:
             oldest = own.pop(0)
             files.remove_file(session, oldest.file_id)
             used -= len(oldest.data)
-        sessions = list(files.file_storage.values())
-        everything = sum(len(file.data) for kept in sessions for file in list(kept.values()))
-        everything += sum(self.arriving.values())
+        everything = sum(self.arriving.values())
+        for uploads in list(files.file_storage.values()):
+            everything += sum(len(file.data) for file in list(uploads.values()))
         return used + size <= self.per_session and everything + size <= self.total
 
 
