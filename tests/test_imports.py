@@ -25,8 +25,6 @@ STARTS_THE_APP = ("simcore.cli.serve", "simcore.ui.server")  # the one step betw
 LAB = [
     *("permissions", "log_files", "recipes", "printed_values", "html_document", "jobs"),
     *("library", "evaluate", "search", "judgements", "people", "learning", "papers"),
-    *("permissions", "log_files", "recipes", "printed_values", "html_document", "jobs"),
-    *("library", "evaluate", "search", "judgements", "people", "learning", "papers"),
     *("demo", "doctor", "api"),
 ]
 HEAVY = {

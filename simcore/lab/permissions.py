@@ -20,7 +20,7 @@ Operations = Mapping[str, Operation]  # by name
 
 # Layers that read and write files and databases. A function that a module of `lab` passes on from
 # one of them is an operation as well; those of the other layers only compute.
-STATEFUL = ("simcore.data.", "simcore.models.", "simcore.learn.")
+STATEFUL = ("simcore.data.", "simcore.models.", "simcore.training.")
 
 # Module of `lab` -> operations that only read, that compute without changing what others see, or
 # that store a participant's own answer.
@@ -29,7 +29,8 @@ VISITORS = {
     "participation ablation compare learned_weights hit_count",
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
-    "post_processing_gains failed_queries ranks ranks_of_each mate_scores pairs_digest",
+    "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
+    "pairs_digest",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document",
     "judgements.agreement": "percent table combined disagreements",
@@ -72,6 +73,8 @@ VISITORS = {
 
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
+    "api": "add compare extract import_features learn list_backbones list_collections map_figure "
+    "open_collection plain_sum ranks recall register search similarity zsum",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
     "jobs": "start jobs get stop monitor run_in_job",
@@ -86,6 +89,7 @@ HOST = {
     "library.extraction": "extract",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",
+    "library.vectors": "import_features export_features remove listing check_vectors",
     "papers.margaritescu2024_tables": "bars report assign_sources scores_per_set figure_4_2 "
     "figure_5_1 section_5_2_3",
     "papers.paper_report": "ask make curves",
