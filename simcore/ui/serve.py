@@ -7,6 +7,7 @@
 `app.py` works alone as well; it then sends thumbnails inside the page.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 
 from simcore.ui import guard, kiosk, thumbnails
@@ -32,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # standard library's module.
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__file__).parent)]
 
+SWEEP_SECONDS = 30
 KEY = re.compile(r"[0-9a-f]{32}(-t\d{1,5})?")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -98,7 +101,22 @@ async def health(_request: Request) -> Response:
 async def lifespan(_app: object) -> AsyncIterator[None]:
     """While the server runs, pages use its addresses for thumbnails."""
     thumbnails.served = True
+    cleaning = asyncio.create_task(_drop_sessions_that_left())
     yield
+    cleaning.cancel()
+
+
+async def _drop_sessions_that_left() -> None:
+    """Release memory and file descriptors of closed tabs.
+
+    Streamlit keeps their sessions for two minutes, and looks for those that have expired only when
+    another session comes or goes.
+    """
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        sessions = getattr(runtime.get_instance(), "_session_mgr", None)
+        stored = getattr(getattr(sessions, "_session_storage", None), "_cache", ())
+        len(stored)  # removes what has expired
 
 
 # The first request may be for /collections, before app.py has called st.navigation; without this

@@ -54,8 +54,8 @@ async def fill(address, codes, process):
 
 
 def settled(process, at_start):
-    """Descriptors once those of the visitors are back, or after two minutes."""
-    end = time.monotonic() + 120
+    """Descriptors once those of the visitors are back, or after four minutes."""
+    end = time.monotonic() + 240
     while process.num_fds() > at_start + 10 and time.monotonic() < end:
         time.sleep(1)
     return process.num_fds()
