@@ -53,7 +53,8 @@ VISITORS = {
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
     "identity not_extracted counts decode embed_upload",
     "library.indexes": "search_mode choose nearest similarity",
-    "library.models": "groups is_non_commercial listing all_names demo_names default_network",
+    "library.models": "groups is_non_commercial license_terms listing all_names demo_names "
+    "default_network",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
     "library.similarity": "sides recipe_row",
