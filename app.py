@@ -8,8 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from simcore.ui import kiosk, page_export
+from simcore.ui import kiosk, page_export, url_state
 
+kiosk.restrict()
 ROOT = Path(__file__).resolve().parent
 st.set_page_config(
     page_title="simcore: perceptual image similarity",
@@ -116,6 +117,7 @@ page = kiosk.navigation(
     ],
 )
 kiosk.watch()
+url_state.start_with(kiosk.collection())
 page_export.begin()
 page.run()
 page_export.download_button(page.title)

@@ -12,7 +12,7 @@ from simcore.lab.library import collections, models
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture, Row
 from simcore.recipe import Question
-from simcore.ui import charts, commands, job_progress, page_export, sidebar, widgets
+from simcore.ui import charts, commands, job_progress, page_export, sidebar, uploads, widgets
 from simcore.ui.compare import picture_picker, region_view
 from simcore.ui.widgets import escape_markdown
 
@@ -36,7 +36,7 @@ def show() -> None:
             st.info("Upload the missing image.")
             return
         with st.spinner("Comparing", show_time=False):
-            rows = pair.table(question, first, second).rows
+            rows = pair.table(question, first, second, monitor=uploads.monitor()).rows
         _summary(question, rows)
         _regions(question, first, second)
         _numbers(question, rows, first, second)

@@ -9,7 +9,7 @@ from simcore.lab.search import search
 from simcore.lab.search.search import Query
 from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import commands, job_progress, kiosk, widgets
+from simcore.ui import commands, job_progress, kiosk, uploads, widgets
 from simcore.ui.explore import (
     explore_sidebar,
     image_browser,
@@ -77,7 +77,7 @@ def explore(collection: Collection, view: ExploreView) -> None:
     query = Query(image=upload[1]) if upload else Query(id=view.query)
     with st.spinner("Searching", show_time=False):
         question = Question(view.collection, tuple(recipes.values()), view.direction)
-        hits = search.search(question, query, k=view.k)
+        hits = search.search(question, query, k=view.k, monitor=uploads.monitor())
     results = list(zip(recipes, hits, strict=True))
     search_results.show(collection, view, upload, results)
     search_results.downloads(collection, view, upload[0] if upload else None, results, ready)

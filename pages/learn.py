@@ -9,7 +9,7 @@ import streamlit as st
 from simcore.lab import recipes
 from simcore.lab.learning import adaptation, finetuning
 from simcore.recipe import Question
-from simcore.ui import sidebar, widgets
+from simcore.ui import kiosk, sidebar, widgets
 from simcore.ui.learn import adaptation_results, annex_table, judgement_training, run_form
 from simcore.ui.url_state import Field
 
@@ -42,9 +42,9 @@ def show() -> None:
         if question is None:
             return
         models = [model for model in question.backbones if not model.startswith("learned:")]
-        if models:
+        if models and not kiosk.enabled():  # visitors see results, and start no run
             _run_form(replace(question, recipes=tuple(recipes.parse(models))))
-        else:
+        elif not models:
             st.info("Choose a backbone in the sidebar that is not a learned one.")
     if question is not None:  # else an error is shown
         with widgets.show_errors():

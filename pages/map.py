@@ -11,7 +11,16 @@ from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
 from simcore.recipe import Question, Recipe
 from simcore.types import Collection
-from simcore.ui import commands, gallery, job_progress, page_export, sidebar, thumbnails, widgets
+from simcore.ui import (
+    commands,
+    gallery,
+    job_progress,
+    kiosk,
+    page_export,
+    sidebar,
+    thumbnails,
+    widgets,
+)
 from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
 from simcore.ui.map import map_canvas
@@ -130,6 +139,9 @@ def _load(question: Question, name: str, method: str) -> Map | None:
     if method == "pca":
         with st.spinner("Projecting"):
             return maps.make(shown, settings)
+    if kiosk.enabled():
+        st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.label)} here.")
+        return None
     args = _command(question, name, method).args
     with st.container(border=True):
         st.markdown(

@@ -53,6 +53,10 @@ class MissingWeightsError(SimError, FileNotFoundError):
     """A weight file is not on this machine; the message names the file, its source and folder."""
 
 
+class NotPermittedError(SimError):
+    """Visitors of workshop mode may not do this."""
+
+
 class UnknownNameError(SimError, KeyError):
     """No backbone, collection, metric, ... has this name."""
 

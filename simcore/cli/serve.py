@@ -1,8 +1,9 @@
 """`simcore demo` and `simcore app`."""
 
 import os
-import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +11,14 @@ import typer
 
 from simcore.cli import output
 from simcore.cli.options import Device
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, unknown_name
 from simcore.types import Monitor
 
 Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "simcore" / "ui" / "serve.py"
+Environment = Mapping[str, str]  # variables that the server reads
 MIN_IDLE = 15  # seconds; the notice before the page starts over takes ten
 
 
@@ -39,7 +41,7 @@ def demo(
     output.table(result.table.to_table())
     output.note(result.remark)
     if serve_app:
-        serve(port=port)
+        run("127.0.0.1", port, {})
 
 
 def serve(
@@ -50,83 +52,88 @@ def serve(
     kiosk: Annotated[
         bool,
         typer.Option(
-            "--kiosk", help="Workshop mode: collections are read-only and paths are hidden."
+            "--kiosk", help="Workshop mode: visitors only look and answer; no paths are shown."
         ),
     ] = False,
     idle: Annotated[
         int, typer.Option(help="With --kiosk: idle seconds until the page starts over.")
     ] = 180,
+    collection: Annotated[
+        str, typer.Option(help="With --kiosk: the collection that pages start with.")
+    ] = "",
+    max_visitors: Annotated[
+        int, typer.Option(min=1, max=2000, help="Visitors at the same time; others must wait.")
+    ] = 400,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name by which the app may be called, as behind a proxy; can be repeated. "
+            "Numeric addresses and this computer's names need none."
+        ),
+    ] = None,
 ) -> None:
-    """Serve the app."""
-    raise typer.Exit(run(host=host, port=port, kiosk=idle if kiosk else None))
+    """Serve the app until Ctrl+C. Background jobs that it started go on; see `simcore jobs`."""
+    environment = _kiosk_environment(idle, collection) if kiosk else {}
+    run(host, port, environment, max_visitors=max_visitors, allowed_hosts=allow_host or [])
 
 
-def run(*, host: str, port: int, kiosk: int | None = None) -> int:
+def run(
+    host: str,
+    port: int,
+    environment: Environment,
+    *,
+    max_visitors: int = 400,
+    allowed_hosts: Sequence[str] = (),
+) -> None:
     """Serve the app until it is interrupted.
 
     Args:
-        kiosk: for workshop mode, after how many idle seconds the page starts over.
+        environment: further variables, which switch workshop mode on.
+        max_visitors: at the same time; fewer where the system allows too few open files.
 
     Raises:
-        BadDataError: the pages are not installed, the port is taken, or there is no collection for
-            workshop mode.
+        BadDataError: the pages are not installed, or the address cannot be used.
     """
     if not SCRIPT.exists():
         raise BadDataError(
             f"The app is not at {SCRIPT}. Its pages are not part of the package: "
             "install it from a clone with `pip install -e .`."
         )
-    _check_free(host, port)
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(SCRIPT),
-        "--server.address",
-        host,
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    environment = dict(os.environ)
-    if kiosk is not None:
-        _check_kiosk(kiosk)
-        environment["SIMCORE_KIOSK"] = str(kiosk)
-        command += ["--server.maxUploadSize", "5", "--client.toolbarMode", "minimal"]
+    from simcore.ui import server
+
+    listener = server.listen(host, port)
+    limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors)
+    os.environ.update({**environment, **server.settings(limits, allowed_hosts)})
     sys.stderr.write(f"The app is at http://{_browser_host(host)}:{port} (stop it with Ctrl+C)\n")
-    try:
-        return subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
-    except KeyboardInterrupt:
-        return 0
+    if limits.visitors < max_visitors:
+        sys.stderr.write(
+            f"At most {limits.visitors} visitors at once, since this system allows few open "
+            "files; `ulimit -n 8192` before the start allows more.\n"
+        )
+    # Five images of 5 MB are the most that a page takes from a visitor.
+    options = {"server_maxUploadSize": 5, "client_toolbarMode": "minimal"} if environment else {}
+    with suppress(KeyboardInterrupt):
+        server.run(listener, limits, options)
 
 
 def _browser_host(host: str) -> str:
-    return "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host
+    if host in {"127.0.0.1", "0.0.0.0", "::", "::1", ""}:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
-def _check_kiosk(idle: int) -> None:
+def _kiosk_environment(idle: int, collection: str) -> Environment:
+    """The variables of workshop mode, after its settings are checked."""
     from simcore.lab.library import collections
 
     if idle < MIN_IDLE:
         raise BadDataError(f"The idle time must be {MIN_IDLE} s or more, got {idle} s.")
-    if not collections.names():
+    names = collections.names()
+    if not names:
         raise BadDataError(
             "Workshop mode needs a collection, because it is read-only. "
             "Run `simcore demo --no-serve` first."
         )
-
-
-def _check_free(host: str, port: int) -> None:
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise BadDataError(
-                f"Port {port} is taken or not allowed ({error.strerror}). "
-                "Choose another with --port."
-            ) from error
+    if collection and collection not in names:
+        raise unknown_name("collection", collection, names)
+    return {"SIMCORE_KIOSK": str(idle), "SIMCORE_KIOSK_COLLECTION": collection}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from simcore.recipe import Question
+from simcore.ui import kiosk
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,4 @@ def evaluate(question: Question, command: str, *more: str) -> Command:
 def show(*commands: Command | Sequence[str]) -> None:
     """Show command lines, one below the other; a sequence holds the arguments of one."""
     lines = [c.line if isinstance(c, Command) else Command(tuple(c)).line for c in commands]
-    st.code("\n".join(lines), language="bash", wrap_lines=True)
+    st.code(kiosk.hide_paths("\n".join(lines)), language="bash", wrap_lines=True)

@@ -1,4 +1,7 @@
-"""Background jobs on a page: start one, show its progress, stop it."""
+"""Background jobs on a page: start one, show its progress, stop it.
+
+Jobs are the host's: in workshop mode a page sees none, and offers no button that starts one.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,12 +10,14 @@ import streamlit as st
 
 from simcore.lab import jobs
 from simcore.types import Monitor, Progress
-from simcore.ui import kiosk, widgets
+from simcore.ui import kiosk, uploads, widgets
 from simcore.ui.widgets import escape_markdown
 
 
 def running(*command: str) -> jobs.Job | None:
     """The newest running job whose command line begins with `command`."""
+    if kiosk.enabled():
+        return None
     return next(
         (j for j in jobs.jobs() if j.state == "running" and j.args[: len(command)] == command), None
     )
@@ -20,9 +25,6 @@ def running(*command: str) -> jobs.Job | None:
 
 def start(args: Sequence[str]) -> None:
     """Start a job and remember it, so that the page shows how it ended; for buttons."""
-    if kiosk.enabled():
-        widgets.show_error_later("Workshop mode does not change collections or features.")
-        return
     widgets.run_action(_start, args)
 
 
@@ -36,6 +38,8 @@ def show(*command: str) -> bool:
     Returns:
         Whether a job is running.
     """
+    if kiosk.enabled():
+        return False
     job = running(*command)
     if job:
         st.session_state["_job"] = job.id
@@ -81,14 +85,14 @@ def _watch(job_id: str) -> None:
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Monitor]:
-    """A bar for work that runs while the page waits; it disappears at the end."""
+    """A bar for work that runs while the page waits, and stops when its visitor leaves."""
     bar = st.progress(0.0, text=text)
 
     def update(progress: Progress) -> None:
         bar.progress(share(progress), text=escape_markdown(describe(progress)))
 
     try:
-        yield Monitor(update)
+        yield Monitor(update, uploads.visitor_left)
     finally:
         bar.empty()
 

@@ -1,16 +1,23 @@
-"""Workshop mode (`simcore app --kiosk`): visitors look and answer, and change nothing."""
+"""Workshop mode (`simcore app --kiosk`): visitors look and answer, and change nothing.
 
+`simcore.lab.permissions` refuses what a visitor may not do; pages offer none of it.
+"""
+
+import functools
 import os
 import re
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from simcore.lab import permissions
 from simcore.ui import components
 
-VARIABLE = "SIMCORE_KIOSK"  # seconds without input until the app starts over; set by the CLI
-HIDDEN_PAGES = {"collections", "models"}  # pages that add, remove or download
+# Set by the command line: seconds without input until the app starts over, and its collection.
+VARIABLE, COLLECTION = "SIMCORE_KIOSK", "SIMCORE_KIOSK_COLLECTION"
+HIDDEN_PAGES = {"collections", "models", "review"}  # pages where everything is the host's
 # A single line of thirteen pages would hide most of them behind "more"; the others stand alone.
 SECTIONS = {
     **dict.fromkeys(("combine", "exclusive", "evaluate", "learn"), "Analyze"),
@@ -26,6 +33,18 @@ PATHS = re.compile(
 def enabled() -> bool:
     """Whether the app runs in workshop mode."""
     return bool(os.environ.get(VARIABLE))
+
+
+@functools.cache  # every run of the script calls it
+def restrict() -> None:
+    """In workshop mode, refuse what visitors may not do, as long as this process lives."""
+    if enabled():
+        permissions.restrict()
+
+
+def collection() -> str:
+    """The collection that the host chose for workshop mode; "" for the first one."""
+    return os.environ.get(COLLECTION, "") if enabled() else ""
 
 
 def upload_limits() -> tuple[int, int]:
@@ -60,9 +79,12 @@ def watch() -> None:
     if not enabled():
         return
     address = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
+    if name := collection():
+        address += f"?{urlencode({'collection': name})}"
     if "participant" in st.query_params:
         experiment = st.query_params.get("experiment", "")
-        address = f"{address.rstrip('/')}/experiments?experiment={experiment}&participant=new"
+        query = urlencode({"experiment": experiment, "participant": "new"})
+        address = f"{address.partition('?')[0].rstrip('/')}/experiments?{query}"
     components.KIOSK_IDLE.mount(
         data={"seconds": int(os.environ[VARIABLE]), "to": address}, key="kiosk_idle"
     )

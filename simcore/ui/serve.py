@@ -1,10 +1,13 @@
-"""The server: the app, its thumbnails, a health check and security headers, in one process.
+"""The app with its thumbnails, a health check, security headers and the guard, for a server.
+
+`simcore app` serves it (simcore/ui/server.py). Without the limits on connections, so does
 
     python -m streamlit run simcore/ui/serve.py        (from the repository's root)
 
 `app.py` works alone as well; it then sends thumbnails inside the page.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -19,15 +22,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 
-from simcore.ui import thumbnails
+from simcore.ui import guard, kiosk, thumbnails
+from simcore.ui.guard import Guard
+from simcore.ui.upload_room import UploadRoom
 
 ROOT = Path(__file__).resolve().parents[2]
 # `streamlit run` puts this file's folder on the path, where simcore/ui/collections would hide the
 # standard library's module.
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__file__).parent)]
 
+SWEEP_SECONDS = 30
 KEY = re.compile(r"[0-9a-f]{32}(-t\d{1,5})?")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -94,12 +101,29 @@ async def health(_request: Request) -> Response:
 async def lifespan(_app: object) -> AsyncIterator[None]:
     """While the server runs, pages use its addresses for thumbnails."""
     thumbnails.served = True
+    cleaning = asyncio.create_task(_drop_sessions_that_left())
     yield
+    cleaning.cancel()
+
+
+async def _drop_sessions_that_left() -> None:
+    """Release memory and file descriptors of closed tabs.
+
+    Streamlit keeps their sessions for two minutes, and looks for those that have expired only when
+    another session comes or goes.
+    """
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        sessions = getattr(runtime.get_instance(), "_session_mgr", None)
+        stored = getattr(getattr(sessions, "_session_storage", None), "_cache", ())
+        len(stored)  # removes what has expired
 
 
 # The first request may be for /collections, before app.py has called st.navigation; without this
 # line, Streamlit would then show every file in pages/ as a page.
 PagesManager.uses_pages_directory = False
+kiosk.restrict()
+hosts, max_visitors = guard.from_environment()
 app = st.App(
     str(ROOT / "app.py"),
     routes=[
@@ -107,6 +131,10 @@ app = st.App(
         Route("/picture/{key:path}", picture),
         Route("/health", health),
     ],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(Guard, hosts=hosts, max_visitors=max_visitors),
+        Middleware(UploadRoom),
+    ],
     lifespan=lifespan,
 )

@@ -1,11 +1,28 @@
-"""Limits and checks for images that visitors upload."""
+"""Limits and checks for images that visitors upload; work on them stops when they leave."""
+
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from simcore.errors import SimError
 from simcore.lab.library import features
+from simcore.types import Monitor
 from simcore.ui import kiosk
 
 TYPES = [suffix.removeprefix(".") for suffix in features.IMAGE_SUFFIXES]
 MAX_FILES, MAX_MB = kiosk.upload_limits()
+
+
+def visitor_left() -> bool:
+    """Whether the tab for which this script runs is gone; False where there is no server."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or not runtime.exists():
+        return False
+    return not runtime.get_instance().is_active_session(context.session_id)
+
+
+def monitor() -> Monitor:
+    """For work on an upload: silent, and stops when its visitor leaves."""
+    return Monitor(stop=visitor_left)
 
 
 def receive(name: str, data: bytes, trim: int) -> bytes:

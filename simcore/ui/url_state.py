@@ -238,6 +238,13 @@ def bind(page: str, fields: Sequence[Field]) -> FieldValues:
     return values
 
 
+def start_with(collection: str) -> None:
+    """Let the pages of a new session start with a collection, unless a link names another."""
+    if collection and "_pages" not in st.session_state:
+        st.session_state["_pages"] = {}
+        st.session_state["_shared"] = {"collection": collection}
+
+
 def write(page: str, params: Mapping[str, str]) -> None:
     """Set query parameters of a page; an empty text removes one."""
     record = _arrive(page)
@@ -268,7 +275,7 @@ def _arrive(page: str) -> _Page:
 def _shared_params(page: str, pages: Mapping[str, _Page]) -> QueryParams:
     """What the last page leaves to this one."""
     shared: QueryParams = st.session_state.get("_shared", {})
-    if page == FIRST_PAGE:
+    if page == FIRST_PAGE and pages:
         return {}
     if not shared and FIRST_PAGE in pages:
         return {"collection": pages[FIRST_PAGE].params.get("collection", "")}

@@ -4,22 +4,79 @@ import pytest
 
 from simcore.__main__ import run
 from simcore.data.answers import database
+from simcore.data.collections import collection_catalog
+from simcore.lab import permissions
 from simcore.lab.library import collections
-from simcore.lab.people import experiments
+from simcore.lab.people import experiments, participation
 from simcore.lab.people.experiments import Plan
 from simcore.ui import kiosk
+from tests.conftest import ROOT
 from tests.pages.test_analysis_pages import at_address
 
 
 @pytest.fixture
 def workshop(monkeypatch):
+    """Workshop mode in this process; what `restrict` replaces is put back after the test."""
+    for _, module in permissions.modules():
+        for name, operation in permissions.operations(module).items():
+            monkeypatch.setattr(module, name, operation)
     monkeypatch.setenv(kiosk.VARIABLE, "60")
+    kiosk.restrict.cache_clear()
+    yield
+    kiosk.restrict.cache_clear()
 
 
 @pytest.fixture
 def pilot(tiny):
     experiments.create("pilot", tiny, Plan(experiments.parse(["random"], 2), 3))
     return "pilot"
+
+
+VISITOR_PAGES = sorted(
+    path.stem
+    for path in ROOT.glob("pages/*.py")
+    if path.stem not in kiosk.HIDDEN_PAGES and path.read_text().endswith("\nshow()\n")
+)
+
+
+@pytest.fixture
+def answered(pilot):
+    """An experiment with an answer."""
+    code = participation.join(pilot)
+    screen = participation.screen(pilot, code)
+    participation.answer(pilot, code, screen.number, place=0, seconds=1.0)
+
+
+@pytest.mark.parametrize("page", VISITOR_PAGES)
+def test_a_page_works_for_visitors_and_offers_nothing_that_is_refused(
+    app, tiny, answered, workshop, page
+):
+    at = app() if page == "explore" else app(f"pages/{page}.py")
+    assert not at.exception
+    assert not at.error
+    for key in [button.key for button in at.button if not button.disabled]:
+        at.button(key=key).click().run()
+        assert not at.exception, key
+        assert not at.error, (key, at.error[0].value)
+        at = app() if page == "explore" else app(f"pages/{page}.py")
+
+
+def test_a_visitor_cannot_reach_what_is_hidden(app, answered, workshop):
+    at = at_address(app, "experiments", experiment="pilot", view="results")
+    assert not at.exception
+    assert not {"Answers as CSV", "Triplets as CSV"} & {b.label for b in at.get("download_button")}
+    assert "Position bias" in {element.value for element in at.subheader}
+    assert "Participants" not in {element.value for element in at.subheader}
+
+
+def test_pages_start_with_the_collection_that_the_host_chose(
+    app, tiny, hard_folder, workshop, monkeypatch
+):
+    monkeypatch.setenv(kiosk.COLLECTION, "tiny")
+    collection_catalog.add("pairs", hard_folder, name="a-first-one")
+    assert app().query_params["collection"] == "tiny"
+    assert app("pages/duplicates.py").query_params["collection"] == "tiny"
+    assert app(collection="a-first-one").query_params["collection"] == "a-first-one"
 
 
 def labels(at):

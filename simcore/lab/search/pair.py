@@ -183,24 +183,27 @@ def _shape(image: DecodedImage) -> tuple[int, int]:
     return image.pixels.shape[0], image.pixels.shape[1]
 
 
-def table(question: Question, first: Picture, second: Picture) -> PairTable:
+def table(
+    question: Question, first: Picture, second: Picture, *, monitor: Monitor = Monitor()
+) -> PairTable:
     """How similar each backbone rates two pictures, and how many of all pairs are less similar.
 
     Args:
         question: the collection whose pairs are the reference, the backbones and their metric;
             direction and subset do not matter.
+        monitor: asked between the backbones.
 
     Raises:
         BadDataError: features of the collection are missing. MissingWeightsError: a picture from
-            outside needs a network whose weights are missing.
+            outside needs a network whose weights are missing. Stopped: the monitor asked to stop.
     """
     collection = collections.open_(question.collection)
-    rows = tuple(
-        _row(collection, first, second, backbone, question.metric)
-        for backbone in question.backbones
-    )
+    rows = []
+    for backbone in question.backbones:
+        monitor.check()
+        rows.append(_row(collection, first, second, backbone, question.metric))
     labels = [f"{p.side}:{p.name}" if p.side else p.name for p in (first, second)]
-    return PairTable(question.collection, labels[0], labels[1], rows)
+    return PairTable(question.collection, labels[0], labels[1], tuple(rows))
 
 
 def correspondences(

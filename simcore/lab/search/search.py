@@ -15,7 +15,7 @@ from simcore.lab.library.similarity import recipe_row
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
-from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet
+from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor
 
 MAX_TEXT = text_encoder.MAX_CHARACTERS  # characters
 
@@ -165,17 +165,25 @@ def read_file(path: Path) -> bytes:
     return data_images.read(path)
 
 
-def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> list[SearchResult]:
+def search(
+    question: Question,
+    query: Query,
+    *,
+    k: int = 10,
+    mode: str = "",
+    monitor: Monitor = Monitor(),
+) -> list[SearchResult]:
     """The k most similar gallery images under each recipe of a question.
 
     Args:
         question: collection, recipes, direction and subset; "lr" searches the right side.
         k: how many to return, 1 or more.
         mode: "exact", "index", or "auto" by the gallery's size; "" is SIMCORE_SEARCH, else "auto".
+        monitor: asked between the backbones, each of which must embed an image from outside.
 
     Raises:
         UnknownNameError: no such collection, id, backbone or mode.
-        BadImageError: the query's bytes are no usable image.
+        BadImageError: the query's bytes are no usable image. Stopped: the monitor asked to stop.
         BadDataError: features are missing, or k is below 1.
     """
     _check_k(k)
@@ -192,7 +200,10 @@ def search(question: Question, query: Query, *, k: int = 10, mode: str = "") -> 
         image = features.decode(
             query.image or b"", trim=gallery.trim, ignore_profile=gallery.ignore_profiles
         )
-        query_features = {b: features.embed_upload(image, b) for b in question.backbones}
+        query_features = {}
+        for backbone in question.backbones:
+            monitor.check()
+            query_features[backbone] = features.embed_upload(image, backbone)
     elif any(plan.index for plan in plans):  # read one image, not both sides of a large collection
         images = queries.take([row])
         query_features = {b: features.for_side(collection, images, b) for b in question.backbones}

@@ -74,13 +74,14 @@ def show(name: str, summary: ExperimentSummary) -> None:
     _questions(result)
     st.subheader("Position bias", anchor=False)
     _draw(_places(result))
+    if kiosk.enabled():  # visitors see what all people together answered
+        return
     st.subheader("Participants", anchor=False)
     st.dataframe(
         _participants(result.people), hide_index=True, placeholder="–", key="findings_people"
     )
     _downloads(name, result, command)
-    if not kiosk.enabled():
-        offer_judgement_set(name)
+    offer_judgement_set(name)
 
 
 def _options(collection: str) -> tuple[list[str], bool]:

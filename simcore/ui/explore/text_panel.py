@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.lab.search import search
 from simcore.types import Collection
-from simcore.ui import commands, gallery
+from simcore.ui import commands, gallery, kiosk
 from simcore.ui.explore import query_bar, search_results
 from simcore.ui.explore.explore_view import PAGE, ExploreView
 from simcore.ui.gallery import Row
@@ -18,6 +18,9 @@ def panel(collection: Collection, view: ExploreView) -> None:
     with st.container(border=True, key=f"{PAGE}_text_panel"):
         backbones = search.searchable_backbones(collection.name)
         if not backbones:
+            if kiosk.enabled():
+                st.info("There is no text search here.")
+                return
             st.markdown("Text search needs the features of a CLIP model. Extract them once:")
             commands.show(("extract", collection.name, "--models", CLIP))
             st.caption("Its weights are downloaded from a model hub; see the page Models.")

@@ -7,7 +7,7 @@ import streamlit as st
 from simcore.lab.judgements import agreement, pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementDisagreement, JudgementQuestion
 from simcore.lab.judgements.sets import JudgementSet
-from simcore.ui import gallery, url_state, widgets
+from simcore.ui import gallery, kiosk, url_state, widgets
 from simcore.ui.gallery import Pick, side_word, trial_tiles, votes_label
 from simcore.ui.judgements.judgement_sidebar import METRIC_LABELS, PAGE
 from simcore.ui.url_state import Field
@@ -71,7 +71,7 @@ def _disagreement_header(
     st.markdown(
         f"**{opposite:,}** of {len(rows):,} triplets: {escape_markdown(by)} and {reference} choose "
         "different sides.",
-        help="Click an image to open it in Explore.",
+        help=None if kiosk.enabled() else "Click an image to open it in Explore.",
     )
 
 
@@ -84,14 +84,18 @@ def _gallery(
         collection = sets.collection(judged.name)  # of the set's images
         gallery.open_in_explore(collection.name, models=models)(pick | {"side": "left"})
 
+    def run_open(pick: Pick) -> None:
+        widgets.run_action(open_, pick)
+
+    hint = "" if kiosk.enabled() else gallery.OPEN_IN_EXPLORE
     with st.container(horizontal=True):
         for row in gallery.paged(rows, f"{PAGE}_page_{judged.name}"):
             with st.container(border=True, width=346):
                 st.caption(f"{escape_markdown(row.group)} · {_answers(row, by, judged.votes)}")
                 gallery.grid(
-                    trial_tiles(judged, row.trial, gallery.OPEN_IN_EXPLORE),
+                    trial_tiles(judged, row.trial, hint),
                     key=f"{PAGE}_trial_{row.trial}",
-                    on_pick=lambda pick: widgets.run_action(open_, pick),
+                    on_pick=None if kiosk.enabled() else run_open,
                 )
 
 

@@ -5,13 +5,16 @@ import streamlit as st
 from simcore.errors import BadDataError, SimError
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
-from simcore.ui import commands, job_progress, widgets
+from simcore.ui import commands, job_progress, kiosk, widgets
 from simcore.ui.judgements.judgement_sidebar import PAGE
 from simcore.ui.widgets import escape_markdown
 
 
 def welcome() -> None:
     """Draw the page before there is any set."""
+    if kiosk.enabled():
+        st.info("There are no judgements here.")
+        return
     st.markdown(
         "There are no judgements yet. One set needs no download: distorted photographs, with the "
         "**known order** of their distortions as answers.",
@@ -92,7 +95,9 @@ def ready_models(question: JudgementQuestion) -> list[str]:
             (ready if pair_similarities.ready(judged, name) else missing).append(name)
         except SimError as error:
             st.warning(escape_markdown(str(error)), icon=":material/error:")
-    if missing:
+    if missing and kiosk.enabled():
+        st.info(f"Not computed here: {escape_markdown(', '.join(missing))}.")
+    elif missing:
         with st.container(border=True):
             _missing(question.with_models(missing))
     else:
@@ -145,6 +150,8 @@ def about(name: str) -> None:
             )
     st.caption(f"{escape_markdown(summary.kind)} from {escape_markdown(summary.source)}")
     widgets.credits(summary.credits)
+    if kiosk.enabled():
+        return
     with st.container(horizontal=True), st.popover("Remove", icon=":material/delete:"):
         st.markdown(f"Remove **{escape_markdown(name)}**? Your files and its features stay.")
         st.button(

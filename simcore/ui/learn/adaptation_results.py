@@ -9,7 +9,7 @@ from simcore.lab.learning import learned_backbones
 from simcore.lab.learning.learned_backbones import Lineage, PairChanges
 from simcore.recipe import Question
 from simcore.types import JSON
-from simcore.ui import charts, gallery, thumbnails, url_state, widgets
+from simcore.ui import charts, gallery, kiosk, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
@@ -24,7 +24,8 @@ def show(question: Question) -> None:
     table = learned_backbones.pair_table(question.collection)
     st.subheader("Learned backbones", anchor=False)
     if not table.rows:
-        st.info(f"None yet from {escape_markdown(question.collection)}. Start a run above.")
+        hint = "" if kiosk.enabled() else " Start a run above."
+        st.info(f"None yet from {escape_markdown(question.collection)}.{hint}")
         return
     st.dataframe(table.to_frame(), hide_index=True, placeholder="–", key="learn_table")
     names = [str(row[0]).removeprefix("learned:") for row in reversed(table.rows)]
@@ -42,7 +43,7 @@ def _details(question: Question, name: str) -> None:
         {"collection": question.collection, "subset": f"unseen:{name}"},
         "learn",
     )
-    if info.kind == "adaptation":
+    if info.kind == "adaptation" and not kiosk.enabled():
         _show_download(info, name)
     _show_recall(info.result, name)
     show_losses(info, name)
@@ -56,7 +57,6 @@ def show_header(info: Lineage, page: str, label: str, params: dict[str, str], ke
         page, label, params: of the link; the models are added.
         key: prefix of the widgets' keys.
     """
-    name = info.name.removeprefix("learned:")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(escape_markdown(info.description), width="stretch")
         st.page_link(
@@ -66,18 +66,24 @@ def show_header(info: Lineage, page: str, label: str, params: dict[str, str], ke
             query_params=params | {"models": ",".join([info.name, *info.base])},
             help="On data that it was not trained on.",
         )
-        with st.popover("Remove", icon=":material/delete:"):
-            st.markdown(f"Delete **{escape_markdown(info.name)}** and its features?")
-            st.button(
-                "Delete",
-                key=f"{key}_remove_{name}",
-                type="primary",
-                on_click=widgets.run_action,
-                args=(learned_backbones.remove, name),
-            )
+        if not kiosk.enabled():
+            _offer_removal(info, key)
     with st.expander("Lineage"):
         hidden = {"result", "test_ids", "test_trials"}
         st.json({k: v for k, v in info.to_json().items() if k not in hidden})
+
+
+def _offer_removal(info: Lineage, key: str) -> None:
+    name = info.name.removeprefix("learned:")
+    with st.popover("Remove", icon=":material/delete:"):
+        st.markdown(f"Delete **{escape_markdown(info.name)}** and its features?")
+        st.button(
+            "Delete",
+            key=f"{key}_remove_{name}",
+            type="primary",
+            on_click=widgets.run_action,
+            args=(learned_backbones.remove, name),
+        )
 
 
 def show_losses(info: Lineage, name: str) -> None:

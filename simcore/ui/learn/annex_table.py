@@ -10,7 +10,7 @@ from simcore.lab import printed_values
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.lab.papers.risser_maroux2021_tables import AnnexRow
 from simcore.recipe import Question
-from simcore.ui import charts, job_progress, sidebar
+from simcore.ui import charts, job_progress, kiosk, sidebar
 from simcore.ui.charts import spread
 from simcore.ui.widgets import escape_markdown
 
@@ -48,7 +48,7 @@ def show(question: Question) -> None:
     computed = {row.backbone for row in rows}
     missing = [model for model in models if model not in computed]
     running = job_progress.show(*COMMAND)
-    if missing:
+    if missing and not kiosk.enabled():
         args = [*COMMAND, question.collection]
         args += ["--models", ",".join(missing), "--subset", question.subset]
         st.button(

@@ -6,7 +6,7 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.learning import learned_backbones
 from simcore.types import JSON
-from simcore.ui import charts, gallery, url_state, widgets
+from simcore.ui import charts, gallery, kiosk, url_state, widgets
 from simcore.ui.learn import adaptation_results
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
@@ -21,7 +21,8 @@ def show(name: str) -> None:
     table = learned_backbones.trial_table(name)
     st.subheader("Learned backbones", anchor=False)
     if not table.rows:
-        st.info(f"None yet from {escape_markdown(name)}. Start a run above.")
+        hint = "" if kiosk.enabled() else " Start a run above."
+        st.info(f"None yet from {escape_markdown(name)}.{hint}")
         return
     st.dataframe(table.to_frame(), hide_index=True, key=f"{PAGE}_table")
     names = [str(row[0]).removeprefix("learned:") for row in reversed(table.rows)]

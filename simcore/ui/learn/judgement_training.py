@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning, learned_backbones
-from simcore.ui import job_progress, url_state
+from simcore.ui import job_progress, kiosk, url_state
 from simcore.ui.learn import judgement_results, run_form
 from simcore.ui.url_state import Field
 
@@ -35,6 +35,9 @@ def show() -> None:
         else "The majority of the votes decides which image is nearer.",
         help="Trials whose votes tie are not used. No image is in both training and test trials.",
     )
+    if kiosk.enabled():
+        judgement_results.show(name)
+        return
     backbones = learned_backbones.without_training_overlap(name, finetuning.trainable())
     if not backbones:
         st.info("No network can be trained on this set. Get one on the page Models.")

@@ -1,14 +1,52 @@
 """Workshop mode in a real Chromium: hidden pages, and the page that starts over."""
 
+import os
+import re
+
 import pytest
 
+from simcore.lab.library import collections
 from simcore.lab.people import experiments
 from simcore.lab.people.experiments import Plan
+from simcore.ui import kiosk
 from tests.conftest import ROOT
-from tests.pages.browser.tab import running, visit
+from tests.pages.browser.tab import assert_clean, running, visit
 from tests.pages.browser.test_people_pages import begin
 
 pytestmark = pytest.mark.browser
+
+
+# What pages offer to the host: words on buttons, popovers, expanders and links.
+HOST_WORDS = re.compile(
+    r"^(Remove|Delete|Extract|Add|Start|Resume|Stop|Compute|Score now|Not a duplicate|Store as|"
+    r"Undo|Draw|Build|Import|Fetch|Download weights|Answers as|Triplets as)\b"
+)
+PAGES = sorted(path.stem for path in ROOT.glob("pages/*.py") if path.stem != "explore")
+
+
+@pytest.mark.slow
+def test_every_page_as_a_visitor(tiny, hard_folder, chromium):
+    """Pages work, name no folder, start with the host's collection and offer nothing refused."""
+    collections.add("pairs", hard_folder, name="a-first-one")
+    experiments.create("pilot", tiny, Plan(experiments.parse(["random"], 2), 3))
+    with running("--kiosk", "--collection", "tiny") as app:
+        visitor = visit(chromium, app)
+        visitor.open(app.address)
+        for name in ("", *PAGES):
+            if name in kiosk.HIDDEN_PAGES:
+                visitor.page.goto(f"{app.address}/{name}")
+                visitor.page.get_by_text("Page not found").wait_for()
+                continue
+            visitor.open(f"{app.address}/{name}")
+            assert_clean(visitor)
+            assert visitor.address.get("collection", "tiny") == "tiny", name
+            text = visitor.page.content()
+            assert str(ROOT) not in text
+            assert os.environ["SIMCORE_CACHE"] not in text
+            labels = visitor.page.get_by_role("button").all_inner_texts()
+            labels += visitor.page.get_by_role("link").all_inner_texts()
+            words = [line for label in labels for line in label.splitlines()]
+            assert [word for word in words if HOST_WORDS.match(word)] == [], name
 
 
 @pytest.mark.slow
@@ -22,8 +60,6 @@ def test_the_page_starts_over_and_closed_pages_stay_closed(tiny, chromium):
         page.get_by_text("Library", exact=True).click()
         page.get_by_role("menuitem", name="Duplicates").wait_for()
         assert page.get_by_role("menuitem").count() == 1  # neither Collections nor Models
-        page.goto(f"{app.address}/collections")
-        page.get_by_text("Page not found").wait_for()
         code = begin(visitor, app, "pilot")
         page.keyboard.press("1")
         page.get_by_text("Starting over in").wait_for(timeout=20_000)

@@ -1,0 +1,149 @@
+"""What visitors of workshop mode may do: look and answer. Everything else is the host's.
+
+`restrict` is called once, before the first page is drawn. From then on every operation of `lab`
+that is not listed in `VISITORS` is replaced in its module by one that raises `NotPermittedError`,
+whoever calls it: a page, a callback, or another operation. Nothing removes the restriction, and an
+operation that somebody adds without listing it here is refused.
+"""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+
+from simcore import lab
+from simcore.errors import NotPermittedError
+
+Operation = Callable[..., object]
+Operations = Mapping[str, Operation]  # by name
+
+# Layers that read and write files and databases. A function that a module of `lab` passes on from
+# one of them is an operation as well; those of the other layers only compute.
+STATEFUL = ("simcore.data.", "simcore.models.", "simcore.training.")
+
+# Module of `lab` -> operations that only read, that compute without changing what others see, or
+# that store a participant's own answer.
+VISITORS = {
+    "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "
+    "participation ablation compare learned_weights hit_count",
+    "evaluate.exclusive": "report found_and_missed complementarity disagreements",
+    "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
+    "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
+    "pairs_digest",
+    "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
+    "document",
+    "judgements.agreement": "percent table combined disagreements",
+    "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
+    "ready available values identity",
+    "judgements.perceptual": "check_nets layer_table combinations",
+    "judgements.sets": "names summary listing summary_table open_ printed",
+    "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
+    "select_pairs",
+    "learning.finetuning": "make_settings preset_network trainable",
+    "learning.learned_backbones": "check_available read_lineage read_curve listing summary_table "
+    "pair_table trial_table pair_changes trial_changes triplet_sets_for_training votes_source "
+    "without_training_overlap",
+    "learning.training_data": "open_ resolve training_keys",
+    "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
+    "feature_counts extracted_backbones default_backbones keys rows_digest",
+    "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
+    "default_backbone_if_ready find_near_duplicates both_sides image_keys refused_pairs "
+    "generic_backbone",
+    "library.features": "for_side for_images has_features is_ready collection_key complete_key "
+    "identity not_extracted counts decode embed_upload",
+    "library.indexes": "search_mode choose nearest similarity",
+    "library.models": "groups is_non_commercial license_terms listing all_names demo_names "
+    "default_network",
+    "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
+    "require_unseen subsets unseen_part",
+    "library.similarity": "sides recipe_row",
+    "library.subsets": "face_report open_subset choices find_duplicates count_faces",
+    "papers.risser_maroux2021_tables": "stored_rows table",
+    "people.analysis": "analyse participants",
+    "people.experiments": "listing summary",
+    "people.participation": "consent join screen answer shuffle_choices",
+    "permissions": "restrict modules operations",  # nothing here removes the restriction
+    "printed_values": "annex_row",
+    "recipes": "parse check_metric check_post_processing resolve resolve_metric",
+    "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
+    "load make",
+    "search.pair": "open_picture preview shapes table correspondences occlusion",
+    "search.search": "read_file search searchable_backbones search_text",
+}
+
+# The others, listed so that a test notices a new operation that nobody has thought about.
+HOST = {
+    "api": "add compare extract import_features learn list_backbones list_collections map_figure "
+    "open_collection plain_sum ranks recall register search similarity zsum",
+    "demo": "prepare score",
+    "doctor": "cache_size doctor",
+    "jobs": "start jobs get stop monitor run_in_job",
+    "judgements.pair_similarities": "prepare",
+    "judgements.sets": "add remove collection sample save_sample",
+    "log_files": "rotating",
+    "learning.adaptation": "adapt gather_inputs save_backbone export",
+    "learning.finetuning": "tune image_loader",
+    "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
+    "library.collections": "add remove upload download_tll mark_unreadable",
+    "library.duplicates": "store_verdicts set_verdict",
+    "library.extraction": "extract",
+    "library.indexes": "build update indexes",
+    "library.models": "fetch download_cost add_weights",
+    "library.vectors": "import_features export_features remove listing check_vectors",
+    "papers.margaritescu2024_tables": "bars report assign_sources scores_per_set figure_4_2 "
+    "figure_5_1 section_5_2_3",
+    "papers.paper_report": "ask make curves",
+    "papers.reproduce": "run run_on_judgements default_subset",
+    "papers.risser_maroux2021_tables": "compute_row steps backbone_section",
+    "papers.rosenfeld2018_tables": "figure_2a figure_2b table_1 table_2a table_2b figures_5a_5b "
+    "figure_5c section_4_2_faces section_4_2_votes near_duplicates",
+    "papers.rosenfeld2019_tables": "figure_3a figure_3b figure_4 table_1 section_4_4_1 figure_5 "
+    "figure_6 bapps judgement_scores table_2 table_3",
+    "people.experiments": "nearest make_options make_question catch_trials parse create remove "
+    "check_name draw prepare_pictures",
+    "people.export": "export read triplets judgements existing_sets unused_name",
+    # Annotators are known by the names that they type, so a visitor could act as another one.
+    "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary",
+}
+
+
+def restrict() -> None:
+    """Refuse, as long as this process lives, every operation that visitors may not use."""
+    for name, module in modules():
+        permitted = VISITORS.get(name, "").split()
+        for operation_name, operation in operations(module).items():
+            if operation_name not in permitted and not hasattr(operation, REFUSED):
+                setattr(module, operation_name, _refusal(operation))
+
+
+REFUSED = "refused_to_visitors"  # attribute of an operation that `restrict` put in place
+
+
+def modules() -> Iterator[tuple[str, ModuleType]]:
+    """All modules of `lab`, by their names within it."""
+    prefix = f"{lab.__name__}."
+    for info in pkgutil.walk_packages(lab.__path__, prefix):
+        if not info.ispkg:
+            yield info.name.removeprefix(prefix), importlib.import_module(info.name)
+
+
+def operations(module: ModuleType) -> Operations:
+    """The public functions of a module of `lab`, and those it passes on from stateful layers."""
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    return {
+        name: value
+        for name, value in public.items()
+        if callable(value)
+        and not isinstance(value, type)
+        and f"{value.__module__}.".startswith((f"{module.__name__}.", *STATEFUL))
+    }
+
+
+def _refusal(operation: Operation) -> Operation:
+    @functools.wraps(operation)
+    def refuse(*_args: object, **_kwargs: object) -> object:
+        raise NotPermittedError("Workshop mode does not permit this. Ask the host to do it.")
+
+    setattr(refuse, REFUSED, True)
+    return refuse
