@@ -25,8 +25,11 @@ STATEFUL = ("simcore.data.", "simcore.models.", "simcore.training.")
 # Module of `lab` -> operations that only read, that compute without changing what others see, or
 # that store a participant's own answer.
 VISITORS = {
+    "error_log": "write",  # what went wrong for a visitor, for the host to read
+    "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "
-    "participation ablation compare learned_weights hit_count",
+    "participation ablation compare learned_weights hit_count check_backbone_count scored_subset "
+    "single_hits",
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
@@ -49,9 +52,9 @@ VISITORS = {
     "feature_counts extracted_backbones default_backbones keys rows_digest",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
     "default_backbone_if_ready find_near_duplicates both_sides image_keys refused_pairs "
-    "generic_backbone",
+    "generic_backbone face_backbone",
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
-    "identity not_extracted counts decode embed_upload",
+    "identity not_extracted counts decode decode_as embed_upload",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_non_commercial license_terms listing all_names demo_names "
     "default_network",
@@ -65,7 +68,8 @@ VISITORS = {
     "people.participation": "consent join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
     "printed_values": "annex_row",
-    "recipes": "parse check_metric check_post_processing resolve resolve_metric",
+    "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
+    "shared_metric",
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
     "load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion",
@@ -78,7 +82,7 @@ HOST = {
     "open_collection plain_sum ranks recall register search similarity zsum",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
-    "jobs": "start jobs get stop monitor run_in_job",
+    "jobs": "start jobs get stop monitor run_in_job damaged forget",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "log_files": "rotating",
@@ -100,6 +104,7 @@ HOST = {
     "figure_5c section_4_2_faces section_4_2_votes near_duplicates",
     "papers.rosenfeld2019_tables": "figure_3a figure_3b figure_4 table_1 section_4_4_1 figure_5 "
     "figure_6 bapps judgement_scores table_2 table_3",
+    "people.backups": "create listing restore",
     "people.experiments": "nearest make_options make_question catch_trials parse create remove "
     "check_name draw prepare_pictures",
     "people.export": "export read triplets judgements existing_sets unused_name",
