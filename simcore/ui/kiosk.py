@@ -11,9 +11,9 @@ from simcore.ui import components
 
 VARIABLE = "SIMCORE_KIOSK"  # seconds without input until the app starts over; set by the CLI
 HIDDEN_PAGES = {"collections", "models"}  # pages that add, remove or download
-# A single line of thirteen pages would hide most of them behind "more"; the others stand alone.
+# A single line of all pages would hide most of them behind "more"; the others stand alone.
 SECTIONS = {
-    **dict.fromkeys(("combine", "exclusive", "evaluate", "learn"), "Analyze"),
+    **dict.fromkeys(("combine", "exclusive", "evaluate", "reproduce", "learn"), "Analyze"),
     **dict.fromkeys(("judgements", "experiments", "review"), "People"),
     **dict.fromkeys(("duplicates", "collections", "models"), "Library"),
 }
