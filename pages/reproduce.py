@@ -3,7 +3,7 @@
 import streamlit as st
 
 from simcore.errors import BadDataError
-from simcore.lab.papers import reproduce
+from simcore.lab.papers import report_header, reproduce
 from simcore.lab.papers.paper_report import ReportPlan
 from simcore.lab.papers.sections import Section
 from simcore.ui import commands, job_progress, kiosk, page_export, url_state, widgets
@@ -24,6 +24,7 @@ def show() -> None:
             format_func=report_controls.PAPERS.__getitem__,
             key=f"{PAGE}_paper",
         )
+        st.caption(widgets.escape_markdown(report_header.CITATIONS[paper].text))
         choice = report_controls.choose(paper)
         if choice is None:
             return

@@ -24,10 +24,10 @@ def participation_intervals(hits: SubsetHits, size: int, *, seed: int = 0) -> tu
     is_member = (masks[:, None] >> np.arange(n_models) & 1).astype(np.float64)
     chosen = np.flatnonzero(is_member.sum(axis=1) == size)
     is_member = is_member[chosen]
-    found = np.stack([hits.hits_of(int(mask)) for mask in chosen]).astype(np.float32)
+    hit_table = np.stack([hits.hits_of(int(mask)) for mask in chosen]).astype(np.float32)
     random = np.random.default_rng(seed)
     weights = random.multinomial(n_queries, np.full(n_queries, 1 / n_queries), DRAWS)
-    counts = np.rint(found @ weights.T.astype(np.float32)).astype(np.int64)
+    counts = np.rint(hit_table @ weights.T.astype(np.float32)).astype(np.int64)
     shares = np.stack([_shares(column, is_member) for column in counts.T])
     low, high = np.quantile(shares, [0.025, 0.975], axis=0)
     return low, high

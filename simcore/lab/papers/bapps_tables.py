@@ -43,17 +43,17 @@ def steps(sets: Sequence[JudgementSet], names: Sequence[str], inputs: JSON) -> t
         inputs: everything that the numbers depend on.
     """
     ordered = sorted(sets, key=lambda judged: not isinstance(judged.trials, Triplets))
-    made = [
+    all_steps = [
         Step(f"Scores on {judged.name}", partial(judgement_scores, judged, names), inputs)
         for judged in ordered
     ]
     for judged in ordered:
         if isinstance(judged.trials, Triplets):
-            made += [
+            all_steps += [
                 Step("Table 2", partial(table_2, judged, names), inputs, printed_values.LAYERS),
                 Step("Table 3", partial(table_3, judged, names), inputs, printed_values.MIXTURES),
             ]
-    return tuple(made)
+    return tuple(all_steps)
 
 
 def judgement_scores(judged: JudgementSet, names: Sequence[str]) -> Section:

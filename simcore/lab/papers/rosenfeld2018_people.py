@@ -49,8 +49,8 @@ def _compared_choices(answered: list[ExperimentAnalysis]) -> Iterator[Compared]:
         for condition in experiment.conditions:
             own[printed_column(condition.condition)] = condition
     for column in printed_values.HUMANS.columns[1:]:
-        same = own.get(column)
-        human = same.human if same else None
+        matching = own.get(column)
+        human = matching.human if matching else None
         for who in PEOPLE:
             printed = printed_values.HUMANS.value(who, column)
             amount = percentage(100 * human.value, *_percents(human.ci95)) if human else None
@@ -59,7 +59,7 @@ def _compared_choices(answered: list[ExperimentAnalysis]) -> Iterator[Compared]:
             printed_values.HUMANS.value("machine", column) / 100 * printed_values.QUESTIONS
         )
         yield Compared(
-            f"{column}: machine", share(hits, printed_values.QUESTIONS), _best_machine(condition)
+            f"{column}: machine", share(hits, printed_values.QUESTIONS), _best_machine(matching)
         )
     printed = printed_values.ASSOCIATIVE.value("5", "% correct")
     yield Compared("five random images, machine (Table 2a)", percentage(printed))
@@ -186,11 +186,11 @@ def positions(question: Question) -> Section:
         for place, count in enumerate(counts, 1):
             own = share(count, sum(counts))
             rows.append((experiment.experiment, str(place), count, own.text))
-            known = str(place) in printed and len(counts) == len(printed)
+            comparable = str(place) in printed and len(counts) == len(printed)
             compared.append(
                 Compared(
                     f"position {place} ({experiment.experiment})",
-                    share(printed[str(place)], total) if known else None,
+                    share(printed[str(place)], total) if comparable else None,
                     own,
                 )
             )

@@ -298,7 +298,7 @@ def figure_5c(question: Question) -> Section:
         (f"left {label}", *row) for label, row in zip(FACE_COUNTS, counts.table, strict=True)
     )
     images = [share(round(part * counts.images), counts.images) for part in counts.histogram]
-    given = [
+    by_left_count = [
         _bars(f"left image: {label}", FACE_COUNTS, [share(int(n), int(row.sum())) for n in row])
         for label, row in zip(FACE_COUNTS, total, strict=True)
         if row.sum()
@@ -326,7 +326,7 @@ def figure_5c(question: Question) -> Section:
                 "bars",
                 "detected faces in the right image",
                 "% of the pairs with so many faces on the left",
-                tuple(given),
+                tuple(by_left_count),
                 "Agreement of the two sides",
             ),
         ),
@@ -407,7 +407,7 @@ STEPS = [
         question_steps.people_inputs,
     ),
     PaperStep(
-        "Positions",
+        "Section 4.3",
         rosenfeld2018_people.positions,
         printed_values.POSITIONS,
         question_steps.people_inputs,

@@ -12,11 +12,11 @@ from simcore.ui.widgets import escape_markdown
 
 PAGE = "reproduce"
 PAPERS = {  # name in the address -> label
-    "rosenfeld2018": "rosenfeld2018: Totally Looks Like",
-    "rosenfeld2019": "rosenfeld2019: diverse tasks",
-    "bapps": "rosenfeld2019 on BAPPS",
-    "risser-maroux2021": "risser-maroux2021: adaptation",
-    "margaritescu2024": "margaritescu2024: judgements",
+    "rosenfeld2018": "rosenfeld2018",
+    "rosenfeld2019": "rosenfeld2019",
+    "bapps": "rosenfeld2019, BAPPS",
+    "risser-maroux2021": "risser-maroux2021",
+    "margaritescu2024": "margaritescu2024",
 }
 PAPER = Field("paper", list(PAPERS), label="paper")
 MAX_MODELS = 24

@@ -1,5 +1,7 @@
 """A report on a page: its header, and each section with charts, pictures and tables."""
 
+from typing import Any
+
 import streamlit as st
 
 from simcore.lab.papers import paper_charts, report_files
@@ -16,7 +18,7 @@ FORMATS = report_files.FORMATS
 def header(facts: ReportHeader) -> None:
     """What the report is about, folded."""
     with st.expander("To cite: paper, software, data, networks"):
-        _table(facts.to_table(), "reproduce_header")
+        _table(facts.to_table())
     st.caption(
         "Brackets are 95 % confidence intervals.",
         help=report_files.CAUTION,
@@ -48,13 +50,11 @@ def section(content: Section, number: int) -> None:
         gallery.grid(_tiles(row), key=f"reproduce_pictures_{number}_{place}")
     tables = report_files.tables_of(content)
     if content.compared:
-        _table(tables.pop(0), f"reproduce_compared_{number}")
-    for column, (place, table) in zip(
-        st.columns(max(len(tables), 1)), enumerate(tables), strict=False
-    ):
+        _table(tables.pop(0))
+    for column, table in zip(st.columns(max(len(tables), 1)), tables, strict=False):
         with column:
-            st.caption(escape_markdown(table.title).capitalize())
-            _table(table, f"reproduce_table_{number}_{place}")
+            st.caption(escape_markdown(table.title[:1].upper() + table.title[1:]))
+            _table(table)
     if content.printed is not None:
         st.caption(escape_markdown(report_files.about(content.printed)))
 
@@ -64,7 +64,7 @@ def _tiles(row: Pictures) -> list[Tile]:
         Tile(
             id=label,
             src=thumbnails.source(key),
-            caption=label,
+            caption="" if place == row.mate else label,  # a mate is labelled anyway
             alt=label,
             mate=place == row.mate,
         )
@@ -72,5 +72,14 @@ def _tiles(row: Pictures) -> list[Tile]:
     ]
 
 
-def _table(table: Table, key: str) -> None:
-    st.dataframe(table.to_frame(), hide_index=True, placeholder="–", key=key)
+def _table(table: Table) -> None:
+    """A table whose long cells wrap; nothing in it is read as Markdown."""
+    frame = table.to_frame().map(_cell)
+    frame.columns = [escape_markdown(name) for name in table.columns]
+    st.table(frame, hide_index=True, border="horizontal")
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return escape_markdown(f"{value:,}" if isinstance(value, int) else str(value))
