@@ -74,7 +74,7 @@ def _blocks(section: Section) -> list[Block]:
     tables = [
         html_document.table(
             table.columns,
-            [[_text(cell) for cell in row] for row in table.rows],
+            [[cell_text(cell) for cell in row] for row in table.rows],
             caption=table.title,
         )
         for table in tables_of(section)
@@ -147,14 +147,15 @@ def about(printed: PrintedTable) -> str:
     return text.strip()
 
 
-def _text(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
+    """A cell for people: None is empty, whole numbers get thousands separators."""
     if cell is None:
         return ""
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def _one_line(cell: Cell) -> str:
-    return " ".join(_text(cell).split())
+    return " ".join(cell_text(cell).split())
 
 
 def _markdown(text: str) -> str:
@@ -171,7 +172,7 @@ def _markdown_table(table: Table) -> str:
     lines: list[Sequence[str]] = [
         [_markdown(name) for name in table.columns],
         ["---"] * len(table.columns),
-        *([_markdown(_text(cell)) for cell in row] for row in table.rows),
+        *([_markdown(cell_text(cell)) for cell in row] for row in table.rows),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -187,7 +188,7 @@ def _latex(text: str) -> str:
 
 def _latex_table(table: Table, caption: str) -> str:
     def line(cells: Sequence[Cell]) -> str:
-        return " & ".join(_latex(_text(cell)) for cell in cells) + r" \\"
+        return " & ".join(_latex(cell_text(cell)) for cell in cells) + r" \\"
 
     share = f"{0.94 / len(table.columns):.3f}"
     columns = "".join(f"p{{{share}\\linewidth}}" for _ in table.columns)

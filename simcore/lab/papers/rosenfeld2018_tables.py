@@ -211,7 +211,7 @@ def table_1(question: Question) -> Section:
         compared.append(
             Compared(
                 f"{name}, recall@1",
-                percentage(printed),
+                _printed_recall(str(name), 1),
                 None if values is None else _recall(values, 1),
                 comparisons.printed_ratio(printed, best_printed),
                 None if values is None else comparisons.ratio(values == 1, best),
@@ -471,9 +471,11 @@ def _sum(amounts: list[Amount], total: int) -> Amount:
 
 
 def _printed_recall(network: str, k: int) -> Amount | None:
+    """A printed percentage with the hits that it was computed from, and so with its interval."""
     if f"@{k}" not in printed_values.RECALL.columns:
         return None
-    return percentage(printed_values.RECALL.value(network, f"@{k}"))
+    percent = printed_values.RECALL.value(network, f"@{k}")
+    return share(round(percent * PAIRS["TLLd"] / 100), PAIRS["TLLd"])
 
 
 def _paper_name(recipe: Recipe) -> str:

@@ -1,7 +1,6 @@
 """A report on a page: its header, and each section with charts, pictures and tables."""
 
-from typing import Any
-
+import pandas as pd
 import streamlit as st
 
 from simcore.lab.papers import paper_charts, report_files
@@ -64,7 +63,7 @@ def _tiles(row: Pictures) -> list[Tile]:
         Tile(
             id=label,
             src=thumbnails.source(key),
-            caption="" if place == row.mate else label,  # a mate is labelled anyway
+            caption="" if label == "mate" else label,  # a mate is labelled anyway
             alt=label,
             mate=place == row.mate,
         )
@@ -74,12 +73,6 @@ def _tiles(row: Pictures) -> list[Tile]:
 
 def _table(table: Table) -> None:
     """A table whose long cells wrap; nothing in it is read as Markdown."""
-    frame = table.to_frame().map(_cell)
-    frame.columns = [escape_markdown(name) for name in table.columns]
-    st.table(frame, hide_index=True, border="horizontal")
-
-
-def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    return escape_markdown(f"{value:,}" if isinstance(value, int) else str(value))
+    rows = [[escape_markdown(report_files.cell_text(cell)) for cell in row] for row in table.rows]
+    columns = [escape_markdown(name) for name in table.columns]
+    st.table(pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal")
