@@ -1,5 +1,7 @@
 """Reproduce: a whole paper on your own pairs or judgements, printed values beside own ones."""
 
+from functools import partial
+
 import streamlit as st
 
 from simcore.errors import BadDataError
@@ -70,7 +72,7 @@ def _download(plan: ReportPlan, stored: list[Section | None]) -> None:
         for kind, file_format in report_view.FORMATS.items():
             st.download_button(
                 f"Download {file_format.name}",
-                lambda file_format=file_format: file_format.write(report).encode(),
+                partial(file_format.content, report),
                 f"{report.header.paper}-{report.collection}{file_format.suffix}",
                 mime=file_format.mime,
                 icon=":material/article:",

@@ -270,6 +270,8 @@ def test_an_unknown_paper(shapes, monkeypatch, capsys):
     monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
     assert run(["reproduce", "rosenfeld1918", "shapes", "--json"]) == 1
     assert "Did you mean rosenfeld20" in capsys.readouterr().out
+    assert run(["reproduce", "rosenfeld2019", "shapes", "--models", "hog,texture", "--json"]) == 1
+    assert "simcore extract shapes --models texture" in capsys.readouterr().out
 
 
 def test_every_evaluation_prints_a_table(shapes, monkeypatch, capsys):

@@ -48,6 +48,10 @@ class FileFormat:
     mime: str
     write: Callable[[Report], str]
 
+    def content(self, report: Report) -> bytes:
+        """The file of a report."""
+        return self.write(report).encode()
+
 
 def to_html(report: Report) -> str:
     """The report as one self-contained HTML file."""

@@ -11,7 +11,8 @@ from simcore.evaluate.retrieval import near_duplicates
 from simcore.lab.judgements import pair_similarities
 from simcore.lab.library import collections, duplicates, features, subsets
 from simcore.lab.papers import section_store
-from simcore.models import registry
+from simcore.models import registry, weights
+from simcore.models.distances import pair_distances
 from simcore.recipe import Question
 from simcore.results import Result, Table
 from simcore.types import Collection
@@ -140,7 +141,7 @@ def judgement_facts(judged: Sequence[JudgementSet], names: Sequence[str]) -> lis
         facts.append(Fact("digest", each.digest))
     for name in names:
         if pair_similarities.is_distance(name):
-            facts.append(Fact(f"distance {name}", str(pair_similarities.identity(judged[0], name))))
+            facts.append(Fact(f"distance {name}", _distance(name)))
         else:
             key = features.complete_key([judged[0].trials.images], name)
             facts.append(Fact(f"backbone {name}", _weights(key)))
@@ -150,8 +151,19 @@ def judgement_facts(judged: Sequence[JudgementSet], names: Sequence[str]) -> lis
 def _weights(key: FeatureKey | None) -> str:
     if key is None:
         return "no features"
-    digest = f"weights sha256 {key.weights_sha}" if key.weights_sha else "no weights"
-    return f"{digest}, version {key.version}, {key.precision}, features {key.table}"
+    files = registry.get(key.backbone).weights
+    digests = [f"{file.file} sha256 {weights.file_digest(file)}" for file in files]
+    return (
+        f"features {key.table}, {key.precision}, version {key.version}; "
+        f"{', '.join(digests) or 'no weight file'}"
+    )
+
+
+def _distance(name: str) -> str:
+    files = pair_distances.files(name.partition("/")[0])
+    digests = [weights.file_digest(file) for file in files if weights.ready(file)]
+    source = f"weights sha256 {', '.join(digests)}" if digests else "no weights"
+    return f"{source}, images of {pair_distances.SIDE} px"
 
 
 def _detector(collection: Collection) -> str:

@@ -81,6 +81,8 @@ def plan(
     question = Question(
         name, tuple(recipes.parse(backbones)), subset=subset or default_subset(paper, name)
     )
+    for backbone in question.backbones:
+        features.identity(collections.open_(name), backbone)  # raises if it is not extracted
     header = report_header.make(
         paper,
         command(paper, name, question.backbones, question.subset),

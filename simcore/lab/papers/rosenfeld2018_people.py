@@ -48,6 +48,7 @@ def _compared_choices(answered: list[ExperimentAnalysis]) -> Iterator[Compared]:
     for experiment in reversed(answered):
         for condition in experiment.conditions:
             own[printed_column(condition.condition)] = condition
+    generic = next((_source(own[c]) for c in ("d generic", "obj generic") if c in own), "")
     for column in printed_values.HUMANS.columns[1:]:
         matching = own.get(column)
         human = matching.human if matching else None
@@ -55,12 +56,11 @@ def _compared_choices(answered: list[ExperimentAnalysis]) -> Iterator[Compared]:
             printed = printed_values.HUMANS.value(who, column)
             amount = percentage(100 * human.value, *_percents(human.ci95)) if human else None
             yield Compared(f"{column}: {who}", percentage(printed), amount)
-        hits = round(
-            printed_values.HUMANS.value("machine", column) / 100 * printed_values.QUESTIONS
-        )
-        yield Compared(
-            f"{column}: machine", share(hits, printed_values.QUESTIONS), _best_machine(matching)
-        )
+        total = printed_values.QUESTIONS
+        hits = round(printed_values.HUMANS.value("machine", column) * total / 100)
+        source, amount = machine_of(matching, generic)
+        label = f"{column}: machine" + (f" ({source} here)" if source else "")
+        yield Compared(label, share(hits, total), amount)
     printed = printed_values.ASSOCIATIVE.value("5", "% correct")
     yield Compared("five random images, machine (Table 2a)", percentage(printed))
 
@@ -82,12 +82,25 @@ def printed_column(condition: str) -> str:
     return f"{part} face" if source.startswith("face") else f"{part} generic"
 
 
-def _best_machine(condition: ConditionResult | None) -> Amount | None:
-    machines = [m for m in condition.machines if m.right is not None] if condition else []
-    if not machines:
-        return None
-    best = max(machines, key=lambda machine: machine.right or 0.0)
-    return percentage(100 * (best.right or 0.0), *_percents(best.ci95))
+def _source(condition: ConditionResult) -> str:
+    """What chose the distractors: "random" or a backbone."""
+    return condition.condition.rpartition(", ")[0]
+
+
+def machine_of(condition: ConditionResult | None, generic: str) -> tuple[str, Amount | None]:
+    """The backbone that chose the distractors, as in the paper, and its correct choices.
+
+    Args:
+        condition: None where no experiment has it.
+        generic: judges random distractors.
+    """
+    if condition is None:
+        return "", None
+    source = generic if _source(condition) == RANDOM else _source(condition)
+    for machine in condition.machines:
+        if machine.model == source and machine.right is not None:
+            return source, percentage(100 * machine.right, *_percents(machine.ci95))
+    return "", None
 
 
 def figure_4(question: Question) -> Section:
@@ -165,7 +178,7 @@ def figures_5a_5b(question: Question) -> Section:
             Chart(
                 "bars",
                 share_axis,
-                "% of these questions where the most frequent answer is the mate",
+                "most chosen is the mate, % of questions",
                 tuple(correct),
                 "Figure 5b",
             ),

@@ -20,6 +20,7 @@ from simcore.results import Table, to_dict
 from simcore.types import JSON
 
 NAN = float("nan")
+MAX_STORED = 1000
 SHOWS = ("cli", "ui")  # these show numbers and compute none
 
 
@@ -65,6 +66,15 @@ def save(key: str, state: str, section: Section) -> None:
     """Store a section under its key."""
     document = {"state": state, "section": to_dict(asdict(section))}
     cache_dir.write_atomic(_path(key), json.dumps(document).encode())
+    _delete_old()
+
+
+def _delete_old() -> None:
+    """Sections of older code or data are never asked for again; the newest `MAX_STORED` stay."""
+    paths = list((cache_dir.root() / "reports").glob("*.json"))
+    if len(paths) > MAX_STORED:
+        for path in sorted(paths, key=lambda path: path.stat().st_mtime)[:-MAX_STORED]:
+            path.unlink(missing_ok=True)
 
 
 def _path(key: str) -> Path:

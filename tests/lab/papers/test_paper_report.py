@@ -1,5 +1,7 @@
 """Reports on papers: sections are made one by one, stored, and a stopped report continues."""
 
+import os
+
 import pytest
 
 from simcore.errors import BadDataError, SimError
@@ -109,3 +111,13 @@ def test_the_key_depends_on_every_input_and_on_the_code(monkeypatch):
     assert before != section_store.key({"a": 1, "b": 3})
     monkeypatch.setattr(section_store, "code_digest", lambda: "other code")
     assert before != section_store.key({"a": 1, "b": 2})
+
+
+def test_the_oldest_sections_are_deleted(monkeypatch, cache):
+    monkeypatch.setattr(section_store, "MAX_STORED", 2)
+    for age, name in enumerate("abc"):
+        section_store.save(name, "", Section(name))
+        path = cache / "reports" / f"{name}.json"
+        os.utime(path, (age, age))
+    section_store.save("d", "", Section("d"))
+    assert [name for name in "abcd" if section_store.load(name, "")] == ["c", "d"]

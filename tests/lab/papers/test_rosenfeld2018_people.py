@@ -7,6 +7,7 @@ from simcore.lab import printed_values
 from simcore.lab.library import duplicates, features
 from simcore.lab.papers import reproduce, rosenfeld2018_people
 from simcore.lab.people import experiments, participation
+from simcore.lab.people.analysis import ConditionResult, MachineResult
 from simcore.lab.people.experiments import Plan
 from simcore.types import Monitor
 
@@ -49,6 +50,18 @@ def test_the_machine_of_table_2b_is_beside_table_2a(answered):
     assert compared["d random: machine"].own is None, "no condition here is on TLLd"
     assert compared["five random images, machine (Table 2a)"].printed.value == 50.49
     assert "do not fit Table 2a" in section.printed.remark
+
+
+def test_the_machine_is_the_one_that_chose_the_distractors():
+    rates = {"hog": 0.2, "color": 0.8}
+    machines = tuple(MachineResult(n, r, (r, r), 0, None) for n, r in rates.items())
+    for condition, expected in {"hog, tlld": 20, "color, tlld": 80, "random, tlld": 20}.items():
+        result = ConditionResult(condition, 20, 0, None, None, None, None, machines)
+        _, amount = rosenfeld2018_people.machine_of(result, generic="hog")
+        assert amount.value == pytest.approx(expected)
+    other = ConditionResult("layout, tlld", 20, 0, None, None, None, None, machines)
+    assert rosenfeld2018_people.machine_of(other, generic="hog") == ("", None)
+    assert rosenfeld2018_people.machine_of(None, generic="hog") == ("", None)
 
 
 def test_positions_and_agreement(answered):
