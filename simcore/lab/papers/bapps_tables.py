@@ -134,7 +134,7 @@ def table_3(judged: JudgementSet, names: Sequence[str]) -> Section:
                 " + ".join(row.several),
                 _percent(row.several_score),
                 _percent(extra[row.group].several_score) if extra else "",
-                round(100 * row.held_out, 2),
+                _rounded(row.held_out),
             )
             for row in tables[combine].rows
         ]
@@ -201,6 +201,10 @@ def _combinations(judged: JudgementSet, names: Sequence[str], combine: str) -> C
 
 def _ready(judged: JudgementSet, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if pair_similarities.ready(judged, name))
+
+
+def _rounded(held_out: float | None) -> Cell:
+    return None if held_out is None else round(100 * held_out, 2)
 
 
 def _percent(score: Score) -> str:

@@ -94,7 +94,8 @@ def figure_3b(question: Question) -> Section:
         (left.size, left.hits, " + ".join(left.models), right.hits, " + ".join(right.models))
         for left, right in zip(zsum, plain, strict=True)
     )
-    oracle = exclusive.report(search).oracle
+    singles = _single_hits(question)
+    oracle = int(np.any(list(singles.values()), axis=0).sum())
     chart = Chart(
         "lines",
         "number of representations in the combination",
@@ -109,19 +110,20 @@ def figure_3b(question: Question) -> Section:
     return Section(
         "Figure 3b: the best combination of each size",
         f"The best of {result.evaluated:,} combinations are selected on the pairs that they are "
-        f"scored on. Held out (selected on four fifths, scored on the rest, 5 folds): "
-        f"{held_out['zsum']:,} hits of z-sums and {held_out['sum']:,} of plain sums.",
+        "scored on. Held out: selected on four fifths, scored on the rest, 5 folds.",
         Table(("size", "normalized", "members", "plain", "members (plain)"), rows),
         printed_values.COMBINATIONS,
-        _compared_combinations(search, best, held_out),
+        _compared_combinations(search, best, held_out, singles),
         (chart,),
     )
 
 
 def _compared_combinations(
-    search: SubsetSearch, best: dict[Combination, ScoredSubset], held_out: dict[Combination, int]
+    search: SubsetSearch,
+    best: dict[Combination, ScoredSubset],
+    held_out: dict[Combination, int],
+    singles: dict[str, Array],
 ) -> tuple[Compared, ...]:
-    singles = search.single_hits()
     single = _hits(search, _best_single(search))
     leading = _hits(search, best["zsum"])
     baseline = next((singles[name] for name in BASELINES if name in singles), None)
@@ -237,20 +239,20 @@ def table_1(question: Question) -> Section:
 
 def section_4_4_1(question: Question) -> Section:
     """Oracle and exclusive hits."""
-    search = combinations.search(question)
-    result = exclusive.report(search)
-    singles = search.single_hits()
-    table = np.stack(list(singles.values()))
-    hit_by = np.asarray(table.sum(axis=0))
-    single = _hits(search, _best_single(search))
-    names = sorted(result.by_model, key=lambda name: -result.by_model[name])
-    amounts = [share(result.by_model[name], search.pairs) for name in names]
+    singles = _single_hits(question)
+    hit_by = np.asarray(np.stack(list(singles.values())).sum(axis=0))
+    pairs = len(hit_by)
+    single = max(singles.values(), key=lambda hits: int(hits.sum()))
+    exclusive_hits = {name: int((hits & (hit_by == 1)).sum()) for name, hits in singles.items()}
+    names = sorted(exclusive_hits, key=lambda name: -exclusive_hits[name])
+    amounts = [share(exclusive_hits[name], pairs) for name in names]
+    totals = {"oracle": hit_by > 0, "exclusive hits": hit_by == 1}
     rows: list[tuple[Cell, ...]] = [
-        ("oracle", result.oracle, _percent(result.oracle, search)),
-        ("exclusive hits", result.exclusive_total, _percent(result.exclusive_total, search)),
+        (label, int(hits.sum()), share(int(hits.sum()), pairs).text)
+        for label, hits in totals.items()
     ]
     rows += [
-        (f"only {name}", result.by_model[name], amount.text)
+        (f"only {name}", exclusive_hits[name], amount.text)
         for name, amount in zip(names, amounts, strict=True)
     ]
     bars = Series(
@@ -269,14 +271,11 @@ def section_4_4_1(question: Question) -> Section:
             Compared(
                 quantity,
                 share(printed, PAIRS),
-                share(int(hits.sum()), search.pairs),
+                share(int(totals[quantity].sum()), pairs),
                 comparisons.printed_ratio(printed, SINGLE),
-                comparisons.ratio(hits, single),
+                comparisons.ratio(totals[quantity], single),
             )
-            for quantity, printed, hits in (
-                ("oracle", ORACLE, hit_by > 0),
-                ("exclusive hits", EXCLUSIVE, hit_by == 1),
-            )
+            for quantity, printed in (("oracle", ORACLE), ("exclusive hits", EXCLUSIVE))
         ),
         (Chart("bars", "representation", "exclusive hits, % of queries", (bars,)),),
     )
