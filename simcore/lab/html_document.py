@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from simcore.types import JSON
+
 # Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -65,7 +67,7 @@ class Block:
     component: bool = False
 
 
-def line_style(number: int) -> dict[str, Any]:
+def line_style(number: int) -> JSON:
     """Plotly's color, dash and width of the n-th line; no two lines look the same.
 
     Lines that follow each other differ in color and dash, so that they can be told apart in print,
@@ -82,7 +84,7 @@ def line_style(number: int) -> dict[str, Any]:
     return {"color": COLORS[color], "dash": dash, "width": 2}
 
 
-def bar_style(number: int) -> dict[str, Any]:
+def bar_style(number: int) -> JSON:
     """Plotly's marker of the n-th group of bars: a color, and a pattern after the last color."""
     turn, color = divmod(number, len(COLORS))
     return {"color": COLORS[color], "pattern": {"shape": PATTERNS[turn % len(PATTERNS)]}}

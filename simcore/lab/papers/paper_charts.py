@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from simcore.lab import html_document
 from simcore.lab.papers.sections import Chart, Series
+from simcore.types import JSON
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -80,7 +81,7 @@ def _add_line(figure: "Figure", series: Series, number: int) -> None:
     )
 
 
-def _error_bars(series: Series) -> dict[str, object] | None:
+def _error_bars(series: Series) -> JSON | None:
     if not series.low:
         return None
     return {

@@ -7,7 +7,7 @@ import numpy as np
 from simcore.evaluate.combinations import participation_intervals
 from simcore.lab import printed_values
 from simcore.lab.evaluate import combinations, exclusive, recall
-from simcore.lab.evaluate.combinations import ScoredSubset, SubsetSearch
+from simcore.lab.evaluate.combinations import ScoredSubset, SingleHits, SubsetSearch
 from simcore.lab.papers import comparisons, retrievals
 from simcore.lab.papers.comparisons import Compared, number, share
 from simcore.lab.papers.question_steps import PaperStep
@@ -122,7 +122,7 @@ def _compared_combinations(
     search: SubsetSearch,
     best: dict[Combination, ScoredSubset],
     held_out: dict[Combination, int],
-    singles: dict[str, Array],
+    singles: SingleHits,
 ) -> tuple[Compared, ...]:
     single = _hits(search, _best_single(search))
     leading = _hits(search, best["zsum"])
@@ -330,7 +330,7 @@ STEPS = [
 ]
 
 
-def _single_hits(question: Question) -> dict[str, Array]:
+def _single_hits(question: Question) -> SingleHits:
     """(Q,) bool hits at 1 of each backbone."""
     singles = question.with_recipes(*question.singles)
     ranks = recall.ranks_of_each(singles)
