@@ -66,6 +66,13 @@ page = kiosk.navigation(
             help="The papers' tables and figures on your pairs, next to the published values.",
         ),
         st.Page(
+            "pages/reproduce.py",
+            title="Reproduce",
+            icon=":material/article:",
+            url_path="reproduce",
+            help="A whole paper on your data beside its printed values, as one file.",
+        ),
+        st.Page(
             "pages/learn.py",
             title="Learn",
             icon=":material/school:",

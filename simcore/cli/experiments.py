@@ -33,6 +33,13 @@ def new(
     choices: Annotated[int, typer.Option(help="Images to choose from, 2 to 9.")] = 5,
     catch: Annotated[int, typer.Option(help="Catch trials (the answer is obvious).")] = 0,
     subset: Subset = "all",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="A published experiment instead of --distractors, --questions and --subset: "
+            "rosenfeld2018 (6 conditions of 20 questions)."
+        ),
+    ] = "",
     seed: int = 0,
     consent: Annotated[
         Path | None, typer.Option(help="File with the text that participants agree to.")
@@ -42,7 +49,10 @@ def new(
     """Draw an experiment's questions and store it."""
     from simcore.lab.people import experiments
 
-    conditions = experiments.parse(options.names(distractors), questions, subset)
+    if preset:
+        conditions = experiments.preset(preset, collection)
+    else:
+        conditions = experiments.parse(options.names(distractors), questions, subset)
     text = _read(consent).decode("utf-8", "replace") if consent else ""
     plan = experiments.Plan(conditions, choices, catch, seed, text)
     created = experiments.create(name, collection, plan)

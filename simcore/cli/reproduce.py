@@ -1,4 +1,4 @@
-"""`simcore reproduce`: a whole paper, in the terminal and as one HTML file."""
+"""`simcore reproduce`: a whole paper, in the terminal and as HTML, Markdown or LaTeX."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +8,10 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Json, Ready
-from simcore.results import Table
 
 if TYPE_CHECKING:
-    from simcore.lab.papers.paper_report import Section
+    from simcore.lab.papers.paper_report import Report
+    from simcore.lab.papers.sections import Section
 
 
 def reproduce(
@@ -35,9 +35,16 @@ def reproduce(
     html: Annotated[
         Path | None, typer.Option(help="Also write one self-contained HTML file.")
     ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write a Markdown file.")] = None,
+    latex: Annotated[
+        Path | None, typer.Option(help="Also write all tables as LaTeX (booktabs, longtable).")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Every table and figure of a paper on your own data, with the printed values beside them."""
+    """Every table and figure of a paper on your own data, with the printed values beside them.
+
+    Finished sections are stored: a stopped report continues with the next one.
+    """
     from simcore.errors import Stopped
     from simcore.lab.papers import reproduce as lab_reproduce
 
@@ -49,20 +56,30 @@ def reproduce(
         except Stopped as stopped:
             output.note(str(stopped))
             raise typer.Exit(output.STOPPED) from stopped
-    if html is not None:
-        output.save(html, report.to_html())
+    _write(report, {"html": html, "markdown": markdown, "latex": latex})
     if json:
         output.document(report.to_dict())
         return
+    output.table(replace(report.header.to_table(), title=report.title))
     for section in report.sections:
         _print(section)
 
 
+def _write(report: "Report", paths: dict[str, Path | None]) -> None:
+    from simcore.lab.papers import report_files
+
+    for name, path in paths.items():
+        if path is not None:
+            output.save(path, report_files.FORMATS[name].write(report))
+
+
 def _print(section: "Section") -> None:
-    table, printed = section.table, section.printed
-    if table is not None:
-        output.table(replace(table, title=section.title))
+    from simcore.lab.papers import report_files
+
+    tables = report_files.tables_of(section)
+    for table in tables:
+        output.table(replace(table, title=f"{section.title}: {table.title}"))
     if section.note:
-        output.note(section.note if table is not None else f"{section.title}: {section.note}")
-    if table is not None and printed is not None:
-        output.table(Table(printed.columns, printed.rows, "  as printed"))
+        output.note(section.note if tables else f"{section.title}: {section.note}")
+    if section.printed is not None:
+        output.note(report_files.about(section.printed))

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from simcore.types import JSON
+
 # Okabe and Ito 2008, without its yellow, which vanishes on white; black is left to the theme.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+PATTERNS = ("", "/", "x", "-", "|", "+", ".", "\\")
 STYLE = (
     ":root{color-scheme:light dark;--st-font:system-ui,sans-serif;--st-text-color:#14191f;"
     "--st-background-color:#fff;--st-secondary-background-color:#f3f5f7;--st-border-color:#d9dee4;"
@@ -61,6 +65,29 @@ class Block:
     html: str
     chart: bool = False
     component: bool = False
+
+
+def line_style(number: int) -> JSON:
+    """Plotly's color, dash and width of the n-th line; no two lines look the same.
+
+    Lines that follow each other differ in color and dash, so that they can be told apart in print,
+    too.
+
+    >>> line_style(0)["dash"], line_style(1)["dash"], line_style(7)["dash"]
+    ('solid', 'dash', 'dash')
+    """
+    turn, color = divmod(number, len(COLORS))
+    if turn < len(DASHES):
+        dash = DASHES[(color + turn) % len(DASHES)]
+    else:  # dashes of our own: their lengths grow with every turn
+        dash = f"{turn}px,{2 + color}px,2px,{2 + color}px"
+    return {"color": COLORS[color], "dash": dash, "width": 2}
+
+
+def bar_style(number: int) -> JSON:
+    """Plotly's marker of the n-th group of bars: a color, and a pattern after the last color."""
+    turn, color = divmod(number, len(COLORS))
+    return {"color": COLORS[color], "pattern": {"shape": PATTERNS[turn % len(PATTERNS)]}}
 
 
 def heading(text: str, level: int = 2) -> Block:

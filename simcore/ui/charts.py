@@ -7,12 +7,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.html_document import COLORS
 from simcore.lab.printed_values import PrintedTable
 from simcore.types import JSON
 from simcore.ui import page_export
-
-DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def spread(figure: go.Figure, label: str, recall: dict, number: int) -> None:
@@ -47,12 +44,8 @@ def spread(figure: go.Figure, label: str, recall: dict, number: int) -> None:
 
 
 def line(number: int) -> JSON:
-    """Plotly's color and dash of the n-th line; the dash changes after all colors are used."""
-    return {
-        "color": COLORS[number % len(COLORS)],
-        "dash": DASHES[number // len(COLORS) % len(DASHES)],
-        "width": 2,
-    }
+    """Plotly's color, dash and width of the n-th line."""
+    return html_document.line_style(number)
 
 
 def show(

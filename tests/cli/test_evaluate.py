@@ -1,7 +1,9 @@
 """`simcore evaluate` and `simcore reproduce`: the numbers of the commands agree with each other."""
 
+import io
 import json
 import math
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
@@ -155,41 +157,121 @@ def test_missing_features_are_named_with_the_command_that_extracts_them(ask, cap
     assert "simcore extract shapes --models texture" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def reports(shapes, tmp_path_factory):
+    """{paper: (JSON document, folder with its files)} of both papers about pairs."""
+    made = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(shapes))
+        for paper in ("rosenfeld2018", "rosenfeld2019"):
+            folder = tmp_path_factory.mktemp(paper)
+            files = [f"--{kind}={folder / kind}" for kind in ("html", "markdown", "latex")]
+            with redirect_stdout(io.StringIO()) as out:
+                assert (
+                    run(["reproduce", paper, "shapes", "--models", MODELS, *files, "--json"]) == 0
+                )
+            made[paper] = json.loads(out.getvalue()), folder
+    return made
+
+
 @pytest.mark.parametrize("paper", ["rosenfeld2018", "rosenfeld2019"])
-def test_a_whole_paper_in_one_file(shapes, monkeypatch, capsys, tmp_path, paper):
-    monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
-    html = tmp_path / "paper.html"
-    command = ["reproduce", paper, "shapes", "--models", MODELS, "--html", str(html), "--json"]
-    assert run(command) == 0
-    sections = json.loads(capsys.readouterr().out)["sections"]
-    complete = {section["title"]: section for section in sections if section["rows"]}
-    left_out = [section for section in sections if section["note"].startswith("Left out")]
-    page = html.read_text("utf-8")
+def test_a_report_says_what_it_is_about(reports, paper):
+    document, folder = reports[paper]
+    header = document["header"]
+    facts = {fact["name"]: fact["value"] for fact in header["facts"]}
+    assert "arXiv:1" in header["citation"]["venue"]
+    assert header["software"].startswith("simcore 0.")
+    assert header["command"].startswith(f"simcore reproduce {paper} shapes --models color,layout")
+    assert facts["pairs"].startswith("30, subset all")
+    assert len(facts["collection digest"]) >= 32
+    assert {f"backbone {name}" for name in MODELS.split(",")} <= set(facts)
+    assert facts["face detector"] == "none has run"
+    assert facts["near-duplicates judged by"] == "no network has features"
+    for kind in ("html", "markdown", "latex"):
+        text = (folder / kind).read_text("utf-8")
+        assert header["citation"]["title"] in text, kind
+        assert facts["collection digest"] in text, kind
+
+
+@pytest.mark.parametrize("paper", ["rosenfeld2018", "rosenfeld2019"])
+def test_a_whole_paper_in_one_file(reports, paper):
+    document, folder = reports[paper]
+    sections = document["sections"]
+    page = (folder / "html").read_text("utf-8")
     assert page.count("<h2>") == len(sections)
     assert 'src="http' not in page
-    if paper == "rosenfeld2019":
-        assert not left_out
-        single = complete["Figure 3a: each representation alone"]["rows"][0]["hits"]
-        sizes = complete["Figure 3b: the best combination of each size"]["rows"]
-        assert sizes[0]["normalized"] == single
-        pictures = [row for section in sections for row in section["pictures"]]
-        assert pictures
-        assert page.count("<figure") == sum(len(row["keys"]) for row in pictures)
-        assert "data:image/webp;base64," in page
-    else:
-        assert complete["Table 1: recall in percent"]["printed"][-1]["@1"] == 5.80
-        reasons = {section["title"]: section["note"] for section in left_out}
-        people = {"Table 2b", "Figures 5a, 5b"}
-        assert set(reasons) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
-        for title, note in reasons.items():
-            command = "simcore experiments new" if title in people else "simcore extract shapes"
-            assert command in note
+    printed = sum(section["printed"] is not None for section in sections)
+    assert page.count("<caption>as printed (") == printed
+    assert (folder / "markdown").read_text("utf-8").count("\n## ") == len(sections)
+    pictures = [row for section in sections for row in section["pictures"]]
+    assert pictures
+    assert page.count("<figure") == sum(len(row["keys"]) for row in pictures)
+    assert "data:image/webp;base64," in page
+
+
+def test_the_report_on_combinations(reports):
+    sections = {section["title"]: section for section in reports["rosenfeld2019"][0]["sections"]}
+    assert not [s for s in sections.values() if s["note"].startswith("Left out")]
+    alone = sections["Figure 3a: each representation alone"]
+    sizes = sections["Figure 3b: the best combination of each size"]
+    assert sizes["rows"][0]["normalized"] == alone["rows"][0]["hits"]
+    printed = {row["quantity"]: row for row in alone["compared"]}
+    assert printed["shp alone"]["printed"]["count"] == 129
+    assert printed["shp alone"]["own"] is None
+    ranks = [row["printed"]["value"] for name, row in printed.items() if name.startswith("rank of")]
+    assert ranks == list(range(1, 12))
+    best = sizes["compared"][0]
+    assert best["printed"]["value"] == pytest.approx(100 * 785 / 6016)
+    assert best["printed_ratio"]["value"] == pytest.approx(2.25, abs=0.005)
+    hits = max(row["normalized"] for row in sizes["rows"])
+    assert best["own"]["value"] == pytest.approx(100 * hits / 30)
+    assert best["own_ratio"]["value"] == pytest.approx(hits / sizes["rows"][0]["normalized"])
+    assert best["own_ratio"]["low"] <= best["own_ratio"]["value"] <= best["own_ratio"]["high"]
+
+
+def test_the_report_on_pairs(reports):
+    sections = {section["title"]: section for section in reports["rosenfeld2018"][0]["sections"]}
+    table = sections["Table 1: recall in percent"]
+    assert table["printed"][-1]["@1"] == 5.80
+    compared = {row["quantity"]: row for row in table["compared"]}
+    assert compared["resnet50, recall@1"]["printed"]["value"] == pytest.approx(4.38, abs=0.005)
+    assert compared["resnet50, recall@1"]["printed"]["total"] == 1828
+    assert compared["resnet50, recall@1"]["own"] is None
+    reasons = {t: s["note"] for t, s in sections.items() if s["note"].startswith("Left out")}
+    people = {"Table 2b", "Figure 4", "Figures 5a, 5b", "Section 4.3"}
+    assert set(reasons) == {"Section 4.2", "Near-duplicates", "Figure 5c", *people}
+    for title, note in reasons.items():
+        command = "simcore experiments new" if title in people else "simcore extract shapes"
+        assert command in note
+        assert sections[title]["printed"] or title == "Figure 4"
+
+
+def test_votes_correlate_with_distance_as_in_the_paper(reports, ask):
+    """Distance is the negative of similarity, so signs and ends of the interval swap."""
+    by_similarity = {
+        (recipe["recipe"], kind): next(r for r in recipe["votes"][kind] if r["name"] == "pearson")
+        for recipe in ask("votes", "--models", MODELS)["recipes"]
+        for kind in ("up", "down")
+    }
+    sections = reports["rosenfeld2018"][0]["sections"]
+    (section,) = [s for s in sections if s["title"] == "Votes and distance"]
+    assert len(section["rows"]) == len(by_similarity) == 8
+    for row in section["rows"]:
+        r = by_similarity[row["network"], row["votes"]]
+        expected = f"{-r['value']:.3f} [{-r['high']:.3f}, {-r['low']:.3f}]"
+        assert row["r with distance [95 % CI]"].replace("-0.000", "0.000") == expected.replace(
+            "-0.000", "0.000"
+        )
+    up, down = section["compared"]
+    assert (up["printed"]["value"], down["printed"]["value"]) == (0.023, -0.068)
 
 
 def test_an_unknown_paper(shapes, monkeypatch, capsys):
     monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
     assert run(["reproduce", "rosenfeld1918", "shapes", "--json"]) == 1
     assert "Did you mean rosenfeld20" in capsys.readouterr().out
+    assert run(["reproduce", "rosenfeld2019", "shapes", "--models", "hog,texture", "--json"]) == 1
+    assert "simcore extract shapes --models texture" in capsys.readouterr().out
 
 
 def test_every_evaluation_prints_a_table(shapes, monkeypatch, capsys):

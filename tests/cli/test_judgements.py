@@ -200,8 +200,16 @@ def test_bapps_is_reproduced(bapps_tree, ask, tmp_path, random_lpips, capsys):
     assert "JND" in jnd["title"]
     assert len(layers["rows"]) == 6
     assert len(layers["printed"]) == 18
-    assert [row["distortion"] for row in best["rows"]] == [*NAMES, "all"]
+    rows = [(row["sum"], row["distortion"]) for row in best["rows"]]
+    assert rows == [(kind, name) for kind in ("plain", "normalized") for name in [*NAMES, "all"]]
+    assert all(row["without backbones, %"] for row in best["rows"])
     assert best["printed"][0]["combined"] == 83.68
+    assert best["printed"][4]["members"].count(" + ") == 5
+    assert best["printed"][4]["without extra features"] == 71.77
+    compared = {row["quantity"]: row for row in best["compared"]}
+    assert compared["cnn: best plain sum"]["printed"]["value"] == 83.68
+    assert compared["cnn: best plain sum"]["own"]["low"] is not None
+    assert compared["cnn: best normalized sum"]["printed"] is None
     assert run(["reproduce", "bapps", "bapps", "--models", "pixel-l2"]) == 0
     out = capsys.readouterr()
     assert "no LPIPS was asked for" in out.err or "alexnet" in out.err

@@ -43,6 +43,7 @@ def test_there_are_pages():
         "learn",
         "map",
         "models",
+        "reproduce",
         "review",
     )
     assert [f"pages/{name}.py" for name in names] == PAGES

@@ -1,8 +1,8 @@
 """The figures of margaritescu2024: models under metrics on the 11 triplet sets of the paper."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.judgements.triplet_combinations import Sides
 from simcore.lab import printed_values
 from simcore.lab.judgements import pair_similarities
-from simcore.lab.papers import paper_report
-from simcore.lab.papers.paper_report import Report, Section, Step
+from simcore.lab.papers import comparisons
+from simcore.lab.papers.comparisons import Compared
+from simcore.lab.papers.paper_report import Step
+from simcore.lab.papers.sections import Chart, Level, Section, Series
 from simcore.results import Cell, Table
-from simcore.types import METRICS, Array, Monitor, Score
+from simcore.types import JSON, METRICS, Array, Score
 
 METRIC_NAMES = {"cosine": "COS", "l2": "L2", "l1": "L1"}
 SOURCES: tuple[triplet_sets.Source, ...] = ("bapps", "hsj", "birds-16")
@@ -83,35 +85,52 @@ def _mark_best(panel_bars: Sequence[Bar]) -> list[Bar]:
     return [replace(bar, best=bar.score.value >= top - 1e-12) for bar in panel_bars]
 
 
-def report(sets: Sequence[JudgementSet], models: Sequence[str], monitor: Monitor) -> Report:
+def steps(sets: Sequence[JudgementSet], names: Sequence[str], inputs: JSON) -> tuple[Step, ...]:
     """Figures 4.2 and 5.1 and section 5.2.3 on at most 1,000 triplets of each of the 11 sets.
 
     Args:
         sets: at most one of each kind of `SOURCES`.
-        models: backbones and distances; empty means all that are available.
-        monitor: progress and stop.
+        names: backbones and distances that are ready for the triplets drawn from all sets.
+        inputs: everything that the numbers depend on.
 
     Raises:
-        BadDataError: other sets than these, or no similarity is available.
+        BadDataError: other sets than these.
     """
     drawn = triplet_sets.evaluation(assign_sources(sets))
-    names = pair_similarities.expand(models or pair_similarities.default_backbones())
-    judged, votes, available = scores_per_set(drawn, names, monitor)
-    all_bars = bars(judged, votes)
-    panels = dict.fromkeys(bar.panel for bar in all_bars)
-    steps: list[Step] = [
-        ("Figure 4.2", partial(figure_4_2, drawn)),
-        *((panel, partial(figure_5_1, panel, all_bars)) for panel in panels),
-        ("Section 5.2.3", partial(section_5_2_3, all_bars)),
-    ]
-    return Report(
-        "margaritescu2024",
-        ", ".join(judged.name for judged in sets),
-        sum(len(rows) for _, rows in drawn.values()),
-        available,
-        paper_report.make(steps, monitor),
-        unit="triplets",
+
+    @cache  # all sections are about the same bars
+    def all_bars() -> tuple[Bar, ...]:
+        return tuple(bars(*scores_per_set(drawn, names)))
+
+    panels = [panel for panel, needed in PANELS.items() if all(name in drawn for name in needed)]
+    return (
+        Step("Figure 4.2", partial(figure_4_2, drawn), inputs, printed_values.TRIPLET_SETS),
+        *(
+            Step(panel, partial(_lazily, partial(figure_5_1, panel), all_bars), inputs)
+            for panel in panels
+        ),
+        Step(
+            "Section 5.2.3",
+            partial(_lazily, section_5_2_3, all_bars),
+            inputs,
+            printed_values.METRICS,
+        ),
     )
+
+
+def _lazily(
+    figure: Callable[[Sequence[Bar]], Section], all_bars: Callable[[], Sequence[Bar]]
+) -> Section:
+    return figure(all_bars())
+
+
+def parts(sets: Sequence[JudgementSet]) -> list[JudgementSet]:
+    """The triplets drawn from each set, as sets of their own.
+
+    Raises:
+        BadDataError: other sets than those of the paper.
+    """
+    return list(_parts(triplet_sets.evaluation(assign_sources(sets))).values())
 
 
 def assign_sources(sets: Sequence[JudgementSet]) -> SourceSets:
@@ -134,26 +153,18 @@ def assign_sources(sets: Sequence[JudgementSet]) -> SourceSets:
 
 
 def scores_per_set(
-    drawn: Mapping[str, tuple[JudgementSet, Array]], names: Sequence[str], monitor: Monitor
-) -> tuple[dict[str, dict[tuple[str, str], Sides]], dict[str, Array], tuple[str, ...]]:
-    """Similarities and votes of the triplets drawn, and the similarities that all sets have.
+    drawn: Mapping[str, tuple[JudgementSet, Array]], names: Sequence[str]
+) -> tuple[dict[str, dict[tuple[str, str], Sides]], dict[str, Array]]:
+    """Similarities and votes of the triplets drawn.
 
     Args:
         drawn: set name -> its source and the rows drawn from it.
-        names: backbones and distances.
-        monitor: progress and stop.
+        names: backbones and distances that are ready for all of them.
 
     Returns:
-        `judged` and `votes` as `bars` takes them, and the available names.
+        `judged` and `votes` as `bars` takes them.
     """
-    parts: dict[triplet_sets.Source, JudgementSet] = {}
-    available = list(names)
-    for source in dict.fromkeys(triplet_sets.SETS[name][0] for name in drawn):
-        of_source = [name for name in drawn if triplet_sets.SETS[name][0] == source]
-        rows = np.sort(np.concatenate([drawn[name][1] for name in of_source]))
-        parts[source] = triplet_sets.part(drawn[of_source[0]][0], rows)
-        ready = pair_similarities.prepare(parts[source], names, monitor=monitor)
-        available = [name for name in available if name in ready.names]
+    parts = _parts(drawn)
     judged, votes = {}, {}
     for name in drawn:
         source, group = triplet_sets.SETS[name]
@@ -162,10 +173,20 @@ def scores_per_set(
         votes[name] = part.triplets.vote[rows]
         judged[name] = {
             (model, metric): tuple(pair_similarities.values(part, model, metric)[:, rows])
-            for model in available
+            for model in names
             for metric in pair_similarities.metrics_of(model, METRICS)
         }
-    return judged, votes, tuple(available)
+    return judged, votes
+
+
+def _parts(drawn: Mapping[str, tuple[JudgementSet, Array]]) -> SourceSets:
+    """The triplets drawn from each source."""
+    parts: SourceSets = {}
+    for source in dict.fromkeys(triplet_sets.SETS[name][0] for name in drawn):
+        of_source = [name for name in drawn if triplet_sets.SETS[name][0] == source]
+        rows = np.sort(np.concatenate([drawn[name][1] for name in of_source]))
+        parts[source] = triplet_sets.part(drawn[of_source[0]][0], rows)
+    return parts
 
 
 def figure_4_2(drawn: Mapping[str, tuple[JudgementSet, Array]]) -> Section:
@@ -194,17 +215,33 @@ def figure_5_1(panel: str, all_bars: Sequence[Bar]) -> Section:
         f"Figure 5.1: {panel}",
         f"Percent right by the majority, mean of: {sets}.",
         Table(("model", *labels), rows),
-        groups=labels,
-        bars={
-            model: tuple(
-                panel_bars[model, metric].score.value
-                if (model, metric) in panel_bars
-                else float("nan")
-                for metric in metrics
-            )
-            for model in models
-        },
+        charts=(
+            Chart(
+                "bars",
+                "metric",
+                "right by the majority, % of triplets",
+                tuple(_series(model, metrics, labels, panel_bars) for model in models),
+                levels=(Level("chance", 50.0),),
+            ),
+        ),
     )
+
+
+def _series(
+    model: str,
+    metrics: Sequence[str],
+    labels: tuple[str, ...],
+    panel_bars: Mapping[tuple[str, str], Bar],
+) -> Series:
+    scores = [
+        panel_bars[model, metric].score if (model, metric) in panel_bars else None
+        for metric in metrics
+    ]
+    value, low, high = (
+        tuple(float("nan") if s is None else 100 * getattr(s, end) for s in scores)
+        for end in ("value", "low", "high")
+    )
+    return Series(model, labels, value, low, high)
 
 
 def _cell(bar: Bar | None) -> Cell:
@@ -222,13 +259,19 @@ def section_5_2_3(all_bars: Sequence[Bar]) -> Section:
         rival = best.get((bar.panel, bar.model))
         if rival is None or bar.score.value > rival.score.value:
             best[bar.panel, bar.model] = bar
-    rows = []
+    rows, compared = [], []
     for metric, name in METRIC_NAMES.items():
         of_metric = [bar for bar in all_bars if bar.metric == metric]
         wins = sum(best[bar.panel, bar.model].metric == metric for bar in of_metric)
         rows.append((name, wins, len(of_metric)))
+        if of_metric:
+            # "Cosine is the best metric for all models and on all triplet sets" (5.2.3).
+            printed = comparisons.percentage(100.0 if metric == "cosine" else 0.0)
+            own = comparisons.share(wins, len(of_metric))
+            compared.append(Compared(f"models and panels where {name} is best", printed, own))
     return Section(
         "Section 5.2.3: the best metric",
         table=Table(("metric", "model and panel where it is best", "of"), tuple(rows)),
         printed=printed_values.METRICS,
+        compared=tuple(compared),
     )

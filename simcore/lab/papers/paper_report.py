@@ -1,74 +1,40 @@
-"""A report on a paper: sections with measured numbers and the printed ones beside them."""
+"""A report on a paper: its header, its sections, and how far they are made."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 from simcore.errors import SimError, Stopped
+from simcore.lab.papers import section_store
+from simcore.lab.papers.report_header import ReportHeader
+from simcore.lab.papers.sections import Section
 from simcore.lab.printed_values import PrintedTable
-from simcore.recipe import Question
-from simcore.results import Cell, Result, Table, to_dict
+from simcore.results import Result, to_dict
 from simcore.types import JSON, Monitor
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-    from simcore.lab.html_document import Block
-
-KS = (1, 5, 10, 20, 50, 100)  # cut-offs of the table of a curve
-
 
 @dataclass(frozen=True)
-class Pictures(Result):
-    """A row of pictures.
+class Step:
+    """One section that can be made.
 
     Attributes:
-        caption: one line above them.
-        keys: content keys.
-        labels: one per picture.
-        mate: index of the true mate, -1 = none.
-    """
-
-    caption: str
-    keys: tuple[str, ...]
-    labels: tuple[str, ...]
-    mate: int = -1
-
-
-@dataclass(frozen=True)
-class Section(Result):
-    """One table or figure of a paper, made from one's own data.
-
-    Attributes:
-        title: which table or figure it is.
-        note: what to know before comparing; the reason where it could not be made.
-        table: the measured numbers.
-        printed: the numbers of the paper.
-        x, lines: a line chart: {label: values}, one value per x.
-        groups, bars: a bar chart: {label: values}, one value per group.
-        pictures: rows of examples.
+        title: short, for the progress.
+        make: makes the section; raises SimError where the data do not allow it.
+        inputs: everything its numbers depend on, as JSON can hold it; None is never stored.
+        printed: the numbers of the paper, shown also where the section cannot be made.
     """
 
     title: str
-    note: str = ""
-    table: Table | None = None
+    make: Callable[[], Section]
+    inputs: JSON | None = None
     printed: PrintedTable | None = None
-    x: tuple[float, ...] = ()
-    lines: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    groups: tuple[str, ...] = ()
-    bars: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    pictures: tuple[Pictures, ...] = ()
 
-    def to_dict(self) -> JSON:
-        """Title, note, pictures, and both tables as one dict per row; charts are left out."""
-        return {
-            "title": self.title,
-            "note": self.note,
-            "rows": _records(self.table) if self.table is not None else [],
-            "printed": None if self.printed is None else _records(self.printed),
-            "pictures": to_dict(self.pictures),
-        }
+    @property
+    def key(self) -> str:
+        """The key under which the section is stored; "" if it never is."""
+        if self.inputs is None:
+            return ""
+        return section_store.key({"section": self.title, **self.inputs})
 
 
 @dataclass(frozen=True)
@@ -76,7 +42,7 @@ class Report(Result):
     """A paper reproduced on a collection or on sets of judgements.
 
     Attributes:
-        paper: its name.
+        header: what the report is about, to cite it.
         collection: name of the collection, or of the sets.
         pairs: number of pairs, or of trials.
         models: the backbones used.
@@ -85,7 +51,7 @@ class Report(Result):
         unit: what `pairs` counts.
     """
 
-    paper: str
+    header: ReportHeader
     collection: str
     pairs: int
     models: tuple[str, ...]
@@ -93,114 +59,86 @@ class Report(Result):
     subset: str = "all"
     unit: str = "pairs"
 
+    @property
+    def title(self) -> str:
+        """Paper, data and their number."""
+        return f"{self.header.paper} on {self.collection}: {self.pairs:,} {self.unit}"
+
     def to_dict(self) -> JSON:
         """The document that `simcore reproduce --json` prints."""
         return {
-            "paper": self.paper,
+            "paper": self.header.paper,
             "collection": self.collection,
             self.unit: self.pairs,
             "subset": self.subset,
             "models": list(self.models),
+            "header": to_dict(self.header),
             "sections": to_dict(self.sections),
         }
 
-    def to_html(self) -> str:
-        """The report as one self-contained HTML file."""
-        from simcore.lab import html_document
 
-        intro = (
-            f"Backbones: {', '.join(self.models)}. "
-            "The printed values are about other networks and galleries."
-        )
-        blocks = [html_document.paragraph(intro)]
-        for section in self.sections:
-            blocks += _blocks(section)
-        title = f"{self.paper} on {self.collection}: {self.pairs:,} {self.unit}"
-        return html_document.document(title, blocks)
+@dataclass(frozen=True)
+class ReportPlan:
+    """A report before it is made: what it contains, and which sections are stored already.
+
+    Attributes:
+        report: the report without sections.
+        steps: one per section.
+        state: of the data; sections that were left out are tried again when it changes.
+    """
+
+    report: Report
+    steps: tuple[Step, ...]
+    state: str = field(default="")
+
+    def stored(self) -> list[Section | None]:
+        """The section of each step, None where it is not made yet; nothing is computed."""
+        return [_load(step, self.state) for step in self.steps]
+
+    def with_sections(self, sections: Sequence[Section]) -> Report:
+        """The report with its sections."""
+        fields: dict[str, Any] = {**vars(self.report), "sections": tuple(sections)}
+        return Report(**fields)
+
+    def make(self, monitor: Monitor) -> Report:
+        """The whole report; stored sections are read.
+
+        Raises:
+            Stopped: `monitor` asked to stop; sections that were made are stored.
+        """
+        return self.with_sections(make_sections(self.steps, monitor, self.state))
 
 
-Step = tuple[str, Callable[[], Section]]  # title, what makes the section
-PairStep = tuple[str, Callable[[Question], Section]]  # the same for any question
-
-
-def ask(steps: Sequence[PairStep], question: Question) -> list[Step]:
-    """The steps of a paper for one question."""
-    return [(title, partial(function, question)) for title, function in steps]
-
-
-def make(steps: Sequence[Step], monitor: Monitor) -> tuple[Section, ...]:
-    """All sections; the note of one that cannot be made says why.
+def make_sections(steps: Sequence[Step], monitor: Monitor, state: str = "") -> list[Section]:
+    """All sections, each stored once it is made; the note of one left out says why.
 
     Raises:
         Stopped: `monitor` asked to stop, which is checked before each section.
     """
     sections = []
-    for number, (title, step) in enumerate(steps):
-        monitor.check(f"Stopped before {title}. No part of the report is kept; start it again.")
-        monitor.report(title, number, len(steps))
-        try:
-            sections.append(step())
-        except Stopped:
-            raise
-        except SimError as error:
-            sections.append(Section(title, f"Left out: {str(error).removesuffix('.')}."))
-    monitor.report("done", len(steps), len(steps))
-    return tuple(sections)
-
-
-def curves(title: str, lines: dict[str, tuple[float, ...]]) -> Section:
-    """Lines over 1, 2, 3, ..., and a table of them at a few cut-offs."""
-    length = max(len(values) for values in lines.values())
-    ks = [k for k in KS if k <= length]
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (label, *(round(values[k - 1], 4) for k in ks)) for label, values in lines.items()
-    )
-    table = Table(("representation", *(f"@{k}" for k in ks)), rows)
-    return Section(title, table=table, x=tuple(range(1, length + 1)), lines=lines)
-
-
-def _records(table: Table | PrintedTable) -> list[JSON]:
-    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-
-
-def _blocks(section: Section) -> "list[Block]":
-    from simcore.lab import html_document
-    from simcore.lab.library import collections
-
-    blocks = [html_document.heading(section.title)]
-    if section.note:
-        blocks.append(html_document.paragraph(section.note))
-    if section.lines or section.bars:
-        blocks.append(html_document.chart(_chart(section), height=420))
-    for row in section.pictures:
-        urls = [html_document.data_url(collections.thumbnail(key).read_bytes()) for key in row.keys]
-        blocks.append(html_document.paragraph(row.caption))
-        blocks.append(html_document.pictures(urls, row.labels, mate=row.mate))
-    tables = []
-    if section.table is not None:
-        tables.append(
-            html_document.table(section.table.columns, section.table.rows, caption="measured here")
+    for number, step in enumerate(steps):
+        monitor.check(
+            f"Stopped before {step.title}. {number} of {len(steps)} sections are stored; the same "
+            "command continues with the others."
         )
-    if section.printed is not None:
-        printed = section.printed
-        caption = f"as printed ({printed.place})"
-        tables.append(html_document.table(printed.columns, printed.rows, caption=caption))
-    blocks.append(html_document.side_by_side(*tables))
-    if section.printed is not None and section.printed.remark:
-        blocks.append(html_document.paragraph(section.printed.remark, soft=True))
-    return blocks
+        monitor.report(step.title, number, len(steps))
+        sections.append(_load(step, state) or _make(step, state))
+    monitor.report("done", len(steps), len(steps))
+    return sections
 
 
-def _chart(section: Section) -> "Figure":
-    import plotly.graph_objects as go
+def _load(step: Step, state: str) -> Section | None:
+    return section_store.load(step.key, state) if step.inputs is not None else None
 
-    from simcore.lab import html_document
 
-    traces = [
-        go.Scatter(x=section.x, y=values, name=label, mode="lines")
-        for label, values in section.lines.items()
-    ]
-    traces += [
-        go.Bar(x=section.groups, y=values, name=label) for label, values in section.bars.items()
-    ]
-    return go.Figure(traces).update_layout(margin={"t": 20}, colorway=html_document.COLORS)
+def _make(step: Step, state: str) -> Section:
+    try:
+        section = step.make()
+    except Stopped:
+        raise
+    except SimError as error:
+        note = f"Left out: {str(error).removesuffix('.')}."
+        section = Section(step.title, note, printed=step.printed, left_out=True)
+    if step.inputs is not None:
+        section_store.save(step.key, state, section)
+    return section

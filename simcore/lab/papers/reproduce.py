@@ -1,27 +1,28 @@
 """Reproduce a whole paper: every table and figure, the printed values beside one's own."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 
+from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
-from simcore.lab.judgements import sets
+from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.library import collections, duplicates, features, subsets
 from simcore.lab.papers import (
+    bapps_tables,
     margaritescu2024_tables,
-    paper_report,
+    question_steps,
+    report_header,
     risser_maroux2021_tables,
     rosenfeld2018_tables,
     rosenfeld2019_tables,
 )
-from simcore.lab.papers.paper_report import Report, Step
+from simcore.lab.papers.paper_report import Report, ReportPlan, Step
 from simcore.recipe import Question
 from simcore.types import Monitor
 
-JUDGEMENT_PAPERS = {
-    "margaritescu2024": margaritescu2024_tables.report,
-    "bapps": rosenfeld2019_tables.bapps,
-}
-PAPERS = ("rosenfeld2018", "rosenfeld2019", "risser-maroux2021")
+PAPERS = ("rosenfeld2018", "rosenfeld2019", "risser-maroux2021")  # about pairs
+JUDGEMENT_PAPERS = ("margaritescu2024", "bapps")  # about judgements
 
 
 def run(
@@ -34,54 +35,80 @@ def run(
 ) -> Report:
     """All tables and figures of a paper that the available data and features allow.
 
+    Each section is stored once it is made, so a stopped report continues where it was.
+
     Args:
         paper: one of `PAPERS`, on a collection, or of `JUDGEMENT_PAPERS`, on sets of judgements.
-        name: of the collection, or of the sets, separated by commas.
-        models: backbones; empty means all whose features are complete, or all that are available.
+        name: of the collection, or of the sets, separated by commas: for margaritescu2024 one of
+            kind bapps, hsj or birds-16 each; for bapps any set of triplets, and one of kind
+            bapps-jnd if there is.
+        models: backbones (and distances); empty means all whose features are complete, or all that
+            are available.
         subset: which pairs; empty means those of the paper: every pair for rosenfeld2019, TLLd for
             rosenfeld2018 where the network that TLLd was made with is ready, pairs without faces
             for risser-maroux2021 where a detector has run; else every pair.
         monitor: progress and stop.
 
     Raises:
-        UnknownNameError: no such paper or collection.
+        UnknownNameError: no such paper, collection or set.
         BadDataError: no features, or sets of judgements that do not fit the paper.
         Stopped: `monitor` asked to stop.
     """
     if paper in JUDGEMENT_PAPERS:
-        return run_on_judgements(paper, name, models, monitor=monitor)
+        _prepare(paper, open_sets(name, monitor), models, monitor)
+    return plan(paper, name, models, subset=subset, monitor=monitor).make(monitor)
+
+
+def plan(
+    paper: str,
+    name: str,
+    models: Sequence[str] = (),
+    *,
+    subset: str = "",
+    monitor: Monitor = Monitor(),
+) -> ReportPlan:
+    """What a report will contain, and which sections are stored; nothing is computed.
+
+    For judgements only similarities that are ready take part.
+
+    Args and Raises: as for `run`.
+    """
+    if paper in JUDGEMENT_PAPERS:
+        return _judgement_plan(paper, open_sets(name, monitor), models)
     if paper not in PAPERS:
         raise unknown_name("paper", paper, [*PAPERS, *JUDGEMENT_PAPERS])
     backbones = list(models) or collections.default_backbones(name)
     question = Question(
         name, tuple(recipes.parse(backbones)), subset=subset or default_subset(paper, name)
     )
-    sections = paper_report.make(_steps(paper, question, monitor), monitor)
+    for backbone in question.backbones:
+        features.identity(collections.open_(name), backbone)  # raises if it is not extracted
+    header = report_header.make(
+        paper,
+        command(paper, name, question.backbones, question.subset),
+        report_header.question_facts(question),
+    )
     pairs = len(subsets.open_subset(name, question.subset).left)
-    return Report(paper, name, pairs, question.backbones, sections, question.subset)
+    report = Report(header, name, pairs, question.backbones, (), question.subset)
+    return ReportPlan(report, _steps(paper, question, monitor), question_steps.state(question))
 
 
-def run_on_judgements(
-    paper: str, name: str, models: Sequence[str] = (), *, monitor: Monitor = Monitor()
-) -> Report:
-    """All tables and figures of a paper that some judgements and similarities allow.
+def command(paper: str, name: str, models: Sequence[str], subset: str = "") -> str:
+    """The command line that makes a report."""
+    words = ["simcore", "reproduce", paper, name, "--models", ",".join(models)]
+    return shlex.join([*words, *(["--subset", subset] if subset else [])])
 
-    Args:
-        paper: one of `JUDGEMENT_PAPERS`.
-        name: sets of judgements, separated by commas: for margaritescu2024 one of kind bapps, hsj
-            or birds-16 each; for bapps any set of triplets, and one of kind bapps-jnd if there is.
-        models: backbones and distances; empty means all that are available.
-        monitor: progress and stop.
+
+def open_sets(name: str, monitor: Monitor = Monitor()) -> list[JudgementSet]:
+    """Sets of judgements by their names, separated by commas.
 
     Raises:
-        UnknownNameError: no such set.
-        BadDataError: sets that do not fit the paper, or no similarity is available.
+        UnknownNameError: no such set. BadDataError: no name.
     """
     names = [part.strip() for part in name.split(",") if part.strip()]
     if not names:
         raise BadDataError("No set of judgements. Name at least one, such as known.")
-    judged = [sets.open_(each, monitor=monitor) for each in names]
-    return JUDGEMENT_PAPERS[paper](judged, models, monitor)
+    return [sets.open_(each, monitor=monitor) for each in names]
 
 
 def default_subset(paper: str, name: str) -> str:
@@ -101,9 +128,76 @@ def default_subset(paper: str, name: str) -> str:
     return "all"
 
 
-def _steps(paper: str, question: Question, monitor: Monitor) -> list[Step]:
-    if paper == "rosenfeld2018":
-        return paper_report.ask(rosenfeld2018_tables.STEPS, question)
-    if paper == "rosenfeld2019":
-        return paper_report.ask(rosenfeld2019_tables.STEPS, question)
-    return risser_maroux2021_tables.steps(question, monitor)
+def _steps(paper: str, question: Question, monitor: Monitor) -> tuple[Step, ...]:
+    if paper == "risser-maroux2021":
+        return risser_maroux2021_tables.steps(question, monitor)
+    tables = rosenfeld2018_tables if paper == "rosenfeld2018" else rosenfeld2019_tables
+    return question_steps.steps(tables.STEPS, paper, question)
+
+
+def _judgement_plan(
+    paper: str, judged: Sequence[JudgementSet], models: Sequence[str]
+) -> ReportPlan:
+    scored = _scored_sets(paper, judged)
+    expanded = _names(paper, models)
+    usable: Callable[[list[bool]], bool] = all if paper == "margaritescu2024" else any
+    names = [
+        name for name in expanded if usable([pair_similarities.ready(s, name) for s in scored])
+    ]
+    inputs = {
+        "paper": paper,
+        "sets": [(each.name, each.digest) for each in judged],
+        "similarities": [
+            [(name, str(pair_similarities.identity(each, name))) for each in scored]
+            for name in names
+        ],
+    }
+    tables = margaritescu2024_tables if paper == "margaritescu2024" else bapps_tables
+    steps = tables.steps(judged, names, inputs)
+    joined = ",".join(each.name for each in judged)
+    header = report_header.make(
+        paper, command(paper, joined, names), report_header.judgement_facts(scored, names)
+    )
+    report = Report(
+        header,
+        ", ".join(each.name for each in judged),
+        sum(len(each.trials) for each in scored),
+        tuple(names),
+        (),
+        unit="triplets" if paper == "margaritescu2024" else "trials",
+    )
+    reasons = {row.name: row.reason for row in pair_similarities.distances()}
+    return ReportPlan(report, steps, repr((names, reasons)))
+
+
+def _scored_sets(paper: str, judged: Sequence[JudgementSet]) -> list[JudgementSet]:
+    """The sets whose trials are scored.
+
+    Raises:
+        BadDataError: they do not fit the paper.
+    """
+    if paper == "margaritescu2024":
+        return margaritescu2024_tables.parts(judged)
+    bapps_tables.check(judged)
+    return list(judged)
+
+
+def _prepare(
+    paper: str, judged: Sequence[JudgementSet], models: Sequence[str], monitor: Monitor
+) -> None:
+    """Compute what is missing of the similarities.
+
+    Raises:
+        BadDataError: the sets do not fit the paper, or no similarity is available.
+        Stopped: `monitor` asked to stop.
+    """
+    for part in _scored_sets(paper, judged):
+        pair_similarities.prepare(part, _names(paper, models), monitor=monitor)
+    monitor.check("Stopped. Similarities computed so far are stored; the same command continues.")
+
+
+def _names(paper: str, models: Sequence[str]) -> list[str]:
+    defaults = pair_similarities.default_backbones()
+    if paper == "bapps":
+        defaults = [*defaults, "@distances"]
+    return pair_similarities.expand(list(models) or defaults)

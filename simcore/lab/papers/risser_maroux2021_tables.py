@@ -16,7 +16,10 @@ from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_values
 from simcore.lab.learning import adaptation
 from simcore.lab.library import duplicates, subsets
-from simcore.lab.papers.paper_report import Section, Step
+from simcore.lab.papers import comparisons, question_steps
+from simcore.lab.papers.comparisons import Compared, percentage
+from simcore.lab.papers.paper_report import Step
+from simcore.lab.papers.sections import Chart, Section, Series
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.recipe import Question
@@ -148,12 +151,18 @@ def _path(name: str, model: str, subset: str) -> Path:
     return cache_dir.root() / "annex" / f"{digest[:32]}.json"
 
 
-def steps(question: Question, monitor: Monitor) -> list[Step]:
+def steps(question: Question, monitor: Monitor) -> tuple[Step, ...]:
     """One section per backbone: four columns of its row of the annex, and its curves (Fig. 3)."""
-    return [
-        (model, partial(backbone_section, question, model, first=not number, monitor=monitor))
+    shared = question_steps.duplicate_inputs(question) | question_steps.inputs(question)
+    return tuple(
+        Step(
+            model,
+            partial(backbone_section, question, model, first=not number, monitor=monitor),
+            shared | {"paper": "risser-maroux2021", "first": not number},
+            None if number else printed_values.ANNEX,
+        )
         for number, model in enumerate(question.backbones)
-    ]
+    )
 
 
 def backbone_section(
@@ -161,8 +170,23 @@ def backbone_section(
 ) -> Section:
     """The row and the curves of one backbone; the first one shows the printed annex as well."""
     row = compute_row(question.collection, model, subset=question.subset, monitor=monitor)
-    lines = {label: tuple(stage["curve"]) for label, stage in row.stages.items()}
-    length = len(next(iter(lines.values())))
+    printed = printed_values.annex_row(model)
+    columns = printed_values.ANNEX.columns
+    compared = []
+    for stage, own in row.stages.items():
+        mean, error = own["aR"]["1"]["mean"], _standard_error(own, row.runs)
+        value = None if printed is None else float(printed[columns.index(stage)] or 0)
+        before = None if printed is None else float(printed[columns.index(STAGES[0])] or 0)
+        start = row.stages[STAGES[0]]["aR"]["1"]["mean"]
+        compared.append(
+            Compared(
+                f"{stage}: asymmetric recall@1 (ratio: to the features before adaptation)",
+                None if value is None else percentage(100 * value),
+                percentage(100 * mean, 100 * (mean - error), 100 * (mean + error)),
+                None if not value or not before else comparisons.printed_ratio(value, before),
+                comparisons.number(mean / start) if start else None,
+            )
+        )
     return Section(
         f"Annex, Table 1 and Figure 3: {model}",
         f"Pairs: {subsets.SUBSETS.get(question.subset, question.subset)}. {row.runs} runs, "
@@ -176,9 +200,43 @@ def backbone_section(
             ),
         ),
         printed_values.ANNEX if first else None,
-        tuple(range(1, length + 1)),
-        lines,
+        tuple(compared),
+        (
+            Chart(
+                "lines",
+                "k, number of retrieved images",
+                "asymmetric recall, % of test pairs",
+                tuple(_curve(label, stage, row.runs) for label, stage in row.stages.items()),
+                log_x=True,
+            ),
+        ),
     )
+
+
+def _curve(label: str, stage: JSON, runs: int) -> Series:
+    """A mean curve with the 95 % interval of the mean over the runs."""
+    mean, factor = stage["curve"], _interval_factor(runs)
+    error = [factor * deviation for deviation in stage["curve_deviation"]]
+    return Series(
+        label,
+        tuple(range(1, len(mean) + 1)),
+        tuple(100 * value for value in mean),
+        tuple(100 * (value - half) for value, half in zip(mean, error, strict=True)),
+        tuple(100 * (value + half) for value, half in zip(mean, error, strict=True)),
+    )
+
+
+def _standard_error(stage: JSON, runs: int) -> float:
+    """Half of the 95 % interval of a mean over the runs."""
+    deviation: float = stage["aR"]["1"]["deviation"]
+    return _interval_factor(runs) * deviation
+
+
+def _interval_factor(runs: int) -> float:
+    """Half of the 95 % interval of a mean over runs (Student's t), per unit of their deviation."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, runs - 1)) / runs**0.5 if runs > 1 else 0.0
 
 
 def _mean_and_deviation(stage: JSON, k: int) -> str:

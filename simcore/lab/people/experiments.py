@@ -10,14 +10,16 @@ from simcore.data import named_folders, thumbnails
 from simcore.data.answers import experiment_store
 from simcore.data.answers.experiment_store import remove as remove
 from simcore.data.answers.schema import Experiment, Question
-from simcore.errors import BadDataError
-from simcore.lab.library import features, subsets
+from simcore.errors import BadDataError, unknown_name
+from simcore.lab.library import duplicates, features, subsets
 from simcore.models import registry
 from simcore.results import Result
 from simcore.sim import metrics
 from simcore.types import Array, Collection, ImageSet
 
 RANDOM = "random"
+FACE_BACKBONES = ("face-cnn", "face")  # the authors' detector first
+FACE_CROPS = ("faces-cnn", "faces")  # before ":NETWORK": its features of the crops
 MAX_QUESTIONS, MAX_CONSENT, MAX_CONDITIONS = 2000, 5000, 12
 
 
@@ -206,6 +208,60 @@ def parse(conditions: Sequence[str], count: int, subset: str = "all") -> tuple[C
         else Condition(f"{source}@{subset_name}" if source else subset_name, subset, count)
         for source, _, subset_name in words
     )
+
+
+def rosenfeld2018_conditions(collection: str) -> tuple[Condition, ...]:
+    """The six conditions of rosenfeld2018, section 4.3, with 20 questions each (Table 2b).
+
+    Two on TLLobj (random, generic), four on TLLd (random, face, face-generic, generic), by the
+    backbones of the paper where these have features: densenet121 and dlib's network for faces.
+    Otherwise the generic network that judges near-duplicates, and the other face detector.
+
+    Raises:
+        UnknownNameError: no such collection.
+        BadDataError: features of one kind are missing; names the command that makes them.
+    """
+    opened = subsets.open_subset(collection)
+
+    def ready(kind: str, candidates: Sequence[str]) -> str:
+        for backbone in candidates:
+            if features.is_ready(opened, backbone):
+                return backbone
+        raise BadDataError(
+            f"rosenfeld2018 needs {kind}, and {collection!r} has none. "
+            f"Run `simcore extract {collection} --models {candidates[0]}` first."
+        )
+
+    generic = duplicates.generic_backbone(opened)
+    face = ready("features of faces", FACE_BACKBONES)
+    crops = [f"{crop}:{network}" for network in (generic, "densenet121") for crop in FACE_CROPS]
+    face_generic = ready("generic features of face crops", crops)
+    return tuple(
+        Condition(by, subset)
+        for subset, sources in (
+            ("tllobj", (RANDOM, generic)),
+            ("tlld", (RANDOM, face, face_generic, generic)),
+        )
+        for by in sources
+    )
+
+
+PRESETS = {"rosenfeld2018": rosenfeld2018_conditions}
+
+
+def preset(name: str, collection: str) -> tuple[Condition, ...]:
+    """The conditions of a published experiment, drawn from a collection.
+
+    Args:
+        name: one of `PRESETS`.
+        collection: needs the features that choose the distractors.
+
+    Raises:
+        UnknownNameError: no such preset or collection. BadDataError: features are missing.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name](collection)
 
 
 def create(name: str, collection: str, plan: Plan) -> Experiment:
