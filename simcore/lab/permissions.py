@@ -35,7 +35,7 @@ VISITORS = {
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
     "pairs_digest",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
-    "document",
+    "document bar_style line_style",
     "judgements.agreement": "percent table combined disagreements",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
     "ready available values identity",
@@ -62,7 +62,18 @@ VISITORS = {
     "require_unseen subsets unseen_part",
     "library.similarity": "sides recipe_row",
     "library.subsets": "face_report open_subset choices find_duplicates count_faces",
-    "papers.risser_maroux2021_tables": "stored_rows table",
+    # Visitors read reports that the host has made; `plan` computes nothing.
+    "papers.bapps_tables": "check steps",
+    "papers.comparisons": "coefficient number of_score percentage printed_ratio ratio share "
+    "share_interval table",
+    "papers.margaritescu2024_tables": "parts steps",
+    "papers.paper_charts": "figure height",
+    "papers.question_steps": "duplicate_inputs face_inputs inputs people_inputs state steps",
+    "papers.report_files": "about cell_text tables_of to_html to_latex to_markdown",
+    "papers.report_header": "judgement_facts make question_facts",
+    "papers.reproduce": "plan command open_sets default_subset",
+    "papers.risser_maroux2021_tables": "steps stored_rows table",
+    "papers.section_store": "code_digest key load",
     "people.analysis": "analyse participants",
     "people.experiments": "listing summary",
     "people.participation": "consent join screen answer shuffle_choices",
@@ -95,18 +106,23 @@ HOST = {
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",
     "library.vectors": "import_features export_features remove listing check_vectors",
-    "papers.margaritescu2024_tables": "bars report assign_sources scores_per_set figure_4_2 "
-    "figure_5_1 section_5_2_3",
-    "papers.paper_report": "ask make curves",
-    "papers.reproduce": "run run_on_judgements default_subset",
-    "papers.risser_maroux2021_tables": "compute_row steps backbone_section",
-    "papers.rosenfeld2018_tables": "figure_2a figure_2b table_1 table_2a table_2b figures_5a_5b "
-    "figure_5c section_4_2_faces section_4_2_votes near_duplicates",
+    "papers.bapps_tables": "judgement_scores table_2 table_3",
+    "papers.margaritescu2024_tables": "bars assign_sources scores_per_set figure_4_2 figure_5_1 "
+    "section_5_2_3",
+    "papers.paper_report": "make_sections",
+    "papers.reproduce": "run",
+    "papers.retrievals": "draw failures first_columns",
+    "papers.risser_maroux2021_tables": "compute_row backbone_section",
+    "papers.rosenfeld2018_people": "answered_experiments figure_4 figures_5a_5b machine_of "
+    "positions printed_column table_2b",
+    "papers.rosenfeld2018_tables": "figure_1 figure_2a figure_2b figure_3 figure_6 table_1 table_2a "
+    "figure_5c section_4_2_faces section_4_2_votes near_duplicates log_spaced",
     "papers.rosenfeld2019_tables": "figure_3a figure_3b figure_4 table_1 section_4_4_1 figure_5 "
-    "figure_6 bapps judgement_scores table_2 table_3",
+    "figure_6",
+    "papers.section_store": "save",
     "people.backups": "create listing restore",
     "people.experiments": "nearest make_options make_question catch_trials parse create remove "
-    "check_name draw prepare_pictures",
+    "check_name draw prepare_pictures preset rosenfeld2018_conditions",
     "people.export": "export read triplets judgements existing_sets unused_name",
     # Annotators are known by the names that they type, so a visitor could act as another one.
     "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary",
