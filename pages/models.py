@@ -8,6 +8,7 @@ import streamlit as st
 from simcore.lab.library import models
 from simcore.lab.library.models import BackboneInfo
 from simcore.results import format_bytes
+from simcore.types import JSON
 from simcore.ui import job_progress, widgets
 from simcore.ui.models import weight_downloads
 
@@ -101,7 +102,7 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
     )
 
 
-def _row(backbone: BackboneInfo) -> dict[str, object]:
+def _row(backbone: BackboneInfo) -> JSON:
     """One row of the table, with what a choice depends on first."""
     names = [
         row.paper if row.row == backbone.name else f"{row.paper}: {row.row}"

@@ -14,10 +14,11 @@ from numpy.lib import format as npy_format
 
 from simcore.types import Array
 
+Arrays = Mapping[str, Array]  # by name
 _MAX_HEADER = 10_000  # characters
 
 
-def read(path: Path, *, max_bytes: int) -> Mapping[str, Array]:
+def read(path: Path, *, max_bytes: int) -> Arrays:
     """All arrays of a file by their names; arrays of Python objects are refused.
 
     Args:

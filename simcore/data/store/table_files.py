@@ -28,6 +28,7 @@ _BLOCK = 1 << 20  # bytes
 _THREADS = 4
 
 Checksum = list[int]  # bytes and CRC-32 of a file, as JSON stores them
+Checksums = dict[str, Checksum]  # by path in the folder
 _UNREADABLE: Checksum = [-1, -1]  # of a file on a bad sector
 
 
@@ -151,7 +152,7 @@ class TableFiles:
         """Whether every file of the current version has a recorded checksum."""
         return set(self._files()) <= self._read().keys()
 
-    def _read(self) -> dict[str, Checksum]:
+    def _read(self) -> Checksums:
         """Recorded checksums by path in the folder; none if they are damaged themselves."""
         try:
             document = json.loads((self.folder / FILE).read_bytes())
@@ -185,7 +186,7 @@ class TableFiles:
                 if uuid.UUID(index.name).bytes in manifest:
                     yield from (file for file in index.rglob("*") if file.is_file())
 
-    def _compute(self, names: list[str]) -> dict[str, Checksum]:
+    def _compute(self, names: list[str]) -> Checksums:
         """Checksums by name; without files that another process has removed meanwhile."""
         with ThreadPoolExecutor(_THREADS, "checksum") as pool:
             values = list(pool.map(lambda name: checksum(self.folder / name), names))
