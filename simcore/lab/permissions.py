@@ -115,8 +115,8 @@ HOST = {
     "papers.risser_maroux2021_tables": "compute_row backbone_section",
     "papers.rosenfeld2018_people": "answered_experiments figure_4 figures_5a_5b machine_of "
     "positions printed_column table_2b",
-    "papers.rosenfeld2018_tables": "figure_1 figure_2a figure_2b figure_3 figure_6 table_1 table_2a "
-    "figure_5c section_4_2_faces section_4_2_votes near_duplicates log_spaced",
+    "papers.rosenfeld2018_tables": "figure_1 figure_2a figure_2b figure_3 figure_6 table_1 "
+    "table_2a figure_5c section_4_2_faces section_4_2_votes near_duplicates log_spaced",
     "papers.rosenfeld2019_tables": "figure_3a figure_3b figure_4 table_1 section_4_4_1 figure_5 "
     "figure_6",
     "papers.section_store": "save",
