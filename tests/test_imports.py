@@ -23,7 +23,15 @@ CORE = LAYERS[0]
 STARTS_THE_APP = ("simcore.cli.serve", "simcore.ui.server")  # the one step between interfaces
 # Within lab, a folder imports from those before it.
 LAB = [
-    *("permissions", "log_files", "recipes", "printed_values", "html_document", "error_log"),
+    *(
+        "app_files",
+        "permissions",
+        "log_files",
+        "recipes",
+        "printed_values",
+        "html_document",
+        "error_log",
+    ),
     *("jobs", "library", "evaluate", "search", "judgements", "people", "learning", "papers"),
     *("demo", "doctor", "api"),
 ]

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,8 +15,6 @@ from simcore.types import Monitor
 
 Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "simcore" / "ui" / "serve.py"
 Environment = Mapping[str, str]  # variables that the server reads
 MIN_IDLE = 15  # seconds; the notice before the page starts over takes ten
 
@@ -92,15 +89,12 @@ def run(
         max_visitors: at the same time; fewer where the system allows too few open files.
 
     Raises:
-        BadDataError: the pages are not installed, or the address cannot be used.
+        SimError: the pages are not installed. BadDataError: the address cannot be used.
     """
-    if not SCRIPT.exists():
-        raise BadDataError(
-            f"The app is not at {SCRIPT}. Its pages are not part of the package: "
-            "install it from a clone with `pip install -e .`."
-        )
+    from simcore.lab import app_files
     from simcore.ui import server
 
+    app_files.root()  # raises before the port is taken
     listener = server.listen(host, port)
     limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors)
     os.environ.update({**environment, **server.settings(limits, allowed_hosts)})

@@ -25,6 +25,7 @@ STATEFUL = ("simcore.data.", "simcore.models.", "simcore.training.")
 # Module of `lab` -> operations that only read, that compute without changing what others see, or
 # that store a participant's own answer.
 VISITORS = {
+    "app_files": "root",
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "

@@ -25,11 +25,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 
+from simcore.lab import app_files
 from simcore.ui import guard, kiosk, thumbnails
 from simcore.ui.guard import Guard
 from simcore.ui.upload_room import UploadRoom
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = app_files.root()
 # `streamlit run` puts this file's folder on the path, where simcore/ui/collections would hide the
 # standard library's module.
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__file__).parent)]
