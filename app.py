@@ -66,6 +66,13 @@ page = kiosk.navigation(
             help="The papers' tables and figures on your pairs, next to the published values.",
         ),
         st.Page(
+            "pages/claims.py",
+            title="Claims",
+            icon=":material/gavel:",
+            url_path="claims",
+            help="What the papers claim, tested on your pairs under every open choice.",
+        ),
+        st.Page(
             "pages/learn.py",
             title="Learn",
             icon=":material/school:",

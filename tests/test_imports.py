@@ -25,7 +25,7 @@ STARTS_THE_APP = ("simcore.cli.serve", "simcore.ui.server")  # the one step betw
 LAB = [
     *("permissions", "log_files", "recipes", "printed_values", "html_document", "error_log"),
     *("jobs", "library", "evaluate", "search", "judgements", "people", "learning", "papers"),
-    *("demo", "doctor", "api"),
+    *("claims", "demo", "doctor", "api"),
 ]
 HEAVY = {
     *("torch", "torchvision", "timm", "open_clip", "umap", "lancedb", "numba", "sqlalchemy", "ray"),

@@ -20,7 +20,7 @@ VARIABLE, COLLECTION = "SIMCORE_KIOSK", "SIMCORE_KIOSK_COLLECTION"
 HIDDEN_PAGES = {"collections", "models", "review"}  # pages where everything is the host's
 # A single line of thirteen pages would hide most of them behind "more"; the others stand alone.
 SECTIONS = {
-    **dict.fromkeys(("combine", "exclusive", "evaluate", "learn"), "Analyze"),
+    **dict.fromkeys(("combine", "exclusive", "evaluate", "claims", "learn"), "Analyze"),
     **dict.fromkeys(("judgements", "experiments", "review"), "People"),
     **dict.fromkeys(("duplicates", "collections", "models"), "Library"),
 }

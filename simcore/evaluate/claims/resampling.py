@@ -1,4 +1,4 @@
-"""Paired bootstrap of statistics that may choose: what is chosen on one half is tested on the other.
+"""Paired bootstrap of statistics that choose: chosen on one half of the pairs, tested on the other.
 
 A statistic is a function of weights: (R, Q) how often each of Q pairs is in each of R samples ->
 (R, J) its J values. All statistics of a collection see the same samples, so differences are paired,
@@ -110,9 +110,7 @@ def both_halves(weights: Array, table: Array, splits: Array) -> list[HalfScores]
     return halves
 
 
-def held_out_means(
-    weights: Array, table: Array, splits: Array, families: Sequence[Array]
-) -> Array:
+def held_out_means(weights: Array, table: Array, splits: Array, families: Sequence[Array]) -> Array:
     """(R, F) mean score of the best candidate of each family, chosen on one half, on the other.
 
     Args:
@@ -124,11 +122,17 @@ def held_out_means(
     >>> held_out_means(np.ones((1, 4), np.float32), table, split, [np.array([0, 1])])
     array([[0.]])
     """
-    score = np.zeros((len(weights), len(families)))
-    for half in both_halves(weights, table, splits):
+    return best_of_families(both_halves(weights, table, splits), families)
+
+
+def best_of_families(halves: Sequence[HalfScores], families: Sequence[Array]) -> Array:
+    """`held_out_means` from scores that several claims share."""
+    samples = np.arange(len(halves[0].pairs))
+    score = np.zeros((samples.size, len(families)))
+    for half in halves:
         for column, family in enumerate(families):
             best = family[np.argmax(half.chosen_by[:, family], axis=1)]
-            score[:, column] += half.tested_on[np.arange(len(weights)), best]
-    pairs = weights.sum(axis=1, dtype=np.float64)[:, None]
-    means: Array = score / (len(splits) * pairs)
+            score[:, column] += half.tested_on[samples, best]
+    pairs = np.sum([half.pairs for half in halves], axis=0, dtype=np.float64)
+    means: Array = score / pairs[:, None]
     return means

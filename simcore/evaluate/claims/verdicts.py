@@ -9,9 +9,10 @@ A claim about a statistic t with a threshold and a margin m (d = t - threshold):
 | `near`    | -m < d < m                  | d < -m or d > m           |
 
 Where both are shown (a gain that is certain and smaller than the margin) the claim holds. Where
-neither is, the pairs do not decide it. A claim about a family ("for all networks") holds where every
-member is shown to hold (an intersection-union test, which needs no correction), and fails where one
-member is shown to fail, corrected for their number by the distribution of the most extreme member.
+neither is, the pairs do not decide it. A claim about a family ("for all networks") holds where
+every member is shown to hold (an intersection-union test, which needs no correction), and fails
+where one member is shown to fail, corrected for their number by the distribution of the most
+extreme member.
 """
 
 from collections.abc import Sequence

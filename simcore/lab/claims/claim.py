@@ -12,6 +12,9 @@ Unit = Literal["share", "points", "ratio", "r", "size"]  # points: percentage po
 POINT = 0.01  # one percentage point: the default margin of a difference in recall
 
 
+DEFAULT_RULE = Rule("more", margin=POINT)
+
+
 class UndecidableError(SimError):
     """The data at hand cannot decide a claim; the message is what it needs."""
 
@@ -40,7 +43,7 @@ class Claim:
     sentence: str
     tested: str
     statistic: str = ""
-    rule: Rule = Rule("more")
+    rule: Rule = DEFAULT_RULE
     unit: Unit = "points"
     choices: tuple[str, ...] = ()
     data: Data = "pairs"

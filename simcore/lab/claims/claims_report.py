@@ -17,6 +17,8 @@ OUTCOMES: dict[Outcome, str] = {
     "undecided": "cannot be decided here",
 }
 
+NOT_COMPUTED = "not computed yet"
+
 
 @dataclass(frozen=True)
 class UniverseResult(Result):
@@ -161,6 +163,15 @@ class ClaimsReport(TableResult):
         done = sum(len(verdict.cells) for verdict in self.verdicts)
         return done, sum(verdict.expected for verdict in self.verdicts)
 
+    @property
+    def uncomputed(self) -> int:
+        """How many universes of the claims that can be decided here are missing."""
+        return sum(
+            verdict.expected - len(verdict.cells)
+            for verdict in self.verdicts
+            if verdict.cells or verdict.reason == NOT_COMPUTED
+        )
+
     def to_dict(self) -> JSON:
         """The document that `simcore claims --json` prints."""
         return {
@@ -191,7 +202,14 @@ class ClaimsReport(TableResult):
             "claims (Holm, 5 %); universes are not.",
         )
         title = f"{self.collection}: {self.pairs:,} pairs, {len(self.models)} backbones"
-        columns = ("paper", "claim", "verdict", "value [95 % CI]", "universes", "tested, or why not")
+        columns = (
+            "paper",
+            "claim",
+            "verdict",
+            "value [95 % CI]",
+            "universes",
+            "tested or why not",
+        )
         return Table(columns, tuple(rows), title, notes)
 
 
@@ -202,6 +220,9 @@ UNITS: dict[Unit, str] = {
     "r": "correlation",
     "size": "backbones",
 }
+
+
+FORMATS = {"ratio": ".2f", "r": "+.2f", "size": "+.1f"}
 
 
 def format_evidence(evidence: Evidence | None, unit: Unit) -> str:
@@ -228,7 +249,7 @@ def format_value(value: float, unit: Unit) -> str:
         return f"{100 * value:+.1f}"
     if unit == "share":
         return f"{100 * value:.1f}"
-    return f"{value:.2f}" if unit == "ratio" else f"{value:+.2f}" if unit == "r" else f"{value:+.1f}"
+    return f"{value:{FORMATS[unit]}}"
 
 
 def describe_rule(rule: Rule, unit: Unit) -> str:

@@ -1,14 +1,15 @@
-"""Statistics of claims about combinations: the best of all is chosen on one half, tested on the other."""
+"""Statistics of claims about combinations: the best is chosen on one half, tested on the other."""
 
+import hashlib
 from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 
+from simcore import memory
 from simcore.evaluate.claims import resampling, statistics
 from simcore.evaluate.claims.resampling import HalfScores
 from simcore.evaluate.combinations import subset_statistics
-from simcore.lab.claims import pair_statistics
 from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.claims.pair_data import PairData
 from simcore.lab.claims.pair_statistics import Estimate
@@ -56,11 +57,15 @@ class _Search:
 
     def best(self, *families: Array) -> Callable[[Array], Array]:
         """(R, Q) weights -> (R, F) mean hits of the best of each family."""
-        return pair_statistics.held_out_best(self.data, self.table, families)
+        return lambda weights: resampling.best_of_families(self.halves(weights), families)
 
     def halves(self, weights: Array) -> list[HalfScores]:
         """Scores of all combinations on both halves of each split."""
-        return resampling.both_halves(weights, self.table, self.data.splits)
+        samples = hashlib.blake2b(np.ascontiguousarray(weights)).digest()
+        return memory.get(
+            ("claims halves", *self.data.search_key(self.combine), samples),
+            lambda: resampling.both_halves(weights, self.table, self.data.splits),
+        )
 
     def difference(self, first: Array, second: Array, note: str = "") -> Estimate:
         """Mean hits of the best of one family minus that of another."""
@@ -140,11 +145,17 @@ def peak_difference(data: PairData) -> Estimate:
     return Estimate(compute, note="number of backbones")
 
 
-def zsum_minus_sum(data: PairData) -> Estimate:
-    """The best z-sum minus the best plain sum."""
+def zsum_over_sum(data: PairData) -> Estimate:
+    """Hits of the best z-sum over hits of the best plain sum."""
     searches = [_Search(data, combine) for combine in ("zsum", "sum")]
     best = [search.best(search.several) for search in searches]
-    return Estimate(lambda weights: best[0](weights) - best[1](weights))
+
+    def compute(weights: Array) -> Array:
+        zsum, plain = (chosen(weights) for chosen in best)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(plain > 0, zsum / plain, np.nan)
+
+    return Estimate(compute)
 
 
 def best_over_single(data: PairData) -> Estimate:
@@ -221,7 +232,8 @@ def least_loss(data: PairData) -> Estimate:
 def _member_loss(search: _Search, *, weakest: bool) -> Estimate:
     """What the best combination loses without a member; both are chosen on one half."""
     count = len(search.data.backbones)
-    without = [np.flatnonzero((search.masks >> k & 1 == 0) & (search.sizes > 0)) for k in range(count)]
+    nonempty = search.sizes > 0
+    without = [np.flatnonzero((search.masks >> k & 1 == 0) & nonempty) for k in range(count)]
 
     def loss(half: HalfScores) -> Array:
         """(R,) queries lost on the half that tests."""
@@ -296,7 +308,7 @@ STATISTICS: dict[str, Callable[..., Estimate]] = {
         every_two_minus_single,
         best_minus_all,
         peak_difference,
-        zsum_minus_sum,
+        zsum_over_sum,
         best_over_single,
         best_over_network,
         four_minus_any,

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,12 @@ from simcore.lab.claims import (
 )
 from simcore.lab.claims.choices import Universe
 from simcore.lab.claims.claim import Claim, UndecidableError
-from simcore.lab.claims.claims_report import ClaimsReport, ClaimVerdict, UniverseResult
+from simcore.lab.claims.claims_report import (
+    NOT_COMPUTED,
+    ClaimsReport,
+    ClaimVerdict,
+    UniverseResult,
+)
 from simcore.lab.claims.judgement_statistics import JudgementData
 from simcore.lab.claims.pair_data import PairData
 from simcore.lab.claims.pair_statistics import Estimate
@@ -41,6 +47,7 @@ from simcore.types import JSON, Collection, Monitor
 
 FORMAT = 1  # raised when the same input would have other numbers
 MAIN_DRAWS, CELL_DRAWS = 4000, 1000  # bootstrap samples of the verdict, and of each other universe
+SAVE_SECONDS = 2.0  # a run that is killed loses so much
 CLAIMS: tuple[Claim, ...] = (
     *rosenfeld2018_claims.CLAIMS,
     *rosenfeld2019_claims.CLAIMS,
@@ -114,14 +121,18 @@ def run(question: ClaimsQuestion, *, monitor: Monitor = Monitor()) -> ClaimsRepo
     session = _Session(question, monitor)
     session.prepare_judgements()
     tasks = [task for claim in question.claims for task in session.tasks(claim)]
-    tasks.sort(key=lambda task: not task.main)  # verdicts first, sensitivity afterwards
-    for number, task in enumerate(tasks):
-        monitor.check(
-            f"Stopped after {number:,} of {len(tasks):,} universes; they are kept. "
-            "Start again to resume."
-        )
-        monitor.report("universes", number, len(tasks))
-        session.compute(task)
+    tasks.sort(key=_order)
+    try:
+        for number, task in enumerate(tasks):
+            monitor.check(
+                f"Stopped after {number:,} of {len(tasks):,} universes; they are kept. "
+                "Start again to resume."
+            )
+            monitor.report("universes", number, len(tasks))
+            session.compute(task)
+            session.save(every=SAVE_SECONDS)
+    finally:
+        session.save()
     monitor.report("universes", len(tasks), len(tasks))
     return session.report()
 
@@ -150,6 +161,15 @@ class _Task:
         return MAIN_DRAWS if self.main else CELL_DRAWS
 
 
+def _order(task: _Task) -> tuple[Any, ...]:
+    """Verdicts first, sensitivity afterwards; claims about the same universe one after another."""
+    return (
+        not task.main,
+        task.claim.data,
+        tuple(task.universe.get(name) for name in choices.CHOICES),
+    )
+
+
 @dataclass
 class _Session:
     """The data of one question, opened once, and the files of its results."""
@@ -157,6 +177,8 @@ class _Session:
     question: ClaimsQuestion
     monitor: Monitor
     _files: dict[Path, JSON] = field(default_factory=dict)
+    _changed: set[Path] = field(default_factory=set)
+    _saved: float = field(default_factory=time.monotonic)
     _pairs: dict[Universe, PairData] = field(default_factory=dict)
 
     @cached_property
@@ -256,7 +278,16 @@ class _Session:
             "note": estimate.note,
             "pairs": len(data.groups),
         }
-        cache_dir.write_atomic(path, json.dumps(entries).encode())
+        self._changed.add(path)
+
+    def save(self, *, every: float = 0.0) -> None:
+        """Write what is new, at most once in so many seconds."""
+        if time.monotonic() - self._saved < every:
+            return
+        for path in self._changed:
+            cache_dir.write_atomic(path, json.dumps(self._files[path]).encode())
+        self._changed.clear()
+        self._saved = time.monotonic()
 
     def _data(self, task: _Task) -> tuple[Any, dict[str, Callable[..., Estimate]]]:
         """The data of a task and the statistics that take it.
@@ -302,9 +333,7 @@ class _Session:
             reports.append(ClaimVerdict(claim, outcome, main, reason, computed, expected))
         judged = () if self.judged is None else (self.judged.name,)
         pairs = len(self.collection.left)
-        return ClaimsReport(
-            self.question.collection, pairs, self.models, judged, tuple(reports)
-        )
+        return ClaimsReport(self.question.collection, pairs, self.models, judged, tuple(reports))
 
     def _reason(self, claim: Claim, main: UniverseResult | None) -> str:
         if main is None:
@@ -352,7 +381,7 @@ class _Session:
             return f"needs {error}"
         except BadDataError as error:
             return str(error)
-        return "not computed yet"
+        return NOT_COMPUTED
 
     def _entries(self, claim: Claim) -> tuple[Path, JSON]:
         """The file of a claim's results, and what is in it."""

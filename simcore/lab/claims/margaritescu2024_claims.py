@@ -4,9 +4,7 @@ from simcore.evaluate.claims.verdicts import Rule
 from simcore.lab.claims.claim import POINT, Claim
 
 PAPER = "margaritescu2024"
-FINE_TUNED = (
-    "backbones fine-tuned on judgements under each paradigm: see `simcore learn finetune`"
-)
+FINE_TUNED = "backbones fine-tuned on judgements under each paradigm: see `simcore learn finetune`"
 
 CLAIMS = (
     Claim(

@@ -15,9 +15,9 @@ from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.evaluate import recall
 from simcore.lab.library import duplicates, features, similarity, subsets
 from simcore.models import registry
-from simcore.recipe import Combination
-from simcore.sim import rank
-from simcore.sim.combine import Moments, PreparedSides
+from simcore.recipe import Combination, Missing
+from simcore.sim import combine as sim_combine
+from simcore.sim.combine import PreparedSides, Term
 from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
@@ -179,12 +179,15 @@ class PairData:
                 f"2 to {MAX_BACKBONES} backbones, got {len(self.backbones)}; name them with "
                 "`--models`"
             )
+        return memory.get(
+            ("claims search", *self.search_key(combine)), lambda: _search(self, combine)
+        )
+
+    def search_key(self, combine: Combination) -> tuple[object, ...]:
+        """Everything that the hits of all combinations depend on."""
         scale = self.universe.get("scale") if combine == "zsum" else ""
         settings = self.universe.get("metric"), self.universe.get("missing"), scale, combine
-        return memory.get(
-            ("claims search", *self._key(self.backbones), *settings),
-            lambda: _search(self, combine),
-        )
+        return *self._key(self.backbones), *settings
 
     def sides(self, backbones: Sequence[str]) -> list[PreparedSides]:
         """Both sides of some backbones under the universe's metric."""
@@ -213,122 +216,50 @@ class PairData:
 def _search(data: PairData, combine: Combination) -> Array:
     """`PairData.combinations` without a cache."""
     sides = data.sides(data.backbones)
-    moments = [side.moments() for side in sides]
     by_rows = combine == "zsum" and data.universe.get("scale") == "rows"
-    scale = moments if combine == "zsum" and not by_rows else None
-    absent = [_absent(side) for side in sides]
-    fills = _fills(data, sides, scale, by_rows, absent)
-
-    def blocks() -> subset_search.Blocks:
-        streams = subset_search.zip_streams([side.stream() for side in sides])
-        for start, matrices in streams:
-            filled = [
-                np.nan_to_num(_by_row(values) if by_rows else values, nan=fill)
-                for values, fill in zip(matrices, fills, strict=True)
-            ]
-            yield start, filled
-
-    hits = subset_search.search(data.backbones, blocks(), data.pairs.target, scale=scale)
+    missing: Missing = "worst" if data.universe.get("missing") == "worst" else "mean"
+    blocks = subset_search.zip_streams([side.stream() for side in sides])
+    if by_rows:
+        blocks = ((start, [standardized_rows(m) for m in matrices]) for start, matrices in blocks)
+        terms = _row_terms(len(sides), len(data.pairs.gallery), missing)
+    else:
+        terms = sim_combine.terms(sides, [1.0] * len(sides), combine, missing)
+    hits = subset_search.search(data.backbones, blocks, data.pairs.target, terms=terms)
     size = 1 << len(data.backbones)
     table = np.unpackbits(hits.packed, axis=1, count=size, bitorder="little").T
-    table = np.ascontiguousarray(table, np.float32)
-    table[0] = 0
-    _without_evidence(data, table, absent)
-    _gappy_alone(data, table, combine, absent)
-    return table
+    return np.ascontiguousarray(table, np.float32)
 
 
-def _absent(sides: PreparedSides) -> tuple[Array, Array]:
-    """(Q,) and (G,) bool: images without any row of features (no face)."""
-    queries, gallery = (
-        np.bincount(side.index, minlength=side.count) == 0 for side in (sides.queries, sides.gallery)
-    )
-    return queries, gallery
+def _row_terms(count: int, gallery: int, missing: Missing) -> list[Term]:
+    """How rows that are standardized already enter a sum."""
+    if missing == "mean":
+        return [Term()] * count
+    # Lower than all others can make up for: no standardized value of n exceeds the root of n.
+    penalty = 2.0 ** np.ceil(np.log2(2 * count * np.sqrt(gallery)))
+    return [Term(fill=-penalty)] * count
 
 
-def _is_gappy(absent: tuple[Array, Array]) -> bool:
-    return bool(absent[0].any() or absent[1].any())
+def standardized_rows(values: Array) -> Array:
+    """Each query's row minus its mean, over its deviation; NaN stays, a constant row becomes 0.
 
+    Args:
+        values: (b, G) similarity.
 
-def _fills(
-    data: PairData,
-    sides: Sequence[PreparedSides],
-    scale: Sequence[Moments] | None,
-    by_rows: bool,
-    absent: Sequence[tuple[Array, Array]],
-) -> list[float]:
-    """The value of a pair of images about which a backbone has no evidence, for each backbone."""
-    moments = [side.moments() for side in sides]
-    if data.universe.get("missing") == "mean":
-        return [0.0 if by_rows else each.mean for each in moments]
-    if not any(map(_is_gappy, absent)):
-        return [0.0] * len(sides)
-    # Lower than any sum of the others: no standardized value of n exceeds the root of n.
-    if by_rows or scale is not None:
-        n = len(data.pairs.gallery) * (1 if by_rows else data.count)
-        lowest = -2.0 * len(sides) * float(np.sqrt(n)) - 1
-        return [lowest if by_rows else each.mean + lowest * each.std for each in moments]
-    extents = [
-        max(float(np.nanmax(np.abs(values), initial=0.0)) for _, values in side.stream())
-        for side in sides
-    ]
-    return [-2.0 * sum(extents) - 1] * len(sides)
+    Returns:
+        (b, G) float32.
 
-
-def _by_row(values: Array) -> Array:
-    """Each row standardized by its own mean and deviation; a constant row becomes 0."""
+    >>> standardized_rows(np.array([[1.0, 3.0], [2.0, np.nan]]))
+    array([[-1.,  1.],
+           [ 0., nan]], dtype=float32)
+    """
     wide = values.astype(np.float64)
     known = ~np.isnan(wide)
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
     center = np.where(known, wide, 0).sum(axis=1, keepdims=True) / count
     deviation = np.where(known, wide - center, 0)
     spread = np.sqrt((deviation**2).sum(axis=1, keepdims=True) / count)
-    scaled = np.divide(wide - center, spread, out=np.zeros_like(wide), where=spread > 0)
+    scaled = np.divide(deviation, spread, out=np.zeros_like(wide), where=spread > 0)
     return np.where(known, scaled, np.nan).astype(np.float32)
-
-
-def _without_evidence(data: PairData, table: Array, absent: Sequence[tuple[Array, Array]]) -> None:
-    """A mate is never found without evidence: of any member, or under "worst" of every member."""
-    masks = np.arange(len(table))
-    known = np.stack([~queries & ~gallery[data.pairs.target] for queries, gallery in absent])
-    members = (masks[:, None] >> np.arange(len(absent)) & 1).astype(np.float32)
-    with_evidence = members @ known.astype(np.float32)
-    needed = 1 if data.universe.get("missing") == "mean" else members.sum(axis=1, keepdims=True)
-    table[with_evidence < needed] = 0
-
-
-def _gappy_alone(
-    data: PairData, table: Array, combine: Combination, absent: Sequence[tuple[Array, Array]]
-) -> None:
-    """Subsets of backbones with gaps only: an image without any evidence is no rival."""
-    gappy = [k for k, each in enumerate(absent) if _is_gappy(each)]
-    if not gappy or data.universe.get("missing") == "worst":
-        return
-    sides = data.sides([data.backbones[k] for k in gappy])
-    moments = [side.moments() for side in sides]
-    by_rows = combine == "zsum" and data.universe.get("scale") == "rows"
-    streams = subset_search.zip_streams([side.stream() for side in sides])
-    for start, matrices in streams:
-        rows = np.arange(start, start + len(matrices[0]))
-        parts = []
-        for values, each in zip(matrices, moments, strict=True):
-            if by_rows:
-                parts.append(_by_row(values).astype(np.float64))
-            else:
-                shift, gain = each.shift_and_gain if combine == "zsum" else (0.0, 1.0)
-                parts.append((values.astype(np.float64) - shift) * gain)
-        neutral = [
-            0.0 if combine == "zsum" else each.mean for each in moments
-        ]
-        for chosen in range(1, 1 << len(gappy)):
-            members = [k for k in range(len(gappy)) if chosen >> k & 1]
-            total = sum(np.nan_to_num(parts[k], nan=neutral[k]) for k in members)
-            unknown = np.all([np.isnan(parts[k]) for k in members], axis=0)
-            total = np.where(unknown, np.nan, total)
-            mask = sum(1 << gappy[k] for k in members)
-            table[mask, rows] = rank.mate_ranks(total, data.pairs.target[rows]) == 1
-            mates_unknown = np.isnan(total[np.arange(len(rows)), data.pairs.target[rows]])
-            table[mask, rows[mates_unknown]] = 0
 
 
 def sizes(backbones: Sequence[str]) -> Array:

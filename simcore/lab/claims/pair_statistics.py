@@ -48,10 +48,7 @@ def held_out_best(
 
 def miss_share(data: PairData, *, backbones: str) -> Estimate:
     """The share of queries whose mate is not first, for every backbone of some kinds."""
-    if backbones == "all":
-        names = data.backbones
-    else:
-        names = data.of_kind(*backbones.split("+"))
+    names = data.backbones if backbones == "all" else data.of_kind(*backbones.split("+"))
     return family([1 - data.hits(name) for name in names], names, "share of queries missed")
 
 
@@ -222,9 +219,7 @@ def tlld_share(data: PairData) -> Estimate:
     return family([row], [""], f"pairs kept by {variant}")
 
 
-def first_minus_second(
-    data: PairData, *, first: Sequence[str], second: Sequence[str]
-) -> Estimate:
+def first_minus_second(data: PairData, *, first: Sequence[str], second: Sequence[str]) -> Estimate:
     """Mean hits of some backbones minus mean hits of others."""
     data.require([*first, *second])
     rows = [np.mean([data.hits(name) for name in names], axis=0) for names in (first, second)]

@@ -35,8 +35,7 @@ CLAIMS = (
         "temperature",
         PAPER,
         "4.3",
-        "From these results, we observe the strong influence of the temperature σ on the "
-        "results.",
+        "From these results, we observe the strong influence of the temperature σ on the results.",
         "Adaptation with sigma = 15 has a higher asymmetric recall at 1 than with sigma = 1.",
         "sigma_difference",
         Rule("more", margin=POINT),

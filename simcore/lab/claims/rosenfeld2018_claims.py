@@ -102,7 +102,7 @@ CLAIMS = (
         PAPER,
         "4.2, Simulating Associative Recall",
         "The variance (not shown) was close to 0 in all conditions.",
-        "The share of correct choices varies by less than two points over random draws, at every m.",
+        "The share of correct choices varies by less than two points over random draws.",
         "associative_deviation",
         Rule("near", margin=2 * POINT),
         "points",
@@ -202,7 +202,8 @@ CLAIMS = (
         "low-level-little",
         PAPER,
         "1, Introduction",
-        "though they often share little common appearance, if judging by low-level visual features.",
+        "though they often share little common appearance, if judging by low-level visual "
+        "features.",
         "Of two images, color and layout pick the mate instead of a random one in less than three "
         "of four cases.",
         "low_level_confusion",

@@ -7,7 +7,6 @@ import numpy as np
 from simcore import memory
 from simcore.evaluate.claims import resampling, statistics
 from simcore.lab.claims.choices import Universe
-from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.claims.pair_data import PairData
 from simcore.lab.claims.pair_statistics import Estimate
 from simcore.lab.learning import adaptation
