@@ -45,6 +45,7 @@ CHOICES: dict[str, Labels] = {
     },
     "direction": {"lr": "left images are the queries", "rl": "right images are the queries"},
     "detector": dict(subsets.DETECTORS),
+    "descriptor": {name: subsets.DETECTORS[name] for name in ("face", "face-cnn")},
     "counting": {
         "share": "a trial earns the share of votes",
         "majority": "a trial earns 1 or 0",
@@ -60,6 +61,7 @@ CHOICES: dict[str, Labels] = {
     },
 }
 EXPENSIVE = {"metric": ("own", "l2")}  # where all combinations are searched in every universe
+Options = dict[str, tuple[str, ...]]  # choice -> the values that are available
 Values = tuple[tuple[str, str], ...]  # (choice, value), in the order of CHOICES
 
 
@@ -83,16 +85,17 @@ class Universe:
         return ",".join(f"{choice}:{value}" for choice, value in self.values)
 
 
-def available(collection: Collection, base_subset: str) -> dict[str, tuple[str, ...]]:
+def available(collection: Collection, base_subset: str) -> Options:
     """The values of each choice that a collection's features allow, the main one first.
 
     Args:
         base_subset: the pairs of the main verdict.
     """
     options = {choice: tuple(labels) for choice, labels in CHOICES.items()}
-    options["detector"] = tuple(
-        name for name in CHOICES["detector"] if features.is_ready(collection, name)
-    )
+    for choice in ("detector", "descriptor"):
+        options[choice] = tuple(
+            name for name in CHOICES[choice] if features.is_ready(collection, name)
+        )
     variants = [name for name in ("all", "tlld", "tlld-paper") if _is_open(collection, name)]
     options["subset"] = tuple(dict.fromkeys([base_subset, *variants]))
     options["tlld"] = tuple(name for name in ("tlld", "tlld-paper") if name in variants)

@@ -17,6 +17,7 @@ OUTCOMES: dict[Outcome, str] = {
     "undecided": "cannot be decided here",
 }
 
+OutcomeCounts = dict[Outcome, int]
 NOT_COMPUTED = "not computed yet"
 
 
@@ -73,7 +74,7 @@ class ClaimVerdict(Result):
     expected: int
 
     @property
-    def counts(self) -> dict[Outcome, int]:
+    def counts(self) -> OutcomeCounts:
         """How many universes have each outcome."""
         counted = Counter(cell.outcome for cell in self.cells)
         return {outcome: counted[outcome] for outcome in OUTCOMES}
@@ -152,7 +153,7 @@ class ClaimsReport(TableResult):
     verdicts: tuple[ClaimVerdict, ...]
 
     @property
-    def counts(self) -> dict[Outcome, int]:
+    def counts(self) -> OutcomeCounts:
         """How many claims have each verdict."""
         counted = Counter(verdict.outcome for verdict in self.verdicts)
         return {outcome: counted[outcome] for outcome in OUTCOMES}

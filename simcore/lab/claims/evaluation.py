@@ -225,7 +225,7 @@ class _Session:
         return [*names, *sorted(wanted)]
 
     @cached_property
-    def options(self) -> dict[str, dict[str, tuple[str, ...]]]:
+    def options(self) -> dict[str, choices.Options]:
         """Paper -> values of each choice, those of the paper's own pairs first."""
         bases = {
             paper: reproduce.default_subset(paper, self.question.collection) for paper in PAPERS

@@ -74,14 +74,12 @@ def cosine_minus_l2(data: PairData) -> Estimate:
 
 def face_minus_best_network(data: PairData) -> Estimate:
     """Hits of the face descriptor minus those of the network chosen on the other half."""
-    detector = data.universe.get("detector")
-    if detector not in {"face", "face-cnn"}:
-        raise UndecidableError(f"face descriptors; {detector} only counts faces")
-    data.require([detector])
+    descriptor = data.universe.get("descriptor")
+    data.require([descriptor])
     networks = data.of_kind("networks")
-    table = np.stack([data.hits(name) for name in (*networks, detector)])
+    table = np.stack([data.hits(name) for name in (*networks, descriptor)])
     best = held_out_best(data, table, [range(len(networks)), [len(networks)]])
-    return Estimate(lambda w: np.diff(best(w), axis=1), note=f"{detector} minus the best network")
+    return Estimate(lambda w: np.diff(best(w), axis=1), note=f"{descriptor} minus the best network")
 
 
 def whole_minus_face_crops(data: PairData) -> Estimate:

@@ -47,7 +47,8 @@ CLAIMS = (
         "pca-keeps",
         PAPER,
         "4.2",
-        "Experimentally, we found that 256 was able to remove the noise reducing both, the input "
+        "Experimentally, we found "
+        "that 256 was able to remove the noise reducing both, the input "
         "space and overfitting of our adaptation.",
         "After a PCA to 256 dimensions the asymmetric recall at 1 is at most a point lower.",
         "reduced_minus_original",

@@ -33,7 +33,7 @@ CLAIMS = (
         "miss_share",
         Rule("more", threshold=0.75),
         "share",
-        ("subset", "ties", "direction", "detector"),
+        ("subset", "ties", "direction"),
         parameters={"backbones": "networks+face"},
     ),
     Claim(
@@ -70,7 +70,7 @@ CLAIMS = (
         "face_minus_best_network",
         Rule("more", margin=POINT),
         "points",
-        ("subset", "ties", "direction", "detector"),
+        ("subset", "ties", "direction", "descriptor"),
     ),
     Claim(
         "generic-faces-poor",

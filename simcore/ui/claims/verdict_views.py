@@ -53,11 +53,11 @@ def verdict_table(report: ClaimsReport, verdicts: Sequence[ClaimVerdict], key: s
         height=420,
         column_config={
             "verdict": st.column_config.Column(
-                width=150,
+                width=190,
                 help="Corrected for the number of claims (Holm): the chance that any verdict is "
                 "wrong is at most 5 %.",
             ),
-            "tested": st.column_config.Column(width=430),
+            "tested": st.column_config.Column(width=400),
             "universes": st.column_config.Column(
                 width=190,
                 help="The same claim under every combination of the choices that its paper leaves "
