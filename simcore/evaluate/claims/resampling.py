@@ -133,6 +133,6 @@ def best_of_families(halves: Sequence[HalfScores], families: Sequence[Array]) ->
         for column, family in enumerate(families):
             best = family[np.argmax(half.chosen_by[:, family], axis=1)]
             score[:, column] += half.tested_on[samples, best]
-    pairs = np.sum([half.pairs for half in halves], axis=0, dtype=np.float64)
+    pairs = np.stack([half.pairs for half in halves]).sum(axis=0, dtype=np.float64)
     means: Array = score / pairs[:, None]
     return means

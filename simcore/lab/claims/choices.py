@@ -99,7 +99,8 @@ def available(collection: Collection, base_subset: str) -> Options:
     variants = [name for name in ("all", "tlld", "tlld-paper") if _is_open(collection, name)]
     options["subset"] = tuple(dict.fromkeys([base_subset, *variants]))
     options["tlld"] = tuple(name for name in ("tlld", "tlld-paper") if name in variants)
-    return options
+    # Without any, the first one stays, so that the claim says which features it needs.
+    return {choice: rows or (next(iter(CHOICES[choice])),) for choice, rows in options.items()}
 
 
 def universes(

@@ -269,7 +269,7 @@ class _Session:
             data, statistics = self._data(task)
             estimate = statistics[task.claim.statistic](data, **task.claim.parameters)
             resampled = resampling.resample(estimate.statistic, data.weights(task.draws))
-        except UndecidableError:
+        except (UndecidableError, BadDataError):
             return  # never stored, since what is missing may be there at the next call
         evidence = verdicts.weigh(resampled, task.claim.rule)
         entries[key] = {

@@ -233,3 +233,10 @@ def test_sentences_are_quoted_exactly():
     for claim in CLAIMS:
         (paper,) = PAPERS.glob(f"{claim.paper}*.txt")
         assert words(claim.sentence) in words(paper.read_text("utf-8")), claim.id
+
+
+def test_a_collection_without_faces_or_networks_is_no_error(noisy):
+    """Claims that need them say so; the others are tested."""
+    report = evaluation.stored(ClaimsQuestion(noisy, ("hog", "color"), judgements=()))
+    assert all(v.reason.removeprefix("needs ").strip() for v in report.verdicts if v.reason)
+    assert all(verdict.expected for verdict in report.verdicts if verdict.claim.statistic)
