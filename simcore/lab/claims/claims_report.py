@@ -121,7 +121,7 @@ class ClaimVerdict(Result):
     def to_grid(self) -> Table:
         """One row per universe: its choices and its numbers."""
         columns = tuple(choice for choice in CHOICES if choice in self.claim.choices)
-        rows = [
+        rows: list[tuple[Cell, ...]] = [
             (
                 *(dict(cell.universe.values)[choice] for choice in columns),
                 cell.outcome,

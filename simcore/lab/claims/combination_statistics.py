@@ -61,7 +61,7 @@ class _Search:
 
     def halves(self, weights: Array) -> list[HalfScores]:
         """Scores of all combinations on both halves of each split."""
-        samples = hashlib.blake2b(np.ascontiguousarray(weights)).digest()
+        samples = hashlib.blake2b(weights.tobytes()).digest()
         return memory.get(
             ("claims halves", *self.data.search_key(self.combine), samples),
             lambda: resampling.both_halves(weights, self.table, self.data.splits),

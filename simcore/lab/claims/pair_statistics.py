@@ -11,7 +11,7 @@ from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.claims.pair_data import PairData
 from simcore.lab.library import collections, features, subsets
 from simcore.models import registry
-from simcore.types import METRICS, Array
+from simcore.types import METRICS, Array, Metric
 
 MAX_CUT_OFFS = 40  # values of k at which recall is compared, evenly spaced in log k
 SIZES = (2, 3, 4, 5, 10, 20, 50)
@@ -259,7 +259,7 @@ def switch_cost(data: PairData) -> Estimate:
     return family(rows, ("L2", "L1"), f"mean of {len(networks)} networks")
 
 
-def _against_cosine(data: PairData, score: Callable[[str, str], Array]) -> Estimate:
+def _against_cosine(data: PairData, score: Callable[[str, Metric], Array]) -> Estimate:
     names = [name for name in data.backbones if registry.get(name).metric == "cosine"]
     if not names:
         raise UndecidableError("a backbone that is compared by cosine")

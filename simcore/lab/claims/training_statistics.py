@@ -43,8 +43,8 @@ class TrainingData:
         return found, tested
 
     def _train(self, network: str, sigma: float) -> adaptation.AdaptationResult:
-        protocol = "paper" if self.universe.get("protocol") == "paper" else "held-out"
-        settings = adaptation.AdaptationSettings(protocol, sigma)
+        protocol = self.universe.get("protocol")
+        settings = adaptation.make_settings("paper", protocol=protocol, sigma=sigma)
         subset = self.universe.get("subset")
         identity = features.identity(self.collection, network)
         return memory.get(
