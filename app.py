@@ -73,6 +73,13 @@ page = kiosk.navigation(
             help="A whole paper on your data beside its printed values, as one file.",
         ),
         st.Page(
+            "pages/claims.py",
+            title="Claims",
+            icon=":material/gavel:",
+            url_path="claims",
+            help="What the papers claim, tested on your pairs under every open choice.",
+        ),
+        st.Page(
             "pages/learn.py",
             title="Learn",
             icon=":material/school:",

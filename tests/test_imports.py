@@ -33,7 +33,7 @@ LAB = [
         "error_log",
     ),
     *("jobs", "library", "evaluate", "search", "judgements", "people", "learning", "papers"),
-    *("demo", "doctor", "api"),
+    *("claims", "demo", "doctor", "api"),
 ]
 HEAVY = {
     *("torch", "torchvision", "timm", "open_clip", "umap", "lancedb", "numba", "sqlalchemy", "ray"),

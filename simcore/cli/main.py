@@ -10,6 +10,7 @@ import typer
 
 from simcore.cli import (
     bench,
+    claims,
     collections,
     doctor,
     evaluate,
@@ -48,6 +49,7 @@ app.command()(extract.extract)
 app.command()(extract.index)
 app.command()(search.search)
 app.command()(reproduce.reproduce)
+app.command()(claims.claims)
 app.command(name="map")(search.map_)
 app.command()(search.pair)
 app.command()(doctor.doctor)

@@ -20,7 +20,9 @@ VARIABLE, COLLECTION = "SIMCORE_KIOSK", "SIMCORE_KIOSK_COLLECTION"
 HIDDEN_PAGES = {"collections", "models", "review"}  # pages where everything is the host's
 # A single line of all pages would hide most of them behind "more"; the others stand alone.
 SECTIONS = {
-    **dict.fromkeys(("combine", "exclusive", "evaluate", "reproduce", "learn"), "Analyze"),
+    **dict.fromkeys(
+        ("combine", "exclusive", "evaluate", "claims", "reproduce", "learn"), "Analyze"
+    ),
     **dict.fromkeys(("judgements", "experiments", "review"), "People"),
     **dict.fromkeys(("duplicates", "collections", "models"), "Library"),
 }

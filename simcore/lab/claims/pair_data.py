@@ -1,0 +1,267 @@
+"""The pairs of a collection in one universe: hits of backbones and of all their combinations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simcore import memory
+from simcore.evaluate.claims import resampling
+from simcore.evaluate.combinations import subset_search, subset_statistics
+from simcore.evaluate.retrieval import associative_recall, face_counts
+from simcore.lab.claims.choices import Universe
+from simcore.lab.claims.claim import UndecidableError
+from simcore.lab.evaluate import recall
+from simcore.lab.library import duplicates, features, similarity, subsets
+from simcore.models import registry
+from simcore.recipe import Combination, Missing
+from simcore.sim import combine as sim_combine
+from simcore.sim.combine import PreparedSides, Term
+from simcore.types import Array, Collection, Direction, Metric
+
+MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
+KINDS = ("networks", "handmade", "face")
+
+
+def kind(backbone: str) -> str:
+    """One of `KINDS`.
+
+    >>> kind("hog"), kind("face")
+    ('handmade', 'face')
+    """
+    groups = registry.get(backbone).groups
+    return "face" if "faces" in groups else "handmade" if "handmade" in groups else "networks"
+
+
+@dataclass(frozen=True, eq=False)
+class MateRanks:
+    """Where each query's mate ranks.
+
+    Attributes:
+        ahead: (Q,) images that are more similar than the mate; G without evidence about the mate.
+        tied: (Q,) other images that are exactly as similar.
+        gallery: G.
+    """
+
+    ahead: Array
+    tied: Array
+    gallery: int
+
+    def hits(self, k: int, ties: str) -> Array:
+        """(Q,) float64: whether the mate is among the first k, a share for ties broken at random.
+
+        >>> MateRanks(np.array([0, 0]), np.array([1, 0]), 3).hits(1, "half").tolist()
+        [0.5, 1.0]
+        """
+        if ties == "half":
+            return np.clip((k - self.ahead) / (self.tied + 1), 0, 1)
+        first = self.ahead + (self.tied if ties == "against" else 0)
+        return (first < k).astype(np.float64)
+
+    def associative(self, m: int, ties: str) -> Array:
+        """(Q,) probability that the mate comes first among m images, the others drawn at random."""
+        first = self.ahead + 1
+        last = first + self.tied
+
+        def recall_at(ranks: Array) -> Array:
+            return associative_recall.exact_recall(ranks, self.gallery, m)
+
+        if ties != "half":
+            return recall_at(last if ties == "against" else first)
+        shares = recall_at(first)
+        for row in np.flatnonzero(self.tied):  # each place among the ties is equally likely
+            shares[row] = recall_at(np.arange(first[row], last[row] + 1)).mean()
+        return shares
+
+
+class PairData:
+    """The pairs of a collection in one universe; everything is computed once and shared."""
+
+    def __init__(self, name: str, backbones: Sequence[str], universe: Universe) -> None:
+        self.name = name
+        self.backbones = tuple(backbones)
+        self.universe = universe
+        self.direction: Direction = "rl" if universe.get("direction") == "rl" else "lr"
+        self.collection: Collection = subsets.open_subset(name, universe.get("subset"))
+        self.pairs = self.collection.pairs(self.direction)
+        self.ties = universe.get("ties")
+
+    @property
+    def count(self) -> int:
+        """Q, the number of pairs."""
+        return len(self.pairs)
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with the images and their order."""
+        return recall.pairs_digest(self.collection)
+
+    @cached_property
+    def groups(self) -> Array:
+        """(Q,) pairs that share an image or a near-duplicate have the same group."""
+        backbone = duplicates.default_backbone_if_ready(self.collection)
+        key = ("claims groups", self.digest, backbone, duplicates.verdicts_changed(self.name))
+        return memory.get(key, lambda: duplicates.pair_groups(self.collection)[0])
+
+    @cached_property
+    def splits(self) -> Array:
+        """(S, Q) halves for choices."""
+        return resampling.half_splits(self.groups)
+
+    def weights(self, draws: int) -> Array:
+        """(R, Q) the bootstrap samples that all claims about these pairs share."""
+        key = ("claims samples", self.digest, self.groups.tobytes(), draws)
+        return memory.get(key, lambda: resampling.sample_weights(self.groups, draws))
+
+    def of_kind(self, *kinds: str) -> tuple[str, ...]:
+        """The backbones of some kinds.
+
+        Raises:
+            UndecidableError: there is none.
+        """
+        chosen = tuple(name for name in self.backbones if kind(name) in kinds)
+        if not chosen:
+            raise UndecidableError(f"a backbone of kind {' or '.join(kinds)}")
+        return chosen
+
+    def require(self, names: Sequence[str]) -> None:
+        """Check that backbones have features in this collection.
+
+        Raises:
+            UndecidableError: some have none.
+        """
+        absent = [name for name in names if not features.is_ready(self.collection, name)]
+        if absent:
+            raise UndecidableError(f"features of {', '.join(absent)}")
+
+    def metric(self, backbone: str) -> Metric:
+        """The metric of a backbone in this universe."""
+        name = self.universe.get("metric")
+        if name == "l2":
+            return "l2"
+        if name == "l1":
+            return "l1"
+        return "cosine" if name == "cosine" else registry.get(backbone).metric
+
+    def ranks(self, backbone: str, metric: Metric | None = None) -> MateRanks:
+        """The ranks of the mates under one backbone, by default with the universe's metric."""
+        metric = metric or self.metric(backbone)
+        return memory.get(
+            ("claims ranks", *self._key([backbone]), metric),
+            lambda: self._rank(backbone, metric),
+        )
+
+    def hits(self, backbone: str, k: int = 1, metric: Metric | None = None) -> Array:
+        """(Q,) whether a backbone ranks the mate among the first k, under the rule for ties."""
+        return self.ranks(backbone, metric).hits(k, self.ties)
+
+    def face_counts(self) -> face_counts.FaceCounts:
+        """Faces per image by the universe's detector.
+
+        Raises:
+            UndecidableError: no detector has run.
+        """
+        detector = self.universe.get("detector")
+        self.require([detector])
+        return face_counts.count(*duplicates.both_sides(self.collection, detector))
+
+    def combinations(self, combine: Combination) -> Array:
+        """(2^M, Q) float32: whether each subset of the backbones ranks the mate first.
+
+        Every tie counts against the mate; row 0, the empty subset, finds nothing.
+
+        Raises:
+            UndecidableError: fewer than two backbones, or too many.
+        """
+        if not 2 <= len(self.backbones) <= MAX_BACKBONES:
+            raise UndecidableError(
+                f"2 to {MAX_BACKBONES} backbones, got {len(self.backbones)}; name them with "
+                "`--models`"
+            )
+        return memory.get(
+            ("claims search", *self.search_key(combine)), lambda: _search(self, combine)
+        )
+
+    def search_key(self, combine: Combination) -> tuple[object, ...]:
+        """Everything that the hits of all combinations depend on."""
+        scale = self.universe.get("scale") if combine == "zsum" else ""
+        settings = self.universe.get("metric"), self.universe.get("missing"), scale, combine
+        return *self._key(self.backbones), *settings
+
+    def sides(self, backbones: Sequence[str]) -> list[PreparedSides]:
+        """Both sides of some backbones under the universe's metric."""
+        return [
+            similarity.sides(self.collection, [name], self.direction, self.metric(name), "none")[0]
+            for name in backbones
+        ]
+
+    def _key(self, backbones: Sequence[str]) -> tuple[object, ...]:
+        identities = tuple(features.identity(self.collection, name) for name in backbones)
+        return self.digest, tuple(backbones), identities, self.direction
+
+    def _rank(self, backbone: str, metric: Metric) -> MateRanks:
+        (sides,) = similarity.sides(self.collection, [backbone], self.direction, metric, "none")
+        gallery = len(self.pairs.gallery)
+        ahead, tied = np.empty(self.count, np.int64), np.empty(self.count, np.int64)
+        for start, values in sides.stream():
+            rows = slice(start, start + len(values))
+            mate = values[np.arange(len(values)), self.pairs.target[rows]][:, None]
+            known = ~np.isnan(mate[:, 0])
+            ahead[rows] = np.where(known, (values > mate).sum(axis=1), gallery)
+            tied[rows] = np.where(known, (values == mate).sum(axis=1) - 1, 0)
+        return MateRanks(ahead, tied, gallery)
+
+
+def _search(data: PairData, combine: Combination) -> Array:
+    """`PairData.combinations` without a cache."""
+    sides = data.sides(data.backbones)
+    by_rows = combine == "zsum" and data.universe.get("scale") == "rows"
+    missing: Missing = "worst" if data.universe.get("missing") == "worst" else "mean"
+    blocks = subset_search.zip_streams([side.stream() for side in sides])
+    if by_rows:
+        blocks = ((start, [standardized_rows(m) for m in matrices]) for start, matrices in blocks)
+        terms = _row_terms(len(sides), len(data.pairs.gallery), missing)
+    else:
+        terms = sim_combine.terms(sides, [1.0] * len(sides), combine, missing)
+    hits = subset_search.search(data.backbones, blocks, data.pairs.target, terms=terms)
+    size = 1 << len(data.backbones)
+    table = np.unpackbits(hits.packed, axis=1, count=size, bitorder="little").T
+    return np.ascontiguousarray(table, np.float32)
+
+
+def _row_terms(count: int, gallery: int, missing: Missing) -> list[Term]:
+    """How rows that are standardized already enter a sum."""
+    if missing == "mean":
+        return [Term()] * count
+    # Lower than all others can make up for: no standardized value of n exceeds the root of n.
+    penalty = 2.0 ** np.ceil(np.log2(2 * count * np.sqrt(gallery)))
+    return [Term(fill=-penalty)] * count
+
+
+def standardized_rows(values: Array) -> Array:
+    """Each query's row minus its mean, over its deviation; NaN stays, a constant row becomes 0.
+
+    Args:
+        values: (b, G) similarity.
+
+    Returns:
+        (b, G) float32.
+
+    >>> standardized_rows(np.array([[1.0, 3.0], [2.0, np.nan]]))
+    array([[-1.,  1.],
+           [ 0., nan]], dtype=float32)
+    """
+    wide = values.astype(np.float64)
+    known = ~np.isnan(wide)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    center = np.where(known, wide, 0).sum(axis=1, keepdims=True) / count
+    deviation = np.where(known, wide - center, 0)
+    spread = np.sqrt((deviation**2).sum(axis=1, keepdims=True) / count)
+    scaled = np.divide(deviation, spread, out=np.zeros_like(wide), where=spread > 0)
+    return np.where(known, scaled, np.nan).astype(np.float32)
+
+
+def sizes(backbones: Sequence[str]) -> Array:
+    """(2^M,) how many members each subset has."""
+    return subset_statistics.sizes(len(backbones))

@@ -1,0 +1,52 @@
+"""The page Claims: what is computed, a claim's universes, links."""
+
+import pytest
+
+from simcore.lab.claims import evaluation
+from simcore.lab.claims.evaluation import ClaimsQuestion
+
+
+@pytest.fixture
+def tested(tiny, monkeypatch):
+    """The prepared collection with the claims of one paper tested, few samples each."""
+    monkeypatch.setattr(evaluation, "MAIN_DRAWS", 20)
+    monkeypatch.setattr(evaluation, "CELL_DRAWS", 20)
+    evaluation.run(ClaimsQuestion(tiny, judgements=(), papers=("rosenfeld2019",)))
+    return tiny
+
+
+def test_without_a_collection_there_is_a_sentence(app):
+    at = app("pages/claims.py")
+    assert not at.exception
+    assert "no collection of pairs" in at.info[0].value
+
+
+def test_before_the_first_test_there_is_a_button_and_the_command(tiny, app):
+    at = app("pages/claims.py", collection=tiny, judgements="none")
+    assert not at.exception
+    assert "universes" in at.button[0].label
+    assert f"simcore claims {tiny}" in at.code[0].value
+
+
+def test_verdicts_and_the_claim_of_a_link(tested, app):
+    at = app(
+        "pages/claims.py",
+        collection=tested,
+        judgements="none",
+        paper="rosenfeld2019",
+        claim="any-two",
+    )
+    assert not at.exception
+    report = evaluation.stored(ClaimsQuestion(tested, judgements=()))
+    assert [m.value for m in at.metric] == [str(count) for count in report.counts.values()]
+    rows = at.dataframe[0].value
+    assert len(rows) == sum(v.claim.paper == "rosenfeld2019" for v in report.verdicts)
+    verdict = next(v for v in report.verdicts if v.claim.id == "any-two")
+    assert verdict.claim.tested in at.subheader[0].value.replace("\\", "")
+    assert len(at.dataframe[1].value) == len(verdict.cells) > 1
+
+
+def test_a_bad_link_gets_a_warning(tested, app):
+    at = app("pages/claims.py", collection=tested, paper="rosenfeld2008")
+    assert not at.exception
+    assert "rosenfeld2018" in at.warning[0].value.replace("\\", "")
