@@ -57,6 +57,8 @@ CLAIMS: tuple[Claim, ...] = (
 PAPERS = tuple(dict.fromkeys(claim.paper for claim in CLAIMS))
 SEARCHES = frozenset(combination_statistics.STATISTICS)
 PAIR_STATISTICS = pair_statistics.STATISTICS | combination_statistics.STATISTICS
+OptionsByPaper = dict[str, choices.Options]
+HitShares = dict[str, float]  # by backbone
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,8 @@ class _Session:
         return [*names, *sorted(wanted)]
 
     @cached_property
-    def options(self) -> dict[str, choices.Options]:
-        """Paper -> values of each choice, those of the paper's own pairs first."""
+    def options(self) -> OptionsByPaper:
+        """Values of each choice, those of the paper's own pairs first."""
         bases = {
             paper: reproduce.default_subset(paper, self.question.collection) for paper in PAPERS
         }
@@ -312,8 +314,8 @@ class _Session:
             self._pairs[universe] = PairData(self.question.collection, self.models, universe)
         return self._pairs[universe], PAIR_STATISTICS
 
-    def _pair_hits(self) -> dict[str, float]:
-        """Backbone -> share of hits at 1 on the pairs of the main verdict."""
+    def _pair_hits(self) -> HitShares:
+        """Share of hits at 1 on the pairs of the main verdict."""
         data = PairData(self.question.collection, self.models, Universe(()))
         return {name: float(data.hits(name).mean()) for name in self.models}
 
