@@ -9,8 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from tests.conftest import ROOT
@@ -46,7 +47,10 @@ def fetch(url: str) -> tuple[int, dict[str, str], bytes]:
 class App:
     """The app at one address; it can be killed and started again."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(
+        self, *options: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.cwd, self.env = cwd, env
         with closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port, self.options = probe.getsockname()[1], options
@@ -56,8 +60,8 @@ class App:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "simcore", "app", "--port", str(self.port), *self.options],
-            cwd=ROOT,
-            env=os.environ,
+            cwd=self.cwd,
+            env=os.environ if self.env is None else self.env,
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -77,9 +81,9 @@ class App:
 
 
 @contextmanager
-def running(*options: str) -> Iterator[App]:
+def running(*options: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Iterator[App]:
     """The app on a free port, with further options of `simcore app`."""
-    app = App(*options)
+    app = App(*options, cwd=cwd, env=env)
     try:
         yield app
     finally:
