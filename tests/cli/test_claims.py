@@ -37,3 +37,11 @@ def test_misspelled_names(tiny, capsys):
     assert "paper" in capsys.readouterr().err
     assert run(["claims", tiny, "--judgements", "knwon"]) == 1
     assert "known" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("models", ["hog", "hog,color"])
+def test_few_backbones_leave_claims_undecided(tiny, capsys, models):
+    args = ["claims", tiny, "--judgements", "none", "--models", models, "--papers", "rosenfeld2019"]
+    assert run([*args, "--json"]) == 0
+    claims = {claim["id"]: claim for claim in json.loads(capsys.readouterr().out)["claims"]}
+    assert "at least 3 backbones" in claims["combining-helps"]["reason"]

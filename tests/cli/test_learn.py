@@ -129,7 +129,7 @@ def test_the_paper_reproduced(ask, drawn, tmp_path, monkeypatch):
         (["adaptation", "drawn", "--protocol", "oracle"], "protocol"),
         (["adaptation", "drawn", "--method", "magic"], "method"),
         (["adaptation", "drawn", "--sigma", "-1"], "sigma must be greater than 0"),
-        (["adaptation", "drawn", "--runs", "0"], "runs must be at least 1"),
+        (["adaptation", "drawn", "--runs", "0"], "runs must be 1 to 1,000"),
         (["adaptation", "drawn", "--save", "../x"], "is not a valid name"),
         (["adaptation", "drawn", "--models", "texture"], "simcore extract drawn"),
         (finetune("drawn", "mobilenetv2", "x")[1:], "paradigm"),

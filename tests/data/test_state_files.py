@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,9 @@ def test_two_users_share_a_cache_whatever_their_umask(tmp_path, cache):
     cache.chmod(0o2770)
     path = cache / "maps" / "deep" / "a.json"
     for user, expected in ((12345, None), (12346, [12345]), (12345, [12346])):
-        child = os.fork()  # a new interpreter may be out of another user's reach
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries of earlier tests warn of forks
+            child = os.fork()  # a new interpreter may be out of another user's reach
         if child == 0:
             try:
                 os.setgroups([])

@@ -31,6 +31,7 @@ def said(at):
 
 def test_there_are_pages():
     names = (
+        "claims",
         "collections",
         "combine",
         "compare",
@@ -95,6 +96,7 @@ def test_a_link_reproduces_the_view(app, tiny):
         "models": "color,hog",
         "combine": "sum,weighted",
         "weights": "2,0.5",
+        "missing": "mean",
     }
     at = app(**link)
     assert not at.exception
@@ -139,7 +141,7 @@ def test_a_change_of_a_control_reaches_the_address(app, tiny):
 def test_a_followed_link_moves_the_widgets(app, tiny):
     at = app()
     link = {"collection": tiny, "query": "c", "direction": "rl", "metric": "l2", "k": "5"}
-    link |= {"models": "layout", "combine": "none"}
+    link |= {"models": "layout", "combine": "none", "missing": "mean"}
     for name, value in link.items():
         at.query_params[name] = value
     at.run()

@@ -111,7 +111,7 @@ def pairs_needed(evidence: Evidence, rule: Rule, pairs: int) -> int | None:
     """About how many pairs would decide a claim if the statistic kept its value; None = no number.
 
     >>> pairs_needed(Evidence(0.005, -0.02, 0.03, 0.3, 0.3), Rule("more", margin=0.01), 1000)
-    23424
+    79720
     """
     if not np.isfinite([evidence.value, evidence.low, evidence.high]).all():
         return None

@@ -19,12 +19,15 @@ from simcore.types import Array
 SHAPE = ("shp", "hog", "edges")  # backbones of shape, the first one that is extracted counts
 LEADING = 0.1  # share of the combinations of four that counts as leading
 FOUR = 4
+FEWEST = 3  # backbones of a search
 
 
 class _Search:
     """All combinations of one universe, and the families that claims choose from."""
 
     def __init__(self, data: PairData, combine: Combination | None = None) -> None:
+        if len(data.backbones) < FEWEST:  # fewer leave nothing to choose from
+            raise UndecidableError(f"at least {FEWEST} backbones")
         self.data = data
         self.combine = combine or cast(Combination, data.universe.get("combine"))
         self.table = data.combinations(self.combine)

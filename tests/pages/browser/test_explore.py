@@ -78,6 +78,8 @@ TITLES = [
     "Combine",
     "Exclusive",
     "Evaluate",
+    "Reproduce",
+    "Claims",
     "Learn",
     "Judgements",
     "Experiments",
