@@ -6,7 +6,7 @@ from simcore.lab.claims import evaluation
 from simcore.lab.claims.claims_report import OUTCOMES, ClaimsReport, ClaimVerdict
 from simcore.lab.claims.evaluation import ClaimsQuestion
 from simcore.lab.judgements import sets
-from simcore.ui import commands, job_progress, sidebar, url_state, widgets
+from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
 from simcore.ui.claims import verdict_views
 from simcore.ui.url_state import Field
 
@@ -63,6 +63,9 @@ def _job(question: ClaimsQuestion, report: ClaimsReport) -> None:
     running = job_progress.show(*COMMAND)
     missing = report.uncomputed
     if running or not missing:
+        return
+    if kiosk.enabled():
+        st.info(f"{missing:,} universes are not tested yet.")
         return
     st.button(
         f"Test {missing:,} universes",

@@ -29,6 +29,7 @@ VISITORS = {
     "claims.choices": "available universes",
     "claims.claims_report": "describe_rule format_evidence format_value",
     "claims.evaluation": "stored",
+    "claims.pair_data": "kind sizes standardized_rows",
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "
@@ -103,7 +104,6 @@ HOST = {
     "claims.judgement_statistics": "judged_and_pairs_correlation judged_combination_gain "
     "judged_cosine_best judged_first_minus_second judged_handmade_minus_network "
     "judged_normalization_gain",
-    "claims.pair_data": "kind sizes standardized_rows",
     "claims.pair_statistics": "associative_deviation associative_miss cosine_minus_l2 "
     "cosine_minus_l2_at_every_k every_exclusive exclusive_share face_association "
     "face_minus_best_network face_on_both family first_minus_second held_out_best "
