@@ -29,6 +29,21 @@ VISITORS = {
     "claims.choices": "available universes",
     "claims.claims_report": "describe_rule format_evidence format_value",
     "claims.evaluation": "stored",
+    "claims.combination_statistics": "best_minus_all best_minus_best_network "
+    "best_minus_single best_over_network best_over_single diverse_minus_networks "
+    "every_two_minus_single four_minus_any gap_closed least_loss oracle_over_best "
+    "participation_correlation peak_difference shape_participation weakest_loss zsum_over_sum",
+    "claims.judgement_statistics": "judged_and_pairs_correlation judged_combination_gain "
+    "judged_cosine_best judged_first_minus_second judged_handmade_minus_network "
+    "judged_normalization_gain",
+    "claims.pair_statistics": "associative_deviation associative_miss cosine_minus_l2 "
+    "cosine_minus_l2_at_every_k every_exclusive exclusive_share face_association "
+    "face_minus_best_network face_on_both family first_minus_second held_out_best "
+    "hits_cosine_best images_with_faces images_without_faces low_level_confusion miss_share "
+    "network_minus_handmade pairs_of_faces shape_and_texture_without_faces switch_cost "
+    "tlld_share triplet_cosine_best vote_correlation whole_minus_face_crops",
+    "claims.training_statistics": "adapted_minus_original adapted_over_original "
+    "reduced_minus_original sigma_difference",
     "claims.pair_data": "kind sizes standardized_rows",
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
@@ -96,22 +111,7 @@ VISITORS = {
 HOST = {
     "api": "add compare extract import_features learn list_backbones list_collections map_figure "
     "open_collection plain_sum ranks recall register search similarity zsum",
-    "claims.combination_statistics": "best_minus_all best_minus_best_network "
-    "best_minus_single best_over_network best_over_single diverse_minus_networks "
-    "every_two_minus_single four_minus_any gap_closed least_loss oracle_over_best "
-    "participation_correlation peak_difference shape_participation weakest_loss zsum_over_sum",
     "claims.evaluation": "run",
-    "claims.judgement_statistics": "judged_and_pairs_correlation judged_combination_gain "
-    "judged_cosine_best judged_first_minus_second judged_handmade_minus_network "
-    "judged_normalization_gain",
-    "claims.pair_statistics": "associative_deviation associative_miss cosine_minus_l2 "
-    "cosine_minus_l2_at_every_k every_exclusive exclusive_share face_association "
-    "face_minus_best_network face_on_both family first_minus_second held_out_best "
-    "hits_cosine_best images_with_faces images_without_faces low_level_confusion miss_share "
-    "network_minus_handmade pairs_of_faces shape_and_texture_without_faces switch_cost "
-    "tlld_share triplet_cosine_best vote_correlation whole_minus_face_crops",
-    "claims.training_statistics": "adapted_minus_original adapted_over_original "
-    "reduced_minus_original sigma_difference",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
     "jobs": "start jobs get stop monitor run_in_job damaged forget",
