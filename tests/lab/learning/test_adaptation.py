@@ -300,3 +300,18 @@ def test_an_unfinished_run_without_a_name_can_be_deleted(pairs):
         assert lineage.unfinished() == []
     with pytest.raises(UnknownNameError):
         learned_backbones.remove(name)
+
+
+def test_the_papers_protocol_splits_at_random_and_counts_near_duplicates(pairs):
+    """Pairs 3 and 7 have the same left image: held-out keeps them together, the paper does not."""
+    settings = AdaptationSettings("paper", epochs=1, dims=8, width=8)
+    result = adaptation.adapt(pairs, ["color"], settings, runs=6)
+    sides = [{row in run.split.test for row in (3, 7)} for run in result.runs]
+    apart = sum(len(side) == 2 for side in sides)
+    assert 0 < apart < 6
+    assert result.duplicates_across == pytest.approx(apart / 6)
+    assert "split at random" in result.to_table().notes[0]
+    held_out = adaptation.adapt(pairs, ["color"], replace(settings, protocol="held-out"), runs=6)
+    assert all(len({row in run.split.test for row in (3, 7)}) == 1 for run in held_out.runs)
+    assert held_out.duplicates_across == 0
+    assert not held_out.to_table().notes
