@@ -134,6 +134,9 @@ def finetune(
         bf16=bf16,
         recompute=recompute,
     )
+    source = finetuning.preset_source(backbone)
+    if not source.is_printed and None in (learning_rate, epochs, batch_size):
+        output.note(source.note)
     with output.monitor() as monitor:
         result = finetuning.tune(
             name,

@@ -42,7 +42,7 @@ def finetuning_args(data: str, backbones: list[str], page: str) -> list[str]:
         preset.learning_rate / 2,
         format="%.1e",
         key=f"{page}_learning_rate_{suffix}",
-        help=f"The defaults are those of {finetuning.preset_network(backbone)} in Table B.1.",
+        help=finetuning.preset_source(backbone).note,
     )
     epochs = columns[1].number_input(
         "Epochs",

@@ -14,7 +14,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.learning import adaptation, finetuning, learned_backbones
 from simcore.lab.learning.adaptation import AdaptationSettings, FusionSettings
 from simcore.lab.library import collections, extraction, provenance, subsets
-from simcore.lab.papers import risser_maroux2021_tables
+from simcore.lab.papers import reproduce, risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
 from simcore.recipe import Question
@@ -315,3 +315,18 @@ def test_the_papers_protocol_splits_at_random_and_counts_near_duplicates(pairs):
     assert all(len({row in run.split.test for row in (3, 7)}) == 1 for run in held_out.runs)
     assert held_out.duplicates_across == 0
     assert not held_out.to_table().notes
+
+
+def test_a_report_marks_backbones_trained_on_its_pictures(pairs, mine):
+    models = ["color", "learned:mine"]
+    report = reproduce.run("rosenfeld2018", pairs, models)
+    warnings = [fact.value for fact in report.header.facts if fact.name == "warning"]
+    assert len(warnings) == 1
+    assert "learned:mine was trained on some of these pairs" in warnings[0]
+    labels = {row[0] for section in report.sections if section.table for row in section.table.rows}
+    assert "learned:mine (trained on these pictures)" in labels
+    assert "color" in labels
+    assert "learned:mine" not in labels
+    unseen = reproduce.plan("rosenfeld2018", pairs, models, subset="unseen:mine")
+    assert unseen.trained == ()
+    assert not any(fact.name == "warning" for fact in unseen.report.header.facts)

@@ -138,10 +138,10 @@ def test_a_collection_of_the_training_images_warns_too(judged, conv, tuned, tmp_
 def test_a_learned_backbone_can_be_trained_on_other_data(conv, tuned):
     """The training images of both count; the preset is that of the network at the bottom."""
     assert "learned:tuned" in finetuning.trainable()
-    assert finetuning.preset_network("learned:tuned") == finetuning.preset_network(conv)
+    assert finetuning.preset_source("learned:tuned") == finetuning.preset_source(conv)
     settings = make_settings("learned:tuned", epochs=1, batch_size=64)
     result = finetuning.tune("known", "learned:tuned", settings, save="vit-like")
-    assert finetuning.preset_network("learned:vit-like") == finetuning.preset_network(conv)
+    assert finetuning.preset_source("learned:vit-like") == finetuning.preset_source(conv)
     assert lineage.read("vit-like").base == ("learned:tuned",)
     assert lineage.training_images("vit-like") > lineage.training_images("tuned")
     part = provenance.unseen_part(sets.open_("known"), "unseen:vit-like")
@@ -273,3 +273,29 @@ def test_every_network_with_weights_can_be_trained(conv, monkeypatch):
     names = finetuning.trainable()
     assert {"mobilenetv2", "mobilenetv2-grid", *registry.names("modern")} <= set(names)
     assert not {"hog", "face", "haar"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "row", "printed"),
+    [
+        ("ViT-B-16_BASE", "vit-b-16", True),
+        ("CLIP_ResNet-50_BASE", "clip-resnet50", True),
+        ("CLIP_ResNet-50x4", "clip-resnet50", False),
+        ("deits16", "dino-vit-b-16", False),  # DINO in spite of its name
+        ("timm:deit_base_patch16_224.fb_in1k", "vit-b-16", False),
+        ("dinov3-base", "dino-vit-b-16", False),
+        ("clip-large", "clip-vit-b-16", False),
+        ("siglip2-base", "clip-vit-b-16", False),
+        ("eva02-base", "clip-vit-b-16", False),
+        ("dreamsim-open-clip", "clip-vit-b-16", False),
+        ("barlow", "resnet50", False),
+        ("mobilenetv2", "efficientnetv2-m", False),
+    ],
+)
+def test_presets_are_those_of_the_architecture(backbone, row, printed):
+    """Whatever letters the name has; weights are not needed."""
+    source = finetuning.preset_source(backbone)
+    assert (source.network, source.is_printed) == (row, printed)
+    assert ("our choice" in source.note) == (not printed)
+    rate = 1e-5 if "vit" in row and "clip" in row else 1e-6 if "vit" in row else 1e-4
+    assert finetuning.make_settings(backbone, "triplet").learning_rate == rate
