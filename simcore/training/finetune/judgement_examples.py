@@ -35,8 +35,8 @@ def examples(
             same 8rank2 trial that no other part shows, else an image of another trial.
 
     Raises:
-        BadDataError: fewer than 2 trials with a majority, or no other trial to take a second
-            negative from.
+        BadDataError: fewer than 2 trials with a majority, no other trial to take a second negative
+            from, or 8rank2 triplets without the further images of their trials.
     """
     triplets, rows = judgements.triplets, getattr(split, part)
     rows = rows[has_majority(triplets, split.images)[rows]]
@@ -48,6 +48,7 @@ def examples(
     trials = triplet_sets.nearer_first(triplets)[rows]  # (n, 3): reference, nearer, farther
     negatives = trials[:, 2:]
     if fourth:
+        triplet_sets.check_alternatives(judgements, rows)
         allowed = _allowed_images(image_numbers(triplets), split, part)
         references = split.images[rows, 0]
         second = _second_negatives(judgements, rows, trials, allowed, references, seed)
