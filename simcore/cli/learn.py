@@ -106,9 +106,29 @@ def finetune(
         typer.Option(help="triplet, contrastive, quadruplet, rotation, jigsaw, simclr or moco."),
     ],
     save: Annotated[str, typer.Option(help="The result is learned:SAVE.")],
-    learning_rate: Annotated[float | None, typer.Option(callback=finite, help="Of Adam.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Maximum.")] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="held-out: the epoch of the lowest validation loss. paper (margaritescu2024): all "
+            "trials, all epochs of Table B.1, contrastive loss in two updates per step."
+        ),
+    ] = "held-out",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Of judgements. images: training shows no image of a test trial. references: no "
+            "reference of one, so that dense sets keep most trials. By protocol paper: all."
+        ),
+    ] = "",
+    optimizer: Annotated[str, typer.Option(help="adam, or sgd (momentum 0.9).")] = "adam",
+    learning_rate: Annotated[float | None, typer.Option(callback=finite)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most; by protocol paper exactly this many.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
+    patience: Annotated[
+        int, typer.Option(help="Epochs without a lower validation loss before it stops.")
+    ] = 5,
     seed: Seed = 0,
     subset: Subset = "all",
     device: Device = "auto",
@@ -133,6 +153,9 @@ def finetune(
         seed=seed,
         bf16=bf16,
         recompute=recompute,
+        patience=patience,
+        optimizer=optimizer,
+        protocol=protocol,
     )
     source = finetuning.preset_source(backbone)
     if not source.is_printed and None in (learning_rate, epochs, batch_size):
@@ -144,6 +167,7 @@ def finetune(
             settings,
             save=save,
             subset=subset,
+            split=split,
             device=device,
             monitor=monitor,
         )

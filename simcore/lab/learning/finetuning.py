@@ -19,6 +19,7 @@ from simcore.models.lineage import Lineage
 from simcore.models.spec import BackboneSpec
 from simcore.results import Table
 from simcore.sim.metrics import normalized
+from simcore.training import splits
 from simcore.training.finetune import paradigms, presets, training_loop
 from simcore.training.finetune.presets import PresetSource
 from simcore.training.finetune.training_loop import (
@@ -158,6 +159,7 @@ def tune(
     *,
     save: str,
     subset: str = "all",
+    split: str = "",
     device: str = "auto",
     monitor: Monitor = Monitor(),
 ) -> FinetuneResult:
@@ -167,16 +169,19 @@ def tune(
 
     Args:
         name: a collection of pairs or a judgement set, see `training_data.resolve`.
+        split: of judgements, one of `splits.GUARANTEES`; by default "images", and "all" for
+            protocol paper, which trains on every trial of the set.
 
     Raises:
-        UnknownNameError: no such data or backbone.
+        UnknownNameError: no such data, backbone or split.
         BadDataError: the name is in use, the backbone has no trainable weights, there is too little
             data, or the checkpoint of this name is that of another run.
     """
     lineage.check_available(save)
     began = time.monotonic()
+    rule = _split_rule(split, settings)
     data = training_data.open_(
-        name, settings.paradigm, subset=subset, seed=settings.seed, monitor=monitor
+        name, settings.paradigm, subset=subset, seed=settings.seed, split=rule, monitor=monitor
     )
     device = forward.resolve_device(device)
     keys = [key for side in data.images for key in side.keys]
@@ -208,6 +213,15 @@ def tune(
         return result
     info = _save_backbone(save, result, net, monitor)
     return replace(result, saved=info.name)
+
+
+def _split_rule(split: str, settings: FinetuneSettings) -> splits.TrialRule:
+    rule = splits.check_rule(split or ("images" if settings.uses_validation else "all"))
+    if rule == "all" and settings.uses_validation:
+        raise BadDataError(
+            "Protocol held-out needs validation trials. Choose the split images or references."
+        )
+    return rule
 
 
 def _load_network(spec: BackboneSpec, device: str) -> TrainableNetwork:

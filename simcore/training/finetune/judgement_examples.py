@@ -1,7 +1,7 @@
 """Training examples from judgements.
 
 The majority of the votes decides which of two images is the positive and which the negative; trials
-whose votes tie are left out. No image is in two parts of the split.
+whose votes tie are left out.
 """
 
 import numpy as np
@@ -61,8 +61,13 @@ def examples(
 def _allowed_images(numbers: Array, split: TrialSplit, part: str) -> Array:
     """(N,) which images may be second negatives of a part.
 
-    Training may use every image that neither of the other parts shows, the others only their own.
+    Training may use every image that neither of the other parts shows, the others only their own;
+    of a split by references, every part all images but the references of the test trials.
     """
+    if split.rule == "all":
+        return np.ones(len(numbers), bool)
+    if split.rule == "references":
+        return ~np.isin(numbers, split.images[split.test, 0])
     used = {name: np.unique(split.images[getattr(split, name)]) for name in PART_NAMES}
     if part != "train":
         return np.isin(numbers, used[part])

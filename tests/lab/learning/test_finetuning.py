@@ -299,3 +299,34 @@ def test_presets_are_those_of_the_architecture(backbone, row, printed):
     assert ("our choice" in source.note) == (not printed)
     rate = 1e-5 if "vit" in row and "clip" in row else 1e-6 if "vit" in row else 1e-4
     assert finetuning.make_settings(backbone, "triplet").learning_rate == rate
+
+
+def test_the_papers_protocol_states_the_overlap(judged, conv):
+    settings = make_settings(conv, protocol="paper", epochs=1)
+    result = finetuning.tune("mine", conv, settings, save="thesis")
+    trials = result.evaluation.trials
+    assert (trials.train, trials.validation, trials.test, trials.shared) == (44, 0, 44, 44)
+    assert result.training.epoch == 1
+    document = result.to_dict()
+    assert document["trials"]["split"] == "all"
+    assert "44 of 44 test trials show an image of training" in document["guarantee"]
+    assert any("every trial is both" in note for note in result.to_table().notes)
+    with pytest.raises(BadDataError, match="needs validation trials"):
+        finetuning.tune("mine", conv, make_settings(conv), save="x", split="all")
+    with pytest.raises(UnknownNameError, match="split"):
+        finetuning.tune("mine", conv, make_settings(conv), save="x", split="birds")
+
+
+def test_a_split_by_references_in_a_run(judged, conv):
+    result = finetuning.tune(
+        "mine", conv, make_settings(conv, epochs=1), save="dense", split="references"
+    )
+    trials = result.evaluation.trials
+    assert trials.split == "references"
+    assert trials.across == 0  # every reference is in one trial only
+    triplets = judged.triplets
+    trained = lineage.training_images("dense")
+    references = {triplets.images.keys[triplets.ref[row]] for row in result.data.split.test}
+    assert trained
+    assert not trained & references
+    assert "No reference of a test trial" in result.to_dict()["guarantee"]
