@@ -118,7 +118,7 @@ HOST = {
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "log_files": "rotating",
-    "learning.adaptation": "adapt gather_inputs save_backbone export",
+    "learning.adaptation": "adapt ablation gather_inputs save_backbone export",
     "learning.finetuning": "tune image_loader",
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",

@@ -136,7 +136,7 @@ def evaluation(
         if source not in sources:
             continue
         judged = sources[source]
-        rows = np.flatnonzero(np.asarray(judged.triplets.group) == group)
+        rows = rows_of_group(judged.triplets, group)
         if not rows.size:
             raise BadDataError(
                 f"There are no {group!r} triplets in {judged.name!r} for the set {name!r}; it has "
@@ -146,6 +146,12 @@ def evaluation(
         random = np.random.default_rng([seed, list(SETS).index(name)])
         drawn[name] = (judged, np.sort(random.permutation(rows)[:size]))
     return drawn
+
+
+def rows_of_group(triplets: Triplets, group: str) -> Array:
+    """Rows of a group; of BAPPS with its training part, those of the validation part."""
+    names = np.asarray(triplets.group, dtype=str)
+    return np.flatnonzero((names == group) | (names == f"val/{group}"))
 
 
 def part(judged: JudgementSet, rows: Array) -> JudgementSet:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from simcore.models.adapter import Adapter
 from simcore.models.extract import extraction
 from simcore.models.lineage import Lineage
 from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Recipe
-from simcore.results import Table, to_dict
+from simcore.results import Table, TableResult, to_dict
 from simcore.training import splits as learn_splits
 from simcore.training.adapt import adaptation, fusion, inputs
 from simcore.training.adapt.adaptation import AdaptationRun, AdaptationSettings, OnCurve
@@ -48,21 +49,28 @@ def make_settings(
     sigma: float = 15,
     epochs: int = 150,
     seed: int = 0,
+    **more: Any,
 ) -> Settings:
     """The settings of a method.
 
     Args:
         method: "paper", the function of risser-maroux2021, or "fusion".
         protocol, sigma, epochs: of method "paper".
+        more: other fields of `AdaptationSettings`.
 
     Raises:
-        UnknownNameError: no such method or protocol. BadDataError: a number out of range.
+        UnknownNameError: no such method or protocol. BadDataError: a number out of range, or a
+            field of the function for method "fusion".
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if method == "fusion":
+        if more:
+            raise BadDataError(
+                f"Fusion has no {', '.join(more)}. Leave it out, or choose the method paper."
+            )
         return FusionSettings(seed=seed)
-    return AdaptationSettings(adaptation.check_protocol(protocol), sigma, epochs, seed=seed)
+    return AdaptationSettings(adaptation.check_protocol(protocol), sigma, epochs, seed=seed, **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,9 +174,15 @@ class AdaptationResult:
         )
 
     def _notes(self) -> tuple[str, ...]:
-        if isinstance(self.settings, FusionSettings) or self.settings.uses_validation:
+        if isinstance(self.settings, FusionSettings):
             return ()
+        notes = []
+        if self.settings.pca == "once":
+            notes.append("The PCA was fitted once on all images, test images included.")
+        if self.settings.uses_validation:
+            return tuple(notes)
         return (
+            *notes,
             "Protocol paper: pairs are split at random and the epoch is chosen on the test pairs; "
             f"{self.duplicates_across:.1f} of {self._pair_counts().test:,} test pairs (mean) have "
             "a near-duplicate among the training pairs.",
@@ -257,6 +271,84 @@ def adapt(
     return AdaptationResult(
         collection, models, settings, tuple(trained), duplicates_by, seconds, across
     )
+
+
+@dataclass(frozen=True)
+class Ablation(TableResult):
+    """What each part of the adaptation function adds, on the same splits.
+
+    Attributes:
+        rows: label, mean aR@1 and its deviation over the runs, mean difference from the whole
+            function and its deviation (paired by run), all 0..1.
+    """
+
+    collection: str
+    models: tuple[str, ...]
+    runs: int
+    rows: tuple[tuple[str, float, float, float, float], ...]
+
+    def to_table(self) -> Table:
+        """In percent, the whole function first."""
+        lines = tuple(
+            (
+                label,
+                f"{100 * mean:.1f} ± {200 * deviation:.1f}",
+                f"{100 * gain:+.1f} ± {200 * spread:.1f}" if number else "",
+            )
+            for number, (label, mean, deviation, gain, spread) in enumerate(self.rows)
+        )
+        return Table(
+            ("adaptation", "aR@1 %, two deviations", "difference, paired by run"),
+            lines,
+            f"{self.collection}, {', '.join(self.models)}: {self.runs} runs each",
+        )
+
+
+def ablation(
+    name: str,
+    models: Sequence[str],
+    settings: AdaptationSettings | None = None,
+    *,
+    runs: int | None = None,
+    subset: str = "all",
+    device: str = "auto",
+    monitor: Monitor = Monitor(),
+) -> Ablation:
+    """Train the whole function and versions of it without a part, all on the same splits.
+
+    Args and Raises: as for `adapt`.
+    """
+    whole = settings or AdaptationSettings()
+    versions = {
+        "whole function": whole,
+        "without ReLU": replace(whole, relu=False),
+        "without PCA": replace(whole, pca="none"),
+        "PCA fitted once on all images": replace(whole, pca="once"),
+        "temperature 1": replace(whole, sigma=1.0),
+        f"width {whole.width // 4}": replace(whole, width=max(1, whole.width // 4)),
+    }
+    rows: list[tuple[str, float, float, float, float]] = []
+    reference: Array | None = None
+    for label, version in versions.items():
+        result = adapt(
+            name, models, version, runs=runs, subset=subset, device=device, monitor=monitor
+        )
+        if reference is None:
+            before = np.array([(run.before <= 1).mean() for run in result.runs])
+            reference = np.array([(run.after <= 1).mean() for run in result.runs])
+            rows.append(_ablation_row(label, reference, reference))
+            rows.append(_ablation_row("without adaptation", before, reference))
+            continue
+        hits = np.array([(run.after <= 1).mean() for run in result.runs])
+        rows.append(_ablation_row(label, hits, reference))
+    return Ablation(name, tuple(result.models), len(result.runs), tuple(rows))
+
+
+def _ablation_row(
+    label: str, recall: Array, reference: Array
+) -> tuple[str, float, float, float, float]:
+    gains = recall - reference
+    return label, *(float(v) for v in (recall.mean(), recall.std(), gains.mean(), gains.std()))
 
 
 def _draw_splits(groups: Array, settings: Settings, runs: int) -> list[Split]:

@@ -171,7 +171,7 @@ def scores_per_set(
     for name in drawn:
         source, group = triplet_sets.SETS[name]
         part = parts[source]
-        rows = np.flatnonzero([other == group for other in part.trials.group])
+        rows = triplet_sets.rows_of_group(part.triplets, group)
         votes[name] = part.triplets.vote[rows]
         judged[name] = {
             (model, metric): tuple(pair_similarities.values(part, model, metric)[:, rows])

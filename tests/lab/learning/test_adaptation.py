@@ -330,3 +330,21 @@ def test_a_report_marks_backbones_trained_on_its_pictures(pairs, mine):
     unseen = reproduce.plan("rosenfeld2018", pairs, models, subset="unseen:mine")
     assert unseen.trained == ()
     assert not any(fact.name == "warning" for fact in unseen.report.header.facts)
+
+
+def test_the_ablation_compares_versions_on_the_same_splits(pairs):
+    settings = AdaptationSettings(epochs=2, dims=8, width=8)
+    result = adaptation.ablation(pairs, ["color"], settings, runs=2)
+    labels = [row[0] for row in result.rows]
+    assert labels[:4] == ["whole function", "without adaptation", "without ReLU", "without PCA"]
+    whole = adaptation.adapt(pairs, ["color"], settings, runs=2)
+    without = adaptation.adapt(pairs, ["color"], replace(settings, relu=False), runs=2)
+    hits = np.array([[np.mean(run.after <= 1) for run in r.runs] for r in (whole, without)])
+    rows = {row[0]: row[1:] for row in result.rows}
+    assert rows["whole function"] == pytest.approx((hits[0].mean(), hits[0].std(), 0, 0))
+    gains = hits[1] - hits[0]
+    expected = hits[1].mean(), hits[1].std(), gains.mean(), gains.std()
+    assert rows["without ReLU"] == pytest.approx(expected)
+    assert len(result.to_table().rows) == 7
+    with pytest.raises(BadDataError, match="Fusion has no width"):
+        adaptation.make_settings("fusion", width=8)
