@@ -147,13 +147,14 @@ def _ablation(
     json: bool,
 ) -> None:
     from simcore.errors import BadDataError, Stopped
-    from simcore.lab.learning import adaptation as learning
+    from simcore.lab.learning import ablation
+    from simcore.lab.learning.adaptation import AdaptationSettings
 
-    if not isinstance(settings, learning.AdaptationSettings):
+    if not isinstance(settings, AdaptationSettings):
         raise BadDataError("The ablation is of the method paper. Leave --method fusion out.")
     with output.monitor() as monitor:
         try:
-            result = learning.ablation(
+            result = ablation.compare_versions(
                 name,
                 backbones,
                 settings,

@@ -11,7 +11,7 @@ from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_values, recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.learning import adaptation, finetuning, learned_backbones
+from simcore.lab.learning import ablation, adaptation, finetuning, learned_backbones
 from simcore.lab.learning.adaptation import AdaptationSettings, FusionSettings
 from simcore.lab.library import collections, extraction, provenance, subsets
 from simcore.lab.papers import reproduce, risser_maroux2021_tables
@@ -334,7 +334,7 @@ def test_a_report_marks_backbones_trained_on_its_pictures(pairs, mine):
 
 def test_the_ablation_compares_versions_on_the_same_splits(pairs):
     settings = AdaptationSettings(epochs=2, dims=8, width=8)
-    result = adaptation.ablation(pairs, ["color"], settings, runs=2)
+    result = ablation.compare_versions(pairs, ["color"], settings, runs=2)
     labels = [row[0] for row in result.rows]
     assert labels[:4] == ["whole function", "without adaptation", "without ReLU", "without PCA"]
     whole = adaptation.adapt(pairs, ["color"], settings, runs=2)
