@@ -210,6 +210,7 @@ def faces(
         (label, *row) for label, row in zip(labels, report.table, strict=True)
     )
     output.table(Table(("left \\ right", *labels), rows, "pairs"))
+    output.table(report.subset_table())
 
 
 @app.command()

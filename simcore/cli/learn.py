@@ -11,6 +11,7 @@ from simcore.cli.options import MAX_SEED, Device, Json, Ready, Subset, finite
 from simcore.cli.output import STOPPED
 
 if TYPE_CHECKING:
+    from simcore.lab.learning.adaptation import Settings
     from simcore.results import Table
 
 app = typer.Typer(
@@ -41,6 +42,28 @@ def adaptation(
         typer.Option(help="Pairs that choose the epoch: held-out (validation) or paper (test)."),
     ] = "held-out",
     epochs: Annotated[int, typer.Option(help="Maximum.")] = 150,
+    dims: Annotated[int | None, typer.Option(help="Of the PCA; 256 by default.")] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Of the adapted vectors; 1024 by default.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(callback=finite, help="Of Adam; 0.001 by default.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Epochs without a lower validation loss before a run stops; 20."),
+    ] = None,
+    relu: Annotated[bool, typer.Option(help="Whether a ReLU follows the map.")] = True,
+    pca: Annotated[
+        str,
+        typer.Option(
+            help="split: fitted on each run's training images; once: on all, test images too; none."
+        ),
+    ] = "split",
+    no_pca: Annotated[bool, typer.Option("--no-pca", help="The same as --pca none.")] = False,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Compare with versions without ReLU, PCA and so on.")
+    ] = False,
     baseline: Annotated[
         bool, typer.Option(help="Compare with the best z-sum, selected on the training pairs.")
     ] = False,
@@ -64,9 +87,25 @@ def adaptation(
     backbones = options.ready(name, models)
     if baseline:
         learning.check_backbone_count(backbones)  # before the work, not after it
+    given = {
+        "dims": dims,
+        "width": width,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "relu": None if relu else False,
+        "pca": "none" if no_pca else None if pca == "split" else pca,
+    }
     settings = learning.make_settings(
-        method, protocol=protocol, sigma=sigma, epochs=epochs, seed=seed
+        method,
+        protocol=protocol,
+        sigma=sigma,
+        epochs=epochs,
+        seed=seed,
+        **{field: value for field, value in given.items() if value is not None},
     )
+    if ablation:
+        _ablation(name, backbones, settings, runs=runs, subset=subset, device=device, json=json)
+        return
     with output.monitor() as monitor:
         try:
             result = learning.adapt(
@@ -97,6 +136,42 @@ def adaptation(
         _print(result.to_table())
 
 
+def _ablation(
+    name: str,
+    backbones: list[str],
+    settings: "Settings",
+    *,
+    runs: int,
+    subset: str,
+    device: str,
+    json: bool,
+) -> None:
+    from simcore.errors import BadDataError, Stopped
+    from simcore.lab.learning import ablation
+    from simcore.lab.learning.adaptation import AdaptationSettings
+
+    if not isinstance(settings, AdaptationSettings):
+        raise BadDataError("The ablation is of the method paper. Leave --method fusion out.")
+    with output.monitor() as monitor:
+        try:
+            result = ablation.compare_versions(
+                name,
+                backbones,
+                settings,
+                runs=runs,
+                subset=subset,
+                device=device,
+                monitor=monitor,
+            )
+        except Stopped as stopped:
+            output.note(str(stopped))
+            raise typer.Exit(STOPPED) from stopped
+    if json:
+        output.document(result.to_dict())
+    else:
+        _print(result.to_table())
+
+
 @app.command()
 def finetune(
     name: str,
@@ -106,9 +181,29 @@ def finetune(
         typer.Option(help="triplet, contrastive, quadruplet, rotation, jigsaw, simclr or moco."),
     ],
     save: Annotated[str, typer.Option(help="The result is learned:SAVE.")],
-    learning_rate: Annotated[float | None, typer.Option(callback=finite, help="Of Adam.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Maximum.")] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="held-out: the epoch of the lowest validation loss. paper (margaritescu2024): all "
+            "trials, all epochs of Table B.1, contrastive loss in two updates per step."
+        ),
+    ] = "held-out",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Of judgements. images: training shows no image of a test trial. references: no "
+            "reference of one, so that dense sets keep most trials. By protocol paper: all."
+        ),
+    ] = "",
+    optimizer: Annotated[str, typer.Option(help="adam, or sgd (momentum 0.9).")] = "adam",
+    learning_rate: Annotated[float | None, typer.Option(callback=finite)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most; by protocol paper exactly this many.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
+    patience: Annotated[
+        int, typer.Option(help="Epochs without a lower validation loss before it stops.")
+    ] = 5,
     seed: Seed = 0,
     subset: Subset = "all",
     device: Device = "auto",
@@ -133,7 +228,13 @@ def finetune(
         seed=seed,
         bf16=bf16,
         recompute=recompute,
+        patience=patience,
+        optimizer=optimizer,
+        protocol=protocol,
     )
+    source = finetuning.preset_source(backbone)
+    if not source.is_printed and None in (learning_rate, epochs, batch_size):
+        output.note(source.note)
     with output.monitor() as monitor:
         result = finetuning.tune(
             name,
@@ -141,6 +242,7 @@ def finetune(
             settings,
             save=save,
             subset=subset,
+            split=split,
             device=device,
             monitor=monitor,
         )

@@ -63,7 +63,7 @@ VISITORS = {
     "judgements.sets": "names summary listing summary_table open_ printed",
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
-    "learning.finetuning": "make_settings preset_network trainable",
+    "learning.finetuning": "make_settings preset_source trainable",
     "learning.learned_backbones": "check_available read_lineage read_curve listing summary_table "
     "pair_table trial_table pair_changes trial_changes triplet_sets_for_training votes_source "
     "without_training_overlap",
@@ -118,6 +118,7 @@ HOST = {
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "log_files": "rotating",
+    "learning.ablation": "compare_versions",
     "learning.adaptation": "adapt gather_inputs save_backbone export",
     "learning.finetuning": "tune image_loader",
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",

@@ -1,16 +1,17 @@
-"""Splits into training, validation and test data that share no image and no near-duplicate.
+"""Splits into training, validation and test data, and what each of them guarantees.
 
 A `Split` cannot be built from parts that overlap, nor from parts that share a group of
 near-duplicates, so test pairs are unseen even as near-duplicates.
 """
 
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 
 from simcore.data import images
 from simcore.data.judgements.trials import Triplets
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, unknown_name
 from simcore.types import Array
 
 TEST_SHARE = 0.25  # of all pairs (risser-maroux2021, 4.2)
@@ -18,6 +19,7 @@ VALIDATION_SHARE = 0.15  # of the pairs that are not test pairs
 
 # Shares of the references for training, validation and test, where trials have to be cut apart.
 REFERENCE_SHARES = (0.5, 0.2, 0.3)
+MIN_CLUSTERS = 10  # of trials with common images, to resample them
 PART_NAMES = ("train", "validation", "test")
 
 
@@ -60,31 +62,61 @@ class Split:
             )
 
 
+TrialRule = Literal["images", "references", "all"]
+# What each way to split judgements guarantees.
+GUARANTEES: dict[TrialRule, str] = {
+    "images": "No image of a test trial was seen in training, in any role.",
+    "references": "No reference of a test trial was seen in training, in any role; the two images "
+    "that it is compared with may have been.",
+    "all": "None: every trial is both a training and a test trial.",
+}
+
+
+def check_rule(name: str) -> TrialRule:
+    """The way to split judgements of that name.
+
+    Raises:
+        UnknownNameError: no such way.
+    """
+    if name not in GUARANTEES:
+        raise unknown_name("split", name, list(GUARANTEES))
+    return cast(TrialRule, name)
+
+
 @dataclass(frozen=True, eq=False)
 class TrialSplit:
-    """Rows of T trials in three parts that have no image in common.
+    """Rows of T trials in three parts, as far apart as `GUARANTEES` says of the rule.
 
     Attributes:
         train, validation, test: int64 row numbers, sorted.
         images: (T, 3) image numbers of each trial; equal content has equal numbers.
+        rule: how far apart the parts are.
 
     Raises:
-        BadDataError: a trial or an image is in two parts, or a part is too small.
+        BadDataError: the parts are closer than the rule guarantees, or a part is too small.
     """
 
     train: Array
     validation: Array
     test: Array
     images: Array
+    rule: TrialRule = "images"
 
     def __post_init__(self) -> None:
         parts = _freeze_parts(self)
         _check_range(parts, len(self.images), "trial")
-        if _overlap([self.images[part] for part in parts]):
+        if self.rule == "images" and _overlap([self.images[part] for part in parts]):
             raise BadDataError(
                 "An image is in two parts of a split. Training, validation and test judgements "
                 "must be about different images."
             )
+        seen = self.images[np.concatenate(parts[:2])]
+        if self.rule == "references" and _overlap([seen, self.images[self.test, 0]]):
+            raise BadDataError(
+                "The reference of a test judgement is shown by a training or validation judgement."
+            )
+        if self.rule == "all":
+            return
         if min(map(len, parts)) < 2:
             counts = ", ".join(
                 f"{len(part)} for {name}" for name, part in zip(PART_NAMES, parts, strict=True)
@@ -97,7 +129,14 @@ class TrialSplit:
     @property
     def across(self) -> int:
         """How many trials are in no part because they show images of several parts."""
-        return len(self.images) - sum(len(getattr(self, name)) for name in PART_NAMES)
+        used = np.concatenate([getattr(self, name) for name in PART_NAMES])
+        return len(self.images) - np.unique(used).size
+
+    @property
+    def shared(self) -> int:
+        """How many test trials show an image that training or validation trials show."""
+        seen = np.unique(self.images[np.concatenate([self.train, self.validation])])
+        return int(np.isin(self.images[self.test], seen).any(axis=1).sum())
 
 
 def random_split(
@@ -171,19 +210,27 @@ def trial_images(triplets: Triplets) -> Array:
     return np.stack([numbers[column] for column in columns], axis=1)
 
 
-def split_trials(images: Array, seed: int) -> TrialSplit:
-    """A random split that keeps trials with common images together.
+def split_trials(images: Array, seed: int, rule: TrialRule = "images") -> TrialSplit:
+    """A random split of trials; by rule "images" trials with common images stay together.
 
     Where images connect nearly all trials (208 birds in every trial), groups cannot fill the
     parts. Then the references are assigned to the parts by `REFERENCE_SHARES`, every other image
-    to the part with most of its trials, and trials with images of two parts are left out.
+    to the part with most of its trials, and trials with images of two parts are left out. Rule
+    "references" loses fewer: references are dealt to the parts, trials follow their reference, and
+    training and validation trials that show a test reference are left out.
 
     Args:
         images: (T, 3) as `trial_images` numbers them.
+        rule: see `GUARANTEES`; "all" puts every trial in training and test.
 
     Raises:
         BadDataError: too few trials, or about too few images.
     """
+    if rule == "all":
+        rows = np.arange(len(images))
+        return TrialSplit(rows, rows[:0], rows, images, rule)
+    if rule == "references":
+        return _split_by_references(images, seed)
     train, validation, test = split_rows(connected_groups(images), seed)
     n_test, n_validation = len(images) * TEST_SHARE, len(images) * (1 - TEST_SHARE)
     n_validation *= VALIDATION_SHARE
@@ -194,6 +241,26 @@ def split_trials(images: Array, seed: int) -> TrialSplit:
             np.flatnonzero(in_one_part & (parts[:, 0] == number)) for number in range(3)
         )
     return TrialSplit(train, validation, test, images)
+
+
+def _split_by_references(images: Array, seed: int) -> TrialSplit:
+    references, reference_of = np.unique(images[:, 0], return_inverse=True)
+    parts = split_rows(np.arange(references.size), seed)  # of references
+    in_train, in_validation, in_test = (np.isin(reference_of, part) for part in parts)
+    clean = ~np.isin(images, references[parts[2]]).any(axis=1)
+    rows = (np.flatnonzero(part) for part in (in_train & clean, in_validation & clean, in_test))
+    return TrialSplit(*rows, images, "references")
+
+
+def resampling_clusters(split: TrialSplit) -> Array:
+    """(n,) cluster of each test trial for a bootstrap: trials with common images, if they can.
+
+    Where images connect the trials to a few clusters, a bootstrap of these would have next to no
+    spread; then trials with the same reference are a cluster.
+    """
+    shown = split.images[split.test]
+    connected = connected_groups(shown)
+    return connected if np.unique(connected).size >= MIN_CLUSTERS else shown[:, 0]
 
 
 def connected_groups(images: Array) -> Array:

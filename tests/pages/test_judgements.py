@@ -157,6 +157,9 @@ def test_the_form_starts_a_job(app, monkeypatch):
     at.text_input(key="judgements_add_path").set_value("/data/birds16.zip")
     at.text_input(key="judgements_add_images").set_value("/data/cub")
     at.number_input(key="judgements_add_size").set_value(1000)
+    at.number_input(key="judgements_add_seed").set_value(7)
+    at.number_input(key="judgements_add_min_catch").set_value(80)
+    at.checkbox(key="judgements_add_keep").check()
     (submit,) = [b for b in at.button if b.label == "Add"]
     submit.click().run()
     assert started == [
@@ -169,6 +172,11 @@ def test_the_form_starts_a_job(app, monkeypatch):
             "/data/cub",
             "--size",
             "1000",
+            "--seed",
+            "7",
+            "--min-catch",
+            "80",
+            "--keep-alternatives",
             "--",
             "birds-16",
             "/data/birds16.zip",

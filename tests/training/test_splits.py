@@ -157,3 +157,49 @@ def test_a_leak_is_refused(leak):
 def test_too_few_images_are_refused():
     with pytest.raises(BadDataError, match="at least 2 of each"):
         splits.split_trials(np.array([[0, 1, 2]] * 50), 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_split_by_references_keeps_most_trials_of_a_dense_set(seed):
+    """1,000 trials over 208 birds, checked by loops over the trials."""
+    images = birds(1000, 208)
+    split = splits.split_trials(images, seed, "references")
+    references = {images[row, 0] for row in split.test}
+    for row in (*split.train, *split.validation):
+        assert not references & set(images[row].tolist())
+    assert not set(split.train) & set(split.validation)
+    seen = used(images, np.concatenate([split.train, split.validation]))
+    assert split.shared == sum(bool(seen & set(images[row].tolist())) for row in split.test)
+    sizes = [len(part) for part in (split.train, split.validation, split.test)]
+    assert sizes[0] > 300
+    assert sizes[1] > 30
+    assert sizes[2] > 200
+    assert split.across == 1000 - sum(sizes)
+    strict = splits.split_trials(images, seed)
+    assert len(strict.train) + len(strict.test) < 250 < sizes[0] + sizes[2]
+    assert strict.shared == 0
+
+
+def test_a_test_reference_in_training_is_refused():
+    images = np.arange(36).reshape(12, 3)
+    images[0, 1] = images[8, 1]  # candidates may be shared
+    parts = [np.arange(0, 4), np.arange(4, 8), np.arange(8, 12)]
+    assert splits.TrialSplit(*parts, images, "references").shared == 1
+    images[4, 2] = images[8, 0]
+    with pytest.raises(BadDataError, match="reference of a test"):
+        splits.TrialSplit(*parts, images, "references")
+
+
+def test_the_papers_protocol_trains_on_every_trial():
+    split = splits.split_trials(birds(50), 0, "all")
+    assert len(split.train) == len(split.test) == split.shared == 50
+    assert len(split.validation) == split.across == 0
+
+
+def test_connected_test_trials_are_resampled_by_reference():
+    """One cluster of connected trials would have no spread."""
+    split = splits.split_trials(birds(), 0, "references")
+    clusters = splits.resampling_clusters(split)
+    np.testing.assert_array_equal(clusters, split.images[split.test, 0])
+    apart = splits.split_trials(families(60), 0)
+    assert len(np.unique(splits.resampling_clusters(apart))) == 15

@@ -136,7 +136,7 @@ def evaluation(
         if source not in sources:
             continue
         judged = sources[source]
-        rows = np.flatnonzero(np.asarray(judged.triplets.group) == group)
+        rows = rows_of_group(judged.triplets, group)
         if not rows.size:
             raise BadDataError(
                 f"There are no {group!r} triplets in {judged.name!r} for the set {name!r}; it has "
@@ -146,6 +146,12 @@ def evaluation(
         random = np.random.default_rng([seed, list(SETS).index(name)])
         drawn[name] = (judged, np.sort(random.permutation(rows)[:size]))
     return drawn
+
+
+def rows_of_group(triplets: Triplets, group: str) -> Array:
+    """Rows of a group; of BAPPS with its training part, those of the validation part."""
+    names = np.asarray(triplets.group, dtype=str)
+    return np.flatnonzero((names == group) | (names == f"val/{group}"))
 
 
 def part(judged: JudgementSet, rows: Array) -> JudgementSet:
@@ -189,6 +195,33 @@ def nearer_first(triplets: Triplets) -> Array:
     return np.c_[triplets.ref, nearer, further]
 
 
+def is_8rank2(triplets: Triplets) -> Array:
+    """(T,) bool: triplets of trials that showed eight references."""
+    names = np.asarray(triplets.group, dtype=str)
+    of_eight: Array = np.char.startswith(names, "8rank2")
+    return of_eight
+
+
+def check_alternatives(judged: JudgementSet, rows: Array) -> None:
+    """Refuse quadruplets of 8rank2 triplets whose trials' further images were not kept.
+
+    Raises:
+        BadDataError: one of the triplets at `rows` has none.
+    """
+    needing = rows[is_8rank2(judged.triplets)[rows]]
+    if judged.alternatives is not None:
+        needing = needing[(judged.alternatives[needing] < 0).all(axis=1)]
+    if needing.size:
+        raise BadDataError(_no_further_image(needing[0], judged.name))
+
+
+def _no_further_image(row: int, name: str) -> str:
+    return (
+        f"Triplet {row} of {name!r} has no further image for a quadruplet. Add the set again with "
+        "--keep-alternatives."
+    )
+
+
 def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Array:
     """(size, 4) images: query, positive and two negatives (4.3, Table A.1).
 
@@ -203,13 +236,13 @@ def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Arr
     rows = balanced(triplets, size=size, seed=seed)
     random = np.random.default_rng([seed, 1])
     ordered = nearer_first(triplets)
-    names = np.asarray(triplets.group)
-    is_8rank2 = np.char.startswith(names.astype(str), "8rank2")
-    rows_2rank1 = np.flatnonzero(~is_8rank2)
+    check_alternatives(judged, rows)
+    of_eight = is_8rank2(triplets)
+    rows_2rank1 = np.flatnonzero(~of_eight)
     fourth = np.empty(rows.size, np.int64)
     for k, row in enumerate(rows):
         candidates = np.empty(0, np.int64)
-        if not is_8rank2[row]:
+        if not of_eight[row]:
             trials = rows_2rank1[rows_2rank1 != row]
             trials = trials[ordered[trials, 0] != ordered[row, 0]]
             if trials.size:
@@ -217,10 +250,7 @@ def quadruplets(judged: JudgementSet, *, size: int = SIZE, seed: int = 0) -> Arr
         elif judged.alternatives is not None:
             candidates = judged.alternatives[row][judged.alternatives[row] >= 0]
         if not candidates.size:
-            raise BadDataError(
-                f"Triplet {row} of {judged.name!r} has no further image for a quadruplet. Add the "
-                "set again with --keep-alternatives."
-            )
+            raise BadDataError(_no_further_image(row, judged.name))
         fourth[k] = random.choice(candidates)
     return np.c_[ordered[rows], fourth]
 

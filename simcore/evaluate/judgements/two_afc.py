@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.evaluate.statistics.bootstrap import DRAWS, interval
+from simcore.evaluate.statistics.bootstrap import DRAWS, interval, unanimous_bound
 from simcore.types import Array, Score
 
 _MAX_DISTINCT = 64  # values up to which counts are drawn instead of items
@@ -96,7 +96,8 @@ def by_group(earned: Array, group: Sequence[str]) -> GroupScores:
 def over_groups(earned: Array, group: Sequence[str], *, name: str = "all", seed: int = 0) -> Score:
     """Mean of the groups' means, each group with the same weight, as BAPPS reports "all".
 
-    The bootstrap resamples triplets within each group.
+    The bootstrap resamples triplets within each group. Where all credits are 0 or all are 1 it has
+    no spread, and the exact bound is used (`bootstrap.unanimous_bound`).
 
     Args:
         earned: (T,) credits.
@@ -109,6 +110,10 @@ def over_groups(earned: Array, group: Sequence[str], *, name: str = "all", seed:
     if not names:
         return mean(earned, name)
     parts = [earned[number == k] for k in range(len(names))]
+    if np.ptp(earned) == 0 and earned[0] in (0, 1):
+        bound = unanimous_bound(np.array([part.size for part in parts]))
+        low, high = (bound, 1.0) if earned[0] else (0.0, 1 - bound)
+        return Score(name, float(earned[0]), low, high, earned)
     random = np.random.default_rng(seed)
     # A group has few distinct values, so the number of draws of each is multinomial.
     means = np.zeros(DRAWS)

@@ -15,7 +15,8 @@ does, so that their 1,828 and 1,622 pairs can be reproduced on the full set:
   faces of the two images is exactly one: with two or more they stay in.
 """
 
-from collections.abc import Iterator, Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +103,87 @@ def groups(
     rows, columns = [each.row for each in accepted], [each.other for each in accepted]
     links = coo_array((np.ones(len(accepted)), (rows, columns)), shape=(count, count))
     return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def split_groups(duplicates: NearDuplicates, count: int, *, certain: float, limit: float) -> Array:
+    """Groups of pairs that a split keeps together: near-duplicates without chains of likeness.
+
+    Connected components at a wide threshold grow with the collection until they hold every
+    portrait. So pairs are connected (single linkage) up to `certain`, where images are copies, and
+    above it two groups are merged only if each pair of one has a near-duplicate in each pair of the
+    other (complete linkage).
+
+    Args:
+        duplicates: as `find` returns them. Two pairs are as far apart as their nearest images.
+        count: N pairs.
+        certain: pairs up to this distance always share a group.
+        limit: largest distance of two pairs of a group that `certain` does not connect.
+
+    Returns:
+        (N,) int64 group of each pair; a pair without near-duplicates is a group by itself.
+
+    >>> near, nearer = (NearDuplicate("left", n, "left", n + 1, 0.09 - n / 50) for n in (0, 1))
+    >>> split_groups([near, nearer], 3, certain=0.05, limit=0.1).tolist()
+    [0, 1, 1]
+    """
+    near = [each for each in duplicates if each.distance <= limit]
+    copies = groups([each for each in near if each.distance <= certain], count)
+    distance: dict[tuple[int, int], float] = {}  # of two pairs, the smaller row first
+    for each in near:
+        pair = min(each.row, each.other), max(each.row, each.other)
+        distance[pair] = min(each.distance, distance.get(pair, np.inf))
+    merged = _merge_completely(copies, distance)
+    # Numbered by their first pairs, so that the numbers do not depend on the order of merging.
+    names = {name: number for number, name in enumerate(dict.fromkeys(merged))}
+    return np.array([names[name] for name in merged], np.int64)
+
+
+def _merge_completely(start: Array, distance: Mapping[tuple[int, int], float]) -> list[int]:
+    """Complete linkage of groups of pairs, as far as all their pairs have a distance.
+
+    Args:
+        start: (N,) groups to begin with. distance: of the pairs that may share a group.
+
+    Returns:
+        The name of the group of each pair.
+    """
+    members: dict[int, list[int]] = {}
+    for row, name in enumerate(start.tolist()):
+        members.setdefault(name, []).append(row)
+    between: dict[int, dict[int, list[float]]] = {name: {} for name in members}
+    for (row, other), value in distance.items():
+        first, second = int(start[row]), int(start[other])
+        if first != second:
+            between[first].setdefault(second, []).append(value)
+            between[second].setdefault(first, []).append(value)
+    # Group -> groups that it may be merged with, and the distance of their farthest pairs.
+    farthest = {
+        name: {
+            other: max(values)
+            for other, values in neighbors.items()
+            if len(values) == len(members[name]) * len(members[other])
+        }
+        for name, neighbors in between.items()
+    }
+    queue = [(far, a, b) for a, row in farthest.items() for b, far in row.items() if a < b]
+    heapq.heapify(queue)
+    while queue:
+        far, a, b = heapq.heappop(queue)
+        if a not in farthest or farthest[a].get(b) != far:
+            continue  # one of the two was merged with another group in between
+        row_a, row_b = farthest[a], farthest.pop(b)
+        members[a] += members.pop(b)
+        joint = {c: max(row_a[c], row_b[c]) for c in row_a.keys() & row_b.keys()}
+        for c in row_a.keys() | row_b.keys() - {a, b}:
+            if c in farthest and c != a:
+                farthest[c].pop(a, None)
+                farthest[c].pop(b, None)
+        farthest[a] = joint
+        for c, new in joint.items():
+            farthest[c][a] = new
+            heapq.heappush(queue, (new, min(a, c), max(a, c)))
+    name_of = {row: name for name, rows in members.items() for row in rows}
+    return [name_of[row] for row in range(len(start))]
 
 
 def clean_pairs(

@@ -49,6 +49,30 @@ def _binomial_interval(hits: int, n: int, tail: float) -> tuple[float, float]:
     return float(low / n), float(high / n)
 
 
+def unanimous_bound(sizes: Array, *, level: float = 0.95) -> float:
+    """How low the mean of the groups' shares may be where all of their items are hits.
+
+    The exact bound: the lowest mean of shares p_g under which the outcome, of probability
+    prod p_g^n_g, is at least as likely as the tail. For one group it is Clopper and Pearson's.
+
+    Args:
+        sizes: (G,) items of each group, at least 1.
+
+    >>> round(unanimous_bound(np.array([24])), 4), round(unanimous_bound(np.array([12, 12])), 4)
+    (0.8575, 0.8575)
+    """
+    sizes = np.sort(np.asarray(sizes, np.float64))
+    budget = -np.log((1 - level) / 2)  # of sum n_g x_g, with p_g = exp(-x_g)
+    # The mean is lowest where n_g exp(x_g) is the same for all groups with x_g > 0: the smallest.
+    for count in range(len(sizes), 0, -1):
+        active = sizes[:count]
+        log_level = (budget + active @ np.log(active)) / active.sum()
+        if log_level >= np.log(active[-1]):  # every x_g = log_level - log n_g is at least 0
+            shares = active / np.exp(log_level)
+            return float((shares.sum() + len(sizes) - count) / len(sizes))
+    raise AssertionError("a single group always has a solution")
+
+
 def shared_interval(
     values: Array, person: Array, question: Array, *, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
@@ -98,7 +122,9 @@ def difference(
     """How much higher `after` scores than `before`, each group of trials with the same weight.
 
     Trials that share images are not independent, so the bootstrap draws whole clusters of them,
-    and both scores together.
+    and both scores together. Where all trials gain the same, not 0, it has no spread; then the
+    exact bound of the share of other clusters is used, each of which may differ by as much as
+    scores can.
 
     Args:
         before, after: (T,) score of each trial.
@@ -111,10 +137,10 @@ def difference(
     Raises:
         ShapeError: lengths differ, or no trial.
 
-    >>> ones = np.ones(4)
-    >>> gain = difference(0 * ones, ones, np.zeros(4), np.arange(4))
-    >>> gain.value, gain.low, gain.high
-    (1.0, 1.0, 1.0)
+    >>> ones = np.ones(100)
+    >>> gain = difference(0 * ones, ones, np.zeros(100), np.arange(100))
+    >>> gain.value, round(gain.low, 3), gain.high
+    (1.0, 0.928, 1.0)
     """
     if not before.shape == after.shape == group.shape == cluster.shape or not before.size:
         raise ShapeError(
@@ -129,6 +155,10 @@ def difference(
     total = np.bincount(cell, gains, clusters.size * groups.size).reshape(shape)
     count = np.bincount(cell, minlength=clusters.size * groups.size).reshape(shape)
     value = float((total.sum(0) / count.sum(0)).mean())
+    if gains[0] != 0 and np.ptp(gains) == 0:
+        others = 1 - unanimous_bound(np.array([clusters.size]))
+        low, high = (value + others * (end - value) for end in (-1.0, 1.0))
+        return Score("difference", value, low, high, gains)
     random = np.random.default_rng(seed)
     draws = random.multinomial(clusters.size, np.full(clusters.size, 1 / clusters.size), size=DRAWS)
     trials = draws @ count

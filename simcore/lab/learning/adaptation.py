@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,21 +49,28 @@ def make_settings(
     sigma: float = 15,
     epochs: int = 150,
     seed: int = 0,
+    **more: Any,
 ) -> Settings:
     """The settings of a method.
 
     Args:
         method: "paper", the function of risser-maroux2021, or "fusion".
         protocol, sigma, epochs: of method "paper".
+        more: other fields of `AdaptationSettings`.
 
     Raises:
-        UnknownNameError: no such method or protocol. BadDataError: a number out of range.
+        UnknownNameError: no such method or protocol. BadDataError: a number out of range, or a
+            field of the function for method "fusion".
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if method == "fusion":
+        if more:
+            raise BadDataError(
+                f"Fusion has no {', '.join(more)}. Leave it out, or choose the method paper."
+            )
         return FusionSettings(seed=seed)
-    return AdaptationSettings(adaptation.check_protocol(protocol), sigma, epochs, seed=seed)
+    return AdaptationSettings(adaptation.check_protocol(protocol), sigma, epochs, seed=seed, **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +97,10 @@ class AdaptationResult:
     Attributes:
         runs: each with its own split.
         duplicates_by: the backbone that found the near-duplicates kept in one part; "" if only
-            identical files were, because features of a generic network are missing.
+            identical files were, because features of a generic network are missing. With protocol
+            `paper` pairs are split at random, and it found those counted by `duplicates_across`.
+        duplicates_across: test pairs with a near-duplicate among the training pairs, mean of the
+            runs; 0 except with protocol `paper`.
         baseline: added by `with_baseline`.
     """
 
@@ -99,6 +110,7 @@ class AdaptationResult:
     runs: tuple[AdaptationRun, ...]
     duplicates_by: str
     seconds: float
+    duplicates_across: float = 0.0
     baseline: Baseline | None = None
 
     @property
@@ -130,6 +142,7 @@ class AdaptationResult:
             "runs": len(self.runs),
             "pairs": to_dict(self._pair_counts()),
             "duplicates_by": self.duplicates_by,
+            "duplicates_across": self.duplicates_across,
             "width": int(sum(self.adapter.dims)),
             "variance_kept": float(np.mean([run.variance_kept for run in self.runs])),
             **{stage: self.recall(stage).to_dict() for stage in STAGES},
@@ -157,6 +170,22 @@ class AdaptationResult:
             ("", *(f"aR@{k} %{', two deviations' if len(self.runs) > 1 else ''}" for k in ks)),
             tuple((label, *(_percent(recall, k) for k in ks)) for label, recall in rows.items()),
             title,
+            self._notes(),
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        if isinstance(self.settings, FusionSettings):
+            return ()
+        notes = []
+        if self.settings.pca == "once":
+            notes.append("The PCA was fitted once on all images, test images included.")
+        if self.settings.uses_validation:
+            return tuple(notes)
+        return (
+            *notes,
+            "Protocol paper: pairs are split at random and the epoch is chosen on the test pairs; "
+            f"{self.duplicates_across:.1f} of {self._pair_counts().test:,} test pairs (mean) have "
+            "a near-duplicate among the training pairs.",
         )
 
     def _pair_counts(self) -> PairCounts:
@@ -209,6 +238,7 @@ def adapt(
     provenance.require_unseen(name, collection.digest, content_keys(collection), models)
     groups, duplicates_by = pair_groups(collection)
     splits = _draw_splits(groups, settings, runs)
+    across = float(np.mean([_count_across(split, groups) for split in splits]))
     data = gather_inputs(collection, models)
     # Without a name, the checkpoint has one of its own until the end.
     fingerprint = adaptation.run_fingerprint(data, splits, settings.hashed_fields())
@@ -238,18 +268,29 @@ def adapt(
     if not save:
         lineage.forget_unfinished(checkpoint_name)
     seconds = time.monotonic() - began
-    return AdaptationResult(collection, models, settings, tuple(trained), duplicates_by, seconds)
+    return AdaptationResult(
+        collection, models, settings, tuple(trained), duplicates_by, seconds, across
+    )
 
 
 def _draw_splits(groups: Array, settings: Settings, runs: int) -> list[Split]:
     """A random split for each run; run r uses seed + r.
 
     Only the held-out protocol needs validation pairs: fusion cross-validates on its training pairs.
+    The paper splits pairs at random, whatever they show.
     """
+    is_paper = isinstance(settings, AdaptationSettings) and not settings.uses_validation
     held_out = isinstance(settings, AdaptationSettings) and settings.uses_validation
     share = learn_splits.VALIDATION_SHARE if held_out else 0.0
+    if is_paper:
+        groups = np.arange(len(groups))
     seeds = range(settings.seed, settings.seed + runs)
     return [learn_splits.random_split(groups, seed, validation=share) for seed in seeds]
+
+
+def _count_across(split: Split, groups: Array) -> int:
+    """Test pairs that share a group of near-duplicates with a training pair."""
+    return int(np.isin(groups[split.test], groups[split.train]).sum())
 
 
 def gather_inputs(collection: Collection, models: Sequence[str]) -> inputs.Inputs:

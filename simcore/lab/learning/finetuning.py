@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from simcore import memory
 from simcore.data import cache_dir, images
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, SimError
 from simcore.lab.learning import learned_backbones, training_data
 from simcore.lab.learning.training_data import Evaluation, TrainingData
 from simcore.lab.library import provenance
-from simcore.models import forward, lineage, registry, weights
+from simcore.models import forward, lineage, nets, registry, weights
 from simcore.models.lineage import Lineage
 from simcore.models.spec import BackboneSpec
 from simcore.results import Table
 from simcore.sim.metrics import normalized
+from simcore.training import splits
 from simcore.training.finetune import paradigms, presets, training_loop
+from simcore.training.finetune.presets import PresetSource
 from simcore.training.finetune.training_loop import (
     Dataset,
     FinetuneSettings,
@@ -95,7 +98,7 @@ def make_settings(
         UnknownNameError: no such paradigm.
     """
     checked = paradigms.check_paradigm(paradigm)
-    preset = presets.printed_preset(preset_network(backbone), checked)
+    preset = presets.printed_preset(preset_source(backbone).network, checked)
     return FinetuneSettings(
         checked,
         preset.learning_rate if learning_rate is None else learning_rate,
@@ -105,11 +108,32 @@ def make_settings(
     )
 
 
-def preset_network(backbone: str) -> str:
-    """The network of Table B.1 that suits a backbone, or the one below a learned backbone."""
+def preset_source(backbone: str) -> PresetSource:
+    """The row of Table B.1 that suits a backbone, or the one below a learned backbone.
+
+    The thesis's own networks have their rows; every other takes that of the nearest architecture.
+    """
     while backbone.startswith(lineage.PREFIX):
         backbone = lineage.read(backbone).base[0]
-    return presets.network_for(backbone)
+    printed = presets.PRINTED_BACKBONES.get(backbone)
+    if printed is not None:
+        return PresetSource(printed, True)
+    spec = registry.get(backbone)
+    key = ("architecture", spec.name, spec.version, spec.digest)
+    kind: presets.Architecture = memory.get(key, lambda: _architecture(spec))
+    files = [text for file in spec.weights for text in (file.file, file.hub, file.url)]
+    return PresetSource(presets.nearest_row(kind, [backbone, *files]), False)
+
+
+def _architecture(spec: BackboneSpec) -> presets.Architecture:
+    """From shapes only where the spec names its network, else from the loaded module."""
+    if spec.net is not None:
+        return presets.architecture(nets.on_meta_device(spec.net.build))
+    try:
+        module = forward.module(spec.load("cpu"))
+    except SimError:  # not at hand: `tune` says so
+        return "other"
+    return "other" if module is None else presets.architecture(module)
 
 
 def trainable() -> list[str]:
@@ -135,6 +159,7 @@ def tune(
     *,
     save: str,
     subset: str = "all",
+    split: str = "",
     device: str = "auto",
     monitor: Monitor = Monitor(),
 ) -> FinetuneResult:
@@ -144,16 +169,19 @@ def tune(
 
     Args:
         name: a collection of pairs or a judgement set, see `training_data.resolve`.
+        split: of judgements, one of `splits.GUARANTEES`; by default "images", and "all" for
+            protocol paper, which trains on every trial of the set.
 
     Raises:
-        UnknownNameError: no such data or backbone.
+        UnknownNameError: no such data, backbone or split.
         BadDataError: the name is in use, the backbone has no trainable weights, there is too little
             data, or the checkpoint of this name is that of another run.
     """
     lineage.check_available(save)
     began = time.monotonic()
+    rule = _split_rule(split, settings)
     data = training_data.open_(
-        name, settings.paradigm, subset=subset, seed=settings.seed, monitor=monitor
+        name, settings.paradigm, subset=subset, seed=settings.seed, split=rule, monitor=monitor
     )
     device = forward.resolve_device(device)
     keys = [key for side in data.images for key in side.keys]
@@ -185,6 +213,15 @@ def tune(
         return result
     info = _save_backbone(save, result, net, monitor)
     return replace(result, saved=info.name)
+
+
+def _split_rule(split: str, settings: FinetuneSettings) -> splits.TrialRule:
+    rule = splits.check_rule(split or ("images" if settings.uses_validation else "all"))
+    if rule == "all" and settings.uses_validation:
+        raise BadDataError(
+            "Protocol held-out needs validation trials. Choose the split images or references."
+        )
+    return rule
 
 
 def _load_network(spec: BackboneSpec, device: str) -> TrainableNetwork:

@@ -99,6 +99,8 @@ class TrialCounts:
     Attributes:
         undecided: of train and validation, without a majority: not learned from.
         across: in no part, because they show images of several.
+        split: one of `splits.GUARANTEES`. shared: test trials with an image that training or
+            validation trials show.
     """
 
     train: int
@@ -106,6 +108,16 @@ class TrialCounts:
     test: int
     undecided: int
     across: int
+    split: splits.TrialRule = "images"
+    shared: int = 0
+
+    @property
+    def guarantee(self) -> str:
+        """What the split guarantees, and how many test trials it is no guarantee for."""
+        text = splits.GUARANTEES[self.split]
+        if not self.shared:
+            return text
+        return f"{text} {self.shared:,} of {self.test:,} test trials show an image of training."
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +243,7 @@ class TrialEvaluation:
                 "majority": to_dict(agreement.majority),
                 "groups": to_dict(agreement.groups),
             }
+        document["guarantee"] = self.trials.guarantee
         return document | {"difference": to_dict(self.difference)}
 
     def to_table(self, names: Sequence[str], epoch: int) -> Table:
@@ -247,6 +260,8 @@ class TrialEvaluation:
             notes.append(f"{counts.undecided:,} judgements without a majority were not used.")
         if counts.across:
             notes.append(f"{counts.across:,} judgements with images of two parts were left out.")
+        if counts.split != "images":
+            notes.append(f"Split {counts.split!r}: {counts.guarantee}")
         title = (
             f"{self.judgements}: {counts.train:,} training, {counts.validation:,} validation and "
             f"{counts.test:,} test judgements, epoch {epoch} kept"
@@ -309,9 +324,11 @@ class JudgementData:
             credit_before, credit_after = (
                 two_afc.credit(sides[0], sides[1], part.vote) for sides in (before, after)
             )
-            clusters = splits.connected_groups(self.split.images[self.split.test])
             difference = bootstrap.difference(
-                credit_before, credit_after, np.array(part.group), clusters
+                credit_before,
+                credit_after,
+                np.array(part.group),
+                splits.resampling_clusters(self.split),
             )
         return TrialEvaluation(
             self.name,
@@ -332,6 +349,8 @@ class JudgementData:
             len(split.test),
             int((~decided).sum()),
             split.across,
+            split.rule,
+            split.shared,
         )
 
     def extract(self, names: list[str], monitor: Monitor = Monitor()) -> None:
@@ -359,6 +378,7 @@ def open_(
     *,
     subset: str = "all",
     seed: int = 0,
+    split: splits.TrialRule = "images",
     monitor: Monitor = Monitor(),
 ) -> TrainingData:
     """The pairs or the judgements of that name, split by the seed.
@@ -366,10 +386,11 @@ def open_(
     Args:
         name: of a collection or a judgement set; "pairs:NAME" or "judgements:NAME" if both exist.
         subset: of a collection's pairs.
+        split: of judgements, one of `splits.GUARANTEES`.
 
     Raises:
-        UnknownNameError: no data of that name. BadDataError: the name is ambiguous, or there is too
-            little data.
+        UnknownNameError: no data of that name. BadDataError: the name is ambiguous, there is too
+            little data, or pairs are to be split in a way that is of judgements.
     """
     kind, plain = resolve(name)
     if kind == "judgements":
@@ -378,14 +399,20 @@ def open_(
                 f"Subsets are of a collection's pairs, and {plain!r} is a judgement set. Leave "
                 f"out the subset {subset!r}."
             )
-        return _open_judgements(judgement_sets.open_(plain, monitor=monitor), paradigm, seed)
+        judgements = judgement_sets.open_(plain, monitor=monitor)
+        return _open_judgements(judgements, paradigm, seed, split)
+    if split != "images":
+        raise BadDataError(
+            f"Split {split!r} and protocol paper are of judgements, and {plain!r} is a collection "
+            "of pairs, whose split never shares an image. Leave the option out."
+        )
     collection = subsets.open_subset(plain, subset)
     groups, _ = duplicates.pair_groups(collection)
-    split = splits.random_split(groups, seed)
+    parts = splits.random_split(groups, seed)
     train, validation = (
-        _pair_examples(len(groups), rows) for rows in (split.train, split.validation)
+        _pair_examples(len(groups), rows) for rows in (parts.train, parts.validation)
     )
-    return PairData(collection, split, train, validation)
+    return PairData(collection, parts, train, validation)
 
 
 def resolve(name: str) -> tuple[str, str]:
@@ -432,19 +459,22 @@ def training_keys(data: TrainingData) -> list[str]:
     return [keys[row] for row in np.unique(np.concatenate(rows))]
 
 
-def _open_judgements(judgements: JudgementSet, paradigm: str, seed: int) -> JudgementData:
+def _open_judgements(
+    judgements: JudgementSet, paradigm: str, seed: int, rule: splits.TrialRule
+) -> JudgementData:
     try:
         trials = judgements.triplets
     except BadDataError as error:
         raise BadDataError(
             f"{judgements.name!r} can test a network but not train it: only triplets can."
         ) from error
-    split = splits.split_trials(splits.trial_images(trials), seed)
+    split = splits.split_trials(splits.trial_images(trials), seed, rule)
     train, validation = (
         judgement_examples.examples(
             judgements, split, part, fourth=paradigm == "quadruplet", seed=seed
         )
-        for part in ("train", "validation")
+        # Without validation trials the run has a fixed number of epochs and looks at none.
+        for part in ("train", "train" if rule == "all" else "validation")
     )
     return JudgementData(judgements, split, train, validation)
 

@@ -12,7 +12,9 @@ from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric
 
 NearDuplicate = near_duplicates.NearDuplicate
-SPLIT_DISTANCE = 0.10  # cosine distance below which two images stay on one side of a split
+# Cosine distances of images that a split keeps together, see `near_duplicates.split_groups`: always
+# up to the first, up to the second unless they would chain unlike pairs to one group.
+COPY_DISTANCE, SPLIT_DISTANCE = 0.05, 0.10
 DUPLICATE_BACKBONES = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
 
 
@@ -52,7 +54,7 @@ def pair_groups(collection: Collection) -> tuple[Array, str]:
     """(N,) groups of pairs that must stay together, and the backbone used ("" = none).
 
     Pairs with the same image always belong together; near-duplicates only if features of a generic
-    network are extracted.
+    network are extracted, and up to `COPY_DISTANCE` always.
     """
     pairs = collection.pairs()
     backbone = default_backbone_if_ready(collection)
@@ -67,7 +69,10 @@ def pair_groups(collection: Collection) -> tuple[Array, str]:
             first = first_row.setdefault(key, row)
             if first != row:
                 duplicates.append(NearDuplicate("left", first, "left", row, 0.0))
-    return near_duplicates.groups(duplicates, len(pairs)), backbone
+    groups = near_duplicates.split_groups(
+        duplicates, len(pairs), certain=COPY_DISTANCE, limit=SPLIT_DISTANCE
+    )
+    return groups, backbone
 
 
 def set_verdict(name: str, duplicate: NearDuplicate, *, accepted: bool) -> None:

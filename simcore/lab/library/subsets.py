@@ -11,8 +11,11 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
+from simcore.lab import printed_values
 from simcore.lab.library import collections, duplicates, features, provenance
+from simcore.lab.printed_values import PrintedTable
 from simcore.models import lineage
+from simcore.results import Cell, Table
 from simcore.types import JSON, Array, Collection, Labels
 
 SUBSETS = {
@@ -23,7 +26,8 @@ SUBSETS = {
     "tllobj-paper": "as the authors' notebook does it: images with two or more faces stay in",
     "faces": "a face detected on both sides (risser-maroux2021, with dlib's detector)",
     "objects": "all pairs that are not in faces",
-    "haar-faces": "a face on both sides by a Haar cascade, as risser-maroux2021 split them",
+    "haar-faces": "a face on both sides by a Haar cascade, as risser-maroux2021 split them "
+    "(settings inferred)",
     "haar-objects": "all pairs that are not in haar-faces",
     "reviewed": "without the pairs that annotators call bad or doubled (Review)",
 }
@@ -58,9 +62,34 @@ class FaceReport:
     pairs_with_faces: int
     pairs_without: int
 
+    @property
+    def printed(self) -> PrintedTable | None:
+        """The pairs with faces on both sides that a paper counted with this detector."""
+        return printed_values.HAAR_SUBSETS if self.detector == "haar" else None
+
+    def subset_table(self) -> Table:
+        """Pairs with a face on both sides and all others, beside the printed counts."""
+        total = self.images // 2
+        counts = (self.pairs_with_faces, total - self.pairs_with_faces)
+        labels = ("a face on both sides", "all other pairs")
+        rows: list[tuple[Cell, ...]] = [
+            (label, "here", count, round(100 * count / total, 1))
+            for label, count in zip(labels, counts, strict=True)
+        ]
+        if self.printed is not None:
+            printed = zip(labels, self.printed.rows, strict=True)
+            rows += [(label, "printed", *row[1:]) for label, row in printed]
+        notes = (self.printed.remark,) if self.printed is not None else ()
+        return Table(("subset", "numbers", "pairs", "%"), tuple(rows), notes=notes)
+
     def to_dict(self) -> JSON:
         """The document that `simcore evaluate faces --json` prints."""
-        return asdict(self)
+        document = asdict(self)
+        if self.printed is not None:
+            document["printed"] = [
+                dict(zip(self.printed.columns, row, strict=True)) for row in self.printed.rows
+            ]
+        return document
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """The figures of margaritescu2024: models under metrics on the 11 triplet sets of the paper."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -21,6 +22,7 @@ from simcore.lab.papers.sections import Chart, Level, Section, Series
 from simcore.results import Cell, Table
 from simcore.types import JSON, METRICS, Array, Score
 
+TIE = 1e-12  # scores that differ by less are equal
 METRIC_NAMES = {"cosine": "COS", "l2": "L2", "l1": "L1"}
 SOURCES: tuple[triplet_sets.Source, ...] = ("bapps", "hsj", "birds-16")
 SourceSets = dict[triplet_sets.Source, JudgementSet]  # source -> its judgement set
@@ -82,7 +84,7 @@ def bars(
 
 def _mark_best(panel_bars: Sequence[Bar]) -> list[Bar]:
     top = max((bar.score.value for bar in panel_bars), default=0.0)
-    return [replace(bar, best=bar.score.value >= top - 1e-12) for bar in panel_bars]
+    return [replace(bar, best=bar.score.value >= top - TIE) for bar in panel_bars]
 
 
 def steps(sets: Sequence[JudgementSet], names: Sequence[str], inputs: JSON) -> tuple[Step, ...]:
@@ -169,7 +171,7 @@ def scores_per_set(
     for name in drawn:
         source, group = triplet_sets.SETS[name]
         part = parts[source]
-        rows = np.flatnonzero([other == group for other in part.trials.group])
+        rows = triplet_sets.rows_of_group(part.triplets, group)
         votes[name] = part.triplets.vote[rows]
         judged[name] = {
             (model, metric): tuple(pair_similarities.values(part, model, metric)[:, rows])
@@ -253,25 +255,36 @@ def _cell(bar: Bar | None) -> Cell:
 
 
 def section_5_2_3(all_bars: Sequence[Bar]) -> Section:
-    """How often each metric is the best one of a model and panel."""
-    best: dict[tuple[str, str], Bar] = {}
+    """How often each metric is the best one of a model and panel; metrics that tie share the place.
+
+    Distances with a similarity of their own take no part, as there is nothing to choose.
+    """
+    scores: dict[tuple[str, str], dict[str, float]] = {}  # (panel, model) -> metric -> score
     for bar in all_bars:
-        rival = best.get((bar.panel, bar.model))
-        if rival is None or bar.score.value > rival.score.value:
-            best[bar.panel, bar.model] = bar
+        if bar.metric in METRIC_NAMES:
+            scores.setdefault((bar.panel, bar.model), {})[bar.metric] = bar.score.value
+    alone: Counter[str] = Counter()
+    tied: Counter[str] = Counter()
+    shares = dict.fromkeys(METRIC_NAMES, 0.0)
+    for values in scores.values():
+        best = [metric for metric, value in values.items() if value >= max(values.values()) - TIE]
+        (alone if len(best) == 1 else tied).update(best)
+        for metric in best:
+            shares[metric] += 1 / len(best)
     rows, compared = [], []
     for metric, name in METRIC_NAMES.items():
-        of_metric = [bar for bar in all_bars if bar.metric == metric]
-        wins = sum(best[bar.panel, bar.model].metric == metric for bar in of_metric)
-        rows.append((name, wins, len(of_metric)))
-        if of_metric:
+        total = sum(metric in values for values in scores.values())
+        share = 100 * shares[metric] / total if total else 0.0
+        rows.append((name, alone[metric], tied[metric], round(share, 1), total))
+        if total:
             # "Cosine is the best metric for all models and on all triplet sets" (5.2.3).
             printed = comparisons.percentage(100.0 if metric == "cosine" else 0.0)
-            own = comparisons.share(wins, len(of_metric))
+            own = comparisons.percentage(share)
             compared.append(Compared(f"models and panels where {name} is best", printed, own))
     return Section(
         "Section 5.2.3: the best metric",
-        table=Table(("metric", "model and panel where it is best", "of"), tuple(rows)),
+        "Metrics that tie share a place: each of two counts half.",
+        Table(("metric", "best alone", "tied for best", "share %", "of"), tuple(rows)),
         printed=printed_values.METRICS,
         compared=tuple(compared),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from simcore.errors import SimError, Stopped
 from simcore.lab.papers import section_store
 from simcore.lab.papers.report_header import ReportHeader
-from simcore.lab.papers.sections import Section
+from simcore.lab.papers.sections import Section, mark_trained
 from simcore.lab.printed_values import PrintedTable
 from simcore.results import Result, to_dict
 from simcore.types import JSON, Monitor
@@ -85,15 +85,18 @@ class ReportPlan:
         report: the report without sections.
         steps: one per section.
         state: of the data; sections that were left out are tried again when it changes.
+        trained: backbones that were trained on the pictures of the report; their rows are marked.
     """
 
     report: Report
     steps: tuple[Step, ...]
     state: str = field(default="")
+    trained: tuple[str, ...] = ()
 
     def stored(self) -> list[Section | None]:
         """The section of each step, None where it is not made yet; nothing is computed."""
-        return [_load(step, self.state) for step in self.steps]
+        sections = [_load(step, self.state) for step in self.steps]
+        return [section and mark_trained(section, self.trained) for section in sections]
 
     def with_sections(self, sections: Sequence[Section]) -> Report:
         """The report with its sections."""
@@ -106,7 +109,8 @@ class ReportPlan:
         Raises:
             Stopped: `monitor` asked to stop; sections that were made are stored.
         """
-        return self.with_sections(make_sections(self.steps, monitor, self.state))
+        sections = make_sections(self.steps, monitor, self.state)
+        return self.with_sections([mark_trained(each, self.trained) for each in sections])
 
 
 def make_sections(steps: Sequence[Step], monitor: Monitor, state: str = "") -> list[Section]:

@@ -7,7 +7,7 @@ from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.judgements import pair_similarities, sets
-from simcore.lab.library import collections, duplicates, features, subsets
+from simcore.lab.library import collections, duplicates, features, provenance, subsets
 from simcore.lab.papers import (
     bapps_tables,
     margaritescu2024_tables,
@@ -86,11 +86,23 @@ def plan(
     header = report_header.make(
         paper,
         command(paper, name, question.backbones, question.subset),
-        report_header.question_facts(question),
+        [
+            *report_header.question_facts(question),
+            *_warnings(
+                provenance.training_overlap_warning(name, question.backbones, question.subset)
+            ),
+        ],
     )
+    trained = [
+        backbone
+        for backbone in provenance.trained_here(collections.open_(name))
+        if backbone in question.backbones
+        and provenance.training_overlap_warning(name, [backbone], question.subset)
+    ]
     pairs = len(subsets.open_subset(name, question.subset).left)
     report = Report(header, name, pairs, question.backbones, (), question.subset)
-    return ReportPlan(report, _steps(paper, question, monitor), question_steps.state(question))
+    steps = _steps(paper, question, monitor)
+    return ReportPlan(report, steps, question_steps.state(question), tuple(trained))
 
 
 def command(paper: str, name: str, models: Sequence[str], subset: str = "") -> str:
@@ -155,8 +167,18 @@ def _judgement_plan(
     tables = margaritescu2024_tables if paper == "margaritescu2024" else bapps_tables
     steps = tables.steps(judged, names, inputs)
     joined = ",".join(each.name for each in judged)
+    trained = dict.fromkeys(
+        name
+        for each in scored
+        for name in provenance.trained_on_any(names, each.trials.images.keys)
+    )
     header = report_header.make(
-        paper, command(paper, joined, names), report_header.judgement_facts(scored, names)
+        paper,
+        command(paper, joined, names),
+        [
+            *report_header.judgement_facts(scored, names),
+            *_warnings(*(provenance.trained_on_warning(each, names) for each in scored)),
+        ],
     )
     report = Report(
         header,
@@ -167,7 +189,11 @@ def _judgement_plan(
         unit="triplets" if paper == "margaritescu2024" else "trials",
     )
     reasons = {row.name: row.reason for row in pair_similarities.distances()}
-    return ReportPlan(report, steps, repr((names, reasons)))
+    return ReportPlan(report, steps, repr((names, reasons)), tuple(trained))
+
+
+def _warnings(*sentences: str) -> list[report_header.Fact]:
+    return [report_header.Fact("warning", text) for text in dict.fromkeys(sentences) if text]
 
 
 def _scored_sets(paper: str, judged: Sequence[JudgementSet]) -> list[JudgementSet]:

@@ -26,7 +26,7 @@ from simcore.recipe import Question
 from simcore.results import Cell, Result, Table
 from simcore.types import JSON, Monitor, Progress
 
-FORMAT = 1  # raised when a row of the same input would have other numbers
+FORMAT = 2  # raised when a row of the same input would have other numbers
 SIGMAS = (1.0, 15.0)
 STAGES = ("concatenated", "PCA", "sigma 1", "sigma 15")
 COLUMNS = ("backbone", "numbers", *printed_values.ANNEX.columns[1:], "gallery")

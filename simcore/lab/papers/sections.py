@@ -1,11 +1,13 @@
 """What a section of a report consists of: tables, charts, pictures, printed and own numbers."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from simcore.lab.papers.comparisons import Compared
 from simcore.lab.printed_values import PrintedTable
-from simcore.results import Result, Table, to_dict
+from simcore.results import Cell, Result, Table, to_dict
 from simcore.types import JSON
 
 KS = (1, 5, 10, 20, 50, 100)  # cut-offs of the table of a curve
@@ -110,6 +112,35 @@ class Section(Result):
             "compared": to_dict(self.compared),
             "pictures": to_dict(self.pictures),
         }
+
+
+TRAINED = " (trained on these pictures)"
+
+
+def mark_trained(section: Section, names: Sequence[str]) -> Section:
+    """The section with a remark at each row and line of a backbone trained on its pictures.
+
+    >>> table = Table(("", "@1"), (("zsum(hog + learned:a)", 3), ("learned:ab", 4)))
+    >>> mark_trained(Section("", table=table), ["learned:a"]).table.rows
+    (('zsum(hog + learned:a) (trained on these pictures)', 3), ('learned:ab', 4))
+    """
+    if not names:
+        return section
+    pattern = re.compile(rf"(?<![\w:.-])(?:{'|'.join(map(re.escape, names))})(?![\w:.-])")
+
+    def mark(label: Cell) -> Cell:
+        return label + TRAINED if isinstance(label, str) and pattern.search(label) else label
+
+    table = section.table
+    if table is not None:
+        table = replace(table, rows=tuple((mark(row[0]), *row[1:]) for row in table.rows))
+    charts = tuple(
+        replace(
+            chart, series=tuple(replace(line, label=str(mark(line.label))) for line in chart.series)
+        )
+        for chart in section.charts
+    )
+    return replace(section, title=str(mark(section.title)), table=table, charts=charts)
 
 
 def _records(table: Table | PrintedTable) -> list[JSON]:

@@ -50,7 +50,10 @@ _LICENSE = "CC0 (models), Boost (dlib)"
 Detect = Callable[[Array], list[Any]]  # uint8 (H, W, 3) -> dlib rectangles
 
 CASCADE = "haarcascade_frontalface_default.xml"
-SCALE_STEP, MIN_NEIGHBORS = 1.1, 3  # OpenCV's defaults; the paper names no others
+# risser-maroux2021 names no settings. These are those of OpenCV's tutorials, inferred from the
+# match: of 1,000 real pairs 30.0 % have a face on both sides, in the paper 1,817 of 6,016 (30.2 %).
+# OpenCV's defaults (1.1, 3) give 48.8 %.
+SCALE_STEP, MIN_NEIGHBORS = 1.3, 5
 
 
 @backbone(
@@ -214,6 +217,7 @@ def _load_descriptor(points: str, descriptor: str) -> tuple[Any, Any]:
     license="Apache-2.0",
     requires=("cv2", "opencv"),
     paper="Viola and Jones 2001; used in risser-maroux2021",
+    version=2,  # 1: OpenCV's default settings
 )
 def haar(device: str) -> Embedder:
     """Frontal faces by a Haar cascade: one row per box (left, top, width, height as shares)."""

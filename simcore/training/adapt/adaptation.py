@@ -30,6 +30,7 @@ from simcore.training.splits import Split
 from simcore.types import JSON, Array, Monitor
 
 Protocol = Literal["held-out", "paper"]
+PcaMode = Literal["split", "once", "none"]
 OnCurve = Callable[[list[float], list[float]], None]  # training and validation losses so far
 
 
@@ -55,6 +56,9 @@ class AdaptationSettings:
         learning_rate: of Adam; the paper gives none.
         patience: epochs without a lower validation loss after which a run stops (held-out only).
         seed: of the first run's initial weights; run r uses seed + r.
+        relu: whether a ReLU follows the map.
+        pca: "split" fits it on each run's training images; "once" on all images, test images too,
+            as a paper may have done; "none" leaves the features as long as they are.
     """
 
     protocol: Protocol = "held-out"
@@ -65,6 +69,8 @@ class AdaptationSettings:
     learning_rate: float = 1e-3
     patience: int = 20
     seed: int = 0
+    relu: bool = True
+    pca: PcaMode = "split"
 
     def __post_init__(self) -> None:
         self.validate()
@@ -73,9 +79,11 @@ class AdaptationSettings:
         """Check the values.
 
         Raises:
-            UnknownNameError: no such protocol. BadDataError: a number that is not positive.
+            UnknownNameError: no such protocol or PCA. BadDataError: a number that is not positive.
         """
         check_protocol(self.protocol)
+        if self.pca not in get_args(PcaMode):
+            raise unknown_name("PCA", self.pca, get_args(PcaMode))
         for name in ("sigma", "epochs", "dims", "width", "learning_rate", "patience"):
             if not getattr(self, name) > 0:
                 raise BadDataError(f"{name} must be greater than 0, got {getattr(self, name)}.")
@@ -90,6 +98,9 @@ class AdaptationSettings:
         fields = asdict(self)
         fields["rate"] = fields.pop("learning_rate")
         fields["protocol"] = "honest" if self.uses_validation else "paper"
+        for name, default in (("relu", True), ("pca", "split")):
+            if fields[name] == default:  # results of older versions have no such field
+                del fields[name]
         return fields
 
 
@@ -154,9 +165,10 @@ def train(
         fingerprint = run_fingerprint(inputs, splits, settings.hashed_fields())
         saved = Checkpoint(checkpoint, fingerprint)
     state = saved.read() if saved else None  # before the work: it may be that of another run
-    bases = []
+    bases: list[pca.Pca] = []
     for number, split in enumerate(splits):
-        bases.append(_fit_pca(inputs, split, settings))
+        once = bases[0] if settings.pca == "once" and bases else None
+        bases.append(once or _fit_pca(inputs, split, settings, bases))
         monitor.report("PCA", number + 1, len(splits))
         monitor.check(RESUME_MESSAGE)
     runs = ParallelRuns(_make_batches(inputs, splits, bases, settings, device), settings)
@@ -169,7 +181,7 @@ def train(
         for name in ("losses", "validation_losses")
     )
     return [
-        _evaluate(inputs, split, base, weight, int(epoch), curves)
+        _evaluate(inputs, split, base, weight, int(epoch), curves, relu=settings.relu)
         for split, base, weight, epoch, *curves in zip(
             splits, bases, weights, runs.best_epochs, losses, validation_losses, strict=True
         )
@@ -392,9 +404,19 @@ def _training_rows(split: Split, settings: AdaptationSettings) -> Array:
     return np.sort(np.concatenate([split.train, split.validation]))
 
 
-def _fit_pca(inputs: Inputs, split: Split, settings: AdaptationSettings) -> pca.Pca:
+def _fit_pca(
+    inputs: Inputs, split: Split, settings: AdaptationSettings, bases: Sequence[pca.Pca]
+) -> pca.Pca:
+    """The reduction of a run; `bases` are those of the runs before it."""
+    if settings.pca == "once":
+        return pca.fit(np.concatenate([inputs.left, inputs.right]), settings.dims)
     rows = _training_rows(split, settings)
-    return pca.fit(np.concatenate([inputs.left[rows], inputs.right[rows]]), settings.dims)
+    values = np.concatenate([inputs.left[rows], inputs.right[rows]])
+    if settings.pca == "none":
+        size = values.shape[1]
+        axes = bases[0].axes if bases else np.eye(size, dtype=np.float32)
+        return pca.identity(values, axes)
+    return pca.fit(values, settings.dims)
 
 
 def _evaluate(
@@ -404,9 +426,11 @@ def _evaluate(
     weight: Array,
     epoch: int,
     curves: Sequence[Array],
+    *,
+    relu: bool,
 ) -> AdaptationRun:
     """The run with its ranks on the test pairs; `curves` are both losses."""
-    layer = Layer(0, len(base.mean), base.axes[:, : len(weight)], weight, relu=True)
+    layer = Layer(0, len(base.mean), base.axes[:, : len(weight)], weight, relu=relu)
     adapter = Adapter(base.mean, (layer,), inputs.backbones, inputs.dims)
     left, right = inputs.left[split.test], inputs.right[split.test]
     before = asymmetric_recall.ranks_of(np.nan_to_num(left) @ np.nan_to_num(right).T)
@@ -443,12 +467,12 @@ def _train_epoch(batch: Batch, settings: AdaptationSettings) -> Array:
 
     with torch.no_grad():
         loss, gradient = contrastive_loss.loss_and_gradient(
-            batch.inputs, batch.weight, settings.sigma
+            batch.inputs, batch.weight, settings.sigma, relu=settings.relu
         )
     batch.weight.grad = gradient
     batch.optimizer.step()
     with torch.no_grad():
-        unit = contrastive_loss.apply_maps(batch.validation, batch.weight)
+        unit = contrastive_loss.apply_maps(batch.validation, batch.weight, relu=settings.relu)
         half = unit.shape[1] // 2
         cosines = contrastive_loss.product(unit[:, :half], unit[:, half:])
         if settings.uses_validation:

@@ -36,9 +36,11 @@ def product(left: Any, right: Any, out: Any = None) -> Any:
     return result
 
 
-def apply_maps(inputs: Any, weight: Any) -> Any:
+def apply_maps(inputs: Any, weight: Any, *, relu: bool = True) -> Any:
     """ReLU(z W) with rows of length 1; torch (R, n, d) and (R, d, h) -> (R, n, h)."""
-    hidden = product(inputs, weight.transpose(1, 2)).relu_()
+    hidden = product(inputs, weight.transpose(1, 2))
+    if relu:
+        hidden.relu_()
     return hidden.div_(hidden.norm(dim=2, keepdim=True).clamp_(min=1e-12))
 
 
@@ -52,12 +54,15 @@ def loss_of(similarity: Any) -> Any:
     return rows.mean(1) / 2 - similarity.diagonal(dim1=1, dim2=2).mean(1)
 
 
-def loss_and_gradient(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]:
+def loss_and_gradient(
+    inputs: Any, weight: Any, sigma: float, *, relu: bool = True
+) -> tuple[Any, Any]:
     """The loss of each run and its gradient with respect to W.
 
     Args:
         inputs: (R, 2n, d), the n left rows before the n right ones.
         weight: (R, d, h). sigma: the temperature; cosines are multiplied by it.
+        relu: whether a ReLU follows the map, as in the paper.
 
     Returns:
         (R,) and (R, d, h).
@@ -65,7 +70,9 @@ def loss_and_gradient(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]
     import torch
 
     n = inputs.shape[1] // 2
-    hidden = product(inputs, weight.transpose(1, 2)).relu_()
+    hidden = product(inputs, weight.transpose(1, 2))
+    if relu:
+        hidden.relu_()
     length = hidden.norm(dim=2, keepdim=True).clamp_(min=1e-12)
     unit = hidden.div_(length)
     left, right = unit[:, :n], unit[:, n:]
@@ -82,7 +89,9 @@ def loss_and_gradient(inputs: Any, weight: Any, sigma: float) -> tuple[Any, Any]
     product(pull.transpose(1, 2), left.transpose(1, 2), out=back[:, n:])
     # Through the normalization (only what is orthogonal to the unit rows remains) and the ReLU.
     along = torch.einsum("rnh,rnh->rn", unit, back)[:, :, None]
-    back.addcmul_(unit, along, value=-1).div_(length).mul_(unit.sign_())  # ReLU': 0 or 1
+    back.addcmul_(unit, along, value=-1).div_(length)
+    if relu:
+        back.mul_(unit.sign_())  # the derivative of the ReLU: 0 or 1
     return loss, product(inputs.transpose(1, 2), back.transpose(1, 2))
 
 

@@ -8,6 +8,7 @@ from simcore.errors import BadDataError
 from simcore.types import Array
 
 DIMS = 256  # risser-maroux2021, 4.2
+NO_EVIDENCE = "A backbone has no evidence in any training image. Leave this backbone out."
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +47,7 @@ def fit(values: Array, dims: int = DIMS) -> Pca:
     present = ~np.isnan(values)
     counts = present.sum(axis=0)
     if not counts.all():
-        raise BadDataError(
-            "A backbone has no evidence in any training image. Leave this backbone out."
-        )
+        raise BadDataError(NO_EVIDENCE)
     mean = (np.where(present, values, 0).sum(axis=0, dtype=np.float64) / counts).astype(np.float32)
     centered = np.where(present, values - mean, np.float32(0))
     wide = centered.shape[1] > len(centered)
@@ -65,3 +64,20 @@ def fit(values: Array, dims: int = DIMS) -> Pca:
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(count)])
     share = float(spectrum.sum() / np.trace(gram))
     return Pca(mean, np.ascontiguousarray(axes, np.float32), min(share, 1.0))
+
+
+def identity(values: Array, axes: Array) -> Pca:
+    """No reduction: only the mean of the training rows is taken off, to compare with `fit`.
+
+    Args:
+        values: (n, D) float32 training rows; NaN = no evidence.
+        axes: (D, D) identity, shared by all runs.
+
+    Raises:
+        BadDataError: a column without any evidence.
+    """
+    present = ~np.isnan(values)
+    if not present.any(axis=0).all():
+        raise BadDataError(NO_EVIDENCE)
+    mean = np.nanmean(values, axis=0, dtype=np.float64).astype(np.float32)
+    return Pca(mean, axes, 1.0)

@@ -1,7 +1,7 @@
 """Training examples from judgements.
 
 The majority of the votes decides which of two images is the positive and which the negative; trials
-whose votes tie are left out. No image is in two parts of the split.
+whose votes tie are left out.
 """
 
 import numpy as np
@@ -35,8 +35,8 @@ def examples(
             same 8rank2 trial that no other part shows, else an image of another trial.
 
     Raises:
-        BadDataError: fewer than 2 trials with a majority, or no other trial to take a second
-            negative from.
+        BadDataError: fewer than 2 trials with a majority, no other trial to take a second negative
+            from, or 8rank2 triplets without the further images of their trials.
     """
     triplets, rows = judgements.triplets, getattr(split, part)
     rows = rows[has_majority(triplets, split.images)[rows]]
@@ -48,6 +48,7 @@ def examples(
     trials = triplet_sets.nearer_first(triplets)[rows]  # (n, 3): reference, nearer, farther
     negatives = trials[:, 2:]
     if fourth:
+        triplet_sets.check_alternatives(judgements, rows)
         allowed = _allowed_images(image_numbers(triplets), split, part)
         references = split.images[rows, 0]
         second = _second_negatives(judgements, rows, trials, allowed, references, seed)
@@ -60,8 +61,13 @@ def examples(
 def _allowed_images(numbers: Array, split: TrialSplit, part: str) -> Array:
     """(N,) which images may be second negatives of a part.
 
-    Training may use every image that neither of the other parts shows, the others only their own.
+    Training may use every image that neither of the other parts shows, the others only their own;
+    of a split by references, every part all images but the references of the test trials.
     """
+    if split.rule == "all":
+        return np.ones(len(numbers), bool)
+    if split.rule == "references":
+        return ~np.isin(numbers, split.images[split.test, 0])
     used = {name: np.unique(split.images[getattr(split, name)]) for name in PART_NAMES}
     if part != "train":
         return np.isin(numbers, used[part])

@@ -26,9 +26,17 @@ def triplet(anchor: Any, positive: Any, negative: Any, margin: float = MARGIN) -
 
 def contrastive(anchor: Any, positive: Any, negative: Any, margin: float = MARGIN) -> Any:
     """D(a, p)^2 / 2 and max(margin - D(a, n), 0)^2 / 2, Eq. 3.8; mean over all 2 B pairs."""
-    pull = distance(anchor, positive).square() / 2
-    push = (margin - distance(anchor, negative)).relu().square() / 2
-    return (pull + push).mean() / 2
+    return (attraction(anchor, positive) + repulsion(anchor, negative, margin)) / 2
+
+
+def attraction(anchor: Any, positive: Any) -> Any:
+    """The first case of Eq. 3.8, D(a, p)^2 / 2; mean over the batch."""
+    return distance(anchor, positive).square().mean() / 2
+
+
+def repulsion(anchor: Any, negative: Any, margin: float = MARGIN) -> Any:
+    """The second case of Eq. 3.8, max(margin - D(a, n), 0)^2 / 2; mean over the batch."""
+    return (margin - distance(anchor, negative)).relu().square().mean() / 2
 
 
 def quadruplet(

@@ -25,6 +25,8 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "contrastive": losses.contrastive,
     "quadruplet": losses.quadruplet,
 }
+ContrastiveTerm = Literal["positive", "negative"]
+CONTRASTIVE_TERMS: tuple[ContrastiveTerm, ...] = get_args(ContrastiveTerm)
 PRETEXT_CLASSES = {"rotation": augmentations.N_ROTATIONS, "jigsaw": augmentations.N_PERMUTATIONS}
 QUEUE = 1024  # past keys that MoCo compares with
 MOMENTUM = 0.99  # of MoCo's key network
@@ -94,6 +96,19 @@ class Examples:
                 offset = rng.integers(1, len(self.positive), len(rows))
                 groups.append(self.positive[(rows + offset) % len(self.positive)])
         return groups
+
+
+def contrastive_term(term: ContrastiveTerm, groups: list[Any], embed: Embed) -> Any:
+    """One case of the contrastive loss: the query and its positive, or the query and its negative.
+
+    Args:
+        groups: images of queries, positives and negatives.
+    """
+    import torch
+
+    other = groups[1 if term == "positive" else 2]
+    vectors = embed(torch.cat([groups[0], other])).split(len(other))
+    return (losses.attraction if term == "positive" else losses.repulsion)(*vectors)
 
 
 def loss(

@@ -10,17 +10,20 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, unknown_name
 from simcore.training import checkpoints
 from simcore.training.checkpoints import Checkpoint
 from simcore.training.finetune import paradigms
 from simcore.training.finetune.paradigms import Examples, MomentumEncoder, Paradigm
 from simcore.types import JSON, Array, Monitor
 
+Optimizer = Literal["adam", "sgd"]
+Protocol = Literal["held-out", "paper"]
+SGD_MOMENTUM = 0.9
 LoadImages = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device
 
 
@@ -32,6 +35,10 @@ class FinetuneSettings:
         paradigm: one of `paradigms.PARADIGMS`.
         learning_rate, epochs, batch_size: `presets` has those of margaritescu2024, Table B.1.
         patience: epochs without a lower validation loss after which the run stops.
+        optimizer: "adam", or "sgd" with momentum 0.9; the thesis names both (3.1).
+        protocol: "held-out" keeps the epoch of the lowest validation loss. "paper" is the thesis':
+            a fixed number of epochs, the last one is kept, no validation; and contrastive loss is
+            minimized by one update for (query, positive), then one for (query, negative).
         seed: of order, negatives, augmentations and the linear block.
         bf16: forward passes in bfloat16.
         recompute: less memory for more time (gradient checkpointing).
@@ -45,6 +52,8 @@ class FinetuneSettings:
     seed: int = 0
     bf16: bool = False
     recompute: bool = False
+    optimizer: Optimizer = "adam"
+    protocol: Protocol = "held-out"
 
     def __post_init__(self) -> None:
         self.validate()
@@ -53,14 +62,28 @@ class FinetuneSettings:
         """Check the values.
 
         Raises:
-            UnknownNameError: no such paradigm. BadDataError: a number out of range.
+            UnknownNameError: no such paradigm, optimizer or protocol.
+            BadDataError: a number out of range.
         """
         paradigms.check_paradigm(self.paradigm)
+        for name, options in (("optimizer", Optimizer), ("protocol", Protocol)):
+            if getattr(self, name) not in get_args(options):
+                raise unknown_name(name, getattr(self, name), get_args(options))
         for name in ("learning_rate", "epochs", "patience"):
             if not getattr(self, name) > 0:
                 raise BadDataError(f"{name} must be greater than 0, got {getattr(self, name)}.")
         if self.batch_size < 2:
             raise BadDataError(f"batch_size must be at least 2, got {self.batch_size}.")
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether the validation loss decides which epoch is kept, and when to stop."""
+        return self.protocol == "held-out"
+
+    @property
+    def alternates(self) -> bool:
+        """Whether positives and negatives have updates of their own."""
+        return self.paradigm == "contrastive" and self.protocol == "paper"
 
     def hashed_fields(self) -> JSON:
         """What a resumed run must have in common, under the names that checkpoints on disk hash.
@@ -69,6 +92,9 @@ class FinetuneSettings:
         """
         fields = asdict(self)
         del fields["epochs"], fields["patience"]
+        for name, default in (("optimizer", "adam"), ("protocol", "held-out")):
+            if fields[name] == default:  # checkpoints of older versions have no such field
+                del fields[name]
         fields["rate"], fields["batch"] = fields.pop("learning_rate"), fields.pop("batch_size")
         return fields
 
@@ -119,7 +145,7 @@ class TrainingResult:
 
     Attributes:
         losses: (S,) of every step.
-        validation_losses: (E + 1,) before training and after every epoch.
+        validation_losses: (E + 1,) before training and after every epoch; none by protocol paper.
         epoch: the epoch that is kept, 0 = the network as it was.
         finished: False if the run was stopped.
     """
@@ -162,7 +188,11 @@ class FinetuneRun:
         if settings.recompute:
             enable_gradient_checkpointing(net.module)
         parameters = [*net.module.parameters(), *self.block.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+        self.optimizer: Any = (
+            torch.optim.Adam(parameters, lr=settings.learning_rate)
+            if settings.optimizer == "adam"
+            else torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=SGD_MOMENTUM)
+        )
         self.step = self.epoch = 0
         self.losses: list[float] = []
         self.validation_losses: list[float] = []
@@ -181,20 +211,25 @@ class FinetuneRun:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or the validation loss has not improved for long."""
-        done = len(self.validation_losses) - 1
-        waited = done - self.epoch >= self.settings.patience
+        done = self.step // self.steps_per_epoch
+        waited = self.settings.uses_validation and done - self.epoch >= self.settings.patience
         return done >= self.settings.epochs or waited
 
     def train_step(self) -> None:
-        """One step of Adam on the next batch; at the end of an epoch also the validation loss."""
+        """One step on the next batch; at the end of an epoch also the validation loss."""
         epoch, within = divmod(self.step, self.steps_per_epoch)
         count, size = self.data.train.count(self.settings.paradigm), self.settings.batch_size
         order = _generator(self.settings.seed, epoch).permutation(count)
-        loss = self.loss(self.data.train, order[within * size : (within + 1) * size], self.step)
-        self.descend(loss)
+        rows = order[within * size : (within + 1) * size]
+        terms = paradigms.CONTRASTIVE_TERMS if self.settings.alternates else (None,)
+        values = []
+        for term in terms:
+            loss = self.loss(self.data.train, rows, self.step, term)
+            self.descend(loss)
+            values.append(float(loss.detach()))
         if self.momentum is not None:
             self.momentum.step()
-        self.losses.append(float(loss.detach()))
+        self.losses.append(sum(values) / len(values))
         self.step += 1
         if self.step % self.steps_per_epoch == 0:
             self.validate()
@@ -205,14 +240,25 @@ class FinetuneRun:
         loss.backward()
         self.optimizer.step()
 
-    def loss(self, examples: Examples, rows: Array, number: int) -> Any:
-        """The loss of some examples; everything random depends on the seed and `number` alone."""
+    def loss(
+        self,
+        examples: Examples,
+        rows: Array,
+        number: int,
+        term: paradigms.ContrastiveTerm | None = None,
+    ) -> Any:
+        """The loss of some examples, or a term of the contrastive one.
+
+        Everything random depends on the seed and `number` alone.
+        """
         import torch
 
         rng = _generator(self.settings.seed, number, 1)
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         groups = examples.batch(self.settings.paradigm, rows, rng)
         images = [self.data.load_images(group) for group in groups]
+        if term is not None:
+            return paradigms.contrastive_term(term, images, self._embed)
         return paradigms.loss(self.settings.paradigm, images, self._embed, generator, self.momentum)
 
     def _embed(self, images: Any) -> Any:
@@ -223,9 +269,16 @@ class FinetuneRun:
             return self.block(self.net(images)).float()
 
     def validate(self) -> None:
-        """Append the validation loss; the weights are kept if it is the lowest so far."""
+        """Append the validation loss; the weights are kept if it is the lowest so far.
+
+        By protocol paper there is none, and those of the last epoch are kept.
+        """
         import torch
 
+        if not self.settings.uses_validation:
+            self.epoch = self.step // self.steps_per_epoch
+            self._keep_weights()
+            return
         examples, size = self.data.validation, self.settings.batch_size
         rows = np.arange(examples.count(self.settings.paradigm))
         batches = [rows[i : i + size] for i in range(0, len(rows), size)]
@@ -238,9 +291,12 @@ class FinetuneRun:
         mean = sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
         if not self.validation_losses or mean < min(self.validation_losses):
             self.epoch = len(self.validation_losses)
-            weights = self.net.module.state_dict()
-            self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+            self._keep_weights()
         self.validation_losses.append(mean)
+
+    def _keep_weights(self) -> None:
+        weights = self.net.module.state_dict()
+        self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
 
     def checkpoint(self, path: Path) -> Checkpoint:
         """The run's checkpoint at a path."""

@@ -202,9 +202,11 @@ def faces(question: Question, detector: str = "face") -> EvaluationView:
         frame,
         Command(("evaluate", "faces", question.collection, "--detector", detector)),
         figure,
+        report.printed,
         x="faces",
         y="share of images",
-        remark=f"{agreement}{report.pairs_with_faces:,} pairs have faces on both sides, "
+        remark=f"{agreement}{report.pairs_with_faces:,} pairs "
+        f"({200 * report.pairs_with_faces / report.images:.1f} %) have faces on both sides, "
         f"{report.pairs_without:,} on neither. Always of all pairs, whatever the backbones.",
     )
 

@@ -9,6 +9,8 @@ from simcore.ui import commands, job_progress, kiosk, widgets
 from simcore.ui.judgements.judgement_sidebar import PAGE
 from simcore.ui.widgets import escape_markdown
 
+RANKING_KINDS = ("hsj", "birds-16")  # with catch trials and further images
+
 
 def welcome() -> None:
     """Draw the page before there is any set."""
@@ -75,12 +77,32 @@ def add_form() -> None:
             help="At most this many, drawn at random; 0 keeps all. margaritescu2024 takes 1,000 "
             "per set.",
         )
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key=f"{PAGE}_add_seed", help="Of everything that is drawn."
+        )
+        min_catch = st.number_input(
+            "Lowest catch-trial grade, %",
+            0,
+            100,
+            100,
+            key=f"{PAGE}_add_min_catch",
+            help="Of people's sessions, for hsj and birds-16; margaritescu2024 asks for 100.",
+        )
+        keep = st.checkbox(
+            "Keep the further images of each trial",
+            key=f"{PAGE}_add_keep",
+            help="For hsj and birds-16: quadruplets take their second negatives from them.",
+        )
         if st.form_submit_button("Add", type="primary", icon=":material/add:"):
             if not path.strip() or not name.strip():
                 raise BadDataError("Path and name are needed. Fill both in.")
             args = ["judgements", "add", "--name", name.strip()]
             args += ["--images", images.strip()] if images.strip() else []
             args += ["--size", str(int(size))] if size else []
+            args += ["--seed", str(int(seed))] if seed else []
+            if kind in RANKING_KINDS:
+                args += ["--min-catch", str(int(min_catch))] if min_catch < 100 else []
+                args += ["--keep-alternatives"] if keep else []
             job_progress.start([*args, "--", kind, path.strip()])
             st.rerun()
 

@@ -62,8 +62,8 @@ def _show_agreement(result: JSON, name: str) -> None:
     st.caption(
         f"{trials['test']:,} test trials; {'' if significant else 'not '}significant: the "
         f"95 % interval of the difference is {_interval(change)} points.",
-        help=f"Test trials have no image in common with the {trials['train']:,} training and "
-        f"{trials['validation']:,} validation trials. {trials['undecided']:,} of these have no "
+        help=f"{trials['train']:,} training and {trials['validation']:,} validation trials. "
+        f"{result.get('guarantee', '')} {trials['undecided']:,} of these have no "
         f"majority and were not used; {trials['across']:,} further trials have images of two "
         "parts and were left out.",
     )

@@ -33,7 +33,7 @@ def show() -> None:
         "Votes are a known order of distortion strength, not of people."
         if known_order
         else "The majority of the votes decides which image is nearer.",
-        help="Trials whose votes tie are not used. No image is in both training and test trials.",
+        help="Trials whose votes tie are not used.",
     )
     if kiosk.enabled():
         judgement_results.show(name)
@@ -42,7 +42,7 @@ def show() -> None:
     if not backbones:
         st.info("No network can be trained on this set. Get one on the page Models.")
     else:
-        args = run_form.finetuning_args(name, backbones, PAGE)
+        args = run_form.finetuning_args(name, backbones, PAGE, judgements=True)
         paradigm = args[args.index("--paradigm") + 1]
         run_form.run(args, f"{name}-{paradigm}", f"{PAGE}_name_{name}")
     _sample_form(name)

@@ -19,12 +19,18 @@ PARADIGMS = {
 }
 
 
-def finetuning_args(data: str, backbones: list[str], page: str) -> list[str]:
+PROTOCOLS = {"held-out": "Validation trials", "paper": "None, as in margaritescu2024"}
+SPLITS = {"images": "No image in common", "references": "No reference in common"}
+
+
+def finetuning_args(
+    data: str, backbones: list[str], page: str, *, judgements: bool = False
+) -> list[str]:
     """The controls of fine-tuning; the command line without the name of the result.
 
     Args:
         data: the collection or judgement set. backbones: the choices to start from.
-        page: prefix of the widgets' keys.
+        page: prefix of the widgets' keys. judgements: whether the data are judgements.
     """
     left, right = st.columns(2)
     backbone = left.selectbox("Start from", backbones, key=f"{page}_start")
@@ -42,7 +48,7 @@ def finetuning_args(data: str, backbones: list[str], page: str) -> list[str]:
         preset.learning_rate / 2,
         format="%.1e",
         key=f"{page}_learning_rate_{suffix}",
-        help=f"The defaults are those of {finetuning.preset_network(backbone)} in Table B.1.",
+        help=finetuning.preset_source(backbone).note,
     )
     epochs = columns[1].number_input(
         "Epochs",
@@ -55,6 +61,7 @@ def finetuning_args(data: str, backbones: list[str], page: str) -> list[str]:
     batch_size = columns[2].number_input(
         "Batch size", 2, 512, preset.batch_size, key=f"{page}_batch_size_{suffix}"
     )
+    more = _protocol_args(page) if judgements else []
     return [
         "learn",
         "finetune",
@@ -69,7 +76,50 @@ def finetuning_args(data: str, backbones: list[str], page: str) -> list[str]:
         str(epochs),
         "--batch-size",
         str(batch_size),
+        *more,
+        *_optimizer_args(page),
     ]
+
+
+def _protocol_args(page: str) -> list[str]:
+    """Which trials decide when to stop, and how far apart training and test trials are."""
+    left, right = st.columns(2)
+    protocol = left.selectbox(
+        "Epoch chosen on",
+        list(PROTOCOLS),
+        format_func=PROTOCOLS.__getitem__,
+        key=f"{page}_protocol",
+        help="The thesis trains on all trials for a fixed number of epochs; the result then says "
+        "how many test trials were seen in training.",
+    )
+    if protocol == "paper":
+        return ["--protocol", "paper"]
+    split = right.selectbox(
+        "Training and test trials",
+        list(SPLITS),
+        format_func=SPLITS.__getitem__,
+        key=f"{page}_split",
+        help="Sets of few pictures (208 birds) keep most trials only by the second choice: no "
+        "reference of a test trial is seen in training, its two candidates may be.",
+    )
+    return ["--split", split] if split != "images" else []
+
+
+def _optimizer_args(page: str) -> list[str]:
+    left, right = st.columns(2)
+    optimizer = left.selectbox(
+        "Optimizer", ["adam", "sgd"], key=f"{page}_optimizer", help="SGD has a momentum of 0.9."
+    )
+    patience = right.number_input(
+        "Patience",
+        1,
+        200,
+        5,
+        key=f"{page}_patience",
+        help="Epochs without a lower validation loss before the run stops.",
+    )
+    args = ["--optimizer", optimizer] if optimizer != "adam" else []
+    return [*args, "--patience", str(patience)] if patience != 5 else args
 
 
 def run(args: list[str], stem: str, key: str) -> None:

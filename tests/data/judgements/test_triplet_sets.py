@@ -86,3 +86,17 @@ def test_nearer_is_the_side_that_most_people_chose(bapps_tree):
     near = triplet_sets.nearer_first(some)
     assert near[0].tolist() == [some.ref[0], some.left[0], some.right[0]]
     assert near[1].tolist() == [some.ref[1], some.right[1], some.left[1]]
+
+
+def test_bapps_with_its_training_part_has_all_panels(bapps_tree):
+    """The groups are then "val/cnn" and "train/cnn"; the sets are those of the validation part."""
+    votes = {n: [0.2, 0.8, 1.0] for n in ("traditional", "cnn", "color", "deblur", "frameinterp")}
+    bapps_tree(votes | {"superres": [0.4, 0.0]})
+    root = bapps_tree({"cnn": [0.5, 1.0], "traditional": [0.0]}, "train")
+    bapps = judgement_catalog.add("bapps", root, name="both")
+    sets = triplet_sets.evaluation({"bapps": bapps}, size=9)
+    assert list(sets) == [name for name in triplet_sets.SETS if name.startswith("bapps")]
+    for name, (_, rows) in sets.items():
+        group = f"val/{name.removeprefix('bapps ')}"
+        assert {bapps.triplets.group[row] for row in rows} == {group}
+        assert len(rows) == (2 if "superres" in name else 3)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -84,3 +85,25 @@ def test_what_does_not_fit_is_said():
         two_afc.credit(np.zeros(1), np.zeros(1), np.array([1.2]))
     with pytest.raises(ShapeError):
         two_afc.by_group(np.zeros(2), ["a"])
+
+
+@pytest.mark.parametrize("sizes", [(24, 24), (3, 9), (2, 40), (1, 1)])
+def test_groups_without_spread_have_the_exact_bound(sizes):
+    """The lowest mean of shares under which all hits have a probability of 2.5 %, on a grid."""
+    first = np.linspace(1e-4, 1, 20_001)
+    power = 0.025 / first ** sizes[0]
+    second = np.where(power <= 1, power, np.nan) ** (1 / sizes[1])
+    lowest = np.nanmin((first + second) / 2)
+    names = ["a"] * sizes[0] + ["b"] * sizes[1]
+    hits = two_afc.over_groups(np.ones(len(names)), names)
+    assert (hits.value, hits.high) == (1, 1)
+    assert hits.low == pytest.approx(lowest, abs=2e-4)
+    misses = two_afc.over_groups(np.zeros(len(names)), names)
+    assert (misses.low, misses.value) == (0, 0)
+    assert misses.high == pytest.approx(1 - lowest, abs=2e-4)
+
+
+def test_one_group_without_spread_is_clopper_and_pearsons():
+    whole = two_afc.over_groups(np.ones(24), ["a"] * 24)
+    assert whole.low == pytest.approx(scipy.stats.beta.ppf(0.025, 24, 1))
+    assert whole.low == pytest.approx(two_afc.mean(np.ones(24), "a").low)

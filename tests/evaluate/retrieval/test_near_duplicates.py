@@ -1,5 +1,7 @@
 """Near-duplicates and the subsets of rosenfeld2018, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -144,3 +146,75 @@ def test_a_distance_equal_to_the_threshold_is_a_near_duplicate(monkeypatch):
         dropped = (np.minimum(*sides).min(1) <= within) | (cross.min(1) <= across)
         assert keep.tolist() == (~dropped).tolist()
     assert keep.all()
+
+
+def brute_force_groups(distance, certain, limit):
+    """Complete linkage of single-linkage groups, over all partitions in plain loops.
+
+    Args:
+        distance: (N, N) symmetric, of pairs.
+    """
+    parts = [{row} for row in range(len(distance))]
+
+    def merge(a, b):
+        parts.remove(b)
+        a |= b
+
+    def close(a, b, choose):
+        return choose(distance[i, j] for i in a for j in b)
+
+    for choose, most in ((min, certain), (max, limit)):
+        while True:
+            near = [
+                (close(a, b, choose), n, m)
+                for n, a in enumerate(parts)
+                for m, b in enumerate(parts)
+                if n < m and close(a, b, choose) <= most
+            ]
+            if not near:
+                break
+            _, n, m = min(near)
+            merge(parts[n], parts[m])
+    return {frozenset(part) for part in parts}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_split_groups_are_complete_linkage_above_the_copies(seed):
+    rng = np.random.default_rng(seed)
+    points = rng.random((14, 2))
+    distance = cdist(points, points)
+    found = [
+        near_duplicates.NearDuplicate("left", i, "left", j, distance[i, j])
+        for i in range(14)
+        for j in range(i + 1, 14)
+        if distance[i, j] <= 0.6
+    ]
+    labels = near_duplicates.split_groups(found, 14, certain=0.12, limit=0.4)
+    ours = {frozenset(np.flatnonzero(labels == label).tolist()) for label in labels}
+    assert ours == brute_force_groups(distance, 0.12, 0.4)
+
+
+def test_split_groups_without_copies_are_scipys():
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    points = np.random.default_rng(0).random((60, 3))
+    distance = cdist(points, points)
+    found = [
+        near_duplicates.NearDuplicate("left", i, "right", j, distance[i, j])
+        for i in range(60)
+        for j in range(i + 1, 60)
+    ]
+    labels = near_duplicates.split_groups(found, 60, certain=0.0, limit=0.5)
+    expected = fcluster(linkage(points, "complete"), 0.5, "distance")
+    assert 4 < len(set(labels.tolist())) < 60
+    np.testing.assert_array_equal(labels[:, None] == labels, expected[:, None] == expected)
+
+
+def test_likeness_is_not_chained_to_one_group_but_copies_are():
+    """Twenty pairs in a row, each near its neighbors only."""
+    row = [near_duplicates.NearDuplicate("left", n, "left", n + 1, 0.08) for n in range(19)]
+    assert len(set(near_duplicates.groups(row, 20))) == 1
+    labels = near_duplicates.split_groups(row, 20, certain=0.05, limit=0.1)
+    assert np.bincount(labels).max() == 2
+    copies = [replace(each, distance=0.0) for each in row]
+    assert not near_duplicates.split_groups(copies, 20, certain=0.05, limit=0.1).any()

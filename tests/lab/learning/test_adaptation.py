@@ -11,10 +11,10 @@ from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab import printed_values, recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.learning import adaptation, finetuning, learned_backbones
+from simcore.lab.learning import ablation, adaptation, finetuning, learned_backbones
 from simcore.lab.learning.adaptation import AdaptationSettings, FusionSettings
 from simcore.lab.library import collections, extraction, provenance, subsets
-from simcore.lab.papers import risser_maroux2021_tables
+from simcore.lab.papers import reproduce, risser_maroux2021_tables
 from simcore.lab.search import search
 from simcore.models import lineage, registry
 from simcore.recipe import Question
@@ -300,3 +300,51 @@ def test_an_unfinished_run_without_a_name_can_be_deleted(pairs):
         assert lineage.unfinished() == []
     with pytest.raises(UnknownNameError):
         learned_backbones.remove(name)
+
+
+def test_the_papers_protocol_splits_at_random_and_counts_near_duplicates(pairs):
+    """Pairs 3 and 7 have the same left image: held-out keeps them together, the paper does not."""
+    settings = AdaptationSettings("paper", epochs=1, dims=8, width=8)
+    result = adaptation.adapt(pairs, ["color"], settings, runs=6)
+    sides = [{row in run.split.test for row in (3, 7)} for run in result.runs]
+    apart = sum(len(side) == 2 for side in sides)
+    assert 0 < apart < 6
+    assert result.duplicates_across == pytest.approx(apart / 6)
+    assert "split at random" in result.to_table().notes[0]
+    held_out = adaptation.adapt(pairs, ["color"], replace(settings, protocol="held-out"), runs=6)
+    assert all(len({row in run.split.test for row in (3, 7)}) == 1 for run in held_out.runs)
+    assert held_out.duplicates_across == 0
+    assert not held_out.to_table().notes
+
+
+def test_a_report_marks_backbones_trained_on_its_pictures(pairs, mine):
+    models = ["color", "learned:mine"]
+    report = reproduce.run("rosenfeld2018", pairs, models)
+    warnings = [fact.value for fact in report.header.facts if fact.name == "warning"]
+    assert len(warnings) == 1
+    assert "learned:mine was trained on some of these pairs" in warnings[0]
+    labels = {row[0] for section in report.sections if section.table for row in section.table.rows}
+    assert "learned:mine (trained on these pictures)" in labels
+    assert "color" in labels
+    assert "learned:mine" not in labels
+    unseen = reproduce.plan("rosenfeld2018", pairs, models, subset="unseen:mine")
+    assert unseen.trained == ()
+    assert not any(fact.name == "warning" for fact in unseen.report.header.facts)
+
+
+def test_the_ablation_compares_versions_on_the_same_splits(pairs):
+    settings = AdaptationSettings(epochs=2, dims=8, width=8)
+    result = ablation.compare_versions(pairs, ["color"], settings, runs=2)
+    labels = [row[0] for row in result.rows]
+    assert labels[:4] == ["whole function", "without adaptation", "without ReLU", "without PCA"]
+    whole = adaptation.adapt(pairs, ["color"], settings, runs=2)
+    without = adaptation.adapt(pairs, ["color"], replace(settings, relu=False), runs=2)
+    hits = np.array([[np.mean(run.after <= 1) for run in r.runs] for r in (whole, without)])
+    rows = {row[0]: row[1:] for row in result.rows}
+    assert rows["whole function"] == pytest.approx((hits[0].mean(), hits[0].std(), 0, 0))
+    gains = hits[1] - hits[0]
+    expected = hits[1].mean(), hits[1].std(), gains.mean(), gains.std()
+    assert rows["without ReLU"] == pytest.approx(expected)
+    assert len(result.to_table().rows) == 7
+    with pytest.raises(BadDataError, match="Fusion has no width"):
+        adaptation.make_settings("fusion", width=8)

@@ -138,10 +138,10 @@ def test_a_collection_of_the_training_images_warns_too(judged, conv, tuned, tmp_
 def test_a_learned_backbone_can_be_trained_on_other_data(conv, tuned):
     """The training images of both count; the preset is that of the network at the bottom."""
     assert "learned:tuned" in finetuning.trainable()
-    assert finetuning.preset_network("learned:tuned") == finetuning.preset_network(conv)
+    assert finetuning.preset_source("learned:tuned") == finetuning.preset_source(conv)
     settings = make_settings("learned:tuned", epochs=1, batch_size=64)
     result = finetuning.tune("known", "learned:tuned", settings, save="vit-like")
-    assert finetuning.preset_network("learned:vit-like") == finetuning.preset_network(conv)
+    assert finetuning.preset_source("learned:vit-like") == finetuning.preset_source(conv)
     assert lineage.read("vit-like").base == ("learned:tuned",)
     assert lineage.training_images("vit-like") > lineage.training_images("tuned")
     part = provenance.unseen_part(sets.open_("known"), "unseen:vit-like")
@@ -273,3 +273,60 @@ def test_every_network_with_weights_can_be_trained(conv, monkeypatch):
     names = finetuning.trainable()
     assert {"mobilenetv2", "mobilenetv2-grid", *registry.names("modern")} <= set(names)
     assert not {"hog", "face", "haar"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "row", "printed"),
+    [
+        ("ViT-B-16_BASE", "vit-b-16", True),
+        ("CLIP_ResNet-50_BASE", "clip-resnet50", True),
+        ("CLIP_ResNet-50x4", "clip-resnet50", False),
+        ("deits16", "dino-vit-b-16", False),  # DINO in spite of its name
+        ("timm:deit_base_patch16_224.fb_in1k", "vit-b-16", False),
+        ("dinov3-base", "dino-vit-b-16", False),
+        ("clip-large", "clip-vit-b-16", False),
+        ("siglip2-base", "clip-vit-b-16", False),
+        ("eva02-base", "clip-vit-b-16", False),
+        ("dreamsim-open-clip", "clip-vit-b-16", False),
+        ("barlow", "resnet50", False),
+        ("mobilenetv2", "efficientnetv2-m", False),
+    ],
+)
+def test_presets_are_those_of_the_architecture(backbone, row, printed):
+    """Whatever letters the name has; weights are not needed."""
+    source = finetuning.preset_source(backbone)
+    assert (source.network, source.is_printed) == (row, printed)
+    assert ("our choice" in source.note) == (not printed)
+    rate = 1e-5 if "vit" in row and "clip" in row else 1e-6 if "vit" in row else 1e-4
+    assert finetuning.make_settings(backbone, "triplet").learning_rate == rate
+
+
+def test_the_papers_protocol_states_the_overlap(judged, conv):
+    settings = make_settings(conv, protocol="paper", epochs=1)
+    result = finetuning.tune("mine", conv, settings, save="thesis")
+    trials = result.evaluation.trials
+    assert (trials.train, trials.validation, trials.test, trials.shared) == (44, 0, 44, 44)
+    assert result.training.epoch == 1
+    document = result.to_dict()
+    assert document["trials"]["split"] == "all"
+    assert "44 of 44 test trials show an image of training" in document["guarantee"]
+    assert any("every trial is both" in note for note in result.to_table().notes)
+    with pytest.raises(BadDataError, match="needs validation trials"):
+        finetuning.tune("mine", conv, make_settings(conv), save="x", split="all")
+    with pytest.raises(UnknownNameError, match="split"):
+        finetuning.tune("mine", conv, make_settings(conv), save="x", split="birds")
+
+
+def test_a_split_by_references_in_a_run(judged, conv):
+    result = finetuning.tune(
+        "mine", conv, make_settings(conv, epochs=1), save="dense", split="references"
+    )
+    trials = result.evaluation.trials
+    assert trials.split == "references"
+    assert trials.across == 0  # every reference is in one trial only
+    triplets = judged.triplets
+    trained = lineage.training_images("dense")
+    references = {triplets.images.keys[triplets.ref[row]] for row in result.data.split.test}
+    assert trained
+    assert not trained & references
+    assert "No reference of a test trial" in result.to_dict()["guarantee"]

@@ -158,6 +158,13 @@ def test_a_subset_follows_the_features_that_decide(tiny):
     report = subsets.face_report(tiny, detector="haar")
     assert (report.pairs_with_faces, report.pairs_without, report.images) == (2, 4, 12)
     assert report.to_dict()["right_if_left"] == 1.0
+    assert report.subset_table().rows == (
+        ("a face on both sides", "here", 2, 33.3),
+        ("all other pairs", "here", 4, 66.7),
+        ("a face on both sides", "printed", 1817, 30.2),
+        ("all other pairs", "printed", 4199, 69.8),
+    )
+    assert "inferred" in report.subset_table().notes[0]
 
 
 def test_a_read_only_cache_is_read(tiny, cache, monkeypatch):

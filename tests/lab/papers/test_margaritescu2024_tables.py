@@ -4,6 +4,7 @@ import numpy as np
 
 from simcore.data.judgements import triplet_sets
 from simcore.lab.papers import margaritescu2024_tables
+from simcore.types import Score
 
 
 def test_panels_average_their_sets_and_mark_the_best():
@@ -23,3 +24,24 @@ def test_panels_average_their_sets_and_mark_the_best():
     assert sorted(n for names in triplet_sets.PANELS.values() for n in names) == sorted(
         triplet_sets.SETS
     )
+
+
+def test_metrics_that_tie_share_the_place():
+    """Two models on one panel: all three metrics tie for one, L1 is best alone for the other."""
+    metrics = ("cosine", "l2", "l1")
+    values = np.array([[0.5, 0.5, 0.5], [0.6, 0.6, 0.7]])
+    bars = [
+        margaritescu2024_tables.Bar("panel", metric, model, Score("", value, 0, 1, values[0]), {})
+        for model, row in zip(("flat", "model"), values, strict=True)
+        for metric, value in zip(metrics, row, strict=True)
+    ]
+    bars.append(margaritescu2024_tables.Bar("panel", "own", "lpips", bars[0].score, {}))
+    best = values == values.max(1, keepdims=True)
+    alone = best & (best.sum(1, keepdims=True) == 1)
+    share = 100 * (best / best.sum(1, keepdims=True)).mean(0)
+    expected = zip(
+        ("COS", "L2", "L1"), alone.sum(0), (best & ~alone).sum(0), share.round(1), strict=True
+    )
+    rows = margaritescu2024_tables.section_5_2_3(bars).table.rows
+    assert rows == tuple((*row, 2) for row in expected)
+    assert [row[3] for row in rows] == [16.7, 16.7, 66.7]

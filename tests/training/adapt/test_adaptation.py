@@ -44,21 +44,22 @@ def trained(pairs, drawn):
     return adaptation.train(pairs, drawn, AdaptationSettings(**QUICK))
 
 
-@pytest.mark.parametrize("sigma", [1.0, 15.0])
-def test_the_gradient_is_that_of_the_papers_loss(sigma):
+@pytest.mark.parametrize(("sigma", "relu"), [(1.0, True), (15.0, True), (15.0, False)])
+def test_the_gradient_is_that_of_the_papers_loss(sigma, relu):
     """Eq. 1 written with torch's own cross-entropy and autograd."""
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(3, 20, 6, generator=generator, dtype=torch.float64)
     weight = torch.randn(3, 6, 9, generator=generator, dtype=torch.float64, requires_grad=True)
     expected = []
     for run in range(3):
-        unit = torch.nn.functional.normalize(torch.relu(z[run] @ weight[run]), dim=1)
+        mapped = z[run] @ weight[run]
+        unit = torch.nn.functional.normalize(torch.relu(mapped) if relu else mapped, dim=1)
         logits = sigma * unit[:10] @ unit[10:].T
         mates = torch.arange(10)
         both = [torch.nn.functional.cross_entropy(s, mates) for s in (logits, logits.T)]
         expected.append(sum(both) / 2)
     expected_gradient = torch.autograd.grad(sum(expected), weight)[0]
-    loss, gradient = contrastive_loss.loss_and_gradient(z, weight.detach(), sigma)
+    loss, gradient = contrastive_loss.loss_and_gradient(z, weight.detach(), sigma, relu=relu)
     torch.testing.assert_close(loss, torch.stack(expected).detach(), atol=1e-12, rtol=0)
     torch.testing.assert_close(gradient, expected_gradient, atol=1e-10, rtol=0)
 
@@ -209,3 +210,35 @@ def test_asymmetric_ranks_take_the_better_direction():
     np.testing.assert_array_equal(
         asymmetric_recall.ranks_of(np.ones((3, 3), np.float32)), [3, 3, 3]
     )
+
+
+@pytest.mark.parametrize("changes", [{"relu": False}, {"pca": "none"}, {"pca": "once"}])
+def test_versions_of_the_function(pairs, drawn, changes):
+    """The adapter of each version is applied as written: x -> axes -> W (-> ReLU), cosine."""
+    (run,) = adaptation.train(pairs, drawn[:1], AdaptationSettings(**QUICK | changes))
+    (layer,) = run.adapter.layers
+    assert layer.relu == changes.get("relu", True)
+    rows = run.split.train
+    everything = changes.get("pca") == "once"
+    images = np.concatenate(
+        [side if everything else side[rows] for side in (pairs.left, pairs.right)]
+    )
+    np.testing.assert_allclose(run.adapter.mean, images.mean(0), atol=1e-5)
+    assert layer.axes.shape == ((D, D) if changes.get("pca") == "none" else (D, QUICK["dims"]))
+    sides = []
+    for side in (pairs.left, pairs.right):
+        mapped = (side[run.split.test] - run.adapter.mean) @ layer.axes @ layer.weight
+        mapped = np.maximum(mapped, 0) if layer.relu else mapped
+        sides.append(mapped / np.linalg.norm(mapped, axis=1, keepdims=True))
+    similarity = sides[0] @ sides[1].T
+    mates = similarity.diagonal()
+    hits = ((similarity >= mates[:, None]).sum(1) == 1) | ((similarity >= mates).sum(0) == 1)
+    assert (run.after <= 1).mean() == pytest.approx(hits.mean())
+
+
+def test_a_new_option_does_not_change_old_fingerprints():
+    fields = AdaptationSettings().hashed_fields()
+    assert {"relu", "pca"}.isdisjoint(fields)
+    assert AdaptationSettings(relu=False).hashed_fields()["relu"] is False
+    with pytest.raises(UnknownNameError, match="PCA"):
+        AdaptationSettings(pca="twice")

@@ -1,10 +1,12 @@
 """Judgements as training examples: the majority decides which image is nearer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError
 from simcore.training import splits
@@ -96,3 +98,20 @@ def test_a_single_query_has_no_second_negative():
     split = splits.TrialSplit(np.arange(10), np.arange(10, 18), np.arange(18, 26), images)
     with pytest.raises(BadDataError, match="Choose another paradigm"):
         judgement_examples.examples(make_set(images), split, "train", fourth=True)
+
+
+def test_8rank2_trials_without_their_further_images_have_no_quadruplets():
+    """As `judgements sample` says it; other trials take an image of another trial."""
+    judgements = make_set(families(30))
+    triplets = judgements.triplets
+    groups = tuple("8rank2 similar" if n % 2 else "2rank1 dissimilar" for n in range(120))
+    judgements = replace(judgements, trials=replace(triplets, group=groups))
+    for others in (None, np.full((120, 6), -1)):
+        without = replace(judgements, alternatives=others)
+        split = split_set(without)
+        with pytest.raises(BadDataError, match="--keep-alternatives") as finetune:
+            judgement_examples.examples(without, split, "train", fourth=True)
+        with pytest.raises(BadDataError, match="--keep-alternatives") as sample:
+            triplet_sets.quadruplets(without)
+        assert str(finetune.value).split(" of ")[1] == str(sample.value).split(" of ")[1]
+        judgement_examples.examples(without, split, "train")  # triplets need none

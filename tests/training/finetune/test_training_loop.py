@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, UnknownNameError
 from simcore.training.finetune import augmentations, paradigms, training_loop
 from simcore.training.finetune.paradigms import Examples
 from simcore.training.finetune.training_loop import (
@@ -238,3 +238,69 @@ def test_negatives_are_never_the_mate(data):
         assert not (first == positive).any()
         assert not (second == positive).any()
         np.testing.assert_array_equal(query + COUNT, positive)
+
+
+def gradient_steps(optimizer_class, data, settings, terms, **options):
+    """The weights after the first batch, by a loop of our own."""
+    net = make_network()
+    run = FinetuneRun(net, make_network, data, settings)  # for its linear block and its batches
+    optimizer = optimizer_class(
+        [*net.module.parameters(), *run.block.parameters()], lr=settings.learning_rate, **options
+    )
+    order = np.random.default_rng([settings.seed, 0]).permutation(8)[: settings.batch_size]
+    rng = np.random.default_rng([settings.seed, 0, 1])
+    rng.integers(2**31)  # the seed of augmentations is drawn first
+    groups = data.train.batch(settings.paradigm, order, rng)
+    for term in terms:
+        query, positive, negative = (run.block(net(data.load_images(rows))) for rows in groups)
+        pull = ((query - positive) ** 2).sum(1) / 2
+        push = torch.clamp(1 - ((query - negative) ** 2).sum(1).sqrt(), min=0) ** 2 / 2
+        loss = {"both": (pull + push) / 2, "positive": pull, "negative": push}[term].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "protocol", "terms"),
+    [
+        ("adam", "held-out", ["both"]),
+        ("adam", "paper", ["positive", "negative"]),
+        ("sgd", "paper", ["positive", "negative"]),
+    ],
+)
+def test_contrastive_updates(data, optimizer, protocol, terms):
+    """As written in the thesis: an update for (a, p), then one for (a, n)."""
+    settings = make_settings("contrastive", optimizer=optimizer, protocol=protocol)
+    run = FinetuneRun(make_network(), make_network, data, settings)
+    run.train_step()
+    expected = (
+        gradient_steps(torch.optim.Adam, data, settings, terms)
+        if optimizer == "adam"
+        else gradient_steps(torch.optim.SGD, data, settings, terms, momentum=0.9)
+    )
+    pairs = zip(run.net.module.parameters(), expected.module.parameters(), strict=True)
+    for values, others in pairs:
+        torch.testing.assert_close(values, others, atol=1e-4, rtol=0)  # of 3e-3
+
+
+def test_the_papers_protocol_trains_all_epochs_and_keeps_the_last(data, tmp_path):
+    """A learning rate that ruins everything, with a patience that would stop it."""
+    settings = make_settings("rotation", learning_rate=5.0, patience=1, protocol="paper", epochs=3)
+    net, result = train(data, tmp_path / "a", settings)
+    assert (result.epoch, len(result.losses)) == (3, 3 * result.steps_per_epoch)
+    assert result.validation_losses == []
+    calls = []
+    stop = Monitor(stop=lambda: calls.append(0) or len(calls) == 5)
+    assert not train(data, tmp_path / "b", settings, monitor=stop)[1].finished
+    resumed, again = train(data, tmp_path / "b", settings)
+    assert again.losses == result.losses
+    assert_equal_weights(resumed, net)
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(UnknownNameError, match="optimizer"):
+        make_settings("triplet", optimizer="adamw")
+    with pytest.raises(UnknownNameError, match="protocol"):
+        make_settings("triplet", protocol="honest")
