@@ -23,7 +23,7 @@ from benchmarks.results_table import Aim, Line
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("evaluate", "combine", "compare", "review", "exclusive", "duplicates", "explore")
 FIRST, CHANGE = Aim("at most", 1.5), Aim("at most", 0.3)
-STORED = ("results", "moments")  # folders of results that are computed again when they are absent
+STORED = "results"  # folder of results that are computed again when they are absent
 
 SCRIPT = """
 import json, sys, time
@@ -59,8 +59,7 @@ def visit(page: str, cache: Path) -> tuple[float, float, float | None]:
         [sys.executable, "-c", SCRIPT, page, synthetic_cache.NAME],
         cwd=ROOT,
         env=os.environ | {"SIMCORE_CACHE": str(cache)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
@@ -72,8 +71,7 @@ def visit(page: str, cache: Path) -> tuple[float, float, float | None]:
 
 def forget(cache: Path) -> None:
     """Remove the stored results, which the next visit computes again."""
-    for name in STORED:
-        shutil.rmtree(cache / name, ignore_errors=True)
+    shutil.rmtree(cache / STORED, ignore_errors=True)
 
 
 def lines(cache: Path, pages: Sequence[str]) -> list[Line]:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from simcore.data import cache_dir, state_files
 from simcore.errors import SimError
 from simcore.types import Array
@@ -25,6 +27,7 @@ MAX_BYTES = 1 << 30  # the results of a thousand questions about 6,016 pairs tak
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("sim", "evaluate")  # packages whose code computes results
 ENDING = ".npz"
+NAME = "_name"  # array in every file: its own name, so that a file in the wrong place is noticed
 
 
 def get(kind: str, key: object, compute: Callable[[], Arrays]) -> Arrays:
@@ -46,7 +49,7 @@ def get(kind: str, key: object, compute: Callable[[], Arrays]) -> Arrays:
 def read(kind: str, key: object) -> Arrays | None:
     """The arrays stored under a key, read-only; None if they are absent or damaged."""
     path = _path(kind, key)
-    arrays = state_files.read_arrays(path, dict, rebuild=True)
+    arrays = state_files.read_arrays(path, lambda content: _checked(content, path), rebuild=True)
     if arrays is None:
         return None
     with suppress(OSError):  # a read-only cache
@@ -58,8 +61,9 @@ def read(kind: str, key: object) -> Arrays | None:
 
 def write(kind: str, key: object, arrays: Arrays) -> None:
     """Store arrays under a key; a cache that is full or read-only is no reason to fail."""
+    path = _path(kind, key)
     with suppress(SimError):
-        state_files.write_arrays(_path(kind, key), arrays, durable=False)
+        state_files.write_arrays(path, {**arrays, NAME: np.array(path.stem)}, durable=False)
 
 
 def contains(kind: str, key: object) -> bool:
@@ -83,6 +87,14 @@ def prune(max_bytes: int = MAX_BYTES) -> int:
             deleted += 1
         total -= size
     return deleted
+
+
+def _checked(content: Arrays, path: Path) -> dict[str, Array]:
+    """The arrays of a file, if it is the one that was written under this name."""
+    arrays = dict(content)
+    if arrays.pop(NAME).item() != path.stem:
+        raise ValueError("it is another result")
+    return arrays
 
 
 def _path(kind: str, key: object) -> Path:

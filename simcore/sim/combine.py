@@ -145,6 +145,7 @@ class PreparedSides:
         queries, gallery: features, centered where the post-processing says so.
         hubness: (G,) for CSLS, or None.
         center: (D,) the mean that centering subtracted, or None.
+        stored_moments: of the whole matrix, where they were computed before.
     """
 
     queries: Features
@@ -152,10 +153,11 @@ class PreparedSides:
     metric: Metric
     hubness: Array | None
     center: Array | None
+    stored_moments: Moments | None = None
 
     def moments(self) -> Moments:
         """Mean and standard deviation of the whole matrix; computed once for equal features."""
-        return memory.get(
+        return self.stored_moments or memory.get(
             self._moments_key(),
             lambda: moments(self.queries, self.gallery, self.metric, hubness=self.hubness),
         )

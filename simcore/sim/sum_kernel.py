@@ -1,4 +1,4 @@
-"""The weighted sum of `combine.weighted_sum` and where its mates rank, compiled in one pass (numba).
+"""A weighted sum of similarities and where its mates rank, compiled in one pass (numba).
 
 A few query rows are summed at a time, so that the sums stay in the processor's cache and no
 (b, G) array of float64 is written. Every operation is that of `combine.on_grid`, in the same order
