@@ -117,7 +117,7 @@ def measured(cache: Path, names: Sequence[str], patience: float = PATIENCE) -> l
 
 def _start(chromium: Any, cache: Path) -> float:
     """Seconds from the start of a server that nobody visited before."""
-    for path in (cache / "moments").glob("*"):
+    for path in (cache / "results").glob("*"):
         path.unlink()
     began = time.perf_counter()
     with browser_tab.server(cache) as server:

@@ -26,6 +26,9 @@ def extract(
     workers: Annotated[
         int, typer.Option(min=0, help="Ray actors; 0: one per GPU, or one per two cores.")
     ] = 0,
+    results: Annotated[
+        bool, typer.Option(help="Also compute what the pages show first, such as ranks of mates.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Compute the features of a collection that are not in the cache yet."""
@@ -41,6 +44,10 @@ def extract(
             workers=workers,
             monitor=monitor,
         )
+        if results and not monitor.stopped:
+            from simcore.lab.evaluate import precompute
+
+            precompute.run(name, monitor=monitor)
     if json:
         output.document(_json(name, report))
     else:

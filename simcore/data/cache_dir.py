@@ -22,7 +22,7 @@ Subfolder = Literal[
     "downloads",
     "maps",
     "annex",
-    "moments",
+    "results",
     "imported",
 ]
 

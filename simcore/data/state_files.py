@@ -74,15 +74,18 @@ def write_json(path: Path, document: Any, *, indent: int | None = None) -> None:
     cache_dir.write_atomic(path, json.dumps(document, indent=indent).encode())
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a compressed .npz file in one step; it is on disk when this returns.
+def write_arrays(path: Path, arrays: Mapping[str, Array], *, durable: bool = True) -> None:
+    """Write a compressed .npz file in one step.
+
+    Args:
+        durable: it is on disk when this returns; what is quickly made again need not be.
 
     Raises:
         SimError: the disk is full or not writable.
     """
     out = io.BytesIO()
     np.savez_compressed(out, allow_pickle=False, **arrays)
-    cache_dir.write_atomic(path, out.getvalue())
+    cache_dir.write_atomic(path, out.getvalue(), durable=durable)
 
 
 def _read(path: Path, parse: Callable[[bytes], _T], rebuild: bool) -> _T | None:

@@ -143,6 +143,11 @@ def run_in_job(command: Callable[[Sequence[str]], int], args: Sequence[str]) -> 
     return code
 
 
+def in_job() -> bool:
+    """Whether this process runs a background job."""
+    return bool(_RUNNING)
+
+
 _RUNNING: list[Path] = []  # the folder of the job that this process runs, if any
 
 

@@ -53,7 +53,7 @@ VISITORS = {
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
-    "pairs_digest",
+    "pairs_digest outcomes_of_each",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
     "judgements.agreement": "percent table combined disagreements",
@@ -80,7 +80,7 @@ VISITORS = {
     "default_network",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
-    "library.similarity": "sides recipe_row",
+    "library.similarity": "sides recipe_row read_moments",
     "library.subsets": "face_report open_subset choices find_duplicates count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
     "papers.bapps_tables": "check steps",
@@ -103,7 +103,7 @@ VISITORS = {
     "shared_metric",
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
     "load make",
-    "search.pair": "open_picture preview shapes table correspondences occlusion",
+    "search.pair": "open_picture preview shapes table correspondences occlusion similarity_shares",
     "search.search": "read_file search searchable_backbones search_text",
 }
 
@@ -114,7 +114,8 @@ HOST = {
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
-    "jobs": "start jobs get stop monitor run_in_job damaged forget",
+    "evaluate.precompute": "run opening_recipes",
+    "jobs": "start jobs get stop monitor run_in_job in_job damaged forget",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "log_files": "rotating",

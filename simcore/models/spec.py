@@ -1,10 +1,10 @@
 """What a backbone consists of: its input, its weight files and how it is loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simcore.types import Metric, Preprocessing
+from simcore.types import Array, Features, Metric, Preprocessing
 
 
 def is_non_commercial(license: str) -> bool:
@@ -106,6 +106,19 @@ Embedder = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
+class Derivation:
+    """How features follow from the stored features of other backbones.
+
+    Attributes:
+        bases: names of the other backbones; theirs are used in fp32.
+        compute: features of N images, one per base -> (N, D) float32.
+    """
+
+    bases: tuple[str, ...]
+    compute: Callable[[Sequence[Features]], Array]
+
+
+@dataclass(frozen=True, eq=False)
 class BackboneSpec:
     """Everything about a backbone except the values of its weights.
 
@@ -126,6 +139,8 @@ class BackboneSpec:
         holds_gil: its library holds the GIL while computing, so that on a CPU only more processes
             make it faster.
         digest: identifies weights that are in no file, such as those of a module of the caller.
+        derive: loads the map from other backbones' features, where the features are a function of
+            these; raises MissingWeightsError if its file is missing.
         only_stored: why no new features can be computed, where they were computed elsewhere.
     """
 
@@ -146,4 +161,5 @@ class BackboneSpec:
     requires: tuple[str, str] | None = None
     holds_gil: bool = False
     digest: str = ""
+    derive: Callable[[], Derivation] | None = None
     only_stored: str = ""

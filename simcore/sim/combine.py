@@ -145,6 +145,7 @@ class PreparedSides:
         queries, gallery: features, centered where the post-processing says so.
         hubness: (G,) for CSLS, or None.
         center: (D,) the mean that centering subtracted, or None.
+        stored_moments: of the whole matrix, where they were computed before.
     """
 
     queries: Features
@@ -152,10 +153,11 @@ class PreparedSides:
     metric: Metric
     hubness: Array | None
     center: Array | None
+    stored_moments: Moments | None = None
 
     def moments(self) -> Moments:
         """Mean and standard deviation of the whole matrix; computed once for equal features."""
-        return memory.get(
+        return self.stored_moments or memory.get(
             self._moments_key(),
             lambda: moments(self.queries, self.gallery, self.metric, hubness=self.hubness),
         )
@@ -361,8 +363,26 @@ def blocks(
     Yields:
         (first row, (b, G) similarity), in order.
     """
-    for start, (values,) in blocks_of_each([recipe], queries, gallery, rows=rows):
-        yield start, values
+    for start, (block,) in blocks_of_each([recipe], queries, gallery, rows=rows):
+        yield start, block.similarity()
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeBlock:
+    """Some query rows of a recipe: the similarities of its parts, and how they are added.
+
+    Attributes:
+        parts: M similarities (b, G) float32; recipes that have a part in common share its array.
+        terms: M of them for a combination; none for a single backbone.
+    """
+
+    recipe: Recipe
+    parts: list[Array]
+    terms: list[Term]
+
+    def similarity(self) -> Array:
+        """(b, G) float64; NaN = no evidence."""
+        return recipe_similarity(self.parts, self.recipe, self.terms)
 
 
 def blocks_of_each(
@@ -371,12 +391,11 @@ def blocks_of_each(
     gallery: Mapping[str, Features],
     *,
     rows: int = ROWS,
-) -> Iterator[tuple[int, Iterator[Array]]]:
+) -> Iterator[tuple[int, list[RecipeBlock]]]:
     """As `blocks` for several recipes; what they share is compared once.
 
     Yields:
-        (first row, one (b, G) similarity per recipe). Each is computed when it is taken, which has
-        to be before the next block is asked for.
+        (first row, one block per recipe).
     """
     part_keys = [[(p.backbone, resolved_metric(p), r.post) for p in r.parts] for r in recipes]
     sides = {
@@ -388,12 +407,11 @@ def blocks_of_each(
         for recipe, keys in zip(recipes, part_keys, strict=True)
     ]
     for parts in zip(*(side.stream(rows) for side in sides.values()), strict=True):
-        start = parts[0][0]
         similarity = {key: values for key, (_, values) in zip(sides, parts, strict=True)}
         yield (
-            start,
-            (
-                recipe_similarity([similarity[key] for key in keys], recipe, own_terms)
+            parts[0][0],
+            [
+                RecipeBlock(recipe, [similarity[key] for key in keys], own_terms)
                 for recipe, keys, own_terms in zip(recipes, part_keys, terms_of, strict=True)
-            ),
+            ],
         )

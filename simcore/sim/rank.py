@@ -1,8 +1,32 @@
 """Order in a row of similarities; ties and missing evidence never help."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simcore.types import Array
+
+
+@dataclass(frozen=True, eq=False)
+class MateOutcomes:
+    """How each query's mate fares against the other images of the gallery.
+
+    Attributes:
+        ranks: (Q,) int64 from 1; every tie is ahead of the mate; G + 1 without evidence about it.
+        mates: (Q,) float64 similarity of the query to its mate; NaN without evidence.
+        rivals: (Q,) float64 highest similarity to another image; NaN where there is evidence
+            about none.
+    """
+
+    ranks: Array
+    mates: Array
+    rivals: Array
+
+    @property
+    def margins(self) -> Array:
+        """(Q,) similarity of the best other image minus that of the mate; NaN without evidence."""
+        difference: Array = self.rivals - self.mates
+        return difference
 
 
 def top_k(row: Array, k: int) -> tuple[Array, Array]:
@@ -52,3 +76,22 @@ def mate_ranks(values: Array, target: Array) -> Array:
     with np.errstate(invalid="ignore"):
         ahead = (values >= mate).sum(axis=1)  # counts the mate itself, too
     return np.where(np.isnan(mate[:, 0]), values.shape[1] + 1, ahead).astype(np.int64)
+
+
+def mate_outcomes(values: Array, target: Array) -> MateOutcomes:
+    """Rank and similarity of the mate in each row, and the highest similarity of another image.
+
+    Args:
+        values: (B, G) similarity; NaN = no evidence.
+        target: (B,) column of the mate.
+
+    >>> outcomes = mate_outcomes(np.array([[0.75, 0.25, 0.5]]), np.array([2]))
+    >>> outcomes.ranks.tolist(), outcomes.mates.tolist(), outcomes.rivals.tolist()
+    ([2], [0.5], [0.75])
+    """
+    rows = np.arange(len(values))
+    ranks, mates = mate_ranks(values, target), values[rows, target].astype(np.float64)
+    others = np.where(np.isnan(values), -np.inf, values)
+    others[rows, target] = -np.inf
+    best = others.max(axis=1)
+    return MateOutcomes(ranks, mates, np.where(np.isfinite(best), best, np.nan).astype(np.float64))

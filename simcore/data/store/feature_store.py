@@ -21,7 +21,7 @@ from simcore import memory
 from simcore.data import cache_dir, storage
 from simcore.data.store.feature_key import LAYOUT, FeatureKey
 from simcore.data.store.feature_rows import RowCollector, schema, to_arrow
-from simcore.data.store.table_files import TableFiles
+from simcore.data.store.table_files import TableFiles, current_manifest
 from simcore.errors import BadDataError, SimError
 from simcore.types import JSON, Array
 
@@ -297,6 +297,15 @@ class FeatureStore:
         """Changes when a table was set aside or removed; part of what is known about its rows."""
         files = self.files(feature_key)
         return files.generation if files else 0
+
+    def state(self, feature_key: FeatureKey) -> tuple[str, int] | None:
+        """Changes with every commit to a table, in all processes; None without a local table.
+
+        Found without opening the table: LanceDB takes a second to import.
+        """
+        files = self.files(feature_key)
+        manifest = current_manifest(files.folder) if files and not files.is_broken else None
+        return None if manifest is None else (manifest.name, manifest.stat().st_mtime_ns)
 
     def _size(self, feature_key: FeatureKey) -> int:
         folder = f"{feature_key.table}.lance/data"

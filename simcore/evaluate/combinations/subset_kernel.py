@@ -71,7 +71,7 @@ def _leads(values, row, target, terms, grid, lead, missing):
     m, g = lead.shape
     missing[:] = 0
     for k in range(m):
-        similarity = values[k][row]
+        similarity = values[k, row]
         mate = similarity[target]
         shift, gain, fill = terms[k, 0], terms[k, 1], np.rint(terms[k, 2] * grid) / grid
         mate_term = fill if np.isnan(mate) else np.rint((mate - shift) * (gain * grid)) / grid
@@ -311,14 +311,14 @@ def search_rows(values, target, terms, grid, hits):
     """Fill hits (b, 2^M) for the rows of one block.
 
     Args:
-        values: M matrices (b, G) float32; NaN = no evidence.
+        values: (M, B, G) float32 with at least b rows; NaN = no evidence.
         target: (b,) column of each mate.
         terms: (M, 3) shift, gain and fill of each backbone, as in `simcore.sim.combine.Term`.
         grid: terms are rounded to multiples of 1 / grid.
         hits: (b, 2^M) bool, the output.
     """
-    m = len(values)
-    rows, g = values[0].shape
+    m = values.shape[0]
+    rows, g = hits.shape[0], values.shape[2]
     size = 1 << m
     for row in nb.prange(rows):
         lead = np.empty((m, g))

@@ -26,7 +26,6 @@ equal those of the plainest code, ties included.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from simcore.sim.combine import GRID, PLAIN, Term
 from simcore.types import Array
 
 MAX_BACKBONES = 16  # 2^16 subsets
+STACK_BYTES = 64 << 20  # similarities that are copied side by side
 # (first row, M similarities (b, G) float32 of the next b queries, NaN = no evidence)
 Blocks = Iterable[tuple[int, Sequence[Array]]]
 # One of numba's threading layers ends the whole process when two searches overlap.
@@ -71,6 +71,25 @@ class SubsetHits:
         """(Q,) bool, which queries one subset finds."""
         bits: Array = (self.packed[:, mask >> 3] >> (mask & 7) & 1).astype(bool)
         return bits
+
+    def restricted(self, models: Sequence[str]) -> "SubsetHits":
+        """The hits of the subsets of some of the backbones: which queries a subset finds does not
+        depend on backbones that are not in it.
+
+        >>> hits = SubsetHits(("a", "b"), np.array([[0b1010]], np.uint8))  # {a} and {a, b} find it
+        >>> hits.restricted(["a"]).counts.tolist(), hits.restricted(["b"]).counts.tolist()
+        ([0, 1], [0, 0])
+        """
+        bits = [1 << self.models.index(name) for name in models]
+        masks = np.zeros(1, np.int64)
+        for bit in bits:
+            masks = np.concatenate([masks, masks | bit])
+        packed = np.empty((len(self.packed), (len(masks) + 7) // 8), np.uint8)
+        for start in range(0, len(packed), 256):
+            part = self.packed[start : start + 256]
+            hits = np.unpackbits(part, axis=1, bitorder="little")[:, masks]
+            packed[start : start + 256] = np.packbits(hits, axis=1, bitorder="little")
+        return SubsetHits(tuple(models), packed)
 
     def mask(self, names: Iterable[str]) -> int:
         """The mask of a subset by its names.
@@ -139,13 +158,13 @@ def search_each(
             raise ShapeError(
                 f"Got similarities of shapes {shapes}. Pass {len(models)} of the same shape."
             )
-        rows = slice(start, start + len(matrices[0]))
-        typed = _typed_list(matrices)
-        for step, out in zip(steps, packed, strict=True):
-            hits = np.zeros((len(matrices[0]), size), np.bool_)
-            with _ONE_AT_A_TIME:
-                subset_kernel.search_rows(typed, target[rows], step, GRID, hits)
-            out[rows] = np.packbits(hits, axis=1, bitorder="little")
+        for first, count, stacked in _stacks(matrices):
+            rows = slice(start + first, start + first + count)
+            for step, out in zip(steps, packed, strict=True):
+                hits = np.zeros((count, size), np.bool_)
+                with _ONE_AT_A_TIME:
+                    subset_kernel.search_rows(stacked, target[rows], step, GRID, hits)
+                out[rows] = np.packbits(hits, axis=1, bitorder="little")
     return [SubsetHits(tuple(models), bits) for bits in packed]
 
 
@@ -155,8 +174,17 @@ def zip_streams(streams: Sequence[Iterator[tuple[int, Array]]]) -> Blocks:
         yield parts[0][0], [values for _, values in parts]
 
 
-def _typed_list(matrices: Sequence[Array]) -> Any:
-    """The matrices as numba takes them; contiguous float32 is not copied."""
-    from numba.typed import List
+def _stacks(matrices: Sequence[Array]) -> Iterator[tuple[int, int, Array]]:
+    """(first row, b rows, (M, B, G) float32 whose first b rows count), all in the same memory.
 
-    return List([np.ascontiguousarray(values, np.float32) for values in matrices])
+    The copy costs less than the import of numba's typed lists, and one array is compiled once for
+    any number of backbones.
+    """
+    rows, columns = matrices[0].shape
+    step = max(1, min(rows, STACK_BYTES // max(4 * len(matrices) * columns, 1)))
+    buffer = np.empty((len(matrices), step, columns), np.float32)
+    for first in range(0, rows, step):
+        count = min(step, rows - first)
+        for k, values in enumerate(matrices):
+            buffer[k, :count] = values[first : first + count]
+        yield first, count, buffer

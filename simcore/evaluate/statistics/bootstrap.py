@@ -39,14 +39,18 @@ def interval(per_item: Array, *, seed: int = 0, level: float = 0.95) -> tuple[fl
 
 
 def _binomial_interval(hits: int, n: int, tail: float) -> tuple[float, float]:
-    from scipy.stats import binom
+    from scipy.special import bdtr, bdtrik  # scipy.stats takes a second to import
 
     if hits == 0:
         return 0.0, float(1 - tail ** (1 / n))
     if hits == n:
         return float(tail ** (1 / n)), 1.0
-    low, high = binom.ppf([tail, 1 - tail], n, hits / n)
-    return float(low / n), float(high / n)
+    levels = np.array([tail, 1 - tail])
+    # The smallest counts that reach each level: as scipy.stats.binom.ppf.
+    counts = np.ceil(bdtrik(levels, n, hits / n))
+    below = np.maximum(counts - 1, 0)
+    counts = np.where(bdtr(below, n, hits / n) >= levels, below, counts)
+    return float(counts[0] / n), float(counts[1] / n)
 
 
 def unanimous_bound(sizes: Array, *, level: float = 0.95) -> float:

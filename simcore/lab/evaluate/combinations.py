@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from simcore import memory
+from simcore.data import result_cache
 from simcore.errors import BadDataError
 from simcore.evaluate.combinations import subset_search, subset_statistics, sum_weights
 from simcore.evaluate.combinations.subset_search import SubsetHits
@@ -17,7 +18,7 @@ from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.significance import Comparison
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.library import features, similarity, subsets
+from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine
@@ -25,6 +26,7 @@ from simcore.types import Array, Collection, Direction, Metric
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
 SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
+SUBSET_HITS = "subset-hits"  # kind of result on disk
 SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
 
 
@@ -289,27 +291,63 @@ def search(question: Question) -> SubsetSearch:
     collection = subsets.open_subset(question.collection, question.subset)
     collection.pairs(question.direction)  # raises if the collection has no known mates
     backbones, metric = question.backbones, recipes.shared_metric(question)
-    key = (
-        "subset search",
-        recall.pairs_digest(collection),
-        backbones,
-        tuple(features.identity(collection, name) for name in backbones),
-        question.direction,
-        metric,
-        question.post,
-        question.missing,
-    )
-    return memory.get(
-        key,
-        lambda: search_in(
+    check_backbone_count(backbones, subset_search.MAX_BACKBONES)
+    key = _search_key(question, collection, backbones)
+    start = time.perf_counter()
+
+    def compute() -> SubsetSearch:
+        stored = _stored_search(question, collection, backbones, key)
+        if stored is not None:
+            seconds = time.perf_counter() - start
+            return SubsetSearch(len(collection.left), backbones, stored, seconds)
+        searched = search_in(
             collection,
             backbones,
             question.direction,
             metric,
             question.post,
             missing=question.missing,
-        ),
+        )
+        packed = {combine: hits.packed for combine, hits in searched.hits.items()}
+        result_cache.write(SUBSET_HITS, key, packed)
+        return searched
+
+    return memory.get((SUBSET_HITS, key), compute)
+
+
+def _search_key(
+    question: Question, collection: Collection, backbones: tuple[str, ...]
+) -> tuple[object, ...]:
+    """Everything that the hits of a subset search depend on."""
+    metric = recipes.shared_metric(question)
+    return (
+        recall.pairs_digest(collection),
+        backbones,
+        tuple(features.identity(collection, name) for name in backbones),
+        tuple(recipes.resolve_metric(Part(name, metric)) for name in backbones),
+        question.direction,
+        question.post,
+        question.missing,
     )
+
+
+def _stored_search(
+    question: Question,
+    collection: Collection,
+    backbones: tuple[str, ...],
+    key: tuple[object, ...],
+) -> dict[Combination, SubsetHits] | None:
+    """Hits from disk: of these backbones, or of all that are extracted, if these are among them."""
+    stored = result_cache.read(SUBSET_HITS, key)
+    if stored is not None:
+        return {kind: SubsetHits(backbones, stored[kind]) for kind in SUM_NAMES}
+    everything = tuple(collections.default_backbones(question.collection))
+    if len(everything) > subset_search.MAX_BACKBONES or not set(backbones) < set(everything):
+        return None
+    stored = result_cache.read(SUBSET_HITS, _search_key(question, collection, everything))
+    if stored is None:
+        return None
+    return {kind: SubsetHits(everything, stored[kind]).restricted(backbones) for kind in SUM_NAMES}
 
 
 def search_in(

@@ -12,10 +12,10 @@ from simcore.lab.evaluate import combinations, recall
 from simcore.lab.evaluate.combinations import HitCount, format_interval, hit_count
 from simcore.lab.library import features, subsets
 from simcore.models import registry
-from simcore.recipe import Question, Recipe
+from simcore.recipe import Question
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import metrics
-from simcore.types import Array, Collection, ImageSet
+from simcore.types import Array, Collection
 
 Order = Literal["collection", "disagreement"]
 Measure = Literal["agreement", "gain", "cka", "rsa"]
@@ -277,14 +277,9 @@ def _by_disagreement(question: Question) -> list[tuple[int, Disagreement]]:
     collection = subsets.open_subset(question.collection, question.subset)
     pairs = collection.pairs(question.direction)
     singles = question.singles
-    ranks = np.stack(recall.ranks_of_each(question.with_recipes(*singles)))
-    evidence = np.stack(
-        [
-            _has_evidence(collection, pairs.queries, recipe)
-            & _has_evidence(collection, pairs.gallery, recipe)[pairs.target]
-            for recipe in singles
-        ]
-    )
+    outcomes = recall.outcomes_of_each(question.with_recipes(*singles))
+    ranks = np.stack([each.ranks for each in outcomes])
+    evidence = np.stack([~np.isnan(each.mates) for each in outcomes])
     ratios = exclusive.rank_disagreement(ranks, evidence)
     return [
         (
@@ -302,9 +297,3 @@ def _by_disagreement(question: Question) -> list[tuple[int, Disagreement]]:
         )
         for row in np.argsort(-ratios, kind="stable")
     ]
-
-
-def _has_evidence(collection: Collection, side: ImageSet, recipe: Recipe) -> Array:
-    """(N,) bool: images of which the backbone has at least one feature row."""
-    index = features.for_side(collection, side, recipe.backbones[0]).index
-    return np.bincount(index, minlength=len(side)) > 0

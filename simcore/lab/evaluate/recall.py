@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from simcore import memory
+from simcore.data import result_cache
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import associative_recall as retrieval_associative_recall
 from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.correlation import Correlation, correlations
 from simcore.lab import recipes
-from simcore.lab.library import collections, features, subsets
+from simcore.lab.library import collections, features, similarity, subsets
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Question, Recipe
 from simcore.results import Interval, RecallRow, RecallTable, Result, Table, TableResult
-from simcore.sim import combine
-from simcore.types import JSON, Array, Collection, Direction, Features, Pairs
+from simcore.sim import rank
+from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
 
+OUTCOMES = "mates"  # kind of result on disk
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 
 
@@ -399,74 +400,87 @@ def mate_ranks(question: Question) -> list[MateRanks]:
     pairs = _open(question).pairs(question.direction)
     mates = tuple(pairs.gallery.ids[column] for column in pairs.target)
     return [
-        MateRanks(
-            recipe,
-            pairs.queries.ids,
-            mates,
-            ranks,
-            mate_scores(question.collection, recipe, question.direction, subset=question.subset),
-        )
-        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
+        MateRanks(recipe, pairs.queries.ids, mates, outcomes.ranks, outcomes.mates)
+        for recipe, outcomes in zip(question.recipes, outcomes_of_each(question), strict=True)
     ]
 
 
 def ranks_of_each(question: Question) -> list[Array]:
-    """(Q,) ranks of the mates for each recipe; those not in memory are computed in one pass."""
+    """(Q,) ranks of the mates for each recipe; those that are not stored are computed together."""
+    return [outcomes.ranks for outcomes in outcomes_of_each(question)]
+
+
+def outcomes_of_each(
+    question: Question, *, monitor: Monitor = Monitor()
+) -> list[rank.MateOutcomes]:
+    """Ranks and similarities of the mates for each recipe, and of the best other images.
+
+    They are stored on disk; those that are absent are computed together, in one pass.
+
+    Raises:
+        BadDataError: no known mates, or features are missing. Stopped: the monitor asked to stop.
+    """
     collection, direction = _open(question), question.direction
     collection.pairs(direction)  # raises if the collection has no known mates
+    keys = _outcome_keys(question, collection)
+    outcomes = {recipe: _stored_outcomes(key) for recipe, key in keys.items()}
+    missing = [recipe for recipe, values in outcomes.items() if values is None]
+    computed = _compute_outcomes(collection, missing, direction, monitor)
+    for recipe, values in zip(missing, computed, strict=True):
+        result_cache.write(OUTCOMES, keys[recipe], vars(values))
+        memory.put((OUTCOMES, keys[recipe]), values)
+        outcomes[recipe] = values
+    return [values for recipe in question.recipes if (values := outcomes[recipe]) is not None]
+
+
+def _outcome_keys(question: Question, collection: Collection) -> dict[Recipe, tuple[object, ...]]:
     digest = pairs_digest(collection)
     identity = {name: features.identity(collection, name) for name in question.backbones}
-    keys = {
+    return {
         recipe: (
-            "ranks of mates",
             digest,
             tuple(identity[name] for name in recipe.backbones),
-            recipe.canonical,
-            direction,
+            recipes.resolve(recipe).canonical,
+            question.direction,
         )
         for recipe in question.recipes
     }
-    missing = [recipe for recipe, key in keys.items() if not memory.contains(key)]
-    for recipe, ranks in zip(missing, _compute_ranks(collection, missing, direction), strict=True):
-        memory.put(keys[recipe], ranks)
-    return [
-        memory.get(keys[recipe], partial(_compute_one, collection, recipe, direction))
-        for recipe in question.recipes
-    ]
 
 
-def _compute_one(collection: Collection, recipe: Recipe, direction: Direction) -> Array:
-    (ranks,) = _compute_ranks(collection, [recipe], direction)
-    return ranks
+def _stored_outcomes(key: tuple[object, ...]) -> rank.MateOutcomes | None:
+    if memory.contains((OUTCOMES, key)):
+        return memory.get((OUTCOMES, key), lambda: None)
+    arrays = result_cache.read(OUTCOMES, key)
+    if arrays is None:
+        return None
+    outcomes = rank.MateOutcomes(**arrays)
+    memory.put((OUTCOMES, key), outcomes)
+    return outcomes
 
 
-def _compute_ranks(
-    collection: Collection, missing: Sequence[Recipe], direction: Direction
-) -> list[Array]:
+def _compute_outcomes(
+    collection: Collection, missing: Sequence[Recipe], direction: Direction, monitor: Monitor
+) -> list[rank.MateOutcomes]:
     if not missing:
         return []
     pairs = collection.pairs(direction)
+    resolved = [recipes.resolve(recipe) for recipe in missing]
+    similarity.read_moments(collection, resolved, direction)
     backbones = tuple(dict.fromkeys(name for recipe in missing for name in recipe.backbones))
     queries, gallery = _features(collection, pairs, backbones)
-    resolved = [recipes.resolve(recipe) for recipe in missing]
-    ranks = retrieval_recall.ranks_of_each(pairs, resolved, queries, gallery)
-    for values in ranks:
-        values.flags.writeable = False
-    return ranks
+    outcomes = retrieval_recall.outcomes_of_each(pairs, resolved, queries, gallery, monitor=monitor)
+    for values in outcomes:
+        for array in vars(values).values():
+            array.flags.writeable = False
+    return outcomes
 
 
 def mate_scores(
     name: str, recipe: Recipe, direction: Direction = "lr", *, subset: str = "all"
 ) -> Array:
     """(Q,) similarity of each query to its own mate; NaN without evidence."""
-    collection = subsets.open_subset(name, subset)
-    pairs = collection.pairs(direction)
-    queries, gallery = _features(collection, pairs, recipe.backbones)
-    scores = np.empty(len(pairs))
-    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
-        rows = np.arange(start, start + len(values))
-        scores[rows] = values[rows - start, pairs.target[rows]]
-    return scores
+    (outcomes,) = outcomes_of_each(Question(name, (recipe,), direction, subset))
+    return outcomes.mates
 
 
 def pairs_digest(collection: Collection) -> str:

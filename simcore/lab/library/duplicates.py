@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from simcore import memory
-from simcore.data import cache_dir, state_files
+from simcore.data import cache_dir, result_cache, state_files
 from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import near_duplicates
 from simcore.lab.library import collections, features
@@ -12,6 +14,7 @@ from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric
 
 NearDuplicate = near_duplicates.NearDuplicate
+NEAR_DUPLICATES = "near-duplicates"  # kind of result on disk
 # Cosine distances of images that a split keeps together, see `near_duplicates.split_groups`: always
 # up to the first, up to the second unless they would chain unlike pairs to one group.
 COPY_DISTANCE, SPLIT_DISTANCE = 0.05, 0.10
@@ -118,12 +121,39 @@ def find_near_duplicates(
     Raises:
         BadDataError: no known mates, or the features are missing.
     """
-    sides = both_sides(collection, backbone)
-    key = features.collection_key(collection, backbone)
+    collection.pairs()  # raises if the collection has no known mates
     digests = tuple(side.digest for side in collection.sides())
+    key = features.identity(collection, backbone), digests, within, across, metric
+
+    def compute() -> result_cache.Arrays:
+        sides = both_sides(collection, backbone)
+        return _to_arrays(near_duplicates.find(*sides, within=within, across=across, metric=metric))
+
     return memory.get(
-        ("near-duplicates", key, digests, within, across, metric),
-        lambda: tuple(near_duplicates.find(*sides, within=within, across=across, metric=metric)),
+        (NEAR_DUPLICATES, key),
+        lambda: _from_arrays(result_cache.get(NEAR_DUPLICATES, key, compute)),
+    )
+
+
+def _to_arrays(duplicates: Sequence[NearDuplicate]) -> result_cache.Arrays:
+    """One array per field, in the order of the near-duplicates."""
+    return {
+        "side": np.array([each.side for each in duplicates], "U5"),
+        "row": np.array([each.row for each in duplicates], np.int64),
+        "other_side": np.array([each.other_side for each in duplicates], "U5"),
+        "other": np.array([each.other for each in duplicates], np.int64),
+        "distance": np.array([each.distance for each in duplicates], np.float64),
+    }
+
+
+def _from_arrays(arrays: result_cache.Arrays) -> tuple[NearDuplicate, ...]:
+    columns = {name: values.tolist() for name, values in arrays.items()}
+    return tuple(
+        NearDuplicate(*row)
+        for row in zip(
+            *(columns[name] for name in ("side", "row", "other_side", "other", "distance")),
+            strict=True,
+        )
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from simcore import memory
 from simcore.data import images as data_images
+from simcore.data import result_cache
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, UnknownNameError
@@ -14,6 +15,7 @@ from simcore.models import forward, registry
 from simcore.models.extract import extraction
 from simcore.types import Array, Collection, Features, ImageSet
 
+COMPLETE = "complete"  # kind of result on disk: all images have features
 PRECISIONS = ("fp32", "bf16")  # in order of preference; a similarity matrix never mixes them
 
 
@@ -202,15 +204,21 @@ def _missing(key: FeatureKey, images: ImageSet) -> int:
     """How many images have no features.
 
     Rows are never deleted from a table one by one, so 0 is remembered until the table is set aside;
-    any other number is counted again at each call. In a table that cannot be read, all are missing:
-    extraction computes them again.
+    any other number is counted again at each call. On disk it is remembered for one state of the
+    table. In a table that cannot be read, all are missing: extraction computes them again.
     """
     store = FeatureStore.shared()
 
     def count() -> int:
+        state = store.state(key)
+        facts = str(store.root), key, state, images.digest
+        if state is not None and result_cache.read(COMPLETE, facts) is not None:
+            return 0
         missing = _count_missing(key, images.keys)
         if missing:
             raise _IncompleteError(missing)
+        if state is not None:
+            result_cache.write(COMPLETE, facts, {})
         return missing
 
     try:

@@ -2,14 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir, state_files
-from simcore.errors import SimError
+from simcore.data import result_cache
 from simcore.lab import recipes
 from simcore.lab.library import features
 from simcore.models import registry
@@ -65,12 +63,31 @@ def recipe_row(
     ]
     terms: list[combine.Term] = []
     if recipe.combine != "none":
-        for side in sides:
-            if recipe.combine == "zsum" or not side.prepared().complete:
-                side.moments()  # reads those on disk, which `recipe_terms` then finds in memory
-        terms = combine.recipe_terms(recipe, [side.prepared() for side in sides])
+        prepared = [
+            side.with_moments()
+            if recipe.combine == "zsum" or not side.prepared().complete
+            else side.prepared()
+            for side in sides
+        ]
+        terms = combine.recipe_terms(recipe, prepared)
     rows = [side.row(query[side.backbone]) for side in sides]
     return combine.recipe_similarity(rows, recipe, terms)[0]
+
+
+def read_moments(collection: Collection, resolved: Sequence[Recipe], direction: Direction) -> None:
+    """Read the stored moments that some z-sums need into memory; store those that are absent.
+
+    Evaluations of all pairs find them there.
+    """
+    parts = {
+        (part.backbone, combine.resolved_metric(part), recipe.post)
+        for recipe in resolved
+        if recipe.combine == "zsum"
+        for part in recipe.parts
+    }
+    for backbone, metric, post in sorted(parts):
+        side = _BackboneSides(collection, backbone, metric, post, direction)
+        side.prepared().remember(side.moments())
 
 
 class _BackboneSides:
@@ -111,6 +128,10 @@ class _BackboneSides:
             ),
         )
 
+    def with_moments(self) -> combine.PreparedSides:
+        """Both sides, and the moments of their matrix, from disk if they are there."""
+        return replace(self.prepared(), stored_moments=self.moments())
+
     def features_of(self, images: ImageSet) -> Features:
         """Features of one of the two sides."""
         return features.for_side(self.collection, images, self.backbone)
@@ -134,22 +155,13 @@ class _BackboneSides:
         return memory.get(("moments", *self.key), self._stored_moments)
 
     def _stored_moments(self) -> combine.Moments:
-        sides = self.prepared()
-        keys = [self.queries.keys, self.gallery.keys]
-        settings = [features.identity(self.collection, self.backbone), self.metric, self.post, keys]
-        name = hashlib.sha256(repr(settings).encode()).hexdigest()[:32]
-        path = cache_dir.subfolder("moments") / f"{name}.json"
-        moments = state_files.read_json(path, _parse_moments, rebuild=True)
-        if moments is None:
-            moments = sides.moments()
-            with suppress(SimError):  # a read-only cache is no reason to fail
-                state_files.write_json(path, [moments.mean, moments.std])
-        sides.remember(moments)
-        return moments
+        stored = result_cache.get("moments", self._stored_key(), self._compute_moments)["moments"]
+        return combine.Moments(*map(float, stored))
 
+    def _compute_moments(self) -> result_cache.Arrays:
+        moments = self.prepared().moments()
+        return {"moments": np.array([moments.mean, moments.std])}
 
-def _parse_moments(document: Any) -> combine.Moments:
-    mean, std = (float(value) for value in document)
-    if not (np.isfinite(mean) and np.isfinite(std)):
-        raise ValueError("it has no finite numbers")
-    return combine.Moments(mean, std)
+    def _stored_key(self) -> tuple[object, ...]:
+        identity = features.identity(self.collection, self.backbone)
+        return identity, self.metric, self.post, self.queries.digest, self.gallery.digest

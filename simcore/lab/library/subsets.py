@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simcore import memory
-from simcore.data import images
+from simcore.data import images, result_cache
 from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
@@ -322,14 +322,7 @@ def _clean_rows(collection: Collection, subset: str) -> Array:
     """Pairs without near-duplicates, by the protocol of `subset`."""
     generic = duplicates.generic_backbone(collection)
     if subset.endswith("-paper"):
-        rows_of_both = (
-            *duplicates.both_sides(collection, generic),
-            *duplicates.both_sides(collection, duplicates.face_backbone(collection)),
-        )
-        keep = (
-            near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
-        )
-        return np.flatnonzero(keep(*rows_of_both))
+        return _paper_rows(collection, subset, generic)
     limit = near_duplicates.TEXT
     near_copies = duplicates.find_near_duplicates(collection, generic, limit, limit)
     if subset == "tlld" and features.is_ready(collection, "face"):
@@ -340,6 +333,22 @@ def _clean_rows(collection: Collection, subset: str) -> Array:
     if subset == "tllobj":
         keep_row &= _faces(collection).objects
     return np.flatnonzero(keep_row)
+
+
+def _paper_rows(collection: Collection, subset: str, generic: str) -> Array:
+    """Rows of `tlld-paper` or `tllobj-paper`; which no verdict changes, so they are stored."""
+    judges = generic, duplicates.face_backbone(collection)
+
+    def compute() -> result_cache.Arrays:
+        keep = (
+            near_duplicates.tlld_paper if subset == "tlld-paper" else near_duplicates.tllobj_paper
+        )
+        generic_sides, face_sides = (duplicates.both_sides(collection, name) for name in judges)
+        return {"rows": np.flatnonzero(keep(*generic_sides, *face_sides))}
+
+    identities = tuple(features.identity(collection, name) for name in judges)
+    digests = tuple(side.digest for side in collection.sides())
+    return result_cache.get("subset", (subset, identities, digests), compute)["rows"]
 
 
 def _pair_keys(collection: Collection) -> list[tuple[str, str]]:

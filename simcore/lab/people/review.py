@@ -17,7 +17,7 @@ from simcore.evaluate.retrieval.recall import recall_at
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, subsets
-from simcore.recipe import Recipe
+from simcore.recipe import Question, Recipe
 from simcore.results import Result, Table
 from simcore.sim import combine, rank
 from simcore.types import Array, Collection
@@ -63,7 +63,8 @@ def queue(name: str, recipe: Recipe) -> list[FailureCase]:
         BadDataError: no known mates, or features are missing.
     """
     collection = collections.open_(name)
-    ranks, margin = _ranks_and_margins(collection, recipe)
+    (outcomes,) = recall.outcomes_of_each(Question(name, (recipe,)))
+    ranks, margin = outcomes.ranks, outcomes.margins
     failed = np.flatnonzero(ranks > 1)
     order = np.argsort(-np.nan_to_num(margin[failed], nan=-np.inf), kind="stable")
     ids = collection.left.ids
@@ -170,31 +171,6 @@ def export(name: str) -> Table:
             for action in review_store.judgements(name)
         ),
     )
-
-
-def _ranks_and_margins(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
-    """(Q,) rank of the mate, and (Q,) margin of the best other image over the mate."""
-    used = tuple(features.identity(collection, backbone) for backbone in recipe.backbones)
-    key = ("ranks and margins", collection.digest, recipe, used)
-    return memory.get(key, lambda: _compute_ranks_and_margins(collection, recipe))
-
-
-def _compute_ranks_and_margins(collection: Collection, recipe: Recipe) -> tuple[Array, Array]:
-    pairs = collection.pairs()
-    queries = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
-    gallery = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    margin, ranks = np.full(len(pairs), np.nan), np.empty(len(pairs), np.int64)
-    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
-        rows = np.arange(len(values))
-        target = pairs.target[start + rows]
-        ranks[start + rows] = rank.mate_ranks(values, target)
-        mate = values[rows, target].copy()
-        others = np.nan_to_num(values, nan=-np.inf)
-        others[rows, target] = -np.inf
-        best = others.max(axis=1)
-        margin[start + rows] = np.where(np.isfinite(best), best, np.nan) - mate
-    ranks.flags.writeable = margin.flags.writeable = False
-    return ranks, margin
 
 
 @dataclass(frozen=True)

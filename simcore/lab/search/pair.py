@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from simcore import memory
-from simcore.data import images, thumbnails
+from simcore.data import images, result_cache, thumbnails
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
@@ -21,6 +21,7 @@ from simcore.types import JSON, Array, Collection, Features, ImageSet, Metric, M
 
 SIDES = ("left", "right")
 BATCH = 8
+DISTRIBUTION = "distribution"  # kind of result on disk
 
 
 @dataclass(frozen=True)
@@ -340,16 +341,22 @@ def _side(collection: Collection, side: str) -> ImageSet:
     return collection.left if side == "left" else collection.pairs().gallery
 
 
+def similarity_shares(collection: Collection, backbone: str, metric: str = recipes.OWN) -> None:
+    """Compute and store how the similarities of all pairs are distributed, which `table` reads."""
+    metric_name = recipes.check_metric(metric) or registry.get(backbone).metric
+    _distribution(collection, backbone, metric_name)
+
+
 def _distribution(
     collection: Collection, backbone: str, metric: Metric
 ) -> tuple[Distribution, Array | None]:
     """Similarities of all pairs of the collection, and (N,) those of the mates where known."""
     queries, gallery = collection.sides()
-    left, right = (features.for_side(collection, side, backbone) for side in (queries, gallery))
     no_mates = collection.right is None  # an image with itself is no pair
     mate_scores = [np.empty(0, np.float32)]
 
     def blocks() -> Iterator[Array]:
+        left, right = (features.for_side(collection, side, backbone) for side in (queries, gallery))
         for start, values in combine.matrices(left, right, metric):
             rows = np.arange(len(values))
             if no_mates:
@@ -358,11 +365,18 @@ def _distribution(
                 mate_scores.append(values[rows, start + rows])
             yield values
 
-    def compute() -> tuple[Distribution, Array | None]:
+    def compute() -> result_cache.Arrays:
         distribution, mates = similarity_distribution(blocks()), np.concatenate(mate_scores)
-        return distribution, None if no_mates else mates[~np.isnan(mates)]
+        return {
+            "edges": distribution.edges,
+            "counts": distribution.counts,
+            "mates": mates[~np.isnan(mates)],
+        }
 
-    key = features.collection_key(collection, backbone)
-    return memory.get(
-        ("pair similarities", key, queries.digest, gallery.digest, no_mates, metric), compute
+    key = (
+        features.identity(collection, backbone),
+        *(queries.digest, gallery.digest, no_mates, metric),
     )
+    arrays = memory.get((DISTRIBUTION, key), lambda: result_cache.get(DISTRIBUTION, key, compute))
+    distribution = Distribution(arrays["edges"], arrays["counts"])
+    return distribution, None if no_mates else arrays["mates"]

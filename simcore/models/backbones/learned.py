@@ -1,7 +1,8 @@
 """Learned backbones, "learned:NAME": an adapter on other backbones, or a fine-tuned network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from simcore.data.fetch import downloads
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.models import adapter, lineage, registry, state_dicts, weights
 from simcore.models.lineage import GROUP, Lineage
-from simcore.models.spec import BackboneSpec, Embedder, WeightFile
+from simcore.models.spec import BackboneSpec, Derivation, Embedder, WeightFile
 from simcore.types import Array, Features, Preprocessing
 
 
@@ -67,8 +68,9 @@ def _base_version(info: Lineage) -> int:
 
 
 def _make_spec(info: Lineage, files: tuple[WeightFile, ...]) -> BackboneSpec:
-    file = files[0]
+    file, derive = files[0], None
     if info.kind == "adaptation":
+        derive = partial(_derivation, file)
         load, preprocessing = _load_adapter(file), Preprocessing(resize=None, crop=None, raw=True)
     elif info.kind == "network":
         base = registry.get(info.base[0])
@@ -85,7 +87,18 @@ def _make_spec(info: Lineage, files: tuple[WeightFile, ...]) -> BackboneSpec:
         description=info.description,
         paper=info.paper,
         version=_base_version(info),
+        derive=derive,
     )
+
+
+def _derivation(file: WeightFile) -> Derivation:
+    """An adapter as a map from the stored features of its bases."""
+    learned = adapter.load(weights.path(file))
+
+    def compute(features: Sequence[Features]) -> Array:
+        return learned(np.concatenate([adapter.unit_rows(rows) for rows in features], axis=1))
+
+    return Derivation(learned.backbones, compute)
 
 
 def _load_adapter(file: WeightFile) -> Callable[[str], Embedder]:

@@ -8,22 +8,23 @@ a killed run loses at most the current chunk, and the next run resumes after it.
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from simcore.data import images as data_images
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadImageError, SimError
-from simcore.models import compiled, forward, weights
+from simcore.models import compiled, forward, registry, weights
 from simcore.models.extract import worker_processes
-from simcore.models.spec import BackboneSpec, Embedder
-from simcore.types import Array, ImageSet, Monitor, Preprocessing, Skipped
+from simcore.models.spec import BackboneSpec, Derivation, Embedder
+from simcore.types import Array, Features, ImageSet, Monitor, Preprocessing, Skipped
 
 CHUNK_IMAGES = 512
 CHUNK_SECONDS = 10.0
+DERIVED_IMAGES = 4096  # whose stored features are read at a time
 CPU_BATCH = 16
 GPU_BATCH = 512
 READERS = 4  # threads that decode; Pillow releases the GIL while it does
@@ -58,6 +59,21 @@ class ExtractionReport:
     unavailable: dict[str, str]
     seconds: float
     damaged: tuple[str, ...] = ()
+
+    def merged(self, other: "ExtractionReport") -> "ExtractionReport":
+        """Both in one; what both computed is added up, each skipped image is named once."""
+        computed = {
+            name: self.computed.get(name, 0) + other.computed.get(name, 0)
+            for name in {**self.computed, **other.computed}
+        }
+        return ExtractionReport(
+            computed,
+            {**other.cached, **self.cached},
+            tuple(dict.fromkeys((*self.skipped, *other.skipped))),
+            {**self.unavailable, **other.unavailable},
+            self.seconds + other.seconds,
+            tuple(dict.fromkeys((*self.damaged, *other.damaged))),
+        )
 
 
 def feature_key(spec: BackboneSpec, precision: str) -> FeatureKey:
@@ -98,6 +114,95 @@ def extract(
     start_time = time.monotonic()
     device = forward.resolve_device(device)
     precision = forward.resolve_precision(precision, device)
+    embedded = [spec for spec in specs if spec.derive is None]
+    report = _extract_embedded(
+        images, embedded, store, device=device, precision=precision, batch=batch, monitor=monitor
+    )
+    for spec in specs:
+        if spec.derive is not None and not monitor.stopped:
+            derived = _extract_derived(
+                images, spec, spec.derive, store, device=device, batch=batch, monitor=monitor
+            )
+            report = report.merged(derived)
+    return replace(report, seconds=time.monotonic() - start_time)
+
+
+def _extract_derived(
+    images: ImageSet,
+    spec: BackboneSpec,
+    derive: Callable[[], Derivation],
+    store: FeatureStore,
+    *,
+    device: str,
+    batch: int | None,
+    monitor: Monitor,
+) -> ExtractionReport:
+    """Features that follow from those of other backbones; only these need the images.
+
+    What is missing of the other backbones is computed and stored, too.
+    """
+    target = feature_key(spec, "fp32")
+    damaged = tuple(filter(None, [store.mend(target)]))
+    missing = set(store.missing(target, images.keys))
+    cached = {spec.name: len(images) - len(missing)}
+    if not missing:
+        return ExtractionReport({spec.name: 0}, cached, (), {}, 0.0, damaged)
+    try:
+        derivation = derive()
+        bases = [registry.get(name) for name in derivation.bases]
+    except SimError as error:
+        return ExtractionReport({}, {}, (), {spec.name: str(error)}, 0.0, damaged)
+    rows = [row for row, key in enumerate(images.keys) if key in missing]
+    needed = images.take(rows)
+    report = extract(
+        needed,
+        bases,
+        store=store,
+        device=device,
+        precision="fp32",
+        batch=batch,
+        monitor=monitor,
+    )
+    if report.unavailable:
+        reasons = "; ".join(report.unavailable.values())
+        reason = f"{spec.name} needs {', '.join(report.unavailable)}: {reasons}"
+        return replace(report, unavailable={spec.name: reason}, cached={}, computed={})
+    keys = [feature_key(base, "fp32") for base in bases]
+    absent = {name for key in keys for name in store.missing(key, needed.keys)}
+    ready = [name for name in dict.fromkeys(needed.keys) if name not in absent]
+    computed = 0
+    for start in range(0, len(ready), DERIVED_IMAGES):
+        if monitor.stopped:
+            break
+        part = ready[start : start + DERIVED_IMAGES]
+        stored = [
+            Features(base.name, *store.read(key, part), len(part))
+            for base, key in zip(bases, keys, strict=True)
+        ]
+        store.append(target, part, list(derivation.compute(stored)[:, None]))
+        computed += len(part)
+        monitor.report(spec.name, computed, len(ready))
+    newly = {name: count for name, count in report.computed.items() if count}
+    return replace(
+        report,
+        computed={**newly, spec.name: computed},
+        cached=cached,
+        damaged=(*damaged, *report.damaged),
+    )
+
+
+def _extract_embedded(
+    images: ImageSet,
+    specs: Sequence[BackboneSpec],
+    store: FeatureStore,
+    *,
+    device: str,
+    precision: str,
+    batch: int | None,
+    monitor: Monitor,
+) -> ExtractionReport:
+    """Features that are computed from the images themselves."""
+    start_time = time.monotonic()
     feature_keys = {spec.name: feature_key(spec, precision) for spec in specs}
     damaged = tuple(filter(None, map(store.mend, feature_keys.values())))
     todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}

@@ -1,0 +1,102 @@
+"""CPU seconds of pages: the first visit in a process of its own, then one backbone less.
+
+    python -m benchmarks.page_cpu --cache FOLDER [--pages evaluate,combine] [--sweep]
+
+The cache is one that `python -m benchmarks.synthetic_cache` has filled. Pages run under AppTest,
+without a browser: CPU seconds of all threads, so that other work on the machine does not count.
+Importing Streamlit and Plotly, which every page shares, is measured apart. Stored results are
+removed first, unless --keep says otherwise; --sweep prepares them as an extraction does.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import results_table, synthetic_cache
+from benchmarks.results_table import Aim, Line
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("evaluate", "combine", "compare", "review", "exclusive", "duplicates", "explore")
+FIRST, CHANGE = Aim("at most", 1.5), Aim("at most", 0.3)
+STORED = "results"  # folder of results that are computed again when they are absent
+
+SCRIPT = """
+import json, sys, time
+from streamlit.testing.v1 import AppTest
+import plotly.graph_objects, pandas
+page, collection = sys.argv[1:]
+imported = time.process_time()
+at = AppTest.from_file("app.py", default_timeout=600)
+at.query_params["collection"] = collection
+if page != "explore":
+    at.switch_page(f"pages/{page}.py")
+at.run()
+first = time.process_time()
+def check():
+    if at.exception:
+        sys.exit(f"{page}: {at.exception}")
+check()
+chosen = [box for box in at.sidebar.multiselect if box.label == "Backbones"]
+change = None
+if chosen:
+    chosen[0].set_value(chosen[0].value[:-1])
+    began = time.process_time()
+    at.run()
+    change = time.process_time() - began
+    check()
+print(json.dumps([imported, first - imported, change]))
+"""
+
+
+def visit(page: str, cache: Path) -> tuple[float, float, float | None]:
+    """CPU seconds of the shared imports, of the first visit, and of one backbone less."""
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, page, synthetic_cache.NAME],
+        cwd=ROOT,
+        env=os.environ | {"SIMCORE_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(run.stderr[-2000:])
+    imported, first, change = json.loads(run.stdout.splitlines()[-1])
+    return imported, first, change
+
+
+def forget(cache: Path) -> None:
+    """Remove the stored results, which the next visit computes again."""
+    shutil.rmtree(cache / STORED, ignore_errors=True)
+
+
+def lines(cache: Path, pages: Sequence[str]) -> list[Line]:
+    """Two lines per page: the first visit, and one backbone less."""
+    results = []
+    for page in pages:
+        imported, first, change = visit(page, cache)
+        note = f"beside {imported:.1f} s of shared imports"
+        results.append(Line(f"{page}, first visit", first, "CPU s", aim=FIRST, note=note))
+        if change is not None:
+            results.append(Line(f"{page}, one backbone less", change, "CPU s", aim=CHANGE))
+    return results
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cache", type=Path, required=True, help="filled by synthetic_cache")
+    parser.add_argument("--pages", default=",".join(PAGES))
+    parser.add_argument("--keep", action="store_true", help="keep the stored results")
+    args = parser.parse_args()
+    if not args.keep:
+        forget(args.cache)
+    print(results_table.markdown(lines(args.cache, args.pages.split(","))))
+
+
+if __name__ == "__main__":
+    main()
