@@ -32,10 +32,12 @@ SET = "models=hog,mobilenetv2,efficientnet-lite0"
 VIEWS = {
     "explore": f"/?collection=emoji&query=mushroom&{SET}&combine=zsum",
     "map": "/map?collection=emoji&models=mobilenetv2&method=umap",
-    "compare": "/compare?collection=emoji&models=mobilenetv2,hog,edges&first=left:mushroom&second=right:mushroom",
+    "compare": "/compare?collection=emoji&first=left:mushroom&second=right:mushroom",
     "combine": "/combine?collection=emoji",
     "exclusive": "/exclusive?collection=emoji",
     "evaluate": "/evaluate?collection=emoji",
+    "reproduce": "/reproduce?collection=emoji",
+    "claims": f"/claims?collection=emoji&{SET}",
     "learn": "/learn?collection=emoji",
     "judgements": "/judgements",
     "experiments": "/experiments?experiment=emoji-night&view=invite",
