@@ -36,10 +36,10 @@ VIEWS = {
     "combine": "/combine?collection=emoji",
     "exclusive": "/exclusive?collection=emoji",
     "evaluate": "/evaluate?collection=emoji",
-    "reproduce": "/reproduce?collection=emoji",
-    "claims": f"/claims?collection=emoji&{SET}",
+    "reproduce": "/reproduce?paper=rosenfeld2019&collection=emoji",
+    "claims": "/claims?collection=emoji&judgements=none",
     "learn": "/learn?collection=emoji",
-    "judgements": "/judgements",
+    "judgements": "/judgements?judgements=known",
     "experiments": "/experiments?experiment=emoji-night&view=invite",
     "participant": "/experiments?experiment=emoji-night&participant=new",
     "review": "/review?collection=emoji&annotator=ada",
@@ -49,8 +49,10 @@ VIEWS = {
 }
 PREPARATION = (
     ("experiments", "new", "emoji-night", "emoji", "--distractors", "random,mobilenetv2"),
-    ("judgements", "add", "known", "--size", "40"),
+    ("judgements", "add", "known", "--size", "8"),
     ("evaluate", "triplets", "known"),
+    ("claims", "emoji", "--judgements", "none"),
+    ("reproduce", "rosenfeld2019", "emoji"),
 )
 
 

@@ -1,7 +1,7 @@
 """Reads the command blocks of the documentation and runs them as a reader would.
 
-A block is fenced as `console`; its commands are the lines that begin with `$ `, the others are output.
-A comment `<!-- skip: REASON -->` in the line before a block says why it is not run.
+A block is fenced as `console`; its commands are the lines that begin with `$ `, the others are
+output. A comment `<!-- skip: REASON -->` in the line before a block says why it is not run.
 """
 
 import os
