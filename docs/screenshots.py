@@ -47,13 +47,20 @@ VIEWS = {
     "collections": "/collections",
     "models": "/models",
 }
-PREPARATION = (
+NEW_EXPERIMENT = (
     ("experiments", "new", "emoji-night", "emoji", "--distractors", "random,mobilenetv2"),
-    ("judgements", "add", "known", "--size", "8"),
-    ("evaluate", "triplets", "known"),
-    ("claims", "emoji", "--judgements", "none"),
-    ("reproduce", "rosenfeld2019", "emoji"),
 )
+# What a view needs beside the demo, as commands; minutes for some.
+PREPARATION = {
+    "reproduce": (("reproduce", "rosenfeld2019", "emoji"),),
+    "claims": (("claims", "emoji", "--judgements", "none"),),
+    "judgements": (
+        ("judgements", "add", "known", "--size", "8"),
+        ("evaluate", "triplets", "known"),
+    ),
+    "experiments": NEW_EXPERIMENT,
+    "participant": NEW_EXPERIMENT,
+}
 
 
 def main(names: list[str]) -> None:
@@ -64,7 +71,8 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(shutil.copytree(cache_dir.root(), Path(folder) / "cache"))
         environment = {**os.environ, "SIMCORE_CACHE": str(cache)}
-        for command in PREPARATION:
+        needed = [command for name in names or VIEWS for command in PREPARATION.get(name, ())]
+        for command in dict.fromkeys(needed):
             subprocess.run(
                 [sys.executable, "-m", "simcore", *command], check=True, env=environment, cwd=ROOT
             )
