@@ -52,6 +52,7 @@ NEW_EXPERIMENT = (
 )
 # What a view needs beside the demo, as commands; minutes for some.
 PREPARATION = {
+    "map": (("map", "emoji", "--models", "mobilenetv2"),),
     "reproduce": (("reproduce", "rosenfeld2019", "emoji"),),
     "claims": (("claims", "emoji", "--judgements", "none"),),
     "judgements": (
