@@ -57,8 +57,8 @@ def pages() -> list[Path]:
 def _leaves(entry: object) -> Iterator[str]:
     if isinstance(entry, str):
         yield entry
-    else:
-        for inner in entry.values() if isinstance(entry, dict) else entry:  # type: ignore[attr-defined] # a list
+    elif isinstance(entry, dict | list):
+        for inner in entry.values() if isinstance(entry, dict) else entry:
             yield from _leaves(inner)
 
 
