@@ -64,8 +64,9 @@ def texts(path: Path) -> list[tuple[int, str]]:
 
 
 def test_the_wording_is_plain_english():
-    files = [ROOT / "app.py", ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("pages/*.py")]
-    files += [*ROOT.glob("simcore/**/*.py"), *ROOT.glob("simcore/ui/components/*.js")]
+    files = [ROOT / "app.py", ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+    files += [*ROOT.glob("pages/*.py"), *ROOT.glob("simcore/**/*.py")]
+    files += ROOT.glob("simcore/ui/components/*.js")
     stumbles = [
         f"{path.relative_to(ROOT)}:{line}: {hit[0]!r}; write {better!r}"
         for path in files

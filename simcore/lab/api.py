@@ -461,9 +461,10 @@ def import_features(
 
     Args:
         name: of the backbone.
-        left, right: per side: (N, D) numbers in the order of the collection's ids, a mapping from
+        left: of the left side: (N, D) numbers in the order of the collection's ids, a mapping from
             id to vector, a data frame with ids as index, or an .npy (with .ids.txt), .npz, .parquet
             or .csv file.
+        right: the same of the right side.
         both: instead, one such table with the ids left:ID and right:ID.
         metric: how they are compared by default, "cosine", "l2" or "l1".
 
