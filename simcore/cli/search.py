@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simcore.lab.search.maps import Map
     from simcore.lab.search.pair import Picture
     from simcore.lab.search.search import SearchResult
+    from simcore.sim.projection import ProjectionSettings
 
 Image = Annotated[str, typer.Argument(help="left:ID or right:ID.")]
 
@@ -50,10 +51,32 @@ def map_(
     csv: Annotated[Path | None, typer.Option(help="Also write the points to a CSV file.")] = None,
     json: Json = False,
 ) -> None:
-    """Map a collection to the plane with UMAP, PCA or t-SNE of one recipe."""
-    from simcore import errors
-    from simcore.lab.search import maps
+    """Map a collection to the plane with UMAP, PCA or t-SNE of one recipe.
 
+    NAME may be a set of judgements: then there is a map per backbone, and a table of how far the
+    folders of its images are apart (silhouette, share of the 5 nearest images of the same folder).
+    """
+    from simcore import errors
+    from simcore.lab.search import maps, set_maps
+
+    if set_maps.is_set(name):
+        if (combine, weights, metric, post, missing, subset) != (
+            "none",
+            "",
+            "own",
+            "none",
+            "mean",
+            "all",
+        ):
+            raise errors.BadDataError(
+                f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
+                "--weights, --metric, --post, --missing and --subset out."
+            )
+        settings = maps.projection_settings(
+            method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
+        )
+        _map_set(name, options.names(models), settings, csv=csv, json=json)
+        return
     recipe = maps.single_recipe(
         options.names(models),
         combine,
@@ -77,6 +100,30 @@ def map_(
         output.document(result.to_dict())
     else:
         output.table(_map_table(result))
+
+
+def _map_set(
+    name: str,
+    models: list[str],
+    settings: "ProjectionSettings",
+    *,
+    csv: Path | None,
+    json: bool,
+) -> None:
+    from simcore import errors
+    from simcore.lab.search import set_maps
+
+    with output.monitor() as monitor:
+        try:
+            result = set_maps.make(name, models, settings, monitor=monitor)
+        except errors.Stopped as stopped:
+            raise typer.Exit(STOPPED) from stopped
+    if csv is not None:
+        output.save(csv, result.to_table().to_csv())
+    if json:
+        output.document(result.to_dict())
+    else:
+        output.table(result.to_table())
 
 
 def _map_table(result: "Map") -> Table:
