@@ -26,10 +26,9 @@ from simcore.results import Table
 from simcore.types import JSON
 
 if TYPE_CHECKING:
-    from simcore.lab.search.maps import Map
+    from simcore.lab.search.maps import Map, ProjectionSettings
     from simcore.lab.search.pair import Picture
     from simcore.lab.search.search import SearchResult
-    from simcore.sim.projection import ProjectionSettings
 
 Image = Annotated[str, typer.Argument(help="left:ID or right:ID.")]
 
@@ -57,7 +56,8 @@ def map_(
     folders of its images are apart (silhouette, share of the 5 nearest images of the same folder).
     """
     from simcore import errors
-    from simcore.lab.search import maps, set_maps
+    from simcore.lab.judgements import set_maps
+    from simcore.lab.search import maps
 
     if set_maps.is_set(name):
         if (combine, weights, metric, post, missing, subset) != (
@@ -111,7 +111,7 @@ def _map_set(
     json: bool,
 ) -> None:
     from simcore import errors
-    from simcore.lab.search import set_maps
+    from simcore.lab.judgements import set_maps
 
     with output.monitor() as monitor:
         try:

@@ -105,6 +105,7 @@ VISITORS = {
     "load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion similarity_shares",
     "search.set_maps": "is_set",
+    "judgements.set_maps": "is_set",
     "search.search": "read_file search searchable_backbones search_text",
 }
 
@@ -144,7 +145,7 @@ HOST = {
     "papers.rosenfeld2019_tables": "figure_3a figure_3b figure_4 table_1 section_4_4_1 figure_5 "
     "figure_6",
     "papers.section_store": "save",
-    "search.set_maps": "make",
+    "judgements.set_maps": "make",
     "people.backups": "create listing restore",
     "people.experiments": "nearest make_options make_question catch_trials parse create remove "
     "check_name draw prepare_pictures preset rosenfeld2018_conditions",

@@ -53,9 +53,9 @@ def separation(distance: Array, labels: Array, k: int = K) -> Separation:
     sums = distance @ members  # to all images of each group
     own = np.arange(count), group
     within = sums[own] / np.maximum(sizes[group] - 1, 1)
-    others = sums / sizes
-    others[own] = np.inf
-    nearest = others.min(axis=1)
+    foreign = sums / sizes
+    foreign[own] = np.inf
+    nearest = foreign.min(axis=1)
     largest = np.maximum(within, nearest)
     silhouette = np.where(largest > 0, (nearest - within) / np.where(largest > 0, largest, 1), 0)
     silhouette[sizes[group] == 1] = 0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from simcore.cli.main import run
-from simcore.lab.judgements import sets
+from simcore.lab.judgements import set_maps, sets
 from simcore.lab.library import features
-from simcore.lab.search import maps, set_maps
+from simcore.lab.search import maps
 
 
 @pytest.fixture
