@@ -85,4 +85,5 @@ def _ablation_row(
     label: str, recall: Array, reference: Array
 ) -> tuple[str, float, float, float, float]:
     gains = recall - reference
-    return label, *(float(v) for v in (recall.mean(), recall.std(), gains.mean(), gains.std()))
+    mean, deviation = float(recall.mean()), float(recall.std())
+    return label, mean, deviation, float(gains.mean()), float(gains.std())
