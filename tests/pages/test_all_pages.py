@@ -160,7 +160,7 @@ def test_missing_features_are_offered_and_do_not_stop_the_others(app, tiny, monk
     assert not at.exception
     assert at.code
     at.button(key="explore_extract").click().run()
-    assert asked == [["extract", "tiny", "--models", "edges"]]
+    assert asked == [["extract", "tiny", "--models", "edges", "--fetch"]]
 
 
 def test_uploads_are_checked_one_by_one(app, tiny, draw, encode):
@@ -278,7 +278,7 @@ def test_a_running_extraction_shows_how_far_it_is(app, tiny, monkeypatch):
         "",
         0.0,
     )
-    monkeypatch.setattr(jobs, "jobs", lambda: [job])
+    monkeypatch.setattr(jobs, "running", lambda: [job])
     stopped = []
     monkeypatch.setattr(jobs, "stop", stopped.append)
     at = app(models="hog,edges")
