@@ -105,11 +105,12 @@ def test_every_page_shows_running_jobs_in_its_header(app, tiny, cache):
     at = app()  # AppTest runs app.py, which draws the chip, only for its first page
     assert not at.exception
     (bar,) = at.progress
-    assert (bar.value, bar.text) == (40, "hog: 3 of 12, about 30 s left")
+    assert bar.value == 40
+    assert bar.text.replace("\\", "") == "hog: 3 of 12, about 30 s left"
     at.button(key=f"stop_chip_{JOB}")
     (cache / "jobs" / JOB / jobs.STOPPING).touch()
-    at.run()
-    assert at.progress[0].text == "Stopping..."
+    at = app()
+    assert at.progress[0].text.replace("\\", "") == "Stopping..."
     assert at.button(key=f"stop_chip_{JOB}").disabled
     lock.release()
 

@@ -121,7 +121,7 @@ def _check_model(name: str) -> list[str]:
 def fields(names: Sequence[str]) -> list[Field]:
     """The fields of the address, given the names of all collections."""
     return [
-        Field("collection", sorted(names, key=lambda name: name != DEMO)),
+        Field("collection", sorted(names, key=lambda name: name != DEMO), shared=True),
         Field("direction", DIRECTIONS),
         Field("query", _query_ids, label="image on this side"),
         ListField(
@@ -129,6 +129,7 @@ def fields(names: Sequence[str]) -> list[Field]:
             expand=_check_model,
             default=lambda values: default_models(values["collection"]),
             label="backbones",
+            shared=True,
             per="collection",
             limit=MAX_MODELS,
         ),
