@@ -56,7 +56,8 @@ class PageAddresses:
         name = path.removeprefix(base).strip("/")
         if not name or name in self.pages:
             return HTMLResponse(self.html, headers={"Cache-Control": "no-cache"})
-        if name.startswith(("_stcore/", "static/", "media/", "thumb/", "picture/")) or "." in name:
+        last = name.rpartition("/")[2]
+        if name.startswith(("_stcore/", "static/", "media/", "thumb/", "picture/")) or "." in last:
             return None
         if name in {"health", "_stcore"}:
             return None
