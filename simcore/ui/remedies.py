@@ -84,6 +84,8 @@ def split(message: str) -> tuple[str, list[Remedy]]:
     commands = _COMMAND.findall(message)
     plain = [s for s in sentences if not _COMMAND.search(s) and not _OPTION.search(s)]
     remedies = [remedy for command in commands if (remedy := of_command(command))]
+    if "--votes" in message:  # votes belong to a collection from the moment that it is added
+        remedies.append(COLLECTIONS_PAGE)
     # A message of one sentence, with its command in it, is all that there is to say.
     return " ".join(plain) or message.replace("`", ""), list(dict.fromkeys(remedies))
 

@@ -298,3 +298,14 @@ def test_files_that_are_not_used_are_listed(app, pairs_folder):
     assert any("1 .txt file: notes" in text.value.replace("\\", "") for text in at.markdown)
     (table,) = at.dataframe
     assert list(table.value["file"]) == ["b, b"]
+
+
+def test_duplicates_starts_with_the_distances_of_its_backbone(app, tiny):
+    at = app("pages/duplicates.py")
+    assert not at.exception
+    assert not at.warning
+    backbone = at.query_params["by"]
+    assert at.slider(key=f"duplicates_within_{backbone}").value == 0, "six pairs tell nothing"
+    at.slider(key=f"duplicates_across_{backbone}").set_value(0.4).run()
+    assert not at.exception
+    assert at.query_params["across"] == "0.4"

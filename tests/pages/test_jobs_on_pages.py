@@ -163,5 +163,6 @@ def test_a_message_keeps_its_facts_and_loses_its_commands():
         "--votes. Choose another one."
     )
     assert text == "No features of hog. Choose another one."
-    assert [remedy.job for remedy in offered] == [("extract", "tiny", "--models", "hog", "--fetch")]
+    assert offered[0].job == ("extract", "tiny", "--models", "hog", "--fetch")
+    assert offered[1:] == [remedies.COLLECTIONS_PAGE], "a page, where votes can be added"
     assert Progress("a", 1, 0).share == 0
