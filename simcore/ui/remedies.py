@@ -35,14 +35,13 @@ class Remedy:
 
 
 MODELS_PAGE = Remedy("Get it on Models", ":material/download:", "pages/models.py")
+COLLECTIONS_PAGE = Remedy("Open Collections", ":material/photo_library:", "pages/collections.py")
 # First words of a command -> the button. The longest match counts.
 _PAGES = {
     ("extract",): Remedy("Extract features", ":material/play_arrow:", "pages/collections.py"),
-    ("index",): Remedy("Open Collections", ":material/photo_library:", "pages/collections.py"),
-    ("collections",): Remedy(
-        "Open Collections", ":material/photo_library:", "pages/collections.py"
-    ),
-    ("features",): Remedy("Open Collections", ":material/photo_library:", "pages/collections.py"),
+    ("index",): COLLECTIONS_PAGE,
+    ("collections",): COLLECTIONS_PAGE,
+    ("features",): COLLECTIONS_PAGE,
     ("demo",): Remedy("Open Explore", ":material/image_search:", "pages/explore.py"),
     ("models",): MODELS_PAGE,
     ("evaluate",): Remedy("Open Combine", ":material/join_full:", "pages/combine.py"),
