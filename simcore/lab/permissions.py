@@ -71,13 +71,13 @@ VISITORS = {
     "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
     "feature_counts extracted_backbones default_backbones keys rows_digest",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
-    "default_backbone_if_ready find_near_duplicates both_sides image_keys refused_pairs "
+    "default_backbone_if_ready find_near_duplicates thresholds both_sides image_keys refused_pairs "
     "generic_backbone face_backbone",
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
     "identity not_extracted counts decode decode_as embed_upload",
     "library.indexes": "search_mode choose nearest similarity",
-    "library.models": "groups is_non_commercial license_terms listing all_names demo_names "
-    "default_network",
+    "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
+    "demo_names default_network",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
     "library.similarity": "sides recipe_row read_moments",
@@ -117,7 +117,7 @@ HOST = {
     "demo": "prepare score",
     "doctor": "cache_size doctor",
     "evaluate.precompute": "run opening_recipes",
-    "jobs": "start jobs get stop monitor run_in_job in_job damaged forget",
+    "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "log_files": "rotating",

@@ -1,10 +1,12 @@
 """Extracting features: images are decoded once for all backbones, and a run can be resumed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simcore.data.store.feature_store import FeatureStore
-from simcore.errors import unknown_name
+from simcore.errors import SimError, Stopped, unknown_name
 from simcore.lab.library import collections, indexes
+from simcore.lab.library import models as models_library
 from simcore.models import registry
 from simcore.models.extract import extraction, ray_driver
 from simcore.types import Collection, ImageSet, Monitor
@@ -21,6 +23,7 @@ def extract(
     engine: str = "local",
     address: str = "",
     workers: int = 0,
+    fetch: bool = False,
     monitor: Monitor = Monitor(),
 ) -> Report:
     """Compute and store the features of every image of a collection that are not stored yet.
@@ -33,6 +36,8 @@ def extract(
         device: "auto", "cuda", "mps" or "cpu"; used by the local engine only.
         engine: "local", or "ray" for a cluster, whose GPUs are used if it has any.
         address, workers: of the Ray cluster, see `ray_driver.run`.
+        fetch: download missing weights first, of the backbones that `models.is_fetched_unasked`
+            names.
         monitor: asked to stop between batches; what is finished stays stored.
 
     Raises:
@@ -43,6 +48,9 @@ def extract(
         raise unknown_name("engine", engine, ENGINES)
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
     images = _all_images(collections.open_as_added(name))
+    to_fetch = [spec.name for spec in specs if fetch and models_library.is_fetched_unasked(spec)]
+    failures = _fetch(to_fetch, monitor.part(0, 0.3))
+    part = monitor.part(0.3 if to_fetch else 0, 0.9 if len(images) > indexes.INDEX_ABOVE else 1)
     if engine == "ray":
         report = ray_driver.run(
             images,
@@ -50,17 +58,38 @@ def extract(
             store=FeatureStore.shared(),
             address=address,
             workers=workers,
-            monitor=monitor,
+            monitor=part,
         )
     else:
         report = extraction.extract(
-            images, specs, store=FeatureStore.shared(), device=device, monitor=monitor
+            images, specs, store=FeatureStore.shared(), device=device, monitor=part
         )
+    reasons = {name: failures.get(name, reason) for name, reason in report.unavailable.items()}
+    report = replace(report, unavailable=reasons)
     if not monitor.stopped:
         reasons = {skipped.name: skipped.reason for skipped in report.skipped}
         collections.mark_unreadable(name, reasons)
-        indexes.update(name, list(report.computed), monitor=monitor)
+        indexes.update(name, list(report.computed), monitor=monitor.part(0.9, 1))
     return report
+
+
+def _fetch(backbones: Sequence[str], monitor: Monitor) -> dict[str, str]:
+    """Download the weights of some backbones; returns why some failed, by name.
+
+    What fails does not keep the others from being extracted.
+    """
+    failures = {}
+    for number, name in enumerate(backbones):
+        part = monitor.part(number / len(backbones), (number + 1) / len(backbones)).raising(
+            "Stopped before the features were extracted. Start again to go on."
+        )
+        try:
+            models_library.fetch([name], monitor=part)
+        except Stopped:
+            raise
+        except SimError as error:
+            failures[name] = str(error)
+    return failures
 
 
 def _all_images(collection: Collection) -> ImageSet:

@@ -169,12 +169,12 @@ def train(
     for number, split in enumerate(splits):
         once = bases[0] if settings.pca == "once" and bases else None
         bases.append(once or _fit_pca(inputs, split, settings, bases))
-        monitor.report("PCA", number + 1, len(splits))
+        monitor.part(0, 0.2).report("PCA", number + 1, len(splits))
         monitor.check(RESUME_MESSAGE)
     runs = ParallelRuns(_make_batches(inputs, splits, bases, settings, device), settings)
     if state is not None:
         runs.restore(state)
-    runs.train(saved, monitor, on_curve)
+    runs.train(saved, monitor.part(0.2, 1), on_curve)
     weights = [weight for batch in runs.batches for weight in batch.best_weight.cpu().numpy()]
     losses, validation_losses = (
         [row for batch in runs.batches for row in np.stack(getattr(batch, name), 1)]
