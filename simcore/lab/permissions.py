@@ -94,6 +94,7 @@ VISITORS = {
     "papers.reproduce": "plan command open_sets default_subset",
     "papers.risser_maroux2021_tables": "steps stored_rows table",
     "papers.section_store": "code_digest key load",
+    "papers.sections": "mark_trained",
     "people.analysis": "analyse participants",
     "people.experiments": "listing summary",
     "people.participation": "consent join screen answer shuffle_choices",
