@@ -120,7 +120,7 @@ def mutant(site: Site, root: Path = ROOT) -> Mutant | None:
 
 def is_compiled(path: str, root: Path = ROOT) -> bool:
     """Whether numba compiles the module, which takes a minute or two per mutant."""
-    return "numba" in (root / path).read_text()
+    return "njit" in (root / path).read_text()
 
 
 def sample(count: int, seed: int, *, compiled: bool = False, root: Path = ROOT) -> list[Mutant]:

@@ -46,7 +46,9 @@ LIBRARIES = (
     "scipy.stats",
     "sklearn.decomposition",
 )
-FACTOR, SECONDS = 5, 60  # a mutant may take FACTOR times as long as the module, and SECONDS more
+# A mutant may take FACTOR times as long as the module, and SECONDS more; LONGEST where that is
+# not known yet.
+FACTOR, SECONDS, LONGEST = 5, 60, 1800.0
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,21 @@ class Verdict:
 
 @functools.cache
 def files_testing(path: str, root: Path = ROOT) -> list[str]:
-    """The test files of a module: those below the same packages that import it, its own first,
-    and the examples in its docstrings."""
+    """The tests of a module: its examples, its own file, and others of its package that import it.
+
+    The laws of missing evidence belong to all modules that they import.
+    """
     module = path.removesuffix(".py").replace("/", ".")
     own = Path(path).name
     files = [
         file
-        for package in ("sim", "evaluate")
+        for package in (["sim"] if path.startswith("simcore/sim/") else ["evaluate", "sim"])
         for file in sorted((root / "tests" / package).rglob("test_*.py"))
-        if module in _imports(file) or file.name == f"test_{own}"
+        if file.name == f"test_{own}"
+        or (
+            module in _imports(file)
+            and (f"simcore/{package}/" in path or file.name == "test_missing_evidence.py")
+        )
     ]
     files.sort(key=lambda file: file.name != f"test_{own}")
     # Compiled or private parts are tested through the modules that use them.
@@ -224,15 +232,20 @@ def verdicts(
     for library in LIBRARIES:
         importlib.import_module(library)
     waiting, running = list(reversed(jobs)), []
-    while waiting or running:
-        while waiting and len(running) < workers:
-            key, path, source, limit = waiting.pop()
-            running.append(_start(key, path, source, files_testing(path, root), limit, root))
-        time.sleep(0.05)
-        for each in list(running):
-            if verdict := _verdict(each):
-                running.remove(each)
-                yield each.key, verdict
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                key, path, source, limit = waiting.pop()
+                running.append(_start(key, path, source, files_testing(path, root), limit, root))
+            time.sleep(0.05)
+            for each in list(running):
+                if verdict := _verdict(each):
+                    running.remove(each)
+                    yield each.key, verdict
+    finally:  # also when the run is stopped
+        for each in running:
+            each.limit = 0.0
+            _verdict(each)
 
 
 class Results:
@@ -276,24 +289,28 @@ def run(
     """
     keys = {mutant.site.path: _state(mutant.site.path, root) for mutant in drawn}
     unchanged = [
-        (path, path, (root / path).read_text(), 600.0)
+        (key, path, (root / path).read_text(), LONGEST)
         for path, key in keys.items()
         if key not in results.verdicts
     ]
-    for path, verdict in verdicts(unchanged, workers=workers, root=root):
-        if verdict.outcome != SURVIVED:
-            raise RuntimeError(f"{path} fails its own tests: {verdict.by}")
-        results.add(keys[path], verdict)
-    limits = {path: SECONDS + FACTOR * results.verdicts[key].seconds for path, key in keys.items()}
+    limits = {
+        path: SECONDS + FACTOR * results.verdicts[key].seconds
+        if key in results.verdicts
+        else LONGEST
+        for path, key in keys.items()
+    }
     names = {mutant.digest: mutant for mutant in drawn}
-    jobs = [
+    jobs = unchanged + [
         (mutant.digest, mutant.site.path, mutant.source, limits[mutant.site.path])
         for mutant in drawn
         if results.verdicts.get(mutant.digest, Verdict(SURVIVED, "", 0)).outcome == SURVIVED
     ]
     for number, (key, verdict) in enumerate(verdicts(jobs, workers=workers, root=root), 1):
+        name = names[key].name if key in names else f"without a mutant: {key}"
+        if key not in names and verdict.outcome != SURVIVED:
+            raise RuntimeError(f"Tests fail {name}: {verdict.by}")
         results.add(key, verdict)
-        print(f"{number}/{len(jobs)} {verdict.outcome:8} {verdict.seconds:6} {names[key].name}")
+        print(f"{number}/{len(jobs)} {verdict.outcome:8} {verdict.seconds:6} {name}")
         sys.stdout.flush()
     return {key: (mutant, results.verdicts[key]) for key, mutant in names.items()}
 
@@ -308,6 +325,7 @@ def main() -> int:
     parser.add_argument("--least", type=float, default=0.92, help="share that has to be killed")
     parser.add_argument("--results", type=Path, default=ROOT / "cache" / "mutation.jsonl")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the processes of the mutants, too
     drawn = sample(options.count, options.seed)
     drawn += sample(options.compiled, options.seed, compiled=True)
     outcomes = run(drawn, Results(options.results), workers=options.workers)
