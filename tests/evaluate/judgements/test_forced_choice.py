@@ -67,3 +67,12 @@ def test_shares_fall_into_the_tenth_that_ends_with_them():
             assert found.right == (None,) * 10
             assert found.most == (1.0 if 2 * most > answers else 0.0)
             assert found.unanimous == (1.0 if most == answers else 0.0)
+
+
+def test_the_interval_is_drawn_from_seed_0():
+    random = np.random.default_rng(0)
+    values, person, question = random.random(40), np.arange(40) % 5, np.arange(40) // 5
+    default = forced_choice.score("x", values, person, question)
+    again = forced_choice.score("x", values, person, question, seed=0)
+    other = forced_choice.score("x", values, person, question, seed=1)
+    assert (default.low, default.high) == (again.low, again.high) != (other.low, other.high)

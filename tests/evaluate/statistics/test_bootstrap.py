@@ -175,3 +175,8 @@ def test_equal_answers_other_than_none_and_all_have_no_spread():
     low, high = bootstrap.shared_interval(np.zeros(4), 0 * number, number)
     assert (low, high) == pytest.approx((0.0, 1 - 0.025 ** (1 / 4)))
     assert bootstrap.shared_interval(np.array([]), number[:0], number[:0]) == (0.0, 1.0)
+
+
+def test_one_answer_has_the_exact_bound():
+    number = np.zeros(1, int)
+    assert bootstrap.shared_interval(np.ones(1), number, number) == pytest.approx((0.025, 1.0))
