@@ -105,7 +105,6 @@ VISITORS = {
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
     "load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion similarity_shares",
-    "search.set_maps": "is_set",
     "judgements.set_maps": "is_set",
     "search.search": "read_file search searchable_backbones search_text",
 }
