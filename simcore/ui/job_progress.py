@@ -165,7 +165,7 @@ def _show_missing(job: jobs.Job) -> None:
     if missing_weights:
         offered = [remedies.MODELS_PAGE, *offered]
     with st.container(horizontal=True):
-        remedies.show(dict.fromkeys(offered), key=f"job_{job.id}", models=missing_weights)
+        remedies.show(list(dict.fromkeys(offered)), key=f"job_{job.id}", models=missing_weights)
         _dismiss(job.id, "page")
 
 

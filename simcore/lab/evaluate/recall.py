@@ -426,10 +426,10 @@ def outcomes_of_each(
     outcomes = {recipe: _stored_outcomes(key) for recipe, key in keys.items()}
     missing = [recipe for recipe, values in outcomes.items() if values is None]
     computed = _compute_outcomes(collection, missing, direction, monitor)
-    for recipe, values in zip(missing, computed, strict=True):
-        result_cache.write(OUTCOMES, keys[recipe], vars(values))
-        memory.put((OUTCOMES, keys[recipe]), values)
-        outcomes[recipe] = values
+    for recipe, outcome in zip(missing, computed, strict=True):
+        result_cache.write(OUTCOMES, keys[recipe], vars(outcome))
+        memory.put((OUTCOMES, keys[recipe]), outcome)
+        outcomes[recipe] = outcome
     return [values for recipe in question.recipes if (values := outcomes[recipe]) is not None]
 
 

@@ -235,8 +235,13 @@ def pair_changes(name: str) -> PairChanges:
 def _compare_pairs(info: Lineage, collection: Collection) -> PairChanges:
     data = adaptation.gather_inputs(collection, info.base)
     pairs = collection.pairs()
-    sides = (features.for_side(collection, s, info.name) for s in (pairs.queries, pairs.gallery))
-    similarity = {"before": data.similarity(), "after": metrics.pairwise(*sides, "cosine")}
+    queries, gallery = (
+        features.for_side(collection, side, info.name) for side in (pairs.queries, pairs.gallery)
+    )
+    similarity = {
+        "before": data.similarity(),
+        "after": metrics.pairwise(queries, gallery, "cosine"),
+    }
     ranks = {stage: rank.mate_ranks(values, pairs.target) for stage, values in similarity.items()}
     return PairChanges(info.name.removeprefix(PREFIX), collection, similarity, ranks)
 
