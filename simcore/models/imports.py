@@ -5,16 +5,16 @@ current; the vectors are in the feature store, under a key that changes with tha
 """
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
-from simcore.data import cache_dir, named_folders
-from simcore.errors import BadDataError, unknown_name
+from simcore.data import cache_dir, named_folders, state_files
+from simcore.errors import BadDataError, DamagedFileError, unknown_name
 from simcore.models import registry
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.results import Result
-from simcore.types import Metric, Preprocessing
+from simcore.types import JSON, Metric, Preprocessing
 
 GROUP = "imported"
 
@@ -84,17 +84,46 @@ def read(name: str) -> ImportedBackbone:
         UnknownNameError: there is none of that name. BadDataError: its file is damaged.
     """
     file = _file(name)
-    if not named_folders.is_name(name) or not file.is_file():
+    backbone = None
+    if named_folders.is_name(name):
+        advice = f"Import the features of {name} again."
+        backbone = state_files.read_json(file, _parse, advice=advice)
+    if backbone is None:
         raise unknown_name("imported backbone", name, names())
+    return backbone
+
+
+def damaged() -> list[str]:
+    """Names of imported backbones whose descriptions cannot be read, sorted."""
+    return [name for name in names() if not _is_readable(name)]
+
+
+def _is_readable(name: str) -> bool:
     try:
-        return ImportedBackbone(**json.loads(file.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise BadDataError(f"{file} is damaged. Import the features of {name} again.") from error
+        read(name)
+    except DamagedFileError:
+        return False
+    return True
+
+
+def _parse(document: JSON) -> ImportedBackbone:
+    """A stored description; its digest becomes part of a table's name.
+
+    Raises:
+        TypeError, ValueError, KeyError: it is none.
+    """
+    backbone = ImportedBackbone(**document)
+    texts = (backbone.name, backbone.digest, backbone.source)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(backbone.dim, int):
+        raise TypeError("its values are of other types")
+    if backbone.metric not in get_args(Metric) or not named_folders.is_name(backbone.digest):
+        raise ValueError("its values are no metric and no digest")
+    return backbone
 
 
 def save(backbone: ImportedBackbone) -> None:
     """Make a state of a backbone's vectors the current one."""
-    cache_dir.write_atomic(_file(backbone.name), json.dumps(asdict(backbone)).encode())
+    state_files.write_json(_file(backbone.name), asdict(backbone))
 
 
 def remove(name: str) -> ImportedBackbone:

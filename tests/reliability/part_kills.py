@@ -60,7 +60,7 @@ def _fork_and_kill(write: Callable[[IO[str]], None], delay: float) -> list[str]:
     return [line for line in lines if line.endswith("\n")]  # the last one may be cut
 
 
-def _start_and_kill(code: str, arguments: list[str], delay: float) -> list[str]:
+def start_and_kill(code: str, arguments: list[str], delay: float) -> list[str]:
     """As `_fork_and_kill`, with a new interpreter: libraries with threads do not survive a fork."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -78,7 +78,7 @@ def _start_and_kill(code: str, arguments: list[str], delay: float) -> list[str]:
     return [line.strip() for line in lines if line.endswith("\n")]
 
 
-@part("kills of processes that record answers", seconds=60)
+@part("kills of processes that record answers", seconds=75)
 def answers(work: Work) -> Generator[Attempt, None, None]:
     """Every acknowledged answer is in the database after each kill, which stays whole."""
     from simcore.data.answers import backups, database, experiment_store
@@ -133,7 +133,7 @@ def collections(work: Work) -> Generator[Attempt, None, None]:
     folder = commands.prepare(work.folder, features=False)
     for number in range(work.count(40)):
         name = f"killed{number}"
-        _start_and_kill(ADD, [str(work.folder / "pairs"), name], 0.6 * work.random.random())
+        start_and_kill(ADD, [str(work.folder / "pairs"), name], 0.6 * work.random.random())
         memory.clear()
         if name in library.names():
             fault = "" if len(library.open_(name).left) == 6 else "half a collection"
@@ -171,9 +171,11 @@ def extraction(work: Work) -> Generator[Attempt, None, None]:
             for path in (source / side).iterdir():
                 path.write_bytes(path.read_bytes() + str(number).encode())
         library.add("pairs", source, name=name)
-        _start_and_kill(EXTRACT, [name], 2.0 * work.random.random())
+        start_and_kill(EXTRACT, [name], 2.0 * work.random.random())
         memory.clear()
-        fault = commands.attempt(["extract", name, f"--models={','.join(backbones)}"], folder)
+        fault = commands.attempt(
+            ["extract", name, f"--models={','.join(backbones)}", "--json"], folder
+        )
         memory.clear()
         counts = {row.backbone: row.complete for row in library.feature_counts(name)}
         if [counts.get(backbone) for backbone in backbones] != [True] * 4:
@@ -212,7 +214,7 @@ def store(work: Work) -> Generator[Attempt, None, None]:
     key = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 8)
     place = work.folder / "features"
     for number in range(work.count(25)):
-        lines = _start_and_kill(APPEND, [str(place), str(number)], 0.8 * work.random.random())
+        lines = start_and_kill(APPEND, [str(place), str(number)], 0.8 * work.random.random())
         opened = FeatureStore(place)
         names = [f"{number} {row}" for row in lines]
         fault = ""

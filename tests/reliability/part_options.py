@@ -6,7 +6,7 @@ from tests.reliability import commands, isolation
 from tests.reliability.programme import Attempt, Work, part
 
 
-@part("hostile text in every option of every command", seconds=150)
+@part("hostile text in every option of every command", seconds=130)
 def options(work: Work) -> Generator[Attempt, None, None]:
     """Every parameter gets one value after another of the list, then random mixtures."""
     folder = commands.prepare(work.folder)

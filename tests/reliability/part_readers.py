@@ -87,9 +87,7 @@ def archive_files(work: Work) -> Generator[Attempt, None, None]:
         source.write_bytes(data)
         before = set(work.folder.rglob("*"))
         limits = archives.DATASET if draw.random() < 0.5 else archives.UPLOAD
-        fault = fault_of(
-            lambda s=source, m=limits: archives.extract(s, folder / "out", limits=m)
-        )
+        fault = fault_of(lambda s=source, m=limits: archives.extract(s, folder / "out", limits=m))
         fault = fault or _escaped(folder, before)
         shutil.rmtree(folder / "out", ignore_errors=True)
         source.unlink()
@@ -115,15 +113,17 @@ def tables(work: Work) -> Generator[Attempt, None, None]:
     """Lists of pairs, votes, trials and vectors, in four encodings."""
     from simcore.data import csv_files, vector_files
     from simcore.data.collections import pair_folders, votes
+    from simcore.data.collections.collection_draft import DraftRow
     from simcore.data.judgements import trial_draft, triplet_files
 
     for name in "abc":
         (work.folder / f"{name}.png").write_bytes(picture("PNG"))
     with chdir(work.folder):
         vectors = _vectors()
+    rows = [DraftRow(name, work.folder / f"{name}.png") for name in "abc"]
     texts: dict[str, tuple[str, Callable[[Path], object]]] = {
         "pairs": ("left,right\na.png,b.png\nb.png,c.png\n", pair_folders.match_listed),
-        "votes": ("id,wins,fails\na,1,2\nb,0,3\n", lambda path: votes.attach([], path, [])),
+        "votes": ("id,wins,fails\na,1,2\nb,0,3\n", lambda path: votes.attach(list(rows), path, [])),
         "triplets": (
             "query,a,b,vote\na.png,b.png,c.png,0.5\n",
             lambda path: triplet_files.triplets(path, trial_draft.image_folder(work.folder)),

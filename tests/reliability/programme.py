@@ -37,13 +37,14 @@ class Work:
 
     Attributes:
         folder: empty, deleted afterwards. random: seeded. scale: 1 for the full programme, less
-            for a short one.
+            for a short one. patience: factor of time limits.
         notes: what was measured, for the page; a part adds to it.
     """
 
     folder: Path
     random: Random
     scale: float
+    patience: float = 1.0
     notes: list[str] = field(default_factory=list)
 
     def count(self, full: int) -> int:
@@ -112,7 +113,7 @@ def run(
         if only not in item.name:
             continue
         folder = Path(tempfile.mkdtemp(prefix="simcore-reliability-"))
-        work = Work(folder, Random(seed), scale)
+        work = Work(folder, Random(seed), scale, patience)
         count, failures, started, first = 0, [], time.monotonic(), 0.0
         try:
             with closing(item.run(work)) as attempts:
