@@ -124,6 +124,8 @@ def run(
                         failures.append(f"{attempt.name}: {attempt.failure}")
                     if time.monotonic() - first > item.seconds * scale * patience:
                         break
+        except KeyboardInterrupt:  # the table shows what was done until then
+            work.notes.append("interrupted")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         seconds = time.monotonic() - started
@@ -133,4 +135,6 @@ def run(
         for line in (*outcome.notes, *outcome.failures):
             sys.stderr.write(f"    {line}\n")
         outcomes.append(outcome)
+        if "interrupted" in work.notes:
+            break
     return outcomes

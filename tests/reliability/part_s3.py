@@ -1,4 +1,4 @@
-"""S3 and Ray interrupted, against servers on this machine; without them, a note says so."""
+"""S3 interrupted, against a server on this machine; without it, a note says so."""
 
 import os
 import signal
@@ -158,20 +158,3 @@ def s3(work: Work) -> Generator[Attempt, None, None]:
         for name, call in operations.items():
             yield Attempt(f"lost connection, {name}", _timed(call))
     memory.clear()
-
-
-@part("Ray: killed workers and drivers", seconds=100)
-def ray(work: Work) -> Generator[Attempt, None, None]:
-    """Nothing is half visible, and the run, or the next one, completes every row once."""
-    if find_spec("ray") is None or find_spec("lance") is None:
-        work.notes.append("not tried, Ray is not installed")
-        return
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-m"]
-    command += ["slow", "tests/models/extract/test_ray.py", "-k", "killed", "--tb=line"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    for line in ("worker", "driver"):
-        failed = [row for row in done.stdout.splitlines() if row.startswith("FAILED")]
-        fault = "; ".join(row for row in failed if line in row)
-        if done.returncode and not failed:
-            fault = done.stdout.strip()[-200:] or done.stderr.strip()[-200:]
-        yield Attempt(f"killed {line}", fault)
