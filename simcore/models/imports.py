@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_args
 
+from simcore import memory
 from simcore.data import cache_dir, named_folders, state_files
-from simcore.errors import BadDataError, DamagedFileError, unknown_name
+from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.results import Result
@@ -72,9 +73,13 @@ def check_name(name: str) -> str:
 
 
 def names() -> list[str]:
-    """Names of all imported backbones, sorted."""
-    folder = cache_dir.root() / "imported"
-    return sorted(p.stem for p in folder.glob("*.json") if named_folders.is_name(p.stem))
+    """Names of all imported backbones whose descriptions can be read, sorted."""
+    return sorted(name for name in _stems() if _is_readable(name))
+
+
+def exists(name: str) -> bool:
+    """Whether there is an imported backbone of a name, if only a damaged one."""
+    return named_folders.is_name(name) and _file(name).is_file()
 
 
 def read(name: str) -> ImportedBackbone:
@@ -95,15 +100,30 @@ def read(name: str) -> ImportedBackbone:
 
 def damaged() -> list[str]:
     """Names of imported backbones whose descriptions cannot be read, sorted."""
-    return [name for name in names() if not _is_readable(name)]
+    return sorted(name for name in _stems() if not _is_readable(name))
+
+
+def _stems() -> list[str]:
+    folder = cache_dir.root() / "imported"
+    return [path.stem for path in folder.glob("*.json") if named_folders.is_name(path.stem)]
 
 
 def _is_readable(name: str) -> bool:
     try:
-        read(name)
-    except DamagedFileError:
+        stat = _file(name).stat()
+    except OSError:
         return False
-    return True
+
+    def parses() -> bool:
+        try:
+            read(name)
+        except BadDataError:
+            return False
+        return True
+
+    key = ("imported backbone", str(_file(name)), stat.st_mtime_ns, stat.st_size)
+    readable: bool = memory.get(key, parses)
+    return readable
 
 
 def _parse(document: JSON) -> ImportedBackbone:
@@ -126,15 +146,15 @@ def save(backbone: ImportedBackbone) -> None:
     state_files.write_json(_file(backbone.name), asdict(backbone))
 
 
-def remove(name: str) -> ImportedBackbone:
-    """Forget an imported backbone; returns what it was, so that its table can be dropped.
+def remove(name: str) -> None:
+    """Forget an imported backbone, also a damaged one; its table stays.
 
     Raises:
         UnknownNameError: there is none of that name.
     """
-    backbone = read(name)
+    if not exists(name):
+        raise unknown_name("imported backbone", name, _stems())
     _file(name).unlink(missing_ok=True)
-    return backbone
 
 
 def next_digest(previous: str, content: bytes) -> str:

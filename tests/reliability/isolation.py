@@ -39,7 +39,7 @@ def attempts(folder: Path) -> list[str]:
 
 def refuse_outside_connections() -> None:
     """Refuse connections of this process to other machines, and note the attempts."""
-    log = os.environ[LOG]
+    log = Path(os.environ[LOG])
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "socket.connect" and isinstance(args[1], tuple):
@@ -49,7 +49,7 @@ def refuse_outside_connections() -> None:
         else:
             return
         if not _is_loopback(host):
-            with open(log, "a") as file:
+            with log.open("a") as file:
                 file.write(f"{event} {host} {' '.join(sys.argv[:4])}\n")
             raise OSError(101, "Network is unreachable")
 

@@ -170,7 +170,7 @@ def requests(work: Work) -> Generator[Attempt, None, None]:
 def uploads(work: Work) -> Generator[Attempt, None, None]:
     """Without a session nothing is stored, whatever is sent."""
     with _serving(work, "--kiosk") as app:
-        for number in range(work.count(200)):
+        for _ in range(work.count(200)):
             data = mutate(picture("PNG"), work.random)
             name = work.random.choice(["a", "..", "%2e%2e%2fa", "a" * 3000, "%00", "é"])
             session = work.random.choice(["a", "..", "%2e%2e", "0" * 32, "%2fetc"])
