@@ -181,7 +181,7 @@ def names(group: str | None = None) -> list[str]:
     if group is None:
         return [spec.name for spec in specs]
     members = [spec.name for spec in specs if group in spec.groups]
-    family = _PREFIXES.get(group) or _CATALOGS.get(group)
+    family: Prefix | Catalog | None = _PREFIXES.get(group) or _CATALOGS.get(group)
     if family and family.names:
         members = family.names()
     if not members:
@@ -192,7 +192,7 @@ def names(group: str | None = None) -> list[str]:
 def groups() -> list[str]:
     """Every group that has a backbone, sorted."""
     fixed = {group for spec in _registered().values() for group in spec.groups}
-    families = [*_PREFIXES.items(), *_CATALOGS.items()]
+    families: list[tuple[str, Prefix | Catalog]] = [*_PREFIXES.items(), *_CATALOGS.items()]
     changing = {group for group, family in families if family.names and family.names()}
     return sorted(fixed | changing)
 

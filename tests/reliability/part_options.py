@@ -22,6 +22,8 @@ def options(work: Work) -> Generator[Attempt, None, None]:
         tries += [(turn, work.random.random(), *pair, value) for turn, value in enumerate(values)]
     tries.sort(key=lambda item: item[:2])  # all parameters once, then all of them again
     work.notes.append(f"{len({c.path for c, _ in pairs})} commands, {len(pairs)} parameters")
+    warm_up = ["evaluate", "participation", "tiny", "--models=hog,color"]
+    commands.attempt(warm_up, folder, seconds=600)  # numba compiles, minutes on a busy machine
     with isolation.no_processes():
         for number in range(work.count(2000)):
             if number < len(tries):
