@@ -81,7 +81,7 @@ class Connection(H11Protocol):
             return True
         if self.client is None or is_loopback(self.client[0]):
             return False  # this computer's own, or a proxy's on it
-        own = (connection.client for connection in self.connections)
+        own = (getattr(connection, "client", None) for connection in self.connections)
         count = sum(client is not None and client[0] == self.client[0] for client in own)
         return count > self.per_client
 
