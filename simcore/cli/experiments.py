@@ -52,7 +52,7 @@ def new(
         conditions = experiments.preset(preset, collection)
     else:
         conditions = experiments.parse(options.names(distractors), questions, subset)
-    text = _read(consent).decode("utf-8", "replace") if consent else ""
+    text = experiments.read_consent(consent) if consent else ""
     plan = experiments.Plan(conditions, choices, catch, seed, text)
     created = experiments.create(name, collection, plan)
     row = experiments.summary(created.name)
@@ -142,7 +142,7 @@ def import_(
     from simcore.lab.people import experiments
     from simcore.lab.people import export as people_export
 
-    people_export.read(name, collection, _read(file))
+    people_export.read(name, collection, people_export.read_file(file))
     row = experiments.summary(name)
     if json:
         output.document(row.to_dict())
@@ -246,15 +246,6 @@ def _print_backups(rows: "Sequence[AnswerBackup]", json: bool) -> None:
             for row in rows
         ],
     )
-
-
-def _read(path: Path) -> bytes:
-    from simcore.errors import BadDataError
-
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadDataError(f"Cannot read {str(path)!r} ({error.strerror}).") from error
 
 
 def _percent(rate: "Rate | None") -> tuple[str, str]:

@@ -60,6 +60,15 @@ def serve(
     max_visitors: Annotated[
         int, typer.Option(min=1, max=2000, help="Visitors at the same time; others must wait.")
     ] = 400,
+    max_per_client: Annotated[
+        int,
+        typer.Option(
+            min=10,
+            max=10_000,
+            help="Connections of one address at the same time; this computer's own are not "
+            "counted. A browser opens about five.",
+        ),
+    ] = 500,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,7 +79,14 @@ def serve(
 ) -> None:
     """Serve the app until Ctrl+C. Background jobs that it started go on; see `simcore jobs`."""
     environment = _kiosk_environment(idle, collection) if kiosk else {}
-    run(host, port, environment, max_visitors=max_visitors, allowed_hosts=allow_host or [])
+    run(
+        host,
+        port,
+        environment,
+        max_visitors=max_visitors,
+        max_per_client=max_per_client,
+        allowed_hosts=allow_host or [],
+    )
 
 
 def run(
@@ -79,6 +95,7 @@ def run(
     environment: Environment,
     *,
     max_visitors: int = 400,
+    max_per_client: int = 500,
     allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Serve the app until it is interrupted.
@@ -95,7 +112,7 @@ def run(
 
     app_files.root()  # raises before the port is taken
     listener = server.listen(host, port)
-    limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors)
+    limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors, max_per_client)
     os.environ.update({**environment, **server.settings(limits, allowed_hosts)})
     sys.stderr.write(f"The app is at http://{_browser_host(host)}:{port} (stop it with Ctrl+C)\n")
     if limits.visitors < max_visitors:

@@ -147,9 +147,9 @@ HOST = {
     "papers.section_store": "save",
     "judgements.set_maps": "make",
     "people.backups": "create listing restore",
-    "people.experiments": "nearest make_options make_question catch_trials parse create remove "
-    "check_name draw prepare_pictures preset rosenfeld2018_conditions",
-    "people.export": "export read triplets judgements existing_sets unused_name",
+    "people.experiments": "nearest make_options make_question catch_trials parse read_consent "
+    "create remove check_name draw prepare_pictures preset rosenfeld2018_conditions",
+    "people.export": "export read read_file triplets judgements existing_sets unused_name",
     # Annotators are known by the names that they type, so a visitor could act as another one.
     "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary",
 }
