@@ -431,6 +431,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+Reasons = dict[str, str]  # name -> a sentence why it is missing
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,8 @@ def _damaged_files() -> list[str]:
         )
     if tables := _tables_set_aside():
         problems.append(
-            f"The feature table {_listed(tables)} was damaged; `simcore doctor --repair` deletes "
-            "what is left of it, and `simcore extract` computes it again."
+            f"The feature table {_listed(tables)} was damaged; `simcore doctor --repair` removes "
+            "it, and `simcore extract` computes it again."
         )
     problems += [
         f"The description of the imported backbone {name} is damaged. Import its features again."

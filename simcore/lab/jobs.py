@@ -22,7 +22,7 @@ from typing import Literal
 
 from simcore.data import cache_dir, state_files
 from simcore.errors import DamagedFileError, SimError, UnknownNameError, unknown_name
-from simcore.types import JSON, Monitor, OnProgress, Progress
+from simcore.types import JSON, Monitor, OnProgress, Progress, Reasons
 
 State = Literal["running", "done", "incomplete", "failed", "stopped"]
 FOLDER = "SIMCORE_JOB"  # environment variable: the folder that a job's process reports to
@@ -335,7 +335,7 @@ def _parse_progress(document: JSON) -> tuple[Progress, float | None]:
     return progress, left
 
 
-def _missing_parts(folder: Path) -> dict[str, str]:
+def _missing_parts(folder: Path) -> Reasons:
     reasons = state_files.read_json(
         folder / MISSING, lambda rows: {str(k): str(v) for k, v in rows.items()}, rebuild=True
     )

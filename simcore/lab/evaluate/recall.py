@@ -21,6 +21,7 @@ from simcore.sim import rank
 from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
 
 OUTCOMES = "mates"  # kind of result on disk
+OutcomeKeys = dict[Recipe, tuple[object, ...]]  # everything that ranks depend on
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 
 
@@ -433,7 +434,7 @@ def outcomes_of_each(
     return [values for recipe in question.recipes if (values := outcomes[recipe]) is not None]
 
 
-def _outcome_keys(question: Question, collection: Collection) -> dict[Recipe, tuple[object, ...]]:
+def _outcome_keys(question: Question, collection: Collection) -> OutcomeKeys:
     digest = pairs_digest(collection)
     identity = {name: features.identity(collection, name) for name in question.backbones}
     return {

@@ -9,7 +9,7 @@ from simcore.lab.library import collections, indexes
 from simcore.lab.library import models as models_library
 from simcore.models import registry
 from simcore.models.extract import extraction, ray_driver
-from simcore.types import Collection, ImageSet, Monitor
+from simcore.types import Collection, ImageSet, Monitor, Reasons
 
 ENGINES = ("local", "ray")
 Report = extraction.ExtractionReport
@@ -73,7 +73,7 @@ def extract(
     return report
 
 
-def _fetch(backbones: Sequence[str], monitor: Monitor) -> dict[str, str]:
+def _fetch(backbones: Sequence[str], monitor: Monitor) -> Reasons:
     """Download the weights of some backbones; returns why some failed, by name.
 
     What fails does not keep the others from being extracted.
