@@ -55,7 +55,7 @@ def extract(
             monitor=monitor.part(0, 0.85) if results else monitor,
         )
         if results and not monitor.stopped:
-            from simcore.lab.evaluate import precompute
+            from simcore.lab.search import precompute
 
             precompute.run(name, monitor=monitor.part(0.85, 1))
     jobs.report_missing(report.unavailable)

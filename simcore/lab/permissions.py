@@ -116,7 +116,7 @@ HOST = {
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
-    "evaluate.precompute": "run opening_recipes",
+    "search.precompute": "run opening_recipes",
     "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",

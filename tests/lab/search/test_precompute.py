@@ -4,10 +4,10 @@ import pytest
 
 from simcore import memory
 from simcore.lab import recipes
-from simcore.lab.evaluate import combinations, exclusive, precompute, recall
+from simcore.lab.evaluate import combinations, exclusive, recall
 from simcore.lab.library import collections, subsets
 from simcore.lab.people import review
-from simcore.lab.search import pair
+from simcore.lab.search import pair, precompute
 from simcore.recipe import Question
 from simcore.sim import metrics
 from simcore.types import Monitor
