@@ -309,7 +309,7 @@ def search(question: Question) -> SubsetSearch:
             question.post,
             missing=question.missing,
         )
-        packed = {str(combine): hits.packed for combine, hits in searched.hits.items()}
+        packed = {str(kind): hits.packed for kind, hits in searched.hits.items()}
         result_cache.write(SUBSET_HITS, key, packed)
         return searched
 

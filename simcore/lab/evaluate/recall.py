@@ -424,14 +424,18 @@ def outcomes_of_each(
     collection, direction = _open(question), question.direction
     collection.pairs(direction)  # raises if the collection has no known mates
     keys = _outcome_keys(question, collection)
-    outcomes = {recipe: _stored_outcomes(key) for recipe, key in keys.items()}
-    missing = [recipe for recipe, values in outcomes.items() if values is None]
+    outcomes = {
+        recipe: stored
+        for recipe, key in keys.items()
+        if (stored := _stored_outcomes(key)) is not None
+    }
+    missing = [recipe for recipe in keys if recipe not in outcomes]
     computed = _compute_outcomes(collection, missing, direction, monitor)
-    for recipe, outcome in zip(missing, computed, strict=True):
-        result_cache.write(OUTCOMES, keys[recipe], vars(outcome))
-        memory.put((OUTCOMES, keys[recipe]), outcome)
-        outcomes[recipe] = outcome
-    return [values for recipe in question.recipes if (values := outcomes[recipe]) is not None]
+    for recipe, values in zip(missing, computed, strict=True):
+        result_cache.write(OUTCOMES, keys[recipe], vars(values))
+        memory.put((OUTCOMES, keys[recipe]), values)
+        outcomes[recipe] = values
+    return [outcomes[recipe] for recipe in question.recipes]
 
 
 def _outcome_keys(question: Question, collection: Collection) -> OutcomeKeys:
