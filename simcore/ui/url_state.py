@@ -49,6 +49,8 @@ class Field:
         if not self.per:
             return key
         owner = values[self.per]
+        if owner is None:  # nothing can be chosen there, so that there is one widget
+            return key
         return f"{key}_{owner if isinstance(owner, str) else ','.join(owner)}"
 
     def choices(self, values: Values) -> Sequence[str]:

@@ -77,8 +77,8 @@ def test_faults_are_sentences(tiny, tmp_path, capsys):
     for words, says in (
         (["new", "Bad Name", tiny], "not a valid name"),
         (["new", "x", "nowhere"], "No collection named"),
-        (["new", "x", tiny, "--consent", str(tmp_path / "none")], "Cannot read"),
-        (["import", "x", tiny, str(tmp_path)], "Cannot read"),
+        (["new", "x", tiny, "--consent", str(tmp_path / "none")], "cannot be read"),
+        (["import", "x", tiny, str(tmp_path)], "not a regular file"),
         (["analyse", "nothing"], "No experiment named"),
     ):
         assert run(["experiments", *words]) == 1

@@ -170,7 +170,9 @@ class TableFiles:
 
     def _data_files(self, manifest: bytes) -> Iterator[Path]:
         for file in (self.folder / "data").glob("*.lance"):
-            if file.name.encode() in manifest:
+            name = file.name.encode()
+            # A protobuf string is preceded by its length, so that no end of another name matches.
+            if bytes([len(name) & 0x7F]) + name in manifest:
                 yield file
 
     def _index_files(self, manifest: bytes) -> Iterator[Path]:

@@ -208,9 +208,11 @@ def _extract_embedded(
     todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
     # A network whose features are complete is not even loaded.
     needed = [spec for spec in specs if todo[spec.name]]
-    monitor.report("loading networks", 0, len(needed), overall=0)
+    if needed:
+        monitor.report("loading networks", 0, len(needed), overall=0)
     embedders, unavailable = load_all(needed, device)
-    monitor.report("loading networks", len(needed), len(needed), overall=0)
+    if needed:
+        monitor.report("loading networks", len(needed), len(needed), overall=0)
     if device == "cpu" and precision == "fp32":
         embedders |= {
             spec.name: compiled.for_cpu(spec, embedders[spec.name], len(todo[spec.name]))
