@@ -1,11 +1,11 @@
 """CPU seconds of pages: the first visit in a process of its own, then one backbone less.
 
-    python -m benchmarks.page_cpu --cache FOLDER [--pages evaluate,combine] [--sweep]
+    python -m benchmarks.page_cpu --cache FOLDER [--pages evaluate,combine]
 
 The cache is one that `python -m benchmarks.synthetic_cache` has filled. Pages run under AppTest,
 without a browser: CPU seconds of all threads, so that other work on the machine does not count.
 Importing Streamlit and Plotly, which every page shares, is measured apart. Stored results are
-removed first, unless --keep says otherwise; --sweep prepares them as an extraction does.
+removed first, unless --keep says otherwise.
 """
 
 import argparse
