@@ -213,7 +213,7 @@ def store(work: Work) -> Generator[Attempt, None, None]:
 
     key = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 8)
     place = work.folder / "features"
-    for number in range(work.count(25)):
+    for number in range(work.count(15)):
         lines = start_and_kill(APPEND, [str(place), str(number)], 0.8 * work.random.random())
         opened = FeatureStore(place)
         names = [f"{number} {row}" for row in lines]
