@@ -145,6 +145,21 @@ def weights(
 
 
 @app.command()
+@options.question(post=False)
+def waterfall(
+    question: Question,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the halves.")] = 0,
+    json: Json = False,
+) -> None:
+    """What combining, grids, post-processing and weights add, chosen on other pairs."""
+    from simcore.lab.evaluate import waterfall as lab_waterfall
+
+    with output.monitor() as monitor:
+        result = lab_waterfall.waterfall(question, seed=seed, monitor=monitor)
+    print_result(result, json=json)
+
+
+@app.command()
 @options.question(combine=True)
 def compare(question: Question, json: Json = False) -> None:
     """Is A better than B? Exact McNemar test for all pairs, with Holm's correction."""

@@ -54,6 +54,7 @@ VISITORS = {
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
     "pairs_digest outcomes_of_each",
+    "evaluate.waterfall": "waterfall",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
     "judgements.agreement": "percent table combined disagreements",
