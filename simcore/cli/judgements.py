@@ -15,8 +15,8 @@ from simcore.types import METRICS
 if TYPE_CHECKING:
     from simcore.lab.judgements.agreement import AgreementTable, JudgementQuestion
     from simcore.lab.judgements.pair_similarities import ReadySimilarities
+    from simcore.lab.judgements.perceptual import CombinationTable
     from simcore.lab.judgements.sets import JudgementSummary
-    from simcore.results import TableResult
 
 MAX_COLUMNS = 6  # groups, or similarities, that fit beside each other
 DISTANCES = ("@distances",)
@@ -159,7 +159,7 @@ def _print(
     ready: "ReadySimilarities",
     json: bool,
     *,
-    best: "TableResult | None" = None,
+    best: "CombinationTable | None" = None,
 ) -> None:
     """Print scores, and the best combinations if they were searched for."""
     if len(table.groups) <= MAX_COLUMNS:

@@ -108,7 +108,9 @@ SCHEMA = 1  # of the envelope; raised when a field is renamed or removed
 
 def document(result: Any) -> None:
     """Print a result on stdout as one JSON document, in the envelope of all commands."""
-    _print_json(_envelope() | {"result": to_dict(result)})
+    # Reports that are no `Result` choose their fields themselves as well.
+    value = result.to_dict() if hasattr(result, "to_dict") else result
+    _print_json(_envelope() | {"result": to_dict(value)})
 
 
 def failure(sentence: str) -> None:

@@ -110,7 +110,7 @@ def pair(
     left, right = _picture(name, first), _picture(name, second)
     parsed = recipes.parse(options.ready(name, models), metric=metric)
     table = search_pair.table(Question(name, tuple(parsed)), left, right)
-    output.result(table, json=json)
+    output.show(table.to_dict(), table.to_table(), json=json)
 
 
 def _picture(name: str, text: str) -> "Picture":
