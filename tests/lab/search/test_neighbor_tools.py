@@ -73,7 +73,9 @@ def test_clip_retrieval(stored, tmp_path, capsys):
     assert np.allclose(vectors, unit, atol=1e-3)
     rows = parquet.read_table(tmp_path / "clip" / "metadata" / "metadata_0.parquet").to_pylist()
     assert [row["caption"] for row in rows] == ids
-    assert all(Image.open(row["image_path"]).size for row in rows)
+    for row in rows:
+        with Image.open(row["image_path"]) as picture:
+            picture.verify()
 
 
 def test_wrong_formats_are_named(tiny, tmp_path, capsys):
