@@ -200,7 +200,9 @@ def finetune(
         ),
     ] = "",
     optimizer: Annotated[str, typer.Option(help="adam, or sgd (momentum 0.9).")] = "adam",
-    learning_rate: Annotated[float | None, typer.Option(callback=finite, help="Of the optimizer.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(callback=finite, help="Of the optimizer.")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="At most; by protocol paper exactly this many.")
     ] = None,
