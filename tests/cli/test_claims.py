@@ -43,5 +43,6 @@ def test_misspelled_names(tiny, capsys):
 def test_few_backbones_leave_claims_undecided(tiny, capsys, models):
     args = ["claims", tiny, "--judgements", "none", "--models", models, "--papers", "rosenfeld2019"]
     assert run([*args, "--json"]) == 0
-    claims = {claim["id"]: claim for claim in json.loads(capsys.readouterr().out)["claims"]}
+    document = json.loads(capsys.readouterr().out)["result"]
+    claims = {claim["id"]: claim for claim in document["claims"]}
     assert "at least 3 backbones" in claims["combining-helps"]["reason"]

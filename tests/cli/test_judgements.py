@@ -31,7 +31,7 @@ def ask(capsys):
         capsys.readouterr()
         assert run([*args, "--json"]) == code
         envelope = json.loads(capsys.readouterr().out)
-        return envelope if code else envelope["result"]
+        return envelope.get("result", envelope)
 
     return document
 

@@ -30,7 +30,7 @@ def ask(capsys):
         assert run([*args, "--json"]) == code
         printed = capsys.readouterr()
         envelope = json.loads(printed.out)
-        return (envelope if code else envelope["result"]), printed.err
+        return envelope.get("result", envelope), printed.err
 
     return document
 
