@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from simcore.ui import kiosk, page_export, url_state
+from simcore.ui import job_progress, kiosk, page_export, url_state
 
 kiosk.restrict()
 ROOT = Path(__file__).resolve().parent
@@ -132,6 +132,7 @@ page = kiosk.navigation(
 )
 kiosk.watch()
 url_state.start_with(kiosk.collection())
+job_progress.chip()
 page_export.begin()
 page.run()
 page_export.download_button(page.title)

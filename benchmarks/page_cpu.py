@@ -1,11 +1,11 @@
 """CPU seconds of pages: the first visit in a process of its own, then one backbone less.
 
-    python -m benchmarks.page_cpu --cache FOLDER [--pages evaluate,combine] [--sweep]
+    python -m benchmarks.page_cpu --cache FOLDER [--pages evaluate,combine]
 
 The cache is one that `python -m benchmarks.synthetic_cache` has filled. Pages run under AppTest,
 without a browser: CPU seconds of all threads, so that other work on the machine does not count.
 Importing Streamlit and Plotly, which every page shares, is measured apart. Stored results are
-removed first, unless --keep says otherwise; --sweep prepares them as an extraction does.
+removed first, unless --keep says otherwise.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,7 +75,19 @@ def forget(cache: Path) -> None:
     shutil.rmtree(cache / STORED, ignore_errors=True)
 
 
-def lines(cache: Path, pages: Sequence[str]) -> list[Line]:
+def lines(quick: bool) -> list[Line]:
+    """Two lines per page, on a cache that is filled for it.
+
+    Args:
+        quick: a sixth of the pairs, and two pages.
+    """
+    pairs = synthetic_cache.PAIRS // 6 if quick else synthetic_cache.PAIRS
+    with tempfile.TemporaryDirectory() as folder:
+        synthetic_cache.elsewhere(Path(folder), pairs)
+        return measured(Path(folder), PAGES[:2] if quick else PAGES)
+
+
+def measured(cache: Path, pages: Sequence[str]) -> list[Line]:
     """Two lines per page: the first visit, and one backbone less."""
     results = []
     for page in pages:
@@ -95,7 +108,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.keep:
         forget(args.cache)
-    print(results_table.markdown(lines(args.cache, args.pages.split(","))))
+    print(results_table.markdown(measured(args.cache, args.pages.split(","))))
 
 
 if __name__ == "__main__":

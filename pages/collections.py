@@ -1,12 +1,15 @@
 """Collections: add images, extract features, remove collections."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from simcore.lab import doctor
 from simcore.lab.library import collections, models
+from simcore.lab.library.features import FeatureCount
 from simcore.results import Table, format_bytes
 from simcore.types import Collection
-from simcore.ui import gallery, job_progress, widgets
+from simcore.ui import actions, gallery, job_progress, widgets
 from simcore.ui.collections import add_collection
 from simcore.ui.widgets import escape_markdown
 
@@ -67,7 +70,7 @@ def _card(name: str) -> None:
                 "Remove",
                 key=f"collections_remove_{name}",
                 type="primary",
-                on_click=widgets.run_action,
+                on_click=actions.run_action,
                 args=(collections.remove, name),
             )
         source = f"From {escape_markdown(collection.source)}"
@@ -91,7 +94,8 @@ def _samples(collection: Collection) -> None:
 
 def _features(collection: Collection) -> None:
     """Which backbones are extracted, and a form for more."""
-    counts = collections.feature_counts(collection.name)
+    name = collection.name
+    counts = collections.feature_counts(name)
     badges = [
         f":green-badge[:material/check: {escape_markdown(count.backbone)}]"
         if count.complete
@@ -99,11 +103,13 @@ def _features(collection: Collection) -> None:
         for count in counts
     ]
     st.markdown("Features: " + (" ".join(badges) or "none yet"))
-    if job_progress.show("extract", collection.name):
+    if job_progress.show(
+        "extract", collection.name, ready=lambda: _complete(collections.feature_counts(name))
+    ):
         return
-    complete = {count.backbone for count in counts if count.complete}
+    complete = _complete(counts)
     partial = [count.backbone for count in counts if count.backbone not in complete]
-    ready = [info.name for info in models.listing() if info.ready]
+    ready = [info.name for info in models.listing() if info.ready or info.fetched_unasked]
     options = list(dict.fromkeys([*partial, *(name for name in ready if name not in complete)]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
@@ -121,8 +127,12 @@ def _features(collection: Collection) -> None:
             disabled=not chosen,
             key=f"collections_extract_{collection.name}",
             on_click=job_progress.start,
-            args=(["extract", collection.name, "--models", ",".join(chosen)],),
+            args=(["extract", collection.name, "--models", ",".join(chosen), "--fetch"],),
         )
+
+
+def _complete(counts: Sequence[FeatureCount]) -> frozenset[str]:
+    return frozenset(count.backbone for count in counts if count.complete)
 
 
 def _skipped(collection: Collection) -> None:

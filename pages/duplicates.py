@@ -1,7 +1,9 @@
 """Duplicates: near-duplicates in a collection, and the pairs that remain without them."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -15,6 +17,8 @@ from simcore.ui.url_state import Field, NumberField, Values
 
 PAGE = "duplicates"
 MAX_DISTANCE = 0.4
+# One group of more than ten pairs and of 3 % of all is no set of copies, but a chain.
+MIN_CHAIN, MAX_SHARE = 10, 0.03
 CHANGED = f"_{PAGE}_changed"  # session state: a verdict changed, so the counts above do as well
 CLEAN_HELP = "Without pairs that have a near-duplicate under this backbone and these thresholds."
 
@@ -29,10 +33,22 @@ def _backbones(values: Values) -> list[str]:
     return [first, *(name for name in ready if name != first)]
 
 
+class _Threshold(NumberField):
+    """A distance, by default that of the backbone; each backbone has a slider of its own."""
+
+    def initial(self, values: Values) -> float:
+        """The distance up to which this backbone's near-duplicates go, to three digits."""
+        if not values["by"]:
+            return self.default
+        calibrated = duplicates.thresholds(values["collection"], values["by"])
+        distance = calibrated.within if self.name == "within" else calibrated.across
+        return min(self.high, math.floor(1000 * distance) / 1000)
+
+
 FIELDS = [
     Field("by", _backbones, label="backbone with features in this collection", per="collection"),
-    NumberField("within", default=0.10, high=MAX_DISTANCE),
-    NumberField("across", default=0.15, high=MAX_DISTANCE),
+    _Threshold("within", default=0.10, high=MAX_DISTANCE, per="by"),
+    _Threshold("across", default=0.15, high=MAX_DISTANCE, per="by"),
 ]
 
 
@@ -55,6 +71,7 @@ def show() -> None:
         with st.spinner("Comparing all images"):
             report = subsets.find_duplicates(name, by=by, within=within, across=across)
         groups = _groups(report)
+        _warn(report, groups)
         _counts(name, report, groups)
         thresholds = ["--within", f"{within:g}", "--across", f"{across:g}"]
         commands.show(["evaluate", "duplicates", name, "--by", by, *thresholds])
@@ -70,28 +87,62 @@ def _controls(names: Sequence[str], values: Values) -> bool:
             st.info("No features yet. Extract a backbone on the page Collections.")
             return False
         st.selectbox("Backbone", backbones, key=FIELDS[0].key(PAGE, values))
-        for option, label in (("within", "within a side"), ("across", "across the sides")):
+        labels = ("Distance within a side", "Distance across the sides")
+        for field, label in zip(FIELDS[1:], labels, strict=True):
             st.slider(
-                f"Distance {label}",
+                label,
                 0.0,
                 MAX_DISTANCE,
-                step=0.01,
-                key=f"{PAGE}_{option}",
-                help="Cosine distance up to which two images are near-duplicates. The authors' "
-                "notebook uses 0.10 and 0.15 for densenet121; other networks need other values.",
+                step=0.001,
+                format="%.3f",
+                key=field.key(PAGE, values),
+                help="Cosine distance up to which two images are near-duplicates. It starts where "
+                "unrelated images of this collection hardly get under this backbone; for "
+                "densenet121 at the 0.10 and 0.15 of the authors' notebook.",
             )
     return True
 
 
-def _groups(report: DuplicateReport) -> list[list[int]]:
-    """Rows of pairs that near-duplicates connect, largest group first."""
-    rows = defaultdict(list)
+@dataclass(frozen=True)
+class _Group:
+    """Pairs that near-duplicates connect.
+
+    Attributes:
+        rows: of the pairs.
+        distance: of the farthest two images that connect them.
+    """
+
+    rows: list[int]
+    distance: float
+
+
+def _groups(report: DuplicateReport) -> list[_Group]:
+    """The groups of more than one pair, the most certain first: those of the least distance."""
+    rows: dict[int, list[int]] = defaultdict(list)
     for row, group in enumerate(report.groups.tolist()):
         rows[group].append(row)
-    return sorted((r for r in rows.values() if len(r) > 1), key=len, reverse=True)
+    distance: dict[int, float] = {}
+    for pair, refused in zip(report.duplicates, report.refused, strict=True):
+        if not refused:
+            group = int(report.groups[pair.row])
+            distance[group] = max(distance.get(group, 0.0), pair.distance)
+    groups = [_Group(members, distance[g]) for g, members in rows.items() if len(members) > 1]
+    return sorted(groups, key=lambda group: (group.distance, -len(group.rows)))
 
 
-def _counts(name: str, report: DuplicateReport, groups: list[list[int]]) -> None:
+def _warn(report: DuplicateReport, groups: Sequence[_Group]) -> None:
+    """Say it first where the distances are so large that most of what follows is unrelated."""
+    largest = max((len(group.rows) for group in groups), default=0)
+    count = len(report.groups)
+    if largest > max(MIN_CHAIN, MAX_SHARE * count):
+        st.warning(
+            f"One group connects {largest:,} of {count:,} pairs, so most of it is unrelated. "
+            "Lower the distances in the sidebar.",
+            icon=":material/warning:",
+        )
+
+
+def _counts(name: str, report: DuplicateReport, groups: list[_Group]) -> None:
     columns = st.columns(2 + len(report.kept))
     columns[0].metric(
         "Near-duplicates",
@@ -113,7 +164,7 @@ def _counts(name: str, report: DuplicateReport, groups: list[list[int]]) -> None
 
 
 @st.fragment
-def _tabs(name: str, report: DuplicateReport, groups: list[list[int]]) -> None:
+def _tabs(name: str, report: DuplicateReport, groups: list[_Group]) -> None:
     with widgets.show_errors():  # a fragment's errors do not reach the page
         if not report.duplicates:
             st.info("No near-duplicates within these distances.")
@@ -168,7 +219,7 @@ def _sides_text(pair: NearDuplicate) -> str:
     return f"both {pair.side}" if same else f"{pair.side} and {pair.other_side}"
 
 
-def _groups_tab(name: str, groups: list[list[int]]) -> None:
+def _groups_tab(name: str, groups: list[_Group]) -> None:
     if not groups:
         st.info("Near-duplicates connect no two pairs.")
         return
@@ -178,12 +229,14 @@ def _groups_tab(name: str, groups: list[list[int]]) -> None:
         "Group",
         range(len(groups)),
         key=f"{PAGE}_group_{len(groups)}",
-        format_func=lambda n: f"{n + 1} of {len(groups):,}: {len(groups[n]):,} pairs",
-        help="A chain of near-duplicates can connect pairs that differ. One very large group means "
-        "that the thresholds are too high for this backbone.",
+        format_func=lambda n: (
+            f"{n + 1} of {len(groups):,}: {len(groups[n].rows):,} pairs, "
+            f"distance up to {groups[n].distance:.3f}"
+        ),
+        help="The most certain first. A chain of near-duplicates can connect pairs that differ.",
     )
     pairs: list[tuple[Tile, Tile]] = []
-    for row in gallery.paged(groups[number], f"{PAGE}_group_page_{number}"):
+    for row in gallery.paged(groups[number].rows, f"{PAGE}_group_page_{number}"):
         left, right = (
             gallery.pair_tile(images.ids[row], side, images.keys[row], OPEN_IN_EXPLORE)
             for side, images in sides.items()

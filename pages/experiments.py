@@ -3,7 +3,7 @@
 import streamlit as st
 
 from simcore.lab.people import experiments
-from simcore.ui import kiosk, url_state, widgets
+from simcore.ui import actions, kiosk, url_state, widgets
 from simcore.ui.experiments import experiment_builder, experiment_results, participant_view
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
@@ -109,7 +109,7 @@ def _invite(name: str) -> None:
                 "Delete it",
                 type="primary",
                 key=f"experiments_remove_{name}",
-                on_click=widgets.run_action,
+                on_click=actions.run_action,
                 args=(experiments.remove, name),
             )
 

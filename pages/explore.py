@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from simcore.lab.library import collections, features
+from simcore.lab.library import collections, features, models
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
 from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import commands, job_progress, kiosk, uploads, widgets
+from simcore.ui import commands, job_progress, kiosk, remedies, uploads, widgets
 from simcore.ui.explore import (
     explore_sidebar,
+    explore_view,
     image_browser,
     query_bar,
     search_results,
@@ -39,7 +40,8 @@ def welcome() -> None:
         "Choose an image and compare what each backbone finds most similar. There is no collection "
         "yet: the demo has about 1,400 emoji, each drawn in two styles."
     )
-    if job_progress.show("demo"):
+    # Explore opens as soon as there are images.
+    if job_progress.show("demo", ready=lambda: len(collections.names())):
         return
     with st.container(horizontal=True):
         st.button(
@@ -84,25 +86,40 @@ def explore(collection: Collection, view: ExploreView) -> None:
 
 
 def _offer_extraction(collection: Collection, missing: Sequence[str]) -> None:
-    names = escape_markdown(", ".join(missing))
     if kiosk.enabled():
+        names = escape_markdown(", ".join(missing))
         st.info(f"No features of {names} in this collection.")
         return
+
+    def ready() -> tuple[str, ...]:
+        return tuple(model for model in missing if features.is_ready(collection, model))
+
     with st.container(border=True):
-        if job_progress.show("extract", collection.name):
+        if collection.name == explore_view.DEMO and job_progress.show("demo", ready=ready):
             return
-        st.markdown(
-            f"No features of **{names}** for {escape_markdown(collection.name)} yet. "
-            "Extract them to get results."
-        )
-        st.button(
-            "Extract now",
-            type="primary",
-            icon=":material/play_arrow:",
-            key="explore_extract",
-            on_click=job_progress.start,
-            args=(["extract", collection.name, "--models", ",".join(missing)],),
-        )
+        if job_progress.show("extract", collection.name, ready=ready):
+            return
+        backbones = models.listing(missing)
+        possible = [b.name for b in backbones if b.ready or b.fetched_unasked]
+        if possible:
+            st.markdown(
+                f"No features of **{escape_markdown(', '.join(possible))}** for "
+                f"{escape_markdown(collection.name)} yet. Extract them to get results."
+            )
+            st.button(
+                "Extract now",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="explore_extract",
+                on_click=job_progress.start,
+                args=(["extract", collection.name, "--models", ",".join(possible), "--fetch"],),
+            )
+        if without_weights := [b.name for b in backbones if b.name not in possible]:
+            st.markdown(
+                f"**{escape_markdown(', '.join(without_weights))}** cannot be extracted before its "
+                "weights are on this computer."
+            )
+            remedies.show([remedies.MODELS_PAGE], key="explore_weights", models=without_weights)
 
 
 show()

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from numbers import Integral
 
 # A password between user and host, also one with an unescaped @, and settings and query
 # parameters that hold a secret: password=word, 'password': 'word'.
@@ -83,6 +84,27 @@ def _environment_secrets() -> list[str]:
             secrets.append(value)
         secrets += _URL_PASSWORD.findall(value)
     return [secret for secret in secrets if len(secret) >= _MIN_SECRET]
+
+
+def check_whole_number(name: str, value: object, *, least: int = 1) -> None:
+    """Refuse a fraction, which would be cut or compared as it is, and a number that is too small.
+
+    Args:
+        name: of the argument.
+        value: an int or a NumPy integer.
+        least: the smallest number that is allowed.
+
+    Raises:
+        BadDataError: the value is something else.
+
+    >>> check_whole_number("k", 1.5)
+    Traceback (most recent call last):
+    simcore.errors.BadDataError: k must be a whole number, got 1.5.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise BadDataError(f"{name} must be a whole number, got {value!r}.")
+    if int(value) < least:
+        raise BadDataError(f"{name} must be at least {least}, got {value}.")
 
 
 MAX_LISTED = 20  # names in one message

@@ -405,12 +405,24 @@ class Progress:
         stage: the current step, in a word or two ("mobilenetv2", "reading images").
         done, total: finished and all units of that stage.
         rate: units per second, 0 while unknown.
+        overall: finished share of the whole operation, 0 to 1; None if it has this stage only, or
+            its later stages are unknown.
     """
 
     stage: str
     done: int
     total: int
     rate: float = 0.0
+    overall: float | None = None
+
+    @property
+    def share(self) -> float:
+        """The finished share, 0 to 1, of the whole operation as far as it is known."""
+        if self.overall is not None:
+            share = self.overall
+        else:
+            share = self.done / self.total if self.total > 0 else 0.0
+        return min(1.0, max(0.0, share))
 
     @property
     def seconds_left(self) -> float | None:
@@ -419,6 +431,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+Reasons = dict[str, str]  # name -> a sentence why it is missing
 
 
 @dataclass(frozen=True)
@@ -433,10 +446,45 @@ class Monitor:
     on_progress: OnProgress | None = None
     stop: Callable[[], bool] | None = None
 
-    def report(self, stage: str, done: int, total: int, rate: float = 0.0) -> None:
-        """Report that `done` of `total` units of a stage are finished."""
+    def report(
+        self, stage: str, done: int, total: int, rate: float = 0.0, *, overall: float | None = None
+    ) -> None:
+        """Report that `done` of `total` units of a stage are finished.
+
+        Args:
+            overall: finished share of all stages; by default that of this one.
+        """
         if self.on_progress is not None:
-            self.on_progress(Progress(stage, done, total, rate))
+            self.on_progress(Progress(stage, done, total, rate, overall))
+
+    def raising(self, message: str) -> "Monitor":
+        """A monitor whose reports raise `Stopped` on request, for work that never asks."""
+
+        def report(progress: Progress) -> None:
+            self.check(message)
+            if self.on_progress is not None:
+                self.on_progress(progress)
+
+        return Monitor(report, self.stop)
+
+    def part(self, start: float, end: float, prefix: str = "") -> "Monitor":
+        """The monitor of one part of an operation, which it takes from one share to another.
+
+        Args:
+            prefix: of the names of the part's stages.
+
+        >>> Monitor(lambda progress: print(progress.share)).part(0.5, 1).report("two", 1, 2)
+        0.75
+        """
+        report = self.on_progress
+        if report is None:
+            return self
+
+        def scaled(progress: Progress) -> None:
+            overall = start + (end - start) * progress.share
+            report(replace(progress, stage=f"{prefix}{progress.stage}", overall=overall))
+
+        return Monitor(scaled, self.stop)
 
     @property
     def stopped(self) -> bool:

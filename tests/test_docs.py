@@ -176,6 +176,10 @@ def test_links_between_documents_work():
             assert name in generated or (path.parent / target).exists(), f"{path}: {target}"
 
 
+def test_no_placeholder_is_left():
+    assert not re.findall(r"\b(?:TODO|TBD|FIXME|[A-Z]+_TIME)\b", DOCS)
+
+
 def test_pictures_are_used_and_small():
     pictures = sorted(ROOT.glob("docs/screenshots/*"))
     assert len(pictures) >= len(TITLES)

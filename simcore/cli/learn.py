@@ -96,7 +96,7 @@ def adaptation(
     backbones = options.ready(name, models)
     if baseline:
         learning.check_backbone_count(backbones)  # before the work, not after it
-    given = {
+    options_set = {
         "dims": dims,
         "width": width,
         "learning_rate": learning_rate,
@@ -110,7 +110,7 @@ def adaptation(
         sigma=sigma,
         epochs=epochs,
         seed=seed,
-        **{field: value for field, value in given.items() if value is not None},
+        **{field: value for field, value in options_set.items() if value is not None},
     )
     if ablation:
         _ablation(name, backbones, settings, runs=runs, subset=subset, device=device, json=json)

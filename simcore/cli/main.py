@@ -26,7 +26,7 @@ from simcore.cli import (
     search,
     serve,
 )
-from simcore.errors import SimError
+from simcore.errors import SimError, Stopped
 
 app = typer.Typer(
     name="simcore",
@@ -117,6 +117,8 @@ def _flushed(code: int) -> int:
 def _guarded(command: Callable[[], int], args: Sequence[str]) -> int:
     try:
         return command()
+    except Stopped as error:
+        return _fail(str(error), args, output.STOPPED)
     except SimError as error:
         return _fail(str(error), args)
     except typer.Exit as error:

@@ -8,7 +8,6 @@ import typer
 from simcore.cli import output
 from simcore.cli.options import Json, names, table_files
 from simcore.results import Table, format_bytes
-from simcore.types import Monitor, Progress
 
 if TYPE_CHECKING:
     from simcore.lab.library.models import DownloadCost
@@ -75,12 +74,8 @@ def fetch(
         if cost.unverified and not trust:
             trust = typer.confirm(_trust_question(cost))
     with output.monitor() as monitor:
-
-        def report(progress: Progress) -> None:
-            monitor.check("Stopped. Run the same command again to resume the download.")
-            monitor.report(progress.stage, progress.done, progress.total, progress.rate)
-
-        ready = library.fetch(names(models), trust=trust, monitor=Monitor(report))
+        stoppable = monitor.raising("Stopped. Run the same command again to resume the download.")
+        ready = library.fetch(names(models), trust=trust, monitor=stoppable)
     if json:
         output.document({"ready": ready})
     else:

@@ -27,7 +27,7 @@ from simcore.results import Table
 from simcore.types import JSON
 
 if TYPE_CHECKING:
-    from simcore.lab.search.maps import Map
+    from simcore.lab.search.maps import Map, ProjectionSettings
     from simcore.lab.search.pair import Picture
     from simcore.lab.search.search import SearchResult
 
@@ -51,11 +51,28 @@ def map_(
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of every random number.")] = 0,
     json: Json = False,
 ) -> None:
-    """Map a collection to the plane with UMAP, PCA or t-SNE of one recipe."""
+    """Map a collection to the plane with UMAP, PCA or t-SNE of one recipe.
+
+    NAME may be a set of judgements: then there is a map per backbone, and a table of how far the
+    folders of its images are apart (silhouette, share of the 5 nearest images of the same folder).
+    """
     from simcore import errors
+    from simcore.lab.judgements import set_maps
     from simcore.lab.search import maps
 
     backbones = options.backbones(models)
+    settings = maps.projection_settings(
+        method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
+    )
+    if set_maps.is_set(name):
+        given = (combine, weights, metric, post, missing, subset)
+        if given != ("none", "", "own", "none", "mean", "all"):
+            raise errors.BadDataError(
+                f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
+                "--weights, --metric, --post, --missing and --subset out."
+            )
+        _map_set(name, backbones, settings, json=json)
+        return
     options.check_combination(backbones, combine, weights)
     recipe = maps.single_recipe(
         backbones,
@@ -64,9 +81,6 @@ def map_(
         metric=metric,
         post=post,
         missing=missing,
-    )
-    settings = maps.projection_settings(
-        method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     question = Question(name, (recipe,), subset=subset)
     with output.monitor() as monitor:
@@ -79,6 +93,18 @@ def map_(
         output.document(result)
     else:
         output.table(_map_table(result))
+
+
+def _map_set(name: str, models: list[str], settings: "ProjectionSettings", *, json: bool) -> None:
+    from simcore import errors
+    from simcore.lab.judgements import set_maps
+
+    with output.monitor() as monitor:
+        try:
+            result = set_maps.make(name, models, settings, monitor=monitor)
+        except errors.Stopped as stopped:
+            raise typer.Exit(STOPPED) from stopped
+    output.result(result, json=json)
 
 
 def _map_table(result: "Map") -> Table:

@@ -11,7 +11,6 @@ import typer
 from simcore.cli import output
 from simcore.cli.options import Device, Json, table_files
 from simcore.errors import BadDataError, unknown_name
-from simcore.types import Monitor
 
 Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
 
@@ -34,8 +33,8 @@ def demo(
     """
     from simcore.lab import demo as lab_demo
 
-    with output.progress() as bar:
-        result = lab_demo.prepare(device=device, monitor=Monitor(bar))
+    with output.monitor() as monitor:
+        result = lab_demo.prepare(device=device, monitor=monitor)
     output.show(result, result.table.to_table(), json=json)
     if json:
         return
@@ -64,6 +63,15 @@ def serve(
     max_visitors: Annotated[
         int, typer.Option(min=1, max=2000, help="Visitors at the same time; others must wait.")
     ] = 400,
+    max_per_client: Annotated[
+        int,
+        typer.Option(
+            min=10,
+            max=10_000,
+            help="Connections of one address at the same time; this computer's own are not "
+            "counted. A browser opens about five.",
+        ),
+    ] = 500,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +82,14 @@ def serve(
 ) -> None:
     """Serve the app until Ctrl+C. Background jobs that it started go on; see `simcore jobs`."""
     environment = _kiosk_environment(idle, collection) if kiosk else {}
-    run(host, port, environment, max_visitors=max_visitors, allowed_hosts=allow_host or [])
+    run(
+        host,
+        port,
+        environment,
+        max_visitors=max_visitors,
+        max_per_client=max_per_client,
+        allowed_hosts=allow_host or [],
+    )
 
 
 def run(
@@ -83,6 +98,7 @@ def run(
     environment: Environment,
     *,
     max_visitors: int = 400,
+    max_per_client: int = 500,
     allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Serve the app until it is interrupted.
@@ -99,7 +115,7 @@ def run(
 
     app_files.root()  # raises before the port is taken
     listener = server.listen(host, port)
-    limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors)
+    limits = server.Limits.of(server.raise_descriptor_limit(), max_visitors, max_per_client)
     os.environ.update({**environment, **server.settings(limits, allowed_hosts)})
     sys.stderr.write(f"The app is at http://{_browser_host(host)}:{port} (stop it with Ctrl+C)\n")
     if limits.visitors < max_visitors:

@@ -200,7 +200,9 @@ def load_as(source: Path | bytes, key: str, *, name: str = "the image") -> Array
     data, name = (read(source), source.name) if isinstance(source, Path) else (source, name)
     if _sha(data) != picture(key):
         raise BadImageError(f"{name} has changed since it was added. Add the collection again.")
-    trim, converted = _KEY_END.search(key).groups()  # type: ignore[union-attr]  # matches always
+    end = _KEY_END.search(key)
+    assert end is not None  # both of its groups are optional
+    trim, converted = end.groups()
     return load(data, trim=int(trim or 0), ignore_profile=not converted, name=name)
 
 

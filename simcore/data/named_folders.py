@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from simcore.data import cache_dir
-from simcore.errors import BadDataError, SimError, unknown_name
+from simcore.data import cache_dir, state_files
+from simcore.errors import BadDataError, DamagedFileError, SimError, unknown_name
 from simcore.types import JSON
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -113,17 +113,21 @@ class NamedFolders:
         """
         self._check_exists(name)
         try:
-            document = json.loads((self.folder(name) / self.file).read_bytes())
-            version = int(document["format"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise self._damaged(name, error) from error
+            stored = state_files.read_json(
+                self.folder(name) / self.file, lambda read: (dict(read), int(read["format"]))
+            )
+        except DamagedFileError as error:
+            raise self._damaged(name, error.__cause__ or error) from error
+        if stored is None:  # another process has removed it since
+            raise unknown_name(self.noun, name, self.names())
+        document, version = stored
         if version > self.version:
             raise BadDataError(
                 f"The {self.noun} {name!r} has format {version}, but this version of simcore "
                 f"reads formats up to {self.version}. Update simcore, or set SIMCORE_CACHE to "
                 "another folder."
             )
-        return dict(document)
+        return document
 
     def load(self, name: str, read: Callable[[Path, JSON], _T]) -> _T:
         """What `read` makes of a name's folder and metadata.
@@ -153,7 +157,7 @@ class NamedFolders:
             folder.rename(trash)
             shutil.rmtree(trash)
 
-    def _damaged(self, name: str, error: Exception) -> BadDataError:
+    def _damaged(self, name: str, error: BaseException) -> BadDataError:
         reason = " ".join(str(error).split())[:100]
         return BadDataError(
             f"The {self.noun} {name!r} is damaged ({reason}). Remove it and add it again."

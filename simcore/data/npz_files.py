@@ -1,4 +1,4 @@
-"""Arrays of .npz files from outside, whose headers and sizes are not trusted.
+"""Arrays of .npz and .npy files, whose headers and sizes are not trusted.
 
 `numpy.load` reserves memory for the shape that a header declares before it reads a value.
 """
@@ -6,8 +6,10 @@
 import io
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -18,17 +20,16 @@ Arrays = Mapping[str, Array]  # by name
 _MAX_HEADER = 10_000  # characters
 
 
-def read(path: Path, *, max_bytes: int) -> Arrays:
+def read(file: Path | IO[bytes], *, max_bytes: int) -> Arrays:
     """All arrays of a file by their names; arrays of Python objects are refused.
 
     Args:
         max_bytes: of all arrays together.
 
     Raises:
-        OSError, ValueError, zipfile.BadZipFile, zlib.error: not such a file, damaged, or larger
-            than it may be.
+        OSError: it cannot be read. ValueError: not such a file, damaged, or larger than it may be.
     """
-    with zipfile.ZipFile(path) as archive:
+    with _damage(), zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > max_bytes:
             raise ValueError(f"its arrays have more than {max_bytes:,} bytes")
@@ -36,6 +37,30 @@ def read(path: Path, *, max_bytes: int) -> Arrays:
             member.filename.removesuffix(".npy"): read_array(archive.read(member))
             for member in members
         }
+
+
+def open_array(path: Path) -> Array:
+    """The array of an .npy file, read from the disk when it is used; no Python objects.
+
+    Mapping checks that the file is as long as its header says, before anything is allocated.
+
+    Raises:
+        OSError: it cannot be read. ValueError: not such a file, or damaged.
+    """
+    with _damage():
+        values: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return values
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """One kind of error for damage, for which zipfile and numpy raise a dozen."""
+    try:
+        yield
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        raise ValueError(" ".join(str(error).split()) or "it is damaged") from error
 
 
 def read_array(content: bytes) -> Array:

@@ -89,7 +89,7 @@ def prune(max_bytes: int = MAX_BYTES) -> int:
     return deleted
 
 
-def _checked(content: Arrays, path: Path) -> dict[str, Array]:
+def _checked(content: Arrays, path: Path) -> Arrays:
     """The arrays of a file, if it is the one that was written under this name."""
     arrays = dict(content)
     if arrays.pop(NAME).item() != path.stem:

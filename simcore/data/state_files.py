@@ -8,9 +8,6 @@ What people said is refused with that sentence instead, and never overwritten.
 import io
 import json
 import logging
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, npz_files
 from simcore.errors import DamagedFileError, SimError
 from simcore.types import Array
 
@@ -27,25 +24,46 @@ _log = logging.getLogger("simcore")
 ASIDE = ".damaged"  # ending of files that were set aside
 MAX_BYTES = 2**30  # no state file is larger; a damaged directory entry may claim anything
 
+ADVICE = "Restore it from a backup, or move it away."
+
 # What parsers of JSON and NumPy raise for bytes that are not what they expect.
 _DAMAGE = (
     *(EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, MemoryError, NotImplementedError, RuntimeError, AssertionError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
 )
 
 
-def read_json(path: Path, parse: Callable[[Any], _T], *, rebuild: bool = False) -> _T | None:
+def read_json(
+    path: Path, parse: Callable[[Any], _T], *, rebuild: bool = False, advice: str = ADVICE
+) -> _T | None:
     """What `parse` makes of a JSON file; None if it is absent.
 
     Args:
         parse: gets the document; any usual error in it means that the file is damaged.
         rebuild: whether the content can be made again, see above.
+        advice: what to do about a damaged file, one sentence.
 
     Raises:
         DamagedFileError: it is damaged, and not `rebuild`.
     """
-    return _read(path, lambda data: parse(json.loads(data)), rebuild)
+    return _read(path, lambda data: parse(json.loads(data)), rebuild, advice)
+
+
+def parse_json(data: bytes, parse: Callable[[Any], _T], place: str, *, advice: str = ADVICE) -> _T:
+    """As `read_json`, for content that was read elsewhere, as from S3.
+
+    Args:
+        place: its address, for messages.
+
+    Raises:
+        DamagedFileError: it is damaged.
+    """
+    try:
+        return parse(json.loads(data))
+    except SimError:
+        raise
+    except _DAMAGE as error:
+        raise DamagedFileError(f"{place} is damaged ({_reason(error)}). {advice}") from error
 
 
 def read_arrays(
@@ -54,8 +72,7 @@ def read_arrays(
     """As `read_json`, for an .npz file; nothing in it is executed."""
 
     def arrays(data: bytes) -> _T:
-        with np.load(io.BytesIO(data), allow_pickle=False) as content:
-            return parse({name: content[name] for name in content.files})
+        return parse(npz_files.read(io.BytesIO(data), max_bytes=MAX_BYTES))
 
     return _read(path, arrays, rebuild)
 
@@ -88,7 +105,9 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], *, durable: bool = Tru
     cache_dir.write_atomic(path, out.getvalue(), durable=durable)
 
 
-def _read(path: Path, parse: Callable[[bytes], _T], rebuild: bool) -> _T | None:
+def _read(
+    path: Path, parse: Callable[[bytes], _T], rebuild: bool, advice: str = ADVICE
+) -> _T | None:
     try:
         return parse(_content(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -99,14 +118,16 @@ def _read(path: Path, parse: Callable[[bytes], _T], rebuild: bool) -> _T | None:
         _set_aside(path, str(error))
         return None
     except (*_DAMAGE, OSError) as error:
-        text = error.strerror if isinstance(error, OSError) else str(error)
-        reason = " ".join((text or "it cannot be read").split())[:100]
+        reason = _reason(error)
         if not rebuild:
-            raise DamagedFileError(
-                f"{path} is damaged ({reason}). Restore it from a backup, or move it away."
-            ) from error
+            raise DamagedFileError(f"{path} is damaged ({reason}). {advice}") from error
         _set_aside(path, reason)
         return None
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return " ".join((text or "it cannot be read").split())[:100]
 
 
 def _content(path: Path) -> bytes:

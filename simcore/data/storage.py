@@ -6,7 +6,6 @@ come from the environment variables that all S3 tools read: AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for servers other than Amazon's.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simcore import memory
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.errors import BadDataError, SimError
 from simcore.types import JSON
 
@@ -181,21 +180,16 @@ class Folder:
         return None
 
     def json(self, name: str) -> JSON | None:
-        """The content of a small JSON file; None if it is absent.
+        """The content of a small JSON file, an object; None if it is absent.
 
         Raises:
-            BadDataError: it is damaged. SimError: the bucket cannot be reached.
+            DamagedFileError: it is damaged. SimError: the bucket cannot be reached.
         """
-        try:
-            data = self.read(name)
-            document = None if data is None else json.loads(data)
-        except (OSError, ValueError) as error:
-            if isinstance(error, SimError):
-                raise
-            raise BadDataError(
-                f"{self.address}/{name} is not a readable JSON file ({error}). Delete it."
-            ) from error
-        return document if isinstance(document, dict) or document is None else {}
+        if self.local is not None:
+            return state_files.read_json(self.local / name, dict, advice="Delete it.")
+        data = self.read(name)
+        place = f"{self.address}/{name}"
+        return None if data is None else state_files.parse_json(data, dict, place)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file in one step: readers see the old one or the new one.

@@ -6,12 +6,10 @@
 .csv       the same, with one number column per dimension
 """
 
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -97,13 +95,13 @@ def read(path: Path, ids: Path | None = None) -> VectorTable:
         raise BadDataError(f"{path.name} contains its ids. A file of ids belongs to an .npy file.")
     try:
         if kind == ".npy":
-            return VectorTable(_read_ids(path, ids), _read_npy(path))
+            return VectorTable(_read_ids(path, ids), npz_files.open_array(path))
         if kind == ".npz":
             return _read_npz(path)
         return _from_arrow(_read_arrow(path, kind))
     except BadDataError as error:
         raise BadDataError(f"{path.name}: {error}") from error
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
         reason = " ".join(str(error).split())[:120]
         raise BadDataError(f"{path.name} cannot be read as {kind} ({reason}).") from error
 
@@ -139,11 +137,6 @@ def _read_ids(path: Path, ids: Path | None) -> tuple[str, ...]:
     if not file.is_file():
         raise BadDataError(f"The ids are missing. Put one per line into {file.name}.")
     return tuple(file.read_text("utf-8-sig").splitlines())
-
-
-def _read_npy(path: Path) -> Array:
-    # Mapping checks that the file is as long as its header says, before anything is allocated.
-    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _read_npz(path: Path) -> VectorTable:

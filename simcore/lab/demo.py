@@ -12,6 +12,8 @@ from simcore.results import RecallTable
 from simcore.types import JSON, Monitor
 
 NAME = "emoji"
+FIRST = "color"
+STOPPED = "Stopped. What was finished is kept; start the demo again to resume."
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,20 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
 
     Raises:
         SimError: a download failed and its content is not in the cache.
+        Stopped: `monitor` asked to stop.
     """
     if NAME not in collections.names():
-        collections.add("emoji", None, name=NAME, monitor=monitor)
+        collections.add("emoji", None, name=NAME, monitor=monitor.part(0, 0.25).raising(STOPPED))
+    monitor.check(STOPPED)
     backbones = models.demo_names()
-    models.fetch(backbones, monitor=monitor)
-    extraction.extract(NAME, backbones, device=device, monitor=monitor)
+    # One that needs no download comes first, so that a page can search while the others follow.
+    extraction.extract(NAME, [FIRST], device=device, monitor=monitor.part(0.25, 0.35))
+    monitor.check(STOPPED)
+    models.fetch(backbones, monitor=monitor.part(0.35, 0.5).raising(STOPPED))
+    monitor.check(STOPPED)
+    extraction.extract(NAME, backbones, device=device, monitor=monitor.part(0.5, 0.95))
+    monitor.check(STOPPED)
+    monitor.report("recall", 0, 1, overall=0.95)
     return score(NAME, backbones)
 
 

@@ -8,11 +8,13 @@ from importlib import metadata
 from pathlib import Path
 
 from simcore.data import cache_dir, state_files
+from simcore.data.store import table_files
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import SimError
 from simcore.lab import jobs
 from simcore.lab.library import collections, indexes, models
 from simcore.lab.library.indexes import TableIndex
-from simcore.models import forward, lineage
+from simcore.models import forward, imports, lineage
 from simcore.results import format_bytes
 from simcore.types import JSON
 
@@ -135,6 +137,15 @@ def _damaged_files() -> list[str]:
             f"The description of job {', '.join(damaged[:3])} is damaged; "
             "`simcore doctor --repair` deletes it."
         )
+    if tables := _tables_set_aside():
+        problems.append(
+            f"The feature table {_listed(tables)} was damaged; `simcore doctor --repair` removes "
+            "it, and `simcore extract` computes it again."
+        )
+    problems += [
+        f"The description of the imported backbone {name} is damaged. Import its features again."
+        for name in imports.damaged()
+    ]
     for path in lineage.damaged():
         problems.append(
             f"The description {path} of a learned backbone is damaged. Restore it from a backup, "
@@ -148,6 +159,10 @@ def _repair() -> Iterator[str]:
         with cache_dir.disk_errors(path):
             path.unlink(missing_ok=True)
         yield f"Deleted {path}."
+    for path in _tables_set_aside():
+        with cache_dir.disk_errors(path):
+            shutil.rmtree(path)
+        yield f"Deleted {path}."
     for name in jobs.damaged():
         if jobs.get(name).state != "running":
             jobs.forget(name)
@@ -156,6 +171,15 @@ def _repair() -> Iterator[str]:
         before = set(folder.glob(".*-*"))
         cache_dir.remove_leftovers(folder)
         yield from (f"Deleted {path}." for path in sorted(before - set(folder.glob(".*-*"))))
+
+
+def _tables_set_aside() -> list[Path]:
+    """Damaged feature tables in a store on this disk that were replaced."""
+    try:
+        folder = FeatureStore.shared().place.local
+    except SimError:  # reported with the indexes
+        return []
+    return [] if folder is None else table_files.tables_set_aside(folder)
 
 
 def _listed(paths: list[Path]) -> str:

@@ -14,20 +14,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from simcore.data import cache_dir, state_files
 from simcore.errors import DamagedFileError, SimError, UnknownNameError, unknown_name
-from simcore.types import JSON, Monitor, OnProgress, Progress
+from simcore.types import JSON, Monitor, OnProgress, Progress, Reasons
 
-State = Literal["running", "done", "failed", "stopped"]
+State = Literal["running", "done", "incomplete", "failed", "stopped"]
 FOLDER = "SIMCORE_JOB"  # environment variable: the folder that a job's process reports to
 # Commands were renamed; job folders written before keep their old words.
 RENAMED = {"data": "collections", "experiment": "experiments", "alike": "pair"}
+# Files of a job: what it could not make, and that it was asked to stop.
+MISSING, STOPPING = "missing.json", "stopping"
 MAX_FINISHED = 50  # older finished jobs are deleted
 MAX_START = 20.0  # seconds until the process of a job has locked its folder
 DAMAGED = "unknown command (the job's file is damaged)"
@@ -39,8 +41,12 @@ class Job:
 
     Attributes:
         args: of the `simcore` command line.
+        state: "incomplete" if it ended, but left out what `missing` names.
         log_tail: the last lines of its log.
         started: seconds since 1970.
+        seconds_left: by its average speed so far; None while unknown.
+        is_stopping: whether it runs, but was asked to stop.
+        missing: what could not be made, such as backbones, and why.
     """
 
     id: str
@@ -49,6 +55,9 @@ class Job:
     progress: Progress | None
     log_tail: str
     started: float
+    seconds_left: float | None = None
+    is_stopping: bool = False
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -59,11 +68,17 @@ class Job:
         """One entry of the document that `simcore jobs --json` prints."""
         return asdict(self) | {"command": self.title}
 
+    @property
+    def message(self) -> str:
+        """The last line of its log: of a failed job, what went wrong."""
+        lines = self.log_tail.strip().splitlines()
+        return lines[-1].removeprefix("simcore: ") if lines else ""
+
 
 def start(args: Sequence[str]) -> Job:
     """Run `simcore ARGS` in its own process; a running job with the same command is returned."""
-    for job in jobs():
-        if job.state == "running" and job.args == tuple(args):
+    for job in running():
+        if job.args == tuple(args):
             return job
     _delete_old()
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
@@ -78,6 +93,12 @@ def start(args: Sequence[str]) -> Job:
 def jobs() -> list[Job]:
     """Running and finished jobs, newest first."""
     return [_read(folder) for folder in sorted(_folders(), reverse=True)]
+
+
+def running() -> list[Job]:
+    """Running jobs, newest first; quicker than `jobs`."""
+    unfinished = (f for f in sorted(_folders(), reverse=True) if not (f / "end.json").exists())
+    return [job for job in map(_read, unfinished) if job.state == "running"]
 
 
 def get(name: str) -> Job:
@@ -107,7 +128,18 @@ def stop(name: str) -> Job:
             pass
         except PermissionError as error:
             raise SimError(f"Job {name} belongs to another user, who can stop it.") from error
+        (_root() / name / STOPPING).touch()
     return get(name)
+
+
+def report_missing(reasons: Mapping[str, str]) -> None:
+    """Record what the job that runs this process could not make; elsewhere nothing.
+
+    Args:
+        reasons: such as backbone -> why its features could not be extracted.
+    """
+    if _RUNNING and reasons:
+        _write(_RUNNING[-1] / MISSING, dict(reasons))
 
 
 @contextmanager
@@ -119,7 +151,7 @@ def monitor(on_progress: OnProgress | None = None) -> Iterator[Monitor]:
     requests = []
     before = signal.signal(signal.SIGTERM, lambda *_: requests.append(True))
     try:
-        report = _to_file(_RUNNING[-1]) if _RUNNING else on_progress
+        report = _Writer(_RUNNING[-1]).write if _RUNNING else on_progress
         yield Monitor(report, lambda: bool(requests))
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -169,19 +201,36 @@ def _spawn(folder: Path, args: Sequence[str]) -> subprocess.Popen:
 _STARTED: list[subprocess.Popen] = []  # polled until they end, so that none is left as a zombie
 
 
-def _to_file(folder: Path) -> OnProgress:
-    last = [0.0]
+@dataclass
+class _Writer:
+    """Writes the progress of a job into its folder, with an estimate of the time left.
 
-    def write(progress: Progress) -> None:
+    The estimate is by the average speed since the operation began, which is steadier than the
+    speed of the moment. An operation whose stages do not know their share of it begins anew with
+    every stage.
+    """
+
+    folder: Path
+    written: float = -math.inf
+    track: str | None = None
+    began: float = 0.0
+    first_share: float = 0.0
+
+    def write(self, progress: Progress) -> None:
+        """Write it, at most three times a second."""
         now = time.monotonic()
-        if now - last[0] > 0.3 or progress.done == progress.total:
-            last[0] = now
-            # Not flushed to disk: it is written again in a moment.
-            data = json.dumps(asdict(progress)).encode()
-            with suppress(SimError):  # a full disk must not end the run that it reports
-                cache_dir.write_atomic(folder / "progress.json", data, durable=False)
-
-    return write
+        track = progress.stage if progress.overall is None else ""
+        if track != self.track or progress.share < self.first_share:
+            self.track, self.began, self.first_share = track, now, progress.share
+        if now - self.written < 0.3 and progress.done != progress.total:
+            return
+        self.written = now
+        gained = progress.share - self.first_share
+        left = (now - self.began) * (1 - progress.share) / gained if gained > 0.01 else None
+        # Not flushed to disk: it is written again in a moment.
+        data = json.dumps(asdict(progress) | {"left": left}).encode()
+        with suppress(SimError):  # a full disk must not end the run that it reports
+            cache_dir.write_atomic(self.folder / "progress.json", data, durable=False)
 
 
 @dataclass(frozen=True)
@@ -210,13 +259,18 @@ def _description(folder: Path) -> _Description:
 
 def _read(folder: Path) -> Job:
     description = _description(folder)
+    state = _state(folder, description.started)
+    progress, left = _progress(folder)
     return Job(
         folder.name,
         description.args,
-        _state(folder, description.started),
-        _progress(folder),
+        state,
+        progress,
         _tail(folder / "log.txt"),
         description.started,
+        left if state == "running" else None,
+        state == "running" and (folder / STOPPING).exists(),
+        _missing_parts(folder),
     )
 
 
@@ -227,7 +281,11 @@ def _state(folder: Path, started: float) -> State:
     end = folder / "end.json"
     if end.exists():
         code = state_files.read_json(end, lambda document: int(document["code"]), rebuild=True)
-        return "done" if code == 0 else "stopped" if code == 128 + signal.SIGTERM else "failed"
+        if code == 128 + signal.SIGTERM:
+            return "stopped"
+        if code in (0, 1) and _missing_parts(folder):
+            return "incomplete"
+        return "done" if code == 0 else "failed"
     if _held(folder):
         return "running"
     # The clock may have been set back since.
@@ -253,20 +311,35 @@ def _held(folder: Path) -> bool:
     return False
 
 
-def _progress(folder: Path) -> Progress | None:
-    return state_files.read_json(folder / "progress.json", _parse_progress, rebuild=True)
+def _progress(folder: Path) -> tuple[Progress | None, float | None]:
+    """How far a job is, and the seconds left."""
+    written = state_files.read_json(folder / "progress.json", _parse_progress, rebuild=True)
+    return written or (None, None)
 
 
-def _parse_progress(document: JSON) -> Progress:
+def _parse_progress(document: JSON) -> tuple[Progress, float | None]:
+    overall, left = (
+        None if document.get(name) is None else float(document[name])
+        for name in ("overall", "left")
+    )
     progress = Progress(
         str(document["stage"]),
         int(document["done"]),
         int(document["total"]),
         float(document["rate"]),
+        overall,
     )
-    if not (0 <= progress.done <= 2**53 and 0 <= progress.total <= 2**53):
+    counts = (progress.done, progress.total, overall or 0, left or 0)
+    if not all(0 <= count <= 2**53 for count in counts):
         raise ValueError("its counts are impossible")
-    return progress
+    return progress, left
+
+
+def _missing_parts(folder: Path) -> Reasons:
+    reasons = state_files.read_json(
+        folder / MISSING, lambda rows: {str(k): str(v) for k, v in rows.items()}, rebuild=True
+    )
+    return reasons or {}
 
 
 def _tail(path: Path, lines: int = 12) -> str:

@@ -71,13 +71,13 @@ VISITORS = {
     "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
     "feature_counts extracted_backbones default_backbones keys rows_digest",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
-    "default_backbone_if_ready find_near_duplicates both_sides image_keys refused_pairs "
+    "default_backbone_if_ready find_near_duplicates thresholds both_sides image_keys refused_pairs "
     "generic_backbone face_backbone",
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
     "identity not_extracted counts decode decode_as embed_upload",
     "library.indexes": "search_mode choose nearest similarity",
-    "library.models": "groups is_non_commercial license_terms listing all_names demo_names "
-    "default_network",
+    "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
+    "demo_names default_network",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
     "library.records": "data backbones",
@@ -95,6 +95,7 @@ VISITORS = {
     "papers.reproduce": "plan command open_sets default_subset",
     "papers.risser_maroux2021_tables": "steps stored_rows table",
     "papers.section_store": "code_digest key load",
+    "papers.sections": "mark_trained",
     "people.analysis": "analyse participants",
     "people.experiments": "listing summary",
     "people.participation": "consent join screen answer shuffle_choices",
@@ -105,6 +106,7 @@ VISITORS = {
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
     "load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion similarity_shares",
+    "judgements.set_maps": "is_set",
     "search.search": "read_file search searchable_backbones search_text",
 }
 
@@ -115,8 +117,8 @@ HOST = {
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
-    "evaluate.precompute": "run opening_recipes",
-    "jobs": "start jobs get stop monitor run_in_job in_job damaged forget",
+    "search.precompute": "run opening_recipes",
+    "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "log_files": "rotating",
@@ -145,10 +147,11 @@ HOST = {
     "papers.rosenfeld2019_tables": "figure_3a figure_3b figure_4 table_1 section_4_4_1 figure_5 "
     "figure_6",
     "papers.section_store": "save",
+    "judgements.set_maps": "make",
     "people.backups": "create listing restore",
-    "people.experiments": "nearest make_options make_question catch_trials parse create remove "
-    "check_name draw prepare_pictures preset rosenfeld2018_conditions",
-    "people.export": "export read triplets judgements existing_sets unused_name",
+    "people.experiments": "nearest make_options make_question catch_trials parse read_consent "
+    "create remove check_name draw prepare_pictures preset rosenfeld2018_conditions",
+    "people.export": "export read read_file triplets judgements existing_sets unused_name",
     # Annotators are known by the names that they type, so a visitor could act as another one.
     "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary",
 }

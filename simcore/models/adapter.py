@@ -92,6 +92,13 @@ class Adapter:
         """(N, D) float32, NaN = no evidence -> (N, width) float32, to be compared by cosine."""
         return np.concatenate([self._apply(layer, values) for layer in self.layers], axis=1)
 
+    def rows(self, values: Array) -> list[Array]:
+        """(1, width) float32 per image; (0, width) for one about which no backbone has evidence."""
+        evidence = has_evidence(values)
+        return [
+            row[: int(known)] for row, known in zip(self(values)[:, None], evidence, strict=True)
+        ]
+
     def _apply(self, layer: Layer, values: Array) -> Array:
         columns = slice(layer.start, layer.stop)
         centered = np.nan_to_num(values[:, columns] - self.mean[columns], nan=0.0)
@@ -141,6 +148,12 @@ def load(path: Path) -> Adapter:
             f"{path.name} is not an adapter ({' '.join(str(error).split())[:80]}). Use the .npz "
             "that `simcore learn adaptation` writes."
         ) from error
+
+
+def has_evidence(values: Array) -> Array:
+    """(N,) bool: at least one backbone has evidence about the image of an (N, D) row."""
+    evidence: Array = ~np.isnan(values).all(axis=1)
+    return evidence
 
 
 def unit_rows(features: Features) -> Array:

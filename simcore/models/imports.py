@@ -5,16 +5,17 @@ current; the vectors are in the feature store, under a key that changes with tha
 """
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
-from simcore.data import cache_dir, named_folders
+from simcore import memory
+from simcore.data import cache_dir, named_folders, state_files
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.results import Result
-from simcore.types import Metric, Preprocessing
+from simcore.types import JSON, Metric, Preprocessing
 
 GROUP = "imported"
 
@@ -72,9 +73,13 @@ def check_name(name: str) -> str:
 
 
 def names() -> list[str]:
-    """Names of all imported backbones, sorted."""
-    folder = cache_dir.root() / "imported"
-    return sorted(p.stem for p in folder.glob("*.json") if named_folders.is_name(p.stem))
+    """Names of all imported backbones whose descriptions can be read, sorted."""
+    return sorted(name for name in _stems() if _is_readable(name))
+
+
+def exists(name: str) -> bool:
+    """Whether there is an imported backbone of a name, if only a damaged one."""
+    return named_folders.is_name(name) and _file(name).is_file()
 
 
 def read(name: str) -> ImportedBackbone:
@@ -84,28 +89,72 @@ def read(name: str) -> ImportedBackbone:
         UnknownNameError: there is none of that name. BadDataError: its file is damaged.
     """
     file = _file(name)
-    if not named_folders.is_name(name) or not file.is_file():
+    backbone = None
+    if named_folders.is_name(name):
+        advice = f"Import the features of {name} again."
+        backbone = state_files.read_json(file, _parse, advice=advice)
+    if backbone is None:
         raise unknown_name("imported backbone", name, names())
+    return backbone
+
+
+def damaged() -> list[str]:
+    """Names of imported backbones whose descriptions cannot be read, sorted."""
+    return sorted(name for name in _stems() if not _is_readable(name))
+
+
+def _stems() -> list[str]:
+    folder = cache_dir.root() / "imported"
+    return [path.stem for path in folder.glob("*.json") if named_folders.is_name(path.stem)]
+
+
+def _is_readable(name: str) -> bool:
     try:
-        return ImportedBackbone(**json.loads(file.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise BadDataError(f"{file} is damaged. Import the features of {name} again.") from error
+        stat = _file(name).stat()
+    except OSError:
+        return False
+
+    def parses() -> bool:
+        try:
+            read(name)
+        except BadDataError:
+            return False
+        return True
+
+    key = ("imported backbone", str(_file(name)), stat.st_mtime_ns, stat.st_size)
+    readable: bool = memory.get(key, parses)
+    return readable
+
+
+def _parse(document: JSON) -> ImportedBackbone:
+    """A stored description; its digest becomes part of a table's name.
+
+    Raises:
+        TypeError, ValueError, KeyError: it is none.
+    """
+    backbone = ImportedBackbone(**document)
+    texts = (backbone.name, backbone.digest, backbone.source)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(backbone.dim, int):
+        raise TypeError("its values are of other types")
+    if backbone.metric not in get_args(Metric) or not named_folders.is_name(backbone.digest):
+        raise ValueError("its values are no metric and no digest")
+    return backbone
 
 
 def save(backbone: ImportedBackbone) -> None:
     """Make a state of a backbone's vectors the current one."""
-    cache_dir.write_atomic(_file(backbone.name), json.dumps(asdict(backbone)).encode())
+    state_files.write_json(_file(backbone.name), asdict(backbone))
 
 
-def remove(name: str) -> ImportedBackbone:
-    """Forget an imported backbone; returns what it was, so that its table can be dropped.
+def remove(name: str) -> None:
+    """Forget an imported backbone, also a damaged one; its table stays.
 
     Raises:
         UnknownNameError: there is none of that name.
     """
-    backbone = read(name)
+    if not exists(name):
+        raise unknown_name("imported backbone", name, _stems())
     _file(name).unlink(missing_ok=True)
-    return backbone
 
 
 def next_digest(previous: str, content: bytes) -> str:

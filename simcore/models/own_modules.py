@@ -59,7 +59,7 @@ def register(
     """
     if name not in _names:
         imports.check_name(name)
-        if name in imports.names():
+        if imports.exists(name):
             raise BadDataError(f"{name!r} has imported features. Choose another name.")
     try:
         digest, known = content_digest(module, transform), True

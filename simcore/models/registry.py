@@ -19,7 +19,7 @@ from simcore.types import Metric, Preprocessing
 
 _SPECS: dict[str, BackboneSpec] = {}  # name -> backbone, in the order of their files
 _PREFIXES: dict[str, "Prefix"] = {}  # part of a name before ":" -> how the rest is resolved
-_CATALOGS: dict[str, "Prefix"] = {}  # group -> backbones without a prefix that come and go
+_CATALOGS: dict[str, "Catalog"] = {}  # group -> backbones without a prefix that come and go
 _edits: list[str] = []  # names added and removed; their number is part of the cache keys
 
 
@@ -100,6 +100,15 @@ class Prefix:
     wraps: bool = False
 
 
+@dataclass(frozen=True)
+class Catalog:
+    """A family of backbones without a prefix, see `add_catalog`."""
+
+    resolve: Callable[[str], BackboneSpec]
+    names: Callable[[], list[str]]
+    exists: Callable[[str], bool]
+
+
 def add_prefix(
     prefix: str,
     resolve: Callable[[str], BackboneSpec],
@@ -118,20 +127,24 @@ def add_prefix(
 
 
 def add_catalog(
-    group: str, resolve: Callable[[str], BackboneSpec], names: Callable[[], list[str]]
+    group: str,
+    resolve: Callable[[str], BackboneSpec],
+    names: Callable[[], list[str]],
+    exists: Callable[[str], bool],
 ) -> None:
     """Register backbones that come and go while the process runs; their names have no prefix.
 
     Args:
         group: the name of all of them, written @group by users.
         resolve: name -> the backbone. names: at present.
+        exists: whether a name is one of them, if only a damaged one that `resolve` refuses.
 
     Raises:
         ValueError: the group is taken.
     """
     if group in _CATALOGS or group in _PREFIXES:
         raise ValueError(f"Two catalogs of backbones are named {group!r}.")
-    _CATALOGS[group] = Prefix(resolve, names)
+    _CATALOGS[group] = Catalog(resolve, names, exists)
 
 
 @contextmanager
@@ -168,7 +181,7 @@ def names(group: str | None = None) -> list[str]:
     if group is None:
         return [spec.name for spec in specs]
     members = [spec.name for spec in specs if group in spec.groups]
-    family = _PREFIXES.get(group) or _CATALOGS.get(group)
+    family: Prefix | Catalog | None = _PREFIXES.get(group) or _CATALOGS.get(group)
     if family and family.names:
         members = family.names()
     if not members:
@@ -179,7 +192,7 @@ def names(group: str | None = None) -> list[str]:
 def groups() -> list[str]:
     """Every group that has a backbone, sorted."""
     fixed = {group for spec in _registered().values() for group in spec.groups}
-    families = [*_PREFIXES.items(), *_CATALOGS.items()]
+    families: list[tuple[str, Prefix | Catalog]] = [*_PREFIXES.items(), *_CATALOGS.items()]
     changing = {group for group, family in families if family.names and family.names()}
     return sorted(fixed | changing)
 
@@ -198,7 +211,7 @@ def get(name: str) -> BackboneSpec:
     if family and family.names:
         return family.resolve(rest)
     for catalog in _CATALOGS.values():
-        if catalog.names and name in catalog.names():
+        if catalog.exists(name):
             return catalog.resolve(name)
     return memory.get(("backbone", name, len(_edits), _inner(name)), lambda: _resolve(name))
 

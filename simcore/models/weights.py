@@ -9,19 +9,19 @@ same name is refused from then on.
 """
 
 import hashlib
-import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from simcore.data import cache_dir, file_locks
+from simcore.data import cache_dir, file_locks, state_files
 from simcore.data.fetch import downloads, pip_archives
-from simcore.errors import BadDataError, MissingWeightsError, SimError
+from simcore.errors import BadDataError, DamagedFileError, MissingWeightsError, SimError
 from simcore.models.spec import BackboneSpec, WeightFile
-from simcore.types import Monitor
+from simcore.types import JSON, Monitor
 
 MIN_PREFIX = 7  # torch.hub's file names carry at least this many of them
 
@@ -44,11 +44,15 @@ def path(file: WeightFile) -> Path:
 
 
 def expected_digest(file: WeightFile) -> str:
-    """The SHA-256 that a file must have: as published, or as pinned; "" before its first use."""
+    """The SHA-256 that a file must have: as published, or as pinned; "" before its first use.
+
+    Raises:
+        DamagedFileError: it was pinned, but its pin is damaged. Another file must not be accepted.
+    """
     if len(file.sha256) == downloads.FULL_DIGEST:
         return file.sha256
-    pin = _read_list(_pin_file(file))
-    return str(pin[0]) if pin else ""
+    advice = f"Delete it to accept the present {file.file}."
+    return state_files.read_json(_pin_file(file), _parse_pin, advice=advice) or ""
 
 
 def needs_consent(file: WeightFile) -> bool:
@@ -56,7 +60,10 @@ def needs_consent(file: WeightFile) -> bool:
 
     The hub publishes the digests of its files.
     """
-    return not (expected_digest(file) or file.hub)
+    try:
+        return not (expected_digest(file) or file.hub)
+    except DamagedFileError:
+        return True
 
 
 def ready(file: WeightFile) -> bool:
@@ -211,10 +218,11 @@ def file_digest(file: WeightFile) -> str:
     if location is not None:
         return _sha256(location)
     # Features may outlive their weight file: a demo can ship the former without the latter.
-    if pinned := expected_digest(file):
-        return pinned
+    with suppress(DamagedFileError):
+        if pinned := expected_digest(file):
+            return pinned
     stored = _read_stored_digest(folder() / file.file)
-    return str(stored[1]) if stored else file.sha256 or file.hub or file.file
+    return stored[1] if stored else file.sha256 or file.hub or file.file
 
 
 def _source(file: WeightFile) -> downloads.Source:
@@ -271,7 +279,7 @@ def _wrong_digest(location: Path, actual: str, expected: str) -> BadDataError:
 
 def _pin(file: WeightFile, digest: str) -> None:
     """Record the digest that a file has from now on."""
-    cache_dir.write_atomic(_pin_file(file), json.dumps([digest, address(file)]).encode())
+    state_files.write_json(_pin_file(file), [digest, address(file)])
 
 
 def _pin_file(file: WeightFile) -> Path:
@@ -284,11 +292,11 @@ def _sha256(location: Path) -> str:
     version = [str(location), stat.st_size, stat.st_mtime_ns]
     stored = _read_stored_digest(location)
     if stored and stored[0] == version:
-        return str(stored[1])
+        return stored[1]
     digest = pip_archives.file_digest(location)
     file = next(_digest_files(location))
     with suppress(SimError):  # it is only faster next time
-        cache_dir.write_atomic(file, json.dumps([version, digest]).encode())
+        state_files.write_json(file, [version, digest])
     return digest
 
 
@@ -302,16 +310,30 @@ def _digest_files(location: Path) -> Iterator[Path]:
     yield folder() / ".digests" / f"{location.name}.json"
 
 
-def _read_stored_digest(location: Path) -> list | None:
-    """[version of the file, its SHA-256], or None."""
-    stored = (_read_list(file) for file in _digest_files(location))
+def _read_stored_digest(location: Path) -> tuple[list[object], str] | None:
+    """(version of the file, its SHA-256), or None."""
+    stored = (
+        state_files.read_json(file, _parse_digest, rebuild=True) for file in _digest_files(location)
+    )
     return next((values for values in stored if values), None)
 
 
-def _read_list(file: Path) -> list | None:
-    """Two values of a JSON file; None if it is absent or damaged."""
-    try:
-        values = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return values if isinstance(values, list) and len(values) == 2 else None
+def _parse_digest(document: JSON) -> tuple[list[object], str]:
+    version, digest = document
+    return list(version), _check_digest(digest)
+
+
+def _parse_pin(document: JSON) -> str:
+    digest, _ = document
+    return _check_digest(digest)
+
+
+def _check_digest(text: object) -> str:
+    """A stored digest.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(text, str) or re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise ValueError("it contains no SHA-256")
+    return text

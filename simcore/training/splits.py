@@ -5,7 +5,7 @@ near-duplicates, so test pairs are unseen even as near-duplicates.
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def check_rule(name: str) -> TrialRule:
     """
     if name not in GUARANTEES:
         raise unknown_name("split", name, list(GUARANTEES))
-    return cast(TrialRule, name)
+    return name
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +248,8 @@ def _split_by_references(images: Array, seed: int) -> TrialSplit:
     parts = split_rows(np.arange(references.size), seed)  # of references
     in_train, in_validation, in_test = (np.isin(reference_of, part) for part in parts)
     clean = ~np.isin(images, references[parts[2]]).any(axis=1)
-    rows = (np.flatnonzero(part) for part in (in_train & clean, in_validation & clean, in_test))
-    return TrialSplit(*rows, images, "references")
+    train, validation = (np.flatnonzero(part & clean) for part in (in_train, in_validation))
+    return TrialSplit(train, validation, np.flatnonzero(in_test), images, "references")
 
 
 def resampling_clusters(split: TrialSplit) -> Array:

@@ -67,7 +67,7 @@ def show(
     heading = [html_document.heading(title, 3)] if title else []
     full_height = int(figure.layout.height)
     page_export.add(key, lambda: [*heading, html_document.chart(figure, height=full_height)])
-    st.plotly_chart(figure, key=key, width="stretch", config={"displaylogo": False})
+    st.plotly_chart(figure, key=key, width="stretch", config={"displayModeBar": False})
 
 
 def level(figure: go.Figure, value: float, name: str) -> None:

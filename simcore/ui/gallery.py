@@ -9,7 +9,8 @@ from simcore.lab import html_document
 from simcore.lab.judgements.sets import JudgementSet
 from simcore.types import Collection, Direction, ImageSet
 from simcore.ui import components, page_export, thumbnails
-from simcore.ui.widgets import escape_markdown, run_action
+from simcore.ui.actions import run_action
+from simcore.ui.widgets import escape_markdown
 
 T = TypeVar("T")
 PAGE_SIZE = 12

@@ -1,39 +1,59 @@
-"""Background jobs on a page: start one, show its progress, stop it.
+"""Background jobs on a page: show their progress, stop them, say how they ended.
 
 Jobs are the host's: in workshop mode a page sees none, and offers no button that starts one.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
 
 from simcore.lab import jobs
+from simcore.lab.library import models
 from simcore.types import Monitor, Progress
-from simcore.ui import kiosk, uploads, widgets
+from simcore.ui import actions, kiosk, remedies, uploads
+from simcore.ui.actions import OWN_JOB
 from simcore.ui.widgets import escape_markdown
+
+# First words of a job's command -> the page that shows its progress; the longest match counts.
+PAGES = {
+    ("demo",): ("pages/explore.py", "Demo"),
+    ("collections", "add"): ("pages/collections.py", "Adding a collection"),
+    ("extract",): ("pages/collections.py", "Extraction"),
+    ("index",): ("pages/collections.py", "Index"),
+    ("models", "fetch"): ("pages/models.py", "Download"),
+    ("map",): ("pages/map.py", "Map"),
+    ("learn",): ("pages/learn.py", "Training"),
+    ("judgements",): ("pages/judgements.py", "Judgements"),
+    ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
+    ("evaluate",): ("pages/evaluate.py", "Evaluation"),
+    ("reproduce",): ("pages/evaluate.py", "Report"),
+    ("experiments",): ("pages/experiments.py", "Experiment"),
+}
+OTHER = ("pages/explore.py", "Job")
+BELOW_HEADER = """<style>
+.st-key-jobs_chip { position: fixed; top: 0.45rem; right: 3.75rem; width: auto; z-index: 999991; }
+</style>"""
 
 
 def running(*command: str) -> jobs.Job | None:
     """The newest running job whose command line begins with `command`."""
     if kiosk.enabled():
         return None
-    return next(
-        (j for j in jobs.jobs() if j.state == "running" and j.args[: len(command)] == command), None
-    )
+    return next((job for job in jobs.running() if job.args[: len(command)] == command), None)
 
 
 def start(args: Sequence[str]) -> None:
     """Start a job and remember it, so that the page shows how it ended; for buttons."""
-    widgets.run_action(_start, args)
+    actions.start_job(args)
 
 
-def _start(args: Sequence[str]) -> None:
-    st.session_state["_job"] = jobs.start(list(args)).id
-
-
-def show(*command: str) -> bool:
+def show(*command: str, ready: Callable[[], Hashable] | None = None) -> bool:
     """Show the running job whose command line begins with `command`, or how our last one ended.
+
+    Args:
+        ready: what the job has finished so far; the page is drawn again when this changes.
 
     Returns:
         Whether a job is running.
@@ -42,45 +62,144 @@ def show(*command: str) -> bool:
         return False
     job = running(*command)
     if job:
-        st.session_state["_job"] = job.id
-        _watch(job.id)
+        st.session_state[OWN_JOB] = job.id
+        _watch(job.id, ready, ready() if ready else None)
         return True
-    last = next((j for j in jobs.jobs() if j.id == st.session_state.get("_job")), None)
+    last = _own_job()
     if last and last.args[: len(command)] == command:
         _show_end(last)
     return False
 
 
+def chip() -> None:
+    """Draw the running jobs into the header, and a job of this visitor that did not end well."""
+    if kiosk.enabled() or "participant" in st.query_params:
+        return
+    active, last = jobs.running(), _own_job()
+    failed = last if last and last.state in ("failed", "incomplete") else None
+    if not active and failed is None:
+        return
+    st.html(BELOW_HEADER)
+    with st.container(key="jobs_chip"):
+        if active:
+            _chip(tuple(job.id for job in active))
+        elif failed is not None:
+            page, name = page_of(failed)
+            with st.popover(f"{name} failed", icon=":material/error:"):
+                st.markdown(escape_markdown(_summary(failed)))
+                st.page_link(page, label="Open its page", icon=":material/arrow_forward:")
+                _dismiss(failed.id, "chip")
+
+
+@st.fragment(run_every="2s")
+def _chip(ids: tuple[str, ...]) -> None:
+    active = jobs.running()
+    if tuple(job.id for job in active) != ids:
+        st.rerun()
+    shares = [share(job.progress) for job in active]
+    label = f"{len(active)} jobs" if len(active) > 1 else page_of(active[0])[1]
+    with st.popover(
+        f"{label} {sum(shares) / len(shares):.0%}", icon=":material/progress_activity:"
+    ):
+        for job in active:
+            page, name = page_of(job)
+            st.progress(share(job.progress), text=escape_markdown(describe(job)))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.page_link(page, label=name, icon=":material/arrow_forward:")
+                _stop_button(job, "chip")
+
+
+def page_of(job: jobs.Job) -> tuple[str, str]:
+    """The page that shows a job, and what it does in a word or two."""
+    matches = [words for words in PAGES if job.args[: len(words)] == words]
+    return PAGES[max(matches, key=len)] if matches else OTHER
+
+
+def _own_job() -> jobs.Job | None:
+    name = st.session_state.get(OWN_JOB)
+    return next((job for job in jobs.jobs() if job.id == name), None) if name else None
+
+
+def _summary(job: jobs.Job) -> str:
+    """Why a job failed, without terminal text."""
+    if job.missing:
+        return " ".join(
+            f"{name} is missing: {remedies.split(reason)[0]}"
+            for name, reason in job.missing.items()
+        )
+    return remedies.split(job.message)[0] or "The job failed."
+
+
 def _show_end(job: jobs.Job) -> None:
-    if job.state == "failed":
-        lines = job.log_tail.strip().splitlines()
-        message = lines[-1] if lines else "The job failed."
-        st.error(escape_markdown(message), icon=":material/error:")
+    if job.state == "incomplete":
+        _show_missing(job)
+    elif job.state == "failed":
+        text, offered = remedies.split(job.message or "The job failed.")
+        st.error(escape_markdown(text), icon=":material/error:")
+        with st.container(horizontal=True):
+            remedies.show(offered, key=f"job_{job.id}")
+            _dismiss(job.id, "page")
         with st.expander("End of the log"):
             st.code(job.log_tail, language=None)
     elif job.state == "stopped":
         st.info("Stopped. Finished work is saved; start again to resume.")
     else:
         st.toast("Done.", icon=":material/check_circle:")
-        del st.session_state["_job"]
+        del st.session_state[OWN_JOB]
+
+
+def _show_missing(job: jobs.Job) -> None:
+    """What a job could not make, why, and a button that leads on; nothing once it is there."""
+    known = set(models.all_names())
+    names = [name for name in job.missing if name in known]
+    missing_weights = [row.name for row in models.listing(names) if not row.ready] if names else []
+    if names and not missing_weights and len(names) == len(job.missing):
+        del st.session_state[OWN_JOB]  # the weights have come since
+        return
+    lines, offered = [], []
+    for name, reason in job.missing.items():
+        text, more = remedies.split(reason)
+        lines.append(f"**{escape_markdown(name)}** is missing. {escape_markdown(text)}")
+        offered += more
+    st.error("  \n".join(lines), icon=":material/error:")
+    if missing_weights:
+        offered = [remedies.MODELS_PAGE, *offered]
+    with st.container(horizontal=True):
+        remedies.show(list(dict.fromkeys(offered)), key=f"job_{job.id}", models=missing_weights)
+        _dismiss(job.id, "page")
+
+
+def _dismiss(job_id: str, place: str) -> None:
+    st.button(
+        "Dismiss",
+        icon=":material/close:",
+        key=f"dismiss_{place}_{job_id}",
+        on_click=st.session_state.pop,
+        args=(OWN_JOB, None),
+    )
 
 
 @st.fragment(run_every="1s")
-def _watch(job_id: str) -> None:
-    job = next((j for j in jobs.jobs() if j.id == job_id), None)
-    if job is None or job.state != "running":
+def _watch(job_id: str, ready: Callable[[], Hashable] | None, before: Hashable) -> None:
+    job = next((job for job in jobs.running() if job.id == job_id), None)
+    if job is None or (ready is not None and ready() != before):
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share(job.progress), text=escape_markdown(describe(job.progress)))
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            on_click=widgets.run_action,
-            args=(jobs.stop, job_id),
-            key=f"stop_{job_id}",
-            help="Finished work is saved.",
-        )
-    st.caption(f"The job continues if you close this tab. Command line: `{job.title}`")
+        st.progress(share(job.progress), text=escape_markdown(describe(job)))
+        _stop_button(job, "page")
+    st.caption("The job continues if you close this tab.", help=f"`{job.title}`")
+
+
+def _stop_button(job: jobs.Job, place: str) -> None:
+    st.button(
+        "Stop",
+        icon=":material/stop_circle:",
+        on_click=actions.run_action,
+        args=(jobs.stop, job.id),
+        key=f"stop_{job.id}" if place == "page" else f"stop_{place}_{job.id}",
+        disabled=job.is_stopping,
+        help="Finished work is saved.",
+    )
 
 
 @contextmanager
@@ -89,7 +208,7 @@ def progress_bar(text: str) -> Iterator[Monitor]:
     bar = st.progress(0.0, text=text)
 
     def update(progress: Progress) -> None:
-        bar.progress(share(progress), text=escape_markdown(describe(progress)))
+        bar.progress(progress.share, text=escape_markdown(_text(progress, progress.seconds_left)))
 
     try:
         yield Monitor(update, uploads.visitor_left)
@@ -99,22 +218,28 @@ def progress_bar(text: str) -> Iterator[Monitor]:
 
 def share(progress: Progress | None) -> float:
     """The finished share, 0 to 1."""
-    if progress is None or progress.total <= 0:
-        return 0.0
-    return min(1.0, max(0.0, progress.done / progress.total))
+    return progress.share if progress is not None else 0.0
 
 
-def describe(progress: Progress | None) -> str:
-    """How far a job is, how fast, and how long it still takes.
+def describe(job: jobs.Job) -> str:
+    """What a running job does, how far it is, and how long it still takes."""
+    if job.is_stopping:
+        return "Stopping..."
+    if job.progress is None:
+        return f"Starting, {max(0.0, time.time() - job.started):.0f} s"
+    return _text(job.progress, job.seconds_left)
 
-    >>> describe(Progress("hog", 200, 1000, 40.0))
-    'hog: 200 of 1,000, 40 per second, 20 s left'
+
+def _text(progress: Progress, left: float | None) -> str:
+    """A stage, its counts and the time left.
+
+    >>> _text(Progress("hog", 200, 1000, 40.0), 20)
+    'hog: 200 of 1,000, about 20 s left'
     """
-    if progress is None:
-        return "Starting"
-    text = f"{progress.stage}: {progress.done:,} of {progress.total:,}"
-    left = progress.seconds_left
+    text = progress.stage
+    if progress.total:
+        text += f": {progress.done:,} of {progress.total:,}"
     if left is None:
         return text
-    wait = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
-    return f"{text}, {progress.rate:.3g} per second, {wait} left"
+    wait = f"{max(1, round(left))} s" if left < 90 else f"{left / 60:.0f} min"
+    return f"{text}, about {wait} left"

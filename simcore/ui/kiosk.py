@@ -62,7 +62,21 @@ def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
             sections.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
     # On a phone the pages are in the sidebar; expanded, since it would cut them off after ten.
     alone = "participant" in st.query_params
-    return st.navigation(sections, position="hidden" if alone else "top", expanded=True)
+    page = st.navigation(sections, position="hidden" if alone else "top", expanded=True)
+    if not alone and (section := SECTIONS.get(page.url_path)):
+        st.html(
+            _marked_section(len(sections.get("", ())) + [*filter(None, sections)].index(section))
+        )
+    return page
+
+
+def _marked_section(position: int) -> str:
+    """A style for a section of the navigation: Streamlit marks the page, but not its section."""
+    item = f'[data-testid="stTopNav"] > :nth-child({position + 1}) [data-testid="stTopNavSection"]'
+    return (
+        f"<style>{item} {{ background: rgba(128, 138, 148, .2); }} "
+        f"{item} p {{ font-weight: 650; }}</style>"
+    )
 
 
 def hide_paths(text: str) -> str:

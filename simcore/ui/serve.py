@@ -27,6 +27,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from simcore.lab import app_files
 from simcore.ui import guard, kiosk, thumbnails
+from simcore.ui.addresses import PageAddresses
 from simcore.ui.guard import Guard
 from simcore.ui.upload_room import UploadRoom
 
@@ -136,6 +137,7 @@ app = st.App(
         Middleware(SecurityHeaders),
         Middleware(Guard, hosts=hosts, max_visitors=max_visitors),
         Middleware(UploadRoom),
+        Middleware(PageAddresses, pages=[path.stem for path in ROOT.glob("pages/*.py")]),
     ],
     lifespan=lifespan,
 )

@@ -6,6 +6,7 @@ nothing is left that would keep the port. Background jobs are processes of their
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import socket
 import sys
@@ -31,6 +32,7 @@ RESERVED: Final = 256  # file descriptors for files, databases and libraries
 # A session takes three descriptors while its script runs, its WebSocket, and up to four connections
 # of the browser while it loads a page.
 PER_VISITOR: Final = 8
+PER_CLIENT: Final = 500  # connections of one address: a hundred people behind one router
 Environment = Mapping[str, str]  # variables of a process
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
 LOGGERS: Final = ("streamlit", "uvicorn", "asyncio", "websockets")
@@ -38,35 +40,50 @@ LOGGERS: Final = ("streamlit", "uvicorn", "asyncio", "websockets")
 
 @dataclass(frozen=True)
 class Limits:
-    """How many visitors, and connections, the server takes at the same time."""
+    """How many visitors, and connections, the server takes at the same time.
+
+    Attributes:
+        per_client: connections of one address. A room behind one router has one address.
+    """
 
     visitors: int
     connections: int
+    per_client: int
 
     @classmethod
-    def of(cls, descriptors: int, visitors: int) -> "Limits":
+    def of(cls, descriptors: int, visitors: int, per_client: int = PER_CLIENT) -> "Limits":
         """What a number of file descriptors allows, up to a number of visitors.
 
         >>> Limits.of(1024, 400)
-        Limits(visitors=96, connections=480)
+        Limits(visitors=96, connections=480, per_client=480)
         """
         possible = max(1, min(visitors, (descriptors - RESERVED) // PER_VISITOR))
-        return cls(possible, 5 * possible)
+        return cls(possible, 5 * possible, min(per_client, 5 * possible))
 
 
 class Connection(H11Protocol):
     """A connection that is refused beyond the limit, and closed if its request does not come."""
 
     timer: asyncio.TimerHandle | None = None
+    per_client: int = PER_CLIENT
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Count a new connection."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+        if self._is_one_too_many():
             transport.write(BUSY)
             transport.close()
         else:
             self._close_after(HEADER_SECONDS)
+
+    def _is_one_too_many(self) -> bool:
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+            return True
+        if self.client is None or is_loopback(self.client[0]):
+            return False  # this computer's own, or a proxy's on it
+        own = (getattr(connection, "client", None) for connection in self.connections)
+        count = sum(client is not None and client[0] == self.client[0] for client in own)
+        return count > self.per_client
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; its headers have a deadline, its body must not pause."""
@@ -100,6 +117,15 @@ class Connection(H11Protocol):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a numeric address is this computer's own.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("fe80::1%eth0")
+    (True, True, False)
+    """
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -203,7 +229,7 @@ def run(listener: socket.socket, limits: Limits, options: dict[str, Any]) -> Non
     write_logs(log)
     config = uvicorn.Config(
         serve.app,
-        http=Connection,
+        http=type("LimitedConnection", (Connection,), {"per_client": limits.per_client}),
         ws="websockets-sansio",
         ws_max_size=16 * 2**20,
         ws_ping_interval=PING_SECONDS,

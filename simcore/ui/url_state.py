@@ -20,7 +20,6 @@ Values = Mapping[str, Any]  # field name -> value, of the fields before
 Options = Sequence[str] | Callable[[Values], Sequence[str]]
 MISSING = object()
 MAX_WARNED = 5  # names per list, so that a long link does not fill the page
-FIRST_PAGE = "explore"  # its collection is where the other pages start
 FieldValues = dict[str, Any]  # field name -> value
 
 
@@ -50,6 +49,8 @@ class Field:
         if not self.per:
             return key
         owner = values[self.per]
+        if owner is None:  # nothing can be chosen there, so that there is one widget
+            return key
         return f"{key}_{owner if isinstance(owner, str) else ','.join(owner)}"
 
     def choices(self, values: Values) -> Sequence[str]:
@@ -203,6 +204,9 @@ class _Page:
     address: dict[str, str]  # as it was opened, or as we wrote it last
     bound: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)  # of the widgets
+    # Field -> what this page shows instead of a shared value that it cannot show. It stays here:
+    # a collection without mates is not forgotten when a page that needs mates is opened.
+    substitutes: dict[str, str] = field(default_factory=dict)
 
 
 def bind(page: str, fields: Sequence[Field]) -> FieldValues:
@@ -225,6 +229,8 @@ def bind(page: str, fields: Sequence[Field]) -> FieldValues:
         elif text and not (item.per and item.name in record.bound):
             value, wrong = item.parse(text, values)
             problems += wrong if record.linked and item.name not in record.bound else []
+            if wrong and not record.linked:
+                record.substitutes[item.name] = item.format(value)
         else:
             value = item.initial(values)
         record.keys.update(item.store(page, values, value))
@@ -232,7 +238,14 @@ def bind(page: str, fields: Sequence[Field]) -> FieldValues:
         values[item.name] = value
     _warn(problems)
     texts = {item.name: item.format(values[item.name]) for item in fields}
-    shared = {item.name: texts[item.name] for item in fields if item.shared}
+    shown_instead = {
+        name for name, text in record.substitutes.items() if texts.get(name, text) == text
+    }
+    shared = {
+        item.name: texts[item.name]
+        for item in fields
+        if item.shared and not {item.name, item.per} & shown_instead
+    }
     st.session_state.setdefault("_shared", {}).update(shared)
     write(page, texts)
     return values
@@ -267,19 +280,10 @@ def _arrive(page: str) -> _Page:
         for key in record.keys & set(st.session_state):
             del st.session_state[key]
     st.session_state.pop(f"_{page}_values", None)
-    params = address or (record.params if record else {}) | _shared_params(page, pages)
+    shared: QueryParams = st.session_state.get("_shared", {})
+    params = address or (record.params if record else {}) | shared
     pages[page] = _Page(params, linked=bool(address), visible=set(address), address=address)
     return pages[page]
-
-
-def _shared_params(page: str, pages: Mapping[str, _Page]) -> QueryParams:
-    """What the last page leaves to this one."""
-    shared: QueryParams = st.session_state.get("_shared", {})
-    if page == FIRST_PAGE and pages:
-        return {}
-    if not shared and FIRST_PAGE in pages:
-        return {"collection": pages[FIRST_PAGE].params.get("collection", "")}
-    return shared
 
 
 def _warn(problems: Sequence[str]) -> None:

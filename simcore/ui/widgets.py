@@ -9,13 +9,12 @@ import streamlit as st
 from simcore import csv_text
 from simcore.errors import SimError
 from simcore.lab import html_document
-from simcore.ui import kiosk, page_export
+from simcore.ui import actions, kiosk, page_export, remedies
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
-ERROR = "_error"  # session state: an error of a callback, shown by the next run
 
 
 def escape_markdown(text: str) -> str:
@@ -29,26 +28,27 @@ def escape_markdown(text: str) -> str:
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Show a `SimError` of the block, or of a callback before it, as one red sentence."""
-    if message := st.session_state.pop(ERROR, ""):
-        st.error(escape_markdown(message), icon=":material/error:")
+    """Show a `SimError` of the block, or of a callback before it, as one red sentence.
+
+    What it says to do is a button.
+    """
+    if message := actions.take_error():
+        show_error(message, key="action")
     try:
         yield
     except SimError as error:
-        st.error(escape_markdown(str(error)), icon=":material/error:")
+        show_error(str(error), key="block")
 
 
-def show_error_later(message: str) -> None:
-    """Let the next `show_errors` show a message; for callbacks, which cannot draw."""
-    st.session_state[ERROR] = message
+def show_error(message: str, *, key: str) -> None:
+    """Show what is wrong as one red sentence, and what to do about it as a button.
 
-
-def run_action(action: Callable[..., object], *args: object) -> None:
-    """Run the action of a button; the next `show_errors` shows its error."""
-    try:
-        action(*args)
-    except SimError as error:
-        show_error_later(str(error))
+    Args:
+        key: start of the keys of the buttons.
+    """
+    text, offered = remedies.split(message)
+    st.error(escape_markdown(text), icon=":material/error:")
+    remedies.show(offered, key=f"remedy_{key}")
 
 
 def empty_state(text: str, page: str = "", label: str = "") -> None:

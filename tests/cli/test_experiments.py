@@ -1,6 +1,8 @@
 """`simcore experiment` and `simcore review`, as typed."""
 
 import json
+import os
+import shutil
 
 import pytest
 
@@ -75,8 +77,8 @@ def test_faults_are_sentences(tiny, tmp_path, capsys):
     for words, says in (
         (["new", "Bad Name", tiny], "not a valid name"),
         (["new", "x", "nowhere"], "No collection named"),
-        (["new", "x", tiny, "--consent", str(tmp_path / "none")], "Cannot read"),
-        (["import", "x", tiny, str(tmp_path)], "Cannot read"),
+        (["new", "x", tiny, "--consent", str(tmp_path / "none")], "cannot be read"),
+        (["import", "x", tiny, str(tmp_path)], "not a regular file"),
         (["analyse", "nothing"], "No experiment named"),
     ):
         assert run(["experiments", *words]) == 1
@@ -111,3 +113,34 @@ def test_doctor_says_where_answers_are(tiny, capsys, cache, monkeypatch):
     told = capsys.readouterr().err
     assert "kind 'oracle'" in told
     assert "secret" not in told
+
+
+def test_files_of_experiments_are_regular_and_bounded(tiny, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large.txt").write_bytes(b"x" * 30_000_000)
+    (tmp_path / "latin.txt").write_bytes("Einverständnis".encode("latin-1"))
+    new = ["experiments", "new", "pilot", tiny, "--questions=2", "--choices=2"]
+    for path, words in (
+        ("pipe", "not a regular file"),
+        ("large.txt", "more than"),
+        ("latin.txt", "UTF-8"),
+        ("none.txt", "cannot be read"),
+        ("", "not a regular file"),
+    ):
+        assert run([*new, f"--consent={tmp_path / path}"]) == 1
+        assert words in capsys.readouterr().err
+        if path != "latin.txt":
+            assert run(["experiments", "import", "pilot", tiny, str(tmp_path / path)]) == 1
+            assert words in capsys.readouterr().err
+
+
+def test_doctor_deletes_what_is_left_of_a_damaged_table(tiny, cache, capsys):
+    (table,) = (cache / "features").glob("hog*.lance")
+    left = table.with_name(f"{table.name}.damaged")
+    shutil.copytree(table, left)
+    assert run(["doctor"]) == 1
+    assert f"feature table {table.name} was damaged" in capsys.readouterr().err
+    assert run(["doctor", "--repair"]) == 0
+    assert f"Deleted {left}" in capsys.readouterr().err
+    assert table.exists()
+    assert not left.exists()

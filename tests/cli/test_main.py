@@ -159,7 +159,7 @@ def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):
         (["search", "shapes", "--id", "01", "--models", "hgo"], "Did you mean hog"),
         (["search", "shapes", "--id", "01", "--models", "hog", "--metric", "cos"], "cosine"),
         (["search", "shapes", "--id", "01", "--models", "hog", "--direction", "up"], "lr"),
-        (["search", "shapes", "--id", "01", "--models", "hog", "-k", "0"], "1 or more"),
+        (["search", "shapes", "--id", "01", "--models", "hog", "-k", "0"], "at least 1"),
         (["search", "shapes", "--id", "01", "--models", "texture"], "simcore extract shapes"),
         (["search", "shaps", "--id", "01", "--models", "hog"], "Did you mean shapes"),
         (["search", "shapes", "--image", "nowhere.png", "--models", "hog"], "nowhere.png"),

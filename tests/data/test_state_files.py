@@ -2,10 +2,12 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +163,21 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
         state_files.write_json(tmp_path / "a.json", [1])
     assert (tmp_path / "a.json").read_text() == "[0]"
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_array_that_declares_more_than_it_has_is_damaged(tmp_path):
+    """NumPy would reserve the memory that a header asks for."""
+    path = tmp_path / "a.npz"
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999,), }"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(8)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", content)
+    with pytest.raises(DamagedFileError, match="declares the shape"):
+        state_files.read_arrays(path, dict)
+
+
+def test_content_from_elsewhere_is_damaged_in_the_same_words():
+    assert state_files.parse_json(b'{"a": 1}', dict, "s3://bucket/a.json") == {"a": 1}
+    for content in DAMAGE[:3] + DAMAGE[4:8]:
+        with pytest.raises(DamagedFileError, match=r"^s3://bucket/a\.json is damaged .*backup"):
+            state_files.parse_json(content, dict, "s3://bucket/a.json")

@@ -95,6 +95,14 @@ def test_numbers_are_those_of_the_commands(tiny, capsys):
     assert comparison.difference == pytest.approx(hits[0].mean() - hits[1].mean())
 
 
+@pytest.mark.parametrize("k", [1.5, 2.0, 0])
+def test_a_cut_off_that_is_no_whole_number_is_refused(tiny, k):
+    with pytest.raises(BadDataError, match="k must be"):
+        sc.recall(tiny, "hog", k=(k,))
+    with pytest.raises(BadDataError, match="k must be"):
+        sc.search(tiny, sc.open_collection(tiny).left.ids[0], "hog", k=k)
+
+
 def test_a_query_may_be_an_id_a_path_bytes_or_an_image(tiny):
     pairs = sc.open_collection(tiny)
     path = pairs.left.paths[2]

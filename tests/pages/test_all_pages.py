@@ -160,7 +160,7 @@ def test_missing_features_are_offered_and_do_not_stop_the_others(app, tiny, monk
     assert not at.exception
     assert at.code
     at.button(key="explore_extract").click().run()
-    assert asked == [["extract", "tiny", "--models", "edges"]]
+    assert asked == [["extract", "tiny", "--models", "edges", "--fetch"]]
 
 
 def test_uploads_are_checked_one_by_one(app, tiny, draw, encode):
@@ -280,7 +280,7 @@ def test_a_running_extraction_shows_how_far_it_is(app, tiny, monkeypatch):
         "",
         0.0,
     )
-    monkeypatch.setattr(jobs, "jobs", lambda: [job])
+    monkeypatch.setattr(jobs, "running", lambda: [job])
     stopped = []
     monkeypatch.setattr(jobs, "stop", stopped.append)
     at = app(models="hog,edges")
@@ -300,3 +300,14 @@ def test_files_that_are_not_used_are_listed(app, pairs_folder):
     assert any("1 .txt file: notes" in text.value.replace("\\", "") for text in at.markdown)
     (table,) = at.dataframe
     assert list(table.value["file"]) == ["b, b"]
+
+
+def test_duplicates_starts_with_the_distances_of_its_backbone(app, tiny):
+    at = app("pages/duplicates.py")
+    assert not at.exception
+    assert not at.warning
+    backbone = at.query_params["by"]
+    assert at.slider(key=f"duplicates_within_{backbone}").value == 0, "six pairs tell nothing"
+    at.slider(key=f"duplicates_across_{backbone}").set_value(0.4).run()
+    assert not at.exception
+    assert at.query_params["across"] == "0.4"

@@ -9,6 +9,7 @@ import logging
 import platform
 import re
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -24,17 +25,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("--only", default="", help="parts whose name contains this text")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the attempts, 0 to 1")
+    parser.add_argument(
+        "--patience", type=float, default=1.0, help="factor of the time limits, for a busy machine"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the random inputs")
     parser.add_argument("--write", action="store_true", help=f"write the table to {PAGE.name}")
     args = parser.parse_args()
     logging.disable(logging.WARNING)  # one line per damaged file
     warnings.simplefilter("ignore")
     started = time.monotonic()
-    connections = isolation.refuse_outside_connections()
-    outcomes = programme.run(args.only, scale=args.scale, seed=args.seed)
+    with tempfile.TemporaryDirectory(prefix="simcore-isolation-") as folder:
+        isolation.isolate(Path(folder))
+        outcomes = programme.run(
+            args.only, scale=args.scale, patience=args.patience, seed=args.seed
+        )
+        connections = isolation.attempts(Path(folder))
     seconds = time.monotonic() - started
-    scale = f" --scale {args.scale:g}" if args.scale != 1 else ""
-    table = markdown(outcomes, connections, seconds, scale)
+    options = "".join(
+        f" --{name} {value:g}"
+        for name, value in (("scale", args.scale), ("patience", args.patience))
+        if value != 1
+    )
+    table = markdown(outcomes, connections, seconds, options)
     sys.stdout.write(table)
     if args.write:
         page = PAGE.read_text("utf-8")
@@ -51,6 +63,7 @@ def markdown(
         f"| {outcome.name} | {outcome.count:,} | {outcome.survived:,} |" for outcome in outcomes
     ]
     count, survived = (sum(getattr(o, name) for o in outcomes) for name in ("count", "survived"))
+    notes = [f"- {outcome.name}: {note}" for outcome in outcomes for note in outcome.notes]
     failures = [f"- {failure}" for outcome in outcomes for failure in outcome.failures]
     return "\n".join(
         [
@@ -62,6 +75,7 @@ def markdown(
             f"{len(connections)} attempts to connect to another machine. Made by "
             f"`python -m tests.reliability{options}` in {seconds / 60:.1f} minutes on "
             f"{platform.system()}, Python {platform.python_version()}.",
+            *(["", "Measured:", "", *notes] if notes else []),
             *(["", "Not survived:", "", *failures] if failures else []),
             "",
         ]

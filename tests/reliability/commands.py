@@ -136,11 +136,11 @@ def _stop(*_: object) -> None:
     raise _DeadlineError
 
 
-def attempt(line: list[str], folder: Path) -> str:
+def attempt(line: list[str], folder: Path, seconds: float = MAX_SECONDS) -> str:
     """Run a command line in a folder of its own; what is wrong with how it ended, or ""."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     before = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         with chdir(folder), redirect_stdout(out), redirect_stderr(err):
             code = run(line)

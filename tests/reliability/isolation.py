@@ -1,16 +1,45 @@
 """What keeps the programme on this machine: no outside connections, no installations."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
+ROOT = Path(__file__).parents[2]
+LOG = "SIMCORE_RELIABILITY_LOG"  # environment variable: the file that lists attempts
+# Python runs a module of this name at its start.
+SITE = """import sys
+sys.path.insert(0, {root!r})
+from tests.reliability import isolation
+isolation.refuse_outside_connections()
+"""
 
-def refuse_outside_connections() -> list[str]:
-    """Refuse connections of this process to other machines; returns the list of attempts."""
-    attempts: list[str] = []
+
+def isolate(folder: Path) -> None:
+    """Refuse connections to other machines in this process and all that it starts.
+
+    Args:
+        folder: gets the list of attempts, and what lets other processes refuse them.
+    """
+    (folder / "sitecustomize.py").write_text(SITE.format(root=str(ROOT)))
+    os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{ROOT}"
+    os.environ[LOG] = str(folder / "attempts")
+    refuse_outside_connections()
+
+
+def attempts(folder: Path) -> list[str]:
+    """What was refused so far, by whichever process."""
+    log = folder / "attempts"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def refuse_outside_connections() -> None:
+    """Refuse connections of this process to other machines, and note the attempts."""
+    log = Path(os.environ[LOG])
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "socket.connect" and isinstance(args[1], tuple):
@@ -20,11 +49,11 @@ def refuse_outside_connections() -> list[str]:
         else:
             return
         if not _is_loopback(host):
-            attempts.append(f"{event} {host}")
+            with log.open("a") as file:
+                file.write(f"{event} {host} {' '.join(sys.argv[:4])}\n")
             raise OSError(101, "Network is unreachable")
 
     sys.addaudithook(hook)
-    return attempts
 
 
 def _is_loopback(host: str) -> bool:

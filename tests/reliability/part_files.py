@@ -112,7 +112,7 @@ READERS: list[tuple[str, Bytes, list[str]]] = [
 ]
 
 
-@part("damaged and hostile files through the public readers", seconds=150)
+@part("damaged and hostile files through the public readers", seconds=70)
 def files(work: Work) -> Generator[Attempt, None, None]:
     """Mutations of a valid picture, archive, table and vote file of each kind."""
     folder = commands.prepare(work.folder)
@@ -125,7 +125,7 @@ def files(work: Work) -> Generator[Attempt, None, None]:
     (folder / "dataset" / "val" / "cnn" / "judge").mkdir()
     _store_answers(folder)
     with chdir(folder), isolation.no_processes():
-        for number in range(work.count(3000)):
+        for number in range(work.count(1300)):
             name, valid, line = READERS[number % len(READERS)]
             (folder / name).write_bytes(mutate(valid(), work.random))
             words = [word.replace("NEW", f"new{number}") for word in line]
@@ -160,7 +160,7 @@ WATCHERS = [
 ]
 
 
-@part("damage to the program's own files", seconds=90)
+@part("damage to the program's own files", seconds=70)
 def own_files(work: Work) -> Generator[Attempt, None, None]:
     """Each file of a cache is emptied, cut, overwritten; commands still end in a sentence."""
     folder = commands.prepare(work.folder)

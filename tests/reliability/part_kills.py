@@ -1,20 +1,22 @@
 """SIGKILL to writers at random moments: what was acknowledged is there, and work can go on."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
+from simcore.data.fetch import downloads
 from tests.reliability import commands
 from tests.reliability.programme import Attempt, Work, part
-
-ROOT = Path(__file__).parents[2]
 
 
 def _record_answers(pipe: IO[str]) -> None:
@@ -58,19 +60,25 @@ def _fork_and_kill(write: Callable[[IO[str]], None], delay: float) -> list[str]:
     return [line for line in lines if line.endswith("\n")]  # the last one may be cut
 
 
-def _start_and_kill(command: list[str], delay: float) -> None:
+def start_and_kill(code: str, arguments: list[str], delay: float) -> list[str]:
+    """As `_fork_and_kill`, with a new interpreter: libraries with threads do not survive a fork."""
     process = subprocess.Popen(
-        [sys.executable, *command],
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
+    assert process.stdout is not None
+    first = process.stdout.readline()
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    rest, _ = process.communicate()
+    lines = (first + rest).splitlines(keepends=True)
+    return [line.strip() for line in lines if line.endswith("\n")]
 
 
-@part("kills of processes that record answers", seconds=90)
+@part("kills of processes that record answers", seconds=75)
 def answers(work: Work) -> Generator[Attempt, None, None]:
     """Every acknowledged answer is in the database after each kill, which stays whole."""
     from simcore.data.answers import backups, database, experiment_store
@@ -109,29 +117,166 @@ def state(work: Work) -> Generator[Attempt, None, None]:
         yield Attempt(f"kill {number}", "" if whole else "half a file")
 
 
-@part("kills of commands that add and extract a collection", seconds=120)
+ADD = """import sys
+from simcore.__main__ import run
+print("ready", flush=True)
+run(["collections", "add", "pairs", sys.argv[1], f"--name={sys.argv[2]}"])
+"""
+
+
+@part("kills of commands that add a collection", seconds=60)
 def collections(work: Work) -> Generator[Attempt, None, None]:
-    """The same command ends well afterwards, with a row for each image and no leftovers."""
+    """The collection is there as a whole or not at all; the same command ends well afterwards."""
     from simcore import memory
     from simcore.lab.library import collections as library
 
     folder = commands.prepare(work.folder, features=False)
-    for number in range(work.count(70)):
+    for number in range(work.count(40)):
         name = f"killed{number}"
-        for line in (
-            ["collections", "add", "pairs", str(work.folder / "pairs"), f"--name={name}"],
-            ["extract", name, "--models=texture,hog,color"],
-        ):
-            _start_and_kill(["-m", "simcore", *line], 0.2 + 2.5 * work.random.random())
-            memory.clear()
-            if line[0] == "collections" and name in library.names():
-                fault = "" if len(library.open_(name).left) == 6 else "half a collection"
-            else:
-                fault = commands.attempt([*line, "--json"], folder)
-            complete = name in library.names()
-            yield Attempt(f"simcore {line[0]} {number}", fault or ("" if complete else "missing"))
+        start_and_kill(ADD, [str(work.folder / "pairs"), name], 0.6 * work.random.random())
+        memory.clear()
+        if name in library.names():
+            fault = "" if len(library.open_(name).left) == 6 else "half a collection"
+        else:
+            line = ["collections", "add", "pairs", str(work.folder / "pairs"), f"--name={name}"]
+            fault = commands.attempt([*line, "--json"], folder)
+            fault = fault or ("" if name in library.names() else "not added afterwards")
+        yield Attempt(f"simcore collections add {number}", fault)
+
+
+EXTRACT = """import sys
+import lancedb
+from simcore.__main__ import run
+print("ready", flush=True)
+for name in sys.argv[1:]:
+    run(["extract", name, "--models=texture,hog,color,layout"])
+"""
+
+
+@part("kills of commands that extract features", seconds=90)
+def extraction(work: Work) -> Generator[Attempt, None, None]:
+    """The same command completes the features afterwards: a row for each image, none twice."""
+    from simcore import memory
+    from simcore.data.store.feature_store import FeatureStore
+    from simcore.lab.library import collections as library
+    from tests.conftest import draw_pairs
+
+    folder = commands.prepare(work.folder, features=False)
+    backbones = ("texture", "hog", "color", "layout")
+    for number in range(work.count(25)):
+        name = f"killed{number}"
+        source = work.folder / name
+        draw_pairs(source, 8)
+        for side in ("left", "right"):  # other pictures each time, or nothing is left to extract
+            for path in (source / side).iterdir():
+                path.write_bytes(path.read_bytes() + str(number).encode())
+        library.add("pairs", source, name=name)
+        start_and_kill(EXTRACT, [name], 2.0 * work.random.random())
+        memory.clear()
+        fault = commands.attempt(
+            ["extract", name, f"--models={','.join(backbones)}", "--json"], folder
+        )
         memory.clear()
         counts = {row.backbone: row.complete for row in library.feature_counts(name)}
-        rows = [counts.get(backbone) for backbone in ("texture", "hog", "color")]
-        if rows != [True] * 3:
-            yield Attempt(f"features {number}", f"incomplete: {counts}")
+        if [counts.get(backbone) for backbone in backbones] != [True] * 4:
+            fault = fault or f"incomplete: {counts}"
+        opened = FeatureStore()
+        twice = [
+            f"an image has two rows in {size.key.table}"
+            for size in opened.sizes()
+            if opened.table(size.key).count_rows() != size.images
+        ]
+        yield Attempt(f"simcore extract {number}", fault or "; ".join(twice))
+
+
+APPEND = """import sys
+import numpy as np
+from simcore.data.store.feature_key import FeatureKey
+from simcore.data.store.feature_store import FeatureStore
+from simcore.types import Preprocessing
+store = FeatureStore(sys.argv[1])
+key = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 8)
+for number in range(100_000):
+    store.append(key, [f"{sys.argv[2]} {number}"], [np.full((1, 8), number, np.float32)])
+    print(number, flush=True)
+"""
+
+
+@part("kills of processes that write the feature store", seconds=90)
+def store(work: Work) -> Generator[Attempt, None, None]:
+    """Every row that was committed is there with its values, and the store takes more."""
+    import numpy as np
+
+    from simcore.data.store.feature_key import FeatureKey
+    from simcore.data.store.feature_store import FeatureStore
+    from simcore.types import Preprocessing
+
+    key = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 8)
+    place = work.folder / "features"
+    for number in range(work.count(25)):
+        lines = start_and_kill(APPEND, [str(place), str(number)], 0.8 * work.random.random())
+        opened = FeatureStore(place)
+        names = [f"{number} {row}" for row in lines]
+        fault = ""
+        if absent := opened.missing(key, names):
+            fault = f"{len(absent)} of {len(names)} rows lost"
+        elif opened.read(key, names)[1][:, 0].tolist() != [float(row) for row in lines]:
+            fault = "other values"
+        opened.append(key, [f"after {number}"], [np.ones((1, 8), np.float32)])
+        yield Attempt(f"kill {number} after {len(lines)} rows", fault)
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """Serves some megabytes in small pieces, with ranges."""
+
+    content = bytes(range(256)) * 4096
+
+    def do_GET(self) -> None:
+        start = int((self.headers.get("Range") or "bytes=0-").split("=")[1].split("-")[0])
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(self.content) - start))
+        if start:
+            last = len(self.content) - 1
+            self.send_header("Content-Range", f"bytes {start}-{last}/{last + 1}")
+        self.end_headers()
+        try:
+            for place in range(start, len(self.content), 1 << 15):
+                self.wfile.write(self.content[place : place + (1 << 15)])
+                time.sleep(0.005)
+        except OSError:
+            pass  # the client was killed
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def _fetch(url: str, target: Path, pipe: IO[str]) -> None:
+    pipe.write("ready\n")
+    downloads.fetch(_source(url), target)
+
+
+def _source(url: str) -> downloads.Source:
+    digest = hashlib.sha256(_Slow.content).hexdigest()
+    return downloads.Source(url, "", digest, "weights", "Try again.")
+
+
+@part("kills of downloads", seconds=40)
+def fetches(work: Work) -> Generator[Attempt, None, None]:
+    """The file is absent or whole; the next download ends, and leaves nothing else behind."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/file"
+    try:
+        for number in range(work.count(40)):
+            target = work.folder / str(number) / "weights.bin"
+            _fork_and_kill(partial(_fetch, url, target), 0.25 * work.random.random())
+            fault = ""
+            if target.exists() and target.read_bytes() != _Slow.content:
+                fault = "half a file under the final name"
+            downloads.fetch(_source(url), target)
+            if target.read_bytes() != _Slow.content:
+                fault = "another file"
+            left = [path.name for path in target.parent.iterdir() if path.suffix == ".part"]
+            yield Attempt(f"kill {number}", fault or ", ".join(left))
+    finally:
+        server.shutdown()

@@ -8,7 +8,7 @@ from tests.reliability.part_files import mutate, picture
 from tests.reliability.programme import Attempt, Work, part
 
 
-def _fault(call: Callable[[], object]) -> str:
+def fault_of(call: Callable[[], object]) -> str:
     """What escaped from a call, other than a sentence for the user."""
     from simcore.errors import SimError
 
@@ -33,7 +33,7 @@ def pictures(work: Work) -> Generator[Attempt, None, None]:
         kind = names[number % len(names)]
         path = work.folder / f"picture.{kind.lower()}"
         path.write_bytes(mutate(kinds[kind], work.random))
-        yield Attempt(f"{kind} {number}", _fault(lambda path=path: images.load(path)))
+        yield Attempt(f"{kind} {number}", fault_of(lambda path=path: images.load(path)))
 
 
 @part("hostile text through the parsers of names and recipes", seconds=40)
@@ -59,7 +59,7 @@ def texts(work: Work) -> Generator[Attempt, None, None]:
     for number in range(work.count(5000)):
         parser = parsers[number % len(parsers)]
         text = commands.random_text(work.random)
-        yield Attempt(f"{text[:40]!r}", _fault(lambda parser=parser, text=text: parser(text)))
+        yield Attempt(f"{text[:40]!r}", fault_of(lambda parser=parser, text=text: parser(text)))
 
 
 @part("damaged state files through their reader", seconds=40)
@@ -80,5 +80,5 @@ def state(work: Work) -> Generator[Attempt, None, None]:
         rebuild = number % 4 > 1
         yield Attempt(
             f"state file {number}",
-            _fault(lambda read=read, rebuild=rebuild: read(path, dict, rebuild=rebuild)),
+            fault_of(lambda read=read, rebuild=rebuild: read(path, dict, rebuild=rebuild)),
         )

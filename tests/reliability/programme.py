@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -37,12 +37,15 @@ class Work:
 
     Attributes:
         folder: empty, deleted afterwards. random: seeded. scale: 1 for the full programme, less
-            for a short one. seconds: a part ends by itself when they are over.
+            for a short one. patience: factor of time limits.
+        notes: what was measured, for the page; a part adds to it.
     """
 
     folder: Path
     random: Random
     scale: float
+    patience: float = 1.0
+    notes: list[str] = field(default_factory=list)
 
     def count(self, full: int) -> int:
         """How many attempts of `full` to make."""
@@ -70,6 +73,7 @@ class Outcome:
     survived: int
     seconds: float
     failures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 PARTS: dict[str, Part] = {}
@@ -96,14 +100,20 @@ def load_parts() -> list[Part]:
     return list(PARTS.values())
 
 
-def run(only: str = "", *, scale: float = 1.0, seed: int = 0) -> list[Outcome]:
-    """Run the parts whose names contain `only`; progress on stderr."""
+def run(
+    only: str = "", *, scale: float = 1.0, patience: float = 1.0, seed: int = 0
+) -> list[Outcome]:
+    """Run the parts whose names contain `only`; progress on stderr.
+
+    Args:
+        patience: factor of the parts' time limits.
+    """
     outcomes = []
     for item in load_parts():
         if only not in item.name:
             continue
         folder = Path(tempfile.mkdtemp(prefix="simcore-reliability-"))
-        work = Work(folder, Random(seed), scale)
+        work = Work(folder, Random(seed), scale, patience)
         count, failures, started, first = 0, [], time.monotonic(), 0.0
         try:
             with closing(item.run(work)) as attempts:
@@ -112,16 +122,19 @@ def run(only: str = "", *, scale: float = 1.0, seed: int = 0) -> list[Outcome]:
                     first = first or time.monotonic()  # preparations are not counted
                     if attempt.failure:
                         failures.append(f"{attempt.name}: {attempt.failure}")
-                    if time.monotonic() - first > item.seconds * scale:
+                    if time.monotonic() - first > item.seconds * scale * patience:
                         break
+        except KeyboardInterrupt:  # the table shows what was done until then
+            work.notes.append("interrupted")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         seconds = time.monotonic() - started
-        outcome = Outcome(
-            item.name, count, count - len(failures), seconds, tuple(failures[:MAX_FAILURES])
-        )
+        described, notes = tuple(failures[:MAX_FAILURES]), tuple(work.notes)
+        outcome = Outcome(item.name, count, count - len(failures), seconds, described, notes)
         sys.stderr.write(f"{outcome.survived:,} of {count:,}  {item.name}  {seconds:.0f} s\n")
-        for failure in outcome.failures:
-            sys.stderr.write(f"    {failure}\n")
+        for line in (*outcome.notes, *outcome.failures):
+            sys.stderr.write(f"    {line}\n")
         outcomes.append(outcome)
+        if "interrupted" in work.notes:
+            break
     return outcomes

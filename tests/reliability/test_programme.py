@@ -33,22 +33,27 @@ def test_failures_are_counted_and_time_is_bounded(monkeypatch, capsys):
     assert half.count == 3
 
 
-def test_other_machines_are_out_of_reach():
-    """In a process of its own, since the refusal cannot be withdrawn."""
-    code = (
-        "import socket; from tests.reliability import isolation\n"
-        "attempts = isolation.refuse_outside_connections()\n"
+def test_other_machines_are_out_of_reach_of_all_processes(tmp_path):
+    """In processes of their own, since the refusal cannot be withdrawn."""
+    connect = (
+        "import socket\n"
         "for address in (('192.0.2.1', 80), ('example.com', 80)):\n"
         "    try: socket.create_connection(address, timeout=2)\n"
-        "    except OSError as error: print(error.strerror)\n"
+        "    except OSError as error: print(error.strerror, flush=True)\n"
         "server = socket.create_server(('127.0.0.1', 0))\n"
         "socket.create_connection(server.getsockname()).close()\n"
-        "print(len(attempts))"
+    )
+    code = (
+        "import pathlib, subprocess, sys; from tests.reliability import isolation\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        f"isolation.isolate(folder)\n{connect}"
+        f"subprocess.run([sys.executable, '-c', {connect!r}], check=True)\n"
+        "print(len(isolation.attempts(folder)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split("\n")[:3] == ["Network is unreachable"] * 2 + ["2"]
+    assert done.stdout.split("\n")[:5] == ["Network is unreachable"] * 4 + ["4"]
 
 
 @pytest.mark.slow

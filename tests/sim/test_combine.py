@@ -131,3 +131,18 @@ def test_a_recipe_without_metrics_has_to_be_resolved_first():
     same = {"a": features(0, 3)}
     with pytest.raises(BadDataError, match="metric of 'a' is not set"):
         next(combine.blocks(Recipe((Part("a"),)), same, same))
+
+
+def test_terms_are_multiples_of_the_grid_so_that_sums_are_exact_in_any_order():
+    random = np.random.default_rng(6)
+    parts = [random.normal(size=(20, 20)) / 3 for _ in range(5)]
+    terms = [Term(random.normal(), random.uniform(0.5, 2), 0.1) for _ in parts]
+    for values, term in zip(parts, terms, strict=True):
+        found = combine.on_grid(values, term)
+        steps = found * 2.0**40
+        np.testing.assert_array_equal(steps, np.rint(steps))
+        assert np.abs(found - (values - term.shift) * term.gain).max() <= 2.0**-40
+    total = combine.weighted_sum(parts, [1] * 5, terms)
+    back = combine.weighted_sum(parts[::-1], [1] * 5, terms[::-1])
+    np.testing.assert_array_equal(total, back)
+    assert combine.on_grid(np.array([np.nan, 1 / 3]), PLAIN)[1] == round(2**40 / 3) / 2**40

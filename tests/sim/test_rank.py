@@ -48,3 +48,19 @@ def test_large_rows(k):
     index, values = rank.top_k(row, k)
     assert values.tolist() == sorted(row.tolist(), reverse=True)[:k]
     np.testing.assert_array_equal(row[index], values)
+
+
+@pytest.mark.parametrize("size", [18, 100, 1000])
+def test_ties_at_the_cut_off_are_in_gallery_order(size):
+    """Rows that are longer than what a partial sort happens to sort whole."""
+    random = np.random.default_rng(size)
+    for k in (1, 2, size // 3, size - 1):
+        row = random.integers(0, max(3, size // 8), size).astype(np.float32)
+        row[random.random(size) < 0.1] = np.nan
+        index, _ = rank.top_k(row, k)
+        values = row.tolist()
+        order = sorted(
+            range(size),
+            key=lambda i: (math.isnan(values[i]), -values[i] if values[i] == values[i] else 0, i),
+        )
+        assert index.tolist() == order[:k]

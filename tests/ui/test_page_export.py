@@ -12,7 +12,7 @@ PAGES = {
     "explore": {"query": "b"},
     "combine": {},
     "exclusive": {},
-    "duplicates": {},
+    "duplicates": {"within": "0.4", "across": "0.4"},
     "map": {"map": "hog"},
     "compare": {"first": "left:b", "second": "right:b"},
 }

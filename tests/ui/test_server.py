@@ -147,7 +147,7 @@ def test_limits_follow_the_file_descriptors():
         assert 1 <= limits.visitors <= 400
         if limits.visitors > 1:  # scripts and connections of all visitors, and the libraries' files
             assert 3 * limits.visitors + limits.connections + 256 <= descriptors
-    assert Limits.of(16384, 400) == Limits(400, 2000)
+    assert Limits.of(16384, 400) == Limits(400, 2000, 500)
 
 
 def test_a_log_never_grows_beyond_its_limit(cache, monkeypatch):
@@ -346,6 +346,29 @@ def test_connections_beyond_the_limit_get_an_answer(monkeypatch):
             assert fourth.recv(4096) == b""
         for connection in held:
             connection.close()
+
+
+def test_connections_of_one_address_are_limited_but_not_those_of_this_computer(monkeypatch):
+    monkeypatch.setattr(server.Connection, "per_client", 2)
+    with served(monkeypatch, reads_body) as port:
+        monkeypatch.setattr(server, "HEADER_SECONDS", 10.0)
+        address = ("127.0.0.1", port)
+        held = [socket.create_connection(address, timeout=10) for _ in range(4)]
+        for connection in held[2:]:
+            connection.settimeout(0.3)
+            with pytest.raises(TimeoutError):  # it waits for a request
+                connection.recv(1)
+            connection.close()
+        time.sleep(0.2)
+        monkeypatch.setattr(server, "is_loopback", lambda _: False)
+        with closing(socket.create_connection(address, timeout=10)) as third:
+            assert third.recv(4096).startswith(b"HTTP/1.1 503")
+        held[0].close()
+        time.sleep(0.2)
+        with closing(socket.create_connection(address, timeout=10)) as third:
+            third.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert third.recv(4096).startswith(b"HTTP/1.1 200")
+        held[1].close()
 
 
 AUDIT = """

@@ -119,11 +119,43 @@ def test_a_page_is_found_as_it_was_left():
     assert tab.address["query"] == "c"
 
 
-def test_the_first_page_shares_its_collection_until_an_analysis_was_opened():
+def test_a_choice_on_one_page_is_kept_on_the_others_and_back_again():
     tab = Tab()
-    tab.run("explore", [Field("collection", list(IDS))], collection="tll")
+    tab.run("explore", FIELDS, collection="tll", query="c", models="color")
     tab.query_params.clear()
-    assert tab.run("page", FIELDS)["collection"] == "tll"
+    assert tab.run("page", FIELDS)["models"] == ["color"]
+    tab.session_state["page_models_tll"] = ["layout", "hog"]
+    tab.run("page", FIELDS)
+    tab.query_params.clear()
+    values = tab.run("explore", FIELDS)
+    assert (values["collection"], values["query"]) == ("tll", "c")
+    assert values["models"] == ["layout", "hog"]
+    assert tab.run("page", FIELDS, collection="emoji", models="hog")["models"] == ["hog"]
+    tab.query_params.clear()
+    assert tab.run("explore", FIELDS)["collection"] == "emoji", "links count as well"
+
+
+def test_a_page_that_cannot_show_the_collection_does_not_change_it_elsewhere():
+    tab = Tab()
+    tab.run("explore", FIELDS, collection="tll", models="color,layout")
+    tab.query_params.clear()
+    pairs = [Field("collection", ["emoji"], shared=True), *FIELDS[1:2], *FIELDS[2:]]
+    assert tab.run("page", pairs)["collection"] == "emoji"
+    assert tab.warnings == []
+    tab.run("page", pairs)
+    tab.query_params.clear()
+    values = tab.run("explore", FIELDS)
+    assert (values["collection"], values["models"]) == ("tll", ["color", "layout"])
+
+
+def test_backbones_that_a_page_cannot_show_are_still_chosen_elsewhere():
+    tab = Tab()
+    tab.run("explore", FIELDS, models="color,layout")
+    tab.query_params.clear()
+    ready = [FIELDS[0], ListField("models", ["hog", "color"], per="collection", shared=True)]
+    assert tab.run("page", ready)["models"] == ["color"]
+    tab.query_params.clear()
+    assert tab.run("explore", FIELDS)["models"] == ["color", "layout"]
 
 
 @pytest.mark.parametrize(

@@ -304,7 +304,9 @@ class FeatureStore:
         Found without opening the table: LanceDB takes a second to import.
         """
         files = self.files(feature_key)
-        manifest = current_manifest(files.folder) if files and not files.is_broken else None
+        if files is None or files.is_broken or not (files.folder / "data").is_dir():
+            return None
+        manifest = current_manifest(files.folder)
         return None if manifest is None else (manifest.name, manifest.stat().st_mtime_ns)
 
     def _size(self, feature_key: FeatureKey) -> int:
@@ -383,12 +385,19 @@ class FeatureStore:
             if not _is_conflict(error):  # then another process compacts it: nothing is lost
                 raise self._failure(feature_key, error, "compacted") from error
 
+    def _has_rows_or_version(self, feature_key: FeatureKey) -> bool:
+        folder = f"{feature_key.table}.lance"
+        if self.place.has(f"{folder}/data"):
+            return True
+        versions = self.place.files(f"{folder}/_versions", deep=False)
+        return any(name.endswith(".manifest") for name, _ in versions)
+
     def _batches(
         self, feature_key: FeatureKey, keys: list[str], columns: list[str]
     ) -> Iterator[Any]:
         """Record batches with the rows of `keys` (and maybe others), in the order of writing."""
         # A table without data has no rows, and cannot be opened while another process creates it.
-        if not keys or not self.place.has(f"{feature_key.table}.lance/data"):
+        if not keys or not self._has_rows_or_version(feature_key):
             return
         try:
             table = self._open(feature_key)

@@ -7,7 +7,6 @@ or committed by a cluster) are recorded when first read. S3 verifies its own obj
 """
 
 import errno
-import json
 import shutil
 import uuid
 import zlib
@@ -18,11 +17,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from simcore.data import cache_dir
+from simcore.data import cache_dir, state_files
 from simcore.errors import SimError
 
 FILE = "checksums.json"  # in the table's folder, and removed with it
-ASIDE = ".damaged"  # ending of a table that was set aside
 LOCK_SECONDS = 120.0  # a commit takes less than one
 _BLOCK = 1 << 20  # bytes
 _THREADS = 4
@@ -74,7 +72,7 @@ class TableFiles:
     @property
     def aside(self) -> Path:
         """Where a damaged table is moved."""
-        return self.folder.with_name(self.folder.name + ASIDE)
+        return self.folder.with_name(self.folder.name + state_files.ASIDE)
 
     @property
     def suspect(self) -> Path:
@@ -143,8 +141,7 @@ class TableFiles:
             return
         present = {name: value for name, value in recorded.items() if (self.folder / name).exists()}
         with suppress(SimError):
-            text = json.dumps(present | new, indent=0)
-            cache_dir.write_atomic(self.folder / FILE, text.encode())
+            state_files.write_json(self.folder / FILE, present | new, indent=0)
         self.verified |= new.keys()
 
     @property
@@ -154,11 +151,7 @@ class TableFiles:
 
     def _read(self) -> Checksums:
         """Recorded checksums by path in the folder; none if they are damaged themselves."""
-        try:
-            document = json.loads((self.folder / FILE).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return document if isinstance(document, dict) else {}
+        return state_files.read_json(self.folder / FILE, dict, rebuild=True) or {}
 
     def _files(self) -> list[str]:
         """The current manifest and the files that it refers to.
@@ -177,7 +170,9 @@ class TableFiles:
 
     def _data_files(self, manifest: bytes) -> Iterator[Path]:
         for file in (self.folder / "data").glob("*.lance"):
-            if file.name.encode() in manifest:
+            name = file.name.encode()
+            # A protobuf string is preceded by its length, so that no end of another name matches.
+            if bytes([len(name) & 0x7F]) + name in manifest:
                 yield file
 
     def _index_files(self, manifest: bytes) -> Iterator[Path]:
@@ -191,6 +186,11 @@ class TableFiles:
         with ThreadPoolExecutor(_THREADS, "checksum") as pool:
             values = list(pool.map(lambda name: checksum(self.folder / name), names))
         return {name: value for name, value in zip(names, values, strict=True) if value}
+
+
+def tables_set_aside(store: Path) -> list[Path]:
+    """Folders of damaged tables in a store that were replaced, sorted."""
+    return sorted(path for path in store.glob(f"*.lance{state_files.ASIDE}") if path.is_dir())
 
 
 def current_manifest(folder: Path) -> Path | None:

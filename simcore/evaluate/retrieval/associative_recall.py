@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, check_whole_number
 from simcore.types import Array
 
 SIZES = (1, 2, 3, 4, 5, 10, 20, 50, 100)
@@ -24,7 +24,7 @@ def exact_recall(ranks: Array, gallery: int, m: int) -> Array:
         (Q,) float64; its mean is the expected share of correct choices.
 
     Raises:
-        BadDataError: m is outside 1 to G.
+        BadDataError: m is outside 1 to G, or no whole number.
 
     >>> exact_recall(np.array([1, 2, 3]), 3, 2).tolist()
     [1.0, 0.5, 0.0]
@@ -61,5 +61,6 @@ def simulated_recall(
 
 
 def _check_size(gallery: int, m: int) -> None:
+    check_whole_number("m", m)
     if not 1 <= m <= gallery:
         raise BadDataError(f"m must be 1 to {gallery}, the size of the gallery; got {m}.")

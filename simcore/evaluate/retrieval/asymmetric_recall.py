@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.errors import ShapeError
+from simcore.errors import ShapeError, check_whole_number
 from simcore.sim.rank import mate_ranks
 from simcore.types import JSON, Array
 
@@ -65,7 +65,12 @@ class RecallOverRuns:
     runs: Array
 
     def at(self, k: int) -> tuple[float, float]:
-        """Mean and deviation of aR@k; a k above N counts as N, the size of the gallery."""
+        """Mean and deviation of aR@k; a k above N counts as N, the size of the gallery.
+
+        Raises:
+            BadDataError: k is no whole number, or below 1.
+        """
+        check_whole_number("k", k)
         column = min(k, self.mean.size) - 1
         return float(self.mean[column]), float(self.deviation[column])
 

@@ -33,6 +33,19 @@ NO_FACE, SELF = 1e9, 100.0  # in the notebook: distance without a face, added to
 MAX_DUPLICATES = 200_000  # with more, the backbone does not tell images apart
 
 
+DEVIATIONS = 3.0  # robust standard deviations below the median of the nearest distances
+FEWEST = 20  # images from which their nearest distances have a distribution
+SAME = 1e-6  # distance of one picture to itself, up to rounding
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The largest distances of near-duplicates, within a side and across the sides."""
+
+    within: float
+    across: float
+
+
 @dataclass(frozen=True)
 class NearDuplicate:
     """Two images that are near-duplicates.
@@ -79,6 +92,47 @@ def find(
         *_near(left, right, ("left", "right"), across, metric),
     ]
     return sorted(duplicates, key=lambda duplicate: duplicate.distance)
+
+
+def thresholds(left: Features, right: Features, *, metric: Metric = "cosine") -> Thresholds:
+    """Distances below which two images are nearer than unrelated ones get, under one backbone.
+
+    The distances of all images to their nearest other image are taken in logarithms, where their
+    bulk is about symmetric. Most images have no near-duplicate, so the bulk is that of unrelated
+    images; a near-duplicate lies more than `DEVIATIONS` robust standard deviations (1.4826 times
+    the median absolute deviation) below its median.
+
+    Args:
+        left, right: features of N images each; image i of both sides is a pair.
+
+    Returns:
+        Thresholds within the sides and across them; 0 where there are too few images to tell.
+    """
+    sides = [_nearest(left, left, metric), _nearest(right, right, metric)]
+    return Thresholds(
+        _outlier_limit(np.concatenate(sides)), _outlier_limit(_nearest(left, right, metric))
+    )
+
+
+def _nearest(queries: Features, gallery: Features, metric: Metric) -> Array:
+    """(N,) distance to the nearest image of another pair; NaN without evidence."""
+    nearest = np.full(queries.count, np.nan)
+    for row, distances in _distance_rows(queries, gallery, metric):
+        others = np.delete(distances, row)
+        others = others[~np.isnan(others)]
+        if others.size:
+            nearest[row] = others.min()
+    return nearest
+
+
+def _outlier_limit(distances: Array) -> float:
+    # A distance of zero is that of the same picture, and has no logarithm.
+    logarithms = np.log(distances[distances > SAME])
+    if logarithms.size < FEWEST:
+        return 0.0
+    median = np.median(logarithms)
+    deviation = 1.4826 * np.median(np.abs(logarithms - median))
+    return float(np.exp(median - DEVIATIONS * deviation))
 
 
 def groups(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from simcore.errors import BadDataError
+from simcore.errors import check_whole_number
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.recipe import Recipe
 from simcore.sim import combine, rank
@@ -87,13 +87,12 @@ def recall_at(ranks: Array, k: int) -> Score:
         ranks: (Q,) from 1.
 
     Raises:
-        BadDataError: k is below 1.
+        BadDataError: k is no whole number, or below 1.
 
     >>> recall_at(np.array([1, 2, 7]), 2).value
     0.6666666666666666
     """
-    if k < 1:
-        raise BadDataError(f"k must be at least 1, got {k}.")
+    check_whole_number("k", k)
     hits = (ranks <= k).astype(np.float32)
     low, high = interval(hits)
     return Score(f"recall@{k}", float(np.mean(ranks <= k)), low, high, hits)

@@ -160,8 +160,8 @@ def difference(
     count = np.bincount(cell, minlength=clusters.size * groups.size).reshape(shape)
     value = float((total.sum(0) / count.sum(0)).mean())
     if gains[0] != 0 and np.ptp(gains) == 0:
-        others = 1 - unanimous_bound(np.array([clusters.size]))
-        low, high = (value + others * (end - value) for end in (-1.0, 1.0))
+        free_share = 1 - unanimous_bound(np.array([clusters.size]))
+        low, high = (value + free_share * (end - value) for end in (-1.0, 1.0))
         return Score("difference", value, low, high, gains)
     random = np.random.default_rng(seed)
     draws = random.multinomial(clusters.size, np.full(clusters.size, 1 / clusters.size), size=DRAWS)

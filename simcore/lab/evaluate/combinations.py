@@ -25,6 +25,7 @@ from simcore.sim import combine
 from simcore.types import Array, Collection, Direction, Metric
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
+HitsByCombination = dict[Combination, SubsetHits]
 SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
 SUBSET_HITS = "subset-hits"  # kind of result on disk
 SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
@@ -77,7 +78,7 @@ class SubsetSearch:
 
     pairs: int
     models: tuple[str, ...]
-    hits: dict[Combination, SubsetHits]
+    hits: HitsByCombination
     seconds: float
 
     def held_out(self, combine: Combination, *, parts: int = 5, seed: int = 0) -> HeldOut | None:
@@ -308,7 +309,7 @@ def search(question: Question) -> SubsetSearch:
             question.post,
             missing=question.missing,
         )
-        packed = {combine: hits.packed for combine, hits in searched.hits.items()}
+        packed = {str(kind): hits.packed for kind, hits in searched.hits.items()}
         result_cache.write(SUBSET_HITS, key, packed)
         return searched
 
@@ -336,7 +337,7 @@ def _stored_search(
     collection: Collection,
     backbones: tuple[str, ...],
     key: tuple[object, ...],
-) -> dict[Combination, SubsetHits] | None:
+) -> HitsByCombination | None:
     """Hits from disk: of these backbones, or of all that are extracted, if these are among them."""
     stored = result_cache.read(SUBSET_HITS, key)
     if stored is not None:

@@ -21,6 +21,7 @@ from simcore.sim import rank
 from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
 
 OUTCOMES = "mates"  # kind of result on disk
+OutcomeKeys = dict[Recipe, tuple[object, ...]]  # everything that ranks depend on
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 
 
@@ -429,17 +430,21 @@ def outcomes_of_each(
     collection, direction = _open(question), question.direction
     collection.pairs(direction)  # raises if the collection has no known mates
     keys = _outcome_keys(question, collection)
-    outcomes = {recipe: _stored_outcomes(key) for recipe, key in keys.items()}
-    missing = [recipe for recipe, values in outcomes.items() if values is None]
+    outcomes = {
+        recipe: stored
+        for recipe, key in keys.items()
+        if (stored := _stored_outcomes(key)) is not None
+    }
+    missing = [recipe for recipe in keys if recipe not in outcomes]
     computed = _compute_outcomes(collection, missing, direction, monitor)
     for recipe, values in zip(missing, computed, strict=True):
         result_cache.write(OUTCOMES, keys[recipe], vars(values))
         memory.put((OUTCOMES, keys[recipe]), values)
         outcomes[recipe] = values
-    return [values for recipe in question.recipes if (values := outcomes[recipe]) is not None]
+    return [outcomes[recipe] for recipe in question.recipes]
 
 
-def _outcome_keys(question: Question, collection: Collection) -> dict[Recipe, tuple[object, ...]]:
+def _outcome_keys(question: Question, collection: Collection) -> OutcomeKeys:
     digest = pairs_digest(collection)
     identity = {name: features.identity(collection, name) for name in question.backbones}
     return {

@@ -119,17 +119,22 @@ def prepare(
     """
     expanded = expand(names)
     specs = [registry.get(name) for name in expanded if not is_distance(name)]
+    stems = list(dict.fromkeys(_stem(name) for name in expanded if is_distance(name)))
+    parts = [
+        monitor.part(n / (len(stems) + 1), (n + 1) / (len(stems) + 1))
+        for n in range(len(stems) + 1)
+    ]
     extracted = extraction.extract(
-        judged.trials.images, specs, store=FeatureStore.shared(), device=device, monitor=monitor
+        judged.trials.images, specs, store=FeatureStore.shared(), device=device, monitor=parts[0]
     )
     unavailable, skipped = dict(extracted.unavailable), list(extracted.skipped)
-    for distance in dict.fromkeys(_stem(name) for name in expanded if is_distance(name)):
+    for distance, part in zip(stems, parts[1:], strict=True):
         if monitor.stopped:
             break
         if _file(judged, distance).is_file():
             continue
         try:
-            skipped += _measure(judged, distance, device, monitor)
+            skipped += _measure(judged, distance, device, part)
         except SimError as error:
             unavailable[distance] = str(error)
     usable = tuple(n for n in expanded if _stem(n) not in unavailable and ready(judged, n))

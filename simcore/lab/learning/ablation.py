@@ -55,14 +55,14 @@ def compare_versions(
 
     Args and Raises: as for `adapt`.
     """
-    whole = settings or AdaptationSettings()
+    full = settings or AdaptationSettings()
     versions = {
-        "whole function": whole,
-        "without ReLU": replace(whole, relu=False),
-        "without PCA": replace(whole, pca="none"),
-        "PCA fitted once on all images": replace(whole, pca="once"),
-        "temperature 1": replace(whole, sigma=1.0),
-        f"width {whole.width // 4}": replace(whole, width=max(1, whole.width // 4)),
+        "whole function": full,
+        "without ReLU": replace(full, relu=False),
+        "without PCA": replace(full, pca="none"),
+        "PCA fitted once on all images": replace(full, pca="once"),
+        "temperature 1": replace(full, sigma=1.0),
+        f"width {full.width // 4}": replace(full, width=max(1, full.width // 4)),
     }
     rows: list[tuple[str, float, float, float, float]] = []
     reference: Array | None = None
@@ -85,4 +85,5 @@ def _ablation_row(
     label: str, recall: Array, reference: Array
 ) -> tuple[str, float, float, float, float]:
     gains = recall - reference
-    return label, *(float(v) for v in (recall.mean(), recall.std(), gains.mean(), gains.std()))
+    mean, deviation = float(recall.mean()), float(recall.std())
+    return label, mean, deviation, float(gains.mean()), float(gains.std())

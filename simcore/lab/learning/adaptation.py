@@ -347,7 +347,7 @@ def _store_features(collection: Collection, name: str, adapter: Adapter) -> None
     for images, values in ((pairs.queries, data.left), (pairs.gallery, data.right)):
         missing = set(store.missing(key, images.keys))
         rows = {image: row for row, image in enumerate(images.keys) if image in missing}
-        store.append(key, list(rows), list(adapter(values[list(rows.values())])[:, None]))
+        store.append(key, list(rows), adapter.rows(values[list(rows.values())]))
 
 
 def export(result: AdaptationResult, file: Path) -> None:

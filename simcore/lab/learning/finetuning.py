@@ -181,7 +181,12 @@ def tune(
     began = time.monotonic()
     rule = _split_rule(split, settings)
     data = training_data.open_(
-        name, settings.paradigm, subset=subset, seed=settings.seed, split=rule, monitor=monitor
+        name,
+        settings.paradigm,
+        subset=subset,
+        seed=settings.seed,
+        split=rule,
+        monitor=monitor.part(0, 0.3),
     )
     device = forward.resolve_device(device)
     keys = [key for side in data.images for key in side.keys]
@@ -199,7 +204,7 @@ def tune(
         Dataset(data.train, data.validation, load_images, origin),
         settings,
         checkpoint=checkpoint,
-        monitor=monitor,
+        monitor=monitor.part(0.3, 1),
         on_curve=partial(learned_backbones.write_curve, save),
     )
     learned_backbones.write_curve(save, training.losses, training.validation_losses)

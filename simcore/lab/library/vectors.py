@@ -76,6 +76,7 @@ def import_features(
     collection = collections.open_(name)
     given = _by_side(collection, left, right, both)
     keys, values, unused = _match(collection, given)
+    # A damaged description is replaced; the vectors of other images are lost with it.
     previous = imports.read(backbone) if backbone in imports.names() else None
     if previous is not None and previous.dim != values.shape[1]:
         raise BadDataError(
@@ -118,8 +119,11 @@ def remove(backbone: str) -> None:
     Raises:
         UnknownNameError: none of that name were imported.
     """
-    imported = imports.remove(backbone)
-    FeatureStore.shared().drop(extraction.feature_key(imported.spec, "fp32"))
+    imports.remove(backbone)
+    store = FeatureStore.shared()
+    for size in store.sizes():
+        if size.key.backbone == backbone:
+            store.drop(size.key)
 
 
 def listing() -> list[ImportedBackbone]:

@@ -24,7 +24,7 @@ from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.recipe import Question
 from simcore.results import Cell, Result, Table
-from simcore.types import JSON, Monitor, Progress
+from simcore.types import JSON, Monitor
 
 FORMAT = 2  # raised when a row of the same input would have other numbers
 SIGMAS = (1.0, 15.0)
@@ -74,12 +74,8 @@ def compute_row(
     if stored := state_files.read_json(path, _parse, rebuild=True):
         return stored
     results = []
-    for sigma in SIGMAS:
-
-        def report(progress: Progress, sigma: float = sigma) -> None:
-            stage = f"{model}, sigma {sigma:g}, {progress.stage}"
-            monitor.report(stage, progress.done, progress.total, progress.rate)
-
+    for number, sigma in enumerate(SIGMAS):
+        share, next_share = number / len(SIGMAS), (number + 1) / len(SIGMAS)
         settings = adaptation.AdaptationSettings("paper", sigma)
         results.append(
             adaptation.adapt(
@@ -88,7 +84,7 @@ def compute_row(
                 settings,
                 subset=subset,
                 device=device,
-                monitor=Monitor(report, monitor.stop),
+                monitor=monitor.part(share, next_share, f"{model}, sigma {sigma:g}, "),
             ).to_dict()
         )
     low, high = results
@@ -154,10 +150,12 @@ def _path(name: str, model: str, subset: str) -> Path:
 def steps(question: Question, monitor: Monitor) -> tuple[Step, ...]:
     """One section per backbone: four columns of its row of the annex, and its curves (Fig. 3)."""
     shared = question_steps.duplicate_inputs(question) | question_steps.inputs(question)
+    count = len(question.backbones)
+    parts = [monitor.part(number / count, (number + 1) / count) for number in range(count)]
     return tuple(
         Step(
             model,
-            partial(backbone_section, question, model, first=not number, monitor=monitor),
+            partial(backbone_section, question, model, first=not number, monitor=parts[number]),
             shared | {"paper": "risser-maroux2021", "first": not number},
             None if number else printed_values.ANNEX,
         )

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from simcore.data import named_folders, thumbnails
+from simcore.data import named_folders, text_files, thumbnails
 from simcore.data.answers import experiment_store
 from simcore.data.answers.experiment_store import remove as remove
 from simcore.data.answers.schema import Experiment, Question
@@ -192,6 +193,15 @@ class Plan:
                 f"The consent text has {len(self.consent):,} characters. "
                 f"Shorten it to {MAX_CONSENT:,}."
             )
+
+
+def read_consent(path: Path) -> str:
+    """The text of a file that participants agree to.
+
+    Raises:
+        BadDataError: absent, no regular file, too large, or in an encoding that is not read.
+    """
+    return text_files.read_text(path, 4 * MAX_CONSENT)  # bytes of its characters at most
 
 
 def parse(conditions: Sequence[str], count: int, subset: str = "all") -> tuple[Condition, ...]:

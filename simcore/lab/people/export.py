@@ -70,6 +70,15 @@ def export(name: str) -> str:
     return csv_text.write([*FIRST, *_options(experiment.choices), *LAST], rows)
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of a CSV file for `read`.
+
+    Raises:
+        BadDataError: absent, unreadable, no regular file, or larger than `MAX_BYTES`.
+    """
+    return text_files.read_bytes(path, MAX_BYTES)
+
+
 def read(name: str, collection: str, data: bytes) -> Experiment:
     """Store an experiment that was run elsewhere or exported here.
 

@@ -416,9 +416,11 @@ def _compute(
         # Equal images would be pushed apart, so the first is laid out, and its copies follow it.
         k = settings.neighbor_count(distinct)
         copies = original != np.arange(count)
-        rows, graph = neighbors.nearest(resolved, images, k, copies=copies, monitor=monitor)
+        rows, graph = neighbors.nearest(
+            resolved, images, k, copies=copies, monitor=monitor.part(0, 0.4)
+        )
         _check_count(collection, len(rows))
-        points = _lay_out(resolved, graph, vectors[rows], settings, monitor)
+        points = _lay_out(resolved, graph, vectors[rows], settings, monitor.part(0.4, 1))
     xy, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
     xy[rows] = points
     placed = np.flatnonzero(np.isin(original, rows))

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcore.data import images as data_images
 from simcore.data.store.vector_index import VectorIndex
-from simcore.errors import BadDataError, unknown_name
+from simcore.errors import BadDataError, check_whole_number, unknown_name
 from simcore.lab.library import collections, features, indexes, subsets
 from simcore.lab.library.indexes import SearchPlan
 from simcore.lab.library.similarity import recipe_row
@@ -253,8 +253,7 @@ def search_text(
 
 
 def _check_k(k: int) -> None:
-    if k < 1:
-        raise BadDataError(f"k must be 1 or more, got {k}.")
+    check_whole_number("k", k)
 
 
 def _index_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchResult | None:

@@ -9,4 +9,4 @@ def spec(name: str) -> BackboneSpec:
     return imports.read(name).spec
 
 
-registry.add_catalog(imports.GROUP, spec, imports.names)
+registry.add_catalog(imports.GROUP, spec, imports.names, imports.exists)

@@ -63,8 +63,13 @@ def _fixed_bases(info: Lineage) -> Iterator[BackboneSpec]:
 
 
 def _base_version(info: Lineage) -> int:
-    """Changes when the code of a base does; 1 while all are at their first version."""
-    return 1 + sum(base.version - 1 for base in _fixed_bases(info))
+    """Changes when the code of a base does; 1 while all are at their first version.
+
+    Adapters of nothing but faces are at their second: images without a face have no row now.
+    """
+    bases = list(_fixed_bases(info))
+    faces = info.kind == "adaptation" and all("faces" in base.groups for base in bases)
+    return 1 + faces + sum(base.version - 1 for base in bases)
 
 
 def _make_spec(info: Lineage, files: tuple[WeightFile, ...]) -> BackboneSpec:
@@ -118,7 +123,7 @@ def _load_adapter(file: WeightFile) -> Callable[[str], Embedder]:
                 (values,) = forward.forward(network, base, batch, device, "fp32")
                 rows = Features(base.name, np.zeros(len(values), np.int64), values, 1)
                 blocks.append(adapter.unit_rows(rows))
-            return learned(np.concatenate(blocks, axis=1))
+            return learned.rows(np.concatenate(blocks, axis=1))[0]
 
         return embed
 

@@ -207,7 +207,12 @@ def _extract_embedded(
     damaged = tuple(filter(None, map(store.mend, feature_keys.values())))
     todo = {name: set(store.missing(key, images.keys)) for name, key in feature_keys.items()}
     # A network whose features are complete is not even loaded.
-    embedders, unavailable = load_all([spec for spec in specs if todo[spec.name]], device)
+    needed = [spec for spec in specs if todo[spec.name]]
+    if needed:
+        monitor.report("loading networks", 0, len(needed), overall=0)
+    embedders, unavailable = load_all(needed, device)
+    if needed:
+        monitor.report("loading networks", len(needed), len(needed), overall=0)
     if device == "cpu" and precision == "fp32":
         embedders |= {
             spec.name: compiled.for_cpu(spec, embedders[spec.name], len(todo[spec.name]))
@@ -329,7 +334,7 @@ class ExtractionRun:
             for batch in self._batches(images, skipped, monitor):
                 for task in self.tasks:
                     self._embed(task, batch)
-                    _report(monitor, task, start_time)
+                    self._report(task, monitor, start_time)
         finally:
             for task in self.tasks:
                 task.flush()
@@ -337,6 +342,12 @@ class ExtractionRun:
             if task.done > CHUNK_IMAGES:
                 task.sink.compact(task.feature_key)
         return skipped
+
+    def _report(self, task: _BackboneTask, monitor: Monitor, start_time: float) -> None:
+        if task.todo:
+            rate = task.done / max(time.monotonic() - start_time, 1e-6)
+            share = sum(t.done for t in self.tasks) / sum(len(t.todo) for t in self.tasks)
+            monitor.report(task.spec.name, task.done, len(task.todo), rate, overall=share)
 
     def _embed(self, task: _BackboneTask, batch: list[_DecodedImage]) -> None:
         """Run a batch through one network, in smaller parts when memory runs out."""
@@ -395,9 +406,3 @@ class ExtractionRun:
         image = data_images.load_as(path, key)
         kinds = {task.spec.preprocessing for task in self.tasks if key in task.todo}
         return _DecodedImage(key, {kind: forward.prepare_image(image, kind) for kind in kinds})
-
-
-def _report(monitor: Monitor, task: _BackboneTask, start_time: float) -> None:
-    if task.todo:
-        rate = task.done / max(time.monotonic() - start_time, 1e-6)
-        monitor.report(task.spec.name, task.done, len(task.todo), rate)

@@ -21,7 +21,6 @@ import numpy as np
 from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.models.adapter import Adapter, Layer
-from simcore.sim.metrics import normalized
 from simcore.training import checkpoints
 from simcore.training.adapt import contrastive_loss, pca
 from simcore.training.adapt.inputs import Inputs
@@ -169,12 +168,12 @@ def train(
     for number, split in enumerate(splits):
         once = bases[0] if settings.pca == "once" and bases else None
         bases.append(once or _fit_pca(inputs, split, settings, bases))
-        monitor.report("PCA", number + 1, len(splits))
+        monitor.part(0, 0.2).report("PCA", number + 1, len(splits))
         monitor.check(RESUME_MESSAGE)
     runs = ParallelRuns(_make_batches(inputs, splits, bases, settings, device), settings)
     if state is not None:
         runs.restore(state)
-    runs.train(saved, monitor, on_curve)
+    runs.train(saved, monitor.part(0.2, 1), on_curve)
     weights = [weight for batch in runs.batches for weight in batch.best_weight.cpu().numpy()]
     losses, validation_losses = (
         [row for batch in runs.batches for row in np.stack(getattr(batch, name), 1)]
@@ -432,11 +431,10 @@ def _evaluate(
     """The run with its ranks on the test pairs; `curves` are both losses."""
     layer = Layer(0, len(base.mean), base.axes[:, : len(weight)], weight, relu=relu)
     adapter = Adapter(base.mean, (layer,), inputs.backbones, inputs.dims)
-    left, right = inputs.left[split.test], inputs.right[split.test]
-    before = asymmetric_recall.ranks_of(np.nan_to_num(left) @ np.nan_to_num(right).T)
+    pairs = inputs.take(split.test)
+    before = asymmetric_recall.ranks_of(pairs.similarity())
     reduced, after = (
-        asymmetric_recall.ranks_of(normalized(project(left)) @ normalized(project(right)).T)
-        for project in (base, adapter)
+        asymmetric_recall.ranks_of(pairs.mapped_similarity(project)) for project in (base, adapter)
     )
     losses, validation_losses = curves
     return AdaptationRun(

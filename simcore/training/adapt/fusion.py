@@ -362,12 +362,9 @@ def _make_adapter(
 
 def _ranks(inputs: Inputs, test: Array, adapter: Adapter | None) -> Array:
     """(T,) asymmetric ranks of the test pairs, with the original features without an adapter."""
-    sides = [inputs.left[test], inputs.right[test]]
-    if adapter is None:
-        left, right = (np.nan_to_num(side) for side in sides)
-    else:
-        left, right = (normalized(adapter(side)) for side in sides)
-    return asymmetric_recall.ranks_of(left @ right.T)
+    pairs = inputs.take(test)
+    similarity = pairs.similarity() if adapter is None else pairs.mapped_similarity(adapter)
+    return asymmetric_recall.ranks_of(similarity)
 
 
 def _fold_state(fold: FoldResult) -> JSON:

@@ -1,12 +1,14 @@
 """Features of several backbones side by side, one row per image (risser-maroux2021, 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
-from simcore.models.adapter import unit_rows
+from simcore.models.adapter import has_evidence, unit_rows
+from simcore.sim.combine import Term, weighted_sum
+from simcore.sim.metrics import normalized
 from simcore.types import Array, Features
 
 
@@ -38,6 +40,39 @@ class Inputs:
     def take(self, rows: Array) -> "Inputs":
         """Some of the pairs."""
         return Inputs(self.left[rows], self.right[rows], self.backbones, self.dims)
+
+    def similarity(self) -> Array:
+        """The plain sum of the backbones' cosines of all left with all right images.
+
+        Missing evidence counts as the mean of its backbone, as in every combination.
+
+        Returns:
+            (N, N) float64; NaN where no backbone has evidence.
+        """
+        parts, terms, start = [], [], 0
+        for width in self.dims:
+            block = slice(start, start + width)
+            cosine = self.left[:, block] @ self.right[:, block].T
+            known = cosine[~np.isnan(cosine)]
+            terms.append(Term(fill=float(known.mean(dtype=np.float64)) if known.size else 0.0))
+            parts.append(cosine)
+            start += width
+        return weighted_sum(parts, [1.0] * len(parts), terms)
+
+    def mapped_similarity(self, project: Callable[[Array], Array]) -> Array:
+        """The cosine of all left with all right images after a learned map.
+
+        Args:
+            project: (N, D) rows with NaN for missing evidence -> (N, d) rows.
+
+        Returns:
+            (N, N) float32; NaN for images about which no backbone has evidence, whatever the map
+            makes of them.
+        """
+        similarity = normalized(project(self.left)) @ normalized(project(self.right)).T
+        similarity[~has_evidence(self.left)] = np.nan
+        similarity[:, ~has_evidence(self.right)] = np.nan
+        return similarity
 
 
 def gather(left: Sequence[Features], right: Sequence[Features]) -> Inputs:

@@ -79,5 +79,5 @@ def identity(values: Array, axes: Array) -> Pca:
     present = ~np.isnan(values)
     if not present.any(axis=0).all():
         raise BadDataError(NO_EVIDENCE)
-    mean = np.nanmean(values, axis=0, dtype=np.float64).astype(np.float32)
-    return Pca(mean, axes, 1.0)
+    mean = np.asarray(np.nanmean(values, axis=0, dtype=np.float64))
+    return Pca(mean.astype(np.float32), axes, 1.0)

@@ -19,7 +19,7 @@ from simcore.lab.people.analysis import (
 )
 from simcore.lab.people.experiments import ExperimentSummary
 from simcore.lab.printed_values import HUMANS
-from simcore.ui import charts, commands, gallery, kiosk, sidebar, thumbnails, widgets
+from simcore.ui import actions, charts, commands, gallery, kiosk, sidebar, thumbnails
 from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
 from simcore.ui.widgets import escape_markdown
@@ -386,7 +386,7 @@ def offer_judgement_set(name: str) -> None:
             "Store as judgement set",
             icon=":material/balance:",
             key=f"{KEEP_KEY}_{name}",
-            on_click=widgets.run_action,
+            on_click=actions.run_action,
             args=(export.judgements, name, export.unused_name(name)),
         )
         for judgement_set in export.existing_sets(name):

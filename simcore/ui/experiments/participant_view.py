@@ -5,7 +5,7 @@ import streamlit as st
 from simcore.errors import SimError
 from simcore.lab.people import participation
 from simcore.lab.people.participation import Screen
-from simcore.ui import components, kiosk, thumbnails, widgets
+from simcore.ui import actions, components, kiosk, thumbnails, widgets
 
 ASK = "Which of these looks most like the picture above?"
 NEW = "new"  # in the address, in place of a participant's code
@@ -89,7 +89,7 @@ def _record(name: str, code: str, screen: Screen, value: object) -> bool:
         shortened = min(float(seconds), participation.MAX_SECONDS)
         recorded = participation.answer(name, code, screen.number, place=place, seconds=shortened)
     except SimError as error:
-        widgets.show_error_later(str(error))
+        actions.show_error_later(str(error))
         return False
     if recorded.next is not None:
         st.session_state[NEXT] = recorded.next

@@ -11,6 +11,7 @@ from simcore.lab import recipes
 from simcore.lab.library import collections, models
 from simcore.recipe import MISSING_RULES
 from simcore.types import DIRECTIONS, METRICS, Direction
+from simcore.ui import job_progress
 from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
 PAGE = "explore"
@@ -99,7 +100,9 @@ class WeightsField(Field):
 
 
 def default_models(name: str) -> list[str]:
-    """The extracted backbones of a collection, or those of the demo."""
+    """The extracted backbones of a collection, or those of the demo, also while it is made."""
+    if name == DEMO and job_progress.running("demo"):
+        return models.demo_names()
     try:
         return collections.default_backbones(name)
     except SimError:
@@ -118,7 +121,7 @@ def _check_model(name: str) -> list[str]:
 def fields(names: Sequence[str]) -> list[Field]:
     """The fields of the address, given the names of all collections."""
     return [
-        Field("collection", sorted(names, key=lambda name: name != DEMO)),
+        Field("collection", sorted(names, key=lambda name: name != DEMO), shared=True),
         Field("direction", DIRECTIONS),
         Field("query", _query_ids, label="image on this side"),
         ListField(
@@ -126,6 +129,7 @@ def fields(names: Sequence[str]) -> list[Field]:
             expand=_check_model,
             default=lambda values: default_models(values["collection"]),
             label="backbones",
+            shared=True,
             per="collection",
             limit=MAX_MODELS,
         ),

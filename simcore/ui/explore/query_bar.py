@@ -8,7 +8,7 @@ import streamlit as st
 from simcore.lab.evaluate import recall
 from simcore.recipe import Recipe
 from simcore.types import Collection, Direction
-from simcore.ui import gallery, widgets
+from simcore.ui import actions, gallery
 from simcore.ui.explore.explore_view import PAGE, ExploreView
 from simcore.ui.gallery import SIDES, Pick, Tile
 from simcore.ui.widgets import escape_markdown
@@ -102,7 +102,7 @@ def draw(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe
                 key=f"{PAGE}_failure",
                 icon=":material/target:",
                 format_func=escape_markdown,
-                on_click=widgets.run_action,
+                on_click=actions.run_action,
                 args=(_random_failure,),
                 help="A random query for which this row does not rank the mate first.",
             )

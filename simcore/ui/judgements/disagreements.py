@@ -7,7 +7,7 @@ import streamlit as st
 from simcore.lab.judgements import agreement, pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementDisagreement, JudgementQuestion
 from simcore.lab.judgements.sets import JudgementSet
-from simcore.ui import gallery, kiosk, url_state, widgets
+from simcore.ui import actions, gallery, kiosk, url_state, widgets
 from simcore.ui.gallery import Pick, side_word, trial_tiles, votes_label
 from simcore.ui.judgements.judgement_sidebar import METRIC_LABELS, PAGE
 from simcore.ui.url_state import Field
@@ -85,7 +85,7 @@ def _gallery(
         gallery.open_in_explore(collection.name, models=models)(pick | {"side": "left"})
 
     def run_open(pick: Pick) -> None:
-        widgets.run_action(open_, pick)
+        actions.run_action(open_, pick)
 
     hint = "" if kiosk.enabled() else gallery.OPEN_IN_EXPLORE
     with st.container(horizontal=True):

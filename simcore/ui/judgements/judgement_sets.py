@@ -5,7 +5,7 @@ import streamlit as st
 from simcore.errors import BadDataError, SimError
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
-from simcore.ui import commands, job_progress, kiosk, widgets
+from simcore.ui import actions, commands, job_progress, kiosk, widgets
 from simcore.ui.judgements.judgement_sidebar import PAGE
 from simcore.ui.widgets import escape_markdown
 
@@ -180,7 +180,7 @@ def about(name: str) -> None:
             "Remove",
             key=f"{PAGE}_remove_{name}",
             type="primary",
-            on_click=widgets.run_action,
+            on_click=actions.run_action,
             args=(sets.remove, name),
         )
     if not job_progress.show("judgements", "add"):

@@ -9,7 +9,7 @@ from simcore.lab.learning import learned_backbones
 from simcore.lab.learning.learned_backbones import Lineage, PairChanges
 from simcore.recipe import Question
 from simcore.types import JSON
-from simcore.ui import charts, gallery, kiosk, thumbnails, url_state, widgets
+from simcore.ui import actions, charts, gallery, kiosk, thumbnails, url_state
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
@@ -81,7 +81,7 @@ def _offer_removal(info: Lineage, key: str) -> None:
             "Delete",
             key=f"{key}_remove_{name}",
             type="primary",
-            on_click=widgets.run_action,
+            on_click=actions.run_action,
             args=(learned_backbones.remove, name),
         )
 

@@ -5,7 +5,7 @@ import streamlit as st
 from simcore.errors import SimError
 from simcore.lab import jobs
 from simcore.lab.learning import finetuning, learned_backbones
-from simcore.ui import charts, commands, job_progress, widgets
+from simcore.ui import actions, charts, commands, job_progress
 from simcore.ui.widgets import escape_markdown
 
 PARADIGMS = {
@@ -192,7 +192,7 @@ def _show_unfinished(name: str) -> None:
                     "Delete",
                     icon=":material/delete:",
                     key=f"learn_delete_{unfinished}",
-                    on_click=widgets.run_action,
+                    on_click=actions.run_action,
                     args=(learned_backbones.remove, unfinished),
                 )
 

@@ -8,9 +8,9 @@ import streamlit as st
 from simcore.lab.library import models
 from simcore.lab.library.models import BackboneInfo
 from simcore.results import format_bytes
-from simcore.ui import job_progress, widgets
+from simcore.ui import job_progress, remedies, widgets
 
-CHOSEN = "models.fetch"  # session state: backbones to download
+CHOSEN = remedies.WANTED_MODELS
 TRUST = "models.trust"  # session state: whether files without a checksum are accepted
 
 

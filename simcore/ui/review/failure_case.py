@@ -11,7 +11,7 @@ from simcore.lab.people.review import FailureCase, Review
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
-from simcore.ui import gallery, thumbnails, url_state, widgets
+from simcore.ui import actions, gallery, thumbnails, url_state
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
 
@@ -66,7 +66,7 @@ def _action(name: str, query: str, who: str) -> Callable[..., None]:
     """A callback that stores one review action on this pair."""
 
     def act(kind: str, value: str = "") -> None:
-        widgets.run_action(review.add_review, name, query, who, kind, value)
+        actions.run_action(review.add_review, name, query, who, kind, value)
 
     return act
 
@@ -226,15 +226,15 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
         try:
             query = review.undo(name, who)
         except SimError as error:
-            widgets.show_error_later(str(error))
+            actions.show_error_later(str(error))
             return
         if query is None:
-            widgets.show_error_later(f"{who} has no review of {name!r} to undo.")
+            actions.show_error_later(f"{who} has no review of {name!r} to undo.")
         elif any(case.query == query for case in cases):
             state["review_query"] = query  # show the case that was undone
 
     def mark_seen() -> None:
-        widgets.run_action(review.add_review, name, cases[at].query, who, "seen")
+        actions.run_action(review.add_review, name, cases[at].query, who, "seen")
         go(_next(at, done))
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

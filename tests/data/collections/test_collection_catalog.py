@@ -213,3 +213,22 @@ def test_a_full_disk_while_adding(
     assert collection_catalog.names() == ["before"]
     assert len(collection_catalog.open("before").left) == 6
     assert [p.name for p in (cache / "collections").iterdir()] == ["before"]
+
+
+def test_names_that_differ_only_in_case_are_different(tmp_path: Path, draw: Draw) -> None:
+    folder = tmp_path / "case"
+    for side in ("left", "right"):
+        (folder / side).mkdir(parents=True)
+        for seed, name in enumerate(("a", "A", "b")):
+            draw(seed + 5 * (side == "right")).save(folder / side / f"{name}.png")
+    with zipfile.ZipFile(tmp_path / "case.zip", "w") as archive:
+        for path in sorted(folder.rglob("*.png")):
+            archive.write(path, path.relative_to(folder))
+    votes = tmp_path / "votes.csv"
+    votes.write_text("id,wins,fails\na,1,0\nA,2,0\nb,3,0\n")
+    for name, source in (("folder", folder), ("zip", tmp_path / "case.zip")):
+        added = collection_catalog.add("pairs", source, name=name, votes=votes)
+        assert added.votes is not None
+        assert dict(zip(added.left.ids, added.votes[:, 0], strict=True)) == {"A": 2, "a": 1, "b": 3}
+        for stem, key in zip(added.left.ids, added.left.keys, strict=True):
+            assert key == images.content_key((folder / "left" / f"{stem}.png").read_bytes())

@@ -385,3 +385,28 @@ def real_digest(content):
 
 def test_weights_are_inside_the_cache():
     assert Path(weights.folder()).is_relative_to(cache_dir.subfolder("weights").parent)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'["text", ""]', b"null"])
+def test_a_damaged_pin_is_no_first_use(unknown, content):
+    """Otherwise damage would let another file pass in silence."""
+    location = weights.fetch(unknown, trust=True)
+    pin = weights.folder() / ".pins" / f"{unknown.file}.json"
+    pin.write_bytes(content)
+    location.write_bytes(b"another file")
+    for use in (weights.path, lambda file: weights.fetch(file, trust=True)):
+        with pytest.raises(BadDataError, match=r"damaged .*Delete it to accept the present"):
+            use(unknown)
+    assert weights.needs_consent(unknown)
+    assert weights.file_digest(unknown) == real_digest(b"another file")
+    pin.unlink()
+    assert weights.path(unknown) == location
+
+
+def test_a_damaged_digest_is_computed_again(unknown):
+    location = weights.fetch(unknown, trust=True)
+    (stored,) = (weights.folder() / ".digests").glob("*.json")
+    for content in (b"", b"[[], 3]", b'[["x"], "00"]', b"\0" * 50):
+        stored.write_bytes(content)
+        assert weights.path(unknown) == location
+        assert weights.file_digest(unknown) == SHA

@@ -28,7 +28,7 @@ from simcore.errors import SimError
 source, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
 whole = {path: path.read_bytes() for path in files}
-draw = random.Random(0)
+draw = random.Random(int(sys.argv[3]))
 outcomes = {"read": 0, "refused": 0}
 for _ in range(count):
     path = draw.choice(files)
@@ -58,9 +58,9 @@ print(outcomes["read"], outcomes["refused"])
 """
 
 
-def fuzz(source: Path, count: int) -> tuple[int, int]:
+def fuzz(source: Path, count: int, seed: int = 0) -> tuple[int, int]:
     done = subprocess.run(
-        [sys.executable, "-c", FUZZ, str(source), str(count)],
+        [sys.executable, "-c", FUZZ, str(source), str(count), str(seed)],
         capture_output=True,
         text=True,
         timeout=300,

@@ -15,6 +15,7 @@ def drawn(seed, count, gaps=0.0):
     matrices = random.normal(size=(count, 24, 24)) + 1.5 * np.eye(24)
     matrices[:, random.random((24, 24)) < gaps] = np.nan
     matrices[0] = random.normal(size=(24, 24)) + np.eye(24)
+    matrices[random.random(matrices.shape) < gaps / 2] = np.nan  # of one backbone
     return [values.astype(np.float32) for values in matrices]
 
 

@@ -34,3 +34,23 @@ def test_rsa_against_scipy_and_order():
     gaps = base.copy()
     gaps[random.random((30, 30)) < 0.5] = np.nan
     assert complementarity.rsa([gaps, base])[0, 1] == pytest.approx(1)
+
+
+def test_the_order_is_that_of_a_clustered_heatmap():
+    """Average linkage by scipy on one minus the similarity of both directions; a gap is 0."""
+    from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+
+    random = np.random.default_rng(9)
+    for count in (3, 6, 12):
+        for _ in range(8):
+            similarity = random.uniform(-1, 1, (count, count))
+            similarity[random.random((count, count)) < 0.1] = np.nan
+            flat = []
+            for i in range(count):
+                for j in range(i + 1, count):
+                    both = (similarity[i, j] + similarity[j, i]) / 2
+                    flat.append(1 - (0.0 if np.isnan(both) else both))
+            tree = linkage(flat, "average")
+            expected = leaves_list(optimal_leaf_ordering(tree, np.array(flat))).tolist()
+            assert complementarity.order(similarity) == expected
+    assert complementarity.order(np.ones((2, 2))) == [0, 1]

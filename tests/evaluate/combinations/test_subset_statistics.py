@@ -97,3 +97,13 @@ def test_the_held_out_score_is_not_biased():
 def test_folds_deal_every_query_once():
     parts = subset_statistics.folds(23, 4, seed=3)
     assert sorted(np.concatenate(parts).tolist()) == list(range(23))
+
+
+@pytest.mark.parametrize(
+    ("count", "parts", "expected"), [(5, 1, 1), (1, 5, 1), (5, 2, 2), (3, 9, 3)]
+)
+def test_no_fold_is_empty(count, parts, expected):
+    folds = subset_statistics.folds(count, parts, 0)
+    assert len(folds) == expected
+    assert all(fold.size for fold in folds)
+    assert sorted(np.concatenate(folds).tolist()) == list(range(count))

@@ -1,5 +1,8 @@
 """Forced-choice experiments against numbers in print and by hand."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.stats import pearsonr
@@ -48,3 +51,28 @@ def test_questions_with_fewer_than_two_answers_do_not_count():
     assert told.questions == 2
     assert told.majority == 0.75
     assert told.correlation is None, "two questions are too few"
+
+
+def test_shares_fall_into_the_tenth_that_ends_with_them():
+    """0.7 belongs to (0.6, 0.7], although 10 * 0.7 is more than 7 in floating point."""
+    for answers in range(2, 31):
+        for most in range((answers + 3) // 4, answers + 1):
+            rest = answers - most
+            others = [rest // 3 + (rest % 3 > n) for n in range(3)]
+            if max(others) > most:
+                continue
+            found = forced_choice.agreement_by_question(np.array([[most, *others]]), np.array([-1]))
+            expected = math.ceil(10 * Fraction(most, answers)) - 1
+            assert [int(n) for n in np.flatnonzero(found.histogram)] == [expected]
+            assert found.right == (None,) * 10
+            assert found.most == (1.0 if 2 * most > answers else 0.0)
+            assert found.unanimous == (1.0 if most == answers else 0.0)
+
+
+def test_the_interval_is_drawn_from_seed_0():
+    random = np.random.default_rng(0)
+    values, person, question = random.random(40), np.arange(40) % 5, np.arange(40) // 5
+    default = forced_choice.score("x", values, person, question)
+    again = forced_choice.score("x", values, person, question, seed=0)
+    other = forced_choice.score("x", values, person, question, seed=1)
+    assert (default.low, default.high) == (again.low, again.high) != (other.low, other.high)

@@ -111,3 +111,8 @@ def test_alpha_counts_units_with_two_answers_and_needs_two_values():
     # Two different values are enough, even where the second occurs once.
     assert inter_annotator.krippendorff_alpha(np.array([[1, 1]])) == pytest.approx(0.0)
     assert inter_annotator.krippendorff_alpha(np.array([[2, 0], [0, 1]])) is None
+
+
+def test_the_majority_of_every_unit_that_has_answers():
+    counts = np.array([[1, 0, 0], [0, 0, 0], [2, 1, 2], [0, 7, 1]])
+    np.testing.assert_array_equal(inter_annotator.majority(counts), [1.0, np.nan, 0.4, 0.875])

@@ -34,3 +34,10 @@ def test_a_constant_has_no_associative_recall_except_for_one_image():
         assert associative_recall.simulated_recall(ranks, 30, m).mean() == 0
     with pytest.raises(BadDataError, match="m must be 1 to 30, the size of the gallery; got 31"):
         associative_recall.exact_recall(ranks, 30, 31)
+
+
+@pytest.mark.parametrize("m", [1.5, 2.0, "2"])
+def test_m_is_a_whole_number(m):
+    for function in (associative_recall.exact_recall, associative_recall.simulated_recall):
+        with pytest.raises(BadDataError, match="m must be a whole number, got"):
+            function(np.array([1, 2]), 5, m)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcore.errors import ShapeError
+from simcore.errors import BadDataError, ShapeError
 from simcore.evaluate.retrieval import asymmetric_recall
 
 
@@ -57,3 +57,13 @@ def test_mean_and_deviation_over_runs():
     document = three.to_dict(ks=[1])
     assert document["aR"]["1"]["mean"] == three.mean[0]
     assert document["runs_aR1"] == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5])
+def test_a_cut_off_counts_from_one(k):
+    """0 and less would count from the end of the curve."""
+    runs = asymmetric_recall.over_runs([np.array([1, 2, 3])])
+    with pytest.raises(BadDataError, match="k must be"):
+        runs.at(k)
+    assert runs.at(1)[0] == pytest.approx(1 / 3)
+    assert runs.at(99)[0] == 1

@@ -218,3 +218,28 @@ def test_likeness_is_not_chained_to_one_group_but_copies_are():
     assert np.bincount(labels).max() == 2
     copies = [replace(each, distance=0.0) for each in row]
     assert not near_duplicates.split_groups(copies, 20, certain=0.05, limit=0.1).any()
+
+
+def test_thresholds_find_planted_copies_and_hardly_anything_else():
+    """300 unrelated pairs, and copies of 15 of them; the scale of the features does not matter."""
+    random = np.random.default_rng(0)
+    for spread in (0.3, 1.0):  # all images alike to some degree, as under real networks, or not
+        left, right = (1 + spread * random.standard_normal((2, 300, 64))).astype(np.float32)
+        left[285:] = left[:15] + 0.02 * spread * random.standard_normal((15, 64))
+        sides = [Features("x", np.arange(300), values, 300) for values in (left, right)]
+        limits = near_duplicates.thresholds(*sides)
+        found = near_duplicates.find(*sides, within=limits.within, across=limits.across)
+        planted = {("left", row, "left", row + 285) for row in range(15)}
+        identities = set(map(near_duplicates.identity, found))
+        assert planted <= identities
+        assert len(identities - planted) <= 6
+        distances = cdist(left, left, "cosine") + 9 * np.eye(300)
+        others = cdist(right, right, "cosine") + 9 * np.eye(300)
+        logs = np.log(np.concatenate([distances.min(1), others.min(1)]))
+        deviation = 1.4826 * np.median(np.abs(logs - np.median(logs)))
+        assert limits.within == pytest.approx(np.exp(np.median(logs) - 3 * deviation), rel=1e-2)
+
+
+def test_too_few_images_have_no_thresholds():
+    side = unit(0.0, 1.0, 2.0)
+    assert near_duplicates.thresholds(side, side) == near_duplicates.Thresholds(0, 0)

@@ -60,3 +60,19 @@ def test_negative_scores_are_as_good_as_others():
 def test_a_cut_off_below_one():
     with pytest.raises(BadDataError, match="k must be at least 1, got 0"):
         recall.recall_at(np.array([1, 2]), 0)
+
+
+@pytest.mark.parametrize("k", [1.5, 1.0, True, "3", np.float64(2)])
+def test_a_cut_off_is_a_whole_number(k):
+    with pytest.raises(BadDataError, match="k must be a whole number, got"):
+        recall.recall_at(np.array([1, 2]), k)
+    assert recall.recall_at(np.array([1, 2]), np.int64(1)).value == 0.5
+
+
+def test_curves_count_each_rank_once():
+    ranks = np.array([3, 3, 1, 6, 2])  # a gallery of five: rank 6 is a mate without evidence
+    expected = [np.mean([rank <= k for rank in ranks.tolist()]) for k in range(1, 6)]
+    assert recall.curve(ranks, 5).tolist() == expected
+    assert recall.curve(np.array([1, 1]), 4).tolist() == [1.0] * 4
+    assert recall.curve(np.array([2]), 4).tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert recall.curve(np.array([], int), 3).tolist() == [0.0] * 3

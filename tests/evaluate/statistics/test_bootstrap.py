@@ -143,3 +143,40 @@ def test_a_draw_without_trials_of_a_group_is_the_mean_of_the_other_groups():
         scores.append(np.mean(means))
     assert missing > 0
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_the_level_is_the_share_between_the_ends(level):
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    random = np.random.default_rng(5)
+    values = random.random(12)
+    draws = np.random.default_rng(0)
+    means = [values[draws.integers(0, 12, 12)].mean() for _ in range(bootstrap.DRAWS)]
+    found = bootstrap.interval(values, level=level)
+    assert found == pytest.approx(tuple(np.quantile(means, tails)))
+
+    person, question = np.repeat(np.arange(3), 4), np.tile(np.arange(4), 3)
+    draws = np.random.default_rng(0)
+    people = draws.multinomial(3, np.full(3, 1 / 3), bootstrap.DRAWS)
+    questions = draws.multinomial(4, np.full(4, 1 / 4), bootstrap.DRAWS)
+    means = []
+    for p, q in zip(people, questions, strict=True):
+        weights = [p[a] * q[b] for a, b in zip(person, question, strict=True)]
+        means.append(np.average(values, weights=weights))
+    found = bootstrap.shared_interval(values, person, question, level=level)
+    assert found == pytest.approx(tuple(np.quantile(means, tails)))
+
+
+def test_equal_answers_other_than_none_and_all_have_no_spread():
+    number = np.arange(4)
+    for value in (0.5, 2.0, -1.0):
+        found = bootstrap.shared_interval(np.full(4, value), 0 * number, number)
+        assert found == pytest.approx((value, value))
+    low, high = bootstrap.shared_interval(np.zeros(4), 0 * number, number)
+    assert (low, high) == pytest.approx((0.0, 1 - 0.025 ** (1 / 4)))
+    assert bootstrap.shared_interval(np.array([]), number[:0], number[:0]) == (0.0, 1.0)
+
+
+def test_one_answer_has_the_exact_bound():
+    number = np.zeros(1, int)
+    assert bootstrap.shared_interval(np.ones(1), number, number) == pytest.approx((0.025, 1.0))

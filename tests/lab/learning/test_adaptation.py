@@ -130,7 +130,7 @@ def test_a_learned_backbone_is_not_trained_again_here_and_no_default(pairs, mine
     assert "learned:mine" not in collections.default_backbones(pairs)
     with pytest.raises(BadDataError, match="judge it again"):
         adaptation.adapt(pairs, [*MODELS, "learned:mine"], PAPER, runs=1)
-    settings = finetuning.make_settings("x", "triplet")
+    settings = finetuning.make_settings("mobilenetv2", "triplet")
     with pytest.raises(BadDataError, match="judge it again"):
         finetuning.tune(pairs, "learned:mine", settings, save="again")
 

@@ -71,7 +71,7 @@ def test_a_base_that_is_gone_is_reported(tiny):
     train("mine", "learned:first", (2, 1))
     lineage.remove("first")
     report = extraction.extract(tiny, [NAME])
-    assert "learned:first" in report.unavailable[NAME]
+    assert "'first'" in report.unavailable[NAME]
     assert report.computed == {}
 
 

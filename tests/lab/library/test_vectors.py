@@ -134,3 +134,26 @@ def test_by_command(tiny, tmp_path, capsys):
     with pytest.raises(UnknownNameError):
         hits(tiny, "my-net")
     assert "my-net" not in collections.extracted_backbones(tiny)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": 3}', b"\0" * 200])
+def test_a_damaged_description_stops_nothing_else(tiny, cache, content, capsys):
+    left, right = draw_vectors(0)
+    vectors.import_features(tiny, "my-net", left=left, right=right)
+    (cache / "imported" / "my-net.json").write_bytes(content)
+    for line in (
+        ["features", "list"],
+        ["models", "list"],
+        ["collections", "list"],
+        ["evaluate", "recall", tiny, "--models=hog"],
+    ):
+        assert run(line) == 0, line
+    assert run(["evaluate", "recall", tiny, "--models=my-net"]) == 1
+    assert "Import the features of my-net again" in capsys.readouterr().err
+    assert run(["doctor"]) == 1
+    assert "imported backbone my-net is damaged" in capsys.readouterr().err
+    vectors.import_features(tiny, "my-net", left=left, right=right)
+    assert hits(tiny, "my-net") == [numpy_hits(left, right)]
+    (cache / "imported" / "my-net.json").write_bytes(content)
+    assert run(["features", "remove", "my-net"]) == 0
+    assert not (cache / "imported" / "my-net.json").exists()

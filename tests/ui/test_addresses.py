@@ -1,0 +1,62 @@
+"""Addresses of pages: deep links, unknown addresses, and what is no page."""
+
+import asyncio
+
+import pytest
+
+from simcore.ui.addresses import PageAddresses
+
+
+def answer(path, query="", accept="text/html,*/*", method="GET"):
+    """Status, headers and body for a request; status 0 if it is passed on."""
+    sent = []
+
+    async def inner(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 0, "headers": []})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(b"accept", accept.encode())],
+    }
+    app = PageAddresses(inner, pages=["explore", "map", "evaluate"])
+    asyncio.run(app(scope, None, send))
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent)
+
+
+@pytest.mark.parametrize("path", ["/", "/map", "/evaluate/"])
+def test_a_page_knows_where_its_server_is(path):
+    status, headers, body = answer(path, "k=3")
+    assert (status, headers["cache-control"]) == (200, "no-cache")
+    assert b'const pages = ["evaluate", "map"]' in body
+    assert b"BACKEND_BASE_URL" in body
+    assert body.index(b"BACKEND_BASE_URL") < body.index(b'type="module"')
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "home"),
+    [
+        ("/maps", "", "./"),
+        ("/a/b/c", "x=1", "../../"),
+        ("/explore", "query=a%26b", "./?query=a%26b"),
+        ("//evil.example/x", "", "../"),
+    ],
+)
+def test_an_unknown_address_leads_home(path, query, home):
+    status, headers, _ = answer(path, query)
+    assert (status, headers["location"]) == (302, home)
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/_stcore/health", "/static/js/x.js", "/thumb/abc", "/favicon.png"]
+)
+def test_what_is_no_page_is_passed_on(path):
+    assert answer(path)[0] == 0
+    assert answer("/maps", accept="*/*")[0] == 0
+    assert answer("/maps", method="POST")[0] == 0
