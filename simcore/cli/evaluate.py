@@ -11,19 +11,19 @@ from simcore.results import Table
 
 app = typer.Typer(help="Evaluate backbones and combinations.", no_args_is_help=True)
 CutOffs = Annotated[
-    str, typer.Option("--k", help="Cut-offs; by default 1,5,10 up to the number of pairs.")
+    str | None, typer.Option("--k", help="Cut-offs; by default 1,5,10 up to the number of pairs.")
 ]
 PRINTED_DUPLICATES = 20
 
 
 @app.command()
 @options.question(combine=True)
-def recall(question: Question, k: CutOffs = "", json: Json = False) -> None:
+def recall(question: Question, k: CutOffs = None, json: Json = False) -> None:
     """Share of queries whose mate is among the first k, with 95 % confidence intervals."""
     from simcore.lab.evaluate import recall as lab_recall
     from simcore.lab.library import provenance
 
-    ks = options.whole_numbers(k, "--k") if k else None
+    ks = options.whole_numbers(k, "--k") if k is not None else None
     table = lab_recall.recall(question, ks=ks)
     options.check_cut_offs(ks or [], table.pairs)
     warning = provenance.training_overlap_warning(

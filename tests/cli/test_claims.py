@@ -26,7 +26,7 @@ def test_document_and_table(tiny, capsys):
     assert run([*args, "--claim", "combining-helps"]) == 0
     printed = capsys.readouterr()
     assert "combining-helps" in printed.out
-    assert claim["sentence"] in printed.err
+    assert claim["sentence"] in " ".join(printed.out.split())
     assert "Holm" in printed.err
 
 
