@@ -16,7 +16,6 @@ import numpy as np
 
 from benchmarks.results_table import Aim, Line, number, show
 from simcore.models import forward, layers, nets, registry
-from simcore.models.extract import extraction
 
 MODELS = (
     "mobilenetv2,efficientnet-lite0,resnet18,resnet50,densenet121,efficientnet_b0,deits16,"
@@ -76,7 +75,7 @@ def measure(name: str, device: str, precision: str, batch: int) -> tuple[float, 
 def measured(models: Sequence[str], device: str, batch: int = 0) -> list[Line]:
     """A line a network."""
     precision = forward.resolve_precision("auto", device)
-    many = batch or (extraction.CPU_BATCH if device == "cpu" else 256)
+    many = batch or (16 if device == "cpu" else 256)
     results = []
     for name in models:
         alone, mine = measure(name, device, precision, many)

@@ -1,6 +1,6 @@
 """Printing: one JSON document, one CSV or tables on stdout; everything else on stderr.
 
-`document` wraps every JSON document into the same envelope. What the envelope says besides the
+`document` wraps every JSON document into the same envelope. What the envelope holds besides the
 result is noted while the command runs: `begin` starts it, options call `remember_*`.
 """
 
@@ -45,7 +45,7 @@ def discard() -> None:
 
 @dataclass
 class _Invocation:
-    """What the envelope says about the command that runs.
+    """What the envelope holds about the running command.
 
     Attributes:
         command: such as "evaluate recall"; empty until it is known.
@@ -124,7 +124,7 @@ def _envelope() -> JSON:
 
     current = _invocation()
     data = backbones = None
-    # What a failing command was about is told as far as it can be read.
+    # Of a failing command, the data and backbones are listed as far as they can be read.
     with suppress(SimError, OSError):
         from simcore.lab.library import records
 
@@ -313,16 +313,16 @@ def _print_grid(table: Table) -> None:
         cells = [row[column] for row in table.rows]
         numeric = all(isinstance(cell, int | float | None) for cell in cells)
         # Where space is short, text is folded, not numbers and their intervals.
-        whole = all(_NUMBERS.fullmatch(cell_text(cell)) for cell in cells)
+        is_numbers = all(_NUMBERS.fullmatch(cell_text(cell)) for cell in cells)
         grid.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=is_numbers
         )
     for row in table.rows:
         # A backbone's name may have brackets, which are markup otherwise.
         grid.add_row(*[escape(redact(cell_text(cell))) for cell in row])
     # A pipe has no width of its own, and in rich's 80 columns long names would wrap.
-    known = Console().is_terminal or "COLUMNS" in os.environ
-    Console(width=None if known else PIPE_WIDTH).print(grid)
+    has_width = Console().is_terminal or "COLUMNS" in os.environ
+    Console(width=None if has_width else PIPE_WIDTH).print(grid)
 
 
 PIPE_WIDTH = 120

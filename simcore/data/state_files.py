@@ -26,10 +26,12 @@ MAX_BYTES = 2**30  # no state file is larger; a damaged directory entry may clai
 
 ADVICE = "Restore it from a backup, or move it away."
 
-# What parsers of JSON and NumPy raise for bytes that are not what they expect.
+# What parsers of JSON and NumPy raise for bytes that are not what they expect. MemoryError: a size
+# that a header claims; RuntimeError: JSON that is nested too deeply, zip members that are encrypted
+# or compressed in another way.
 _DAMAGE = (
     *(EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
-    *(RecursionError, MemoryError, NotImplementedError, RuntimeError, AssertionError),
+    *(MemoryError, RuntimeError),
 )
 
 

@@ -110,6 +110,7 @@ def test_what_fails_is_a_line():
     assert "AttributeError" in line.note
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended_with_all_that_it_started(monkeypatch, tmp_path):
     (tmp_path / "hangs.py").write_text(
         "import pathlib, subprocess, time\n"

@@ -124,6 +124,13 @@ def test_curve_associative_and_recall_fit_together(ask):
     assert difference == pytest.approx([a - b for a, b in zip(cosine, l2, strict=True)])
 
 
+@pytest.mark.parametrize("repetitions", ["0", "-1", "10001", "99999999999999999999"])
+def test_numbers_of_draws_that_no_memory_holds_are_refused(ask, repetitions, capsys):
+    words = ["evaluate", "associative", "shapes", "--models", MODELS]
+    assert run([*words, "--repetitions", repetitions]) == 1
+    assert capsys.readouterr().err == f"simcore: Draw 1 to 10,000 times, not {repetitions}.\n"
+
+
 def test_votes_weights_compare_and_complementarity(ask):
     found = ask("votes", "--models", "color")["recipes"][0]["votes"]
     assert {c["name"] for c in found["up"]} == {"pearson", "spearman"}

@@ -76,6 +76,7 @@ def test_mutants_change_code_and_neither_annotations_nor_decorators(project):
     assert mutants.sample(5, 0, compiled=True, root=project) == []
 
 
+@pytest.mark.slow
 def test_the_runner_tells_killed_from_survivors(project):
     """In a process of its own, which has not imported simcore."""
     code = f"""

@@ -88,7 +88,7 @@ def answers(work: Work) -> Generator[Attempt, None, None]:
     plan = experiments.Plan((experiments.Condition("random", count=6),), choices=3)
     experiments.create("asked", "tiny", plan)
     acknowledged: set[tuple[str, int]] = set()
-    for number in range(work.count(120)):
+    for number in range(work.count(80)):
         lines = _fork_and_kill(_record_answers, work.random.random() * 0.3)
         acknowledged |= {(code, int(row)) for code, row in (line.split() for line in lines)}
         database.close()
@@ -163,7 +163,7 @@ def extraction(work: Work) -> Generator[Attempt, None, None]:
 
     folder = commands.prepare(work.folder, features=False)
     backbones = ("texture", "hog", "color", "layout")
-    for number in range(work.count(25)):
+    for number in range(work.count(15)):
         name = f"killed{number}"
         source = work.folder / name
         draw_pairs(source, 8)
@@ -213,7 +213,7 @@ def store(work: Work) -> Generator[Attempt, None, None]:
 
     key = FeatureKey("hog", 1, Preprocessing(), "", "fp32", 8)
     place = work.folder / "features"
-    for number in range(work.count(25)):
+    for number in range(work.count(15)):
         lines = start_and_kill(APPEND, [str(place), str(number)], 0.8 * work.random.random())
         opened = FeatureStore(place)
         names = [f"{number} {row}" for row in lines]

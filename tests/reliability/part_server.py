@@ -224,9 +224,13 @@ def room(work: Work) -> Generator[Attempt, None, None]:
     )
 
 
-@part("sessions in series", seconds=90)
+@part("sessions in series", seconds=60)
 def series(work: Work) -> Generator[Attempt, None, None]:
-    """As many as fit; in the second half, neither memory nor descriptors grow."""
+    """As many as fit; in the second half, memory does not grow.
+
+    Streamlit keeps a session for two minutes after its page was closed, so descriptors have not
+    come back when this part ends; that they do is seen in the full room.
+    """
     import numpy as np
     import psutil
 
@@ -236,19 +240,18 @@ def series(work: Work) -> Generator[Attempt, None, None]:
         process = psutil.Process(app.process.pid)
         asyncio.run(full_room.warm_up(app.address))
         samples, count = [], 0
-        end = time.monotonic() + 85 * work.scale * work.patience
+        end = time.monotonic() + 55 * work.scale * work.patience
         while time.monotonic() < end and count < work.count(10_000):
             fault = asyncio.run(full_room.visit(app.address, full_room.PAGES[count % 3]))
             count += 1
-            samples.append((process.num_fds(), process.memory_info().rss / 2**20))
+            samples.append(process.memory_info().rss / 2**20)
             yield Attempt(f"session {count}", fault)
         quarter = max(1, len(samples) // 4)
-        middle, last = samples[quarter : 2 * quarter], samples[-quarter:]
-        (fds, memory), (fds_later, memory_later) = np.mean(middle, axis=0), np.mean(last, axis=0)
-        flat = fds_later < fds + 10 and memory_later < memory + max(20, count / 100)
+        middle, last = np.mean(samples[quarter : 2 * quarter]), np.mean(samples[-quarter:])
     numbers = (
-        f"{count} sessions; from their second to their last quarter, descriptors {fds:.0f} to "
-        f"{fds_later:.0f} and memory {memory:.0f} to {memory_later:.0f} MB on average"
+        f"{count} sessions; from their second to their last quarter, memory {middle:.0f} to "
+        f"{last:.0f} MB on average"
     )
     work.notes.append(numbers)
-    yield Attempt("memory and descriptors", "" if flat else numbers)
+    flat = last < middle + max(20, count / 100)
+    yield Attempt("memory", "" if flat else numbers)

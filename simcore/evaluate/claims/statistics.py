@@ -3,6 +3,7 @@
 import numpy as np
 
 from simcore.evaluate.claims.resampling import Statistic
+from simcore.evaluate.statistics.correlation import average_ranks
 from simcore.types import Array
 
 
@@ -70,9 +71,7 @@ def correlation(x: Array, y: Array) -> Statistic:
 
 def rank_correlation(a: Array, b: Array) -> Array:
     """(R,) Spearman's correlation of the rows of two (R, M) arrays; NaN for a constant row."""
-    from scipy.stats import rankdata
-
-    x, y = (rankdata(values, axis=1) for values in (a, b))
+    x, y = (average_ranks(values) for values in (a, b))
     x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         value: Array = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simcore.errors import ShapeError
+from simcore.evaluate.statistics.correlation import average_ranks
 from simcore.types import Array
 
 MAX_IMAGES = 1500  # for RSA, whose matrices grow with the square
@@ -54,8 +55,6 @@ def rsa(matrices: Sequence[Array], *, seed: int = 0) -> Array:
     Returns:
         (M, M) float64; NaN where two have no common evidence or one is constant.
     """
-    from scipy.stats import rankdata
-
     count = len(matrices[0])
     rows = np.arange(count)
     if count > MAX_IMAGES:
@@ -66,7 +65,7 @@ def rsa(matrices: Sequence[Array], *, seed: int = 0) -> Array:
     for i, first in enumerate(flat):
         for j, second in enumerate(flat[:i]):
             common = ~(np.isnan(first) | np.isnan(second))
-            a, b = rankdata(first[common]), rankdata(second[common])
+            a, b = average_ranks(first[common]), average_ranks(second[common])
             scale = a.std() * b.std() if common.any() else 0.0
             correlation[i, j] = correlation[j, i] = (
                 ((a - a.mean()) * (b - b.mean())).mean() / scale if scale > 0 else np.nan

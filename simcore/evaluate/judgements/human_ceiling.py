@@ -4,6 +4,7 @@ import numpy as np
 
 from simcore.errors import BadDataError, ShapeError
 from simcore.evaluate.judgements.two_afc import mean
+from simcore.evaluate.statistics.correlation import average_ranks
 from simcore.types import Array, Score
 
 
@@ -100,11 +101,9 @@ def probability_right(left: Array, right: Array) -> Array:
     """
     if left.shape != right.shape:
         raise ShapeError(f"Got {left.size} left and {right.size} right similarities.")
-    from scipy.stats import rankdata
-
     difference = np.nan_to_num(right - left, nan=0.0)
     size = np.abs(difference)
-    firmness = (rankdata(size) - 0.5) / max(size.size, 1)
+    firmness = (average_ranks(size) - 0.5) / max(size.size, 1)
     probability: Array = 0.5 + 0.5 * np.sign(difference) * firmness
     return probability
 

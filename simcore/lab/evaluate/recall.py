@@ -23,6 +23,7 @@ from simcore.types import JSON, Array, Collection, Direction, Features, Monitor,
 OUTCOMES = "mates"  # kind of result on disk
 OutcomeKeys = dict[Recipe, tuple[object, ...]]  # everything that ranks depend on
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
+MAX_REPETITIONS = 10_000  # simulated draws of associative recall
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +314,12 @@ def associative_recall(
         question: what is evaluated.
         sizes: values of m; those above G are left out.
         repetitions, seed: number and seed of the random draws.
+
+    Raises:
+        BadDataError: no repetitions, or more than `MAX_REPETITIONS`.
     """
+    if not 1 <= repetitions <= MAX_REPETITIONS:
+        raise BadDataError(f"Draw 1 to {MAX_REPETITIONS:,} times, not {repetitions}.")
     gallery = len(_open(question).pairs(question.direction).gallery)
     by_recipe = []
     for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True):

@@ -232,9 +232,9 @@ def _standard_error(stage: JSON, runs: int) -> float:
 
 def _interval_factor(runs: int) -> float:
     """Half of the 95 % interval of a mean over runs (Student's t), per unit of their deviation."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(0.975, runs - 1)) / runs**0.5 if runs > 1 else 0.0
+    return float(stdtrit(runs - 1, 0.975)) / runs**0.5 if runs > 1 else 0.0
 
 
 def _mean_and_deviation(stage: JSON, k: int) -> str:

@@ -6,6 +6,7 @@ Reader threads work a few batches ahead of the networks. Rows are committed to t
 a killed run loses at most the current chunk, and the next run resumes after it.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,17 +19,14 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadImageError, SimError
 from simcore.models import compiled, forward, registry, weights
-from simcore.models.extract import worker_processes
+from simcore.models.extract import batch_sizes, worker_processes
 from simcore.models.spec import BackboneSpec, Derivation, Embedder
 from simcore.types import Array, Features, ImageSet, Monitor, Preprocessing, Skipped
 
 CHUNK_IMAGES = 512
 CHUNK_SECONDS = 10.0
 DERIVED_IMAGES = 4096  # whose stored features are read at a time
-CPU_BATCH = 16
-GPU_BATCH = 512
-READERS = 4  # threads that decode; Pillow releases the GIL while it does
-READ_AHEAD = 4  # batches
+READ_AHEAD = 3  # batches
 
 
 class Sink(Protocol):
@@ -103,7 +101,8 @@ def extract(
 
     Args:
         images: N images; a file that changed since its key was computed is skipped and reported.
-        batch: images per forward pass; by default chosen here, and halved when memory runs out.
+        batch: images per forward pass; by default the fastest, which the first batches find out.
+            Halved when memory runs out.
         monitor: progress per backbone, a few times a second; asked to stop between batches.
 
     Raises:
@@ -222,13 +221,18 @@ def _extract_embedded(
     with worker_processes.with_workers(embedders, list(specs), todo, device) as parallel:
         tasks = [
             _BackboneTask(
-                spec, parallel[spec.name], store, feature_keys[spec.name], todo[spec.name]
+                spec,
+                parallel[spec.name],
+                store,
+                feature_keys[spec.name],
+                todo[spec.name],
+                _batch_size(parallel[spec.name], feature_keys[spec.name], device, batch),
             )
             for spec in specs
             if spec.name in parallel
         ]
-        size = batch or (CPU_BATCH if device == "cpu" else GPU_BATCH)
-        skipped = ExtractionRun(tasks, device, precision, size).run(images, monitor)
+        unit = batch or batch_sizes.sizes(device)[-1]
+        skipped = ExtractionRun(tasks, device, precision, unit).run(images, monitor)
     usable = [spec.name for spec in specs if spec.name not in unavailable]
     return ExtractionReport(
         dict.fromkeys(usable, 0) | {task.spec.name: task.done for task in tasks},
@@ -259,15 +263,32 @@ def extract_into(
     Returns:
         number of images computed per backbone, and the images that could not be used.
     """
-    tasks = [
-        _BackboneTask(
-            spec, embedders[spec.name], sink, feature_key(spec, precision), set(todo[spec.name])
-        )
-        for spec in specs
-    ]
-    run = ExtractionRun(tasks, device, precision, CPU_BATCH if device == "cpu" else GPU_BATCH)
+    tasks = []
+    for spec in specs:
+        embed, key = embedders[spec.name], feature_key(spec, precision)
+        size = _batch_size(embed, key, device, None)
+        tasks.append(_BackboneTask(spec, embed, sink, key, set(todo[spec.name]), size))
+    run = ExtractionRun(tasks, device, precision, batch_sizes.sizes(device)[-1])
     skipped = run.run(images, Monitor())
     return {task.spec.name: task.done for task in tasks}, skipped
+
+
+def _batch_size(
+    embed: Embedder, key: FeatureKey, device: str, batch: int | None
+) -> batch_sizes.BatchSize:
+    """The given batch size, or the fastest one of a network in its present form."""
+    if batch is not None:
+        return batch_sizes.BatchSize((batch,))
+    if key.preprocessing.raw:  # one image at a time, or dealt out to processes
+        return batch_sizes.BatchSize(batch_sizes.sizes(device)[-1:])
+    return batch_sizes.measured(f"{key.table} {type(embed).__name__}", device)
+
+
+def _readers() -> int:
+    """Threads that decode: one per core that this process may use; they release the GIL."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def load_all(
@@ -292,6 +313,7 @@ class _BackboneTask:
     sink: Sink
     feature_key: FeatureKey
     todo: set[str]  # keys of the images to compute
+    batch_size: batch_sizes.BatchSize
     done: int = 0
     keys: list[str] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)
@@ -321,10 +343,14 @@ class _DecodedImage:
 
 
 class ExtractionRun:
-    """Reader threads, batches and networks of one run."""
+    """Reader threads, batches and networks of one run.
 
-    def __init__(self, tasks: list[_BackboneTask], device: str, precision: str, batch: int) -> None:
-        self.tasks, self.device, self.precision, self.batch = tasks, device, precision, batch
+    Attributes:
+        unit: how many decoded images go through all networks in turn.
+    """
+
+    def __init__(self, tasks: list[_BackboneTask], device: str, precision: str, unit: int) -> None:
+        self.tasks, self.device, self.precision, self.unit = tasks, device, precision, unit
 
     def run(self, images: ImageSet, monitor: Monitor) -> list[Skipped]:
         """Compute all that is to do; returns the images that could not be used."""
@@ -353,15 +379,18 @@ class ExtractionRun:
         """Run a batch through one network, in smaller parts when memory runs out."""
         remaining = [image for image in batch if image.key in task.todo]
         while remaining:
-            part = remaining[: self.batch]
+            size = task.batch_size.current
+            part = remaining[:size]
             prepared = [image.prepared[task.spec.preprocessing] for image in part]
+            started = time.perf_counter()
             try:
                 rows = forward.forward(task.embed, task.spec, prepared, self.device, self.precision)
             except Exception as error:
-                if not forward.is_out_of_memory(error) or self.batch == 1:
+                if not forward.is_out_of_memory(error) or size == 1:
                     raise
-                self.batch = max(1, self.batch // 2)
+                task.batch_size.shrink()
                 continue
+            task.batch_size.record(len(part), time.perf_counter() - started)
             task.add([image.key for image in part], rows)
             remaining = remaining[len(part) :]
 
@@ -371,10 +400,10 @@ class ExtractionRun:
         """Decoded images in the collection's order, while the next ones are being read."""
         upcoming = iter(self._rows_to_read(images))
         reading: deque[tuple[int, Future[_DecodedImage]]] = deque()
-        with ThreadPoolExecutor(READERS, "reader") as pool:
+        with ThreadPoolExecutor(_readers(), "reader") as pool:
             batch: list[_DecodedImage] = []
             while True:
-                while len(reading) < READ_AHEAD * self.batch:
+                while len(reading) < READ_AHEAD * self.unit:
                     if (row := next(upcoming, None)) is None:
                         break
                     reading.append((row, pool.submit(self._decode, images, row)))
@@ -385,7 +414,7 @@ class ExtractionRun:
                     batch.append(future.result())
                 except BadImageError as error:
                     skipped.append(Skipped(images.ids[row], str(error)))
-                if len(batch) >= self.batch:
+                if len(batch) >= self.unit:
                     yield batch
                     batch = []
             for _, future in reading:

@@ -92,6 +92,9 @@ def take_part(server, seed, counted):
     return code, told
 
 
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
 def test_fifty_at_once_lose_nothing_when_the_server_is_killed(database):
     storm = make()
     server, counted = Server(), threading.Semaphore(0)

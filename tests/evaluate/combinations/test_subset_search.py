@@ -98,6 +98,7 @@ def test_exactly_the_plain_result(data):
         np.testing.assert_array_equal(hits.counts, expected.sum(0))
 
 
+@pytest.mark.slow
 def test_enough_images_to_use_every_shortcut():
     random = np.random.default_rng(4)
     matrices = []

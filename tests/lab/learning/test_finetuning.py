@@ -135,6 +135,7 @@ def test_a_collection_of_the_training_images_warns_too(judged, conv, tuned, tmp_
         finetuning.tune("paired", "learned:tuned", make_settings(conv), save="more")
 
 
+@pytest.mark.slow
 def test_a_learned_backbone_can_be_trained_on_other_data(conv, tuned):
     """The training images of both count; the preset is that of the network at the bottom."""
     assert "learned:tuned" in finetuning.trainable()

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -185,11 +186,24 @@ def test_without_ray_the_error_says_how_to_install_it(image_set, store, monkeypa
 # A real cluster: Ray's own processes, a driver that is the command line.
 
 
-@pytest.fixture(scope="module")
-def ray_cluster(tmp_path_factory) -> Iterator[tuple[str, dict[str, str]]]:
-    """`ray start --head` with three CPUs, its address, and the environment of its drivers."""
+@dataclass(frozen=True)
+class RayCluster:
+    """A cluster of its own: where it answers, the environment of its drivers, its processes."""
+
+    address: str
+    env: dict[str, str]
+    head: subprocess.Popen[str]
+
+    def end(self, sign: int = signal.SIGTERM) -> None:
+        """End all of its processes."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.head.pid, sign)
+
+
+@contextmanager
+def running_cluster(cache: Path) -> Iterator[RayCluster]:
+    """`ray start --head` with three CPUs."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install -e .[ray]")
-    cache = tmp_path_factory.mktemp("cache")
     env = os.environ | {
         "SIMCORE_CACHE": str(cache),
         "PYTHONPATH": str(Path(__file__).parents[3]),
@@ -201,41 +215,40 @@ def ray_cluster(tmp_path_factory) -> Iterator[tuple[str, dict[str, str]]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        command = [
-            sys.executable,
-            "-m",
-            "ray.scripts.scripts",
-            "start",
-            "--head",
-            "--block",
-            f"--port={port}",
-            "--num-cpus=3",
-            "--include-dashboard=false",
-            "--node-ip-address=127.0.0.1",
-            f"--temp-dir={short}",
-            "--object-store-memory=100000000",
-        ]
         head = subprocess.Popen(
-            command,
+            [
+                *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+                *(f"--port={port}", "--num-cpus=3", "--include-dashboard=false"),
+                *("--node-ip-address=127.0.0.1", f"--temp-dir={short}"),
+                "--object-store-memory=100000000",
+            ],
             env=env,
             start_new_session=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        cluster = RayCluster(f"127.0.0.1:{port}", env, head)
         try:
             assert head.stdout is not None
             for line in head.stdout:
                 if "--block" in line:
                     break
-            yield f"127.0.0.1:{port}", env
+            yield cluster
         finally:
-            os.killpg(head.pid, signal.SIGTERM)
+            cluster.end()
             try:
                 head.communicate(timeout=20)
             except subprocess.TimeoutExpired:
-                os.killpg(head.pid, signal.SIGKILL)
+                cluster.end(signal.SIGKILL)
                 head.communicate()
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A cluster for the tests that leave it as it is."""
+    with running_cluster(tmp_path_factory.mktemp("cache")) as cluster:
+        yield cluster
 
 
 def simcore(env: dict[str, str], *args: str) -> subprocess.Popen[str]:
@@ -263,27 +276,52 @@ def actors() -> list[int]:
     return found
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A collection of 80 pictures that are slow to decode, and where its features will be."""
+
+    name: str
+    folder: Path
+    keys: list[str]
+    store: FeatureStore
+
+    @property
+    def slot(self) -> FeatureKey:
+        return extraction.feature_key(registry.get("hog"), "fp32")
+
+    def files(self) -> int:
+        """How many files of features were written, visible or not."""
+        return len(self.store.place.files(f"{self.slot.table}.lance/data"))
+
+    def rows(self) -> list[str]:
+        """Keys of the visible rows that belong to this collection."""
+        return [key for key in visible(self.store, self.slot) if key in set(self.keys)]
+
+
 @pytest.fixture
-def drawn(ray_cluster, tmp_path, draw) -> tuple[FeatureStore, FeatureKey, list[str], str]:
-    """A collection of 80 new pictures, and where its features will be."""
-    env = ray_cluster[1]
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    start = int.from_bytes(os.urandom(4), "big")
-    for i in range(80):
-        large = draw(start + i, 100, 80).resize((1800, 1500))  # slow to decode, to be caught at it
-        large.save(folder / f"p{i}.jpg")
-    name = f"c{start}"
-    made = simcore(env, "collections", "add", "images", str(folder), "--name", name)
-    assert "80 images" in "".join(made.communicate(timeout=120))
-    store = FeatureStore(Path(env["SIMCORE_CACHE"]) / "features")
-    slot = extraction.feature_key(registry.get("hog"), "fp32")
-    keys = [images.content_key((folder / f"p{i}.jpg").read_bytes()) for i in range(80)]
-    return store, slot, keys, name
+def draw_collection(tmp_path, draw) -> Callable[[RayCluster], Drawn]:
+    """Make a collection of new pictures in the cache of a cluster."""
+
+    def drawn(cluster: RayCluster) -> Drawn:
+        folder = tmp_path / "pictures"
+        folder.mkdir()
+        start = int.from_bytes(os.urandom(4), "big")
+        for i in range(80):
+            draw(start + i, 100, 80).resize((1800, 1500)).save(folder / f"p{i}.jpg")
+        name = f"c{start}"
+        added = simcore(cluster.env, "collections", "add", "images", str(folder), "--name", name)
+        assert "80 images" in "".join(added.communicate(timeout=120))
+        keys = [images.content_key((folder / f"p{i}.jpg").read_bytes()) for i in range(80)]
+        store = FeatureStore(Path(cluster.env["SIMCORE_CACHE"]) / "features")
+        return Drawn(name, folder, keys, store)
+
+    return drawn
 
 
-def written(store: FeatureStore, slot: FeatureKey) -> int:
-    return len(store.place.files(f"{slot.table}.lance/data"))
+def extract(cluster: RayCluster, name: str, **env: str) -> subprocess.Popen[str]:
+    """`simcore extract` on a cluster with two workers."""
+    command = ["extract", name, "--models", "hog", "--engine", "ray", "--workers", "2", "--json"]
+    return simcore(cluster.env | env, *command, "--address", cluster.address)
 
 
 def wait_for(done, seconds: float = 120) -> None:
@@ -294,72 +332,80 @@ def wait_for(done, seconds: float = 120) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(ray_cluster, drawn, tmp_path):
-    address, env = ray_cluster
-    store, slot, keys, name = drawn
-    before = written(store, slot)
-    run = simcore(
-        env,
-        "extract",
-        name,
-        "--models",
-        "hog",
-        "--engine",
-        "ray",
-        "--address",
-        address,
-        "--workers",
-        "2",
-        "--json",
-    )
-    wait_for(lambda: written(store, slot) >= before + 2)
+def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
+    shared_cluster, draw_collection, tmp_path
+):
+    drawn = draw_collection(shared_cluster)
+    before = drawn.files()
+    run = extract(shared_cluster, drawn.name)
+    wait_for(lambda: drawn.files() >= before + 2)
     victims = actors()
     assert len(victims) == 2
     os.kill(victims[0], signal.SIGKILL)
-    assert store.missing(slot, keys) == keys  # nothing is visible half-way
+    assert drawn.rows() == []  # nothing is visible half-way
     wait_for(lambda: len(set(actors()) - set(victims)) == 1)  # another took its place
     out, err = run.communicate(timeout=240)
     assert run.returncode == 0, err
     document = json.loads(out)["result"]
     assert document["computed"] == {"hog": 80}
     assert document["skipped"] == []
-    rows = [key for key in visible(store, slot) if key in set(keys)]
-    assert sorted(rows) == sorted(keys)  # each once
+    assert sorted(drawn.rows()) == sorted(drawn.keys)  # each once
     local = FeatureStore(tmp_path / "local")
-    paths = tuple(tmp_path / "pictures" / f"p{i}.jpg" for i in range(80))
-    held = ImageSet(tuple(keys), paths, tuple(keys))
+    paths = tuple(drawn.folder / f"p{i}.jpg" for i in range(80))
+    held = ImageSet(tuple(drawn.keys), paths, tuple(drawn.keys))
     extraction.extract(held, [registry.get("hog")], store=local, device="cpu")
     np.testing.assert_allclose(
-        store.read(slot, keys)[1], local.read(slot, keys)[1], atol=1e-5
+        drawn.store.read(drawn.slot, drawn.keys)[1],
+        local.read(drawn.slot, drawn.keys)[1],
+        atol=1e-5,
     )  # the same numbers
-    assert not [name for name, _ in store.place.files("") if name.startswith("run-")]
+    assert not [name for name, _ in drawn.store.place.files("") if name.startswith("run-")]
 
 
 @pytest.mark.slow
-def test_a_driver_that_is_killed_leaves_nothing_half_and_the_next_goes_on(ray_cluster, drawn):
-    address, env = ray_cluster
-    store, slot, keys, name = drawn
-    before = written(store, slot)
-    command = (
-        "extract",
-        name,
-        "--models",
-        "hog",
-        "--engine",
-        "ray",
-        "--address",
-        address,
-        "--workers",
-        "2",
-        "--json",
-    )
-    run = simcore(env, *command)
-    wait_for(lambda: written(store, slot) >= before + 2)
+def test_a_driver_that_is_killed_leaves_nothing_half_and_the_next_goes_on(
+    shared_cluster, draw_collection
+):
+    drawn = draw_collection(shared_cluster)
+    before = drawn.files()
+    run = extract(shared_cluster, drawn.name)
+    wait_for(lambda: drawn.files() >= before + 2)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
-    assert store.missing(slot, keys) == keys
-    out, err = simcore(env, *command).communicate(timeout=240)
+    assert drawn.rows() == []
+    out, err = extract(shared_cluster, drawn.name).communicate(timeout=240)
     assert json.loads(out)["result"]["computed"] == {"hog": 80}, err
-    assert sorted(k for k in visible(store, slot) if k in set(keys)) == sorted(keys)
-    out, _ = simcore(env, *command).communicate(timeout=240)
+    assert sorted(drawn.rows()) == sorted(drawn.keys)
+    out, _ = extract(shared_cluster, drawn.name).communicate(timeout=240)
     assert json.loads(out)["result"]["cached"] == {"hog": 80}
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_lost_loses_nothing_that_is_stored(tmp_path, draw_collection):
+    # Ray ends the driver itself, so the exit status is all that the command can say.
+    with running_cluster(tmp_path / "cache") as cluster:
+        drawn = draw_collection(cluster)
+        run = extract(cluster, drawn.name)
+        wait_for(lambda: drawn.files() >= 2)
+        cluster.end(signal.SIGKILL)
+        out, err = run.communicate(timeout=240)
+    assert run.returncode == 1, err
+    assert "Traceback" not in out + err
+    assert out == ""
+    local = simcore(cluster.env, "extract", drawn.name, "--models", "hog", "--json")
+    out, err = local.communicate(timeout=240)
+    assert local.returncode == 0, err
+    assert sorted(drawn.rows()) == sorted(drawn.keys)
+
+
+@pytest.mark.slow
+def test_a_token_that_is_no_longer_valid_is_one_sentence(shared_cluster, draw_collection):
+    drawn = draw_collection(shared_cluster)
+    token = secrets.token_hex(32)
+    run = extract(shared_cluster, drawn.name, RAY_AUTH_TOKEN=token)
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 1, err
+    assert "Traceback" not in out + err
+    assert token not in out + err
+    assert "RAY_AUTH_TOKEN" in json.loads(out)["error"]
+    assert drawn.rows() == []

@@ -48,6 +48,7 @@ def test_compare_on_a_phone(visitor):
         assert box["x"] + box["width"] <= 390
 
 
+@pytest.mark.slow
 def test_a_view_is_taken_away_and_opens_from_disk(visitor, tmp_path: Path):
     page = visitor.page
     visitor.open(visitor.home + "/map?collection=tiny&models=hog,color&map=hog&method=pca")

@@ -90,6 +90,7 @@ TITLES = [
 ]
 
 
+@pytest.mark.slow
 def test_every_page_on_a_phone(visitor, server):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})

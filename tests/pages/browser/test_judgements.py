@@ -20,6 +20,7 @@ def judged(bapps_tree, tiny):
     return judgements
 
 
+@pytest.mark.slow
 def test_judgements_as_a_person_does(judged, own_visitor):
     visitor, page = own_visitor, own_visitor.page
     visitor.open(f"{visitor.home}/judgements?judgements=mine&models=color,layout,pixel-l2,ssim")

@@ -99,6 +99,7 @@ def test_hover_shows_the_picture_and_its_mate(visitor):
     assert complaints(visitor) == []
 
 
+@pytest.mark.slow
 def test_keys_choose_and_two_maps_share_the_choice(visitor):
     page = visitor.page
     ready(visitor, LINK + "&second=color&method2=pca")
@@ -139,6 +140,7 @@ def test_zoomed_in_the_pictures_themselves_are_drawn(visitor):
     visitor.until(lambda: drawn() == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_phone_and_dark(visitor, scheme):
     page = visitor.page

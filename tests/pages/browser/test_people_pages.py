@@ -92,6 +92,7 @@ def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromiu
     assert analysis.analyse("both", ["color"]).participants == 2
 
 
+@pytest.mark.slow
 def test_an_experiment_is_built_invited_to_and_read_off_in_the_browser(hard, chromium):
     with running() as app:
         maker = visit(chromium, app)
