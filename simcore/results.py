@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simcore import csv_text
+from simcore import csv_text, latex_text
 from simcore.recipe import Recipe
 from simcore.types import JSON, Direction, Score
 
@@ -82,10 +82,30 @@ class Table(Result):
         """
         return csv_text.write(self.columns, self.rows)
 
+    def to_latex(self) -> str:
+        """A longtable with booktabs rules, captioned by the title; notes follow as comments."""
+        rows = ([cell_text(cell) for cell in row] for row in self.rows)
+        notes = [f"% {' '.join(note.split())}" for note in self.notes]
+        return "\n".join([latex_text.table(self.columns, rows, self.title), *notes])
+
+    def to_parquet(self) -> bytes:
+        """A Parquet file; a column that mixes numbers and text becomes text.
+
+        Headings that are empty or repeated are numbered, since Parquet finds columns by name.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
+        arrays = [_arrow_column(list(cells)) for cells in columns]
+        sink = pa.BufferOutputStream()
+        parquet.write_table(pa.table(arrays, names=_distinct(self.columns)), sink)
+        return sink.getvalue().to_pybytes()
+
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(cell_text(cell))}</td>" for cell in row) + "</tr>"
             for row in self.rows
         )
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
@@ -93,7 +113,39 @@ class Table(Result):
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
-def _text(cell: Cell) -> str:
+def _arrow_column(cells: list[Cell]) -> Any:
+    import pyarrow as pa
+
+    if all(isinstance(cell, int | float | None) for cell in cells):
+        return pa.array(cells, pa.int64() if _whole(cells) else pa.float64())
+    return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+
+
+def _whole(cells: list[Cell]) -> bool:
+    return all(cell is None or isinstance(cell, int) for cell in cells)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names without repetition.
+
+    >>> _distinct(["side", "row", "side", ""])
+    ['side', 'row', 'side 2', 'column 4']
+    """
+    distinct: list[str] = []
+    for number, name in enumerate(names, start=1):
+        candidate, repetition = name or f"column {number}", 2
+        while candidate in distinct:
+            candidate, repetition = f"{name or 'column'} {repetition}", repetition + 1
+        distinct.append(candidate)
+    return distinct
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell for people: None is empty, whole numbers get thousands separators.
+
+    >>> cell_text(None), cell_text(1234), cell_text("hog")
+    ('', '1,234', 'hog')
+    """
     if cell is None:
         return ""
     return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
@@ -195,7 +247,7 @@ class RecallTable(TableResult):
         rows: list[tuple[Cell, ...]] = []
         for row in self.rows:
             cells = [
-                f"{100 * s.value:5.1f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"
+                f"{100 * s.value:5.1f} [{100 * s.low:.1f}, {100 * s.high:.1f}]"
                 for s in row.recall.values()
             ]
             rows.append((row.recipe.label, row.hits(ks[0]), *cells))

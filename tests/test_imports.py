@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports from its own layer's package or from lower layers.
 LAYERS = [
-    {"errors", "types", "recipe", "results", "csv_text", "memory"},
+    {"errors", "types", "recipe", "results", "csv_text", "latex_text", "memory"},
     {"data", "sim"},
     {"models", "evaluate"},
     {"training"},

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
 from simcore.cli import output
-from simcore.cli.options import Json
-from simcore.results import Table, to_dict
+from simcore.cli.options import Json, table_files
+from simcore.results import Table
 
 
 def catalog_commands(
@@ -31,17 +32,15 @@ def catalog_commands(
     """
 
     @app.command(name="list", help=f"List every {noun}.")
+    @table_files
     def list_(json: Json = False) -> None:
         rows = import_module(module).listing()
-        if json:
-            output.document([to_dict(row.to_dict()) for row in rows])
-        elif rows:
-            output.table(table(rows))
-        else:
-            output.note(empty)
+        output.show([row.to_dict() for row in rows], table(rows), json=json, empty=empty)
 
     @app.command(help=f"Remove a {noun}. {removed}".strip())
-    def remove(name: str, json: Json = False) -> None:
+    def remove(
+        name: Annotated[str, typer.Argument(help=f"Name of the {noun}.")], json: Json = False
+    ) -> None:
         import_module(module).remove(name)
         if json:
             output.document({"removed": name})

@@ -1,15 +1,17 @@
 """`simcore claims`: a verdict on each claim of the papers, and how it depends on open choices."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Json, Ready
+from simcore.cli.options import Json, Name, Ready
 
 
+@options.table_files
 def claims(
-    name: Annotated[str, typer.Argument(help="A collection of pairs with extracted features.")],
+    name: Name,
     models: Ready = "",
     judgements: Annotated[
         str,
@@ -36,7 +38,7 @@ def claims(
 
     sets = () if judgements == "none" else tuple(options.names(judgements))
     question = ClaimsQuestion(
-        name, tuple(options.names(models)), sets, tuple(options.names(papers)), train
+        name, tuple(options.backbones(models)), sets, tuple(options.names(papers)), train
     )
     ids = [each.id for each in question.claims]
     if claim and claim not in ids:
@@ -47,11 +49,9 @@ def claims(
         except Stopped as stopped:
             output.note(str(stopped))
             raise typer.Exit(output.STOPPED) from stopped
-    if json:
-        output.document(report.to_dict())
-        return
-    output.table(report.to_table())
+    tables = [report.to_table()]
     for verdict in report.verdicts:
         if verdict.claim.id == claim:
-            output.note(f"\n“{verdict.claim.sentence}” ({verdict.claim.place})")
-            output.table(verdict.to_grid())
+            heading = f"“{verdict.claim.sentence}” ({verdict.claim.place})"
+            tables.append(replace(verdict.to_grid(), title=heading))
+    output.show(report, *tables, json=json)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import output
-from simcore.cli.options import Json
-from simcore.results import format_bytes
+from simcore.cli.options import Json, table_files
+from simcore.results import Table, format_bytes
 
 if TYPE_CHECKING:
     from simcore.lab.doctor import DoctorReport
@@ -87,6 +87,7 @@ def _print_details(report: "DoctorReport", ready: list[str]) -> None:
         )
 
 
+@table_files
 def jobs(
     stop: Annotated[str, typer.Option(help="Stop this job; what it has finished is kept.")] = "",
     json: Json = False,
@@ -97,13 +98,9 @@ def jobs(
     if stop:
         lab_jobs.stop(stop)
     listing = lab_jobs.jobs()
-    if json:
-        output.document([job.to_dict() for job in listing])
-    elif not listing:
-        output.note("No jobs.")
-    else:
-        rows = [(job.id, job.state, _progress(job), job.title) for job in listing]
-        output.table(["job", "state", "progress", "command"], rows)
+    rows = tuple((job.id, job.state, _progress(job), job.title) for job in listing)
+    table = Table(("job", "state", "progress", "command"), rows)
+    output.show([job.to_dict() for job in listing], table, json=json, empty="No jobs.")
 
 
 def _progress(job: "Job") -> str:

@@ -7,27 +7,31 @@ import typer
 from simcore.cli import judgements, options, output
 from simcore.cli.options import MAX_SEED, Combined, Json, Name, finite
 from simcore.recipe import Question
-from simcore.results import Table, TableResult
+from simcore.results import Table
 
 app = typer.Typer(help="Evaluate backbones and combinations.", no_args_is_help=True)
-CutOffs = Annotated[str, typer.Option("--k", help="Cut-offs, separated by commas.")]
+CutOffs = Annotated[
+    str | None, typer.Option("--k", help="Cut-offs; by default 1,5,10 up to the number of pairs.")
+]
 PRINTED_DUPLICATES = 20
 
 
 @app.command()
 @options.question(combine=True)
-def recall(question: Question, k: CutOffs = "1,5,10", json: Json = False) -> None:
+def recall(question: Question, k: CutOffs = None, json: Json = False) -> None:
     """Share of queries whose mate is among the first k, with 95 % confidence intervals."""
     from simcore.lab.evaluate import recall as lab_recall
     from simcore.lab.library import provenance
 
-    table = lab_recall.recall(question, ks=options.whole_numbers(k, "--k"))
+    ks = options.whole_numbers(k, "--k") if k is not None else None
+    table = lab_recall.recall(question, ks=ks)
+    options.check_cut_offs(ks or [], table.pairs)
     warning = provenance.training_overlap_warning(
         question.collection, question.backbones, question.subset
     )
     if warning:
-        output.note(warning)
-    print_result(table, json=json)
+        output.warn(warning)
+    output.result(table, json=json)
 
 
 @app.command()
@@ -38,7 +42,7 @@ def ranks(question: Question, json: Json = False) -> None:
 
     tables = [result.to_table() for result in lab_recall.mate_ranks(question)]
     rows = tuple(row for table in tables for row in table.rows)
-    output.csv(Table(tables[0].columns, rows).to_csv(), json=json)
+    output.print_csv(Table(tables[0].columns, rows), json=json)
 
 
 @app.command()
@@ -54,7 +58,7 @@ def curve(
     from simcore.lab.evaluate import recall as lab_recall
 
     evaluation = lab_recall.cosine_minus_l2 if minus_l2 else lab_recall.curve
-    print_result(evaluation(question), json=json)
+    output.result(evaluation(question), json=json)
 
 
 @app.command()
@@ -69,7 +73,7 @@ def associative(
     from simcore.lab.evaluate import recall as lab_recall
 
     result = lab_recall.associative_recall(question, repetitions=repetitions, seed=seed)
-    print_result(result, json=json)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -78,7 +82,7 @@ def votes(question: Question, json: Json = False) -> None:
     """Correlation of the votes for pairs with their similarity."""
     from simcore.lab.evaluate import recall as lab_recall
 
-    print_result(lab_recall.votes(question), json=json)
+    output.result(lab_recall.votes(question), json=json)
 
 
 @app.command()
@@ -87,7 +91,7 @@ def post_processing(question: Question, json: Json = False) -> None:
     """Hits at 1 as grid pooling, centering and CSLS are added step by step."""
     from simcore.lab.evaluate import recall as lab_recall
 
-    print_result(lab_recall.post_processing_gains(question), json=json)
+    output.result(lab_recall.post_processing_gains(question), json=json)
 
 
 @app.command()
@@ -101,7 +105,7 @@ def subsets(question: Question, json: Json = False) -> None:
 
     with output.monitor() as monitor:
         report = best_subsets.report(question, monitor=monitor)
-    print_result(report, json=json)
+    output.result(report, json=json)
 
 
 @app.command()
@@ -117,7 +121,7 @@ def participation(
 
     search = combinations.search(question)
     result = combinations.participation(search, options.parse_combination(combine), size)
-    print_result(result, json=json)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -128,7 +132,7 @@ def ablation(question: Question, combine: Combined = "zsum", json: Json = False)
 
     search = combinations.search(question)
     result = combinations.ablation(search, options.parse_combination(combine))
-    print_result(result, json=json)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -141,7 +145,7 @@ def weights(
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
     from simcore.lab.evaluate import combinations
 
-    print_result(combinations.learned_weights(question, seed=seed), json=json)
+    output.result(combinations.learned_weights(question, seed=seed), json=json)
 
 
 @app.command()
@@ -165,7 +169,7 @@ def compare(question: Question, json: Json = False) -> None:
     """Is A better than B? Exact McNemar test for all pairs, with Holm's correction."""
     from simcore.lab.evaluate import combinations
 
-    print_result(combinations.compare(question), json=json)
+    output.result(combinations.compare(question), json=json)
 
 
 @app.command()
@@ -174,7 +178,7 @@ def exclusive(question: Question, json: Json = False) -> None:
     """Oracle and exclusive hits: pairs that at least one or exactly one backbone finds (Fig. 6)."""
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    print_result(lab_exclusive.report(question), json=json)
+    output.result(lab_exclusive.report(question), json=json)
 
 
 @app.command()
@@ -187,7 +191,7 @@ def disagreements(
     """The pairs that backbones rank most differently."""
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
-    print_result(lab_exclusive.disagreements(question, limit=limit), json=json)
+    output.result(lab_exclusive.disagreements(question, limit=limit), json=json)
 
 
 @app.command()
@@ -197,14 +201,12 @@ def complementarity(question: Question, json: Json = False) -> None:
     from simcore.lab.evaluate import exclusive as lab_exclusive
 
     result = lab_exclusive.complementarity(question)
-    if json:
-        output.document(result.to_dict())
-        return
-    for measure in lab_exclusive.MEASURES:
-        output.table(result.to_table(measure))
+    tables = [result.to_table(measure) for measure in lab_exclusive.MEASURES]
+    output.show(result, *tables, json=json)
 
 
 @app.command()
+@options.table_files
 def faces(
     name: Name,
     detector: Annotated[str, typer.Option(help="face (dlib's HOG), face-cnn or haar.")] = "face",
@@ -214,21 +216,19 @@ def faces(
     from simcore.lab.library import subsets as library_subsets
 
     report = library_subsets.face_report(name, detector=detector)
-    if json:
-        output.document(report.to_dict())
-        return
     shares = tuple(f"{100 * share:.1f}" for share in report.histogram)
     labels = library_subsets.FACE_COUNTS
     columns = (f"{labels[0]} faces %", *(f"{label} %" for label in labels[1:]))
-    output.table(Table(columns, (shares,), f"{name}, both sides"))
+    histogram = Table(columns, (shares,), f"{name}, both sides")
     rows: tuple[tuple[str | int, ...], ...] = tuple(
         (label, *row) for label, row in zip(labels, report.table, strict=True)
     )
-    output.table(Table(("left \\ right", *labels), rows, "pairs"))
-    output.table(report.subset_table())
+    crosstab = Table(("left \\ right", *labels), rows, "pairs")
+    output.show(report, histogram, crosstab, report.subset_table(), json=json)
 
 
 @app.command()
+@options.table_files
 def duplicates(
     name: Name,
     by: Annotated[
@@ -246,9 +246,6 @@ def duplicates(
     from simcore.lab.library import subsets as library_subsets
 
     report = library_subsets.find_duplicates(name, by=by, within=within, across=across)
-    if json:
-        output.document(report.to_dict())
-        return
     rows = tuple(
         (pair.side, pair.row, pair.other_side, pair.other, f"{pair.distance:.3f}")
         for pair in report.duplicates[:PRINTED_DUPLICATES]
@@ -256,15 +253,8 @@ def duplicates(
     count = len(report.duplicates)
     title = f"{count:,} near-duplicates by {report.by}, nearest first"
     notes = tuple(f"{protocol}: {pairs:,} pairs" for protocol, pairs in report.kept.items())
-    output.table(Table(("side", "row", "side", "row", "distance"), rows, title, notes))
+    table = Table(("side", "row", "side", "row", "distance"), rows, title, notes)
+    output.show(report, table, json=json)
 
 
 app.add_typer(judgements.scores)
-
-
-def print_result(result: TableResult, *, json: bool) -> None:
-    """Print a result as one JSON document, or as a table."""
-    if json:
-        output.document(result.to_dict())
-    else:
-        output.table(result.to_table())

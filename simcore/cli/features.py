@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simcore.cli import output
+from simcore.cli import options, output
 from simcore.cli.catalog import catalog_commands
 from simcore.cli.options import Json, Name
 from simcore.results import Table
@@ -59,13 +59,33 @@ def import_(
 def export(
     name: Name,
     backbone: Annotated[str, typer.Argument(help="A backbone with extracted features.")],
-    file: Annotated[Path, typer.Argument(help="To write: .npz, .parquet, .csv or .npy.")],
+    file: Annotated[
+        Path, typer.Argument(help="To write: .npz, .parquet, .csv or .npy, or as --format says.")
+    ],
+    format: Annotated[
+        str,
+        typer.Option(
+            help="vectors; or for another tool: embedding-atlas (.parquet), projector (a folder "
+            "for TensorBoard) or clip-retrieval (a folder)."
+        ),
+    ] = "vectors",
+    method: Annotated[
+        str, typer.Option(help="Coordinates for embedding-atlas: umap, pca or tsne.")
+    ] = "umap",
     json: Json = False,
 ) -> None:
     """Write the features of a collection's images to a file."""
     from simcore.lab.library import vectors
+    from simcore.lab.search import neighbor_tools
 
-    count = vectors.export_features(name, backbone, file)
+    options.backbones(backbone)
+    if format == "vectors":
+        count = vectors.export_features(name, backbone, file)
+    else:
+        with output.monitor() as monitor:
+            count = neighbor_tools.export(
+                name, backbone, file, tool=format, method=method, monitor=monitor
+            )
     if json:
         output.document({"file": str(file), "images": count})
     else:

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import MAX_SEED, Combine, Device, Json
+from simcore.cli.options import MAX_SEED, Combine, Device, Json, JudgementsName
 from simcore.cli.output import STOPPED
 from simcore.lab.judgements.sets import KINDS
+from simcore.results import Table
 from simcore.types import METRICS
 
 if TYPE_CHECKING:
     from simcore.lab.judgements.agreement import AgreementTable, JudgementQuestion
     from simcore.lab.judgements.pair_similarities import ReadySimilarities
+    from simcore.lab.judgements.perceptual import CombinationTable
     from simcore.lab.judgements.sets import JudgementSummary
-    from simcore.results import Table
 
 MAX_COLUMNS = 6  # groups, or similarities, that fit beside each other
 DISTANCES = ("@distances",)
@@ -47,8 +48,9 @@ scores = typer.Typer()  # part of `simcore evaluate`
 
 
 @scores.command()
+@options.table_files
 def triplets(
-    name: str,
+    name: JudgementsName,
     *,
     models: Models = "",
     metrics: Annotated[
@@ -67,7 +69,7 @@ def triplets(
     from simcore.lab.judgements import agreement, pair_similarities
     from simcore.lab.judgements.agreement import JudgementQuestion
 
-    names = options.names(models) or [*pair_similarities.default_backbones(), *DISTANCES]
+    names = options.backbones(models) or [*pair_similarities.default_backbones(), *DISTANCES]
     question = JudgementQuestion(
         name, tuple(names), tuple(options.names(metrics)), combine, counting, subset
     )
@@ -77,8 +79,9 @@ def triplets(
 
 
 @scores.command()
+@options.table_files
 def two_afc(
-    name: str,
+    name: JudgementsName,
     models: Models = "@distances",
     search: Annotated[
         str, typer.Option(help="sum or zsum: find the best combinations as well (Table 3).")
@@ -92,7 +95,7 @@ def two_afc(
     from simcore.lab.judgements.agreement import JudgementQuestion
 
     combine = "none" if search == "none" else options.parse_combination(search)
-    names = tuple(options.names(models)) or DISTANCES
+    names = tuple(options.backbones(models)) or DISTANCES
     question = JudgementQuestion(name, names, (pair_similarities.OWN,), subset=subset)
     ready = _prepare(question, device)
     question = question.with_models(ready.names)
@@ -100,18 +103,13 @@ def two_afc(
     if combine == "none":
         _print(table, ready, json)
         return
-    best = perceptual.combinations(question.with_combine(combine))
-    if json:
-        document = table.to_dict() | {"unavailable": ready.unavailable}
-        output.document(document | {"combinations": best.to_dict()})
-        return
-    _print(table, ready, json)
-    _print_table(best.to_table())
+    _print(table, ready, json, best=perceptual.combinations(question.with_combine(combine)))
 
 
 @scores.command()
+@options.table_files
 def layers(
-    name: str,
+    name: JudgementsName,
     nets: Annotated[
         str, typer.Option(help="alex, vgg or squeeze, separated by commas.")
     ] = "alex,vgg,squeeze",
@@ -129,11 +127,10 @@ def layers(
     ready = _prepare(question, device)
     ready_nets = [net for net in checked if f"lpips-{net}" in ready.names]
     table = perceptual.layer_table(question, ready_nets)
-    if json:
-        output.document(table.to_dict() | {"unavailable": ready.unavailable})
-        return
-    _print_table(table.to_table())
-    _print_missing(ready)
+    document = table.to_dict() | {"unavailable": ready.unavailable}
+    output.show(document, table.to_table(), json=json)
+    if not json:
+        _print_missing(ready)
 
 
 def _prepare(question: "JudgementQuestion", device: str) -> "ReadySimilarities":
@@ -155,29 +152,29 @@ def _prepare(question: "JudgementQuestion", device: str) -> "ReadySimilarities":
     if stopped:
         raise typer.Exit(STOPPED)
     if warning := provenance.trained_on_warning(judged, ready.names):
-        output.note(warning)
+        output.warn(warning)
     return ready
 
 
-def _print(table: "AgreementTable", ready: "ReadySimilarities", json: bool) -> None:
-    if json:
-        output.document(table.to_dict() | {"unavailable": ready.unavailable})
-        return
+def _print(
+    table: "AgreementTable",
+    ready: "ReadySimilarities",
+    json: bool,
+    *,
+    best: "CombinationTable | None" = None,
+) -> None:
+    """Print scores, and the best combinations if they were searched for."""
     if len(table.groups) <= MAX_COLUMNS:
-        _print_table(table.to_table())
+        tables = [table.to_table()]
     else:
-        summary = table.to_table(groups=())
-        output.table(summary.columns, summary.rows, title=summary.title)
-        _print_table(table.to_group_table(MAX_COLUMNS))
-        for note in summary.notes:
-            output.note(note)
-    _print_missing(ready)
-
-
-def _print_table(table: "Table") -> None:
-    output.table(table.columns, table.rows, title=table.title)
-    for note in table.notes:
-        output.note(note)
+        tables = [table.to_table(groups=()), table.to_group_table(MAX_COLUMNS)]
+    document = table.to_dict() | {"unavailable": ready.unavailable}
+    if best is not None:
+        tables.append(best.to_table())
+        document["combinations"] = best.to_dict()
+    output.show(document, *tables, json=json)
+    if not json:
+        _print_missing(ready)
 
 
 def _print_missing(ready: "ReadySimilarities") -> None:
@@ -247,24 +244,23 @@ def _print_summary(summary: "JudgementSummary", json: bool) -> None:
 
 
 @app.command(name="list")
+@options.table_files
 def list_(json: Json = False) -> None:
     """List the sets of judgements."""
     from simcore.lab.judgements import sets
 
     summaries = sets.listing()
-    if json:
-        output.document([summary.to_dict() for summary in summaries])
-    elif summaries:
-        _print_table(sets.summary_table(summaries))
-    else:
-        output.note(
-            "No judgements yet. `simcore evaluate triplets known` makes a set that needs no "
-            "download, `simcore judgements add` adds yours."
-        )
+    output.show(
+        [summary.to_dict() for summary in summaries],
+        sets.summary_table(summaries),
+        json=json,
+        empty="No judgements yet. `simcore evaluate triplets known` makes a set that needs no "
+        "download, `simcore judgements add` adds yours.",
+    )
 
 
 @app.command()
-def remove(name: str, json: Json = False) -> None:
+def remove(name: JudgementsName, json: Json = False) -> None:
     """Remove a set of judgements. Its features stay in the cache."""
     from simcore.lab.judgements import sets
 
@@ -277,7 +273,7 @@ def remove(name: str, json: Json = False) -> None:
 
 @app.command()
 def sample(
-    name: str,
+    name: JudgementsName,
     what: Annotated[
         str, typer.Argument(help="triplets, quadruplets or singles, or an id of Table A.1.")
     ] = "triplets",
@@ -306,17 +302,15 @@ def sample(
 
 
 @app.command()
+@options.table_files
 def printed(json: Json = False) -> None:
     """List the fine-tuning sets of margaritescu2024 (Table A.1) and the sets to draw them from."""
     from simcore.lab.judgements import sets
-    from simcore.results import to_dict
 
     rows = sets.printed()
-    if json:
-        output.document(to_dict(rows))
-        return
-    output.table(
-        ["id", "drawn from", "what", "size", "stored sets of that kind"],
-        [(row.id, row.source, row.sample, row.size, ", ".join(row.sets)) for row in rows],
-        title="margaritescu2024, Table A.1",
+    table = Table(
+        ("id", "drawn from", "what", "size", "stored sets of that kind"),
+        tuple((row.id, row.source, row.sample, row.size, ", ".join(row.sets)) for row in rows),
+        "margaritescu2024, Table A.1",
     )
+    output.show(rows, table, json=json)

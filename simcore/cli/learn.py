@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import MAX_SEED, Device, Json, Ready, Subset, finite
+from simcore.cli.options import (
+    MAX_SEED,
+    Device,
+    Json,
+    Name,
+    PairsOrJudgements,
+    Ready,
+    Subset,
+    finite,
+)
 from simcore.cli.output import STOPPED
 
 if TYPE_CHECKING:
     from simcore.lab.learning.adaptation import Settings
-    from simcore.results import Table
 
 app = typer.Typer(
     help="Train on pairs or judgements; the result is a backbone.", no_args_is_help=True
@@ -23,8 +31,9 @@ Seed = Annotated[
 
 
 @app.command()
+@options.table_files
 def adaptation(
-    name: str,
+    name: Name,
     models: Ready = "",
     method: Annotated[
         str,
@@ -130,10 +139,7 @@ def adaptation(
     if export is not None:
         learning.export(result, export)
         output.note(f"Wrote {export}.")
-    if json:
-        output.document(document)
-    else:
-        _print(result.to_table())
+    output.show(document, result.to_table(), json=json)
 
 
 def _ablation(
@@ -166,15 +172,13 @@ def _ablation(
         except Stopped as stopped:
             output.note(str(stopped))
             raise typer.Exit(STOPPED) from stopped
-    if json:
-        output.document(result.to_dict())
-    else:
-        _print(result.to_table())
+    output.show(result, result.to_table(), json=json)
 
 
 @app.command()
+@options.table_files
 def finetune(
-    name: str,
+    name: PairsOrJudgements,
     backbone: Annotated[str, typer.Option(help="The network to start from, e.g. mobilenetv2.")],
     paradigm: Annotated[
         str,
@@ -196,7 +200,9 @@ def finetune(
         ),
     ] = "",
     optimizer: Annotated[str, typer.Option(help="adam, or sgd (momentum 0.9).")] = "adam",
-    learning_rate: Annotated[float | None, typer.Option(callback=finite)] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(callback=finite, help="Of the optimizer.")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="At most; by protocol paper exactly this many.")
     ] = None,
@@ -246,32 +252,31 @@ def finetune(
             device=device,
             monitor=monitor,
         )
-    if json:
-        output.document(result.to_dict())
-    elif result.saved:
-        _print(result.to_table())
+    output.show(result, *([result.to_table()] if result.saved else []), json=json)
     if not result.saved:
         output.note("Stopped. Run the same command again to resume.")
         raise typer.Exit(STOPPED)
 
 
 @app.command("list")
+@options.table_files
 def listing(json: Json = False) -> None:
     """List learned backbones, what they were trained on, and unfinished runs."""
     from simcore.lab.learning import learned_backbones
 
     unfinished = learned_backbones.unfinished()
-    if json:
-        learned = [info.to_dict() for info in learned_backbones.listing()]
-        output.document({"learned": learned, "unfinished": unfinished})
-        return
-    _print(learned_backbones.summary_table())
-    if unfinished:
+    learned = [info.to_dict() for info in learned_backbones.listing()]
+    document = {"learned": learned, "unfinished": unfinished}
+    output.show(document, learned_backbones.summary_table(), json=json)
+    if unfinished and not json:
         output.note(f"Unfinished: {', '.join(unfinished)}. Run their commands again to resume.")
 
 
 @app.command()
-def remove(name: str, json: Json = False) -> None:
+def remove(
+    name: Annotated[str, typer.Argument(help="Its name, with or without learned:.")],
+    json: Json = False,
+) -> None:
     """Delete a learned backbone and its features, or an unfinished run."""
     from simcore.lab.learning import learned_backbones
 
@@ -280,9 +285,3 @@ def remove(name: str, json: Json = False) -> None:
         output.document({"removed": name})
     else:
         output.note(f"Removed {name}.")
-
-
-def _print(table: "Table") -> None:
-    output.table(table.columns, table.rows, title=table.title)
-    for note in table.notes:
-        output.note(note)

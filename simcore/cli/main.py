@@ -32,7 +32,6 @@ app = typer.Typer(
     name="simcore",
     help="Which images look alike to people, and which network sees it the same way?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(collections.app, name="collections")
@@ -88,13 +87,26 @@ def run(args: Sequence[str]) -> int:
         error of simcore (its traceback is in a log file), 130 and 143 when interrupted.
     """
     output.accept_any_text()
+    output.begin(_command_path(args) if "--json" in args else "")
     code = _guarded(lambda: _command(args), args)
     # A full disk often shows only now, when the rest of the output is written.
     return _guarded(lambda: _flushed(code), args)
 
 
 def _command(args: Sequence[str]) -> int:
-    return int(app(args=list(args), standalone_mode=False) or 0)
+    return int(app(args=list(args), prog_name="simcore", standalone_mode=False) or 0)
+
+
+def _command_path(args: Sequence[str]) -> str:
+    """The words of a command line that name the command, such as "evaluate recall"."""
+    command, path = typer.main.get_command(app), []
+    for word in args:
+        subcommands = getattr(command, "commands", {})
+        if word not in subcommands:
+            break
+        command = subcommands[word]
+        path.append(word)
+    return " ".join(path)
 
 
 def _flushed(code: int) -> int:
@@ -156,7 +168,7 @@ def _apologize(error: Exception, args: Sequence[str]) -> int:
 def _fail(sentence: str, args: Sequence[str], code: int = 1) -> int:
     try:
         if "--json" in args:
-            output.document({"error": sentence})
+            output.failure(sentence)
             sys.stdout.flush()
     except OSError:
         output.discard()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcore.cli import output
-from simcore.cli.options import Json, names
-from simcore.results import format_bytes
+from simcore.cli.options import Json, names, table_files
+from simcore.results import Table, format_bytes
 
 if TYPE_CHECKING:
     from simcore.lab.library.models import DownloadCost
@@ -16,6 +16,7 @@ app = typer.Typer(help="Backbones and their weights.", no_args_is_help=True)
 
 
 @app.command(name="list")
+@table_files
 def list_(
     only: Annotated[str, typer.Argument(help="Names or @groups; by default all.")] = "",
     json: Json = False,
@@ -24,10 +25,7 @@ def list_(
     from simcore.lab.library import models
 
     backbones = models.listing(names(only) or None)
-    if json:
-        output.document([backbone.to_dict() for backbone in backbones])
-        return
-    rows = [
+    rows = tuple(
         (
             backbone.name,
             backbone.dim,
@@ -37,8 +35,11 @@ def list_(
             backbone.paper_score,
         )
         for backbone in backbones
-    ]
-    output.table(["backbone", "dim", "state", "size", "license", "score in its paper"], rows)
+    )
+    table = Table(("backbone", "dim", "state", "size", "license", "score in its paper"), rows)
+    output.show([backbone.to_dict() for backbone in backbones], table, json=json)
+    if json:
+        return
     if len(backbones) == 1 and backbones[0].reason:
         output.note(backbones[0].reason)
     output.note(

@@ -3,10 +3,14 @@
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+from simcore.cli import output
 
 if TYPE_CHECKING:
     from simcore.recipe import Combination, Question
@@ -22,18 +26,34 @@ def finite(value: float | None) -> float | None:
     return value
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+def _remember_context(context: typer.Context, value: bool) -> bool:
+    output.remember_context(context)
+    return value
+
+
+def _remember_data(value: str) -> str:
+    return output.remember_data(value)
+
+
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        # Eager: the envelope of an error in another option names the command as well.
+        is_eager=True,
+        callback=_remember_context,
+        help="Print one JSON document on stdout.",
+    ),
+]
 Models = Annotated[
     str,
-    typer.Option(
-        help="Backbones, separated by commas; @group for all of a group, such as @offline."
-    ),
+    typer.Option(help="Backbones or @groups, such as @offline, separated by commas or spaces."),
 ]
 Ready = Annotated[
     str,
     typer.Option(
         "--models",
-        help="Backbones or @groups, separated by commas. By default all extracted ones.",
+        help="Backbones or @groups, separated by commas or spaces. By default all extracted ones.",
     ),
 ]
 Metric = Annotated[str, typer.Option(help="own (cosine; Euclidean for faces), cosine, l2 or l1.")]
@@ -45,7 +65,7 @@ Combined = Annotated[
     str, typer.Option("--combine", help="zsum (normalized, Eq. 5) or sum (plain, Eq. 4).")
 ]
 Weights = Annotated[
-    str, typer.Option(help="One weight per backbone for the combination, separated by commas.")
+    str, typer.Option(help="One weight per backbone for --combine, separated by commas.")
 ]
 Direction = Annotated[
     str, typer.Option(help="lr: left images query the right side; rl: the reverse.")
@@ -72,7 +92,21 @@ Subset = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
-Name = Annotated[str, typer.Argument(help="Name of the collection.")]
+Name = Annotated[str, typer.Argument(callback=_remember_data, help="Name of the collection.")]
+JudgementsName = Annotated[
+    str, typer.Argument(callback=_remember_data, help="Name of the set of judgements.")
+]
+PairsOrJudgements = Annotated[
+    str,
+    typer.Argument(callback=_remember_data, help="Name of the collection or set of judgements."),
+]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Also write the table as CSV.")]
+ParquetFile = Annotated[
+    Path | None, typer.Option("--parquet", help="Also write the table as Parquet.")
+]
+LatexFile = Annotated[
+    Path | None, typer.Option("--latex", help="Also write the table as LaTeX (booktabs).")
+]
 
 Command = Callable[..., None]
 
@@ -90,7 +124,7 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
         combine: also --combine and --weights.
         post: also --post.
     """
-    shared: dict[str, tuple[Any, Any]] = {  # parameter -> annotation, default
+    shared: Parameters = {
         "name": (Name, inspect.Parameter.empty),
         "models": (Ready, ""),
         **({"combine": (Combine, "none"), "weights": (Weights, "")} if combine else {}),
@@ -100,27 +134,70 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
         **({"post": (Post, "none")} if post else {}),
         "missing": (Missing, "mean"),
     }
+
+    def decorate(command: Command) -> Command:
+        def call(values: dict[str, Any], own: dict[str, Any]) -> None:
+            command(make_question(**values), **own)
+
+        own = list(inspect.signature(command).parameters.values())[1:]
+        return table_files(_with_parameters(command, shared, own, call))
+
+    return decorate
+
+
+def table_files(command: Command) -> Command:
+    """Give a command that prints tables the options --csv, --parquet and --latex.
+
+    The command prints by `output.show` or `output.result`, which write the files as well.
+    """
+    shared: Parameters = {
+        "csv": (CsvFile, None),
+        "parquet": (ParquetFile, None),
+        "latex": (LatexFile, None),
+    }
+
+    def call(values: dict[str, Any], own: dict[str, Any]) -> None:
+        output.remember_files(values)
+        command(**own)
+
+    own = list(inspect.signature(command).parameters.values())
+    return _with_parameters(command, shared, own, call, first=False)
+
+
+Parameters = dict[str, tuple[Any, Any]]  # parameter -> annotation, default
+
+
+def _with_parameters(
+    command: Command,
+    shared: Parameters,
+    own: list[inspect.Parameter],
+    call: Callable[[dict[str, Any], dict[str, Any]], None],
+    *,
+    first: bool = True,
+) -> Command:
+    """A command with more parameters than the function has.
+
+    Args:
+        command: gives name and help.
+        shared: the parameters added, before or after (`first`) those of `own`.
+        call: takes the values of `shared` and of `own`.
+    """
     keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
+    added = [
         inspect.Parameter(name, keyword, default=default, annotation=annotation)
         for name, (annotation, default) in shared.items()
     ]
 
-    def decorate(command: Command) -> Command:
-        own = list(inspect.signature(command).parameters.values())[1:]
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        call({name: values.pop(name) for name in shared}, values)
 
-        @functools.wraps(command)
-        def run(**values: Any) -> None:
-            value = make_question(**{name: values.pop(name) for name in shared})
-            command(value, **values)
-
-        # Typer reads the options from the signature; annotations would override it.
-        run.__annotations__ = {}
-        keywords = [parameter.replace(kind=keyword) for parameter in own]
-        cast(Any, run).__signature__ = inspect.Signature([*parameters, *keywords])
-        return run
-
-    return decorate
+    # Typer reads the options from the signature; annotations would override it.
+    run.__annotations__ = {}
+    keywords = [parameter.replace(kind=keyword) for parameter in own]
+    parameters = [*added, *keywords] if first else [*keywords[:-1], *added, *keywords[-1:]]
+    cast(Any, run).__signature__ = inspect.Signature(parameters)
+    return run
 
 
 def make_question(
@@ -144,10 +221,13 @@ def make_question(
     from simcore.lab import recipes
     from simcore.recipe import Question
 
+    shares = numbers(weights, "weights")
+    backbones_used = ready(name, models)
+    check_combination(backbones_used, combine, weights)
     parsed = recipes.parse(
-        ready(name, models),
+        backbones_used,
         combine,
-        weights=numbers(weights, "weights"),
+        weights=shares,
         metric=metric,
         post=post,
         missing=missing,
@@ -159,20 +239,95 @@ def ready(name: str, models: str) -> list[str]:
     """The backbones named, or all whose features are extracted."""
     from simcore.lab.library import collections
 
-    return names(models) or collections.default_backbones(name)
+    if chosen := backbones(models):
+        return chosen
+    _warn_of_incomplete(name)
+    return output.remember_backbones(collections.default_backbones(name))
+
+
+def check_combination(models: list[str], combine: str, weights: str) -> None:
+    """Refuse a combination of one backbone, and weights without a combination.
+
+    Raises:
+        BadDataError: the option would be ignored. UnknownNameError: no such @group.
+    """
+    from simcore.errors import BadDataError
+    from simcore.lab import recipes
+
+    if weights and combine == "none":
+        raise BadDataError(
+            "The weights have no effect without a combination. Add --combine zsum or sum, or leave "
+            "out --weights."
+        )
+    if combine != "none" and models and len(recipes.parse(models)) < 2:
+        raise BadDataError(
+            f"--combine {combine} needs two or more backbones, got {', '.join(models)}. Name more "
+            "with --models."
+        )
+
+
+def check_cut_offs(ks: list[int], gallery: int) -> None:
+    """Refuse cut-offs beyond the gallery, at which every query would be a hit.
+
+    Raises:
+        BadDataError: one is larger.
+    """
+    from simcore.errors import BadDataError
+
+    if ks and max(ks) > gallery:
+        raise BadDataError(
+            f"--k {max(ks)} is more than the {gallery:,} images that are searched. Choose at most "
+            f"{gallery}."
+        )
+
+
+def refuse_with_text(**given: bool) -> None:
+    """Refuse options that a search by text ignores.
+
+    Args:
+        given: option -> whether it differs from its default.
+
+    Raises:
+        BadDataError: one does.
+    """
+    from simcore.errors import BadDataError
+
+    if ignored := [f"--{name}" for name, differs in given.items() if differs]:
+        raise BadDataError(
+            f"A search by text compares by cosine alone. Leave out {', '.join(ignored)}."
+        )
+
+
+def _warn_of_incomplete(name: str) -> None:
+    """Name the backbones that are left out because only some images have their features."""
+    from simcore.lab.library import collections, features
+
+    incomplete = [each for each in features.counts(collections.open_(name)) if not each.complete]
+    if incomplete:
+        counts = ", ".join(f"{c.backbone} ({c.done:,} of {c.images:,} images)" for c in incomplete)
+        arguments = ",".join(each.backbone for each in incomplete)
+        output.warn(
+            f"Left out, since not every image has features: {counts}. "
+            f"`simcore extract {name} --models {arguments}` completes them."
+        )
+
+
+def backbones(text: str) -> list[str]:
+    """The names of backbones and @groups in a text; the JSON document will list them."""
+    return output.remember_backbones(names(text))
 
 
 def names(text: str) -> list[str]:
-    """Names separated by commas.
+    """Names separated by commas or spaces.
 
-    >>> names("hog, color,")
-    ['hog', 'color']
+    >>> names("hog, color,"), names("hog color")
+    (['hog', 'color'], ['hog', 'color'])
     """
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return [part for part in re.split(r"[,\s]+", text) if part]
 
 
 def numbers(text: str, what: str) -> list[float]:
-    """Numbers separated by commas.
+    """Numbers separated by commas or spaces.
 
     Args:
         text: as typed.

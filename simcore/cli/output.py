@@ -1,18 +1,28 @@
-"""Printing: one JSON document, one CSV or one table on stdout; everything else on stderr."""
+"""Printing: one JSON document, one CSV or tables on stdout; everything else on stderr.
+
+`document` wraps every JSON document into the same envelope. What the envelope holds besides the
+result is noted while the command runs: `begin` starts it, options call `remember_*`.
+"""
 
 import io
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from simcore import csv_text
-from simcore.errors import BadDataError, redact
-from simcore.results import Table
-from simcore.types import Monitor, OnProgress, Progress, Skipped
+import typer
+
+from simcore import csv_text, latex_text
+from simcore.errors import BadDataError, SimError, redact
+from simcore.results import Table, TableResult, cell_text, to_dict
+from simcore.types import JSON, Monitor, OnProgress, Progress, Skipped
 
 STOPPED = 143  # exit status of a command that was stopped: 128 + SIGTERM, as in shells
 
@@ -33,8 +43,125 @@ def discard() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def document(value: Any) -> None:
-    """Print one JSON document on stdout."""
+@dataclass
+class _Invocation:
+    """What the envelope holds about the running command.
+
+    Attributes:
+        command: such as "evaluate recall"; empty until it is known.
+        context: has the values of its options; None until they are parsed.
+        data: name of the collection or judgement set.
+        backbones: names or @groups, as far as the command uses any.
+        notes: warnings about the result.
+        files: format of `WRITERS` -> where the tables are to be written.
+    """
+
+    command: str = ""
+    context: typer.Context | None = None
+    data: str = ""
+    backbones: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+_INVOCATION: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
+
+
+def begin(command: str = "") -> None:
+    """Forget the command before; called when a command line starts."""
+    _INVOCATION.set(_Invocation(command))
+
+
+def _invocation() -> _Invocation:
+    if (current := _INVOCATION.get()) is None:
+        begin()
+        return _invocation()
+    return current
+
+
+def remember_context(context: typer.Context) -> None:
+    """Note the command whose options the envelope lists."""
+    _invocation().context = context
+
+
+def remember_data(name: str) -> str:
+    """Note which collection or judgement set the command is about; returns it."""
+    _invocation().data = name
+    return name
+
+
+def remember_backbones(names: Iterable[str]) -> list[str]:
+    """Note which backbones the command uses, the distinct ones of all calls; returns them."""
+    names = list(names)
+    current = _invocation()
+    current.backbones = list(dict.fromkeys([*current.backbones, *names]))
+    return names
+
+
+def remember_files(files: Mapping[str, Path | None]) -> None:
+    """Note where the tables are to be written, by format."""
+    _invocation().files = {name: path for name, path in files.items() if path is not None}
+
+
+SCHEMA = 1  # of the envelope; raised when a field is renamed or removed
+
+
+def document(result: Any) -> None:
+    """Print a result on stdout as one JSON document, in the envelope of all commands."""
+    # Reports that are no `Result` choose their fields themselves as well.
+    value = result.to_dict() if hasattr(result, "to_dict") else result
+    _print_json(_envelope() | {"result": to_dict(value)})
+
+
+def failure(sentence: str) -> None:
+    """Print an error on stdout, in the envelope of all commands."""
+    _print_json(_envelope() | {"error": sentence})
+
+
+def _envelope() -> JSON:
+    """What was asked: the command, its data and settings, and the networks behind the numbers."""
+    from importlib import metadata
+
+    current = _invocation()
+    data = backbones = None
+    # Of a failing command, the data and backbones are listed as far as they can be read.
+    with suppress(SimError, OSError):
+        from simcore.lab.library import records
+
+        data = records.data(current.data) if current.data else None
+        backbones = records.backbones(current.backbones, data)
+    return {
+        "schema": SCHEMA,
+        "simcore": metadata.version("simcore"),
+        "command": current.command,
+        "collection": to_dict(data),
+        "settings": _settings(current),
+        "backbones": to_dict(backbones or ()),
+        "notes": list(current.notes),
+    }
+
+
+WRITERS: dict[str, Callable[[Table], str | bytes]] = {
+    "csv": Table.to_csv,
+    "parquet": Table.to_parquet,
+    "latex": Table.to_latex,
+}
+# Options that the envelope does not repeat: how and where the result is written, and `models`.
+_ELSEWHERE = {"json", "models", *WRITERS, "html", "markdown"}
+
+
+def _settings(current: _Invocation) -> JSON:
+    """The options as they were applied, defaults included, by the names of the options."""
+    if current.context is None:
+        return {}
+    return {
+        name: to_dict(value)
+        for name, value in sorted(current.context.params.items())
+        if name not in _ELSEWHERE and not (name == "name" and value == current.data)
+    }
+
+
+def _print_json(value: JSON) -> None:
     text = json.dumps(value, indent=2, allow_nan=False)
     if redact(text) != text:
         text = json.dumps(_redacted(value), indent=2, allow_nan=False)
@@ -54,6 +181,12 @@ def lines(texts: Iterable[str]) -> None:
     sys.stdout.writelines(f"{redact(text)}\n" for text in texts)
 
 
+def print_csv(table: Table, *, json: bool) -> None:
+    """Print a table on stdout as CSV, or as JSON with one object per row; write the files."""
+    write_files([table])
+    csv(table.to_csv(), json=json)
+
+
 def csv(text: str, *, json: bool = False) -> None:
     """Print CSV on stdout, or as JSON with one object per row."""
     if json:
@@ -62,20 +195,82 @@ def csv(text: str, *, json: bool = False) -> None:
         sys.stdout.write(redact(text))
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, content: str | bytes) -> None:
     """Write a file that the user named, without passwords, and say so on stderr.
 
     Raises:
         BadDataError: it cannot be written.
     """
     try:
-        path.write_text(redact(text), "utf-8", errors="backslashreplace")
+        if isinstance(content, str):
+            path.write_text(redact(content), "utf-8", errors="backslashreplace")
+        else:
+            path.write_bytes(content)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadDataError(
             f"Cannot write {str(path)[:200]!r} ({reason}). Name a file in a folder that exists."
         ) from error
     note(f"Wrote {path}.")
+
+
+def result(value: TableResult, *, json: bool) -> None:
+    """Print a result as one JSON document or as a table, and write the files asked for."""
+    show(value, value.to_table(), json=json)
+
+
+def show(value: Any, *tables: Table, json: bool, empty: str = "") -> None:
+    """Print a value as one JSON document, or the tables that show it to people.
+
+    The tables are also written to the files that --csv, --parquet and --latex name: several to
+    one LaTeX file, or to FILE, FILE-2, ... in a format that holds one table per file.
+
+    Args:
+        empty: printed on stderr instead of a table without rows.
+
+    Raises:
+        BadDataError: a file cannot be written.
+    """
+    write_files(tables)
+    if json:
+        document(value)
+        return
+    for each in tables:
+        if empty and not each.rows:
+            note(empty)
+        else:
+            table(each)
+
+
+def write_files(tables: Sequence[Table]) -> None:
+    """Write tables to the files that --csv, --parquet and --latex name, without passwords.
+
+    Raises:
+        BadDataError: a file cannot be written.
+    """
+    clean = [_without_passwords(each) for each in tables]
+    for name, path in _invocation().files.items():
+        contents = [WRITERS[name](each) for each in clean]
+        if name == "latex":
+            save(path, "\n\n".join([latex_text.PACKAGES, *map(str, contents)]) + "\n")
+            continue
+        for number, content in enumerate(contents, start=1):
+            numbered = path.with_stem(f"{path.stem}-{number}") if number > 1 else path
+            save(numbered, content)
+
+
+def _without_passwords(table: Table) -> Table:
+    rows = tuple(
+        tuple(redact(cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows
+    )
+    return replace(table, rows=rows)
+
+
+def warn(text: str) -> None:
+    """A sentence that readers of the result need: on stderr, and in the JSON document."""
+    if text not in _invocation().notes:
+        _invocation().notes.append(text)
+        note(text)
 
 
 def note(text: str) -> None:
@@ -100,27 +295,38 @@ def table(
 
 
 def _print_grid(table: Table) -> None:
+    from rich import box
     from rich import table as rich_table
     from rich.console import Console
     from rich.markup import escape
 
-    grid = rich_table.Table(title=table.title or None, title_justify="left", title_style="bold")
+    grid = rich_table.Table(
+        title=table.title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,  # frames would cost a fifth of 80 columns
+        pad_edge=False,
+        padding=(0, 1),
+        show_edge=False,
+    )
     for column, name in enumerate(table.columns):
-        numeric = all(isinstance(row[column], int | float | None) for row in table.rows)
-        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        cells = [row[column] for row in table.rows]
+        numeric = all(isinstance(cell, int | float | None) for cell in cells)
+        # Where space is short, text is folded, not numbers and their intervals.
+        is_numbers = all(_NUMBERS.fullmatch(cell_text(cell)) for cell in cells)
+        grid.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=is_numbers
+        )
     for row in table.rows:
         # A backbone's name may have brackets, which are markup otherwise.
-        grid.add_row(*[escape(cell_text(cell)) for cell in row])
-    console = Console()
-    # A pipe has no width of its own, and in rich's 80 columns numbers would wrap.
-    Console(width=None if console.is_terminal else 120).print(grid)
+        grid.add_row(*[escape(redact(cell_text(cell))) for cell in row])
+    # A pipe has no width of its own, and in rich's 80 columns long names would wrap.
+    has_width = Console().is_terminal or "COLUMNS" in os.environ
+    Console(width=None if has_width else PIPE_WIDTH).print(grid)
 
 
-def cell_text(cell: Any) -> str:
-    """A table's cell in words: None is empty, whole numbers get thousands separators."""
-    if cell is None:
-        return ""
-    return f"{cell:,}" if isinstance(cell, int) else redact(str(cell))
+PIPE_WIDTH = 120
+_NUMBERS = re.compile(r"[\d\s.,%\[\]+-]*")
 
 
 def left_out(skipped: Sequence[Skipped]) -> None:
@@ -142,7 +348,13 @@ def monitor() -> Iterator[Monitor]:
 
 @contextmanager
 def progress() -> Iterator[OnProgress]:
-    """A callback that draws one progress bar per stage on stderr, with rate and time left."""
+    """A callback that draws one progress bar per stage on stderr, with rate and time left.
+
+    Where stderr is no terminal, it prints one plain line every `PROGRESS_INTERVAL` seconds.
+    """
+    if not sys.stderr.isatty():
+        yield _plain_progress()
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -164,3 +376,23 @@ def progress() -> Iterator[OnProgress]:
             bars.update(tasks[now.stage], completed=now.done, total=now.total or None, rate=rate)
 
         yield report
+
+
+PROGRESS_INTERVAL = 30.0  # seconds between two plain lines
+
+
+def _plain_progress() -> OnProgress:
+    last = time.monotonic()
+
+    def report(now: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last < PROGRESS_INTERVAL:
+            return
+        last = time.monotonic()
+        total = f" of {now.total:,} ({now.done / now.total:.0%})" if now.total else ""
+        rate = f", {now.rate:,.1f}/s" if now.rate > 0 else ""
+        left = now.seconds_left or 0
+        remaining = f", {left / 60:,.0f} min left" if left >= 60 else ""
+        note(f"{now.stage}: {now.done:,}{total}{rate}{remaining}")
+
+    return report

@@ -51,7 +51,7 @@ def reproduce(
     with output.monitor() as monitor:
         try:
             report = lab_reproduce.run(
-                paper, name, options.names(models), subset=subset, monitor=monitor
+                paper, name, options.backbones(models), subset=subset, monitor=monitor
             )
         except Stopped as stopped:
             output.note(str(stopped))

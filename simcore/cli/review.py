@@ -1,28 +1,30 @@
 """`simcore review`: annotators' reviews of failure cases."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from simcore.cli import options, output
-from simcore.cli.options import Combine, Json, Metric, Missing, Ready, Weights
+from simcore.cli.options import Combine, Json, Metric, Missing, Name, Ready, Weights
+from simcore.results import Table
 
 if TYPE_CHECKING:
     from simcore.lab.people.review import RecallAtKs
 
 app = typer.Typer(help="Annotators' reviews of failure cases.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The collection.")]
 
 
 @app.command()
+@options.table_files
 def export(name: Name, json: Json = False) -> None:
     """Print all review actions that were not undone, as CSV."""
     from simcore.lab.people import review
 
-    output.csv(review.export(name).to_csv(), json=json)
+    output.print_csv(review.export(name), json=json)
 
 
 @app.command()
+@options.table_files
 def summary(
     name: Name,
     models: Ready = "",
@@ -39,16 +41,15 @@ def summary(
         name, models, combine=combine, weights=weights, metric=metric, missing=missing
     )
     result = review.summary(name, question.recipes)
-    if json:
-        output.document(result.to_dict())
-        return
-    rows = [
+    rows = tuple(
         (row.recipe, *(_percent(getattr(row, field), k) for field in COLUMNS for k in ("1", "10")))
         for row in result.recall
-    ]
+    )
     head = [f"{label} @{k} %" for label in COLUMNS.values() for k in (1, 10)]
     title = f"{name}: {result.reviewed:,} of {result.pairs:,} pairs reviewed"
-    output.table(["recipe", *head], rows, title=title)
+    output.show(result, Table(("recipe", *head), rows, title), json=json)
+    if json:
+        return
     output.note(f"{result.left_out:,} pairs are left out as bad or duplicate")
     for facet in result.facets:
         best = sorted(facet.backbones.items(), key=lambda item: item[1].median_rank)

@@ -14,6 +14,7 @@ from simcore.cli.options import (
     Metric,
     Missing,
     Models,
+    Name,
     Post,
     Ready,
     Subset,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 Image = Annotated[str, typer.Argument(help="left:ID or right:ID.")]
 
 
+@options.table_files
 def map_(
-    name: str,
+    name: Name,
     models: Models = "mobilenetv2",
     combine: Combine = "none",
     weights: Weights = "",
@@ -47,7 +49,6 @@ def map_(
     min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
     perplexity: Annotated[float, typer.Option(callback=finite, help="Of t-SNE, 2 to 200.")] = 30.0,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of every random number.")] = 0,
-    csv: Annotated[Path | None, typer.Option(help="Also write the points to a CSV file.")] = None,
     json: Json = False,
 ) -> None:
     """Map a collection to the plane with UMAP, PCA or t-SNE of one recipe.
@@ -59,34 +60,27 @@ def map_(
     from simcore.lab.judgements import set_maps
     from simcore.lab.search import maps
 
+    backbones = options.backbones(models)
+    settings = maps.projection_settings(
+        method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
+    )
     if set_maps.is_set(name):
-        if (combine, weights, metric, post, missing, subset) != (
-            "none",
-            "",
-            "own",
-            "none",
-            "mean",
-            "all",
-        ):
+        given = (combine, weights, metric, post, missing, subset)
+        if given != ("none", "", "own", "none", "mean", "all"):
             raise errors.BadDataError(
                 f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
                 "--weights, --metric, --post, --missing and --subset out."
             )
-        settings = maps.projection_settings(
-            method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
-        )
-        _map_set(name, options.names(models), settings, csv=csv, json=json)
+        _map_set(name, backbones, settings, json=json)
         return
+    options.check_combination(backbones, combine, weights)
     recipe = maps.single_recipe(
-        options.names(models),
+        backbones,
         combine,
         weights=options.numbers(weights, "weights"),
         metric=metric,
         post=post,
         missing=missing,
-    )
-    settings = maps.projection_settings(
-        method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     question = Question(name, (recipe,), subset=subset)
     with output.monitor() as monitor:
@@ -94,22 +88,14 @@ def map_(
             result = maps.make(question, settings, monitor=monitor)
         except errors.Stopped as stopped:
             raise typer.Exit(STOPPED) from stopped
-    if csv is not None:
-        output.save(csv, result.to_table().to_csv())
+    output.write_files([result.to_table()])  # all points; the terminal gets a summary
     if json:
-        output.document(result.to_dict())
+        output.document(result)
     else:
         output.table(_map_table(result))
 
 
-def _map_set(
-    name: str,
-    models: list[str],
-    settings: "ProjectionSettings",
-    *,
-    csv: Path | None,
-    json: bool,
-) -> None:
+def _map_set(name: str, models: list[str], settings: "ProjectionSettings", *, json: bool) -> None:
     from simcore import errors
     from simcore.lab.judgements import set_maps
 
@@ -118,12 +104,7 @@ def _map_set(
             result = set_maps.make(name, models, settings, monitor=monitor)
         except errors.Stopped as stopped:
             raise typer.Exit(STOPPED) from stopped
-    if csv is not None:
-        output.save(csv, result.to_table().to_csv())
-    if json:
-        output.document(result.to_dict())
-    else:
-        output.table(result.to_table())
+    output.result(result, json=json)
 
 
 def _map_table(result: "Map") -> Table:
@@ -139,8 +120,9 @@ def _map_table(result: "Map") -> Table:
     return Table(("", ""), tuple(rows), title)
 
 
+@options.table_files
 def pair(
-    name: str,
+    name: Name,
     first: Image,
     second: Image,
     models: Ready = "",
@@ -154,10 +136,7 @@ def pair(
     left, right = _picture(name, first), _picture(name, second)
     parsed = recipes.parse(options.ready(name, models), metric=metric)
     table = search_pair.table(Question(name, tuple(parsed)), left, right)
-    if json:
-        output.document(table.to_dict())
-    else:
-        output.table(table.to_table())
+    output.show(table.to_dict(), table.to_table(), json=json)
 
 
 def _picture(name: str, text: str) -> "Picture":
@@ -167,8 +146,9 @@ def _picture(name: str, text: str) -> "Picture":
     return search_pair.open_picture(name, side, image)
 
 
+@options.table_files
 def search(
-    name: str,
+    name: Name,
     id: Annotated[str, typer.Option("--id", help="An image of the collection.")] = "",
     image: Annotated[Path | None, typer.Option("--image", help="Any image file.")] = None,
     text: Annotated[str, typer.Option("--text", help="A text, for CLIP backbones.")] = "",
@@ -179,7 +159,10 @@ def search(
     direction: Direction = "lr",
     post: Post = "none",
     missing: Missing = "mean",
-    k: Annotated[int, typer.Option("-k", "--k", help="Number of hits.")] = 10,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", "--k", help="Number of hits; by default 10, or all of fewer images."),
+    ] = None,
     mode: Annotated[
         str,
         typer.Option(help="exact, index, or auto: an index from 200,000 images if there is one."),
@@ -191,15 +174,26 @@ def search(
     from simcore.lab.search import search as search_search
 
     parsed_direction = options.parse_direction(direction)
+    count = 10 if k is None else k
+    backbones = options.backbones(models)
     if text:
+        options.refuse_with_text(
+            combine=combine != "none",
+            weights=bool(weights),
+            metric=metric != "own",
+            post=post != "none",
+            missing=missing != "mean",
+            mode=bool(mode),
+        )
         results = [
-            search_search.search_text(name, text, model, direction=parsed_direction, k=k)
-            for model in options.names(models)
+            search_search.search_text(name, text, model, direction=parsed_direction, k=count)
+            for model in backbones
         ]
         header = {"collection": name, "query": {"text": text}, "direction": direction}
     else:
+        options.check_combination(backbones, combine, weights)
         parsed = recipes.parse(
-            options.names(models),
+            backbones,
             combine,
             weights=options.numbers(weights, "weights"),
             metric=metric,
@@ -209,20 +203,19 @@ def search(
         data = None if image is None else search_search.read_file(image)
         query = search_search.Query(id or None, data)
         question = Question(name, tuple(parsed), parsed_direction)
-        results = search_search.search(question, query, k=k, mode=mode)
+        results = search_search.search(question, query, k=count, mode=mode)
         source = {"id": id or None, "image": None if image is None else str(image)}
         header = {"collection": name, "query": source, "metric": metric, "direction": direction}
+    if k is not None and results:
+        options.check_cut_offs([k], results[0].gallery)
     _print_results(results, header, json)
 
 
 def _print_results(results: "list[SearchResult]", header: JSON, json: bool) -> None:
-    if json:
-        rows = [result.to_dict() for result in results]
-        gallery = results[0].gallery if results else 0
-        output.document(header | {"gallery": gallery, "rows": rows})
-        return
-    for result in results:
-        output.table(_hits_table(result))
+    rows = [result.to_dict() for result in results]
+    gallery = results[0].gallery if results else 0
+    document = header | {"gallery": gallery, "rows": rows}
+    output.show(document, *map(_hits_table, results), json=json)
 
 
 def _hits_table(result: "SearchResult") -> Table:

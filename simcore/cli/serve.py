@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from simcore.cli import output
-from simcore.cli.options import Device
+from simcore.cli.options import Device, Json, table_files
 from simcore.errors import BadDataError, unknown_name
 
 Port = Annotated[int, typer.Option(help="Port of the app on this machine.")]
@@ -18,23 +18,26 @@ Environment = Mapping[str, str]  # variables that the server reads
 MIN_IDLE = 15  # seconds; the notice before the page starts over takes ten
 
 
+@table_files
 def demo(
     serve_app: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Open the app after the table.")
     ] = True,
     port: Port = 8501,
     device: Device = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON; no app.")] = False,
+    json: Json = False,
 ) -> None:
-    """Download the emoji collection and small networks, print their recall, open the app."""
+    """Download the emoji collection and small networks, print their recall, open the app.
+
+    With --json, the app is not opened.
+    """
     from simcore.lab import demo as lab_demo
 
     with output.monitor() as monitor:
         result = lab_demo.prepare(device=device, monitor=monitor)
+    output.show(result, result.table.to_table(), json=json)
     if json:
-        output.document(result.to_dict())
         return
-    output.table(result.table.to_table())
     output.note(result.remark)
     if serve_app:
         run("127.0.0.1", port, {})

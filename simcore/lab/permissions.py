@@ -81,6 +81,7 @@ VISITORS = {
     "demo_names default_network",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
+    "library.records": "data backbones",
     "library.similarity": "sides recipe_row read_moments",
     "library.subsets": "face_report open_subset choices find_duplicates count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
@@ -90,7 +91,7 @@ VISITORS = {
     "papers.margaritescu2024_tables": "parts steps",
     "papers.paper_charts": "figure height",
     "papers.question_steps": "duplicate_inputs face_inputs inputs people_inputs state steps",
-    "papers.report_files": "about cell_text tables_of to_html to_latex to_markdown",
+    "papers.report_files": "about tables_of to_html to_latex to_markdown",
     "papers.report_header": "judgement_facts make question_facts",
     "papers.reproduce": "plan command open_sets default_subset",
     "papers.risser_maroux2021_tables": "steps stored_rows table",
@@ -128,10 +129,11 @@ HOST = {
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
-    "library.extraction": "extract",
+    "library.extraction": "extract packaged_weights",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",
     "library.vectors": "import_features export_features remove listing check_vectors",
+    "search.neighbor_tools": "export",
     "papers.bapps_tables": "judgement_scores table_2 table_3",
     "papers.margaritescu2024_tables": "bars assign_sources scores_per_set figure_4_2 figure_5_1 "
     "section_5_2_3",

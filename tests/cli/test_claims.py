@@ -17,7 +17,7 @@ def few_samples(monkeypatch):
 def test_document_and_table(tiny, capsys):
     args = ["claims", tiny, "--judgements", "none", "--papers", "rosenfeld2019"]
     assert run([*args, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     ids = [claim["id"] for claim in document["claims"]]
     assert sum(document["counts"].values()) == len(ids)
     claim = document["claims"][ids.index("combining-helps")]
@@ -26,7 +26,7 @@ def test_document_and_table(tiny, capsys):
     assert run([*args, "--claim", "combining-helps"]) == 0
     printed = capsys.readouterr()
     assert "combining-helps" in printed.out
-    assert claim["sentence"] in printed.err
+    assert claim["sentence"] in " ".join(printed.out.split())
     assert "Holm" in printed.err
 
 
@@ -43,5 +43,6 @@ def test_misspelled_names(tiny, capsys):
 def test_few_backbones_leave_claims_undecided(tiny, capsys, models):
     args = ["claims", tiny, "--judgements", "none", "--models", models, "--papers", "rosenfeld2019"]
     assert run([*args, "--json"]) == 0
-    claims = {claim["id"]: claim for claim in json.loads(capsys.readouterr().out)["claims"]}
+    document = json.loads(capsys.readouterr().out)["result"]
+    claims = {claim["id"]: claim for claim in document["claims"]}
     assert "at least 3 backbones" in claims["combining-helps"]["reason"]

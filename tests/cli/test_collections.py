@@ -15,7 +15,7 @@ def test_other_files_are_named(pairs_folder, capsys):
     assert "left out z: It is on the left only" in err
     assert "not used: 1 .txt file: notes.txt" in err
     assert run(["collections", "list", "--json"]) == 0
-    (summary,) = json.loads(capsys.readouterr().out)
+    (summary,) = json.loads(capsys.readouterr().out)["result"]
     assert summary["other_files"] == [{"kind": ".txt", "count": 1, "names": ["notes.txt"]}]
 
 

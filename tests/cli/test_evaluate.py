@@ -51,7 +51,7 @@ def ask(shapes, monkeypatch, capsys):
 
     def document(command, *args):
         assert run(["evaluate", command, "shapes", *args, "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
+        return json.loads(capsys.readouterr().out)["result"]
 
     return document
 
@@ -177,7 +177,7 @@ def reports(shapes, tmp_path_factory):
                 assert (
                     run(["reproduce", paper, "shapes", "--models", MODELS, *files, "--json"]) == 0
                 )
-            made[paper] = json.loads(out.getvalue()), folder
+            made[paper] = json.loads(out.getvalue())["result"], folder
     return made
 
 

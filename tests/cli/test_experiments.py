@@ -36,7 +36,7 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
         "--json",
     ]
     assert run(["experiments", *words]) == 0
-    made = json.loads(capsys.readouterr().out)
+    made = json.loads(capsys.readouterr().out)["result"]
     assert (made["questions"], made["conditions"]) == (4, ["random", "color"])
     assert participation.consent("pilot") == "We keep your choices."
     for _ in range(2):
@@ -44,7 +44,7 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
         while screen := participation.screen("pilot", code):
             participation.answer("pilot", code, screen.number, place=0, seconds=2)
     assert run(["experiments", "analyse", "pilot", "--models", "hog", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out)["result"]
     assert told["answers"] == 8
     assert told["places"]["counts"] == [8, 0, 0]
     assert run(["experiments", "analyse", "pilot", "--models", "none"]) == 0
@@ -56,16 +56,16 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
     file = tmp_path / "answers.csv"
     file.write_text(text)
     assert run(["experiments", "import", "again", tiny, str(file), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["answers"] == 8
+    assert json.loads(capsys.readouterr().out)["result"]["answers"] == 8
     assert run(["experiments", "export", "again"]) == 0
     assert capsys.readouterr().out == text
     assert run(["experiments", "export", "again", "--triplets"]) == 0
     assert capsys.readouterr().out.startswith("query,a,b,vote,group,votes\nleft/")
     assert run(["experiments", "export", "again", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(capsys.readouterr().out)["result"]
     assert (len(rows), rows[0]["place"]) == (8, "1")
     assert run(["experiments", "judgements", "again", "--save", "said", "--json"]) == 0
-    made = json.loads(capsys.readouterr().out)
+    made = json.loads(capsys.readouterr().out)["result"]
     assert (made["name"], made["kind"], made["votes"]) == ("said", "answers", "human")
     assert run(["experiments", "judgements", "again"]) == 0
     assert "simcore learn finetune again" in capsys.readouterr().err.replace("\n", " ")
@@ -90,7 +90,7 @@ def test_what_a_review_says(tiny, capsys):
     assert run(["review", "export", tiny]) == 0
     assert "a,a,Ana,tag,shape," in capsys.readouterr().out
     assert run(["review", "summary", tiny, "--combine", "zsum", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out)["result"]
     assert [row["recipe"] for row in told["recall"]] == ["hog", "color", "zsum(hog + color)"]
     assert run(["review", "summary", tiny]) == 0
     shown = capsys.readouterr()
@@ -100,14 +100,14 @@ def test_what_a_review_says(tiny, capsys):
 
 def test_doctor_says_where_answers_are(tiny, capsys, cache, monkeypatch):
     assert run(["doctor", "--json"]) == 0
-    kept = json.loads(capsys.readouterr().out)["answers"]
+    kept = json.loads(capsys.readouterr().out)["result"]["answers"]
     assert kept["database"].endswith("answers.sqlite")
     assert (kept["experiments"], kept["answers"]) == (0, 0)
     assert not (cache / "answers.sqlite").exists()
     assert run(["experiments", "new", "pilot", tiny, "--questions", "2", "--choices", "2"]) == 0
     monkeypatch.setenv("SIMCORE_DATABASE_URL", f"sqlite:///{cache / 'answers.sqlite'}")
     assert run(["doctor", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["answers"]["experiments"] == 1
+    assert json.loads(capsys.readouterr().out)["result"]["answers"]["experiments"] == 1
     monkeypatch.setenv("SIMCORE_DATABASE_URL", "oracle://me:secret@host/x")
     assert run(["doctor"]) == 1
     told = capsys.readouterr().err

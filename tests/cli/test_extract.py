@@ -28,14 +28,14 @@ def many(tmp_path, capsys, monkeypatch):
 
 def test_an_index_is_built_listed_and_searched(many, capsys):
     assert run(["index", "many", "--models", "layout", "--json"]) == 0
-    index = json.loads(capsys.readouterr().out)["indexes"]["layout"]
+    index = json.loads(capsys.readouterr().out)["result"]["indexes"]["layout"]
     assert index["rows"] == 200
     assert 0.5 < index["recall"] <= 1
     args = [*SEARCH, "-k", "5"]
     rows = []
     for mode in ("exact", "index"):
         assert run([*args, "--mode", mode, "--json"]) == 0
-        rows += json.loads(capsys.readouterr().out)["rows"]
+        rows += json.loads(capsys.readouterr().out)["result"]["rows"]
     assert rows[0]["search"] == "exact"
     assert rows[1]["search"] == {
         "index": index["kind"],

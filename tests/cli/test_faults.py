@@ -124,6 +124,6 @@ def test_documents_stay_json_when_a_secret_is_hidden(capsys, cache):
     content = {"args": ["x", "{'password': \"a b\"}"], "started": 0.0, "pid": 1}
     (folder / "job.json").write_text(json.dumps(content))
     assert run(["jobs", "--json"]) == 0
-    (job,) = json.loads(capsys.readouterr().out)
+    (job,) = json.loads(capsys.readouterr().out)["result"]
     assert "a b" not in json.dumps(job)
     assert len(jobs.jobs()) == 1

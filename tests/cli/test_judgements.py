@@ -30,7 +30,8 @@ def ask(capsys):
     def document(*args, code=0):
         capsys.readouterr()
         assert run([*args, "--json"]) == code
-        return json.loads(capsys.readouterr().out)
+        envelope = json.loads(capsys.readouterr().out)
+        return envelope.get("result", envelope)
 
     return document
 

@@ -29,7 +29,8 @@ def ask(capsys):
         capsys.readouterr()
         assert run([*args, "--json"]) == code
         printed = capsys.readouterr()
-        return json.loads(printed.out), printed.err
+        envelope = json.loads(printed.out)
+        return envelope.get("result", envelope), printed.err
 
     return document
 

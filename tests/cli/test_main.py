@@ -53,7 +53,7 @@ def ready(prepared, cache, capsys):
 def document(capsys, *args):
     """Run a command with --json; the one document on stdout."""
     assert run([*args, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    return json.loads(capsys.readouterr().out)["result"]
 
 
 def test_from_files_to_recall(shapes, capsys):
@@ -202,7 +202,7 @@ def test_models_are_listed(ready, capsys):
 
 def test_doctor_reports_packages_device_and_cache(ready, capsys):
     run(["doctor", "--json"])
-    report = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)["result"]
     assert report["collections"] == {"shapes": 12}
     assert report["packages"]["torch"]
     assert report["device"] in {"cpu", "cuda", "mps"}

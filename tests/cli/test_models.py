@@ -18,7 +18,7 @@ def run(capsys, *args):
 def test_every_row_of_the_papers_is_listed_with_dimension_and_state(capsys):
     code, out, _ = run(capsys, "list", "--json")
     assert code == 0
-    backbones = {backbone["name"]: backbone for backbone in json.loads(out)}
+    backbones = {backbone["name"]: backbone for backbone in json.loads(out)["result"]}
     assert set(backbones) == set(registry.names())
     rows = {(r["paper"], r["row"]) for b in backbones.values() for r in b["paper_rows"]}
     assert {
@@ -56,7 +56,7 @@ def test_a_group_and_one_backbone_with_its_reason(capsys):
     _, _, err = run(capsys, "list", "weaka")
     assert "answered 404" in err
     _, out, _ = run(capsys, "list", "timm:resnet18[layer2+layer3]", "--json")
-    assert json.loads(out)[0]["dim"] == 384
+    assert json.loads(out)["result"][0]["dim"] == 384
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def file(tmp_path):
 def test_a_manually_downloaded_file_is_verified_and_added(capsys, file):
     code, out, _ = run(capsys, "add-weights", "pl18", str(file), "--json")
     assert code == 0
-    assert json.loads(out)["ready"]
+    assert json.loads(out)["result"]["ready"]
     assert weights.ready(registry.get("pl18").weights[0])
 
 

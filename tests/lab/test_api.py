@@ -81,7 +81,7 @@ def test_numbers_are_those_of_the_commands(tiny, capsys):
     table = sc.recall(tiny, ["hog", recipe], k=(1, 2))
     args = ["evaluate", "recall", tiny, "--models", "hog,color", "--combine", "zsum"]
     assert run([*args, "--weights", "1,0.5", "--k", "1,2", "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)["rows"]
+    printed = json.loads(capsys.readouterr().out)["result"]["rows"]
     mine = table.to_dict()["rows"]
     assert mine == [printed[0], printed[2]]
     matrix = sc.similarity(tiny, recipe)

@@ -230,7 +230,9 @@ def test_the_table_and_the_command_line_give_the_same_numbers(tiny):
         env=os.environ,
     )
     printed = [
-        (hit["id"], hit["score"]) for row in json.loads(done.stdout)["rows"] for hit in row["hits"]
+        (hit["id"], hit["score"])
+        for row in json.loads(done.stdout)["result"]["rows"]
+        for hit in row["hits"]
     ]
     assert [line["id"] for line in table] == [name for name, _ in printed]
     assert [float(line["score"]) for line in table] == pytest.approx([s for _, s in printed])

@@ -29,7 +29,7 @@ def printed(at, capsys):
     assert program == "simcore"
     capsys.readouterr()
     assert run([*args, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    return json.loads(capsys.readouterr().out)["result"]
 
 
 def shown(at):

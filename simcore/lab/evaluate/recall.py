@@ -245,23 +245,29 @@ class PostProcessingGain(TableResult):
         )
 
 
-def recall(question: Question, *, ks: Sequence[int] = (1, 5, 10)) -> RecallTable:
+DEFAULT_KS = (1, 5, 10)
+
+
+def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTable:
     """Share of queries whose mate is among the first k, for every recipe and k.
 
     Args:
         question: one row per recipe.
-        ks: cut-offs, 1 to G.
+        ks: cut-offs, 1 to G; by default those of `DEFAULT_KS` up to G.
 
     Raises:
         BadDataError: no known mates, features missing, or a k below 1.
     """
+    pairs = len(_open(question).pairs(question.direction))
+    if ks is None:
+        ks = [k for k in DEFAULT_KS if k <= pairs] or [1]
     rows = [
         RecallRow(recipe, {k: retrieval_recall.recall_at(ranks, k) for k in ks})
         for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
     ]
     return RecallTable(
         question.collection,
-        len(_open(question).pairs(question.direction)),
+        pairs,
         question.metric,
         question.direction,
         tuple(rows),

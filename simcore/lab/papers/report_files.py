@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from simcore import latex_text
 from simcore.lab import html_document
 from simcore.lab.html_document import Block
 from simcore.lab.library import collections
@@ -11,26 +12,12 @@ from simcore.lab.papers import comparisons, paper_charts
 from simcore.lab.papers.paper_report import Report
 from simcore.lab.papers.sections import Section
 from simcore.lab.printed_values import PrintedTable
-from simcore.results import Cell, Table
+from simcore.results import Cell, Table, cell_text
 
 CAUTION = (
     "Printed values are about other networks and another gallery: compare ratios and trends rather "
     "than hits. Brackets are 95 % confidence intervals."
 )
-LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    **{mark: "\\" + mark for mark in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "–": "--",
-    "±": r"$\pm$",
-    "→": r"$\rightarrow$",
-    "×": r"$\times$",
-    "†": r"$\dagger$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +98,7 @@ def to_markdown(report: Report) -> str:
 def to_latex(report: Report) -> str:
     """All tables as LaTeX (booktabs and longtable), to be read by `\\input`."""
     parts = [
-        "% Needs \\usepackage{booktabs,longtable}.",
+        latex_text.PACKAGES,
         *(f"% {row[0]}: {_one_line(row[1])}" for row in report.header.to_table().rows),
         _latex_table(report.header.to_table(), report.title),
     ]
@@ -151,13 +138,6 @@ def about(printed: PrintedTable) -> str:
     return text.strip()
 
 
-def cell_text(cell: Cell) -> str:
-    """A cell for people: None is empty, whole numbers get thousands separators."""
-    if cell is None:
-        return ""
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
-
-
 def _one_line(cell: Cell) -> str:
     return " ".join(cell_text(cell).split())
 
@@ -181,31 +161,5 @@ def _markdown_table(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _latex(text: str) -> str:
-    """Text for LaTeX.
-
-    >>> _latex("50 % of a_b")
-    '50 \\\\% of a\\\\_b'
-    """
-    return "".join(LATEX_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
-
-
 def _latex_table(table: Table, caption: str) -> str:
-    def line(cells: Sequence[Cell]) -> str:
-        return " & ".join(_latex(cell_text(cell)) for cell in cells) + r" \\"
-
-    share = f"{0.94 / len(table.columns):.3f}"
-    columns = "".join(f"p{{{share}\\linewidth}}" for _ in table.columns)
-    return "\n".join(
-        [
-            f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
-            f"\\caption{{{_latex(caption)}}}\\\\",
-            r"\toprule",
-            line(table.columns),
-            r"\midrule",
-            r"\endhead",
-            *(line(row) for row in table.rows),
-            r"\bottomrule",
-            r"\end{longtable}",
-        ]
-    )
+    return replace(table, title=caption).to_latex()

@@ -6,7 +6,7 @@ import streamlit as st
 from simcore.lab.papers import paper_charts, report_files
 from simcore.lab.papers.report_header import ReportHeader
 from simcore.lab.papers.sections import Pictures, Section
-from simcore.results import Table
+from simcore.results import Table, cell_text
 from simcore.ui import charts, gallery, thumbnails
 from simcore.ui.gallery import Tile
 from simcore.ui.widgets import escape_markdown
@@ -73,6 +73,6 @@ def _tiles(row: Pictures) -> list[Tile]:
 
 def _table(table: Table) -> None:
     """A table whose long cells wrap; nothing in it is read as Markdown."""
-    rows = [[escape_markdown(report_files.cell_text(cell)) for cell in row] for row in table.rows]
+    rows = [[escape_markdown(cell_text(cell)) for cell in row] for row in table.rows]
     columns = [escape_markdown(name) for name in table.columns]
     st.table(pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal")

@@ -61,7 +61,7 @@ def test_combinations_of_many_are_labelled_as_a_beam_search(many, capsys):
     assert report.evaluated < 2**17 - 1
     assert report.held_out == {}
     assert run(["evaluate", "subsets", many, "--models", ",".join(MANY), "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     assert document["method"] == "beam search"
     assert run(["evaluate", "subsets", many, "--models", ",".join(MANY)]) == 0
     out, err = (" ".join(text.split()) for text in capsys.readouterr())

@@ -37,7 +37,7 @@ def test_a_map_per_network_and_the_separation_of_folders(judged):
 
 def test_the_command(judged, capsys):
     assert run(["map", judged, "--models", "color", "--method", "pca", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     assert document["judgements"] == "mine"
     assert document["networks"][0]["separation"].keys() == {"silhouette", "purity", "chance"}
     assert run(["map", judged, "--models", "color", "--post", "center"]) == 1

@@ -95,7 +95,7 @@ def test_the_command(tiny, tmp_path, capsys):
     args = ["map", "tiny", "--models", "hog,color", "--combine", "zsum", "--method", "pca"]
     capsys.readouterr()
     assert run([*args, "--n-neighbors", "9", "--json", "--csv", str(file)]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     assert document["recipe"] == "zsum(hog + color)"
     assert document["method"] == "pca"
     assert len(document["points"]) == 12

@@ -136,7 +136,7 @@ def test_missing_images_and_maps_are_named(tiny):
 def test_the_command(tiny, capsys):
     capsys.readouterr()
     assert run(["pair", tiny, "left:a", "right:a", "--models", "hog", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     assert (document["first"], document["second"]) == ("left:a", "right:a")
     (row,) = document["rows"]
     assert row["backbone"] == "hog"

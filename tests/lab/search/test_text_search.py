@@ -84,7 +84,7 @@ def test_the_command(tiny, model, capsys):
     capsys.readouterr()
     line = ["search", tiny, "--text", "a hat", "--models", NAME, "-k", "2"]
     assert run([*line, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)["result"]
     assert document["query"] == {"text": "a hat"}
     assert len(document["rows"][0]["hits"]) == 2
     assert run(line) == 0

@@ -346,7 +346,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     wait_for(lambda: len(set(actors()) - set(victims)) == 1)  # another took its place
     out, err = run.communicate(timeout=240)
     assert run.returncode == 0, err
-    document = json.loads(out)
+    document = json.loads(out)["result"]
     assert document["computed"] == {"hog": 80}
     assert document["skipped"] == []
     assert sorted(drawn.rows()) == sorted(drawn.keys)  # each once
@@ -374,10 +374,10 @@ def test_a_driver_that_is_killed_leaves_nothing_half_and_the_next_goes_on(
     run.communicate()
     assert drawn.rows() == []
     out, err = extract(shared_cluster, drawn.name).communicate(timeout=240)
-    assert json.loads(out)["computed"] == {"hog": 80}, err
+    assert json.loads(out)["result"]["computed"] == {"hog": 80}, err
     assert sorted(drawn.rows()) == sorted(drawn.keys)
     out, _ = extract(shared_cluster, drawn.name).communicate(timeout=240)
-    assert json.loads(out)["cached"] == {"hog": 80}
+    assert json.loads(out)["result"]["cached"] == {"hog": 80}
 
 
 @pytest.mark.slow
