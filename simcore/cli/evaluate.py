@@ -160,7 +160,7 @@ def waterfall(
 
     with output.monitor() as monitor:
         result = lab_waterfall.waterfall(question, seed=seed, monitor=monitor)
-    print_result(result, json=json)
+    output.result(result, json=json)
 
 
 @app.command()

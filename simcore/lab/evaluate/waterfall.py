@@ -91,7 +91,7 @@ class Waterfall(TableResult):
                 f"One-to-one assignment with the last recipe: {100 * self.assigned:.1f} %. It "
                 "looks at all queries together, so it is not a step"
             )
-        columns = ("step", "chosen", "R@1", "95 % CI", "gain", "95 % CI ", "ms", "recipe")
+        columns = ("step", "chosen", "R@1", "95 % CI", "gain", "CI of gain", "ms", "recipe")
         return Table(columns, tuple(rows), f"{self.collection}, {self.subset}", tuple(notes))
 
 
