@@ -5,16 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from simcore.lab.library import collections, features, models
-from simcore.lab.search import search
-from simcore.lab.search.search import Query
-from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import commands, job_progress, kiosk, remedies, uploads, widgets
+from simcore.ui import commands, job_progress, kiosk, remedies, widgets
 from simcore.ui.explore import (
     explore_sidebar,
     explore_view,
     image_browser,
     query_bar,
+    row_by_row,
     search_results,
     text_panel,
 )
@@ -76,13 +74,11 @@ def explore(collection: Collection, view: ExploreView) -> None:
         if not missing:
             st.info("Choose at least one backbone in the sidebar.")
         return
-    query = Query(image=upload[1]) if upload else Query(id=view.query)
-    with st.spinner("Searching", show_time=False):
-        question = Question(view.collection, tuple(recipes.values()), view.direction)
-        hits = search.search(question, query, k=view.k, monitor=uploads.monitor())
-    results = list(zip(recipes, hits, strict=True))
-    search_results.show(collection, view, upload, results)
-    search_results.downloads(collection, view, upload[0] if upload else None, results, ready)
+    results = row_by_row.search_rows(view, upload, recipes)
+    search_results.show(collection, view, upload, recipes, results)
+    rows = [(title, results[title]) for title in recipes if title in results]
+    search_results.downloads(collection, view, upload[0] if upload else None, rows, ready)
+    row_by_row.continue_if(len(rows) < len(recipes))
 
 
 def _offer_extraction(collection: Collection, missing: Sequence[str]) -> None:

@@ -140,12 +140,12 @@ def _load(question: Question, name: str, method: str) -> Map | None:
         with st.spinner("Projecting"):
             return maps.make(shown, settings)
     if kiosk.enabled():
-        st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.label)} here.")
+        st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.title)} here.")
         return None
     args = _command(question, name, method).args
     with st.container(border=True):
         st.markdown(
-            f"**{METHOD_NAMES[method]} of {escape_markdown(recipe.label)}** is not computed yet.",
+            f"**{METHOD_NAMES[method]} of {escape_markdown(recipe.title)}** is not computed yet.",
             help="Seconds for a thousand pairs, a minute or two for six thousand; then cached.",
         )
         if not job_progress.show(*args):

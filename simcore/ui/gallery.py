@@ -20,9 +20,13 @@ OPEN_IN_EXPLORE = ". Open it in Explore."  # ends the alt text of images that do
 
 
 class Tile(TypedDict, total=False):
-    """One image. A click returns `id` and `side`; `alt` is read aloud; `current` gets a frame."""
+    """One image. A click returns `id` and `side`; `alt` is read aloud; `current` gets a frame.
+
+    `large` is the text below its larger view.
+    """
 
     id: str
+    large: str
     side: str
     src: str
     alt: str
@@ -36,9 +40,14 @@ class Tile(TypedDict, total=False):
 
 
 class Row(TypedDict, total=False):
-    """The result of one recipe; `place` is the mate's rank on a log scale, 0 first to 1 last."""
+    """The result of one recipe; `place` is the mate's rank on a log scale, 0 first to 1 last.
+
+    `badge` is a warning about this row; one that is `loading` has empty places for its tiles.
+    """
 
     title: str
+    badge: str
+    loading: bool
     sub: str
     chip: str
     tone: str
@@ -66,6 +75,8 @@ def comparison(
     lead: str = "",
     more: str = "",
     trail: Sequence[Tile] = (),
+    k: int = 1,
+    action: str = "Make it the query",
 ) -> None:
     """The query, its mate, and the hits of each recipe, aligned by rank.
 
@@ -73,9 +84,12 @@ def comparison(
         query: None where the page shows it itself (an upload).
         lead, more: a sentence that sums up the rows, and a smaller one below it.
         trail: the queries before this one, oldest first.
+        k: places in a row that is still loading.
+        action: what a click does, in words.
     """
     data = {
-        "k": max([len(row["tiles"]) for row in rows], default=1),
+        "k": max([len(row["tiles"]) for row in rows] + [k]),
+        "action": action,
         "query": query,
         "mate": mate,
         "rows": list(rows),
@@ -87,9 +101,16 @@ def comparison(
     _show(data, key, on_pick)
 
 
-def grid(tiles: Sequence[Tile], *, key: str, on_pick: Callable[[Pick], None] | None = None) -> None:
-    """Images in lines; without `on_pick` a click does nothing."""
-    _show({"tiles": list(tiles)}, key, on_pick or (lambda _pick: None))
+def grid(
+    tiles: Sequence[Tile],
+    *,
+    key: str,
+    on_pick: Callable[[Pick], None] | None = None,
+    action: str = "Open it in Explore",
+) -> None:
+    """Images in lines; without `on_pick` a click shows the image larger."""
+    data = {"tiles": list(tiles), "action": action if on_pick else ""}
+    _show(data, key, on_pick or (lambda _pick: None))
 
 
 def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> None:

@@ -124,4 +124,4 @@ def _random_failure() -> None:
     if names := [name for name in failures if name != view.query]:
         set_query(random.choice(names))
     else:
-        state[MESSAGE] = f"{recipe.label} ranks every other mate first: it has no failure."
+        state[MESSAGE] = f"{recipe.title} ranks every other mate first: it has no failure."

@@ -183,4 +183,5 @@ def _show_pair(changes: PairChanges, row: int, open_: Callable[[Pick], None]) ->
         lines,
         key=f"learn_pair_{changes.name}_{row}",
         on_pick=open_,
+        action="Open it in Explore",
     )
