@@ -35,7 +35,8 @@ def show() -> None:
         if question is None:
             return
         count = 2 ** len(question.backbones) - 1
-        with st.spinner(f"Evaluating {count:,} combinations, plain and normalized"):
+        text = f"Evaluating {count:,} combinations, plain and normalized"
+        with widgets.placeholder(text, 90, 400, 300):
             search = combinations.search(question)
             report, overlap = combinations.report(search), exclusive.report(question)
         _best(report, overlap)

@@ -35,7 +35,7 @@ def show() -> None:
         if first is None or second is None:
             st.info("Upload the missing image.")
             return
-        with st.spinner("Comparing", show_time=False):
+        with widgets.placeholder("Comparing", 40, 420, 260):
             rows = pair.table(question, first, second, monitor=uploads.monitor()).rows
         _summary(question, rows)
         _regions(question, first, second)
@@ -64,7 +64,7 @@ def _numbers(question: Question, rows: Sequence[Row], first: Picture, second: Pi
     """Similarities as shares of all pairs, since those of two backbones have different scales."""
     if all(row.above is None for row in rows):
         return
-    st.subheader("Similarity", anchor=False)
+    st.header("Similarity", anchor=False)
     _share_chart(sorted((r for r in rows if r.above is not None), key=lambda row: row.above or 0))
     frame = pd.DataFrame(
         {

@@ -48,7 +48,7 @@ def show() -> None:
         )
         if question is None:
             return
-        with st.spinner("Evaluating the backbones"):
+        with widgets.placeholder("Evaluating the backbones", 300, 400):
             report = exclusive.report(question)
         counts_chart(report)
         sets_chart(report)
@@ -59,7 +59,7 @@ def show() -> None:
 @st.fragment
 def _pairs(question: Question) -> None:
     with widgets.show_errors():  # the page's own block does not see errors of a fragment
-        st.subheader("Pairs", anchor=False)
+        st.header("Pairs", anchor=False)
         finders, missed, order = _filter(question)
         rows = exclusive.found_and_missed(question, found=finders, missed=missed, order=order)
         if not rows:

@@ -137,7 +137,7 @@ def _load(question: Question, name: str, method: str) -> Map | None:
     if view is not None:
         return view
     if method == "pca":
-        with st.spinner("Projecting"):
+        with widgets.placeholder("Projecting", 640):
             return maps.make(shown, settings)
     if kiosk.enabled():
         st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.title)} here.")

@@ -35,18 +35,20 @@ const tile = (item, buttons) => {
     button.setAttribute("aria-current", "true")
   }
   const box = picture(item)
-  const quiet = (node) => {
-    node.setAttribute("aria-hidden", "true") // the label says it already
+  // Words that the label contains already are drawn by the style sheet.
+  const words = (className, text) => {
+    const node = make("span", className)
+    node.dataset.words = text
     return node
   }
-  if (item.rank) box.append(quiet(make("span", "rank", item.rank)))
-  if (item.src) box.append(quiet(make("span", "zoom")))
+  if (item.rank) box.append(words("rank words", item.rank))
+  if (item.src) box.append(make("span", "zoom"))
   button.append(box)
   if (item.score || item.mate || item.caption) {
-    const under = quiet(make("span", "under"))
-    if (item.score) under.append(make("span", "", item.score))
-    if (item.caption) under.append(make("span", "", item.caption))
-    if (item.mate) under.append(make("span", "is", "mate"))
+    const under = make("span", "under")
+    if (item.score) under.append(words("words", item.score))
+    if (item.caption) under.append(words("words", item.caption))
+    if (item.mate) under.append(words("words is", "mate"))
     button.append(under)
   }
   button.item = item

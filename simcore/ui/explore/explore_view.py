@@ -19,6 +19,7 @@ ORDERS = ("chosen", "rank")  # combinations first, or by the rank of the mate
 COMBINATIONS = ("sum", "zsum", "weighted")
 MAX_K, MAX_MODELS, MAX_WEIGHT = 50, 24, 5.0
 DEMO = "emoji"
+FIRST_QUERIES = {DEMO: "mushroom"}  # found by the sum of all backbones, and by none alone
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,11 @@ def _query_ids(values: Values) -> Sequence[str]:
     return collections.open_(values["collection"]).sides(values["direction"])[0].ids
 
 
+def _first_query(values: Values) -> str:
+    ids, name = _query_ids(values), FIRST_QUERIES.get(values["collection"], "")
+    return name if name in ids else ids[0]
+
+
 def check_model(name: str) -> list[str]:
     """The name, if it is a backbone.
 
@@ -136,7 +142,7 @@ def fields(names: Sequence[str]) -> list[Field]:
     return [
         Field("collection", sorted(names, key=lambda name: name != DEMO), shared=True),
         Field("direction", DIRECTIONS),
-        Field("query", _query_ids, label="image on this side"),
+        Field("query", _query_ids, default=_first_query, label="image on this side"),
         ListField(
             "models",
             expand=check_model,

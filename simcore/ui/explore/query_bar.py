@@ -83,36 +83,35 @@ def draw(collection: Collection, view: ExploreView, recipes: Mapping[str, Recipe
         "Next": (":material/chevron_right:", images.ids[(row + 1) % len(images)]),
         "Random": (":material/shuffle:", random.choice(images.ids)),
     }
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button(
-            "Back",
-            icon=":material/arrow_back:",
-            on_click=back,
-            disabled=not state.get(TRAIL),
-            key=f"{PAGE}_back",
-            help="The query before this one.",
+    st.button(
+        "Back",
+        icon=":material/arrow_back:",
+        on_click=back,
+        disabled=not state.get(TRAIL),
+        key=f"{PAGE}_back",
+        help="The query before this one.",
+    )
+    for label, (icon, name) in buttons.items():
+        key = f"{PAGE}_{label.lower()}"
+        st.button(label, icon=icon, on_click=set_query, args=(name,), key=key)
+    if collection.right is not None and recipes:
+        st.menu_button(
+            "Failure of",
+            list(recipes),
+            key=f"{PAGE}_failure",
+            icon=":material/target:",
+            format_func=escape_markdown,
+            on_click=actions.run_action,
+            args=(_random_failure,),
+            help="A random query for which this row does not rank the mate first.",
         )
-        for label, (icon, name) in buttons.items():
-            key = f"{PAGE}_{label.lower()}"
-            st.button(label, icon=icon, on_click=set_query, args=(name,), key=key)
-        if collection.right is not None and recipes:
-            st.menu_button(
-                "Failure of",
-                list(recipes),
-                key=f"{PAGE}_failure",
-                icon=":material/target:",
-                format_func=escape_markdown,
-                on_click=actions.run_action,
-                args=(_random_failure,),
-                help="A random query for which this row does not rank the mate first.",
-            )
-        return st.pills(
-            "Other queries",
-            list(PANELS),
-            format_func=PANELS.__getitem__,
-            key=f"{PAGE}_panel",
-            label_visibility="collapsed",
-        )
+    return st.pills(
+        "Other queries",
+        list(PANELS),
+        format_func=PANELS.__getitem__,
+        key=f"{PAGE}_panel",
+        label_visibility="collapsed",
+    )
 
 
 def _random_failure() -> None:

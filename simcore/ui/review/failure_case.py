@@ -11,7 +11,7 @@ from simcore.lab.people.review import FailureCase, Review
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
-from simcore.ui import actions, gallery, thumbnails, url_state
+from simcore.ui import actions, gallery, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
 
@@ -26,7 +26,7 @@ def show(name: str, recipe: Recipe, who: str) -> None:
     Args:
         who: the annotator; without a name the controls are disabled.
     """
-    with st.spinner("Searching for failures"):
+    with widgets.placeholder("Searching for failures", 280, 200, 60):
         cases = review.queue(name, recipe)
     if not cases:
         st.success("Every mate is at rank 1: there are no failures to review.")
