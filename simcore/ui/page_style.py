@@ -19,6 +19,14 @@ button[data-selected="true"], button[data-selected="true"] p,
 :is(button, a, input, textarea, select, summary, [tabindex="0"]):focus-visible {{
   outline: 3px solid {INK}; outline-offset: 2px;
 }}
+:has(> .st-key-reviewing_keys) {{ position: sticky; bottom: 0; z-index: 5; }}
+.st-key-reviewing_keys {{ padding: 10px 0;
+  background: light-dark(#FFFFFF, #101418); border-top: 1px solid light-dark(#D9DEE4, #313A44); }}
+@media (max-width: 767px) {{
+  .st-key-reviewing_keys [data-testid="stHorizontalBlock"] {{
+    flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px;
+  }}
+}}
 .placeholder i {{ display: block; margin: 0 0 16px; border-radius: 8px;
   background: light-dark(#F3F5F7, #1A2027);
   animation: placeholder .9s ease-in-out infinite alternate; }}
