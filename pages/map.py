@@ -23,7 +23,7 @@ from simcore.ui import (
 )
 from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
-from simcore.ui.map import map_canvas
+from simcore.ui.map import map_canvas, map_selection
 from simcore.ui.map.map_canvas import METHOD_NAMES
 from simcore.ui.url_state import Field, Values
 from simcore.ui.widgets import escape_markdown
@@ -187,7 +187,9 @@ def _selection(question: Question, view: Map, rows: list[int]) -> None:
     for key in ("map_selected", "map_grid"):
         page_export.drop(key)
     if not rows:
-        st.caption("Select points with the lasso or the box, or click one, to see the images.")
+        st.caption(
+            "Select points with the lasso, the box or a search, or click one to see its neighbors."
+        )
         return
     n_left = len(view.sides[0])
     paired = len(view.sides) > 1
@@ -203,6 +205,10 @@ def _selection(question: Question, view: Map, rows: list[int]) -> None:
         widgets.csv_button(
             lambda: view.to_table(rows).to_csv(), f"{question.collection}-selected.csv"
         )
+    if paired and not kiosk.enabled():
+        map_selection.save_form(question, view, rows)
+    if len(rows) == 1:
+        map_selection.neighbors(question, view, rows[0])
     collection = collections.open_(question.collection)
     tiles = [_tile(collection, view, row) for row in gallery.paged(rows, "map_page", PAGE_SIZE)]
     open_ = gallery.open_in_explore(

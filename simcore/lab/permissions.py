@@ -77,9 +77,10 @@ VISITORS = {
     "identity not_extracted counts decode decode_as embed_upload",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
-    "demo_names default_network",
+    "demo_names default_network kind",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
+    "library.selections": "subsets ids_of rows",
     "library.similarity": "sides recipe_row read_moments",
     "library.subsets": "face_report open_subset choices find_duplicates count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
@@ -127,6 +128,7 @@ HOST = {
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
+    "library.selections": "save remove",
     "library.extraction": "extract",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",

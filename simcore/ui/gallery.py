@@ -107,9 +107,14 @@ def grid(
     key: str,
     on_pick: Callable[[Pick], None] | None = None,
     action: str = "Open it in Explore",
+    columns: int = 0,
 ) -> None:
-    """Images in lines; without `on_pick` a click shows the image larger."""
-    data = {"tiles": list(tiles), "action": action if on_pick else ""}
+    """Images in lines; without `on_pick` a click shows the image larger.
+
+    Args:
+        columns: images per line, as large as fit; 0 for as many small ones as fit.
+    """
+    data = {"tiles": list(tiles), "action": action if on_pick else "", "columns": columns}
     _show(data, key, on_pick or (lambda _pick: None))
 
 
@@ -225,7 +230,7 @@ def _trial_tile(
     return Tile(
         id=name,
         side=side,
-        src=thumbnails.source(images.keys[row]),
+        src=thumbnails.large(images.keys[row]),
         caption=caption,
         current=chosen,
         alt=f"{caption} image {name}{nearer}{alt_end}",

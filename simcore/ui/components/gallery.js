@@ -282,6 +282,7 @@ export default function (component) {
   if (data.tiles) {
     const grid = make("div", "grid")
     grid.dataset.line = ""
+    if (data.columns) grid.style.gridTemplateColumns = `repeat(${data.columns}, minmax(0, 1fr))`
     for (const item of data.tiles) grid.append(tile(item, buttons))
     parts.push(grid)
   }
