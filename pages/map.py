@@ -172,7 +172,8 @@ def _maps(question: Question, views: Sequence[Map], by: str) -> None:
         by = possible[0]
     key = f"map_canvas_{question.collection}_{question.subset}"
     rows = map_canvas.show(views, by, key=key, on_select=_first_page)
-    _selection(question, views[0], rows)
+    with widgets.show_errors():  # the page's own block does not see errors of a fragment
+        _selection(question, views[0], rows)
     state = st.session_state
     commands.show(_command(question, state["map_map"], state["map_method"]))
     widgets.credits(collections.open_(question.collection).credits)

@@ -8,14 +8,13 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.judgements.sets import JudgementSet
 from simcore.types import Collection, Direction, ImageSet
-from simcore.ui import components, page_export, thumbnails
+from simcore.ui import actions, components, page_export, thumbnails
 from simcore.ui.actions import run_action
 from simcore.ui.widgets import escape_markdown
 
 T = TypeVar("T")
 PAGE_SIZE = 12
 SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}  # side of a query -> direction
-EXPLORE_LINK = "_explore_link"  # session state: query parameters of the clicked image
 OPEN_IN_EXPLORE = ". Open it in Explore."  # ends the alt text of images that do so
 
 
@@ -108,19 +107,22 @@ def grid(
     on_pick: Callable[[Pick], None] | None = None,
     action: str = "Open it in Explore",
     columns: int = 0,
+    exported: bool = True,
 ) -> None:
     """Images in lines; without `on_pick` a click shows the image larger.
 
     Args:
         columns: images per line, as large as fit; 0 for as many small ones as fit.
+        exported: whether the page's HTML export contains it.
     """
     data = {"tiles": list(tiles), "action": action if on_pick else "", "columns": columns}
-    _show(data, key, on_pick or (lambda _pick: None))
+    _show(data, key, on_pick or (lambda _pick: None), exported=exported)
 
 
-def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> None:
-    if link := st.session_state.pop(EXPLORE_LINK, None):
-        st.switch_page("pages/explore.py", query_params=link)
+def _show(
+    data: dict[str, Any], key: str, on_pick: Callable[[Pick], None], *, exported: bool = True
+) -> None:
+    actions.follow_link()
 
     def picked() -> None:
         value = st.session_state[key].get("picked")
@@ -128,9 +130,11 @@ def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> No
             step = value.get("step")
             on_pick(Pick(id=value["id"], side=str(value.get("side", "")), step=step))
 
-    page_export.add(
-        key, lambda: [html_document.embed(*components.GALLERY.sources, page_export.inline(data))]
-    )
+    if exported:
+        page_export.add(
+            key,
+            lambda: [html_document.embed(*components.GALLERY.sources, page_export.inline(data))],
+        )
     components.GALLERY.mount(data=data, key=key, on_picked_change=picked)
 
 
@@ -143,12 +147,13 @@ def open_in_explore(
     """
 
     def open_(pick: Pick) -> None:
-        st.session_state[EXPLORE_LINK] = {
+        params = {
             "collection": collection,
             "query": pick["id"],
             "direction": SIDES.get(pick["side"], "lr"),
             "metric": metric,
         } | ({"models": ",".join(models)} if models else {})
+        actions.open_later("pages/explore.py", params)
 
     return open_
 
