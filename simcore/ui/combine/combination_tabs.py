@@ -12,7 +12,7 @@ from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.lab.evaluate.exclusive import Measure
 from simcore.recipe import Combination, Question
 from simcore.types import QueryParams
-from simcore.ui import actions, charts, commands, widgets
+from simcore.ui import actions, charts, commands, job_progress, widgets
 
 COMBINATIONS: dict[Combination, str] = {"zsum": "Normalized (Eq. 5)", "sum": "Plain (Eq. 4)"}
 MEASURES: dict[Measure, str] = {
@@ -125,8 +125,8 @@ def participation(question: Question, search: SubsetSearch, combine: Combination
 
 def weights(question: Question, search: SubsetSearch, _combine: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
-    with st.spinner("Learning weights"):
-        result = combinations.learned_weights(question)
+    with job_progress.progress_bar("Learning weights") as monitor:
+        result = combinations.learned_weights(question, monitor=monitor)
     rows = [
         ("learned weights", result.same_pairs, result.held_out),
         ("best subset (z-sum)", result.best_subset_same_pairs, result.best_subset_held_out),
