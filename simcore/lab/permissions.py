@@ -105,7 +105,9 @@ VISITORS = {
     "shared_metric",
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
     "load make",
-    "search.pair": "open_picture preview shapes table correspondences occlusion similarity_shares",
+    "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
+    "similarity_shares",
+    "search.why": "explain crop_rank",
     "judgements.set_maps": "is_set",
     "search.search": "read_file search searchable_backbones search_text",
 }

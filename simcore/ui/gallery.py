@@ -15,6 +15,7 @@ from simcore.ui.widgets import escape_markdown
 T = TypeVar("T")
 PAGE_SIZE = 12
 SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}  # side of a query -> direction
+WHY = "why"  # the side of a pick that asks about a row; its id is the row's title
 OPEN_IN_EXPLORE = ". Open it in Explore."  # ends the alt text of images that do so
 
 
@@ -41,11 +42,13 @@ class Tile(TypedDict, total=False):
 class Row(TypedDict, total=False):
     """The result of one recipe; `place` is the mate's rank on a log scale, 0 first to 1 last.
 
-    `badge` is a warning about this row; one that is `loading` has empty places for its tiles.
+    With `why` a button asks why the mate is not first (a pick with the side WHY); `badge` is a
+    warning about this row; one that is `loading` has empty places for its tiles.
     """
 
     title: str
     badge: str
+    why: bool
     loading: bool
     sub: str
     chip: str

@@ -259,7 +259,7 @@ def occlusion(
     collection, spec = collections.open_(name), registry.get(backbone)
     metric_name = recipes.check_metric(metric) or spec.metric
     queries = _embed_occluded(first.decoded, spec, cells, monitor)
-    gallery, target = _gallery(collection, second, backbone)
+    gallery, target = gallery_features(collection, second, backbone)
     values = metrics.pairwise(queries, gallery, metric_name)
     similarities = values[:, target].astype(np.float64)
     if np.isnan(similarities[0]):
@@ -337,7 +337,9 @@ def _features(collection: Collection, picture: Picture, backbone: str) -> Featur
     return features.embed_upload(picture.decoded, backbone)
 
 
-def _gallery(collection: Collection, picture: Picture, backbone: str) -> tuple[Features, int]:
+def gallery_features(
+    collection: Collection, picture: Picture, backbone: str
+) -> tuple[Features, int]:
     """The side that a picture is ranked in, and its row; an upload is ranked alone."""
     if not picture.side:
         return _features(collection, picture, backbone), 0

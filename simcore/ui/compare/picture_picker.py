@@ -146,7 +146,7 @@ def _thumbnails(collection: Collection, name: str, side: str, image: str) -> Non
     images = collection.left if side == "left" else collection.pairs().gallery
     key = f"{PAGE}_{name}_find"
     with st.popover(
-        f"{LABELS[name]}: {image}",
+        f"{image}: choose another",
         icon=":material/photo_library:",
         width="stretch",
         key=f"{PAGE}_{name}_thumbnails",

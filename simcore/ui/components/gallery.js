@@ -123,6 +123,13 @@ const row = (item, buttons, data, root) => {
   if (item.chip) {
     const mate = make("div", "where")
     mate.append(make("span", `chip ${item.tone || ""}`, item.chip))
+    if (item.why) {
+      const why = make("button", "why", "Why?")
+      why.type = "button"
+      why.title = `Why does ${item.title} not rank the mate first?`
+      why.pick = { id: item.title, side: "why", step: null }
+      mate.append(why)
+    }
     if (item.place !== null && item.place !== undefined) {
       const scale = make("span", "scale")
       scale.title = "Rank of the mate, from first (left) to last, on a log scale"
@@ -250,6 +257,8 @@ export default function (component) {
       fold.closest(".row").classList.toggle("folded", !open)
       return
     }
+    const why = event.target.closest?.("button.why")
+    if (why) setTriggerValue("picked", why.pick)
     const button = event.target.closest?.("button.tile, button.enlarge")
     if (!button || root.pressed) {
       root.pressed = false

@@ -113,20 +113,11 @@ def downloads(
 
 
 def _compare_link(collection: Collection, view: ExploreView, models: Sequence[str]) -> None:
-    queries, mates = collection.sides(view.direction)
-    mate = mates.ids[queries.row_of[view.query]]
-    side, other_side = ("left", "right") if view.direction == "lr" else ("right", "left")
     st.page_link(
         "pages/compare.py",
         label="Compare the query with its mate",
         icon=":material/compare:",
-        query_params={
-            "collection": collection.name,
-            "models": ",".join(models),
-            "metric": view.metric,
-            "first": f"{side}:{view.query}",
-            "second": f"{other_side}:{mate}",
-        },
+        query_params=query_bar.compare_params(collection, view, models),
         help="Why are they similar? Corresponding regions and occlusion.",
     )
 
@@ -189,6 +180,7 @@ def result_row(collection: Collection, view: ExploreView, title: str, result: Se
         tone=tone,
         place=place,
         note=result.note,
+        why=result.recipe.combine == "none" and (result.mate_rank or 1) > 1,
         mix=result.recipe.combine != "none",
         tiles=tiles,
     )
