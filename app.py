@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from simcore.ui import job_progress, kiosk, page_export, url_state
+from simcore.ui import job_progress, kiosk, page_export, page_style, url_state
 
 kiosk.restrict()
 ROOT = Path(__file__).resolve().parent
@@ -18,6 +18,7 @@ st.set_page_config(
     layout="wide",
     menu_items={"About": "Perceptual image similarity: which backbone agrees with people?"},
 )
+page_style.draw()
 st.logo(
     str(ROOT / "assets" / "logo.svg"), icon_image=str(ROOT / "assets" / "icon.svg"), size="large"
 )

@@ -40,7 +40,7 @@ def _card(name: str) -> None:
     collection, summary = collections.open_(name), collections.summary(name)
     count = f"{len(collection.left):,} {'images' if collection.right is None else 'pairs'}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escape_markdown(name), anchor=False, width="content")
+        st.header(escape_markdown(name), anchor=False, width="content")
         st.badge(escape_markdown(collection.kind), color="gray")
         st.markdown(f"**{count}** · {format_bytes(summary.bytes)}", width="stretch")
         st.page_link(

@@ -8,7 +8,7 @@ from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetReport, SubsetSearch
 from simcore.lab.evaluate.exclusive import ExclusiveReport
 from simcore.recipe import Question
-from simcore.ui import charts, commands, sidebar, widgets
+from simcore.ui import actions, charts, commands, sidebar, widgets
 from simcore.ui.combine import combination_tabs
 
 TABS = {
@@ -35,11 +35,12 @@ def show() -> None:
         if question is None:
             return
         count = 2 ** len(question.backbones) - 1
-        with st.spinner(f"Evaluating {count:,} combinations, plain and normalized"):
+        text = f"Evaluating {count:,} combinations, plain and normalized"
+        with widgets.placeholder(text, 90, 400, 300):
             search = combinations.search(question)
             report, overlap = combinations.report(search), exclusive.report(question)
         _best(report, overlap)
-        _by_size(report, overlap)
+        _by_size(question, report, overlap)
         commands.show(commands.evaluate(question, "subsets"))
         _details(question, search)
 
@@ -92,8 +93,14 @@ def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
     )
 
 
-def _by_size(report: SubsetReport, overlap: ExclusiveReport) -> None:
+def _by_size(question: Question, report: SubsetReport, overlap: ExclusiveReport) -> None:
     figure = go.Figure()
+
+    def open_(point: str) -> None:
+        combine, _, members = point.partition(charts.SEPARATOR)
+        params = combination_tabs.explore_params(question, members.split(" + "), combine)
+        actions.open_later("pages/explore.py", params)
+
     for number, (combine, label) in enumerate(combination_tabs.COMBINATIONS.items()):
         best = report.best_by_size[combine]
         figure.add_scatter(
@@ -103,8 +110,9 @@ def _by_size(report: SubsetReport, overlap: ExclusiveReport) -> None:
             mode="lines+markers",
             line=charts.line(number),
             error_y=charts.error_bars([subset.to_dict() for subset in best]),
-            customdata=[" + ".join(subset.models) for subset in best],
-            hovertemplate="%{y} of " + f"{report.pairs:,}" + "<br>%{customdata}<extra></extra>",
+            customdata=[combine + charts.SEPARATOR + " + ".join(row.models) for row in best],
+            text=[" + ".join(subset.models) for subset in best],
+            hovertemplate="%{y} of " + f"{report.pairs:,}" + "<br>%{text}<extra></extra>",
         )
     charts.level(figure, report.best_single.hits, "best single backbone")
     charts.level(figure, overlap.oracle, "oracle")
@@ -116,11 +124,12 @@ def _by_size(report: SubsetReport, overlap: ExclusiveReport) -> None:
         y="hits at 1",
         title=f"The best of each size: hits at 1, of {report.pairs:,}, with 95 % confidence "
         "intervals",
+        on_click=open_,
     )
     printed = ", ".join(f"{row[0]} {row[1]:,}" for row in printed_values.COMBINATIONS.rows)
     st.caption(
-        f"As printed in rosenfeld2019: {printed}.",
-        help="Other networks and another gallery of 6,016 images.",
+        f"Click a point to open it in Explore. As printed in rosenfeld2019: {printed}.",
+        help="Printed: other networks and another gallery of 6,016 images.",
     )
 
 

@@ -12,12 +12,27 @@ from simcore.lab.library import collections, models
 from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture, Row
 from simcore.recipe import Question
-from simcore.ui import charts, commands, job_progress, page_export, sidebar, uploads, widgets
-from simcore.ui.compare import picture_picker, region_view
+from simcore.ui import (
+    charts,
+    commands,
+    job_progress,
+    page_export,
+    sidebar,
+    uploads,
+    url_state,
+    widgets,
+)
+from simcore.ui.compare import picture_picker, region_view, why_view
+from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
 GRIDS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
-VIEWS = ("Corresponding regions", "Finer regions", "Occlusion")
+VIEWS = {
+    "regions": "Corresponding regions",
+    "finer": "Finer regions",
+    "occlusion": "Occlusion",
+    "why": "Why",
+}
 
 
 def show() -> None:
@@ -35,7 +50,7 @@ def show() -> None:
         if first is None or second is None:
             st.info("Upload the missing image.")
             return
-        with st.spinner("Comparing", show_time=False):
+        with widgets.placeholder("Comparing", 40, 420, 260):
             rows = pair.table(question, first, second, monitor=uploads.monitor()).rows
         _summary(question, rows)
         _regions(question, first, second)
@@ -64,7 +79,7 @@ def _numbers(question: Question, rows: Sequence[Row], first: Picture, second: Pi
     """Similarities as shares of all pairs, since those of two backbones have different scales."""
     if all(row.above is None for row in rows):
         return
-    st.subheader("Similarity", anchor=False)
+    st.header("Similarity", anchor=False)
     _share_chart(sorted((r for r in rows if r.above is not None), key=lambda row: row.above or 0))
     frame = pd.DataFrame(
         {
@@ -141,27 +156,31 @@ def _percent(share: float | None) -> str:
 
 @st.fragment
 def _regions(question: Question, first: Picture, second: Picture) -> None:
+    default = models.default_network(question.backbones)
+    backbones = Field("backbone", question.backbones, default=default)
+    url_state.bind("compare", [backbones, Field("view", list(VIEWS))])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        default = question.backbones.index(models.default_network(question.backbones))
-        backbone = st.selectbox(
-            "Backbone", question.backbones, key="compare_backbone", index=default
-        )
+        backbone = st.selectbox("Backbone", question.backbones, key="compare_backbone")
         view = st.segmented_control(
             "View",
-            VIEWS,
+            list(VIEWS),
+            format_func=VIEWS.__getitem__,
             key="compare_view",
-            default=VIEWS[0],
             required=True,
             help="Corresponding regions compares feature maps; finer regions uses a larger input. "
-            "Occlusion covers one part of the first image at a time.",
+            "Occlusion covers one part of the first image at a time. Why explains the rank of a "
+            "mate and crops the query.",
         )
     with widgets.show_errors():
-        if view == "Occlusion":
+        if view == "occlusion":
             _occlusion(question, first, second, backbone)
+            return
+        if view == "why":
+            why_view.show(question, first, second, backbone)
             return
         try:
             with st.spinner("Computing feature maps", show_time=False):
-                match = pair.correspondences(first, second, backbone, fine=view == "Finer regions")
+                match = pair.correspondences(first, second, backbone, fine=view == "finer")
         except BadDataError as error:  # not a mistake: half of the backbones are no networks
             st.info(escape_markdown(str(error)))
             return

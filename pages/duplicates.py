@@ -68,7 +68,7 @@ def show() -> None:
         if not _controls(collection.choices({}), values):
             return
         within, across = values["within"], values["across"]
-        with st.spinner("Comparing all images"):
+        with widgets.placeholder("Comparing all images", 60, 300, 300):
             report = subsets.find_duplicates(name, by=by, within=within, across=across)
         groups = _groups(report)
         _warn(report, groups)

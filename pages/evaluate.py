@@ -67,7 +67,7 @@ def show() -> None:
             missing=question.missing,
         )
         question = replace(question, recipes=tuple(combined))
-        with st.spinner("Evaluating"):
+        with widgets.placeholder("Evaluating", 420, 220):
             view = EVALUATIONS[name][1](question, **options)
         _draw(question, name, view)
 

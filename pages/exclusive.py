@@ -9,7 +9,7 @@ from simcore.lab.evaluate.exclusive import FoundPair, Order
 from simcore.lab.library import collections
 from simcore.recipe import Question
 from simcore.ui import commands, gallery, sidebar, url_state, widgets
-from simcore.ui.exclusive.overlap_charts import counts_chart, sets_chart
+from simcore.ui.exclusive.overlap_charts import SHARED, counts_chart, sets_chart
 from simcore.ui.gallery import Tile
 from simcore.ui.url_state import Field, ListField
 
@@ -48,18 +48,39 @@ def show() -> None:
         )
         if question is None:
             return
-        with st.spinner("Evaluating the backbones"):
+        with widgets.placeholder("Evaluating the backbones", 300, 400):
             report = exclusive.report(question)
-        counts_chart(report)
-        sets_chart(report)
+        counts_chart(report, lambda name: _filter_by_bar(question, name))
+        sets_chart(report, lambda names: _filter_by_set(question, names.split(" + ")))
+        st.caption("Click a bar to see its pairs below.")
         commands.show(commands.evaluate(question, "exclusive"))
         _pairs(question)
+
+
+def _filter_by_bar(question: Question, name: str) -> None:
+    """Show the hits of one backbone: those of it alone, or all of them."""
+    if name.startswith(SHARED):
+        _set_filter(question, [name.removeprefix(SHARED)], [])
+    else:
+        _filter_by_set(question, [name])
+
+
+def _filter_by_set(question: Question, names: Sequence[str]) -> None:
+    """Show the pairs that exactly these backbones find."""
+    _set_filter(question, names, [name for name in question.backbones if name not in names])
+
+
+def _set_filter(question: Question, finders: Sequence[str], missed: Sequence[str]) -> None:
+    state = st.session_state
+    found = [name for name in question.backbones if name in finders]
+    state["exclusive_found"] = found
+    state[MISSED.key("exclusive", {"found": found})] = list(missed)
 
 
 @st.fragment
 def _pairs(question: Question) -> None:
     with widgets.show_errors():  # the page's own block does not see errors of a fragment
-        st.subheader("Pairs", anchor=False)
+        st.header("Pairs", anchor=False)
         finders, missed, order = _filter(question)
         rows = exclusive.found_and_missed(question, found=finders, missed=missed, order=order)
         if not rows:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from simcore.lab import app_files
 from simcore.lab.library import collections, features, models
-from simcore.lab.search import search
-from simcore.lab.search.search import Query
-from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import commands, job_progress, kiosk, remedies, uploads, widgets
+from simcore.ui import commands, job_progress, kiosk, remedies, widgets
 from simcore.ui.explore import (
     explore_sidebar,
     explore_view,
     image_browser,
     query_bar,
+    row_by_row,
     search_results,
     text_panel,
 )
@@ -28,9 +28,11 @@ def show() -> None:
     if not names:
         welcome()
         return
+    head = st.container(horizontal=True, gap="small", vertical_alignment="center")
+    head.title("Explore", anchor=False, width="content")
     with widgets.show_errors():
         view = explore_sidebar.draw(names)
-        explore(collections.open_(view.collection), view)
+        explore(collections.open_(view.collection), view, head)
 
 
 def welcome() -> None:
@@ -55,14 +57,21 @@ def welcome() -> None:
         if st.button("Add your own images", icon=":material/add_photo_alternate:"):
             st.switch_page("pages/collections.py")
     commands.show(("demo",))
+    st.image(
+        str(app_files.root() / "assets" / "explore.png"),
+        caption="What Explore will show: three backbones miss the mate, their sum finds it.",
+        alt="A red mushroom as the query, and a row of similar images for each backbone; only the "
+        "row of their sum begins with the mate, an outline drawing of a mushroom.",
+    )
 
 
-def explore(collection: Collection, view: ExploreView) -> None:
-    """Query, results, downloads."""
+def explore(collection: Collection, view: ExploreView, head: DeltaGenerator) -> None:
+    """Query, results, downloads; `head` is the line with the title."""
     ready = [model for model in view.models if features.is_ready(collection, model)]
     missing = [model for model in view.models if model not in ready]
     recipes = search_results.recipes_of(view, ready)
-    panel = query_bar.draw(collection, view, recipes)
+    with head:
+        panel = query_bar.draw(collection, view, recipes)
     if message := st.session_state.pop(query_bar.MESSAGE, ""):
         st.info(escape_markdown(message))
     upload = image_browser.upload(collection.left.trim) if panel == "upload" else None
@@ -76,13 +85,11 @@ def explore(collection: Collection, view: ExploreView) -> None:
         if not missing:
             st.info("Choose at least one backbone in the sidebar.")
         return
-    query = Query(image=upload[1]) if upload else Query(id=view.query)
-    with st.spinner("Searching", show_time=False):
-        question = Question(view.collection, tuple(recipes.values()), view.direction)
-        hits = search.search(question, query, k=view.k, monitor=uploads.monitor())
-    results = list(zip(recipes, hits, strict=True))
-    search_results.show(collection, view, upload, results)
-    search_results.downloads(collection, view, upload[0] if upload else None, results, ready)
+    results = row_by_row.search_rows(view, upload, recipes)
+    search_results.show(collection, view, upload, recipes, results)
+    rows = [(title, results[title]) for title in recipes if title in results]
+    search_results.downloads(collection, view, upload[0] if upload else None, rows, ready)
+    row_by_row.continue_if(len(rows) < len(recipes))
 
 
 def _offer_extraction(collection: Collection, missing: Sequence[str]) -> None:

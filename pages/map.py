@@ -23,7 +23,7 @@ from simcore.ui import (
 )
 from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
-from simcore.ui.map import map_canvas
+from simcore.ui.map import map_canvas, map_selection
 from simcore.ui.map.map_canvas import METHOD_NAMES
 from simcore.ui.url_state import Field, Values
 from simcore.ui.widgets import escape_markdown
@@ -137,15 +137,15 @@ def _load(question: Question, name: str, method: str) -> Map | None:
     if view is not None:
         return view
     if method == "pca":
-        with st.spinner("Projecting"):
+        with widgets.placeholder("Projecting", 640):
             return maps.make(shown, settings)
     if kiosk.enabled():
-        st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.label)} here.")
+        st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.title)} here.")
         return None
     args = _command(question, name, method).args
     with st.container(border=True):
         st.markdown(
-            f"**{METHOD_NAMES[method]} of {escape_markdown(recipe.label)}** is not computed yet.",
+            f"**{METHOD_NAMES[method]} of {escape_markdown(recipe.title)}** is not computed yet.",
             help="Seconds for a thousand pairs, a minute or two for six thousand; then cached.",
         )
         if not job_progress.show(*args):
@@ -172,7 +172,8 @@ def _maps(question: Question, views: Sequence[Map], by: str) -> None:
         by = possible[0]
     key = f"map_canvas_{question.collection}_{question.subset}"
     rows = map_canvas.show(views, by, key=key, on_select=_first_page)
-    _selection(question, views[0], rows)
+    with widgets.show_errors():  # the page's own block does not see errors of a fragment
+        _selection(question, views[0], rows)
     state = st.session_state
     commands.show(_command(question, state["map_map"], state["map_method"]))
     widgets.credits(collections.open_(question.collection).credits)
@@ -187,7 +188,9 @@ def _selection(question: Question, view: Map, rows: list[int]) -> None:
     for key in ("map_selected", "map_grid"):
         page_export.drop(key)
     if not rows:
-        st.caption("Select points with the lasso or the box, or click one, to see the images.")
+        st.caption(
+            "Select points with the lasso, the box or a search, or click one to see its neighbors."
+        )
         return
     n_left = len(view.sides[0])
     paired = len(view.sides) > 1
@@ -203,6 +206,10 @@ def _selection(question: Question, view: Map, rows: list[int]) -> None:
         widgets.csv_button(
             lambda: view.to_table(rows).to_csv(), f"{question.collection}-selected.csv"
         )
+    if paired and not kiosk.enabled():
+        map_selection.save_form(question, view, rows)
+    if len(rows) == 1:
+        map_selection.neighbors(question, view, rows[0])
     collection = collections.open_(question.collection)
     tiles = [_tile(collection, view, row) for row in gallery.paged(rows, "map_page", PAGE_SIZE)]
     open_ = gallery.open_in_explore(

@@ -72,7 +72,7 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
                 width=70, help="Missing: its weights are not on this computer."
             ),
             "get": column.ButtonColumn(
-                "",
+                "weights",
                 width=75,
                 key=CLICKED,
                 on_click=_fetch_clicked,

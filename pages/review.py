@@ -10,7 +10,9 @@ from simcore.ui.url_state import Field, TextField
 
 PARTS = {"queue": "Queue", "results": "Results"}
 WITH = {"zsum": "z-sum", "sum": "Plain sum"}
+AFTER = {"next": "Next case", "stay": "Stay"}  # what follows a tag
 FIELDS = [
+    Field("after", list(AFTER), label="choice for after a tag"),
     Field("combine", list(WITH), label="combination"),
     Field("view", list(PARTS)),
     TextField("annotator", limit=60),
@@ -45,6 +47,15 @@ def show() -> None:
                 placeholder="or a nickname",
                 help="Stored with your reviews, so that annotators can be compared.",
             )
+            after = st.segmented_control(
+                "After a tag",
+                list(AFTER),
+                format_func=AFTER.__getitem__,
+                key="review_after",
+                required=True,
+                width="stretch",
+                help="Stay to give a pair several tags.",
+            )
         part = st.segmented_control(
             "Show",
             list(PARTS),
@@ -63,7 +74,8 @@ def show() -> None:
         if part == "results":
             review_results.show(question, rows, combine)
         else:
-            failure_case.show(question.collection, rows[-1], " ".join(name.split()))
+            who = " ".join(name.split())
+            failure_case.show(question.collection, rows[-1], who, advance=after == "next")
         widgets.credits(collections.open_(question.collection).credits)
 
 

@@ -14,6 +14,7 @@ from simcore.errors import BadDataError
 from simcore.types import Direction, Metric, QueryParams
 
 Combination = Literal["none", "sum", "zsum"]
+COMBINATION_TITLES: dict[Combination, str] = {"sum": "sum", "zsum": "z-sum"}
 # Before combining: "center" subtracts the mean feature, "csls" corrects for hubs. CSLS uses all
 # queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
@@ -104,6 +105,18 @@ class Recipe:
         if self.canonical.missing != "mean":
             label += f", missing: {self.missing}"
         return label
+
+    @property
+    def title(self) -> str:
+        """A name of one to three words, where all backbones are named beside it.
+
+        >>> Recipe((Part("hog"), Part("face", weight=0.5)), "zsum").title
+        'weighted z-sum of 2'
+        """
+        if self.combine == "none":
+            return self.parts[0].backbone
+        weighted = "weighted " if len({part.weight for part in self.parts}) > 1 else ""
+        return f"{weighted}{COMBINATION_TITLES[self.combine]} of {len(self.parts)}"
 
     @property
     def metric(self) -> str:

@@ -78,10 +78,11 @@ VISITORS = {
     "identity not_extracted counts decode decode_as embed_upload",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
-    "demo_names default_network",
+    "demo_names default_network kind",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
     "library.records": "data backbones",
+    "library.selections": "subsets ids_of rows",
     "library.similarity": "sides recipe_row read_moments",
     "library.subsets": "face_report open_subset choices find_duplicates count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
@@ -106,7 +107,9 @@ VISITORS = {
     "shared_metric",
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
     "load make",
-    "search.pair": "open_picture preview shapes table correspondences occlusion similarity_shares",
+    "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
+    "similarity_shares",
+    "search.why": "explain crop_rank",
     "judgements.set_maps": "is_set",
     "search.search": "read_file search searchable_backbones search_text",
 }
@@ -130,6 +133,7 @@ HOST = {
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
     "library.extraction": "extract packaged_weights",
+    "library.selections": "save remove",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",
     "library.vectors": "import_features export_features remove listing check_vectors",

@@ -1,6 +1,6 @@
 """What buttons do: run an action, start a job. Their errors are shown by the next run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from simcore.errors import SimError
 from simcore.lab import jobs
 
 ERROR = "_error"  # session state: an error of a callback, shown by the next run
+LINK = "_link"  # session state: a page that a callback opens, and its query parameters
 OWN_JOB = "_job"  # session state: the job that this visitor started or watched last
 
 
@@ -27,6 +28,18 @@ def show_error_later(message: str) -> None:
 def take_error() -> str:
     """The error that the last callback left, once; "" if there is none."""
     return str(st.session_state.pop(ERROR, ""))
+
+
+def open_later(page: str, params: Mapping[str, str]) -> None:
+    """Let the next `follow_link` open a page; for callbacks, which cannot switch pages."""
+    st.session_state[LINK] = (page, dict(params))
+
+
+def follow_link() -> None:
+    """Open the page that the last callback asked for."""
+    if link := st.session_state.pop(LINK, None):
+        page, params = link
+        st.switch_page(page, query_params=params)
 
 
 def start_job(args: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Charts in one style: colors for all kinds of color vision, readable in light and dark."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,7 +10,9 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.printed_values import PrintedTable
 from simcore.types import JSON
-from simcore.ui import page_export
+from simcore.ui import actions, page_export
+
+SEPARATOR = " | "  # between row and column in the customdata of a cell
 
 
 def spread(figure: go.Figure, label: str, recall: dict, number: int) -> None:
@@ -49,9 +52,21 @@ def line(number: int) -> JSON:
 
 
 def show(
-    figure: go.Figure, key: str, *, title: str = "", x: str = "", y: str = "", height: int = 380
+    figure: go.Figure,
+    key: str,
+    *,
+    title: str = "",
+    x: str = "",
+    y: str = "",
+    height: int = 380,
+    on_click: Callable[[str], None] | None = None,
 ) -> None:
-    """Draw a figure as wide as the page, with a title above it and labels on its axes."""
+    """Draw a figure as wide as the page, with a title above it and labels on its axes.
+
+    Args:
+        on_click: called with the clicked point's `customdata`, or the first part of it, before the
+            page is drawn again.
+    """
     if title:
         st.markdown(f"**{title}**")
     n_labels = sum(trace.showlegend is not False and bool(trace.name) for trace in figure.data)
@@ -67,7 +82,38 @@ def show(
     heading = [html_document.heading(title, 3)] if title else []
     full_height = int(figure.layout.height)
     page_export.add(key, lambda: [*heading, html_document.chart(figure, height=full_height)])
-    st.plotly_chart(figure, key=key, width="stretch", config={"displayModeBar": False})
+    config = {"displayModeBar": False}
+    actions.follow_link()
+    if on_click is None:
+        st.plotly_chart(figure, key=key, width="stretch", config=config, alt=title or None)
+        return
+
+    def clicked() -> None:
+        if (value := selected(st.session_state.get(key))) is not None:
+            on_click(value)
+
+    st.plotly_chart(
+        figure,
+        key=key,
+        width="stretch",
+        config=config,
+        alt=title or None,
+        on_select=clicked,
+        selection_mode="points",
+    )
+
+
+def selected(state: Any) -> str | None:
+    """The customdata of the point that a chart's state names; None without one.
+
+    >>> selected({"selection": {"points": [{"customdata": ["hog", 3]}]}})
+    'hog'
+    """
+    points = (state or {}).get("selection", {}).get("points", [])
+    value = points[0].get("customdata") if points else None
+    if isinstance(value, list | tuple):
+        value = value[0] if value else None
+    return None if value is None else str(value)
 
 
 def level(figure: go.Figure, value: float, name: str) -> None:
@@ -84,7 +130,7 @@ def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.F
     """A square heat map with the numbers in its cells; the color scale covers 0 to 1."""
     text = [["" if v is None else f"{v:.2f}" for v in row] for row in values]
     lowest = min((v for row in values for v in row if v is not None), default=0.0)
-    return go.Figure(
+    figure = go.Figure(
         go.Heatmap(
             z=[list(row) for row in values],
             x=list(names),
@@ -97,6 +143,20 @@ def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.F
             zmax=1,
         )
     ).update_yaxes(autorange="reversed")
+    # Cells of a heat map do not answer clicks, but points above them do.
+    cells = [(row, column) for row in names for column in names if row != column]
+    return figure.add_scatter(
+        x=[column for _, column in cells],
+        y=[row for row, _ in cells],
+        mode="markers",
+        marker={"size": 34, "symbol": "square", "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[f"{row}{SEPARATOR}{column}" for row, column in cells],
+        text=[f"{values[names.index(r)][names.index(c)] or 0:.3f}" for r, c in cells],
+        hovertemplate="row %{y}<br>column %{x}<br>%{text}<extra></extra>",
+        showlegend=False,
+    )
 
 
 def error_bars(rows: Sequence[JSON], column: str = "hits") -> JSON:

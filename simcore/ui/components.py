@@ -40,9 +40,10 @@ def _declare(name: str, *files: str, html: str, css: str = "") -> Component:
     return Component(st.components.v2.component(name, html=html, css=css, js=js), html, css, js)
 
 
-GALLERY = _declare("simcore_gallery", "gallery", html='<div class="g">\n</div>')
+GALLERY = _declare("simcore_gallery", "lightbox", "gallery", html='<div class="g">\n</div>')
 MAP = _declare("simcore_map", "map_panel", "map", html='<div class="m">\n</div>')
 REGIONS = _declare("simcore_regions", "regions", html='<div class="p">\n</div>')
+CROP = _declare("simcore_crop", "crop", html='<div class="x">\n</div>')
 FORCED_CHOICE = _declare("simcore_choice", "forced_choice", html='<div class="c">\n</div>')
 KIOSK_IDLE = _declare(
     "simcore_idle",

@@ -8,21 +8,25 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.judgements.sets import JudgementSet
 from simcore.types import Collection, Direction, ImageSet
-from simcore.ui import components, page_export, thumbnails
+from simcore.ui import actions, components, page_export, thumbnails
 from simcore.ui.actions import run_action
 from simcore.ui.widgets import escape_markdown
 
 T = TypeVar("T")
 PAGE_SIZE = 12
 SIDES: dict[str, Direction] = {"left": "lr", "right": "rl"}  # side of a query -> direction
-EXPLORE_LINK = "_explore_link"  # session state: query parameters of the clicked image
+WHY = "why"  # the side of a pick that asks about a row; its id is the row's title
 OPEN_IN_EXPLORE = ". Open it in Explore."  # ends the alt text of images that do so
 
 
 class Tile(TypedDict, total=False):
-    """One image. A click returns `id` and `side`; `alt` is read aloud; `current` gets a frame."""
+    """One image. A click returns `id` and `side`; `alt` is read aloud; `current` gets a frame.
+
+    `large` is the text below its larger view.
+    """
 
     id: str
+    large: str
     side: str
     src: str
     alt: str
@@ -36,9 +40,16 @@ class Tile(TypedDict, total=False):
 
 
 class Row(TypedDict, total=False):
-    """The result of one recipe; `place` is the mate's rank on a log scale, 0 first to 1 last."""
+    """The result of one recipe; `place` is the mate's rank on a log scale, 0 first to 1 last.
+
+    With `why` a button asks why the mate is not first (a pick with the side WHY); `badge` is a
+    warning about this row; one that is `loading` has empty places for its tiles.
+    """
 
     title: str
+    badge: str
+    why: bool
+    loading: bool
     sub: str
     chip: str
     tone: str
@@ -66,6 +77,8 @@ def comparison(
     lead: str = "",
     more: str = "",
     trail: Sequence[Tile] = (),
+    k: int = 1,
+    action: str = "Make it the query",
 ) -> None:
     """The query, its mate, and the hits of each recipe, aligned by rank.
 
@@ -73,9 +86,12 @@ def comparison(
         query: None where the page shows it itself (an upload).
         lead, more: a sentence that sums up the rows, and a smaller one below it.
         trail: the queries before this one, oldest first.
+        k: places in a row that is still loading.
+        action: what a click does, in words.
     """
     data = {
-        "k": max([len(row["tiles"]) for row in rows], default=1),
+        "k": max([len(row["tiles"]) for row in rows] + [k]),
+        "action": action,
         "query": query,
         "mate": mate,
         "rows": list(rows),
@@ -87,14 +103,29 @@ def comparison(
     _show(data, key, on_pick)
 
 
-def grid(tiles: Sequence[Tile], *, key: str, on_pick: Callable[[Pick], None] | None = None) -> None:
-    """Images in lines; without `on_pick` a click does nothing."""
-    _show({"tiles": list(tiles)}, key, on_pick or (lambda _pick: None))
+def grid(
+    tiles: Sequence[Tile],
+    *,
+    key: str,
+    on_pick: Callable[[Pick], None] | None = None,
+    action: str = "Open it in Explore",
+    columns: int = 0,
+    exported: bool = True,
+) -> None:
+    """Images in lines; without `on_pick` a click shows the image larger.
+
+    Args:
+        columns: images per line, as large as fit; 0 for as many small ones as fit.
+        exported: whether the page's HTML export contains it.
+    """
+    data = {"tiles": list(tiles), "action": action if on_pick else "", "columns": columns}
+    _show(data, key, on_pick or (lambda _pick: None), exported=exported)
 
 
-def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> None:
-    if link := st.session_state.pop(EXPLORE_LINK, None):
-        st.switch_page("pages/explore.py", query_params=link)
+def _show(
+    data: dict[str, Any], key: str, on_pick: Callable[[Pick], None], *, exported: bool = True
+) -> None:
+    actions.follow_link()
 
     def picked() -> None:
         value = st.session_state[key].get("picked")
@@ -102,9 +133,11 @@ def _show(data: dict[str, Any], key: str, on_pick: Callable[[Pick], None]) -> No
             step = value.get("step")
             on_pick(Pick(id=value["id"], side=str(value.get("side", "")), step=step))
 
-    page_export.add(
-        key, lambda: [html_document.embed(*components.GALLERY.sources, page_export.inline(data))]
-    )
+    if exported:
+        page_export.add(
+            key,
+            lambda: [html_document.embed(*components.GALLERY.sources, page_export.inline(data))],
+        )
     components.GALLERY.mount(data=data, key=key, on_picked_change=picked)
 
 
@@ -117,12 +150,13 @@ def open_in_explore(
     """
 
     def open_(pick: Pick) -> None:
-        st.session_state[EXPLORE_LINK] = {
+        params = {
             "collection": collection,
             "query": pick["id"],
             "direction": SIDES.get(pick["side"], "lr"),
             "metric": metric,
         } | ({"models": ",".join(models)} if models else {})
+        actions.open_later("pages/explore.py", params)
 
     return open_
 
@@ -204,7 +238,7 @@ def _trial_tile(
     return Tile(
         id=name,
         side=side,
-        src=thumbnails.source(images.keys[row]),
+        src=thumbnails.large(images.keys[row]),
         caption=caption,
         current=chosen,
         alt=f"{caption} image {name}{nearer}{alt_end}",

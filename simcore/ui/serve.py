@@ -8,8 +8,10 @@
 """
 
 import asyncio
+import importlib
 import re
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -38,6 +40,8 @@ sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__f
 
 SWEEP_SECONDS = 30
 KEY = re.compile(r"[0-9a-f]{32}(-t\d{1,5})?")
+# The libraries of the first page, and of the first search on it.
+FIRST_IMPORTS = ("pandas", "plotly.graph_objects", "simcore.lab.search.search", "lancedb")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -104,8 +108,15 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     """While the server runs, pages use its addresses for thumbnails."""
     thumbnails.served = True
     cleaning = asyncio.create_task(_drop_sessions_that_left())
+    threading.Thread(target=_import_libraries, daemon=True).start()
     yield
     cleaning.cancel()
+
+
+def _import_libraries() -> None:
+    """Import what the first page needs, so that its visitor does not wait for it."""
+    for name in FIRST_IMPORTS:
+        importlib.import_module(name)
 
 
 async def _drop_sessions_that_left() -> None:

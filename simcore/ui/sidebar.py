@@ -10,7 +10,7 @@ from simcore.lab.library import collections, provenance
 from simcore.lab.library import subsets as library_subsets
 from simcore.recipe import MISSING_RULES, POST_PROCESSING, Question
 from simcore.types import DIRECTIONS, METRICS, Collection
-from simcore.ui import url_state, widgets
+from simcore.ui import backbone_picker, url_state, widgets
 from simcore.ui.url_state import Field, ListField, Values
 from simcore.ui.widgets import escape_markdown
 
@@ -151,12 +151,12 @@ def select_question(
 def _controls(page: str, collection: Field, options: Sequence[str], values: Values) -> None:
     """The widgets of the fields that `select_question` binds."""
     st.selectbox("Collection", collection.choices({}), key=f"{page}_collection")
-    st.multiselect(
-        "Backbones",
+    backbone_picker.draw(
+        MODELS.key(page, values),
         MODELS.choices(values),
-        key=MODELS.key(page, values),
-        max_selections=MAX_BACKBONES,
-        help="Backbones whose features are extracted; extract more on the page Collections.",
+        ready=MODELS.choices(values),
+        limit=MAX_BACKBONES,
+        help="Backbones with features in this collection; extract more on the page Collections.",
     )
     subsets = library_subsets.choices(values["collection"])
     labels = {

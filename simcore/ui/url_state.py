@@ -20,6 +20,8 @@ Values = Mapping[str, Any]  # field name -> value, of the fields before
 Options = Sequence[str] | Callable[[Values], Sequence[str]]
 MISSING = object()
 MAX_WARNED = 5  # names per list, so that a long link does not fill the page
+# Session state: what the link of this page got wrong, and what the next run shows of it again.
+WARNED, REPEATED = "_link_warned", "_link_repeated"
 FieldValues = dict[str, Any]  # field name -> value
 
 
@@ -286,7 +288,14 @@ def _arrive(page: str) -> _Page:
     return pages[page]
 
 
-def _warn(problems: Sequence[str]) -> None:
+def repeat_warnings() -> None:
+    """Let the next run show the warnings of this one; for a page that runs itself again."""
+    st.session_state[REPEATED] = st.session_state.get(WARNED, [])
+
+
+def _warn(new_problems: Sequence[str]) -> None:
+    problems = [*st.session_state.pop(REPEATED, []), *new_problems]
+    st.session_state[WARNED] = problems
     if problems:
         ended = [text if text.endswith((".", "?")) else f"{text}." for text in problems]
         lines = [escape_markdown(f"From the link: {text}") for text in ended]

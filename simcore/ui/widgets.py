@@ -1,5 +1,6 @@
 """What several pages share: errors as sentences, safe text, sizes, downloads, empty states."""
 
+import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -49,6 +50,22 @@ def show_error(message: str, *, key: str) -> None:
     text, offered = remedies.split(message)
     st.error(escape_markdown(text), icon=":material/error:")
     remedies.show(offered, key=f"remedy_{key}")
+
+
+@contextmanager
+def placeholder(text: str, *heights: int) -> Iterator[None]:
+    """Gray shapes in place of what is being computed, of its heights in px.
+
+    Args:
+        text: what is computed, for screen readers and below the shapes.
+    """
+    box = st.empty()
+    shapes = "".join(f'<i style="height:{height}px"></i>' for height in heights)
+    box.html(f'<div class="placeholder" role="status">{shapes}<p>{html.escape(text)}</p></div>')
+    try:
+        yield
+    finally:
+        box.empty()
 
 
 def empty_state(text: str, page: str = "", label: str = "") -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from simcore.lab import recipes
-from simcore.lab.search import pair
+from simcore.lab.search import pair, why
 from simcore.recipe import Question
 from simcore.ui import components
+from simcore.ui.compare import why_view
 from tests.pages.test_analysis_pages import at_address, words
 
 
@@ -42,7 +43,7 @@ def test_hiding_parts(app, tiny, drawn):
     at = at_address(
         app, "compare", collection=tiny, models="layout", first="left:b", second="right:b"
     )
-    at.session_state["compare_view"] = "Occlusion"
+    at.session_state["compare_view"] = "occlusion"
     at.run()
     assert not at.exception
     data = drawn[-1]
@@ -70,3 +71,33 @@ def test_buttons(app, tiny, drawn):
     next(b for b in at.button if b.label == "Random pair").click().run()
     assert at.query_params["first"].split(":")[1] == at.query_params["second"].split(":")[1]
     assert not at.exception
+
+
+def test_why_is_one_sentence_with_a_crop_that_can_be_changed(app, tiny, drawn, monkeypatch):
+    crops = []
+    component = replace(components.CROP, mount=lambda **given: crops.append(given["data"]["crop"]))
+    monkeypatch.setattr(components, "CROP", component)
+    link = {"collection": tiny, "models": "layout,color", "first": "left:b", "second": "right:e"}
+    at = at_address(app, "compare", **link, backbone="layout", view="why")
+    assert not at.exception
+    assert "not the known mate" in words(at)
+    link["second"] = "right:b"
+    at = at_address(app, "compare", **link, backbone="layout", view="why")
+    assert not at.error
+    assert any(m.value == "**layout** ranks the mate first." for m in at.markdown)
+    assert at.query_params["backbone"] == "layout"
+    at = at_address(app, "compare", **link | {"second": "right:b"}, view="why", crop="0,0,60,100")
+    assert crops[-1] == [0, 0, 0.6, 1]
+    assert any("With this crop: rank" in m.value for m in at.markdown)
+    at = at_address(app, "compare", **link, view="why", crop="0,0,5,100")
+    assert "Draw a larger one" in words(at)
+
+
+def test_the_sentence_names_what_matched_and_what_misled():
+    crop = why.CropRank(why.Crop(top=0.2, bottom=0.8), 37, 0.5)
+    places = ((0.1, 0.5), (0.5, 0.5))
+    reason = why.Why("color", 499, 1000, "edges", 3, places, "net", crop)
+    assert why_view.sentence(reason) == (
+        "net matched the top with the center; edges ranks the mate 3; **color** was misled by the "
+        "bands at top and bottom: without them, rank **499 → 37** of 1,000."
+    )

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
-from simcore.lab.library import collections, extraction
-from simcore.lab.search import maps
+from simcore.lab.library import collections, extraction, selections, subsets
+from simcore.lab.search import maps, search
 from simcore.recipe import Question
-from simcore.ui import components
+from simcore.ui import components, gallery
 from simcore.ui.map import map_canvas
 from tests.pages.test_analysis_pages import at_address, words
 
@@ -39,7 +39,7 @@ def test_the_map_of_a_link(app, tiny, drawn):
     assert not at.exception
     assert not at.error
     data = drawn[-1]
-    assert [one["title"] for one in data["maps"]] == ["zsum(hog + color)", "color"]
+    assert [one["title"] for one in data["maps"]] == ["z-sum of 2", "color"]
     assert data["ids"] == [*"abcdef", *"abcdef"]
     assert (data["left"], data["mates"]) == (6, True)
     for one in data["maps"]:
@@ -107,6 +107,38 @@ def test_chosen_pictures_are_shown_and_counted(app, tiny, drawn, monkeypatch):
         ("left", "e"),
         ("right", "b"),
     ]
+
+
+def test_a_selection_becomes_a_subset_that_evaluations_accept(app, tiny, drawn, monkeypatch):
+    chosen = [1, 4, 7]
+    monkeypatch.setattr("simcore.ui.map.map_canvas.selected", lambda _key, _count: chosen)
+    at = at_address(app, "map", collection=tiny, models="hog")
+    at.text_input(key="map_selection_name").set_value("Odd Name").run()
+    at.button(key="map_selection_save").click().run()
+    assert "not a valid name" in at.error[0].value.replace("\\", "")
+    at.text_input(key="map_selection_name").set_value("odd").run()
+    at.button(key="map_selection_save").click().run()
+    assert not at.exception
+    assert not at.error
+    assert subsets.open_subset(tiny, "selection:odd").left.ids == ("b", "e")
+    at = at_address(app, "evaluate", collection=tiny, models="hog", subset="selection:odd")
+    assert not at.exception
+    assert not at.error
+    assert at.query_params["subset"] == "selection:odd"
+    selections.remove(tiny, "selection:odd")
+    with pytest.raises(UnknownNameError, match="odd"):
+        subsets.open_subset(tiny, "selection:odd")
+
+
+def test_one_point_shows_its_neighbors_under_the_maps_recipe(app, tiny, drawn, monkeypatch):
+    monkeypatch.setattr("simcore.ui.map.map_canvas.selected", lambda _key, _count: [7])
+    rows = []
+    monkeypatch.setattr(gallery, "comparison", lambda _q, _m, given, **_more: rows.extend(given))
+    at = at_address(app, "map", collection=tiny, models="hog,color", map="zsum")
+    assert not at.exception
+    recipe = maps.single_recipe(["hog", "color"], "zsum")
+    (hits,) = search.search(Question(tiny, (recipe,), "rl"), search.Query(id="b"), k=10)
+    assert [tile["id"] for tile in rows[-1]["tiles"]] == list(hits.ids)
 
 
 def test_pictures_without_mates_have_a_map(app, pairs_folder, drawn):

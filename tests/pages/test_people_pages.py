@@ -177,7 +177,8 @@ def test_review_by_buttons(app, hard_folder):
     at = at_address(app, REVIEW, collection="hard", models="color")
     assert "Enter your name" in words(at)
     assert at.button(key="reviewing_tag_pose").disabled
-    at = at_address(app, REVIEW, collection="hard", models="color", annotator="Ana")
+    ana = {"collection": "hard", "models": "color", "annotator": "Ana"}
+    at = at_address(app, REVIEW, **ana, after="stay")
     at.button(key="reviewing_tag_pose").click().run()
     at.text_input(key="reviewing_own").input("Zig Zag").run()
     at.button(key="reviewing_copy").click().run()
@@ -191,3 +192,10 @@ def test_review_by_buttons(app, hard_folder):
     at.button(key="reviewing_seen").click().run()
     assert "Failure **2**" in words(at)
     assert not at.exception
+    at = at_address(app, REVIEW, **ana)
+    place = at.query_params["query"]
+    at.button(key="reviewing_tag_bad pair").click().run()
+    assert at.query_params["query"] != place, "the next case follows a tag"
+    assert "without 1 bad pair" in words(at)
+    at.button(key="reviewing_right").click().run()
+    assert "Rank **2**" in words(at) or "Rank **3**" in words(at)

@@ -36,6 +36,7 @@ def test_a_page_knows_where_its_server_is(path):
     assert (status, headers["cache-control"]) == (200, "no-cache")
     assert b'const pages = ["evaluate", "map"]' in body
     assert b"BACKEND_BASE_URL" in body
+    assert b'<h1 id="outline">' in body, "something to see before Streamlit has loaded"
     assert body.index(b"BACKEND_BASE_URL") < body.index(b'type="module"')
 
 

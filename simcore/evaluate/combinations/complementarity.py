@@ -27,20 +27,53 @@ def cka(left: Array, right: Array) -> float:
     >>> round(cka(x, 3 * x[:, ::-1]), 6)
     1.0
     """
-    if len(left) != len(right):
-        raise ShapeError(
-            f"CKA compares features of the same images, got {len(left)} and {len(right)} images."
-        )
-    x = left.astype(np.float64) - left.mean(axis=0, dtype=np.float64)
-    y = right.astype(np.float64) - right.mean(axis=0, dtype=np.float64)
-    if x.shape[1] + y.shape[1] > 2 * len(x):  # the Gram matrices are the smaller ones
-        a, b = x @ x.T, y @ y.T
-        cross = float((a * b).sum())
-        norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-    else:
-        cross = float(np.linalg.norm(y.T @ x) ** 2)
-        norms = float(np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y))
-    return cross / norms if norms > 0 else 0.0
+    return float(cka_matrix([left, right])[0, 1])
+
+
+def cka_matrix(features: Sequence[Array | None]) -> Array:
+    """Linear CKA of all pairs of feature sets.
+
+    Each cross term is computed from Gram matrices (N x N) or from D1 x D2, whichever is smaller;
+    Gram matrices are made once.
+
+    Args:
+        features: (N, D) each, of the same N images; None = nothing to compare.
+
+    Returns:
+        (M, M) float64, symmetric; NaN where one of the two is None.
+
+    Raises:
+        ShapeError: N differs.
+    """
+    counts = {len(values) for values in features if values is not None}
+    if len(counts) > 1:
+        numbers = " and ".join(f"{count}" for count in sorted(counts))
+        raise ShapeError(f"CKA compares features of the same images, got {numbers} images.")
+    centered = [
+        None if values is None else values.astype(np.float64) - values.mean(0, dtype=np.float64)
+        for values in features
+    ]
+    grams: dict[int, Array] = {}
+
+    def gram(number: int) -> Array:
+        if number not in grams:
+            grams[number] = centered[number] @ centered[number].T
+        return grams[number]
+
+    products = np.full((len(features), len(features)), np.nan)
+    for i, x in enumerate(centered):
+        for j, y in enumerate(centered[: i + 1]):
+            if x is None or y is None:
+                continue
+            if x.shape[1] * y.shape[1] > len(x) ** 2:
+                product = float(np.vdot(gram(i), gram(j)))
+            else:
+                product = float(np.linalg.norm(y.T @ x) ** 2)
+            products[i, j] = products[j, i] = product
+    norms = np.sqrt(np.diag(products))
+    scale = np.outer(norms, norms)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(scale > 0, products / scale, np.where(np.isnan(scale), np.nan, 0.0))
 
 
 def rsa(matrices: Sequence[Array], *, seed: int = 0) -> Array:
@@ -61,12 +94,17 @@ def rsa(matrices: Sequence[Array], *, seed: int = 0) -> Array:
         rows = np.sort(np.random.default_rng(seed).choice(count, MAX_IMAGES, replace=False))
     upper = np.triu_indices(len(rows), 1)
     flat = [m[np.ix_(rows, rows)][upper] for m in matrices]
+    complete = [not np.isnan(values).any() for values in flat]
+    ranked = [average_ranks(v) if whole else v for v, whole in zip(flat, complete, strict=True)]
     correlation = np.eye(len(flat))
     for i, first in enumerate(flat):
         for j, second in enumerate(flat[:i]):
-            common = ~(np.isnan(first) | np.isnan(second))
-            a, b = average_ranks(first[common]), average_ranks(second[common])
-            scale = a.std() * b.std() if common.any() else 0.0
+            if complete[i] and complete[j]:
+                a, b = ranked[i], ranked[j]
+            else:
+                common = ~(np.isnan(first) | np.isnan(second))
+                a, b = average_ranks(first[common]), average_ranks(second[common])
+            scale = a.std() * b.std() if len(a) else 0.0
             correlation[i, j] = correlation[j, i] = (
                 ((a - a.mean()) * (b - b.mean())).mean() / scale if scale > 0 else np.nan
             )

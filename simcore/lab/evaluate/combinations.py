@@ -22,12 +22,12 @@ from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine
-from simcore.types import Array, Collection, Direction, Metric
+from simcore.types import Array, Collection, Direction, Metric, Monitor
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
 HitsByCombination = dict[Combination, SubsetHits]
 SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
-SUBSET_HITS = "subset-hits"  # kind of result on disk
+SUBSET_HITS, WEIGHTS = "subset-hits", "sum-weights"  # kinds of results on disk
 SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
 
 
@@ -470,15 +470,40 @@ def compare(question: Question) -> Comparisons:
     )
 
 
-def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
+def learned_weights(
+    question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
+) -> LearnedWeights:
     """Non-negative weights for a z-sum, cross-validated, beside the best subset.
 
     Args:
         question: its backbones are weighted.
         seed: of the folds.
+
+    Raises:
+        Stopped: the monitor asked to stop.
     """
     results = search(question)
     collection = subsets.open_subset(question.collection, question.subset)
+    key = (*_search_key(question, collection, results.models), seed)
+    stored = result_cache.get(
+        WEIGHTS, key, lambda: _fit_weights(question, collection, results, seed, monitor)
+    )
+    weights, n_pairs = stored["weights"], len(collection.left)
+    held_out = stored["held_out"]
+    return LearnedWeights(
+        n_pairs,
+        dict(zip(results.models, (round(float(weight), 4) for weight in weights), strict=True)),
+        hit_count(held_out) if len(held_out) else None,
+        int(stored["same_pairs"]),
+        results.held_out("zsum", seed=seed),
+        subset_statistics.best(results.hits["zsum"]).hits,
+    )
+
+
+def _fit_weights(
+    question: Question, collection: Collection, results: SubsetSearch, seed: int, monitor: Monitor
+) -> result_cache.Arrays:
+    """Weights (M,), hits with them on the same pairs, and (Q,) held-out hits; none for one pair."""
     target = collection.pairs(question.direction).target
     sides = similarity.sides(
         collection,
@@ -492,20 +517,25 @@ def learned_weights(question: Question, *, seed: int = 0) -> LearnedWeights:
     def blocks() -> subset_search.Blocks:
         return subset_search.zip_streams([side.stream() for side in sides])
 
+    def stage(name: str, done: int) -> None:
+        monitor.check()
+        monitor.report(name, done, 4)
+
+    stage("rivals of each mate", 0)
     rivals = sum_weights.near_rivals(blocks(), target, terms)
-    by_query = sum_weights.held_out(rivals, seed=seed) if len(target) > 1 else None
+    stage("weights on all pairs", 1)
     weights = sum_weights.fit(rivals, np.arange(len(target)))
+    stage("weights of each fold", 2)
+    by_query = sum_weights.held_out(rivals, seed=seed) if len(target) > 1 else None
+    stage("hits", 3)
     same = np.tile(weights, (len(target), 1))
     chosen = [same] if by_query is None else [same, by_query]
     biased, *held_out = sum_weights.weighted_hits(blocks(), target, terms, chosen)
-    return LearnedWeights(
-        len(target),
-        dict(zip(results.models, (round(float(weight), 4) for weight in weights), strict=True)),
-        hit_count(held_out[0]) if held_out else None,
-        int(biased.sum()),
-        results.held_out("zsum", seed=seed),
-        subset_statistics.best(results.hits["zsum"]).hits,
-    )
+    return {
+        "weights": np.asarray(weights),
+        "same_pairs": np.array(biased.sum()),
+        "held_out": held_out[0] if held_out else np.zeros(0, bool),
+    }
 
 
 def hit_count(hit: Array) -> HitCount:

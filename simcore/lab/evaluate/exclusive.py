@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from simcore.data import result_cache
 from simcore.evaluate.combinations import complementarity as geometry
 from simcore.evaluate.combinations import exclusive
 from simcore.lab.evaluate import combinations, recall
@@ -225,15 +226,23 @@ def complementarity(question: Question) -> Complementarity:
     """
     hits = combinations.single_hits(question)
     collection = subsets.open_subset(question.collection, question.subset)
-    rsa = geometry.rsa([_similarities(collection, model) for model in hits])
-    vectors = [_vectors(collection, model) for model in hits]
+    models = tuple(hits)
+
+    def compute() -> result_cache.Arrays:
+        return {
+            "rsa": geometry.rsa([_similarities(collection, model) for model in models]),
+            "cka": geometry.cka_matrix([_vectors(collection, model) for model in models]),
+        }
+
+    identities = tuple(features.identity(collection, model) for model in models)
+    stored = result_cache.get("geometry", (collection.left.digest, models, identities), compute)
     return Complementarity(
-        tuple(hits),
-        tuple(geometry.order(rsa)),
+        models,
+        tuple(geometry.order(stored["rsa"])),
         _matrix(exclusive.agreement(hits)),
         _matrix(exclusive.gain(hits)),
-        tuple(tuple(_cka(left, right) for right in vectors) for left in vectors),
-        _matrix(rsa),
+        _matrix(stored["cka"]),
+        _matrix(stored["rsa"]),
     )
 
 
@@ -249,13 +258,9 @@ def _similarities(collection: Collection, model: str) -> Array:
 
 
 def _vectors(collection: Collection, model: str) -> Array | None:
+    """None unless there is exactly one vector per image, which is what CKA compares."""
     left = features.for_side(collection, collection.left, model)
     return left.values if left.single else None
-
-
-def _cka(left: Array | None, right: Array | None) -> float | None:
-    """None unless both have exactly one vector per image, which is what CKA compares."""
-    return None if left is None or right is None else geometry.cka(left, right)
 
 
 def disagreements(question: Question, *, limit: int | None = None) -> Disagreements:

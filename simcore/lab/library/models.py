@@ -14,6 +14,14 @@ from simcore.models.spec import BackboneSpec, WeightFile, is_non_commercial, lic
 from simcore.types import JSON, Monitor
 
 groups = registry.groups
+# Kinds of backbones in the order in which they are offered, and their names for users.
+KINDS = {
+    "handmade": "Handmade",
+    "learned": "Learned here",
+    "distances": "Perceptual distances",
+    "networks": "Other networks",
+    "papers": "In the papers",
+}
 
 # Where papers print a score of single backbones: table, column, unit.
 _PRINTED_SCORES = (
@@ -119,6 +127,24 @@ def listing(names: Sequence[str] | None = None) -> list[BackboneInfo]:
 def all_names() -> list[str]:
     """Registered backbones, followed by those learned on this machine."""
     return [*registry.names(), *lineage.names()]
+
+
+def kind(name: str) -> str:
+    """The kind of a backbone or perceptual distance, of `KINDS`.
+
+    >>> [kind(name) for name in ("hog", "resnet18", "timm:resnet18", "learned:x", "ssim")]
+    ['handmade', 'papers', 'networks', 'learned', 'distances']
+    """
+    if name.startswith(lineage.PREFIX):
+        return "learned"
+    if name.partition("/")[0] in pair_distances.NAMES:
+        return "distances"
+    if ":" in name:
+        return "networks"
+    spec = registry.get(name)
+    if not spec.weights:
+        return "handmade"
+    return "papers" if spec.paper_rows else "networks"
 
 
 def demo_names() -> list[str]:

@@ -12,7 +12,7 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
 from simcore.lab import printed_values
-from simcore.lab.library import collections, duplicates, features, provenance
+from simcore.lab.library import collections, duplicates, features, provenance, selections
 from simcore.lab.printed_values import PrintedTable
 from simcore.models import lineage
 from simcore.results import Cell, Table
@@ -179,12 +179,14 @@ def open_subset(name: str, subset: str = "all") -> Collection:
 
 
 def choices(name: str) -> Labels:
-    """Subsets of a collection with their descriptions, those of its learned backbones included."""
+    """Subsets of a collection with their descriptions.
+
+    They include what its learned backbones were not trained on, and named selections.
+    """
     learned = provenance.trained_here(collections.open_(name))
     stems = [backbone.removeprefix(lineage.PREFIX) for backbone in learned]
-    return SUBSETS | {
-        UNSEEN + stem: f"the pairs that learned:{stem} was not trained on" for stem in stems
-    }
+    unseen = {UNSEEN + stem: f"the pairs that learned:{stem} was not trained on" for stem in stems}
+    return SUBSETS | unseen | selections.subsets(name)
 
 
 def find_duplicates(
@@ -252,8 +254,11 @@ def _rows_key(collection: Collection, subset: str) -> tuple[Any, ...]:
     base = (collections.version(collection.name), subset)
     if subset.startswith(UNSEEN):
         return *base, lineage.read(subset.removeprefix(UNSEEN)).sha256
+    if subset.startswith(selections.PREFIX):
+        return *base, selections.ids_of(collection.name, subset)
     if subset not in SUBSETS:
-        raise unknown_name("subset", subset, [*SUBSETS, f"{UNSEEN}NAME"])
+        known = [*SUBSETS, f"{UNSEEN}NAME", *selections.subsets(collection.name)]
+        raise unknown_name("subset", subset, known)
     return *base, _changed(collection, subset), _deciding_keys(collection, subset)
 
 
@@ -274,6 +279,8 @@ def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
     def select() -> Array:
         if subset.startswith(UNSEEN):
             return _unseen_rows(collection, subset.removeprefix(UNSEEN))
+        if subset.startswith(selections.PREFIX):
+            return selections.rows(collection, subset)
         if subset == "reviewed":
             return _reviewed_rows(collection)
         if subset.endswith(("faces", "objects")):

@@ -277,6 +277,15 @@ def summary(name: str, queried: Sequence[Recipe]) -> ReviewSummary:
     )
 
 
+def recall_so_far(name: str, recipe: Recipe) -> ReviewedRecall:
+    """The recall of one recipe with what annotators have tagged by now.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    return _recall(name, recipe, current_reviews(name))
+
+
 def _annotators(reviews: Reviews) -> tuple[Annotator, ...]:
     names = sorted({name for by in reviews.values() for name in by})
     return tuple(Annotator(n, sum(n in by for by in reviews.values())) for n in names)

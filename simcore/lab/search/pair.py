@@ -12,6 +12,7 @@ from simcore.lab import recipes
 from simcore.lab.library import collections, features
 from simcore.lab.library.features import DecodedImage
 from simcore.models import feature_maps, forward, registry
+from simcore.models.extract import extraction
 from simcore.models.spec import BackboneSpec
 from simcore.recipe import Question
 from simcore.results import Table
@@ -257,8 +258,8 @@ def occlusion(
         raise BadDataError(f"The number of cells per side must be 2 to 16, got {cells}.")
     collection, spec = collections.open_(name), registry.get(backbone)
     metric_name = recipes.check_metric(metric) or spec.metric
-    queries = _embed_occluded(first.decoded.pixels, spec, cells, monitor)
-    gallery, target = _gallery(collection, second, backbone)
+    queries = _embed_occluded(first.decoded, spec, cells, monitor)
+    gallery, target = gallery_features(collection, second, backbone)
     values = metrics.pairwise(queries, gallery, metric_name)
     similarities = values[:, target].astype(np.float64)
     if np.isnan(similarities[0]):
@@ -280,18 +281,25 @@ def occlusion(
     )
 
 
-def _embed_occluded(pixels: Array, spec: BackboneSpec, cells: int, monitor: Monitor) -> Features:
+def _embed_occluded(
+    image: DecodedImage, spec: BackboneSpec, cells: int, monitor: Monitor
+) -> Features:
     """Features of an image as it is (image 0), and with each cell hidden in turn."""
     device = forward.resolve_device("auto")
     precision = forward.resolve_precision("auto", device)
-    windows = matching.grid_windows(cells, *pixels.shape[:2])
-    rows: list[Array] = []
-    for batch in _occluded_batches(pixels, windows):
-        monitor.check()
-        rows += forward.embed_images(batch, spec, device, precision)
-        monitor.report("masking", len(rows), len(windows) + 1)
-    index = np.repeat(np.arange(len(rows)), [len(image_rows) for image_rows in rows])
-    return Features(spec.name, index, np.concatenate(rows), len(rows))
+    windows = matching.grid_windows(cells, *image.pixels.shape[:2])
+
+    def embed() -> Features:
+        rows: list[Array] = []
+        for batch in _occluded_batches(image.pixels, windows):
+            monitor.check()
+            rows += forward.embed_images(batch, spec, device, precision)
+            monitor.report("masking", len(rows), len(windows) + 1)
+        index = np.repeat(np.arange(len(rows)), [len(image_rows) for image_rows in rows])
+        return Features(spec.name, index, np.concatenate(rows), len(rows))
+
+    key = ("occluded", image.digest, extraction.feature_key(spec, precision), cells)
+    return memory.get(key, embed)
 
 
 def _occluded_batches(
@@ -329,7 +337,9 @@ def _features(collection: Collection, picture: Picture, backbone: str) -> Featur
     return features.embed_upload(picture.decoded, backbone)
 
 
-def _gallery(collection: Collection, picture: Picture, backbone: str) -> tuple[Features, int]:
+def gallery_features(
+    collection: Collection, picture: Picture, backbone: str
+) -> tuple[Features, int]:
     """The side that a picture is ranked in, and its row; an upload is ranked alone."""
     if not picture.side:
         return _features(collection, picture, backbone), 0

@@ -74,7 +74,7 @@ def verdict_table(report: ClaimsReport, verdicts: Sequence[ClaimVerdict], key: s
 def detail(verdict: ClaimVerdict) -> None:
     """One claim: the paper's sentence, the verdict, and every universe."""
     claim = verdict.claim
-    st.subheader(escape_markdown(claim.tested), anchor=False)
+    st.header(escape_markdown(claim.tested), anchor=False)
     st.markdown(
         f"> {escape_markdown(claim.sentence)}  \n> {claim.paper}, {escape_markdown(claim.place)}"
     )

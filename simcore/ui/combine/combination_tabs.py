@@ -1,5 +1,7 @@
 """The tabs of the page Combine: all combinations, ablation, participation, weights, geometry."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -9,7 +11,8 @@ from simcore.lab.evaluate import combinations, exclusive
 from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.lab.evaluate.exclusive import Measure
 from simcore.recipe import Combination, Question
-from simcore.ui import charts, commands, widgets
+from simcore.types import QueryParams
+from simcore.ui import actions, charts, commands, job_progress, widgets
 
 COMBINATIONS: dict[Combination, str] = {"zsum": "Normalized (Eq. 5)", "sum": "Plain (Eq. 4)"}
 MEASURES: dict[Measure, str] = {
@@ -60,15 +63,20 @@ def ranking(question: Question, search: SubsetSearch, combine: Combination) -> N
             "pages/explore.py",
             label=f"Open {widgets.escape_markdown(' + '.join(models))} in Explore",
             icon=":material/image_search:",
-            query_params={
-                "collection": question.collection,
-                "models": ",".join(models),
-                "combine": combine if len(models) > 1 else "none",
-                "metric": question.metric,
-                "direction": question.direction,
-            },
+            query_params=explore_params(question, models, combine),
         )
     widgets.csv_button(lambda: widgets.frame_csv(table), f"{question.collection}-{combine}.csv")
+
+
+def explore_params(question: Question, models: Sequence[str], combine: str) -> QueryParams:
+    """The address of a combination on Explore."""
+    return {
+        "collection": question.collection,
+        "models": ",".join(models),
+        "combine": combine if len(models) > 1 else "none",
+        "metric": question.metric,
+        "direction": question.direction,
+    }
 
 
 def ablation(question: Question, search: SubsetSearch, combine: Combination) -> None:
@@ -117,8 +125,8 @@ def participation(question: Question, search: SubsetSearch, combine: Combination
 
 def weights(question: Question, search: SubsetSearch, _combine: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
-    with st.spinner("Learning weights"):
-        result = combinations.learned_weights(question)
+    with job_progress.progress_bar("Learning weights") as monitor:
+        result = combinations.learned_weights(question, monitor=monitor)
     rows = [
         ("learned weights", result.same_pairs, result.held_out),
         ("best subset (z-sum)", result.best_subset_same_pairs, result.best_subset_held_out),
@@ -172,5 +180,25 @@ def complementarity(question: Question, _search: SubsetSearch, _combine: Combina
         "alike",
         height=160 + 38 * len(names),
         title=f"{MEASURES[measure]}; sorted by RSA",
+        on_click=lambda cell: _compare_cell(question, cell),
     )
+    st.caption("Click a cell to compare a pair that its column finds and its row misses.")
     commands.show(commands.evaluate(question, "complementarity"))
+
+
+def _compare_cell(question: Question, cell: str) -> None:
+    """Open Compare on the pair on which the two backbones of a cell disagree most."""
+    row, _, column = cell.partition(charts.SEPARATOR)
+    pairs = exclusive.found_and_missed(question, found=[column], missed=[row], order="disagreement")
+    if not pairs:
+        actions.show_error_later(f"{row} misses no pair that {column} finds. Click another cell.")
+        return
+    side, other_side = ("left", "right") if question.direction == "lr" else ("right", "left")
+    params = {
+        "collection": question.collection,
+        "models": f"{row},{column}",
+        "metric": question.metric,
+        "first": f"{side}:{pairs[0].query}",
+        "second": f"{other_side}:{pairs[0].mate}",
+    }
+    actions.open_later("pages/compare.py", params)

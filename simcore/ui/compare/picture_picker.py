@@ -12,18 +12,23 @@ from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture
 from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import uploads
+from simcore.ui import gallery, uploads
 from simcore.ui.url_state import MISSING, Field, Values
+from simcore.ui.widgets import escape_markdown
 
 PAGE = "compare"
 UPLOAD = "upload"
 SIDE_NAMES = {"left": "Left side", "right": "Right side", UPLOAD: "Upload"}
+PAGE_SIZE = 24  # thumbnails
 LABELS = {"first": "First image", "second": "Second image"}
 
 
 @dataclass(frozen=True)
 class ImageField(Field):
-    """One of the two images as "SIDE:ID", with a widget for each part; uploads are left out."""
+    """One of the two images as "SIDE:ID": a widget for the side, thumbnails for the id.
+
+    Uploads are left out.
+    """
 
     side: str = "left"  # unless a link names another
 
@@ -119,10 +124,9 @@ def _picker(question: Question, collection: Collection, name: str) -> Picture | 
         required=True,
     )
     if side != UPLOAD:
-        ids = ids_of(collection, str(side))
-        return pair.open_picture(
-            question.collection, str(side), st.selectbox("Image", ids, key=id_key)
-        )
+        image = st.session_state[id_key]
+        _thumbnails(collection, name, str(side), image)
+        return pair.open_picture(question.collection, str(side), image)
     file = st.file_uploader(
         f"Image file, at most {uploads.MAX_MB} MB",
         type=uploads.TYPES,
@@ -135,6 +139,43 @@ def _picker(question: Question, collection: Collection, name: str) -> Picture | 
     images = collection.left
     data = uploads.receive(file.name, file.getvalue(), images.trim)
     return Picture(file.name, data, trim=images.trim, ignore_profile=images.ignore_profiles)
+
+
+def _thumbnails(collection: Collection, name: str, side: str, image: str) -> None:
+    """A panel with the images of a side as thumbnails; a click chooses one."""
+    images = collection.left if side == "left" else collection.pairs().gallery
+    key = f"{PAGE}_{name}_find"
+    with st.popover(
+        f"{image}: choose another",
+        icon=":material/photo_library:",
+        width="stretch",
+        key=f"{PAGE}_{name}_thumbnails",
+    ):
+        text = st.text_input(
+            f"Search the ids of {len(images):,} images", key=key, max_chars=200, placeholder="All"
+        )
+        text = text.strip().lower()
+        rows = [row for row, other in enumerate(images.ids) if text in other.lower()]
+        if not rows:
+            st.info(f"No id contains {escape_markdown(text)}.")
+            return
+        chosen = images.row_of[image]
+        first = rows.index(chosen) // PAGE_SIZE + 1 if chosen in rows else 1
+        pages = -(-len(rows) // PAGE_SIZE)
+        page_key = f"{key}_page_{collection.name}_{side}_{text}"
+        page = st.pagination(pages, default=first, key=page_key) if pages > 1 else 1
+        tiles = []
+        for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+            tile = gallery.image_tile(images, row, side, collection)
+            tile["caption"], tile["current"] = images.ids[row], row == chosen
+            tiles.append(tile)
+        gallery.grid(
+            tiles,
+            key=f"{PAGE}_{name}_grid",
+            on_pick=lambda pick: _set(name, side, pick["id"]),
+            action="Compare it",
+            exported=False,
+        )
 
 
 def _set(name: str, side: str, image: str) -> None:

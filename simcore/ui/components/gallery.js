@@ -1,6 +1,8 @@
-// The gallery. Python sends `data`; a click sets the trigger "picked" {id, side, step}.
+// The gallery. Python sends `data`; a click sets the trigger "picked" {id, side, step}. Space, a
+// long press and the magnifier enlarge a picture (lightbox.js).
 
 const shown = new WeakMap() // root -> its data, so that nothing is drawn twice
+const folded = new WeakMap() // root -> the titles of the rows that are folded
 
 const picture = (item, eager) => {
   const box = make("span", "pic")
@@ -33,15 +35,23 @@ const tile = (item, buttons) => {
     button.setAttribute("aria-current", "true")
   }
   const box = picture(item)
-  if (item.rank) box.append(make("span", "rank", item.rank))
+  // Words that the label contains already are drawn by the style sheet.
+  const words = (className, text) => {
+    const node = make("span", className)
+    node.dataset.words = text
+    return node
+  }
+  if (item.rank) box.append(words("rank words", item.rank))
+  if (item.src) box.append(make("span", "zoom"))
   button.append(box)
   if (item.score || item.mate || item.caption) {
     const under = make("span", "under")
-    if (item.score) under.append(make("span", "", item.score))
-    if (item.caption) under.append(make("span", "", item.caption))
-    if (item.mate) under.append(make("span", "is", "mate"))
+    if (item.score) under.append(words("words", item.score))
+    if (item.caption) under.append(words("words", item.caption))
+    if (item.mate) under.append(words("words is", "mate"))
     button.append(under)
   }
+  button.item = item
   button.pick = { id: item.id, side: item.side, step: item.step ?? null }
   buttons.push(button)
   return button
@@ -50,10 +60,12 @@ const tile = (item, buttons) => {
 const figure = (item, kind, tag) => {
   const box = make("figure", `figure ${kind}`)
   box.append(make("span", "tag", tag))
-  const pic = picture(item, true)
-  pic.setAttribute("role", "img")
-  pic.setAttribute("aria-label", item.alt)
-  box.append(pic)
+  const button = make("button", "enlarge")
+  button.type = "button"
+  button.setAttribute("aria-label", `${item.alt}. Enlarge it.`)
+  button.item = item
+  button.append(picture(item, true))
+  box.append(button)
   const name = make("figcaption", "name", item.caption || item.id)
   name.title = item.caption || item.id
   box.append(name)
@@ -71,7 +83,7 @@ const head = (data, buttons) => {
     button.style.width = "100%"
     button.style.flex = "none"
     button.querySelector(".under")?.remove()
-    mate.replaceChild(button, mate.querySelector(".pic"))
+    mate.replaceChild(button, mate.querySelector(".enlarge"))
     mate.dataset.line = ""
     pair.append(mate)
   }
@@ -85,11 +97,18 @@ const head = (data, buttons) => {
   return box
 }
 
-const row = (item, buttons) => {
+const row = (item, buttons, data, root) => {
   const box = make("section", item.mix ? "row mix" : "row")
   box.setAttribute("aria-label", item.title)
   const label = make("div", "label")
-  label.append(make("div", "title", item.title))
+  const fold = make("button", "title", item.title)
+  fold.type = "button"
+  fold.dataset.fold = item.title
+  const isFolded = folded.get(root)?.has(item.title) || false
+  fold.setAttribute("aria-expanded", String(!isFolded))
+  fold.title = "Fold or unfold this row"
+  box.classList.toggle("folded", isFolded)
+  label.append(fold)
   if (item.sub) {
     const sub = make("div", "sub", item.sub)
     sub.title = item.sub
@@ -100,9 +119,17 @@ const row = (item, buttons) => {
     note.title = item.note
     label.append(note)
   }
+  if (item.badge) label.append(make("span", "chip badge", item.badge))
   if (item.chip) {
     const mate = make("div", "where")
     mate.append(make("span", `chip ${item.tone || ""}`, item.chip))
+    if (item.why) {
+      const why = make("button", "why", "Why?")
+      why.type = "button"
+      why.title = `Why does ${item.title} not rank the mate first?`
+      why.pick = { id: item.title, side: "why", step: null }
+      mate.append(why)
+    }
     if (item.place !== null && item.place !== undefined) {
       const scale = make("span", "scale")
       scale.title = "Rank of the mate, from first (left) to last, on a log scale"
@@ -117,7 +144,10 @@ const row = (item, buttons) => {
   const strip = make("div", "strip")
   strip.dataset.line = ""
   for (const hit of item.tiles) strip.append(tile(hit, buttons))
-  if (!item.tiles.length) strip.append(make("div", "empty", item.note || "No result."))
+  if (item.loading) {
+    box.setAttribute("aria-busy", "true")
+    for (let n = 0; n < data.k; n++) strip.append(make("span", "ghost"))
+  } else if (!item.tiles.length) strip.append(make("div", "empty", item.note || "No result."))
   box.append(strip)
   return box
 }
@@ -140,7 +170,7 @@ const trail = (items, buttons) => {
 const lines = (root) =>
   [...root.querySelectorAll("[data-line]")]
     .map((line) => [...line.querySelectorAll("button.tile")])
-    .filter((line) => line.length)
+    .filter((line) => line.length && line[0].getClientRects().length)
 
 // One tab stop per line; arrows move inside and between lines.
 const rove = (root) => {
@@ -195,15 +225,48 @@ export default function (component) {
   if (!root || !data) return
   const now = JSON.stringify(data)
   const before = shown.get(root) || {}
-  root.onkeydown = (event) => move(root, event)
-  root.onclick = (event) => {
-    const button = event.target.closest?.("button.tile")
-    if (!button) return
+  const choose = (button) => {
     const all = lines(root)
     const y = all.findIndex((line) => line.includes(button))
     shown.set(root, { ...shown.get(root), back: [y, all[y]?.indexOf(button) ?? 0] })
     button.classList.add("busy")
     setTriggerValue("picked", button.pick)
+  }
+  const enlarge = (button) => {
+    const line = button.closest("[data-line]")
+    const tiles = line ? [...line.querySelectorAll("button.tile")] : [button]
+    new Lightbox(root, data.action ? choose : null, data.action).open(tiles, tiles.indexOf(button))
+  }
+  root.onkeydown = (event) => {
+    const button = event.target.closest?.("button.tile")
+    if (event.key === " " && button) {
+      event.preventDefault()
+      enlarge(button)
+    } else move(root, event)
+  }
+  root.onkeyup = (event) => event.key === " " && event.target.item && event.preventDefault()
+  watchPresses(root, enlarge)
+  root.onclick = (event) => {
+    const fold = event.target.closest?.("button[data-fold]")
+    if (fold) {
+      const titles = folded.get(root) || new Set()
+      const open = titles.delete(fold.dataset.fold)
+      if (!open) titles.add(fold.dataset.fold)
+      folded.set(root, titles)
+      fold.setAttribute("aria-expanded", String(open))
+      fold.closest(".row").classList.toggle("folded", !open)
+      return
+    }
+    const why = event.target.closest?.("button.why")
+    if (why) setTriggerValue("picked", why.pick)
+    const button = event.target.closest?.("button.tile, button.enlarge")
+    if (!button || root.pressed) {
+      root.pressed = false
+      return
+    }
+    const asked = event.target.closest(".zoom") || button.matches(".enlarge") || !data.action
+    if (asked) enlarge(button)
+    else choose(button)
   }
   if (before.now === now) {
     for (const busy of root.querySelectorAll(".busy")) busy.classList.remove("busy")
@@ -216,10 +279,19 @@ export default function (component) {
   parts[0].textContent = before.now ? data.say || "" : ""
   if (data.trail?.length) parts.push(trail(data.trail, buttons))
   if (data.query) parts.push(head(data, buttons))
-  for (const item of data.rows || []) parts.push(row(item, buttons))
+  const rows = new Map() // rows that have not changed stay, so that their pictures do not flicker
+  for (const item of data.rows || []) {
+    const words = JSON.stringify([item, data.k, data.action])
+    const old = before.rows?.get(item.title)
+    const node = old?.words === words ? old.node : row(item, buttons, data, root)
+    if (old?.words === words) buttons.push(...node.querySelectorAll("button.tile"))
+    rows.set(item.title, { words, node })
+    parts.push(node)
+  }
   if (data.tiles) {
     const grid = make("div", "grid")
     grid.dataset.line = ""
+    if (data.columns) grid.style.gridTemplateColumns = `repeat(${data.columns}, minmax(0, 1fr))`
     for (const item of data.tiles) grid.append(tile(item, buttons))
     parts.push(grid)
   }
@@ -249,5 +321,5 @@ export default function (component) {
     if (button && (document.activeElement === document.body || root.contains(document.activeElement)
       || parentElement.host === document.activeElement)) button.focus({ preventScroll: true })
   }
-  shown.set(root, { now })
+  shown.set(root, { now, rows })
 }

@@ -110,7 +110,32 @@ class Maps {
     this.clear = this.button(pick, "Clear", "Clear the selection (Esc)", () => this.choose(new Set()))
     this.count = make("span", "count")
     pick.append(this.count)
-    this.bar.replaceChildren(modes, view, show, pick)
+    this.bar.replaceChildren(modes, view, show, this.search(), pick)
+  }
+
+  // Selects all images whose id contains the text, and shows them as large as they fit.
+  search() {
+    const box = make("form", "group search")
+    box.setAttribute("role", "search")
+    const field = make("input")
+    field.type = "search"
+    field.placeholder = "Find an id"
+    field.setAttribute("aria-label", "Find images by a part of their id")
+    box.append(field)
+    box.onsubmit = (event) => {
+      event.preventDefault()
+      const text = field.value.trim().toLowerCase()
+      const rows = []
+      if (text) this.data.ids.forEach((id, i) => id.toLowerCase().includes(text) && rows.push(i))
+      const exact = rows.filter((i) => this.data.ids[i].toLowerCase() === text)
+      const chosen = exact.length ? exact : rows
+      this.choose(new Set(chosen))
+      this.status.textContent = chosen.length ? `${chosen.length} found` : `No id contains ${text}`
+      this.count.textContent = chosen.length ? this.count.textContent : text ? "none found" : ""
+      if (chosen.length) this.panels.forEach((panel) => panel.zoomTo(chosen))
+    }
+    field.onkeydown = (event) => event.stopPropagation() // the map has keys of its own
+    return box
   }
 
   toggle(group, word, title, name) {

@@ -11,7 +11,7 @@ from simcore.lab.evaluate import combinations
 from simcore.lab.evaluate import recall as evaluate_recall
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
-from simcore.recipe import Question, Recipe
+from simcore.recipe import Question
 from simcore.ui import charts, commands, sidebar
 from simcore.ui.charts import about
 from simcore.ui.commands import Command
@@ -52,7 +52,7 @@ def recall(question: Question) -> EvaluationView:
     ks = [k for k in KS if k <= len(pairs.gallery)]
     table = evaluate_recall.recall(question, ks=ks)
     display = pd.DataFrame(
-        {"recipe": short_name(row.recipe), "hits@1": row.hits(1)}
+        {"recipe": row.recipe.title, "hits@1": row.hits(1)}
         | {
             f"@{k} %": f"{100 * s.value:.2f}  [{100 * s.low:.1f}, {100 * s.high:.1f}]"
             for k, s in row.recall.items()
@@ -85,7 +85,7 @@ def recall(question: Question) -> EvaluationView:
 def curve(question: Question) -> EvaluationView:
     """Recall at every k (Fig. 2b)."""
     result = evaluate_recall.curve(question)
-    lines = [(short_name(curve.recipe), curve.values) for curve in result.curves]
+    lines = [(curve.recipe.title, curve.values) for curve in result.curves]
     return EvaluationView(
         f"Share of mates among the first k of {result.gallery:,}",
         _at_cut_offs(lines),
@@ -102,7 +102,7 @@ def curve(question: Question) -> EvaluationView:
 def cosine_minus_l2(question: Question) -> EvaluationView:
     """Recall by cosine minus recall by L2 (Fig. 2a)."""
     result = evaluate_recall.cosine_minus_l2(question)
-    lines = [(short_name(curve.recipe), curve.values) for curve in result.curves]
+    lines = [(curve.recipe.title, curve.values) for curve in result.curves]
     figure = _curves(lines)
     charts.level(figure, 0, "no difference")
     plain = question.with_recipes(*question.singles).with_metric(None).with_post("none")
@@ -124,7 +124,7 @@ def associative(question: Question) -> EvaluationView:
     result = evaluate_recall.associative_recall(question)
     figure, rows = go.Figure(), []
     for number, (recipe, series) in enumerate(zip(question.recipes, result.recipes, strict=True)):
-        name = short_name(recipe)
+        name = recipe.title
         figure.add_scatter(
             x=[row.m for row in series.rows],
             y=[100 * row.exact for row in series.rows],
@@ -160,7 +160,7 @@ def associative(question: Question) -> EvaluationView:
 
 def votes(question: Question) -> EvaluationView:
     """Correlation of votes with similarity."""
-    names = {recipe.label: short_name(recipe) for recipe in question.recipes}
+    names = {recipe.label: recipe.title for recipe in question.recipes}
     frame = pd.DataFrame(
         {
             "recipe": names[row.recipe],
@@ -244,7 +244,7 @@ def post_processing(question: Question) -> EvaluationView:
 def compare(question: Question) -> EvaluationView:
     """Exact McNemar tests between all recipes, corrected for multiple comparisons."""
     result = combinations.compare(question)
-    names = {recipe.label: short_name(recipe) for recipe in question.combinations}
+    names = {recipe.label: recipe.title for recipe in question.combinations}
     frame = pd.DataFrame(vars(comparison) for comparison in result.comparisons)
     display = frame.replace({"a": names, "b": names})
     for column in ("p", "p_corrected"):
@@ -265,18 +265,6 @@ def compare(question: Question) -> EvaluationView:
         commands.evaluate(question, "compare"),
         remark=f"Read the corrected p: there are {len(frame):,} comparisons.",
     )
-
-
-def short_name(recipe: Recipe) -> str:
-    """The name of a recipe in a legend.
-
-    >>> from simcore.recipe import Part
-    >>> short_name(Recipe((Part("hog"), Part("color")), "zsum"))
-    'z-sum of 2'
-    """
-    if recipe.combine == "none":
-        return recipe.backbones[0]
-    return f"{'z-sum' if recipe.combine == 'zsum' else 'sum'} of {len(recipe.parts)}"
 
 
 def _curves(lines: Iterable[tuple[str, tuple[float, ...]]]) -> go.Figure:

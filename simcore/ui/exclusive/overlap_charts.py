@@ -1,5 +1,7 @@
 """Charts of which backbones find the same pairs: exclusive hits and an UpSet plot."""
 
+from collections.abc import Callable
+
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -7,13 +9,19 @@ from simcore.lab import html_document
 from simcore.lab.evaluate.exclusive import ExclusiveReport, HitSet
 from simcore.ui import charts
 
+SHARED = "+"  # before the name of a backbone: its hits that others share
 MAX_SETS = 25
 ROW_HEIGHT = 26  # px per backbone in the matrix of dots
 BARS_HEIGHT = 220  # px
 
 
-def counts_chart(report: ExclusiveReport) -> None:
-    """Oracle and exclusive hits, and the hits of each backbone split into exclusive and shared."""
+def counts_chart(report: ExclusiveReport, on_click: Callable[[str], None]) -> None:
+    """Oracle and exclusive hits, and the hits of each backbone split into exclusive and shared.
+
+    Args:
+        on_click: called with the backbone whose bar is clicked, before it "+" if the bar is that
+            of the hits it shares with others.
+    """
     columns = st.columns(3)
     low, high = report.oracle_ci95
     columns[0].metric(
@@ -32,9 +40,9 @@ def counts_chart(report: ExclusiveReport) -> None:
     exclusive = [report.by_model[name] for name in names]
     shared = [report.isolation[name] - report.by_model[name] for name in names]
     figure = go.Figure()
-    for label, values, color in (
-        ("exclusive hits", exclusive, html_document.COLORS[1]),
-        ("shared hits", shared, html_document.COLORS[4]),
+    for label, values, color, mark in (
+        ("exclusive hits", exclusive, html_document.COLORS[1], ""),
+        ("shared hits", shared, html_document.COLORS[4], SHARED),
     ):
         figure.add_bar(
             y=names,
@@ -42,6 +50,7 @@ def counts_chart(report: ExclusiveReport) -> None:
             name=label,
             orientation="h",
             marker_color=color,
+            customdata=[mark + name for name in names],
             hovertemplate="%{y}: %{x} " + label + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", legend_traceorder="normal")
@@ -51,11 +60,16 @@ def counts_chart(report: ExclusiveReport) -> None:
         x="hits at 1",
         height=90 + 24 * len(names),
         title=f"Each backbone alone: hits at 1, of {report.pairs:,}",
+        on_click=on_click,
     )
 
 
-def sets_chart(report: ExclusiveReport) -> None:
-    """An UpSet plot: bars above a matrix of dots (Lex et al. 2014)."""
+def sets_chart(report: ExclusiveReport, on_click: Callable[[str], None]) -> None:
+    """An UpSet plot: bars above a matrix of dots (Lex et al. 2014).
+
+    Args:
+        on_click: called with the backbones of the bar that is clicked, joined by " + ".
+    """
     all_sets = [hit_set for hit_set in report.sets if hit_set.models]
     sets = all_sets[:MAX_SETS]
     if not sets:
@@ -70,6 +84,7 @@ def sets_chart(report: ExclusiveReport) -> None:
         height=BARS_HEIGHT + ROW_HEIGHT * len(names),
         title=f"Pairs found by exactly these backbones: {pairs:,} of {report.oracle:,}, in the "
         f"{len(sets)} most frequent of {len(all_sets)} sets",
+        on_click=on_click,
     )
 
 

@@ -72,11 +72,11 @@ def show(name: str, summary: ExperimentSummary) -> None:
         st.caption(HUMANS.remark)
     _agreement(result)
     _questions(result)
-    st.subheader("Position bias", anchor=False)
+    st.header("Position bias", anchor=False)
     _draw(_places(result))
     if kiosk.enabled():  # visitors see what all people together answered
         return
-    st.subheader("Participants", anchor=False)
+    st.header("Participants", anchor=False)
     st.dataframe(
         _participants(result.people), hide_index=True, placeholder="–", key="findings_people"
     )
@@ -160,7 +160,7 @@ def _table(result: ExperimentAnalysis) -> pd.DataFrame:
 
 def _agreement(result: ExperimentAnalysis) -> None:
     agreement = result.agreement
-    st.subheader("Agreement among people", anchor=False)
+    st.header("Agreement among people", anchor=False)
     if not agreement.questions:
         st.info("No question has two answers yet.")
         return
@@ -220,7 +220,7 @@ def _draw(chart: Chart) -> None:
 @st.fragment
 def _questions(result: ExperimentAnalysis) -> None:
     """The questions with the count of each choice (Fig. 4)."""
-    st.subheader("Questions", anchor=False)
+    st.header("Questions", anchor=False)
     with_mate = [row for row in result.asked if row.mate >= 0]
     order = st.segmented_control(
         "Order",
@@ -379,7 +379,7 @@ def _number(value: float | None) -> str:
 
 def offer_judgement_set(name: str) -> None:
     """Store an experiment's answers as a judgement set, to score and to learn from."""
-    st.subheader("Use the answers", anchor=False)
+    st.header("Use the answers", anchor=False)
     st.caption("As a judgement set, today's answers can score similarities and train a network.")
     with st.container(horizontal=True):
         st.button(

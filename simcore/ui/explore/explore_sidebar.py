@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from simcore.lab.library import collections, models
-from simcore.ui import url_state
+from simcore.ui import backbone_picker, sidebar, url_state
 from simcore.ui.explore import explore_view
 from simcore.ui.explore.explore_view import PAGE, ExploreView
 from simcore.ui.sidebar import DIRECTION_NAMES, HELP, MISSING_NAMES
 from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
+ORDER_NAMES = {"chosen": "As chosen", "rank": "Mate's rank"}
 COMBINATION_NAMES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted"}
 
 
@@ -33,15 +34,13 @@ def draw(names: Sequence[str]) -> ExploreView:
     view = explore_view.view_of(url_state.bind(PAGE, explore_view.fields(names)))
     with st.sidebar:
         st.selectbox("Collection", names, key=f"{PAGE}_collection", on_change=_collection_changed)
-        st.multiselect(
-            "Backbones",
-            list(dict.fromkeys([*models.all_names(), *view.models])),
-            key=f"{PAGE}_models_{view.collection}",
-            max_selections=explore_view.MAX_MODELS,
-            accept_new_options=True,
-            placeholder="Choose, or type timm:NAME",
-            help="One row per backbone. Models of other libraries by name: `timm:NAME`, "
-            "`torchvision:NAME`, `open_clip:NAME/PRETRAINED`.",
+        backbone_picker.draw(
+            f"{PAGE}_models_{view.collection}",
+            models.all_names(),
+            ready=sidebar.extracted_backbones(view.collection),
+            limit=explore_view.MAX_MODELS,
+            check=explore_view.check_model,
+            help="One row each; those that are ready have features in this collection.",
         )
         st.pills(
             "Combinations",
@@ -54,15 +53,7 @@ def draw(names: Sequence[str]) -> ExploreView:
             "with your weights.",
         )
         if "weighted" in view.combine and len(view.models) > 1:
-            with st.expander("Weights", expanded=True):
-                for model in view.models:
-                    st.slider(
-                        escape_markdown(model),
-                        0.0,
-                        explore_view.MAX_WEIGHT,
-                        step=0.1,
-                        key=f"{PAGE}_weight_{model}",
-                    )
+            _weights(view)
         st.segmented_control(
             "Metric",
             list(METRIC_NAMES),
@@ -93,5 +84,29 @@ def draw(names: Sequence[str]) -> ExploreView:
                 width="stretch",
                 help=HELP["missing"],
             )
+        st.segmented_control(
+            "Row order",
+            list(ORDER_NAMES),
+            format_func=ORDER_NAMES.__getitem__,
+            key=f"{PAGE}_order",
+            required=True,
+            width="stretch",
+            help="Combinations first, then backbones as chosen; or by the rank of the mate.",
+        )
         st.slider("Results per row", 1, explore_view.MAX_K, key=f"{PAGE}_k")
     return view
+
+
+def _weights(view: ExploreView) -> None:
+    """The weights of the weighted z-sum, in a panel of their own so that they move nothing."""
+    with st.popover("Weights", icon=":material/tune:", width="stretch", key=f"{PAGE}_weights"):
+        for model in view.models:
+            st.slider(
+                escape_markdown(model),
+                0.0,
+                explore_view.MAX_WEIGHT,
+                step=0.1,
+                key=f"{PAGE}_weight_{model}",
+            )
+    if not view.has_weights and "zsum" in view.combine:
+        st.caption("With equal weights it is the z-sum; change one to get a row.")

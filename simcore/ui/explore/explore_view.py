@@ -15,9 +15,11 @@ from simcore.ui import job_progress
 from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
 PAGE = "explore"
+ORDERS = ("chosen", "rank")  # combinations first, or by the rank of the mate
 COMBINATIONS = ("sum", "zsum", "weighted")
 MAX_K, MAX_MODELS, MAX_WEIGHT = 50, 24, 5.0
 DEMO = "emoji"
+FIRST_QUERIES = {DEMO: "mushroom"}  # found by the sum of all backbones, and by none alone
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class ExploreView:
         combine: rows that combine them, of `COMBINATIONS`; weighted is a z-sum with `weights`.
         weights: one per backbone, in their order.
         missing: what missing evidence counts as in a combination.
+        order: of the rows, of `ORDERS`.
     """
 
     collection: str = ""
@@ -41,6 +44,12 @@ class ExploreView:
     combine: tuple[str, ...] = ("zsum",)
     weights: tuple[float, ...] = ()
     missing: str = "mean"
+    order: str = "chosen"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the weights differ; with equal ones a weighted z-sum ranks like the z-sum."""
+        return len({self.weight(model) for model in self.models}) > 1
 
     def weight(self, model: str) -> float:
         """The weight of one backbone; 1 by default."""
@@ -113,7 +122,17 @@ def _query_ids(values: Values) -> Sequence[str]:
     return collections.open_(values["collection"]).sides(values["direction"])[0].ids
 
 
-def _check_model(name: str) -> list[str]:
+def _first_query(values: Values) -> str:
+    ids, name = _query_ids(values), FIRST_QUERIES.get(values["collection"], "")
+    return name if name in ids else ids[0]
+
+
+def check_model(name: str) -> list[str]:
+    """The name, if it is a backbone.
+
+    Raises:
+        SimError: no such backbone.
+    """
     recipes.parse([name])  # raises for a backbone that does not exist
     return [name]
 
@@ -123,10 +142,10 @@ def fields(names: Sequence[str]) -> list[Field]:
     return [
         Field("collection", sorted(names, key=lambda name: name != DEMO), shared=True),
         Field("direction", DIRECTIONS),
-        Field("query", _query_ids, label="image on this side"),
+        Field("query", _query_ids, default=_first_query, label="image on this side"),
         ListField(
             "models",
-            expand=_check_model,
+            expand=check_model,
             default=lambda values: default_models(values["collection"]),
             label="backbones",
             shared=True,
@@ -138,6 +157,7 @@ def fields(names: Sequence[str]) -> list[Field]:
         ListField("combine", COMBINATIONS, default=["zsum"], label="combination", keep_empty=True),
         WeightsField("weights"),
         Field("missing", MISSING_RULES, label="rule for missing evidence"),
+        Field("order", ORDERS, label="order of rows"),
     ]
 
 
@@ -153,4 +173,5 @@ def view_of(values: Values) -> ExploreView:
         combine=tuple(values["combine"]),
         weights=tuple(values["weights"]),
         missing=values["missing"],
+        order=values["order"],
     )

@@ -40,7 +40,10 @@ def browse(collection: Collection, view: ExploreView) -> None:
             tile["caption"], tile["current"] = images.ids[row], row == query
             tiles.append(tile)
         gallery.grid(
-            tiles, key=f"{PAGE}_browser", on_pick=lambda pick: query_bar.set_query(pick["id"])
+            tiles,
+            key=f"{PAGE}_browser",
+            on_pick=lambda pick: query_bar.set_query(pick["id"]),
+            action="Make it the query",
         )
 
 

@@ -1,12 +1,13 @@
 """Explore's results: one row per recipe, the downloads, and the command line."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from simcore import csv_text
 from simcore.lab import recipes
+from simcore.lab.library import provenance
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
 from simcore.types import Collection, Metric
@@ -22,7 +23,6 @@ METRIC_NAMES: dict[Metric, str] = {
     "l2": "Euclidean distance, negated",
     "l1": "city-block distance, negated",
 }
-TITLES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted z-sum"}
 Results = Sequence[tuple[str, SearchResult]]  # title of the row, result
 
 
@@ -30,15 +30,31 @@ def show(
     collection: Collection,
     view: ExploreView,
     upload: tuple[str, bytes] | None,
-    results: Results,
+    recipes_by_title: Mapping[str, Recipe],
+    results: Mapping[str, SearchResult],
 ) -> None:
     """The query and a row per recipe; a click makes an image the next query.
 
     Args:
         upload: name and bytes of an uploaded image that replaces the view's query.
+        results: by title, of the recipes that are computed; the others have empty places.
     """
-    first, second = summary(results)
-    rows: list[Row] = [result_row(collection, view, title, result) for title, result in results]
+    complete = len(results) == len(recipes_by_title)
+    first, second = summary(list(results.items())) if complete else ("Searching", "")
+    rows: list[Row] = [
+        result_row(collection, view, title, results[title])
+        if title in results
+        else Row(
+            title=title,
+            sub=_recipe_text(recipe),
+            mix=recipe.combine != "none",
+            loading=True,
+            tiles=[],
+        )
+        for title, recipe in recipes_by_title.items()
+    ]
+    if complete and view.order == "rank":
+        rows.sort(key=lambda row: results[row["title"]].mate_rank or math.inf)
     if upload:
         left, right = st.columns([1, 4], vertical_alignment="center")
         left.image(upload[1], width=172, output_format="JPEG", alt=f"Your image {upload[0]}")
@@ -48,8 +64,8 @@ def show(
         query, mate, first, second = None, None, "", ""
     else:
         query, mate = _pair_tiles(collection, view)
-        if mate:
-            second = f"{second} Click an image to make it the query.".strip()
+        if mate and complete:
+            second = f"{second} Click an image to make it the query; Space enlarges it.".strip()
     gallery.comparison(
         query,
         mate,
@@ -59,6 +75,7 @@ def show(
         lead=first,
         more=second,
         trail=query_bar.trail_tiles(collection),
+        k=view.k,
     )
 
 
@@ -96,44 +113,40 @@ def downloads(
 
 
 def _compare_link(collection: Collection, view: ExploreView, models: Sequence[str]) -> None:
-    queries, mates = collection.sides(view.direction)
-    mate = mates.ids[queries.row_of[view.query]]
-    side, other_side = ("left", "right") if view.direction == "lr" else ("right", "left")
     st.page_link(
         "pages/compare.py",
         label="Compare the query with its mate",
         icon=":material/compare:",
-        query_params={
-            "collection": collection.name,
-            "models": ",".join(models),
-            "metric": view.metric,
-            "first": f"{side}:{view.query}",
-            "second": f"{other_side}:{mate}",
-        },
+        query_params=query_bar.compare_params(collection, view, models),
         help="Why are they similar? Corresponding regions and occlusion.",
     )
 
 
 def recipes_of(view: ExploreView, models: Sequence[str]) -> dict[str, Recipe]:
-    """One recipe per backbone and one per combination, by the title of the row.
+    """The recipes by the titles of their rows: combinations first, then one per backbone.
+
+    A weighted z-sum with equal weights is left out beside the z-sum, whose ranks it has.
 
     Raises:
         SimError: a name or a weight that cannot be used.
     """
+    combined: dict[str, Recipe] = {}
     if not models:
-        return {}
-    by_title = {r.backbones[0]: r for r in recipes.parse(models, metric=view.metric)}
-    if len(models) > 1:
-        for combination in view.combine:
-            weighted = combination == "weighted"
-            by_title[TITLES[combination]] = recipes.parse(
-                models,
-                "zsum" if weighted else combination,
-                weights=[view.weight(model) for model in models] if weighted else [],
-                metric=view.metric,
-                missing=view.missing,
-            )[-1]
-    return by_title
+        return combined
+    for combination in view.combine if len(models) > 1 else ():
+        weights = [view.weight(model) for model in models] if combination == "weighted" else []
+        if weights and "zsum" in view.combine and not view.has_weights:
+            continue
+        recipe = recipes.parse(
+            models,
+            "zsum" if weights else combination,
+            weights=weights,
+            metric=view.metric,
+            missing=view.missing,
+        )[-1]
+        combined[recipe.title] = recipe
+    singles = recipes.parse(models, metric=view.metric)
+    return combined | {recipe.title: recipe for recipe in singles}
 
 
 def result_row(collection: Collection, view: ExploreView, title: str, result: SearchResult) -> Row:
@@ -155,19 +168,35 @@ def result_row(collection: Collection, view: ExploreView, title: str, result: Se
                 mate=mate,
                 alt=f"{'True mate, ' if mate else ''}rank {rank}, score {score}: "
                 f"{label} {name}. Make it the query.",
+                large=f"{name}, rank {rank} of {title}, score {score}",
             )
         )
     chip, tone, place = _mate_chip(result, view.k)
     return Row(
         title=title,
+        badge=_training_badge(collection, view, result),
         sub=_recipe_text(result.recipe),
         chip=chip,
         tone=tone,
         place=place,
         note=result.note,
+        why=result.recipe.combine == "none" and (result.mate_rank or 1) > 1,
         mix=result.recipe.combine != "none",
         tiles=tiles,
     )
+
+
+def _training_badge(collection: Collection, view: ExploreView, result: SearchResult) -> str:
+    """A warning where a backbone was trained on the pair that is searched for."""
+    queries, mates = collection.sides(view.direction)
+    if collection.right is None or result.mate_id is None:
+        return ""
+    row = queries.row_of[view.query]
+    names = result.recipe.backbones
+    trained = provenance.trained_on_any(names, [queries.keys[row], mates.keys[row]])
+    if not trained:
+        return ""
+    return "trained on this pair" if len(names) == 1 else f"{trained[0]} was trained on this pair"
 
 
 def _mate_chip(result: SearchResult, k: int) -> tuple[str, str, float | None]:
@@ -197,7 +226,7 @@ def _recipe_text(recipe: Recipe) -> str:
         return " + ".join(
             f"{part.weight:g} {part.backbone}" for part in recipe.parts if part.weight
         )
-    return f"of {len(recipe.parts)} backbones"
+    return " + ".join(recipe.backbones)
 
 
 def summary(results: Results) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from simcore.ui.judgements.judgement_sidebar import METRIC_LABELS, PAGE
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
-ORDER_LABELS = {"disagreement": "Largest disagreement first", "agreement": "Agreement first"}
+ORDER_LABELS = {"disagreement": "Different sides", "agreement": "The same side"}
+TRIAL_WIDTH = 510  # px; two trials beside each other on a desktop
 COMBINED = "all combined"
 
 
@@ -27,9 +28,11 @@ def show(question: JudgementQuestion, ready: list[str]) -> None:
             question.with_models([by] if by in ready else ready), metric=metric, group=group
         )
         _disagreement_header(rows, judged, by)
-        if order == "agreement":
-            rows.reverse()
-        _gallery(rows, judged, by, ready)
+        opposite = order == "disagreement"
+        shown = [row for row in rows if row.opposite == opposite]
+        if not shown:
+            st.info("There is no such triplet.")
+        _gallery(shown if opposite else shown[::-1], judged, by, ready)
         widgets.credits(judged.credits)
 
 
@@ -57,7 +60,11 @@ def _controls(judged: JudgementSet, ready: Sequence[str]) -> tuple[str, str, str
     )
     group = columns[2].selectbox("Group", groups, key=f"{PAGE}_group")
     order = columns[3].selectbox(
-        "Order", list(ORDER_LABELS), format_func=ORDER_LABELS.__getitem__, key=f"{PAGE}_order"
+        "Trials where both choose",
+        list(ORDER_LABELS),
+        format_func=ORDER_LABELS.__getitem__,
+        key=f"{PAGE}_order",
+        help="Those that are most certain first.",
     )
     return by, metric, group, order
 
@@ -90,12 +97,13 @@ def _gallery(
     hint = "" if kiosk.enabled() else gallery.OPEN_IN_EXPLORE
     with st.container(horizontal=True):
         for row in gallery.paged(rows, f"{PAGE}_page_{judged.name}"):
-            with st.container(border=True, width=346):
+            with st.container(border=True, width=TRIAL_WIDTH):
                 st.caption(f"{escape_markdown(row.group)} · {_answers(row, by, judged.votes)}")
                 gallery.grid(
                     trial_tiles(judged, row.trial, hint),
                     key=f"{PAGE}_trial_{row.trial}",
                     on_pick=None if kiosk.enabled() else run_open,
+                    columns=3,
                 )
 
 

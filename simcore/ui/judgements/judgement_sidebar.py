@@ -9,7 +9,7 @@ from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.judgements.sets import JudgementSet
 from simcore.lab.library import provenance
 from simcore.types import METRICS
-from simcore.ui import url_state
+from simcore.ui import backbone_picker, url_state
 from simcore.ui.url_state import Field, ListField, Values
 from simcore.ui.widgets import escape_markdown
 
@@ -62,7 +62,7 @@ def _default_models(values: Values) -> list[str]:
 
 def sidebar(names: Sequence[str]) -> JudgementQuestion:
     """Draw the controls; returns what they ask."""
-    values = url_state.bind(PAGE, _fields(names))
+    url_state.bind(PAGE, _fields(names))
     with st.sidebar:
         name = st.selectbox("Judgements", names, key=f"{PAGE}_judgements")
         subset = _subset(sets.open_(name))
@@ -70,13 +70,13 @@ def sidebar(names: Sequence[str]) -> JudgementQuestion:
         ready = pair_similarities.available(judged)
         offered = pair_similarities.default_backbones()
         offered += [d.name for d in pair_similarities.distances() if d.ready]
-        models = st.multiselect(
-            "Similarities",
-            list(dict.fromkeys([*ready, *offered, *values["models"]])),
-            key=f"{PAGE}_models_{name}",
-            max_selections=MAX_MODELS,
-            accept_new_options=True,
-            placeholder="Choose, or type timm:NAME",
+        models = backbone_picker.draw(
+            f"{PAGE}_models_{name}",
+            list(dict.fromkeys([*ready, *offered])),
+            ready=ready,
+            limit=MAX_MODELS,
+            label="Similarities",
+            check=lambda text: pair_similarities.expand([text]),
             help="Backbones, and perceptual distances, which compare two images at once (pixel-l2, "
             "ssim, lpips-alex, ...; lpips-alex/layer0 is one layer).",
         )

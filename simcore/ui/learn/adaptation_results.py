@@ -22,7 +22,7 @@ PAIRS_PER_PAGE = 4
 def show(question: Question) -> None:
     """Backbones that were trained on a collection, and details of one."""
     table = learned_backbones.pair_table(question.collection)
-    st.subheader("Learned backbones", anchor=False)
+    st.header("Learned backbones", anchor=False)
     if not table.rows:
         hint = "" if kiosk.enabled() else " Start a run above."
         st.info(f"None yet from {escape_markdown(question.collection)}.{hint}")
@@ -131,7 +131,7 @@ def _show_recall(result: JSON, name: str) -> None:
 @st.fragment
 def _show_changes(question: Question, name: str) -> None:
     """Fig. 4 of risser-maroux2021: the nearest images before and after, for test pairs."""
-    st.subheader("Before and after", anchor=False)
+    st.header("Before and after", anchor=False)
     changes = learned_backbones.pair_changes(name)
     counts = {which: len(changes.rows(which)) for which in CHANGES}
     which = st.segmented_control(
@@ -183,4 +183,5 @@ def _show_pair(changes: PairChanges, row: int, open_: Callable[[Pick], None]) ->
         lines,
         key=f"learn_pair_{changes.name}_{row}",
         on_pick=open_,
+        action="Open it in Explore",
     )

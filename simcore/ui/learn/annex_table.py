@@ -27,7 +27,7 @@ COMMAND = ("reproduce", "risser-maroux2021")
 
 def show(question: Question) -> None:
     """Computed rows, a button that computes the missing ones, and all printed rows."""
-    st.subheader(
+    st.header(
         "Adaptation per backbone",
         anchor=False,
         help="As in annex A of risser-maroux2021: asymmetric recall at 1 with the features of all "

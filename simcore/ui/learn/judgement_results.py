@@ -19,7 +19,7 @@ STAGES = ("before", "after")
 def show(name: str) -> None:
     """Backbones that were trained on a judgement set, and details of one."""
     table = learned_backbones.trial_table(name)
-    st.subheader("Learned backbones", anchor=False)
+    st.header("Learned backbones", anchor=False)
     if not table.rows:
         hint = "" if kiosk.enabled() else " Start a run above."
         st.info(f"None yet from {escape_markdown(name)}.{hint}")
@@ -129,7 +129,7 @@ def _interval(score: JSON) -> str:
 @st.fragment
 def _show_changes(name: str) -> None:
     """Test trials whose result changed."""
-    st.subheader("Before and after", anchor=False)
+    st.header("Before and after", anchor=False)
     changes = learned_backbones.trial_changes(name)
     counts = {which: len(changes.rows(which)) for which in CHANGES}
     which = st.segmented_control(

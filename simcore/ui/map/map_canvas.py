@@ -104,7 +104,7 @@ def _map_data(view: Map, by: str) -> JSON:
     ]
     return {
         "made": view.digest,
-        "title": view.recipe.label,
+        "title": view.recipe.title,
         "sub": subtitle(view),
         "say": f"{len(view.xy) - view.missing:,} images. Arrow keys go to the next image, Enter "
         "selects, v selects all in view, plus and minus zoom, 0 shows all, Escape clears.",

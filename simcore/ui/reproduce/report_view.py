@@ -31,7 +31,7 @@ def section(content: Section, number: int) -> None:
         content: what it consists of.
         number: of the section in the report, for keys.
     """
-    st.subheader(content.title, anchor=False)
+    st.header(content.title, anchor=False)
     if content.left_out:
         st.info(escape_markdown(content.note))
     elif content.note:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from simcore.errors import SimError
 from simcore.lab.library import collections
@@ -11,7 +12,7 @@ from simcore.lab.people.review import FailureCase, Review
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
-from simcore.ui import actions, gallery, thumbnails, url_state
+from simcore.ui import actions, gallery, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.widgets import escape_markdown
 
@@ -20,13 +21,14 @@ KEYS = "1234567890"  # shortcuts of the first tags
 
 
 @st.fragment
-def show(name: str, recipe: Recipe, who: str) -> None:
+def show(name: str, recipe: Recipe, who: str, *, advance: bool) -> None:
     """The current case and the controls to review it.
 
     Args:
         who: the annotator; without a name the controls are disabled.
+        advance: whether the next unreviewed case follows a tag.
     """
-    with st.spinner("Searching for failures"):
+    with widgets.placeholder("Searching for failures", 280, 200, 60):
         cases = review.queue(name, recipe)
     if not cases:
         st.success("Every mate is at rank 1: there are no failures to review.")
@@ -46,11 +48,25 @@ def show(name: str, recipe: Recipe, who: str) -> None:
     if not who:
         st.info("Enter your name in the sidebar to review.", icon=":material/badge:")
     act = _action(name, case.query, who)
-    _tags(review.own_tags(reviews), own, act, who)
-    if picked is not None:
-        _other(picked, hits, own, act, who)
-    _note(case, own, act, who)
-    _moves(name, cases, at, done, who)
+
+    def tag(kind: str, value: str) -> None:
+        act(kind, value)
+        if advance and kind == "tag":
+            st.session_state["review_query"] = cases[_next(at, done)].query
+
+    with st.container(key="reviewing_keys", gap="small"):  # page_style keeps it in view
+        with _line():
+            _tags(review.own_tags(reviews), own, tag, who)
+        with _line():
+            if picked is not None:
+                _other(case.query, picked, hits, own, act, who)
+            _moves(name, cases, at, done, who)
+    count = f" · {sum(done):,} reviewed by {escape_markdown(who)}" if who else ""
+    st.markdown(f"Failure **{at + 1:,}** of {len(cases):,}{count}")
+    with st.container(horizontal=True):
+        _own_tag(tag, who)
+        _note(case, own, act, who)
+    _recall_so_far(name, recipe)
     st.session_state["review_query"] = case.query
     url_state.write("review", {"query": case.query})
 
@@ -134,75 +150,108 @@ def _pictures(
         ],
         key="reviewing_gallery",
         on_pick=choose,
+        action="Select it",
         lead="Why do these two look alike?",
         more="Tag what makes them alike, or what is wrong with the pair. Other annotators' tags "
         "are shown under Results only.",
     )
 
 
+def _line() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+
+
 def _tags(extra: list[str], own: Review, act: Callable[..., None], who: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for n, tag in enumerate([*review.FACETS, *extra]):
-            active = tag in own.tags
-            st.button(
-                escape_markdown(tag.capitalize() if n < len(review.FACETS) else tag),
-                key=f"reviewing_tag_{tag}",
-                type="primary" if active else "secondary",
-                icon=":material/check:" if active else None,
-                disabled=not who,
-                shortcut=KEYS[n] if n < len(KEYS) else None,
-                on_click=act,
-                args=("untag" if active else "tag", tag),
-            )
-        state = st.session_state
-
-        def add() -> None:
-            if state["reviewing_own"].strip():
-                act("tag", state["reviewing_own"].lower())
-                state["reviewing_own"] = ""
-
-        st.text_input(
-            "Own tag",
-            key="reviewing_own",
-            max_chars=40,
-            on_change=add,
-            width=170,
-            placeholder="own tag, then Enter",
-            label_visibility="collapsed",
+    for n, tag in enumerate([*review.FACETS, *extra]):
+        active = tag in own.tags
+        st.button(
+            escape_markdown(tag.capitalize() if n < len(review.FACETS) else tag),
+            key=f"reviewing_tag_{tag}",
+            type="primary" if active else "secondary",
+            icon=":material/check:" if active else None,
             disabled=not who,
+            shortcut=KEYS[n] if n < len(KEYS) else None,
+            on_click=act,
+            args=("untag" if active else "tag", tag),
         )
+
+
+def _own_tag(act: Callable[..., None], who: str) -> None:
+    state = st.session_state
+
+    def add() -> None:
+        value, state["reviewing_own"] = state["reviewing_own"].strip().lower(), ""
+        if value:
+            act("tag", value)
+
+    st.text_input(
+        "Own tag",
+        key="reviewing_own",
+        max_chars=40,
+        on_change=add,
+        width=200,
+        placeholder="then Enter",
+        disabled=not who,
+    )
 
 
 def _other(
-    picked: str, hits: SearchResult, own: Review, act: Callable[..., None], who: str
+    query: str, picked: str, hits: SearchResult, own: Review, act: Callable[..., None], who: str
 ) -> None:
     key = hits.keys[hits.ids.index(picked)]
     accepted, copied = key in own.accepted, key in own.copies
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        rank = hits.ids.index(picked) + 1
-        st.markdown(f"Rank **{rank}**, {escape_markdown(picked)}:", width="content")
+    others = [image for image in hits.ids if image != hits.mate_id]
+    place = others.index(picked)
+
+    def select(step: int) -> None:
+        st.session_state[f"_picked_{query}"] = others[(place + step) % len(others)]
+
+    for label, step, shortcut in (("Image before", -1, "Left"), ("Image after", 1, "Right")):
         st.button(
-            "Equally good mate",
-            key="reviewing_accept",
-            shortcut="A",
-            disabled=not who,
-            type="primary" if accepted else "secondary",
-            icon=":material/check:" if accepted else None,
-            on_click=act,
-            args=("refuse" if accepted else "accept", picked),
+            label,
+            key=f"reviewing_{shortcut.lower()}",
+            shortcut=shortcut,
+            on_click=select,
+            args=(step,),
+            help="Another of the images above; a click on it does the same.",
         )
-        st.button(
-            "Copy of the mate",
-            key="reviewing_copy",
-            shortcut="D",
-            disabled=not who,
-            type="primary" if copied else "secondary",
-            icon=":material/check:" if copied else None,
-            on_click=act,
-            args=("no-copy" if copied else "copy", picked),
-            help="A near-duplicate of the mate.",
-        )
-        st.caption("Click another image above to select it.", width="content")
+    rank = hits.ids.index(picked) + 1
+    st.markdown(f"Rank **{rank}**", width="content")
+    st.button(
+        "Equally good mate",
+        key="reviewing_accept",
+        shortcut="A",
+        disabled=not who,
+        type="primary" if accepted else "secondary",
+        icon=":material/check:" if accepted else None,
+        on_click=act,
+        args=("refuse" if accepted else "accept", picked),
+    )
+    st.button(
+        "Copy",
+        key="reviewing_copy",
+        shortcut="D",
+        disabled=not who,
+        type="primary" if copied else "secondary",
+        icon=":material/check:" if copied else None,
+        on_click=act,
+        args=("no-copy" if copied else "copy", picked),
+        help="A near-duplicate of the mate.",
+    )
+
+
+def _recall_so_far(name: str, recipe: Recipe) -> None:
+    """Recall as it is and without the pairs that annotators tagged as bad, after each tag."""
+    result = review.recall_so_far(name, recipe)
+    before, after = result.as_it_is, result.without_bad_pairs
+    bad = before.pairs - after.pairs
+    if not bad or not after.recall:
+        return
+    st.markdown(
+        f"Recall at 1 of {escape_markdown(recipe.title)}: {before.recall['1']:.1%} as it is, "
+        f"**{after.recall['1']:.1%}** without {bad:,} bad pair{'s' if bad > 1 else ''}.",
+        help="A pair is left out if at least half of its annotators tagged it as bad or duplicate.",
+    )
 
 
 def _note(case: FailureCase, own: Review, act: Callable[..., None], who: str) -> None:
@@ -237,41 +286,39 @@ def _moves(name: str, cases: list[FailureCase], at: int, done: list[bool], who: 
         actions.run_action(review.add_review, name, cases[at].query, who, "seen")
         go(_next(at, done))
 
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
-            "Back",
-            icon=":material/arrow_back:",
-            shortcut="B",
-            key="reviewing_back",
-            on_click=go,
-            args=((at - 1) % len(cases),),
-        )
-        st.button(
-            "Next",
-            icon=":material/arrow_forward:",
-            shortcut="N",
-            key="reviewing_next",
-            on_click=go,
-            args=((at + 1) % len(cases),),
-        )
-        st.button(
-            "No comment, next unreviewed",
-            icon=":material/visibility:",
-            shortcut="S",
-            key="reviewing_seen",
-            on_click=mark_seen,
-            disabled=not who,
-        )
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            shortcut="U",
-            key="reviewing_undo",
-            on_click=undo,
-            disabled=not who,
-        )
-        count = f" · {sum(done):,} reviewed by {escape_markdown(who)}" if who else ""
-        st.markdown(f"Failure **{at + 1:,}** of {len(cases):,}{count}", width="content")
+    st.button(
+        "Back",
+        icon=":material/arrow_back:",
+        shortcut="B",
+        key="reviewing_back",
+        on_click=go,
+        args=((at - 1) % len(cases),),
+    )
+    st.button(
+        "Next",
+        icon=":material/arrow_forward:",
+        shortcut="N",
+        key="reviewing_next",
+        on_click=go,
+        args=((at + 1) % len(cases),),
+    )
+    st.button(
+        "No comment",
+        icon=":material/visibility:",
+        shortcut="S",
+        key="reviewing_seen",
+        help="Marks the pair as seen and shows the next unreviewed one.",
+        on_click=mark_seen,
+        disabled=not who,
+    )
+    st.button(
+        "Undo",
+        icon=":material/undo:",
+        shortcut="U",
+        key="reviewing_undo",
+        on_click=undo,
+        disabled=not who,
+    )
 
 
 def _next(at: int, done: list[bool]) -> int:

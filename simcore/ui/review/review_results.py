@@ -56,7 +56,7 @@ def show(question: Question, recipes: list[Recipe], combine: str) -> None:
 
 
 def _recall(summary: ReviewSummary) -> None:
-    st.subheader(
+    st.header(
         "Recall with reviews",
         anchor=False,
         help="A pair is left out if at least half of its annotators tagged it as bad or duplicate; "
@@ -88,7 +88,7 @@ def _facets(summary: ReviewSummary, question: Question) -> None:
     facets = [facet for facet in summary.facets if facet.backbones]
     if not facets:
         return
-    st.subheader("Backbones by tag", anchor=False)
+    st.header("Backbones by tag", anchor=False)
     measure = (
         st.segmented_control(
             "Measure",
@@ -148,7 +148,7 @@ def _best(values: Mapping[str, float], sign: int) -> str:
 
 
 def _agreement(summary: ReviewSummary) -> None:
-    st.subheader("Agreement between annotators", anchor=False)
+    st.header("Agreement between annotators", anchor=False)
     if not summary.agreement:
         st.info("No pair has been reviewed by two annotators yet.")
         return

@@ -54,3 +54,22 @@ def test_the_order_is_that_of_a_clustered_heatmap():
             expected = leaves_list(optimal_leaf_ordering(tree, np.array(flat))).tolist()
             assert complementarity.order(similarity) == expected
     assert complementarity.order(np.ones((2, 2))) == [0, 1]
+
+
+def test_the_matrix_is_that_of_all_pairs_in_either_form():
+    random = np.random.default_rng(3)
+    sets = [random.normal(size=(30, width)).astype(np.float32) for width in (2, 20, 90, 200)]
+    matrix = complementarity.cka_matrix([*sets, None])
+
+    def reference(left, right):
+        """Kornblith et al. 2019, Eq. 3, with the centering matrix written out."""
+        center = np.eye(30) - 1 / 30
+        k, m = (center @ (x.astype(float) @ x.astype(float).T) @ center for x in (left, right))
+        return np.trace(k @ m) / np.sqrt(np.trace(k @ k) * np.trace(m @ m))
+
+    expected = [[reference(left, right) for right in sets] for left in sets]
+    np.testing.assert_allclose(matrix[:4, :4], expected, rtol=1e-9)
+    assert np.isnan(matrix[4]).all()
+    assert np.isnan(matrix[:, 4]).all()
+    constant = complementarity.cka_matrix([sets[0], np.ones((30, 3))])
+    assert constant[0, 1] == 0

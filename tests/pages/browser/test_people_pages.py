@@ -124,7 +124,7 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
     with running() as app:
         ana = visit(chromium, app)
         page = ana.page
-        ana.open(f"{app.address}/review?collection=hard&models=color&annotator=Ana")
+        ana.open(f"{app.address}/review?collection=hard&models=color&annotator=Ana&after=stay")
         ana.until(lambda: "query" in ana.address)
         first = ana.address["query"]
         shape = page.locator('.st-key-reviewing_tag_shape button[kind="primary"]')
@@ -132,6 +132,8 @@ def test_review_by_keyboard_alone_with_undo(hard, chromium):
         shape.wait_for()
         page.keyboard.press("a")
         page.locator('.st-key-reviewing_accept button[kind="primary"]').wait_for()
+        bar = page.locator(".st-key-reviewing_keys").bounding_box()
+        assert bar["y"] + bar["height"] <= page.viewport_size["height"], "always in view"
         page.keyboard.press("n")
         ana.until(lambda: ana.address["query"] != first)
         assert shape.count() == 0

@@ -1,0 +1,47 @@
+"""The style sheet of all pages: what the theme cannot say about contrast, focus and motion.
+
+Streamlit uses the primary color both below white text and as text; no blue has enough contrast for
+both in the dark theme. `light-dark()` follows the theme through the property `color-scheme`.
+"""
+
+import streamlit as st
+
+INK = "light-dark(#005C90, #7CC4EE)"  # the theme's link color
+SOFT = "light-dark(#5A6570, #9AA6B2)"  # the theme's gray
+CSS = f"""<style>
+html {{ color-scheme: SCHEME; }}
+button[data-selected="true"], button[data-selected="true"] p,
+[role="radio"][aria-checked="true"] p, [data-testid="stTab"][aria-selected="true"] p,
+[data-testid="stSliderThumbValue"] p, [data-testid="stSliderThumbValue"] {{ color: {INK}; }}
+[data-testid="stCaptionContainer"] {{ opacity: 1; color: {SOFT}; }}
+[data-testid="stWidgetLabel"] p {{ opacity: 1; color: light-dark(#14191F, #E8ECF0); }}
+[data-testid="stCode"] .token {{ color: inherit !important; }}
+:is(button, a, input, textarea, select, summary, [tabindex="0"]):focus-visible {{
+  outline: 3px solid {INK}; outline-offset: 2px;
+}}
+:has(> .st-key-reviewing_keys) {{ position: sticky; bottom: 0; z-index: 5; }}
+.st-key-reviewing_keys {{ padding: 10px 0;
+  background: light-dark(#FFFFFF, #101418); border-top: 1px solid light-dark(#D9DEE4, #313A44); }}
+@media (max-width: 767px) {{
+  .st-key-reviewing_keys [data-testid="stHorizontalBlock"] {{
+    flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px;
+  }}
+}}
+.placeholder i {{ display: block; margin: 0 0 16px; border-radius: 8px;
+  background: light-dark(#F3F5F7, #1A2027);
+  animation: placeholder .9s ease-in-out infinite alternate; }}
+.placeholder p {{ color: {SOFT}; }}
+@keyframes placeholder {{ to {{ opacity: .5; }} }}
+@media (prefers-reduced-motion: reduce) {{
+  *, *::before, *::after {{
+    animation-duration: .01ms !important; animation-iteration-count: 1 !important;
+    transition-duration: .01ms !important; scroll-behavior: auto !important;
+  }}
+}}
+</style>"""
+
+
+def draw() -> None:
+    """Add the style sheet to the page."""
+    theme = st.context.theme.type  # popovers are outside of the element that has the theme
+    st.html(CSS.replace("SCHEME", theme or "light dark"))
