@@ -66,6 +66,13 @@ page = kiosk.navigation(
             help="The papers' tables and figures on your pairs, next to the published values.",
         ),
         st.Page(
+            "pages/leaderboard.py",
+            title="Leaderboard",
+            icon=":material/leaderboard:",
+            url_path="leaderboard",
+            help="Every backbone on pairs and judgements: ranks with intervals, costs, licenses.",
+        ),
+        st.Page(
             "pages/reproduce.py",
             title="Reproduce",
             icon=":material/article:",

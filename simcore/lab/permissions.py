@@ -53,14 +53,18 @@ VISITORS = {
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
-    "pairs_digest outcomes_of_each",
+    "pairs_digest outcomes_of_each stored_outcomes",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
-    "judgements.agreement": "percent table combined disagreements",
+    "judgements.agreement": "percent table combined disagreements people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
     "ready available values identity",
     "judgements.perceptual": "check_nets layer_table combinations",
     "judgements.sets": "names summary listing summary_table open_ printed",
+    "leaderboard.board": "cost_value format_cost format_place format_score",
+    "leaderboard.board_files": "dump merge to_html",
+    "leaderboard.costs": "read",
+    "leaderboard.evaluation": "sensible_metrics sources stored",
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
     "learning.finetuning": "make_settings preset_source trainable",
@@ -121,6 +125,9 @@ HOST = {
     "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
+    "leaderboard.board_files": "load read",
+    "leaderboard.costs": "measure sample",
+    "leaderboard.evaluation": "plan run",
     "log_files": "rotating",
     "learning.ablation": "compare_versions",
     "learning.adaptation": "adapt gather_inputs save_backbone export",

@@ -28,6 +28,7 @@ PAGES = {
     ("judgements",): ("pages/judgements.py", "Judgements"),
     ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
     ("evaluate",): ("pages/evaluate.py", "Evaluation"),
+    ("leaderboard",): ("pages/leaderboard.py", "Leaderboard"),
     ("reproduce",): ("pages/evaluate.py", "Report"),
     ("experiments",): ("pages/experiments.py", "Experiment"),
 }

@@ -41,6 +41,7 @@ def test_there_are_pages():
         "experiments",
         "explore",
         "judgements",
+        "leaderboard",
         "learn",
         "map",
         "models",
