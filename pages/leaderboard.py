@@ -36,7 +36,7 @@ def show() -> None:
         collection = sidebar.collection_field()
         if collection is None:
             return
-        judged = ListField("judgements", _judgement_sets(), default=list, keep_empty=True)
+        judged = ListField("judgements", _judgement_sets(), default=(), keep_empty=True)
         values = url_state.bind(PAGE, [collection, judged, *FIELDS])
         with st.sidebar:
             _controls(collection, judged)
