@@ -14,11 +14,11 @@ from simcore.ui.url_state import Field, ListField
 PAGE = "leaderboard"
 EXTRACTED = "extracted"
 ROWS = {"best": "Best row of each backbone", "all": "All rows"}
-MODELS = {EXTRACTED: "Extracted ones", ALL: "All, also those that are missing"}
+MODELS = {EXTRACTED: "Extracted ones", "all": "All, also those that are missing"}
 FIELDS = (
-    Field("models", tuple(MODELS)),
+    Field("backbones", tuple(MODELS)),
     Field("rows", tuple(ROWS)),
-    Field("post", ("all", *POST_PROCESSING), label="post-processing"),
+    Field("processing", ("all", *POST_PROCESSING), label="post-processing"),
     Field("cost", tuple(COSTS)),
 )
 
@@ -42,7 +42,7 @@ def show() -> None:
             _controls(collection, judged)
         question = LeaderboardQuestion(
             (values["collection"], *values["judgements"]),
-            () if values["models"] == EXTRACTED else (ALL,),
+            () if values["backbones"] == EXTRACTED else (ALL,),
         )
         board = _merged(evaluation.stored(question))
         _job(question)
@@ -66,13 +66,13 @@ def _controls(collection: Field, judged: ListField) -> None:
         key=f"{PAGE}_judgements",
         help="Sets of judgements that each backbone should agree with.",
     )
-    st.selectbox("Backbones", list(MODELS), format_func=MODELS.__getitem__, key=f"{PAGE}_models")
+    st.selectbox("Backbones", list(MODELS), format_func=MODELS.__getitem__, key=f"{PAGE}_backbones")
     st.selectbox("Rows", list(ROWS), format_func=ROWS.__getitem__, key=f"{PAGE}_rows")
     st.selectbox(
         "Post-processing",
         ["all", *POST_NAMES],
         format_func=lambda name: POST_NAMES.get(name, "All"),
-        key=f"{PAGE}_post",
+        key=f"{PAGE}_processing",
     )
 
 
@@ -116,7 +116,7 @@ def _draw(board: Board, by: Field, collection: str) -> None:
     left.selectbox("Rank by", by.choices({}), key=f"{PAGE}_by")
     cost = right.selectbox("Cost", list(COSTS), format_func=COSTS.__getitem__, key=f"{PAGE}_cost")
     state = st.session_state
-    post = state[f"{PAGE}_post"]
+    post = state[f"{PAGE}_processing"]
     shown = board.only(post="" if post == "all" else post, best=state[f"{PAGE}_rows"] == "best")
     selected = board_views.table(shown, f"{PAGE}_table_{board.by}_{post}_{state[f'{PAGE}_rows']}")
     board_views.missing(shown)

@@ -23,7 +23,7 @@ def test_before_the_first_run_there_is_a_button(tiny, app):
 
 
 def test_rows_are_ordered_by_the_column_of_the_link(evaluated, app):
-    at = app(PAGE, collection=evaluated, by="tiny:aR@1", rows="all", post="none")
+    at = app(PAGE, collection=evaluated, by="tiny:aR@1", rows="all", processing="none")
     assert not at.exception
     assert not at.warning
     rows = at.dataframe[0].value
@@ -34,7 +34,7 @@ def test_rows_are_ordered_by_the_column_of_the_link(evaluated, app):
 
 
 def test_missing_backbones_are_rows_with_a_reason(evaluated, app):
-    at = app(PAGE, collection=evaluated, models="@all")
+    at = app(PAGE, collection=evaluated, backbones="all")
     assert not at.exception
     rows = at.dataframe[0].value
     assert rows[rows["backbone"] == "vgg16"]["why missing"].str.contains("weight").all()
