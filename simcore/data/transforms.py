@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import simplejpeg
 
 from simcore.errors import BadDataError, check_whole_number, unknown_name
 from simcore.types import Array
@@ -178,15 +179,16 @@ def translate(image: Array, share: float, random: np.random.Generator) -> Array:
 def perspective(image: Array, distortion: float, random: np.random.Generator) -> Array:
     """Each corner moved inwards by up to half of a share of width and height."""
     functional = _functional()
-    height, width = image.shape[:2]
-    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
+    reach = np.array([image.shape[1] - 1, image.shape[0] - 1])
+    if not reach.all():  # a single row or column has no corners to move
+        return image
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     inwards = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
-    reach = random.uniform(0, distortion / 2, (4, 2)) * [width, height]
-    moved = np.rint(corners + inwards * reach).astype(int)
+    moved = (corners + inwards * random.uniform(0, distortion / 2, (4, 2))) * reach
     return _array(
         functional.perspective(
             _tensor(image),
-            corners.tolist(),
+            (corners * reach).tolist(),
             moved.tolist(),
             interpolation=functional.InterpolationMode.BILINEAR,
             fill=_mean_color(image),
@@ -212,8 +214,12 @@ def noise(image: Array, deviation: float, random: np.random.Generator) -> Array:
 
 
 def jpeg(image: Array, quality: float, _random: np.random.Generator) -> Array:
-    """Compressed as JPEG and decoded again."""
-    return _array(_functional().jpeg(_tensor(image), int(quality)))
+    """Compressed as JPEG, colors at half the resolution, and decoded again."""
+    data = simplejpeg.encode_jpeg(  # torchvision's encoder is deprecated
+        np.ascontiguousarray(image), int(quality), colorspace="RGB", colorsubsampling="420"
+    )
+    decoded: Array = simplejpeg.decode_jpeg(data)
+    return decoded
 
 
 def brightness(image: Array, factor: float, _random: np.random.Generator) -> Array:

@@ -24,8 +24,7 @@ def extract(
     images: ImageSet, backbones: Sequence[str], setting: Setting, *, monitor: Monitor = Monitor()
 ) -> ExtractionReport:
     """Compute the features of changed pictures that are not stored yet; a stopped run resumes."""
-    specs = [registry.get(name) for name in backbones]
-    missing = [spec for spec in specs if not has_features(images, spec.name, setting)]
+    missing = [registry.get(n) for n in backbones if not has_features(images, n, setting)]
     return extraction.extract(
         images, missing, store=_store(setting), alter=setting, monitor=monitor
     )
