@@ -73,6 +73,13 @@ page = kiosk.navigation(
             help="Every backbone on pairs and judgements: ranks with intervals, costs, licenses.",
         ),
         st.Page(
+            "pages/invariance.py",
+            title="Invariance",
+            icon=":material/transform:",
+            url_path="invariance",
+            help="Rotate, crop or blur a picture: which backbones still recognize it.",
+        ),
+        st.Page(
             "pages/reproduce.py",
             title="Reproduce",
             icon=":material/article:",

@@ -56,6 +56,9 @@ VISITORS = {
     "pairs_digest outcomes_of_each stored_outcomes",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
+    "invariance.changed_features": "change embed has_features read",
+    "invariance.evaluation": "floor_of names picture_outcomes stored",
+    "invariance.picture": "curves open_picture",
     "judgements.agreement": "percent table combined disagreements people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
     "ready available values identity",
@@ -123,6 +126,8 @@ HOST = {
     "doctor": "cache_size doctor",
     "search.precompute": "run opening_recipes",
     "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
+    "invariance.changed_features": "extract",
+    "invariance.evaluation": "run",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "leaderboard.board_files": "load read",

@@ -27,6 +27,7 @@ PAGES = {
     ("learn",): ("pages/learn.py", "Training"),
     ("judgements",): ("pages/judgements.py", "Judgements"),
     ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
+    ("evaluate", "invariance"): ("pages/invariance.py", "Invariance"),
     ("evaluate",): ("pages/evaluate.py", "Evaluation"),
     ("leaderboard",): ("pages/leaderboard.py", "Leaderboard"),
     ("reproduce",): ("pages/evaluate.py", "Report"),

@@ -40,6 +40,7 @@ def test_there_are_pages():
         "exclusive",
         "experiments",
         "explore",
+        "invariance",
         "judgements",
         "leaderboard",
         "learn",

@@ -71,6 +71,8 @@ def self_similarity(
     queries: BackboneFeatures,
     gallery: BackboneFeatures,
     changed: BackboneFeatures,
+    *,
+    rows: Array | None = None,
 ) -> Array:
     """(Q,) similarity of each query to its changed self; NaN without evidence.
 
@@ -80,6 +82,7 @@ def self_similarity(
         recipe: a resolved one; its hubness correction is left out.
         queries, gallery, changed: backbone -> features of the queries, the gallery, and the
             changed queries.
+        rows: of the queries that `changed` is about, if not all.
     """
     plain = without_csls(recipe)
     sides, parts = [], []
@@ -89,9 +92,9 @@ def self_similarity(
         after = changed[name]
         if prepared.center is not None:
             after = postprocessing.centered(after, prepared.center)
-        both = _joined(prepared.queries, after)
-        rows = np.arange(after.count)
-        parts.append(pair_similarity(both, rows, rows + after.count, metric)[None])
+        before = prepared.queries if rows is None else prepared.queries.take(rows)
+        both, first = _joined(before, after), np.arange(after.count)
+        parts.append(pair_similarity(both, first, first + after.count, metric)[None])
         sides.append(prepared)
     terms = combine.recipe_terms(plain, sides)
     similarity: Array = combine.recipe_similarity(parts, plain, terms)[0]
