@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 class ShowByDefault(typer.core.TyperGroup):
     """A group whose first word is the name of a collection unless it is a command."""
 
+    default_command = "show"
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """`leaderboard NAME` is `leaderboard show NAME`."""
         if args and args[0] not in self.commands:
-            args = ["show", *args]
+            args = [self.default_command, *args]
         return super().resolve_command(ctx, args)
 
 

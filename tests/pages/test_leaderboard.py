@@ -38,7 +38,7 @@ def test_missing_backbones_are_rows_with_a_reason(evaluated, app):
     assert not at.exception
     rows = at.dataframe[0].value
     assert rows[rows["backbone"] == "vgg16"]["why missing"].str.contains("weight").all()
-    assert "have no score" in " ".join(caption.value for caption in at.caption)
+    assert "no score" in " ".join(caption.value for caption in at.caption)
 
 
 def test_a_clicked_row_has_links(evaluated, app):

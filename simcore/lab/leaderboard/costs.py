@@ -1,23 +1,39 @@
 """What each backbone costs: weights, dimensions, and the time per image on this machine."""
 
+import hashlib
 import os
 import platform
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
+from simcore.data import cache_dir, state_files
 from simcore.data import images as data_images
-from simcore.data import result_cache
 from simcore.errors import BadImageError, SimError
 from simcore.lab.leaderboard.board import Cost
 from simcore.lab.library.models import BackboneInfo
 from simcore.models import forward, registry
 from simcore.models.extract import extraction, speed
 from simcore.models.spec import BackboneSpec
-from simcore.types import Array, ImageSet
+from simcore.types import JSON, Array, ImageSet
 
-KIND = "speed"  # of result on disk
 MAX_PICTURES = 16
+
+
+@dataclass(frozen=True)
+class _Speed:
+    """What was measured: time per image, and the number of weights (0 = unknown)."""
+
+    milliseconds: float
+    parameters: int
+    machine: str
+
+    @classmethod
+    def parse(cls, document: JSON) -> "_Speed":
+        milliseconds, parameters = float(document["milliseconds"]), int(document["parameters"])
+        if not (0 < milliseconds < 1e9 and 0 <= parameters < 2**53):
+            raise ValueError("its numbers are impossible")
+        return cls(milliseconds, parameters, str(document["machine"]))
 
 
 def sample(images: ImageSet) -> list[Array]:
@@ -39,7 +55,7 @@ def measure(backbone: str, pictures: list[Array]) -> None:
     A backbone that cannot be loaded has no time.
     """
     spec = registry.get(backbone)
-    if not pictures or spec.only_stored or result_cache.contains(KIND, _key(spec)):
+    if not pictures or spec.only_stored or _stored(spec) is not None:
         return
     device = forward.resolve_device("auto")
     try:
@@ -47,23 +63,18 @@ def measure(backbone: str, pictures: list[Array]) -> None:
         parameters = speed.count_parameters(spec, device)
     except SimError:
         return
-    result_cache.write(
-        KIND,
-        _key(spec),
-        {
-            "milliseconds": np.array(milliseconds),
-            "parameters": np.array(parameters),
-            "machine": np.array(_device_name(device)),
-        },
-    )
+    measured = _Speed(milliseconds, parameters, _device_name(device))
+    with suppress(SimError):  # a read-only cache
+        state_files.write_json(_file(spec), asdict(measured))
 
 
 def read(info: BackboneInfo) -> Cost:
     """What is known about the cost of a backbone; loads no network library."""
     spec = registry.get(info.name)
-    stored = result_cache.read(KIND, _key(spec))
-    milliseconds = None if stored is None else float(stored["milliseconds"])
-    counted = 0 if stored is None else int(stored["parameters"])
+    stored = _stored(spec)
+    _milliseconds, counted = (
+        (None, 0) if stored is None else (stored.milliseconds, stored.parameters)
+    )
     parameters = info.n_parameters or counted or None
     has_weights = bool(info.files) or info.n_parameters > 0
     unknown = None if spec.only_stored or spec.derive is not None or "own" in info.groups else 0
@@ -71,8 +82,8 @@ def read(info: BackboneInfo) -> Cost:
         dim=info.dim or None,
         parameters=parameters if has_weights or parameters else unknown,
         bytes=(info.bytes or None) if has_weights else unknown,
-        milliseconds=milliseconds,
-        machine="" if stored is None else str(stored["machine"]),
+        milliseconds=None if stored is None else stored.milliseconds,
+        machine="" if stored is None else stored.machine,
     )
 
 
@@ -95,5 +106,12 @@ def _processor() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def _key(spec: BackboneSpec) -> tuple[object, ...]:
-    return extraction.feature_key(spec, "fp32"), _processor()
+def _stored(spec: BackboneSpec) -> _Speed | None:
+    return state_files.read_json(_file(spec), _Speed.parse, rebuild=True)
+
+
+def _file(spec: BackboneSpec) -> Path:
+    """One file per backbone, weights and processor; not a result, since code changes no time."""
+    key = f"{extraction.feature_key(spec, 'fp32').table} {_processor()}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return cache_dir.root() / "speeds" / f"{digest}.json"

@@ -15,6 +15,7 @@ from simcore.ui import charts, gallery, uploads
 from simcore.ui.widgets import escape_markdown
 
 SHOWN = 6  # pictures per gallery
+WIDTH = 168  # of a picture in px: two beside each other on a phone
 MEASURES = {
     "recall": "Recall@1, points gained or lost",
     "floor": "More alike than unrelated pairs, %",
@@ -24,10 +25,10 @@ MEASURES = {
 def pictures(question: Question, query: str, setting: Setting) -> None:
     """The picture and its changed self, side by side."""
     image = picture.open_picture(question, query)
-    left, right = st.columns(2)
-    left.image(image.pixels, caption=f"{query}", width="stretch")
     changed = changed_features.change(image, setting)
-    right.image(changed.pixels, caption=setting.label, width="stretch")
+    with st.container(horizontal=True):
+        for pixels, caption in ((image.pixels, query), (changed.pixels, setting.label)):
+            st.image(pixels, caption=escape_markdown(caption), width=WIDTH)
 
 
 def curve_chart(question: Question, query: str, setting: Setting) -> None:
@@ -54,11 +55,11 @@ def curve_chart(question: Question, query: str, setting: Setting) -> None:
     charts.level(figure, 50, "unrelated")
     transform = TRANSFORMS[setting.transform]
     charts.show(
-        figure.update_yaxes(rangemode="tozero"),
+        figure.update_xaxes(type="category").update_yaxes(rangemode="tozero"),
         "invariance_curves",
-        title="Alike as a share of unrelated pairs",
+        title="How alike it still is",
         x=f"{transform.name}: {transform.description}",
-        y="less alike, %",
+        y="less alike unrelated pairs, %",
         height=330,
     )
     _sentence(curves, setting)
@@ -75,10 +76,10 @@ def _sentence(curves: Sequence[PictureCurve], setting: Setting) -> None:
         st.caption("No backbone has evidence about this picture.")
         return
     best, worst = (choose(scored, key=lambda name: scored[name].floor) for choose in (max, min))
-    text = f"**{escape_markdown(best)}** recognizes it best ({_share(scored[best].floor)})"
+    text = f"**{escape_markdown(best)}** finds it more alike than {_share(scored[best].floor)}"
     if worst != best:
-        text += f", **{escape_markdown(worst)}** least ({_share(scored[worst].floor)})"
-    st.markdown(f"{text} of unrelated pairs are less alike.")
+        text += f", **{escape_markdown(worst)}** than {_share(scored[worst].floor)}"
+    st.markdown(f"{text} of unrelated pairs.")
 
 
 def _share(value: float) -> str:

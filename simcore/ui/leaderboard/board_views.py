@@ -29,7 +29,7 @@ def table(board: Board, key: str) -> Entry | None:
     gray = [not board.entries[number].outcomes for number in numbers]
     styled = frame.style.apply(
         lambda row: ["color: gray" if gray[int(row.name)] else ""] * len(row), axis=1
-    )
+    ).format(_formats(board), na_rep="")
     event = st.dataframe(
         styled,
         hide_index=True,
@@ -73,6 +73,13 @@ def _cells(board: Board, number: int, places: lab_board.PlacesByRow) -> dict[str
     }
 
 
+def _formats(board: Board) -> dict[str, str]:
+    """How numbers of each column are written; what is unknown stays empty."""
+    scores = dict.fromkeys((column.name for column in board.columns), "{:.1f}")
+    costs = {"milliseconds": "{:.1f}", "bytes": "{:.1f}", "parameters": "{:.2f}", "dim": "{:,.0f}"}
+    return {"rank": "{:.0f}", **scores, **{COSTS[name]: text for name, text in costs.items()}}
+
+
 def _column_config(board: Board) -> dict[str, Any]:
     number = st.column_config.NumberColumn
     config: dict[str, Any] = {
@@ -84,17 +91,11 @@ def _column_config(board: Board) -> dict[str, Any]:
         ),
         "why missing": st.column_config.Column(width=320),
         "printed": st.column_config.Column(help="What a paper prints about this backbone."),
-        "ms per image": number(
-            format="%.1f", help="One decoded image to features, measured on this computer."
-        ),
-        "MB of weights": number(format="%.1f"),
-        "million parameters": number(format="%.2f"),
-        "dimensions": number(format="localized"),
+        "ms per image": number(help="One decoded image to features, measured on this computer."),
     }
     for column in board.columns:
         config[column.name] = number(
             f"{column.measure} % ({column.task.name})",
-            format="%.1f",
             help=lab_board.MEASURES[column.measure] + _ceiling(column.task),
         )
         config[f"{column.name}, 95 %"] = st.column_config.Column("95 % interval")
@@ -218,8 +219,9 @@ def missing(board: Board) -> None:
     """How many backbones have no score."""
     count = len({entry.backbone for entry in board.missing})
     if count:
+        noun = "backbone has" if count == 1 else "backbones have"
         st.caption(
-            f"{count} backbones have no score: see the gray rows.",
+            f"{count} {noun} no score: see the gray rows.",
             help="Scroll down in the table; the column “why missing” says what each needs.",
         )
 
