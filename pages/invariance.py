@@ -77,8 +77,8 @@ def _queries(question: Question) -> list[str]:
 
 def _collection(question: Question, setting: Setting) -> None:
     """All pictures: the heat map of what is computed, and a job for the rest."""
-    asked = InvarianceQuestion(question)
-    table = evaluation.stored(asked)
+    inquiry = InvarianceQuestion(question)
+    table = evaluation.stored(inquiry)
     st.subheader("All pictures", anchor=False)
     running = not kiosk.enabled() and job_progress.show(*COMMAND)
     if len(table.rows) < table.expected and not running and not kiosk.enabled():
@@ -87,7 +87,7 @@ def _collection(question: Question, setting: Setting) -> None:
             key=f"{PAGE}_go",
             icon=":material/transform:",
             on_click=job_progress.start,
-            args=([*COMMAND, *asked.to_args()],),
+            args=([*COMMAND, *inquiry.to_args()],),
             help=f"{len(table.rows):,} of {table.expected:,} cells are computed; each change takes "
             "as long as extracting the features of one side.",
         )
@@ -105,7 +105,7 @@ def _collection(question: Question, setting: Setting) -> None:
         widgets.csv_button(
             lambda: table.to_table().to_csv(), f"{question.collection}-invariance.csv"
         )
-    commands.show([*COMMAND, *asked.to_args()])
+    commands.show([*COMMAND, *inquiry.to_args()])
 
 
 def _pictures(question: Question, setting: Setting) -> None:

@@ -198,9 +198,11 @@ def invariance(
     """
     from simcore.lab.invariance import evaluation
 
-    asked = evaluation.InvarianceQuestion(question, tuple(options.names(transforms)), levels, seed)
+    inquiry = evaluation.InvarianceQuestion(
+        question, tuple(options.names(transforms)), levels, seed
+    )
     with output.monitor() as monitor:
-        table = evaluation.run(asked, monitor=monitor)
+        table = evaluation.run(inquiry, monitor=monitor)
     print_result(table, json=json)
 
 

@@ -497,8 +497,8 @@ def invariance(
         seed: of the random changes.
     """
     question = _question(collection, recipes, direction, subset)
-    asked = InvarianceQuestion(question, tuple(transforms), levels, seed)
-    return lab_invariance.run(asked, monitor=monitor)
+    inquiry = InvarianceQuestion(question, tuple(transforms), levels, seed)
+    return lab_invariance.run(inquiry, monitor=monitor)
 
 
 def import_features(

@@ -120,7 +120,8 @@ VISITORS = {
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
     "api": "add compare extract import_features invariance leaderboard learn list_backbones "
-    "list_collections map_figure open_collection plain_sum ranks recall register search similarity zsum",
+    "list_collections map_figure open_collection plain_sum ranks recall register search similarity "
+    "zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",

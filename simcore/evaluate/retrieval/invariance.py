@@ -40,8 +40,8 @@ class Floor:
 
 def without_csls(recipe: Recipe) -> Recipe:
     """The recipe without hubness correction, which is defined for images of the gallery only."""
-    kept: dict[PostProcessing, PostProcessing] = {"csls": "none", "center+csls": "center"}
-    return replace(recipe, post=kept.get(recipe.post, recipe.post))
+    remaining: dict[PostProcessing, PostProcessing] = {"csls": "none", "center+csls": "center"}
+    return replace(recipe, post=remaining.get(recipe.post, recipe.post))
 
 
 def floor(

@@ -22,7 +22,7 @@ TOLERANCE = 1e-9  # sums of equal scores may be rounded differently
 
 @dataclass(frozen=True)
 class Place:
-    """Where one similarity stands among the others.
+    """Where one similarity stands among several.
 
     Attributes:
         rank: 1 is the highest score; equal scores share the better rank.
@@ -159,14 +159,14 @@ def _compare(credit: Array, items: Items, best: int, draws: Array) -> Sequence[f
     binary = bool(np.isin(credit, (0, 1)).all())
     independent = np.unique(items.cluster).size == items.cluster.size
     exact = binary and independent and np.unique(items.group).size == 1
-    others = [row for row in range(len(credit)) if row != best]
+    rivals = [row for row in range(len(credit)) if row != best]
     values = []
-    for row in others:
+    for row in rivals:
         if exact:
             values.append(mcnemar(credit[best], credit[row])[2])
             continue
         gain = draws[:, best] - draws[:, row]
         below, above = (gain <= TOLERANCE).sum(), (gain >= -TOLERANCE).sum()
         values.append(min(1.0, 2 * float(min(below, above) + 1) / (len(draws) + 1)))
-    corrected = dict(zip(others, holm(values), strict=True)) if values else {}
+    corrected = dict(zip(rivals, holm(values), strict=True)) if values else {}
     return [corrected.get(row, 1.0) for row in range(len(credit))]

@@ -26,6 +26,7 @@ FLOOR = "floor"
 ALL = "all"
 RESUME = "Stopped; what was computed is kept. Start again to resume."
 FeaturesByBackbone = dict[str, Features]
+RanksByRecipe = dict[Recipe, Array]
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,14 @@ class PictureOutcomes:
     before: Array
 
 
-def run(asked: InvarianceQuestion, *, monitor: Monitor = Monitor()) -> InvarianceTable:
+def run(inquiry: InvarianceQuestion, *, monitor: Monitor = Monitor()) -> InvarianceTable:
     """Extract what is missing and compare; everything is stored, so a stopped run resumes.
 
     Raises:
         UnknownNameError: no such collection, backbone or transform. BadDataError: no known mates,
-            or features of the unchanged pictures are missing. Stopped: `monitor` asked to stop.
+            or features of the unchanged pictures are missing. Stopped: `monitor` inquiry to stop.
     """
-    settings, session = asked.settings, _Session(asked.question)
+    settings, session = inquiry.settings, _Session(inquiry.question)
     session.before()  # raises if features are missing
     stopping = monitor.raising(RESUME)
     for number, setting in enumerate(settings):
@@ -180,25 +181,25 @@ def run(asked: InvarianceQuestion, *, monitor: Monitor = Monitor()) -> Invarianc
             number / len(settings), (number + 1) / len(settings), f"{setting.label}: "
         )
         report = changed_features.extract(
-            session.pairs.queries, asked.question.backbones, setting, monitor=part
+            session.pairs.queries, inquiry.question.backbones, setting, monitor=part
         )
         monitor.check(RESUME)
         if report.unavailable:
             raise BadDataError(next(iter(report.unavailable.values())))
-        for recipe in asked.question.recipes:
+        for recipe in inquiry.question.recipes:
             monitor.check(RESUME)
             session.changed(recipe, setting, compute=True)
         part.report("compared", 1, 1)
-    return _table(session, asked)
+    return _table(session, inquiry)
 
 
-def stored(asked: InvarianceQuestion) -> InvarianceTable:
+def stored(inquiry: InvarianceQuestion) -> InvarianceTable:
     """What was computed before.
 
     Raises:
         UnknownNameError, BadDataError: as `run`.
     """
-    return _table(_Session(asked.question), asked)
+    return _table(_Session(inquiry.question), inquiry)
 
 
 def picture_outcomes(
@@ -226,21 +227,21 @@ def floor_of(question: Question, recipe: Recipe) -> invariance.Floor:
     return _Session(question).floor(recipe)
 
 
-def _table(session: "_Session", asked: InvarianceQuestion) -> InvarianceTable:
+def _table(session: "_Session", inquiry: InvarianceQuestion) -> InvarianceTable:
     rows = [
         row
-        for setting in asked.settings
-        for recipe in asked.question.recipes
+        for setting in inquiry.settings
+        for recipe in inquiry.question.recipes
         if (row := session.row(recipe, setting)) is not None
     ]
-    question = asked.question
+    question = inquiry.question
     return InvarianceTable(
         question.collection,
         question.subset,
         len(session.pairs),
-        asked.seed,
+        inquiry.seed,
         tuple(rows),
-        len(asked.settings) * len(question.recipes),
+        len(inquiry.settings) * len(question.recipes),
     )
 
 
@@ -251,9 +252,9 @@ class _Session:
         self.question = question
         self.collection: Collection = subsets.open_subset(question.collection, question.subset)
         self.pairs = self.collection.pairs(question.direction)
-        self._before: dict[Recipe, Array] | None = None
+        self._before: RanksByRecipe | None = None
 
-    def before(self) -> dict[Recipe, Array]:
+    def before(self) -> RanksByRecipe:
         """The ranks of the mates of unchanged queries."""
         if self._before is None:
             ranks = lab_recall.ranks_of_each(self.question)

@@ -37,9 +37,10 @@ COSTS = {  # field of `Cost` -> its heading
     "dim": "dimensions",
 }
 UNITS = {"bytes": 1e6, "parameters": 1e6}  # what headings count in
-Numbers = Mapping[str, float | None]
 ScoresByRow = Mapping[int, Score]  # number of a row -> its score
 PlacesByRow = Mapping[int, Place]
+ScoresByColumn = Mapping[str, ScoresByRow]
+PlacesByColumn = Mapping[str, PlacesByRow]
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +221,7 @@ class Board(TableResult):
         return replace(self, entries=tuple(self.entries[n] for n in numbers))
 
     @cached_property
-    def scores(self) -> Mapping[str, ScoresByRow]:
+    def scores(self) -> ScoresByColumn:
         """Name of a column -> the scores of the rows that have one."""
         return {
             column.name: {
@@ -310,7 +311,7 @@ class Board(TableResult):
             "notes": list(self.notes),
         }
 
-    def _row(self, number: int, places: Mapping[str, PlacesByRow]) -> JSON:
+    def _row(self, number: int, places: PlacesByColumn) -> JSON:
         entry = self.entries[number]
         return {
             "backbone": entry.backbone,

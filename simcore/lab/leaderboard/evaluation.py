@@ -108,7 +108,7 @@ class Plan:
 
     @property
     def sentence(self) -> str:
-        """What is left to do, in words."""
+        """The remaining work, in words."""
         parts = []
         if self.download.files:
             size = format_bytes(self.download.bytes)
@@ -238,7 +238,7 @@ class _Session:
         ]
 
     def plan(self, fetch: bool) -> Plan:
-        """What is left to do."""
+        """The remaining work."""
         by_name = {info.name: info for info in self.infos}
         images, seconds = 0, 0.0
         backbones: dict[str, None] = {}

@@ -10,12 +10,14 @@ from simcore.lab import html_document
 from simcore.lab.leaderboard import board as lab_board
 from simcore.lab.leaderboard import board_files
 from simcore.lab.leaderboard.board import COSTS, Board, Entry
+from simcore.types import Labels
 from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
 FRONT = html_document.COLORS[1]
 HEIGHT = 460
+Cells = dict[str, Any]  # heading -> value, or how its column is shown
 
 
 def table(board: Board, key: str) -> Entry | None:
@@ -45,10 +47,10 @@ def table(board: Board, key: str) -> Entry | None:
     return board.entries[numbers[selected[0]]] if selected else None
 
 
-def _cells(board: Board, number: int, places: lab_board.PlacesByRow) -> dict[str, Any]:
+def _cells(board: Board, number: int, places: lab_board.PlacesByRow) -> Cells:
     entry = board.entries[number]
     place, by = places.get(number), board.column()
-    cells: dict[str, Any] = {
+    cells: Cells = {
         "rank": None if place is None else place.rank,
         "rank, 95 %": "" if place is None else f"{place.low} to {place.high}",
         "best": "" if place is None or not place.level_with_best else "★",
@@ -73,16 +75,16 @@ def _cells(board: Board, number: int, places: lab_board.PlacesByRow) -> dict[str
     }
 
 
-def _formats(board: Board) -> dict[str, str]:
+def _formats(board: Board) -> Labels:
     """How numbers of each column are written; what is unknown stays empty."""
     scores = dict.fromkeys((column.name for column in board.columns), "{:.1f}")
     costs = {"milliseconds": "{:.1f}", "bytes": "{:.1f}", "parameters": "{:.2f}", "dim": "{:,.0f}"}
     return {"rank": "{:.0f}", **scores, **{COSTS[name]: text for name, text in costs.items()}}
 
 
-def _column_config(board: Board) -> dict[str, Any]:
+def _column_config(board: Board) -> Cells:
     number = st.column_config.NumberColumn
-    config: dict[str, Any] = {
+    config: Cells = {
         "best": st.column_config.Column(
             width=40, help="★: not significantly worse than the best (5 %, Holm's correction)."
         ),

@@ -102,8 +102,8 @@ def test_two_backbones_and_three_changes_against_numpy(drawn, tmp_path):
 
 def test_combination_and_post_processing(drawn, tmp_path):
     """z-sum of centered features; moments and center are those of the unchanged collection."""
-    asked = ask(drawn, combine="zsum", post="center")
-    evaluation.run(asked)
+    inquiry = ask(drawn, combine="zsum", post="center")
+    evaluation.run(inquiry)
     collection, same, matrix = collections.open_(drawn), 0, 0
     for model in MODELS:
         left, right = (
@@ -118,8 +118,8 @@ def test_combination_and_post_processing(drawn, tmp_path):
         same = same + ((left * after).sum(axis=1) - values.mean()) / values.std()
     unrelated = matrix[~np.eye(PAIRS, dtype=bool)]
     expected = [np.mean(unrelated < value) for value in same]
-    recipe = asked.question.recipes[-1]
-    outcome = evaluation.picture_outcomes(asked.question, recipe, Setting("flip", 1))
+    recipe = inquiry.question.recipes[-1]
+    outcome = evaluation.picture_outcomes(inquiry.question, recipe, Setting("flip", 1))
     assert outcome.floor == pytest.approx(expected, abs=1.5 / 132)
 
 
@@ -129,18 +129,18 @@ def test_csls_changes_ranks_and_not_the_similarity(drawn):
 
 
 def test_everything_is_stored_and_a_stopped_run_resumes(drawn, monkeypatch):
-    asked = ask(drawn)
+    inquiry = ask(drawn)
     calls = []
     stop = Monitor(calls.append, lambda: any(p.stage.startswith("invert") for p in calls))
     with pytest.raises(Stopped, match="Start again to resume"):
-        evaluation.run(asked, monitor=stop)
-    done = evaluation.stored(asked)
+        evaluation.run(inquiry, monitor=stop)
+    done = evaluation.stored(inquiry)
     assert {row.transform for row in done.rows} == {"flip"}
-    whole = evaluation.run(asked)
+    whole = evaluation.run(inquiry)
     memory.clear()
     monkeypatch.setattr(models_extraction.ExtractionRun, "_embed", lambda *_: 1 / 0)
-    again = evaluation.run(asked)
-    assert again.to_dict() == whole.to_dict() == evaluation.stored(asked).to_dict()
+    again = evaluation.run(inquiry)
+    assert again.to_dict() == whole.to_dict() == evaluation.stored(inquiry).to_dict()
 
 
 def test_a_changed_picture_alone_has_the_same_features(drawn):
