@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from simcore.lab.leaderboard import board_files, evaluation
+from simcore.lab.leaderboard import board_files, evaluation, task_sources
 from simcore.lab.leaderboard.board import COSTS, Board
 from simcore.lab.leaderboard.evaluation import ALL, LeaderboardQuestion
 from simcore.recipe import POST_PROCESSING
@@ -55,7 +55,7 @@ def show() -> None:
 
 def _judgement_sets() -> list[str]:
     pairs = sidebar.pair_collections()
-    return [name for name in evaluation.sources() if name not in pairs]
+    return [name for name in task_sources.names() if name not in pairs]
 
 
 def _controls(collection: Field, judged: ListField) -> None:

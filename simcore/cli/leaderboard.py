@@ -2,9 +2,8 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import click
 import typer
 
 from simcore.cli import options, output
@@ -23,9 +22,7 @@ class ShowByDefault(typer.core.TyperGroup):
 
     default_command = "show"
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # Typer's own copy of click
         """`leaderboard NAME` is `leaderboard show NAME`."""
         if args and args[0] not in self.commands:
             args = [self.default_command, *args]

@@ -67,7 +67,8 @@ VISITORS = {
     "leaderboard.board": "cost_value format_cost format_place format_score",
     "leaderboard.board_files": "dump merge to_html",
     "leaderboard.costs": "read",
-    "leaderboard.evaluation": "sensible_metrics sources stored",
+    "leaderboard.evaluation": "sensible_metrics stored",
+    "leaderboard.task_sources": "names open_",
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
     "learning.finetuning": "make_settings preset_source trainable",

@@ -257,12 +257,12 @@ def _number(value: Any, low: float, high: float) -> float | None:
 
 
 def _cost(document: Any) -> Cost:
-    counts = [
+    dim, parameters, size = (
         None if document[name] is None else _whole(document[name], 0, 2**53)
         for name in ("dim", "parameters", "bytes")
-    ]
+    )
     milliseconds = _number(document["milliseconds"], 0, 1e9)
-    return Cost(*counts, milliseconds, _text(document["machine"], empty=True))
+    return Cost(dim, parameters, size, milliseconds, _text(document["machine"], empty=True))
 
 
 def merge(boards: Sequence[Board]) -> Board:

@@ -1,36 +1,27 @@
 """Evaluate every backbone on every task; each cell is stored once computed, so a run resumes."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
-from simcore.data.judgements.trials import JudgementSet, SameDifferent, Triplets
-from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadDataError, unknown_name
-from simcore.evaluate.statistics.ranking import Items
 from simcore.lab import recipes
-from simcore.lab.evaluate import recall
-from simcore.lab.judgements import agreement, pair_similarities, sets
-from simcore.lab.judgements.agreement import JudgementQuestion
-from simcore.lab.leaderboard import costs
-from simcore.lab.leaderboard.board import Board, Entry, Kind, Task
-from simcore.lab.library import collections, extraction, features, models, provenance
+from simcore.lab.judgements import pair_similarities
+from simcore.lab.leaderboard import costs, task_sources
+from simcore.lab.leaderboard.board import Board, Entry
+from simcore.lab.leaderboard.task_sources import PairSource, TaskSource
+from simcore.lab.library import collections, models
 from simcore.lab.library.models import BackboneInfo
 from simcore.models import registry
 from simcore.models.extract import extraction as models_extraction
-from simcore.recipe import PostProcessing, Question, Recipe
+from simcore.recipe import PostProcessing
 from simcore.results import format_bytes
-from simcore.types import DIRECTIONS, METRICS, Array, Collection, ImageSet, Metric, Monitor
+from simcore.types import METRICS, Metric, Monitor
 
 ALL = "@all"  # every backbone of the registry, and those imported or learned on this machine
 POST: tuple[PostProcessing, ...] = ("none", "center+csls")
-NEEDS_GALLERY = "post-processing needs a gallery"
-FACES_ONLY = "compares faces only, which most pictures do not show"
+UNKNOWN_SPEED = 20.0  # milliseconds per image, for rough plans
 RESUME = "Stopped; what was evaluated is kept. Start again to resume."
-Source = Collection | JudgementSet
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class LeaderboardQuestion:
         if not self.data:
             raise BadDataError("Name a collection of pairs or a set of judgements.")
         for name in self.data:
-            _open(name)
+            task_sources.open_(name)
         for metric in self.metrics:
             if metric not in METRICS:
                 raise unknown_name("metric", metric, METRICS)
@@ -175,66 +166,38 @@ def sensible_metrics(backbone: str) -> tuple[Metric, ...]:
     return tuple(dict.fromkeys((spec.metric, *more)))
 
 
-def sources() -> list[str]:
-    """Names of all collections of pairs, then of all sets of judgements that can be ranked."""
-    pairs = [summary.name for summary in collections.listing() if summary.paired]
-    judged = [summary.name for summary in sets.listing() if summary.shape != "same"]
-    return [*pairs, *(name for name in [*judged, sets.KNOWN] if name not in pairs)]
-
-
-def _open(name: str, *, monitor: Monitor = Monitor()) -> Source:
-    """A collection of pairs, else a set of judgements."""
-    if name in collections.names() and collections.summary(name).paired:
-        return collections.open_(name)
-    if name in collections.names() and name not in (*sets.names(), sets.KNOWN):
-        collections.open_(name).pairs()  # raises: it has no mates
-    if name not in (*sets.names(), sets.KNOWN):
-        options = [*collections.names(), *sets.names(), sets.KNOWN]
-        raise unknown_name("collection or set of judgements", name, dict.fromkeys(options))
-    judged = sets.open_(name, monitor=monitor)
-    if isinstance(judged.trials, SameDifferent):
-        raise BadDataError(
-            f"The judgements {name!r} are same-or-different pairs, which have no score per trial. "
-            f"Use `simcore evaluate triplets {name}`."
-        )
-    return judged
-
-
 class _Session:
     """The data of one question, opened once."""
 
     def __init__(self, question: LeaderboardQuestion) -> None:
         self.question = question
-        self.sources = [_open(name) for name in dict.fromkeys(question.data)]
-        self.tasks = tuple(_task(source) for source in self.sources)
+        self.sources = [task_sources.open_(name) for name in dict.fromkeys(question.data)]
 
     @cached_property
     def infos(self) -> list[BackboneInfo]:
         """The backbones, with what is known about them."""
-        asked_for = self.question.models
-        if not asked_for:
+        if not self.question.models:
             return models.listing(self._extracted())
         names: dict[str, None] = {}
-        for name in asked_for:
+        for name in self.question.models:
             names |= dict.fromkeys(_all() if name == ALL else registry.expand_groups([name]))
         return models.listing(list(names))
 
     def _extracted(self) -> list[str]:
         names: dict[str, None] = {}
         for source in self.sources:
-            if isinstance(source, Collection):
-                names |= dict.fromkeys(collections.default_backbones(source.name))
+            if isinstance(source, PairSource):
+                names |= dict.fromkeys(collections.default_backbones(source.task.name))
         return list(names) or pair_similarities.default_backbones()
 
-    def todo(self, source: Source, fetch: bool) -> list[str]:
+    def todo(self, source: TaskSource, fetch: bool) -> list[str]:
         """The backbones whose features of some images have to be computed and can be."""
-        judged = not isinstance(source, Collection)
         return [
             info.name
             for info in self.infos
             if (info.ready or (fetch and info.fetched_unasked))
-            and not (judged and "faces" in info.groups)
-            and not _has_features(source, info.name)
+            and not source.obstacle(info, "none")
+            and source.feature_key(info.name) is None
         ]
 
     def plan(self, fetch: bool) -> Plan:
@@ -243,38 +206,31 @@ class _Session:
         images, seconds = 0, 0.0
         backbones: dict[str, None] = {}
         for source in self.sources:
-            count = len({key for side in _image_sets(source) for key in side.keys})
             for name in self.todo(source, fetch):
                 speed = costs.read(by_name[name]).milliseconds
-                seconds += count * (speed if speed is not None else 20.0) / 1000
-                images += count
+                seconds += source.image_count * (UNKNOWN_SPEED if speed is None else speed) / 1000
+                images += source.image_count
                 backbones[name] = None
         fetched = [name for name in backbones if not by_name[name].ready]
         cells = sum(
-            task.digest not in entry.outcomes and not entry.reasons.get(task.digest)
+            source.task.digest not in entry.outcomes and not entry.reasons.get(source.task.digest)
             for entry in self.entries()
-            for task in self.tasks
+            for source in self.sources
         )
         return Plan(images, tuple(backbones), seconds, models.download_cost(fetched), cells)
 
     def extract(self, fetch: bool, monitor: Monitor) -> None:
         """Compute the features that are missing."""
+        count = len(self.sources)
         for number, source in enumerate(self.sources):
-            names = self.todo(source, fetch)
-            if not names:
-                continue
-            part = monitor.part(number / len(self.sources), (number + 1) / len(self.sources))
-            if isinstance(source, Collection):
-                extraction.extract(source.name, names, fetch=fetch, monitor=part)
-            else:
-                ready = [info.name for info in models.listing(names) if info.ready]
-                if ready:
-                    pair_similarities.prepare(source, ready, monitor=part)
+            if names := self.todo(source, fetch):
+                part = monitor.part(number / count, (number + 1) / count)
+                source.extract(names, fetch=fetch, monitor=part)
             monitor.check(RESUME)
 
     def measure(self, monitor: Monitor) -> None:
         """Measure the time per image where that was not done on this machine."""
-        pictures = costs.sample(_image_sets(self.sources[0])[0])
+        pictures = costs.sample(self.sources[0].images[0])
         for number, info in enumerate(self.infos):
             monitor.check(RESUME)
             monitor.report("time per image", number, len(self.infos))
@@ -288,88 +244,67 @@ class _Session:
             monitor.report("scores", number, len(entries))
             for source in self.sources:
                 monitor.check(RESUME)
-                _outcome(source, entry, compute=True)
+                if not entry.reasons.get(source.task.digest):
+                    source.outcome(entry, compute=True)
         monitor.report("scores", len(entries), len(entries))
 
     def board(self) -> Board:
         """What is stored."""
-        board = Board(self.tasks, tuple(self.entries()), "", tuple(self._notes()))
+        tasks = tuple(source.task for source in self.sources)
+        board = Board(tasks, tuple(self.entries()), "", tuple(self._notes()))
         return board.ordered_by(self.question.by)
 
     def entries(self, *, with_outcomes: bool = True) -> list[Entry]:
-        """One row per backbone, metric and post-processing.
+        """One row per backbone, metric and post-processing; one row for what is not available.
 
         Args:
             with_outcomes: whether the stored outcomes are read.
         """
         rows = []
         for info in self.infos:
-            evaluable = info.ready or any(_has_features(s, info.name) for s in self.sources)
-            for metric in self.question.metrics or sensible_metrics(info.name):
-                for post in self.question.post:
-                    entry = self._entry(info, metric, post)
-                    rows.append(self._with_outcomes(entry) if with_outcomes else entry)
-                    if not evaluable:
-                        break  # one row says why
-                if not evaluable:
-                    break
+            metrics = self.question.metrics or sensible_metrics(info.name)
+            settings = [(metric, post) for metric in metrics for post in self.question.post]
+            if not (info.ready or any(source.feature_key(info.name) for source in self.sources)):
+                settings = settings[:1]
+            entries = [self._entry(info, *setting) for setting in settings]
+            rows += [self._with_outcomes(e) for e in entries] if with_outcomes else entries
         return rows
 
     def _entry(self, info: BackboneInfo, metric: Metric, post: PostProcessing) -> Entry:
-        key = next(filter(None, (_feature_key(s, info.name) for s in self.sources)), None)
-        key = key or models_extraction.feature_key(registry.get(info.name), "fp32")
-        reasons = {}
-        for source, task in zip(self.sources, self.tasks, strict=True):
-            if reason := self._reason(source, info, post):
-                reasons[task.digest] = reason
-        trained = [
-            task.digest
-            for source, task in zip(self.sources, self.tasks, strict=True)
-            if _is_trained_on(source, info.name)
-        ]
-        license = f"{info.license} ({info.terms})" if info.license else "license unknown"
+        keys = filter(None, (source.feature_key(info.name) for source in self.sources))
+        key = next(keys, None) or models_extraction.feature_key(registry.get(info.name), "fp32")
+        reasons = {source.task.digest: source.reason(info, post) for source in self.sources}
+        trained = [s.task.digest for s in self.sources if info.name in s.trained]
         return Entry(
             info.name,
             metric,
             post,
             key.table,
             costs.read(info),
-            license,
+            f"{info.license} ({info.terms})" if info.license else "license unknown",
             info.paper_score,
-            reasons=reasons,
+            reasons={digest: reason for digest, reason in reasons.items() if reason},
             trained=tuple(trained),
         )
 
-    def _reason(self, source: Source, info: BackboneInfo, post: PostProcessing) -> str:
-        """Why a cell cannot have a score; "" if it can."""
-        if not isinstance(source, Collection):
-            if post != "none":
-                return NEEDS_GALLERY
-            if "faces" in info.groups:
-                return FACES_ONLY
-        if _has_features(source, info.name):
-            return ""
-        return info.reason or "features are not extracted yet"
-
     def _with_outcomes(self, entry: Entry) -> Entry:
-        outcomes = {}
-        for source, task in zip(self.sources, self.tasks, strict=True):
-            outcome = None
-            if not entry.reasons.get(task.digest):
-                outcome = _outcome(source, entry, compute=False)
-            if outcome is not None:
-                outcomes[task.digest] = outcome
+        outcomes = {
+            source.task.digest: outcome
+            for source in self.sources
+            if not entry.reasons.get(source.task.digest)
+            and (outcome := source.outcome(entry, compute=False)) is not None
+        }
         return replace(entry, outcomes=outcomes)
 
     def _notes(self) -> Iterable[str]:
         for source in self.sources:
-            if not isinstance(source, Collection) and source.votes != "human":
-                yield f"{source.name}: agreement with a known order, not with people's votes."
-        trained = [
-            i.name for i in self.infos if any(_is_trained_on(s, i.name) for s in self.sources)
-        ]
+            if source.task.votes == "known order":
+                name = source.task.name
+                yield f"{name}: agreement with a known order, not with people's votes."
+        seen = frozenset().union(*(source.trained for source in self.sources))
+        trained = [info.name for info in self.infos if info.name in seen]
         if trained:
-            yield (f"Without rank, since trained on some of these images: {', '.join(trained)}.")
+            yield f"Without rank, since trained on some of these images: {', '.join(trained)}."
 
 
 def _all() -> list[str]:
@@ -378,78 +313,3 @@ def _all() -> list[str]:
     imported = registry.names("imported") if "imported" in registry.groups() else []
     names = dict.fromkeys([*models.all_names(), *imported])
     return [name for name in names if name not in detectors]
-
-
-def _task(source: Source) -> Task:
-    if isinstance(source, Collection):
-        digest = _digest("pairs", recall.pairs_digest(source))
-        return Task(source.name, "pairs", digest, Items.plain(len(source.left)))
-    names = {name: number for number, name in enumerate(dict.fromkeys(source.trials.group))}
-    group = np.array([names[name] for name in source.trials.group], np.int64)
-    is_triplets = isinstance(source.trials, Triplets)
-    # Trials about the same reference are no independent evidence.
-    cluster = source.triplets.ref if is_triplets else np.arange(len(source.trials))
-    people = agreement.people(source).get("ceiling", {}).get(agreement.ALL)
-    kind: Kind = "triplets" if is_triplets else "odd one out"
-    return Task(
-        source.name,
-        kind,
-        _digest("judgements", source.digest),
-        Items(group, cluster),
-        source.votes,
-        None if people is None else people.value,
-    )
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _image_sets(source: Source) -> tuple[ImageSet, ...]:
-    return source.sides() if isinstance(source, Collection) else (source.trials.images,)
-
-
-def _feature_key(source: Source, backbone: str) -> FeatureKey | None:
-    return features.complete_key(_image_sets(source), backbone)
-
-
-def _has_features(source: Source, backbone: str) -> bool:
-    return _feature_key(source, backbone) is not None
-
-
-def _is_trained_on(source: Source, backbone: str) -> bool:
-    if isinstance(source, Collection):
-        return backbone in provenance.trained_here(source)
-    return bool(provenance.trained_on_any([backbone], source.trials.images.keys))
-
-
-def _outcome(source: Source, entry: Entry, *, compute: bool) -> Array | None:
-    """What happened to each item of a task; None if that is not stored and not to be computed."""
-    if entry.reasons and not _has_features(source, entry.backbone):
-        return None
-    if isinstance(source, Collection):
-        return _ranks(source, entry, compute=compute)
-    if entry.post != "none" or "faces" in registry.get(entry.backbone).groups:
-        return None
-    question = JudgementQuestion(source.name, (entry.backbone,), (entry.metric,))
-    (row,) = agreement.table(question).rows
-    return np.round(row.overall.per_item.astype(np.float64), 6)
-
-
-def _ranks(collection: Collection, entry: Entry, *, compute: bool) -> Array | None:
-    """(2, Q) ranks of the mates in both directions."""
-    recipe = _recipe(entry)
-    ranks: list[Array] = []
-    for direction in DIRECTIONS:
-        question = Question(collection.name, (recipe,), direction)
-        read = recall.outcomes_of_each if compute else recall.stored_outcomes
-        (outcomes,) = read(question)
-        if outcomes is None:
-            return None
-        ranks.append(outcomes.ranks)
-    return np.stack(ranks)
-
-
-def _recipe(entry: Entry) -> Recipe:
-    (recipe,) = recipes.parse([entry.backbone], metric=entry.metric, post=entry.post)
-    return recipe

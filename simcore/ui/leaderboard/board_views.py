@@ -1,6 +1,6 @@
 """The page Leaderboard: the table, quality against cost, links, and files to download."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -194,6 +194,11 @@ def _points(
     )
 
 
+def _encoded(make: Callable[[], str]) -> Callable[[], bytes]:
+    """The text of a file as bytes, made when it is downloaded."""
+    return lambda: make().encode()
+
+
 def downloads(board: Board, name: str) -> None:
     """The board as CSV, LaTeX, HTML, and as a file that another computer can merge."""
     files = {
@@ -205,7 +210,7 @@ def downloads(board: Board, name: str) -> None:
         for label, (suffix, mime, make) in files.items():
             st.download_button(
                 label,
-                lambda make=make: make().encode(),
+                _encoded(make),
                 f"{name}-leaderboard.{suffix}",
                 mime=mime,
                 icon=":material/download:",

@@ -13,7 +13,7 @@ from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.lab.evaluate import recall
 from simcore.lab.judgements import agreement, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
-from simcore.lab.leaderboard import board_files, costs, evaluation
+from simcore.lab.leaderboard import board_files, costs, evaluation, task_sources
 from simcore.lab.leaderboard.board import Cost
 from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 from simcore.lab.library import collections, features, vectors
@@ -201,7 +201,7 @@ def test_imported_features_take_part(tiny):
 
 
 def test_learned_backbones_have_no_rank_where_they_were_trained(tiny, monkeypatch):
-    monkeypatch.setattr(evaluation.provenance, "trained_here", lambda _: ["hog"])
+    monkeypatch.setattr(task_sources.provenance, "trained_here", lambda _: ["hog"])
     board = evaluation.run(LeaderboardQuestion((tiny,), ("hog", "color"), post=("none",)))
     ranked = {board.entries[number].backbone for number in board.places()}
     assert ranked == {"color"}
