@@ -18,7 +18,7 @@ MODELS = {EXTRACTED: "Extracted ones", "all": "All, also those that are missing"
 FIELDS = (
     Field("backbones", tuple(MODELS)),
     Field("rows", tuple(ROWS)),
-    Field("processing", ("all", *POST_PROCESSING), label="post-processing"),
+    Field("processing", (*POST_PROCESSING, "all"), label="post-processing"),
     Field("cost", tuple(COSTS)),
 )
 
@@ -70,7 +70,7 @@ def _controls(collection: Field, judged: ListField) -> None:
     st.selectbox("Rows", list(ROWS), format_func=ROWS.__getitem__, key=f"{PAGE}_rows")
     st.selectbox(
         "Post-processing",
-        ["all", *POST_NAMES],
+        [*POST_NAMES, "all"],
         format_func=lambda name: POST_NAMES.get(name, "All"),
         key=f"{PAGE}_processing",
     )

@@ -333,14 +333,21 @@ class Board(TableResult):
         }
 
     def to_table(self) -> Table:
-        """One row per backbone, metric and post-processing that has a score, the best first."""
+        """One row per backbone, metric and post-processing that has a score, the best first.
+
+        Only scores that decide the order have their intervals; `to_wide_table` has all.
+        """
         places = self.places() if self.tasks else {}
+        by = self.column()
         rows: list[tuple[Cell, ...]] = []
         for number in self.order:
             entry = self.entries[number]
             if not entry.outcomes:
                 continue
-            cells = [format_score(self.scores[column.name].get(number)) for column in self.columns]
+            cells = [
+                format_score(self.scores[column.name].get(number), interval=column.name == by.name)
+                for column in self.columns
+            ]
             costs = [format_cost(entry.cost, name) for name in ("milliseconds", "bytes", "dim")]
             rows.append((format_place(places.get(number)), entry.label, *cells, *costs))
         headings = ("rank", "similarity", *(column.heading for column in self.columns))

@@ -16,7 +16,7 @@ from simcore.ui.widgets import escape_markdown
 
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
 FRONT = html_document.COLORS[1]
-HEIGHT = 460
+HEIGHT, MAX_ROWS = 460, 10  # px; a table with more rows scrolls
 Cells = dict[str, Any]  # heading -> value, or how its column is shown
 
 
@@ -38,7 +38,7 @@ def table(board: Board, key: str) -> Entry | None:
         key=key,
         on_select="rerun",
         selection_mode="single-row",
-        height=min(HEIGHT, 38 + 35 * len(rows)),
+        height=HEIGHT if len(rows) > MAX_ROWS else "auto",
         column_config=_column_config(board),
     )
     static = board.to_table()
