@@ -67,6 +67,20 @@ page = kiosk.navigation(
             help="The papers' tables and figures on your pairs, next to the published values.",
         ),
         st.Page(
+            "pages/leaderboard.py",
+            title="Leaderboard",
+            icon=":material/leaderboard:",
+            url_path="leaderboard",
+            help="Every backbone on pairs and judgements: ranks with intervals, costs, licenses.",
+        ),
+        st.Page(
+            "pages/invariance.py",
+            title="Invariance",
+            icon=":material/transform:",
+            url_path="invariance",
+            help="Rotate, crop or blur a picture: which backbones still recognize it.",
+        ),
+        st.Page(
             "pages/reproduce.py",
             title="Reproduce",
             icon=":material/article:",

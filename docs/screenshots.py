@@ -38,6 +38,8 @@ VIEWS = {
     "evaluate": "/evaluate?collection=emoji",
     "reproduce": "/reproduce?paper=rosenfeld2019&collection=emoji",
     "claims": "/claims?collection=emoji&judgements=none",
+    "leaderboard": "/leaderboard?collection=emoji",
+    "invariance": "/invariance?collection=emoji&models=hog,color,mobilenetv2&transform=rotate",
     "learn": "/learn?collection=emoji",
     "judgements": "/judgements?judgements=known",
     "experiments": "/experiments?experiment=emoji-night&view=invite",
@@ -55,6 +57,7 @@ PREPARATION = {
     "map": (("map", "emoji", "--models", "mobilenetv2"),),
     "reproduce": (("reproduce", "rosenfeld2019", "emoji"),),
     "claims": (("claims", "emoji", "--judgements", "none"),),
+    "leaderboard": (("leaderboard", "emoji"),),
     "judgements": (
         ("judgements", "add", "known", "--size", "8"),
         ("evaluate", "triplets", "known"),

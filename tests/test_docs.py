@@ -58,6 +58,8 @@ def test_documented_commands_and_options_exist():
         command = command_tree()
         while words and hasattr(command, "commands") and words[0] in command.commands:
             command = command.commands[words.pop(0)]
+        if default := getattr(command, "default_command", ""):
+            command = command.commands[default]
         options = {option for parameter in command.params for option in parameter.opts}
         options |= {option for parameter in command.params for option in parameter.secondary_opts}
         if command is command_tree() and words and re.fullmatch("[a-z][a-z-]+", words[0]):

@@ -33,7 +33,7 @@ LAB = [
         "error_log",
     ),
     *("jobs", "library", "evaluate", "search", "judgements", "people", "learning", "papers"),
-    *("claims", "demo", "doctor", "api"),
+    *("claims", "leaderboard", "invariance", "demo", "doctor", "api"),
 ]
 HEAVY = {
     *("torch", "torchvision", "timm", "open_clip", "umap", "lancedb", "numba", "sqlalchemy", "ray"),

@@ -195,6 +195,33 @@ def disagreements(
 
 
 @app.command()
+@options.question(combine=True)
+def invariance(
+    question: Question,
+    transforms: Annotated[
+        str, typer.Option(help="rotate, flip, crop, ... separated by commas. By default all.")
+    ] = "",
+    levels: Annotated[
+        str, typer.Option(help="default: the middle strength of each; all: every strength.")
+    ] = "default",
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random changes.")] = 0,
+    json: Json = False,
+) -> None:
+    """What changes of a picture (rotate, crop, blur, ...) do to similarity and to recall@1.
+
+    Queries are changed, the gallery is not. A stopped run continues.
+    """
+    from simcore.lab.invariance import evaluation
+
+    inquiry = evaluation.InvarianceQuestion(
+        question, tuple(options.names(transforms)), levels, seed
+    )
+    with output.monitor() as monitor:
+        table = evaluation.run(inquiry, monitor=monitor)
+    print_result(table, json=json)
+
+
+@app.command()
 @options.question()
 def complementarity(question: Question, json: Json = False) -> None:
     """Which backbones complement each other: agreement, gain, CKA and RSA."""

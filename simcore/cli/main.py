@@ -18,6 +18,7 @@ from simcore.cli import (
     extract,
     features,
     judgements,
+    leaderboard,
     learn,
     models,
     output,
@@ -39,6 +40,7 @@ app.add_typer(features.app, name="features")
 app.add_typer(judgements.app, name="judgements")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(learn.app, name="learn")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(review.app, name="review")

@@ -21,6 +21,11 @@ from simcore.lab import html_document
 from simcore.lab import recipes as lab_recipes
 from simcore.lab.evaluate import recall as lab_recall
 from simcore.lab.evaluate.recall import MateRanks
+from simcore.lab.invariance import evaluation as lab_invariance
+from simcore.lab.invariance.evaluation import InvarianceQuestion, InvarianceTable
+from simcore.lab.leaderboard import evaluation as lab_leaderboard
+from simcore.lab.leaderboard.board import Board
+from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 from simcore.lab.learning import adaptation
 from simcore.lab.library import collections, extraction, features, subsets, vectors
 from simcore.lab.library.collections import CollectionSummary
@@ -30,7 +35,7 @@ from simcore.lab.search import maps
 from simcore.lab.search import search as lab_search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.models import own_modules, registry
-from simcore.recipe import Combination, Part, Question, Recipe
+from simcore.recipe import Combination, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, RecallTable, Result, Table, TableResult
 from simcore.sim import combine
 from simcore.types import Array, Collection, Direction, Metric, Monitor
@@ -446,6 +451,54 @@ def learn(
     if save:
         adaptation.save_backbone(result, save)
     return result
+
+
+def leaderboard(
+    data: CollectionLike | Sequence[CollectionLike],
+    models: Sequence[str] = (),
+    *,
+    metrics: Sequence[Metric] = (),
+    post: Sequence[PostProcessing] = lab_leaderboard.POST,
+    by: str = "",
+    monitor: Monitor = Monitor(),
+) -> Board:
+    """Every backbone on pairs and judgements: scores, ranks with intervals, costs, licenses.
+
+    Args:
+        data: collections of pairs, and names of sets of judgements.
+        models: backbones or "@group"; "@all" for every one, by default those that are extracted.
+        metrics: by default what makes sense for each backbone.
+        post: kinds of post-processing, each in rows of its own.
+        by: the column that orders the rows, such as "mine:aR@1"; by default the first.
+    """
+    several = [data] if isinstance(data, str | Collection) else list(data)
+    question = LeaderboardQuestion(
+        tuple(map(_name, several)), tuple(models), tuple(metrics), tuple(post), by
+    )
+    return lab_leaderboard.run(question, monitor=monitor)
+
+
+def invariance(
+    collection: CollectionLike,
+    recipes: RecipeLike | Sequence[RecipeLike],
+    transforms: Sequence[str] = (),
+    *,
+    levels: str = "default",
+    seed: int = 0,
+    direction: Direction = "lr",
+    subset: str = "all",
+    monitor: Monitor = Monitor(),
+) -> InvarianceTable:
+    """What changes of the queries (rotate, crop, blur, ...) do to similarity and recall@1.
+
+    Args:
+        transforms: names; by default all.
+        levels: "default", the middle strength of each, or "all".
+        seed: of the random changes.
+    """
+    question = _question(collection, recipes, direction, subset)
+    inquiry = InvarianceQuestion(question, tuple(transforms), levels, seed)
+    return lab_invariance.run(inquiry, monitor=monitor)
 
 
 def import_features(

@@ -53,15 +53,23 @@ VISITORS = {
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
-    "pairs_digest outcomes_of_each",
+    "pairs_digest outcomes_of_each stored_outcomes",
     "evaluate.waterfall": "waterfall",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
-    "judgements.agreement": "percent table combined disagreements",
+    "invariance.changed_features": "change embed has_features read",
+    "invariance.evaluation": "floor_of names picture_outcomes stored",
+    "invariance.picture": "curves open_picture",
+    "judgements.agreement": "percent table combined disagreements people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
     "ready available values identity",
     "judgements.perceptual": "check_nets layer_table combinations",
     "judgements.sets": "names summary listing summary_table open_ printed",
+    "leaderboard.board": "cost_value format_cost format_place format_score",
+    "leaderboard.board_files": "dump merge to_html",
+    "leaderboard.costs": "read",
+    "leaderboard.evaluation": "sensible_metrics stored",
+    "leaderboard.task_sources": "names open_",
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
     "learning.finetuning": "make_settings preset_source trainable",
@@ -116,15 +124,21 @@ VISITORS = {
 
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
-    "api": "add compare extract import_features learn list_backbones list_collections map_figure "
-    "open_collection plain_sum ranks recall register search similarity zsum",
+    "api": "add compare extract import_features invariance leaderboard learn list_backbones "
+    "list_collections map_figure open_collection plain_sum ranks recall register search similarity "
+    "zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
     "search.precompute": "run opening_recipes",
     "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
+    "invariance.changed_features": "extract",
+    "invariance.evaluation": "run",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
+    "leaderboard.board_files": "load read",
+    "leaderboard.costs": "measure sample",
+    "leaderboard.evaluation": "plan run",
     "log_files": "rotating",
     "learning.ablation": "compare_versions",
     "learning.adaptation": "adapt gather_inputs save_backbone export",

@@ -27,7 +27,9 @@ PAGES = {
     ("learn",): ("pages/learn.py", "Training"),
     ("judgements",): ("pages/judgements.py", "Judgements"),
     ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
+    ("evaluate", "invariance"): ("pages/invariance.py", "Invariance"),
     ("evaluate",): ("pages/evaluate.py", "Evaluation"),
+    ("leaderboard",): ("pages/leaderboard.py", "Leaderboard"),
     ("reproduce",): ("pages/evaluate.py", "Report"),
     ("experiments",): ("pages/experiments.py", "Experiment"),
 }

@@ -21,7 +21,17 @@ HIDDEN_PAGES = {"collections", "models", "review"}  # pages where everything is 
 # A single line of all pages would hide most of them behind "more"; the others stand alone.
 SECTIONS = {
     **dict.fromkeys(
-        ("combine", "exclusive", "evaluate", "claims", "reproduce", "learn"), "Analyze"
+        (
+            "combine",
+            "exclusive",
+            "evaluate",
+            "leaderboard",
+            "invariance",
+            "claims",
+            "reproduce",
+            "learn",
+        ),
+        "Analyze",
     ),
     **dict.fromkeys(("judgements", "experiments", "review"), "People"),
     **dict.fromkeys(("duplicates", "collections", "models"), "Library"),

@@ -450,6 +450,18 @@ def outcomes_of_each(
     return [outcomes[recipe] for recipe in question.recipes]
 
 
+def stored_outcomes(question: Question) -> list[rank.MateOutcomes | None]:
+    """As `outcomes_of_each` without computing: None for a recipe that was not evaluated yet.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    collection = _open(question)
+    collection.pairs(question.direction)  # raises if the collection has no known mates
+    keys = _outcome_keys(question, collection)
+    return [_stored_outcomes(keys[recipe]) for recipe in question.recipes]
+
+
 def _outcome_keys(question: Question, collection: Collection) -> OutcomeKeys:
     digest = pairs_digest(collection)
     identity = {name: features.identity(collection, name) for name in question.backbones}

@@ -309,7 +309,7 @@ def _score(
             values = combined(judged, question.models, metric, question.combine)
             row = _row(judged, question.models, metric, values, counting)
             rows.append(replace(row, combine=question.combine))
-    return tuple(rows), _people(judged, counting)
+    return tuple(rows), people(judged, counting)
 
 
 def combined(judged: JudgementSet, models: Sequence[str], metric: str, combine: str) -> Array:
@@ -434,7 +434,7 @@ def _row(
     return AgreementRow(models, metric, "none", overall, scores)
 
 
-def _people(judged: JudgementSet, counting: Counting) -> PeopleScores:
+def people(judged: JudgementSet, counting: Counting = "share") -> PeopleScores:
     """What people reach: key of `PEOPLE` -> group -> score; empty for an order that is known."""
     trials = judged.trials
     if judged.votes != "human" or isinstance(trials, OddOneOut):
@@ -442,11 +442,11 @@ def _people(judged: JudgementSet, counting: Counting) -> PeopleScores:
     if isinstance(trials, SameDifferent):
         return {"ceiling": _row(judged, (), "", trials.same[None], counting).scores}
     vote = trials.vote if counting == "share" else (np.sign(trials.vote - 0.5) + 1) / 2
-    people = {"ceiling": _people_scores(trials, lambda v, _: human_ceiling.ceiling(v), vote)}
+    scores = {"ceiling": _people_scores(trials, lambda v, _: human_ceiling.ceiling(v), vote)}
     if counting == "share":
-        people["crowd"] = _people_scores(trials, human_ceiling.leave_one_out, vote)
-        people["person"] = _people_scores(trials, human_ceiling.pairwise, vote)
-    return {key: scores for key, scores in people.items() if scores}
+        scores["crowd"] = _people_scores(trials, human_ceiling.leave_one_out, vote)
+        scores["person"] = _people_scores(trials, human_ceiling.pairwise, vote)
+    return {key: by_group for key, by_group in scores.items() if by_group}
 
 
 def _people_scores(

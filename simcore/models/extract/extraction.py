@@ -29,6 +29,10 @@ DERIVED_IMAGES = 4096  # whose stored features are read at a time
 READ_AHEAD = 3  # batches
 
 
+# (H, W, 3) uint8 as decoded, and its content key -> the image that is embedded instead.
+Alter = Callable[[Array, str], Array]
+
+
 class Sink(Protocol):
     """Where rows are written: the store, or fragments that are committed later."""
 
@@ -95,6 +99,7 @@ def extract(
     device: str = "auto",
     precision: str = "auto",
     batch: int | None = None,
+    alter: Alter | None = None,
     monitor: Monitor = Monitor(),
 ) -> ExtractionReport:
     """Compute the features of all images under all backbones that are not in the store yet.
@@ -103,6 +108,7 @@ def extract(
         images: N images; a file that changed since its key was computed is skipped and reported.
         batch: images per forward pass; by default the fastest, which the first batches find out.
             Halved when memory runs out.
+        alter: changes every image after decoding. Give such features a store of their own.
         monitor: progress per backbone, a few times a second; asked to stop between batches.
 
     Raises:
@@ -115,12 +121,26 @@ def extract(
     precision = forward.resolve_precision(precision, device)
     embedded = [spec for spec in specs if spec.derive is None]
     report = _extract_embedded(
-        images, embedded, store, device=device, precision=precision, batch=batch, monitor=monitor
+        images,
+        embedded,
+        store,
+        device=device,
+        precision=precision,
+        batch=batch,
+        alter=alter,
+        monitor=monitor,
     )
     for spec in specs:
         if spec.derive is not None and not monitor.stopped:
             derived = _extract_derived(
-                images, spec, spec.derive, store, device=device, batch=batch, monitor=monitor
+                images,
+                spec,
+                spec.derive,
+                store,
+                device=device,
+                batch=batch,
+                alter=alter,
+                monitor=monitor,
             )
             report = report.merged(derived)
     return replace(report, seconds=time.monotonic() - start_time)
@@ -134,6 +154,7 @@ def _extract_derived(
     *,
     device: str,
     batch: int | None,
+    alter: Alter | None,
     monitor: Monitor,
 ) -> ExtractionReport:
     """Features that follow from those of other backbones; only these need the images.
@@ -160,6 +181,7 @@ def _extract_derived(
         device=device,
         precision="fp32",
         batch=batch,
+        alter=alter,
         monitor=monitor,
     )
     if report.unavailable:
@@ -198,6 +220,7 @@ def _extract_embedded(
     device: str,
     precision: str,
     batch: int | None,
+    alter: Alter | None,
     monitor: Monitor,
 ) -> ExtractionReport:
     """Features that are computed from the images themselves."""
@@ -232,7 +255,7 @@ def _extract_embedded(
             if spec.name in parallel
         ]
         unit = batch or batch_sizes.sizes(device)[-1]
-        skipped = ExtractionRun(tasks, device, precision, unit).run(images, monitor)
+        skipped = ExtractionRun(tasks, device, precision, unit, alter).run(images, monitor)
     usable = [spec.name for spec in specs if spec.name not in unavailable]
     return ExtractionReport(
         dict.fromkeys(usable, 0) | {task.spec.name: task.done for task in tasks},
@@ -347,10 +370,19 @@ class ExtractionRun:
 
     Attributes:
         unit: how many decoded images go through all networks in turn.
+        alter: changes every image after decoding.
     """
 
-    def __init__(self, tasks: list[_BackboneTask], device: str, precision: str, unit: int) -> None:
+    def __init__(
+        self,
+        tasks: list[_BackboneTask],
+        device: str,
+        precision: str,
+        unit: int,
+        alter: Alter | None = None,
+    ) -> None:
         self.tasks, self.device, self.precision, self.unit = tasks, device, precision, unit
+        self.alter = alter
 
     def run(self, images: ImageSet, monitor: Monitor) -> list[Skipped]:
         """Compute all that is to do; returns the images that could not be used."""
@@ -433,5 +465,7 @@ class ExtractionRun:
     def _decode(self, images: ImageSet, row: int) -> _DecodedImage:
         path, key = images.path(row), images.keys[row]
         image = data_images.load_as(path, key)
+        if self.alter is not None:
+            image = self.alter(image, key)
         kinds = {task.spec.preprocessing for task in self.tasks if key in task.todo}
         return _DecodedImage(key, {kind: forward.prepare_image(image, kind) for kind in kinds})

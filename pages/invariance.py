@@ -1,0 +1,118 @@
+"""Invariance: which changes of a picture a backbone ignores, and what the others cost."""
+
+import streamlit as st
+
+from simcore.lab.invariance import evaluation
+from simcore.lab.invariance.evaluation import TRANSFORMS, InvarianceQuestion, Setting
+from simcore.lab.library import subsets
+from simcore.recipe import Question
+from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
+from simcore.ui.invariance import invariance_views
+from simcore.ui.invariance.invariance_views import MEASURES
+from simcore.ui.url_state import Field
+
+PAGE = "invariance"
+COMMAND = ("evaluate", "invariance")
+TRANSFORM = Field("transform", tuple(TRANSFORMS))
+MEASURE = Field("measure", tuple(MEASURES))
+
+
+def _levels(values: url_state.Values) -> list[str]:
+    return [f"{level:g}" for level in TRANSFORMS[values["transform"]].levels]
+
+
+def _default_level(values: url_state.Values) -> str:
+    return f"{TRANSFORMS[values['transform']].default:g}"
+
+
+STRENGTH = Field("strength", _levels, default=_default_level, per="transform")
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Invariance")
+    st.caption(
+        "Change a picture and see which backbones still recognize it.",
+        help="A similarity means nothing by itself, so that of a picture to its changed self is "
+        "shown as the share of unrelated pairs that are less alike: 50 % is no more than "
+        "unrelated, 100 % more than all. Recall@1 says what a change costs in retrieval.",
+    )
+    with widgets.show_errors():
+        question = sidebar.select_question(
+            PAGE, options=("subset", "metric", "direction", "post"), fields=[TRANSFORM, MEASURE]
+        )
+        if question is None:
+            return
+        setting, query = _choose(question)
+        left, right = st.columns([2, 3])
+        with left:
+            invariance_views.pictures(question, query, setting)
+        with right:
+            invariance_views.curve_chart(question, query, setting)
+        _collection(question, setting)
+
+
+def _choose(question: Question) -> tuple[Setting, str]:
+    """The controls above the pictures: which picture, which change, how strong."""
+    queries = _queries(question)
+    first, second, third = st.columns([1, 1, 2])
+    transform = first.selectbox("Change", list(TRANSFORMS), key=f"{PAGE}_transform")
+    values = url_state.bind(PAGE, [STRENGTH, Field("query", queries)])
+    second.selectbox("Picture", queries, key=f"{PAGE}_query")
+    levels = _levels({"transform": transform})
+    with third:
+        if len(levels) > 1:
+            st.select_slider(
+                f"Strength: {TRANSFORMS[transform].description}",
+                levels,
+                key=STRENGTH.key(PAGE, {"transform": transform}),
+            )
+    return Setting(transform, float(values["strength"])), values["query"]
+
+
+def _queries(question: Question) -> list[str]:
+    collection = subsets.open_subset(question.collection, question.subset)
+    return list(collection.pairs(question.direction).queries.ids)
+
+
+def _collection(question: Question, setting: Setting) -> None:
+    """All pictures: the heat map of what is computed, and a job for the rest."""
+    inquiry = InvarianceQuestion(question)
+    table = evaluation.stored(inquiry)
+    st.subheader("All pictures", anchor=False)
+    running = not kiosk.enabled() and job_progress.show(*COMMAND)
+    if len(table.rows) < table.expected and not running and not kiosk.enabled():
+        st.button(
+            f"Change all {table.pairs:,} queries",
+            key=f"{PAGE}_go",
+            icon=":material/transform:",
+            on_click=job_progress.start,
+            args=([*COMMAND, *inquiry.to_args()],),
+            help=f"{len(table.rows):,} of {table.expected:,} cells are computed; each change takes "
+            "as long as extracting the features of one side.",
+        )
+    if table.rows:
+        st.segmented_control(
+            "Measure",
+            list(MEASURES),
+            format_func=MEASURES.__getitem__,
+            key=f"{PAGE}_measure",
+            required=True,
+            label_visibility="collapsed",
+        )
+        invariance_views.heat_map(table, st.session_state[f"{PAGE}_measure"])
+        _pictures(question, setting)
+        widgets.csv_button(
+            lambda: table.to_table().to_csv(), f"{question.collection}-invariance.csv"
+        )
+    commands.show([*COMMAND, *inquiry.to_args()])
+
+
+def _pictures(question: Question, setting: Setting) -> None:
+    labels = {recipe.label: recipe for recipe in question.recipes}
+    label = st.selectbox("Backbone", list(labels), key=f"{PAGE}_recipe")
+    collection = subsets.open_subset(question.collection, question.subset)
+    invariance_views.galleries(question, labels[label], setting, collection)
+
+
+show()

@@ -1,0 +1,145 @@
+"""The page Invariance: one picture under a change, all backbones under all changes, galleries."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from simcore.lab.invariance import changed_features, evaluation, picture
+from simcore.lab.invariance.evaluation import TRANSFORMS, InvarianceTable, Setting
+from simcore.lab.invariance.picture import PictureCurve
+from simcore.recipe import Question, Recipe
+from simcore.types import Collection
+from simcore.ui import charts, gallery, uploads
+from simcore.ui.widgets import escape_markdown
+
+SHOWN = 6  # pictures per gallery
+WIDTH = 168  # of a picture in px: two beside each other on a phone
+MEASURES = {
+    "recall": "Recall@1, points gained or lost",
+    "floor": "More alike than unrelated pairs, %",
+}
+
+
+def pictures(question: Question, query: str, setting: Setting) -> None:
+    """The picture and its changed self, side by side."""
+    image = picture.open_picture(question, query)
+    changed = changed_features.change(image, setting)
+    with st.container(horizontal=True):
+        for pixels, caption in ((image.pixels, query), (changed.pixels, setting.label)):
+            st.image(pixels, caption=escape_markdown(caption), width=WIDTH)
+
+
+def curve_chart(question: Question, query: str, setting: Setting) -> None:
+    """How alike the picture and its changed self are, for every strength and recipe."""
+    with st.spinner("Comparing", show_time=False):
+        curves = picture.curves(
+            question, query, setting.transform, seed=setting.seed, monitor=uploads.monitor()
+        )
+    levels = [f"{level:g}" for level in TRANSFORMS[setting.transform].levels]
+    figure = go.Figure()
+    for number, curve in enumerate(curves):
+        figure.add_scatter(
+            x=levels,
+            y=[100 * point.floor for point in curve.points],
+            customdata=[[point.similarity, point.rank] for point in curve.points],
+            mode="lines+markers",
+            name=curve.recipe,
+            line=charts.line(number),
+            hovertemplate=f"{curve.recipe}<br>%{{y:.2f}} % of unrelated pairs are less alike<br>"
+            "similarity %{customdata[0]:.3f}, mate at rank %{customdata[1]}<extra></extra>",
+        )
+    if len(levels) > 1:
+        figure.add_vline(x=levels.index(f"{setting.strength:g}"), line={"color": "#9A9A9A"})
+    charts.level(figure, 50, "unrelated")
+    transform = TRANSFORMS[setting.transform]
+    charts.show(
+        figure.update_xaxes(type="category").update_yaxes(rangemode="tozero"),
+        "invariance_curves",
+        title="How alike it still is",
+        x=f"{transform.name}: {transform.description}",
+        y="less alike unrelated pairs, %",
+        height=330,
+    )
+    _sentence(curves, setting)
+
+
+def _sentence(curves: Sequence[PictureCurve], setting: Setting) -> None:
+    """What the selected strength does to the best of the recipes."""
+    points = {
+        curve.recipe: next(p for p in curve.points if p.strength == setting.strength)
+        for curve in curves
+    }
+    scored = {name: point for name, point in points.items() if not np.isnan(point.floor)}
+    if not scored:
+        st.caption("No backbone has evidence about this picture.")
+        return
+    best, worst = (choose(scored, key=lambda name: scored[name].floor) for choose in (max, min))
+    text = f"**{escape_markdown(best)}** finds it more alike than {_share(scored[best].floor)}"
+    if worst != best:
+        text += f", **{escape_markdown(worst)}** than {_share(scored[worst].floor)}"
+    st.markdown(f"{text} of unrelated pairs.")
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def heat_map(table: InvarianceTable, measure: str) -> None:
+    """Every recipe under every change, at its middle strength."""
+    labels = [Setting(row.transform, row.strength, table.seed).label for row in table.rows]
+    changes = list(dict.fromkeys(labels))
+    recipes = list(dict.fromkeys(row.recipe for row in table.rows))
+    values = np.full((len(recipes), len(changes)), np.nan)
+    text = np.full(values.shape, "", object)
+    for label, row in zip(labels, table.rows, strict=True):
+        cell = recipes.index(row.recipe), changes.index(label)
+        values[cell] = 100 * (row.change if measure == "recall" else row.floor[1])
+        low, high = row.ci95 if measure == "recall" else (row.floor[0], row.floor[2])
+        text[cell] = f"{100 * low:+.1f} to {100 * high:+.1f}"
+    reach = float(np.nanmax(np.abs(values))) or 1.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=changes,
+            y=recipes,
+            customdata=text,
+            texttemplate="%{z:+.1f}" if measure == "recall" else "%{z:.1f}",
+            hovertemplate="%{y}<br>%{x}<br>%{z:.1f} [%{customdata}]<extra></extra>",
+            colorscale="RdBu" if measure == "recall" else "Cividis",
+            zmin=-reach if measure == "recall" else 0,
+            zmax=reach if measure == "recall" else 100,
+        )
+    ).update_yaxes(autorange="reversed")
+    charts.show(figure, "invariance_heat", height=150 + 42 * len(recipes))
+
+
+def galleries(question: Question, recipe: Recipe, setting: Setting, collection: Collection) -> None:
+    """The pictures that move least and most under a change; a click opens one in Explore."""
+    outcomes = evaluation.picture_outcomes(question, recipe, setting)
+    if outcomes is None:
+        st.info("Not computed for all pictures yet.")
+        return
+    evident = np.flatnonzero(~np.isnan(outcomes.floor))
+    order = evident[np.argsort(outcomes.floor[evident], kind="stable")]
+    side = gallery.query_side(collection, question.direction)
+    queries = collection.pairs(question.direction).queries
+    for title, rows in (
+        ("Least invariant", order[:SHOWN]),
+        ("Most invariant", order[::-1][:SHOWN]),
+    ):
+        st.markdown(f"**{title}** under {setting.label}, {escape_markdown(recipe.label)}")
+        tiles = []
+        for row in rows:
+            tile = gallery.image_tile(queries, int(row), side, collection)
+            share = f"{100 * outcomes.floor[row]:.1f} %"
+            before, after = int(outcomes.before[row]), int(outcomes.ranks[row])
+            tile["caption"] = f"{share}, mate {before} → {after}"
+            tile["alt"] += f", {share} of unrelated pairs are less alike{gallery.OPEN_IN_EXPLORE}"
+            tiles.append(tile)
+        gallery.grid(
+            tiles,
+            key=f"invariance_{title}",
+            on_pick=gallery.open_in_explore(question.collection, models=recipe.backbones),
+        )

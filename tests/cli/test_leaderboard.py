@@ -1,0 +1,55 @@
+"""`simcore leaderboard`: table, document, files and merge."""
+
+import json
+
+import pytest
+
+from simcore.__main__ import run
+from simcore.lab.leaderboard import costs
+
+
+@pytest.fixture(autouse=True)
+def instant(monkeypatch):
+    monkeypatch.setattr(costs, "measure", lambda *_: None)
+
+
+def test_table_and_document(tiny, capsys):
+    assert run(["leaderboard", tiny, "--models", "hog,vgg16", "--by", "tiny:aR@1"]) == 0
+    printed = capsys.readouterr()
+    assert "hog, cosine" in printed.out
+    assert "vgg16" in printed.out
+    assert "weight file" in printed.out
+    assert "McNemar" in printed.err
+    assert run(["leaderboard", tiny, "--models", "hog", "--post", "none", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    document = document.get("result", document)
+    row = document["rows"][0]
+    assert row["backbone"] == "hog"
+    assert row["license"].startswith("MIT")
+    score = row["scores"]["tiny:recall@1"]
+    assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
+    assert row["places"]["tiny:recall@1"]["rank"] == 1
+
+
+def test_export_and_merge(tiny, capsys, tmp_path):
+    files = []
+    for model in ("hog", "color"):
+        files.append(str(tmp_path / f"{model}.json"))
+        assert run(["leaderboard", "export", tiny, files[-1], "--models", model]) == 0
+    merged, page = tmp_path / "merged.json", tmp_path / "board.html"
+    args = ["leaderboard", "merge", *files, "--output", str(merged), "--html", str(page)]
+    assert run(args) == 0
+    out = capsys.readouterr().out
+    assert "hog, cosine" in out
+    assert "color, cosine" in out
+    assert merged.is_file()
+    assert "color, l1" in page.read_text()
+    assert run(["leaderboard", "merge", str(merged), str(tmp_path / "none.json")]) == 1
+    assert "no file" in capsys.readouterr().err
+
+
+def test_misspelled_names(tiny, capsys):
+    assert run(["leaderboard", "tinny"]) == 1
+    assert "Did you mean tiny?" in capsys.readouterr().err
+    assert run(["leaderboard", tiny, "--post", "centre"]) == 1
+    assert "Did you mean center?" in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""Invariance against plain NumPy: features of pictures that were changed and saved by this test."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simcore import memory
+from simcore.data.transforms import Setting
+from simcore.errors import BadDataError, Stopped, UnknownNameError
+from simcore.lab.invariance import changed_features, evaluation
+from simcore.lab.invariance.evaluation import InvarianceQuestion
+from simcore.lab.library import collections, extraction, features
+from simcore.lab.recipes import parse
+from simcore.models.extract import extraction as models_extraction
+from simcore.recipe import Question
+from simcore.types import Monitor
+from tests.conftest import draw_pairs
+
+PAIRS = 12
+MODELS = ("hog", "color")
+CHANGES = {
+    "flip": lambda x: x[:, ::-1],
+    "invert": lambda x: 255 - x,
+    "letterbox": lambda x: np.pad(x, ((15, 15), (0, 0), (0, 0))),  # 30 % of 100 rows
+}
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    draw_pairs(tmp_path / "drawn", PAIRS)
+    collections.add("pairs", tmp_path / "drawn", name="drawn")
+    extraction.extract("drawn", MODELS)
+    return "drawn"
+
+
+def ask(name, *, combine="none", post="none", **more):
+    recipes = parse(list(MODELS), combine, post=post)
+    return InvarianceQuestion(Question(name, tuple(recipes)), tuple(CHANGES), **more)
+
+
+def plain_features(tmp_path, change, model):
+    """Features of the left pictures, changed and saved as a collection of their own."""
+    source, folder = tmp_path / "drawn" / "left", tmp_path / change
+    if not folder.is_dir():
+        folder.mkdir()
+        for path in sorted(source.glob("*.png")):
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            Image.fromarray(np.ascontiguousarray(CHANGES[change](pixels))).save(folder / path.name)
+        collections.add("images", folder, name=change)
+        extraction.extract(change, MODELS)
+    collection = collections.open_(change)
+    return features.for_side(collection, collection.left, model).values.astype(float)
+
+
+def unit(values):
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def plain_rows(drawn, tmp_path, change, model):
+    """Every number of a row, by its definition."""
+    collection = collections.open_(drawn)
+    left, right = (
+        unit(features.for_side(collection, side, model).values.astype(float))
+        for side in collection.sides()
+    )
+    after = unit(plain_features(tmp_path, change, model))
+    matrix, same = left @ right.T, (left * after).sum(axis=1)
+    unrelated = matrix[~np.eye(PAIRS, dtype=bool)]
+    floor = [np.mean(unrelated < value) for value in same]
+    mates = [np.mean(unrelated < value) for value in np.diag(matrix)]
+    ranks = [(m >= np.diag(m)[:, None]).sum(axis=1) for m in (matrix, after @ right.T)]
+    hits = [(r == 1).astype(float) for r in ranks]
+    random = np.random.default_rng(5)
+    draws = [np.mean((hits[1] - hits[0])[random.integers(0, PAIRS, PAIRS)]) for _ in range(4000)]
+    return {
+        "similarity": np.median(same),
+        "floor": np.quantile(floor, [0.25, 0.5, 0.75]),
+        "mates": np.median(mates),
+        "before": hits[0].mean(),
+        "recall": hits[1].mean(),
+        "ci95": np.quantile(draws, [0.025, 0.975]),
+        "rank": np.median(ranks[1]),
+    }
+
+
+def test_two_backbones_and_three_changes_against_numpy(drawn, tmp_path):
+    table = evaluation.run(ask(drawn))
+    assert len(table.rows) == 6 == table.expected
+    for row in table.rows:
+        expected = plain_rows(drawn, tmp_path, row.transform, row.backbones[0])
+        assert row.similarity == pytest.approx(expected["similarity"], abs=1e-5)
+        # A share of 132 pairs; bins of the distribution are a 100,000th of its range.
+        assert row.floor == pytest.approx(expected["floor"], abs=1.5 / 132)
+        assert row.mates == pytest.approx(expected["mates"], abs=1.5 / 132)
+        assert row.before == expected["before"]
+        assert row.recall.value == expected["recall"]
+        assert row.change == pytest.approx(expected["recall"] - expected["before"])
+        if row.ci95 != (0, 0) and row.change not in (-1, 1):
+            assert row.ci95 == pytest.approx(expected["ci95"], abs=1.5 / PAIRS)
+        assert row.rank == expected["rank"]
+
+
+def test_combination_and_post_processing(drawn, tmp_path):
+    """z-sum of centered features; moments and center are those of the unchanged collection."""
+    inquiry = ask(drawn, combine="zsum", post="center")
+    evaluation.run(inquiry)
+    collection, same, matrix = collections.open_(drawn), 0, 0
+    for model in MODELS:
+        left, right = (
+            features.for_side(collection, side, model).values.astype(float)
+            for side in collection.sides()
+        )
+        center = np.concatenate([left, right]).mean(axis=0)
+        after = unit(plain_features(tmp_path, "flip", model) - center)
+        left, right = unit(left - center), unit(right - center)
+        values = left @ right.T
+        matrix = matrix + (values - values.mean()) / values.std()
+        same = same + ((left * after).sum(axis=1) - values.mean()) / values.std()
+    unrelated = matrix[~np.eye(PAIRS, dtype=bool)]
+    expected = [np.mean(unrelated < value) for value in same]
+    recipe = inquiry.question.recipes[-1]
+    outcome = evaluation.picture_outcomes(inquiry.question, recipe, Setting("flip", 1))
+    assert outcome.floor == pytest.approx(expected, abs=1.5 / 132)
+
+
+def test_csls_changes_ranks_and_not_the_similarity(drawn):
+    plain, csls = (evaluation.run(ask(drawn, post=post)).rows for post in ("none", "csls"))
+    assert [row.similarity for row in plain] == [row.similarity for row in csls]
+
+
+def test_everything_is_stored_and_a_stopped_run_resumes(drawn, monkeypatch):
+    inquiry = ask(drawn)
+    calls = []
+    stop = Monitor(calls.append, lambda: any(p.stage.startswith("invert") for p in calls))
+    with pytest.raises(Stopped, match="Start again to resume"):
+        evaluation.run(inquiry, monitor=stop)
+    done = evaluation.stored(inquiry)
+    assert {row.transform for row in done.rows} == {"flip"}
+    whole = evaluation.run(inquiry)
+    memory.clear()
+    monkeypatch.setattr(models_extraction.ExtractionRun, "_embed", lambda *_: 1 / 0)
+    again = evaluation.run(inquiry)
+    assert again.to_dict() == whole.to_dict() == evaluation.stored(inquiry).to_dict()
+
+
+def test_a_changed_picture_alone_has_the_same_features(drawn):
+    """Features depend on the picture and the change only, not on the batch."""
+    collection, setting = collections.open_(drawn), Setting("noise", 0.1, 3)
+    changed_features.extract(collection.left, MODELS, setting)
+    stored = changed_features.read(collection.left, "hog", setting)
+    image = features.decode_as(collection.left.path(5).read_bytes(), collection.left.keys[5])
+    alone = changed_features.embed(image, "hog", setting)
+    assert np.array_equal(alone.values[0], stored.values[5])
+    with pytest.raises(BadDataError, match="simcore evaluate invariance"):
+        changed_features.read(collection.left, "hog", Setting("noise", 0.1, 4))
+
+
+def test_features_of_the_collection_are_untouched(drawn):
+    before = collections.feature_counts(drawn)
+    evaluation.run(ask(drawn))
+    assert collections.feature_counts(drawn) == before
+
+
+def test_names_are_checked(drawn):
+    question = ask(drawn).question
+    with pytest.raises(UnknownNameError, match="transform"):
+        evaluation.run(InvarianceQuestion(question, ("rotat",)))
+    with pytest.raises(UnknownNameError, match="levels"):
+        evaluation.run(InvarianceQuestion(question, levels="some"))
+    assert len(InvarianceQuestion(question, levels="all").settings) == 4 + 14 * 5

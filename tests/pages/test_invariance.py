@@ -1,0 +1,48 @@
+"""The page Invariance: one picture live, then the heat map and galleries of all pictures."""
+
+import pytest
+
+from simcore.lab.invariance import evaluation, picture
+from simcore.lab.invariance.evaluation import InvarianceQuestion
+from simcore.lab.recipes import parse
+from simcore.recipe import Question
+
+PAGE = "pages/invariance.py"
+
+
+@pytest.fixture
+def question(tiny):
+    return Question(tiny, tuple(parse(["hog", "color"])))
+
+
+def test_live_curves_without_a_run(tiny, question, app):
+    address = {"collection": tiny, "models": "hog,color", "transform": "crop", "strength": "0.4"}
+    at = app(PAGE, **address, query="c")
+    assert not at.exception
+    assert not at.warning
+    assert at.select_slider[0].value == "0.4"
+    curves = picture.curves(question, "c", "crop")
+    shares = {curve.recipe: f"{100 * curve.points[3].floor:.1f}" for curve in curves}
+    text = " ".join(markdown.value for markdown in at.markdown)
+    assert all(share in text for share in shares.values())
+    assert any(button.label.startswith("Change all 6 queries") for button in at.button)
+    assert f"simcore evaluate invariance {tiny} --models hog,color" in at.code[0].value
+
+
+def test_curves_agree_with_the_evaluation_of_all(tiny, question):
+    evaluation.run(InvarianceQuestion(question, ("blur",)))
+    setting = InvarianceQuestion(question, ("blur",)).settings[0]
+    for recipe, curve in zip(question.recipes, picture.curves(question, "c", "blur"), strict=True):
+        outcomes = evaluation.picture_outcomes(question, recipe, setting)
+        point = next(point for point in curve.points if point.strength == setting.strength)
+        assert point.floor == pytest.approx(outcomes.floor[2], abs=1e-4)
+        assert point.rank == outcomes.ranks[2]
+
+
+def test_heat_map_and_galleries_after_a_run(tiny, question, app):
+    evaluation.run(InvarianceQuestion(question, ("flip",)))
+    at = app(PAGE, collection=tiny, models="hog,color", transform="flip", measure="floor")
+    assert not at.exception
+    text = " ".join(markdown.value for markdown in at.markdown)
+    assert "Least invariant" in text
+    assert at.session_state["invariance_measure"] == "floor"
