@@ -218,7 +218,7 @@ def invariance(
     )
     with output.monitor() as monitor:
         table = evaluation.run(inquiry, monitor=monitor)
-    print_result(table, json=json)
+    output.result(table, json=json)
 
 
 @app.command()

@@ -62,6 +62,7 @@ DEFAULT_POST = "none,center+csls"
 
 
 @app.command()
+@options.table_files
 def show(
     data: Data,
     models: Models = "",
@@ -88,15 +89,19 @@ def export(
     models: Models = "",
     metrics: MetricList = "",
     post: PostList = DEFAULT_POST,
+    json: Json = False,
 ) -> None:
     """Write a board as a file for `leaderboard merge`: ranks and credits, no images."""
     from simcore.lab.leaderboard import board_files
 
     board = _evaluate(_question(data, models, metrics, post, ""), fetch=False, yes=False)
     output.save(file, board_files.dump(board))
+    if json:
+        output.document(board)
 
 
 @app.command()
+@options.table_files
 def merge(
     files: Annotated[list[Path], typer.Argument(help="Files of `leaderboard export`.")],
     by: By = "",
@@ -120,7 +125,7 @@ def _question(data: str, models: str, metrics: str, post: str, by: str) -> "Lead
 
     return LeaderboardQuestion(
         tuple(options.names(data)),
-        tuple(options.names(models)),
+        tuple(options.backbones(models)),
         cast("tuple[Metrics, ...]", tuple(options.names(metrics))),
         cast("tuple[PostProcessing, ...]", tuple(options.names(post))),
         by,
@@ -148,9 +153,5 @@ def _print(board: "Board", *, html: Path | None, json: bool) -> None:
         from simcore.lab.leaderboard import board_files
 
         output.save(html, board_files.to_html(board))
-    if json:
-        output.document(board.to_dict())
-        return
-    output.table(board.to_table())
-    if board.missing:
-        output.table(board.to_missing_table())
+    tables = [board.to_table(), *([board.to_missing_table()] if board.missing else [])]
+    output.show(board, *tables, json=json)

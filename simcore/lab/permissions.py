@@ -117,7 +117,7 @@ VISITORS = {
     "load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
     "similarity_shares",
-    "search.why": "explain crop_rank",
+    "search.why": "candidates explain crop_rank",
     "judgements.set_maps": "is_set",
     "search.search": "read_file search searchable_backbones search_text",
 }
@@ -172,7 +172,8 @@ HOST = {
     "create remove check_name draw prepare_pictures preset rosenfeld2018_conditions",
     "people.export": "export read read_file triplets judgements existing_sets unused_name",
     # Annotators are known by the names that they type, so a visitor could act as another one.
-    "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary",
+    "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary "
+    "recall_so_far",
 }
 
 
