@@ -162,6 +162,8 @@ def test_what_needs_more_data_says_so(app, tiny):
     at = app("pages/evaluate.py")
     at.selectbox(key="evaluate_view").set_value("votes").run()
     assert "no votes" in at.error[0].value.replace("\\", "")
+    at.selectbox(key="evaluate_view").set_value("waterfall").run()
+    assert "needs at least 8 pairs, got 6" in at.error[0].value
     at.selectbox(key="evaluate_view").set_value("faces").run()
     assert "No features of face" in at.error[0].value
     assert any(button.label.startswith("Extract") for button in at.button)

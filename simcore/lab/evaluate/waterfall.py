@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcore import memory
 from simcore.errors import BadDataError
 from simcore.evaluate.combinations import subset_search, subset_statistics, sum_weights
 from simcore.evaluate.combinations.subset_search import SubsetHits
 from simcore.evaluate.statistics.bootstrap import difference, interval
 from simcore.lab import recipes
-from simcore.lab.evaluate import combinations
-from simcore.lab.library import similarity, subsets
+from simcore.lab.evaluate import combinations, recall
+from simcore.lab.library import features, similarity, subsets
 from simcore.models import registry
 from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
@@ -124,6 +125,15 @@ def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
             f"Choosing on one half and showing the other needs at least {MIN_PAIRS} pairs, got "
             f"{count}. Take a larger collection or subset."
         )
+    key = (
+        *("waterfall", recall.pairs_digest(collection), question, seed),
+        tuple(features.identity(collection, name) for name in question.backbones),
+    )
+    return memory.get(key, lambda: _compute(question, collection, seed, monitor))
+
+
+def _compute(question: Question, collection: Collection, seed: int, monitor: Monitor) -> Waterfall:
+    count = len(collection.pairs(question.direction))
     first, second = subset_statistics.folds(count, 2, seed)
     choices = _choices(question, collection, first, monitor)
     steps: list[WaterfallStep] = []

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from simcore.lab import html_document, printed_values
 from simcore.lab.evaluate import combinations
 from simcore.lab.evaluate import recall as evaluate_recall
+from simcore.lab.evaluate import waterfall as evaluate_waterfall
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
@@ -238,6 +239,44 @@ def post_processing(question: Question) -> EvaluationView:
         y="hits",
         remark="Centering subtracts the mean feature; CSLS corrects for hubs and uses all queries "
         "at once. The 3 x 3 grid needs features of @grid.",
+    )
+
+
+def waterfall(question: Question) -> EvaluationView:
+    """Recall at 1 as combining, grids, post-processing and weights are added."""
+    single = question.with_recipes(*question.singles).with_post("none")
+    result = evaluate_waterfall.waterfall(single)
+    frame = pd.DataFrame(
+        {
+            "step": step.name,
+            "recipe": step.recipe,
+            "recall": step.value,
+            "low": step.ci95[0],
+            "high": step.ci95[1],
+            "gain": step.gain,
+            "gain_low": step.gain_ci95[0] if step.gain_ci95 else None,
+            "gain_high": step.gain_ci95[1] if step.gain_ci95 else None,
+            "recall_of_chosen_half": step.chosen,
+            "milliseconds": step.milliseconds,
+        }
+        for step in result.steps
+    )
+    table = result.to_table()
+    display = pd.DataFrame(table.rows, columns=table.columns)
+    rows = [{"recall": step.value, "ci95": step.ci95} for step in result.steps]
+    figure = go.Figure()
+    figure.add_bar(x=frame["step"], y=frame["recall"], error_y=charts.error_bars(rows, "recall"))
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(tickformat=".0%")
+    return EvaluationView(
+        f"Recall at 1 of {result.pairs:,} pairs that nothing was chosen on, with 95 % confidence "
+        "intervals",
+        display,
+        frame,
+        commands.evaluate(single, "waterfall"),
+        figure,
+        y="recall at 1",
+        remark=". ".join(table.notes) + ".",
     )
 
 
