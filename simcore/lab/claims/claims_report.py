@@ -8,6 +8,7 @@ import numpy as np
 from simcore.evaluate.claims.verdicts import Evidence, Outcome, Rule
 from simcore.lab.claims.choices import CHOICES, Universe
 from simcore.lab.claims.claim import Claim, Unit
+from simcore.lab.claims.next_steps import NextStep
 from simcore.results import Cell, Result, Table, TableResult
 from simcore.types import JSON
 
@@ -144,6 +145,7 @@ class ClaimsReport(TableResult):
         collection, models, judgements: what they were tested on.
         pairs: number of pairs of the collection.
         verdicts: in the order of the papers.
+        next_steps: commands that make more claims testable.
     """
 
     collection: str
@@ -151,6 +153,7 @@ class ClaimsReport(TableResult):
     models: tuple[str, ...]
     judgements: tuple[str, ...]
     verdicts: tuple[ClaimVerdict, ...]
+    next_steps: tuple[NextStep, ...] = ()
 
     @property
     def counts(self) -> OutcomeCounts:
@@ -182,6 +185,7 @@ class ClaimsReport(TableResult):
             "judgements": list(self.judgements),
             "counts": {OUTCOMES[outcome]: count for outcome, count in self.counts.items()},
             "claims": [verdict.to_dict() for verdict in self.verdicts],
+            "next_steps": [step.to_dict() for step in self.next_steps],
         }
 
     def to_table(self) -> Table:
@@ -201,6 +205,7 @@ class ClaimsReport(TableResult):
         notes = (
             f"{len(self.verdicts)} claims: {counts}. Verdicts are corrected for the number of "
             "claims (Holm, 5 %); universes are not.",
+            *(step.sentence for step in self.next_steps),
         )
         title = f"{self.collection}: {self.pairs:,} pairs, {len(self.models)} backbones"
         columns = (

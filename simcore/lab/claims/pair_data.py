@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from simcore import memory
+from simcore.errors import BadDataError
 from simcore.evaluate.claims import resampling
 from simcore.evaluate.combinations import subset_search, subset_statistics
 from simcore.evaluate.retrieval import associative_recall, face_counts
@@ -22,6 +23,7 @@ from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
 KINDS = ("networks", "handmade", "face")
+Identities = dict[tuple[str, str], str]  # (digest of the pairs, backbone) -> `features.identity`
 
 
 def kind(backbone: str) -> str:
@@ -78,8 +80,23 @@ class MateRanks:
 class PairData:
     """The pairs of a collection in one universe; everything is computed once and shared."""
 
-    def __init__(self, name: str, backbones: Sequence[str], universe: Universe) -> None:
+    def __init__(
+        self,
+        name: str,
+        backbones: Sequence[str],
+        universe: Universe,
+        identities: Identities | None = None,
+    ) -> None:
+        """Opens the pairs of a universe.
+
+        Args:
+            name: a collection.
+            backbones: all that have features.
+            universe: the choices.
+            identities: what other universes of the same run have looked up already.
+        """
         self.name = name
+        self._identities = {} if identities is None else identities
         self.backbones = tuple(backbones)
         self.universe = universe
         self.direction: Direction = "rl" if universe.get("direction") == "rl" else "lr"
@@ -125,15 +142,34 @@ class PairData:
             raise UndecidableError(f"a backbone of kind {' or '.join(kinds)}")
         return chosen
 
+    def is_ready(self, backbone: str) -> bool:
+        """Whether every image of the pairs has features."""
+        try:
+            self.identity(backbone)
+        except BadDataError:
+            return False
+        return True
+
+    def identity(self, backbone: str) -> str:
+        """`features.identity`, looked up once per run, since every look-up asks the store.
+
+        Raises:
+            BadDataError: not extracted yet.
+        """
+        key = self.digest, backbone
+        if key not in self._identities:
+            self._identities[key] = features.identity(self.collection, backbone)
+        return self._identities[key]
+
     def require(self, names: Sequence[str]) -> None:
         """Check that backbones have features in this collection.
 
         Raises:
             UndecidableError: some have none.
         """
-        absent = [name for name in names if not features.is_ready(self.collection, name)]
+        absent = [name for name in names if not self.is_ready(name)]
         if absent:
-            raise UndecidableError(f"features of {', '.join(absent)}")
+            raise UndecidableError(f"features of {', '.join(absent)}", backbones=absent)
 
     def metric(self, backbone: str) -> Metric:
         """The metric of a backbone in this universe."""
@@ -197,7 +233,7 @@ class PairData:
         ]
 
     def _key(self, backbones: Sequence[str]) -> tuple[object, ...]:
-        identities = tuple(features.identity(self.collection, name) for name in backbones)
+        identities = tuple(self.identity(name) for name in backbones)
         return self.digest, tuple(backbones), identities, self.direction
 
     def _rank(self, backbone: str, metric: Metric) -> MateRanks:

@@ -218,3 +218,23 @@ def test_bad_input():
         found([square] * 2, np.arange(2), [Term()])
     with pytest.raises(ShapeError, match="Pass 2 of the same shape"):
         found([square, np.eye(3, dtype=np.float32)], np.arange(2))
+
+
+def test_streams_are_joined_by_their_first_rows():
+    streams = [[(0, f"{name}0"), (7, f"{name}7")] for name in "ab"]
+    joined = list(subset_search.zip_streams([iter(stream) for stream in streams]))
+    assert joined == [(0, ["a0", "b0"]), (7, ["a7", "b7"])]
+
+
+@pytest.mark.parametrize("missing", ["mean", "worst"])
+def test_many_backbones_that_know_nothing_of_a_rival(missing):
+    """More backbones than a leaf of the tree holds, half of them blind for each image."""
+    random = np.random.default_rng(5)
+    matrices = random.integers(-2, 3, (8, 6, 6)) / 2 + np.eye(6)
+    matrices[random.random(matrices.shape) < 0.5] = np.nan
+    target = np.arange(6)
+    terms = terms_of(matrices, normalized=True, missing=missing)
+    expected = plain(matrices, target, normalized=True, missing=missing)
+    hits = found(list(matrices.astype(np.float32)), target, terms)
+    table = np.unpackbits(hits.packed, axis=1, count=256, bitorder="little").astype(bool)
+    assert (table == expected).all()
