@@ -78,6 +78,6 @@ def test_the_mean_of_groups_combines_their_intervals_by_hand():
     assert mean.value == pytest.approx(0.6)
     assert mean.low == pytest.approx(0.6 - np.hypot(0.3, 0.4) / 2)
     assert mean.high == pytest.approx(0.6 + np.hypot(0.4, 0.3) / 2)
-    assert mean.per_item.tolist() == [0.4, 0.6, 0.7]
+    assert mean.per_item == pytest.approx(np.array([0.4, 0.6, 0.7]))
     sure = jnd.over_groups([Score("jnd", 0.9, 0.1, 1.0, np.array([0.9]))])
     assert (sure.low, sure.high) == (pytest.approx(0.1), 1.0)
