@@ -29,6 +29,7 @@ PAGES = {
     ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
     ("evaluate",): ("pages/evaluate.py", "Evaluation"),
     ("reproduce",): ("pages/evaluate.py", "Report"),
+    ("claims",): ("pages/claims.py", "Claims"),
     ("experiments",): ("pages/experiments.py", "Experiment"),
 }
 OTHER = ("pages/explore.py", "Job")

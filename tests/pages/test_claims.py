@@ -24,8 +24,24 @@ def test_without_a_collection_there_is_a_sentence(app):
 def test_before_the_first_test_there_is_a_button_and_the_command(tiny, app):
     at = app("pages/claims.py", collection=tiny, judgements="none")
     assert not at.exception
-    assert "universes" in at.button[0].label
+    report = evaluation.stored(ClaimsQuestion(tiny, judgements=()))
+    assert at.button[0].label == f"Test {report.testable} claims"
     assert f"simcore claims {tiny}" in at.code[0].value
+
+
+def test_claims_can_be_read_before_they_are_tested(tiny, app):
+    at = app("pages/claims.py", collection=tiny, judgements="none", paper="margaritescu2024")
+    assert not at.exception
+    claims = [claim for claim in evaluation.CLAIMS if claim.paper == "margaritescu2024"]
+    table = at.dataframe[0].value
+    assert list(table["tested"]) == [claim.tested for claim in claims]
+    assert [text.strip("“”") for text in table["sentence"]] == [c.sentence for c in claims]
+
+
+def test_what_makes_more_claims_testable_is_a_button(tiny, app):
+    at = app("pages/claims.py", collection=tiny, judgements="none")
+    (training,) = [each for each in at.button if each.key == "claims_step_claims"]
+    assert training.label == "Train, then test (+4 claims)"
 
 
 def test_verdicts_and_the_claim_of_a_link(tested, app):

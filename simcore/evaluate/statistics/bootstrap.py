@@ -105,9 +105,12 @@ def shared_interval(
     people_in, questions_in = np.flatnonzero(count.any(1)), np.flatnonzero(count.any(0))
     total, count = (m[np.ix_(people_in, questions_in)] for m in (total, count))
     rows, columns = count.shape
-    # One participant is drawn in every sample, so that only the questions are resampled: answers of
-    # one say nothing about how participants differ.
-    person_draws = random.multinomial(rows, np.full(rows, 1 / rows), DRAWS)
+    # One participant says nothing about how participants differ: only the questions are resampled.
+    person_draws = (
+        random.multinomial(rows, np.full(rows, 1 / rows), DRAWS)
+        if rows > 1
+        else np.ones((DRAWS, 1))
+    )
     question_draws = random.multinomial(columns, np.full(columns, 1 / columns), DRAWS)
     above = np.einsum("dp,pq,dq->d", person_draws, total, question_draws, optimize=True)
     below = np.einsum("dp,pq,dq->d", person_draws, count, question_draws, optimize=True)

@@ -168,6 +168,11 @@ class ClaimsReport(TableResult):
         return done, sum(verdict.expected for verdict in self.verdicts)
 
     @property
+    def testable(self) -> int:
+        """How many claims the data at hand can test, tested or not."""
+        return sum(bool(each.cells) or each.reason == NOT_COMPUTED for each in self.verdicts)
+
+    @property
     def uncomputed(self) -> int:
         """How many universes of the claims that can be decided here are missing."""
         return sum(

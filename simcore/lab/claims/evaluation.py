@@ -38,7 +38,7 @@ from simcore.lab.claims.claims_report import (
     UniverseResult,
 )
 from simcore.lab.claims.judgement_statistics import JudgementData
-from simcore.lab.claims.pair_data import PairData
+from simcore.lab.claims.pair_data import Lookups, PairData
 from simcore.lab.claims.pair_statistics import Estimate
 from simcore.lab.claims.training_statistics import TrainingData
 from simcore.lab.judgements import pair_similarities, sets
@@ -185,12 +185,15 @@ class _Session:
     _changed: set[Path] = field(default_factory=set)
     _saved: float = field(default_factory=time.monotonic)
     _pairs: dict[Universe, PairData] = field(default_factory=dict)
-    _identities: pair_data.Identities = field(default_factory=dict)
     _obstacles: dict[str, UndecidableError] = field(default_factory=dict)  # by claim
 
     @cached_property
     def collection(self) -> Collection:
         return collections.open_(self.question.collection)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        return Lookups(self.question.collection)
 
     @cached_property
     def models(self) -> tuple[str, ...]:
@@ -332,13 +335,13 @@ class _Session:
             return TrainingData(*args), training_statistics.STATISTICS
         if universe not in self._pairs:
             self._pairs[universe] = PairData(
-                self.question.collection, self.models, universe, self._identities
+                self.question.collection, self.models, universe, self.lookups
             )
         return self._pairs[universe], PAIR_STATISTICS
 
     def _pair_hits(self) -> HitShares:
         """Share of hits at 1 on the pairs of the main verdict."""
-        data = PairData(self.question.collection, self.models, Universe(()), self._identities)
+        data = PairData(self.question.collection, self.models, Universe(()), self.lookups)
         return {name: float(data.hits(name).mean()) for name in self.models}
 
     def report(self) -> ClaimsReport:

@@ -23,7 +23,6 @@ from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
 KINDS = ("networks", "handmade", "face")
-Identities = dict[tuple[str, str], str]  # (digest of the pairs, backbone) -> `features.identity`
 
 
 def kind(backbone: str) -> str:
@@ -77,30 +76,68 @@ class MateRanks:
         return shares
 
 
+class Lookups:
+    """What the universes of one run share and look up once, since look-ups ask the feature store.
+
+    Args:
+        name: a collection.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._subsets: dict[str, Collection] = {}
+        self._identities: dict[tuple[str, str], str] = {}  # (digest of the pairs, backbone)
+        self._groups: dict[str, Array] = {}  # by digest of the pairs
+
+    def subset(self, subset: str) -> Collection:
+        """The pairs of a subset."""
+        if subset not in self._subsets:
+            self._subsets[subset] = subsets.open_subset(self.name, subset)
+        return self._subsets[subset]
+
+    def identity(self, collection: Collection, digest: str, backbone: str) -> str:
+        """`features.identity` of some pairs.
+
+        Raises:
+            BadDataError: not extracted yet.
+        """
+        key = digest, backbone
+        if key not in self._identities:
+            self._identities[key] = features.identity(collection, backbone)
+        return self._identities[key]
+
+    def groups(self, collection: Collection, digest: str) -> Array:
+        """(Q,) group of each pair; near-duplicates share one."""
+        if digest not in self._groups:
+            backbone = duplicates.default_backbone_if_ready(collection)
+            key = ("claims groups", digest, backbone, duplicates.verdicts_changed(self.name))
+            self._groups[digest] = memory.get(key, lambda: duplicates.pair_groups(collection)[0])
+        return self._groups[digest]
+
+
 class PairData:
-    """The pairs of a collection in one universe; everything is computed once and shared."""
+    """The pairs of a collection in one universe; everything is computed once and shared.
+
+    Args:
+        name: a collection.
+        backbones: all that have features.
+        universe: the choices.
+        lookups: shared by the universes of a run.
+    """
 
     def __init__(
         self,
         name: str,
         backbones: Sequence[str],
         universe: Universe,
-        identities: Identities | None = None,
+        lookups: Lookups | None = None,
     ) -> None:
-        """Opens the pairs of a universe.
-
-        Args:
-            name: a collection.
-            backbones: all that have features.
-            universe: the choices.
-            identities: what other universes of the same run have looked up already.
-        """
         self.name = name
-        self._identities = {} if identities is None else identities
         self.backbones = tuple(backbones)
         self.universe = universe
+        self._lookups = lookups or Lookups(name)
         self.direction: Direction = "rl" if universe.get("direction") == "rl" else "lr"
-        self.collection: Collection = subsets.open_subset(name, universe.get("subset"))
+        self.collection: Collection = self._lookups.subset(universe.get("subset"))
         self.pairs = self.collection.pairs(self.direction)
         self.ties = universe.get("ties")
 
@@ -117,9 +154,7 @@ class PairData:
     @cached_property
     def groups(self) -> Array:
         """(Q,) pairs that share an image or a near-duplicate have the same group."""
-        backbone = duplicates.default_backbone_if_ready(self.collection)
-        key = ("claims groups", self.digest, backbone, duplicates.verdicts_changed(self.name))
-        return memory.get(key, lambda: duplicates.pair_groups(self.collection)[0])
+        return self._lookups.groups(self.collection, self.digest)
 
     @cached_property
     def splits(self) -> Array:
@@ -151,15 +186,12 @@ class PairData:
         return True
 
     def identity(self, backbone: str) -> str:
-        """`features.identity`, looked up once per run, since every look-up asks the store.
+        """`features.identity` of a backbone.
 
         Raises:
             BadDataError: not extracted yet.
         """
-        key = self.digest, backbone
-        if key not in self._identities:
-            self._identities[key] = features.identity(self.collection, backbone)
-        return self._identities[key]
+        return self._lookups.identity(self.collection, self.digest, backbone)
 
     def require(self, names: Sequence[str]) -> None:
         """Check that backbones have features in this collection.

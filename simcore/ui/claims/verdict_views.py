@@ -8,7 +8,13 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.claims import claims_report
 from simcore.lab.claims.choices import CHOICES
-from simcore.lab.claims.claims_report import OUTCOMES, ClaimsReport, ClaimVerdict, UniverseResult
+from simcore.lab.claims.claims_report import (
+    NOT_COMPUTED,
+    OUTCOMES,
+    ClaimsReport,
+    ClaimVerdict,
+    UniverseResult,
+)
 from simcore.ui import page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
@@ -20,6 +26,56 @@ ICONS = {
     "fails": ":material/cancel:",
     "undecided": ":material/help:",
 }
+
+
+TERMS = (
+    (
+        ":material/format_quote: **Claim**: a sentence as a number",
+        "A sentence of a paper, restated as something that can be measured on pairs: hits of the "
+        "best combination minus hits of the best single backbone, say.",
+    ),
+    (
+        ":material/gavel: **Verdict**: holds, fails or undecided",
+        "By a paired bootstrap over your pairs. Whatever is chosen (the best combination, say) is "
+        "chosen on one half of the pairs and tested on the other.",
+    ),
+    (
+        ":material/grid_on: **Sensitivity**: under other choices",
+        "The same claim under every combination of the choices that its paper leaves open: ties, "
+        "metric, near-duplicates, missing faces. A verdict that changes there is fragile.",
+    ),
+)
+
+
+def terms() -> None:
+    """What the words of this page mean."""
+    with st.container(horizontal=True):
+        for text, explanation in TERMS:
+            st.caption(text, help=explanation, width="content")
+
+
+def claims_table(verdicts: Sequence[ClaimVerdict], key: str) -> None:
+    """The claims before they are tested: what is tested, and the paper's own words."""
+    rows = [
+        {
+            "tested": verdict.claim.tested,
+            "sentence": f"“{verdict.claim.sentence}”",
+            "paper": f"{verdict.claim.paper}, {verdict.claim.place}",
+            "can be tested": "yes" if verdict.reason == NOT_COMPUTED else verdict.reason,
+        }
+        for verdict in verdicts
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key=key,
+        height=420,
+        column_config={
+            "tested": st.column_config.Column(width=420),
+            "sentence": st.column_config.Column(width=420),
+            "paper": st.column_config.Column(width=220),
+        },
+    )
 
 
 def summary(report: ClaimsReport) -> None:
