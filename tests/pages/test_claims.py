@@ -40,8 +40,8 @@ def test_claims_can_be_read_before_they_are_tested(tiny, app):
 
 def test_what_makes_more_claims_testable_is_a_button(tiny, app):
     at = app("pages/claims.py", collection=tiny, judgements="none")
-    (training,) = [each for each in at.button if each.key == "claims_step_claims"]
-    assert training.label == "Train, then test (+4 claims)"
+    (network,) = [each for each in at.button if each.key == "claims_step_extract"]
+    assert network.label.startswith("Extract mobilenetv2 (+")
 
 
 def test_verdicts_and_the_claim_of_a_link(tested, app):
@@ -54,7 +54,14 @@ def test_verdicts_and_the_claim_of_a_link(tested, app):
     )
     assert not at.exception
     report = evaluation.stored(ClaimsQuestion(tested, judgements=()))
-    assert [m.value for m in at.metric] == [str(count) for count in report.counts.values()]
+    untested = sum(verdict.is_untested for verdict in report.verdicts)
+    holds, fails, undecided = report.counts.values()
+    assert [(m.label, m.value) for m in at.metric] == [
+        ("Holds", str(holds)),
+        ("Fails", str(fails)),
+        ("Cannot be decided here", str(undecided - untested)),
+        ("Not tested yet", str(untested)),
+    ]
     rows = at.dataframe[0].value
     assert len(rows) == sum(v.claim.paper == "rosenfeld2019" for v in report.verdicts)
     verdict = next(v for v in report.verdicts if v.claim.id == "any-two")

@@ -19,7 +19,7 @@ OUTCOMES: dict[Outcome, str] = {
 }
 
 OutcomeCounts = dict[Outcome, int]
-NOT_COMPUTED = "not computed yet"
+NOT_COMPUTED = "not tested yet"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,16 @@ class ClaimVerdict(Result):
         return f"{', '.join(counts)} of {len(self.cells)}"
 
     @property
+    def is_untested(self) -> bool:
+        """Whether the data could decide the claim and nothing has been computed."""
+        return self.reason == NOT_COMPUTED
+
+    @property
+    def label(self) -> str:
+        """The verdict in words."""
+        return NOT_COMPUTED if self.is_untested else OUTCOMES[self.outcome]
+
+    @property
     def value(self) -> str:
         """The statistic with its interval under the main choices."""
         return "" if self.main is None else format_evidence(self.main.evidence, self.claim.unit)
@@ -110,7 +120,7 @@ class ClaimVerdict(Result):
             "statistic": claim.statistic,
             "rule": {"kind": rule.kind, "threshold": rule.threshold, "margin": rule.margin},
             "unit": claim.unit,
-            "verdict": OUTCOMES[self.outcome],
+            "verdict": self.label,
             "reason": self.reason,
             **_numbers(self.main.evidence if self.main else None),
             "member": self.main.member if self.main else "",
@@ -170,7 +180,7 @@ class ClaimsReport(TableResult):
     @property
     def testable(self) -> int:
         """How many claims the data at hand can test, tested or not."""
-        return sum(bool(each.cells) or each.reason == NOT_COMPUTED for each in self.verdicts)
+        return sum(bool(each.cells) or each.is_untested for each in self.verdicts)
 
     @property
     def uncomputed(self) -> int:
@@ -178,7 +188,7 @@ class ClaimsReport(TableResult):
         return sum(
             verdict.expected - len(verdict.cells)
             for verdict in self.verdicts
-            if verdict.cells or verdict.reason == NOT_COMPUTED
+            if verdict.cells or verdict.is_untested
         )
 
     def to_dict(self) -> JSON:
@@ -199,7 +209,7 @@ class ClaimsReport(TableResult):
             (
                 verdict.claim.paper,
                 verdict.claim.id,
-                OUTCOMES[verdict.outcome],
+                verdict.label,
                 verdict.value,
                 verdict.sensitivity,
                 verdict.reason or verdict.claim.tested,

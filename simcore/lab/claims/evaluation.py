@@ -326,6 +326,9 @@ class _Session:
             return data, judgement_statistics.STATISTICS
         if claim.data == "training":
             if not self.question.train:
+                PairData(self.question.collection, self.models, universe, self.lookups).of_kind(
+                    "networks"
+                )
                 raise UndecidableError(
                     "training: repeat with `--train` (minutes, resumable)", training=True
                 )

@@ -23,6 +23,7 @@ from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
 KINDS = ("networks", "handmade", "face")
+SMALL_NETWORK = "mobilenetv2"  # offered where a claim needs any network
 
 
 def kind(backbone: str) -> str:
@@ -174,7 +175,8 @@ class PairData:
         """
         chosen = tuple(name for name in self.backbones if kind(name) in kinds)
         if not chosen:
-            raise UndecidableError(f"a backbone of kind {' or '.join(kinds)}")
+            example = [SMALL_NETWORK] if "networks" in kinds else []
+            raise UndecidableError(f"a backbone of kind {' or '.join(kinds)}", backbones=example)
         return chosen
 
     def is_ready(self, backbone: str) -> bool:
