@@ -41,7 +41,7 @@ def test_claims_can_be_read_before_they_are_tested(tiny, app):
 def test_what_makes_more_claims_testable_is_a_button(tiny, app):
     at = app("pages/claims.py", collection=tiny, judgements="none")
     (network,) = [each for each in at.button if each.key == "claims_step_extract"]
-    assert network.label.startswith("Extract mobilenetv2 (+")
+    assert network.label.startswith("Extract mobilenetv2")
 
 
 def test_verdicts_and_the_claim_of_a_link(tested, app):

@@ -220,5 +220,6 @@ def test_where_tsne_begins_has_no_scale():
 def test_a_backbone_without_any_row_moves_nothing():
     empty = Features("b", np.zeros(0, np.int64), np.zeros((0, 4), np.float32), 3)
     images = {"a": whole("a", np.eye(3)), "b": empty}
-    vectors = neighbors.recipe_vectors(BOTH, images)
-    assert (vectors[:, 3:] == 0).all()
+    for recipe in (BOTH, Recipe(BOTH.parts, "sum")):
+        vectors = neighbors.recipe_vectors(recipe, images)
+        assert (vectors[:, 3:] == 0).all()

@@ -238,3 +238,17 @@ def test_many_backbones_that_know_nothing_of_a_rival(missing):
     hits = found(list(matrices.astype(np.float32)), target, terms)
     table = np.unpackbits(hits.packed, axis=1, count=256, bitorder="little").astype(bool)
     assert (table == expected).all()
+
+
+def test_a_backbone_that_knows_the_mate_alone_finds_it_and_helps_no_other():
+    """All rivals are unknown to it: alone it has none; in a sum they are filled and far ahead."""
+    count, gallery = 9, 12
+    matrices = np.full((count, 1, gallery), -0.5, np.float32)  # of the others the mate is ahead
+    matrices[:, 0, 3] = 0.0
+    matrices[0] = np.nan
+    matrices[0, 0, 3] = -5.0
+    matrices[1:, 0, 0] = -10.0
+    hits = found(list(matrices), np.array([3]), [Term()] * count)
+    table = np.unpackbits(hits.packed, axis=1, count=1 << count, bitorder="little")[0]
+    expected = [mask == 1 or (mask > 0 and mask % 2 == 0) for mask in range(1 << count)]
+    assert table.astype(bool).tolist() == expected
