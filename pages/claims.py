@@ -22,13 +22,8 @@ CLAIM = Field("claim", ("", *(claim.id for claim in evaluation.CLAIMS)))
 def show() -> None:
     """Draw the page."""
     st.title("Claims")
-    st.caption(
-        "Sentences of the four papers, tested on your pairs: holds, fails, or cannot be decided "
-        "here.",
-        help="Each claim is a statistic with a paired bootstrap; whatever is chosen (the best "
-        "combination, say) is chosen on one half of the pairs and tested on the other. The grid "
-        "repeats it under every choice that its paper leaves open.",
-    )
+    st.caption("Do sentences of the four papers hold on your pairs?")
+    verdict_views.terms()
     with widgets.show_errors():
         collection = sidebar.collection_field()
         if collection is None:
@@ -47,10 +42,10 @@ def show() -> None:
         question = ClaimsQuestion(values["collection"], judgements=judged)
         report = evaluation.stored(question)
         _job(question, report)
-        if not report.computed[0]:
-            commands.show(["claims", *question.to_args()])
-            return
-        _verdicts(report)
+        if report.computed[0]:
+            _verdicts(report)
+        else:
+            _preview(report)
         commands.show(["claims", *question.to_args()])
 
 
@@ -59,22 +54,50 @@ def _judgement_sets() -> list[str]:
 
 
 def _job(question: ClaimsQuestion, report: ClaimsReport) -> None:
-    """The running job, or a button that computes what is missing."""
-    running = job_progress.show(*COMMAND)
+    """The running job, or buttons: one computes what is missing, others make more testable."""
+    if job_progress.show(*COMMAND, ready=lambda: _done(question)):
+        return
     missing = report.uncomputed
-    if running or not missing:
-        return
     if kiosk.enabled():
-        st.info(f"{missing:,} universes are not tested yet.")
+        if missing:
+            st.info("Not all claims are tested yet.")
         return
-    st.button(
-        f"Test {missing:,} universes",
-        key=f"{PAGE}_go",
-        icon=":material/gavel:",
-        on_click=job_progress.start,
-        args=(["claims", *question.to_args()],),
-        help="A minute or two for 1,000 pairs; what is computed is kept.",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if missing:
+            st.button(
+                f"Test {report.testable} claims" if not report.computed[0] else "Resume",
+                key=f"{PAGE}_go",
+                type="primary",
+                icon=":material/gavel:",
+                on_click=job_progress.start,
+                args=(["claims", *question.to_args()],),
+                help=f"{missing:,} combinations of claim and choices are left, about a minute for "
+                "1,000. What is computed is kept: stop and resume at any time.",
+            )
+        for step in report.next_steps:
+            count = len(step.claims)
+            st.button(
+                f"{step.label} (+{count} claim{'s' if count > 1 else ''})",
+                key=f"{PAGE}_step_{step.args[0]}",
+                icon=":material/add:",
+                on_click=job_progress.start,
+                args=(list(step.args),),
+                disabled=job_progress.running(step.args[0]) is not None,
+                help=f"Makes more claims testable: {', '.join(step.claims)}.",
+            )
+
+
+def _done(question: ClaimsQuestion) -> int:
+    """How many claims have a verdict by now, so that the page shows them as they come."""
+    report = evaluation.stored(question)
+    return sum(verdict.main is not None and bool(verdict.cells) for verdict in report.verdicts)
+
+
+def _preview(report: ClaimsReport) -> None:
+    """The claims before any is tested."""
+    paper = st.selectbox("Paper", PAPER.choices({}), key=f"{PAGE}_paper")
+    rows = [each for each in report.verdicts if paper in (ALL, each.claim.paper)]
+    verdict_views.claims_table(rows, f"{PAGE}_preview_{paper}")
 
 
 def _verdicts(report: ClaimsReport) -> None:

@@ -31,6 +31,7 @@ PAGES = {
     ("evaluate",): ("pages/evaluate.py", "Evaluation"),
     ("leaderboard",): ("pages/leaderboard.py", "Leaderboard"),
     ("reproduce",): ("pages/evaluate.py", "Report"),
+    ("claims",): ("pages/claims.py", "Claims"),
     ("experiments",): ("pages/experiments.py", "Experiment"),
 }
 OTHER = ("pages/explore.py", "Job")

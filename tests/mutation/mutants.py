@@ -143,9 +143,20 @@ def sample(count: int, seed: int, *, compiled: bool = False, root: Path = ROOT) 
 
 def _same(changed: str, source: str) -> bool:
     try:
-        return ast.dump(ast.parse(changed)) == ast.dump(ast.parse(source))
+        return _computed(changed) == _computed(source)
     except SyntaxError:
         return True
+
+
+def _computed(source: str) -> str:
+    """The syntax of a module without what computes nothing: which arguments have to be named."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arguments):
+            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.defaults = [*node.defaults, *(each for each in node.kw_defaults if each)]
+            node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
+    return ast.dump(tree)
 
 
 def _declarations(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:

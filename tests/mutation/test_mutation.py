@@ -17,7 +17,7 @@ def larger(a: int | None, b: int) -> int:
     return a if a > b else b
 
 
-def unused(a):
+def unused(a, *, step=None):
     while a < LIMIT:
         a = a + 1
     return a
@@ -70,6 +70,7 @@ def test_mutants_change_code_and_neither_annotations_nor_decorators(project):
     assert "unused: a = a + 1 => a = a - 1" in names
     assert "module: LIMIT = 10 => LIMIT = 11" in names
     assert not any("def larger" in name for name in names)
+    assert not any("def unused" in name for name in names)  # of its `*`
     assert len({mutant.digest for mutant in drawn}) == len(drawn)
     few = mutants.sample(5, 0, root=project)
     assert few == drawn[:5]

@@ -24,8 +24,24 @@ def test_without_a_collection_there_is_a_sentence(app):
 def test_before_the_first_test_there_is_a_button_and_the_command(tiny, app):
     at = app("pages/claims.py", collection=tiny, judgements="none")
     assert not at.exception
-    assert "universes" in at.button[0].label
+    report = evaluation.stored(ClaimsQuestion(tiny, judgements=()))
+    assert at.button[0].label == f"Test {report.testable} claims"
     assert f"simcore claims {tiny}" in at.code[0].value
+
+
+def test_claims_can_be_read_before_they_are_tested(tiny, app):
+    at = app("pages/claims.py", collection=tiny, judgements="none", paper="margaritescu2024")
+    assert not at.exception
+    claims = [claim for claim in evaluation.CLAIMS if claim.paper == "margaritescu2024"]
+    table = at.dataframe[0].value
+    assert list(table["tested"]) == [claim.tested for claim in claims]
+    assert [text.strip("“”") for text in table["sentence"]] == [c.sentence for c in claims]
+
+
+def test_what_makes_more_claims_testable_is_a_button(tiny, app):
+    at = app("pages/claims.py", collection=tiny, judgements="none")
+    (network,) = [each for each in at.button if each.key == "claims_step_extract"]
+    assert network.label.startswith("Extract mobilenetv2")
 
 
 def test_verdicts_and_the_claim_of_a_link(tested, app):
@@ -38,7 +54,14 @@ def test_verdicts_and_the_claim_of_a_link(tested, app):
     )
     assert not at.exception
     report = evaluation.stored(ClaimsQuestion(tested, judgements=()))
-    assert [m.value for m in at.metric] == [str(count) for count in report.counts.values()]
+    untested = sum(verdict.is_untested for verdict in report.verdicts)
+    holds, fails, undecided = report.counts.values()
+    assert [(m.label, m.value) for m in at.metric] == [
+        ("Holds", str(holds)),
+        ("Fails", str(fails)),
+        ("Cannot be decided here", str(undecided - untested)),
+        ("Not tested yet", str(untested)),
+    ]
     rows = at.dataframe[0].value
     assert len(rows) == sum(v.claim.paper == "rosenfeld2019" for v in report.verdicts)
     verdict = next(v for v in report.verdicts if v.claim.id == "any-two")

@@ -146,3 +146,14 @@ def test_terms_are_multiples_of_the_grid_so_that_sums_are_exact_in_any_order():
     back = combine.weighted_sum(parts[::-1], [1] * 5, terms[::-1])
     np.testing.assert_array_equal(total, back)
     assert combine.on_grid(np.array([np.nan, 1 / 3]), PLAIN)[1] == round(2**40 / 3) / 2**40
+
+
+def test_bounds_are_reached_and_never_exceeded():
+    """Opposite and equal vectors are the extremes of every metric."""
+    rows = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
+    features = Features("x", np.arange(2), rows, 2)
+    for metric, least in (("cosine", -1.0), ("l2", -2.0), ("l1", -2.0)):
+        sides = combine.prepare_sides(features, features, metric, "none")
+        low, high = sides.bounds()
+        assert low == pytest.approx(least)
+        assert high == (1.0 if metric == "cosine" else 0.0)

@@ -23,3 +23,10 @@ def test_neighboring_values_are_told_apart_in_the_first_range():
     values = 100 + np.arange(1001) / 1000
     found = distribution.similarity_distribution([values])
     assert found.cdf(100.5005) == pytest.approx(501 / 1001, abs=1e-4)
+
+
+def test_no_value_at_all_is_below_nothing():
+    for blocks in ([], [np.array([np.nan])]):
+        found = distribution.similarity_distribution(blocks)
+        assert found.edges.shape == found.counts.shape == (2,)
+        assert found.cdf(0.5) == 0

@@ -88,3 +88,9 @@ def test_the_cdf_is_the_share_below():
     for at in (-5.0, -1.0, 0.0, 0.3, 2.0, 9.0):
         assert found.cdf(at) == pytest.approx((known < at).mean(), abs=1e-3)
     assert similarity_distribution([np.full(3, np.nan)]).cdf(0) == 0
+
+
+@pytest.mark.parametrize("shapes", [((2, 4), (2, 2, 4)), ((2, 2, 4), (4,)), ((1, 1, 3), (1, 1, 4))])
+def test_only_maps_of_the_same_channels_are_compared(shapes):
+    with pytest.raises(ShapeError, match="cannot be compared"):
+        matching.match(*(np.ones(shape) for shape in shapes))

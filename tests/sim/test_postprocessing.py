@@ -91,3 +91,13 @@ def test_recipes_with_post_processing(post, how):
     some = combine.prepare_sides(left["a"], right["a"], "cosine", post)
     whole = np.concatenate([v for _, v in some.stream()])
     np.testing.assert_allclose(some.rows(left["a"].take([7])), whole[[7]], atol=1e-5)
+
+
+def test_one_known_neighbor_is_the_mean_of_its_neighbors():
+    """An image whose only known neighbor has similarity s has hubness s, not a share of it."""
+    left, right = features(0, 3), features(1, 1)
+    near = postprocessing.hubness(left, right, "cosine")
+    values = metrics.pairwise(left, right, "cosine")
+    np.testing.assert_allclose(
+        postprocessing.csls(values, near), 2 * values - values - values.mean(), atol=1e-6
+    )

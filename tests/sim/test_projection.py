@@ -180,3 +180,46 @@ def test_progress_goes_up_to_the_end(blobs):
 def test_numbers_outside_their_range_are_refused(options, word):
     with pytest.raises(BadDataError, match=word):
         ProjectionSettings(**options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "images", "expected"),
+    [
+        (ProjectionSettings("umap", n_neighbors=15), 5, 4),
+        (ProjectionSettings("umap", n_neighbors=15), 100, 14),
+        (ProjectionSettings("tsne", perplexity=30), 20, 19),
+        (ProjectionSettings("tsne", perplexity=10), 100, 31),
+        (ProjectionSettings("pca"), 100, 0),
+    ],
+)
+def test_an_image_has_no_more_neighbors_than_there_are_other_images(settings, images, expected):
+    assert settings.neighbor_count(images) == expected
+
+
+def test_seeds_are_those_of_numpy():
+    assert ProjectionSettings(seed=2**32 - 1).seed == 2**32 - 1
+    for seed in (-1, 2**32):
+        with pytest.raises(BadDataError, match="seed"):
+            ProjectionSettings(seed=seed)
+
+
+def test_where_tsne_begins_has_no_scale():
+    random = np.random.default_rng(0)
+    points = random.normal(size=(24, 3))
+    distance = np.linalg.norm(points[:, None] - points, axis=2)
+    order = np.argsort(distance, axis=1)[:, 1:16]
+    near = neighbors.Neighbors(order, np.take_along_axis(distance, order, 1).astype(np.float32))
+    settings = ProjectionSettings("tsne", perplexity=5)
+    small, large = (
+        projection.tsne(near, scale * points[:, :2], settings, squared=False)
+        for scale in (1.0, 1024.0)
+    )
+    np.testing.assert_array_equal(small, large)
+
+
+def test_a_backbone_without_any_row_moves_nothing():
+    empty = Features("b", np.zeros(0, np.int64), np.zeros((0, 4), np.float32), 3)
+    images = {"a": whole("a", np.eye(3)), "b": empty}
+    for recipe in (BOTH, Recipe(BOTH.parts, "sum")):
+        vectors = neighbors.recipe_vectors(recipe, images)
+        assert (vectors[:, 3:] == 0).all()

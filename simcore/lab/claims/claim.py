@@ -1,6 +1,6 @@
 """A claim of a paper: its sentence, what is tested, and the choices that the paper leaves open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +16,19 @@ DEFAULT_RULE = Rule("more", margin=POINT)
 
 
 class UndecidableError(SimError):
-    """The data at hand cannot decide a claim; the message is what it needs."""
+    """The data at hand cannot decide a claim; the message is what it needs.
+
+    Attributes:
+        backbones: whose features would make it testable.
+        training: whether a run that trains would.
+    """
+
+    def __init__(
+        self, needs: str, *, backbones: Sequence[str] = (), training: bool = False
+    ) -> None:
+        super().__init__(needs)
+        self.backbones = tuple(backbones)
+        self.training = training
 
 
 @dataclass(frozen=True)

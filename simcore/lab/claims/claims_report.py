@@ -8,6 +8,7 @@ import numpy as np
 from simcore.evaluate.claims.verdicts import Evidence, Outcome, Rule
 from simcore.lab.claims.choices import CHOICES, Universe
 from simcore.lab.claims.claim import Claim, Unit
+from simcore.lab.claims.next_steps import NextStep
 from simcore.results import Cell, Result, Table, TableResult
 from simcore.types import JSON
 
@@ -18,7 +19,7 @@ OUTCOMES: dict[Outcome, str] = {
 }
 
 OutcomeCounts = dict[Outcome, int]
-NOT_COMPUTED = "not computed yet"
+NOT_COMPUTED = "not tested yet"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,16 @@ class ClaimVerdict(Result):
         return f"{', '.join(counts)} of {len(self.cells)}"
 
     @property
+    def is_untested(self) -> bool:
+        """Whether the data could decide the claim and nothing has been computed."""
+        return self.reason == NOT_COMPUTED
+
+    @property
+    def label(self) -> str:
+        """The verdict in words."""
+        return NOT_COMPUTED if self.is_untested else OUTCOMES[self.outcome]
+
+    @property
     def value(self) -> str:
         """The statistic with its interval under the main choices."""
         return "" if self.main is None else format_evidence(self.main.evidence, self.claim.unit)
@@ -109,7 +120,7 @@ class ClaimVerdict(Result):
             "statistic": claim.statistic,
             "rule": {"kind": rule.kind, "threshold": rule.threshold, "margin": rule.margin},
             "unit": claim.unit,
-            "verdict": OUTCOMES[self.outcome],
+            "verdict": self.label,
             "reason": self.reason,
             **_numbers(self.main.evidence if self.main else None),
             "member": self.main.member if self.main else "",
@@ -144,6 +155,7 @@ class ClaimsReport(TableResult):
         collection, models, judgements: what they were tested on.
         pairs: number of pairs of the collection.
         verdicts: in the order of the papers.
+        next_steps: commands that make more claims testable.
     """
 
     collection: str
@@ -151,6 +163,7 @@ class ClaimsReport(TableResult):
     models: tuple[str, ...]
     judgements: tuple[str, ...]
     verdicts: tuple[ClaimVerdict, ...]
+    next_steps: tuple[NextStep, ...] = ()
 
     @property
     def counts(self) -> OutcomeCounts:
@@ -165,12 +178,17 @@ class ClaimsReport(TableResult):
         return done, sum(verdict.expected for verdict in self.verdicts)
 
     @property
+    def testable(self) -> int:
+        """How many claims the data at hand can test, tested or not."""
+        return sum(bool(each.cells) or each.is_untested for each in self.verdicts)
+
+    @property
     def uncomputed(self) -> int:
         """How many universes of the claims that can be decided here are missing."""
         return sum(
             verdict.expected - len(verdict.cells)
             for verdict in self.verdicts
-            if verdict.cells or verdict.reason == NOT_COMPUTED
+            if verdict.cells or verdict.is_untested
         )
 
     def to_dict(self) -> JSON:
@@ -182,6 +200,7 @@ class ClaimsReport(TableResult):
             "judgements": list(self.judgements),
             "counts": {OUTCOMES[outcome]: count for outcome, count in self.counts.items()},
             "claims": [verdict.to_dict() for verdict in self.verdicts],
+            "next_steps": [step.to_dict() for step in self.next_steps],
         }
 
     def to_table(self) -> Table:
@@ -190,7 +209,7 @@ class ClaimsReport(TableResult):
             (
                 verdict.claim.paper,
                 verdict.claim.id,
-                OUTCOMES[verdict.outcome],
+                verdict.label,
                 verdict.value,
                 verdict.sensitivity,
                 verdict.reason or verdict.claim.tested,
@@ -201,6 +220,7 @@ class ClaimsReport(TableResult):
         notes = (
             f"{len(self.verdicts)} claims: {counts}. Verdicts are corrected for the number of "
             "claims (Holm, 5 %); universes are not.",
+            *(step.sentence for step in self.next_steps),
         )
         title = f"{self.collection}: {self.pairs:,} pairs, {len(self.models)} backbones"
         columns = (

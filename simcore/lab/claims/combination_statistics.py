@@ -64,7 +64,9 @@ class _Search:
 
     def halves(self, weights: Array) -> list[HalfScores]:
         """Scores of all combinations on both halves of each split."""
-        samples = hashlib.blake2b(weights.tobytes()).digest()
+        # All claims draw from one sequence of samples, which two of them identify.
+        ends = weights[[0, -1]].tobytes()
+        samples = len(weights), hashlib.blake2b(ends).digest()
         return memory.get(
             ("claims halves", *self.data.search_key(self.combine), samples),
             lambda: resampling.both_halves(weights, self.table, self.data.splits),
@@ -198,7 +200,9 @@ def shape_participation(data: PairData) -> Estimate:
     _require_four(data)
     shape = next((name for name in SHAPE if name in data.backbones), "")
     if not shape:
-        raise UndecidableError(f"features of {', '.join(SHAPE[:-1])} or {SHAPE[-1]}")
+        raise UndecidableError(
+            f"features of {', '.join(SHAPE[:-1])} or {SHAPE[-1]}", backbones=["hog"]
+        )
     participation = _participation(_Search(data))
     column, chance = data.backbones.index(shape), FOUR / len(data.backbones)
     return Estimate(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from simcore.lab.claims import (
     combination_statistics,
     judgement_statistics,
     margaritescu2024_claims,
+    next_steps,
     pair_data,
     pair_statistics,
     risser_maroux2021_claims,
@@ -37,7 +38,7 @@ from simcore.lab.claims.claims_report import (
     UniverseResult,
 )
 from simcore.lab.claims.judgement_statistics import JudgementData
-from simcore.lab.claims.pair_data import PairData
+from simcore.lab.claims.pair_data import Lookups, PairData
 from simcore.lab.claims.pair_statistics import Estimate
 from simcore.lab.claims.training_statistics import TrainingData
 from simcore.lab.judgements import pair_similarities, sets
@@ -67,7 +68,8 @@ class ClaimsQuestion:
 
     Attributes:
         collection: pairs with known mates.
-        models: backbones; empty means all that are extracted.
+        models: backbones; empty means all that are extracted, except those of face crops, which
+            one claim is about.
         judgements: names of sets of triplets; the first is used.
         papers: whose claims; empty means all four.
         train: whether claims about adaptation are tested, which trains for minutes.
@@ -178,19 +180,28 @@ class _Session:
 
     question: ClaimsQuestion
     monitor: Monitor
+    _paths: dict[str, Path] = field(default_factory=dict)  # by claim
     _files: dict[Path, JSON] = field(default_factory=dict)
     _changed: set[Path] = field(default_factory=set)
     _saved: float = field(default_factory=time.monotonic)
     _pairs: dict[Universe, PairData] = field(default_factory=dict)
+    _obstacles: dict[str, UndecidableError] = field(default_factory=dict)  # by claim
 
     @cached_property
     def collection(self) -> Collection:
         return collections.open_(self.question.collection)
 
     @cached_property
+    def lookups(self) -> Lookups:
+        return Lookups(self.question.collection)
+
+    @cached_property
     def models(self) -> tuple[str, ...]:
-        names = self.question.models or collections.default_backbones(self.question.collection)
-        return tuple(names)
+        """Those of the question; by default all extracted ones that see whole images."""
+        if self.question.models:
+            return self.question.models
+        names = collections.default_backbones(self.question.collection)
+        return tuple(name for name in names if name.partition(":")[0] not in pair_statistics.CROPS)
 
     @cached_property
     def judged(self) -> JudgementSet | None:
@@ -219,12 +230,16 @@ class _Session:
 
     def _deciding(self) -> list[str]:
         """Backbones whose features decide about subsets, faces and near-duplicates."""
-        networks = [name for name in self.models if pair_data.kind(name) == "networks"]
-        crops = [f"{crop}:{name}" for name in networks for crop in ("faces", "faces-cnn")]
         generic = duplicates.default_backbone_if_ready(self.collection)
-        wanted = {name for claim in CLAIMS for name in _named_backbones(claim)}
-        names = [*choices.CHOICES["detector"], *([generic] if generic else []), *crops]
-        return [*names, *sorted(wanted)]
+        return [*choices.CHOICES["detector"], *([generic] if generic else [])]
+
+    def _own_backbones(self, claim: Claim) -> list[str]:
+        """Backbones beside the question's that only one claim is about."""
+        named = [*claim.parameters.get("first", ()), *claim.parameters.get("second", ())]
+        if claim.statistic == pair_statistics.whole_minus_face_crops.__name__:
+            networks = [name for name in self.models if pair_data.kind(name) == "networks"]
+            named += [f"{crop}:{name}" for name in networks for crop in pair_statistics.CROPS]
+        return named
 
     @cached_property
     def options(self) -> OptionsByPaper:
@@ -243,8 +258,14 @@ class _Session:
         name = self.question.judgements[0]
         try:
             judged = sets.open_(name, monitor=self.monitor)
-            usable = [model for model in self.models if not model.startswith(("face", "learned"))]
-            pair_similarities.prepare(judged, usable, monitor=self.monitor)
+            absent = [
+                model
+                for model in self.models
+                if not model.startswith(("face", "learned"))
+                and not pair_similarities.ready(judged, model)
+            ]
+            if absent:
+                pair_similarities.prepare(judged, absent, monitor=self.monitor)
         except Stopped:
             raise
         except SimError:
@@ -305,18 +326,25 @@ class _Session:
             return data, judgement_statistics.STATISTICS
         if claim.data == "training":
             if not self.question.train:
-                raise UndecidableError("training: repeat with `--train` (minutes, resumable)")
+                PairData(self.question.collection, self.models, universe, self.lookups).of_kind(
+                    "networks"
+                )
+                raise UndecidableError(
+                    "training: repeat with `--train` (minutes, resumable)", training=True
+                )
             base = ("subset", self.options[claim.paper]["subset"][0])
             placed = Universe((base, *universe.values))
             args = self.question.collection, self.models, placed, self.monitor
             return TrainingData(*args), training_statistics.STATISTICS
         if universe not in self._pairs:
-            self._pairs[universe] = PairData(self.question.collection, self.models, universe)
+            self._pairs[universe] = PairData(
+                self.question.collection, self.models, universe, self.lookups
+            )
         return self._pairs[universe], PAIR_STATISTICS
 
     def _pair_hits(self) -> HitShares:
         """Share of hits at 1 on the pairs of the main verdict."""
-        data = PairData(self.question.collection, self.models, Universe(()))
+        data = PairData(self.question.collection, self.models, Universe(()), self.lookups)
         return {name: float(data.hits(name).mean()) for name in self.models}
 
     def report(self) -> ClaimsReport:
@@ -335,7 +363,11 @@ class _Session:
             reports.append(ClaimVerdict(claim, outcome, main, reason, computed, expected))
         judged = () if self.judged is None else (self.judged.name,)
         pairs = len(self.collection.left)
-        return ClaimsReport(self.question.collection, pairs, self.models, judged, tuple(reports))
+        train = tuple(replace(self.question, train=True).to_args())
+        steps = next_steps.next_steps(self.question.collection, train, self._obstacles)
+        return ClaimsReport(
+            self.question.collection, pairs, self.models, judged, tuple(reports), steps
+        )
 
     def _reason(self, claim: Claim, main: UniverseResult | None) -> str:
         if main is None:
@@ -380,6 +412,7 @@ class _Session:
             if task.claim.data != "training":
                 statistics[task.claim.statistic](data, **task.claim.parameters)
         except UndecidableError as error:
+            self._obstacles[task.claim.id] = error
             return f"needs {error}"
         except BadDataError as error:
             return str(error)
@@ -387,18 +420,9 @@ class _Session:
 
     def _entries(self, claim: Claim) -> tuple[Path, JSON]:
         """The file of a claim's results, and what is in it."""
-        definition = {
-            "data": self.identity,
-            "claim": [claim.id, claim.paper, claim.statistic, asdict(claim.rule)],
-            "parameters": repr(sorted(claim.parameters.items())),
-        }
-        if claim.data == "judgements" and self.judged is not None:
-            definition["judgements"] = [
-                self.judged.digest,
-                *(repr(pair_similarities.identity(self.judged, name)) for name in self.models),
-            ]
-        digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
-        path = cache_dir.root() / "claims" / f"{claim.paper}-{claim.id}-{digest[:24]}.json"
+        if claim.id not in self._paths:
+            self._paths[claim.id] = self._path(claim)
+        path = self._paths[claim.id]
         if path not in self._files:
             try:
                 self._files[path] = json.loads(path.read_bytes())
@@ -406,9 +430,24 @@ class _Session:
                 self._files[path] = {}
         return path, self._files[path]
 
-
-def _named_backbones(claim: Claim) -> tuple[str, ...]:
-    return (*claim.parameters.get("first", ()), *claim.parameters.get("second", ()))
+    def _path(self, claim: Claim) -> Path:
+        """Where a claim's results are; another place for whatever else would change them."""
+        definition = {
+            "data": self.identity,
+            "claim": [claim.id, claim.paper, claim.statistic, asdict(claim.rule)],
+            "parameters": repr(sorted(claim.parameters.items())),
+            "backbones": [
+                str(features.collection_key(self.collection, name))
+                for name in self._own_backbones(claim)
+            ],
+        }
+        if claim.data == "judgements" and self.judged is not None:
+            definition["judgements"] = [
+                self.judged.digest,
+                *(repr(pair_similarities.identity(self.judged, name)) for name in self.models),
+            ]
+        digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+        return cache_dir.root() / "claims" / f"{claim.paper}-{claim.id}-{digest[:24]}.json"
 
 
 def _rounded(number: int) -> str:

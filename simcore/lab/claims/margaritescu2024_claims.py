@@ -54,9 +54,7 @@ CLAIMS = (
         "presenting consistent performance accross similarity metrics.",
         "Switching from cosine to L2 or L1 costs hits at 1, averaged over networks.",
         "switch_cost",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "ties", "direction"),
+        choices=("subset", "ties", "direction"),
     ),
     Claim(
         "large-models-better",
@@ -67,9 +65,7 @@ CLAIMS = (
         "judgement similarity prediction.",
         "CLIP and DINO agree with judgements more often than networks trained on ImageNet.",
         "judged_first_minus_second",
-        Rule("more", margin=POINT),
-        "points",
-        ("counting",),
+        choices=("counting",),
         data="judgements",
         parameters={
             "first": ("CLIP_ViT-B-16_BASE", "DINO_ViT-B-16_BASE"),

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from simcore import memory
+from simcore.errors import BadDataError
 from simcore.evaluate.claims import resampling
 from simcore.evaluate.combinations import subset_search, subset_statistics
 from simcore.evaluate.retrieval import associative_recall, face_counts
@@ -22,6 +23,7 @@ from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
 KINDS = ("networks", "handmade", "face")
+SMALL_NETWORK = "mobilenetv2"  # offered where a claim needs any network
 
 
 def kind(backbone: str) -> str:
@@ -75,15 +77,68 @@ class MateRanks:
         return shares
 
 
-class PairData:
-    """The pairs of a collection in one universe; everything is computed once and shared."""
+class Lookups:
+    """What the universes of one run share and look up once, since look-ups ask the feature store.
 
-    def __init__(self, name: str, backbones: Sequence[str], universe: Universe) -> None:
+    Args:
+        name: a collection.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._subsets: dict[str, Collection] = {}
+        self._identities: dict[tuple[str, str], str] = {}  # (digest of the pairs, backbone)
+        self._groups: dict[str, Array] = {}  # by digest of the pairs
+
+    def subset(self, subset: str) -> Collection:
+        """The pairs of a subset."""
+        if subset not in self._subsets:
+            self._subsets[subset] = subsets.open_subset(self.name, subset)
+        return self._subsets[subset]
+
+    def identity(self, collection: Collection, digest: str, backbone: str) -> str:
+        """`features.identity` of some pairs.
+
+        Raises:
+            BadDataError: not extracted yet.
+        """
+        key = digest, backbone
+        if key not in self._identities:
+            self._identities[key] = features.identity(collection, backbone)
+        return self._identities[key]
+
+    def groups(self, collection: Collection, digest: str) -> Array:
+        """(Q,) group of each pair; near-duplicates share one."""
+        if digest not in self._groups:
+            backbone = duplicates.default_backbone_if_ready(collection)
+            key = ("claims groups", digest, backbone, duplicates.verdicts_changed(self.name))
+            self._groups[digest] = memory.get(key, lambda: duplicates.pair_groups(collection)[0])
+        return self._groups[digest]
+
+
+class PairData:
+    """The pairs of a collection in one universe; everything is computed once and shared.
+
+    Args:
+        name: a collection.
+        backbones: all that have features.
+        universe: the choices.
+        lookups: shared by the universes of a run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        backbones: Sequence[str],
+        universe: Universe,
+        lookups: Lookups | None = None,
+    ) -> None:
         self.name = name
         self.backbones = tuple(backbones)
         self.universe = universe
+        self._lookups = lookups or Lookups(name)
         self.direction: Direction = "rl" if universe.get("direction") == "rl" else "lr"
-        self.collection: Collection = subsets.open_subset(name, universe.get("subset"))
+        self.collection: Collection = self._lookups.subset(universe.get("subset"))
         self.pairs = self.collection.pairs(self.direction)
         self.ties = universe.get("ties")
 
@@ -100,9 +155,7 @@ class PairData:
     @cached_property
     def groups(self) -> Array:
         """(Q,) pairs that share an image or a near-duplicate have the same group."""
-        backbone = duplicates.default_backbone_if_ready(self.collection)
-        key = ("claims groups", self.digest, backbone, duplicates.verdicts_changed(self.name))
-        return memory.get(key, lambda: duplicates.pair_groups(self.collection)[0])
+        return self._lookups.groups(self.collection, self.digest)
 
     @cached_property
     def splits(self) -> Array:
@@ -122,8 +175,25 @@ class PairData:
         """
         chosen = tuple(name for name in self.backbones if kind(name) in kinds)
         if not chosen:
-            raise UndecidableError(f"a backbone of kind {' or '.join(kinds)}")
+            example = [SMALL_NETWORK] if "networks" in kinds else []
+            raise UndecidableError(f"a backbone of kind {' or '.join(kinds)}", backbones=example)
         return chosen
+
+    def is_ready(self, backbone: str) -> bool:
+        """Whether every image of the pairs has features."""
+        try:
+            self.identity(backbone)
+        except BadDataError:
+            return False
+        return True
+
+    def identity(self, backbone: str) -> str:
+        """`features.identity` of a backbone.
+
+        Raises:
+            BadDataError: not extracted yet.
+        """
+        return self._lookups.identity(self.collection, self.digest, backbone)
 
     def require(self, names: Sequence[str]) -> None:
         """Check that backbones have features in this collection.
@@ -131,9 +201,9 @@ class PairData:
         Raises:
             UndecidableError: some have none.
         """
-        absent = [name for name in names if not features.is_ready(self.collection, name)]
+        absent = [name for name in names if not self.is_ready(name)]
         if absent:
-            raise UndecidableError(f"features of {', '.join(absent)}")
+            raise UndecidableError(f"features of {', '.join(absent)}", backbones=absent)
 
     def metric(self, backbone: str) -> Metric:
         """The metric of a backbone in this universe."""
@@ -197,7 +267,7 @@ class PairData:
         ]
 
     def _key(self, backbones: Sequence[str]) -> tuple[object, ...]:
-        identities = tuple(features.identity(self.collection, name) for name in backbones)
+        identities = tuple(self.identity(name) for name in backbones)
         return self.digest, tuple(backbones), identities, self.direction
 
     def _rank(self, backbone: str, metric: Metric) -> MateRanks:

@@ -9,11 +9,12 @@ from simcore.evaluate.claims import resampling, statistics
 from simcore.evaluate.claims.resampling import Statistic
 from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.claims.pair_data import PairData
-from simcore.lab.library import collections, features, subsets
+from simcore.lab.library import collections, subsets
 from simcore.models import registry
 from simcore.types import METRICS, Array, Metric
 
 MAX_CUT_OFFS = 40  # values of k at which recall is compared, evenly spaced in log k
+CROPS = ("faces", "faces-cnn")  # prefixes of backbones that see face crops alone
 SIZES = (2, 3, 4, 5, 10, 20, 50)
 
 
@@ -87,12 +88,12 @@ def whole_minus_face_crops(data: PairData) -> Estimate:
     pairs = [
         (name, f"{crops}:{name}")
         for name in data.of_kind("networks")
-        for crops in ("faces", "faces-cnn")
-        if features.is_ready(data.collection, f"{crops}:{name}")
+        for crops in CROPS
+        if data.is_ready(f"{crops}:{name}")
     ]
     if not pairs:
-        example = data.of_kind("networks")[0]
-        raise UndecidableError(f"features of face crops, such as faces:{example}")
+        example = f"faces:{data.of_kind('networks')[0]}"
+        raise UndecidableError(f"features of face crops, such as {example}", backbones=[example])
     rows = [data.hits(whole) - data.hits(crops) for whole, crops in pairs]
     return family(rows, [crops for _, crops in pairs], "whole image minus face crops")
 
@@ -177,7 +178,7 @@ def shape_and_texture_without_faces(data: PairData) -> Estimate:
     """Hits of shape and texture minus hits of networks: without faces minus with faces."""
     names = [name for name in ("hog", "edges", "texture") if name in data.backbones]
     if not names:
-        raise UndecidableError("features of hog, edges or texture")
+        raise UndecidableError("features of hog, edges or texture", backbones=["hog"])
     networks = data.of_kind("networks")
     descriptors = np.mean([data.hits(name) for name in names], axis=0)
     difference = descriptors - np.mean([data.hits(name) for name in networks], axis=0)
@@ -193,7 +194,7 @@ def low_level_confusion(data: PairData) -> Estimate:
     """How often color and layout prefer a random image to the mate."""
     names = [name for name in ("color", "layout") if name in data.backbones]
     if not names:
-        raise UndecidableError("features of color or layout")
+        raise UndecidableError("features of color or layout", backbones=["color", "layout"])
     rows = [1 - data.ranks(name).associative(2, data.ties) for name in names]
     return family(rows, names, "one mate among two images")
 

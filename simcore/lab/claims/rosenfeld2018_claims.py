@@ -56,9 +56,7 @@ CLAIMS = (
         "subsequent experiments (except for the case of facial features).",
         "Recall at 1, averaged over networks, is higher by cosine than by L2.",
         "cosine_minus_l2",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "ties", "direction"),
+        choices=("subset", "ties", "direction"),
     ),
     Claim(
         "faces-beat-generic",
@@ -68,9 +66,7 @@ CLAIMS = (
         "than the generic features, reaching 6.1%.",
         "The face descriptor has more hits at 1 than the best network (chosen on the other half).",
         "face_minus_best_network",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "ties", "direction", "descriptor"),
+        choices=("subset", "ties", "direction", "descriptor"),
     ),
     Claim(
         "generic-faces-poor",
@@ -79,9 +75,7 @@ CLAIMS = (
         "Using generic features extracted on faces performed quite poorly, at 2.6%.",
         "A network finds more mates on whole images than on face crops.",
         "whole_minus_face_crops",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "ties", "direction"),
+        choices=("subset", "ties", "direction"),
     ),
     Claim(
         "ten-candidates",
@@ -194,9 +188,7 @@ CLAIMS = (
         "Descriptors of shape and texture, compared with networks, find more of the pairs without "
         "faces than of the others.",
         "shape_and_texture_without_faces",
-        Rule("more", margin=POINT),
-        "points",
-        ("ties", "direction", "detector"),
+        choices=("ties", "direction", "detector"),
     ),
     Claim(
         "low-level-little",
@@ -221,9 +213,7 @@ CLAIMS = (
         "On pairs, the best network has more hits at 1 than the best handmade descriptor, both "
         "chosen on the other half.",
         "network_minus_handmade",
-        Rule("more", margin=POINT),
-        "points",
-        RANKS,
+        choices=RANKS,
     ),
     Claim(
         "tlld-size",

@@ -21,9 +21,7 @@ CLAIMS = (
         "The best combination has more hits at 1 than the best network, both chosen on the other "
         "half.",
         "best_minus_best_network",
-        Rule("more", margin=POINT),
-        "points",
-        ANY,
+        choices=ANY,
     ),
     Claim(
         "closes-gap",
@@ -45,9 +43,7 @@ CLAIMS = (
         "Evidently, it is always better to combine more than one representation for this task.",
         "The best combination of two or more has more hits at 1 than the best single backbone.",
         "best_minus_single",
-        Rule("more", margin=POINT),
-        "points",
-        ANY,
+        choices=ANY,
     ),
     Claim(
         "any-two",
@@ -57,9 +53,7 @@ CLAIMS = (
         "one.",
         "Every combination of two has more hits at 1 than the best single backbone.",
         "every_two_minus_single",
-        Rule("more", margin=POINT),
-        "points",
-        ANY,
+        choices=ANY,
     ),
     Claim(
         "not-all",
@@ -69,9 +63,7 @@ CLAIMS = (
         "combination peaks at $n_r = 6$ and the normalized combination peaks at $n_r = 4$.",
         "The best z-sum of some backbones has more hits at 1 than the z-sum of all.",
         "best_minus_all",
-        Rule("more", margin=POINT),
-        "points",
-        SEARCH,
+        choices=SEARCH,
         parameters={"combine": "zsum"},
     ),
     Claim(
@@ -82,9 +74,7 @@ CLAIMS = (
         "combination peaks at $n_r = 6$ and the normalized combination peaks at $n_r = 4$.",
         "The best plain sum of some backbones has more hits at 1 than the plain sum of all.",
         "best_minus_all",
-        Rule("more", margin=POINT),
-        "points",
-        PLAIN,
+        choices=PLAIN,
         parameters={"combine": "sum"},
     ),
     Claim(
@@ -181,9 +171,7 @@ CLAIMS = (
         "In the best combination, losing the member that is weakest alone costs more hits than the "
         "median of the others.",
         "weakest_loss",
-        Rule("more", margin=POINT),
-        "points",
-        ANY,
+        choices=ANY,
     ),
     Claim(
         "each-contributes",
@@ -242,9 +230,7 @@ CLAIMS = (
         "The best combination across kinds (networks, handmade, faces) beats the best one of the "
         "same size from networks alone.",
         "diverse_minus_networks",
-        Rule("more", margin=POINT),
-        "points",
-        ANY,
+        choices=ANY,
     ),
     Claim(
         "single-poor",
@@ -267,9 +253,7 @@ CLAIMS = (
         "in the TLL task.",
         "`ret_w` (whitened) has more hits at 1 than `ret`.",
         "first_minus_second",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "metric", "ties", "direction"),
+        choices=("subset", "metric", "ties", "direction"),
         parameters={"first": ("ret_w",), "second": ("ret",)},
     ),
     Claim(
@@ -279,9 +263,7 @@ CLAIMS = (
         "Apparently the increased invariance is detrimental for the retrieval process.",
         "`conv` has more hits at 1 than `texture_S`, trained to ignore texture.",
         "first_minus_second",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "metric", "ties", "direction"),
+        choices=("subset", "metric", "ties", "direction"),
         parameters={"first": ("conv",), "second": ("texture_S",)},
     ),
     Claim(
@@ -292,9 +274,7 @@ CLAIMS = (
         "categorization-based methods [39] is so large.",
         "`conv` (objects) has more hits at 1 than `pl50` (places).",
         "first_minus_second",
-        Rule("more", margin=POINT),
-        "points",
-        ("subset", "metric", "ties", "direction"),
+        choices=("subset", "metric", "ties", "direction"),
         parameters={"first": ("conv",), "second": ("pl50",)},
     ),
     Claim(

@@ -1,5 +1,6 @@
 """The page Claims: a list of verdicts, and the multiverse grid of one claim."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -8,7 +9,13 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.claims import claims_report
 from simcore.lab.claims.choices import CHOICES
-from simcore.lab.claims.claims_report import OUTCOMES, ClaimsReport, ClaimVerdict, UniverseResult
+from simcore.lab.claims.claims_report import (
+    NOT_COMPUTED,
+    OUTCOMES,
+    ClaimsReport,
+    ClaimVerdict,
+    UniverseResult,
+)
 from simcore.ui import page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
@@ -22,23 +29,74 @@ ICONS = {
 }
 
 
+TERMS = (
+    (
+        ":material/format_quote: **Claim**: a sentence as a number",
+        "A sentence of a paper, restated as something that can be measured on pairs: hits of the "
+        "best combination minus hits of the best single backbone, say.",
+    ),
+    (
+        ":material/gavel: **Verdict**: holds, fails or undecided",
+        "By a paired bootstrap over your pairs. Whatever is chosen (the best combination, say) is "
+        "chosen on one half of the pairs and tested on the other.",
+    ),
+    (
+        ":material/grid_on: **Sensitivity**: under other choices",
+        "The same claim under every combination of the choices that its paper leaves open: ties, "
+        "metric, near-duplicates, missing faces. A verdict that changes there is fragile.",
+    ),
+)
+
+
+def terms() -> None:
+    """What the words of this page mean."""
+    with st.container(horizontal=True):
+        for text, explanation in TERMS:
+            st.caption(text, help=explanation, width="content")
+
+
+def claims_table(verdicts: Sequence[ClaimVerdict], key: str) -> None:
+    """The claims before they are tested: what is tested, and the paper's own words."""
+    rows = [
+        {
+            "tested": verdict.claim.tested,
+            "sentence": f"“{verdict.claim.sentence}”",
+            "paper": f"{verdict.claim.paper}, {verdict.claim.place}",
+            "can be tested": "yes" if verdict.is_untested else verdict.reason,
+        }
+        for verdict in verdicts
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key=key,
+        height=420,
+        column_config={
+            "tested": st.column_config.Column(width=340),
+            "sentence": st.column_config.Column(width=300),
+            "paper": st.column_config.Column(width=170),
+            "can be tested": st.column_config.Column(width=200),
+        },
+    )
+
+
 def summary(report: ClaimsReport) -> None:
-    """How many claims have each verdict."""
-    counts = report.counts
-    columns = st.columns(len(OUTCOMES))
-    for column, (outcome, label) in zip(columns, OUTCOMES.items(), strict=True):
-        column.metric(label[:1].upper() + label[1:], counts[outcome], border=True)
+    """How many claims have each verdict, and how many have none yet."""
+    counted = Counter(verdict.label for verdict in report.verdicts)
+    labels = [*OUTCOMES.values(), *([NOT_COMPUTED] if counted[NOT_COMPUTED] else [])]
+    for column, label in zip(st.columns(len(labels)), labels, strict=True):
+        column.metric(label[:1].upper() + label[1:], counted[label], border=True)
 
 
 def verdict_table(report: ClaimsReport, verdicts: Sequence[ClaimVerdict], key: str) -> int | None:
     """The claims as rows; the index of the one that is clicked."""
     rows = [
         {
-            "verdict": f"{MARKS[verdict.outcome]} {OUTCOMES[verdict.outcome]}",
+            "verdict": f"{'…' if verdict.is_untested else MARKS[verdict.outcome]} {verdict.label}",
             "tested": verdict.claim.tested,
             "value [95 % CI]": _value(verdict),
             "universes": verdict.sensitivity,
-            "why not": verdict.reason,
+            "why not": "" if verdict.is_untested else verdict.reason,
             "paper": f"{verdict.claim.paper}, {verdict.claim.place}",
             "id": verdict.claim.id,
         }
@@ -78,7 +136,7 @@ def detail(verdict: ClaimVerdict) -> None:
     st.markdown(
         f"> {escape_markdown(claim.sentence)}  \n> {claim.paper}, {escape_markdown(claim.place)}"
     )
-    label = OUTCOMES[verdict.outcome]
+    label = verdict.label
     text = f"**{label[:1].upper()}{label[1:]}**"
     if verdict.main is not None and verdict.main.evidence is not None:
         unit = claims_report.UNITS[claim.unit]

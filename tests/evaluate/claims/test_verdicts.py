@@ -106,3 +106,38 @@ def test_pairs_needed_shrinks_with_the_distance():
     numbers = [verdicts.pairs_needed(each, rule, 1000) for each in (far, near)]
     assert 0 < numbers[0] < numbers[1]
     assert verdicts.pairs_needed(Evidence(np.nan, np.nan, np.nan, 1, 1), rule, 1000) is None
+
+
+def test_of_members_that_hold_the_least_is_named():
+    """For "more" the lowest, for "near" the one that is farthest away, on either side."""
+    more = verdicts.weigh(spread([0.5, 0.02, 0.3]), Rule("more", margin=0.01))
+    assert (more.member, more.value) == (1, 0.02)
+    near = verdicts.weigh(spread([0.001, -0.005, 0.004]), Rule("near", margin=0.01))
+    assert (near.member, near.value) == (1, -0.005)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "distance"),
+    [
+        (Rule("more", margin=0.01), 0.03, 0.03),
+        (Rule("more", margin=0.01), -0.03, 0.04),
+        (Rule("no less", margin=0.01), 0.03, 0.04),
+        (Rule("no less", margin=0.01), -0.03, 0.03),
+        (Rule("near", margin=0.01), 0.03, 0.02),
+        (Rule("near", margin=0.01), -0.03, 0.02),
+        (Rule("near", margin=0.04), 0.03, 0.01),
+    ],
+)
+def test_pairs_needed_by_hand(rule, value, distance):
+    """Standard errors fall with the root of the number of pairs."""
+    deviation = 0.05
+    evidence = Evidence(value, value - 1.96 * deviation, value + 1.96 * deviation, 1.0, 1.0)
+    expected = 1000 * (verdicts.NEEDED_ERRORS * deviation / distance) ** 2
+    assert verdicts.pairs_needed(evidence, rule, 1000) == pytest.approx(expected, abs=1)
+
+
+def test_no_number_of_pairs_decides_a_value_on_the_border():
+    evidence = Evidence(0.25, 0.2, 0.3, 1.0, 1.0)
+    assert verdicts.pairs_needed(evidence, Rule("near", margin=0.25), 1000) is None
+    certain = Evidence(0.5, 0.5, 0.5, 1.0, 1.0)
+    assert verdicts.pairs_needed(certain, Rule("near", margin=0.25), 1000) is None

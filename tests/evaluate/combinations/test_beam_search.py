@@ -62,3 +62,12 @@ def test_a_constant_finds_nothing_and_stopping_works():
         beam_search.search(
             streamed(flat), np.arange(24), [Term()] * 3, monitor=Monitor(stop=lambda: True)
         )
+
+
+def test_an_image_that_no_member_knows_is_no_rival_and_no_hit():
+    """Filled values would say otherwise: the fill is above everything that is known."""
+    values = np.array([[0.2, np.nan], [0.1, np.nan]], np.float32)
+    levels = beam_search.search(
+        lambda: [(0, [values, values])], np.arange(2), [Term(fill=9.0)] * 2, width=9
+    )
+    assert [subset.hits for level in levels for subset in level] == [1, 1, 1]

@@ -219,3 +219,37 @@ def test_bad_input():
         found([square] * 2, np.arange(2), [Term()])
     with pytest.raises(ShapeError, match="Pass 2 of the same shape"):
         found([square, np.eye(3, dtype=np.float32)], np.arange(2))
+
+
+def test_streams_are_joined_by_their_first_rows():
+    streams = [[(0, f"{name}0"), (7, f"{name}7")] for name in "ab"]
+    joined = list(subset_search.zip_streams([iter(stream) for stream in streams]))
+    assert joined == [(0, ["a0", "b0"]), (7, ["a7", "b7"])]
+
+
+@pytest.mark.parametrize("missing", ["mean", "worst"])
+def test_many_backbones_that_know_nothing_of_a_rival(missing):
+    """More backbones than a leaf of the tree holds, half of them blind for each image."""
+    random = np.random.default_rng(5)
+    matrices = random.integers(-2, 3, (8, 6, 6)) / 2 + np.eye(6)
+    matrices[random.random(matrices.shape) < 0.5] = np.nan
+    target = np.arange(6)
+    terms = terms_of(matrices, normalized=True, missing=missing)
+    expected = plain(matrices, target, normalized=True, missing=missing)
+    hits = found(list(matrices.astype(np.float32)), target, terms)
+    table = np.unpackbits(hits.packed, axis=1, count=256, bitorder="little").astype(bool)
+    assert (table == expected).all()
+
+
+def test_a_backbone_that_knows_the_mate_alone_finds_it_and_helps_no_other():
+    """All rivals are unknown to it: alone it has none; in a sum they are filled and far ahead."""
+    count, gallery = 9, 12
+    matrices = np.full((count, 1, gallery), -0.5, np.float32)  # of the others the mate is ahead
+    matrices[:, 0, 3] = 0.0
+    matrices[0] = np.nan
+    matrices[0, 0, 3] = -5.0
+    matrices[1:, 0, 0] = -10.0
+    hits = found(list(matrices), np.array([3]), [Term()] * count)
+    table = np.unpackbits(hits.packed, axis=1, count=1 << count, bitorder="little")[0]
+    expected = [mask == 1 or (mask > 0 and mask % 2 == 0) for mask in range(1 << count)]
+    assert table.astype(bool).tolist() == expected

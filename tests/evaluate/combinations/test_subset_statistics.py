@@ -107,3 +107,27 @@ def test_no_fold_is_empty(count, parts, expected):
     assert len(folds) == expected
     assert all(fold.size for fold in folds)
     assert sorted(np.concatenate(folds).tolist()) == list(range(count))
+
+
+def test_ablation_of_all_backbones_leaves_one_fewer():
+    hits = made({"abcd": 9, "abc": 5, "abd": 7, "acd": 4, "bcd": 8, "ab": 8, "a": 6})
+    rows = subset_statistics.ablation(hits)
+    assert [(removed, subset.models, lost) for removed, subset, lost in rows] == [
+        ("b", ("a", "c", "d"), 5),
+        ("d", ("a", "b", "c"), 4),
+        ("c", ("a", "b", "d"), 2),
+        ("a", ("b", "c", "d"), 1),
+    ]
+
+
+def test_two_pairs_are_enough_to_hold_one_out_and_one_is_not():
+    two = made({"a": 2, "b": 1}, queries=2)
+    found, chosen = subset_statistics.held_out(two)
+    assert found.all()
+    assert [subset.models for subset in chosen] == [("a",), ("a",)]
+    with pytest.raises(BadDataError, match="at least 2 pairs, got 1"):
+        subset_statistics.held_out(made({"a": 1}, queries=1))
+
+
+def test_five_folds_are_the_default():
+    assert len(subset_statistics.held_out(HITS)[1]) == 5

@@ -87,3 +87,19 @@ def test_evidence_of_a_backbone_without_weight_does_not_count():
     weights = [np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), np.array([[1.0, 1.0]])]
     hits = sum_weights.weighted_hits([(0, [one, other])], mates, terms, weights)
     assert [hit.tolist() for hit in hits] == [[False]] * 3
+
+
+def test_weights_are_those_of_the_plain_likelihood():
+    """By a general optimizer without gradients, on rivals far enough ahead to overflow exp."""
+    random = np.random.default_rng(4)
+    ahead = 30 * random.normal(size=(40, 6, 2)).astype(np.float32) - np.float32([4, 2])
+    rivals = sum_weights.Rivals(ahead, np.ones(40, bool))
+
+    def loss(weights):
+        scores = np.concatenate([np.zeros((40, 1)), ahead @ weights], axis=1)
+        return np.logaddexp.reduce(scores, axis=1).mean() + sum_weights.DECAY * weights @ weights
+
+    grid = np.linspace(0, 0.2, 201)
+    best = min(((a, b) for a in grid for b in grid), key=lambda w: loss(np.array(w)))
+    fitted = sum_weights.fit(rivals, np.arange(40))
+    assert fitted == pytest.approx(np.array(best) / sum(best), abs=0.02)

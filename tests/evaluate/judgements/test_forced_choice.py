@@ -76,3 +76,13 @@ def test_the_interval_is_drawn_from_seed_0():
     again = forced_choice.score("x", values, person, question, seed=0)
     other = forced_choice.score("x", values, person, question, seed=1)
     assert (default.low, default.high) == (again.low, again.high) != (other.low, other.high)
+
+
+def test_no_correlation_where_all_questions_are_answered_alike():
+    """Agreement varies, the share of mates does not: a correlation has no value."""
+    counts = np.array([[2, 2, 0], [2, 1, 1], [2, 1, 1]])
+    told = forced_choice.agreement_by_question(counts, np.array([0, 0, 0]))
+    assert told.correlation is None
+    counts = np.array([[2, 2, 0, 0], [1, 3, 0, 0], [2, 1, 1, 0]])
+    told = forced_choice.agreement_by_question(counts, np.array([2, 2, 3]))
+    assert told.correlation is None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, ShapeError
 from simcore.evaluate.judgements import human_ceiling
 
 
@@ -56,3 +56,9 @@ def test_the_gallery_puts_the_worst_quarrel_first():
     assert ((apart >= 0) & (apart <= 1)).all()
     constant = human_ceiling.probability_right(np.ones(3), np.ones(3))
     np.testing.assert_array_equal(constant, 0.5)
+
+
+@pytest.mark.parametrize("counts", [2, 4])
+def test_votes_and_their_counts_have_the_same_length(counts):
+    with pytest.raises(ShapeError, match=f"{counts} vote counts for 3 votes"):
+        human_ceiling.pairwise(np.full(3, 0.5), np.full(counts, 2))

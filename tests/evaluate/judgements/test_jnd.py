@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from simcore.errors import BadDataError, ShapeError
 from simcore.evaluate.judgements import jnd
+from simcore.types import Score
 
 shares = hnp.arrays(np.float64, st.integers(1, 30), elements=st.sampled_from([0, 1 / 3, 2 / 3, 1]))
 
@@ -68,3 +69,15 @@ def test_what_cannot_be_scored_is_said():
     with pytest.raises(ShapeError):
         jnd.average_precision(np.zeros(2), np.zeros(1))
     assert np.isnan(jnd.average_precision(np.zeros(2), np.zeros(2)).value)
+
+
+def test_the_mean_of_groups_combines_their_intervals_by_hand():
+    first = Score("jnd", 0.5, 0.2, 0.9, np.array([0.4, 0.6]))
+    second = Score("jnd", 0.7, 0.3, 1.0, np.array([0.7]))
+    mean = jnd.over_groups([first, second])
+    assert mean.value == pytest.approx(0.6)
+    assert mean.low == pytest.approx(0.6 - np.hypot(0.3, 0.4) / 2)
+    assert mean.high == pytest.approx(0.6 + np.hypot(0.4, 0.3) / 2)
+    assert mean.per_item == pytest.approx(np.array([0.4, 0.6, 0.7]))
+    sure = jnd.over_groups([Score("jnd", 0.9, 0.1, 1.0, np.array([0.9]))])
+    assert (sure.low, sure.high) == (pytest.approx(0.1), 1.0)

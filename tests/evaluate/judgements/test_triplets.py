@@ -67,3 +67,9 @@ def test_odd_one_out_shares_ties(values):
         assert found.per_item[k] == pytest.approx(expected)
     constant = triplets.odd_one_out(*np.full((3, 30), -4.0))
     assert constant.value == pytest.approx(1 / 3)
+
+
+def test_a_row_of_zeros_is_like_nothing():
+    rows = Features("x", np.arange(3), np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]), 3)
+    similarity = triplets.pair_similarity(rows, np.array([0, 1]), np.array([1, 2]), "cosine")
+    assert similarity.tolist() == [0.0, pytest.approx(1.0)]

@@ -243,3 +243,17 @@ def test_thresholds_find_planted_copies_and_hardly_anything_else():
 def test_too_few_images_have_no_thresholds():
     side = unit(0.0, 1.0, 2.0)
     assert near_duplicates.thresholds(side, side) == near_duplicates.Thresholds(0, 0)
+
+
+def test_images_exactly_as_near_as_copies_are_are_copies():
+    """Copies are chained: 0 and 2 share a group though nothing connects them directly."""
+    chain = [near_duplicates.NearDuplicate("left", n, "left", n + 1, 0.05) for n in (0, 1)]
+    groups = near_duplicates.split_groups(chain, 3, certain=0.05, limit=0.1)
+    assert groups.tolist() == [0, 0, 0]
+
+
+def test_what_several_subsets_share_cannot_be_written_to():
+    left, right, faces = unit(0.0, 1.0), unit(2.0, 3.0), face_rows([1, 1])
+    near_duplicates.tlld_paper(left, right, faces, faces)
+    shared = memory.get(("near-duplicates within sides", left.digest, right.digest), pytest.fail)
+    assert not shared.flags.writeable

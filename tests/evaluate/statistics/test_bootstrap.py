@@ -180,3 +180,14 @@ def test_equal_answers_other_than_none_and_all_have_no_spread():
 def test_one_answer_has_the_exact_bound():
     number = np.zeros(1, int)
     assert bootstrap.shared_interval(np.ones(1), number, number) == pytest.approx((0.025, 1.0))
+
+
+@pytest.mark.parametrize("gain", [-1.0, 1.0, 0.5])
+def test_equal_gains_have_the_exact_bound_of_the_other_clusters(gain):
+    """No gain varies, so the bound is that of the share of clusters that could differ."""
+    before, after = np.zeros(40) - min(gain, 0), np.zeros(40) + max(gain, 0)
+    score = bootstrap.difference(before, after, np.zeros(40), np.arange(40))
+    free = 1 - 0.025 ** (1 / 40)
+    assert score.value == gain
+    assert score.low == pytest.approx(gain + free * (-1 - gain))
+    assert score.high == pytest.approx(gain + free * (1 - gain))

@@ -42,3 +42,15 @@ def test_what_cannot_be_separated_is_refused():
             separation(np.ones((4, 4)), labels)
     with pytest.raises(ShapeError):
         separation(np.ones((3, 4)), np.zeros(4))
+
+
+def test_images_that_are_all_the_same_are_not_separated():
+    result = separation(np.zeros((6, 6)), np.array([0, 0, 0, 1, 1, 1]))
+    assert result.silhouette == 0
+    assert result.purity == pytest.approx(result.chance)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5, 5), (4, 5)])
+def test_distances_that_do_not_fit_the_labels_are_refused(shape):
+    with pytest.raises(ShapeError, match="4 labels"):
+        separation(np.zeros(shape), np.array([0, 0, 1, 1]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simcore.errors import ShapeError
 from simcore.evaluate.statistics import significance
 
 
@@ -19,3 +20,9 @@ def test_mcnemar_and_holm():
     assert [(r.a, r.b) for r in rows] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert all(row.p_corrected >= row.p for row in rows)
     assert [(r.a, r.b) for r in significance.compare({"a": a, "b": b}, against="b")] == [("b", "a")]
+
+
+@pytest.mark.parametrize("queries", [3, 5])
+def test_hits_of_other_queries_are_refused(queries):
+    with pytest.raises(ShapeError, match=f"{queries} and of 4 queries"):
+        significance.mcnemar(np.zeros(queries), np.zeros(4))

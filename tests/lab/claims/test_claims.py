@@ -197,9 +197,29 @@ def test_what_is_missing_is_named(noisy):
     assert reasons["votes"] == "needs a backbone of kind networks" or "votes" in reasons["votes"]
     assert reasons["whitening-helps"] == "needs features of ret_w, ret"
     assert "--judgements" in reasons["distortions-no-gain"]
-    assert "--train" in reasons["relu-doubles"]
+    assert reasons["relu-doubles"] == "needs a backbone of kind networks"
     assert "answers of people" in reasons["people-agree"]
-    assert reasons["combining-helps"] == "not computed yet"
+    assert reasons["combining-helps"] == "not tested yet"
+    (network,) = report.next_steps
+    assert network.args[:4] == ("extract", "noisy", "--models", "mobilenetv2")
+    assert {"relu-doubles", "cosine-advantage"} < set(network.claims)
+    assert network.sentence.startswith("`simcore extract noisy --models mobilenetv2")
+
+
+def test_training_and_face_crops_are_offered_where_there_is_a_network(noisy):
+    """Claims that need weights which nobody can download unasked are not counted."""
+    collection = collections.open_(noisy)
+    key = extraction.feature_key(registry.get("mobilenetv2"), "fp32")
+    for side in collection.sides():
+        rows = np.random.default_rng(0).normal(size=(PAIRS, 1, key.dim)).astype(np.float32)
+        FeatureStore.shared().append(key, list(side.keys), list(rows))
+    report = evaluation.stored(ClaimsQuestion(noisy, judgements=()))
+    steps = {step.args[0]: step for step in report.next_steps}
+    assert steps["claims"].args == ("claims", "noisy", "--judgements", "none", "--train")
+    trained = {c.id for c in CLAIMS if c.data == "training" and c.statistic}
+    assert set(steps["claims"].claims) == trained
+    assert steps["extract"].args[:4] == ("extract", "noisy", "--models", "faces:mobilenetv2")
+    assert steps["extract"].claims == ("generic-faces-poor",)
 
 
 def test_unknown_paper(noisy):
