@@ -27,6 +27,7 @@ STATEFUL = ("simcore.data.", "simcore.models.", "simcore.training.")
 VISITORS = {
     "app_files": "root",
     "claims.choices": "available universes",
+    "claims.next_steps": "next_steps",
     "claims.claims_report": "describe_rule format_evidence format_value",
     "claims.evaluation": "stored",
     "claims.combination_statistics": "best_minus_all best_minus_best_network "
