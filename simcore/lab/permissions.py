@@ -67,7 +67,7 @@ VISITORS = {
     "judgements.perceptual": "check_nets layer_table combinations",
     "judgements.sets": "names summary listing summary_table open_ printed",
     "leaderboard.board": "cost_value format_cost format_place format_score",
-    "leaderboard.board_files": "dump merge to_html",
+    "leaderboard.board_files": "dump merge to_html to_latex",
     "leaderboard.costs": "read",
     "leaderboard.evaluation": "sensible_metrics stored",
     "leaderboard.task_sources": "names open_",
