@@ -123,9 +123,11 @@ def merge(
 def _question(data: str, models: str, metrics: str, post: str, by: str) -> "LeaderboardQuestion":
     from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 
+    names = options.names(data)
+    output.remember_data(names[0] if names else "")
     return LeaderboardQuestion(
-        tuple(options.names(data)),
-        tuple(options.backbones(models)),
+        tuple(names),
+        tuple(options.names(models)),
         cast("tuple[Metrics, ...]", tuple(options.names(metrics))),
         cast("tuple[PostProcessing, ...]", tuple(options.names(post))),
         by,
@@ -153,5 +155,12 @@ def _print(board: "Board", *, html: Path | None, json: bool) -> None:
         from simcore.lab.leaderboard import board_files
 
         output.save(html, board_files.to_html(board))
-    tables = [board.to_table(), *([board.to_missing_table()] if board.missing else [])]
-    output.show(board, *tables, json=json)
+    # Files are for programs: all numbers, not only what fits into a terminal.
+    output.write_files([board.to_wide_table()])
+    output.remember_backbones(dict.fromkeys(entry.backbone for entry in board.entries))
+    if json:
+        output.document(board)
+        return
+    output.table(board.to_table())
+    if board.missing:
+        output.table(board.to_missing_table())

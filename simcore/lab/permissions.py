@@ -59,7 +59,7 @@ VISITORS = {
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
     "invariance.changed_features": "change embed has_features read",
-    "invariance.evaluation": "floor_of names picture_outcomes stored",
+    "invariance.evaluation": "floor_of picture_outcomes stored",
     "invariance.picture": "curves open_picture",
     "judgements.agreement": "percent table combined disagreements people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
@@ -67,7 +67,7 @@ VISITORS = {
     "judgements.perceptual": "check_nets layer_table combinations",
     "judgements.sets": "names summary listing summary_table open_ printed",
     "leaderboard.board": "cost_value format_cost format_place format_score",
-    "leaderboard.board_files": "dump merge to_html",
+    "leaderboard.board_files": "dump merge to_html to_latex",
     "leaderboard.costs": "read",
     "leaderboard.evaluation": "sensible_metrics stored",
     "leaderboard.task_sources": "names open_",

@@ -22,8 +22,9 @@ def test_table_and_document(tiny, capsys):
     assert "McNemar" in printed.err
     assert run(["leaderboard", tiny, "--models", "hog", "--post", "none", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    document = document.get("result", document)
-    row = document["rows"][0]
+    assert document["collection"]["name"] == tiny
+    assert [backbone["name"] for backbone in document["backbones"]] == ["hog"]
+    row = document["result"]["rows"][0]
     assert row["backbone"] == "hog"
     assert row["license"].startswith("MIT")
     score = row["scores"]["tiny:recall@1"]
@@ -46,6 +47,16 @@ def test_export_and_merge(tiny, capsys, tmp_path):
     assert "color, l1" in page.read_text()
     assert run(["leaderboard", "merge", str(merged), str(tmp_path / "none.json")]) == 1
     assert "no file" in capsys.readouterr().err
+
+
+def test_files_have_all_numbers(tiny, capsys, tmp_path):
+    csv, tex = tmp_path / "board.csv", tmp_path / "board.tex"
+    args = ["leaderboard", tiny, "--models", "hog,color", "--csv", str(csv), "--latex", str(tex)]
+    assert run(args) == 0
+    header, *rows = csv.read_text().splitlines()
+    assert "tiny:recall@1 rank high" in header
+    assert len(rows) == 8  # two descriptors, two metrics, with and without post-processing
+    assert "longtable" in tex.read_text()
 
 
 def test_misspelled_names(tiny, capsys):

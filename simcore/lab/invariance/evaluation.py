@@ -1,6 +1,5 @@
 """Which changes of a picture a representation ignores, and what the others cost in retrieval."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -353,8 +352,3 @@ def _quartiles(values: Array) -> tuple[float, float, float]:
         return (float("nan"),) * 3
     low, middle, high = np.quantile(evident, [0.25, 0.5, 0.75])
     return float(low), float(middle), float(high)
-
-
-def names() -> Sequence[str]:
-    """All transforms."""
-    return list(TRANSFORMS)

@@ -101,13 +101,6 @@ class Column:
         """As options and addresses name it, such as "mine:recall@1"."""
         return f"{self.task.name}:{self.measure}"
 
-    @property
-    def heading(self) -> str:
-        """As tables name it, with what people reach."""
-        ceiling = self.task.ceiling
-        people = "" if ceiling is None else f" (people's votes: {100 * ceiling:.1f})"
-        return f"{self.task.name} {self.measure} %{people}"
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -332,26 +325,40 @@ class Board(TableResult):
             "trained_on": [task.name for task in self.tasks if task.digest in entry.trained],
         }
 
-    def to_table(self) -> Table:
+    def to_table(self, costs: Sequence[str] = ("milliseconds", "bytes")) -> Table:
         """One row per backbone, metric and post-processing that has a score, the best first.
 
-        Only scores that decide the order have their intervals; `to_wide_table` has all.
+        All measures of the task that decides the order, the first one of each other task;
+        `to_wide_table` has everything.
+
+        Args:
+            costs: fields of `Cost`.
         """
-        places = self.places() if self.tasks else {}
-        by = self.column()
+        if not self.tasks:
+            return Table(("rank", "similarity"), (), self.title, self.notes)
+        places, by = self.places(), self.column()
+        columns = {column.name: f"{column.measure} %" for column in self._columns_of(by.task)}
+        for task in self.tasks:
+            if task is not by.task:
+                columns[Column(task, task.measures[0]).name] = f"{task.name} %"
         rows: list[tuple[Cell, ...]] = []
         for number in self.order:
             entry = self.entries[number]
             if not entry.outcomes:
                 continue
             cells = [
-                format_score(self.scores[column.name].get(number), interval=column.name == by.name)
-                for column in self.columns
+                format_score(self.scores[name].get(number), interval=name == by.name)
+                for name in columns
             ]
-            costs = [format_cost(entry.cost, name) for name in ("milliseconds", "bytes", "dim")]
-            rows.append((format_place(places.get(number)), entry.label, *cells, *costs))
-        headings = ("rank", "similarity", *(column.heading for column in self.columns))
-        return Table((*headings, "ms", "MB", "dim"), tuple(rows), self.title, self.explanations)
+            prices = [format_cost(entry.cost, name) for name in costs]
+            rows.append((format_place(places.get(number)), entry.label, *cells, *prices))
+        short = {"milliseconds": "ms", "bytes": "MB"}
+        prices = [short.get(name, COSTS[name]) for name in costs]
+        headings = ("rank", "similarity", *columns.values(), *prices)
+        return Table(headings, tuple(rows), self.title, self.explanations)
+
+    def _columns_of(self, task: Task) -> tuple[Column, ...]:
+        return tuple(Column(task, measure) for measure in task.measures)
 
     def to_missing_table(self) -> Table:
         """The backbones without any score, and why."""
@@ -394,15 +401,34 @@ class Board(TableResult):
 
     @property
     def explanations(self) -> tuple[str, ...]:
-        """How to read the ranks, and the notes."""
+        """How to read the table, and the notes."""
         if not self.tasks:
             return self.notes
-        text = (
-            f"Rank by {self.column().name} with its 95 % interval (paired bootstrap). "
-            "* is not significantly worse than the best (5 %, Holm; McNemar's exact test for "
-            "recall, paired bootstrap for agreement)."
+        by = self.column()
+        ranks = (
+            f"Rank by {by.name} with its 95 % interval (paired bootstrap). * is not significantly "
+            "worse than the best (5 %, Holm; McNemar's exact test for recall, paired bootstrap for "
+            "agreement)."
         )
-        return (text, *self.notes)
+        rest = [f"{t.name} %: {t.measures[0]}." for t in self.tasks if t is not by.task]
+        return (ranks, *rest, *self.remarks, *self.notes)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know about tasks and rows."""
+        remarks = [
+            f"{task.name}: people's own votes reach {100 * task.ceiling:.1f} %."
+            if task.ceiling is not None
+            else f"{task.name}: agreement with a known order, not with people's votes."
+            for task in self.tasks
+            if task.ceiling is not None or task.votes == "known order"
+        ]
+        trained = dict.fromkeys(entry.backbone for entry in self.entries if entry.trained)
+        if trained:
+            remarks.append(
+                f"Without rank, since trained on some of these images: {', '.join(trained)}."
+            )
+        return tuple(remarks)
 
 
 def format_place(place: Place | None) -> str:

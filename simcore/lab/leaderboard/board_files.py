@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from simcore import latex_text
 from simcore.errors import BadDataError
 from simcore.evaluate.statistics.ranking import Items
 from simcore.lab import html_document
-from simcore.lab.leaderboard.board import KINDS, Board, Cost, Entry, Task
+from simcore.lab.leaderboard.board import COSTS, KINDS, Board, Cost, Entry, Task
 from simcore.recipe import POST_PROCESSING
 from simcore.results import to_dict
 from simcore.types import JSON, METRICS, Array
@@ -344,9 +345,14 @@ def _labelled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     )
 
 
+def to_latex(board: Board) -> str:
+    """The rows with a score as a LaTeX table."""
+    return f"{latex_text.PACKAGES}\n\n{board.to_table(tuple(COSTS)).to_latex()}\n"
+
+
 def to_html(board: Board) -> str:
     """A board as one self-contained HTML file."""
-    table, missing = board.to_table(), board.to_missing_table()
+    table, missing = board.to_table(tuple(COSTS)), board.to_missing_table()
     blocks = [html_document.table(table.columns, table.rows)]
     blocks += [html_document.paragraph(note, soft=True) for note in table.notes]
     if missing.rows:

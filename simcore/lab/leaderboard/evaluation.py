@@ -1,6 +1,5 @@
 """Evaluate every backbone on every task; each cell is stored once computed, so a run resumes."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -251,7 +250,7 @@ class _Session:
     def board(self) -> Board:
         """What is stored."""
         tasks = tuple(source.task for source in self.sources)
-        board = Board(tasks, tuple(self.entries()), "", tuple(self._notes()))
+        board = Board(tasks, tuple(self.entries()))
         return board.ordered_by(self.question.by)
 
     def entries(self, *, with_outcomes: bool = True) -> list[Entry]:
@@ -295,16 +294,6 @@ class _Session:
             and (outcome := source.outcome(entry, compute=False)) is not None
         }
         return replace(entry, outcomes=outcomes)
-
-    def _notes(self) -> Iterable[str]:
-        for source in self.sources:
-            if source.task.votes == "known order":
-                name = source.task.name
-                yield f"{name}: agreement with a known order, not with people's votes."
-        seen = frozenset().union(*(source.trained for source in self.sources))
-        trained = [info.name for info in self.infos if info.name in seen]
-        if trained:
-            yield f"Without rank, since trained on some of these images: {', '.join(trained)}."
 
 
 def _all() -> list[str]:

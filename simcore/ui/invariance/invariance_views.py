@@ -98,7 +98,7 @@ def heat_map(table: InvarianceTable, measure: str) -> None:
         values[cell] = 100 * (row.change if measure == "recall" else row.floor[1])
         low, high = row.ci95 if measure == "recall" else (row.floor[0], row.floor[2])
         text[cell] = f"{100 * low:+.1f} to {100 * high:+.1f}"
-    reach = float(np.nanmax(np.abs(values))) or 1.0
+    reach = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     figure = go.Figure(
         go.Heatmap(
             z=values,

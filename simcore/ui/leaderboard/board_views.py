@@ -203,6 +203,7 @@ def downloads(board: Board, name: str) -> None:
     """The board as CSV, LaTeX, HTML, and as a file that another computer can merge."""
     files = {
         "CSV": ("csv", "text/csv", lambda: board.to_wide_table().to_csv()),
+        "LaTeX": ("tex", "text/x-tex", lambda: board_files.to_latex(board)),
         "HTML": ("html", "text/html", lambda: board_files.to_html(board)),
         "Board": ("json", "application/json", lambda: board_files.dump(board)),
     }
@@ -235,5 +236,5 @@ def missing(board: Board) -> None:
 
 def notes(board: Board) -> None:
     """What to know about the rows."""
-    for note in board.notes:
+    for note in (*board.remarks, *board.notes):
         st.caption(widgets.escape_markdown(note))

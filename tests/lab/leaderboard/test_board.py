@@ -148,7 +148,7 @@ def test_agreement_is_that_of_evaluate_triplets(tiny, tmp_path, draw):
             (overall.value, overall.low, overall.high)
         )
     assert board.tasks[1].ceiling == pytest.approx(0.75)
-    assert board.column(f"{name}:agreement").heading.endswith("(people's votes: 75.0)")
+    assert f"{name}: people's own votes reach 75.0 %." in board.to_table().notes
 
 
 def test_a_stopped_run_keeps_its_cells(noisy, monkeypatch):
