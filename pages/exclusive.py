@@ -72,9 +72,9 @@ def _filter_by_set(question: Question, names: Sequence[str]) -> None:
 
 def _set_filter(question: Question, finders: Sequence[str], missed: Sequence[str]) -> None:
     state = st.session_state
-    found = [name for name in question.backbones if name in finders]
-    state["exclusive_found"] = found
-    state[MISSED.key("exclusive", {"found": found})] = list(missed)
+    ordered = [name for name in question.backbones if name in finders]
+    state["exclusive_found"] = ordered
+    state[MISSED.key("exclusive", {"found": ordered})] = list(missed)
 
 
 @st.fragment

@@ -79,7 +79,7 @@ def _collection(question: Question, setting: Setting) -> None:
     """All pictures: the heat map of what is computed, and a job for the rest."""
     inquiry = InvarianceQuestion(question)
     table = evaluation.stored(inquiry)
-    st.subheader("All pictures", anchor=False)
+    st.header("All pictures", anchor=False)
     running = not kiosk.enabled() and job_progress.show(*COMMAND)
     if len(table.rows) < table.expected and not running and not kiosk.enabled():
         st.button(

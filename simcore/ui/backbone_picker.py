@@ -4,7 +4,7 @@ The list is session state of its own and no widget's value, since each group has
 bound to the address like one (simcore/ui/url_state.py).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import streamlit as st
 
@@ -65,7 +65,7 @@ def draw(
     return chosen
 
 
-def _groups(names: Sequence[str], ready: Collection[str]) -> dict[str, list[str]]:
+def _groups(names: Sequence[str], ready: Collection[str]) -> Mapping[str, Sequence[str]]:
     """The names by group, in the order of `GROUP_NAMES`."""
     groups: dict[str, list[str]] = {group: [] for group in GROUP_NAMES}
     for name in dict.fromkeys(names):

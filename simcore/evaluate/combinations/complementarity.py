@@ -55,9 +55,9 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
     ]
     grams: dict[int, Array] = {}
 
-    def gram(number: int) -> Array:
+    def gram(number: int, values: Array) -> Array:
         if number not in grams:
-            grams[number] = centered[number] @ centered[number].T
+            grams[number] = values @ values.T
         return grams[number]
 
     products = np.full((len(features), len(features)), np.nan)
@@ -66,7 +66,7 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
             if x is None or y is None:
                 continue
             if x.shape[1] * y.shape[1] > len(x) ** 2:
-                product = float(np.vdot(gram(i), gram(j)))
+                product = float(np.vdot(gram(i, x), gram(j, y)))
             else:
                 product = float(np.linalg.norm(y.T @ x) ** 2)
             products[i, j] = products[j, i] = product
@@ -95,7 +95,10 @@ def rsa(matrices: Sequence[Array], *, seed: int = 0) -> Array:
     upper = np.triu_indices(len(rows), 1)
     flat = [m[np.ix_(rows, rows)][upper] for m in matrices]
     complete = [not np.isnan(values).any() for values in flat]
-    ranked = [average_ranks(v) if whole else v for v, whole in zip(flat, complete, strict=True)]
+    ranked = [
+        average_ranks(values) if is_complete else values
+        for values, is_complete in zip(flat, complete, strict=True)
+    ]
     correlation = np.eye(len(flat))
     for i, first in enumerate(flat):
         for j, second in enumerate(flat[:i]):

@@ -8,9 +8,10 @@ import numpy as np
 from simcore.data import cache_dir, named_folders, state_files
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import collections
-from simcore.types import Array, Collection
+from simcore.types import Array, Collection, Labels
 
 PREFIX = "selection:"
+Selections = dict[str, list[str]]  # name -> ids of left images
 MAX_SELECTIONS = 64  # per collection
 
 
@@ -57,7 +58,7 @@ def remove(name: str, subset: str) -> None:
     state_files.write_json(_file(name), stored)
 
 
-def subsets(name: str) -> dict[str, str]:
+def subsets(name: str) -> Labels:
     """The selections of a collection as subsets, with descriptions."""
     return {
         PREFIX + label: f"{len(ids):,} pairs, selected on the map"
@@ -85,8 +86,8 @@ def rows(collection: Collection, subset: str) -> Array:
     return np.array(sorted(row_of[image] for image in ids if image in row_of), np.int64)
 
 
-def _read(name: str) -> dict[str, list[str]]:
-    def parse(document: dict[str, list[str]]) -> dict[str, list[str]]:
+def _read(name: str) -> Selections:
+    def parse(document: Selections) -> Selections:
         return {str(label): [str(image) for image in ids] for label, ids in document.items()}
 
     return state_files.read_json(_file(name), parse) or {}

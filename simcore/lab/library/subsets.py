@@ -257,8 +257,8 @@ def _rows_key(collection: Collection, subset: str) -> tuple[Any, ...]:
     if subset.startswith(selections.PREFIX):
         return *base, selections.ids_of(collection.name, subset)
     if subset not in SUBSETS:
-        known = [*SUBSETS, f"{UNSEEN}NAME", *selections.subsets(collection.name)]
-        raise unknown_name("subset", subset, known)
+        options = [*SUBSETS, f"{UNSEEN}NAME", *selections.subsets(collection.name)]
+        raise unknown_name("subset", subset, options)
     return *base, _changed(collection, subset), _deciding_keys(collection, subset)
 
 

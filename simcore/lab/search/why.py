@@ -1,6 +1,6 @@
 """Why a backbone misses a mate: what it matched, and the crop with which it would not miss it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from simcore.models.extract import extraction
 from simcore.models.spec import BackboneSpec
 from simcore.recipe import Question
 from simcore.sim import metrics, rank
-from simcore.types import Array, Features, Monitor
+from simcore.types import Array, Direction, Features, Monitor
 
 MIN_SHARE = 0.2  # of the height and of the width that a crop keeps
 CUTS = (0.1, 0.2, 0.3)  # shares that are tried off each side
@@ -163,10 +163,10 @@ def candidates() -> list[Crop]:
     return crops
 
 
-def _ranks(question: Question, query: Picture, mate: Picture) -> dict[str, int]:
+def _ranks(question: Question, query: Picture, mate: Picture) -> Mapping[str, int]:
     """The mate's rank under each single backbone that has evidence about the pair."""
     singles = tuple(recipe for recipe in question.recipes if recipe.combine == "none")
-    direction = "lr" if query.side == "left" else "rl"
+    direction: Direction = "lr" if query.side == "left" else "rl"
     asked = Question(question.collection, singles, direction)
     results = search.search(asked, Query(id=query.name), k=1, mode="exact")
     return {

@@ -21,7 +21,7 @@ SEARCHED = f"_{PAGE}_searched"  # session state: the backbones that this visitor
 
 def search_rows(
     view: ExploreView, upload: tuple[str, bytes] | None, recipes: Mapping[str, Recipe]
-) -> dict[str, SearchResult]:
+) -> Mapping[str, SearchResult]:
     """The results by title, as many as are ready within the budget.
 
     The first run with other backbones searches nothing: reading their features takes seconds, and

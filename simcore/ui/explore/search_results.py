@@ -122,7 +122,7 @@ def _compare_link(collection: Collection, view: ExploreView, models: Sequence[st
     )
 
 
-def recipes_of(view: ExploreView, models: Sequence[str]) -> dict[str, Recipe]:
+def recipes_of(view: ExploreView, models: Sequence[str]) -> Mapping[str, Recipe]:
     """The recipes by the titles of their rows: combinations first, then one per backbone.
 
     A weighted z-sum with equal weights is left out beside the z-sum, whose ranks it has.

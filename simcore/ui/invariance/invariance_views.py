@@ -28,7 +28,7 @@ def pictures(question: Question, query: str, setting: Setting) -> None:
     changed = changed_features.change(image, setting)
     with st.container(horizontal=True):
         for pixels, caption in ((image.pixels, query), (changed.pixels, setting.label)):
-            st.image(pixels, caption=escape_markdown(caption), width=WIDTH)
+            st.image(pixels, caption=escape_markdown(caption), width=WIDTH, alt=caption)
 
 
 def curve_chart(question: Question, query: str, setting: Setting) -> None:

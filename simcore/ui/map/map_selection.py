@@ -10,6 +10,7 @@ from simcore.lab.search import search
 from simcore.lab.search.maps import Map
 from simcore.lab.search.search import Query
 from simcore.recipe import Question
+from simcore.types import Direction
 from simcore.ui import actions, gallery, thumbnails
 from simcore.ui.gallery import Row, Tile
 
@@ -60,7 +61,7 @@ def neighbors(question: Question, view: Map, row: int) -> None:
     """The nearest images of one point under the recipe of the map, on the other side."""
     collection = collections.open_(question.collection)
     on_left = row < len(view.sides[0])
-    direction = "lr" if on_left or collection.right is None else "rl"
+    direction: Direction = "lr" if on_left or collection.right is None else "rl"
     asked = replace(question, recipes=(view.recipe,), direction=direction)
     (hits,) = search.search(asked, Query(id=view.ids[row]), k=N_NEIGHBORS)
     side = gallery.gallery_side(collection, direction)
