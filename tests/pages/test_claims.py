@@ -65,7 +65,7 @@ def test_verdicts_and_the_claim_of_a_link(tested, app):
     rows = at.dataframe[0].value
     assert len(rows) == sum(v.claim.paper == "rosenfeld2019" for v in report.verdicts)
     verdict = next(v for v in report.verdicts if v.claim.id == "any-two")
-    assert verdict.claim.tested in at.subheader[0].value.replace("\\", "")
+    assert verdict.claim.tested in at.header[0].value.replace("\\", "")
     assert len(at.dataframe[1].value) == len(verdict.cells) > 1
 
 
