@@ -43,7 +43,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     memory.clear()
     folder = tmp_path / "cache"
     monkeypatch.setenv("SIMCORE_CACHE", str(folder))
-    for name in ("SIMCORE_DATABASE_URL", "SIMCORE_STORE", "SIMCORE_SEARCH"):
+    # Parallel test processes have a COLUMNS, which would fold tables.
+    for name in ("SIMCORE_DATABASE_URL", "SIMCORE_STORE", "SIMCORE_SEARCH", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     yield folder
     if database := sys.modules.get("simcore.data.answers.database"):

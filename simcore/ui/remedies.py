@@ -44,6 +44,7 @@ _PAGES = {
     ("features",): COLLECTIONS_PAGE,
     ("demo",): Remedy("Open Explore", ":material/image_search:", "pages/explore.py"),
     ("models",): MODELS_PAGE,
+    ("leaderboard",): Remedy("Open Leaderboard", ":material/leaderboard:", "pages/leaderboard.py"),
     ("evaluate",): Remedy("Open Combine", ":material/join_full:", "pages/combine.py"),
     ("evaluate", "triplets"): Remedy(
         "Open Judgements", ":material/how_to_vote:", "pages/judgements.py"

@@ -30,7 +30,7 @@ def test_a_report_is_made_by_a_job(app, tiny, started):
     at = at_address(app, "reproduce", **address(tiny))
     assert not at.exception
     assert at.selectbox(key="reproduce_paper").value == "rosenfeld2019"
-    assert not at.subheader
+    assert not at.header
     assert "Make the report (7 sections)" in at.button(key="reproduce_go").label
     at.button(key="reproduce_go").click().run()
     args = ["reproduce", "rosenfeld2019", tiny, "--models", MODELS, "--subset", "all"]
@@ -44,14 +44,14 @@ def test_finished_sections_are_shown_and_the_whole_report_downloads(app, tiny, s
     with pytest.raises(Exception, match="Stopped before Figure 3b"):
         plan.make(Monitor(stop.append, lambda: len(stop) > 0))
     at = at_address(app, "reproduce", **address(tiny))
-    assert [header.value for header in at.subheader] == ["Figure 3a: each representation alone"]
+    assert [header.value for header in at.header] == ["Figure 3a: each representation alone"]
     assert at.button(key="reproduce_go").label == "Make the other 6 sections"
     assert not at.get("download_button")
 
     report = plan.make(Monitor())
     at = at_address(app, "reproduce", **address(tiny))
     assert not at.exception
-    assert [header.value for header in at.subheader] == [s.title for s in report.sections]
+    assert [header.value for header in at.header] == [s.title for s in report.sections]
     assert "reproduce_go" not in {button.key for button in at.button}
     labels = [button.label for button in at.get("download_button")]
     assert labels == ["Download HTML", "Download Markdown", "Download LaTeX"]

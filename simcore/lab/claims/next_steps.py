@@ -29,7 +29,8 @@ class NextStep(Result):
         """For example "`simcore claims mine --train` makes 4 more claims testable: ..."."""
         count = "1 more claim" if len(self.claims) == 1 else f"{len(self.claims)} more claims"
         names = ", ".join(self.claims)
-        return f"`simcore {' '.join(self.args)}` makes {count} testable: {names}."
+        command = " ".join(["simcore", *self.args])
+        return f"`{command}` makes {count} testable: {names}."
 
     def to_dict(self) -> JSON:
         """The step for JSON."""
