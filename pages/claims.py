@@ -55,7 +55,7 @@ def _judgement_sets() -> list[str]:
 
 def _job(question: ClaimsQuestion, report: ClaimsReport) -> None:
     """The running job, or buttons: one computes what is missing, others make more testable."""
-    if job_progress.show(*COMMAND, ready=lambda: _done(question)):
+    if job_progress.show(*COMMAND):
         return
     missing = report.uncomputed
     if kiosk.enabled():
@@ -85,12 +85,6 @@ def _job(question: ClaimsQuestion, report: ClaimsReport) -> None:
                 disabled=job_progress.running(step.args[0]) is not None,
                 help=f"Makes more claims testable: {', '.join(step.claims)}.",
             )
-
-
-def _done(question: ClaimsQuestion) -> int:
-    """How many claims have a verdict by now, so that the page shows them as they come."""
-    report = evaluation.stored(question)
-    return sum(verdict.main is not None and bool(verdict.cells) for verdict in report.verdicts)
 
 
 def _preview(report: ClaimsReport) -> None:
