@@ -39,7 +39,7 @@ VIEWS = {
     "reproduce": "/reproduce?paper=rosenfeld2019&collection=emoji",
     "claims": "/claims?collection=emoji&judgements=none",
     "leaderboard": "/leaderboard?collection=emoji",
-    "invariance": "/invariance?collection=emoji&models=hog,color,mobilenetv2&transform=rotate",
+    "invariance": f"/invariance?collection=emoji&query=mushroom&transform=crop&{SET}",
     "learn": "/learn?collection=emoji",
     "judgements": "/judgements?judgements=known",
     "experiments": "/experiments?experiment=emoji-night&view=invite",

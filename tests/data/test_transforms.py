@@ -64,6 +64,14 @@ def test_colors(image):
     assert np.abs(apply(red, "hue", 180) - [0, 200, 200]).max() <= 2
 
 
+def test_blur_is_a_gaussian(image):
+    from scipy.ndimage import gaussian_filter
+
+    sigma = 0.04 * 61
+    expected = gaussian_filter(image.astype(float), (sigma, sigma, 0), mode="mirror", truncate=3)
+    assert np.abs(apply(image, "blur", 4) - expected).max() <= 1.5
+
+
 def test_noise_and_occlusion(image):
     flat = np.full((100, 100, 3), 128, np.uint8)
     assert np.isclose(apply(flat, "noise", 0.05).std(), 0.05 * 255, rtol=0.05)

@@ -15,7 +15,7 @@ from simcore.ui import charts, gallery, uploads
 from simcore.ui.widgets import escape_markdown
 
 SHOWN = 6  # pictures per gallery
-WIDTH = 168  # of a picture in px: two beside each other on a phone
+WIDTH = 150  # of a picture in px: two beside each other on a phone
 MEASURES = {
     "recall": "Recall@1, points gained or lost",
     "floor": "More alike than unrelated pairs, %",
@@ -77,7 +77,7 @@ def _sentence(curves: Sequence[PictureCurve], setting: Setting) -> None:
         return
     best, worst = (choose(scored, key=lambda name: scored[name].floor) for choose in (max, min))
     text = f"**{escape_markdown(best)}** finds it more alike than {_share(scored[best].floor)}"
-    if worst != best:
+    if _share(scored[worst].floor) != _share(scored[best].floor):
         text += f", **{escape_markdown(worst)}** than {_share(scored[worst].floor)}"
     st.markdown(f"{text} of unrelated pairs.")
 
