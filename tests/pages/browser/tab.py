@@ -105,7 +105,8 @@ class Visitor:
 
     def open(self, url: str) -> None:
         self.page.goto(url)
-        self.page.wait_for_selector("h1, section.row")
+        # The outline that is shown before Streamlit has loaded has a heading, too.
+        self.page.wait_for_selector("[data-testid=stMain] h1, section.row")
         self.settle()
 
     def settle(self) -> None:

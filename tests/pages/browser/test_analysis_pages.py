@@ -25,6 +25,15 @@ def test_each_page_by_clicks(visitor, server):
     assert visitor.address["collection"] == "tiny"
     visitor.until(lambda: page.locator(".js-plotly-plot").count() == 2)
     assert_clean(visitor)
+    bars = page.locator(".js-plotly-plot").nth(1).locator(".barlayer .point path")
+    before = visitor.address.get("found"), visitor.address.get("missed")
+    for bar in bars.all():  # the first may be the set that is shown already
+        bar.click(force=True)
+        visitor.settle()
+        if (visitor.address.get("found"), visitor.address.get("missed")) != before:
+            break
+    assert (visitor.address.get("found"), visitor.address.get("missed")) != before
+    assert_clean(visitor)
     page.get_by_text("Analyze", exact=True).click()
     page.get_by_role("menuitem", name="Evaluate").click()
     visitor.until(lambda: page.locator("h1").inner_text() == "Evaluate")

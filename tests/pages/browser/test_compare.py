@@ -30,6 +30,19 @@ def test_why_from_explore_and_what_hiding_a_part_does(visitor):
     page.get_by_text("Point at a part").wait_for()
     page.keyboard.press("ArrowDown")
     visitor.until(lambda: page.locator(".say").inner_text().startswith("Row "))
+    page.get_by_role("radiogroup").get_by_text("Why").click()
+    page.get_by_text("ranks the mate first").wait_for()
+    picture = page.locator(".box img")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 2)
+    page.mouse.up()
+    visitor.until(lambda: "crop" in visitor.address)
+    page.get_by_text("With this crop: rank").wait_for()
+    assert visitor.address["view"] == "why"
+    assert abs(int(visitor.address["crop"].split(",")[3]) - 50) <= 2
     assert complaints(visitor) == []
     assert visitor.away == []
 

@@ -7,11 +7,16 @@ from tests.pages.browser.tab import fetch
 pytestmark = pytest.mark.browser
 
 
+def _are_complete(rows, count):
+    """Whether there are so many rows, and each has its tiles."""
+    return len(rows) == count and all(rows)
+
+
 def test_explore_as_a_person_does(visitor, server, draw, encode):
     page = visitor.page
     visitor.open(server)
     assert visitor.address["query"] == "a"
-    assert len(visitor.rows()) == 4  # three backbones and their z-sum
+    visitor.until(lambda: _are_complete(visitor.rows(), 4))  # three backbones and their z-sum
     assert page.locator("section.row button.tile.mate").count() >= 1
     assert page.locator("section.row img").first.evaluate("i => i.naturalWidth") > 0
 
@@ -38,7 +43,7 @@ def test_explore_as_a_person_does(visitor, server, draw, encode):
     assert before
 
     page.reload()
-    visitor.until(lambda: bool(visitor.rows()))
+    visitor.until(lambda: _are_complete(visitor.rows(), len(before)))
     assert page.url == link
     assert visitor.rows() == before
 
@@ -51,6 +56,7 @@ def test_explore_as_a_person_does(visitor, server, draw, encode):
 def test_the_gallery_by_keyboard_alone(visitor, server):
     page = visitor.page
     visitor.open(server + "/?collection=tiny&query=b&models=hog,color,layout&combine=zsum")
+    visitor.until(lambda: _are_complete(visitor.rows(), 4))
     tiles = page.locator("section.row").first.locator("button.tile")
     tiles.first.focus()
     page.keyboard.press("ArrowRight")
@@ -63,7 +69,22 @@ def test_the_gallery_by_keyboard_alone(visitor, server):
     second = page.locator("section.row").nth(1).locator("button.tile").evaluate_all(names)
     assert page.evaluate(focused) == second[1]
     picked = second[1].rsplit(".", 2)[0].split()[-1]
-    page.keyboard.press("Enter")
+    page.keyboard.press(" ")
+    larger = page.locator("dialog.light")
+    larger.locator("img").wait_for()
+    assert "/picture/" in larger.locator("img").get_attribute("src")
+    page.keyboard.press("ArrowLeft")
+    assert larger.locator(".words").inner_text().startswith("1 of 6. ")
+    page.keyboard.press("Escape")
+    larger.wait_for(state="detached")
+    assert page.evaluate(focused) == second[0]
+    page.keyboard.press("ArrowRight")
+    title = page.locator("section.row button.title").nth(1)
+    title.press("Enter")
+    assert title.get_attribute("aria-expanded") == "false"
+    assert not page.locator("section.row").nth(1).locator("button.tile").first.is_visible()
+    title.press("Enter")
+    page.locator("section.row").nth(1).locator("button.tile").nth(1).press("Enter")
     visitor.until(
         lambda: (visitor.address["query"], visitor.address["direction"]) == (picked, "rl")
     )
@@ -78,6 +99,8 @@ TITLES = [
     "Combine",
     "Exclusive",
     "Evaluate",
+    "Leaderboard",
+    "Invariance",
     "Reproduce",
     "Claims",
     "Learn",
@@ -103,6 +126,15 @@ def test_every_page_on_a_phone(visitor, server):
         assert wide <= 390, f"{path} is {wide} px wide"
         assert page.locator('[data-testid="stException"]').count() == 0
     assert visitor.away == []
+
+
+def test_the_outline_of_a_page_is_there_before_streamlit(chromium, server):
+    context = chromium.new_context(java_script_enabled=True)
+    page = context.new_page()
+    page.route("**/static/js/*", lambda route: route.abort())
+    page.goto(server + "/map?collection=tiny", wait_until="commit")
+    assert page.locator("#outline").inner_text() == "Map"
+    context.close()
 
 
 def test_what_the_server_gives_away(server, served_cache):
