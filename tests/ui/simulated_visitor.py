@@ -44,7 +44,8 @@ class SimulatedVisitor:
             if kind == "delta":
                 self._read(answer.delta.new_element)
             elif kind == "script_finished":
-                return
+                if answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                    return  # otherwise the page is about to draw more
 
     def _read(self, element):
         kind = element.WhichOneof("type")

@@ -209,10 +209,11 @@ def explore(tiny):
 def test_explore_reads_back_what_it_writes(explore, tiny):
     link = {"collection": tiny, "query": "b", "direction": "rl", "metric": "l1", "k": "7"}
     link |= {"models": "hog,color", "combine": "sum,weighted", "weights": "2,0.5"}
-    link |= {"missing": "worst"}
+    link |= {"missing": "worst", "order": "rank"}
     view, tab = explore(**link)
     assert view.weights == (2.0, 0.5)
     assert view.missing == "worst"
+    assert view.order == "rank"
     assert tab.address == link
     assert tab.warnings == []
 
