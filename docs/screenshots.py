@@ -109,6 +109,8 @@ def settle(page: Any) -> None:
     page.wait_for_timeout(500)
     page.wait_for_selector(ready, timeout=300_000)
     page.wait_for_load_state("networkidle")
+    # Charts load their library when they are first drawn.
+    page.wait_for_selector('[data-testid="stSkeleton"]', state="detached", timeout=120_000)
     page.wait_for_timeout(2000)
 
 
