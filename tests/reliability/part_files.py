@@ -112,7 +112,7 @@ READERS: list[tuple[str, Bytes, list[str]]] = [
 ]
 
 
-@part("damaged and hostile files through the public readers", seconds=70)
+@part("damaged and hostile files through the public readers", seconds=45)
 def files(work: Work) -> Generator[Attempt, None, None]:
     """Mutations of a valid picture, archive, table and vote file of each kind."""
     folder = commands.prepare(work.folder)
@@ -160,7 +160,7 @@ WATCHERS = [
 ]
 
 
-@part("damage to the program's own files", seconds=70)
+@part("damage to the program's own files", seconds=45)
 def own_files(work: Work) -> Generator[Attempt, None, None]:
     """Each file of a cache is emptied, cut, overwritten; commands still end in a sentence."""
     folder = commands.prepare(work.folder)
