@@ -25,6 +25,7 @@ def demo(
     ] = True,
     port: Port = 8501,
     device: Device = "auto",
+    seconds: Annotated[bool, typer.Option("--seconds", help="Also print where time went.")] = False,
     json: Json = False,
 ) -> None:
     """Download the emoji collection and small networks, print their recall, open the app.
@@ -39,6 +40,8 @@ def demo(
     if json:
         return
     output.note(result.remark)
+    if seconds:
+        output.table(result.to_stages_table())
     if serve_app:
         run("127.0.0.1", port, {})
 

@@ -43,9 +43,11 @@ class SimulatedVisitor:
             kind = answer.WhichOneof("type")
             if kind == "delta":
                 self._read(answer.delta.new_element)
-            elif kind == "script_finished":
-                if answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                    return  # otherwise the page is about to draw more
+            elif (
+                kind == "script_finished"
+                and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
+            ):
+                return  # otherwise the page is about to draw more
 
     def _read(self, element):
         kind = element.WhichOneof("type")
