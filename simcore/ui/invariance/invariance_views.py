@@ -135,8 +135,11 @@ def galleries(question: Question, recipe: Recipe, setting: Setting, collection: 
             tile = gallery.image_tile(queries, int(row), side, collection)
             share = f"{100 * outcomes.floor[row]:.1f} %"
             before, after = int(outcomes.before[row]), int(outcomes.ranks[row])
-            tile["caption"] = f"{share}, mate {before} → {after}"
-            tile["alt"] += f", {share} of unrelated pairs are less alike{gallery.OPEN_IN_EXPLORE}"
+            tile["caption"] = share
+            tile["alt"] += (
+                f", {share} of unrelated pairs are less alike; its mate was at rank {before:,} and "
+                f"is at {after:,}{gallery.OPEN_IN_EXPLORE}"
+            )
             tiles.append(tile)
         gallery.grid(
             tiles,
