@@ -152,7 +152,7 @@ def search(
     id: Annotated[str, typer.Option("--id", help="An image of the collection.")] = "",
     image: Annotated[Path | None, typer.Option("--image", help="Any image file.")] = None,
     text: Annotated[str, typer.Option("--text", help="A text, for CLIP backbones.")] = "",
-    models: Models = "@offline",
+    models: Ready = "",
     combine: Combine = "none",
     weights: Weights = "",
     metric: Metric = "own",
@@ -175,8 +175,8 @@ def search(
 
     parsed_direction = options.parse_direction(direction)
     count = 10 if k is None else k
-    backbones = options.backbones(models)
     if text:
+        backbones = options.backbones(models) or search_search.text_backbones(name)
         options.refuse_with_text(
             combine=combine != "none",
             weights=bool(weights),
@@ -191,6 +191,7 @@ def search(
         ]
         header = {"collection": name, "query": {"text": text}, "direction": direction}
     else:
+        backbones = _ready(name, models, uploaded=image is not None)
         options.check_combination(backbones, combine, weights)
         parsed = recipes.parse(
             backbones,
@@ -209,6 +210,16 @@ def search(
     if k is not None and results:
         options.check_cut_offs([k], results[0].gallery)
     _print_results(results, header, json)
+
+
+def _ready(name: str, models: str, *, uploaded: bool) -> list[str]:
+    """The backbones to search with; what is left out of groups is said on stderr."""
+    from simcore.lab.search import search as search_search
+
+    ready = search_search.ready_backbones(name, options.names(models), uploaded=uploaded)
+    if ready.note:
+        output.warn(ready.note)
+    return output.remember_backbones(ready.names)
 
 
 def _print_results(results: "list[SearchResult]", header: JSON, json: bool) -> None:

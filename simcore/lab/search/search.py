@@ -1,6 +1,6 @@
 """Search: the most similar images to an image of the collection, to an upload, or to a text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from simcore.lab.library.similarity import recipe_row
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
-from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor
+from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor, Reasons
 
 MAX_TEXT = text_encoder.MAX_CHARACTERS  # characters
 
@@ -219,6 +219,68 @@ def search(
     ]
 
 
+@dataclass(frozen=True)
+class ReadyBackbones:
+    """Backbones that a search can use now, and why it cannot use others.
+
+    Attributes:
+        names: that can be used. left_out: backbone -> the reason, a sentence.
+    """
+
+    names: tuple[str, ...]
+    left_out: Reasons
+
+    @property
+    def note(self) -> str:
+        """One sentence that names what is left out; "" for nothing."""
+        if not self.left_out:
+            return ""
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in self.left_out.items())
+        return f"Left out: {reasons}."
+
+
+def ready_backbones(
+    name: str, names: Sequence[str] = (), *, uploaded: bool = False
+) -> ReadyBackbones:
+    """The backbones of a search; of groups and of the default, those that are ready.
+
+    Args:
+        name: of the collection.
+        names: backbones and @groups; empty for all that are extracted. A backbone that is named
+            itself is used in any case, so that the search fails with the reason.
+        uploaded: whether the query is an image that the networks have yet to embed.
+
+    Raises:
+        UnknownNameError: no such collection, backbone or group. BadDataError: none is ready.
+    """
+    collection = collections.open_(name)
+    chosen = registry.expand_groups(list(names)) or collections.default_backbones(name)
+    ready, left_out = [], {}
+    for backbone in chosen:
+        reason = ""
+        if backbone not in names:
+            reason = _unready_reason(collection, backbone, uploaded)
+        if reason:
+            left_out[backbone] = reason
+        else:
+            ready.append(backbone)
+    if not ready:
+        raise BadDataError(
+            f"No backbone is ready to search {name!r}: {', '.join(left_out)}. Run "
+            f"`simcore extract {name}` first."
+        )
+    return ReadyBackbones(tuple(ready), left_out)
+
+
+def _unready_reason(collection: Collection, backbone: str, uploaded: bool) -> str:
+    if not features.is_ready(collection, backbone):
+        return "not extracted"
+    if uploaded:
+        has_weights, _ = weights.status(registry.get(backbone))
+        return "" if has_weights else "weights missing"
+    return ""
+
+
 def searchable_backbones(name: str) -> list[str]:
     """Backbones of a collection that can be searched by text: extracted, with weights."""
     return [
@@ -228,6 +290,21 @@ def searchable_backbones(name: str) -> list[str]:
         and text_encoder.has_text_encoder(count.backbone)
         and weights.status(registry.get(count.backbone))[0]
     ]
+
+
+def text_backbones(name: str) -> list[str]:
+    """As `searchable_backbones`, for a search that names none.
+
+    Raises:
+        BadDataError: there is none.
+    """
+    backbones = searchable_backbones(name)
+    if not backbones:
+        raise BadDataError(
+            f"No CLIP backbone is ready to search {name!r} by text. Fetch and extract one of "
+            "`simcore models list`, such as open_clip:ViT-B-32/openai."
+        )
+    return backbones
 
 
 def search_text(
