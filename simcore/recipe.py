@@ -142,6 +142,24 @@ def _shared_metric(parts: Iterable[Part]) -> str:
     return metrics.pop() if len(metrics) == 1 else "mixed"
 
 
+_WHERE = " where "
+
+
+def filtered_subset(subset: str, where: str) -> str:
+    """The name of the pairs of a subset whose fields fit an expression.
+
+    >>> filtered_subset("tlld", "category = 'face'")
+    "tlld where category = 'face'"
+    """
+    return f"{subset}{_WHERE}{where}" if where else subset
+
+
+def split_subset(name: str) -> tuple[str, str]:
+    """The subset and the expression of `filtered_subset`; "" for no expression."""
+    subset, _, where = name.partition(_WHERE)
+    return subset, where
+
+
 @dataclass(frozen=True)
 class Question:
     """What is evaluated: recipes on some pairs of a collection, in one direction.
@@ -150,7 +168,7 @@ class Question:
         collection: its name.
         recipes: one per backbone, and a combination of them where one is asked for.
         direction: "lr" queries with left images, "rl" with right images.
-        subset: which of the pairs, a name of `lab.library.subsets`.
+        subset: which of the pairs, a name of `lab.library.subsets`, or one of `filtered_subset`.
     """
 
     collection: str
@@ -231,8 +249,9 @@ class Question:
             if any(part.weight != 1 for part in recipe.parts):
                 args += ["--weights", ",".join(str(part.weight) for part in recipe.parts)]
         options = self.options()
-        if self.subset != "all":
-            options.append(("subset", self.subset))
+        subset, where = split_subset(self.subset)
+        options += [("subset", subset)] if subset != "all" else []
+        options += [("where", where)] if where else []
         return args + [word for name, value in options for word in (f"--{name}", value)]
 
     def to_query(self) -> QueryParams:

@@ -91,6 +91,12 @@ Subset = Annotated[
         "haar-faces, haar-objects, reviewed, or unseen:NAME of a learned backbone."
     ),
 ]
+Where = Annotated[
+    str,
+    typer.Option(
+        help="Only images or pairs whose fields fit an SQL expression: \"category = 'face'\"."
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Name = Annotated[str, typer.Argument(callback=_remember_data, help="Name of the collection.")]
 JudgementsName = Annotated[
@@ -131,6 +137,7 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
         "metric": (Metric, "own"),
         "direction": (Direction, "lr"),
         "subset": (Subset, "all"),
+        "where": (Where, ""),
         **({"post": (Post, "none")} if post else {}),
         "missing": (Missing, "mean"),
     }
@@ -209,6 +216,7 @@ def make_question(
     metric: str = "own",
     direction: str = "lr",
     subset: str = "all",
+    where: str = "",
     post: str = "none",
     missing: str = "mean",
 ) -> "Question":
@@ -219,7 +227,7 @@ def make_question(
         BadDataError: no backbone is extracted, or the weights do not fit.
     """
     from simcore.lab import recipes
-    from simcore.recipe import Question
+    from simcore.recipe import Question, filtered_subset
 
     shares = numbers(weights, "weights")
     backbones_used = ready(name, models)
@@ -232,7 +240,8 @@ def make_question(
         post=post,
         missing=missing,
     )
-    return Question(name, tuple(parsed), parse_direction(direction), subset)
+    pairs = filtered_subset(subset, where)
+    return Question(name, tuple(parsed), parse_direction(direction), pairs)
 
 
 def ready(name: str, models: str) -> list[str]:

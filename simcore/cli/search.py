@@ -19,10 +19,11 @@ from simcore.cli.options import (
     Ready,
     Subset,
     Weights,
+    Where,
     finite,
 )
 from simcore.cli.output import STOPPED
-from simcore.recipe import Question
+from simcore.recipe import Question, filtered_subset
 from simcore.results import Table
 from simcore.types import JSON
 
@@ -44,6 +45,7 @@ def map_(
     post: Post = "none",
     missing: Missing = "mean",
     subset: Subset = "all",
+    where: Where = "",
     method: Annotated[str, typer.Option(help="umap, pca or tsne.")] = "umap",
     n_neighbors: Annotated[int, typer.Option(help="Of UMAP, 2 to 200.")] = 15,
     min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
@@ -65,11 +67,11 @@ def map_(
         method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     if set_maps.is_set(name):
-        given = (combine, weights, metric, post, missing, subset)
-        if given != ("none", "", "own", "none", "mean", "all"):
+        given = (combine, weights, metric, post, missing, subset, where)
+        if given != ("none", "", "own", "none", "mean", "all", ""):
             raise errors.BadDataError(
                 f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
-                "--weights, --metric, --post, --missing and --subset out."
+                "--weights, --metric, --post, --missing, --subset and --where out."
             )
         _map_set(name, backbones, settings, json=json)
         return
@@ -82,7 +84,7 @@ def map_(
         post=post,
         missing=missing,
     )
-    question = Question(name, (recipe,), subset=subset)
+    question = Question(name, (recipe,), subset=filtered_subset(subset, where))
     with output.monitor() as monitor:
         try:
             result = maps.make(question, settings, monitor=monitor)
@@ -159,6 +161,7 @@ def search(
     direction: Direction = "lr",
     post: Post = "none",
     missing: Missing = "mean",
+    where: Where = "",
     k: Annotated[
         int | None,
         typer.Option("-k", "--k", help="Number of hits; by default 10, or all of fewer images."),
@@ -186,7 +189,9 @@ def search(
             mode=bool(mode),
         )
         results = [
-            search_search.search_text(name, text, model, direction=parsed_direction, k=count)
+            search_search.search_text(
+                name, text, model, direction=parsed_direction, k=count, where=where
+            )
             for model in backbones
         ]
         header = {"collection": name, "query": {"text": text}, "direction": direction}
@@ -204,7 +209,7 @@ def search(
         data = None if image is None else search_search.read_file(image)
         query = search_search.Query(id or None, data)
         question = Question(name, tuple(parsed), parsed_direction)
-        results = search_search.search(question, query, k=count, mode=mode)
+        results = search_search.search(question, query, k=count, mode=mode, where=where)
         source = {"id": id or None, "image": None if image is None else str(image)}
         header = {"collection": name, "query": source, "metric": metric, "direction": direction}
     if k is not None and results:
