@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from simcore.lab.library import collections, models
-from simcore.ui import backbone_picker, sidebar, url_state
+from simcore.ui import backbone_picker, field_filter, sidebar, url_state
 from simcore.ui.explore import explore_view
 from simcore.ui.explore.explore_view import PAGE, ExploreView
+from simcore.ui.field_filter import FILTER
 from simcore.ui.sidebar import DIRECTION_NAMES, HELP, MISSING_NAMES
 from simcore.ui.widgets import escape_markdown
 
@@ -31,7 +32,7 @@ def _direction_changed() -> None:
 
 def draw(names: Sequence[str]) -> ExploreView:
     """Draw the controls; the view that they, or the link, describe."""
-    view = explore_view.view_of(url_state.bind(PAGE, explore_view.fields(names)))
+    view = explore_view.view_of(url_state.bind(PAGE, [*explore_view.fields(names), FILTER]))
     with st.sidebar:
         st.selectbox("Collection", names, key=f"{PAGE}_collection", on_change=_collection_changed)
         backbone_picker.draw(
@@ -93,6 +94,7 @@ def draw(names: Sequence[str]) -> ExploreView:
             width="stretch",
             help="Combinations first, then backbones as chosen; or by the rank of the mate.",
         )
+        field_filter.draw(PAGE, view.collection)
         st.slider("Results per row", 1, explore_view.MAX_K, key=f"{PAGE}_k")
     return view
 
