@@ -13,8 +13,8 @@ import numpy as np
 from simcore.errors import BadDataError
 from simcore.types import Direction, Metric, QueryParams
 
-Combination = Literal["none", "sum", "zsum"]
-COMBINATION_TITLES: dict[Combination, str] = {"sum": "sum", "zsum": "z-sum"}
+Combination = Literal["none", "sum", "zsum", "rrf"]
+COMBINATION_TITLES: dict[Combination, str] = {"sum": "sum", "zsum": "z-sum", "rrf": "rank fusion"}
 # Before combining: "center" subtracts the mean feature, "csls" corrects for hubs. CSLS uses all
 # queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
@@ -56,7 +56,7 @@ class Recipe:
     Attributes:
         parts: one per backbone.
         combine: "none" for a single backbone; "sum" adds the similarities (rosenfeld2019, Eq. 4),
-            "zsum" standardises them first (Eq. 5).
+            "zsum" standardises them first (Eq. 5), "rrf" adds reciprocal ranks instead.
         post: what is done to each similarity before they are added.
         missing: what missing evidence counts as in a combination; a single backbone ranks an image
             without evidence last.
@@ -78,7 +78,7 @@ class Recipe:
             raise BadDataError("A recipe needs at least one backbone.")
         if self.combine == "none" and len(self.parts) > 1:
             raise BadDataError(
-                f"{len(self.parts)} backbones need a combination. Choose sum or zsum."
+                f"{len(self.parts)} backbones need a combination. Choose sum, zsum or rrf."
             )
 
     @property

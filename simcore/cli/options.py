@@ -59,7 +59,10 @@ Ready = Annotated[
 Metric = Annotated[str, typer.Option(help="own (cosine; Euclidean for faces), cosine, l2 or l1.")]
 Combine = Annotated[
     str,
-    typer.Option(help="sum or zsum: add the combination of all backbones. By default none."),
+    typer.Option(
+        help="sum, zsum or rrf (reciprocal rank fusion): add the combination of all backbones. By "
+        "default none."
+    ),
 ]
 Combined = Annotated[
     str, typer.Option("--combine", help="zsum (normalized, Eq. 5) or sum (plain, Eq. 4).")
@@ -265,8 +268,8 @@ def check_combination(models: list[str], combine: str, weights: str) -> None:
 
     if weights and combine == "none":
         raise BadDataError(
-            "The weights have no effect without a combination. Add --combine zsum or sum, or leave "
-            "out --weights."
+            "The weights have no effect without a combination. Add --combine zsum, sum or rrf, or "
+            "leave out --weights."
         )
     if combine != "none" and models and len(recipes.parse(models)) < 2:
         raise BadDataError(
@@ -386,8 +389,13 @@ def parse_combination(text: str) -> "Combination":
     Raises:
         UnknownNameError: something else.
     """
-    from simcore.errors import unknown_name
+    from simcore.errors import BadDataError, unknown_name
 
+    if text == "rrf":
+        raise BadDataError(
+            "This evaluation searches all subsets, and reciprocal ranks are no sum of similarities "
+            "that it could search. Choose zsum or sum; `simcore evaluate recall` takes rrf."
+        )
     if text not in {"sum", "zsum"}:
         raise unknown_name("combination", text, ("sum", "zsum"))
     return cast("Combination", text)

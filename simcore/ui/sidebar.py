@@ -17,7 +17,12 @@ from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
 DIRECTION_NAMES = {"lr": "Left → right", "rl": "Right → left"}
-COMBINATION_NAMES = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
+COMBINATION_NAMES = {
+    "zsum": "z-sum of all",
+    "sum": "Plain sum of all",
+    "rrf": "Rank fusion of all",
+    "none": "None",
+}
 POST_NAMES = {
     "none": "None (as in the papers)",
     "center": "Centering",

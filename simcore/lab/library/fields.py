@@ -11,7 +11,7 @@ from simcore import memory
 from simcore.data.collections import collection_catalog
 from simcore.data.collections import fields as data_fields
 from simcore.data.collections.fields import FieldValue as FieldValue
-from simcore.errors import BadDataError, unknown_name
+from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.types import Array, Collection
 
@@ -98,14 +98,3 @@ def _stored_rows(collection: Collection) -> Sequence[int]:
     """The rows of a collection or subset in the collection as it was added."""
     row_of = collections.open_as_added(collection.name).left.row_of
     return [row_of[name] for name in collection.left.ids]
-
-
-def check(name: str, field: str) -> str:
-    """A field of a collection, checked.
-
-    Raises:
-        UnknownNameError: no such field.
-    """
-    if field not in names(name):
-        raise unknown_name(f"field of {name!r}", field[:80], names(name))
-    return field

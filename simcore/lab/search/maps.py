@@ -398,6 +398,10 @@ class _Points(NamedTuple):
 def _recipe(question: Question) -> Recipe:
     if len(question.recipes) != 1:
         raise BadDataError(f"A map shows one recipe, got {len(question.recipes)}.")
+    if question.recipes[0].combine == "rrf":
+        raise BadDataError(
+            "A map needs distances between images, which ranks have not. Choose zsum or sum."
+        )
     return question.recipes[0]
 
 

@@ -14,7 +14,7 @@ from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
 ORDER_NAMES = {"chosen": "As chosen", "rank": "Mate's rank"}
-COMBINATION_NAMES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted"}
+COMBINATION_NAMES = {"sum": "Sum", "zsum": "z-sum", "rrf": "Ranks", "weighted": "Weighted"}
 
 
 def _collection_changed() -> None:
@@ -50,8 +50,8 @@ def draw(names: Sequence[str]) -> ExploreView:
             format_func=COMBINATION_NAMES.__getitem__,
             key=f"{PAGE}_combine",
             help="Rows that add the similarities of all backbones. Sum: as they are. z-sum: each "
-            "first scaled to mean 0 and standard deviation 1 over all pairs. Weighted: a z-sum "
-            "with your weights.",
+            "first scaled to mean 0 and standard deviation 1 over all pairs. Ranks: reciprocal "
+            "rank fusion, 1 / (60 + rank) of each. Weighted: a z-sum with your weights.",
         )
         if "weighted" in view.combine and len(view.models) > 1:
             _weights(view)

@@ -304,6 +304,7 @@ def search_commands(
     options = {
         "sum": ["--combine", "sum"],
         "zsum": ["--combine", "zsum"],
+        "rrf": ["--combine", "rrf"],
         "weighted": [
             *("--combine", "zsum"),
             *("--weights", ",".join(f"{view.weight(model):g}" for model in models)),
