@@ -47,7 +47,7 @@ FIELDS = [
     Field("method", list(METHOD_NAMES)),
     Field("second", lambda values: [NONE, *_map_options(values)], label="second map"),
     Field("method2", list(METHOD_NAMES), default="umap", label="method"),
-    Field("color", list(maps.COLOR_BY)),
+    Field("color", lambda values: list(maps.color_labels(values["collection"]))),
 ]
 
 
@@ -94,9 +94,8 @@ def _controls(question: Question) -> tuple[list[tuple[str, str]], str]:
                 "Its method", METHOD_NAMES, format_func=METHOD_NAMES.__getitem__, key="map_method2"
             )
             chosen.append((second, method2))
-        by = st.selectbox(
-            "Color by", maps.COLOR_BY, format_func=maps.COLOR_BY.__getitem__, key="map_color"
-        )
+        colors = maps.color_labels(question.collection)
+        by = st.selectbox("Color by", colors, format_func=colors.__getitem__, key="map_color")
     return chosen, by
 
 
@@ -165,9 +164,10 @@ def _maps(question: Question, views: Sequence[Map], by: str) -> None:
     """The maps and the selected images below them; a selection reruns only this."""
     possible = maps.color_choices(views[0])
     if by not in possible:
+        labels = maps.color_labels(question.collection)
         st.info(
-            f"No data on “{maps.COLOR_BY[by].lower()}” here, so the color is "
-            f"“{maps.COLOR_BY[possible[0]].lower()}”."
+            f"No data on “{labels[by].lower()}” here, so the color is "
+            f"“{labels[possible[0]].lower()}”."
         )
         by = possible[0]
     key = f"map_canvas_{question.collection}_{question.subset}"

@@ -46,10 +46,11 @@ class CsvRow:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """The rows of a CSV and its columns, lowercase."""
+    """The rows of a CSV, its columns, lowercase, and what separates its cells."""
 
     columns: tuple[str, ...]
     rows: tuple[CsvRow, ...]
+    separator: str = ","
 
 
 def neutralize(text: str) -> str:
@@ -128,7 +129,7 @@ def parse(
             )
         padded = cells + [""] * (len(header) - len(cells))
         rows.append(CsvRow(line, dict(zip(header, padded, strict=False))))
-    return CsvTable(tuple(header), tuple(rows))
+    return CsvTable(tuple(header), tuple(rows), separator)
 
 
 def _records(

@@ -13,8 +13,8 @@ import numpy as np
 from simcore.errors import BadDataError
 from simcore.types import Direction, Metric, QueryParams
 
-Combination = Literal["none", "sum", "zsum"]
-COMBINATION_TITLES: dict[Combination, str] = {"sum": "sum", "zsum": "z-sum"}
+Combination = Literal["none", "sum", "zsum", "rrf"]
+COMBINATION_TITLES: dict[Combination, str] = {"sum": "sum", "zsum": "z-sum", "rrf": "rank fusion"}
 # Before combining: "center" subtracts the mean feature, "csls" corrects for hubs. CSLS uses all
 # queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
@@ -56,7 +56,7 @@ class Recipe:
     Attributes:
         parts: one per backbone.
         combine: "none" for a single backbone; "sum" adds the similarities (rosenfeld2019, Eq. 4),
-            "zsum" standardises them first (Eq. 5).
+            "zsum" standardises them first (Eq. 5), "rrf" adds reciprocal ranks instead.
         post: what is done to each similarity before they are added.
         missing: what missing evidence counts as in a combination; a single backbone ranks an image
             without evidence last.
@@ -78,7 +78,7 @@ class Recipe:
             raise BadDataError("A recipe needs at least one backbone.")
         if self.combine == "none" and len(self.parts) > 1:
             raise BadDataError(
-                f"{len(self.parts)} backbones need a combination. Choose sum or zsum."
+                f"{len(self.parts)} backbones need a combination. Choose sum, zsum or rrf."
             )
 
     @property
@@ -142,6 +142,24 @@ def _shared_metric(parts: Iterable[Part]) -> str:
     return metrics.pop() if len(metrics) == 1 else "mixed"
 
 
+_WHERE = " where "
+
+
+def filtered_subset(subset: str, where: str) -> str:
+    """The name of the pairs of a subset whose fields fit an expression.
+
+    >>> filtered_subset("tlld", "category = 'face'")
+    "tlld where category = 'face'"
+    """
+    return f"{subset}{_WHERE}{where}" if where else subset
+
+
+def split_subset(name: str) -> tuple[str, str]:
+    """The subset and the expression of `filtered_subset`; "" for no expression."""
+    subset, _, where = name.partition(_WHERE)
+    return subset, where
+
+
 @dataclass(frozen=True)
 class Question:
     """What is evaluated: recipes on some pairs of a collection, in one direction.
@@ -150,7 +168,7 @@ class Question:
         collection: its name.
         recipes: one per backbone, and a combination of them where one is asked for.
         direction: "lr" queries with left images, "rl" with right images.
-        subset: which of the pairs, a name of `lab.library.subsets`.
+        subset: which of the pairs, a name of `lab.library.subsets`, or one of `filtered_subset`.
     """
 
     collection: str
@@ -231,8 +249,9 @@ class Question:
             if any(part.weight != 1 for part in recipe.parts):
                 args += ["--weights", ",".join(str(part.weight) for part in recipe.parts)]
         options = self.options()
-        if self.subset != "all":
-            options.append(("subset", self.subset))
+        subset, where = split_subset(self.subset)
+        options += [("subset", subset)] if subset != "all" else []
+        options += [("where", where)] if where else []
         return args + [word for name, value in options for word in (f"--{name}", value)]
 
     def to_query(self) -> QueryParams:

@@ -281,6 +281,11 @@ def workspace(tmp_path) -> Path:
         "query,a,b,vote\nleft/01.png,right/01.png,right/02.png,0\n"
         "left/02.png,right/05.png,right/02.png,1\n"
     )
+    rows = [
+        f"left/{n:02}.png,right/{n:02}.png,{'odd' if n % 2 else 'even'},{2000 + n}"
+        for n in range(40)
+    ]
+    (folder / "folder" / "pairs.csv").write_text("\n".join(["left,right,category,year", *rows]))
     (folder / "pictures").mkdir()
     for seed in range(5):
         draw(seed).save(folder / "pictures" / f"{seed}.jpg")

@@ -18,13 +18,20 @@ PRINTED_DUPLICATES = 20
 
 @app.command()
 @options.question(combine=True)
-def recall(question: Question, k: CutOffs = None, json: Json = False) -> None:
+def recall(
+    question: Question,
+    k: CutOffs = None,
+    by: Annotated[
+        str, typer.Option(help="Field whose values get a row each, such as category.")
+    ] = "",
+    json: Json = False,
+) -> None:
     """Share of queries whose mate is among the first k, with 95 % confidence intervals."""
     from simcore.lab.evaluate import recall as lab_recall
     from simcore.lab.library import provenance
 
     ks = options.whole_numbers(k, "--k") if k is not None else None
-    table = lab_recall.recall(question, ks=ks)
+    table = lab_recall.recall_by(question, by, ks=ks) if by else lab_recall.recall(question, ks=ks)
     options.check_cut_offs(ks or [], table.pairs)
     warning = provenance.training_overlap_warning(
         question.collection, question.backbones, question.subset

@@ -66,11 +66,11 @@ def export(
         str,
         typer.Option(
             help="vectors; or for another tool: embedding-atlas (.parquet), projector (a folder "
-            "for TensorBoard) or clip-retrieval (a folder)."
+            "for TensorBoard), clip-retrieval or fiftyone (folders)."
         ),
     ] = "vectors",
     method: Annotated[
-        str, typer.Option(help="Coordinates for embedding-atlas: umap, pca or tsne.")
+        str, typer.Option(help="Coordinates for embedding-atlas and fiftyone: umap, pca or tsne.")
     ] = "umap",
     json: Json = False,
 ) -> None:

@@ -59,7 +59,10 @@ Ready = Annotated[
 Metric = Annotated[str, typer.Option(help="own (cosine; Euclidean for faces), cosine, l2 or l1.")]
 Combine = Annotated[
     str,
-    typer.Option(help="sum or zsum: add the combination of all backbones. By default none."),
+    typer.Option(
+        help="sum, zsum or rrf (reciprocal rank fusion): add the combination of all backbones. By "
+        "default none."
+    ),
 ]
 Combined = Annotated[
     str, typer.Option("--combine", help="zsum (normalized, Eq. 5) or sum (plain, Eq. 4).")
@@ -89,6 +92,12 @@ Subset = Annotated[
     typer.Option(
         help="Which pairs: all, tlld, tlld-paper, tllobj, tllobj-paper, faces, objects, "
         "haar-faces, haar-objects, reviewed, or unseen:NAME of a learned backbone."
+    ),
+]
+Where = Annotated[
+    str,
+    typer.Option(
+        help="Only images or pairs whose fields fit an SQL expression: \"category = 'face'\"."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
@@ -131,6 +140,7 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
         "metric": (Metric, "own"),
         "direction": (Direction, "lr"),
         "subset": (Subset, "all"),
+        "where": (Where, ""),
         **({"post": (Post, "none")} if post else {}),
         "missing": (Missing, "mean"),
     }
@@ -209,6 +219,7 @@ def make_question(
     metric: str = "own",
     direction: str = "lr",
     subset: str = "all",
+    where: str = "",
     post: str = "none",
     missing: str = "mean",
 ) -> "Question":
@@ -219,7 +230,7 @@ def make_question(
         BadDataError: no backbone is extracted, or the weights do not fit.
     """
     from simcore.lab import recipes
-    from simcore.recipe import Question
+    from simcore.recipe import Question, filtered_subset
 
     shares = numbers(weights, "weights")
     backbones_used = ready(name, models)
@@ -232,7 +243,8 @@ def make_question(
         post=post,
         missing=missing,
     )
-    return Question(name, tuple(parsed), parse_direction(direction), subset)
+    pairs = filtered_subset(subset, where)
+    return Question(name, tuple(parsed), parse_direction(direction), pairs)
 
 
 def ready(name: str, models: str) -> list[str]:
@@ -256,8 +268,8 @@ def check_combination(models: list[str], combine: str, weights: str) -> None:
 
     if weights and combine == "none":
         raise BadDataError(
-            "The weights have no effect without a combination. Add --combine zsum or sum, or leave "
-            "out --weights."
+            "The weights have no effect without a combination. Add --combine zsum, sum or rrf, or "
+            "leave out --weights."
         )
     if combine != "none" and models and len(recipes.parse(models)) < 2:
         raise BadDataError(
@@ -377,8 +389,13 @@ def parse_combination(text: str) -> "Combination":
     Raises:
         UnknownNameError: something else.
     """
-    from simcore.errors import unknown_name
+    from simcore.errors import BadDataError, unknown_name
 
+    if text == "rrf":
+        raise BadDataError(
+            "This evaluation searches all subsets, and reciprocal ranks are no sum of similarities "
+            "that it could search. Choose zsum or sum; `simcore evaluate recall` takes rrf."
+        )
     if text not in {"sum", "zsum"}:
         raise unknown_name("combination", text, ("sum", "zsum"))
     return cast("Combination", text)

@@ -15,11 +15,12 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 from simcore import csv_text, latex_text
+from simcore.cli import wrapping
 from simcore.errors import BadDataError, SimError, redact
 from simcore.results import Table, TableResult, cell_text, to_dict
 from simcore.types import JSON, Monitor, OnProgress, Progress, Skipped
@@ -309,20 +310,23 @@ def _print_grid(table: Table) -> None:
         padding=(0, 1),
         show_edge=False,
     )
-    for column, name in enumerate(table.columns):
-        cells = [row[column] for row in table.rows]
-        numeric = all(isinstance(cell, int | float | None) for cell in cells)
-        # Where space is short, text is folded, not numbers and their intervals.
-        is_numbers = all(_NUMBERS.fullmatch(cell_text(cell)) for cell in cells)
-        grid.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", no_wrap=is_numbers
-        )
-    for row in table.rows:
-        # A backbone's name may have brackets, which are markup otherwise.
-        grid.add_row(*[escape(redact(cell_text(cell))) for cell in row])
     # A pipe has no width of its own, and in rich's 80 columns long names would wrap.
     has_width = Console().is_terminal or "COLUMNS" in os.environ
-    Console(width=None if has_width else PIPE_WIDTH).print(grid)
+    console = Console(width=None if has_width else PIPE_WIDTH)
+    texts = [list(table.columns), *([redact(cell_text(c)) for c in row] for row in table.rows)]
+    columns = list(zip(*texts, strict=True))
+    # Where space is short, text is wrapped, not numbers and their intervals.
+    is_numbers = [all(_NUMBERS.fullmatch(text) for text in column[1:]) for column in columns]
+    head, *body = wrapping.fit(texts, [not each for each in is_numbers], console.width)
+    for number, name in enumerate(head):
+        cells = [row[number] for row in table.rows]
+        numeric = all(isinstance(cell, int | float | None) for cell in cells)
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        grid.add_column(escape(name), justify=justify, overflow="fold", no_wrap=is_numbers[number])
+    for row in body:
+        # A backbone's name may have brackets, which are markup otherwise.
+        grid.add_row(*[escape(text) for text in row])
+    console.print(grid)
 
 
 PIPE_WIDTH = 120

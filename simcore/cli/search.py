@@ -19,10 +19,11 @@ from simcore.cli.options import (
     Ready,
     Subset,
     Weights,
+    Where,
     finite,
 )
 from simcore.cli.output import STOPPED
-from simcore.recipe import Question
+from simcore.recipe import Question, filtered_subset
 from simcore.results import Table
 from simcore.types import JSON
 
@@ -44,6 +45,7 @@ def map_(
     post: Post = "none",
     missing: Missing = "mean",
     subset: Subset = "all",
+    where: Where = "",
     method: Annotated[str, typer.Option(help="umap, pca or tsne.")] = "umap",
     n_neighbors: Annotated[int, typer.Option(help="Of UMAP, 2 to 200.")] = 15,
     min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
@@ -65,11 +67,11 @@ def map_(
         method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     if set_maps.is_set(name):
-        given = (combine, weights, metric, post, missing, subset)
-        if given != ("none", "", "own", "none", "mean", "all"):
+        given = (combine, weights, metric, post, missing, subset, where)
+        if given != ("none", "", "own", "none", "mean", "all", ""):
             raise errors.BadDataError(
                 f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
-                "--weights, --metric, --post, --missing and --subset out."
+                "--weights, --metric, --post, --missing, --subset and --where out."
             )
         _map_set(name, backbones, settings, json=json)
         return
@@ -82,7 +84,7 @@ def map_(
         post=post,
         missing=missing,
     )
-    question = Question(name, (recipe,), subset=subset)
+    question = Question(name, (recipe,), subset=filtered_subset(subset, where))
     with output.monitor() as monitor:
         try:
             result = maps.make(question, settings, monitor=monitor)
@@ -152,13 +154,14 @@ def search(
     id: Annotated[str, typer.Option("--id", help="An image of the collection.")] = "",
     image: Annotated[Path | None, typer.Option("--image", help="Any image file.")] = None,
     text: Annotated[str, typer.Option("--text", help="A text, for CLIP backbones.")] = "",
-    models: Models = "@offline",
+    models: Ready = "",
     combine: Combine = "none",
     weights: Weights = "",
     metric: Metric = "own",
     direction: Direction = "lr",
     post: Post = "none",
     missing: Missing = "mean",
+    where: Where = "",
     k: Annotated[
         int | None,
         typer.Option("-k", "--k", help="Number of hits; by default 10, or all of fewer images."),
@@ -175,8 +178,8 @@ def search(
 
     parsed_direction = options.parse_direction(direction)
     count = 10 if k is None else k
-    backbones = options.backbones(models)
     if text:
+        backbones = options.backbones(models) or search_search.text_backbones(name)
         options.refuse_with_text(
             combine=combine != "none",
             weights=bool(weights),
@@ -186,11 +189,14 @@ def search(
             mode=bool(mode),
         )
         results = [
-            search_search.search_text(name, text, model, direction=parsed_direction, k=count)
+            search_search.search_text(
+                name, text, model, direction=parsed_direction, k=count, where=where
+            )
             for model in backbones
         ]
         header = {"collection": name, "query": {"text": text}, "direction": direction}
     else:
+        backbones = _ready(name, models, uploaded=image is not None)
         options.check_combination(backbones, combine, weights)
         parsed = recipes.parse(
             backbones,
@@ -203,12 +209,22 @@ def search(
         data = None if image is None else search_search.read_file(image)
         query = search_search.Query(id or None, data)
         question = Question(name, tuple(parsed), parsed_direction)
-        results = search_search.search(question, query, k=count, mode=mode)
+        results = search_search.search(question, query, k=count, mode=mode, where=where)
         source = {"id": id or None, "image": None if image is None else str(image)}
         header = {"collection": name, "query": source, "metric": metric, "direction": direction}
     if k is not None and results:
         options.check_cut_offs([k], results[0].gallery)
     _print_results(results, header, json)
+
+
+def _ready(name: str, models: str, *, uploaded: bool) -> list[str]:
+    """The backbones to search with; what is left out of groups is said on stderr."""
+    from simcore.lab.search import search as search_search
+
+    ready = search_search.ready_backbones(name, options.names(models), uploaded=uploaded)
+    if ready.note:
+        output.warn(ready.note)
+    return output.remember_backbones(ready.names)
 
 
 def _print_results(results: "list[SearchResult]", header: JSON, json: bool) -> None:

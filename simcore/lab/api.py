@@ -259,6 +259,20 @@ def plain_sum(
     return _combination(models, "sum", weights, metric, missing)
 
 
+def rrf(
+    *models: str,
+    weights: Sequence[float] = (),
+    metric: str = lab_recipes.OWN,
+    missing: str = "mean",
+) -> Recipe:
+    """Reciprocal rank fusion: the sum of 1 / (60 + rank); arguments as for `zsum`.
+
+    >>> rrf("hog", "color").label
+    'rrf(hog + color)'
+    """
+    return _combination(models, "rrf", weights, metric, missing)
+
+
 def recall(
     collection: CollectionLike,
     recipes: RecipeLike | Sequence[RecipeLike],

@@ -169,7 +169,11 @@ def chart(figure: Any, *, x: str = "", y: str = "", height: int = 480) -> Block:
     html = copy.to_html(
         full_html=False,
         include_plotlyjs=False,
-        config={"displaylogo": False, "responsive": True},
+        config={
+            "displaylogo": False,
+            "responsive": True,
+            "toImageButtonOptions": {"format": "svg", "filename": "simcore"},
+        },
     )
     return Block(f"<div class='chart'>{html}</div>", chart=True)
 

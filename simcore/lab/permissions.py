@@ -52,7 +52,7 @@ VISITORS = {
     "participation ablation compare learned_weights hit_count check_backbone_count scored_subset "
     "single_hits",
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
-    "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
+    "evaluate.recall": "recall recall_by curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
     "pairs_digest outcomes_of_each stored_outcomes",
     "evaluate.waterfall": "waterfall",
@@ -85,6 +85,7 @@ VISITORS = {
     "generic_backbone face_backbone",
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
     "identity not_extracted counts decode decode_as embed_upload",
+    "library.fields": "names values group matching_rows",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
     "demo_names default_network kind",
@@ -109,25 +110,26 @@ VISITORS = {
     "papers.sections": "mark_trained",
     "people.analysis": "analyse participants",
     "people.experiments": "listing summary",
-    "people.participation": "consent join screen answer shuffle_choices",
+    "people.participation": "check_label consent join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
     "printed_values": "annex_row",
     "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
     "shared_metric",
-    "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
-    "load make",
+    "search.maps": "to_pixels projection_settings color_labels color_choices color_groups tags "
+    "single_recipe load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
     "similarity_shares",
     "search.why": "candidates explain crop_rank",
     "judgements.set_maps": "is_set",
-    "search.search": "read_file search searchable_backbones search_text",
+    "search.search": "read_file ready_backbones search searchable_backbones search_text "
+    "text_backbones",
 }
 
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
     "api": "add compare extract import_features invariance leaderboard learn list_backbones "
-    "list_collections map_figure open_collection plain_sum ranks recall register search similarity "
-    "zsum",
+    "list_collections map_figure open_collection plain_sum ranks recall register rrf search "
+    "similarity zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",

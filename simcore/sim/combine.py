@@ -1,4 +1,8 @@
-"""Weighted sums of the similarities of several backbones (rosenfeld2019, Eq. 4 and 5)."""
+"""Combinations of several backbones: weighted sums of their similarities or reciprocal ranks.
+
+Sums are those of rosenfeld2019, Eq. 4 and 5; reciprocal rank fusion is that of Cormack, Clarke and
+Buettcher 2009 (SIGIR).
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +19,7 @@ from simcore.types import Array, Features, Metric
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
 # exact in any order, so that a tie stays a tie however it was computed.
 GRID = 2.0**40
+RRF = 60  # the constant of reciprocal rank fusion, as published
 
 
 @dataclass(frozen=True)
@@ -328,6 +333,47 @@ def weighted_sum(parts: Sequence[Array], weights: Sequence[float], terms: Sequen
     return total
 
 
+def reciprocal_ranks(
+    parts: Sequence[Array], weights: Sequence[float], missing: Missing
+) -> list[Array]:
+    """The summands of reciprocal rank fusion: 1 / (60 + rank) of each image under each backbone.
+
+    Equal images share the last of their ranks, so that no image gains by a tie.
+
+    Args:
+        parts: M similarities (b, G); NaN = no evidence.
+        weights: M of them; a part with weight 0 is no evidence either.
+        missing: "mean" counts missing evidence as the mean of the query's other images under that
+            backbone, "worst" as less than all backbones together can make up for.
+
+    Returns:
+        M arrays (b, G) float32; NaN where no part has evidence, and in queries without any.
+
+    >>> reciprocal_ranks([np.array([[0.5, 0.9, 0.5]])], [1], "mean")[0] * 63
+    array([[1.      , 1.032787, 1.      ]], dtype=float32)
+    """
+    used = [weight for weight in weights if weight > 0] or [1.0]
+    penalty = -(2.0 ** np.ceil(np.log2(sum(used) / min(used))))
+    evidence = np.zeros(parts[0].shape, bool)
+    for values, weight in zip(parts, weights, strict=True):
+        if weight > 0:
+            evidence |= ~np.isnan(values)
+    summands = []
+    for values in parts:
+        scores = np.full(values.shape, np.nan, np.float32)
+        for row, similarity in enumerate(values):
+            known = np.flatnonzero(~np.isnan(similarity))
+            ascending = np.sort(similarity[known])
+            ranks = known.size - np.searchsorted(ascending, similarity[known], side="left")
+            scores[row, known] = 1 / (RRF + ranks)
+            if known.size and known.size < similarity.size:
+                own = scores[row]
+                fill = penalty if missing == "worst" else own[known].mean(dtype=np.float64)
+                own[np.isnan(own) & evidence[row]] = fill
+        summands.append(scores)
+    return summands
+
+
 def recipe_similarity(parts: Sequence[Array], recipe: Recipe, terms: Sequence[Term]) -> Array:
     """(b, G) float64 similarity of a recipe from those of its M parts; NaN = no evidence.
 
@@ -336,13 +382,22 @@ def recipe_similarity(parts: Sequence[Array], recipe: Recipe, terms: Sequence[Te
     """
     if recipe.combine == "none":
         return parts[0].astype(np.float64)
-    return weighted_sum(parts, [part.weight for part in recipe.parts], terms)
+    return weighted_sum(summands(parts, recipe), [part.weight for part in recipe.parts], terms)
+
+
+def summands(parts: Sequence[Array], recipe: Recipe) -> Sequence[Array]:
+    """What a combination adds: the similarities of its parts, or their reciprocal ranks."""
+    if recipe.combine != "rrf":
+        return parts
+    return reciprocal_ranks(parts, [part.weight for part in recipe.parts], recipe.missing)
 
 
 def recipe_terms(recipe: Recipe, sides: Sequence[PreparedSides]) -> list[Term]:
     """The terms of a combination; none for a single backbone."""
     if recipe.combine == "none":
         return []
+    if recipe.combine == "rrf":  # ranks need no scale
+        return [PLAIN] * len(sides)
     return terms(sides, [part.weight for part in recipe.parts], recipe.combine, recipe.missing)
 
 

@@ -82,7 +82,7 @@ def show(
     heading = [html_document.heading(title, 3)] if title else []
     full_height = int(figure.layout.height)
     page_export.add(key, lambda: [*heading, html_document.chart(figure, height=full_height)])
-    config = {"displayModeBar": False}
+    config = download_config(key)
     actions.follow_link()
     if on_click is None:
         st.plotly_chart(figure, key=key, width="stretch", config=config, alt=title or None)
@@ -101,6 +101,15 @@ def show(
         on_select=clicked,
         selection_mode="points",
     )
+
+
+def download_config(name: str) -> JSON:
+    """Plotly's toolbar with one button, which the browser shows on hover: download as SVG."""
+    return {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": "svg", "filename": f"simcore-{name}"},
+    }
 
 
 def selected(state: Any) -> str | None:

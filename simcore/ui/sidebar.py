@@ -8,15 +8,21 @@ from simcore.errors import BadDataError
 from simcore.lab import recipes
 from simcore.lab.library import collections, provenance
 from simcore.lab.library import subsets as library_subsets
-from simcore.recipe import MISSING_RULES, POST_PROCESSING, Question
+from simcore.recipe import MISSING_RULES, POST_PROCESSING, Question, filtered_subset
 from simcore.types import DIRECTIONS, METRICS, Collection
-from simcore.ui import backbone_picker, url_state, widgets
+from simcore.ui import backbone_picker, field_filter, url_state, widgets
+from simcore.ui.field_filter import FILTER
 from simcore.ui.url_state import Field, ListField, Values
 from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cosine", "l2": "L2", "l1": "L1"}
 DIRECTION_NAMES = {"lr": "Left → right", "rl": "Right → left"}
-COMBINATION_NAMES = {"zsum": "z-sum of all", "sum": "Plain sum of all", "none": "None"}
+COMBINATION_NAMES = {
+    "zsum": "z-sum of all",
+    "sum": "Plain sum of all",
+    "rrf": "Rank fusion of all",
+    "none": "None",
+}
 POST_NAMES = {
     "none": "None (as in the papers)",
     "center": "Centering",
@@ -124,9 +130,12 @@ def select_question(
     if collection is None:
         return None
     question_fields = [FIELDS[name] for name in options]
+    question_fields += [FILTER] if "subset" in options else []
     values = url_state.bind(page, [collection, MODELS, *question_fields, *fields])
     with st.sidebar:
         _controls(page, collection, options, values)
+        filtered = "subset" in options
+        where = field_filter.draw(page, values["collection"]) if filtered else ""
     name, models = values["collection"], values["models"]
     if not MODELS.choices(values):
         collections.default_backbones(name)  # raises, with the command that extracts features
@@ -137,7 +146,7 @@ def select_question(
         name,
         tuple(recipes.parse(models, metric=metric, post=post, missing=missing)) if models else (),
         values["direction"] if "direction" in options else "lr",
-        values["subset"] if "subset" in options else "all",
+        filtered_subset(values["subset"], where) if filtered else "all",
     )
     if warning := provenance.training_overlap_warning(name, models, question.subset):
         st.warning(escape_markdown(warning.rstrip(".") + "."), icon=":material/school:")

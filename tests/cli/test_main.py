@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from simcore.__main__ import run
+from simcore.models import weights
 
 MODELS = "color,layout,hog"
 
@@ -129,6 +130,31 @@ def test_the_other_direction(ready, capsys):
     )
     assert result["direction"] == "rl"
     assert result["rows"][0]["mate"]["id"] == "05"
+
+
+def test_a_search_uses_what_is_ready_and_says_what_it_leaves_out(
+    ready, shapes, capsys, monkeypatch
+):
+    line = ["search", ready, "--id", "03", "-k", "1", "--json"]
+    assert run([*line, "--models", "layout,@offline"]) == 0
+    shown = capsys.readouterr()
+    rows = json.loads(shown.out)["result"]["rows"]
+    assert {row["recipe"][0] for row in rows} == {"color", "layout", "hog"}
+    assert "texture (not extracted)" in json.loads(shown.out)["notes"][0]
+    assert "texture (not extracted)" in shown.err
+    status = weights.status
+    monkeypatch.setattr(
+        weights, "status", lambda spec: (False, "gone") if spec.name == "layout" else status(spec)
+    )
+    line = ["search", ready, "--image", str(shapes / "left" / "03.png"), "-k", "1"]
+    result = document(capsys, *line)
+    assert {row["recipe"][0] for row in result["rows"]} == {"color", "hog"}
+    assert run(line) == 0
+    assert "Left out: layout (weights missing)." in capsys.readouterr().err
+    assert run(["search", ready, "--id", "03", "--models", "texture"]) == 1  # it was asked for
+    assert "simcore extract shapes --models texture" in capsys.readouterr().err
+    assert run(["search", ready, "--text", "a hat"]) == 1
+    assert "No CLIP backbone is ready" in capsys.readouterr().err
 
 
 def test_weights_of_zero_and_one_are_the_single_backbone(ready, capsys):

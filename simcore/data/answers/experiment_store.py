@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,13 @@ def add(
     experiment: Experiment,
     questions: Sequence[Question],
     answers: Sequence[tuple[int, int, Answer]] = (),
+    labels: Mapping[int, str] | None = None,
 ) -> Experiment:
     """Store a new experiment, with its answers if it is imported.
 
     Args:
         answers: (participant number, question number, answer), each answer without its two ids.
+        labels: participant number -> the id that they have elsewhere.
 
     Raises:
         BadDataError: an experiment of that name exists; nothing is changed.
@@ -39,7 +41,7 @@ def add(
                 question.experiment_id = experiment.id
             session.add_all(questions)
             people = {
-                number: _participant(experiment.id, number)
+                number: _participant(experiment.id, number, (labels or {}).get(number, ""))
                 for number in sorted({person for person, _, _ in answers})
             }
             session.add_all(people.values())
@@ -92,17 +94,23 @@ def questions(experiment: Experiment) -> list[Question]:
         return list(session.scalars(query.order_by(Question.number)))
 
 
-def join(experiment: Experiment) -> Participant:
-    """A new participant, with the next free number."""
+def join(experiment: Experiment, label: str = "") -> Participant:
+    """A new participant, with the next free number; one who joined before under `label` resumes."""
     with write_session() as session:
         # Lock the experiment's row, so that two who join at the same time get two numbers.
         session.execute(
             select(Experiment.id).where(Experiment.id == experiment.id).with_for_update()
         )
+        if label:
+            known = select(Participant).where(
+                Participant.experiment_id == experiment.id, Participant.label == label
+            )
+            if (returning := session.scalars(known).first()) is not None:
+                return returning
         last = session.scalar(
             select(func.max(Participant.number)).where(Participant.experiment_id == experiment.id)
         )
-        person = _participant(experiment.id, (last or 0) + 1)
+        person = _participant(experiment.id, (last or 0) + 1, label)
         session.add(person)
     return person
 
@@ -254,7 +262,20 @@ def counts() -> dict[str, Counts]:
         }
 
 
-def _participant(experiment: int, number: int) -> Participant:
+def labels(experiment: Experiment) -> dict[int, str]:
+    """The ids that participants have elsewhere, by their number; only those who have one."""
+    query = select(Participant.number, Participant.label).where(
+        Participant.experiment_id == experiment.id, Participant.label != ""
+    )
+    with read_session() as session:
+        return {row.number: row.label for row in session.execute(query)}
+
+
+def _participant(experiment: int, number: int, label: str = "") -> Participant:
     return Participant(
-        experiment_id=experiment, number=number, code=secrets.token_urlsafe(12), joined=time.time()
+        experiment_id=experiment,
+        number=number,
+        code=secrets.token_urlsafe(12),
+        joined=time.time(),
+        label=label,
     )

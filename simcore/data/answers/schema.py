@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+MAX_LABEL = 100  # characters of an id that a participant has elsewhere
+
 
 class Base(DeclarativeBase):
     """All tables."""
@@ -71,6 +73,7 @@ class Participant(Base):
         number: 1-based within the experiment; seeds the order of questions and choices.
         code: secret part of the address with which they resume.
         joined: time; with a consent text, also the time of agreement.
+        label: id that the participant has elsewhere, such as on Prolific; "" for none.
     """
 
     __tablename__ = "participants"
@@ -80,6 +83,7 @@ class Participant(Base):
     number: Mapped[int]
     code: Mapped[str] = mapped_column(String(32), unique=True)
     joined: Mapped[float]
+    label: Mapped[str] = mapped_column(String(MAX_LABEL), default="", server_default="")
 
 
 class Answer(Base):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simcore.data import storage
-from simcore.data.collections import emoji, pair_folders, tll
+from simcore.data.collections import emoji, fields, pair_folders, tll
 from simcore.data.collections import votes as collection_votes
 from simcore.data.collections.collection_draft import (
     CollectionDraft,
@@ -25,8 +25,9 @@ from simcore.types import JSON, Array, Collection, ImageSet, Monitor, OtherFiles
 
 KINDS = {
     "tll": "Totally-Looks-Like: left/ + right/, composite pages, or the Kaggle form",
-    "pairs": "left/ and right/ with equal names, or a CSV left,right of paths",
-    "images": "any folder of images, without known mates",
+    "pairs": "left/ and right/ with equal names, or a table with columns left,right of paths",
+    "images": "any folder of images, a table (CSV, Parquet) with their paths and fields, or an "
+    "export of FiftyOne",
     "emoji": "the same emoji in two designs, Twemoji and Noto (downloaded)",
 }
 FOLDERS = NamedFolders("collections", "collection.json", "collection", 1)
@@ -149,6 +150,7 @@ def _save(
         decoded = decode_all(unique, trim, monitor, ignore_profiles=ignore_profiles)
         rows, decoded = _usable(draft, decoded, kind)
         write(folder, rows, decoded)
+        field_names = fields.write(folder, [row.fields for row in rows])
         save(
             {
                 "kind": kind,
@@ -162,6 +164,7 @@ def _save(
                 "bytes": sum(image.size for image in decoded.values()),
                 "votes": votes,
                 "credits": list(draft.credits),
+                "fields": field_names,
                 "digest": digest(rows, decoded),
                 "skipped": [[skipped.name, skipped.reason] for skipped in draft.skipped],
                 "other_files": [
@@ -187,7 +190,8 @@ def summary(name: str) -> JSON:
     Returns:
         name, kind, source, created (UTC), trim, ignore_profiles and profiles (how many images have
         a color profile; neither in older ones), paired, rows (pairs, or images without mates),
-        images (distinct ones), bytes (of the files), votes, credits, digest, skipped,
+        images (distinct ones), bytes (of the files), votes, credits, fields (names; absent in
+        older ones), digest, skipped,
         other_files ([kind, count, first names]; absent in collections added before it existed).
 
     Raises:
@@ -228,7 +232,7 @@ def _read_source(
     elif kind == "pairs":
         draft = pair_folders.read_pairs(source, inside=extracted)
     else:
-        draft = pair_folders.read_images(source)
+        draft = pair_folders.read_image_source(source, folder / "images", inside=extracted)
     draft.ignored += ignored
     return draft
 

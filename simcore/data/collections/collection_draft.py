@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TypeVar
 
 from simcore.data import image_names, images, storage, thumbnails
+from simcore.data.collections.fields import Fields
 from simcore.errors import BadDataError, BadImageError
 from simcore.types import Monitor, OtherFiles, Skipped
 
@@ -28,6 +29,7 @@ class DraftRow:
         id, path: the image, or the left one.
         mate_id, mate: the right one; None in a collection without mates.
         votes: up- and down-votes, or None.
+        fields: what the table of the images says about it.
     """
 
     id: str
@@ -35,6 +37,7 @@ class DraftRow:
     mate_id: str | None = None
     mate: Path | None = None
     votes: tuple[int, int] | None = None
+    fields: Fields = field(default_factory=dict)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from simcore.data import csv_files, image_names, storage
+from simcore.data.collections import image_tables
 from simcore.data.collections.collection_draft import (
     CollectionDraft,
     DraftRow,
@@ -15,7 +16,8 @@ from simcore.data.image_names import PathResolver
 from simcore.errors import BadDataError
 from simcore.types import Skipped
 
-TABLE_SUFFIXES = (".csv", ".tsv")
+TABLE_SUFFIXES = image_tables.SUFFIXES
+SIDES = ("left", "right")
 _TWO_FORMS = (
     "Two files have this name, in two Unicode forms that look alike. Rename one of them; the first "
     "is used."
@@ -24,6 +26,8 @@ _TWO_FORMS = (
 
 def read_images(folder: Path) -> CollectionDraft:
     """All images below a folder; ids are relative paths without the ending.
+
+    Metadata files of Hugging Face's `imagefolder` and subfolders become fields.
 
     Raises:
         BadDataError: no such folder.
@@ -38,7 +42,27 @@ def read_images(folder: Path) -> CollectionDraft:
         else:
             ids[name] = path
     draft.rows = [DraftRow(name, path) for name, path in ids.items()]
+    if not storage.is_remote(folder):
+        image_tables.add_folder_fields(draft, folder)
     return draft
+
+
+def read_image_source(source: Path, files: Path, *, inside: Path | None = None) -> CollectionDraft:
+    """Images of a table, of a FiftyOne export, of Parquet files, or of any folder.
+
+    Args:
+        files: folder for the images that Parquet files hold.
+        inside: paths in tables must not lead out of this folder (for uploaded files).
+    """
+    if source.is_file():
+        return image_tables.read_table(source, files, inside=inside)
+    if (source / image_tables.FIFTYONE).is_file():
+        return image_tables.read_fiftyone(source, inside=inside)
+    draft = CollectionDraft([])
+    tables = sorted(path for path in source.rglob("*.parquet") if path.name[0] != ".")
+    if tables and not list_images(source, draft):
+        return image_tables.read_parquet_folder(tables, files)
+    return read_images(source)
 
 
 def read_pairs(path: Path, *, inside: Path | None = None) -> CollectionDraft:
@@ -134,7 +158,9 @@ def _by_name(folder: Path, draft: CollectionDraft) -> dict[str, Path]:
 
 
 def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
-    """Pairs from a CSV; paths are relative to its folder. Rows without files are reported.
+    """Pairs from a table; paths are relative to its folder. Rows without files are reported.
+
+    Columns beside left and right are the fields of the pairs.
 
     Raises:
         BadDataError: unreadable, or without the columns left and right.
@@ -142,20 +168,21 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
     draft = CollectionDraft([], accounted={table})
     resolver = PathResolver(table.parent)
     pairs = []
-    for row in csv_files.read_rows(table, ("left", "right")):
+    for place, cells in _pair_rows(table):
         (left, left_error), (right, right_error) = (
-            _locate(resolver, row[side], inside) for side in ("left", "right")
+            image_tables.locate(resolver, cells[side], inside) for side in SIDES
         )
         if left_error or right_error:
-            label = f"line {row.line}: {row['left']}, {row['right']}"
+            label = f"{place}: {cells['left']}, {cells['right']}"
             draft.skipped.append(Skipped(label, left_error or right_error))
         else:
-            pairs.append((row["left"], left, row["right"], right))
-    left_ids = _short_ids([left for left, _, _, _ in pairs])
-    right_ids = _short_ids([right for _, _, right, _ in pairs])
+            own = image_tables.plain_fields(cells, SIDES)
+            pairs.append((cells["left"], left, cells["right"], right, own))
+    left_ids = image_tables.short_ids([pair[0] for pair in pairs])
+    right_ids = image_tables.short_ids([pair[2] for pair in pairs])
     rows = [
-        DraftRow(left_id, left_path, right_id, right_path)
-        for left_id, right_id, (_, left_path, _, right_path) in zip(
+        DraftRow(left_id, left_path, right_id, right_path, fields=own)
+        for left_id, right_id, (_, left_path, _, right_path, own) in zip(
             left_ids, right_ids, pairs, strict=True
         )
     ]
@@ -165,30 +192,15 @@ def match_listed(table: Path, *, inside: Path | None = None) -> CollectionDraft:
     return draft
 
 
-def _locate(resolver: PathResolver, text: str, inside: Path | None) -> tuple[Path, str]:
-    """The file that a cell names, and an error or ""."""
-    if not text:
-        return Path(), "A cell is empty. Write a path into it."
-    if "://" in text:
-        return Path(), f"{text!r} is an address. Download the file and write its path."
-    try:
-        path = resolver.find(text)
-        if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
-            return path, f"The path {text!r} leads out of the upload. Correct it."
-        if path.is_file():
-            return path.resolve(), ""
-    except (OSError, ValueError):  # a name that no disk can hold
-        pass
-    return Path(), f"There is no file {text!r}. Correct the path or add the file."
-
-
-def _short_ids(texts: list[str]) -> list[str]:
-    """An id for each path: its name without ending, or all of it if two would be equal."""
-    paths = [image_names.nfc(text).replace("\\", "/") for text in texts]
-    stems = [image_names.stem(path.rpartition("/")[2]) for path in paths]
-    by_stem: dict[str, set[str]] = {}
-    for path, stem in zip(paths, stems, strict=True):
-        by_stem.setdefault(stem, set()).add(path)
-    return [
-        stem if len(by_stem[stem]) == 1 else path for stem, path in zip(stems, paths, strict=True)
-    ]
+def _pair_rows(table: Path) -> list[image_tables.Row]:
+    if table.suffix.lower() not in (".parquet", ".jsonl"):
+        rows = csv_files.read_rows(table, SIDES)
+        return [(f"line {row.line}", dict(row.cells)) for row in rows]
+    listed = image_tables.read_rows(table)
+    for place, cells in listed:
+        if not all(isinstance(cells.get(side), str) for side in SIDES):
+            raise BadDataError(
+                f"{table.name} has no texts left and right in {place}. Name two columns left and "
+                "right, with the paths of the images."
+            )
+    return listed

@@ -191,7 +191,9 @@ READERS: Mapping[str, Reader] = {  # kind -> its reader
         lambda source, options: triplet_files.things(source, _image_folder(options)),
         needs_images=True,
     ),
-    "triplets": Reader("a CSV query,a,b,vote[,group][,votes] of paths", _read_table),
+    "triplets": Reader(
+        "a CSV query,a,b,vote[,group][,votes] or anchor,positive,negative of paths", _read_table
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from simcore.errors import BadDataError
 
 ObjectNames = Mapping[int, str]  # number of an object -> its name
 ObjectFiles = Mapping[int, FileMatch]
+ANCHORED = ("anchor", "positive", "negative")  # of tables for metric learning
 MAX_VOTES = 1e9  # of a trial
 NIGHTS_VOTES = 6  # DreamSim's own loader drops triplets with fewer unanimous votes
 NIGHTS_CREDITS = (
@@ -32,6 +33,8 @@ THINGS_CREDITS = (
 def triplets(table: Path, images: ImageIndex | None = None) -> TrialDraft:
     """A CSV `query,a,b,vote[,group][,votes]`; vote is the share of people who chose b.
 
+    A CSV `anchor,positive,negative[,group][,votes]` says that all chose the positive.
+
     Args:
         table: the CSV.
         images: the folder that its paths are relative to; by default the folder of the CSV.
@@ -39,8 +42,11 @@ def triplets(table: Path, images: ImageIndex | None = None) -> TrialDraft:
     Raises:
         BadDataError: a column is missing, a vote is not a share, or a count is not a number.
     """
-    columns = ("query", "a", "b")
-    csv_table = csv_files.read(table, (*columns, "vote"))
+    csv_table = csv_files.read(table, ())
+    is_anchored = set(ANCHORED) <= set(csv_table.columns)
+    columns = ANCHORED if is_anchored else ("query", "a", "b")
+    if not is_anchored:
+        csv_table = csv_files.read(table, (*columns, "vote"))
     images = images or image_folder(table.parent)
     files = images.find_all(row[column] for row in csv_table.rows for column in columns)
     numbering = ImageNumbering()
@@ -49,11 +55,13 @@ def triplets(table: Path, images: ImageIndex | None = None) -> TrialDraft:
         place = f"line {line.line} of {table.name}"
         names = [line[column] for column in columns]
         if not all(names):
-            raise BadDataError(f"A path is missing in {place}; query, a and b are needed.")
+            needed = f"{', '.join(columns[:-1])} and {columns[-1]}"
+            raise BadDataError(f"A path is missing in {place}; {needed} are needed.")
         items = [numbering.number(name, files[name]) for name in names]
         count = _count(line.cells.get("votes", ""), place)
         group = line.cells.get("group", "") or "all"
-        rows.append(TrialRow(items, _share(line["vote"], place), count, group))
+        vote = 0.0 if is_anchored else _share(line["vote"], place)
+        rows.append(TrialRow(items, vote, count, group))
     return TrialDraft.from_rows("triplets", numbering, rows)
 
 

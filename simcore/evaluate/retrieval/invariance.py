@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simcore.errors import BadDataError
 from simcore.evaluate.judgements.triplets import pair_similarity
 from simcore.evaluate.retrieval import recall
 from simcore.recipe import PostProcessing, Recipe
@@ -85,6 +86,11 @@ def self_similarity(
         rows: of the queries that `changed` is about, if not all.
     """
     plain = without_csls(recipe)
+    if plain.combine == "rrf":
+        raise BadDataError(
+            "Invariance compares similarities of two pictures, which rank fusion has not. Choose "
+            "zsum or sum."
+        )
     sides, parts = [], []
     for part in plain.parts:
         name, metric = part.backbone, combine.resolved_metric(part)

@@ -77,7 +77,8 @@ def _block_outcomes(block: combine.RecipeBlock, target: Array) -> MateOutcomes:
     from simcore.sim import sum_kernel  # numba takes long to import
 
     weights = [part.weight for part in block.recipe.parts]
-    return sum_kernel.mate_outcomes(block.parts, weights, block.terms, target)
+    parts = combine.summands(block.parts, block.recipe)
+    return sum_kernel.mate_outcomes(parts, weights, block.terms, target)
 
 
 def recall_at(ranks: Array, k: int) -> Score:

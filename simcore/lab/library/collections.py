@@ -41,6 +41,7 @@ class CollectionSummary:
         images: different images. bytes: of their files.
         votes: whether it has votes. skipped: images left out, and why.
         other_files: what else the source contains, by kind.
+        fields: names of what its table says about each image or pair.
     """
 
     name: str
@@ -59,6 +60,7 @@ class CollectionSummary:
     digest: str
     skipped: tuple[Skipped, ...]
     other_files: tuple[OtherFiles, ...] = ()
+    fields: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> int | None:
@@ -140,10 +142,15 @@ def summary(name: str) -> CollectionSummary:
     Raises:
         UnknownNameError: no such collection.
     """
-    added_before: JSON = {"ignore_profiles": False, "profiles": None, "other_files": ()}
+    added_before: JSON = {
+        "ignore_profiles": False,
+        "profiles": None,
+        "other_files": (),
+        "fields": (),
+    }
     facts = added_before | collection_catalog.summary(name)
     values = {field.name: facts[field.name] for field in fields(CollectionSummary)}
-    values["credits"] = tuple(facts["credits"])
+    values["credits"], values["fields"] = tuple(facts["credits"]), tuple(facts["fields"])
     values["skipped"] = tuple(Skipped(file, reason) for file, reason in facts["skipped"])
     values["other_files"] = tuple(
         OtherFiles(kind, count, tuple(files)) for kind, count, files in facts["other_files"]

@@ -13,6 +13,7 @@ from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import collections
 from simcore.models import lineage
+from simcore.recipe import split_subset
 from simcore.types import Collection, Labels
 
 UNSEEN = "unseen:"  # + NAME: a subset without the training images of learned:NAME
@@ -23,7 +24,7 @@ def training_overlap_warning(collection: str, models: Sequence[str], subset: str
     trained = [
         name
         for name in trained_here(collections.open_(collection))
-        if name in models and subset != _unseen_subset(name)
+        if name in models and split_subset(subset)[0] != _unseen_subset(name)
     ]
     return _warning(trained, "pairs", "numbers")
 

@@ -65,7 +65,8 @@ def recipe_row(
     if recipe.combine != "none":
         prepared = [
             side.with_moments()
-            if recipe.combine == "zsum" or not side.prepared().complete
+            if recipe.combine == "zsum"
+            or (recipe.combine == "sum" and not side.prepared().complete)
             else side.prepared()
             for side in sides
         ]

@@ -12,9 +12,17 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import face_counts, near_duplicates
 from simcore.evaluate.retrieval.near_duplicates import NearDuplicate
 from simcore.lab import printed_values
-from simcore.lab.library import collections, duplicates, features, provenance, selections
+from simcore.lab.library import (
+    collections,
+    duplicates,
+    features,
+    fields,
+    provenance,
+    selections,
+)
 from simcore.lab.printed_values import PrintedTable
 from simcore.models import lineage
+from simcore.recipe import split_subset
 from simcore.results import Cell, Table
 from simcore.types import JSON, Array, Collection, Labels
 
@@ -165,12 +173,13 @@ def open_subset(name: str, subset: str = "all") -> Collection:
 
     def select() -> Collection:
         rows = _rows(collection, subset, rows_key)
+        noun = "image" if collection.right is None else "pair"
         if not rows.size:
-            raise BadDataError(f"No pair of {name!r} is in the subset {subset}. Choose another.")
+            raise BadDataError(f"No {noun} of {name!r} is in the subset {subset}. Choose another.")
         return replace(
             collection,
             left=collection.left.take(rows),
-            right=collection.pairs().gallery.take(rows),
+            right=None if collection.right is None else collection.right.take(rows),
             votes=None if collection.votes is None else collection.votes[rows],
             digest=f"{collection.digest}-{subset}-{collections.rows_digest(rows)}",
         )
@@ -252,6 +261,9 @@ def _rows_key(collection: Collection, subset: str) -> tuple[Any, ...]:
         UnknownNameError: no such subset. BadDataError: the features that decide are missing.
     """
     base = (collections.version(collection.name), subset)
+    unfiltered, where = split_subset(subset)
+    if where:
+        return *base, *(_rows_key(collection, unfiltered) if unfiltered != "all" else ())
     if subset.startswith(UNSEEN):
         return *base, lineage.read(subset.removeprefix(UNSEEN)).sha256
     if subset.startswith(selections.PREFIX):
@@ -277,6 +289,14 @@ def _rows(collection: Collection, subset: str, key: tuple[Any, ...]) -> Array:
     """Rows of the pairs in a subset, under their `_rows_key`."""
 
     def select() -> Array:
+        unfiltered, where = split_subset(subset)
+        if where:
+            fitting = fields.matching_rows(collection, where)
+            if unfiltered == "all":
+                return fitting
+            return np.intersect1d(
+                fitting, _rows(collection, unfiltered, _rows_key(collection, unfiltered))
+            )
         if subset.startswith(UNSEEN):
             return _unseen_rows(collection, subset.removeprefix(UNSEEN))
         if subset.startswith(selections.PREFIX):

@@ -35,6 +35,7 @@ class ParticipantSummary:
     Attributes:
         answers: without catch trials.
         right: answers that chose the mate; None where no mate is known.
+        label: the id that the participant has elsewhere, such as on Prolific.
     """
 
     participant: int
@@ -43,6 +44,7 @@ class ParticipantSummary:
     catch_answered: int
     catch_passed: int
     median_seconds: float
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def analyse(
     experiment = experiment_store.get(name)
     questions = {question.number: question for question in experiment_store.questions(experiment)}
     everything = experiment_store.answers(experiment)
-    people = participants(questions, everything)
+    people = participants(questions, everything, experiment_store.labels(experiment))
     failed = {row.participant for row in people if row.catch_passed < row.catch_answered}
     answers = [
         (person, number, answer)
@@ -166,7 +168,9 @@ def analyse(
 
 
 def participants(
-    questions: Mapping[int, Question], answers: Sequence[AnswerRow]
+    questions: Mapping[int, Question],
+    answers: Sequence[AnswerRow],
+    labels: Mapping[int, str] | None = None,
 ) -> list[ParticipantSummary]:
     """One summary per participant, by number."""
     summaries = []
@@ -183,6 +187,7 @@ def participants(
                 catch_answered=len(catches),
                 catch_passed=sum(catches),
                 median_seconds=float(np.median([a.seconds for _, a in own])),
+                label=(labels or {}).get(person, ""),
             )
         )
     return summaries

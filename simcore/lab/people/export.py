@@ -8,8 +8,9 @@ anything is stored.
 
 import math
 import os
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,21 @@ from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.lab.people.experiments import MAX_QUESTIONS, check_name, prepare_pictures
-from simcore.lab.people.participation import MAX_SECONDS
-from simcore.types import Collection, Monitor
+from simcore.lab.people.participation import MAX_SECONDS, check_label
+from simcore.types import Collection, ImageSet, Monitor
 
 MAX_BYTES, MAX_ROWS, MAX_PARTICIPANTS = 20_000_000, 200_000, 10_000
 FIRST = ("question", "condition", "catch", "query", "mate")
 LAST = ("participant", "chosen", "place", "seconds", "answered")
+INTEGERS, FLOATS = (
+    ("question", "catch", "mate", "participant", "chosen", "place"),
+    ("seconds", "answered"),
+)
 Cells = dict[str, str]
+MAX_DIGITS = 12
+_NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+_INTEGRAL = re.compile(rf"(\d{{1,{MAX_DIGITS}}})(?:\.0+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"^(\d+),(\d+)$", re.ASCII)
 
 KIND = "answers"  # of a judgement set that was made from an experiment
 
@@ -45,12 +54,13 @@ def export(name: str) -> str:
     experiment = experiment_store.get(name)
     questions = {question.number: question for question in experiment_store.questions(experiment)}
     answers = experiment_store.answers(experiment)
+    labels = experiment_store.labels(experiment)
     rows: list[list[object]] = []
     for number, question in questions.items():
         to_question = [(person, answer) for person, n, answer in answers if n == number]
         answer_cells = [
             [
-                person,
+                labels.get(person, person),
                 answer.option + 1,
                 answer.place + 1,
                 f"{answer.seconds:.3f}",
@@ -84,7 +94,8 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
 
     Args:
         collection: contains the images; the CSV names them by id.
-        data: the CSV, UTF-8.
+        data: the CSV as exported, or as a spreadsheet saved it: columns in any order, 1.0 for 1,
+            ids without leading zeros, decimal commas. Participants have ids of any form.
 
     Raises:
         BadDataError: the first problem found; nothing is stored then.
@@ -93,12 +104,13 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
     check_name(name)
     opened = collections.open_(collection)
     queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in opened.sides())
-    rows = [(line, _stored_ids(cells, opened)) for line, cells in _rows(data)]
+    zeros = [_by_number(side) for side in opened.sides()]
+    rows = [(line, _stored_ids(cells, opened, zeros)) for line, cells in _rows(data)]
     if not rows:
         raise BadDataError("The CSV has no rows. It needs one row per answer.")
     columns = [column for column in rows[0][1] if column.startswith("option_")]
     questions: dict[int, Question] = {}
-    answers: dict[tuple[int, int], Answer] = {}
+    answers: dict[tuple[str, int], Answer] = {}
     for line, cells in rows:
         question = _question(line, cells, columns, queries, gallery)
         first = questions.setdefault(question.number, question)
@@ -130,8 +142,21 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
         plan={"source": "csv", "conditions": conditions},
         created=time.time(),
     )
-    rows_of_answers = [(person, number, answer) for (person, number), answer in answers.items()]
-    return experiment_store.add(experiment, list(questions.values()), rows_of_answers)
+    people = _number_participants(list(dict.fromkeys(person for person, _ in answers)))
+    numbered = [(people[person], number, answer) for (person, number), answer in answers.items()]
+    labels = {number: person for person, number in people.items() if person != str(number)}
+    return experiment_store.add(experiment, list(questions.values()), numbered, labels)
+
+
+def _number_participants(ids: list[str]) -> dict[str, int]:
+    """Participants' ids and their numbers: the id itself where all are such numbers."""
+    if len(ids) > MAX_PARTICIPANTS:
+        raise BadDataError(
+            f"The CSV has {len(ids):,} participants; at most {MAX_PARTICIPANTS:,} are allowed."
+        )
+    if all(_NUMBER.fullmatch(text) and int(text) <= MAX_PARTICIPANTS for text in ids):
+        return {text: int(text) for text in ids}
+    return {text: number for number, text in enumerate(ids, start=1)}
 
 
 def _options(count: int) -> list[str]:
@@ -151,18 +176,52 @@ def _rows(data: bytes) -> list[tuple[int, Cells]]:
     for row in table.rows:
         if any(len(cell) > 500 for cell in row.cells.values()):
             raise BadDataError(f"A cell in line {row.line} is longer than 500 characters.")
-    return [(row.line, dict(row.cells)) for row in table.rows]
+    return [(row.line, _plain_numbers(row.cells, table.separator)) for row in table.rows]
 
 
-def _stored_ids(cells: Cells, collection: Collection) -> Cells:
-    """The cells with image ids as the collection has them, whatever their Unicode form."""
+def _plain_numbers(cells: Mapping[str, str], separator: str) -> Cells:
+    """The cells with numbers as `export` writes them: 1 for 1.0, and a decimal point."""
+    plain = dict(cells)
+    for column in (*INTEGERS, *FLOATS):
+        text = plain[column]
+        if separator != ",":  # where numbers have decimal commas, columns are separated otherwise
+            text = _DECIMAL_COMMA.sub(r"\1.\2", text)
+        if column in INTEGERS and (match := _INTEGRAL.fullmatch(text)):
+            text = match[1]
+        plain[column] = text
+    plain["catch"] = {"true": "1", "false": "0"}.get(plain["catch"].lower(), plain["catch"])
+    return plain
+
+
+def _by_number(side: ImageSet) -> dict[int, str]:
+    """The ids that are whole numbers by their value, where only one has it."""
+    ids: dict[int, list[str]] = {}
+    for name in side.ids:
+        if name.isascii() and name.isdigit() and len(name) < MAX_DIGITS:
+            ids.setdefault(int(name), []).append(name)
+    return {number: names[0] for number, names in ids.items() if len(names) == 1}
+
+
+def _stored_ids(
+    cells: Cells, collection: Collection, by_number: Sequence[Mapping[int, str]]
+) -> Cells:
+    """The cells with image ids as the collection has them.
+
+    Their Unicode form may differ, and a spreadsheet writes 00012 as 12 or 12.0.
+
+    Args:
+        by_number: per side, from `_by_number`.
+    """
     named = ["query", *(column for column in cells if column.startswith("option_"))]
     ids = {}
     for column in named:
-        for side in collection.sides():
+        for side, names in zip(collection.sides(), by_number, strict=True):
             row = side.find(cells[column])
+            number = _INTEGRAL.fullmatch(cells[column])
             if row is not None:
                 ids[column] = side.ids[row]
+            elif number is not None and int(number[1]) in names:
+                ids.setdefault(column, names[int(number[1])])
     return cells | ids
 
 
@@ -204,8 +263,11 @@ def _question(
     )
 
 
-def _answer(line: int, cells: Cells, choices: int) -> tuple[int, Answer]:
-    person = _whole(line, cells, "participant", 1, MAX_PARTICIPANTS)
+def _answer(line: int, cells: Cells, choices: int) -> tuple[str, Answer]:
+    try:
+        person = check_label(cells["participant"])
+    except BadDataError as error:
+        raise BadDataError(f"participant in line {line}: {error}") from error
     return person, Answer(
         option=_whole(line, cells, "chosen", 1, choices) - 1,
         place=_whole(line, cells, "place", 1, choices) - 1,

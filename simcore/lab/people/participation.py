@@ -5,6 +5,8 @@ the server, with the code in their address.
 """
 
 import math
+import re
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +14,12 @@ import numpy as np
 from simcore import memory
 from simcore.data.answers import database, experiment_store
 from simcore.data.answers.experiment_store import Attendance
-from simcore.data.answers.schema import Experiment, Participant, Question
+from simcore.data.answers.schema import MAX_LABEL, Experiment, Participant, Question
 from simcore.errors import BadDataError
 from simcore.types import Array
+
+# What a spreadsheet makes of an id of many digits.
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 
 MAX_SECONDS = 24 * 3600.0
 
@@ -46,13 +51,40 @@ def consent(name: str) -> str:
     return experiment_store.get(name).consent
 
 
-def join(name: str) -> str:
-    """Start as a new participant.
+def join(name: str, label: str = "") -> str:
+    """Start as a new participant, or resume as the one who started with the same label.
+
+    Args:
+        label: id that the participant has elsewhere, such as on Prolific.
 
     Returns:
         The code with which they answer and resume.
+
+    Raises:
+        UnknownNameError: no such experiment. BadDataError: not a usable label.
     """
-    return experiment_store.join(experiment_store.get(name)).code
+    label = check_label(label) if label else ""
+    return experiment_store.join(experiment_store.get(name), label).code
+
+
+def check_label(text: str) -> str:
+    """The id that a participant has elsewhere, in Unicode's NFC.
+
+    Raises:
+        BadDataError: empty, too long, with control characters, or a number that was rounded.
+    """
+    label = unicodedata.normalize("NFC", text.strip())
+    if not 0 < len(label) <= MAX_LABEL or any(unicodedata.category(c)[0] == "C" for c in label):
+        raise BadDataError(
+            f"A participant's id must have 1 to {MAX_LABEL} printable characters, not "
+            f"{label[:40]!r}."
+        )
+    if _ROUNDED.fullmatch(label):
+        raise BadDataError(
+            f"The participant's id {label!r} is a number that a spreadsheet rounded. Format the "
+            "column as text before the ids are pasted into it."
+        )
+    return label
 
 
 def screen(name: str, code: str) -> Screen | None:

@@ -15,14 +15,15 @@ from simcore.data.answers import review_store
 from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
-from simcore.lab.library import features, subsets
+from simcore.lab.library import features, fields, subsets
+from simcore.lab.library.fields import FieldValue
 from simcore.models import registry
 from simcore.recipe import Question, Recipe
 from simcore.results import Table
 from simcore.sim import neighbors, projection
 from simcore.sim.neighbors import Neighbors
 from simcore.sim.projection import Method, ProjectionSettings
-from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Monitor
+from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Labels, Monitor
 
 COLOR_BY = {
     "side": "Side",
@@ -32,7 +33,9 @@ COLOR_BY = {
     "faces": "Detected faces",
     "tags": "Tags from reviewers",
 }
+FIELD = "field:"  # begins the name of a coloring by a field of the collection's table
 MAX_TAGS = 5  # tags with a color of their own; the palette has seven
+MAX_VALUES = 7  # groups of a field; the palette has seven colors
 RANKS = (1, 5, 20, 100)  # last rank of each group; one more group holds the rest
 
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -157,12 +160,22 @@ class Map:
         faces = [features.for_side(collection, side, "face") for side in self.sides]
         return np.concatenate([np.bincount(f.index, minlength=f.count) for f in faces])
 
+    def fields(self) -> dict[str, list[FieldValue]]:
+        """(n,) values of each field of the collection's table; none for most collections."""
+        collection = subsets.open_subset(self.collection, self.subset)
+        return {
+            name if name not in COLUMNS else f"{name} (field)": fields.values(collection, name)
+            * len(self.sides)
+            for name in fields.names(self.collection)
+        }
+
     def to_table(self, rows: Sequence[int] | None = None) -> Table:
         """One row per point (or per point of `rows`): `COLUMNS`; None = no evidence."""
         ranks, faces, side = self.ranks(), self.faces(), self.side.tolist()
         ids, clusters = self.ids, self.cluster.tolist()
+        own = self.fields()
         return Table(
-            COLUMNS,
+            (*COLUMNS, *own),
             tuple(
                 (
                     ("left", "right")[side[row]],
@@ -171,6 +184,7 @@ class Map:
                     None if clusters[row] < 0 else clusters[row],
                     None if ranks is None else int(ranks[row]),
                     None if faces is None else int(faces[row]),
+                    *(column[row] for column in own.values()),
                 )
                 for row in (range(len(ids)) if rows is None else rows)
             ),
@@ -178,6 +192,8 @@ class Map:
 
     def to_dict(self) -> JSON:
         """The document that `simcore map --json` prints."""
+        table = self.to_table()
+        columns = table.columns
         return {
             "collection": self.collection,
             "subset": self.subset,
@@ -185,13 +201,18 @@ class Map:
             **asdict(self.settings),
             "missing": self.missing,
             "variance": self.variance,
-            "points": [dict(zip(COLUMNS, row, strict=True)) for row in self.to_table().rows],
+            "points": [dict(zip(columns, row, strict=True)) for row in table.rows],
         }
 
 
+def color_labels(name: str) -> Labels:
+    """All ways to color the maps of a collection, its fields included, with their labels."""
+    return COLOR_BY | {FIELD + field: f"Field {field}" for field in fields.names(name)}
+
+
 def color_choices(map_: Map) -> list[str]:
-    """Those of `COLOR_BY` that this map has data for."""
-    names = list(COLOR_BY)
+    """Those of `color_labels` that this map has data for."""
+    names = list(color_labels(map_.collection))
     if len(map_.sides) < 2:
         names = [name for name in names if name not in {"side", "found", "rank"}]
     if not any(tags(map_)):
@@ -203,16 +224,17 @@ def color_groups(map_: Map, by: str) -> Colors:
     """The groups of a map's points.
 
     Args:
-        by: one of `COLOR_BY`.
+        by: one of `color_labels`.
 
     Raises:
         UnknownNameError: no such coloring. BadDataError: this map has no data for it.
     """
-    if by not in COLOR_BY:
-        raise unknown_name("coloring", by, COLOR_BY)
+    labels = color_labels(map_.collection)
+    if by not in labels:
+        raise unknown_name("coloring", by, labels)
     if by not in color_choices(map_):
         raise BadDataError(
-            f"Collection {map_.collection!r} has no data about {COLOR_BY[by].lower()}. Choose "
+            f"Collection {map_.collection!r} has no data about {labels[by].lower()}. Choose "
             f"{' or '.join(color_choices(map_))}; faces need `simcore extract {map_.collection} "
             "--models face`, tags the page Review."
         )
@@ -228,6 +250,10 @@ def color_groups(map_: Map, by: str) -> Colors:
 
 
 def _groups(map_: Map, by: str) -> tuple[list[str], Array]:
+    if by.startswith(FIELD):
+        collection = subsets.open_subset(map_.collection, map_.subset)
+        grouping = fields.group(collection, by.removeprefix(FIELD), MAX_VALUES)
+        return list(grouping.names), np.tile(grouping.group, len(map_.sides))
     ranks = map_.ranks()
     if by == "side":
         return ["left", "right"], map_.side
@@ -372,6 +398,10 @@ class _Points(NamedTuple):
 def _recipe(question: Question) -> Recipe:
     if len(question.recipes) != 1:
         raise BadDataError(f"A map shows one recipe, got {len(question.recipes)}.")
+    if question.recipes[0].combine == "rrf":
+        raise BadDataError(
+            "A map needs distances between images, which ranks have not. Choose zsum or sum."
+        )
     return question.recipes[0]
 
 

@@ -4,9 +4,13 @@ embedding-atlas   one .parquet: id, side, x, y, cluster, rank, faces, vector and
 projector         a folder for TensorBoard's projector: vectors.tsv, metadata.tsv, sprite.png and
                   projector_config.pbtxt
 clip-retrieval    a folder: img_emb/img_emb_0.npy beside metadata/metadata_0.parquet
+fiftyone          a folder with samples.json, to be imported as a LegacyFiftyOneDataset
+
+All have the fields of the collection's table.
 """
 
 import io
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +21,8 @@ from simcore import csv_text
 from simcore.data import cache_dir
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
-from simcore.lab.library import collections, features
+from simcore.lab.library import collections, features, fields
+from simcore.lab.library.fields import FieldValue
 from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
 from simcore.recipe import Question
@@ -107,11 +112,13 @@ def _embedding_atlas(name: str, backbone: str, target: Path, method: str, monito
 def _projector(name: str, backbone: str, target: Path, method: str, monitor: Monitor) -> int:
     vectors = _vectors(name, backbone)
     sides, ids, keys, _ = _images(name)
+    own = _fields(name)
     rows = ["\t".join(f"{number:.7g}" for number in vector) for vector in vectors.tolist()]
     labels = [
-        f"{csv_text.neutralize(' '.join(image.split()))}\t{side}"
-        for side, image in zip(sides, ids, strict=True)
+        "\t".join(csv_text.neutralize(" ".join(str(cell).split())) for cell in cells)
+        for cells in zip(ids, sides, *own.values(), strict=True)
     ]
+    header = "\t".join(["id", "side", *(" ".join(name.split()) for name in own)])
     columns = math.ceil(math.sqrt(len(keys)))
     tile = max(min(MAX_TILE, MAX_SPRITE // columns), 1)
     config = (
@@ -120,7 +127,7 @@ def _projector(name: str, backbone: str, target: Path, method: str, monitor: Mon
         f"    single_image_dim: {tile}\n    single_image_dim: {tile}\n  }}\n}}\n"
     )
     _write(target / "vectors.tsv", "".join(f"{row}\n" for row in rows).encode())
-    _write(target / "metadata.tsv", "".join(f"{r}\n" for r in ["id\tside", *labels]).encode())
+    _write(target / "metadata.tsv", "".join(f"{r}\n" for r in [header, *labels]).encode())
     _write(target / "sprite.png", _sprite(keys, columns, tile, monitor))
     _write(target / "projector_config.pbtxt", config.encode())
     return len(vectors)
@@ -154,10 +161,52 @@ def _clip_retrieval(name: str, backbone: str, target: Path, method: str, monitor
     np.save(out, unit, allow_pickle=False)
     _write(target / "img_emb" / "img_emb_0.npy", out.getvalue())
     sink = pa.BufferOutputStream()
-    columns = {"image_path": paths, "caption": ids, "side": sides}
+    columns = _fields(name) | {"image_path": paths, "caption": ids, "side": sides}
     parquet.write_table(pa.table(columns), sink)
     _write(target / "metadata" / "metadata_0.parquet", sink.getvalue().to_pybytes())
     return len(vectors)
+
+
+def _fiftyone(name: str, backbone: str, target: Path, method: str, monitor: Monitor) -> int:
+    vectors = _vectors(name, backbone)
+    sides, ids, _, paths = _images(name)
+    question = Question(name, tuple(recipes.parse([backbone])))
+    points = maps.make(question, maps.projection_settings(method), monitor=monitor)
+    own = _fields(name)
+    samples = []
+    for row, (x, y) in enumerate(points.xy.tolist()):
+        placed = math.isfinite(x)
+        samples.append(
+            {
+                "filepath": paths[row],
+                "tags": [sides[row]],
+                "image_id": ids[row],
+                # FiftyOne has fields of its own under these names.
+                **{f"{key}_" if key in _RESERVED else key: own[key][row] for key in own},
+                "x": x if placed else None,
+                "y": y if placed else None,
+                "cluster": int(points.cluster[row]) if placed else None,
+                "embedding": vectors[row].tolist(),
+            }
+        )
+    document = json.dumps({"samples": samples}, allow_nan=False)
+    _write(target / "samples.json", document.encode())
+    return len(vectors)
+
+
+_RESERVED = frozenset(
+    (
+        *("id", "filepath", "tags", "metadata", "created_at", "last_modified_at"),
+        *("image_id", "x", "y", "cluster", "embedding"),
+    )
+)
+
+
+def _fields(name: str) -> dict[str, list[FieldValue]]:
+    """The fields of every image, the left side first."""
+    collection = collections.open_(name)
+    repeats = 1 if collection.right is None else 2
+    return {key: fields.values(collection, key) * repeats for key in fields.names(name)}
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -170,4 +219,5 @@ TOOLS: dict[str, Callable[[str, str, Path, str, Monitor], int]] = {
     "embedding-atlas": _embedding_atlas,
     "projector": _projector,
     "clip-retrieval": _clip_retrieval,
+    "fiftyone": _fiftyone,
 }

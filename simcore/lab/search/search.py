@@ -1,7 +1,7 @@
 """Search: the most similar images to an image of the collection, to an upload, or to a text."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,13 @@ import numpy as np
 from simcore.data import images as data_images
 from simcore.data.store.vector_index import VectorIndex
 from simcore.errors import BadDataError, check_whole_number, unknown_name
-from simcore.lab.library import collections, features, indexes, subsets
+from simcore.lab.library import collections, features, fields, indexes, subsets
 from simcore.lab.library.indexes import SearchPlan
 from simcore.lab.library.similarity import recipe_row
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
-from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor
+from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor, Reasons
 
 MAX_TEXT = text_encoder.MAX_CHARACTERS  # characters
 
@@ -133,6 +133,7 @@ class _Lookup:
         row: of the query on its side; None for an upload.
         features: backbone -> features of the query image.
         k: how many hits to return.
+        eligible: (G,) whether a gallery image may be a hit; None for all.
     """
 
     collection: Collection
@@ -140,6 +141,7 @@ class _Lookup:
     row: int | None
     features: Mapping[str, Features]
     k: int
+    eligible: Array | None = None
 
     @property
     def gallery(self) -> ImageSet:
@@ -148,7 +150,9 @@ class _Lookup:
     @property
     def mate(self) -> int | None:
         """Row of the true mate: row i of one side is the mate of row i of the other."""
-        return None if self.collection.right is None else self.row
+        if self.collection.right is None or self.row is None:
+            return None
+        return self.row if self.eligible is None or self.eligible[self.row] else None
 
     @property
     def same_image(self) -> int | None:
@@ -171,6 +175,7 @@ def search(
     *,
     k: int = 10,
     mode: str = "",
+    where: str = "",
     monitor: Monitor = Monitor(),
 ) -> list[SearchResult]:
     """The k most similar gallery images under each recipe of a question.
@@ -179,12 +184,14 @@ def search(
         question: collection, recipes, direction and subset; "lr" searches the right side.
         k: how many to return, 1 or more.
         mode: "exact", "index", or "auto" by the gallery's size; "" is SIMCORE_SEARCH, else "auto".
+        where: SQL expression over the fields of the images that may be hits, which are then
+            searched exactly. The query may be any image, and scores stay as without it.
         monitor: asked between the backbones, each of which must embed an image from outside.
 
     Raises:
         UnknownNameError: no such collection, id, backbone or mode.
         BadImageError: the query's bytes are no usable image. Stopped: the monitor asked to stop.
-        BadDataError: features are missing, or k is below 1.
+        BadDataError: features are missing, k is below 1, or no image fits `where`.
     """
     _check_k(k)
     name, direction = question.collection, question.direction
@@ -195,6 +202,8 @@ def search(
         row = queries.find(query.id)
         if row is None:
             raise unknown_name(f"image in {name!r} ({direction})", query.id, queries.ids)
+    eligible = _eligible(collection, where)
+    mode = "exact" if eligible is not None else mode
     plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]
     if row is None:
         image = features.decode(
@@ -211,12 +220,87 @@ def search(
         query_features = {
             b: features.for_side(collection, queries, b).take([row]) for b in question.backbones
         }
-    lookup = _Lookup(collection, direction, row, query_features, k)
+    lookup = _Lookup(collection, direction, row, query_features, k, eligible)
     return [
         (_index_search(lookup, recipe, plan) if plan.index else None)
         or _exact_search(lookup, recipe, plan)
         for recipe, plan in zip(question.recipes, plans, strict=True)
     ]
+
+
+def _eligible(collection: Collection, where: str) -> Array | None:
+    """(G,) whether the fields of each gallery image fit an expression; None without one."""
+    if not where:
+        return None
+    eligible = np.zeros(len(collection.left), bool)
+    eligible[fields.matching_rows(collection, where)] = True
+    if not eligible.any():
+        raise BadDataError(
+            f"No image of {collection.name!r} fits the filter {where[:80]!r}. Change it."
+        )
+    return eligible
+
+
+@dataclass(frozen=True)
+class ReadyBackbones:
+    """Backbones that a search can use now, and why it cannot use others.
+
+    Attributes:
+        names: that can be used. left_out: backbone -> the reason, a sentence.
+    """
+
+    names: tuple[str, ...]
+    left_out: Reasons
+
+    @property
+    def note(self) -> str:
+        """One sentence that names what is left out; "" for nothing."""
+        if not self.left_out:
+            return ""
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in self.left_out.items())
+        return f"Left out: {reasons}."
+
+
+def ready_backbones(
+    name: str, names: Sequence[str] = (), *, uploaded: bool = False
+) -> ReadyBackbones:
+    """The backbones of a search; of groups and of the default, those that are ready.
+
+    Args:
+        name: of the collection.
+        names: backbones and @groups; empty for all that are extracted. A backbone that is named
+            itself is used in any case, so that the search fails with the reason.
+        uploaded: whether the query is an image that the networks have yet to embed.
+
+    Raises:
+        UnknownNameError: no such collection, backbone or group. BadDataError: none is ready.
+    """
+    collection = collections.open_(name)
+    chosen = registry.expand_groups(list(names)) or collections.default_backbones(name)
+    ready, left_out = [], {}
+    for backbone in chosen:
+        reason = ""
+        if backbone not in names:
+            reason = _unready_reason(collection, backbone, uploaded)
+        if reason:
+            left_out[backbone] = reason
+        else:
+            ready.append(backbone)
+    if not ready:
+        raise BadDataError(
+            f"No backbone is ready to search {name!r}: {', '.join(left_out)}. Run "
+            f"`simcore extract {name}` first."
+        )
+    return ReadyBackbones(tuple(ready), left_out)
+
+
+def _unready_reason(collection: Collection, backbone: str, uploaded: bool) -> str:
+    if not features.is_ready(collection, backbone):
+        return "not extracted"
+    if uploaded:
+        has_weights, _ = weights.status(registry.get(backbone))
+        return "" if has_weights else "weights missing"
+    return ""
 
 
 def searchable_backbones(name: str) -> list[str]:
@@ -230,13 +314,35 @@ def searchable_backbones(name: str) -> list[str]:
     ]
 
 
+def text_backbones(name: str) -> list[str]:
+    """As `searchable_backbones`, for a search that names none.
+
+    Raises:
+        BadDataError: there is none.
+    """
+    backbones = searchable_backbones(name)
+    if not backbones:
+        raise BadDataError(
+            f"No CLIP backbone is ready to search {name!r} by text. Fetch and extract one of "
+            "`simcore models list`, such as open_clip:ViT-B-32/openai."
+        )
+    return backbones
+
+
 def search_text(
-    name: str, text: str, backbone: str, *, direction: Direction = "lr", k: int = 10
+    name: str,
+    text: str,
+    backbone: str,
+    *,
+    direction: Direction = "lr",
+    k: int = 10,
+    where: str = "",
 ) -> SearchResult:
     """The k images of the gallery side that are nearest to a text, by cosine.
 
     Args:
         direction: "lr" searches the right side, "rl" the left, as for images.
+        where: as for `search`.
 
     Raises:
         BadDataError: not a CLIP backbone, no text, features missing, or k below 1.
@@ -248,8 +354,13 @@ def search_text(
     vector = text_encoder.embed(backbone, text, forward.resolve_device("auto"))
     query = Features(backbone, np.zeros(1, np.int64), vector[None], 1)
     values = metrics.pairwise(query, features.for_side(collection, gallery, backbone), "cosine")[0]
-    rows, scores = rank.top_k(values, k)
-    return SearchResult.from_scores(Recipe((Part(backbone, "cosine"),)), gallery, rows, scores)
+    eligible = _eligible(collection, where)
+    searched = np.arange(len(gallery)) if eligible is None else np.flatnonzero(eligible)
+    places, scores = rank.top_k(values[searched], k)
+    result = SearchResult.from_scores(
+        Recipe((Part(backbone, "cosine"),)), gallery, searched[places], scores
+    )
+    return replace(result, gallery=searched.size)
 
 
 def _check_k(k: int) -> None:
@@ -283,7 +394,13 @@ def _exact_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchRe
     if lookup.same_image is not None:
         values = values.copy()
         values[lookup.same_image] = np.nan  # an image is not its own neighbor
+    n_gallery = len(gallery)
     n_blind = int(np.isnan(values).sum()) - (lookup.same_image is not None)
+    if lookup.eligible is not None:
+        n_gallery = int(lookup.eligible.sum())
+        is_own = lookup.same_image is not None and lookup.eligible[lookup.same_image]
+        n_blind = int(np.isnan(values[lookup.eligible]).sum()) - int(is_own)
+        values = np.where(lookup.eligible, values, np.nan)
     if lookup.mate is not None and np.isnan(values[lookup.mate]):
         mate = Mate(lookup.mate, None, None)
     elif lookup.mate is not None:
@@ -291,10 +408,11 @@ def _exact_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchRe
         mate = Mate(lookup.mate, position, float(values[lookup.mate]))
     rows, scores = rank.top_k(values, lookup.k)
     rows, scores = rows[~np.isnan(scores)], scores[~np.isnan(scores)]
-    note = _note(n_blind, len(gallery), mate is not None and mate.score is None)
+    note = _note(n_blind, n_gallery, mate is not None and mate.score is None)
     if plan.index is None:
         note = f"{note} {plan.note}".strip()
-    return SearchResult.from_scores(recipe, gallery, rows, scores, mate=mate, note=note)
+    result = SearchResult.from_scores(recipe, gallery, rows, scores, mate=mate, note=note)
+    return replace(result, gallery=n_gallery)
 
 
 def _note(n_blind: int, n_gallery: int, blind_mate: bool) -> str:

@@ -16,7 +16,7 @@ from simcore.lab.claims.claims_report import (
     ClaimVerdict,
     UniverseResult,
 )
-from simcore.ui import page_export, widgets
+from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 MARKS = {"holds": "✓", "fails": "✕", "undecided": "?"}
@@ -186,7 +186,7 @@ def _grid(verdict: ClaimVerdict) -> None:
         width="stretch",
         on_select="rerun",
         selection_mode="points",
-        config={"displaylogo": False, "displayModeBar": False},
+        config=charts.download_config(key),
     )
     table = verdict.to_grid()
     for point in event.selection.points[:1]:

@@ -359,6 +359,8 @@ def report(name: str, result: ExperimentAnalysis, command: Command) -> bytes:
 
 def _participants(rows: Sequence[ParticipantSummary]) -> pd.DataFrame:
     frame = pd.DataFrame([asdict(row) for row in rows]).round({"median_seconds": 1})
+    if not frame.get("label", pd.Series(dtype=str)).any():
+        frame = frame.drop(columns="label", errors="ignore")
     return frame.rename(columns=lambda name: name.replace("_", " "))
 
 

@@ -9,6 +9,7 @@ from simcore.ui import actions, components, kiosk, thumbnails, widgets
 
 ASK = "Which of these looks most like the picture above?"
 NEW = "new"  # in the address, in place of a participant's code
+PROLIFIC = "PROLIFIC_PID"  # Prolific adds it to the address, with the participant's id
 NEXT = "participant.next"  # session key: the screen after the answer that started this run
 
 
@@ -42,7 +43,9 @@ def _welcome(name: str) -> None:
             st.text(text, width="stretch")
         label = "I agree, start" if text else "Start"
         if st.button(label, type="primary", icon=":material/play_arrow:", key="sitting_begin"):
-            st.query_params["participant"] = participation.join(name)
+            st.query_params["participant"] = participation.join(
+                name, st.query_params.get(PROLIFIC, "")[:1000]
+            )
             st.rerun()
 
 

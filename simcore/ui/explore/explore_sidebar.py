@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from simcore.lab.library import collections, models
-from simcore.ui import backbone_picker, sidebar, url_state
+from simcore.ui import backbone_picker, field_filter, sidebar, url_state
 from simcore.ui.explore import explore_view
 from simcore.ui.explore.explore_view import PAGE, ExploreView
+from simcore.ui.field_filter import FILTER
 from simcore.ui.sidebar import DIRECTION_NAMES, HELP, MISSING_NAMES
 from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
 ORDER_NAMES = {"chosen": "As chosen", "rank": "Mate's rank"}
-COMBINATION_NAMES = {"sum": "Sum", "zsum": "z-sum", "weighted": "Weighted"}
+COMBINATION_NAMES = {"sum": "Sum", "zsum": "z-sum", "rrf": "Ranks", "weighted": "Weighted"}
 
 
 def _collection_changed() -> None:
@@ -31,7 +32,7 @@ def _direction_changed() -> None:
 
 def draw(names: Sequence[str]) -> ExploreView:
     """Draw the controls; the view that they, or the link, describe."""
-    view = explore_view.view_of(url_state.bind(PAGE, explore_view.fields(names)))
+    view = explore_view.view_of(url_state.bind(PAGE, [*explore_view.fields(names), FILTER]))
     with st.sidebar:
         st.selectbox("Collection", names, key=f"{PAGE}_collection", on_change=_collection_changed)
         backbone_picker.draw(
@@ -49,8 +50,8 @@ def draw(names: Sequence[str]) -> ExploreView:
             format_func=COMBINATION_NAMES.__getitem__,
             key=f"{PAGE}_combine",
             help="Rows that add the similarities of all backbones. Sum: as they are. z-sum: each "
-            "first scaled to mean 0 and standard deviation 1 over all pairs. Weighted: a z-sum "
-            "with your weights.",
+            "first scaled to mean 0 and standard deviation 1 over all pairs. Ranks: reciprocal "
+            "rank fusion, 1 / (60 + rank) of each. Weighted: a z-sum with your weights.",
         )
         if "weighted" in view.combine and len(view.models) > 1:
             _weights(view)
@@ -93,6 +94,7 @@ def draw(names: Sequence[str]) -> ExploreView:
             width="stretch",
             help="Combinations first, then backbones as chosen; or by the rank of the mate.",
         )
+        field_filter.draw(PAGE, view.collection)
         st.slider("Results per row", 1, explore_view.MAX_K, key=f"{PAGE}_k")
     return view
 

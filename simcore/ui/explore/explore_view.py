@@ -16,7 +16,7 @@ from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
 PAGE = "explore"
 ORDERS = ("chosen", "rank")  # combinations first, or by the rank of the mate
-COMBINATIONS = ("sum", "zsum", "weighted")
+COMBINATIONS = ("sum", "zsum", "rrf", "weighted")
 MAX_K, MAX_MODELS, MAX_WEIGHT = 50, 24, 5.0
 DEMO = "emoji"
 FIRST_QUERIES = {DEMO: "mushroom"}  # found by the sum of all backbones, and by none alone

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from simcore.types import Collection
-from simcore.ui import gallery, uploads
+from simcore.ui import field_filter, gallery, uploads
 from simcore.ui.explore import query_bar
 from simcore.ui.explore.explore_view import PAGE, ExploreView
 from simcore.ui.explore.query_bar import UPLOAD
@@ -25,9 +25,13 @@ def browse(collection: Collection, view: ExploreView) -> None:
         )
         text = text.strip().lower()
         rows = [row for row, name in enumerate(images.ids) if text in name.lower()]
+        fitting = field_filter.fitting_rows(PAGE, collection)
+        if fitting is not None:
+            rows = sorted(set(rows) & set(fitting.tolist()))
         if not rows:
             examples = escape_markdown(", ".join(images.ids[:3]))
-            st.info(f"No id contains {escape_markdown(text)}. Ids look like {examples}.")
+            subject = "id that fits the filter" if fitting is not None else "id"
+            st.info(f"No {subject} contains {escape_markdown(text)}. Ids look like {examples}.")
             return
         query = images.row_of[view.query]
         first = rows.index(query) // PAGE_SIZE + 1 if query in rows else 1

@@ -11,7 +11,7 @@ from simcore.lab.library import collections, features
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
-from simcore.ui import uploads, url_state
+from simcore.ui import field_filter, uploads, url_state
 from simcore.ui.explore.explore_view import PAGE, ExploreView
 
 BUDGET = 0.4  # seconds of searching until the page is drawn again
@@ -30,7 +30,10 @@ def search_rows(
     state = st.session_state
     digest = hashlib.sha256(upload[1]).hexdigest() if upload else ""
     collection = collections.open_(view.collection)
+    where = field_filter.current(PAGE, view.collection)
     key = (
+        where,
+        collections.version(view.collection) if where else None,
         replace(view, order="chosen"),
         digest,
         tuple(recipes.values()),
@@ -51,7 +54,9 @@ def search_rows(
         if title in results:
             continue
         question = Question(view.collection, (recipes[title],), view.direction)
-        (results[title],) = search.search(question, query, k=view.k, monitor=uploads.monitor())
+        (results[title],) = search.search(
+            question, query, k=view.k, where=where, monitor=uploads.monitor()
+        )
         if time.monotonic() > end:
             break
     return results

@@ -11,7 +11,7 @@ from simcore.lab.library import provenance
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
 from simcore.types import Collection, Metric
-from simcore.ui import commands, gallery, thumbnails, widgets
+from simcore.ui import commands, field_filter, gallery, thumbnails, widgets
 from simcore.ui.commands import Command
 from simcore.ui.explore import query_bar
 from simcore.ui.explore.explore_view import PAGE, ExploreView
@@ -297,11 +297,14 @@ def search_commands(
         args += ["--metric", view.metric]
     if view.direction != "lr":
         args += ["--direction", view.direction]
+    if where := field_filter.current(PAGE, view.collection):
+        args += ["--where", where]
     args += ["-k", str(view.k)]
     combinations = view.combine if len(models) > 1 else ()
     options = {
         "sum": ["--combine", "sum"],
         "zsum": ["--combine", "zsum"],
+        "rrf": ["--combine", "rrf"],
         "weighted": [
             *("--combine", "zsum"),
             *("--weights", ",".join(f"{view.weight(model):g}" for model in models)),

@@ -377,6 +377,22 @@ def test_csv_of_triplets(tmp_path, draw):
     assert judgement_catalog.names() == ["mine"]
 
 
+def test_csv_of_anchors(tmp_path, draw):
+    for k in range(3):
+        draw(k, 20, 20).save(tmp_path / f"{k}.png")
+    table = tmp_path / "mine.csv"
+    table.write_text("Negative;group;anchor;positive\n2.png;x;0.png;1.png\n0.png;;1.png;2.png\n")
+    judged = judgement_catalog.add("triplets", table, name="mine").triplets
+    rows = zip(judged.ref, judged.left, judged.right, strict=True)
+    files = [[judged.images.paths[row].stem for row in trial] for trial in rows]
+    assert files == [["0", "1", "2"], ["1", "2", "0"]]
+    assert judged.vote.tolist() == [0, 0]  # all chose the first, the positive
+    assert judged.group == ("x", "all")
+    table.write_text("anchor,positive,negative\n0.png,1.png,\n")
+    with pytest.raises(BadDataError, match="anchor, positive and negative are needed"):
+        judgement_catalog.add("triplets", table, name="bad")
+
+
 def test_names_are_unique_and_sets_can_be_removed(bapps_tree, cache):
     root = bapps_tree({"cnn": [0.2, 0.8, 0.6], "color": [0.0, 1.0, 1.0]})
     one = judgement_catalog.add("bapps", root, name="one")

@@ -327,7 +327,9 @@ FAULTS = [
     (HEAD + "\n" + ROW.replace("1,2,3,1.0", "1,2,0,1.0"), "place in line 2 must be .* not '0'"),
     (HEAD + "\n" + ROW.replace("1.0,2.0", "nan,2.0"), "seconds in line 2 must be .* not 'nan'"),
     (HEAD + "\n" + ROW.replace("1.0,2.0", ",2.0"), "seconds in line 2 must be .* not ''"),
-    (HEAD + "\n" + ROW.replace("c,1,2", "c,1e9,2"), "participant in line 2 must be .* not '1e9'"),
+    (HEAD + "\n" + ROW.replace("c,1,2", "c,5.61E+23,2"), "line 2: .* a spreadsheet rounded"),
+    (HEAD + "\n" + ROW.replace("c,1,2", "c,a\x07,2"), "line 2: .* printable"),
+    (HEAD + "\n" + ROW.replace("c,1,2", f"c,{'x' * 101},2"), "line 2: .* 1 to 100"),
     (HEAD + "\n" + "٣" + ROW[1:], "question in line 2 must be"),
     (HEAD + "\n" + ROW + "\n" + ROW, "a second answer of participant 1"),
     (HEAD + "\n" + ROW + "\n" + ROW.replace(",0,a,1,", ",0,a,2,"), "differs from its earlier rows"),
@@ -434,3 +436,55 @@ def test_exported_triplets_name_every_file_by_a_path_of_its_own(tmp_path, draw):
     names = ("p/3.png", "x/in/1.png", "y/in/1.png", "y/in/2.png")
     keys = dict(zip(names, collections.open_("nested").left.keys, strict=True))
     assert dict(zip(images.ids, images.keys, strict=True)) == keys
+
+
+PROLIFIC = (
+    "5f3c1e0a9b8d7c6e5f4a3b2c",
+    "6123456789012345678901e5",
+    "Zoe\u0301-1",
+    "007",
+    "2026-01-02",
+)
+
+
+def test_participants_have_ids_of_any_form_and_keep_them():
+    rows = [ROW.replace("c,1,2", f"c,{person},2") for person in PROLIFIC]
+    export.read("one", "tiny", "\n".join([HEAD, *rows]).encode())
+    exported = list(csv.DictReader(io.StringIO(export.export("one"))))
+    expected = {"5f3c1e0a9b8d7c6e5f4a3b2c", "6123456789012345678901e5", "Zo\xe9-1", "007"}
+    assert {row["participant"] for row in exported} == expected | {"2026-01-02"}
+    people = analysis.analyse("one", []).people
+    assert [(row.participant, row.label) for row in people][:2] == [
+        (1, PROLIFIC[0]),
+        (2, PROLIFIC[1]),
+    ]
+    export.read("two", "tiny", export.export("one").encode())
+    assert export.export("two") == export.export("one")
+
+
+def test_a_participant_who_comes_from_elsewhere_resumes_under_the_same_id():
+    build()
+    code = participation.join("one", "5f3c1e0a9b8d7c6e5f4a3b2c")
+    assert participation.join("one", "5f3c1e0a9b8d7c6e5f4a3b2c") == code
+    assert participation.join("one", "another") != code
+    with pytest.raises(BadDataError, match="printable"):
+        participation.join("one", "x" * 1000)
+
+
+def test_what_a_spreadsheet_does_to_a_table_changes_no_answer(tmp_path, draw):
+    for side in ("left", "right"):
+        (tmp_path / "p" / side).mkdir(parents=True)
+        for k in range(3):
+            draw(k + 10 * (side == "right"), 20, 20).save(tmp_path / "p" / side / f"0000{k}.png")
+    collections.add("pairs", tmp_path / "p", name="numbered")
+    row = "1,03-Jan,0,00000,1,00000,00001,00002,4,2,3,1.250,2.0"
+    export.read("plain", "numbered", f"{HEAD}\n{row}\n".encode())
+    cells = dict(zip(HEAD.split(","), row.split(","), strict=True))
+    numbers = {name: f"{cells[name]}.0" for name in ("question", "mate", "participant", "chosen")}
+    images = {"query": "0", "option_1": "0", "option_2": "1.0", "option_3": "2"}
+    saved = cells | numbers | images | {"seconds": "1,250", "answered": "2,0", "catch": "FALSE"}
+    columns = sorted(HEAD.split(","))
+    text = ";".join(f'"{name}"' for name in columns) + "\r\n"
+    text += ";".join(f'"{saved[name]}"' for name in columns) + "\r\n"
+    export.read("saved", "numbered", b"\xef\xbb\xbf" + text.encode())
+    assert export.export("saved") == export.export("plain")

@@ -9,7 +9,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from simcore.__main__ import run
-from simcore.lab.library import collections, features
+from simcore.lab.library import collections, extraction, features, fields
 
 
 @pytest.fixture
@@ -84,3 +84,75 @@ def test_wrong_formats_are_named(tiny, tmp_path, capsys):
     assert "Did you mean projector" in capsys.readouterr().err
     assert run([*line, str(tmp_path / "x.csv"), "--format", "embedding-atlas"]) == 1
     assert ".parquet" in capsys.readouterr().err
+
+
+@pytest.fixture
+def with_fields(pairs_folder):
+    rows = [f"left/{n}.png,right/{n}.png,{n.upper()},{k}" for k, n in enumerate("abcdef")]
+    (pairs_folder / "pairs.csv").write_text("\n".join(["left,right,category,id", *rows]))
+    collections.add("pairs", pairs_folder / "pairs.csv", name="tiny")
+    extraction.extract("tiny", ["hog"])
+    return list("ABCDEF") * 2
+
+
+def test_fields_are_in_the_files_of_every_tool(with_fields, tmp_path, capsys):
+    export(capsys, "embedding-atlas", tmp_path / "atlas.parquet", "--method", "pca")
+    atlas = parquet.read_table(tmp_path / "atlas.parquet")
+    assert atlas["category"].to_pylist() == with_fields
+    assert atlas["id (field)"].to_pylist() == [0, 1, 2, 3, 4, 5] * 2
+    export(capsys, "projector", tmp_path / "tb")
+    header, first, *_ = (tmp_path / "tb" / "metadata.tsv").read_text().splitlines()
+    assert (header, first) == ("id\tside\tcategory\tid", "a\tleft\tA\t0")
+    export(capsys, "clip-retrieval", tmp_path / "clip")
+    table = parquet.read_table(tmp_path / "clip" / "metadata" / "metadata_0.parquet")
+    assert table["category"].to_pylist() == with_fields
+
+
+def test_an_export_for_fiftyone_comes_back_with_its_fields(with_fields, tmp_path, capsys):
+    export(capsys, "fiftyone", tmp_path / "fo", "--method", "pca")
+    samples = json.loads((tmp_path / "fo" / "samples.json").read_text())["samples"]
+    values = features.for_side(*_left("tiny"), "hog").values
+    assert np.allclose([sample["embedding"] for sample in samples[:6]], values)
+    assert [sample["category"] for sample in samples] == with_fields
+    assert [sample["tags"] for sample in samples] == [["left"]] * 6 + [["right"]] * 6
+    assert samples[1]["id_"] == 1
+    back = collections.add("images", tmp_path / "fo", name="back")
+    assert len(back.left) == 12
+    assert fields.values(back, "category") == with_fields
+    assert fields.values(back, "tags") == ["left"] * 6 + ["right"] * 6
+
+
+def _left(name):
+    collection = collections.open_(name)
+    return collection, collection.left
+
+
+@pytest.mark.slow
+def test_fiftyone_itself_imports_the_export(with_fields, tmp_path, capsys):
+    fiftyone = pytest.importorskip("fiftyone")
+    export(capsys, "fiftyone", tmp_path / "fo", "--method", "pca")
+    dataset = fiftyone.Dataset.from_dir(
+        dataset_dir=str(tmp_path / "fo"), dataset_type=fiftyone.types.LegacyFiftyOneDataset
+    )
+    try:
+        assert dataset.values("category") == with_fields
+        assert len(dataset.first()["embedding"]) == len(_hog_row())
+    finally:
+        dataset.delete()
+
+
+def _hog_row():
+    return features.for_side(*_left("tiny"), "hog").values[0]
+
+
+@pytest.mark.slow
+def test_hugging_face_datasets_reads_the_same_folder(tmp_path, draw):
+    datasets = pytest.importorskip("datasets")
+    lines = []
+    for seed, label in enumerate(("cat", "dog", "cat")):
+        draw(seed, 20, 20).save(tmp_path / f"{seed}.png")
+        lines.append(json.dumps({"file_name": f"{seed}.png", "label": label}))
+    (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+    rows = datasets.load_dataset("imagefolder", data_dir=str(tmp_path), split="train")
+    added = collections.add("images", tmp_path, name="hf")
+    assert fields.values(added, "label") == list(rows["label"])
