@@ -113,7 +113,7 @@ VISITORS = {
     "people.experiments": "listing summary",
     "people.participation": "consent join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
-    "printed_values": "annex_row",
+    "printed_annex": "row",
     "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
     "shared_metric",
     "search.maps": "to_pixels projection_settings color_choices color_groups tags single_recipe "
@@ -165,8 +165,9 @@ HOST = {
     "section_5_2_3",
     "papers.paper_report": "make_sections",
     "papers.reproduce": "run",
-    "papers.retrievals": "draw failures first_columns",
-    "papers.risser_maroux2021_tables": "compute_row backbone_section",
+    "papers.retrievals": "draw failures beside_mate first_columns",
+    "papers.risser_maroux2021_tables": "compute_row backbone_section annex_section figure_3 "
+    "figure_4",
     "papers.rosenfeld2018_people": "answered_experiments figure_4 figures_5a_5b machine_of "
     "positions printed_column table_2b",
     "papers.rosenfeld2018_tables": "figure_1 figure_2a figure_2b figure_3 figure_6 table_1 "

@@ -325,8 +325,7 @@ def _shows_training_image(part: SourceSplit, examples: Examples, label: str) -> 
     used = examples.arrays[:3] if label in SUPERVISED else [examples.singles]
     rows = np.unique(np.concatenate([np.ravel(array) for array in used]))
     numbers = splits.image_numbers(part.judged.triplets)[rows]
-    is_seen: Array = np.isin(part.split.images[part.split.test], numbers)
-    return is_seen.any(axis=1)
+    return np.asarray(np.isin(part.split.images[part.split.test], numbers).any(axis=1))
 
 
 def count_stored(sources: Sequence[JudgementSet], grid: Grid) -> tuple[int, int]:
