@@ -5,6 +5,8 @@ from functools import partial
 import streamlit as st
 
 from simcore.errors import BadDataError
+from simcore.lab.learning import finetuning_grid
+from simcore.lab.learning.finetuning_grid import Grid
 from simcore.lab.papers import report_header, reproduce
 from simcore.lab.papers.paper_report import ReportPlan
 from simcore.lab.papers.sections import Section
@@ -31,14 +33,28 @@ def show() -> None:
         if choice is None:
             return
         with st.spinner("Looking for finished sections"):
-            plan = reproduce.plan(paper, choice.data, choice.models, subset=choice.subset)
+            plan = reproduce.plan(
+                paper, choice.data, choice.models, subset=choice.subset, grid=choice.grid
+            )
             stored = plan.stored()
+        if choice.grid is not None:
+            _count_cells(choice.data, choice.grid)
         running = job_progress.show(*choice.args[:3])
         _run(plan, choice, running=running, missing=stored.count(None))
         _download(plan, stored)
         commands.show(choice.args)
         _sections(plan, stored)
         page_export.forget()  # the files above also hold everything
+
+
+def _count_cells(data: str, grid: Grid) -> None:
+    """How much of Figure 5.3 is stored: its sections appear once all cells of a network are."""
+    done, total = finetuning_grid.count_stored(reproduce.open_sets(data), grid)
+    st.caption(
+        f"Figure 5.3: {done:,} of {total:,} networks are trained and scored.",
+        help="One for each base network, source and paradigm, and the base networks themselves. "
+        "Each is stored once it is finished; a stopped run continues.",
+    )
 
 
 def _run(plan: ReportPlan, choice: report_controls.Choice, *, running: bool, missing: int) -> None:

@@ -179,10 +179,19 @@ def _ablation(
 @options.table_files
 def finetune(
     name: PairsOrJudgements,
-    backbone: Annotated[str, typer.Option(help="The network to start from, e.g. mobilenetv2.")],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="The network to start from, e.g. mobilenetv2; AlexNet_BASE is read before its "
+            "classifier, any other layer is NAME[LAYER]."
+        ),
+    ],
     paradigm: Annotated[
         str,
-        typer.Option(help="triplet, contrastive, quadruplet, rotation, jigsaw, simclr or moco."),
+        typer.Option(
+            help="triplet, contrastive, quadruplet, rotation, jigsaw (3 x 3 tiles, 36 "
+            "permutations), simclr or moco. Batch normalization keeps its pre-trained statistics."
+        ),
     ],
     save: Annotated[str, typer.Option(help="The result is learned:SAVE.")],
     protocol: Annotated[

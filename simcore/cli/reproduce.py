@@ -10,6 +10,7 @@ from simcore.cli import options, output
 from simcore.cli.options import Json, Ready
 
 if TYPE_CHECKING:
+    from simcore.lab.learning.finetuning_grid import Grid
     from simcore.lab.papers.paper_report import Report
     from simcore.lab.papers.sections import Section
 
@@ -32,6 +33,37 @@ def reproduce(
     subset: Annotated[
         str, typer.Option(help="Which pairs. By default those of the paper, where possible.")
     ] = "",
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="margaritescu2024: also Figure 5.3, which fine-tunes networks for hours.",
+        ),
+    ] = False,
+    bases: Annotated[
+        str,
+        typer.Option(help="Networks to fine-tune; by default those of Figure 5.3 at hand."),
+    ] = "",
+    paradigms: Annotated[
+        str, typer.Option(help="Ways to fine-tune, separated by commas. By default all seven.")
+    ] = "",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="paper: learn from the triplets that are scored, as the thesis. held-out: score "
+            "triplets that --split keeps apart."
+        ),
+    ] = "paper",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Of protocol held-out. images: training shows no image of a scored triplet. "
+            "references: no reference of one."
+        ),
+    ] = "images",
+    epochs: Annotated[
+        int | None, typer.Option(help="Of fine-tuning; by default those of Table B.1.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Also write one self-contained HTML file.")
     ] = None,
@@ -48,10 +80,11 @@ def reproduce(
     from simcore.errors import Stopped
     from simcore.lab.papers import reproduce as lab_reproduce
 
+    grid = _grid(bases, paradigms, protocol, split, epochs) if finetune else None
     with output.monitor() as monitor:
         try:
             report = lab_reproduce.run(
-                paper, name, options.backbones(models), subset=subset, monitor=monitor
+                paper, name, options.backbones(models), subset=subset, grid=grid, monitor=monitor
             )
         except Stopped as stopped:
             output.note(str(stopped))
@@ -63,6 +96,18 @@ def reproduce(
     output.table(replace(report.header.to_table(), title=report.title))
     for section in report.sections:
         _print(section)
+
+
+def _grid(bases: str, paradigms: str, protocol: str, split: str, epochs: int | None) -> "Grid":
+    from simcore.lab.learning import finetuning_grid
+
+    return finetuning_grid.make(
+        options.backbones(bases),
+        options.names(paradigms),
+        protocol=protocol,
+        split=split,
+        epochs=epochs,
+    )
 
 
 def _write(report: "Report", paths: dict[str, Path | None]) -> None:

@@ -74,6 +74,7 @@ VISITORS = {
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
     "learning.finetuning": "make_settings preset_source trainable",
+    "learning.finetuning_grid": "make default_bases count_stored inputs",
     "learning.learned_backbones": "check_available read_lineage read_curve listing summary_table "
     "pair_table trial_table pair_changes trial_changes triplet_sets_for_training votes_source "
     "without_training_overlap",
@@ -99,6 +100,7 @@ VISITORS = {
     "papers.bapps_tables": "check steps",
     "papers.comparisons": "coefficient number of_score percentage printed_ratio ratio share "
     "share_interval table",
+    "papers.margaritescu2024_finetuning": "steps",
     "papers.margaritescu2024_tables": "parts steps",
     "papers.paper_charts": "figure height",
     "papers.question_steps": "duplicate_inputs face_inputs inputs people_inputs state steps",
@@ -112,7 +114,7 @@ VISITORS = {
     "people.experiments": "listing summary",
     "people.participation": "check_label consent join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
-    "printed_values": "annex_row",
+    "printed_annex": "row",
     "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
     "shared_metric",
     "search.maps": "to_pixels projection_settings color_labels color_choices color_groups tags "
@@ -146,6 +148,7 @@ HOST = {
     "learning.ablation": "compare_versions",
     "learning.adaptation": "adapt gather_inputs save_backbone export",
     "learning.finetuning": "tune image_loader",
+    "learning.finetuning_grid": "compute split_source training_data",
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
@@ -156,12 +159,17 @@ HOST = {
     "library.vectors": "import_features export_features remove listing check_vectors",
     "search.neighbor_tools": "export",
     "papers.bapps_tables": "judgement_scores table_2 table_3",
-    "papers.margaritescu2024_tables": "bars assign_sources scores_per_set figure_4_2 figure_5_1 "
+    "papers.margaritescu2024_finetuning": "base_results base_section figure_5_3 "
+    "sections_5_2_7_to_9",
+    "papers.margaritescu2024_statements": "section minus",
+    "papers.margaritescu2024_tables": "bars assign_sources scores_per_set clusters panel_score "
+    "sections_5_2_1_to_6 figure_4_2 figure_5_1 "
     "section_5_2_3",
     "papers.paper_report": "make_sections",
     "papers.reproduce": "run",
-    "papers.retrievals": "draw failures first_columns",
-    "papers.risser_maroux2021_tables": "compute_row backbone_section",
+    "papers.retrievals": "draw failures beside_mate first_columns",
+    "papers.risser_maroux2021_tables": "compute_row backbone_section annex_section figure_3 "
+    "figure_4",
     "papers.rosenfeld2018_people": "answered_experiments figure_4 figures_5a_5b machine_of "
     "positions printed_column table_2b",
     "papers.rosenfeld2018_tables": "figure_1 figure_2a figure_2b figure_3 figure_6 table_1 "

@@ -16,8 +16,10 @@ from tests.data.judgements.conftest import (
     ranked,
     step,
 )
+from tests.lab.conftest import conv
+from tests.training.conftest import single_thread
 
-__all__ = ["bird_images", "known", "known_cache", "psiz_folder", "ranked"]
+__all__ = ["bird_images", "conv", "known", "known_cache", "psiz_folder", "ranked", "single_thread"]
 
 NAMES = bapps.DISTORTIONS
 VOTES = {name: [0.2, 0.8, 1.0, 0.0, 0.4, 0.6] for name in NAMES}
@@ -179,13 +181,38 @@ def test_margaritescu2024_is_reproduced(
     panel = next(s for s in told["sections"] if s["title"] == "Figure 5.1: BAPPS traditional")
     assert [set(row) for row in panel["rows"]] == [{"model", "COS", "L2", "L1"}] * 2
     assert sum("(best)" in cell for row in panel["rows"] for cell in row.values()) >= 1
-    assert told["sections"][-1]["printed"][0]["as printed"].startswith("cosine")
-    shares = [row["share %"] for row in told["sections"][-1]["rows"]]
+    metrics = next(s for s in told["sections"] if s["title"].startswith("Section 5.2.3"))
+    assert metrics["printed"][0]["as printed"].startswith("cosine")
+    shares = [row["share %"] for row in metrics["rows"]]
     assert sum(shares) == pytest.approx(100, abs=0.2)
     text = html.read_text()
     assert "Figure 5.1: Birds-16 dissimilar" in text
     assert text.count("plotly-graph-div") == 7
     assert "as printed" in text
+
+
+def test_figure_5_3_by_command(bapps_tree, conv, ask):
+    ask("judgements", "add", "bapps", str(bapps_tree(VOTES)))
+    command = ["reproduce", "margaritescu2024", "bapps", "--models", "color", "--finetune"]
+    command += ["--bases", conv, "--paradigms", "rotation", "--epochs", "1"]
+    told = ask(*command)
+    sections = {section["title"]: section for section in told["sections"]}
+    by_set = sections[f"Figure 5.3: {conv} on every triplet set"]
+    assert [row["paradigm"] for row in by_set["rows"]] == ["before", "rotation"]
+    assert by_set["rows"][1]["examples"] == 108  # every image once
+    assert by_set["rows"][1]["test triplets seen"] == 36  # all, by protocol paper
+    assert f"--bases {conv} --paradigms rotation --epochs 1" in told["header"]["command"]
+    said = sections["Sections 5.2.7 to 5.2.9: fine-tuning"]["rows"]
+    assert said[0]["here"].startswith("needs networks fine-tuned with triplet")
+    assert {row["verdict"] for row in said} == {"undecided"}
+    for wrong, words in (
+        (["--protocol", "honest"], "No protocol named 'honest'"),
+        (["--paradigms", "tuplet"], "No paradigm named 'tuplet'"),
+        (["--epochs", "0"], "epochs must be 1"),
+    ):
+        assert words in ask(*command, *wrong, code=1)["error"]
+    command[1:3] = ["bapps", "bapps"]
+    assert "bapps fine-tunes no network" in ask(*command, code=1)["error"]
 
 
 def test_bapps_is_reproduced(bapps_tree, ask, tmp_path, random_lpips, capsys):

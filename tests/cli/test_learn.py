@@ -113,11 +113,25 @@ def test_the_paper_reproduced(ask, drawn, tmp_path, monkeypatch):
     file = tmp_path / "paper.html"
     command = ["reproduce", "risser-maroux2021", "drawn", "--models", "color", "--html", str(file)]
     document, _ = ask(*command)
-    (section,) = document["sections"]
+    section, annex, curves, examples = document["sections"]
     stages = [next(iter(row.values())) for row in section["rows"]]
     assert stages == ["concatenated", "PCA", "sigma 1", "sigma 15"]
     assert len(section["printed"]) == 37
     assert "clip_rm50x4" in file.read_text()
+    (row,) = annex["rows"]
+    gains = {each["quantity"]: each["own"] for each in annex["compared"]}
+    gain = gains["color: aR@1 at sigma 15 over aR@1 before"]["value"]
+    assert gain == pytest.approx(row["sigma 15"] / row["concatenated"], rel=1e-3)
+    assert [each["ratio"] for each in annex["printed"]] == [2.25, 3.55, 4.53]
+    assert "do not mean the same" in annex["note"]
+    assert curves["title"].startswith("Figure 3")
+    # Figure 4: each query before and after, with its mate second.
+    assert [each["caption"].split(":")[0] for each in examples["pictures"]] == [
+        *["before", "after"] * (len(examples["pictures"]) // 2)
+    ]
+    for before, after in zip(examples["pictures"][::2], examples["pictures"][1::2], strict=True):
+        assert before["keys"][:2] == after["keys"][:2]
+        assert before["labels"][:2] == ["query", "mate"]
     # The rows are stored: nothing is trained a second time.
     monkeypatch.setattr(learning, "adapt", lambda *_, **__: pytest.fail("trained twice"))
     again, _ = ask(*command)

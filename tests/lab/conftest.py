@@ -8,13 +8,13 @@ from simcore.types import Preprocessing
 CONV = "tiny-conv"
 
 
-def register():
+def register(name=CONV, seed=0):
     """Put the network into the registry; the same weights every time, and no file."""
     import torch
 
     def load(device):
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             net = (
                 torch.nn.Sequential(
                     torch.nn.Conv2d(3, 8, 7, stride=4),
@@ -28,8 +28,8 @@ def register():
         return forward.trainable(lambda images: net(images).float(), net)
 
     prepare = Preprocessing(40, (32, 32))
-    registry.backbone(CONV, dim=72, preprocessing=prepare, groups=("networks",))(load)
-    return CONV
+    registry.backbone(name, dim=72, preprocessing=prepare, groups=("networks",))(load)
+    return name
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from simcore.errors import Stopped
-from simcore.lab import jobs, printed_values
+from simcore.lab import jobs, printed_annex
 from simcore.lab.judgements import sets
 from simcore.lab.learning import adaptation, finetuning
 from simcore.lab.learning.adaptation import AdaptationSettings
@@ -115,7 +115,7 @@ def test_printed_rows_of_the_annex_follow_computed_ones(app, dozen, started, mon
     recall = row.stages["sigma 15"]["aR"]["1"]["mean"]
     assert computed["sigma 15"][0] == pytest.approx(recall, abs=1e-4)
     assert computed["gallery"][0] == row.test
-    assert len(printed) == len(printed_values.ANNEX.rows)
+    assert len(printed) == len(printed_annex.ANNEX.rows)
     at.button(key="annex_go").click().run()
     command = ["reproduce", "risser-maroux2021", dozen, "--models", "layout", "--subset", "all"]
     assert started == [command]

@@ -5,7 +5,10 @@ import pytest
 from simcore.lab import jobs
 from simcore.lab.papers import reproduce
 from simcore.types import Monitor
+from tests.lab.conftest import conv
 from tests.pages.test_analysis_pages import at_address
+
+__all__ = ["conv"]
 
 MODELS = "color,hog,layout"
 
@@ -89,3 +92,33 @@ def test_workshop_mode_makes_nothing(app, tiny, monkeypatch):
     assert not at.exception
     assert "reproduce_go" not in {button.key for button in at.button}
     assert "7 of 7 sections are not made yet" in at.info[0].value
+
+
+@pytest.fixture
+def patches(bapps_tree):
+    """A set of patches in all six distortions."""
+    from simcore.data.judgements import bapps
+    from simcore.lab.judgements import sets
+
+    return sets.add("bapps", bapps_tree({n: [0.0, 1.0] for n in bapps.DISTORTIONS}), name="patches")
+
+
+def test_figure_5_1_has_a_chart_per_panel_and_figure_5_3_is_a_job(app, patches, conv, started):
+    similarities = ["color", "layout"]
+    reproduce.run("margaritescu2024", "patches", similarities)
+    link = {"paper": "margaritescu2024", "judgements": "patches", "similarities": "color,layout"}
+    at = at_address(app, "reproduce", **link)
+    assert not at.exception
+    titles = [header.value for header in at.header]
+    panels = [title for title in titles if title.startswith("Figure 5.1")]
+    assert len(panels) == len(at.get("plotly_chart")) == 3  # those of BAPPS
+    assert "Sections 5.2.1 to 5.2.6: networks as they are" in titles
+
+    fine_tuning = {"finetune": "paper", "bases": conv, "paradigms": "triplet,moco", "epochs": "2"}
+    at = at_address(app, "reproduce", **link, **fine_tuning)
+    assert not at.exception
+    assert any("0 of 3 networks are trained" in caption.value for caption in at.caption)
+    at.button(key="reproduce_go").click().run()
+    args = ["reproduce", "margaritescu2024", "patches", "--models", "color,layout", "--finetune"]
+    args += ["--bases", conv, "--paradigms", "triplet,moco", "--epochs", "2"]
+    assert [list(line) for line in started] == [args]

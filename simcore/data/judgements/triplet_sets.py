@@ -27,6 +27,7 @@ from simcore.errors import BadDataError
 from simcore.types import Array
 
 Source = Literal["bapps", "hsj", "birds-16"]
+BySet = dict[str, Array]  # triplet set -> one value per triplet, or its rows
 
 SIZE = 1000
 GROUPS = ("8rank2 similar", "8rank2 dissimilar", "2rank1 dissimilar")

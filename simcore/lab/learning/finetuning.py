@@ -1,6 +1,7 @@
 """Fine-tuning a backbone on pairs or judgements: the run, its evaluation, the new backbone."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from simcore.training.finetune.training_loop import (
 )
 from simcore.types import JSON, Array, ImageSet, Monitor
 
+OnCurve = Callable[[list[float], list[float]], None]  # training and validation losses so far
 TEST_BATCH_SIZE = 32  # images per forward pass of the evaluation
 
 
@@ -188,36 +190,87 @@ def tune(
         split=rule,
         monitor=monitor.part(0, 0.3),
     )
-    device = forward.resolve_device(device)
-    keys = [key for side in data.images for key in side.keys]
-    provenance.require_unseen(data.name, data.digest, keys, [backbone])
-    spec = registry.get(backbone)
-    load_network = partial(_load_network, spec, device)
-    net = load_network()
-    load_images = image_loader(data, spec, device)
-    checkpoint = lineage.path(save, "ckpt")
-    before = None if checkpoint.exists() else _test(net, load_images, data)
-    origin = f"{data.digest} {backbone} {weights.fingerprint(spec)}"
-    training = training_loop.train(
-        net,
-        load_network,
-        Dataset(data.train, data.validation, load_images, origin),
-        settings,
-        checkpoint=checkpoint,
-        monitor=monitor.part(0.3, 1),
-        on_curve=partial(learned_backbones.write_curve, save),
+    session = TrainingSession(data, backbone, device)
+    net = session.load_network()
+    checkpoint, write_curve = (
+        lineage.path(save, "ckpt"),
+        partial(learned_backbones.write_curve, save),
     )
-    learned_backbones.write_curve(save, training.losses, training.validation_losses)
+    before = None if checkpoint.exists() else session.test(net)
+    training = session.train(
+        net, settings, checkpoint, monitor=monitor.part(0.3, 1), on_curve=write_curve
+    )
+    write_curve(training.losses, training.validation_losses)
     after = None
     if training.finished:
-        after = _test(net, load_images, data)
-        before = _test(load_network(), load_images, data) if before is None else before
+        after = session.test(net)
+        before = session.test(session.load_network()) if before is None else before
     seconds = time.monotonic() - began
     result = FinetuneResult(data, backbone, settings, training, before, after, seconds)
     if after is None:
         return result
     info = _save_backbone(save, result, net, monitor)
     return replace(result, saved=info.name)
+
+
+class TrainingSession:
+    """A network and the data that it is trained and tested on.
+
+    Raises:
+        UnknownNameError: no such backbone. BadDataError: it was trained on images of the data.
+    """
+
+    def __init__(self, data: TrainingData, backbone: str, device: str = "auto") -> None:
+        self.data, self.backbone = data, backbone
+        self.device = forward.resolve_device(device)
+        keys = [key for side in data.images for key in side.keys]
+        provenance.require_unseen(data.name, data.digest, keys, [backbone])
+        self.spec = registry.get(backbone)
+        self.load_images = image_loader(data, self.spec, self.device)
+
+    def load_network(self) -> TrainableNetwork:
+        """A new copy of the network: the one that embeds images stays as it is."""
+        embed = self.spec.load(self.device)
+        module = forward.module(embed)
+        if module is None:
+            raise BadDataError(
+                f"{self.spec.name} has no trainable weights. Choose a network such as mobilenetv2."
+            )
+        mean, std = self.spec.preprocessing.mean, self.spec.preprocessing.std
+        return TrainableNetwork(module, embed, mean, std, self.spec.dim, self.device)
+
+    def train(
+        self,
+        net: TrainableNetwork,
+        settings: FinetuneSettings,
+        checkpoint: Path,
+        *,
+        monitor: Monitor = Monitor(),
+        on_curve: OnCurve | None = None,
+    ) -> TrainingResult:
+        """Train `net` in place, from the checkpoint if there is one; the caller removes it."""
+        origin = f"{self.data.digest} {self.backbone} {weights.fingerprint(self.spec)}"
+        return training_loop.train(
+            net,
+            self.load_network,
+            Dataset(self.data.train, self.data.validation, self.load_images, origin),
+            settings,
+            checkpoint=checkpoint,
+            monitor=monitor,
+            on_curve=on_curve,
+        )
+
+    def test(self, net: TrainableNetwork) -> Array:
+        """What the test data give of a network."""
+        import torch
+
+        def embed(rows: Array) -> Array:
+            batches = [rows[i : i + TEST_BATCH_SIZE] for i in range(0, len(rows), TEST_BATCH_SIZE)]
+            with torch.inference_mode():
+                features = [net(self.load_images(batch)).float().cpu().numpy() for batch in batches]
+            return normalized(np.concatenate(features))
+
+        return self.data.test(embed)
 
 
 def _split_rule(split: str, settings: FinetuneSettings) -> splits.TrialRule:
@@ -227,18 +280,6 @@ def _split_rule(split: str, settings: FinetuneSettings) -> splits.TrialRule:
             "Protocol held-out needs validation trials. Choose the split images or references."
         )
     return rule
-
-
-def _load_network(spec: BackboneSpec, device: str) -> TrainableNetwork:
-    """A new copy of a network: the one that embeds images stays as it is."""
-    embed = spec.load(device)
-    module = forward.module(embed)
-    if module is None:
-        raise BadDataError(
-            f"{spec.name} has no trainable weights. Choose a network such as mobilenetv2."
-        )
-    mean, std = spec.preprocessing.mean, spec.preprocessing.std
-    return TrainableNetwork(module, embed, mean, std, spec.dim, device)
 
 
 def image_loader(data: TrainingData, spec: BackboneSpec, device: str) -> LoadImages:
@@ -268,19 +309,6 @@ class _ImageLoader:
             image = images.load_as(path, key)
             self.prepared[row] = forward.prepare_image(image, self.spec.preprocessing)
         return self.prepared[row]
-
-
-def _test(net: TrainableNetwork, load_images: LoadImages, data: TrainingData) -> Array:
-    """What `data.test` gives of a network."""
-    import torch
-
-    def embed(rows: Array) -> Array:
-        batches = [rows[i : i + TEST_BATCH_SIZE] for i in range(0, len(rows), TEST_BATCH_SIZE)]
-        with torch.inference_mode():
-            features = [net(load_images(batch)).float().cpu().numpy() for batch in batches]
-        return normalized(np.concatenate(features))
-
-    return data.test(embed)
 
 
 def _save_backbone(

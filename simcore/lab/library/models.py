@@ -7,7 +7,7 @@ from pathlib import Path
 from simcore import results
 from simcore.errors import BadDataError, MissingWeightsError, SimError
 from simcore.lab import printed_values
-from simcore.lab.printed_values import ANNEX
+from simcore.lab.printed_annex import ANNEX
 from simcore.models import forward, lineage, registry, weights
 from simcore.models.distances import pair_distances
 from simcore.models.spec import BackboneSpec, WeightFile, is_non_commercial, license_terms

@@ -9,22 +9,26 @@ import numpy as np
 
 from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet
-from simcore.data.judgements.triplet_sets import PANELS
+from simcore.data.judgements.triplet_sets import PANELS, BySet
 from simcore.errors import BadDataError
 from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.judgements.triplet_combinations import Sides
 from simcore.lab import printed_values
 from simcore.lab.judgements import pair_similarities
-from simcore.lab.papers import comparisons
+from simcore.lab.library import models
+from simcore.lab.papers import comparisons, margaritescu2024_statements
 from simcore.lab.papers.comparisons import Compared
+from simcore.lab.papers.margaritescu2024_statements import Credits
 from simcore.lab.papers.paper_report import Step
 from simcore.lab.papers.sections import Chart, Level, Section, Series
 from simcore.results import Cell, Table
+from simcore.training import splits
 from simcore.types import JSON, METRICS, Array, Score
 
 TIE = 1e-12  # scores that differ by less are equal
 METRIC_NAMES = {"cosine": "COS", "l2": "L2", "l1": "L1"}
 SOURCES: tuple[triplet_sets.Source, ...] = ("bapps", "hsj", "birds-16")
+JudgedSets = dict[str, dict[tuple[str, str], Sides]]  # set -> (model, metric) -> (left, right)
 SourceSets = dict[triplet_sets.Source, JudgementSet]  # source -> its judgement set
 
 
@@ -70,16 +74,23 @@ def bars(
                 name: two_afc.credit(*judged[name][model, metric], votes[name], counting="majority")
                 for name in sets
             }
-            groups = np.repeat(list(credits), [values.size for values in credits.values()])
-            score = two_afc.over_groups(
-                np.concatenate(list(credits.values())), groups.tolist(), name=panel
-            )
-            if len(sets) == 1:
-                score = two_afc.mean(credits[sets[0]], panel)
             by_set = {name: two_afc.mean(values, name) for name, values in credits.items()}
-            panel_bars.append(Bar(panel, metric, model, score, by_set))
+            panel_bars.append(Bar(panel, metric, model, panel_score(credits, panel), by_set))
         all_bars += _mark_best(panel_bars)
     return all_bars
+
+
+def panel_score(credits: Mapping[str, Array], panel: str) -> Score:
+    """The mean of the sets of a panel, each with the same weight.
+
+    Args:
+        credits: set name -> (T,) what each triplet earned; sets of other panels are not used.
+    """
+    sets = PANELS[panel]
+    if len(sets) == 1:
+        return two_afc.mean(credits[sets[0]], panel)
+    groups = [name for name in sets for _ in range(credits[name].size)]
+    return two_afc.over_groups(np.concatenate([credits[name] for name in sets]), groups, name=panel)
 
 
 def _mark_best(panel_bars: Sequence[Bar]) -> list[Bar]:
@@ -100,9 +111,13 @@ def steps(sets: Sequence[JudgementSet], names: Sequence[str], inputs: JSON) -> t
     """
     drawn = triplet_sets.evaluation(assign_sources(sets))
 
-    @cache  # all sections are about the same bars
+    @cache  # all sections are about the same scores
+    def scores() -> tuple[JudgedSets, dict[str, Array]]:
+        return scores_per_set(drawn, names)
+
+    @cache
     def all_bars() -> tuple[Bar, ...]:
-        return tuple(bars(*scores_per_set(drawn, names)))
+        return tuple(bars(*scores()))
 
     panels = [panel for panel, needed in PANELS.items() if all(name in drawn for name in needed)]
     return (
@@ -116,6 +131,11 @@ def steps(sets: Sequence[JudgementSet], names: Sequence[str], inputs: JSON) -> t
             partial(_lazily, section_5_2_3, all_bars),
             inputs,
             printed_values.METRICS,
+        ),
+        Step(
+            "Sections 5.2.1 to 5.2.6",
+            lambda: sections_5_2_1_to_6(*scores(), clusters(drawn)),
+            inputs,
         ),
     )
 
@@ -156,7 +176,7 @@ def assign_sources(sets: Sequence[JudgementSet]) -> SourceSets:
 
 def scores_per_set(
     drawn: Mapping[str, tuple[JudgementSet, Array]], names: Sequence[str]
-) -> tuple[dict[str, dict[tuple[str, str], Sides]], dict[str, Array]]:
+) -> tuple[JudgedSets, dict[str, Array]]:
     """Similarities and votes of the triplets drawn.
 
     Args:
@@ -167,7 +187,8 @@ def scores_per_set(
         `judged` and `votes` as `bars` takes them.
     """
     parts = _parts(drawn)
-    judged, votes = {}, {}
+    judged: JudgedSets = {}
+    votes: dict[str, Array] = {}
     for name in drawn:
         source, group = triplet_sets.SETS[name]
         part = parts[source]
@@ -189,6 +210,14 @@ def _parts(drawn: Mapping[str, tuple[JudgementSet, Array]]) -> SourceSets:
         rows = np.sort(np.concatenate([drawn[name][1] for name in of_source]))
         parts[source] = triplet_sets.part(drawn[of_source[0]][0], rows)
     return parts
+
+
+def clusters(drawn: Mapping[str, tuple[JudgementSet, Array]]) -> BySet:
+    """Triplet set -> (T,) triplets with the same reference are not independent."""
+    return {
+        name: splits.image_numbers(judged.triplets)[judged.triplets.ref[rows]]
+        for name, (judged, rows) in drawn.items()
+    }
 
 
 def figure_4_2(drawn: Mapping[str, tuple[JudgementSet, Array]]) -> Section:
@@ -287,4 +316,27 @@ def section_5_2_3(all_bars: Sequence[Bar]) -> Section:
         Table(("metric", "best alone", "tied for best", "share %", "of"), tuple(rows)),
         printed=printed_values.METRICS,
         compared=tuple(compared),
+    )
+
+
+def sections_5_2_1_to_6(
+    judged: JudgedSets, votes: Mapping[str, Array], clusters: Mapping[str, Array]
+) -> Section:
+    """What the thesis says about networks as they are, each sentence beside the own number.
+
+    Args:
+        judged, votes: as for `bars`. clusters: set name -> (T,) triplets of one reference.
+    """
+    credits: dict[tuple[str, str], dict[str, Array]] = {}
+    for name, sides in judged.items():
+        for entry, (left, right) in sides.items():
+            earned = two_afc.credit(left, right, votes[name], counting="majority")
+            credits.setdefault(entry, {})[name] = earned
+    names = dict.fromkeys(model for model, _ in credits)
+    networks = [name for name in names if models.kind(name) in ("papers", "networks")]
+    return margaritescu2024_statements.section(
+        "Sections 5.2.1 to 5.2.6: networks as they are",
+        "",
+        margaritescu2024_statements.PRETRAINED,
+        Credits(credits, clusters, tuple(networks)),
     )

@@ -56,7 +56,8 @@ def height(chart: Chart) -> int:
 
 
 def _add_line(figure: "Figure", series: Series, number: int) -> None:
-    style = html_document.line_style(number)
+    style = html_document.line_style(number if series.color is None else series.color)
+    style |= {"dash": series.dash} if series.dash else {}
     marked = len(series.x) <= MAX_MARKED
     if series.low and not marked:
         figure.add_scatter(

@@ -7,9 +7,11 @@ from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.judgements import pair_similarities, sets
+from simcore.lab.learning.finetuning_grid import Grid
 from simcore.lab.library import collections, duplicates, features, provenance, subsets
 from simcore.lab.papers import (
     bapps_tables,
+    margaritescu2024_finetuning,
     margaritescu2024_tables,
     question_steps,
     report_header,
@@ -23,6 +25,7 @@ from simcore.types import Monitor
 
 PAPERS = ("rosenfeld2018", "rosenfeld2019", "risser-maroux2021")  # about pairs
 JUDGEMENT_PAPERS = ("margaritescu2024", "bapps")  # about judgements
+FINE_TUNING_PAPER = "margaritescu2024"
 
 
 def run(
@@ -31,6 +34,7 @@ def run(
     models: Sequence[str] = (),
     *,
     subset: str = "",
+    grid: Grid | None = None,
     monitor: Monitor = Monitor(),
 ) -> Report:
     """All tables and figures of a paper that the available data and features allow.
@@ -47,16 +51,18 @@ def run(
         subset: which pairs; empty means those of the paper: every pair for rosenfeld2019, TLLd for
             rosenfeld2018 where the network that TLLd was made with is ready, pairs without faces
             for risser-maroux2021 where a detector has run; else every pair.
+        grid: networks that margaritescu2024 fine-tunes for Figure 5.3; None leaves it out.
         monitor: progress and stop.
 
     Raises:
         UnknownNameError: no such paper, collection or set.
-        BadDataError: no features, or sets of judgements that do not fit the paper.
+        BadDataError: no features, sets of judgements that do not fit the paper, or a paper without
+            fine-tuning.
         Stopped: `monitor` asked to stop.
     """
     if paper in JUDGEMENT_PAPERS:
         _prepare(paper, open_sets(name, monitor), models, monitor)
-    return plan(paper, name, models, subset=subset, monitor=monitor).make(monitor)
+    return plan(paper, name, models, subset=subset, grid=grid, monitor=monitor).make(monitor)
 
 
 def plan(
@@ -65,6 +71,7 @@ def plan(
     models: Sequence[str] = (),
     *,
     subset: str = "",
+    grid: Grid | None = None,
     monitor: Monitor = Monitor(),
 ) -> ReportPlan:
     """What a report will contain, and which sections are stored; nothing is computed.
@@ -73,8 +80,12 @@ def plan(
 
     Args and Raises: as for `run`.
     """
+    if grid is not None and paper != FINE_TUNING_PAPER:
+        raise BadDataError(
+            f"{paper} fine-tunes no network, {FINE_TUNING_PAPER} does. Leave the option out."
+        )
     if paper in JUDGEMENT_PAPERS:
-        return _judgement_plan(paper, open_sets(name, monitor), models)
+        return _judgement_plan(paper, open_sets(name, monitor), models, grid, monitor)
     if paper not in PAPERS:
         raise unknown_name("paper", paper, [*PAPERS, *JUDGEMENT_PAPERS])
     backbones = list(models) or collections.default_backbones(name)
@@ -105,10 +116,13 @@ def plan(
     return ReportPlan(report, steps, question_steps.state(question), tuple(trained))
 
 
-def command(paper: str, name: str, models: Sequence[str], subset: str = "") -> str:
+def command(
+    paper: str, name: str, models: Sequence[str], subset: str = "", *, grid: Grid | None = None
+) -> str:
     """The command line that makes a report."""
     words = ["simcore", "reproduce", paper, name, "--models", ",".join(models)]
-    return shlex.join([*words, *(["--subset", subset] if subset else [])])
+    words += ["--subset", subset] if subset else []
+    return shlex.join([*words, *(grid.to_args() if grid is not None else [])])
 
 
 def open_sets(name: str, monitor: Monitor = Monitor()) -> list[JudgementSet]:
@@ -148,7 +162,11 @@ def _steps(paper: str, question: Question, monitor: Monitor) -> tuple[Step, ...]
 
 
 def _judgement_plan(
-    paper: str, judged: Sequence[JudgementSet], models: Sequence[str]
+    paper: str,
+    judged: Sequence[JudgementSet],
+    models: Sequence[str],
+    grid: Grid | None,
+    monitor: Monitor,
 ) -> ReportPlan:
     scored = _scored_sets(paper, judged)
     expanded = _names(paper, models)
@@ -166,6 +184,8 @@ def _judgement_plan(
     }
     tables = margaritescu2024_tables if paper == "margaritescu2024" else bapps_tables
     steps = tables.steps(judged, names, inputs)
+    if grid is not None:
+        steps += margaritescu2024_finetuning.steps(judged, grid, inputs, monitor)
     joined = ",".join(each.name for each in judged)
     trained = dict.fromkeys(
         name
@@ -174,7 +194,7 @@ def _judgement_plan(
     )
     header = report_header.make(
         paper,
-        command(paper, joined, names),
+        command(paper, joined, names, grid=grid),
         [
             *report_header.judgement_facts(scored, names),
             *_warnings(*(provenance.trained_on_warning(each, names) for each in scored)),

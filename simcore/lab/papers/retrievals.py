@@ -9,8 +9,8 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import features, subsets
 from simcore.lab.papers.sections import Pictures
 from simcore.recipe import Question, Recipe
-from simcore.sim import combine
-from simcore.types import Array
+from simcore.sim import combine, rank
+from simcore.types import Array, Collection
 
 SEED = 0  # of all examples that are drawn at random
 
@@ -44,6 +44,27 @@ def failures(question: Question, recipe: Recipe, *, count: int, k: int) -> tuple
         caption = f"{pairs.queries.ids[row]}: its mate is at rank {int(ranks[row]):,}"
         pictures.append(Pictures(caption, keys, labels, len(keys) - 1))
     return tuple(pictures)
+
+
+def beside_mate(
+    collection: Collection, similarity: Array, row: int, stage: str, *, count: int
+) -> Pictures:
+    """A pair and the right images that rank first for its left one.
+
+    Args:
+        collection: N pairs; row i of both sides is a pair.
+        similarity: (N, N) of left and right images. row: of the query.
+        stage: before the caption. count: of retrieved images.
+    """
+    columns = rank.top_k(similarity[row], min(count, len(similarity)))[0]
+    gallery = collection.pairs().gallery
+    place = int((similarity[row] > similarity[row, row]).sum()) + 1
+    return Pictures(
+        f"{stage}: {collection.left.ids[row]}, its mate is at rank {place:,}",
+        (collection.left.keys[row], gallery.keys[row], *(gallery.keys[int(i)] for i in columns)),
+        ("query", "mate", *(f"rank {n}" for n in range(1, len(columns) + 1))),
+        1,
+    )
 
 
 def first_columns(question: Question, rows: Sequence[int], k: int) -> list[list[int]]:

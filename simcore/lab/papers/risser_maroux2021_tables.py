@@ -7,16 +7,18 @@ test pairs.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from simcore.data import cache_dir, state_files
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.lab import printed_values
+from simcore.lab import printed_annex
 from simcore.lab.learning import adaptation
 from simcore.lab.library import duplicates, subsets
-from simcore.lab.papers import comparisons, question_steps
+from simcore.lab.papers import comparisons, question_steps, retrievals
 from simcore.lab.papers.comparisons import Compared, percentage
 from simcore.lab.papers.paper_report import Step
 from simcore.lab.papers.sections import Chart, Section, Series
@@ -24,13 +26,24 @@ from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.recipe import Question
 from simcore.results import Cell, Result, Table
+from simcore.sim.metrics import normalized
 from simcore.types import JSON, Monitor
 
 FORMAT = 2  # raised when a row of the same input would have other numbers
 SIGMAS = (1.0, 15.0)
-STAGES = ("concatenated", "PCA", "sigma 1", "sigma 15")
-COLUMNS = ("backbone", "numbers", *printed_values.ANNEX.columns[1:], "gallery")
-GALLERY = round(4199 / 4)  # of the paper: a quarter of TLLobj
+STAGES = printed_annex.MEANS
+PLAIN, ADAPTED = STAGES[0], STAGES[-1]
+COLUMNS = (
+    "backbone",
+    "numbers",
+    *printed_annex.FACTS,
+    *(name for stage in STAGES for name in (stage, stage + printed_annex.DEVIATION)),
+    "gallery",
+)
+
+
+X_TITLE, Y_TITLE = "k, number of retrieved images", "asymmetric recall, % of test pairs"
+EXAMPLES, CANDIDATES = 4, 6  # queries and retrieved images of Figure 4
 
 
 @dataclass(frozen=True)
@@ -112,13 +125,25 @@ def table(rows: Sequence[AnnexRow]) -> Table:
     """Rows with `COLUMNS`, each followed by the printed one where the paper has that backbone."""
     lines: list[tuple[Cell, ...]] = []
     for row in rows:
-        recalls = [stage["aR"]["1"]["mean"] for stage in row.stages.values()]
-        numbers = (round(value, 4) for value in (row.size, row.variance, *recalls))
-        lines.append((row.backbone, "here", *numbers, row.test))
-        printed = printed_values.annex_row(row.backbone)
+        printed = printed_annex.row(row.backbone)
+        facts: dict[str, Cell] = {}
         if printed is not None:
-            lines.append((printed[0], "printed", *printed[1:], GALLERY))
-    return Table(COLUMNS, tuple(lines))
+            facts = dict(zip(printed_annex.ANNEX.columns, printed, strict=True))
+        own: dict[str, Cell] = {
+            **{name: facts.get(name) for name in printed_annex.FACTS},
+            "size": row.size,
+            "PCA variance": round(row.variance, 4),
+            "gallery": row.test,
+        }
+        for stage, result in row.stages.items():
+            recall = result["aR"]["1"]
+            own[stage] = round(recall["mean"], 4)
+            own[stage + printed_annex.DEVIATION] = round(recall["deviation"], 4)
+        lines.append((row.backbone, "here", *(own[name] for name in COLUMNS[2:])))
+        if printed is not None:
+            facts["gallery"] = printed_annex.GALLERY
+            lines.append((facts["model"], "printed", *(facts.get(name) for name in COLUMNS[2:])))
+    return Table(COLUMNS, tuple(lines), notes=(printed_annex.DEVIATIONS_REMARK,))
 
 
 def _parse(document: JSON) -> AnnexRow:
@@ -152,14 +177,20 @@ def steps(question: Question, monitor: Monitor) -> tuple[Step, ...]:
     shared = question_steps.duplicate_inputs(question) | question_steps.inputs(question)
     count = len(question.backbones)
     parts = [monitor.part(number / count, (number + 1) / count) for number in range(count)]
-    return tuple(
-        Step(
-            model,
-            partial(backbone_section, question, model, first=not number, monitor=parts[number]),
-            shared | {"paper": "risser-maroux2021", "first": not number},
-            None if number else printed_values.ANNEX,
-        )
-        for number, model in enumerate(question.backbones)
+    shared |= {"paper": "risser-maroux2021"}
+    return (
+        *(
+            Step(
+                model,
+                partial(backbone_section, question, model, first=not number, monitor=parts[number]),
+                shared | {"first": not number},
+                None if number else printed_annex.ANNEX,
+            )
+            for number, model in enumerate(question.backbones)
+        ),
+        Step("Annex, Table 1", partial(annex_section, question), shared, printed_annex.GAINS),
+        Step("Figure 3", partial(figure_3, question), shared),
+        Step("Figure 4", partial(figure_4, question, monitor), shared),
     )
 
 
@@ -168,8 +199,8 @@ def backbone_section(
 ) -> Section:
     """The row and the curves of one backbone; the first one shows the printed annex as well."""
     row = compute_row(question.collection, model, subset=question.subset, monitor=monitor)
-    printed = printed_values.annex_row(model)
-    columns = printed_values.ANNEX.columns
+    printed = printed_annex.row(model)
+    columns = printed_annex.ANNEX.columns
     compared = []
     for stage, own in row.stages.items():
         mean, error = own["aR"]["1"]["mean"], _standard_error(own, row.runs)
@@ -197,17 +228,118 @@ def backbone_section(
                 for label, stage in row.stages.items()
             ),
         ),
-        printed_values.ANNEX if first else None,
+        printed_annex.ANNEX if first else None,
         tuple(compared),
         (
             Chart(
                 "lines",
-                "k, number of retrieved images",
-                "asymmetric recall, % of test pairs",
+                X_TITLE,
+                Y_TITLE,
                 tuple(_curve(label, stage, row.runs) for label, stage in row.stages.items()),
                 log_x=True,
             ),
         ),
+    )
+
+
+def _rows(question: Question) -> list[AnnexRow]:
+    """The rows of all backbones; they were computed by the sections before."""
+    return [
+        compute_row(question.collection, model, subset=question.subset)
+        for model in question.backbones
+    ]
+
+
+def annex_section(question: Question) -> Section:
+    """All backbones in one table, and how much adaptation improves recall (section 4.3)."""
+    rows = _rows(question)
+    compared = [
+        Compared(
+            f"{row.backbone}: aR@{k} at sigma 15 over aR@{k} before",
+            _printed_gain(row.backbone, k),
+            _gain(row, k),
+        )
+        for row in rows
+        for k in asymmetric_recall.KS
+    ]
+    return Section(
+        "Annex, Table 1: all backbones",
+        printed_annex.DEVIATIONS_REMARK,
+        replace(table(rows), notes=()),
+        printed_annex.GAINS,
+        tuple(compared),
+    )
+
+
+def _printed_gain(model: str, k: int) -> comparisons.Amount | None:
+    if model != printed_annex.GAINS_MODEL:
+        return None
+    return comparisons.number(printed_annex.GAINS.value(f"aR@{k}", "ratio"))
+
+
+def _gain(row: AnnexRow, k: int) -> comparisons.Amount | None:
+    before, after = (row.stages[stage]["aR"][str(k)]["mean"] for stage in (PLAIN, ADAPTED))
+    return comparisons.number(after / before) if before else None
+
+
+def figure_3(question: Question) -> Section:
+    """Curves of all backbones: dashed as they are, solid adapted."""
+    rows = _rows(question)
+    series = tuple(
+        replace(
+            _curve(f"{row.backbone}, {label}", row.stages[stage], row.runs),
+            color=number,
+            dash=dash,
+        )
+        for number, row in enumerate(rows)
+        for stage, label, dash in ((PLAIN, "plain", "dash"), (ADAPTED, "adapted", "solid"))
+    )
+    return Section(
+        "Figure 3: before and after adaptation",
+        "Dashed: features side by side. Solid: adapted at sigma 15. Mean of all runs with its 95 % "
+        "interval; the paper draws two deviations.",
+        charts=(Chart("lines", X_TITLE, Y_TITLE, series, log_x=True),),
+    )
+
+
+def figure_4(question: Question, monitor: Monitor = Monitor()) -> Section:
+    """Test pairs of the backbone that adaptation helps most: the nearest images before and after.
+
+    As in the paper: the query, its mate (GT), then the images that rank first. One run, at sigma
+    15; its test pairs are all of its gallery.
+    """
+    rows = _rows(question)
+    best = max(rows, key=lambda row: float(row.stages[ADAPTED]["aR"]["1"]["mean"]))
+    settings = adaptation.AdaptationSettings("paper", SIGMAS[-1])
+    result = adaptation.adapt(
+        question.collection,
+        [best.backbone],
+        settings,
+        runs=1,
+        subset=question.subset,
+        monitor=monitor,
+    )
+    run = result.runs[0]
+    test = adaptation.select_pairs(result.collection, run.split.test)
+    features = adaptation.gather_inputs(test, result.models)
+    sides = {
+        "before": (features.left, features.right),
+        "after": (run.adapter(features.left), run.adapter(features.right)),
+    }
+    similarity = {
+        stage: np.nan_to_num(normalized(left) @ normalized(right).T, nan=-np.inf)
+        for stage, (left, right) in sides.items()
+    }
+    pictures = [
+        retrievals.beside_mate(test, values, pair, stage, count=CANDIDATES)
+        for pair in retrievals.draw(np.arange(len(test.left)), EXAMPLES)
+        for stage, values in similarity.items()
+    ]
+    return Section(
+        f"Figure 4: {best.backbone} before and after adaptation",
+        f"{len(test.left):,} test pairs of one run, {EXAMPLES} of them drawn at random. The query, "
+        "its mate, then the images that rank first.",
+        pictures=tuple(pictures),
     )
 
 

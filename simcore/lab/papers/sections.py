@@ -22,6 +22,8 @@ class Series(Result):
         x: positions: numbers of a line, names of bars.
         y: values; NaN leaves a gap.
         low, high: 95 % confidence interval of each value; empty without one.
+        color: number of its color; None takes the next one.
+        dash: of a line, such as "solid"; "" takes one that differs from its neighbors.
     """
 
     label: str
@@ -29,6 +31,8 @@ class Series(Result):
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    color: int | None = None
+    dash: str = ""
 
 
 @dataclass(frozen=True)

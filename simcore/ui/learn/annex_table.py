@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from simcore.lab import printed_values
+from simcore.lab import printed_annex
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.lab.papers.risser_maroux2021_tables import AnnexRow
 from simcore.recipe import Question
@@ -16,6 +16,7 @@ from simcore.ui.widgets import escape_markdown
 
 DIGITS = {
     **dict.fromkeys(risser_maroux2021_tables.STAGES, "%.4f"),
+    **{stage + printed_annex.DEVIATION: "%.4f" for stage in risser_maroux2021_tables.STAGES},
     "PCA variance": "%.4f",
     "size": "localized",
     "gallery": "localized",
@@ -44,6 +45,7 @@ def show(question: Question) -> None:
     )
     if rows:
         _table(risser_maroux2021_tables.table(rows).to_frame())
+        st.caption("± is the deviation over runs.", help=printed_annex.DEVIATIONS_REMARK)
         _curves(rows)
     computed = {row.backbone for row in rows}
     missing = [model for model in models if model not in computed]
@@ -62,8 +64,8 @@ def show(question: Question) -> None:
         )
         st.caption(f"Missing: {escape_markdown(', '.join(missing))}.")
     with st.expander("All rows as printed"):
-        st.caption(f"{printed_values.ANNEX.about}. {printed_values.ANNEX.remark}")
-        _table(printed_values.ANNEX.to_frame())
+        st.caption(f"{printed_annex.ANNEX.about}. {printed_annex.ANNEX.remark}")
+        _table(printed_annex.ANNEX.to_frame())
 
 
 def _table(frame: pd.DataFrame) -> None:

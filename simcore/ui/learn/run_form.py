@@ -33,9 +33,23 @@ def finetuning_args(
         page: prefix of the widgets' keys. judgements: whether the data are judgements.
     """
     left, right = st.columns(2)
-    backbone = left.selectbox("Start from", backbones, key=f"{page}_start")
+    backbone = left.selectbox(
+        "Start from",
+        backbones,
+        key=f"{page}_start",
+        help="AlexNet of the thesis is read before its classifier (`AlexNet_BASE`, 4,096 numbers); "
+        "`alexnet-conv5` is the average of its last convolution, and any other layer is "
+        "`NAME[LAYER]`.",
+    )
     paradigm = right.selectbox(
-        "Paradigm", list(PARADIGMS), format_func=PARADIGMS.__getitem__, key=f"{page}_paradigm"
+        "Paradigm",
+        list(PARADIGMS),
+        format_func=PARADIGMS.__getitem__,
+        key=f"{page}_paradigm",
+        help="What margaritescu2024 leaves open: the jigsaw has 3 x 3 tiles and 36 permutations "
+        "(the thesis says “for example 9 x 9”), since 81 tiles would be smaller than what most "
+        "networks see at once. Batch normalization keeps the statistics of pre-training; those of "
+        "each batch would make the features of an image depend on the others.",
     )
     preset = finetuning.make_settings(backbone, paradigm)
     columns = st.columns(3)

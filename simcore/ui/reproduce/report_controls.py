@@ -1,12 +1,14 @@
 """The controls of Reproduce: paper, data, backbones, pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from simcore.lab.judgements import pair_similarities, sets
+from simcore.lab.learning.finetuning_grid import Grid
 from simcore.lab.papers import reproduce
 from simcore.ui import sidebar, url_state, widgets
+from simcore.ui.reproduce import finetuning_controls
 from simcore.ui.url_state import Field, ListField
 from simcore.ui.widgets import escape_markdown
 
@@ -31,12 +33,14 @@ class Choice:
         models: backbones and distances.
         subset: of the pairs; empty for judgements.
         args: of the `simcore` command line that makes the same report.
+        grid: what is fine-tuned for Figure 5.3 of margaritescu2024; None leaves it out.
     """
 
     data: str
     models: tuple[str, ...]
     subset: str
     args: tuple[str, ...]
+    grid: Grid | None = None
 
 
 def choose(paper: str) -> Choice | None:
@@ -93,7 +97,13 @@ def _judgements(paper: str) -> Choice | None:
     if not judged or not models:
         st.info("Choose judgements and similarities in the sidebar.")
         return None
-    return _choice(paper, ",".join(judged), tuple(models), "")
+    choice = _choice(paper, ",".join(judged), tuple(models), "")
+    if paper != reproduce.FINE_TUNING_PAPER:
+        return choice
+    grid = finetuning_controls.choose(PAGE)
+    if grid is None:
+        return choice
+    return replace(choice, grid=grid, args=(*choice.args, *grid.to_args()))
 
 
 def _fits(paper: str, kind: str) -> bool:

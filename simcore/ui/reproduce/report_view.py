@@ -12,6 +12,7 @@ from simcore.ui.gallery import Tile
 from simcore.ui.widgets import escape_markdown
 
 FORMATS = report_files.FORMATS
+MANY_CHARTS = 2  # more are panels of one figure, drawn in two columns
 
 
 def header(facts: ReportHeader) -> None:
@@ -36,14 +37,16 @@ def section(content: Section, number: int) -> None:
         st.info(escape_markdown(content.note))
     elif content.note:
         st.caption(escape_markdown(content.note))
+    panels = st.columns(2) if len(content.charts) > MANY_CHARTS else [st.container()]
     for place, chart in enumerate(content.charts):
-        charts.show(
-            paper_charts.figure(chart),
-            f"reproduce_chart_{number}_{place}",
-            title=chart.title,
-            x=chart.x_title,
-            y=chart.y_title,
-        )
+        with panels[place % len(panels)]:
+            charts.show(
+                paper_charts.figure(chart),
+                f"reproduce_chart_{number}_{place}",
+                title=chart.title,
+                x=chart.x_title,
+                y=chart.y_title,
+            )
     for place, row in enumerate(content.pictures):
         st.caption(escape_markdown(row.caption))
         gallery.grid(_tiles(row), key=f"reproduce_pictures_{number}_{place}")

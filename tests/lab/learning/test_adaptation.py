@@ -9,7 +9,7 @@ import pytest
 
 from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.evaluate.retrieval import asymmetric_recall
-from simcore.lab import printed_values, recipes
+from simcore.lab import printed_annex, recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.learning import ablation, adaptation, finetuning, learned_backbones
 from simcore.lab.learning.adaptation import AdaptationSettings, FusionSettings
@@ -198,14 +198,18 @@ def test_a_row_of_the_annex_is_computed_once_for_the_same_pairs(pairs, monkeypat
     here, printed = (dict(zip(table.columns, line, strict=True)) for line in table.rows)
     assert (here["numbers"], printed["numbers"]) == ("here", "printed")
     assert printed["sigma 15"] == 0.1684
+    assert (printed["sigma 15 ±"], printed["images, M"]) == (0.0044, 1.28)
+    assert here["learning type"] == printed["learning type"] == "supervised"
+    recalls = row.stages["sigma 15"]["runs_aR1"]
+    spread = (sum((r - sum(recalls) / 2) ** 2 for r in recalls)) ** 0.5  # of two runs
+    assert here["sigma 15 ±"] == pytest.approx(spread, abs=1e-4)
+    assert table.notes == (printed_annex.DEVIATIONS_REMARK,)
     assert here["gallery"] == row.test < printed["gallery"]
 
 
 def test_every_printed_row_has_its_backbone():
-    rows = [
-        printed_values.annex_row(name) for name in registry.expand_groups(["@risser-maroux2021"])
-    ]
-    assert {row and row[0] for row in rows} == {row[0] for row in printed_values.ANNEX.rows}
+    rows = [printed_annex.row(name) for name in registry.expand_groups(["@risser-maroux2021"])]
+    assert {row and row[0] for row in rows} == {row[0] for row in printed_annex.ANNEX.rows}
 
 
 def test_the_document_is_json_and_complete(results):

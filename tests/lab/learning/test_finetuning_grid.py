@@ -1,0 +1,126 @@
+"""Cells of Figure 5.3: what is learned from, what is scored, and what stays apart."""
+
+import numpy as np
+import pytest
+
+from simcore.data.judgements import bapps
+from simcore.errors import BadDataError, Stopped, UnknownNameError
+from simcore.lab.judgements import sets
+from simcore.lab.learning import finetuning_grid
+from simcore.lab.learning.finetuning_grid import BEFORE, Grid
+from simcore.models import lineage
+from simcore.types import Monitor
+from tests.data.judgements.conftest import (
+    bird_images,  # noqa: F401  a fixture
+    psiz_folder,  # noqa: F401  a fixture
+    ranked,  # noqa: F401  a fixture
+)
+
+VOTES = {name: [0.2, 0.8, 1.0, 0.0, 0.4, 0.6, 0.5, 0.9] for name in bapps.DISTORTIONS}
+
+
+@pytest.fixture
+def patches(bapps_tree):
+    """48 triplets, of which no two share an image."""
+    return sets.add("bapps", bapps_tree(VOTES), name="patches")
+
+
+@pytest.fixture
+def birds(psiz_folder, bird_images, ranked):  # noqa: F811
+    """Triplets over 60 pictures, which nearly all share images."""
+    root = psiz_folder([(100, ranked(80))])
+    return sets.add("hsj", root, images=bird_images, name="birds", keep_alternatives=True)
+
+
+def pictures(judged, columns):
+    """Content keys of the images in some columns of trials."""
+    keys = judged.triplets.images.keys
+    return {keys[row] for column in columns for row in column}
+
+
+def shown(judged, rows):
+    triplets = judged.triplets
+    return pictures(judged, [triplets.ref[rows], triplets.left[rows], triplets.right[rows]])
+
+
+def test_protocol_paper_learns_from_the_triplets_that_are_scored(patches, conv):
+    part = finetuning_grid.split_source(patches, Grid((conv,)))
+    assert set(part.split.train) <= set(part.split.test)
+    assert sorted(part.split.test) == list(range(48))
+    for name, positions in part.sets.items():
+        rows = part.split.test[positions]
+        assert {patches.triplets.group[row] for row in rows} == {name.removeprefix("bapps ")}
+
+
+@pytest.mark.parametrize(("split", "columns"), [("images", "all"), ("references", "ref")])
+def test_held_out_triplets_are_as_far_apart_as_the_split_says(
+    bapps_tree, birds, conv, split, columns
+):
+    judged = birds
+    if split == "images":
+        votes = {name: values * 3 for name, values in VOTES.items()}
+        judged = sets.add("bapps", bapps_tree(votes), name="more")
+    grid = Grid((conv,), protocol="held-out", split=split)
+    part = finetuning_grid.split_source(judged, grid)
+    learned = np.concatenate([part.split.train, part.split.validation])
+    tested = part.split.test
+    apart = shown(judged, tested)
+    if columns == "ref":
+        apart = pictures(judged, [judged.triplets.ref[tested]])
+    assert learned.size
+    assert not shown(judged, learned) & apart
+    # The images of self-supervised paradigms and second negatives stay apart, too.
+    for label in ("simclr", "quadruplet"):
+        data = finetuning_grid.training_data(part, label)
+        rows = np.unique(np.concatenate([a.ravel() for a in (*data.train.arrays[:3],)]))
+        if label == "simclr":
+            rows = data.train.singles
+        assert not pictures(judged, [rows]) & apart
+
+
+def test_a_cell_is_scored_by_the_majority_and_stored(patches, conv):
+    grid = Grid((conv,), ("triplet",), epochs=1)
+    assert finetuning_grid.count_stored([patches], grid) == (0, 2)
+    before = finetuning_grid.compute(patches, conv, BEFORE, grid)
+    after = finetuning_grid.compute(patches, conv, "triplet", grid)
+    assert finetuning_grid.count_stored([patches], grid) == (2, 2)
+    assert finetuning_grid.compute(patches, conv, "triplet", grid) == after
+    assert set(before.credits) == {f"bapps {name}" for name in VOTES}
+    for cell in (before, after):
+        for values in cell.credits.values():
+            assert len(values) == 8
+            assert values[6] == 0.5  # people tie
+            assert set(values) <= {0.0, 0.5, 1.0}
+    assert sum(before.seen.values()) == 0
+    # Five undecided triplets are not learned from, but every image of the others was seen.
+    assert after.examples == 42
+    assert sum(after.seen.values()) == 42
+    assert not lineage.unfinished()
+
+
+def test_a_stopped_cell_continues_and_other_settings_are_another_cell(patches, conv):
+    grid = Grid((conv,), ("moco",), epochs=2)
+    whole = finetuning_grid.compute(patches, conv, "moco", Grid((conv,), ("moco",), epochs=2))
+    for path in (finetuning_grid.cache_dir.root() / "finetuning").glob("*.json"):
+        path.unlink()
+    with pytest.raises(Stopped, match="same command"):
+        finetuning_grid.compute(patches, conv, "moco", grid, monitor=Monitor(stop=lambda: True))
+    assert len(lineage.unfinished()) == 1
+    assert finetuning_grid.compute(patches, conv, "moco", grid) == whole
+    assert not lineage.unfinished()
+    longer = Grid((conv,), ("moco",), epochs=3)
+    assert finetuning_grid.count_stored([patches], longer) == (0, 2)
+
+
+def test_names_and_numbers_are_checked(conv):
+    assert finetuning_grid.make([conv], [], epochs=3).paradigms == finetuning_grid.PARADIGMS
+    for wrong in ({"protocol": "honest"}, {"split": "all"}, {"labels": ["tuplet"]}):
+        with pytest.raises(UnknownNameError):
+            finetuning_grid.make([conv], **wrong)
+    with pytest.raises(BadDataError, match="epochs must be 1"):
+        finetuning_grid.make([conv], epochs=0)
+
+
+def test_a_set_without_test_triplets_is_named(patches, conv):
+    with pytest.raises(BadDataError, match="leaves no test triplets of bapps deblur"):
+        finetuning_grid.split_source(patches, Grid((conv,), protocol="held-out"))
