@@ -218,7 +218,7 @@ def search(
 
 
 def _ready(name: str, models: str, *, uploaded: bool) -> list[str]:
-    """The backbones to search with; what is left out of groups is said on stderr."""
+    """The backbones to search with; those of a group that are left out are named on stderr."""
     from simcore.lab.search import search as search_search
 
     ready = search_search.ready_backbones(name, options.names(models), uploaded=uploaded)

@@ -254,7 +254,7 @@ class ReadyBackbones:
 
     @property
     def note(self) -> str:
-        """One sentence that names what is left out; "" for nothing."""
+        """One sentence that names the backbones left out; "" for none."""
         if not self.left_out:
             return ""
         reasons = "; ".join(f"{name} ({reason})" for name, reason in self.left_out.items())
