@@ -38,6 +38,7 @@ def table(board: Board, key: str) -> Entry | None:
         key=key,
         on_select="rerun",
         selection_mode="single-row",
+        placeholder="",
         height=HEIGHT if len(rows) > MAX_ROWS else "auto",
         column_config=_column_config(board),
     )
@@ -130,7 +131,10 @@ def scatter(board: Board, cost: str, key: str) -> None:
     scores, places = board.scores[column.name], board.places()
     priced = [n for n in scores if getattr(board.entries[n].cost, cost) is not None]
     if not priced:
-        st.info("The cost of these backbones is unknown.")
+        name = escape_markdown(column.name)
+        st.info(
+            "The cost of these backbones is unknown." if scores else f"No scores of {name} yet."
+        )
         return
     front = board.pareto(column.name, cost)
     figure = go.Figure()
