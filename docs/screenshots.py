@@ -33,6 +33,8 @@ VIEWS = {
     "explore": f"/?collection=emoji&query=mushroom&{SET}&combine=zsum",
     "map": "/map?collection=emoji&models=mobilenetv2&method=umap",
     "compare": "/compare?collection=emoji&first=left:mushroom&second=right:mushroom",
+    "why": "/compare?collection=emoji&first=left:mushroom&second=right:mushroom&backbone=layout"
+    "&view=why",
     "combine": "/combine?collection=emoji",
     "exclusive": "/exclusive?collection=emoji",
     "evaluate": "/evaluate?collection=emoji",
