@@ -23,7 +23,7 @@ from simcore.ui import (
 )
 from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
-from simcore.ui.map import map_canvas, map_selection
+from simcore.ui.map import map_canvas, map_downloads, map_selection
 from simcore.ui.map.map_canvas import METHOD_NAMES
 from simcore.ui.url_state import Field, Values
 from simcore.ui.widgets import escape_markdown
@@ -172,6 +172,7 @@ def _maps(question: Question, views: Sequence[Map], by: str) -> None:
         by = possible[0]
     key = f"map_canvas_{question.collection}_{question.subset}"
     rows = map_canvas.show(views, by, key=key, on_select=_first_page)
+    map_downloads.show(views[0], by)
     with widgets.show_errors():  # the page's own block does not see errors of a fragment
         _selection(question, views[0], rows)
     state = st.session_state

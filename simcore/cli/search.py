@@ -51,6 +51,12 @@ def map_(
     min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
     perplexity: Annotated[float, typer.Option(callback=finite, help="Of t-SNE, 2 to 200.")] = 30.0,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of every random number.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the map: a file that ends in .svg or .png.")
+    ] = None,
+    color: Annotated[
+        str, typer.Option(help="Color of --picture: side, found, rank, cluster or field:NAME.")
+    ] = "cluster",
     json: Json = False,
 ) -> None:
     """Map a collection to the plane with UMAP, PCA or t-SNE of one recipe.
@@ -67,11 +73,11 @@ def map_(
         method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     if set_maps.is_set(name):
-        given = (combine, weights, metric, post, missing, subset, where)
-        if given != ("none", "", "own", "none", "mean", "all", ""):
+        given = (combine, weights, metric, post, missing, subset, where, picture)
+        if given != ("none", "", "own", "none", "mean", "all", "", None):
             raise errors.BadDataError(
                 f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
-                "--weights, --metric, --post, --missing, --subset and --where out."
+                "--weights, --metric, --post, --missing, --subset, --where and --picture out."
             )
         _map_set(name, backbones, settings, json=json)
         return
@@ -90,6 +96,10 @@ def map_(
             result = maps.make(question, settings, monitor=monitor)
         except errors.Stopped as stopped:
             raise typer.Exit(STOPPED) from stopped
+    if picture is not None:
+        from simcore.lab.search import map_pictures
+
+        output.save(picture, map_pictures.picture(result, color, picture.suffix))
     output.write_files([result.to_table()])  # all points; the terminal gets a summary
     if json:
         output.document(result)

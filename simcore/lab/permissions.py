@@ -117,6 +117,7 @@ VISITORS = {
     "printed_annex": "row",
     "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
     "shared_metric",
+    "search.map_pictures": "picture point_color",
     "search.maps": "to_pixels projection_settings color_labels color_choices color_groups tags "
     "single_recipe load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "

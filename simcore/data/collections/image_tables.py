@@ -279,8 +279,8 @@ def add_folder_fields(draft: CollectionDraft, folder: Path) -> None:
             draft.accounted.add(table)
         resolver = PathResolver(table.parent)
         for _, cells in rows:
-            path, error = locate(resolver, cells.get(column), None)
-            if not error:
+            path, problem = locate(resolver, cells.get(column), None)
+            if not problem:
                 by_path[path] = plain_fields(cells, (column,))
     subfolders = [row.path.relative_to(folder).parent.as_posix() for row in draft.rows]
     has_subfolders = len(set(subfolders)) > 1

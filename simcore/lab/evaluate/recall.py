@@ -16,7 +16,7 @@ from simcore.lab import recipes
 from simcore.lab.library import collections, features, fields, similarity, subsets
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Question, Recipe
-from simcore.results import Interval, RecallRow, RecallTable, Result, Table, TableResult
+from simcore.results import Cell, Interval, RecallRow, RecallTable, Result, Table, TableResult
 from simcore.sim import rank
 from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
 
@@ -80,7 +80,7 @@ class GroupedRecall(TableResult):
 
     def to_table(self) -> Table:
         """One row per recipe and value, in percent with intervals."""
-        rows = []
+        rows: list[tuple[Cell, ...]] = []
         for group in self.rows:
             scores = group.row.recall.items()
             cells = [

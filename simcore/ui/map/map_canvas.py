@@ -5,15 +5,13 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.search import maps
+from simcore.lab.search import map_pictures, maps
 from simcore.lab.search.maps import Map
 from simcore.types import JSON
 from simcore.ui import components, page_export, thumbnails
 
 FULL = 16384  # coordinates are whole numbers up to this, as in map_panel.js
 MAX_INLINE = 480  # images sent inside the page where no server route serves them
-SCALE = ("#7B3FD0", "#C23E9A", "#E8663F", "#D9A400")  # like plasma, readable in light and dark
-QUIET = "#8C96A1"  # for the group that stays in the background
 METHOD_NAMES = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the fastest first
 
 
@@ -97,7 +95,7 @@ def _map_data(view: Map, by: str) -> JSON:
         {
             "name": name,
             "count": count,
-            "color": point_color(groups, number),
+            "color": map_pictures.point_color(groups, number),
             "shape": "square" if by == "side" and number else "",
         }
         for number, (name, count) in enumerate(zip(groups.names, groups.counts, strict=True))
@@ -114,14 +112,6 @@ def _map_data(view: Map, by: str) -> JSON:
         "rank": None if ranks is None else ranks.tolist(),
         "legend": legend,
     }
-
-
-def point_color(groups: maps.Colors, number: int) -> str:
-    """The color of one group; ordered groups get the steps of a scale."""
-    if groups.quiet and number == len(groups.names) - 1:
-        return QUIET
-    palette = SCALE if groups.ordered else html_document.COLORS
-    return palette[number % len(palette)]
 
 
 def subtitle(view: Map) -> str:

@@ -102,6 +102,37 @@ def test_maps_are_colored_and_filtered_by_a_field(listed):
     assert len(maps.make(Question(listed, (HOG,), subset=where), settings).ids) == 10
 
 
+def test_a_map_is_drawn_as_a_picture(listed, tmp_path, capsys):
+    import io
+    from xml.etree import ElementTree
+
+    from PIL import Image
+
+    line = ["map", listed, "--models", "hog", "--method", "pca", "--color", "field:category"]
+    assert run([*line, "--picture", str(tmp_path / "map.svg")]) == 0
+    tree = ElementTree.parse(tmp_path / "map.svg")
+    space = "{http://www.w3.org/2000/svg}"
+    circles = [each.attrib for each in tree.iter(f"{space}circle")]
+    view = maps.make(Question(listed, (HOG,)), maps.projection_settings("pca"))
+    x, y = maps.to_pixels(view.xy, 1000)
+    assert [(int(c["cx"]) - 24, int(c["cy"]) - 46) for c in circles[:12]] == list(
+        zip(x, y, strict=True)
+    )
+    assert circles[0]["fill"] == circles[1]["fill"] != circles[2]["fill"]  # face, face, cat
+    texts = [each.text for each in tree.iter(f"{space}text")]
+    assert texts[1:] == ["face (6)", "cat (4)", "(none) (2)"]
+    assert run([*line, "--picture", str(tmp_path / "map.png")]) == 0
+    with Image.open(io.BytesIO((tmp_path / "map.png").read_bytes())) as image:
+        assert image.size == (1048, 1136)
+        colors = {image.getpixel((a + 24, b + 46)) for a, b in zip(x, y, strict=True)}
+    assert (255, 255, 255) not in colors
+    capsys.readouterr()
+    assert run([*line, "--picture", str(tmp_path / "map.pdf")]) == 1
+    assert "written as .svg or .png" in capsys.readouterr().err
+    line[-1] = "nope"
+    assert run([*line, "--picture", str(tmp_path / "map.svg")]) == 1
+
+
 def test_a_collection_without_fields_says_so(tiny):
     assert fields.names(tiny) == ()
     with pytest.raises(BadDataError, match="has no fields"):
