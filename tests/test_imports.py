@@ -29,6 +29,7 @@ LAB = [
         "log_files",
         "recipes",
         "printed_values",
+        "printed_annex",
         "html_document",
         "error_log",
     ),

@@ -74,7 +74,7 @@ VISITORS = {
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
     "learning.finetuning": "make_settings preset_source trainable",
-    "learning.finetuning_grid": "make default_bases count_stored inputs",
+    "learning.finetuning_grid": "make default_bases ready_bases count_stored inputs",
     "learning.learned_backbones": "check_available read_lineage read_curve listing summary_table "
     "pair_table trial_table pair_changes trial_changes triplet_sets_for_training votes_source "
     "without_training_overlap",

@@ -4,7 +4,10 @@ from simcore.evaluate.claims.verdicts import Rule
 from simcore.lab.claims.claim import POINT, Claim
 
 PAPER = "margaritescu2024"
-FINE_TUNED = "backbones fine-tuned on judgements under each paradigm: see `simcore learn finetune`"
+FINE_TUNED = (
+    "networks fine-tuned under each paradigm: `simcore reproduce margaritescu2024 SETS --finetune` "
+    "tests it"
+)
 
 CLAIMS = (
     Claim(

@@ -22,7 +22,7 @@ from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.evaluate.judgements import two_afc
 from simcore.lab.learning import finetuning
 from simcore.lab.learning.training_data import JudgementData
-from simcore.models import lineage, registry
+from simcore.models import lineage, registry, weights
 from simcore.models.extract import extraction
 from simcore.results import Result
 from simcore.training import splits
@@ -332,6 +332,11 @@ def count_stored(sources: Sequence[JudgementSet], grid: Grid) -> tuple[int, int]
     """How many cells are stored, and how many there are; nothing is computed."""
     paths = _paths(sources, grid)
     return sum(path.exists() for path in paths), len(paths)
+
+
+def ready_bases(grid: Grid) -> list[str]:
+    """The networks whose weights are at hand; what was left out for want of them can be made."""
+    return [base for base in grid.bases if weights.status(registry.get(base))[0]]
 
 
 def inputs(sources: Sequence[JudgementSet], grid: Grid) -> JSON:

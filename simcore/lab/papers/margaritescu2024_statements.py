@@ -34,6 +34,7 @@ EASIER = tuple(panel for panel in WHOLE_IMAGES if panel not in HARDER)
 SELF_SUPERVISED = tuple(paradigm for paradigm in PARADIGMS if paradigm not in SUPERVISED)
 VIEWS, PRETEXT = ("simclr", "moco"), ("jigsaw", "rotation")
 LARGE = ("clip", "dino")
+PRETRAINING_NAMES = {"clip": "CLIP", "dino": "DINO", "supervised": "supervised"}
 Entry = tuple[str, str]  # network, and a metric or a paradigm
 Member = BySet  # (T,) weighted difference of each triplet
 
@@ -77,8 +78,8 @@ class Credits:
             and architecture in ("", "vit" if "vit-" in row else "cnn")
         ]
         if not chosen:
-            kinds = " or ".join(pretraining)
-            raise MissingEvidenceError(f"a network ({f'{kinds} {architecture}'.strip()})")
+            kinds = " or ".join(PRETRAINING_NAMES[kind] for kind in pretraining)
+            raise MissingEvidenceError(f"a network: {kinds} {architecture.upper()}".rstrip(": "))
         return chosen
 
     def panels(self, wanted: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.judgements import pair_similarities, sets
+from simcore.lab.learning import finetuning_grid
 from simcore.lab.learning.finetuning_grid import Grid
 from simcore.lab.library import collections, duplicates, features, provenance, subsets
 from simcore.lab.papers import (
@@ -209,7 +210,8 @@ def _judgement_plan(
         unit="triplets" if paper == "margaritescu2024" else "trials",
     )
     reasons = {row.name: row.reason for row in pair_similarities.distances()}
-    return ReportPlan(report, steps, repr((names, reasons)), tuple(trained))
+    bases = [] if grid is None else finetuning_grid.ready_bases(grid)
+    return ReportPlan(report, steps, repr((names, reasons, bases)), tuple(trained))
 
 
 def _warnings(*sentences: str) -> list[report_header.Fact]:

@@ -111,8 +111,8 @@ def _chart(fields: JSON) -> Chart:
             each["label"],
             tuple(each["x"]),
             *(tuple(NAN if v is None else v for v in each[name]) for name in ("y", "low", "high")),
-            each["color"],
-            each["dash"],
+            color=each["color"],
+            dash=each["dash"],
         )
         for each in fields["series"]
     )

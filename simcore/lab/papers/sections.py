@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from simcore.lab.papers.comparisons import Compared
@@ -31,8 +31,8 @@ class Series(Result):
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
-    color: int | None = None
-    dash: str = ""
+    color: int | None = field(default=None, kw_only=True)
+    dash: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

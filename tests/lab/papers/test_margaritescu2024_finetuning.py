@@ -96,6 +96,11 @@ def test_a_sentence_that_the_data_cannot_decide_says_what_is_missing():
         "needs CLIP_ResNet-50_BASE and a wider one such as CLIP_ResNet-50x4",
         "undecided",
     )
+    values = {("color", "cosine"): of("color", "cosine")}
+    section = margaritescu2024_statements.section("", "", PRETRAINED, Credits(values, clusters, ()))
+    lacking = [row[2] for row in section.table.rows]
+    assert lacking[:2] == ["needs a network: CLIP or DINO", "needs a network: DINO VIT"]
+    assert "needs a network" in lacking
     rows = verdicts_of(FINE_TUNING, of, clusters, ("before", "triplet"))
     assert {row[1] for row in rows.values()} == {"undecided"}
     assert all(row[0].startswith("needs") for row in rows.values())
