@@ -349,8 +349,8 @@ def reciprocal_ranks(
     Returns:
         M arrays (b, G) float32; NaN where no part has evidence, and in queries without any.
 
-    >>> reciprocal_ranks([np.array([[0.5, 0.9, 0.5]])], [1], "mean")[0] * 63
-    array([[1.      , 1.032787, 1.      ]], dtype=float32)
+    >>> (1 / reciprocal_ranks([np.array([[0.5, 0.9, 0.5]])], [1], "mean")[0]).round(3).tolist()
+    [[63.0, 61.0, 63.0]]
     """
     used = [weight for weight in weights if weight > 0] or [1.0]
     penalty = -(2.0 ** np.ceil(np.log2(sum(used) / min(used))))

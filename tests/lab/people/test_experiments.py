@@ -207,6 +207,7 @@ def test_analysis_of_answers_that_are_known():
     assert people[1]["right"] == 6
     assert people[3] == {
         "participant": 3,
+        "label": "",
         "answers": 6,
         "right": 0,
         "catch_answered": 1,
