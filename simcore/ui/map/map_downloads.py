@@ -1,5 +1,7 @@
 """The buttons that download a map as a picture."""
 
+from functools import partial
+
 import streamlit as st
 
 from simcore.lab.search import map_pictures
@@ -12,14 +14,11 @@ MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 def show(view: Map, by: str) -> None:
     """A button per format; the picture is drawn when a button is clicked."""
 
-    def draw(suffix: str) -> bytes:
-        return map_pictures.picture(view, by, suffix)
-
     with st.container(horizontal=True), widgets.show_errors():
         for suffix, mime in MIME.items():
             st.download_button(
                 f"Map as {suffix[1:].upper()}",
-                lambda suffix=suffix: draw(suffix),
+                partial(map_pictures.picture, view, by, suffix),
                 f"{view.collection}-map{suffix}",
                 mime=mime,
                 icon=":material/image:",
