@@ -138,6 +138,7 @@ def test_the_envelope_tells_data_networks_and_settings(tiny, capsys):
     assert value["collection"] == {"name": "tiny", "digest": listed["digest"]}
     assert sorted(record["name"] for record in value["backbones"]) == ["color", "hog", "layout"]
     assert value["settings"] == {
+        "by": "",
         "combine": "zsum",
         "direction": "rl",
         "k": None,
@@ -146,6 +147,7 @@ def test_the_envelope_tells_data_networks_and_settings(tiny, capsys):
         "post": "none",
         "subset": "all",
         "weights": "",
+        "where": "",
     }
 
 
