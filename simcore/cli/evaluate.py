@@ -27,11 +27,14 @@ def recall(
     json: Json = False,
 ) -> None:
     """Share of queries whose mate is among the first k, with 95 % confidence intervals."""
+    from simcore.lab.evaluate import grouped_recall
     from simcore.lab.evaluate import recall as lab_recall
     from simcore.lab.library import provenance
 
     ks = options.whole_numbers(k, "--k") if k is not None else None
-    table = lab_recall.recall_by(question, by, ks=ks) if by else lab_recall.recall(question, ks=ks)
+    table = (
+        grouped_recall.recall_by(question, by, ks=ks) if by else lab_recall.recall(question, ks=ks)
+    )
     options.check_cut_offs(ks or [], table.pairs)
     warning = provenance.training_overlap_warning(
         question.collection, question.backbones, question.subset

@@ -52,7 +52,8 @@ VISITORS = {
     "participation ablation compare learned_weights hit_count check_backbone_count scored_subset "
     "single_hits",
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
-    "evaluate.recall": "recall recall_by curve cosine_minus_l2 associative_recall votes "
+    "evaluate.grouped_recall": "recall_by",
+    "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
     "pairs_digest outcomes_of_each stored_outcomes",
     "evaluate.waterfall": "waterfall",

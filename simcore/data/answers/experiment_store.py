@@ -17,6 +17,8 @@ from simcore.data.answers.database import read_session, write_session
 from simcore.data.answers.schema import Answer, Experiment, Participant, Question
 from simcore.errors import BadDataError, UnknownNameError, unknown_name
 
+ParticipantLabels = dict[int, str]  # participant number -> the id that they have elsewhere
+
 
 def add(
     experiment: Experiment,
@@ -262,7 +264,7 @@ def counts() -> dict[str, Counts]:
         }
 
 
-def labels(experiment: Experiment) -> dict[int, str]:
+def labels(experiment: Experiment) -> ParticipantLabels:
     """The ids that participants have elsewhere, by their number; only those who have one."""
     query = select(Participant.number, Participant.label).where(
         Participant.experiment_id == experiment.id, Participant.label != ""

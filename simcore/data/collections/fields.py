@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FieldValue = str | int | float | bool | None
 Fields = Mapping[str, FieldValue]
+Cells = dict[str, FieldValue]  # column -> value, of one row
+Columns = dict[str, list[FieldValue]]  # field -> values, of all images
 
 FILE = "fields.parquet"
 MAX_FIELDS, MAX_NAME, MAX_TEXT = 100, 100, 10_000

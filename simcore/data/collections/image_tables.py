@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simcore.data import csv_files, image_names, images, text_files
 from simcore.data.collections import fields
 from simcore.data.collections.collection_draft import CollectionDraft, DraftRow, drop_repeated
-from simcore.data.collections.fields import Fields, FieldValue
+from simcore.data.collections.fields import Cells, Fields
 from simcore.data.image_names import PathResolver
 from simcore.errors import BadDataError
 from simcore.types import Skipped
@@ -36,7 +36,8 @@ BATCH = 64  # rows of images in memory
 _OWN = ("filepath", "id", "_id", "metadata", "_rand", "_media_type", "_dataset_id", "tags")
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 
-Row = tuple[str, dict[str, Any]]  # place of a row for messages, its cells
+RowCells = dict[str, Any]  # column -> value as it is in the file
+Row = tuple[str, RowCells]  # place of a row for messages, its cells
 
 
 def read_rows(table: Path) -> list[Row]:
@@ -170,9 +171,9 @@ def file_column(cells: Mapping[str, Any], table: Path) -> str:
     return column
 
 
-def plain_fields(cells: Mapping[str, Any], without: Sequence[str] = ()) -> dict[str, FieldValue]:
+def plain_fields(cells: Mapping[str, Any], without: Sequence[str] = ()) -> Cells:
     """The cells that are texts, numbers or truth values; lists of texts are joined by commas."""
-    plain: dict[str, FieldValue] = {}
+    plain: Cells = {}
     for name, value in cells.items():
         if not name or name in without:
             continue
@@ -317,7 +318,7 @@ def read_fiftyone(folder: Path, *, inside: Path | None = None) -> CollectionDraf
     return draft
 
 
-def _sample_fields(sample: Mapping[str, Any]) -> dict[str, Any]:
+def _sample_fields(sample: Mapping[str, Any]) -> RowCells:
     cells: dict[str, Any] = {}
     for name, value in sample.items():
         if name in _OWN or name.startswith("_"):

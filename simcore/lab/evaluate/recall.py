@@ -13,10 +13,10 @@ from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.correlation import Correlation, correlations
 from simcore.lab import recipes
-from simcore.lab.library import collections, features, fields, similarity, subsets
+from simcore.lab.library import collections, features, similarity, subsets
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Question, Recipe
-from simcore.results import Cell, Interval, RecallRow, RecallTable, Result, Table, TableResult
+from simcore.results import Interval, RecallRow, RecallTable, Result, Table, TableResult
 from simcore.sim import rank
 from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
 
@@ -48,49 +48,6 @@ class MateRanks(TableResult):
         labels = [self.recipe.label] * len(scores)
         rows = zip(labels, self.query_ids, self.mate_ids, self.ranks.tolist(), scores, strict=True)
         return Table(("recipe", "query", "mate", "rank", "score"), tuple(rows))
-
-
-@dataclass(frozen=True)
-class GroupRecall(Result):
-    """Recall of one recipe on the pairs with one value of a field."""
-
-    value: str
-    pairs: int
-    row: RecallRow
-
-    def to_dict(self) -> JSON:
-        """One row of the document that `simcore evaluate recall --by --json` prints."""
-        return {"value": self.value, "pairs": self.pairs} | self.row.to_dict()
-
-
-@dataclass(frozen=True)
-class GroupedRecall(TableResult):
-    """Recall of several recipes by the values of a field, largest groups first.
-
-    Attributes:
-        pairs: in all groups, which share one gallery.
-    """
-
-    collection: str
-    field: str
-    pairs: int
-    direction: Direction
-    subset: str
-    rows: tuple[GroupRecall, ...]
-
-    def to_table(self) -> Table:
-        """One row per recipe and value, in percent with intervals."""
-        rows: list[tuple[Cell, ...]] = []
-        for group in self.rows:
-            scores = group.row.recall.items()
-            cells = [
-                f"{100 * s.value:5.1f} [{100 * s.low:.1f}, {100 * s.high:.1f}]" for _, s in scores
-            ]
-            rows.append((group.row.recipe.label, group.value, group.pairs, *cells))
-        ks = list(self.rows[0].row.recall)
-        columns = ("recipe", self.field, "pairs", *(f"recall@{k} %" for k in ks))
-        title = f"{self.collection}: {self.pairs:,} pairs, {self.direction}, by {self.field}"
-        return Table(columns, tuple(rows), title)
 
 
 @dataclass(frozen=True)
@@ -315,31 +272,6 @@ def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTabl
         question.direction,
         tuple(rows),
         question.subset,
-    )
-
-
-def recall_by(question: Question, field: str, *, ks: Sequence[int] | None = None) -> GroupedRecall:
-    """Recall of the pairs with each value of a field; the gallery is that of all pairs.
-
-    Args:
-        field: of the collection's table, such as "category".
-        ks: cut-offs as for `recall`.
-
-    Raises:
-        UnknownNameError: no such field. BadDataError: as `recall`, or the collection has no fields.
-    """
-    collection = _open(question)
-    pairs = len(collection.pairs(question.direction))
-    grouping = fields.group(collection, field)
-    cut_offs = list(ks) if ks is not None else [k for k in DEFAULT_KS if k <= pairs] or [1]
-    rows = []
-    for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True):
-        for number, value in enumerate(grouping.names):
-            selected = ranks[grouping.group == number]
-            scores = {k: retrieval_recall.recall_at(selected, k) for k in cut_offs}
-            rows.append(GroupRecall(value, len(selected), RecallRow(recipe, scores)))
-    return GroupedRecall(
-        question.collection, field, pairs, question.direction, question.subset, tuple(rows)
     )
 
 

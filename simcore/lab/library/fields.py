@@ -10,7 +10,8 @@ import numpy as np
 from simcore import memory
 from simcore.data.collections import collection_catalog
 from simcore.data.collections import fields as data_fields
-from simcore.data.collections.fields import FieldValue as FieldValue
+from simcore.data.collections.fields import Columns as Columns
+from simcore.data.collections.fields import FieldValue
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.types import Array, Collection

@@ -37,6 +37,8 @@ INTEGERS, FLOATS = (
     ("seconds", "answered"),
 )
 Cells = dict[str, str]
+Numbers = dict[str, int]  # a participant's id -> their number
+IdsByNumber = dict[int, str]  # the value of an image id -> the id
 MAX_DIGITS = 12
 _NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
 _INTEGRAL = re.compile(rf"(\d{{1,{MAX_DIGITS}}})(?:\.0+)?", re.ASCII)
@@ -148,7 +150,7 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
     return experiment_store.add(experiment, list(questions.values()), numbered, labels)
 
 
-def _number_participants(ids: list[str]) -> dict[str, int]:
+def _number_participants(ids: list[str]) -> Numbers:
     """Participants' ids and their numbers: the id itself where all are such numbers."""
     if len(ids) > MAX_PARTICIPANTS:
         raise BadDataError(
@@ -193,7 +195,7 @@ def _plain_numbers(cells: Mapping[str, str], separator: str) -> Cells:
     return plain
 
 
-def _by_number(side: ImageSet) -> dict[int, str]:
+def _by_number(side: ImageSet) -> IdsByNumber:
     """The ids that are whole numbers by their value, where only one has it."""
     ids: dict[int, list[str]] = {}
     for name in side.ids:

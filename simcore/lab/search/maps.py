@@ -16,7 +16,7 @@ from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, fields, subsets
-from simcore.lab.library.fields import FieldValue
+from simcore.lab.library.fields import Columns
 from simcore.models import registry
 from simcore.recipe import Question, Recipe
 from simcore.results import Table
@@ -160,7 +160,7 @@ class Map:
         faces = [features.for_side(collection, side, "face") for side in self.sides]
         return np.concatenate([np.bincount(f.index, minlength=f.count) for f in faces])
 
-    def fields(self) -> dict[str, list[FieldValue]]:
+    def fields(self) -> Columns:
         """(n,) values of each field of the collection's table; none for most collections."""
         collection = subsets.open_subset(self.collection, self.subset)
         return {

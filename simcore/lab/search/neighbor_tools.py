@@ -22,7 +22,7 @@ from simcore.data import cache_dir
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features, fields
-from simcore.lab.library.fields import FieldValue
+from simcore.lab.library.fields import Columns
 from simcore.lab.search import maps
 from simcore.lab.search.maps import Map
 from simcore.recipe import Question
@@ -202,7 +202,7 @@ _RESERVED = frozenset(
 )
 
 
-def _fields(name: str) -> dict[str, list[FieldValue]]:
+def _fields(name: str) -> Columns:
     """The fields of every image, the left side first."""
     collection = collections.open_(name)
     repeats = 1 if collection.right is None else 2

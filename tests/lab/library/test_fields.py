@@ -8,7 +8,7 @@ import pytest
 from simcore.__main__ import run
 from simcore.errors import BadDataError, SimError
 from simcore.evaluate.statistics.bootstrap import interval
-from simcore.lab.evaluate import recall
+from simcore.lab.evaluate import grouped_recall
 from simcore.lab.library import collections, extraction, features, fields, subsets
 from simcore.lab.search import maps
 from simcore.recipe import Part, Question, Recipe, filtered_subset
@@ -88,7 +88,7 @@ def test_recall_by_a_field_has_a_row_per_value(listed, capsys):
     assert run(line) == 0
     assert "category" in capsys.readouterr().out
     with pytest.raises(SimError, match="No field"):
-        recall.recall_by(Question(listed, (HOG,)), "nope")
+        grouped_recall.recall_by(Question(listed, (HOG,)), "nope")
 
 
 def test_maps_are_colored_and_filtered_by_a_field(listed):
