@@ -50,6 +50,7 @@ _PAGES = {
         "Open Judgements", ":material/how_to_vote:", "pages/judgements.py"
     ),
     ("judgements",): Remedy("Open Judgements", ":material/how_to_vote:", "pages/judgements.py"),
+    ("reproduce",): Remedy("Open Reproduce", ":material/article:", "pages/reproduce.py"),
     ("learn",): Remedy("Open Learn", ":material/school:", "pages/learn.py"),
     ("experiments",): Remedy("Open Experiments", ":material/groups:", "pages/experiments.py"),
 }

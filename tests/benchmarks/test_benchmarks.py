@@ -132,6 +132,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(monkeypatch, tmp_path)
     assert not state.exists() or " Z " in state.read_text()
 
 
+@pytest.mark.slow
 def test_one_runs_from_end_to_end(capfd):
     assert simcore(["bench", "--quick", "--only", "top_k", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)

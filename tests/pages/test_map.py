@@ -64,6 +64,7 @@ def test_bad_words_in_a_link_are_named_or_dropped(app, tiny, drawn):
     assert drawn
 
 
+@pytest.mark.slow
 def test_a_slow_map_waits_for_a_word(app, tiny, drawn):
     at = at_address(app, "map", collection=tiny, models="hog", method="umap")
     assert not at.exception

@@ -165,6 +165,7 @@ def test_a_running_program_notices_a_restored_file(answers):
     assert answered() == 2
 
 
+@pytest.mark.slow
 def test_a_kill_while_a_new_database_is_made_leaves_no_empty_file(cache):
     code = "from simcore.data.answers import experiment_store; experiment_store.names()"
     for delay in (0.5, 0.7, 0.8, 0.9, 1.0, 1.2):

@@ -335,6 +335,7 @@ def test_two_writers_that_make_the_table_at_once(tmp_path: Path) -> None:
         assert FeatureStore(tmp_path).missing(slot, ["left", "right"]) == []
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_whole_commits(tmp_path: Path) -> None:
     code = (
         "for i in range(100_000):\n"

@@ -67,6 +67,7 @@ def test_the_measured_recall_is_real(built) -> None:
     assert abs(float(np.mean(shares)) - index.recall) < 0.03
 
 
+@pytest.mark.slow
 def test_a_search_that_tries_less_is_measured_as_worse(built, monkeypatch) -> None:
     store, slot, values, index = built
     monkeypatch.setattr(vector_index, "SEARCH_EFFORTS", ((1, 1),))
@@ -81,6 +82,7 @@ def test_a_search_that_tries_less_is_measured_as_worse(built, monkeypatch) -> No
     assert abs(float(np.mean(found)) - poor.recall) < 0.12
 
 
+@pytest.mark.slow
 def test_rows_that_came_later_are_found(built) -> None:
     store, slot, values, index = built
     late = 3 * np.random.default_rng(5).standard_normal((2, DIM)).astype(np.float32)

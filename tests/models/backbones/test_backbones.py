@@ -78,7 +78,10 @@ def test_a_row_depends_on_its_image_only(name):
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n.startswith("vgg16") else n for n in NETWORKS],
+)
 def test_networks_recognize_photographs_by_a_crop(name, weight_files, monkeypatch):
     """With real weights: a crop of a photograph is nearer to it than to other photographs."""
     monkeypatch.setenv("SIMCORE_CACHE", str(weight_files))

@@ -236,6 +236,7 @@ extraction.extract(pictures, [spec], store=FeatureStore({store!r}), device="cpu"
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_at_most_one_chunk(tmp_path, image_set):
     """Killed several times at odd moments, the runs compute each image once, apart from the chunks
     that were lost; no row is stored twice and every value is right."""

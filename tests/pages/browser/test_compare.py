@@ -47,6 +47,7 @@ def test_why_from_explore_and_what_hiding_a_part_does(visitor):
     assert visitor.away == []
 
 
+@pytest.mark.slow
 def test_compare_on_a_phone(visitor):
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 844})

@@ -133,7 +133,7 @@ def test_the_outline_of_a_page_is_there_before_streamlit(chromium, server):
     page = context.new_page()
     page.route("**/static/js/*", lambda route: route.abort())
     page.goto(server + "/map?collection=tiny", wait_until="commit")
-    assert page.locator("#outline").inner_text() == "Map"
+    page.locator("#outline", has_text="Map").wait_for()
     context.close()
 
 

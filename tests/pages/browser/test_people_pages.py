@@ -48,6 +48,7 @@ def choose(visitor, number, key):
     raise AssertionError(f"question {number} stayed")
 
 
+@pytest.mark.slow
 def test_two_participants_at_once_with_a_pause_and_a_killed_server(hard, chromium):
     plan = Plan(experiments.parse(["random"], 5), 3, catch=1, consent="We keep your choices.")
     experiments.create("both", hard, plan)
