@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,9 @@ def test_a_cache_that_cannot_be_created_is_no_error(
 def test_a_map_on_a_read_only_installation_without_a_home(tiny: str, cache: Path) -> None:
     for path in (cache, *cache.rglob("*")):
         os.chown(path, 65534, 65534)
-    for path in cache.parents[:3]:
-        path.chmod(0o755)
+    shared = cache.relative_to(tempfile.gettempdir()).parents  # the last one is the folder itself
+    for path in list(shared)[:-1]:
+        (Path(tempfile.gettempdir()) / path).chmod(0o755)
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable]
     command += ["-m", "simcore", "map", tiny, "--models", "hog", "--method", "umap", "--json"]
     environment = os.environ | {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
