@@ -286,6 +286,33 @@ def image_tile(images: ImageSet, row: int, side: str, collection: Collection) ->
     )
 
 
+def tiles_to_browse(
+    images: ImageSet,
+    rows: Sequence[int],
+    current: int,
+    side: str,
+    collection: Collection,
+    *,
+    key: str,
+    count: int,
+) -> list[Tile]:
+    """The tiles of one page of images with their ids, and the control that turns pages.
+
+    Args:
+        rows: of the images to browse. current: the row that gets a frame; its page comes first.
+        key: of the control. count: tiles per page.
+    """
+    first = rows.index(current) // count + 1 if current in rows else 1
+    pages = -(-len(rows) // count)
+    page = st.pagination(pages, default=first, key=key) if pages > 1 else 1
+    tiles = []
+    for row in rows[(page - 1) * count : page * count]:
+        tile = image_tile(images, row, side, collection)
+        tile["caption"], tile["current"] = images.ids[row], row == current
+        tiles.append(tile)
+    return tiles
+
+
 def format_score(score: float) -> str:
     """A score short enough to read below a thumbnail.
 

@@ -67,7 +67,7 @@ class Connection(H11Protocol):
     timer: asyncio.TimerHandle | None = None
     per_client: int = PER_CLIENT
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+    def connection_made(self, transport: Any) -> None:  # an asyncio.Transport
         """Count a new connection."""
         super().connection_made(transport)
         if self._is_one_too_many():

@@ -160,15 +160,15 @@ def _thumbnails(collection: Collection, name: str, side: str, image: str) -> Non
             st.info(f"No id contains {escape_markdown(text)}.")
             return
         chosen = images.row_of[image]
-        first = rows.index(chosen) // PAGE_SIZE + 1 if chosen in rows else 1
-        pages = -(-len(rows) // PAGE_SIZE)
-        page_key = f"{key}_page_{collection.name}_{side}_{text}"
-        page = st.pagination(pages, default=first, key=page_key) if pages > 1 else 1
-        tiles = []
-        for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
-            tile = gallery.image_tile(images, row, side, collection)
-            tile["caption"], tile["current"] = images.ids[row], row == chosen
-            tiles.append(tile)
+        tiles = gallery.tiles_to_browse(
+            images,
+            rows,
+            chosen,
+            side,
+            collection,
+            key=f"{key}_page_{collection.name}_{side}_{text}",
+            count=PAGE_SIZE,
+        )
         gallery.grid(
             tiles,
             key=f"{PAGE}_{name}_grid",

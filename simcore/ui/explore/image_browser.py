@@ -34,15 +34,15 @@ def browse(collection: Collection, view: ExploreView) -> None:
             st.info(f"No {subject} contains {escape_markdown(text)}. Ids look like {examples}.")
             return
         query = images.row_of[view.query]
-        first = rows.index(query) // PAGE_SIZE + 1 if query in rows else 1
-        pages = -(-len(rows) // PAGE_SIZE)
-        key = f"{PAGE}_page_{view.collection}_{side}_{text}"
-        page = st.pagination(pages, default=first, key=key) if pages > 1 else 1
-        tiles = []
-        for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
-            tile = gallery.image_tile(images, row, side, collection)
-            tile["caption"], tile["current"] = images.ids[row], row == query
-            tiles.append(tile)
+        tiles = gallery.tiles_to_browse(
+            images,
+            rows,
+            query,
+            side,
+            collection,
+            key=f"{PAGE}_page_{view.collection}_{side}_{text}",
+            count=PAGE_SIZE,
+        )
         gallery.grid(
             tiles,
             key=f"{PAGE}_browser",
