@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results_table import Aim, Line, show
+from benchmarks.results_table import Line, aim, show
 from benchmarks.timing import in_turn
 from simcore.training.adapt import adaptation, pca
 from simcore.training.adapt.contrastive_loss import product
@@ -29,7 +29,7 @@ from simcore.types import Array
 SETTINGS = adaptation.AdaptationSettings("paper", epochs=10_000)
 TEST = 0.25  # of the pairs
 
-AIM = Aim("at most", 0.25, of="ratio")  # of 20 single runs
+AIM = aim("adaptation.twenty_runs")
 ALTERNATIVES = {  # variant -> heading, note
     "single": ("single runs", "one run keeps every core busy with the same products"),
     "plain": ("runs of a plain script", "a loop with torch's layer, loss and autograd"),

@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.results_table import Aim, Line, number, show
+from benchmarks.results_table import Line, aim, number, show
 from simcore.models import forward, layers, nets, registry
 
 MODELS = (
     "mobilenetv2,efficientnet-lite0,resnet18,resnet50,densenet121,efficientnet_b0,deits16,"
     "dino_vitb16,clip_rn50,clip_vit32_b,ret,pose,convnext-base,dinov3-small"
 )
-AIM = Aim("at least", 0.95, of="ratio")
+AIM = aim("architectures.rate")
 ROUNDS = 3
 
 

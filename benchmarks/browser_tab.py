@@ -91,7 +91,7 @@ class Absent(Exception):
 
 
 class Server:
-    """`simcore app` in a process of its own, told apart from what it started before."""
+    """`simcore app` in a process of its own."""
 
     def __init__(self, cache: Path) -> None:
         with closing(socket.socket()) as probe:
@@ -121,8 +121,7 @@ class Server:
 
     def memory(self) -> tuple[float, float]:
         """(GB in memory now, the most it ever was) of the process that serves the pages (Linux)."""
-        child = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        lines = Path(f"/proc/{child.split()[0]}/status").read_text().splitlines()
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         status = dict(line.split(":", 1) for line in lines)
         now, most = (int(status[name].split()[0]) * 1024 / 1e9 for name in ("VmRSS", "VmHWM"))
         return now, most

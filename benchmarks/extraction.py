@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.results_table import Aim, Line, show
+from benchmarks.results_table import Line, aim, show
 from benchmarks.synthetic_images import draw
 from simcore.data import images
 from simcore.data.store.feature_store import FeatureStore
@@ -26,7 +26,7 @@ from simcore.types import ImageSet
 
 MODELS = ("mobilenetv2", "efficientnet-lite0", "efficientnet-lite2")
 IMAGES = 192
-AIM = Aim("at least", 0.95, of="ratio")
+AIM = aim("extraction.rate")
 ROUNDS = 3
 BARE_BATCH = {"cpu": 16, "cuda": 512}
 

@@ -1,46 +1,51 @@
-"""The same on a CUDA device: extraction, the papers' networks, all subsets, the nearest ten.
+"""Networks, readers, extraction, similarity and training on a CUDA device; one JSON document.
 
-python -m benchmarks.gpu
+    python -m benchmarks.gpu [--device cuda] [--quick] [--json FILE] [--only networks,...]
+
+Needs PyTorch, torchvision, timm, NumPy, Pillow, pyarrow and pandas, and no network connection:
+weights are random and pictures are drawn. What another package would add is skipped with a reason.
+`--device cpu --quick` runs every part at a small size, to see that it works.
 """
 
-from benchmarks import architectures, extraction, subset_search, top_k
-from benchmarks.results_table import Aim, Line, number, show, skipped
-from benchmarks.timing import in_turn
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-IMAGES = 6_144
-SUBSETS = Aim("at most", 0.2)
+from benchmarks import gpu_extraction, gpu_networks, gpu_similarity, results_table, runner
+from benchmarks.results_table import Line, skipped
+
+Section = Callable[[str, bool, float], Iterator[Line]]
+SECTIONS: dict[str, tuple[Section, float]] = {  # and the share of the time after which it ends
+    "extraction": (gpu_extraction.measure, 0.4),
+    "similarity": (gpu_similarity.measure, 0.6),
+    "networks": (gpu_networks.measure, 0.95),
+}
+MINUTES = 8.0
 
 
-def all_subsets(quick: bool) -> Line:
-    """Brute force in torch on the device, which has the memory's speed for it."""
-    pairs, backbones = (300, 5) if quick else (subset_search.PAIRS, subset_search.BACKBONES)
-    step = subset_search.brute_torch(
-        subset_search.drawn(pairs, backbones, subset_search.SHARE), "cuda"
-    )
-    step(0, True), step(0, False)
-    seconds, done, every = subset_search.timed(step, backbones, subset_search.PATIENCE)
-    part = f"all {every:,} subsets at N = {pairs:,}, brute force in torch on the device"
-    note = "" if done == every else f"estimated from {done:,} of {every:,}"
-    return Line(part, seconds, "s", aim=SUBSETS, note=note)
+def measure(
+    device: str, quick: bool, only: Sequence[str] = (), minutes: float = MINUTES
+) -> Iterator[Line]:
+    """The lines of every section, as they are measured.
 
-
-def nearest(quick: bool) -> Line:
-    """One product and one choice on the device, against ours on the processor."""
-    import torch
-
-    gallery = top_k.drawn(1_000 if quick else top_k.IMAGES, 64 if quick else top_k.DIM)
-    query = top_k.drawn(1, gallery.values.shape[1], seed=1)
-    device_gallery = torch.from_numpy(gallery.values.copy()).cuda()
-    device_gallery /= device_gallery.norm(dim=1, keepdim=True)
-    device_query = torch.from_numpy(query.values.copy()).cuda()[0]
-
-    def device() -> torch.Tensor:
-        return (device_gallery @ device_query).topk(top_k.K).indices.cpu()
-
-    took = in_turn({"ours": lambda: top_k.ours(query, gallery), "cuda": device}, rounds=30)
-    part = f"top-{top_k.K} of {gallery.count:,} x {gallery.values.shape[1]:,}, on the processor"
-    against = f"torch on the device: {number(1e3 * took['cuda'])} ms"
-    return Line(part, 1e3 * took["ours"], "ms", against, took["ours"] / took["cuda"])
+    Args:
+        only: names of `SECTIONS`; all if empty.
+        minutes: what does not begin before is skipped, and the line says so.
+    """
+    began = time.monotonic()
+    for name, (section, share) in SECTIONS.items():
+        if only and name not in only:
+            continue
+        try:
+            for line in section(device, quick, began + 60 * minutes * share):
+                # What is small meets any aim: that says nothing.
+                yield replace(line, aim=None) if quick else line
+        except Exception as error:  # the other sections are still worth measuring
+            yield skipped(name, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def lines(quick: bool = False) -> list[Line]:
@@ -49,13 +54,44 @@ def lines(quick: bool = False) -> list[Line]:
 
     if not torch.cuda.is_available():
         return [skipped("everything on a GPU", "no CUDA device here")]
-    return [
-        *extraction.measure(64 if quick else IMAGES, extraction.MODELS, "cuda"),
-        *architectures.measured(architectures.MODELS.split(",")[: 1 if quick else None], "cuda"),
-        all_subsets(quick),
-        nearest(quick),
-    ]
+    return list(measure("cuda", quick))
+
+
+def main() -> None:
+    """Run, print each line as it comes, and write the document."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--quick", action="store_true", help="small sizes: whether everything runs")
+    parser.add_argument("--only", default="", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--json", type=Path, help="where the document is written")
+    args = parser.parse_args()
+    only = [name.strip() for name in args.only.split(",") if name.strip()]
+    if unknown := set(only) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))}; choose of {', '.join(SECTIONS)}")
+    _check_device(parser, args.device)
+    began, load = time.monotonic(), results_table.load()
+    print(results_table.machine_text())
+    results = []
+    for line in measure(args.device, args.quick, only, args.minutes):
+        print(results_table.text(line), flush=True)
+        results.append(line)
+    command = "python -m benchmarks.gpu " + " ".join(sys.argv[1:])
+    document = runner.document(results, command.strip(), time.monotonic() - began, load)
+    if args.json is not None:
+        args.json.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        print(f"written to {args.json}")
+
+
+def _check_device(parser: argparse.ArgumentParser, device: str) -> None:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        parser.error("no CUDA device here; use --device cpu --quick to try the script")
+    # fp32 means fp32: without this, convolutions use TF32.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 if __name__ == "__main__":
-    show(lines())
+    main()

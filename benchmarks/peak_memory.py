@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import synthetic_cache
-from benchmarks.results_table import Aim, Line, show, skipped
+from benchmarks.results_table import Line, aim, show, skipped
 from simcore.models import registry
 
 PAIRS = 6_016
-AIM = Aim("at most", 3.0)
+AIM = aim("peak_memory.gigabytes")
 COMMANDS = {
     "recall, and their z-sum": ("recall", "--combine", "zsum"),
     "all 2,047 combinations": ("subsets",),

@@ -3,16 +3,18 @@
 import os
 import platform
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+AIMS = Path(__file__).with_name("aims.toml")
 HEAD = ("part", "measured", "against", "ratio", "aim", "met", "note")
 
 
-def facts() -> dict:
+def machine() -> dict:
     """{"cores", "cpu", "memory_gib", "gpu", "python", "torch", "numpy"}; unknown is None."""
     return {
         "cores": cores(),
@@ -25,22 +27,22 @@ def facts() -> dict:
     }
 
 
-def busy() -> float:
+def load() -> float:
     """Processes that wanted to run in the last minute: what else the machine does."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
-def words() -> str:
-    """The facts in a line.
+def machine_text() -> str:
+    """The machine in a line.
 
-    >>> " cores" in words()
+    >>> " cores" in machine_text()
     True
     """
-    machine = facts()
-    memory_words = "" if machine["memory_gib"] is None else f", {machine['memory_gib']:.0f} GiB"
+    fields = machine()
+    memory_text = "" if fields["memory_gib"] is None else f", {fields['memory_gib']:.0f} GiB"
     return (
-        f"{machine['cores']} cores of {machine['cpu']}{memory_words}, "
-        f"{machine['gpu'] or 'no GPU'}; Python {machine['python']}, torch {machine['torch']}"
+        f"{fields['cores']} cores of {fields['cpu']}{memory_text}, "
+        f"{fields['gpu'] or 'no GPU'}; Python {fields['python']}, torch {fields['torch']}"
     )
 
 
@@ -52,7 +54,7 @@ def cores() -> int:
 
 
 def cpu() -> str:
-    """Its name where the system tells, else its kind."""
+    """Its name where the system names it, else its kind."""
     file = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*:\s*(.+)$", file.read_text(), re.M) if file.is_file() else []
     return names[0] if names else platform.processor() or platform.machine()
@@ -84,7 +86,7 @@ def _version(package: str) -> str | None:
 class Aim:
     """A bound on what was measured, or on the ratio.
 
-    >>> Aim("at most", 2.0).says("s")
+    >>> Aim("at most", 2.0).text("s")
     'at most 2 s'
     """
 
@@ -92,10 +94,23 @@ class Aim:
     value: float
     of: Literal["measured", "ratio"] = "measured"
 
-    def says(self, unit: str) -> str:
+    def text(self, unit: str) -> str:
         """The aim in words."""
         text = f"{self.side} {number(self.value)}"
         return f"ratio {text}" if self.of == "ratio" else f"{text} {unit}".rstrip()
+
+
+def aim(name: str) -> Aim:
+    """The aim of `aims.toml` under a name such as "top_k.milliseconds".
+
+    Raises:
+        KeyError: it has none of that name.
+    """
+    section, _, key = name.partition(".")
+    fields = tomllib.loads(AIMS.read_text("utf-8"))[section][key]
+    side: Literal["at_least", "at_most"] = "at_least" if "at_least" in fields else "at_most"
+    words: Literal["at least", "at most"] = "at least" if side == "at_least" else "at most"
+    return Aim(words, float(fields[side]), fields.get("of", "measured"))
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,14 @@ class Line:
         """One line of the document of `python -m benchmarks --json`."""
         return asdict(self) | {"met": self.met}
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Line":
+        """The line that `to_dict` described."""
+        values = {key: value for key, value in fields.items() if key != "met"}
+        bound = values.pop("aim")
+        points = tuple((float(n), float(seconds)) for n, seconds in values.pop("points"))
+        return cls(**values, aim=None if bound is None else Aim(**bound), points=points)
+
     def cells(self) -> tuple[str, ...]:
         """What the table shows, in the order of `HEAD`."""
         return (
@@ -140,7 +163,7 @@ class Line:
             "" if self.measured is None else f"{number(self.measured)} {self.unit}".rstrip(),
             self.against,
             "" if self.ratio is None else number(self.ratio),
-            "" if self.aim is None else self.aim.says(self.unit),
+            "" if self.aim is None else self.aim.text(self.unit),
             {True: "met", False: "NOT MET", None: ""}[self.met],
             self.note,
         )
@@ -160,6 +183,19 @@ def number(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def text(line: Line) -> str:
+    """One line of the table as plain text.
+
+    >>> text(Line("subsets", 0.53, "s", aim=Aim("at most", 2.0)))
+    'subsets: 0.53 s, aim: at most 2 s, met'
+    """
+    part, measured, against, ratio, bound, met, note = line.cells()
+    against = f"against {against}" if against else ""
+    ratio, bound = (f"ratio {ratio}" if ratio else ""), (f"aim: {bound}" if bound else "")
+    details = ", ".join(filter(None, (measured, against, ratio, bound, met, note)))
+    return f"{part}: {details}"
 
 
 def show(lines: Sequence[Line], *, title: str = "") -> None:

@@ -4,6 +4,7 @@ A benchmark is a module of this folder with `lines(quick)`; that it is there is 
 """
 
 import importlib
+import json
 import math
 import multiprocessing
 import os
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_chart, results_table
+from benchmarks import results_table
 from benchmarks.results_table import Line, markdown, skipped
 from simcore.errors import BadDataError, unknown_name
 
@@ -118,33 +119,51 @@ def _work(module: str, quick: bool, answer: Any) -> None:
         answer.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
-def told(lines: Sequence[Line], command: str, seconds: float, busy: float) -> dict:
-    """The document of `--json`: when, where, how, how busy it was before, and every line."""
+def document(lines: Sequence[Line], command: str, seconds: float, load: float) -> dict:
+    """The document of `--json`: when, where, how, the load before, and every line."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": results_table.facts(),
+        "machine": results_table.machine(),
         "command": command,
         "seconds": round(seconds, 1),
-        "load_before": round(busy, 2),
+        "load_before": round(load, 2),
         "lines": [line.to_dict() for line in lines],
     }
 
 
+def read(path: Path) -> list[Line]:
+    """The lines of a document of `--json`, with the aims that they were measured against.
+
+    Raises:
+        BadDataError: the file is no such document.
+    """
+    try:
+        rows = json.loads(path.read_text("utf-8"))["lines"]
+        return [Line.from_dict(row) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadDataError(
+            f"Cannot read the results {path.name}: {error}. Give a file that "
+            "`python -m benchmarks --json` wrote."
+        ) from error
+
+
 def write(
-    lines: Sequence[Line], command: str, seconds: float, busy: float, *, folder: Path = HERE
+    lines: Sequence[Line], command: str, seconds: float, load: float, *, folder: Path = HERE
 ) -> Path:
     """Append the table to RESULTS.md, and draw how the parts grow beside it.
 
     Raises:
         BadDataError: there is no RESULTS.md to append to.
     """
+    from benchmarks import growth_chart  # draws with the app's packages
+
     path = folder / "RESULTS.md"
     if not path.is_file():
         raise BadDataError(f"found no {path}; expected the results so far; run in the source tree")
     date = datetime.now(UTC).date()
     block = (
-        f"\n## {date}, {results_table.words()}\n\n"
-        f"`{command}`, {seconds / 60:.1f} minutes; load before {busy:.1f}\n\n{markdown(lines)}\n"
+        f"\n## {date}, {results_table.machine_text()}\n\n"
+        f"`{command}`, {seconds / 60:.1f} minutes; load before {load:.1f}\n\n{markdown(lines)}\n"
     )
     drawing = growth_chart.svg(lines)
     if drawing:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results_table import Aim, Line
+from benchmarks.results_table import Line, aim
 from simcore.data.store import vector_index
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
@@ -30,7 +30,7 @@ from simcore.types import Features, Preprocessing
 CHUNK = 20_000
 CENTERS, INNER = 5_000, 64
 KINDS = ("IVF_RQ", "IVF_SQ")
-WANTED = 0.95  # recall@10
+RECALL = aim("vector_index.recall")
 QUICK_ROWS, QUICK_DIM = 200_000, 256
 
 
@@ -177,7 +177,7 @@ def lines(quick: bool = True) -> list[Line]:
             "",
             "exact search",
             recall,
-            Aim("at least", WANTED),
+            RECALL,
             note=f"told when it was made: {index.recall:.3f}",
         ),
     ]

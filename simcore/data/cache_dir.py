@@ -23,6 +23,7 @@ Subfolder = Literal[
     "maps",
     "annex",
     "results",
+    "copies",
     "imported",
 ]
 

@@ -10,6 +10,7 @@ recently used first.
 
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -18,15 +19,21 @@ from pathlib import Path
 import numpy as np
 
 from simcore.data import cache_dir, state_files
+from simcore.data.cache_dir import Subfolder
 from simcore.errors import SimError
 from simcore.types import Array
 
 Arrays = Mapping[str, Array]
 
 MAX_BYTES = 1 << 30  # the results of a thousand questions about 6,016 pairs take 20 MB
+MAX_COPY_BYTES = 4 << 30  # eight backbones of 6,016 pairs take 0.6 GB
+COPIES: Subfolder = "copies"  # folder of copies, which are as large as the originals
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = ("sim", "evaluate")  # packages whose code computes results
+RESULTS: Subfolder = "results"
 ENDING = ".npz"
+COPY_ENDING = ".safetensors"
+CHECKSUM = "crc32"
 NAME = "_name"  # array in every file: its own name, so that a file in the wrong place is noticed
 
 
@@ -48,22 +55,31 @@ def get(kind: str, key: object, compute: Callable[[], Arrays]) -> Arrays:
 
 def read(kind: str, key: object) -> Arrays | None:
     """The arrays stored under a key, read-only; None if they are absent or damaged."""
-    path = _path(kind, key)
-    arrays = state_files.read_arrays(path, lambda content: _checked(content, path), rebuild=True)
-    if arrays is None:
-        return None
-    with suppress(OSError):  # a read-only cache
-        os.utime(path)
-    for values in arrays.values():
-        values.flags.writeable = False
-    return arrays
+    return _read(_path(kind, key))
 
 
 def write(kind: str, key: object, arrays: Arrays) -> None:
     """Store arrays under a key; a cache that is full or read-only is no reason to fail."""
-    path = _path(kind, key)
-    with suppress(SimError):
-        state_files.write_arrays(path, {**arrays, NAME: np.array(path.stem)}, durable=False)
+    _write(_path(kind, key), arrays)
+
+
+def copy(kind: str, key: object, original: Callable[[], Arrays]) -> Arrays:
+    """As `get`, for arrays that are only copied, because they take long to read where they are.
+
+    Copies do not depend on the code that computes results, are not compressed (safetensors), and
+    have a folder and a limit of their own, so that they do not displace results.
+    """
+    path = _file(COPIES, kind, key, COPY_ENDING)
+    arrays = _read_copy(path)
+    if arrays is None:
+        from safetensors.numpy import save
+
+        arrays = original()
+        metadata = {NAME: path.stem, CHECKSUM: _checksum(arrays)}
+        with suppress(SimError):
+            cache_dir.write_atomic(path, save(dict(arrays), metadata), durable=False)
+        _prune(COPIES, COPY_ENDING, MAX_COPY_BYTES)
+    return arrays
 
 
 def contains(kind: str, key: object) -> bool:
@@ -73,8 +89,12 @@ def contains(kind: str, key: object) -> bool:
 
 def prune(max_bytes: int = MAX_BYTES) -> int:
     """Delete the least recently used results until the others fit; returns how many it deleted."""
+    return _prune(RESULTS, ENDING, max_bytes)
+
+
+def _prune(folder: Subfolder, ending: str, max_bytes: int) -> int:
     files = []
-    for path in cache_dir.subfolder("results").glob(f"*{ENDING}"):
+    for path in cache_dir.subfolder(folder).glob(f"*{ending}"):
         with suppress(OSError):  # another process was faster
             status = path.stat()
             files.append((status.st_mtime_ns, status.st_size, path))
@@ -89,6 +109,47 @@ def prune(max_bytes: int = MAX_BYTES) -> int:
     return deleted
 
 
+def _read(path: Path) -> Arrays | None:
+    arrays = state_files.read_arrays(path, lambda content: _checked(content, path), rebuild=True)
+    if arrays is None:
+        return None
+    with suppress(OSError):  # a read-only cache
+        os.utime(path)
+    for values in arrays.values():
+        values.flags.writeable = False
+    return arrays
+
+
+def _read_copy(path: Path) -> Arrays | None:
+    """The arrays of a copy, read-only; None if it is absent or damaged."""
+    if not path.is_file():
+        return None
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, ValueError, SafetensorError):
+        return None
+    if metadata != {NAME: path.stem, CHECKSUM: _checksum(arrays)}:
+        return None
+    with suppress(OSError):  # a read-only cache
+        os.utime(path)
+    for values in arrays.values():
+        values.flags.writeable = False
+    return arrays
+
+
+def _checksum(arrays: Arrays) -> str:
+    """CRC-32 of the names and values of arrays."""
+    checksum = 0
+    for name in sorted(arrays):
+        checksum = zlib.crc32(name.encode(), checksum)
+        checksum = zlib.crc32(np.ascontiguousarray(arrays[name]).data, checksum)
+    return str(checksum)
+
+
 def _checked(content: Arrays, path: Path) -> Arrays:
     """The arrays of a file, if it is the one that was written under this name."""
     arrays = dict(content)
@@ -97,9 +158,18 @@ def _checked(content: Arrays, path: Path) -> Arrays:
     return arrays
 
 
+def _write(path: Path, arrays: Arrays) -> None:
+    with suppress(SimError):
+        state_files.write_arrays(path, {**arrays, NAME: np.array(path.stem)}, durable=False)
+
+
 def _path(kind: str, key: object) -> Path:
-    digest = hashlib.sha256(repr((_code_digest(), key)).encode()).hexdigest()[:32]
-    return cache_dir.subfolder("results") / f"{kind}-{digest}{ENDING}"
+    return _file(RESULTS, kind, (_code_digest(), key))
+
+
+def _file(folder: Subfolder, kind: str, key: object, ending: str = ENDING) -> Path:
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+    return cache_dir.subfolder(folder) / f"{kind}-{digest}{ending}"
 
 
 @cache

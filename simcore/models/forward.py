@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ def resolve_device(name: str = "auto") -> str:
         return name
     import torch
 
+    # Convolutions use TF32 by default, 10 bits of mantissa: those would not be fp32 features.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return next((device for device, usable in available.items() if usable), "cpu")
@@ -115,6 +118,25 @@ def prepare_image(image: Array, preprocessing: Preprocessing) -> Array:
     return image if preprocessing.raw else images.prepare(image, preprocessing)
 
 
+@dataclass(frozen=True, eq=False)
+class PendingRows:
+    """The rows of one forward pass, which a device may still be computing.
+
+    Attributes:
+        values: (N, D) float32 in host memory, or N arrays (n_i, D).
+        event: a CUDA event after which `values` is filled; None if it is already.
+    """
+
+    values: Any
+    event: Any = None
+
+    def wait(self) -> list[Array]:
+        """N arrays (n_i, D) float32, as soon as they are computed."""
+        if self.event is not None:
+            self.event.synchronize()
+        return [row if row.ndim == 2 else row[None] for row in self.values]
+
+
 def forward(
     embed: Embedder, spec: BackboneSpec, prepared: list[Array], device: str, precision: str
 ) -> list[Array]:
@@ -126,20 +148,28 @@ def forward(
     Returns:
         N arrays (n_i, D) float32.
     """
+    return submit(embed, spec, prepared, device, precision).wait()
+
+
+def submit(
+    embed: Embedder, spec: BackboneSpec, prepared: list[Array], device: str, precision: str
+) -> PendingRows:
+    """As `forward`, but a CUDA device computes while the caller prepares the next batch."""
     if spec.preprocessing.raw:
         if embed_many := getattr(embed, "embed_many", None):  # see extract/worker_processes.py
-            rows_by_workers: list[Array] = embed_many(prepared)
-            return rows_by_workers
-        return [np.asarray(embed(image), np.float32) for image in prepared]
+            return PendingRows(embed_many(prepared))
+        return PendingRows([np.asarray(embed(image), np.float32) for image in prepared])
     if from_pixels := getattr(embed, "from_pixels", None):  # see compiled.py
-        return list(from_pixels(np.stack(prepared))[:, None])
+        return PendingRows(from_pixels(np.stack(prepared)))
     import torch
 
-    batch = torch.from_numpy(np.stack(prepared))
-    if device == "cuda":
-        batch = batch.pin_memory()
+    cuda = device == "cuda"
+    shape = (len(prepared), *prepared[0].shape)
+    batch = torch.empty(shape, dtype=torch.uint8, pin_memory=cuda)
+    np.stack(prepared, out=batch.numpy())
     with torch.inference_mode():
-        x = batch.to(device, non_blocking=True).permute(0, 3, 1, 2)  # a channels_last view
+        x = _copy_to_cuda(batch) if cuda else batch.to(device)
+        x = x.permute(0, 3, 1, 2)  # a channels_last view
         x = x.to(torch.float32).div_(255)
         if spec.preprocessing.mean:
             mean = x.new_tensor(spec.preprocessing.mean).view(1, -1, 1, 1)
@@ -147,8 +177,33 @@ def forward(
             x = (x - mean) / std
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             values = embed(x)
-        rows: Array = values.float().cpu().numpy()
-    return list(rows[:, None])
+        values = values.float()
+        if not cuda:
+            return PendingRows(values.cpu().numpy())
+        rows = torch.empty(values.shape, dtype=torch.float32, pin_memory=True)
+        rows.copy_(values, non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+    return PendingRows(rows.numpy(), event)
+
+
+def _copy_to_cuda(batch: Any) -> Any:
+    """Copy pinned memory to the device, beside the network that computes the batch before."""
+    import torch
+
+    copies, current = _copy_stream(), torch.cuda.current_stream()
+    with torch.cuda.stream(copies):
+        x = batch.to("cuda", non_blocking=True)
+    current.wait_stream(copies)
+    x.record_stream(current)
+    return x
+
+
+@cache
+def _copy_stream() -> Any:
+    import torch
+
+    return torch.cuda.Stream()
 
 
 def is_out_of_memory(error: Exception) -> bool:

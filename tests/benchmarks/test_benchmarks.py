@@ -3,11 +3,16 @@
 import importlib
 import inspect
 import json
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import typer
 
 from benchmarks import growth, growth_chart, results_table, runner
+from benchmarks.__main__ import bench
 from benchmarks.results_table import Aim, Line, skipped
 from simcore.__main__ import run as simcore
 from simcore.errors import BadDataError, UnknownNameError
@@ -178,3 +183,70 @@ def test_the_power_of_n_is_the_slope():
     assert len(line.points) == 4
     short = growth.grown("a part", lambda n: n / 100, (100, 200, 400), patience=1.5)
     assert [n for n, _ in short.points] == [100, 200]
+
+
+def test_check_prints_what_is_met_and_fails_otherwise(tmp_path, capsys):
+    lines = [
+        Line("subsets", 0.53, "s", aim=results_table.aim("subset_search.seconds")),
+        Line("top-10", 9.0, "ms", aim=results_table.aim("top_k.milliseconds")),
+        Line("without an aim", 1.0, "s", points=((1.0, 2.0),)),
+    ]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(runner.document(lines, "python -m benchmarks", 1.0, 0.0)))
+    assert runner.read(file) == lines
+    with pytest.raises(typer.Exit) as stopped:
+        bench(check=True, results=file)
+    assert stopped.value.exit_code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "subsets: 0.53 s, aim: at most 2 s, met",
+        "top-10: 9 ms, aim: at most 5 ms, NOT MET",
+        "1 met, 1 not met, 0 not measured",
+    ]
+    file.write_text(json.dumps(runner.document(lines[:1], "python -m benchmarks", 1.0, 0.0)))
+    bench(check=True, results=file)
+    file.write_text("{}")
+    with pytest.raises(BadDataError, match="python -m benchmarks --json"):
+        bench(check=True, results=file)
+
+
+def test_every_aim_of_the_file_is_used():
+    sources = "".join(path.read_text("utf-8") for path in runner.HERE.glob("*.py"))
+    document = tomllib.loads(results_table.AIMS.read_text("utf-8"))
+    names = [f"{section}.{key}" for section, aims in document.items() for key in aims]
+    assert names
+    for name in names:
+        assert results_table.aim(name).value > 0
+        assert f'aim("{name}")' in sources
+
+
+MISSING = (  # on a machine for which benchmarks.gpu is made; all others are optional there as well
+    "lancedb lance lance_namespace simplejpeg streamlit open_clip numba typer plotly umap openvino "
+    "sqlalchemy cv2 dlib skimage h5py pydantic duckdb"
+)
+BARE = """
+import runpy, sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1].split():
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+sys.argv = ["gpu", *sys.argv[2:]]
+runpy.run_module("benchmarks.gpu", run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_gpu_benchmark_needs_only_torch_and_timm(tmp_path):
+    file = tmp_path / "gpu.json"
+    tree = runner.HERE.parent
+    command = [sys.executable, "-c", BARE, MISSING, "--device", "cpu", "--quick", "--json", file]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tree)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(file.read_text("utf-8"))
+    lines = {line["part"]: line for line in document["lines"]}
+    unmeasured = {part: line["note"] for part, line in lines.items() if line["measured"] is None}
+    assert set(unmeasured.values()) == {"not measured: only on CUDA"}, unmeasured
+    for words in ("readers alone", "extraction into memory", "recovery", "ranks", "adaptation"):
+        assert any(words in part for part in lines), words
+    (fp32,) = (line for part, line in lines.items() if "against cpu fp32" in part)
+    assert fp32["measured"] <= 1e-5

@@ -77,3 +77,37 @@ def test_the_least_recently_used_go_first(cache):
     assert result_cache.prune(2 * files[0].stat().st_size + 9) == 2
     assert sorted((cache / "results").iterdir()) == files[:2]
     assert result_cache.prune() == 0
+
+
+def test_copies_are_read_instead_of_the_original_and_survive_damage(cache):
+    original = {"values": np.arange(12, dtype=np.float32).reshape(3, 4)}
+    reads = []
+
+    def read():
+        reads.append(1)
+        return original
+
+    for _ in range(2):
+        arrays = result_cache.copy("features", ("key", 1), read)
+        np.testing.assert_array_equal(arrays["values"], original["values"])
+    assert len(reads) == 1
+    (file,) = (cache / "copies").glob("*")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    arrays = result_cache.copy("features", ("key", 1), read)
+    np.testing.assert_array_equal(arrays["values"], original["values"])
+    assert len(reads) == 2
+    result_cache.copy("features", ("key", 2), read)  # another state of the table
+    assert len(reads) == 3
+
+
+def test_copies_have_a_limit_of_their_own(cache, monkeypatch):
+    monkeypatch.setattr(result_cache, "MAX_COPY_BYTES", 10_000)
+    for number in range(4):
+        values = np.full(1_000, number, np.float32)
+        result_cache.copy("features", number, lambda values=values: {"values": values})
+    result_cache.write("ranks", "key", {"ranks": np.arange(3)})
+    assert len(list((cache / "copies").glob("*"))) == 2
+    assert result_cache.prune() == 0
+    assert result_cache.read("ranks", "key") is not None

@@ -133,3 +133,13 @@ def test_laws(left, right, metric):
     itself = np.diag(metrics.pairwise(features(left), features(left), metric))
     assert (one <= (1 + 1e-5 if metric == "cosine" else 1e-6)).all()
     assert (itself >= one.max(axis=1) - 1e-3).all() or metric == "cosine"
+
+
+@pytest.mark.parametrize("metric", ["l2", "l1"])
+def test_few_queries_have_the_distances_of_many(metric):
+    random = np.random.default_rng(5)
+    values = random.standard_normal((1_300, 70)).astype(np.float32)
+    everything = Features("x", np.arange(1_300), values, 1_300)
+    many = metrics.pairwise(everything.take(range(9)), everything, metric)
+    few = metrics.pairwise(everything.take(range(3)), everything, metric)
+    np.testing.assert_array_equal(few, many[:3])

@@ -15,6 +15,8 @@ from simcore.models import forward, registry
 from simcore.models.extract import extraction
 from simcore.types import Array, Collection, Features, ImageSet
 
+COPY = "features"  # kind of copy: a process that reads it need not import LanceDB (1 s)
+MIN_COPIED = 500  # images; fewer are read from the store
 COMPLETE = "complete"  # kind of result on disk: all images have features
 PRECISIONS = ("fp32", "bf16")  # in order of preference; a similarity matrix never mixes them
 
@@ -244,13 +246,22 @@ def _features(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features
 
 
 def _read(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features, ...]:
-    index, values = FeatureStore.shared().read(
-        key, [name for images in image_sets for name in images.keys]
-    )
+    store = FeatureStore.shared()
+
+    def read() -> dict[str, Array]:
+        index, values = store.read(key, [name for images in image_sets for name in images.keys])
+        return {"index": index, "values": values}
+
+    if sum(map(len, image_sets)) < MIN_COPIED:
+        rows = read()
+    else:
+        digests = tuple(images.digest for images in image_sets)
+        rows = result_cache.copy(COPY, (key, store.generation(key), digests), read)
+    index, values = rows["index"], rows["values"]
     ends = np.cumsum([len(images) for images in image_sets])
     starts = ends - [len(images) for images in image_sets]
-    rows = zip(np.searchsorted(index, starts), np.searchsorted(index, ends), strict=True)
+    ranges = zip(np.searchsorted(index, starts), np.searchsorted(index, ends), strict=True)
     return tuple(
         Features(key.backbone, index[first:last] - start, values[first:last], len(images))
-        for images, start, (first, last) in zip(image_sets, starts, rows, strict=True)
+        for images, start, (first, last) in zip(image_sets, starts, ranges, strict=True)
     )

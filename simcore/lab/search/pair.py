@@ -11,7 +11,7 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
 from simcore.lab.library.features import DecodedImage
-from simcore.models import feature_maps, forward, registry
+from simcore.models import feature_maps, forward, registry, weights
 from simcore.models.extract import extraction
 from simcore.models.spec import BackboneSpec
 from simcore.recipe import Question
@@ -220,6 +220,8 @@ def correspondences(
         BadDataError: the backbone has no feature maps. MissingWeightsError: no weights.
     """
     spec = registry.get(backbone)
+    for file in spec.weights:
+        weights.path(file)  # raises before PyTorch is imported to choose a device
     device = forward.resolve_device("auto")
     precision = forward.resolve_precision("auto", device)
     both = (first.decoded, second.decoded)

@@ -26,12 +26,12 @@ class BatchSize:
         self._untried = list(sizes)
         self._seconds: dict[int, float] = {}  # size -> best seconds per image
         self._passes = 0
-        self._settled = len(sizes) == 1
+        self.settled = len(sizes) == 1  # whether `current` is final
         self.current = self._untried.pop(0)
 
     def record(self, images: int, seconds: float) -> None:
         """Learn from one forward pass; one of another size says nothing about `current`."""
-        if self._settled or images != self.current:
+        if self.settled or images != self.current:
             return
         self._passes += 1
         if self._passes > 1:
@@ -42,12 +42,12 @@ class BatchSize:
         self._passes = 0
         if self._seconds[images] > SLOWER * min(self._seconds.values()):
             self._untried.clear()
-        self._settled = not self._untried
-        self.current = self._fastest() if self._settled else self._untried.pop(0)
+        self.settled = not self._untried
+        self.current = self._fastest() if self.settled else self._untried.pop(0)
 
     def shrink(self) -> None:
         """Memory ran out: only smaller sizes from now on."""
-        self._settled = True
+        self.settled = True
         self._seconds = {
             size: seconds for size, seconds in self._seconds.items() if size < self.current
         }

@@ -341,6 +341,20 @@ class _BackboneTask:
     keys: list[str] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)
     flushed: float = field(default_factory=time.monotonic)
+    pending: tuple[list[str], forward.PendingRows] | None = None
+
+    def submitted(self, keys: list[str], rows: forward.PendingRows) -> None:
+        """Add a batch that a device may still be computing; the one before it is collected."""
+        self.collect()
+        self.pending = keys, rows
+        if rows.event is None:
+            self.collect()
+
+    def collect(self) -> None:
+        """Wait for the batch that is being computed, if there is one."""
+        if self.pending is not None:
+            (keys, rows), self.pending = self.pending, None
+            self.add(keys, rows.wait())
 
     def add(self, keys: list[str], rows: list[Array]) -> None:
         """Add the rows of a batch; they are written when there are enough of them."""
@@ -393,8 +407,13 @@ class ExtractionRun:
                 for task in self.tasks:
                     self._embed(task, batch)
                     self._report(task, monitor, start_time)
+            for task in self.tasks:
+                if task.pending is not None:
+                    task.collect()
+                    self._report(task, monitor, start_time)
         finally:
             for task in self.tasks:
+                task.collect()
                 task.flush()
         for task in self.tasks:
             if task.done > CHUNK_IMAGES:
@@ -416,14 +435,16 @@ class ExtractionRun:
             prepared = [image.prepared[task.spec.preprocessing] for image in part]
             started = time.perf_counter()
             try:
-                rows = forward.forward(task.embed, task.spec, prepared, self.device, self.precision)
+                rows = forward.submit(task.embed, task.spec, prepared, self.device, self.precision)
+                if not task.batch_size.settled:
+                    rows.wait()  # the size is being timed
             except Exception as error:
                 if not forward.is_out_of_memory(error) or size == 1:
                     raise
                 task.batch_size.shrink()
                 continue
             task.batch_size.record(len(part), time.perf_counter() - started)
-            task.add([image.key for image in part], rows)
+            task.submitted([image.key for image in part], rows)
             remaining = remaining[len(part) :]
 
     def _batches(
