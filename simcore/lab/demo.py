@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Thread
 
-from simcore.evaluate.combinations import subset_statistics
+from simcore.evaluate.combinations import subset_search, subset_statistics
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, recall
 from simcore.lab.library import collections, extraction, models
@@ -84,6 +85,8 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
     monitor.check(STOPPED)
     watch.lap("collection")
     backbones = models.demo_names()
+    # Beside the extraction, which seldom keeps all cores busy; a daemon does not delay a stop.
+    Thread(target=subset_search.compile_kernel, name="compile", daemon=True).start()
     # One that needs no download comes first, so that a page can search while the others follow.
     extraction.extract(NAME, [FIRST], device=device, monitor=monitor.part(0.25, 0.35))
     monitor.check(STOPPED)

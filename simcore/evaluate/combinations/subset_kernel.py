@@ -26,9 +26,15 @@ not, then b, then a (the last LEAF bits in one step, which this example leaves o
 b not" rival 1 has +1, and a cannot bring it below 0: it defeats all subsets below this node.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numba as nb
 import numpy as np
 
+from simcore.types import Array
+
+ROWS_PER_TASK = 16  # rows differ widely in how long they take
 FEW = 24  # with more subsets left after 12 tries the tree is faster
 LEAF = 6  # 2^6 subsets fit a cache line or two and are compared with a rival at once
 
@@ -130,7 +136,14 @@ def _decisive_last(lead, rivals, count):
         for i in range(count):
             separation[k] += lead[k, rivals[i]]
         separation[k] = abs(separation[k])
-    return np.argsort(separation)
+    order = np.empty(separation.size, np.int64)  # sorted by insertion: np.argsort compiles for long
+    for k in range(separation.size):
+        place = k
+        while place > 0 and separation[order[place - 1]] > separation[k]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = k
+    return order
 
 
 @nb.njit(cache=True, nogil=True)
@@ -203,8 +216,11 @@ def _search_tree(lead, missing, rivals, count, alive):
     in_reach = np.empty((depth + 1, count), np.int64)  # positions in `rivals`
     partial = np.zeros((depth + 1, count))
     leaf_rivals = np.empty(count, np.int64)
-    counts, branch, prefix = np.zeros((3, depth + 1), np.int64)
-    in_reach[0] = np.arange(count)
+    counts = np.zeros(depth + 1, np.int64)
+    branch = np.zeros(depth + 1, np.int64)
+    prefix = np.zeros(depth + 1, np.int64)
+    for i in range(count):
+        in_reach[0, i] = i
     counts[0] = count
     level = 0
     while level >= 0:
@@ -306,9 +322,28 @@ def _search_row(lead, missing, target, alive, sums, total, rivals):
     _reorder_bits(ordered_alive, order, alive, True)
 
 
-@nb.njit(cache=True, nogil=True, parallel=True)
-def search_rows(values, target, terms, grid, hits):
-    """Fill hits (b, 2^M) for the rows of one block.
+@nb.njit(cache=True, nogil=True)  # numba's own threads would double the compile time
+def _search_rows(values, target, terms, grid, first, last, hits):
+    """Fill hits (b, 2^M) for the rows from `first` to `last` of one block."""
+    m, g = values.shape[0], values.shape[2]
+    size = 1 << m
+    lead = np.empty((m, g))
+    missing = np.zeros(g, np.int64)
+    sums = np.empty(size)
+    total = np.empty(g)
+    rivals = np.empty(g, np.int64)
+    for row in range(first, last):
+        alive = hits[row]
+        missing[:] = 0
+        mate_missing = _leads(values, row, target[row], terms, grid, lead, missing)
+        for mask in range(1, size):
+            alive[mask] = (mate_missing & mask) != mask
+        alive[0] = False
+        _search_row(lead, missing, target[row], alive, sums, total, rivals)
+
+
+def search_rows(values: Array, target: Array, terms: Array, grid: float, hits: Array) -> None:
+    """Fill hits (b, 2^M) for the rows of one block, on all cores.
 
     Args:
         values: (M, B, G) float32 with at least b rows; NaN = no evidence.
@@ -317,18 +352,20 @@ def search_rows(values, target, terms, grid, hits):
         grid: terms are rounded to multiples of 1 / grid.
         hits: (b, 2^M) bool, the output.
     """
-    m = values.shape[0]
-    rows, g = hits.shape[0], values.shape[2]
-    size = 1 << m
-    for row in nb.prange(rows):
-        lead = np.empty((m, g))
-        missing = np.zeros(g, np.int64)
-        sums = np.empty(size)
-        total = np.empty(g)
-        rivals = np.empty(g, np.int64)
-        alive = hits[row]
-        mate_missing = _leads(values, row, target[row], terms, grid, lead, missing)
-        for mask in range(1, size):
-            alive[mask] = (mate_missing & mask) != mask
-        alive[0] = False
-        _search_row(lead, missing, target[row], alive, sums, total, rivals)
+    edges = range(0, len(hits), ROWS_PER_TASK)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        tasks = [
+            pool.submit(
+                _search_rows,
+                values,
+                target,
+                terms,
+                grid,
+                first,
+                min(first + ROWS_PER_TASK, len(hits)),
+                hits,
+            )
+            for first in edges
+        ]
+        for task in tasks:
+            task.result()

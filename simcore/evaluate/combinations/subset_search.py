@@ -25,7 +25,6 @@ equal those of the plainest code, ties included.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 
@@ -37,8 +36,6 @@ MAX_BACKBONES = 16  # 2^16 subsets
 STACK_BYTES = 64 << 20  # similarities that are copied side by side
 # (first row, M similarities (b, G) float32 of the next b queries, NaN = no evidence)
 Blocks = Iterable[tuple[int, Sequence[Array]]]
-# One of numba's threading layers ends the whole process when two searches overlap.
-_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,10 +159,14 @@ def search_each(
             rows = slice(start + first, start + first + count)
             for step, out in zip(steps, packed, strict=True):
                 hits = np.zeros((count, size), np.bool_)
-                with _ONE_AT_A_TIME:
-                    subset_kernel.search_rows(stacked, target[rows], step, GRID, hits)
+                subset_kernel.search_rows(stacked, target[rows], step, GRID, hits)
                 out[rows] = np.packbits(hits, axis=1, bitorder="little")
     return [SubsetHits(tuple(models), bits) for bits in packed]
+
+
+def compile_kernel() -> None:
+    """Compile what `search` runs, which takes seconds on a machine that never did."""
+    search(["a"], [(0, [np.zeros((1, 2), np.float32)])], np.zeros(1, np.int64))
 
 
 def zip_streams(streams: Sequence[Iterator[tuple[int, Array]]]) -> Blocks:

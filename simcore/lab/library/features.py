@@ -1,6 +1,6 @@
 """Features from the store, shared in memory by all callers, and features of uploaded images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -252,6 +252,7 @@ def _read(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features, ..
         index, values = store.read(key, [name for images in image_sets for name in images.keys])
         return {"index": index, "values": values}
 
+    rows: Mapping[str, Array]
     if sum(map(len, image_sets)) < MIN_COPIED:
         rows = read()
     else:
