@@ -51,9 +51,14 @@ def show() -> None:
         "and is not part of any answer.",
         help=ready.note or None,
     )
-    photo = _photo(collections.open_(name).left.trim)
-    if photo is not None:
-        _reveal_all(name, photo, parsed)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        photo = _photo(collections.open_(name).left.trim)
+    with right:
+        if photo is None:
+            st.info("The machines answer here as soon as there is a picture.")
+        else:
+            _reveal_all(name, photo, parsed)
 
 
 def number_word(count: int) -> str:
