@@ -116,6 +116,13 @@ page = kiosk.navigation(
             help="Ask people which images look alike, and compare their answers with models.",
         ),
         st.Page(
+            "pages/duel.py",
+            title="Beat the machine",
+            icon=":material/swords:",
+            url_path="duel",
+            help="A live game for a room: people against backbones, and who you look like.",
+        ),
+        st.Page(
             "pages/review.py",
             title="Review",
             icon=":material/rate_review:",
@@ -145,7 +152,7 @@ page = kiosk.navigation(
         ),
     ],
 )
-kiosk.watch()
+kiosk.watch(page)
 url_state.start_with(kiosk.collection())
 job_progress.chip()
 page_export.begin()

@@ -13,6 +13,7 @@ from simcore.cli import (
     claims,
     collections,
     doctor,
+    duels,
     evaluate,
     experiments,
     extract,
@@ -43,6 +44,7 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(learn.app, name="learn")
 app.add_typer(experiments.app, name="experiments")
+app.add_typer(duels.app, name="duel")
 app.add_typer(review.app, name="review")
 app.command()(serve.demo)
 app.command(name="app")(serve.serve)

@@ -112,6 +112,9 @@ VISITORS = {
     "papers.section_store": "code_digest key load",
     "papers.sections": "mark_trained",
     "people.analysis": "analyse participants",
+    "people.duel_scores": "live player room_score",
+    # What only the host does checks the host's key, so that one server in workshop mode is enough.
+    "people.duels": "answer as_room current end is_duel is_host join next_room rooms seat start",
     "people.experiments": "listing summary",
     "people.participation": "check_label consent join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
@@ -181,6 +184,8 @@ HOST = {
     "papers.section_store": "save",
     "judgements.set_maps": "make",
     "people.backups": "create listing restore",
+    "people.duel_machines": "default_backbones play",
+    "people.duels": "create host_key make_plan wall_path",
     "people.experiments": "nearest make_options make_question catch_trials parse read_consent "
     "create remove check_name draw prepare_pictures preset rosenfeld2018_conditions",
     "people.export": "export read read_file triplets judgements existing_sets unused_name",

@@ -33,7 +33,7 @@ SECTIONS = {
         ),
         "Analyze",
     ),
-    **dict.fromkeys(("judgements", "experiments", "review"), "People"),
+    **dict.fromkeys(("judgements", "experiments", "duel", "review"), "People"),
     **dict.fromkeys(("duplicates", "collections", "models"), "Library"),
 }
 # A path in quotes may contain spaces; one without quotes ends at the first.
@@ -65,19 +65,24 @@ def upload_limits() -> tuple[int, int]:
 
 
 def navigation(pages: Sequence[StreamlitPage]) -> StreamlitPage:
-    """The page of the address; participants of an experiment see no other pages."""
+    """The page of the address; participants and the wall of a duel see no other pages."""
     sections: dict[str, list[StreamlitPage]] = {}
     for page in pages:
         if not (enabled() and page.url_path in HIDDEN_PAGES):
             sections.setdefault(SECTIONS.get(page.url_path, ""), []).append(page)
     # On a phone the pages are in the sidebar; expanded, since it would cut them off after ten.
-    alone = "participant" in st.query_params
+    alone = _stands_alone()
     page = st.navigation(sections, position="hidden" if alone else "top", expanded=True)
     if not alone and (section := SECTIONS.get(page.url_path)):
         st.html(
             _marked_section(len(sections.get("", ())) + [*filter(None, sections)].index(section))
         )
     return page
+
+
+def _stands_alone() -> bool:
+    """Whether the page is a participant's, or the wall of a duel."""
+    return "participant" in st.query_params or st.query_params.get("view") == "wall"
 
 
 def _marked_section(position: int) -> str:
@@ -100,9 +105,12 @@ def hide_paths(text: str) -> str:
     return PATHS.sub("(on the server)", text) if enabled() else text
 
 
-def watch() -> None:
-    """In workshop mode, start over after a while without input."""
-    if not enabled():
+def watch(page: StreamlitPage) -> None:
+    """In workshop mode, start over after a while without input.
+
+    The wall of a duel stays, and so do the phones of its players, which are their own.
+    """
+    if not enabled() or (page.url_path == "duel" and _stands_alone()):
         return
     address = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
     if name := collection():

@@ -62,6 +62,7 @@ const draw = (root, data, state) => {
   choices.setAttribute("aria-label", data.ask)
   const count = data.choices.length
   choices.style.setProperty("--n", String(count > 5 ? Math.ceil(count / 2) : count))
+  choices.style.setProperty("--narrow", count === 4 ? "2" : "3")
   root.classList.toggle("two", count > 5)
   data.choices.forEach((src, place) => {
     const button = make("button")

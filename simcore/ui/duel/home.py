@@ -1,0 +1,121 @@
+"""The first view of the page: join the duel that is on, open its wall, make a new one."""
+
+import streamlit as st
+
+from simcore.lab.people import duels, experiments
+from simcore.lab.people.duels import Room
+from simcore.types import Monitor, Progress
+from simcore.ui import commands, kiosk, sidebar, widgets
+from simcore.ui.duel import phone, wall
+from simcore.ui.duel.board import count
+from simcore.ui.widgets import escape_markdown
+
+MAX_QUESTIONS, MAX_CHOICES, MAX_MACHINES = 50, 9, 12
+STATES = {"waiting": "waits for players", "running": "is running", "ended": "is over"}
+
+
+def show() -> None:
+    """Draw it; visitors of workshop mode see no form."""
+    rooms = duels.rooms()
+    open_room = next((room for room in rooms if room.state != "ended"), None)
+    if open_room is not None:
+        _join(open_room)
+    elif kiosk.enabled():
+        st.info("No duel is open. This page shows it as soon as the host opens one.")
+    if not kiosk.enabled():
+        _form(rooms)
+
+
+def _join(room: Room) -> None:
+    st.markdown(
+        f"**{escape_markdown(room.duel)}** {STATES[room.state]}: "
+        f"{count(room.questions, 'question')} against {count(len(room.machines), 'machine')}."
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Join as a player",
+            type="primary",
+            icon=":material/phone_iphone:",
+            key="duel_join_open",
+            on_click=phone.join,
+            args=(room.duel,),
+        )
+        _wall_button(room)
+
+
+def _wall_button(room: Room) -> None:
+    st.button(
+        "Open the wall",
+        icon=":material/cast:",
+        key=f"duel_wall_{room.experiment}",
+        on_click=_open_wall,
+        args=(room.duel,),
+        help="The view for the projector: the QR code, and the score after each answer.",
+    )
+
+
+def _open_wall(duel: str) -> None:
+    st.query_params.from_dict({"experiment": duel, "view": wall.VIEW})
+
+
+def _form(rooms: list[Room]) -> None:
+    st.header("New duel", anchor=False)
+    names = sidebar.pair_collections()
+    if not names:
+        widgets.empty_state(
+            "A duel needs a collection of pairs.", "pages/collections.py", "Add one"
+        )
+        return
+    left, right = st.columns(2)
+    collection = left.selectbox("Collection", names, key="duel_collection")
+    extracted = sidebar.extracted_backbones(collection)
+    with st.form("duel_form", border=False, enter_to_submit=False):
+        name = right.text_input(
+            "Name", _free_name(rooms), max_chars=duels.MAX_NAME, key="duel_name"
+        )
+        backbones = st.multiselect(
+            "Machines",
+            extracted,
+            default=extracted[:MAX_MACHINES],
+            key=f"duel_models_{collection}",
+            max_selections=MAX_MACHINES,
+            help="Backbones whose features are stored. Their best sum plays as well; it is chosen "
+            "on other pairs of the collection.",
+        )
+        columns = st.columns(4)
+        questions = columns[0].number_input("Questions", 1, MAX_QUESTIONS, 10, key="duel_count")
+        choices = columns[1].number_input("Choices", 2, MAX_CHOICES, 4, key="duel_choices")
+        distractors = columns[2].selectbox(
+            "Distractors",
+            [experiments.RANDOM, *extracted],
+            key=f"duel_by_{collection}",
+            help="The other images to choose from: random ones, fair to all; or those that a "
+            "backbone finds most similar, which is hard for that backbone above all.",
+        )
+        seed = columns[3].number_input("Seed", 0, 2**31 - 1, 0, key="duel_seed")
+        if st.form_submit_button("Make the duel", type="primary", icon=":material/swords:"):
+            plan = duels.make_plan(
+                questions=int(questions),
+                choices=int(choices),
+                distractors=distractors,
+                seed=int(seed),
+            )
+            _make(name.strip(), collection, plan, backbones)
+    commands.show(["duel", "new", name.strip() or "NAME", collection])
+
+
+def _make(name: str, collection: str, plan: experiments.Plan, backbones: list[str]) -> None:
+    bar = st.progress(0.0, "Drawing the questions")
+
+    def progress(report: Progress) -> None:
+        bar.progress(report.share, report.stage)
+
+    room = duels.create(name, collection, plan, backbones=backbones, monitor=Monitor(progress))
+    _open_wall(room.duel)
+    st.rerun()
+
+
+def _free_name(rooms: list[Room]) -> str:
+    """A name for the next duel; another number than that of a room of an earlier one."""
+    taken = {room.duel for room in rooms}
+    return next(name for n in range(1, len(taken) + 2) if (name := f"duel{n}") not in taken)
