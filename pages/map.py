@@ -1,4 +1,4 @@
-"""Map: a whole collection as points in the plane, one backbone beside another."""
+"""Map: a whole collection as points in the plane; one backbone beside another, or a morph."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,11 +6,11 @@ from dataclasses import replace
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.library import collections, models
-from simcore.lab.search import maps
+from simcore.lab.library import collections
+from simcore.lab.search import cluster_names, map_colors, maps, morph
 from simcore.lab.search.maps import Map
-from simcore.recipe import Question, Recipe
-from simcore.types import Collection
+from simcore.recipe import Question, split_subset
+from simcore.types import Array, Collection
 from simcore.ui import (
     commands,
     gallery,
@@ -21,34 +21,13 @@ from simcore.ui import (
     thumbnails,
     widgets,
 )
-from simcore.ui.commands import Command
 from simcore.ui.gallery import Tile
-from simcore.ui.map import map_canvas, map_downloads, map_selection
-from simcore.ui.map.map_canvas import METHOD_NAMES
-from simcore.ui.url_state import Field, Values
+from simcore.ui.map import map_canvas, map_controls, map_downloads, map_photo, map_selection
+from simcore.ui.map.map_canvas import METHOD_NAMES, Scene
+from simcore.ui.map.map_controls import MORPH, Choice
 from simcore.ui.widgets import escape_markdown
 
-COMBINATION_NAMES = {"zsum": "z-sum of all", "sum": "Sum of all"}
-NONE = "none"
 PAGE_SIZE = 48
-
-
-def _map_options(values: Values) -> list[str]:
-    """The backbones, and the combinations of several."""
-    return [*values["models"], *(COMBINATION_NAMES if len(values["models"]) > 1 else [])]
-
-
-def _default_map(values: Values) -> str | None:
-    return models.default_network(values["models"]) if values["models"] else None
-
-
-FIELDS = [
-    Field("map", _map_options, default=_default_map),
-    Field("method", list(METHOD_NAMES)),
-    Field("second", lambda values: [NONE, *_map_options(values)], label="second map"),
-    Field("method2", list(METHOD_NAMES), default="umap", label="method"),
-    Field("color", lambda values: list(maps.color_labels(values["collection"]))),
-]
 
 
 def show() -> None:
@@ -60,124 +39,137 @@ def show() -> None:
             "map",
             options=("subset", "metric", "post", "missing"),
             without_mates=True,
-            fields=FIELDS,
+            fields=map_controls.FIELDS,
         )
         if question is None:
             return
-        chosen, by = _controls(question)
-        views = [_load(question, *choice) for choice in chosen]
-        if ready := [view for view in views if view is not None]:
-            _maps(question, ready, by)
+        # A filter shows fewer points of the same map, instead of a map of fewer images.
+        subset, where = split_subset(question.subset)
+        question = replace(question, subset=subset)
+        choice = map_controls.draw(question)
+        views = _morph(question, choice) if choice.is_morph else _single_maps(question, choice)
+        if views:
+            _maps(question, views, choice, where)
 
 
-def _controls(question: Question) -> tuple[list[tuple[str, str]], str]:
-    """Draw the controls; one or two maps (backbone or combination, method), and the coloring."""
-    options = _map_options({"models": question.backbones})
-    labels = {NONE: "None", **COMBINATION_NAMES}
-
-    def label(option: str) -> str:
-        return labels.get(option, option)
-
-    with st.container(horizontal=True):
-        first = st.selectbox("Map of", options, format_func=label, key="map_map")
-        method = st.selectbox(
-            "Method",
-            METHOD_NAMES,
-            format_func=METHOD_NAMES.__getitem__,
-            key="map_method",
-            help="PCA is a linear projection; UMAP and t-SNE preserve neighborhoods.",
-        )
-        second = st.selectbox("Second map", [NONE, *options], format_func=label, key="map_second")
-        chosen = [(first, method)]
-        if second != NONE:
-            method2 = st.selectbox(
-                "Its method", METHOD_NAMES, format_func=METHOD_NAMES.__getitem__, key="map_method2"
-            )
-            chosen.append((second, method2))
-        colors = maps.color_labels(question.collection)
-        by = st.selectbox("Color by", colors, format_func=colors.__getitem__, key="map_color")
-    return chosen, by
-
-
-def _recipe(question: Question, name: str) -> Recipe:
-    """The recipe of one backbone or one combination."""
-    models_, combine = (
-        (question.backbones, name) if name in COMBINATION_NAMES else ((name,), "none")
-    )
-    return maps.single_recipe(
-        models_,
-        combine,
-        metric=question.metric,
-        post=question.post,
-        missing=question.missing,
-    )
-
-
-def _command(question: Question, name: str, method: str) -> Command:
-    """The command line that makes the map; its job is recognized by these arguments."""
-    args = ["map", question.collection, "--models"]
-    if name in COMBINATION_NAMES:
-        args += [",".join(question.backbones), "--combine", name]
-    else:
-        args.append(name)
-    args += ["--method", method]
-    for option, value in question.options():
-        args += [f"--{option}", value]
-    if question.subset != "all":
-        args += ["--subset", question.subset]
-    return Command(tuple(args))
+def _single_maps(question: Question, choice: Choice) -> list[Map]:
+    """One or two maps; those that are not made yet are missing."""
+    views = [_load(question, *shown) for shown in choice.shown]
+    return [view for view in views if view is not None]
 
 
 def _load(question: Question, name: str, method: str) -> Map | None:
     """The map, or None while it is not made yet; PCA is fast enough to be made at once."""
-    recipe, settings = _recipe(question, name), maps.projection_settings(method)
-    shown = replace(question, recipes=(recipe,))
+    recipe, settings = map_controls.recipe(question, name), maps.projection_settings(method)
+    shown = question.with_recipes(recipe)
     view = maps.load(shown, settings)
     if view is not None:
         return view
     if method == "pca":
         with widgets.placeholder("Projecting", 640):
             return maps.make(shown, settings)
+    title = f"{METHOD_NAMES[method]} of {recipe.title}"
+    _offer(question, name, method, f"**{escape_markdown(title)}** is not computed yet.")
+    return None
+
+
+def _morph(question: Question, choice: Choice) -> list[Map]:
+    """The aligned maps of all backbones and their z-sum, without those that are not made yet."""
+    settings = maps.projection_settings(choice.method)
+    asked = map_controls.morph_question(question)
+    missing = morph.missing(asked, settings)
+    if missing and choice.method == "pca":
+        with job_progress.progress_bar("Projecting") as monitor:
+            return list(morph.make(asked, settings, monitor=monitor).maps)
+    if missing:
+        title = f"{len(missing)} of {len(asked.recipes)} maps by {METHOD_NAMES[choice.method]}"
+        _offer(
+            question, MORPH, choice.method, f"**{escape_markdown(title)}** are not computed yet."
+        )
+    ready = [recipe for recipe in asked.recipes if recipe not in missing]
+    if len(ready) < morph.FEWEST:
+        return []
+    stored = morph.load(asked.with_recipes(*ready), settings)
+    return [] if stored is None else list(stored.maps)
+
+
+def _offer(question: Question, name: str, method: str, reason: str) -> None:
+    """The job that makes maps: why it is needed, and its button or its progress."""
     if kiosk.enabled():
-        st.info(f"There is no {METHOD_NAMES[method]} of {escape_markdown(recipe.title)} here.")
-        return None
-    args = _command(question, name, method).args
+        st.info(reason)
+        return
+    settings = maps.projection_settings(method)
+
+    def missing() -> int:
+        return len(morph.missing(map_controls.morph_question(question), settings))
+
+    args = map_controls.command(question, name, method).args
     with st.container(border=True):
         st.markdown(
-            f"**{METHOD_NAMES[method]} of {escape_markdown(recipe.title)}** is not computed yet.",
+            reason,
             help="Seconds for a thousand pairs, a minute or two for six thousand; then cached.",
         )
-        if not job_progress.show(*args):
+        if not job_progress.show(*args, ready=missing if name == MORPH else None):
             st.button(
-                "Compute this map",
+                "Compute these maps" if name == MORPH else "Compute this map",
                 icon=":material/play_arrow:",
                 type="primary",
                 key=f"map_{name}_{method}",
                 on_click=job_progress.start,
                 args=(args,),
             )
-    return None
 
 
 @st.fragment
-def _maps(question: Question, views: Sequence[Map], by: str) -> None:
+def _maps(question: Question, views: Sequence[Map], choice: Choice, where: str) -> None:
     """The maps and the selected images below them; a selection reruns only this."""
-    possible = maps.color_choices(views[0])
-    if by not in possible:
-        labels = maps.color_labels(question.collection)
-        st.info(
-            f"No data on “{labels[by].lower()}” here, so the color is "
-            f"“{labels[possible[0]].lower()}”."
-        )
-        by = possible[0]
-    key = f"map_canvas_{question.collection}_{question.subset}"
-    rows = map_canvas.show(views, by, key=key, on_select=_first_page)
-    map_downloads.show(views[0], by)
     with widgets.show_errors():  # the page's own block does not see errors of a fragment
-        _selection(question, views[0], rows)
-    state = st.session_state
-    commands.show(_command(question, state["map_map"], state["map_method"]))
+        key = f"map_canvas_{question.collection}_{question.subset}"
+        canvas = st.container()  # stays as it is while an image is being placed
+        own_image = map_photo.place(question, views)
+        scene = Scene(
+            views,
+            _coloring(question, views[0], choice.by),
+            is_morph=choice.is_morph,
+            shown=map_colors.fitting(views[0], where=where, tag=choice.tag),
+            names=[cluster_names.name_clusters(view, choice.names) for view in views],
+            takes_images=True,
+            own_image=own_image,
+        )
+        collection = collections.open_(question.collection)
+        with canvas:
+            rows = map_canvas.show(
+                scene,
+                key=key,
+                on_select=_first_page,
+                on_photo=lambda: map_photo.receive(key, collection.left.trim),
+            )
+        number = map_canvas.current_stop(key, len(views)) if choice.is_morph else 0
+        view = views[number]
+        map_downloads.show(view, scene.by)
+        if own_image is not None:
+            map_photo.nearest(question, view, own_image, number)
+        _selection(question, view, _shown_rows(rows, scene.shown))
+    name = MORPH if choice.is_morph else choice.shown[0][0]
+    commands.show(map_controls.command(question, name, choice.method))
     widgets.credits(collections.open_(question.collection).credits)
+
+
+def _coloring(question: Question, view: Map, by: str) -> str:
+    """What the points are colored by: what was chosen, or else what there is data for."""
+    possible = map_colors.choices(view)
+    if by in possible:
+        return by
+    labels = map_colors.labels(question.collection)
+    st.info(
+        f"No data on “{labels[by].lower()}” here, so the color is “{labels[possible[0]].lower()}”."
+    )
+    return possible[0]
+
+
+def _shown_rows(rows: Sequence[int], shown: Array | None) -> list[int]:
+    """The selected images that a filter shows."""
+    return [row for row in rows if shown is None or shown[row]]
 
 
 def _first_page() -> None:

@@ -51,6 +51,9 @@ def map_(
     min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
     perplexity: Annotated[float, typer.Option(callback=finite, help="Of t-SNE, 2 to 200.")] = 30.0,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of every random number.")] = 0,
+    morph: Annotated[
+        bool, typer.Option("--morph", help="A map per backbone and of their z-sum, aligned.")
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the map: a file that ends in .svg or .png.")
     ] = None,
@@ -73,13 +76,23 @@ def map_(
         method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     if set_maps.is_set(name):
-        given = (combine, weights, metric, post, missing, subset, where, picture)
-        if given != ("none", "", "own", "none", "mean", "all", "", None):
+        given = (combine, weights, metric, post, missing, subset, where, picture, morph)
+        if given != ("none", "", "own", "none", "mean", "all", "", None, False):
             raise errors.BadDataError(
                 f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
-                "--weights, --metric, --post, --missing, --subset, --where and --picture out."
+                "--weights, --metric, --post, --missing, --subset, --where, --morph and --picture "
+                "out."
             )
         _map_set(name, backbones, settings, json=json)
+        return
+    question = Question(name, subset=filtered_subset(subset, where))
+    if morph:
+        if (combine, weights, picture) != ("none", "", None):
+            raise errors.BadDataError(
+                "--morph shows each backbone and their z-sum. Leave --combine, --weights and "
+                "--picture out."
+            )
+        _map_morph(question, (backbones, metric, post, missing), settings, json=json)
         return
     options.check_combination(backbones, combine, weights)
     recipe = maps.single_recipe(
@@ -90,7 +103,7 @@ def map_(
         post=post,
         missing=missing,
     )
-    question = Question(name, (recipe,), subset=filtered_subset(subset, where))
+    question = question.with_recipes(recipe)
     with output.monitor() as monitor:
         try:
             result = maps.make(question, settings, monitor=monitor)
@@ -105,6 +118,31 @@ def map_(
         output.document(result)
     else:
         output.table(_map_table(result))
+
+
+def _map_morph(
+    question: Question,
+    parts: tuple[list[str], str, str, str],
+    settings: "ProjectionSettings",
+    *,
+    json: bool,
+) -> None:
+    """The maps of a morph; `parts` are backbones, metric, post-processing and missing rule."""
+    from simcore import errors
+    from simcore.lab.search import morph
+
+    models, metric, post, missing = parts
+    recipes = morph.stops(models, metric=metric, post=post, missing=missing)
+    with output.monitor() as monitor:
+        try:
+            result = morph.make(question.with_recipes(*recipes), settings, monitor=monitor)
+        except errors.Stopped as stopped:
+            raise typer.Exit(STOPPED) from stopped
+    output.write_files([result.points_table()])  # all points; the terminal gets a summary
+    if json:
+        output.document(result)
+    else:
+        output.table(result.to_table())
 
 
 def _map_set(name: str, models: list[str], settings: "ProjectionSettings", *, json: bool) -> None:

@@ -31,7 +31,7 @@ from simcore.lab.library import collections, extraction, features, subsets, vect
 from simcore.lab.library.collections import CollectionSummary
 from simcore.lab.library.extraction import Report
 from simcore.lab.library.vectors import ImportReport
-from simcore.lab.search import maps
+from simcore.lab.search import map_colors, maps
 from simcore.lab.search import search as lab_search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.models import own_modules, registry
@@ -418,7 +418,7 @@ def map_figure(
 
     question = _question(collection, recipe, "lr", subset)
     points = maps.make(question, maps.projection_settings(method, seed=seed), monitor=monitor)
-    groups = maps.color_groups(points, color)
+    groups = map_colors.groups(points, color)
     number, names = np.array(groups.group), np.array(points.ids)
     figure = go.Figure(layout={"title": f"{points.collection}: {points.recipe.label}, {method}"})
     for group, label in enumerate(groups.names):

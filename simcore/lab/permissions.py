@@ -122,8 +122,11 @@ VISITORS = {
     "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
     "shared_metric",
     "search.map_pictures": "picture point_color",
-    "search.maps": "to_pixels projection_settings color_labels color_choices color_groups tags "
-    "single_recipe load make",
+    "search.map_colors": "labels choices groups tags tag_names fitting",
+    "search.cluster_names": "sources name_clusters frequent_words nearest_words",
+    "search.map_placement": "place neighbor_weights",
+    "search.morph": "load make missing stops to_pixels",
+    "search.maps": "to_pixels projection_settings single_recipe load make",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
     "similarity_shares",
     "search.why": "candidates explain crop_rank",

@@ -41,7 +41,9 @@ def _declare(name: str, *files: str, html: str, css: str = "") -> Component:
 
 
 GALLERY = _declare("simcore_gallery", "lightbox", "gallery", html='<div class="g">\n</div>')
-MAP = _declare("simcore_map", "map_panel", "map", html='<div class="m">\n</div>')
+MAP = _declare(
+    "simcore_map", "map_drawing", "map_panel", "map_morph", "map", html='<div class="m">\n</div>'
+)
 REGIONS = _declare("simcore_regions", "regions", html='<div class="p">\n</div>')
 CROP = _declare("simcore_crop", "crop", html='<div class="x">\n</div>')
 FORCED_CHOICE = _declare("simcore_choice", "forced_choice", html='<div class="c">\n</div>')

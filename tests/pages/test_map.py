@@ -8,7 +8,7 @@ import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.library import collections, extraction, selections, subsets
-from simcore.lab.search import maps, search
+from simcore.lab.search import map_colors, maps, search
 from simcore.recipe import Question
 from simcore.ui import components, gallery
 from simcore.ui.map import map_canvas
@@ -158,13 +158,13 @@ def test_colourings_are_the_tables_columns(tiny):
         Question(tiny, (maps.single_recipe(["color"]),)), maps.projection_settings("pca")
     )
     ranks = found.ranks()
-    first = maps.color_groups(found, "found")
+    first = map_colors.groups(found, "found")
     assert first.counts == (int((ranks == 1).sum()), int((ranks > 1).sum()))
-    rank = maps.color_groups(found, "rank")
+    rank = map_colors.groups(found, "rank")
     assert rank.names == ("rank 1", "2 to 5", "6 to 20", "21 to 100", "beyond 100")
     assert rank.group == tuple(0 if r == 1 else 1 if r <= 5 else 2 for r in ranks)
-    assert sum(maps.color_groups(found, "cluster").counts) == 12
+    assert sum(map_colors.groups(found, "cluster").counts) == 12
     with pytest.raises(UnknownNameError, match="Did you mean side"):
-        maps.color_groups(found, "sid")
+        map_colors.groups(found, "sid")
     with pytest.raises(BadDataError, match="extract tiny --models face"):
-        maps.color_groups(found, "faces")
+        map_colors.groups(found, "faces")

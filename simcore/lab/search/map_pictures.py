@@ -5,10 +5,12 @@ from html import escape
 
 from simcore.errors import BadDataError, check_whole_number
 from simcore.lab import html_document
-from simcore.lab.search import maps
-from simcore.lab.search.maps import Colors, Map
+from simcore.lab.search import map_colors, maps
+from simcore.lab.search.map_colors import Colors
+from simcore.lab.search.maps import Map
 
 SCALE = ("#7B3FD0", "#C23E9A", "#E8663F", "#D9A400")  # like plasma, readable in light and dark
+HIT = html_document.COLORS[2]  # green, as mates are everywhere
 QUIET = "#8C96A1"  # for the group that stays in the background
 INK = "#1F2429"
 MARGIN, LINE, SWATCH = 24, 22, 12  # px
@@ -20,6 +22,8 @@ def point_color(groups: Colors, number: int) -> str:
     """The color of one group; ordered groups get the steps of a scale."""
     if groups.quiet and number == len(groups.names) - 1:
         return QUIET
+    if groups.hits:
+        return HIT
     palette = SCALE if groups.ordered else html_document.COLORS
     return palette[number % len(palette)]
 
@@ -28,7 +32,7 @@ def picture(map_: Map, by: str, suffix: str, *, size: int = 1000) -> bytes:
     """A map with its title and legend.
 
     Args:
-        by: what the points are colored by, one of `maps.color_labels`.
+        by: what the points are colored by, one of `map_colors.labels`.
         suffix: ".svg" or ".png".
         size: of the square that holds the points, 200 to 8,000 px.
 
@@ -42,7 +46,7 @@ def picture(map_: Map, by: str, suffix: str, *, size: int = 1000) -> bytes:
             f"A map is written as .svg or .png of {SIZES[0]} to {SIZES[1]:,} px, not as "
             f"{suffix[:20]!r} of {size:,} px."
         )
-    groups = maps.color_groups(map_, by)
+    groups = map_colors.groups(map_, by)
     return (_svg if suffix.lower() == ".svg" else _png)(map_, groups, size)
 
 

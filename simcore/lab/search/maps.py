@@ -1,7 +1,6 @@
-"""Maps: every image of a collection as a point in the plane, and the groups to color it by."""
+"""Maps: every image of a collection as a point in the plane."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ import numpy as np
 
 from simcore import memory
 from simcore.data import cache_dir, state_files
-from simcore.data.answers import review_store
 from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
@@ -23,42 +21,11 @@ from simcore.results import Table
 from simcore.sim import neighbors, projection
 from simcore.sim.neighbors import Neighbors
 from simcore.sim.projection import Method, ProjectionSettings
-from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Labels, Monitor
-
-COLOR_BY = {
-    "side": "Side",
-    "found": "Mate first or missed",
-    "rank": "Rank of the mate",
-    "cluster": "Cluster of similar images",
-    "faces": "Detected faces",
-    "tags": "Tags from reviewers",
-}
-FIELD = "field:"  # begins the name of a coloring by a field of the collection's table
-MAX_TAGS = 5  # tags with a color of their own; the palette has seven
-MAX_VALUES = 7  # groups of a field; the palette has seven colors
-RANKS = (1, 5, 20, 100)  # last rank of each group; one more group holds the rest
+from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Monitor
 
 METHODS: tuple[Method, ...] = get_args(Method)
 FORMAT = 3  # raised when the same input would give another map
 COLUMNS = ("side", "id", "x", "y", "cluster", "rank", "faces")
-
-
-@dataclass(frozen=True)
-class Colors:
-    """Groups of a map's points.
-
-    Attributes:
-        names: (g,) labels of the groups. counts: how many images of each are on the map.
-        group: (n,) group of each point.
-        ordered: whether the groups are steps of one scale.
-        quiet: whether the last group is the background for the others.
-    """
-
-    names: tuple[str, ...]
-    counts: tuple[int, ...]
-    group: tuple[int, ...]
-    ordered: bool
-    quiet: bool
 
 
 def to_pixels(xy: Array, size: int) -> tuple[list[int], list[int]]:
@@ -203,110 +170,6 @@ class Map:
             "variance": self.variance,
             "points": [dict(zip(columns, row, strict=True)) for row in table.rows],
         }
-
-
-def color_labels(name: str) -> Labels:
-    """All ways to color the maps of a collection, its fields included, with their labels."""
-    return COLOR_BY | {FIELD + field: f"Field {field}" for field in fields.names(name)}
-
-
-def color_choices(map_: Map) -> list[str]:
-    """Those of `color_labels` that this map has data for."""
-    names = list(color_labels(map_.collection))
-    if len(map_.sides) < 2:
-        names = [name for name in names if name not in {"side", "found", "rank"}]
-    if not any(tags(map_)):
-        names = [name for name in names if name != "tags"]
-    return names if map_.faces() is not None else [name for name in names if name != "faces"]
-
-
-def color_groups(map_: Map, by: str) -> Colors:
-    """The groups of a map's points.
-
-    Args:
-        by: one of `color_labels`.
-
-    Raises:
-        UnknownNameError: no such coloring. BadDataError: this map has no data for it.
-    """
-    labels = color_labels(map_.collection)
-    if by not in labels:
-        raise unknown_name("coloring", by, labels)
-    if by not in color_choices(map_):
-        raise BadDataError(
-            f"Collection {map_.collection!r} has no data about {labels[by].lower()}. Choose "
-            f"{' or '.join(color_choices(map_))}; faces need `simcore extract {map_.collection} "
-            "--models face`, tags the page Review."
-        )
-    names, group = _groups(map_, by)
-    counts = np.bincount(group[~np.isnan(map_.xy[:, 0])], minlength=len(names))
-    return Colors(
-        tuple(names),
-        tuple(counts.tolist()),
-        tuple(group.tolist()),
-        by in {"rank", "faces"},
-        by in {"rank", "found", "tags"},
-    )
-
-
-def _groups(map_: Map, by: str) -> tuple[list[str], Array]:
-    if by.startswith(FIELD):
-        collection = subsets.open_subset(map_.collection, map_.subset)
-        grouping = fields.group(collection, by.removeprefix(FIELD), MAX_VALUES)
-        return list(grouping.names), np.tile(grouping.group, len(map_.sides))
-    ranks = map_.ranks()
-    if by == "side":
-        return ["left", "right"], map_.side
-    if by == "found" and ranks is not None:
-        return ["mate first", "missed"], (ranks > 1).astype(np.int64)
-    if by == "rank" and ranks is not None:
-        return _rank_labels(), np.searchsorted(RANKS, ranks)
-    if by == "cluster":
-        names = [f"cluster {number + 1}" for number in range(int(map_.cluster.max()) + 1)]
-        return names, np.maximum(map_.cluster, 0)
-    if by == "tags":
-        return _tag_groups(tags(map_))
-    faces = map_.faces()
-    assert faces is not None  # `color_choices` has checked it
-    return ["no face", "1 face", "2 faces", "3 or more"], np.minimum(faces, 3)
-
-
-def _rank_labels() -> list[str]:
-    """Labels of the groups of ranks.
-
-    >>> _rank_labels()
-    ['rank 1', '2 to 5', '6 to 20', '21 to 100', 'beyond 100']
-    """
-    starts = [1, *(rank + 1 for rank in RANKS)]
-    labels = [
-        f"rank {first}" if first == last else f"{first} to {last}"
-        for first, last in zip(starts, RANKS, strict=False)
-    ]
-    return [*labels, f"beyond {RANKS[-1]}"]
-
-
-def tags(map_: Map) -> list[set[str]]:
-    """(n,) tags that at least half of its reviewers gave the pair of each image."""
-    if len(map_.sides) < 2:
-        return [set() for _ in map_.ids]
-    agreed = review_store.agreed_reviews(review_store.current_reviews(map_.collection))
-    pairs = zip(*(side.keys for side in map_.sides), strict=True)
-    return [agreed.get((left, right), set()) for left, right in pairs] * 2
-
-
-def _tag_groups(point_tags: Sequence[set[str]]) -> tuple[list[str], Array]:
-    """The most frequent tags; a pair with several counts as its most frequent one."""
-    counts = Counter(tag for tags_of_point in point_tags for tag in sorted(tags_of_point))
-    frequent = [tag for tag, _ in counts.most_common()]
-    labeled = frequent[:MAX_TAGS]
-    rest = ["another tag"] if len(frequent) > len(labeled) else []
-    names = [*labeled, *rest, "no tag"]
-    number_of = {tag: min(number, len(labeled)) for number, tag in enumerate(frequent)}
-    group = [
-        min((number_of[tag] for tag in tags_of_point), default=len(names) - 1)
-        for tags_of_point in point_tags
-    ]
-    return names, np.array(group, np.int64)
 
 
 def single_recipe(

@@ -7,6 +7,7 @@ one; what is stored already costs nothing.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 from simcore.data import result_cache
@@ -14,29 +15,30 @@ from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.combinations.subset_search import MAX_BACKBONES
 from simcore.lab import jobs, recipes
 from simcore.lab.evaluate import combinations, recall
-from simcore.lab.library import collections, duplicates, subsets
-from simcore.lab.search import pair
+from simcore.lab.library import collections, duplicates, models, subsets
+from simcore.lab.search import maps, pair
 from simcore.recipe import Question, Recipe
 from simcore.types import Monitor
 
 STAGE = "results"
 MAX_SEARCHED = 11  # backbones; each further one doubles the subsets
 MAX_PAIRS = 30_000  # beyond, a page computes what it is asked for
+MAX_MORPHED = 2_000  # pairs; with more, only the map that the page opens with is prepared
 NICENESS = 10  # added: pages that are open meanwhile go first
 
 
 def run(name: str, *, monitor: Monitor = Monitor()) -> int:
-    """Compute and store what the pages that evaluate pairs open with.
+    """Compute and store what the pages open with.
 
     Args:
-        name: collection; without known mates, or with too many pairs, nothing is done.
+        name: collection; with too many images nothing is done, without known mates only maps.
         monitor: asked to stop between the steps; what is finished stays stored.
 
     Returns:
         the number of finished steps.
     """
     collection = collections.open_(name)
-    if collection.right is None or len(collection.left) > MAX_PAIRS:
+    if len(collection.left) > MAX_PAIRS:
         return 0
     try:
         backbones = tuple(collections.default_backbones(name)[:MAX_BACKBONES])
@@ -65,14 +67,41 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     collection = collections.open_(name)
     question = Question(name, opening_recipes(backbones))
     quiet = Monitor(stop=monitor.stop)  # the stages of one step would hide how many there are
+    if collection.right is None:
+        return _map_steps(question, monitor)
     steps: list[Callable[[], object]] = [
         lambda: recall.outcomes_of_each(question, monitor=quiet),
     ]
     if 2 <= len(backbones) <= MAX_SEARCHED:
         steps.append(lambda: combinations.search(question))
+    steps += _map_steps(question, monitor)
     steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]
     if duplicates.default_backbone_if_ready(collection):
         steps.append(lambda: subsets.find_duplicates(name))
+    return steps
+
+
+def _map_steps(question: Question, monitor: Monitor) -> list[Callable[[], object]]:
+    """The UMAPs that Map and its morph open with, and the ranks that they are colored by.
+
+    The map of the network that Map opens with comes first, then those of the other stops, unless
+    there are so many images that each takes minutes.
+    """
+    quiet = Monitor(stop=monitor.stop)
+    settings = maps.projection_settings("umap")
+    recipes_ = [recipe for recipe in question.recipes if recipe.combine == "none"]
+    recipes_ += [recipe for recipe in question.combinations if len(recipe.parts) == len(recipes_)]
+    first = models.default_network([recipe.backbones[0] for recipe in question.singles])
+    recipes_.sort(key=lambda recipe: recipe.backbones != (first,))
+    collection = collections.open_(question.collection)
+    if len(collection.left) > MAX_MORPHED:
+        recipes_ = recipes_[:1]
+    asked = replace(question, recipes=tuple(recipes_), direction="rl")
+    steps: list[Callable[[], object]] = []
+    if collection.right is not None:
+        steps.append(lambda: recall.outcomes_of_each(asked, monitor=quiet))
+    for recipe in recipes_:
+        steps.append(partial(maps.make, asked.with_recipes(recipe), settings, monitor=quiet))
     return steps
 
 

@@ -65,6 +65,7 @@ class Maps {
     this.mode = "move"
     this.panels = []
     this.pictures = new Pictures((keys) => this.send("want", keys), () => this.later())
+    this.moving = false // whether points are on their way between two maps
     this.bar = make("div", "bar")
     this.status = make("div", "sr")
     this.status.setAttribute("role", "status")
@@ -104,13 +105,51 @@ class Maps {
     const show = make("div", "group")
     this.mateLines = this.toggle(show, "Mates", "Connect all mates with lines", "everyLine")
     this.toggle(show, "Images", "Draw images at every zoom, where they fit", "everyPicture")
+    const own = make("div", "group")
+    this.file = make("input")
+    this.file.type = "file"
+    this.file.accept = "image/*"
+    this.file.hidden = true
+    this.file.onchange = () => this.sendImage(this.file.files[0])
+    this.addImage = this.button(own, "Your photo", "See where an image of yours lands; or drop it onto the map", () => this.file.click())
+    const remove = make("div", "group")
+    this.removeImage = this.button(remove, "Remove photo", "Take your image off the map", () => this.send("photo", { name: "", data: "" }))
+    own.append(this.file)
     const pick = make("div", "group pick")
     this.zoomTo = this.button(pick, "Zoom to selection", "Show the selected points as large as they fit", () =>
       this.panels.forEach((panel) => panel.zoomTo([...this.chosen])))
     this.clear = this.button(pick, "Clear", "Clear the selection (Esc)", () => this.choose(new Set()))
     this.count = make("span", "count")
     pick.append(this.count)
-    this.bar.replaceChildren(modes, view, show, this.search(), pick)
+    this.bar.replaceChildren(modes, view, show, own, remove, this.search(), pick)
+    this.row.ondragover = (event) => {
+      if (!this.data.photos || !event.dataTransfer.types.includes("Files")) return
+      event.preventDefault()
+      this.row.classList.add("over")
+    }
+    this.row.ondragleave = () => this.row.classList.remove("over")
+    this.row.ondrop = (event) => {
+      if (!this.data.photos) return
+      event.preventDefault()
+      this.row.classList.remove("over")
+      this.sendImage(event.dataTransfer.files[0])
+    }
+  }
+
+  // An image from outside goes to Python as base64, and is not stored.
+  sendImage(file) {
+    this.file.value = "" // so that the same file can be chosen again
+    if (!file) return
+    if (file.size > this.data.photos * 2 ** 20) {
+      this.count.textContent = this.status.textContent = `${file.name} is larger than ${this.data.photos} MB`
+      return
+    }
+    const reader = new FileReader()
+    reader.onload = () => {
+      this.status.textContent = `Placing ${file.name}`
+      this.send("photo", { name: file.name, data: reader.result.slice(reader.result.indexOf(",") + 1) })
+    }
+    reader.readAsDataURL(file)
   }
 
   // Selects all images whose id contains the text, and shows them as large as they fit.
@@ -153,16 +192,44 @@ class Maps {
     this.data = data
     this.pictures.update(data)
     this.mateLines.hidden = !data.mates
-    while (this.panels.length > data.maps.length) this.panels.pop().box.remove()
-    while (this.panels.length < data.maps.length) {
+    const count = data.morph ? 1 : data.maps.length
+    while (this.panels.length > count) this.panels.pop().box.remove()
+    while (this.panels.length < count) {
       const panel = new Panel(this, this.panels.length)
       this.panels.push(panel)
       this.row.append(panel.box)
     }
-    this.row.dataset.count = data.maps.length
-    data.maps.forEach((map, number) => this.panels[number].show(map))
+    this.row.dataset.count = count
+    this.showOwnImage(data.photo)
+    if (data.morph) this.showMorph(data)
+    else {
+      this.morph?.box.remove()
+      this.morph = null
+      this.moving = false
+      data.maps.forEach((map, number) => this.panels[number].show(map))
+    }
     this.counted()
     this.later()
+  }
+
+  showMorph(data) {
+    if (!this.morph) {
+      this.morph = new Morph(this)
+      this.row.before(this.morph.box)
+    }
+    this.morph.show(data.maps, data.at)
+    this.panels[0].show(this.morph.map)
+  }
+
+  showOwnImage(photo) {
+    this.addImage.hidden = !this.data.photos
+    this.removeImage.hidden = !this.data.photos || !photo
+    if (this.ownImage?.source === photo?.src) return
+    this.ownImage = photo ? new Image() : null
+    if (!photo) return
+    this.ownImage.source = photo.src
+    this.ownImage.onload = () => this.later()
+    this.ownImage.src = photo.src
   }
 
   facts(map, i) {
@@ -201,10 +268,14 @@ class Maps {
     if (this.waiting) return
     this.waiting = requestAnimationFrame(() => {
       this.waiting = 0
-      const began = performance.now()
-      for (const panel of this.panels) panel.draw()
-      this.root.dataset.ms = (performance.now() - began).toFixed(1)
+      this.paint()
     })
+  }
+
+  paint() {
+    const began = performance.now()
+    for (const panel of this.panels) panel.draw()
+    if (!this.moving) this.root.dataset.ms = (performance.now() - began).toFixed(1)
   }
 }
 
@@ -218,6 +289,6 @@ export default function (component) {
     maps.chosen = new Set(data.chosen || []) // set in an HTML export only
     shown.set(root, maps)
   }
-  maps.send = (name, value) => (name === "chosen" ? setStateValue(name, value) : setTriggerValue(name, value))
+  maps.send = (name, value) => (name === "want" || name === "photo" ? setTriggerValue(name, value) : setStateValue(name, value))
   maps.show(data)
 }

@@ -1,43 +1,76 @@
-"""The map on the page: one component draws one map, or two side by side."""
+"""The map on the page: one component draws one map, two side by side, or a morph of several."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.search import map_pictures, maps
+from simcore.lab.search import map_colors, map_pictures, maps, morph
+from simcore.lab.search.cluster_names import ClusterName
+from simcore.lab.search.map_placement import Placement
 from simcore.lab.search.maps import Map
-from simcore.types import JSON
-from simcore.ui import components, page_export, thumbnails
+from simcore.types import JSON, Array
+from simcore.ui import components, page_export, thumbnails, uploads
 
-FULL = 16384  # coordinates are whole numbers up to this, as in map_panel.js
+Points = tuple[list[int], list[int]]  # x and y, -1 = not on the map
+FULL = 16384  # coordinates are whole numbers up to this, as in map_drawing.js
 MAX_INLINE = 480  # images sent inside the page where no server route serves them
-METHOD_NAMES = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}  # the fastest first
+METHOD_NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 
 
-def show(views: Sequence[Map], by: str, *, key: str, on_select: Callable[[], None]) -> list[int]:
-    """Draw maps of the same images side by side.
+@dataclass(frozen=True, eq=False)
+class OwnImage:
+    """An image from outside, and where it is on each of the maps that are shown."""
+
+    name: str
+    source: str
+    placement: Placement
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the component draws.
+
+    Attributes:
+        views: maps of the same images: one or two side by side, or the stops of a morph.
+        by: what the points are colored by, of `map_colors.labels`.
+        is_morph: whether a slider leads from one map to the next.
+        shown: (n,) bool, the points that a filter leaves; None for all.
+        names: for each map, the names of its clusters.
+        takes_images: whether visitors may drop an image onto the map.
+        own_image: that image, once it was placed.
+    """
+
+    views: Sequence[Map]
+    by: str
+    is_morph: bool = False
+    shown: Array | None = None
+    names: Sequence[Sequence[ClusterName]] = ()
+    takes_images: bool = False
+    own_image: OwnImage | None = None
+
+
+def show(
+    scene: Scene, *, key: str, on_select: Callable[[], None], on_photo: Callable[[], None]
+) -> list[int]:
+    """Draw maps of the same images.
 
     Args:
-        by: what the points are colored by, of `maps.COLOR_BY`.
         key: another one for other images, since the component stores the selection by position.
         on_select: called before the next run when the selection changed.
+        on_photo: called before the next run when a visitor dropped or removed an image; `photo`
+            gives it.
 
     Returns:
         Positions of the selected images in `Map.ids`, sorted.
     """
-    first = views[0]
-    n_images = len(first.xy)
-    faces = first.faces()
+    first = scene.views[0]
     data = {
         "base": thumbnails.base(),
         "thumbs": {} if thumbnails.base() else _requested_images(first, key),
-        "ids": first.ids,
-        "keys": first.keys,
-        "left": len(first.sides[0]),
-        "mates": len(first.sides) > 1,
-        "faces": None if faces is None else faces.tolist(),
-        "maps": [_map_data(view, by) for view in views],
+        **_scene_data(scene),
     }
 
     def remember_request() -> None:
@@ -51,13 +84,16 @@ def show(views: Sequence[Map], by: str, *, key: str, on_select: Callable[[], Non
     components.MAP.mount(
         data=data,
         key=key,
-        default={"chosen": []},
+        default={"chosen": [], "stop": -1},
         on_chosen_change=on_select,
+        on_stop_change=lambda: None,
         on_want_change=remember_request,
+        on_photo_change=on_photo,
     )
-    rows = selected(key, n_images)
+    rows = selected(key, len(first.xy))
+    at = current_stop(key, len(scene.views)) if scene.is_morph else None
     page_export.add(
-        key, lambda: [html_document.embed(*components.MAP.sources, _export_data(data, rows))]
+        key, lambda: [html_document.embed(*components.MAP.sources, _export_data(data, rows, at))]
     )
     return rows
 
@@ -70,13 +106,25 @@ def selected(key: str, n_images: int) -> list[int]:
     return sorted({row for row in value if type(row) is int and 0 <= row < n_images})
 
 
+def current_stop(key: str, n_stops: int) -> int:
+    """The map that a morph rests on, checked, since it comes from a browser; the last at first."""
+    value = (st.session_state.get(key) or {}).get("stop")
+    return value if type(value) is int and 0 <= value < n_stops else n_stops - 1
+
+
+def photo(key: str) -> JSON | None:
+    """The dropped image as a browser sent it, unchecked: name and data; None if there is none."""
+    value = (st.session_state.get(key) or {}).get("photo")
+    return value if isinstance(value, dict) else None
+
+
 def _requested_images(view: Map, key: str) -> JSON:
     """Images that the component requested, where no server route serves them."""
     keys = set(view.keys)
     return {k: thumbnails.source(k) for k in st.session_state.get(f"{key}_sent", {}) if k in keys}
 
 
-def _export_data(data: JSON, rows: Sequence[int]) -> JSON:
+def _export_data(data: JSON, rows: Sequence[int], at: int | None) -> JSON:
     """What an HTML export contains: all points, and the selected images or else a sample."""
     n_images = len(data["keys"])
     sample = list(rows)[:MAX_INLINE] or range(0, n_images, -(-n_images // MAX_INLINE))
@@ -85,32 +133,98 @@ def _export_data(data: JSON, rows: Sequence[int]) -> JSON:
         left = data["left"]
         keys |= {data["keys"][row + left if row < left else row - left] for row in sample}
     images = {key: thumbnails.inline(key) for key in sorted(keys)}
-    return data | {"base": "", "thumbs": images, "chosen": list(rows)}
+    own = {"base": "", "thumbs": images, "chosen": list(rows), "photos": 0}
+    return data | own | ({} if at is None else {"at": at})
 
 
-def _map_data(view: Map, by: str) -> JSON:
-    groups, ranks = maps.color_groups(view, by), view.ranks()
-    x, y = maps.to_pixels(view.xy, FULL)
+def _scene_data(scene: Scene) -> JSON:
+    """The data of the component that do not depend on the server."""
+    first, own = scene.views[0], scene.own_image
+    faces = first.faces()
+    pixels = _pixels(scene)
+    return {
+        "ids": first.ids,
+        "keys": first.keys,
+        "left": len(first.sides[0]),
+        "mates": len(first.sides) > 1,
+        "faces": None if faces is None else faces.tolist(),
+        "out": None if scene.shown is None else (~scene.shown).astype(int).tolist(),
+        "morph": scene.is_morph,
+        "photos": uploads.MAX_MB if scene.takes_images else 0,
+        "photo": None if own is None else _photo_data(own, [x_y[-1] for x_y in pixels]),
+        "maps": [
+            _map_data(scene, number, points, words)
+            for number, (points, words, _) in enumerate(pixels)
+        ],
+    }
+
+
+def _pixels(scene: Scene) -> list[tuple[Points, Points, Points]]:
+    """For each map, the places of its points, of the names, and of the own image, if any."""
+    own = scene.own_image
+    blocks, cuts = [], []
+    for number, view in enumerate(scene.views):
+        names = scene.names[number] if scene.names else ()
+        parts = [
+            view.xy,
+            np.array([(name.x, name.y) for name in names], np.float32).reshape(-1, 2),
+            np.zeros((0, 2), np.float32) if own is None else own.placement.xy[number : number + 1],
+        ]
+        blocks.append(np.concatenate(parts))
+        cuts.append(np.cumsum([0, *map(len, parts)]).tolist())
+    if scene.is_morph:
+        pixels = morph.to_pixels(blocks, FULL)
+    else:
+        pixels = [maps.to_pixels(block, FULL) for block in blocks]
+
+    def part(number: int, k: int) -> Points:
+        (x, y), (start, end) = pixels[number], cuts[number][k : k + 2]
+        return x[start:end], y[start:end]
+
+    return [(part(n, 0), part(n, 1), part(n, 2)) for n in range(len(blocks))]
+
+
+def _photo_data(own: OwnImage, places: Sequence[Points]) -> JSON:
+    """The own image; null for a map without a place for it."""
+    return {
+        "src": own.source,
+        "name": own.name,
+        "places": [
+            None if x[0] < 0 else {"x": x[0], "y": y[0], "near": list(nearest)}
+            for (x, y), nearest in zip(places, own.placement.nearest, strict=True)
+        ],
+    }
+
+
+def _map_data(scene: Scene, number: int, points: Points, words: Points) -> JSON:
+    view, by = scene.views[number], scene.by
+    groups, ranks = map_colors.groups(view, by, scene.shown), view.ranks()
     legend = [
         {
             "name": name,
             "count": count,
-            "color": map_pictures.point_color(groups, number),
-            "shape": "square" if by == "side" and number else "",
+            "color": map_pictures.point_color(groups, group),
+            "shape": "square" if by == "side" and group else "",
+            "quiet": groups.quiet and group == len(groups.names) - 1,
         }
-        for number, (name, count) in enumerate(zip(groups.names, groups.counts, strict=True))
+        for group, (name, count) in enumerate(zip(groups.names, groups.counts, strict=True))
     ]
+    names = scene.names[number] if scene.names else ()
     return {
         "made": view.digest,
         "title": view.recipe.title,
         "sub": subtitle(view),
+        "note": "" if ranks is None else f"{(ranks == 1).sum():,} first",
         "say": f"{len(view.xy) - view.missing:,} images. Arrow keys go to the next image, Enter "
         "selects, v selects all in view, plus and minus zoom, 0 shows all, Escape clears.",
-        "x": x,
-        "y": y,
+        "x": points[0],
+        "y": points[1],
         "color": list(groups.group),
         "rank": None if ranks is None else ranks.tolist(),
         "legend": legend,
+        "words": [
+            {"text": name.text, "x": x, "y": y} for name, x, y in zip(names, *words, strict=True)
+        ],
     }
 
 

@@ -10,7 +10,7 @@ from simcore.errors import BadDataError, SimError
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.lab.evaluate import grouped_recall
 from simcore.lab.library import collections, extraction, features, fields, subsets
-from simcore.lab.search import maps
+from simcore.lab.search import map_colors, maps
 from simcore.recipe import Part, Question, Recipe, filtered_subset
 
 CATEGORIES = ("face", "face", "cat", "", "cat", "face")
@@ -94,9 +94,9 @@ def test_recall_by_a_field_has_a_row_per_value(listed, capsys):
 def test_maps_are_colored_and_filtered_by_a_field(listed):
     settings = maps.projection_settings("pca")
     everything = maps.make(Question(listed, (HOG,)), settings)
-    colors = maps.color_groups(everything, "field:category")
+    colors = map_colors.groups(everything, "field:category")
     assert (colors.names, colors.counts) == (("face", "cat", "(none)"), (6, 4, 2))
-    assert "field:year" in maps.color_choices(everything)
+    assert "field:year" in map_colors.choices(everything)
     assert everything.to_table().columns[-2:] == ("category", "year")
     where = filtered_subset("all", "category is not null")
     assert len(maps.make(Question(listed, (HOG,), subset=where), settings).ids) == 10

@@ -12,7 +12,7 @@ from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, extraction
 from simcore.lab.people import review
-from simcore.lab.search import maps
+from simcore.lab.search import map_colors, maps
 from simcore.recipe import Question
 from simcore.types import Monitor
 from tests.conftest import draw
@@ -114,14 +114,14 @@ def test_the_command(tiny, tmp_path, capsys):
 
 def test_points_are_colored_by_the_tags_of_reviewers(tiny):
     result = maps.make(ask(tiny), maps.projection_settings("pca"))
-    assert "tags" not in maps.color_choices(result)
+    assert "tags" not in map_colors.choices(result)
     with pytest.raises(BadDataError, match="tags the page Review"):
-        maps.color_groups(result, "tags")
+        map_colors.groups(result, "tags")
     for annotator in ("ada", "bob"):
         review.add_review(tiny, "a", annotator, "tag", "shape")
         review.add_review(tiny, "b", annotator, "tag", "colour")
     review.add_review(tiny, "c", "ada", "tag", "shape")
-    colors = maps.color_groups(result, "tags")
+    colors = map_colors.groups(result, "tags")
     assert colors.names == ("shape", "colour", "no tag")
     assert colors.counts == (4, 2, 6), "both pictures of a pair; one voice of one is a half"
     assert colors.group[:3] == colors.group[6:9] == (0, 1, 0)

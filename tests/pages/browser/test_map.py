@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from tests.conftest import draw
+
 pytestmark = pytest.mark.browser
 LINK = "/map?collection=tiny&models=hog,color&map=hog&method=pca&color=side"
 
@@ -157,4 +159,106 @@ def test_phone_and_dark(visitor, scheme):
     ground = page.locator(".stage").first.evaluate("s => getComputedStyle(s).backgroundColor")
     light = sum(int(v) for v in ground.strip("rgb()").split(",")[:3]) > 380
     assert light == (scheme == "light")
+    assert complaints(visitor) == []
+
+
+MORPH = "/map?collection=tiny&models=hog,color&view=morph&method=pca"
+FRAMES = """() => new Promise(done => {
+    const root = [...document.querySelectorAll('*')].map(e => e.shadowRoot)
+        .find(r => r && r.querySelector('canvas.base'))
+    const canvas = root.querySelector('canvas.base')
+    const seen = new Set()
+    const values = []
+    const step = () => {
+        const all = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
+        let sum = 0
+        for (let i = 3; i < all.length; i += 4) if (all[i]) sum = (sum * 31 + i) % 1e9
+        seen.add(sum)
+        values.push(Number(root.querySelector('.morph input').value))
+        if (root.querySelector('.morph .play').textContent === 'Play') done([seen.size, values])
+        else requestAnimationFrame(step)
+    }
+    root.querySelector('.morph .play').click()
+    requestAnimationFrame(step)
+})"""
+
+
+def resting(visitor, name):
+    """Wait until the morph rests on a stop and the page shows it."""
+    stop = visitor.page.locator(".stop[aria-pressed=true] span")
+    visitor.until(lambda: visitor.page.locator(".morph .play").inner_text() == "Play")
+    visitor.until(lambda: stop.inner_text() == name)
+
+
+def test_the_morph_plays_once_and_moves_without_the_server(visitor):
+    page = visitor.page
+    ready(visitor, MORPH)
+    resting(visitor, "z-sum of 2")  # it has played from the first map to the last
+    assert page.locator(".legend .item").first.inner_text().startswith("mate first")
+
+    sent = []
+    page.on("websocket", sent.append)  # none is opened for it
+    frames, values = page.evaluate(FRAMES)
+    assert frames > 10, "points move in between"
+    assert values == sorted(values)
+    assert (values[0] < 0.5, values[-1]) == (True, 2)
+    assert sent == []
+
+    # A click leads to a stop; the list of neighbors follows it.
+    page.locator(".stop", has_text="color").first.click()
+    resting(visitor, "color")
+    assert page.locator(".panel .name").inner_text() == "color"
+    page.locator("canvas.top").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 selected", exact=True).wait_for()
+    row = page.locator("section.row").filter(has_text="Neighbors of")
+    visitor.until(lambda: row.count() == 1 and "color" in row.inner_text())
+
+    # The slider by keys: steps, and whole stops.
+    slider = page.get_by_role("slider", name="Morph between the maps")
+    slider.focus()
+    page.keyboard.press("Home")
+    resting(visitor, "hog")
+    page.keyboard.press("ArrowRight")
+    visitor.until(lambda: slider.input_value() == "0.1")
+    page.keyboard.press("PageUp")
+    resting(visitor, "color")
+    assert slider.get_attribute("aria-valuetext") == "color"
+    assert visitor.away == []
+    assert complaints(visitor) == []
+
+
+def test_less_motion_means_no_autoplay(visitor):
+    page = visitor.page
+    page.emulate_media(reduced_motion="reduce")
+    ready(visitor, MORPH)
+    slider = page.get_by_role("slider", name="Morph between the maps")
+    assert slider.input_value() == "2"
+    page.locator(".stop").first.click()
+    assert slider.input_value() == "0", "a jump, without motion"
+    resting(visitor, "hog")
+    assert complaints(visitor) == []
+
+
+def test_an_own_photo_lands_on_the_map(visitor, tmp_path):
+    page = visitor.page
+    page.emulate_media(reduced_motion="reduce")
+    ready(visitor, MORPH)
+    draw(50).save(tmp_path / "me.png")
+    (tmp_path / "wrong.png").write_bytes(b"no image")
+    own = page.locator(".m input[type=file]")
+    own.set_input_files(tmp_path / "me.png")
+    row = page.locator("section.row").filter(has_text="Nearest to me.png")
+    visitor.until(lambda: row.count() == 1)
+    assert row.locator("button.tile").count() == 5
+    inked = """canvas => canvas.getContext('2d')
+        .getImageData(0, 0, canvas.width, canvas.height).data.some(value => value)"""
+    assert page.locator("canvas.top").evaluate(inked)
+    page.get_by_role("button", name="Remove photo").click()
+    visitor.until(lambda: row.count() == 0)
+    assert not page.locator("canvas.top").evaluate(inked)
+    own.set_input_files(tmp_path / "wrong.png")
+    page.get_by_text("wrong.png is left out").wait_for()
+    assert page.get_by_role("button", name="Remove photo").count() == 0
     assert complaints(visitor) == []

@@ -1,0 +1,141 @@
+"""Where an image from outside lands on maps: near the images that it resembles most."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simcore import memory
+from simcore.data import images
+from simcore.lab.evaluate import recall
+from simcore.lab.library import subsets
+from simcore.lab.search import search
+from simcore.lab.search.maps import Map
+from simcore.lab.search.search import Query
+from simcore.models import registry, weights
+from simcore.recipe import Question, Recipe
+from simcore.types import DIRECTIONS, Array, Monitor, Reasons
+
+N_NEIGHBORS = 5
+STEPS = 64  # of the bisection for the scale of the weights
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """One image on several maps of the same images.
+
+    Attributes:
+        xy: (m, 2) float32, its place on each map; NaN where it has none.
+        nearest: for each map, positions in `Map.ids` of the most similar images, nearest first.
+        known: position in `Map.ids` of the same file, where the collection contains it.
+        left_out: label of the recipe -> why the image is not on its map.
+    """
+
+    xy: Array
+    nearest: tuple[tuple[int, ...], ...]
+    known: int | None
+    left_out: Reasons
+
+
+def place(
+    question: Question, views: Sequence[Map], image: bytes, *, monitor: Monitor = Monitor()
+) -> Placement:
+    """Place an image as UMAP places new points: at a weighted mean of its nearest neighbors.
+
+    The weights are UMAP's (McInnes et al. 2018, section 3.1), so the nearest image counts most. A
+    file that the collection contains has the place of its image.
+
+    Args:
+        question: the collection and the subset of the maps.
+        views: maps of the same images, such as those of a morph.
+        image: the bytes of an image file; nothing of it is stored.
+
+    Raises:
+        BadImageError: the bytes are no usable image. Stopped: the monitor asked to stop.
+    """
+    pairs = recall.pairs_digest(subsets.open_subset(question.collection, question.subset))
+    key = ("placement", hashlib.sha256(image).digest(), pairs, *(view.digest for view in views))
+    return memory.get(key, lambda: _place(question, views, image, monitor))
+
+
+def _place(question: Question, views: Sequence[Map], image: bytes, monitor: Monitor) -> Placement:
+    xy = np.full((len(views), 2), np.nan, np.float32)
+    nearest: list[tuple[int, ...]] = []
+    left_out: Reasons = {}
+    known = _position_of_file(views[0], image)
+    for number, view in enumerate(views):
+        monitor.check()
+        reason, rows, scores = _without_weights(view.recipe), np.zeros(0, np.int64), np.zeros(0)
+        if not reason:
+            rows, scores = _neighbors(question.with_recipes(view.recipe), view, image, monitor)
+            reason = "" if rows.size else "it has nothing to compare in this image"
+        if known is not None and not np.isnan(view.xy[known, 0]):
+            xy[number] = view.xy[known]
+        elif rows.size:
+            xy[number] = neighbor_weights(scores) @ view.xy[rows]
+        else:
+            left_out[view.recipe.label] = reason
+        nearest.append(tuple(rows.tolist()))
+    return Placement(xy, tuple(nearest), known, left_out)
+
+
+def neighbor_weights(scores: Array) -> Array:
+    """(k,) UMAP's weights of an image's neighbors, summing to 1.
+
+    exp(-(s_1 - s_i) / sigma), with sigma such that they sum to log2(k) before they are normalized.
+
+    Args:
+        scores: (k,) similarities, highest first.
+
+    >>> neighbor_weights(np.array([0.9, 0.9])).tolist()
+    [0.5, 0.5]
+    """
+    gaps = scores[0] - np.asarray(scores, np.float64)
+    target = max(np.log2(len(gaps)), 1.0)
+    low, high = 0.0, max(float(gaps[-1]), 1e-12) * 1e3
+    for _ in range(STEPS):
+        sigma = (low + high) / 2
+        if np.exp(-gaps / sigma).sum() > target:
+            high = sigma
+        else:
+            low = sigma
+    weights_ = np.exp(-gaps / high)
+    normalized: Array = weights_ / weights_.sum()
+    return normalized
+
+
+def _neighbors(
+    question: Question, view: Map, image: bytes, monitor: Monitor
+) -> tuple[Array, Array]:
+    """Positions in `Map.ids` and similarities of the nearest images of both sides."""
+    rows: list[int] = []
+    scores: list[float] = []
+    for direction in DIRECTIONS[: len(view.sides)]:
+        asked = replace(question, direction=direction)
+        (hits,) = search.search(asked, Query(image=image), k=N_NEIGHBORS, monitor=monitor)
+        # "lr" searches the right side; images without mates are their own gallery.
+        is_right = direction == "lr" and len(view.sides) > 1
+        start = len(view.sides[0]) if is_right else 0
+        rows += [start + view.sides[int(is_right)].row_of[name] for name in hits.ids]
+        scores += [float(score) for score in hits.scores]
+    placed = [index for index, row in enumerate(rows) if not np.isnan(view.xy[row, 0])]
+    nearest = sorted(placed, key=lambda index: (-scores[index], rows[index]))[:N_NEIGHBORS]
+    return np.array(rows, np.int64)[nearest], np.array(scores)[nearest]
+
+
+def _without_weights(recipe: Recipe) -> str:
+    """Why an image cannot be embedded for a recipe; "" if it can."""
+    names = [name for name in recipe.backbones if not weights.status(registry.get(name))[0]]
+    return f"the weights of {', '.join(names)} are not on this computer" if names else ""
+
+
+def _position_of_file(view: Map, image: bytes) -> int | None:
+    """The position in `Map.ids` of the image with the same file; None if there is none."""
+    start = 0
+    for side in view.sides:
+        key = images.content_key(image, side.trim, ignore_profile=side.ignore_profiles)
+        if key in side.keys:
+            return start + side.keys.index(key)
+        start += len(side)
+    return None
