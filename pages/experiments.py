@@ -18,7 +18,7 @@ def show() -> None:
         participant_view.show(st.query_params.get("experiment", "")[:64], code[:64])
         return
     st.title("Experiments")
-    st.caption("Ask people which picture looks most like another, as in rosenfeld2018 (4.3).")
+    st.caption("Ask people which pictures look alike, with the tasks of the papers.")
     with widgets.show_errors():
         rows = {row.name: row for row in experiments.listing()}
         name, part = _asked(list(rows))
@@ -72,8 +72,9 @@ def _about(row: experiments.ExperimentSummary) -> None:
     columns[1].metric("Participants", f"{row.participants:,}")
     columns[2].metric("Answers", f"{row.answers:,}")
     columns[3].metric("Choices", row.choices)
+    shown = f", shown for {row.exposure:,} ms" if row.exposure else ""
     st.caption(
-        f"From {escape_markdown(row.collection)}. "
+        f"{row.task} from {escape_markdown(row.collection)}{shown}. "
         f"Conditions: {escape_markdown('; '.join(row.conditions))}."
     )
 

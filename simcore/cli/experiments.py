@@ -1,4 +1,4 @@
-"""`simcore experiments`: forced-choice experiments with people."""
+"""`simcore experiments`: similarity tasks for people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import MAX_SEED, Json, Subset
+from simcore.errors import BadDataError, unknown_name
 from simcore.results import Table
 
 if TYPE_CHECKING:
@@ -16,22 +17,53 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The experiment.")]
+TABLES = ("csv", "triplets")  # formats that are printed
+MinCatch = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=100,
+        callback=options.finite,
+        help="Lowest percentage of catch trials that a participant must have passed.",
+    ),
+]
 
 
 @app.command()
 def new(
     name: Name,
     collection: options.Name,
+    task: Annotated[
+        str,
+        typer.Option(
+            help="What is asked: mafc (choose one of several), rank-8-2, two-afc, odd-one-out or "
+            "same-different."
+        ),
+    ] = "mafc",
     distractors: Annotated[
         str,
         typer.Option(
-            help="Conditions, separated by commas: random, or a backbone whose nearest images are "
-            "the distractors, such as face or mobilenetv2@tllobj."
+            help="Conditions, separated by commas: random; a backbone whose nearest images are "
+            "shown, such as face or mobilenetv2@tllobj; disagreement:hog+color for the questions "
+            "on which these backbones disagree most; or mates (same-different only)."
         ),
     ] = "random",
     questions: Annotated[int, typer.Option(help="Questions per condition.")] = 20,
-    choices: Annotated[int, typer.Option(help="Images to choose from, 2 to 9.")] = 5,
+    choices: Annotated[
+        int | None, typer.Option(help="Images to choose from, 2 to 9, by default 5 (mafc only).")
+    ] = None,
     catch: Annotated[int, typer.Option(help="Catch trials (the answer is obvious).")] = 0,
+    exposure: Annotated[
+        int | None,
+        typer.Option(
+            help="Time that images are shown, in ms; 0: until the answer. By default 1000 for "
+            "same-different and 0 for the other tasks."
+        ),
+    ] = None,
+    gap: Annotated[
+        int | None,
+        typer.Option(help="Time between the two images of same-different, in ms; by default 250."),
+    ] = None,
     subset: Subset = "all",
     preset: Annotated[
         str,
@@ -48,13 +80,25 @@ def new(
 ) -> None:
     """Draw an experiment's questions and store it."""
     from simcore.lab.people import experiments
+    from simcore.lab.people.plans import Plan
 
+    if choices is not None and task != Plan.task:
+        raise BadDataError(f"--choices is for {Plan.task}; {task} has its own number.")
     if preset:
         conditions = experiments.preset(preset, collection)
     else:
         conditions = experiments.parse(options.names(distractors), questions, subset)
     text = experiments.read_consent(consent) if consent else ""
-    plan = experiments.Plan(conditions, choices, catch, seed, text)
+    plan = Plan(
+        conditions,
+        Plan.choices if choices is None else choices,
+        catch,
+        seed,
+        text,
+        task=task,
+        exposure=exposure,
+        gap=gap,
+    )
     created = experiments.create(name, collection, plan)
     row = experiments.summary(created.name)
     if json:
@@ -73,10 +117,11 @@ def list_(json: Json = False) -> None:
     from simcore.lab.people import experiments
 
     rows = experiments.listing()
-    columns = ("name", "collection", "conditions", "questions", "participants", "answers")
+    columns = ("name", "task", "collection", "conditions", "questions", "participants", "answers")
     cells = tuple(
         (
             row.name,
+            row.task,
             row.collection,
             "; ".join(row.conditions),
             row.questions,
@@ -91,15 +136,52 @@ def list_(json: Json = False) -> None:
 @app.command()
 def export(
     name: Name,
-    triplets: Annotated[
-        bool, typer.Option(help="As triplets: query, a, b, vote, group, votes.")
-    ] = False,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="csv (read by `import`); triplets (query, a, b, vote, group, votes); or a zip "
+            "that others read: psiz, nights, things, cblearn."
+        ),
+    ] = "csv",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; tables are printed without it.")
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Put the images into the zip.")
+    ] = True,
+    min_catch: MinCatch = 0,
+    triplets: Annotated[bool, typer.Option(help="The same as --format triplets.")] = False,
     json: Json = False,
 ) -> None:
-    """Print an experiment with its answers as CSV."""
+    """Print an experiment with its answers as CSV, or write it for other programs."""
+    from simcore.lab.people import exchange
     from simcore.lab.people import export as people_export
 
-    output.csv((people_export.triplets if triplets else people_export.export)(name), json=json)
+    format = "triplets" if triplets else format
+    if format == "csv" and min_catch:
+        raise BadDataError("A CSV holds all participants, so it has no --min-catch.")
+    if format in TABLES:
+        is_csv = format == "csv"
+        text = people_export.export(name) if is_csv else people_export.triplets(name, min_catch)
+        if out is not None:
+            output.save(out, text)
+        if out is None or json:
+            output.csv(text, json=json)
+        return
+    if format not in exchange.TASKS_OF:
+        raise unknown_name("format", format, [*TABLES, *exchange.TASKS_OF])
+    if out is None:
+        raise BadDataError(f"The format {format} is a zip. Name its file with --out.")
+    with output.monitor() as monitor:
+        written = exchange.write(
+            name, format, out, with_images=images, min_catch=min_catch, monitor=monitor
+        )
+    if json:
+        output.document(written.to_dict())
+        return
+    output.note(f"Wrote {written.path}: {written.trials:,} trials, {written.images:,} images.")
+    for sentence in written.notes:
+        output.note(sentence)
 
 
 @app.command()
@@ -111,6 +193,7 @@ def judgements(
             "--save", help="Name of the judgement set; by default that of the experiment."
         ),
     ] = "",
+    min_catch: MinCatch = 0,
     json: Json = False,
 ) -> None:
     """Store the answers as a judgement set, to score similarities with and to learn from."""
@@ -118,14 +201,15 @@ def judgements(
     from simcore.lab.people import export as people_export
 
     with output.monitor() as monitor:
-        created = people_export.judgements(name, save or name, monitor=monitor)
+        created = people_export.judgements(name, save or name, min_catch=min_catch, monitor=monitor)
     row = sets.summary(created.name)
     if json:
         output.document(row.to_dict())
         return
+    learn = f"; `simcore learn finetune {created.name}` learns from them"
     output.note(
-        f"{created.name}: {row.trials:,} comparisons over {row.images:,} images; "
-        f"`simcore learn finetune {created.name}` learns from them"
+        f"{created.name}: {row.trials:,} trials over {row.images:,} images"
+        f"{learn if row.shape == 'triplets' else ''}"
     )
 
 

@@ -116,7 +116,9 @@ VISITORS = {
     # What only the host does checks the host's key, so that one server in workshop mode is enough.
     "people.duels": "answer as_room current end is_duel is_host join next_room rooms seat start",
     "people.experiments": "listing summary",
-    "people.participation": "check_label consent join screen answer shuffle_choices",
+    "people.given_answers": "grades is_passed",
+    "people.tasks": "get",
+    "people.participation": "check_label consent introduction join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
     "printed_annex": "row",
     "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
@@ -187,11 +189,18 @@ HOST = {
     "papers.section_store": "save",
     "judgements.set_maps": "make",
     "people.backups": "create listing restore",
+    "people.disagreement": "most_informative",
+    "people.drawing": "draw draw_condition make_question catch_trials",
+    "people.experiments": "parse read_consent create remove check_name prepare_pictures preset "
+    "rosenfeld2018_conditions",
+    "people.question_pool": "nearest make_options",
+    "people.exchange": "formats_of write to_bytes",
+    "people.export": "export read read_file",
+    "people.given_answers": "read",
+    "people.judgement_sets": "existing_sets judgements make_draft odd_last ranked_keys triplets "
+    "unused_name",
     "people.duel_machines": "default_backbones play",
     "people.duels": "create host_key make_plan wall_path",
-    "people.experiments": "nearest make_options make_question catch_trials parse read_consent "
-    "create remove check_name draw prepare_pictures preset rosenfeld2018_conditions",
-    "people.export": "export read read_file triplets judgements existing_sets unused_name",
     # Annotators are known by the names that they type, so a visitor could act as another one.
     "people.review": "queue pair pairs_of add_review undo own_tags current_reviews export summary "
     "recall_so_far",

@@ -46,7 +46,14 @@ MAP = _declare(
 )
 REGIONS = _declare("simcore_regions", "regions", html='<div class="p">\n</div>')
 CROP = _declare("simcore_crop", "crop", html='<div class="x">\n</div>')
-FORCED_CHOICE = _declare("simcore_choice", "forced_choice", html='<div class="c">\n</div>')
+FORCED_CHOICE = _declare("simcore_choice", "trial", "forced_choice", html='<div class="c">\n</div>')
+SAME_DIFFERENT = _declare(
+    "simcore_same",
+    "trial",
+    "same_different",
+    html='<div class="c">\n</div>',
+    css=(_FOLDER / "forced_choice.css").read_text("utf-8"),
+)
 KIOSK_IDLE = _declare(
     "simcore_idle",
     "kiosk_idle",

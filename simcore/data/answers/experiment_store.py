@@ -145,14 +145,23 @@ def attendance(name: str, code: str) -> Attendance:
         return Attendance(experiment, person, _answered(session, person))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a participant chose; the fields are those of `schema.Answer`."""
+
+    option: int
+    place: int
+    second: int = -1
+
+
 def record(
     name: str,
     code: str,
     number: int,
-    choose: Callable[[Experiment, Participant, Question], int],
+    choose: Callable[[Experiment, Participant, Question], Choice],
     *,
-    place: int,
     seconds: float,
+    exposed: float = 0.0,
 ) -> Attendance:
     """Store an answer; it is on disk when this returns. The first answer to a question counts.
 
@@ -160,8 +169,9 @@ def record(
 
     Args:
         number: of the question.
-        choose: the index of the chosen option; whatever it raises is passed on and nothing is
+        choose: what is stored as the choice; whatever it raises is passed on and nothing is
             stored.
+        seconds, exposed: as in `schema.Answer`.
 
     Raises:
         UnknownNameError: no such experiment or participant. BadDataError: no such question.
@@ -176,13 +186,16 @@ def record(
         )
         if question is None:
             raise BadDataError(f"Experiment {name!r} has no question {number}.")
+        choice = choose(experiment, person, question)
         row = {
             "participant_id": person.id,
             "question_id": question.id,
-            "option": choose(experiment, person, question),
-            "place": place,
+            "option": choice.option,
+            "place": choice.place,
             "seconds": seconds,
             "answered": time.time(),
+            "second": choice.second,
+            "exposed": exposed,
         }
         new = _first(session, row)
         return Attendance(experiment, person, _answered(session, person), new)

@@ -18,16 +18,19 @@ class Base(DeclarativeBase):
 
 
 class Experiment(Base):
-    """A forced-choice experiment: one query, several choices, one of them its mate.
+    """An experiment: one task, asked about many images.
 
     Attributes:
         name: used in addresses and on the command line.
         collection: whose images it shows.
-        choices: number of images to choose from, 2 to 9.
+        choices: number of answers that a question has: in most tasks the images to choose from.
         seed: of the drawn questions and of each participant's order.
         consent: text that a participant agrees to; "" for none.
         plan: how it was built: {"conditions": [...], "source": ...}.
         created: time.
+        task: what is asked, one of `lab.people.tasks.TASKS`.
+        exposure: ms that images are shown; 0 = until the answer.
+        gap: ms between two images that are shown one after the other.
     """
 
     __tablename__ = "experiments"
@@ -39,10 +42,17 @@ class Experiment(Base):
     consent: Mapped[str] = mapped_column(Text)
     plan: Mapped[dict[str, Any]]
     created: Mapped[float]
+    task: Mapped[str] = mapped_column(String(20), default="mafc", server_default="mafc")
+    exposure: Mapped[int] = mapped_column(default=0, server_default="0")
+    gap: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Question(Base):
     """One query and its choices as drawn; participants see both shuffled.
+
+    In an odd-one-out question the query is also the first of the three options. A same-or-different
+    question has one option, the image that is compared with the query, and the answers 0 (same)
+    and 1 (different).
 
     Attributes:
         number: 1-based, in the order drawn.
@@ -50,7 +60,7 @@ class Question(Base):
         catch: whether it is a catch trial (the answer is obvious, to check attention).
         query, query_key: the query image.
         options: [[id, key], ...], including the mate if there is one.
-        mate: index of the mate in `options`; -1 if unknown.
+        mate: the right answer, in most tasks the index of the mate in `options`; -1 if unknown.
     """
 
     __tablename__ = "questions"
@@ -90,10 +100,14 @@ class Answer(Base):
     """One choice; only the first answer to a question is stored.
 
     Attributes:
-        option: index of the chosen image in the question's options.
-        place: its 0-based position on the screen.
-        seconds: from all images being loaded to the choice.
+        option: index of the chosen image in the question's options; 0 or 1 for same or different.
+        place: its 0-based position on the screen; for same or different, 0 if the query was shown
+            first and 1 if it was shown second.
+        seconds: from all images being visible to the choice.
         answered: time.
+        second: index of the image chosen second; -1 where one image is chosen.
+        exposed: ms that images were visible, measured in the browser, the longest if there are
+            several; 0 = until the answer.
     """
 
     __tablename__ = "answers"
@@ -109,6 +123,8 @@ class Answer(Base):
     place: Mapped[int]
     seconds: Mapped[float]
     answered: Mapped[float]
+    second: Mapped[int] = mapped_column(default=-1, server_default="-1")
+    exposed: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class Judgement(Base):

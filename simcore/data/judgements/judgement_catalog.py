@@ -132,13 +132,20 @@ def _make_known(_source: Path, options: ReadOptions) -> TrialDraft:
     return known_order.find(options.work / "made", seed=options.seed, monitor=options.monitor)
 
 
+def _read_published_rankings(source: Path, options: ReadOptions) -> TrialDraft:
+    return replace(_read_rankings(source, options), credits=_ROADS_CREDITS)
+
+
 def _read_rankings(source: Path, options: ReadOptions) -> TrialDraft:
     images = _image_folder(options)
     trials, notes = psiz.read(source, min_catch=options.min_catch)
     draft = triplet_sets.from_rankings(
-        trials, images, seed=options.seed, keep_alternatives=options.keep_alternatives
+        trials,
+        images.find_all,
+        seed=options.seed,
+        keep_alternatives=options.keep_alternatives,
     )
-    return replace(draft, notes=notes, credits=_ROADS_CREDITS)
+    return replace(draft, notes=notes)
 
 
 def _read_table(source: Path, options: ReadOptions) -> TrialDraft:
@@ -173,12 +180,12 @@ READERS: Mapping[str, Reader] = {  # kind -> its reader
     ),
     "hsj": Reader(
         "ImageNet-HSJ trials (psiz zip, or the older HDF5), with a folder of images",
-        _read_rankings,
+        _read_published_rankings,
         needs_images=True,
     ),
     "birds-16": Reader(
         "Birds-16 trials (psiz zip, or the older HDF5), with a folder of images",
-        _read_rankings,
+        _read_published_rankings,
         needs_images=True,
     ),
     "nights": Reader(
@@ -189,6 +196,16 @@ READERS: Mapping[str, Reader] = {  # kind -> its reader
         "THINGS odd-one-out trials: three numbers per line, the odd one last; with a folder of "
         "images",
         lambda source, options: triplet_files.things(source, _image_folder(options)),
+        needs_images=True,
+    ),
+    "psiz": Reader(
+        "other ranking trials as psiz-datasets stores them, with a folder of images",
+        _read_rankings,
+        needs_images=True,
+    ),
+    "cblearn": Reader(
+        "a .npy of cblearn's list-order triplets beside images.txt, with a folder of images",
+        lambda source, options: triplet_files.cblearn(source, _image_folder(options)),
         needs_images=True,
     ),
     "triplets": Reader(

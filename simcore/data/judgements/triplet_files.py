@@ -1,11 +1,11 @@
-"""Readers of judgements in plain tables: a CSV of triplets, NIGHTS, THINGS odd-one-out."""
+"""Readers of judgements in plain tables: a CSV of triplets, NIGHTS, THINGS, cblearn."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from simcore.data import csv_files, image_names, text_files
+from simcore.data import csv_files, image_names, npz_files, text_files
 from simcore.data.image_names import FileMatch, ImageIndex
 from simcore.data.judgements.trial_draft import (
     ImageNumbering,
@@ -19,6 +19,7 @@ ObjectNames = Mapping[int, str]  # number of an object -> its name
 ObjectFiles = Mapping[int, FileMatch]
 ANCHORED = ("anchor", "positive", "negative")  # of tables for metric learning
 MAX_VOTES = 1e9  # of a trial
+MAX_ARRAY_BYTES = 500_000_000
 NIGHTS_VOTES = 6  # DreamSim's own loader drops triplets with fewer unanimous votes
 NIGHTS_CREDITS = (
     "NIGHTS: Fu, Tamir, Sundaram, Chai, Zhang, Dekel and Isola 2023, arXiv 2306.09344 "
@@ -144,6 +145,44 @@ def things(table: Path, images: ImageIndex) -> TrialDraft:
         items = [numbering.number(names[number], files[number]) for number in numbers]
         rows.append(TrialRow(items, 0.0, 1, "things"))
     return TrialDraft.from_rows("odd", numbering, rows, credits=THINGS_CREDITS)
+
+
+def cblearn(table: Path, images: ImageIndex) -> TrialDraft:
+    """cblearn's "list-order" triplets: a .npy of reference, nearer and other image, from 0.
+
+    The file of each image is a line of `images.txt` beside the array.
+
+    Args:
+        table: the array, or a folder with `triplets.npy`.
+
+    Raises:
+        BadDataError: no such files, another array, or a number without a name.
+    """
+    table = table / "triplets.npy" if table.is_dir() else table
+    content = text_files.read_bytes(table, MAX_ARRAY_BYTES)
+    try:
+        rows = npz_files.read_array(content)
+    except ValueError as error:
+        raise BadDataError(f"{table.name} is no .npy file of one array ({error}).") from error
+    if rows.ndim != 2 or rows.shape[1] != 3 or rows.dtype.kind not in "iu":
+        raise BadDataError(
+            f"{table.name} must hold whole numbers of the shape (T, 3): reference, nearer, other; "
+            f"got {rows.dtype} of {rows.shape}."
+        )
+    listed = text_files.read_text(table.parent / "images.txt", csv_files.MAX_BYTES)
+    names = [line for line in listed.splitlines() if line.strip()]
+    if rows.size and not (0 <= rows.min() and rows.max() < len(names)):
+        raise BadDataError(
+            f"{table.name} has the numbers {rows.min()} to {rows.max()}, but images.txt lists "
+            f"{len(names)} images, numbered from 0."
+        )
+    files = images.find_all(names)
+    numbering = ImageNumbering()
+    trials = []
+    for numbers in rows.tolist():
+        items = [numbering.number(names[n], files[names[n]]) for n in numbers]
+        trials.append(TrialRow(items, 0.0, 1, "all"))
+    return TrialDraft.from_rows("triplets", numbering, trials)
 
 
 def _read_object_numbers(table: Path) -> list[tuple[int, list[int]]]:

@@ -14,13 +14,13 @@ What the text says and what it leaves open:
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from simcore.data.image_names import ImageIndex
+from simcore.data.image_names import Matches
 from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
 from simcore.data.judgements.trials import JudgementSet, Rankings, Triplets
 from simcore.errors import BadDataError
@@ -70,12 +70,16 @@ PANELS: dict[str, tuple[str, ...]] = {
 
 
 def from_rankings(
-    trials: Rankings, images: ImageIndex, *, seed: int = 0, keep_alternatives: bool = False
+    trials: Rankings,
+    find_files: Callable[[Iterable[str]], Matches],
+    *,
+    seed: int = 0,
+    keep_alternatives: bool = False,
 ) -> TrialDraft:
     """Triplets of ranking trials (margaritescu2024, 4.2); left is the first choice, so vote is 0.
 
     Args:
-        images: the folder of the images.
+        find_files: names of stimuli -> their files, such as `ImageIndex.find_all`.
         seed: of the image that was not chosen.
         keep_alternatives: keep the further images of each trial, for quadruplets.
     """
@@ -100,7 +104,7 @@ def from_rankings(
     row_of = np.full(len(trials.stimuli) + 1, -1, np.int64)  # the last one maps -1 to -1
     used = dict.fromkeys([*items.ravel().tolist(), *alternatives.ravel().tolist()])
     names = {stimulus: trials.stimuli[stimulus] for stimulus in used if stimulus >= 0}
-    files = images.find_all(names.values())
+    files = find_files(names.values())
     for stimulus, name in names.items():
         row_of[stimulus] = numbering.number(name.lstrip("/"), files[name])
     return TrialDraft(

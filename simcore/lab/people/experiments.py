@@ -1,11 +1,9 @@
-"""Experiments: drawing forced-choice questions, catch trials, storing and listing them."""
+"""Experiments: planned, drawn, stored and listed."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from simcore.data import named_folders, text_files, thumbnails
 from simcore.data.answers import experiment_store
@@ -13,186 +11,16 @@ from simcore.data.answers.experiment_store import remove as remove
 from simcore.data.answers.schema import Experiment, Question
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab.library import duplicates, features, subsets
-from simcore.models import registry
+from simcore.lab.people.drawing import draw as draw
+from simcore.lab.people.plans import MAX_CONDITIONS as MAX_CONDITIONS
+from simcore.lab.people.plans import MAX_CONSENT as MAX_CONSENT
+from simcore.lab.people.plans import RANDOM as RANDOM
+from simcore.lab.people.plans import Condition as Condition
+from simcore.lab.people.plans import Plan as Plan
 from simcore.results import Result
-from simcore.sim import metrics
-from simcore.types import Array, Collection, ImageSet
 
-RANDOM = "random"
 FACE_BACKBONES = ("face-cnn", "face")  # the authors' detector first
 FACE_CROPS = ("faces-cnn", "faces")  # before ":NETWORK": its features of the crops
-MAX_QUESTIONS, MAX_CONSENT, MAX_CONDITIONS = 2000, 5000, 12
-
-
-@dataclass(frozen=True, eq=False)
-class QuestionPool:
-    """Queries, the gallery to choose from, and (Q,) the gallery column of each mate or -1."""
-
-    queries: ImageSet
-    gallery: ImageSet
-    target: Array
-
-    @classmethod
-    def of(cls, collection: Collection) -> "QuestionPool":
-        """The pool of a collection; without mates both sides are its images."""
-        queries, gallery = collection.sides()
-        if collection.right is None:
-            return cls(queries, gallery, np.full(len(queries), -1))
-        return cls(queries, gallery, collection.pairs().target)
-
-
-def nearest(collection: Collection, pool: QuestionPool, backbone: str, row: int) -> Array:
-    """Gallery columns, most similar first by a backbone; those without evidence are left out.
-
-    Raises:
-        BadDataError: features are missing. UnknownNameError: no such backbone.
-    """
-    query = features.for_side(collection, pool.queries, backbone).take([row])
-    gallery = features.for_side(collection, pool.gallery, backbone)
-    values = metrics.pairwise(query, gallery, registry.get(backbone).metric)[0]
-    order = np.argsort(-values, kind="stable")
-    return order[~np.isnan(values[order])]
-
-
-def make_options(
-    pool: QuestionPool, row: int, nearest_columns: Array, choices: int, random: np.random.Generator
-) -> list[int] | None:
-    """The nearest distinct images; the mate replaces a random one if it is not among them.
-
-    As in rosenfeld2018, 4.3: "If the top-5 images retrieved did not contain the correct answer, we
-    randomly replaced one of them with it." None if there are too few images.
-    """
-    keys, mate = pool.gallery.keys, int(pool.target[row])
-    excluded = {pool.queries.keys[row]} | ({keys[mate]} if mate >= 0 else set())
-    taken: dict[str, int] = {}
-    for column in nearest_columns.tolist():
-        key = keys[column]
-        if column == mate or (key not in excluded and key not in taken):
-            taken[key] = column
-        if len(taken) == choices:
-            break
-    if len(taken) < choices:
-        return None
-    columns = list(taken.values())
-    if mate >= 0 and mate not in columns:
-        columns[int(random.integers(choices))] = mate
-    return [columns[i] for i in random.permutation(choices)]
-
-
-def make_question(pool: QuestionPool, row: int, columns: Sequence[int], condition: str) -> Question:
-    """A question about a query with gallery columns to choose from."""
-    mate = int(pool.target[row])
-    return Question(
-        condition=condition,
-        catch=False,
-        query=pool.queries.ids[row],
-        query_key=pool.queries.keys[row],
-        options=[[pool.gallery.ids[i], pool.gallery.keys[i]] for i in columns],
-        mate=columns.index(mate) if mate >= 0 else -1,
-    )
-
-
-def catch_trials(
-    pool: QuestionPool, count: int, choices: int, random: np.random.Generator
-) -> list[Question]:
-    """Questions with an obvious answer: the query itself among random images.
-
-    Raises:
-        BadDataError: there are too few images.
-    """
-    gallery, questions = pool.gallery, []
-    for row in random.permutation(len(pool.queries))[:count].tolist():
-        query, key = pool.queries.ids[row], pool.queries.keys[row]
-        mate = int(pool.target[row])
-        distractors = {k: i for i, k in enumerate(gallery.keys) if k != key and i != mate}
-        if len(distractors) < choices - 1:
-            raise BadDataError(
-                f"A catch trial needs {choices - 1} other images, but there are {len(distractors)}."
-            )
-        columns = random.choice(list(distractors.values()), choices - 1, replace=False)
-        options = [[gallery.ids[i], gallery.keys[i]] for i in columns.tolist()]
-        place = int(random.integers(choices))
-        options.insert(place, [query, key])
-        questions.append(
-            Question(
-                condition="catch",
-                catch=True,
-                query=query,
-                query_key=key,
-                options=options,
-                mate=place,
-            )
-        )
-    if len(questions) < count:
-        raise BadDataError(
-            f"{count} catch trials need as many queries; there are {len(questions)}."
-        )
-    return questions
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One condition of an experiment.
-
-    Attributes:
-        by: "random", or the backbone whose nearest images are the distractors.
-        subset: of the collection's pairs, a name of `subsets.SUBSETS`.
-        count: number of questions.
-    """
-
-    by: str
-    subset: str = "all"
-    count: int = 20
-
-    @property
-    def name(self) -> str:
-        """The label that answers are grouped by.
-
-        >>> Condition("face", "tlld").name, Condition("random").name
-        ('face, tlld', 'random')
-        """
-        return self.by if self.subset == "all" else f"{self.by}, {self.subset}"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How an experiment is drawn.
-
-    Attributes:
-        choices: images to choose from, 2 to 9, including the mate.
-        catch: number of catch trials (the query itself is among the choices).
-        seed: draws the questions and shuffles each participant's order.
-        consent: text that a participant agrees to first; "" for none.
-    """
-
-    conditions: tuple[Condition, ...]
-    choices: int = 5
-    catch: int = 0
-    seed: int = 0
-    consent: str = ""
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.choices <= 9:
-            raise BadDataError(f"A question has 2 to 9 choices, not {self.choices}.")
-        if not 1 <= len(self.conditions) <= MAX_CONDITIONS:
-            raise BadDataError(
-                f"An experiment has 1 to {MAX_CONDITIONS} conditions, not {len(self.conditions)}."
-            )
-        if len({condition.name for condition in self.conditions}) < len(self.conditions):
-            raise BadDataError("A condition is given twice. Give each one once.")
-        counts = [condition.count for condition in self.conditions]
-        if min(counts) < 1 or self.catch < 0 or sum(counts) + self.catch > MAX_QUESTIONS:
-            raise BadDataError(
-                f"Each condition needs at least one question, and all together, catch trials "
-                f"included, at most {MAX_QUESTIONS:,}; got {counts} and {self.catch} catch trials."
-            )
-        if not 0 <= self.seed < 2**31:
-            raise BadDataError(f"The seed must be 0 to {2**31 - 1:,}, not {self.seed}.")
-        if len(self.consent) > MAX_CONSENT:
-            raise BadDataError(
-                f"The consent text has {len(self.consent):,} characters. "
-                f"Shorten it to {MAX_CONSENT:,}."
-            )
 
 
 def read_consent(path: Path) -> str:
@@ -301,6 +129,9 @@ def create(name: str, collection: str, plan: Plan) -> Experiment:
         consent=plan.consent.strip(),
         plan=record,
         created=time.time(),
+        task=plan.task,
+        exposure=plan.exposure_ms,
+        gap=plan.gap_ms,
     )
     return experiment_store.add(experiment, questions)
 
@@ -319,29 +150,20 @@ def check_name(name: str) -> None:
         )
 
 
-def draw(collection: str, plan: Plan) -> list[Question]:
-    """The questions of a plan; the same plan and collection give the same questions."""
-    random = np.random.default_rng(plan.seed)
-    questions: list[Question] = []
-    used: set[str] = set()
-    for condition in plan.conditions:
-        drawn = _condition(
-            subsets.open_subset(collection, condition.subset), plan, condition, random, used
-        )
-        used |= {question.query_key for question in drawn}
-        questions += drawn
-    pool = QuestionPool.of(subsets.open_subset(collection, plan.conditions[0].subset))
-    questions += catch_trials(pool, plan.catch, plan.choices, random)
-    for number, question in enumerate(questions, 1):
-        question.number = number
-    return questions
-
-
 @dataclass(frozen=True)
 class ExperimentSummary(Result):
-    """One row of `simcore experiments list`; `conditions` are their labels, `created` a time."""
+    """One row of `simcore experiments list`.
+
+    Attributes:
+        task: what is asked, a name of `tasks.TASKS`.
+        choices: number of answers that a question has.
+        conditions: their labels.
+        created: time.
+        exposure: ms that images are shown; 0 = until the answer. gap: ms between two images.
+    """
 
     name: str
+    task: str
     collection: str
     choices: int
     conditions: tuple[str, ...]
@@ -350,6 +172,8 @@ class ExperimentSummary(Result):
     questions: int
     participants: int
     answers: int
+    exposure: int
+    gap: int
 
 
 def summary(name: str) -> ExperimentSummary:
@@ -370,6 +194,7 @@ def listing() -> list[ExperimentSummary]:
 def _summary(experiment: Experiment, counts: experiment_store.Counts) -> ExperimentSummary:
     return ExperimentSummary(
         name=experiment.name,
+        task=experiment.task,
         collection=experiment.collection,
         choices=experiment.choices,
         conditions=tuple(c["name"] for c in experiment.plan.get("conditions", [])),
@@ -378,6 +203,8 @@ def _summary(experiment: Experiment, counts: experiment_store.Counts) -> Experim
         questions=counts.questions,
         participants=counts.participants,
         answers=counts.answers,
+        exposure=experiment.exposure,
+        gap=experiment.gap,
     )
 
 
@@ -390,31 +217,3 @@ def prepare_pictures(collection: str, questions: Sequence[Question]) -> None:
     keys = {key for q in questions for key in (q.query_key, *(key for _, key in q.options))}
     for key in sorted(keys & files.keys()):
         thumbnails.make_large(key, files[key])
-
-
-def _condition(
-    collection: Collection,
-    plan: Plan,
-    condition: Condition,
-    random: np.random.Generator,
-    used: set[str],
-) -> list[Question]:
-    pool = QuestionPool.of(collection)
-    order = [int(row) for row in random.permutation(len(pool.queries))]
-    order.sort(key=lambda row: pool.queries.keys[row] in used)  # queries of other conditions last
-    questions = []
-    for row in order:
-        columns = (
-            random.permutation(len(pool.gallery))
-            if condition.by == RANDOM
-            else nearest(collection, pool, condition.by, row)
-        )
-        choices = make_options(pool, row, columns, plan.choices, random)
-        if choices is not None:
-            questions.append(make_question(pool, row, choices, condition.name))
-        if len(questions) == condition.count:
-            return questions
-    raise BadDataError(
-        f"Only {len(questions)} queries of {collection.name!r} ({condition.subset}) have "
-        f"{plan.choices} distinct choices by {condition.by}. Ask at most that many questions."
-    )

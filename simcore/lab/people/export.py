@@ -1,50 +1,57 @@
-"""Experiments as CSV, exported and imported, and their answers as judgement sets.
+"""Experiments as CSV, exported and imported.
 
-One row per answer; a question without answers has one row whose last five cells are empty. Options
+One row per answer; a question without answers has one row whose last cells are empty. Options
 are numbered 1 to n in one order for all participants; `place` is the position of the chosen one on
 the screen. `mate` is 0 if no option is known to be right. An import is checked as a whole before
 anything is stored.
+
+Tasks other than mafc, and timed exposure, need more columns: `task`, `exposure` and `gap` of the
+experiment (ms), and of each answer `second`, the option chosen second, and `exposed`, the measured
+exposure. A same-or-different question has one option; its `chosen` is 1 for same, 2 for different,
+and its `place` is 1 where the query was shown first.
 """
 
 import math
-import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from simcore import csv_text
 from simcore.data import text_files
 from simcore.data.answers import experiment_store
 from simcore.data.answers.schema import Answer, Experiment, Question
-from simcore.data.judgements import judgement_catalog
-from simcore.data.judgements.trial_draft import ImageNumbering, TrialDraft
-from simcore.data.judgements.trials import JudgementSet
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
-from simcore.lab.people.experiments import MAX_QUESTIONS, check_name, prepare_pictures
+from simcore.lab.people import tasks
+from simcore.lab.people.experiments import check_name, prepare_pictures
+from simcore.lab.people.judgement_sets import existing_sets as existing_sets
+from simcore.lab.people.judgement_sets import judgements as judgements
+from simcore.lab.people.judgement_sets import triplets as triplets
+from simcore.lab.people.judgement_sets import unused_name as unused_name
 from simcore.lab.people.participation import MAX_SECONDS, check_label
-from simcore.types import Collection, ImageSet, Monitor
+from simcore.lab.people.plans import MAX_EXPOSURE, MAX_GAP, MAX_QUESTIONS
+from simcore.lab.people.tasks import Task
+from simcore.types import Collection, ImageSet
 
 MAX_BYTES, MAX_ROWS, MAX_PARTICIPANTS = 20_000_000, 200_000, 10_000
 FIRST = ("question", "condition", "catch", "query", "mate")
 LAST = ("participant", "chosen", "place", "seconds", "answered")
+TASK_COLUMNS = ("task", "exposure", "gap")  # of experiments with another task than mafc, or timed
+ANSWER_COLUMNS = ("second", "exposed")  # of their answers
 INTEGERS, FLOATS = (
-    ("question", "catch", "mate", "participant", "chosen", "place"),
-    ("seconds", "answered"),
+    ("question", "catch", "mate", "participant", "chosen", "place", "exposure", "gap", "second"),
+    ("seconds", "answered", "exposed"),
 )
 Cells = dict[str, str]
+KeysById = dict[str, str]  # id of an image -> its content key
 Numbers = dict[str, int]  # a participant's id -> their number
 IdsByNumber = dict[int, str]  # the value of an image id -> the id
 MAX_DIGITS = 12
 _NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
 _INTEGRAL = re.compile(rf"(\d{{1,{MAX_DIGITS}}})(?:\.0+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"^(\d+),(\d+)$", re.ASCII)
-
-KIND = "answers"  # of a judgement set that was made from an experiment
 
 
 def export(name: str) -> str:
@@ -57,19 +64,15 @@ def export(name: str) -> str:
     questions = {question.number: question for question in experiment_store.questions(experiment)}
     answers = experiment_store.answers(experiment)
     labels = experiment_store.labels(experiment)
+    extended = experiment.task != tasks.MAFC.name or bool(experiment.exposure)
+    task_cells = [experiment.task, experiment.exposure, experiment.gap] if extended else []
     rows: list[list[object]] = []
     for number, question in questions.items():
-        to_question = [(person, answer) for person, n, answer in answers if n == number]
         answer_cells = [
-            [
-                labels.get(person, person),
-                answer.option + 1,
-                answer.place + 1,
-                f"{answer.seconds:.3f}",
-                f"{answer.answered:.3f}",
-            ]
-            for person, answer in to_question
-        ] or [[""] * len(LAST)]
+            [labels.get(person, person), *_answer_cells(answer, extended)]
+            for person, n, answer in answers
+            if n == number
+        ] or [[""] * (len(LAST) + len(ANSWER_COLUMNS) * extended)]
         question_cells = [
             number,
             question.condition,
@@ -78,8 +81,30 @@ def export(name: str) -> str:
             question.mate + 1,
         ]
         for cells in answer_cells:
-            rows.append([*question_cells, *(image for image, _ in question.options), *cells])
-    return csv_text.write([*FIRST, *_options(experiment.choices), *LAST], rows)
+            images = [image for image, _ in question.options]
+            rows.append([*task_cells, *question_cells, *images, *cells])
+    n_options = max(len(question.options) for question in questions.values())
+    return csv_text.write(_columns(n_options, extended=extended), rows)
+
+
+def _answer_cells(answer: Answer, extended: bool) -> list[object]:
+    """The cells of an answer after its participant."""
+    cells: list[object] = [
+        answer.option + 1,
+        answer.place + 1,
+        f"{answer.seconds:.3f}",
+        f"{answer.answered:.3f}",
+    ]
+    if extended:
+        cells += [answer.second + 1 if answer.second >= 0 else "", f"{answer.exposed:.1f}"]
+    return cells
+
+
+def _columns(n_options: int, *, extended: bool) -> list[str]:
+    options = [f"option_{n}" for n in range(1, n_options + 1)]
+    if not extended:
+        return [*FIRST, *options, *LAST]
+    return [*TASK_COLUMNS, *FIRST, *options, *LAST, *ANSWER_COLUMNS]
 
 
 def read_file(path: Path) -> bytes:
@@ -105,16 +130,16 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
     """
     check_name(name)
     opened = collections.open_(collection)
-    queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in opened.sides())
     zeros = [_by_number(side) for side in opened.sides()]
     rows = [(line, _stored_ids(cells, opened, zeros)) for line, cells in _rows(data)]
     if not rows:
         raise BadDataError("The CSV has no rows. It needs one row per answer.")
-    columns = [column for column in rows[0][1] if column.startswith("option_")]
+    sheet = _Sheet.of(opened, rows)
     questions: dict[int, Question] = {}
     answers: dict[tuple[str, int], Answer] = {}
     for line, cells in rows:
-        question = _question(line, cells, columns, queries, gallery)
+        sheet.check_task(line, cells)
+        question = _question(line, cells, sheet)
         first = questions.setdefault(question.number, question)
         if _content(first) != _content(question):
             raise BadDataError(
@@ -122,7 +147,7 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
                 "Query, condition, mate and options must be the same in all of them."
             )
         if any(cells[column] for column in LAST):
-            person, answer = _answer(line, cells, len(columns))
+            person, answer = _answer(line, cells, sheet)
             if (person, question.number) in answers:
                 raise BadDataError(
                     f"Line {line} is a second answer of participant {person} to question "
@@ -138,16 +163,78 @@ def read(name: str, collection: str, data: bytes) -> Experiment:
     experiment = Experiment(
         name=name,
         collection=collection,
-        choices=len(columns),
+        choices=sheet.task.count_answers(len(sheet.columns)),
         seed=0,
         consent="",
         plan={"source": "csv", "conditions": conditions},
         created=time.time(),
+        task=sheet.task.name,
+        exposure=sheet.exposure,
+        gap=sheet.gap,
     )
     people = _number_participants(list(dict.fromkeys(person for person, _ in answers)))
     numbered = [(people[person], number, answer) for (person, number), answer in answers.items()]
     labels = {number: person for person, number in people.items() if person != str(number)}
     return experiment_store.add(experiment, list(questions.values()), numbered, labels)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """What all rows of a CSV share.
+
+    Attributes:
+        columns: of the options, in order.
+        queries, gallery: content keys of the images of each side, by id.
+        task_cells: of the columns about the task; empty for a CSV without them.
+    """
+
+    columns: list[str]
+    queries: KeysById
+    gallery: KeysById
+    task: Task
+    exposure: int
+    gap: int
+    task_cells: tuple[str, ...]
+
+    @classmethod
+    def of(cls, collection: Collection, rows: Sequence[tuple[int, Cells]]) -> "_Sheet":
+        """The sheet that the first row describes.
+
+        Raises:
+            BadDataError: no such task, or another number of options.
+        """
+        line, cells = rows[0]
+        columns = sorted(column for column in cells if column.startswith("option_"))
+        queries, gallery = (dict(zip(s.ids, s.keys, strict=True)) for s in collection.sides())
+        extended = "task" in cells
+        if extended and cells["task"] not in tasks.TASKS:
+            raise BadDataError(
+                f"The task in line {line} must be one of {', '.join(tasks.TASKS)}, not "
+                f"{cells['task'][:40]!r}."
+            )
+        task = tasks.get(cells["task"]) if extended else tasks.MAFC
+        n_options = task.n_options or max(len(columns), 2)
+        if len(columns) != n_options:
+            raise BadDataError(
+                f"The task {task.name} has {n_options} options, but the CSV has {len(columns)}."
+            )
+        return cls(
+            columns=columns,
+            queries=queries,
+            gallery=gallery,
+            task=task,
+            exposure=_whole(line, cells, "exposure", 0, MAX_EXPOSURE) if extended else 0,
+            gap=_whole(line, cells, "gap", 0, MAX_GAP) if extended else 0,
+            task_cells=tuple(cells.get(column, "") for column in TASK_COLUMNS),
+        )
+
+    def check_task(self, line: int, cells: Cells) -> None:
+        """Check that a row has the same task and timing as the first one."""
+        if tuple(cells.get(column, "") for column in TASK_COLUMNS) != self.task_cells:
+            raise BadDataError(
+                f"Line {line} has another task, exposure or gap than the first row. They belong "
+                "to the experiment; write the same in every row."
+            )
 
 
 def _number_participants(ids: list[str]) -> Numbers:
@@ -159,10 +246,6 @@ def _number_participants(ids: list[str]) -> Numbers:
     if all(_NUMBER.fullmatch(text) and int(text) <= MAX_PARTICIPANTS for text in ids):
         return {text: int(text) for text in ids}
     return {text: number for number, text in enumerate(ids, start=1)}
-
-
-def _options(count: int) -> list[str]:
-    return [f"option_{n}" for n in range(1, count + 1)]
 
 
 def _rows(data: bytes) -> list[tuple[int, Cells]]:
@@ -185,7 +268,9 @@ def _plain_numbers(cells: Mapping[str, str], separator: str) -> Cells:
     """The cells with numbers as `export` writes them: 1 for 1.0, and a decimal point."""
     plain = dict(cells)
     for column in (*INTEGERS, *FLOATS):
-        text = plain[column]
+        text = plain.get(column, "")
+        if column not in plain:
+            continue
         if separator != ",":  # where numbers have decimal commas, columns are separated otherwise
             text = _DECIMAL_COMMA.sub(r"\1.\2", text)
         if column in INTEGERS and (match := _INTEGRAL.fullmatch(text)):
@@ -229,30 +314,41 @@ def _stored_ids(
 
 def _check_head(head: Sequence[str]) -> None:
     count = sum(column.startswith("option_") for column in head)
-    columns = [*FIRST, *_options(count), *LAST]
-    if sorted(head) != sorted(columns) or not 2 <= count <= 9:
+    heads = [sorted(_columns(count, extended=extended)) for extended in (False, True)]
+    if sorted(head) not in heads or not 1 <= count <= 9:
         raise BadDataError(
             f"The CSV has the columns {', '.join(c[:30] for c in head[:20]) or 'none'}. It needs "
-            f"{', '.join(FIRST)}, option_1 to option_n (2 to 9), {', '.join(LAST)}."
+            f"{', '.join(FIRST)}, option_1 to option_n (2 to 9), {', '.join(LAST)}; for other "
+            f"tasks than mafc also {', '.join((*TASK_COLUMNS, *ANSWER_COLUMNS))}."
         )
 
 
-def _question(
-    line: int, cells: Cells, columns: list[str], queries: dict[str, str], gallery: dict[str, str]
-) -> Question:
+def _question(line: int, cells: Cells, sheet: _Sheet) -> Question:
     number = _whole(line, cells, "question", 1, 1_000_000)
     catch = bool(_whole(line, cells, "catch", 0, 1))
-    mate = _whole(line, cells, "mate", int(catch), len(columns)) - 1
+    n_answers = sheet.task.count_answers(len(sheet.columns))
+    mate = _whole(line, cells, "mate", int(catch), n_answers) - 1
     if not cells["condition"] or len(cells["condition"]) > 200:
         raise BadDataError(f"The condition in line {line} must have 1 to 200 characters.")
-    # A catch trial shows the query itself among the choices, which is on the other side.
-    choosable = gallery | ({cells["query"]: queries.get(cells["query"], "")} if catch else {})
-    query = _key(line, cells["query"], queries)
+    query = _key(line, cells["query"], sheet.queries)
+    # Where the query itself is among the options, it is on the other side of the collection.
+    with_query = sheet.gallery | {cells["query"]: query}
     options = [
-        [cells[c], _key(line, cells[c], choosable if n == mate else gallery)]
-        for n, c in enumerate(columns)
+        [
+            cells[column],
+            _key(
+                line,
+                cells[column],
+                with_query if _may_be_query(sheet.task, n, mate, catch) else sheet.gallery,
+            ),
+        ]
+        for n, column in enumerate(sheet.columns)
     ]
-    if len({key for _, key in options}) < len(options):
+    keys = [key for _, key in options]
+    if sheet.task is tasks.ODD_ONE_OUT and keys[0] != query:
+        raise BadDataError(f"option_1 in line {line} must be the query, {cells['query'][:80]!r}.")
+    two_alike = catch and sheet.task is tasks.ODD_ONE_OUT and len(set(keys)) == 2
+    if len(set(keys)) < len(keys) and not two_alike:
         raise BadDataError(f"An image appears twice among the options in line {line}.")
     return Question(
         number=number,
@@ -265,16 +361,37 @@ def _question(
     )
 
 
-def _answer(line: int, cells: Cells, choices: int) -> tuple[str, Answer]:
+def _may_be_query(task: Task, option: int, right: int, catch: bool) -> bool:
+    """Whether an option may be the query itself: the obvious answer, or the first of three."""
+    if task is tasks.ODD_ONE_OUT:
+        return option == 0 or (catch and option == 1)
+    if task is tasks.SAME_DIFFERENT:
+        return catch and right == tasks.SAME
+    return catch and option == right
+
+
+def _answer(line: int, cells: Cells, sheet: _Sheet) -> tuple[str, Answer]:
     try:
         person = check_label(cells["participant"])
     except BadDataError as error:
         raise BadDataError(f"participant in line {line}: {error}") from error
+    n_answers = sheet.task.count_answers(len(sheet.columns))
+    option, second, exposed = _whole(line, cells, "chosen", 1, n_answers) - 1, -1, 0.0
+    if sheet.task.picks > 1:
+        second = _whole(line, cells, "second", 1, n_answers) - 1
+        if second == option:
+            raise BadDataError(f"chosen and second in line {line} are the same option.")
+    elif cells.get("second"):
+        raise BadDataError(f"second in line {line} must be empty; {sheet.task.name} has none.")
+    if "exposed" in cells:
+        exposed = _number(line, cells, "exposed", 1000 * MAX_SECONDS)
     return person, Answer(
-        option=_whole(line, cells, "chosen", 1, choices) - 1,
-        place=_whole(line, cells, "place", 1, choices) - 1,
+        option=option,
+        place=_whole(line, cells, "place", 1, n_answers) - 1,
         seconds=_number(line, cells, "seconds", MAX_SECONDS),
         answered=_number(line, cells, "answered", 1e11),
+        second=second,
+        exposed=exposed,
     )
 
 
@@ -312,135 +429,3 @@ def _number(line: int, cells: Cells, column: str, high: float) -> float:
             f"{cells[column][:40]!r}."
         )
     return value
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One query and two images by content key; `vote` is the share of `votes` that chose b."""
-
-    query: str
-    a: str
-    b: str
-    vote: float
-    votes: int
-    group: str
-
-
-def triplets(name: str) -> str:
-    """The answers as a CSV of triplets, `query,a,b,vote,group,votes`, with paths of files.
-
-    Raises:
-        UnknownNameError: no such experiment, or its collection was removed.
-    """
-    comparisons, collection = _comparisons(name)
-    file_of = {
-        key: path
-        for side in collection.sides()
-        for key, path in zip(side.keys, side.paths, strict=True)
-    }
-    # Paths below the folder of all images: a shorter name may be that of another image.
-    common = Path(os.path.commonpath([path.parent for path in file_of.values()]))
-    files = {}
-    for key, path in file_of.items():
-        inner = path.relative_to(common)
-        files[key] = inner.as_posix() if len(inner.parts) > 1 else f"{common.name}/{path.name}"
-    rows = []
-    for comparison in comparisons:
-        paths = [files[key] for key in (comparison.query, comparison.a, comparison.b)]
-        rows.append([*paths, f"{comparison.vote:g}", comparison.group, comparison.votes])
-    return csv_text.write(["query", "a", "b", "vote", "group", "votes"], rows)
-
-
-def judgements(name: str, save: str, *, monitor: Monitor = Monitor()) -> JudgementSet:
-    """Store the answers as a judgement set; its images stay where the collection has them.
-
-    Raises:
-        UnknownNameError: no such experiment, or its collection was removed.
-        BadDataError: there are no answers, or the set's name is taken.
-    """
-    comparisons, collection = _comparisons(name)
-    if not comparisons:
-        raise BadDataError(
-            f"Nobody has answered {name!r} yet. Invite participants or import answers first."
-        )
-    numbering = ImageNumbering()
-    rows: dict[str, tuple[str, Path]] = {}
-    for side_name, side in zip(("left", "right"), collection.sides(), strict=False):
-        for image, path, key in zip(side.ids, side.paths, side.keys, strict=True):
-            rows.setdefault(key, (f"{side_name}:{image}", path))
-    items = [[numbering.number(*rows[key]) for key in (c.query, c.a, c.b)] for c in comparisons]
-    draft = TrialDraft(
-        "triplets",
-        numbering.ids,
-        numbering.paths,
-        np.array(items, np.int64),
-        np.array([c.vote for c in comparisons]),
-        np.array([c.votes for c in comparisons], np.int64),
-        tuple(c.group for c in comparisons),
-        notes=("an answer among several pictures counts for every pair that it is part of",),
-        credits=collection.credits,
-    )
-    return judgement_catalog.keep(
-        lambda _: draft,
-        name=save,
-        kind=KIND,
-        source=_source(name),
-        trim=collection.left.trim,
-        monitor=monitor,
-    )
-
-
-def existing_sets(name: str) -> list[str]:
-    """Names of the judgement sets that were made from an experiment's answers."""
-    source = _source(name)
-    return [
-        set_name
-        for set_name in judgement_catalog.names()
-        if judgement_catalog.summary(set_name).source == source
-    ]
-
-
-def unused_name(name: str) -> str:
-    """A name for the next judgement set that is not taken."""
-    taken = judgement_catalog.names()
-    candidates = (f"{name[:60]}-{n}" for n in range(2, 1000))
-    return (
-        name
-        if name not in taken
-        else next(candidate for candidate in candidates if candidate not in taken)
-    )
-
-
-def _source(name: str) -> str:
-    return f"experiment {name}"
-
-
-def _comparisons(name: str) -> tuple[list[Comparison], Collection]:
-    """The comparisons of an experiment without catch trials, and its collection.
-
-    Questions whose images are no longer in the collection are left out.
-    """
-    experiment = experiment_store.get(name)
-    collection = collections.open_(experiment.collection)
-    present = {key for side in collection.sides() for key in side.keys}
-    options: dict[int, list[int]] = {}
-    for _, number, answer in experiment_store.answers(experiment):
-        options.setdefault(number, []).append(answer.option)
-    comparisons = []
-    for question in experiment_store.questions(experiment):
-        keys = [question.query_key, *(key for _, key in question.options)]
-        if question.catch or not present.issuperset(keys):
-            continue
-        for a, b, votes, vote in _pairs(options.get(question.number, []), len(keys) - 1):
-            comparisons.append(
-                Comparison(keys[0], keys[a + 1], keys[b + 1], vote, votes, question.condition)
-            )
-    return comparisons, collection
-
-
-def _pairs(chosen: list[int], options: int) -> Iterator[tuple[int, int, int, float]]:
-    counts = [chosen.count(option) for option in range(options)]
-    for a in range(options):
-        for b in range(a + 1, options):
-            if votes := counts[a] + counts[b]:
-                yield a, b, votes, counts[b] / votes

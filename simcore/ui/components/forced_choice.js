@@ -1,112 +1,116 @@
-// One forced choice: a query and the images to choose from. Python sends `data`; a choice sets the
-// trigger "chosen" {number, place, seconds}. Time starts when all images are loaded.
+// Choosing among images: one of several below a query, one of two beside it, the odd one of three,
+// or the first and second of eight around it. The answer is {number, place, second_place, seconds,
+// exposed}; time starts when all images are visible.
 
-const states = new WeakMap() // root -> {number, since, busy, sent}
-const RETRY = 4000 // ms until another choice is accepted, in case the server was restarted
+const KEYS = { ArrowLeft: 0, ArrowRight: 1 } // of two images beside the query
 
-const picture = (src, alt, waits) => {
-  const box = make("span", "pic")
-  const img = make("img")
-  img.alt = alt
-  img.draggable = false
-  waits.push(
-    new Promise((done) => {
-      img.onload = () => done(true)
-      img.onerror = () => {
-        box.replaceChildren(make("span", "gone", "This image could not be loaded. Reload the page."))
-        done(false)
-      }
-    }),
-  )
-  img.src = src
-  box.append(img)
-  return box
+const choiceButton = (root, data, place, waits) => {
+  const button = make("button")
+  button.type = "button"
+  button.setAttribute("aria-label", `Choice ${place + 1}`)
+  button.setAttribute("aria-keyshortcuts", String(place + 1))
+  button.setAttribute("aria-disabled", "true")
+  button.dataset.place = String(place)
+  button.append(picture(data.choices[place], "", waits), make("span", "key", String(place + 1)))
+  return button
 }
 
-const typing = (event) => {
-  const target = event.composedPath()[0]
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+const columns = (layout, count) => {
+  if (layout === "ring" || layout === "between") return 3
+  return count > 5 ? Math.ceil(count / 2) : count
 }
 
-const ready = (root, state) => {
-  state.busy = false
-  root.classList.remove("busy")
-  root.querySelector(".choices").removeAttribute("aria-busy")
-  for (const button of root.querySelectorAll("button")) {
-    button.classList.remove("taken")
-    button.removeAttribute("aria-disabled")
+// What is chosen so far, where two images are chosen in order.
+const mark = (root, state) => {
+  for (const button of root.querySelectorAll(".choices button")) {
+    const rank = state.picked.indexOf(Number(button.dataset.place))
+    button.querySelector(".rank")?.remove()
+    button.classList.toggle("picked", rank >= 0)
+    button.setAttribute("aria-pressed", String(rank >= 0))
+    if (rank >= 0) button.append(make("span", "rank", rank ? "2nd" : "1st"))
   }
+  const submitButton = root.querySelector(".submit")
+  submitButton.disabled = state.picked.length < 2
 }
 
-const choose = (root, place, send) => {
-  const state = states.get(root)
-  const buttons = root.querySelectorAll("button")
-  if (!state || state.busy || state.since === null || !buttons[place]) return
-  state.busy = true
-  state.sent = performance.now()
-  root.classList.add("busy")
-  root.querySelector(".choices").setAttribute("aria-busy", "true")
-  for (const button of buttons) button.setAttribute("aria-disabled", "true")
-  buttons[place].classList.add("taken")
-  send({ number: state.number, place, seconds: (state.sent - state.since) / 1000 })
-  setTimeout(() => states.get(root) === state && state.busy && ready(root, state), RETRY)
+const pick = (root, state, place, send) => {
+  const buttons = root.querySelectorAll(".choices button")
+  if (!buttons[place]) return
+  if (state.picks === 1) return submit(root, state, [buttons[place]], { place }, send)
+  const at = state.picked.indexOf(place)
+  if (at >= 0) state.picked.splice(at, 1)
+  else state.picked = [...state.picked.slice(0, 1), place]
+  mark(root, state)
+}
+
+const submitPicked = (root, state, send) => {
+  if (state.picked.length < 2) return
+  const [place, second_place] = state.picked
+  submit(root, state, [], { place, second_place }, send)
+}
+
+const show = (root, data, state) => (now) => {
+  root.classList.remove("veiled")
+  state.since = now
+  ready(root, state)
+  if (!data.exposure) return
+  let hidden = null
+  state.exposed = (sent) => (hidden ?? sent) - now
+  atFrame(root, state, now, data.exposure, (end) => {
+    if (state.busy) return
+    hidden = end
+    root.classList.add("veiled")
+  })
 }
 
 const draw = (root, data, state) => {
   const waits = []
-  const top = make("figure", "query")
-  top.append(picture(data.query, "The query image", waits))
-  const ask = make("h2", "ask", data.ask)
+  const layout = data.layout || "below"
+  const count = data.choices.length
+  state.picks = data.picks || 1
+  state.picked = []
   const choices = make("div", "choices")
   choices.setAttribute("role", "group")
   choices.setAttribute("aria-label", data.ask)
-  const count = data.choices.length
-  choices.style.setProperty("--n", String(count > 5 ? Math.ceil(count / 2) : count))
+  choices.style.setProperty("--n", String(columns(layout, count)))
   choices.style.setProperty("--narrow", count === 4 ? "2" : "3")
-  root.classList.toggle("two", count > 5)
-  data.choices.forEach((src, place) => {
-    const button = make("button")
-    button.type = "button"
-    button.setAttribute("aria-label", `Choice ${place + 1}`)
-    button.setAttribute("aria-keyshortcuts", String(place + 1))
-    button.setAttribute("aria-disabled", "true")
-    button.dataset.place = String(place)
-    button.append(picture(src, "", waits), make("span", "key", String(place + 1)))
-    choices.append(button)
-  })
+  root.className = `c ${layout}${layout === "below" && count > 5 ? " two" : ""}${data.exposure ? " veiled" : ""}`
+  data.choices.forEach((_, place) => choices.append(choiceButton(root, data, place, waits)))
+  const ask = make("h2", "ask", data.ask)
   const say = make("div", "sr", data.say)
   say.setAttribute("role", "status")
-  root.replaceChildren(say, top, ask, choices)
-  Promise.all(waits).then((all) => {
-    if (states.get(root) !== state || !all.every(Boolean)) return
-    requestAnimationFrame(() => {
-      state.since = performance.now()
-      ready(root, state)
-    })
-  })
+  const parts = [say, ask, choices]
+  if (data.query) {
+    const query = make("figure", "query")
+    query.append(picture(data.query, "The query image", waits))
+    if (layout === "below") parts.splice(1, 0, query)
+    else choices.insertBefore(query, choices.children[Math.ceil(count / 2)])
+  }
+  if (state.picks > 1) {
+    const button = make("button", "submit", "Submit (Enter)")
+    button.type = "button"
+    button.disabled = true
+    parts.push(button)
+  }
+  root.replaceChildren(...parts)
+  const start = show(root, data, state)
+  whenLoaded(root, state, waits, (now) => (data.exposure ? atFrame(root, state, now, FIXATION, start) : start(now)))
 }
 
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component
-  const root = parentElement.querySelector(".c")
-  if (!root || !data) return
-  const send = (value) => setTriggerValue("chosen", value)
-  root.onclick = (event) => {
-    const button = event.target.closest?.("button")
-    if (button) choose(root, Number(button.dataset.place), send)
-  }
-  const onkey = (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || typing(event)) return
-    if (!/^[1-9]$/.test(event.key)) return
-    event.preventDefault()
-    choose(root, Number(event.key) - 1, send)
-  }
-  document.addEventListener("keydown", onkey)
-  const before = states.get(root)
-  if (!before || before.number !== data.number) {
-    const state = { number: data.number, since: null, busy: false, sent: 0 }
-    states.set(root, state)
-    draw(root, data, state)
-  }
-  return () => document.removeEventListener("keydown", onkey)
+const onclick = (root, state, button, send) => {
+  if (button.classList.contains("submit")) submitPicked(root, state, send)
+  else pick(root, state, Number(button.dataset.place), send)
 }
+
+const onkey = (root, state, key, send) => {
+  if (key === "Enter" && state.picked.length === 2) submitPicked(root, state, send)
+  else if (key === "Backspace" && state.picked.length) {
+    state.picked.pop()
+    mark(root, state)
+  } else if (/^[1-9]$/.test(key)) pick(root, state, Number(key) - 1, send)
+  else if (key in KEYS && root.classList.contains("between")) pick(root, state, KEYS[key], send)
+  else return false
+  return true
+}
+
+export default (component) => mount(component, draw, onclick, onkey)

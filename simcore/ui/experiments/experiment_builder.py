@@ -1,11 +1,14 @@
 """Creating an experiment: drawn from a collection, or imported from a CSV."""
 
+from collections.abc import Callable, Sequence
+
 import streamlit as st
 
 from simcore.errors import BadDataError
 from simcore.lab.library import collections, subsets
-from simcore.lab.people import experiments, export
-from simcore.lab.people.experiments import Plan
+from simcore.lab.people import experiments, export, tasks
+from simcore.lab.people.plans import DISAGREEMENT, MATES, MAX_EXPOSURE, MAX_GAP, Plan
+from simcore.lab.people.tasks import Task
 from simcore.ui import sidebar
 
 CONSENT = (
@@ -26,13 +29,30 @@ def form() -> None:
         st.page_link("pages/collections.py", label="Add one", icon=":material/add:")
         return
     left, right = st.columns(2)
-    collection = left.selectbox("Collection", names, key="building_c")
+    task = tasks.get(
+        left.selectbox(
+            "Task",
+            list(tasks.TASKS),
+            key="building_task",
+            format_func=lambda t: f"{t}: {tasks.TASKS[t].title}",
+            help="; ".join(f"{t.name}: {t.source}" for t in tasks.TASKS.values()) + ".",
+        )
+    )
+    collection = right.selectbox("Collection", names, key="building_c")
     paired = collections.open_(collection).right is not None
-    subset = right.selectbox(
+    subset = left.selectbox(
         "Pairs",
         list(subsets.SUBSETS) if paired else ["all"],
         key=f"building_s_{paired}",
         format_func=lambda s: f"{s}: {subsets.SUBSETS[s]}",
+    )
+    ready = sidebar.extracted_backbones(collection)
+    committee = right.multiselect(
+        "Disagreement of",
+        ready,
+        key=f"building_committee_{collection}",
+        help="One more condition: the questions whose answers say most about which of these "
+        "backbones predicts people best. Choose two or more, or none.",
     )
     with st.form("building", border=False, enter_to_submit=False):
         name = st.text_input(
@@ -42,29 +62,19 @@ def form() -> None:
             placeholder="pilot-1",
             help="Lower-case letters, digits, dots and dashes.",
         )
+        mates = [MATES] if paired and task is tasks.SAME_DIFFERENT else []
         conditions = st.multiselect(
-            "Distractors",
-            [experiments.RANDOM, *sidebar.extracted_backbones(collection)],
+            "Images shown",
+            [experiments.RANDOM, *mates, *ready],
             default=[experiments.RANDOM],
-            key=f"building_by_{collection}",
+            key=f"building_by_{collection}_{bool(mates)}",
             max_selections=experiments.MAX_CONDITIONS,
             help="One condition each: random images, or those that a backbone finds most similar "
             "to the query.",
         )
-        columns = st.columns(4)
-        count = columns[0].number_input("Questions per condition", 1, 500, 20, key="building_count")
-        n_choices = columns[1].number_input(
-            "Choices", 2, 9, 5, key="building_many", help="Including the mate, if it is known."
-        )
-        catch = columns[2].number_input(
-            "Catch trials",
-            0,
-            100,
-            2,
-            key="building_catch",
-            help="Questions with an obvious answer: the query itself is among the choices.",
-        )
-        seed = columns[3].number_input("Seed", 0, 2**31 - 1, 0, key="building_seed")
+        if committee:
+            conditions = [*conditions, DISAGREEMENT + "+".join(committee)]
+        plan = _plan(task, conditions, subset)
         consent = st.text_area(
             "Consent text (empty for none)",
             CONSENT,
@@ -73,18 +83,55 @@ def form() -> None:
         )
         if st.form_submit_button("Build", type="primary", icon=":material/add:"):
             if not conditions:
-                raise BadDataError("Choose at least one kind of distractors.")
-            plan = Plan(
-                experiments.parse(conditions, int(count), subset),
-                int(n_choices),
-                int(catch),
-                int(seed),
-                consent,
-            )
+                raise BadDataError("Choose at least one kind of images to show.")
             with st.spinner("Drawing the questions"):
-                created = experiments.create(name.strip(), collection, plan)
+                created = experiments.create(name.strip(), collection, plan(consent))
             st.session_state["_experiment"] = created.name
             st.rerun()
+
+
+def _plan(task: Task, conditions: Sequence[str], subset: str) -> Callable[[str], Plan]:
+    """The numbers of a plan as inputs; the plan of them, given the consent text."""
+    columns = st.columns(5)
+    count = columns[0].number_input("Questions per condition", 1, 500, 20, key="building_count")
+    n_choices = Plan.choices
+    if task is tasks.MAFC:
+        n_choices = columns[1].number_input(
+            "Choices", 2, 9, 5, key="building_many", help="Including the mate, if it is known."
+        )
+    catch = columns[2].number_input(
+        "Catch trials",
+        0,
+        100,
+        2,
+        key="building_catch",
+        help="Questions with an obvious answer, such as the query itself among the choices. They "
+        "give each participant a grade from 0 to 100.",
+    )
+    exposure = columns[3].number_input(
+        "Exposure, ms",
+        0,
+        MAX_EXPOSURE,
+        task.exposure,
+        key=f"building_exposure_{task.name}",
+        help="How long images are shown; 0 for until the answer. The browser measures it.",
+    )
+    seed = columns[4].number_input("Seed", 0, 2**31 - 1, 0, key="building_seed")
+    gap = task.gap
+    if task is tasks.SAME_DIFFERENT:
+        gap = columns[1].number_input(
+            "Gap, ms", 0, MAX_GAP, task.gap, key="building_gap", help="Between the two images."
+        )
+    return lambda consent: Plan(
+        experiments.parse(conditions, int(count), subset),
+        int(n_choices),
+        int(catch),
+        int(seed),
+        consent,
+        task=task.name,
+        exposure=int(exposure),
+        gap=int(gap),
+    )
 
 
 def imports() -> None:

@@ -3,11 +3,37 @@
 import streamlit as st
 
 from simcore.errors import SimError
-from simcore.lab.people import participation
+from simcore.lab.people import participation, tasks
 from simcore.lab.people.participation import Screen
+from simcore.types import JSON
 from simcore.ui import actions, components, kiosk, thumbnails, widgets
+from simcore.ui.components import Component
 
-ASK = "Which of these looks most like the picture above?"
+ASK = {  # task -> the question on the screen
+    "mafc": "Which of these looks most like the picture above?",
+    "two-afc": "Which of the two looks more like the framed picture?",
+    "rank-8-2": "Which two look most like the framed picture? Choose the best one first.",
+    "odd-one-out": "Which of the three is the odd one out?",
+    "same-different": "Are the two pictures the same or different?",
+}
+HOW = {  # task -> what a participant reads first
+    "mafc": "You will see one picture and several below it. Choose the one that looks most like "
+    "it: click it or press its number.",
+    "two-afc": "You will see a framed picture and two others beside it. Choose the one that looks "
+    "more like it: click it, or press the left or right arrow.",
+    "rank-8-2": "You will see a framed picture with eight around it. Choose the one that looks "
+    "most like it, then the second best, then press Submit. A click on a chosen picture takes it "
+    "back; the keys 1 to 8, Backspace and Enter do the same.",
+    "odd-one-out": "You will see three pictures. Choose the one that is least like the other two: "
+    "click it or press its number.",
+    "same-different": "You will see two pictures. Say whether they are the same or different: "
+    "click, or press S or D.",
+}
+BRIEFLY = (
+    "Pictures appear only briefly, two to compare one after the other: look at the cross that "
+    "comes before them, and answer as soon as you know."
+)
+LAYOUTS = {"two-afc": "between", "rank-8-2": "ring", "odd-one-out": "row"}
 NEW = "new"  # in the address, in place of a participant's code
 PROLIFIC = "PROLIFIC_PID"  # Prolific adds it to the address, with the participant's id
 NEXT = "participant.next"  # session key: the screen after the answer that started this run
@@ -30,14 +56,15 @@ def show(name: str, code: str) -> None:
 
 
 def _welcome(name: str) -> None:
-    text = participation.consent(name)
+    introduction = participation.introduction(name)
+    text = introduction.consent
     _, middle, _ = st.columns([1, 3, 1])
     with middle:
         st.title("Which pictures look alike?")
+        hurry = f"{BRIEFLY} You" if introduction.exposure else "There is no hurry; you"
         st.markdown(
-            "You will see one picture and several below it. Choose the one that looks most like "
-            "it: click it or press its number. There is no right or wrong and no hurry; you can "
-            "pause at any time and continue later with the same address."
+            f"{HOW[introduction.task]} There is no right or wrong. {hurry} can pause at any time "
+            "and continue later with the same address."
         )
         if text:
             st.text(text, width="stretch")
@@ -55,16 +82,8 @@ def _question(name: str, code: str, screen: Screen) -> None:
     def record_choice() -> None:
         _record(name, code, screen, st.session_state["sitting_choice"].get("chosen"))
 
-    component = components.FORCED_CHOICE.mount(
-        data={
-            "number": screen.number,
-            "ask": ASK,
-            "say": f"Question {screen.done + 1} of {screen.total}.",
-            "query": thumbnails.large(screen.query),
-            "choices": [thumbnails.large(key) for key in screen.choices],
-        },
-        key="sitting_choice",
-        on_chosen_change=record_choice,
+    component = _component(screen).mount(
+        data=_component_data(screen), key="sitting_choice", on_chosen_change=record_choice
     )
     # After a restart of the server the first choice arrives before the callback is registered.
     if _record(name, code, screen, component.get("chosen")):
@@ -80,17 +99,57 @@ def _question(name: str, code: str, screen: Screen) -> None:
         )
 
 
+def _component(screen: Screen) -> Component:
+    compares = screen.task == tasks.SAME_DIFFERENT.name
+    return components.SAME_DIFFERENT if compares else components.FORCED_CHOICE
+
+
+def _component_data(screen: Screen) -> JSON:
+    """What the browser draws; see `components/forced_choice.js` and `same_different.js`."""
+    data: JSON = {
+        "number": screen.number,
+        "ask": ASK[screen.task],
+        "say": f"Question {screen.done + 1} of {screen.total}.",
+        "exposure": screen.exposure,
+        "upcoming": [thumbnails.large(key) for key in screen.upcoming] if thumbnails.served else [],
+    }
+    if screen.task == tasks.SAME_DIFFERENT.name:
+        return data | {
+            "first": thumbnails.large(screen.query),
+            "second": thumbnails.large(screen.choices[0]),
+            "gap": screen.gap,
+            "labels": ["Same", "Different"],
+            "keys": ["S", "D"],
+        }
+    return data | {
+        "query": thumbnails.large(screen.query) if screen.query else "",
+        "choices": [thumbnails.large(key) for key in screen.choices],
+        "layout": LAYOUTS.get(screen.task, "below"),
+        "picks": screen.picks,
+    }
+
+
 def _record(name: str, code: str, screen: Screen, value: object) -> bool:
     """Store a choice on this screen; ignore what the page itself would not send."""
     if not isinstance(value, dict) or value.get("number") != screen.number:
         return False
-    place, seconds = value.get("place"), value.get("seconds")
-    if not isinstance(place, int) or not isinstance(seconds, int | float):
+    place, second_place = value.get("place"), value.get("second_place")
+    seconds, exposed = value.get("seconds"), value.get("exposed", 0)
+    if not isinstance(place, int) or not isinstance(second_place, int | None):
+        return False
+    if not isinstance(seconds, int | float) or not isinstance(exposed, int | float):
         return False
     try:
         # A tab that was left open for days still gives an answer.
-        shortened = min(float(seconds), participation.MAX_SECONDS)
-        recorded = participation.answer(name, code, screen.number, place=place, seconds=shortened)
+        recorded = participation.answer(
+            name,
+            code,
+            screen.number,
+            place=place,
+            seconds=min(float(seconds), participation.MAX_SECONDS),
+            second_place=second_place,
+            exposed=min(float(exposed), 1000 * participation.MAX_SECONDS),
+        )
     except SimError as error:
         actions.show_error_later(str(error))
         return False

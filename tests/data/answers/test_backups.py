@@ -36,7 +36,9 @@ def experiment(name: str = "survey") -> Experiment:
 
 
 def answer(person: str, number: int) -> None:
-    experiment_store.record("survey", person, number, lambda *_: 1, place=0, seconds=1.0)
+    experiment_store.record(
+        "survey", person, number, lambda *_: experiment_store.Choice(1, place=0), seconds=1.0
+    )
 
 
 def answered() -> int:

@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from simcore.data.answers import database, experiment_store
+from simcore.data.answers.experiment_store import Choice
 from simcore.data.answers.schema import Answer, Base, Experiment, Question
 from simcore.errors import BadDataError, SimError, UnknownNameError
 
@@ -136,8 +137,7 @@ def test_the_first_answer_stands_also_among_threads():
                         "storm",
                         person.code,
                         1,
-                        lambda *_: option,
-                        place=0,
+                        lambda *_: Choice(option, place=0),
                         seconds=1,
                     ).new
                 ),
@@ -169,7 +169,7 @@ def test_a_name_is_taken_once_and_a_removed_experiment_takes_its_answers_along()
         make()
     assert len(experiment_store.questions(storm)) == QUESTIONS
     person = experiment_store.join(storm)
-    experiment_store.record("storm", person.code, 1, lambda *_: 1, place=0, seconds=1)
+    experiment_store.record("storm", person.code, 1, lambda *_: Choice(1, place=0), seconds=1)
     experiment_store.remove("storm")
     assert experiment_store.names() == []
     with database.read_session() as session:

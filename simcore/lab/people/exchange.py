@@ -1,0 +1,308 @@
+"""Answers in the formats of other projects, as one zip with the images that the answers are about.
+
+psiz      psiz-datasets' stimuli.txt and JSON sequences, with grades and catch trials
+nights    data.csv, ref/ and distort/ as DreamSim loads them
+things    three numbers per line, the odd one last, and unique_id.txt
+cblearn   a .npy of "list-order" triplets, and the file of each image
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from simcore.data import cache_dir, images
+from simcore.data.answers.schema import Answer, Experiment, Question
+from simcore.data.judgements import writers
+from simcore.data.judgements.triplet_files import NIGHTS_VOTES
+from simcore.data.judgements.writers import Files, RankedSequence, RankedTrial, TwoAfcRow
+from simcore.errors import BadDataError, unknown_name
+from simcore.lab.people import given_answers, judgement_sets, participation, tasks
+from simcore.lab.people.given_answers import GivenAnswers
+from simcore.results import Result
+from simcore.types import Monitor
+
+TASKS_OF: Mapping[str, tuple[str, ...]] = {  # format -> the tasks that it can hold
+    "psiz": ("rank-8-2", "two-afc"),
+    "nights": ("two-afc",),
+    "things": ("odd-one-out",),
+    "cblearn": ("mafc", "rank-8-2", "two-afc", "odd-one-out"),
+}
+MAX_IN_MEMORY = 300_000_000  # bytes of images in a zip that the app sends
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Exported(Result):
+    """What `write` did.
+
+    Attributes:
+        trials: answers, or questions where answers are counted per question (nights).
+        images: in the zip. left_out: participants with too low a grade.
+    """
+
+    path: str
+    format: str
+    trials: int
+    images: int
+    left_out: int
+    notes: tuple[str, ...]
+
+
+def formats_of(task: str) -> list[str]:
+    """The formats that can hold the answers of a task."""
+    return [name for name, of in TASKS_OF.items() if task in of]
+
+
+def write(
+    name: str,
+    format: str,
+    path: Path,
+    *,
+    with_images: bool = True,
+    min_catch: float = 0,
+    monitor: Monitor = Monitor(),
+) -> Exported:
+    """Write the answers of an experiment as a zip.
+
+    Args:
+        format: a name of `TASKS_OF`.
+        path: of the zip; an existing file is replaced.
+        with_images: NIGHTS holds its images always.
+        min_catch: leave out participants who passed a lower percentage of catch trials.
+
+    Raises:
+        UnknownNameError: no such experiment or format, or its collection was removed.
+        BadDataError: the format does not hold this task, nobody has answered, or the file cannot
+            be written. BadImageError: an image is gone or has changed.
+    """
+    package = _package(name, format, min_catch)
+    shown = package.images if with_images or format == "nights" else {}
+    with cache_dir.disk_errors(path), cache_dir.atomic_path(path) as draft, draft.open("wb") as out:
+        _zip(out, package.files, shown, monitor)
+    notes, left_out = package.notes, package.left_out
+    return Exported(str(path), format, package.trials, len(shown), left_out, notes)
+
+
+def to_bytes(name: str, format: str) -> bytes:
+    """The zip that `write` makes, with its images, for a download.
+
+    Raises:
+        BadDataError: as `write`, or the images are too large for that.
+    """
+    package = _package(name, format, 0)
+    size = sum(source.path.stat().st_size for source in package.images.values())
+    if size > MAX_IN_MEMORY:
+        raise BadDataError(
+            f"The images have {size / 1e6:,.0f} MB. Use `simcore experiments export {name} "
+            f"--format {format} --out FILE.zip` instead."
+        )
+    stream = io.BytesIO()
+    _zip(stream, package.files, package.images, Monitor())
+    return stream.getvalue()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An image to be written: its file, and its key if rows are cut from it."""
+
+    path: Path
+    key: str
+    trim: int
+
+
+@dataclass(frozen=True)
+class _Package:
+    files: Files
+    images: Mapping[str, _Source]  # name in the zip -> image
+    trials: int
+    left_out: int
+    notes: tuple[str, ...]
+
+
+class _Numbered:
+    """The images of an experiment, numbered from 0 as the answers mention them."""
+
+    def __init__(self, given: GivenAnswers) -> None:
+        self._row: dict[str, int] = {}
+        self._source: dict[str, tuple[str, Path]] = {}
+        sides = given.collection.sides()
+        prefixes = ("left_", "right_") if given.collection.right is not None else ("", "")
+        self._trim = given.collection.left.trim
+        for prefix, side in zip(prefixes, sides, strict=True):
+            for image, path, key in zip(side.ids, side.paths, side.keys, strict=True):
+                self._source.setdefault(key, (prefix + image, path))
+        self.names: list[str] = []
+        self.sources: list[_Source] = []
+        self._suffixes: list[str] = []
+
+    def row(self, key: str) -> int:
+        """The number of an image; its name is unique, without spaces and slashes."""
+        if key not in self._row:
+            image, path = self._source[key]
+            stem = _UNSAFE.sub("_", image) or "image"
+            suffix = ".png" if self._trim else path.suffix.lower()
+            number = len(self.names)
+            taken = stem in self.names or Path(stem).suffix.lower() in images.SUFFIXES
+            self._row[key] = number
+            self.names.append(f"{stem}-{number}" if taken else stem)
+            self.sources.append(_Source(path, key, self._trim))
+            self._suffixes.append(suffix)
+        return self._row[key]
+
+    def files(self, folder: str = "images/") -> list[str]:
+        """The path of each image in the zip."""
+        return [
+            f"{folder}{name}{suffix}"
+            for name, suffix in zip(self.names, self._suffixes, strict=True)
+        ]
+
+
+def _package(name: str, format: str, min_catch: float) -> _Package:
+    if format not in TASKS_OF:
+        raise unknown_name("format", format, TASKS_OF)
+    given = given_answers.read(name, min_catch)
+    task = given.experiment.task
+    if task not in TASKS_OF[format]:
+        raise BadDataError(
+            f"The format {format} holds answers to {' and '.join(TASKS_OF[format])}, not to "
+            f"{task}. For {task}, use {', '.join(['csv', *formats_of(task)])}."
+        )
+    if not any(not given.questions[number].catch for _, number, _ in given.answers):
+        raise BadDataError(f"Nobody has answered {name!r} yet. Invite participants first.")
+    return _WRITERS[format](given)
+
+
+def _psiz(given: GivenAnswers) -> _Package:
+    numbered, experiment = _Numbered(given), given.experiment
+    sequences = []
+    for person in sorted({person for person, _, _ in given.answers}):
+        trials = [
+            _ranked_trial(experiment, person, given.questions[number], answer, numbered)
+            for other, number, answer in given.answers
+            if other == person
+        ]
+        grade = given.grades.get(person, 100.0)  # who saw no catch trial failed none
+        sequences.append(RankedSequence(f"{experiment.name}-{person}", grade, trials))
+    paths = numbered.files("/images/")
+    count = sum(len(sequence.trials) for sequence in sequences)
+    files = writers.psiz_sequences(experiment.name, paths, sequences)
+    return _finish(given, files, numbered, count)
+
+
+def _ranked_trial(
+    experiment: Experiment, person: int, question: Question, answer: Answer, numbered: _Numbered
+) -> RankedTrial:
+    """An answer with its images in the order of the screen, where that is known."""
+    is_own = experiment.plan.get("source") == "simcore"
+    order = (
+        participation.shuffle_choices(experiment, person, question).tolist()
+        if is_own
+        else range(len(question.options))
+    )
+    rows = [numbered.row(key) for _, key in question.options]
+    ranked = [answer.option] if answer.second < 0 else [answer.option, answer.second]
+    return RankedTrial(
+        numbered.row(question.query_key),
+        [rows[n] for n in order],
+        [rows[n] for n in ranked],
+        answer.seconds,
+        answer.answered,
+        given_answers.is_passed(question, answer) if question.catch else None,
+    )
+
+
+def _nights(given: GivenAnswers) -> _Package:
+    numbered = _Numbered(given)
+    counted = []
+    for question, answers in given.to_questions():
+        if answers:
+            keys = (question.query_key, *(key for _, key in question.options))
+            vote = sum(answer.option for answer in answers) / len(answers)
+            counted.append(([numbered.row(key) for key in keys], vote, len(answers)))
+    references, distorted = numbered.files("ref/"), numbered.files("distort/")
+    rows = [
+        TwoAfcRow(references[ref], distorted[left], distorted[right], vote, votes)
+        for (ref, left, right), vote, votes in counted
+    ]
+    few = sum(row.votes < NIGHTS_VOTES for row in rows)
+    notes = (
+        (
+            f"{few:,} of {len(rows):,} questions have fewer than {NIGHTS_VOTES} votes; readers of "
+            "NIGHTS leave them out",
+        )
+        if few
+        else ()
+    )
+    shown = {references[ref]: numbered.sources[ref] for (ref, _, _), _, _ in counted}
+    for (_, *sides), _, _ in counted:
+        shown |= {distorted[side]: numbered.sources[side] for side in sides}
+    return _Package(
+        writers.nights_table(rows), shown, len(rows), len(given.left_out), (*notes, *given.notes)
+    )
+
+
+def _things(given: GivenAnswers) -> _Package:
+    numbered = _Numbered(given)
+    rows = [[numbered.row(key) for key in keys] for keys, _ in judgement_sets.odd_last(given)]
+    files = writers.things_triplets(np.array(rows, np.int64), numbered.names)
+    return _finish(given, files, numbered, len(rows))
+
+
+def _cblearn(given: GivenAnswers) -> _Package:
+    numbered = _Numbered(given)
+    rows = [[numbered.row(key) for key in keys] for keys in _nearer_first(given)]
+    files = writers.cblearn_triplets(np.array(rows, np.int64), numbered.files())
+    return _finish(given, files, numbered, len(rows))
+
+
+def _nearer_first(given: GivenAnswers) -> Iterator[tuple[str, str, str]]:
+    """Every comparison that an answer makes: reference, nearer and other image by key."""
+    if given.experiment.task == tasks.ODD_ONE_OUT.name:
+        for (first, second, odd), _ in judgement_sets.odd_last(given):
+            yield first, second, odd
+            yield second, first, odd
+        return
+    for (query, *shown), chosen in judgement_sets.ranked_keys(given):
+        for n, nearer in enumerate(shown[:chosen]):
+            for other in shown[n + 1 :]:
+                yield query, nearer, other
+
+
+_WRITERS: Mapping[str, Callable[[GivenAnswers], _Package]] = {
+    "psiz": _psiz,
+    "nights": _nights,
+    "things": _things,
+    "cblearn": _cblearn,
+}
+
+
+def _finish(given: GivenAnswers, files: Files, numbered: _Numbered, trials: int) -> _Package:
+    shown = dict(zip(numbered.files(), numbered.sources, strict=True))
+    return _Package(files, shown, trials, len(given.left_out), given.notes)
+
+
+def _zip(out: IO[bytes], files: Files, shown: Mapping[str, _Source], monitor: Monitor) -> None:
+    """Write tables compressed and images as they are, all with the same time."""
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        for number, (name, source) in enumerate(shown.items()):
+            monitor.report("Images", number, len(shown))
+            archive.writestr(zipfile.ZipInfo(name), _content(source), zipfile.ZIP_STORED)
+
+
+def _content(source: _Source) -> bytes:
+    """The file, or without the rows that the collection cuts from it, as PNG."""
+    if not source.trim:
+        return images.read(source.path)
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(images.load_as(source.path, source.key)).save(stream, "PNG")
+    return stream.getvalue()
