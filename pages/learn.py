@@ -10,7 +10,14 @@ from simcore.lab import recipes
 from simcore.lab.learning import adaptation, finetuning
 from simcore.recipe import Question
 from simcore.ui import kiosk, sidebar, widgets
-from simcore.ui.learn import adaptation_results, annex_table, judgement_training, run_form
+from simcore.ui.learn import (
+    ablation_table,
+    adaptation_results,
+    annex_table,
+    joint_training,
+    judgement_training,
+    run_form,
+)
 from simcore.ui.url_state import Field
 
 METHODS = {"fusion": "Fusion", "paper": "Adaptation", "finetune": "Fine-tuning"}
@@ -19,6 +26,7 @@ METHOD_HELP = (
     "risser-maroux2021: PCA, one linear map, ReLU. Fine-tuning trains one network "
     "(margaritescu2024)."
 )
+SIGMAS = (15, 1)
 PROTOCOLS = {"held-out": "Validation pairs", "paper": "Test pairs (as in the paper)"}
 
 
@@ -30,16 +38,20 @@ def show() -> None:
         help="The result is tested on pairs or judgements that it was not trained on, and is a "
         "backbone like any other, `learned:NAME`.",
     )
-    if judgement_training.select_data():
+    source = judgement_training.select_data()
+    if source == "judgements":
         with widgets.show_errors():
             judgement_training.show()
         return
     question = None
     with widgets.show_errors():
-        question = sidebar.select_question(
-            "learn", options=("subset",), fields=[Field("method", list(METHODS))]
-        )
+        together = source == "both"
+        field = joint_training.field() if together else Field("method", list(METHODS))
+        question = sidebar.select_question("learn", options=("subset",), fields=[field])
         if question is None:
+            return
+        if together:
+            joint_training.show(question)
             return
         models = [model for model in question.backbones if not model.startswith("learned:")]
         if models and not kiosk.enabled():  # visitors see results, and start no run
@@ -51,6 +63,9 @@ def show() -> None:
             adaptation_results.show(question)
         with widgets.show_errors():
             annex_table.show(question)
+        if st.session_state.get("learn_method") == "paper":
+            with widgets.show_errors():
+                _show_ablation(question)
 
 
 def _run_form(question: Question) -> None:
@@ -94,7 +109,7 @@ def _adaptation_args(question: Question, method: str) -> list[str]:
 
 
 def _paper_args(columns: Sequence[Any]) -> list[str]:
-    sigma = columns[0].selectbox("Temperature", [15, 1], key="learn_sigma")
+    sigma = columns[0].selectbox("Temperature", SIGMAS, key="learn_sigma")
     protocol = columns[1].selectbox(
         "Epoch chosen on",
         list(PROTOCOLS),
@@ -103,6 +118,17 @@ def _paper_args(columns: Sequence[Any]) -> list[str]:
         help="Choosing the epoch on the test pairs makes the result optimistically biased.",
     )
     return ["--sigma", str(sigma), "--protocol", protocol]
+
+
+def _show_ablation(question: Question) -> None:
+    """What each part of the function adds, with the settings of the form."""
+    state = st.session_state
+    ablation_table.show(
+        question,
+        runs=state.get("learn_runs_paper", adaptation.RUNS),
+        sigma=state.get("learn_sigma", SIGMAS[0]),
+        protocol=state.get("learn_protocol", next(iter(PROTOCOLS))),
+    )
 
 
 def _fusion_args(columns: Sequence[Any], question: Question) -> list[str]:

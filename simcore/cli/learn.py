@@ -177,6 +177,73 @@ def _ablation(
 
 @app.command()
 @options.table_files
+def joint(
+    pairs: Name,
+    judgements: Annotated[str, typer.Argument(help="A set of triplets.")],
+    models: Ready = "",
+    term: Annotated[
+        str,
+        typer.Option(help="Loss of the judgements: triplet or quadruplet (a second negative)."),
+    ] = "triplet",
+    margin: Annotated[
+        float | None,
+        typer.Option(callback=finite, help="Of the triplet loss, on distances up to 2."),
+    ] = None,
+    balance: Annotated[
+        float,
+        typer.Option(callback=finite, help="Weight of the judgements, between 0 and 1."),
+    ] = 0.5,
+    folds: Annotated[
+        int, typer.Option(help="Parts of the pictures; each is tested on what the others taught.")
+    ] = 4,
+    seed: Seed = 0,
+    subset: Subset = "all",
+    device: Device = "auto",
+    save: Annotated[str, typer.Option(help="Save the first fold's map as learned:SAVE.")] = "",
+    export: Annotated[Path | None, typer.Option(help="Write the first fold's map as .npz.")] = None,
+    json: Json = False,
+) -> None:
+    """Learn one map on fixed features from pairs and judgements, and what each adds to the other.
+
+    The map is learned from pairs, from judgements and from both; recall of pairs and agreement with
+    judgements are of pictures that it never saw. Run a stopped command again to resume.
+    """
+    from simcore.errors import Stopped
+    from simcore.lab.learning import joint as learning
+    from simcore.lab.learning import learned_backbones
+
+    if save:
+        learned_backbones.check_available(save)
+    settings = learning.make_settings(
+        term=term, margin=margin, balance=balance, folds=folds, seed=seed
+    )
+    with output.monitor() as monitor:
+        try:
+            result = learning.learn(
+                pairs,
+                judgements,
+                options.ready(pairs, models),
+                settings,
+                subset=subset,
+                device=device,
+                save=save,
+                monitor=monitor,
+            )
+        except Stopped as stopped:
+            output.note(str(stopped))
+            raise typer.Exit(STOPPED) from stopped
+    document = result.to_dict()
+    if save:
+        document["saved"] = learning.save_backbone(result, save).name
+        output.note(f"Saved as {document['saved']}.")
+    if export is not None:
+        learning.export(result, export)
+        output.note(f"Wrote {export}.")
+    output.show(document, result.to_table(), json=json)
+
+
+@app.command()
+@options.table_files
 def finetune(
     name: PairsOrJudgements,
     backbone: Annotated[

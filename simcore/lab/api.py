@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from simcore.lab.invariance.evaluation import InvarianceQuestion, InvarianceTabl
 from simcore.lab.leaderboard import evaluation as lab_leaderboard
 from simcore.lab.leaderboard.board import Board
 from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
-from simcore.lab.learning import adaptation
+from simcore.lab.learning import adaptation, joint
 from simcore.lab.library import collections, extraction, features, subsets, vectors
 from simcore.lab.library.collections import CollectionSummary
 from simcore.lab.library.extraction import Report
@@ -437,27 +437,68 @@ def map_figure(
     return figure
 
 
+@overload
 def learn(
     collection: CollectionLike,
     models: Sequence[str],
     *,
+    judgements: None = None,
     method: str = "fusion",
     save: str = "",
     runs: int = 1,
     seed: int = 0,
     monitor: Monitor = Monitor(),
-) -> adaptation.AdaptationResult:
-    """Learn an adaptation of some backbones' features from pairs.
+) -> adaptation.AdaptationResult: ...
+
+
+@overload
+def learn(
+    collection: CollectionLike,
+    models: Sequence[str],
+    *,
+    judgements: str,
+    save: str = "",
+    seed: int = 0,
+    monitor: Monitor = Monitor(),
+) -> joint.JointResult: ...
+
+
+def learn(
+    collection: CollectionLike,
+    models: Sequence[str],
+    *,
+    judgements: str | None = None,
+    method: str = "fusion",
+    save: str = "",
+    runs: int = 1,
+    seed: int = 0,
+    monitor: Monitor = Monitor(),
+) -> adaptation.AdaptationResult | joint.JointResult:
+    """Learn an adaptation of some backbones' features from pairs, or from pairs and judgements.
 
     Args:
         models: backbones with features of the collection.
-        method: "fusion", or "paper" for the function of risser-maroux2021.
-        save: if given, the first run becomes the backbone learned:SAVE.
-        runs: each with its own split.
+        judgements: a set of triplets that is learned from together with the pairs.
+        method: of pairs alone: "fusion", or "paper" for the function of risser-maroux2021.
+        save: if given, what was learned (by the first run) becomes the backbone learned:SAVE.
+        runs: of pairs alone, each with its own split.
 
     Returns:
-        Recall on held-out pairs before and after.
+        Recall on held-out pairs before and after; with judgements also agreement with them, of what
+        was learned from pairs, from judgements, and from both.
     """
+    if judgements is not None:
+        together = joint.learn(
+            _name(collection),
+            judgements,
+            models,
+            joint.make_settings(seed=seed),
+            save=save,
+            monitor=monitor,
+        )
+        if save:
+            joint.save_backbone(together, save)
+        return together
     settings = adaptation.make_settings(method, seed=seed)
     result = adaptation.adapt(
         _name(collection), models, settings, runs=runs, save=save, monitor=monitor

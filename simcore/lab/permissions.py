@@ -72,13 +72,18 @@ VISITORS = {
     "leaderboard.costs": "read",
     "leaderboard.evaluation": "sensible_metrics stored",
     "leaderboard.task_sources": "names open_",
+    "learning.ablation": "versions stored_versions",
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
     "learning.finetuning": "make_settings preset_source trainable",
     "learning.finetuning_grid": "make default_bases ready_bases count_stored inputs",
+    "learning.joint": "make_settings scores_table",
+    "learning.joint_scores": "testing outcomes score gain",
     "learning.learned_backbones": "check_available read_lineage read_curve listing summary_table "
-    "pair_table trial_table pair_changes trial_changes triplet_sets_for_training votes_source "
-    "without_training_overlap",
+    "pair_table trial_table joint_listing pair_changes trial_changes triplet_sets_for_training "
+    "votes_source without_training_overlap",
+    "learning.judgement_data": "open_ similarities evaluate",
+    "learning.pair_data": "open_",
     "learning.training_data": "open_ resolve training_keys",
     "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
     "feature_counts extracted_backbones default_backbones keys rows_digest",
@@ -156,13 +161,14 @@ HOST = {
     "leaderboard.evaluation": "plan run",
     "log_files": "rotating",
     "learning.ablation": "compare_versions",
-    "learning.adaptation": "adapt gather_inputs save_backbone export",
+    "learning.adaptation": "adapt gather_inputs save_backbone store_features export",
     "learning.finetuning": "tune image_loader",
     "learning.finetuning_grid": "compute split_source training_data",
+    "learning.joint": "learn save_backbone export",
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
-    "library.extraction": "extract packaged_weights",
+    "library.extraction": "extract extract_images packaged_weights",
     "library.selections": "save remove",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",

@@ -38,16 +38,16 @@ class Lineage:
     Attributes:
         name: what users type, `learned:NAME`.
         kind: "adaptation" (an adapter on fixed features) or "network" (fine-tuned).
-        paradigm: "adaptation", "fusion" or a paradigm of fine-tuning.
-        digest: of the collection or judgement set at the time.
+        paradigm: "adaptation", "fusion", "joint" or a paradigm of fine-tuning.
+        digest: of the collection or judgement set at the time; of both, that of the collection.
         base: the backbones it was made from.
         settings: those of the run, as JSON. seed: of the split. dim: width of the features.
         description: one sentence. paper: where the method comes from, or "".
-        result: the document that `simcore learn adaptation` or `finetune` printed.
-        collection: the training data, or "" if these are judgements.
+        result: the document that `simcore learn adaptation`, `joint` or `finetune` printed.
+        collection: the training data, or "" if these are judgements alone.
         test_ids: left images of the test pairs.
         recall: {"1": asymmetric recall at 1 of the test pairs, ...}.
-        judgements: the training data, or "" if these are pairs.
+        judgements: the training data, or "" if these are pairs alone.
         test_trials: row numbers of the test trials.
         agreement: with the votes on the test trials.
         epoch: the epoch that is kept, of a network.
@@ -78,27 +78,28 @@ class Lineage:
 
     @property
     def data(self) -> str:
-        """The collection or judgement set that it was trained on."""
-        return self.judgements or self.collection
+        """The collection, the judgement set, or both, that it was trained on."""
+        return " + ".join(filter(None, (self.collection, self.judgements)))
 
     @property
     def score_name(self) -> str:
         """What `held_out_score` is."""
-        return "agreement" if self.judgements else "aR@1"
+        return "aR@1" if self.collection else "agreement"
 
     @property
     def held_out_score(self) -> float:
         """On the test pairs or trials, which it was not trained on, 0..1."""
-        score = self.agreement if self.judgements else (self.recall or {}).get("1")
+        score = (self.recall or {}).get("1") if self.collection else self.agreement
         return float("nan") if score is None else float(score)
 
     def to_json(self) -> JSON:
         """The document that is stored; its keys are those of existing files."""
+        data: JSON = {}
         if self.judgements:
-            data: JSON = {"judgements": self.judgements, "test_trials": list(self.test_trials)}
+            data = {"judgements": self.judgements, "test_trials": list(self.test_trials)}
             data["agreement"] = self.agreement
-        else:
-            data = {"collection": self.collection, "test_ids": list(self.test_ids)}
+        if self.collection:
+            data |= {"collection": self.collection, "test_ids": list(self.test_ids)}
             data["aR"] = self.recall
         return {
             "kind": self.kind,

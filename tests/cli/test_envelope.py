@@ -74,6 +74,7 @@ FAIL = {
     "leaderboard export": "absent out.json",
     "leaderboard merge": "nowhere.json",
     "learn adaptation": "absent",
+    "learn joint": "absent known",
     "learn finetune": "tiny --backbone hog --paradigm triplet --save x",
     "learn remove": "absent",
     "experiments new": "pilot absent",

@@ -13,7 +13,7 @@ from simcore.errors import BadDataError, Stopped
 from simcore.training import checkpoints, splits
 from simcore.training.adapt import adaptation, fusion
 from simcore.training.adapt.adaptation import AdaptationSettings
-from simcore.training.adapt.fusion import FusionSettings
+from simcore.training.adapt.fold_training import FusionSettings
 from simcore.training.adapt.inputs import Inputs
 from simcore.training.finetune.paradigms import Examples
 from simcore.training.finetune.training_loop import (

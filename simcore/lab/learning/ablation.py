@@ -1,13 +1,48 @@
 """What each part of the adaptation function of risser-maroux2021 adds."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from simcore.lab.learning.adaptation import AdaptationSettings, adapt
-from simcore.results import Table, TableResult
-from simcore.types import Array, Monitor
+from simcore.data import cache_dir, state_files
+from simcore.lab.learning import adaptation
+from simcore.lab.learning.adaptation import AdaptationSettings
+from simcore.lab.library import duplicates, subsets
+from simcore.models import registry
+from simcore.models.extract import extraction
+from simcore.results import Result, Table, TableResult
+from simcore.types import JSON, Array, Monitor
+
+FORMAT = 1  # raised when a version of the same input would have other numbers
+
+
+@dataclass(frozen=True)
+class VersionRecall(Result):
+    """aR@1 of each run of one version of the function, as stored on disk."""
+
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AblationRow(Result):
+    """One version of the function.
+
+    Attributes:
+        label: what is different.
+        recall, deviation: aR@1, mean and standard deviation over the runs, 0..1.
+        gain, gain_deviation: paired difference from the whole function, mean and deviation.
+    """
+
+    label: str
+    recall: float
+    deviation: float
+    gain: float
+    gain_deviation: float
 
 
 @dataclass(frozen=True)
@@ -15,30 +50,46 @@ class Ablation(TableResult):
     """What each part of the adaptation function adds, on the same splits.
 
     Attributes:
-        rows: label, mean aR@1 and its deviation over the runs, mean difference from the whole
-            function and its deviation (paired by run), all 0..1.
+        runs: of each version. rows: the whole function first.
     """
 
     collection: str
     models: tuple[str, ...]
     runs: int
-    rows: tuple[tuple[str, float, float, float, float], ...]
+    rows: tuple[AblationRow, ...]
 
     def to_table(self) -> Table:
-        """In percent, the whole function first."""
+        """In percent."""
         lines = tuple(
             (
-                label,
-                f"{100 * mean:.1f} ± {200 * deviation:.1f}",
-                f"{100 * gain:+.1f} ± {200 * spread:.1f}" if number else "",
+                row.label,
+                f"{100 * row.recall:.1f} ± {200 * row.deviation:.1f}",
+                f"{100 * row.gain:+.1f} ± {200 * row.gain_deviation:.1f}" if number else "",
             )
-            for number, (label, mean, deviation, gain, spread) in enumerate(self.rows)
+            for number, row in enumerate(self.rows)
         )
         return Table(
             ("adaptation", "aR@1 %, two deviations", "difference, paired by run"),
             lines,
             f"{self.collection}, {', '.join(self.models)}: {self.runs} runs each",
         )
+
+
+def versions(full: AdaptationSettings) -> dict[str, AdaptationSettings]:
+    """The whole function, and versions that differ from it in one part."""
+    other_sigma = 15.0 if full.sigma == 1 else 1.0
+    width = max(1, full.width // 4)
+    different = {
+        "without ReLU": replace(full, relu=False),
+        "without PCA": replace(full, pca="none"),
+        "PCA fitted once on all images": replace(full, pca="once"),
+        f"temperature {other_sigma:g}": replace(full, sigma=other_sigma),
+        f"width {width}": replace(full, width=width),
+    }
+    return {
+        "whole function": full,
+        **{label: version for label, version in different.items() if version != full},
+    }
 
 
 def compare_versions(
@@ -53,37 +104,101 @@ def compare_versions(
 ) -> Ablation:
     """Train the whole function and versions of it without a part, all on the same splits.
 
-    Args and Raises: as for `adapt`.
+    Versions that were trained before are read from the cache, so a call that was stopped or killed
+    continues when it is repeated.
+
+    Args and Raises: as for `adaptation.adapt`.
     """
-    full = settings or AdaptationSettings()
-    versions = {
-        "whole function": full,
-        "without ReLU": replace(full, relu=False),
-        "without PCA": replace(full, pca="none"),
-        "PCA fitted once on all images": replace(full, pca="once"),
-        "temperature 1": replace(full, sigma=1.0),
-        f"width {full.width // 4}": replace(full, width=max(1, full.width // 4)),
-    }
-    rows: list[tuple[str, float, float, float, float]] = []
-    reference: Array | None = None
-    for label, version in versions.items():
-        result = adapt(
-            name, models, version, runs=runs, subset=subset, device=device, monitor=monitor
-        )
-        if reference is None:
-            before = np.array([(run.before <= 1).mean() for run in result.runs])
-            reference = np.array([(run.after <= 1).mean() for run in result.runs])
-            rows.append(_ablation_row(label, reference, reference))
-            rows.append(_ablation_row("without adaptation", before, reference))
-            continue
-        hits = np.array([(run.after <= 1).mean() for run in result.runs])
-        rows.append(_ablation_row(label, hits, reference))
-    return Ablation(name, tuple(result.models), len(result.runs), tuple(rows))
+    runs = adaptation.RUNS if runs is None else runs
+    models = registry.expand_groups(models)
+    paths = _paths(name, models, settings, runs=runs, subset=subset)
+    recalls = {}
+    for number, (label, version) in enumerate(versions(settings or AdaptationSettings()).items()):
+        stored = _read(paths[label])
+        if stored is None:
+            part = monitor.part(number / len(paths), (number + 1) / len(paths), f"{label}, ")
+            result = adaptation.adapt(
+                name, models, version, runs=runs, subset=subset, device=device, monitor=part
+            )
+            before, after = (
+                tuple(float((getattr(run, stage) <= 1).mean()) for run in result.runs)
+                for stage in ("before", "after")
+            )
+            stored = VersionRecall(before, after)
+            state_files.write_json(paths[label], stored.to_dict())
+        recalls[label] = stored
+    return _compare(name, models, runs, recalls)
 
 
-def _ablation_row(
-    label: str, recall: Array, reference: Array
-) -> tuple[str, float, float, float, float]:
+def stored_versions(
+    name: str,
+    models: Sequence[str],
+    settings: AdaptationSettings | None = None,
+    *,
+    runs: int | None = None,
+    subset: str = "all",
+) -> Ablation | None:
+    """The comparison of the versions that were trained before, None before the first.
+
+    Args: as for `compare_versions`, which trains the others.
+    """
+    runs = adaptation.RUNS if runs is None else runs
+    models = registry.expand_groups(models)
+    paths = _paths(name, models, settings, runs=runs, subset=subset)
+    stored = {label: _read(path) for label, path in paths.items()}
+    recalls = {label: recall for label, recall in stored.items() if recall is not None}
+    return _compare(name, models, runs, recalls) if "whole function" in recalls else None
+
+
+def _compare(
+    name: str, models: Sequence[str], runs: int, recalls: Mapping[str, VersionRecall]
+) -> Ablation:
+    whole = recalls["whole function"]
+    columns = {"whole function": whole.after, "without adaptation": whole.before}
+    columns |= {label: recall.after for label, recall in recalls.items()}
+    rows = (
+        _row(label, np.array(recall), np.array(whole.after)) for label, recall in columns.items()
+    )
+    return Ablation(name, tuple(models), runs, tuple(rows))
+
+
+def _row(label: str, recall: Array, reference: Array) -> AblationRow:
     gains = recall - reference
-    mean, deviation = float(recall.mean()), float(recall.std())
-    return label, mean, deviation, float(gains.mean()), float(gains.std())
+    return AblationRow(
+        label, *(float(x) for x in (recall.mean(), recall.std(), gains.mean(), gains.std()))
+    )
+
+
+def _read(path: Path) -> VersionRecall | None:
+    def parse(document: JSON) -> VersionRecall:
+        return VersionRecall(*(tuple(map(float, document[k])) for k in ("before", "after")))
+
+    return state_files.read_json(path, parse, rebuild=True)
+
+
+def _paths(
+    name: str,
+    models: Sequence[str],
+    settings: AdaptationSettings | None,
+    *,
+    runs: int,
+    subset: str,
+) -> dict[str, Path]:
+    """The file of each version, named by everything that changes its numbers.
+
+    The keys of `inputs` are part of the names of files that exist already.
+    """
+    collection = subsets.open_subset(name, subset)
+    shared = {
+        "format": FORMAT,
+        "pairs": collection.digest,
+        "duplicates": duplicates.default_backbone_if_ready(collection),
+        "backbones": [str(extraction.feature_key(registry.get(model), "fp32")) for model in models],
+        "runs": runs,
+    }
+    paths = {}
+    for label, version in versions(settings or AdaptationSettings()).items():
+        inputs = shared | {"settings": version.hashed_fields()}
+        digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+        paths[label] = cache_dir.root() / "ablation" / f"{digest[:32]}.json"
+    return paths

@@ -17,7 +17,7 @@ from simcore.evaluate.retrieval.asymmetric_recall import RecallOverRuns
 from simcore.evaluate.retrieval.recall import ranks_of
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations
-from simcore.lab.learning.training_data import PairCounts
+from simcore.lab.learning.pair_data import PairCounts
 from simcore.lab.library import features, provenance, subsets
 from simcore.lab.library.collections import keys as content_keys
 from simcore.lab.library.duplicates import pair_groups
@@ -30,7 +30,7 @@ from simcore.results import Table, to_dict
 from simcore.training import splits as learn_splits
 from simcore.training.adapt import adaptation, fusion, inputs
 from simcore.training.adapt.adaptation import AdaptationRun, AdaptationSettings, OnCurve
-from simcore.training.adapt.fusion import FusionSettings
+from simcore.training.adapt.fold_training import FusionSettings
 from simcore.training.splits import Split
 from simcore.types import DIRECTIONS, JSON, Array, Collection, Monitor
 
@@ -333,12 +333,12 @@ def save_backbone(result: AdaptationResult, name: str) -> Lineage:
     )
     trained_on = np.concatenate([run.split.train, run.split.validation])
     info = lineage.save(info, file, content_keys(collection, trained_on))
-    _store_features(collection, info.name, run.adapter)
+    store_features(collection, info.name, run.adapter)
     lineage.forget_unfinished(name)
     return info
 
 
-def _store_features(collection: Collection, name: str, adapter: Adapter) -> None:
+def store_features(collection: Collection, name: str, adapter: Adapter) -> None:
     """Apply an adapter to the stored features of a collection, and store the result."""
     store = FeatureStore.shared()
     key = extraction.feature_key(registry.get(name), "fp32")

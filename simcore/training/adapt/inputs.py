@@ -91,9 +91,12 @@ def gather(left: Sequence[Features], right: Sequence[Features]) -> Inputs:
             raise BadDataError(
                 f"{queries.backbone} has no evidence in any image of one side. Leave it out."
             )
-    left_rows, right_rows = (
-        np.concatenate([unit_rows(block) for block in side], axis=1) for side in (left, right)
-    )
+    left_rows, right_rows = side_by_side(left), side_by_side(right)
     names = tuple(block.backbone for block in left)
     dims = tuple(block.values.shape[1] for block in left)
     return Inputs(left_rows, right_rows, names, dims)
+
+
+def side_by_side(features: Sequence[Features]) -> Array:
+    """(N, D) float32: the features of some backbones, each of length 1, NaN without evidence."""
+    return np.concatenate([unit_rows(block) for block in features], axis=1)

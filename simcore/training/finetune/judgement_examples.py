@@ -24,6 +24,22 @@ def has_majority(triplets: Triplets, images: Array) -> Array:
     return different & (triplets.vote != 0.5)
 
 
+def decided_rows(judgements: JudgementSet, split: TrialSplit, part: str) -> Array:
+    """(n,) rows of the trials of a part of the split that have a majority, in this order.
+
+    Raises:
+        BadDataError: fewer than 2.
+    """
+    rows: Array = getattr(split, part)
+    rows = rows[has_majority(judgements.triplets, split.images)[rows]]
+    if rows.size < 2:
+        raise BadDataError(
+            f"Too few judgements with a majority for {part}: {judgements.name!r} has {rows.size}, "
+            "at least 2 are needed. Add more judgements."
+        )
+    return rows
+
+
 def examples(
     judgements: JudgementSet, split: TrialSplit, part: str, *, fourth: bool = False, seed: int = 0
 ) -> Examples:
@@ -38,13 +54,7 @@ def examples(
         BadDataError: fewer than 2 trials with a majority, no other trial to take a second negative
             from, or 8rank2 triplets without the further images of their trials.
     """
-    triplets, rows = judgements.triplets, getattr(split, part)
-    rows = rows[has_majority(triplets, split.images)[rows]]
-    if rows.size < 2:
-        raise BadDataError(
-            f"Too few judgements with a majority for {part}: {judgements.name!r} has {rows.size}, "
-            "at least 2 are needed. Add more judgements."
-        )
+    triplets, rows = judgements.triplets, decided_rows(judgements, split, part)
     trials = triplet_sets.nearer_first(triplets)[rows]  # (n, 3): reference, nearer, farther
     negatives = trials[:, 2:]
     if fourth:

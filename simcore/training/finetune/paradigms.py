@@ -19,6 +19,7 @@ from simcore.types import JSON, Array
 Paradigm = Literal["triplet", "contrastive", "quadruplet", "rotation", "jigsaw", "simclr", "moco"]
 PARADIGMS: tuple[Paradigm, ...] = get_args(Paradigm)
 SUPERVISED: tuple[Paradigm, ...] = ("triplet", "contrastive", "quadruplet")
+SELF_SUPERVISED = tuple(name for name in PARADIGMS if name not in SUPERVISED)
 HIDDEN, REDUCED = 512, 128  # widths of the linear block
 FORMULAS: dict[str, Callable[..., Any]] = {
     "triplet": losses.triplet,
@@ -32,6 +33,8 @@ QUEUE = 1024  # past keys that MoCo compares with
 MOMENTUM = 0.99  # of MoCo's key network
 
 Embed = Callable[[Any], Any]  # images (B, 3, h, w) in 0..1 -> vectors behind the linear block
+
+EmbedRows = Callable[[Array], Array]  # rows of images -> (n, D) float32 features
 
 
 def check_paradigm(name: str) -> Paradigm:

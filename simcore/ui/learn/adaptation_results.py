@@ -31,10 +31,11 @@ def show(question: Question) -> None:
     names = [str(row[0]).removeprefix("learned:") for row in reversed(table.rows)]
     url_state.bind("learn", [Field("backbone", names, label="learned backbone")])
     name = st.selectbox("Learned backbone", names, key="learn_backbone")
-    _details(question, name)
+    details(question, name)
 
 
-def _details(question: Question, name: str) -> None:
+def details(question: Question, name: str) -> None:
+    """A learned backbone: recall before and after, losses, and test pairs that changed."""
     info = learned_backbones.read_lineage(name)
     show_header(
         info,

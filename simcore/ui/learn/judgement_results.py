@@ -7,7 +7,7 @@ from simcore.lab import html_document
 from simcore.lab.learning import learned_backbones
 from simcore.types import JSON
 from simcore.ui import charts, gallery, kiosk, url_state, widgets
-from simcore.ui.learn import adaptation_results
+from simcore.ui.learn import adaptation_results, joint_training
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
 
@@ -35,7 +35,10 @@ def _details(name: str) -> None:
     info = learned_backbones.read_lineage(name)
     params = {"judgements": info.judgements, "subset": f"unseen:{name}"}
     adaptation_results.show_header(info, "pages/judgements.py", "Score", params, PAGE)
-    _show_agreement(info.result, name)
+    if info.paradigm == learned_backbones.JOINT:
+        joint_training.scores(info.result, name)
+    else:
+        _show_agreement(info.result, name)
     adaptation_results.show_losses(info, name)
     with widgets.show_errors():
         _show_changes(name)

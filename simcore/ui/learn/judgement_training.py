@@ -9,11 +9,15 @@ from simcore.ui.learn import judgement_results, run_form
 from simcore.ui.url_state import Field
 
 PAGE = "learn"
-SOURCES = {"pairs": "Pairs of a collection", "judgements": "People's judgements"}
+SOURCES = {
+    "pairs": "Pairs of a collection",
+    "judgements": "People's judgements",
+    "both": "Both together",
+}
 
 
-def select_data() -> bool:
-    """Draw the choice of data; whether it is judgements."""
+def select_data() -> str:
+    """Draw the choice of data, one of `SOURCES`."""
     url_state.bind(PAGE, [Field("source", list(SOURCES), label="kind of data")])
     source = st.segmented_control(
         "Learn from",
@@ -22,7 +26,7 @@ def select_data() -> bool:
         key=f"{PAGE}_source",
         required=True,
     )
-    return bool(source == "judgements")
+    return source or "pairs"
 
 
 def show() -> None:

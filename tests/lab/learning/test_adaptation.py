@@ -339,16 +339,48 @@ def test_a_report_marks_backbones_trained_on_its_pictures(pairs, mine):
 def test_the_ablation_compares_versions_on_the_same_splits(pairs):
     settings = AdaptationSettings(epochs=2, dims=8, width=8)
     result = ablation.compare_versions(pairs, ["color"], settings, runs=2)
-    labels = [row[0] for row in result.rows]
+    labels = [row.label for row in result.rows]
     assert labels[:4] == ["whole function", "without adaptation", "without ReLU", "without PCA"]
     whole = adaptation.adapt(pairs, ["color"], settings, runs=2)
     without = adaptation.adapt(pairs, ["color"], replace(settings, relu=False), runs=2)
     hits = np.array([[np.mean(run.after <= 1) for run in r.runs] for r in (whole, without)])
-    rows = {row[0]: row[1:] for row in result.rows}
-    assert rows["whole function"] == pytest.approx((hits[0].mean(), hits[0].std(), 0, 0))
-    gains = hits[1] - hits[0]
+    rows = {row.label: row for row in result.rows}
+    assert rows["whole function"].recall == pytest.approx(hits[0].mean())
+    assert (rows["whole function"].gain, rows["whole function"].gain_deviation) == (0, 0)
+    gains, row = hits[1] - hits[0], rows["without ReLU"]
     expected = hits[1].mean(), hits[1].std(), gains.mean(), gains.std()
-    assert rows["without ReLU"] == pytest.approx(expected)
+    assert (row.recall, row.deviation, row.gain, row.gain_deviation) == pytest.approx(expected)
     assert len(result.to_table().rows) == 7
     with pytest.raises(BadDataError, match="Fusion has no width"):
         adaptation.make_settings("fusion", width=8)
+
+
+def test_a_stopped_ablation_continues_and_is_stored(pairs, monkeypatch):
+    settings = AdaptationSettings(epochs=2, dims=8, width=8)
+    arguments = {"runs": 2, "subset": "all"}
+    assert ablation.stored_versions(pairs, ["color"], settings, **arguments) is None
+    whole = ablation.compare_versions(pairs, ["color"], settings, **arguments)
+    assert ablation.stored_versions(pairs, ["color"], settings, **arguments) == whole
+    assert ablation.stored_versions(pairs, ["color"], settings, runs=3) is None
+    other = replace(settings, epochs=3)
+    answers = iter([False] * 12)
+    with pytest.raises(Stopped):
+        ablation.compare_versions(
+            pairs,
+            ["color"],
+            other,
+            **arguments,
+            monitor=Monitor(stop=lambda: next(answers, True)),
+        )
+    part = ablation.stored_versions(pairs, ["color"], other, **arguments)
+    assert 2 <= len(part.rows) < 7
+    resumed = ablation.compare_versions(pairs, ["color"], other, **arguments)
+    assert resumed.rows[: len(part.rows)] == part.rows
+    monkeypatch.setattr(adaptation, "adapt", None)  # everything is read
+    assert ablation.compare_versions(pairs, ["color"], other, **arguments) == resumed
+
+
+def test_an_ablation_has_no_version_twice():
+    labels = list(ablation.versions(AdaptationSettings(sigma=1, relu=False)))
+    assert "without ReLU" not in labels
+    assert "temperature 15" in labels

@@ -9,7 +9,7 @@ from simcore.models import adapter
 from simcore.sim.metrics import normalized
 from simcore.training import splits
 from simcore.training.adapt import fusion
-from simcore.training.adapt.fusion import FusionSettings
+from simcore.training.adapt.fold_training import FusionSettings
 from simcore.training.adapt.inputs import Inputs
 
 PAIRS = 150

@@ -1,0 +1,52 @@
+"""What each part of the adaptation function adds, computed as a job and stored."""
+
+import streamlit as st
+
+from simcore.lab.learning import ablation, adaptation
+from simcore.recipe import Question
+from simcore.ui import commands, job_progress, kiosk
+
+COMMAND = ("learn", "adaptation")
+
+
+def show(question: Question, *, runs: int, sigma: float, protocol: str) -> None:
+    """The versions that were trained before, and a button that trains the others.
+
+    Args:
+        runs, sigma, protocol: of the whole function, as set above.
+    """
+    models = [model for model in question.backbones if not model.startswith("learned:")]
+    if not models:
+        return
+    st.header(
+        "What each part adds",
+        anchor=False,
+        help="The function without its ReLU, without its PCA, with one PCA for all runs, with "
+        "another temperature and width, all on the same splits and with the settings above.",
+    )
+    settings = adaptation.make_settings("paper", sigma=sigma, protocol=protocol)
+    assert isinstance(settings, adaptation.AdaptationSettings)
+    result = ablation.stored_versions(
+        question.collection, models, settings, runs=runs, subset=question.subset
+    )
+    finished = 0 if result is None else len(result.rows) - 1  # a row more: without adaptation
+    if result is not None:
+        table = result.to_table()
+        st.dataframe(table.to_frame(), hide_index=True, key="ablation_table")
+        st.caption(f"{table.title}.")
+    total = len(ablation.versions(settings))
+    if kiosk.enabled() or finished == total:
+        return
+    args = [*COMMAND, question.collection, "--models", ",".join(models), "--method", "paper"]
+    args += ["--runs", str(runs), "--sigma", f"{sigma:g}", "--protocol", protocol, "--ablation"]
+    args += [] if question.subset == "all" else ["--subset", question.subset]
+    st.button(
+        "Continue" if finished else "Compute",
+        key="ablation_go",
+        icon=":material/table_rows:",
+        disabled=job_progress.running("learn") is not None,
+        on_click=job_progress.start,
+        args=(args,),
+        help=f"Trains {total - finished} versions; takes minutes and is stored.",
+    )
+    commands.show(args)
