@@ -22,6 +22,7 @@ from simcore.cli import (
     learn,
     models,
     output,
+    recipes,
     reproduce,
     review,
     search,
@@ -42,6 +43,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(learn.app, name="learn")
+app.add_typer(recipes.app, name="recipes")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(review.app, name="review")
 app.command()(serve.demo)

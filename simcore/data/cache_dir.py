@@ -24,6 +24,7 @@ Subfolder = Literal[
     "annex",
     "results",
     "imported",
+    "recipes",
 ]
 
 _SOURCE_TREE = Path(__file__).resolve().parents[2]
