@@ -16,7 +16,8 @@ from benchmarks import subset_search
 from benchmarks.gpu_networks import seconds_per_call
 from benchmarks.results_table import Line, aim, number, skipped
 from simcore.sim import metrics, rank
-from simcore.training.adapt import adaptation, fusion
+from simcore.training.adapt import adaptation
+from simcore.training.adapt.fold_training import Fold, FusionSettings, PairLoss, Parameters
 from simcore.types import Array, Features
 
 PAIRS, QUICK_PAIRS = 6_016, 200
@@ -193,7 +194,13 @@ def train_fusion(device: str, quick: bool) -> list[Line]:
     validation = np.arange(pairs) % 4 == 0
     seconds = {}
     for where in dict.fromkeys((device, "cpu")):
-        fold = fusion.Fold(sides, validation, np.zeros(backbones), fusion.FusionSettings(), where)
+        left, right = sides
+        train, stop = (
+            PairLoss([block[rows] for block in left], [block[rows] for block in right], where)
+            for rows in (~validation, validation)
+        )
+        parameters = Parameters([dims] * backbones, np.zeros(backbones), where)
+        fold = Fold(train, stop, parameters, FusionSettings())
         fold.step()  # warms up
         n_steps = steps if where == device else 2
         began = time.perf_counter()

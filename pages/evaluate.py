@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from simcore.lab import recipes
+from simcore.lab import recipes, stored_recipes
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
@@ -40,7 +40,7 @@ def show() -> None:
             options=("subset", "metric", "direction", "post", "missing"),
             fields=[
                 Field("view", list(EVALUATIONS)),
-                Field("combine", list(COMBINATION_NAMES), label="combination"),
+                Field("combine", lambda _values: _combinations(), label="combination"),
             ],
         )
         if question is None:
@@ -54,23 +54,33 @@ def show() -> None:
         )
         combine = right.selectbox(
             "Combination",
-            list(COMBINATION_NAMES),
-            format_func=COMBINATION_NAMES.__getitem__,
+            _combinations(),
+            format_func=lambda key: COMBINATION_NAMES.get(key, f"Recipe {key}"),
             key="evaluate_combine",
-            help="Evaluated beside the single backbones.",
+            help="Evaluated beside the single backbones. A stored recipe brings its own backbones, "
+            "post-processing and weights.",
         )
         options = {"detector": _detector(right)} if name == "faces" else {}
-        combined = recipes.parse(
-            question.backbones,
-            combine,
-            metric=question.metric,
-            post=question.post,
-            missing=question.missing,
+        combined = (
+            recipes.parse(
+                question.backbones,
+                combine,
+                metric=question.metric,
+                post=question.post,
+                missing=question.missing,
+            )
+            if combine in COMBINATION_NAMES
+            else stored_recipes.with_parts(combine)
         )
         question = replace(question, recipes=tuple(combined))
         with widgets.placeholder("Evaluating", 420, 220):
             view = EVALUATIONS[name][1](question, **options)
         _draw(question, name, view)
+
+
+def _combinations() -> list[str]:
+    """The combinations of the chosen backbones, and the recipes that are stored under a name."""
+    return [*COMBINATION_NAMES, *stored_recipes.names()]
 
 
 def _detector(column: DeltaGenerator) -> str:

@@ -67,8 +67,9 @@ def welcome() -> None:
 
 def explore(collection: Collection, view: ExploreView, head: DeltaGenerator) -> None:
     """Query, results, downloads; `head` is the line with the title."""
-    ready = [model for model in view.models if features.is_ready(collection, model)]
-    missing = [model for model in view.models if model not in ready]
+    needed = explore_view.needed_models(view)
+    ready = [model for model in needed if features.is_ready(collection, model)]
+    missing = [model for model in needed if model not in ready]
     recipes = search_results.recipes_of(view, ready)
     with head:
         panel = query_bar.draw(collection, view, recipes)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         add,
         compare,
         extract,
+        gates,
         import_features,
         invariance,
         leaderboard,
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
         ranks,
         recall,
         register,
+        rerank,
         rrf,
         search,
         similarity,
+        stored_recipe,
         zsum,
     )
     from simcore.lab.api import map_figure as map
@@ -41,6 +44,7 @@ __all__ = [
     "add",
     "compare",
     "extract",
+    "gates",
     "import_features",
     "invariance",
     "leaderboard",
@@ -53,9 +57,11 @@ __all__ = [
     "ranks",
     "recall",
     "register",
+    "rerank",
     "rrf",
     "search",
     "similarity",
+    "stored_recipe",
     "zsum",
 ]
 

@@ -5,16 +5,28 @@ on some pairs of a collection, in one direction.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from simcore.errors import BadDataError
-from simcore.types import Direction, Metric, QueryParams
+from simcore.types import Direction, MapLayout, Metric, QueryParams
 
-Combination = Literal["none", "sum", "zsum", "rrf"]
-COMBINATION_TITLES: dict[Combination, str] = {"sum": "sum", "zsum": "z-sum", "rrf": "rank fusion"}
+Combination = Literal["none", "sum", "zsum", "rrf", "gated", "rerank"]
+COMBINATION_TITLES: dict[Combination, str] = {
+    "sum": "sum",
+    "zsum": "z-sum",
+    "rrf": "rank fusion",
+    "gated": "gated z-sum",
+    "rerank": "re-ranked z-sum",
+}
+# Combinations whose similarities are first scaled to mean 0 and standard deviation 1.
+STANDARDIZED: tuple[Combination, ...] = ("zsum", "gated", "rerank")
+# What a gate reads in the query: whether `face` has evidence, or a column of `cues`.
+Cue = Literal["face", "drawing", "background", "bars"]
+CUES: tuple[Cue, ...] = ("face", "drawing", "background", "bars")
+FACE_BACKBONE, CUES_BACKBONE = "face", "cues"
 # Before combining: "center" subtracts the mean feature, "csls" corrects for hubs. CSLS uses all
 # queries at once, so a score depends on the other queries.
 PostProcessing = Literal["none", "center", "center+csls", "csls"]
@@ -33,6 +45,7 @@ class Part:
         backbone: its name.
         metric: None is the metric that the backbone was made for.
         weight: 0 or more; factor of its similarity in a combination.
+        map_layout: how its features are maps, of resolved recipes; None where they are not.
 
     Raises:
         BadDataError: the weight is negative, infinite or NaN.
@@ -41,6 +54,7 @@ class Part:
     backbone: str
     metric: Metric | None = None
     weight: float = 1.0
+    map_layout: MapLayout | None = None
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.weight) or self.weight < 0:
@@ -50,19 +64,46 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """How the weights of a z-sum change with the query.
+
+    Attributes:
+        cue: what is read in the query, as a value from 0 to 1.
+        changes: one per part; the weight of part m grows by the cue's value times `changes[m]`.
+
+    Raises:
+        BadDataError: no such cue, or a change that is not finite.
+    """
+
+    cue: Cue
+    changes: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.cue not in CUES:
+            raise BadDataError(f"A gate reads {', '.join(CUES)}, not {str(self.cue)[:40]!r}.")
+        if not np.isfinite(self.changes).all():
+            raise BadDataError(f"The changes of the gate on {self.cue} must be finite numbers.")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a similarity is computed.
 
     Attributes:
         parts: one per backbone.
         combine: "none" for a single backbone; "sum" adds the similarities (rosenfeld2019, Eq. 4),
-            "zsum" standardises them first (Eq. 5), "rrf" adds reciprocal ranks instead.
+            "zsum" standardises them first (Eq. 5), "rrf" adds reciprocal ranks instead. "gated" is
+            a z-sum whose weights depend on the query; "rerank" looks at the first images of a
+            z-sum again, with a pair function of their feature maps.
         post: what is done to each similarity before they are added.
         missing: what missing evidence counts as in a combination; a single backbone ranks an image
             without evidence last.
+        gates: of a gated z-sum; a re-ranked one may have some, too.
+        pair_function: of a re-ranked z-sum, a name of `simcore.sim.reranking`.
+        name: under which it is stored; not part of what it is.
 
     Raises:
-        BadDataError: no part, or several without a combination.
+        BadDataError: no part, several without a combination, or gates that do not fit.
 
     >>> Recipe((Part("hog"), Part("color")), "zsum").backbones
     ('hog', 'color')
@@ -72,19 +113,57 @@ class Recipe:
     combine: Combination = "none"
     post: PostProcessing = "none"
     missing: Missing = "mean"
+    gates: tuple[Gate, ...] = ()
+    pair_function: str = ""
+    name: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise BadDataError("A recipe needs at least one backbone.")
         if self.combine == "none" and len(self.parts) > 1:
             raise BadDataError(
-                f"{len(self.parts)} backbones need a combination. Choose sum, zsum or rrf."
+                f"{len(self.parts)} backbones need a combination. Choose sum, zsum, rrf or rerank."
             )
+        self._check_gates()
+        if self.pair_function and self.combine != "rerank":
+            raise BadDataError("Only a re-ranked z-sum has a pair function. Choose rerank.")
+
+    def _check_gates(self) -> None:
+        if self.combine == "gated" and not self.gates:
+            raise BadDataError(
+                "A gated z-sum needs gates. Learn them with `simcore evaluate gates`, which stores "
+                "a recipe."
+            )
+        if self.gates and self.combine not in ("gated", "rerank"):
+            raise BadDataError(f"A combination by {self.combine} has no gates. Choose gated.")
+        if self.gates and self.missing != "mean":
+            raise BadDataError(
+                "With gates, missing evidence counts as the mean. Choose the rule mean for it."
+            )
+        for gate in self.gates:
+            if len(gate.changes) != len(self.parts):
+                raise BadDataError(
+                    f"The gate on {gate.cue} has {len(gate.changes)} changes for {len(self.parts)} "
+                    "backbones. Give one per backbone."
+                )
+            if gate.cue == "face" and all(p.backbone != FACE_BACKBONE for p in self.parts):
+                raise BadDataError(
+                    f"A gate on faces needs the backbone {FACE_BACKBONE} among the parts. Add it, "
+                    "with weight 0 if it is not to count."
+                )
+
+    @property
+    def standardized(self) -> bool:
+        """Whether similarities are scaled by mean and standard deviation before they are added."""
+        return self.combine in STANDARDIZED
 
     @property
     def backbones(self) -> tuple[str, ...]:
-        """The names of its backbones, in order."""
-        return tuple(part.backbone for part in self.parts)
+        """The backbones whose features it needs: those of its parts, in order, and of its gates."""
+        names = [part.backbone for part in self.parts]
+        if any(gate.cue != "face" for gate in self.gates):
+            names.append(CUES_BACKBONE)
+        return tuple(names)
 
     @property
     def label(self) -> str:
@@ -104,6 +183,10 @@ class Recipe:
             label += f", {self.post}"
         if self.canonical.missing != "mean":
             label += f", missing: {self.missing}"
+        if self.gates:
+            label += f", gates: {', '.join(gate.cue for gate in self.gates)}"
+        if self.pair_function:
+            label += f", pairs: {self.pair_function}"
         return label
 
     @property
@@ -113,6 +196,8 @@ class Recipe:
         >>> Recipe((Part("hog"), Part("face", weight=0.5)), "zsum").title
         'weighted z-sum of 2'
         """
+        if self.name:
+            return self.name
         if self.combine == "none":
             return self.parts[0].backbone
         weighted = "weighted " if len({part.weight for part in self.parts}) > 1 else ""
@@ -188,7 +273,7 @@ class Question:
 
     @property
     def combinations(self) -> tuple[Recipe, ...]:
-        """The recipes that add the similarities of several backbones."""
+        """The recipes that combine several backbones."""
         return tuple(recipe for recipe in self.recipes if recipe.combine != "none")
 
     @property
@@ -216,18 +301,18 @@ class Question:
 
     def with_post(self, post: PostProcessing) -> "Question":
         """The same question with another post-processing."""
-        return self.with_recipes(*(replace(recipe, post=post) for recipe in self.recipes))
+        return self.with_recipes(*(replace(r, post=post, name="") for r in self.recipes))
 
     def with_missing(self, missing: Missing) -> "Question":
         """The same question with another rule for missing evidence."""
-        return self.with_recipes(*(replace(recipe, missing=missing) for recipe in self.recipes))
+        return self.with_recipes(*(replace(r, missing=missing, name="") for r in self.recipes))
 
     def with_metric(self, metric: Metric | None) -> "Question":
         """The same question with one metric for every part; None is each backbone's own."""
         return self.with_recipes(
             *(
-                replace(recipe, parts=tuple(replace(part, metric=metric) for part in recipe.parts))
-                for recipe in self.recipes
+                replace(r, parts=tuple(replace(p, metric=metric) for p in r.parts), name="")
+                for r in self.recipes
             )
         )
 
@@ -243,16 +328,23 @@ class Question:
         >>> Question("mine", (Recipe((Part("hog"),)),), "rl").to_args()
         ['mine', '--models', 'hog', '--direction', 'rl']
         """
-        args = [self.collection, "--models", ",".join(self.backbones)]
-        for recipe in self.combinations[:1]:
-            args += ["--combine", recipe.combine]
-            if any(part.weight != 1 for part in recipe.parts):
-                args += ["--weights", ",".join(str(part.weight) for part in recipe.parts)]
-        options = self.options()
+        stored = next((recipe.name for recipe in self.combinations if recipe.name), "")
+        args = [self.collection, *(["--recipe", stored] if stored else self._recipe_args())]
+        options = [o for o in self.options() if o[0] == "direction" or not stored]
         subset, where = split_subset(self.subset)
         options += [("subset", subset)] if subset != "all" else []
         options += [("where", where)] if where else []
         return args + [word for name, value in options for word in (f"--{name}", value)]
+
+    def _recipe_args(self) -> list[str]:
+        args = ["--models", ",".join(self.backbones)]
+        for recipe in self.combinations[:1]:
+            args += ["--combine", recipe.combine]
+            if recipe.pair_function:
+                args += ["--pair-function", recipe.pair_function]
+            if any(part.weight != 1 for part in recipe.parts):
+                args += ["--weights", ",".join(str(part.weight) for part in recipe.parts)]
+        return args
 
     def to_query(self) -> QueryParams:
         """The query parameters of a page that shows the same."""

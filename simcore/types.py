@@ -28,6 +28,7 @@ class Preprocessing:
         interpolation: "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
         mean, std: per RGB channel, for values in 0..1; empty skips the normalization.
         raw: the network takes one full uint8 image (H, W, 3) at a time instead of a batch.
+        borderless: uniform borders are cut off first, see `simcore.data.borders`.
     """
 
     resize: int | tuple[int, int] | None = 256
@@ -36,6 +37,21 @@ class Preprocessing:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     raw: bool = False
+    borderless: bool = False
+
+
+@dataclass(frozen=True)
+class MapLayout:
+    """How a feature row is a map of the picture.
+
+    Attributes:
+        cells: per side; the map is square.
+        channels_last: whether a row holds the cells one after the other, with C values each;
+            otherwise C maps one after the other.
+    """
+
+    cells: int
+    channels_last: bool = False
 
 
 RAW = Preprocessing(resize=None, crop=None, mean=(), std=(), raw=True)

@@ -28,6 +28,7 @@ LAB = [
         "permissions",
         "log_files",
         "recipes",
+        "stored_recipes",
         "printed_values",
         "printed_annex",
         "html_document",

@@ -18,7 +18,7 @@ def test_a_weight_must_be_finite_and_not_negative(weight):
 def test_a_recipe_needs_parts_and_several_need_a_combination():
     with pytest.raises(BadDataError, match="at least one backbone"):
         Recipe(())
-    with pytest.raises(BadDataError, match="sum, zsum or rrf"):
+    with pytest.raises(BadDataError, match="sum, zsum, rrf or rerank"):
         Recipe((Part("hog"), Part("color")))
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simcore.cli import judgements, options, output
+from simcore.cli import judgements, options, output, recipe_options
 from simcore.cli.options import MAX_SEED, Combined, Json, Name, finite
 from simcore.recipe import Question
 from simcore.results import Table
@@ -130,7 +130,7 @@ def participation(
     from simcore.lab.evaluate import combinations
 
     search = combinations.search(question)
-    result = combinations.participation(search, options.parse_combination(combine), size)
+    result = combinations.participation(search, recipe_options.parse_combination(combine), size)
     output.result(result, json=json)
 
 
@@ -141,7 +141,7 @@ def ablation(question: Question, combine: Combined = "zsum", json: Json = False)
     from simcore.lab.evaluate import combinations
 
     search = combinations.search(question)
-    result = combinations.ablation(search, options.parse_combination(combine))
+    result = combinations.ablation(search, recipe_options.parse_combination(combine))
     output.result(result, json=json)
 
 
@@ -153,9 +153,34 @@ def weights(
     json: Json = False,
 ) -> None:
     """Non-negative weights for a z-sum, cross-validated, beside the best subset."""
-    from simcore.lab.evaluate import combinations
+    from simcore.lab.evaluate import learned_sums
 
-    output.result(combinations.learned_weights(question, seed=seed), json=json)
+    output.result(learned_sums.learned_weights(question, seed=seed), json=json)
+
+
+@app.command()
+@options.question()
+def gates(
+    question: Question,
+    save: Annotated[str, typer.Option(help="Store the learned recipe under this name.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the folds.")] = 0,
+    json: Json = False,
+) -> None:
+    """Weights of a z-sum that depend on the query (face, drawing, background, bars).
+
+    They are cross-fitted beside fixed weights. A recipe that is stored with --save can be used by
+    all commands that take --recipe. Needs the features of `cues`.
+    """
+    from simcore.lab import stored_recipes
+    from simcore.lab.evaluate import learned_sums
+
+    with output.monitor() as monitor:
+        result = learned_sums.learned_gates(question, seed=seed, monitor=monitor)
+    if save:
+        stored_recipes.save(result.recipe, save, result.source)
+    output.result(result, json=json)
+    if save and not json:
+        output.note(f"Stored: use it with --recipe {save}")
 
 
 @app.command()
@@ -163,14 +188,23 @@ def weights(
 def waterfall(
     question: Question,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the halves.")] = 0,
+    save: Annotated[str, typer.Option(help="Store the last recipe under this name.")] = "",
     json: Json = False,
 ) -> None:
-    """What combining, grids, post-processing and weights add, chosen on other pairs."""
+    """What combining, post-processing, weights, gates and a second stage add, on unseen pairs.
+
+    Each step is chosen on one half of the pairs and scored once on the other.
+    """
+    from simcore.lab import stored_recipes
     from simcore.lab.evaluate import waterfall as lab_waterfall
 
     with output.monitor() as monitor:
         result = lab_waterfall.waterfall(question, seed=seed, monitor=monitor)
+    if save:
+        stored_recipes.save(result.best, save, result.source)
     output.result(result, json=json)
+    if save and not json:
+        output.note(f"Stored: use it with --recipe {save}")
 
 
 @app.command()
@@ -209,7 +243,10 @@ def disagreements(
 def invariance(
     question: Question,
     transforms: Annotated[
-        str, typer.Option(help="rotate, flip, crop, ... separated by commas. By default all.")
+        str,
+        typer.Option(
+            help="rotate, flip, ... separated by commas. By default all but line-drawing."
+        ),
     ] = "",
     levels: Annotated[
         str, typer.Option(help="default: the middle strength of each; all: every strength.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simcore.cli import options, output
+from simcore.cli import options, output, recipe_options
 from simcore.cli.options import MAX_SEED, Combine, Device, Json, JudgementsName
 from simcore.cli.output import STOPPED
 from simcore.lab.judgements.sets import KINDS
@@ -94,7 +94,7 @@ def two_afc(
     from simcore.lab.judgements import agreement, pair_similarities, perceptual
     from simcore.lab.judgements.agreement import JudgementQuestion
 
-    combine = "none" if search == "none" else options.parse_combination(search)
+    combine = "none" if search == "none" else recipe_options.parse_combination(search)
     names = tuple(options.backbones(models)) or DISTANCES
     question = JudgementQuestion(name, names, (pair_similarities.OWN,), subset=subset)
     ready = _prepare(question, device)

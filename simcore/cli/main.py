@@ -23,6 +23,7 @@ from simcore.cli import (
     learn,
     models,
     output,
+    recipes,
     reproduce,
     review,
     search,
@@ -43,6 +44,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(learn.app, name="learn")
+app.add_typer(recipes.app, name="recipes")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(duels.app, name="duel")
 app.add_typer(review.app, name="review")

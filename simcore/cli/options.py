@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from simcore.cli import output
+from simcore.cli import output, recipe_options
 
 if TYPE_CHECKING:
-    from simcore.recipe import Combination, Question
+    from simcore.recipe import Question
     from simcore.types import Direction as Directions
 
 MAX_SEED = 2**31 - 1  # what all generators of random numbers take
@@ -60,8 +60,19 @@ Metric = Annotated[str, typer.Option(help="own (cosine; Euclidean for faces), co
 Combine = Annotated[
     str,
     typer.Option(
-        help="sum, zsum or rrf (reciprocal rank fusion): add the combination of all backbones. By "
-        "default none."
+        help="sum, zsum, rrf (reciprocal rank fusion) or rerank (z-sum, then the maps of the first "
+        "50): add the combination of all backbones. By default none."
+    ),
+]
+PairFunction = Annotated[
+    str,
+    typer.Option(help="What --combine rerank compares maps by: shift, mirror, elastic or match."),
+]
+StoredRecipe = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        help="A stored recipe, such as best-offline, instead of --models and --combine.",
     ),
 ]
 Combined = Annotated[
@@ -130,13 +141,19 @@ def question(*, combine: bool = False, post: bool = True) -> Callable[[Command],
     The command gets NAME, --models, --metric, --direction, --subset and its own parameters.
 
     Args:
-        combine: also --combine and --weights.
+        combine: also --combine, --weights, --pair-function and --recipe.
         post: also --post.
     """
+    combination: Parameters = {
+        "combine": (Combine, "none"),
+        "weights": (Weights, ""),
+        "pair_function": (PairFunction, ""),
+        "recipe": (StoredRecipe, ""),
+    }
     shared: Parameters = {
         "name": (Name, inspect.Parameter.empty),
         "models": (Ready, ""),
-        **({"combine": (Combine, "none"), "weights": (Weights, "")} if combine else {}),
+        **(combination if combine else {}),
         "metric": (Metric, "own"),
         "direction": (Direction, "lr"),
         "subset": (Subset, "all"),
@@ -216,6 +233,8 @@ def make_question(
     *,
     combine: str = "none",
     weights: str = "",
+    pair_function: str = "",
+    recipe: str = "",
     metric: str = "own",
     direction: str = "lr",
     subset: str = "all",
@@ -229,20 +248,29 @@ def make_question(
         UnknownNameError: no such collection, backbone, combination, metric or direction.
         BadDataError: no backbone is extracted, or the weights do not fit.
     """
-    from simcore.lab import recipes
     from simcore.recipe import Question, filtered_subset
 
-    shares = numbers(weights, "weights")
-    backbones_used = ready(name, models)
-    check_combination(backbones_used, combine, weights)
-    parsed = recipes.parse(
-        backbones_used,
-        combine,
-        weights=shares,
-        metric=metric,
-        post=post,
-        missing=missing,
-    )
+    if recipe:
+        recipe_options.refuse_with_recipe(
+            models=bool(models),
+            combine=combine != "none",
+            weights=bool(weights),
+            pair_function=bool(pair_function),
+            metric=metric != "own",
+            post=post != "none",
+            missing=missing != "mean",
+        )
+        parsed = recipe_options.stored(recipe)
+    else:
+        parsed = recipe_options.parse(
+            ready(name, models),
+            combine,
+            numbers(weights, "weights"),
+            pair_function=pair_function,
+            metric=metric,
+            post=post,
+            missing=missing,
+        )
     pairs = filtered_subset(subset, where)
     return Question(name, tuple(parsed), parse_direction(direction), pairs)
 
@@ -257,27 +285,6 @@ def ready(name: str, models: str) -> list[str]:
     return output.remember_backbones(collections.default_backbones(name))
 
 
-def check_combination(models: list[str], combine: str, weights: str) -> None:
-    """Refuse a combination of one backbone, and weights without a combination.
-
-    Raises:
-        BadDataError: the option would be ignored. UnknownNameError: no such @group.
-    """
-    from simcore.errors import BadDataError
-    from simcore.lab import recipes
-
-    if weights and combine == "none":
-        raise BadDataError(
-            "The weights have no effect without a combination. Add --combine zsum, sum or rrf, or "
-            "leave out --weights."
-        )
-    if combine != "none" and models and len(recipes.parse(models)) < 2:
-        raise BadDataError(
-            f"--combine {combine} needs two or more backbones, got {', '.join(models)}. Name more "
-            "with --models."
-        )
-
-
 def check_cut_offs(ks: list[int], gallery: int) -> None:
     """Refuse cut-offs beyond the gallery, at which every query would be a hit.
 
@@ -290,23 +297,6 @@ def check_cut_offs(ks: list[int], gallery: int) -> None:
         raise BadDataError(
             f"--k {max(ks)} is more than the {gallery:,} images that are searched. Choose at most "
             f"{gallery}."
-        )
-
-
-def refuse_with_text(**given: bool) -> None:
-    """Refuse options that a search by text ignores.
-
-    Args:
-        given: option -> whether it differs from its default.
-
-    Raises:
-        BadDataError: one does.
-    """
-    from simcore.errors import BadDataError
-
-    if ignored := [f"--{name}" for name, differs in given.items() if differs]:
-        raise BadDataError(
-            f"A search by text compares by cosine alone. Leave out {', '.join(ignored)}."
         )
 
 
@@ -381,24 +371,6 @@ def whole_numbers(text: str, what: str) -> list[int]:
             f"{what} must be whole numbers separated by commas, as in 1,5,10, got {text[:80]!r}."
         )
     return [int(value) for value in values]
-
-
-def parse_combination(text: str) -> "Combination":
-    """ "sum" or "zsum", checked.
-
-    Raises:
-        UnknownNameError: something else.
-    """
-    from simcore.errors import BadDataError, unknown_name
-
-    if text == "rrf":
-        raise BadDataError(
-            "This evaluation searches all subsets, and reciprocal ranks are no sum of similarities "
-            "that it could search. Choose zsum or sum; `simcore evaluate recall` takes rrf."
-        )
-    if text not in {"sum", "zsum"}:
-        raise unknown_name("combination", text, ("sum", "zsum"))
-    return cast("Combination", text)
 
 
 def parse_direction(text: str) -> "Directions":

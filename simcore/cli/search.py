@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simcore.cli import options, output
+from simcore.cli import options, output, recipe_options
 from simcore.cli.options import (
     MAX_SEED,
     Combine,
@@ -15,8 +15,10 @@ from simcore.cli.options import (
     Missing,
     Models,
     Name,
+    PairFunction,
     Post,
     Ready,
+    StoredRecipe,
     Subset,
     Weights,
     Where,
@@ -94,11 +96,12 @@ def map_(
             )
         _map_morph(question, (backbones, metric, post, missing), settings, json=json)
         return
-    options.check_combination(backbones, combine, weights)
+    shares = options.numbers(weights, "weights")
+    recipe_options.check_combination(backbones, combine, shares)
     recipe = maps.single_recipe(
         backbones,
         combine,
-        weights=options.numbers(weights, "weights"),
+        weights=shares,
         metric=metric,
         post=post,
         missing=missing,
@@ -205,6 +208,8 @@ def search(
     models: Ready = "",
     combine: Combine = "none",
     weights: Weights = "",
+    pair_function: PairFunction = "",
+    recipe: StoredRecipe = "",
     metric: Metric = "own",
     direction: Direction = "lr",
     post: Post = "none",
@@ -221,21 +226,21 @@ def search(
     json: Json = False,
 ) -> None:
     """Find the most similar images to an image of the collection, an image file, or a text."""
-    from simcore.lab import recipes
     from simcore.lab.search import search as search_search
 
+    decided = {
+        "combine": combine != "none",
+        "weights": bool(weights),
+        "pair_function": bool(pair_function),
+        "metric": metric != "own",
+        "post": post != "none",
+        "missing": missing != "mean",
+    }
     parsed_direction = options.parse_direction(direction)
     count = 10 if k is None else k
     if text:
         backbones = options.backbones(models) or search_search.text_backbones(name)
-        options.refuse_with_text(
-            combine=combine != "none",
-            weights=bool(weights),
-            metric=metric != "own",
-            post=post != "none",
-            missing=missing != "mean",
-            mode=bool(mode),
-        )
+        recipe_options.refuse_with_text(**decided, recipe=bool(recipe), mode=bool(mode))
         results = [
             search_search.search_text(
                 name, text, model, direction=parsed_direction, k=count, where=where
@@ -244,16 +249,19 @@ def search(
         ]
         header = {"collection": name, "query": {"text": text}, "direction": direction}
     else:
-        backbones = _ready(name, models, uploaded=image is not None)
-        options.check_combination(backbones, combine, weights)
-        parsed = recipes.parse(
-            backbones,
-            combine,
-            weights=options.numbers(weights, "weights"),
-            metric=metric,
-            post=post,
-            missing=missing,
-        )
+        if recipe:
+            recipe_options.refuse_with_recipe(models=bool(models), **decided)
+            parsed = recipe_options.stored(recipe)
+        else:
+            parsed = recipe_options.parse(
+                _ready(name, models, uploaded=image is not None),
+                combine,
+                options.numbers(weights, "weights"),
+                pair_function=pair_function,
+                metric=metric,
+                post=post,
+                missing=missing,
+            )
         data = None if image is None else search_search.read_file(image)
         query = search_search.Query(id or None, data)
         question = Question(name, tuple(parsed), parsed_direction)

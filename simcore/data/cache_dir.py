@@ -25,6 +25,7 @@ Subfolder = Literal[
     "results",
     "copies",
     "imported",
+    "recipes",
 ]
 
 _SOURCE_TREE = Path(__file__).resolve().parents[2]

@@ -17,9 +17,11 @@ from simcore.data import thumbnails
 from simcore.errors import BadDataError
 from simcore.evaluate.statistics import bootstrap, significance
 from simcore.evaluate.statistics.significance import Comparison
-from simcore.lab import html_document
+from simcore.lab import html_document, stored_recipes
 from simcore.lab import recipes as lab_recipes
+from simcore.lab.evaluate import learned_sums
 from simcore.lab.evaluate import recall as lab_recall
+from simcore.lab.evaluate.learned_sums import LearnedGates
 from simcore.lab.evaluate.recall import MateRanks
 from simcore.lab.invariance import evaluation as lab_invariance
 from simcore.lab.invariance.evaluation import InvarianceQuestion, InvarianceTable
@@ -37,7 +39,7 @@ from simcore.lab.search.search import Query, SearchResult
 from simcore.models import own_modules, registry
 from simcore.recipe import Combination, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, RecallTable, Result, Table, TableResult
-from simcore.sim import combine
+from simcore.sim import recipe_blocks
 from simcore.types import Array, Collection, Direction, Metric, Monitor
 
 CollectionLike = Collection | str
@@ -273,6 +275,66 @@ def rrf(
     return _combination(models, "rrf", weights, metric, missing)
 
 
+def rerank(
+    *models: str,
+    weights: Sequence[float] = (),
+    metric: str = lab_recipes.OWN,
+    missing: str = "mean",
+    pair_function: str = "",
+) -> Recipe:
+    """A z-sum whose first 50 images are compared again, by their maps; arguments as for `zsum`.
+
+    Args:
+        pair_function: "shift", "mirror", "elastic" or "match"; by default "shift".
+
+    >>> rerank("hog", "color").label
+    'rerank(hog + color)'
+    """
+    if len(models) < 2:
+        raise BadDataError("A re-ranked z-sum needs two or more backbones.")
+    return lab_recipes.parse(
+        models,
+        "rerank",
+        weights=weights,
+        metric=metric,
+        missing=missing,
+        pair_function=pair_function,
+    )[-1]
+
+
+def gates(
+    collection: CollectionLike,
+    models: Sequence[str],
+    *,
+    post: PostProcessing = "none",
+    direction: Direction = "lr",
+    subset: str = "all",
+    save: str = "",
+    seed: int = 0,
+    monitor: Monitor = Monitor(),
+) -> LearnedGates:
+    """Learn a z-sum whose weights depend on the query: on a face, a drawing, its background, bars.
+
+    Args:
+        models: two or more backbones; `cues` must have features, too.
+        save: if given, the recipe is stored under this name.
+
+    Returns:
+        Its `recipe`, and cross-fitted hits beside those of fixed weights.
+    """
+    singles = tuple(Recipe((Part(registry.get(name).name),), post=post) for name in models)
+    question = Question(_name(collection), singles, direction, subset)
+    result = learned_sums.learned_gates(question, seed=seed, monitor=monitor)
+    if save:
+        stored_recipes.save(result.recipe, save, result.source)
+    return result
+
+
+def stored_recipe(name: str) -> Recipe:
+    """A recipe that is stored under a name, such as "best-offline"."""
+    return stored_recipes.open_(name)
+
+
 def recall(
     collection: CollectionLike,
     recipes: RecipeLike | Sequence[RecipeLike],
@@ -391,7 +453,7 @@ def similarity(
         {name: features.for_side(opened, side, name) for name in resolved.backbones}
         for side in (queries, gallery)
     )
-    values = np.concatenate([block for _, block in combine.blocks(resolved, left, right)])
+    values = np.concatenate([block for _, block in recipe_blocks.blocks(resolved, left, right)])
     return SimilarityMatrix(_recipe(recipe), queries.ids, gallery.ids, values)
 
 
@@ -547,7 +609,7 @@ def invariance(
     """What changes of the queries (rotate, crop, blur, ...) do to similarity and recall@1.
 
     Args:
-        transforms: names; by default all.
+        transforms: names; by default all but "line-drawing", which needs weights.
         levels: "default", the middle strength of each, or "all".
         seed: of the random changes.
     """

@@ -49,7 +49,7 @@ VISITORS = {
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "
-    "participation ablation compare learned_weights hit_count check_backbone_count scored_subset "
+    "participation ablation compare search_key hit_count check_backbone_count scored_subset "
     "single_hits",
     "evaluate.exclusive": "report found_and_missed complementarity disagreements",
     "evaluate.grouped_recall": "recall_by",
@@ -57,6 +57,7 @@ VISITORS = {
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
     "pairs_digest outcomes_of_each stored_outcomes",
     "evaluate.waterfall": "waterfall",
+    "evaluate.learned_sums": "learned_weights learned_gates cues_of cue_values gated_recipe",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
     "invariance.changed_features": "change embed has_features read",
@@ -126,8 +127,9 @@ VISITORS = {
     "people.participation": "check_label consent introduction join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
     "printed_annex": "row",
-    "recipes": "parse check_metric check_missing check_post_processing resolve resolve_metric "
-    "shared_metric",
+    "recipes": "parse check_metric check_missing check_pair_function check_post_processing resolve "
+    "resolve_metric shared_metric",
+    "stored_recipes": "names descriptions listing open_ with_parts to_document",
     "search.map_pictures": "picture point_color",
     "search.map_colors": "labels choices groups tags tag_names fitting",
     "search.cluster_names": "sources name_clusters frequent_words nearest_words",
@@ -144,9 +146,9 @@ VISITORS = {
 
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
-    "api": "add compare extract import_features invariance leaderboard learn list_backbones "
-    "list_collections map_figure open_collection plain_sum ranks recall register rrf search "
-    "similarity zsum",
+    "api": "add compare extract gates import_features invariance leaderboard learn list_backbones "
+    "list_collections map_figure open_collection plain_sum ranks recall register rerank rrf search "
+    "similarity stored_recipe zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
@@ -160,6 +162,7 @@ HOST = {
     "leaderboard.costs": "measure sample",
     "leaderboard.evaluation": "plan run",
     "log_files": "rotating",
+    "stored_recipes": "save remove",
     "learning.ablation": "compare_versions",
     "learning.adaptation": "adapt gather_inputs save_backbone store_features export",
     "learning.finetuning": "tune image_loader",

@@ -7,6 +7,7 @@ from typing import cast, get_args
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
 from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
+from simcore.sim import reranking
 from simcore.types import Metric
 
 OWN = "own"  # the metric that each backbone was trained for: cosine, Euclidean for face descriptors
@@ -20,16 +21,18 @@ def parse(
     metric: str = OWN,
     post: str = "none",
     missing: str = "mean",
+    pair_function: str = "",
 ) -> list[Recipe]:
     """One recipe per backbone, followed by their combination if there is one.
 
     Args:
         models: backbone names; "@group" for all of a group.
-        combine: "none", "sum" (rosenfeld2019, Eq. 4) or "zsum" (Eq. 5).
+        combine: "none", "sum" (rosenfeld2019, Eq. 4), "zsum" (Eq. 5), "rrf" or "rerank".
         weights: one per backbone, for the combination; by default 1 each.
         metric: "own", "cosine", "l2" or "l1".
         post: post-processing before combining: "none", "center", "csls" or "center+csls".
         missing: what missing evidence counts as in the combination: "mean" or "worst".
+        pair_function: of "rerank": "shift", "mirror", "elastic" or "match"; "" for the default.
 
     Raises:
         UnknownNameError: an unknown name. BadDataError: no backbone, or weights that do not fit.
@@ -40,6 +43,11 @@ def parse(
     part_metric = check_metric(metric)
     if combine not in get_args(Combination):
         raise unknown_name("combination", combine, get_args(Combination))
+    if combine == "gated":
+        raise BadDataError(
+            "A gated z-sum needs gates, which are learned: `simcore evaluate gates` stores a "
+            "recipe. Choose that recipe instead."
+        )
     shares = list(weights) or [1.0] * len(names)
     if len(shares) != len(names):
         raise BadDataError(
@@ -51,7 +59,14 @@ def parse(
     if combine == "none" or len(names) < 2:
         return singles
     parts = tuple(Part(name, part_metric, share) for name, share in zip(names, shares, strict=True))
-    return [*singles, Recipe(parts, cast(Combination, combine), processing, rule)]
+    combination = Recipe(
+        parts,
+        cast(Combination, combine),
+        processing,
+        rule,
+        pair_function=check_pair_function(pair_function),
+    )
+    return [*singles, combination]
 
 
 def check_metric(metric: str) -> Metric | None:
@@ -102,15 +117,28 @@ def check_missing(missing: str) -> Missing:
     return cast(Missing, missing)
 
 
+def check_pair_function(name: str) -> str:
+    """The pair function of a second stage, checked; "" is the default one.
+
+    Raises:
+        UnknownNameError: no such pair function.
+    """
+    reranking.pair_function(name)
+    return name
+
+
 def resolve(recipe: Recipe) -> Recipe:
-    """The same recipe with a metric in every part: that of its backbone where none is set.
+    """The same recipe with all that its backbones say: a metric in every part, and map layouts.
 
     `simcore.sim` and `simcore.evaluate` do not know the registry and take resolved recipes only.
 
     Raises:
         UnknownNameError: no such backbone.
     """
-    parts = (replace(part, metric=resolve_metric(part)) for part in recipe.parts)
+    parts = []
+    for part in recipe.parts:
+        layout = registry.get(part.backbone).map_layout if recipe.combine == "rerank" else None
+        parts.append(replace(part, metric=resolve_metric(part), map_layout=layout))
     return replace(recipe, parts=tuple(parts))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import images
+from simcore.data import borders, images
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import weights
 from simcore.models.spec import BackboneSpec, Embedder
@@ -114,7 +114,9 @@ def module(embed: Embedder) -> Any:
 
 
 def prepare_image(image: Array, preprocessing: Preprocessing) -> Array:
-    """A (H, W, 3) uint8 image as a network's input, still uint8; unchanged for `raw` networks."""
+    """A (H, W, 3) uint8 image as a network's input, still uint8; `raw` networks get its size."""
+    if preprocessing.borderless:
+        image = np.ascontiguousarray(borders.removed(image))
     return image if preprocessing.raw else images.prepare(image, preprocessing)
 
 

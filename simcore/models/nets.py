@@ -8,7 +8,7 @@ from typing import Any
 from simcore.errors import BadDataError
 from simcore.models import layers, state_dicts, weights
 from simcore.models.spec import BackboneSpec, Embedder, NetworkSpec, WeightFile
-from simcore.types import Preprocessing
+from simcore.types import MapLayout, Preprocessing
 
 
 def backbone_spec(
@@ -47,7 +47,13 @@ def backbone_spec(
         version=version,
         net=net,
         n_parameters=n_parameters,
+        map_layout=_map_layout(net),
     )
+
+
+def _map_layout(net: NetworkSpec) -> MapLayout | None:
+    """A row is a map if one layer is read, pooled on a grid."""
+    return MapLayout(layers.GRID) if [o.pool for o in net.outputs] == ["grid"] else None
 
 
 def load_network(net: NetworkSpec, file: Path) -> Any:

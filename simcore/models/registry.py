@@ -15,7 +15,7 @@ from simcore import memory
 from simcore.errors import unknown_name
 from simcore.models import layers, nets
 from simcore.models.spec import BackboneSpec, Embedder, WeightFile
-from simcore.types import Metric, Preprocessing
+from simcore.types import MapLayout, Metric, Preprocessing
 
 _SPECS: dict[str, BackboneSpec] = {}  # name -> backbone, in the order of their files
 _PREFIXES: dict[str, "Prefix"] = {}  # part of a name before ":" -> how the rest is resolved
@@ -36,6 +36,7 @@ def backbone(
     version: int = 1,
     requires: tuple[str, str] | None = None,
     holds_gil: bool = False,
+    map_layout: MapLayout | None = None,
 ) -> Callable[[Callable[[str], Embedder]], Callable[[str], Embedder]]:
     """Register a loader `(device) -> Embedder`; the first line of its docstring describes it.
 
@@ -64,6 +65,7 @@ def backbone(
             version=version,
             requires=requires,
             holds_gil=holds_gil,
+            map_layout=map_layout,
         )
         add(spec)
         return loader

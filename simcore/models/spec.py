@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simcore.types import Array, Features, Metric, Preprocessing
+from simcore.types import Array, Features, MapLayout, Metric, Preprocessing
 
 
 def is_non_commercial(license: str) -> bool:
@@ -111,11 +111,11 @@ class Derivation:
 
     Attributes:
         bases: names of the other backbones; theirs are used in fp32.
-        compute: features of N images, one per base -> (N, D) float32.
+        compute: features of N images, one per base -> N arrays (n_i, D) float32.
     """
 
     bases: tuple[str, ...]
-    compute: Callable[[Sequence[Features]], Array]
+    compute: Callable[[Sequence[Features]], Sequence[Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +142,7 @@ class BackboneSpec:
         derive: loads the map from other backbones' features, where the features are a function of
             these; raises MissingWeightsError if its file is missing.
         only_stored: why no new features can be computed, where they were computed elsewhere.
+        map_layout: how a feature row is a map of the picture; None where it is not.
     """
 
     name: str
@@ -163,3 +164,4 @@ class BackboneSpec:
     digest: str = ""
     derive: Callable[[], Derivation] | None = None
     only_stored: str = ""
+    map_layout: MapLayout | None = None

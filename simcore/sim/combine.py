@@ -1,17 +1,17 @@
-"""Combinations of several backbones: weighted sums of their similarities or reciprocal ranks.
+"""Weighted sums of the similarities of several backbones, and of their reciprocal ranks.
 
 Sums are those of rosenfeld2019, Eq. 4 and 5; reciprocal rank fusion is that of Cormack, Clarke and
 Buettcher 2009 (SIGIR).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simcore import memory
 from simcore.errors import BadDataError, ShapeError
-from simcore.recipe import Combination, Missing, Part, PostProcessing, Recipe
+from simcore.recipe import STANDARDIZED, Combination, Missing, Part, PostProcessing
 from simcore.sim import metrics, postprocessing
 from simcore.sim.metrics import ROWS
 from simcore.types import Array, Features, Metric
@@ -195,11 +195,13 @@ class PreparedSides:
         """The similarity matrix in blocks of rows: (first row, (b, G) float32), in order."""
         return matrices(self.queries, self.gallery, self.metric, hubness=self.hubness, block=rows)
 
+    def centered(self, queries: Features) -> Features:
+        """Features of other queries as those of both sides: centered, if these are."""
+        return queries if self.center is None else postprocessing.centered(queries, self.center)
+
     def rows(self, queries: Features) -> Array:
         """(b, G) float32 similarity of other queries, not yet centered, to the gallery."""
-        if self.center is not None:
-            queries = postprocessing.centered(queries, self.center)
-        similarity = metrics.pairwise(queries, self.gallery, self.metric)
+        similarity = metrics.pairwise(self.centered(queries), self.gallery, self.metric)
         return similarity if self.hubness is None else postprocessing.csls(similarity, self.hubness)
 
 
@@ -230,19 +232,20 @@ def terms(
     Args:
         sides: M backbones, prepared.
         weights: M of them.
-        combine: "sum" or "zsum".
+        combine: "sum", or a z-sum of any kind.
         missing: "mean" counts missing evidence as the mean of that backbone's whole matrix, so that
             it favors no image. "worst" counts it as an infinite distance: an image without evidence
             is behind every image with evidence, whatever the other backbones say, and among images
             without evidence the others decide.
     """
+    standardized = combine in STANDARDIZED
     shift_and_gain = [
-        side.moments().shift_and_gain if combine == "zsum" else (0.0, 1.0) for side in sides
+        side.moments().shift_and_gain if standardized else (0.0, 1.0) for side in sides
     ]
     if missing == "mean":
         return [
             # In a plain sum the mean takes a pass over the matrix, and is needed for gaps only.
-            Term(shift, gain, 0.0 if combine == "zsum" or side.complete else side.moments().mean)
+            Term(shift, gain, 0.0 if standardized or side.complete else side.moments().mean)
             for side, (shift, gain) in zip(sides, shift_and_gain, strict=True)
         ]
     ends = [
@@ -296,12 +299,15 @@ def on_grid(values: Array, term: Term) -> Array:
     return result
 
 
-def weighted_sum(parts: Sequence[Array], weights: Sequence[float], terms: Sequence[Term]) -> Array:
+def weighted_sum(
+    parts: Sequence[Array], weights: Sequence[float | Array], terms: Sequence[Term]
+) -> Array:
     """Weighted sum of similarities (rosenfeld2019, Eq. 4), standardized ones for a z-sum (Eq. 5).
 
     Args:
         parts: M similarities (b, G); NaN = no evidence.
-        weights: M of them; a part with weight 0 is no evidence either.
+        weights: M of them, or arrays (b,) of one per query; a part with weight 0 is no evidence
+            either.
         terms: M of them, from `terms`.
 
     Returns:
@@ -322,13 +328,14 @@ def weighted_sum(parts: Sequence[Array], weights: Sequence[float], terms: Sequen
     total = np.zeros(parts[0].shape, np.float64)
     evidence = np.zeros(parts[0].shape, bool)
     for values, weight, term in zip(parts, weights, terms, strict=True):
-        if weight == 0:
+        factors = np.asarray(weight, np.float64).reshape(-1, 1)
+        if not factors.any():
             continue
         step = on_grid(values, term)
-        if weight != 1:
-            step *= weight
+        if (factors != 1).any():
+            step *= factors
         total += step
-        evidence |= ~np.isnan(values)
+        evidence |= ~np.isnan(values) & (factors > 0)
     total[~evidence] = np.nan
     return total
 
@@ -372,101 +379,3 @@ def reciprocal_ranks(
                 own[np.isnan(own) & evidence[row]] = fill
         summands.append(scores)
     return summands
-
-
-def recipe_similarity(parts: Sequence[Array], recipe: Recipe, terms: Sequence[Term]) -> Array:
-    """(b, G) float64 similarity of a recipe from those of its M parts; NaN = no evidence.
-
-    Args:
-        terms: M of them for a combination; not used for a single backbone.
-    """
-    if recipe.combine == "none":
-        return parts[0].astype(np.float64)
-    return weighted_sum(summands(parts, recipe), [part.weight for part in recipe.parts], terms)
-
-
-def summands(parts: Sequence[Array], recipe: Recipe) -> Sequence[Array]:
-    """What a combination adds: the similarities of its parts, or their reciprocal ranks."""
-    if recipe.combine != "rrf":
-        return parts
-    return reciprocal_ranks(parts, [part.weight for part in recipe.parts], recipe.missing)
-
-
-def recipe_terms(recipe: Recipe, sides: Sequence[PreparedSides]) -> list[Term]:
-    """The terms of a combination; none for a single backbone."""
-    if recipe.combine == "none":
-        return []
-    if recipe.combine == "rrf":  # ranks need no scale
-        return [PLAIN] * len(sides)
-    return terms(sides, [part.weight for part in recipe.parts], recipe.combine, recipe.missing)
-
-
-def blocks(
-    recipe: Recipe,
-    queries: Mapping[str, Features],
-    gallery: Mapping[str, Features],
-    *,
-    rows: int = ROWS,
-) -> Iterator[tuple[int, Array]]:
-    """A recipe's similarity matrix in blocks of rows, so that all of it is never in memory.
-
-    Args:
-        recipe: a resolved one.
-        queries, gallery: backbone -> features of Q and G images.
-        rows: query rows per block.
-
-    Yields:
-        (first row, (b, G) similarity), in order.
-    """
-    for start, (block,) in blocks_of_each([recipe], queries, gallery, rows=rows):
-        yield start, block.similarity()
-
-
-@dataclass(frozen=True, eq=False)
-class RecipeBlock:
-    """Some query rows of a recipe: the similarities of its parts, and how they are added.
-
-    Attributes:
-        parts: M similarities (b, G) float32; recipes that have a part in common share its array.
-        terms: M of them for a combination; none for a single backbone.
-    """
-
-    recipe: Recipe
-    parts: list[Array]
-    terms: list[Term]
-
-    def similarity(self) -> Array:
-        """(b, G) float64; NaN = no evidence."""
-        return recipe_similarity(self.parts, self.recipe, self.terms)
-
-
-def blocks_of_each(
-    recipes: Sequence[Recipe],
-    queries: Mapping[str, Features],
-    gallery: Mapping[str, Features],
-    *,
-    rows: int = ROWS,
-) -> Iterator[tuple[int, list[RecipeBlock]]]:
-    """As `blocks` for several recipes; what they share is compared once.
-
-    Yields:
-        (first row, one block per recipe).
-    """
-    part_keys = [[(p.backbone, resolved_metric(p), r.post) for p in r.parts] for r in recipes]
-    sides = {
-        key: prepare_sides(queries[key[0]], gallery[key[0]], key[1], key[2])
-        for key in dict.fromkeys(key for keys in part_keys for key in keys)
-    }
-    terms_of = [
-        recipe_terms(recipe, [sides[key] for key in keys])
-        for recipe, keys in zip(recipes, part_keys, strict=True)
-    ]
-    for parts in zip(*(side.stream(rows) for side in sides.values()), strict=True):
-        similarity = {key: values for key, (_, values) in zip(sides, parts, strict=True)}
-        yield (
-            parts[0][0],
-            [
-                RecipeBlock(recipe, [similarity[key] for key in keys], own_terms)
-                for recipe, keys, own_terms in zip(recipes, part_keys, terms_of, strict=True)
-            ],
-        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore.recipe import Recipe
-from simcore.sim import combine, metrics
+from simcore.sim import combine, metrics, recipe_blocks
 from simcore.types import Array, Features, Monitor
 
 
@@ -45,7 +45,7 @@ def recipe_vectors(recipe: Recipe, images: Mapping[str, Features]) -> Array:
         features = images[part.backbone]
         sides = combine.prepare_sides(features, features, metric, recipe.post)
         values = sides.queries.values
-        gain = sides.moments().shift_and_gain[1] if recipe.combine == "zsum" else 1.0
+        gain = sides.moments().shift_and_gain[1] if recipe.standardized else 1.0
         rows = metrics.normalized(values) if metric == "cosine" else values
         vectors.append(np.float32(np.sqrt(part.weight * gain)) * _image_means(features, rows))
     return np.concatenate(vectors, axis=1)
@@ -108,7 +108,7 @@ def nearest(
     left_out = np.zeros(count, bool) if copies is None else copies
     index, distances = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
     evidence = np.empty(count, bool)
-    for start, values in combine.blocks(recipe, images, images):
+    for start, values in recipe_blocks.blocks(recipe, images, images):
         monitor.check()
         rows = np.arange(len(values))
         scores = np.where(np.isnan(values), -np.inf, values)

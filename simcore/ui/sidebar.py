@@ -21,6 +21,7 @@ COMBINATION_NAMES = {
     "zsum": "z-sum of all",
     "sum": "Plain sum of all",
     "rrf": "Rank fusion of all",
+    "rerank": "Re-ranked z-sum of all",
     "none": "None",
 }
 POST_NAMES = {

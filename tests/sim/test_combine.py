@@ -5,7 +5,7 @@ import pytest
 
 from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import Part, Recipe
-from simcore.sim import combine, metrics
+from simcore.sim import combine, metrics, recipe_blocks
 from simcore.sim.combine import PLAIN, Moments, Term
 from simcore.types import METRICS, Features
 
@@ -113,7 +113,7 @@ def test_blocks_give_the_rows_of_the_whole(how):
     left = {name: features(seed, 23) for seed, name in enumerate(names)}
     right = {name: features(seed + 9, 17) for seed, name in enumerate(names)}
     recipe = Recipe((Part("a", "cosine"), Part("b", "l2", weight=0.3)), how)
-    rows = list(combine.blocks(recipe, left, right, rows=5))
+    rows = list(recipe_blocks.blocks(recipe, left, right, rows=5))
     assert [start for start, _ in rows] == [0, 5, 10, 15, 20]
     matrices = [metrics.pairwise(left[n], right[n], used[n]) for n in names]
     if how == "zsum":
@@ -130,7 +130,7 @@ def test_as_many_weights_as_parts():
 def test_a_recipe_without_metrics_has_to_be_resolved_first():
     same = {"a": features(0, 3)}
     with pytest.raises(BadDataError, match="metric of 'a' is not set"):
-        next(combine.blocks(Recipe((Part("a"),)), same, same))
+        next(recipe_blocks.blocks(Recipe((Part("a"),)), same, same))
 
 
 def test_terms_are_multiples_of_the_grid_so_that_sums_are_exact_in_any_order():

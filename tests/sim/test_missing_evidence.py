@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simcore.evaluate.retrieval import associative_recall, asymmetric_recall, recall
 from simcore.recipe import MISSING_RULES, Part, Recipe
-from simcore.sim import combine, metrics, rank
+from simcore.sim import combine, metrics, rank, recipe_blocks
 from simcore.types import Features, ImageSet, Pairs
 
 SUMS = ("sum", "zsum")
@@ -40,7 +40,7 @@ def recipe_of(how, missing, weight=1.0):
 
 
 def matrix(recipe, queries, gallery):
-    return np.concatenate([v for _, v in combine.blocks(recipe, queries, gallery, rows=3)])
+    return np.concatenate([v for _, v in recipe_blocks.blocks(recipe, queries, gallery, rows=3)])
 
 
 @pytest.mark.parametrize("how", SUMS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcore.recipe import Part, Recipe
-from simcore.sim import combine, metrics, postprocessing
+from simcore.sim import combine, metrics, postprocessing, recipe_blocks
 from simcore.types import Features
 
 
@@ -75,7 +75,7 @@ def test_recipes_with_post_processing(post, how):
     left = {n: features(s) for n, s in (("a", 0), ("b", 1))}
     right = {n: features(s, 31) for n, s in (("a", 5), ("b", 6))}
     recipe = Recipe((Part("a", "cosine"), Part("b", "cosine")), how, post)
-    found = np.concatenate([v for _, v in combine.blocks(recipe, left, right, rows=6)])
+    found = np.concatenate([v for _, v in recipe_blocks.blocks(recipe, left, right, rows=6)])
     total = 0
     for name in "ab":
         q, g = left[name].values, right[name].values

@@ -6,7 +6,7 @@ import pytest
 from simcore import errors
 from simcore.errors import BadDataError
 from simcore.recipe import Part, Recipe
-from simcore.sim import combine, neighbors, projection
+from simcore.sim import neighbors, projection, recipe_blocks
 from simcore.sim.projection import ProjectionSettings
 from simcore.types import Features, Monitor
 
@@ -71,7 +71,7 @@ def test_stacked_vectors_have_the_recipes_similarity_as_dot_product(blobs, kind,
         parts = (Part("a", "cosine"),)
     recipe = Recipe(parts, kind, post)
     vectors = neighbors.recipe_vectors(recipe, images).astype(np.float64)
-    theirs = np.concatenate([v for _, v in combine.blocks(recipe, images, images)])
+    theirs = np.concatenate([v for _, v in recipe_blocks.blocks(recipe, images, images)])
     apart = theirs - vectors @ vectors.T
     np.testing.assert_allclose(apart, apart.mean(), atol=2e-4)
 
@@ -79,7 +79,7 @@ def test_stacked_vectors_have_the_recipes_similarity_as_dot_product(blobs, kind,
 def test_neighbors_are_those_of_the_whole_matrix(blobs):
     images, _ = blobs
     for recipe in (ONE, BOTH, Recipe(ONE.parts, post="csls")):
-        whole_ = np.concatenate([v for _, v in combine.blocks(recipe, images, images)])
+        whole_ = np.concatenate([v for _, v in recipe_blocks.blocks(recipe, images, images)])
         kept, near = neighbors.nearest(recipe, images, 7)
         assert kept.size == 120
         top = whole_.max(axis=1)

@@ -6,6 +6,7 @@ import pytest
 from simcore.evaluate.retrieval import recall
 from simcore.recipe import Part, Recipe
 from simcore.sim import combine
+from simcore.sim.recipe_blocks import RecipeBlock
 from simcore.types import Features, ImageSet, Pairs
 
 A, B = Part("a", "cosine"), Part("b", "cosine")
@@ -16,7 +17,7 @@ def fused(parts, weights=None, missing="mean"):
     names = [Part(str(n), "cosine", weight) for n, weight in enumerate(weights)]
     recipe = Recipe(tuple(names), "rrf", missing=missing)
     blocks = [np.array([part], np.float32) for part in parts]
-    return combine.recipe_similarity(blocks, recipe, [combine.PLAIN] * len(parts))[0]
+    return RecipeBlock(recipe, blocks, [combine.PLAIN] * len(parts)).similarity()[0]
 
 
 def by_hand(parts, weights=None):

@@ -52,17 +52,20 @@ class FeatureKey:
         entry here stays, or all stored features would be computed again.
         """
         preprocessing = self.preprocessing
+        prepare: JSON = {
+            "resize": preprocessing.resize,
+            "crop": preprocessing.crop,
+            "interpolation": preprocessing.interpolation,
+            "mean": preprocessing.mean,
+            "std": preprocessing.std,
+            "raw": preprocessing.raw,
+        }
+        if preprocessing.borderless:  # left out elsewhere: tables made before it keep their names
+            prepare["borderless"] = True
         return {
             "backbone": self.backbone,
             "version": self.version,
-            "prepare": {
-                "resize": preprocessing.resize,
-                "crop": preprocessing.crop,
-                "interpolation": preprocessing.interpolation,
-                "mean": preprocessing.mean,
-                "std": preprocessing.std,
-                "raw": preprocessing.raw,
-            },
+            "prepare": prepare,
             "weights_sha": self.weights_sha,
             "precision": self.precision,
             "dim": self.dim,

@@ -12,8 +12,8 @@ import numpy as np
 from simcore.errors import BadDataError
 from simcore.evaluate.judgements.triplets import pair_similarity
 from simcore.evaluate.retrieval import recall
-from simcore.recipe import PostProcessing, Recipe
-from simcore.sim import combine, distribution, postprocessing
+from simcore.recipe import Combination, PostProcessing, Recipe
+from simcore.sim import combine, distribution, recipe_blocks
 from simcore.sim.distribution import Distribution
 from simcore.types import Array, Features, Pairs
 
@@ -39,10 +39,14 @@ class Floor:
         return np.where(np.isnan(similarity), np.nan, below / total)
 
 
-def without_csls(recipe: Recipe) -> Recipe:
-    """The recipe without hubness correction, which is defined for images of the gallery only."""
+def of_two_images(recipe: Recipe) -> Recipe:
+    """The recipe without hubness correction and second stage, which need a whole gallery."""
     remaining: dict[PostProcessing, PostProcessing] = {"csls": "none", "center+csls": "center"}
-    return replace(recipe, post=remaining.get(recipe.post, recipe.post))
+    post = remaining.get(recipe.post, recipe.post)
+    if recipe.combine != "rerank":
+        return replace(recipe, post=post)
+    first_stage: Combination = "gated" if recipe.gates else "zsum"
+    return replace(recipe, post=post, combine=first_stage, pair_function="")
 
 
 def floor(
@@ -51,13 +55,13 @@ def floor(
     """The similarities of unrelated pairs and of mates, in one pass over the matrix.
 
     Args:
-        recipe: a resolved one; its hubness correction is left out.
+        recipe: a resolved one; its hubness correction and second stage are left out.
         queries, gallery: backbone -> features of both sides.
     """
     mates = np.empty(len(pairs))
 
     def unrelated() -> Iterator[Array]:
-        for start, values in combine.blocks(without_csls(recipe), queries, gallery):
+        for start, values in recipe_blocks.blocks(of_two_images(recipe), queries, gallery):
             rows = np.arange(len(values))
             columns = pairs.target[start + rows]
             mates[start + rows] = values[rows, columns]
@@ -80,12 +84,12 @@ def self_similarity(
     Centering and the scale of z-sums are those of the collection as it is.
 
     Args:
-        recipe: a resolved one; its hubness correction is left out.
+        recipe: a resolved one; its hubness correction and second stage are left out.
         queries, gallery, changed: backbone -> features of the queries, the gallery, and the
             changed queries.
         rows: of the queries that `changed` is about, if not all.
     """
-    plain = without_csls(recipe)
+    plain = of_two_images(recipe)
     if plain.combine == "rrf":
         raise BadDataError(
             "Invariance compares similarities of two pictures, which rank fusion has not. Choose "
@@ -95,15 +99,12 @@ def self_similarity(
     for part in plain.parts:
         name, metric = part.backbone, combine.resolved_metric(part)
         prepared = combine.prepare_sides(queries[name], gallery[name], metric, plain.post)
-        after = changed[name]
-        if prepared.center is not None:
-            after = postprocessing.centered(after, prepared.center)
+        after = prepared.centered(changed[name])
         before = prepared.queries if rows is None else prepared.queries.take(rows)
         both, first = _joined(before, after), np.arange(after.count)
-        parts.append(pair_similarity(both, first, first + after.count, metric)[None])
+        parts.append(pair_similarity(both, first, first + after.count, metric)[:, None])
         sides.append(prepared)
-    terms = combine.recipe_terms(plain, sides)
-    similarity: Array = combine.recipe_similarity(parts, plain, terms)[0]
+    similarity: Array = recipe_blocks.recipe_block(plain, parts, sides, changed).similarity()[:, 0]
     return similarity
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from simcore.errors import check_whole_number
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.recipe import Recipe
-from simcore.sim import combine, rank
+from simcore.sim import rank, recipe_blocks
 from simcore.sim.rank import MateOutcomes
+from simcore.sim.recipe_blocks import RecipeBlock
 from simcore.types import Array, Features, Monitor, Pairs, Score
 
 
@@ -60,7 +61,7 @@ def outcomes_of_each(
     outcomes = [
         MateOutcomes(np.empty(len(pairs), np.int64), *np.empty((2, len(pairs)))) for _ in recipes
     ]
-    for start, blocks in combine.blocks_of_each(recipes, queries, gallery):
+    for start, blocks in recipe_blocks.blocks_of_each(recipes, queries, gallery):
         rows = slice(start, start + len(blocks[0].parts[0]))
         for whole, block in zip(outcomes, blocks, strict=True):
             part = _block_outcomes(block, pairs.target[rows])
@@ -71,14 +72,15 @@ def outcomes_of_each(
     return outcomes
 
 
-def _block_outcomes(block: combine.RecipeBlock, target: Array) -> MateOutcomes:
+def _block_outcomes(block: RecipeBlock, target: Array) -> MateOutcomes:
     if block.recipe.combine == "none":
         return rank.mate_outcomes(block.parts[0], target)
+    if not block.is_plain_sum:
+        return rank.mate_outcomes(block.similarity(), target)
     from simcore.sim import sum_kernel  # numba takes long to import
 
     weights = [part.weight for part in block.recipe.parts]
-    parts = combine.summands(block.parts, block.recipe)
-    return sum_kernel.mate_outcomes(parts, weights, block.terms, target)
+    return sum_kernel.mate_outcomes(block.summands(), weights, block.terms, target)
 
 
 def recall_at(ranks: Array, k: int) -> Score:

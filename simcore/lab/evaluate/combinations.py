@@ -1,4 +1,4 @@
-"""All combinations of backbones: the best of each size, participation, ablation, weights."""
+"""All combinations of backbones: the best of each size, participation, ablation."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from simcore import memory
 from simcore.data import result_cache
 from simcore.errors import BadDataError
-from simcore.evaluate.combinations import subset_search, subset_statistics, sum_weights
+from simcore.evaluate.combinations import subset_search, subset_statistics
 from simcore.evaluate.combinations.subset_search import SubsetHits
 from simcore.evaluate.combinations.subset_statistics import SubsetResult
 from simcore.evaluate.statistics import significance
@@ -22,12 +22,12 @@ from simcore.lab.library import collections, features, similarity, subsets
 from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine
-from simcore.types import Array, Collection, Direction, Metric, Monitor
+from simcore.types import Array, Collection, Direction, Metric
 
 MARKS = (1, 5, 10, 20, 50, 100, 330)  # columns of the table of participation
 HitsByCombination = dict[Combination, SubsetHits]
 SingleHits = dict[str, Array]  # backbone -> (Q,) bool, the queries that it finds
-SUBSET_HITS, WEIGHTS = "subset-hits", "sum-weights"  # kinds of results on disk
+SUBSET_HITS = "subset-hits"  # kind of result on disk
 SUM_NAMES: dict[Combination, str] = {"zsum": "z-sum", "sum": "plain sum"}
 
 
@@ -236,38 +236,6 @@ class Comparisons(TableResult):
         return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
 
 
-@dataclass(frozen=True)
-class LearnedWeights(TableResult):
-    """Weights for a z-sum, learned from the pairs, beside the best subset.
-
-    Attributes:
-        pairs: number of queries.
-        weights: learned on all pairs; they add up to 1.
-        held_out: cross-validated hits of learned weights; None for a single pair.
-        same_pairs: hits on the pairs that the weights were learned from, optimistically biased.
-        best_subset_held_out, best_subset_same_pairs: the same for the best subset.
-    """
-
-    pairs: int
-    weights: dict[str, float]
-    held_out: HitCount | None
-    same_pairs: int
-    best_subset_held_out: HeldOut | None
-    best_subset_same_pairs: int
-
-    def to_table(self) -> Table:
-        """One row per backbone."""
-        rows = tuple((name, f"{weight:.3f}") for name, weight in self.weights.items())
-        if self.held_out is None or self.best_subset_held_out is None:
-            note = "A single pair: nothing can be cross-validated"
-        else:
-            note = (
-                f"Cross-validated: {self.held_out.hits:,} hits with weights, "
-                f"{self.best_subset_held_out.hits:,} with the best subset, of {self.pairs:,}"
-            )
-        return Table(("backbone", "weight"), rows, "Weights of a z-sum", (note,))
-
-
 def format_interval(ci95: Interval) -> str:
     """An interval of hits for people.
 
@@ -293,7 +261,7 @@ def search(question: Question) -> SubsetSearch:
     collection.pairs(question.direction)  # raises if the collection has no known mates
     backbones, metric = question.backbones, recipes.shared_metric(question)
     check_backbone_count(backbones, subset_search.MAX_BACKBONES)
-    key = _search_key(question, collection, backbones)
+    key = search_key(question, collection, backbones)
     start = time.perf_counter()
 
     def compute() -> SubsetSearch:
@@ -316,7 +284,7 @@ def search(question: Question) -> SubsetSearch:
     return memory.get((SUBSET_HITS, key), compute)
 
 
-def _search_key(
+def search_key(
     question: Question, collection: Collection, backbones: tuple[str, ...]
 ) -> tuple[object, ...]:
     """Everything that the hits of a subset search depend on."""
@@ -345,7 +313,7 @@ def _stored_search(
     everything = tuple(collections.default_backbones(question.collection))
     if len(everything) > subset_search.MAX_BACKBONES or not set(backbones) < set(everything):
         return None
-    stored = result_cache.read(SUBSET_HITS, _search_key(question, collection, everything))
+    stored = result_cache.read(SUBSET_HITS, search_key(question, collection, everything))
     if stored is None:
         return None
     return {kind: SubsetHits(everything, stored[kind]).restricted(backbones) for kind in SUM_NAMES}
@@ -468,74 +436,6 @@ def compare(question: Question) -> Comparisons:
     return Comparisons(
         question.collection, question.subset, pairs, tuple(significance.compare(hits))
     )
-
-
-def learned_weights(
-    question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
-) -> LearnedWeights:
-    """Non-negative weights for a z-sum, cross-validated, beside the best subset.
-
-    Args:
-        question: its backbones are weighted.
-        seed: of the folds.
-
-    Raises:
-        Stopped: the monitor asked to stop.
-    """
-    results = search(question)
-    collection = subsets.open_subset(question.collection, question.subset)
-    key = (*_search_key(question, collection, results.models), seed)
-    stored = result_cache.get(
-        WEIGHTS, key, lambda: _fit_weights(question, collection, results, seed, monitor)
-    )
-    weights, n_pairs = stored["weights"], len(collection.left)
-    held_out = stored["held_out"]
-    return LearnedWeights(
-        n_pairs,
-        dict(zip(results.models, (round(float(weight), 4) for weight in weights), strict=True)),
-        hit_count(held_out) if len(held_out) else None,
-        int(stored["same_pairs"]),
-        results.held_out("zsum", seed=seed),
-        subset_statistics.best(results.hits["zsum"]).hits,
-    )
-
-
-def _fit_weights(
-    question: Question, collection: Collection, results: SubsetSearch, seed: int, monitor: Monitor
-) -> result_cache.Arrays:
-    """Weights (M,), hits with them on the same pairs, and (Q,) held-out hits; none for one pair."""
-    target = collection.pairs(question.direction).target
-    sides = similarity.sides(
-        collection,
-        results.models,
-        question.direction,
-        recipes.shared_metric(question),
-        question.post,
-    )
-    terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)
-
-    def blocks() -> subset_search.Blocks:
-        return subset_search.zip_streams([side.stream() for side in sides])
-
-    def stage(name: str, done: int) -> None:
-        monitor.check()
-        monitor.report(name, done, 4)
-
-    stage("rivals of each mate", 0)
-    rivals = sum_weights.near_rivals(blocks(), target, terms)
-    stage("weights on all pairs", 1)
-    weights = sum_weights.fit(rivals, np.arange(len(target)))
-    stage("weights of each fold", 2)
-    by_query = sum_weights.held_out(rivals, seed=seed) if len(target) > 1 else None
-    stage("hits", 3)
-    same = np.tile(weights, (len(target), 1))
-    chosen = [same] if by_query is None else [same, by_query]
-    biased, *held_out = sum_weights.weighted_hits(blocks(), target, terms, chosen)
-    return {
-        "weights": np.asarray(weights),
-        "same_pairs": np.array(biased.sum()),
-        "held_out": held_out[0] if held_out else np.zeros(0, bool),
-    }
 
 
 def hit_count(hit: Array) -> HitCount:

@@ -1,31 +1,40 @@
-"""What each step from the best backbone to the best sum adds.
+"""What each step from the best backbone to the best recipe adds.
 
 Every step chooses among more than the step before, by the hits on one half of the pairs. The other
 half is used once, to show what the choices are worth. All images are in the gallery in both cases.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simcore import memory
 from simcore.errors import BadDataError
-from simcore.evaluate.combinations import subset_search, subset_statistics, sum_weights
+from simcore.evaluate.combinations import (
+    gate_weights,
+    subset_search,
+    subset_statistics,
+    sum_weights,
+)
 from simcore.evaluate.combinations.subset_search import SubsetHits
+from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import difference, interval
 from simcore.lab import recipes
-from simcore.lab.evaluate import combinations, recall
+from simcore.lab.evaluate import combinations, learned_sums, recall
 from simcore.lab.library import features, similarity, subsets
 from simcore.models import registry
-from simcore.recipe import POST_PROCESSING, Part, PostProcessing, Question, Recipe
+from simcore.recipe import CUES_BACKBONE, POST_PROCESSING, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, Result, Table, TableResult
-from simcore.sim import combine, rank
-from simcore.types import Array, Collection, Monitor
+from simcore.sim import combine, rank, recipe_blocks, reranking
+from simcore.types import Array, Collection, Direction, Monitor
 
 MIN_PAIRS = 8
 TIMED_QUERIES = 16
 ASSIGNED = 8_000  # pairs; the time of an assignment grows with their third power
+# Groups of backbones that enter by a step of their own.
+LATER = {"grid": "grid pooling", "borderless": "borders removed", "anyborder": "borders removed"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class WaterfallStep(Result):
         recipe: the recipe that was chosen.
         chosen: share of the queries of the first half whose mate it finds first.
         value: the same of the second half, which nothing was chosen on. ci95: of `value`.
+        either: share of the pairs of the second half in which an image finds the other first,
+            whichever is the query (asymmetric recall at 1).
         gain: `value` minus that of the step before; None for the first. gain_ci95: paired.
         milliseconds: to compare one query with the gallery, features given.
     """
@@ -46,6 +57,7 @@ class WaterfallStep(Result):
     chosen: float
     value: float
     ci95: Interval
+    either: float
     gain: float | None
     gain_ci95: Interval | None
     milliseconds: float
@@ -57,8 +69,10 @@ class Waterfall(TableResult):
 
     Attributes:
         pairs: number of queries of the second half. gallery: number of images they search.
+        best: the recipe of the last step.
         assigned: recall at 1 of the second half if the last recipe assigns each query another
             image (all queries of both halves together); None for too many pairs.
+        left_out: a sentence on each step that could not be taken, and why.
     """
 
     collection: str
@@ -66,7 +80,19 @@ class Waterfall(TableResult):
     pairs: int
     gallery: int
     steps: tuple[WaterfallStep, ...]
+    best: Recipe
     assigned: float | None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where the last recipe comes from, one sentence."""
+        return (
+            f"Chosen on {self.gallery - self.pairs:,} pairs of {self.collection}, {self.subset}: "
+            f"optimistically biased there. On the other {self.pairs:,}, recall@1 was "
+            f"{100 * self.steps[-1].value:.1f} % {_percent(self.steps[-1].ci95)} in a gallery of "
+            f"{self.gallery:,}."
+        )
 
     def to_table(self) -> Table:
         """One row per step."""
@@ -78,6 +104,7 @@ class Waterfall(TableResult):
                 _percent(step.ci95),
                 "" if step.gain is None else f"{100 * step.gain:+.1f}",
                 "" if step.gain_ci95 is None else _percent(step.gain_ci95),
+                f"{100 * step.either:.1f}",
                 f"{step.milliseconds:.1f}",
                 step.recipe,
             )
@@ -85,14 +112,15 @@ class Waterfall(TableResult):
         ]
         notes = [
             f"Recall@1 in %. Chosen on half of the pairs, shown on the other {self.pairs:,}; all "
-            f"{self.gallery:,} images are in the gallery"
+            f"{self.gallery:,} images are in the gallery. aR@1: either image finds the other first",
+            *self.left_out,
         ]
         if self.assigned is not None:
             notes.append(
                 f"One-to-one assignment with the last recipe: {100 * self.assigned:.1f} %. It "
                 "looks at all queries together, so it is not a step"
             )
-        columns = ("step", "chosen", "R@1", "95 % CI", "gain", "CI of gain", "ms", "recipe")
+        columns = ("step", "chosen", "R@1", "95 % CI", "gain", "CI of gain", "aR@1", "ms", "recipe")
         return Table(columns, tuple(rows), f"{self.collection}, {self.subset}", tuple(notes))
 
 
@@ -106,10 +134,11 @@ class _Choice:
 
 
 def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()) -> Waterfall:
-    """Best backbone, best z-sum, with backbones pooled on a grid, post-processing, weights.
+    """Best backbone, z-sum, grids, borders, centering, CSLS, weights, gates, second stage.
 
     Args:
-        question: its backbones; those of the group "grid" enter from the third step on.
+        question: its backbones; those of the groups "grid", "borderless" and "anyborder" enter by
+            a step of their own.
         seed: of the halves.
         monitor: asked to stop between steps.
 
@@ -125,172 +154,240 @@ def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
             f"Choosing on one half and showing the other needs at least {MIN_PAIRS} pairs, got "
             f"{count}. Take a larger collection or subset."
         )
+    has_cues = features.is_ready(collection, CUES_BACKBONE)
+    names = [*question.backbones, *([CUES_BACKBONE] if has_cues else [])]
     key = (
         *("waterfall", recall.pairs_digest(collection), question, seed),
-        tuple(features.identity(collection, name) for name in question.backbones),
+        tuple(features.identity(collection, name) for name in names),
     )
-    return memory.get(key, lambda: _compute(question, collection, seed, monitor))
+    return memory.get(key, lambda: _Waterfall(question, collection, seed, monitor).result())
 
 
-def _compute(question: Question, collection: Collection, seed: int, monitor: Monitor) -> Waterfall:
-    count = len(collection.pairs(question.direction))
-    first, second = subset_statistics.folds(count, 2, seed)
-    choices = _choices(question, collection, first, monitor)
-    steps: list[WaterfallStep] = []
-    for number, choice in enumerate(choices):
-        hit = choice.hit[second]
-        gain = gain_ci95 = None
-        if number:
-            before = choices[number - 1].hit[second].astype(np.float64)
-            each = np.arange(len(second))
-            paired = difference(before, hit.astype(np.float64), 0 * each, each)
-            gain, gain_ci95 = paired.value, (paired.low, paired.high)
-        steps.append(
-            WaterfallStep(
-                choice.name,
-                choice.recipe.label,
-                float(choice.hit[first].mean()),
-                float(hit.mean()),
-                interval(hit.astype(np.float32)),
-                gain,
-                gain_ci95,
-                _milliseconds(collection, choice.recipe, question),
-            )
+class _Waterfall:
+    """The pairs of one question, their halves, and the steps."""
+
+    def __init__(
+        self, question: Question, collection: Collection, seed: int, monitor: Monitor
+    ) -> None:
+        self.question, self.collection, self.monitor = question, collection, monitor
+        self.target = collection.pairs(question.direction).target
+        self.first, self.second = subset_statistics.folds(len(self.target), 2, seed)
+        self.metric = recipes.shared_metric(question)
+        self.left_out: list[str] = []
+
+    def result(self) -> Waterfall:
+        """All steps, scored on the second half."""
+        choices = list(self._choices())
+        steps = []
+        for number, choice in enumerate(choices):
+            self.monitor.report("scores", number, len(choices))
+            self.monitor.check()
+            steps.append(self._step(choice, choices[number - 1] if number else None))
+        assigned = None
+        if len(self.target) <= ASSIGNED:
+            assigned = float(self._assignment(choices[-1].recipe)[self.second].mean())
+        return Waterfall(
+            self.question.collection,
+            self.question.subset,
+            len(self.second),
+            len(self.collection.pairs(self.question.direction).gallery),
+            tuple(steps),
+            choices[-1].recipe,
+            assigned,
+            tuple(self.left_out),
         )
-        monitor.report("steps", number + 1, len(choices))
-    assigned = None
-    if count <= ASSIGNED:
-        assigned = float(_assignment(collection, choices[-1].recipe, question)[second].mean())
-    return Waterfall(
-        question.collection,
-        question.subset,
-        len(second),
-        len(collection.pairs(question.direction).gallery),
-        tuple(steps),
-        assigned,
-    )
+
+    def _step(self, choice: _Choice, before: _Choice | None) -> WaterfallStep:
+        hit, gain, gain_ci95 = choice.hit[self.second], None, None
+        if before is not None:
+            each = np.arange(len(self.second))
+            paired = difference(
+                before.hit[self.second].astype(np.float64), hit.astype(np.float64), 0 * each, each
+            )
+            gain, gain_ci95 = paired.value, (paired.low, paired.high)
+        back: Direction = "rl" if self.question.direction == "lr" else "lr"
+        either = hit | self._hits(choice.recipe, back)[self.second]
+        return WaterfallStep(
+            choice.name,
+            choice.recipe.label,
+            float(choice.hit[self.first].mean()),
+            float(hit.mean()),
+            interval(hit.astype(np.float32)),
+            float(either.mean()),
+            gain,
+            gain_ci95,
+            self._milliseconds(choice.recipe),
+        )
+
+    def _choices(self) -> Iterator[_Choice]:
+        """The recipe of each step, chosen by the hits of the first half."""
+        searches: dict[PostProcessing, SubsetHits] = {}
+        for number, post in enumerate(POST_PROCESSING):
+            self.monitor.report("combinations", number, len(POST_PROCESSING))
+            searches[post] = combinations.search(self.question.with_post(post)).hits["zsum"]
+        names = [name for name in self.question.backbones if _later(name) is None]
+        names = names or list(self.question.backbones)
+        plain = searches["none"].restricted(names)
+        yield self._best_subset("best backbone", {"none": plain}, size=1)
+        yield self._best_subset("z-sum", {"none": plain})
+        for step in dict.fromkeys(LATER.values()):
+            added = [name for name in self.question.backbones if _later(name) == step]
+            if set(added) - set(names):
+                names += added
+                yield self._best_subset(step, {"none": searches["none"].restricted(names)})
+        uncorrected = {post: searches[post] for post in ("none", "center")}
+        yield self._best_subset("centering", uncorrected)
+        best = self._best_subset("CSLS", searches)
+        yield best
+        question = self.question.with_post(best.recipe.post)
+        weighted = self._weighted(question)
+        yield weighted
+        gated = self._gated(question)
+        if gated is not None:
+            yield gated
+        yield self._reranked(gated or weighted)
+
+    def _best_subset(
+        self, name: str, searches: dict[PostProcessing, SubsetHits], *, size: int | None = None
+    ) -> _Choice:
+        """The subset, and the post-processing, with the most hits in the first half."""
+        best: _Choice | None = None
+        for post, hits in searches.items():
+            seen = SubsetHits(hits.models, hits.packed[self.first])
+            subset = subset_statistics.best(seen, size=size)
+            parts = tuple(Part(model, self.metric) for model in subset.models)
+            combination = "zsum" if len(parts) > 1 else "none"
+            recipe = Recipe(parts, combination, post, self.question.missing)
+            choice = _Choice(name, recipe, hits.hits_of(subset.mask))
+            if best is None or choice.hit[self.first].sum() > best.hit[self.first].sum():
+                best = choice
+        assert best is not None  # there is always a post-processing to choose from
+        return best
+
+    def _weighted(self, question: Question) -> _Choice:
+        """Weights of all backbones, learned from the first half."""
+        sides = self._sides(question)
+        terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)
+        rivals = sum_weights.near_rivals(_blocks(sides), self.target, terms)
+        weights = sum_weights.fit(rivals, self.first)
+        # The recipe is what is scored, so that what is printed can be typed in.
+        weights = np.round(weights / max(weights.max(), 1e-12), 3)
+        parts = tuple(
+            Part(name, self.metric, float(weight))
+            for name, weight in zip(question.backbones, weights, strict=True)
+            if weight > 0
+        )
+        combination = "zsum" if len(parts) > 1 else "none"
+        recipe = Recipe(parts, combination, question.post, question.missing)
+        return self._choice("weights", recipe)
+
+    def _gated(self, question: Question) -> _Choice | None:
+        """Weights that depend on the query, learned from the first half."""
+        if question.missing != "mean":
+            self.left_out.append("Gates count missing evidence as the mean, so they are left out")
+            return None
+        if not features.is_ready(self.collection, CUES_BACKBONE):
+            self.left_out.append(
+                f"Gates are left out, since the collection has no features of {CUES_BACKBONE}: run "
+                f"`simcore extract {question.collection} --models {CUES_BACKBONE}`"
+            )
+            return None
+        sides = self._sides(question)
+        terms = combine.terms(sides, [1.0] * len(sides), "zsum", "mean")
+        rivals = sum_weights.near_rivals(_blocks(sides), self.target, terms)
+        cues = learned_sums.cues_of(question.backbones)
+        values = learned_sums.cue_values(self.collection, cues, question)
+        learned = gate_weights.fit(rivals, values, self.first)
+        return self._choice("gating", learned_sums.gated_recipe(question, cues, learned))
+
+    def _reranked(self, before: _Choice) -> _Choice:
+        """The pair function with the most hits in the first half; none, if none has more."""
+        best = replace(before, name="re-ranking")
+        if before.recipe.combine == "none":
+            return best
+        for function in reranking.PAIR_FUNCTIONS:
+            self.monitor.check()
+            recipe = replace(before.recipe, combine="rerank", pair_function=function)
+            choice = self._choice("re-ranking", recipe)
+            if choice.hit[self.first].sum() > best.hit[self.first].sum():
+                best = choice
+        return best
+
+    def _choice(self, name: str, recipe: Recipe) -> _Choice:
+        return _Choice(name, recipe, self._hits(recipe, self.question.direction))
+
+    def _hits(self, recipe: Recipe, direction: Direction) -> Array:
+        """(Q,) bool, which queries find their mate first."""
+        pairs = self.collection.pairs(direction)
+        queries, gallery = (
+            {n: features.for_side(self.collection, side, n) for n in recipe.backbones}
+            for side in (pairs.queries, pairs.gallery)
+        )
+        hit: Array = (
+            retrieval_recall.ranks_of(pairs, recipes.resolve(recipe), queries, gallery) == 1
+        )
+        return hit
+
+    def _sides(self, question: Question) -> list[combine.PreparedSides]:
+        return similarity.sides(
+            self.collection, question.backbones, question.direction, self.metric, question.post
+        )
+
+    def _milliseconds(self, recipe: Recipe) -> float:
+        """Median time to compare one query with the gallery."""
+        resolved = recipes.resolve(recipe)
+        pairs = self.collection.pairs(self.question.direction)
+        sides = similarity.sides(
+            self.collection,
+            [part.backbone for part in recipe.parts],
+            self.question.direction,
+            self.metric,
+            recipe.post,
+        )
+        terms = recipe_blocks.recipe_terms(resolved, sides)
+        queries = {
+            name: features.for_side(self.collection, pairs.queries, name)
+            for name in recipe.backbones
+        }
+        seconds = []
+        for row in np.linspace(0, len(pairs) - 1, TIMED_QUERIES).astype(int):
+            query = {name: rows.take([row]) for name, rows in queries.items()}
+            start = time.perf_counter()
+            parts = [
+                side.rows(query[part.backbone])
+                for side, part in zip(sides, recipe.parts, strict=True)
+            ]
+            block = recipe_blocks.recipe_block(resolved, parts, sides, query, terms=terms)
+            rank.top_k(block.similarity()[0], 10)
+            seconds.append(time.perf_counter() - start)
+        return round(1000 * float(np.median(seconds)), 2)
+
+    def _assignment(self, recipe: Recipe) -> Array:
+        """(Q,) bool, which queries get their mate if no image may be given to two queries."""
+        from scipy.optimize import linear_sum_assignment
+
+        pairs = self.collection.pairs(self.question.direction)
+        queries, gallery = (
+            {n: features.for_side(self.collection, side, n) for n in recipe.backbones}
+            for side in (pairs.queries, pairs.gallery)
+        )
+        blocks = recipe_blocks.blocks(recipes.resolve(recipe), queries, gallery)
+        matrix = np.concatenate([rows for _, rows in blocks])
+        lowest = np.nanmin(matrix) if np.isfinite(matrix).any() else 0.0
+        rows, images = linear_sum_assignment(np.nan_to_num(matrix, nan=lowest - 1), maximize=True)
+        hit = np.zeros(len(matrix), bool)
+        hit[rows] = (images == self.target[rows]) & ~np.isnan(matrix[rows, images])
+        return hit
 
 
-def _choices(
-    question: Question, collection: Collection, first: Array, monitor: Monitor
-) -> list[_Choice]:
-    """The recipe of each step, chosen by the hits of the queries at `first`."""
-    grids = set(registry.names("grid"))
-    plain = [name for name in question.backbones if name not in grids] or list(question.backbones)
-    searches: dict[PostProcessing, SubsetHits] = {}
-    for number, post in enumerate(POST_PROCESSING):
-        monitor.report("combinations", number, len(POST_PROCESSING))
-        searches[post] = combinations.search(question.with_post(post)).hits["zsum"]
-    without_grids = searches["none"].restricted(plain)
-    choices = [
-        _chosen("best backbone", without_grids, first, question, "none", size=1),
-        _chosen("z-sum", without_grids, first, question, "none"),
-    ]
-    if len(plain) < len(question.backbones):
-        choices.append(_chosen("grid pooling", searches["none"], first, question, "none"))
-    by_post = [
-        _chosen("post-processing", hits, first, question, post) for post, hits in searches.items()
-    ]
-    best = max(by_post, key=lambda choice: int(choice.hit[first].sum()))
-    return [*choices, best, _weighted(question, collection, first, best.recipe.post)]
+def _later(name: str) -> str | None:
+    """The step by which a backbone enters, if it has one of its own."""
+    groups = registry.get(name).groups
+    return next((step for group, step in LATER.items() if group in groups), None)
 
 
-def _chosen(
-    name: str,
-    hits: SubsetHits,
-    first: Array,
-    question: Question,
-    post: PostProcessing,
-    *,
-    size: int | None = None,
-) -> _Choice:
-    """The subset with the most hits among the queries at `first`."""
-    seen = SubsetHits(hits.models, hits.packed[first])
-    best = subset_statistics.best(seen, size=size)
-    metric = recipes.shared_metric(question)
-    parts = tuple(Part(model, metric) for model in best.models)
-    return _Choice(name, _recipe(parts, post, question), hits.hits_of(best.mask))
-
-
-def _recipe(parts: tuple[Part, ...], post: PostProcessing, question: Question) -> Recipe:
-    """A z-sum, or a single backbone."""
-    return Recipe(parts, "zsum" if len(parts) > 1 else "none", post, question.missing)
-
-
-def _weighted(
-    question: Question, collection: Collection, first: Array, post: PostProcessing
-) -> _Choice:
-    """Weights of all backbones, learned from the pairs at `first`."""
-    target = collection.pairs(question.direction).target
-    metric = recipes.shared_metric(question)
-    sides = similarity.sides(collection, question.backbones, question.direction, metric, post)
-    terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)
-
-    def blocks() -> subset_search.Blocks:
-        return subset_search.zip_streams([side.stream() for side in sides])
-
-    weights = sum_weights.fit(sum_weights.near_rivals(blocks(), target, terms), first)
-    # The recipe is what is scored, so that what is printed can be typed in.
-    weights = np.round(weights / max(weights.max(), 1e-12), 3)
-    (hit,) = sum_weights.weighted_hits(
-        blocks(), target, terms, [np.tile(weights, (len(target), 1))]
-    )
-    parts = tuple(
-        Part(name, metric, float(weight))
-        for name, weight in zip(question.backbones, weights, strict=True)
-        if weight > 0
-    )
-    return _Choice("weights", _recipe(parts, post, question), hit)
-
-
-def _prepared(
-    collection: Collection, recipe: Recipe, question: Question
-) -> list[combine.PreparedSides]:
-    return similarity.sides(
-        collection,
-        recipe.backbones,
-        question.direction,
-        recipes.shared_metric(question),
-        recipe.post,
-    )
-
-
-def _milliseconds(collection: Collection, recipe: Recipe, question: Question) -> float:
-    """Median time to compare one query with the gallery."""
-    sides = _prepared(collection, recipe, question)
-    terms = combine.recipe_terms(recipe, sides)
-    queries = sides[0].queries.count
-    seconds = []
-    for row in np.linspace(0, queries - 1, TIMED_QUERIES).astype(int):
-        start = time.perf_counter()
-        parts = [next(_one_query(side, int(row)).stream())[1] for side in sides]
-        rank.top_k(combine.recipe_similarity(parts, recipe, terms)[0], 10)
-        seconds.append(time.perf_counter() - start)
-    return round(1000 * float(np.median(seconds)), 2)
-
-
-def _one_query(side: combine.PreparedSides, row: int) -> combine.PreparedSides:
-    return combine.PreparedSides(
-        side.queries.take(np.array([row])), side.gallery, side.metric, side.hubness, side.center
-    )
-
-
-def _assignment(collection: Collection, recipe: Recipe, question: Question) -> Array:
-    """(Q,) bool, which queries get their mate if no image may be given to two queries."""
-    from scipy.optimize import linear_sum_assignment
-
-    sides = _prepared(collection, recipe, question)
-    terms = combine.recipe_terms(recipe, sides)
-    blocks = subset_search.zip_streams([side.stream() for side in sides])
-    matrix = np.concatenate(
-        [combine.recipe_similarity(parts, recipe, terms) for _, parts in blocks]
-    )
-    lowest = np.nanmin(matrix) if np.isfinite(matrix).any() else 0.0
-    queries, images = linear_sum_assignment(np.nan_to_num(matrix, nan=lowest - 1), maximize=True)
-    hit = np.zeros(len(matrix), bool)
-    target = collection.pairs(question.direction).target
-    hit[queries] = (images == target[queries]) & ~np.isnan(matrix[queries, images])
-    return hit
+def _blocks(sides: Sequence[combine.PreparedSides]) -> subset_search.Blocks:
+    return subset_search.zip_streams([side.stream() for side in sides])
 
 
 def _percent(ci95: Interval) -> str:

@@ -10,13 +10,13 @@ from simcore import memory
 from simcore.data import cache_dir
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
-from simcore.data.transforms import Setting
 from simcore.errors import BadDataError
 from simcore.lab.library import features
 from simcore.lab.library.features import DecodedImage
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.models.extract.extraction import ExtractionReport
+from simcore.models.transforms import Setting
 from simcore.types import Features, ImageSet, Monitor
 
 

@@ -6,8 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from simcore import memory
-from simcore.data import result_cache, transforms
-from simcore.data.transforms import TRANSFORMS, Setting
+from simcore.data import result_cache
 from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.retrieval import invariance, recall
 from simcore.evaluate.statistics import bootstrap
@@ -15,6 +14,8 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import recall as lab_recall
 from simcore.lab.invariance import changed_features
 from simcore.lab.library import features, subsets
+from simcore.models import transforms
+from simcore.models.transforms import TRANSFORMS, Setting
 from simcore.recipe import Question, Recipe
 from simcore.results import Cell, Interval, Result, Table, TableResult
 from simcore.sim.distribution import Distribution
@@ -34,7 +35,7 @@ class InvarianceQuestion:
 
     Attributes:
         question: recipes, and pairs whose queries are changed.
-        transforms: names; empty for all.
+        transforms: names; empty for all that need no weights.
         levels: "default", the middle strength of each, or "all".
         seed: of the random changes.
     """
@@ -53,7 +54,8 @@ class InvarianceQuestion:
         """
         if self.levels not in ("default", ALL):
             raise unknown_name("choice of levels", self.levels, ("default", ALL))
-        chosen = [transforms.get(name) for name in self.transforms or TRANSFORMS]
+        free = [name for name, each in TRANSFORMS.items() if not each.needs_weights]
+        chosen = [transforms.get(name) for name in self.transforms or free]
         return tuple(
             Setting(transform.name, strength, self.seed)
             for transform in chosen
@@ -262,7 +264,7 @@ class _Session:
 
     def floor(self, recipe: Recipe) -> invariance.Floor:
         """The similarities of unrelated pairs and of mates, stored on disk."""
-        plain = invariance.without_csls(recipes.resolve(recipe).canonical)
+        plain = invariance.of_two_images(recipes.resolve(recipe).canonical)
 
         def compute() -> result_cache.Arrays:
             queries, gallery = (self._features(plain, side) for side in (0, 1))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.data import transforms
-from simcore.data.transforms import Setting
 from simcore.errors import unknown_name
 from simcore.evaluate.retrieval import invariance
 from simcore.lab import recipes
 from simcore.lab.invariance import changed_features, evaluation
 from simcore.lab.library import features, similarity, subsets
 from simcore.lab.library.features import DecodedImage
+from simcore.models import transforms
+from simcore.models.transforms import Setting
 from simcore.recipe import Question, Recipe
 from simcore.results import Result
 from simcore.sim import rank

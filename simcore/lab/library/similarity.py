@@ -12,7 +12,7 @@ from simcore.lab import recipes
 from simcore.lab.library import features
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Recipe
-from simcore.sim import combine, metrics
+from simcore.sim import combine, metrics, recipe_blocks
 from simcore.types import Array, Collection, Direction, Features, ImageSet, Metric
 
 
@@ -61,18 +61,17 @@ def recipe_row(
         )
         for part in recipe.parts
     ]
-    terms: list[combine.Term] = []
-    if recipe.combine != "none":
-        prepared = [
-            side.with_moments()
-            if recipe.combine == "zsum"
-            or (recipe.combine == "sum" and not side.prepared().complete)
-            else side.prepared()
-            for side in sides
-        ]
-        terms = combine.recipe_terms(recipe, prepared)
     rows = [side.row(query[side.backbone]) for side in sides]
-    return combine.recipe_similarity(rows, recipe, terms)[0]
+    if recipe.combine == "none":
+        return rows[0][0].astype(np.float64)
+    prepared = [
+        side.with_moments()
+        if recipe.standardized or (recipe.combine == "sum" and not side.prepared().complete)
+        else side.prepared()
+        for side in sides
+    ]
+    block = recipe_blocks.recipe_block(recipes.resolve(recipe), rows, prepared, query)
+    return block.similarity()[0]
 
 
 def read_moments(collection: Collection, resolved: Sequence[Recipe], direction: Direction) -> None:
@@ -83,7 +82,7 @@ def read_moments(collection: Collection, resolved: Sequence[Recipe], direction: 
     parts = {
         (part.backbone, combine.resolved_metric(part), recipe.post)
         for recipe in resolved
-        if recipe.combine == "zsum"
+        if recipe.standardized
         for part in recipe.parts
     }
     for backbone, metric, post in sorted(parts):

@@ -9,7 +9,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import features, subsets
 from simcore.lab.papers.sections import Pictures
 from simcore.recipe import Question, Recipe
-from simcore.sim import combine, rank
+from simcore.sim import rank, recipe_blocks
 from simcore.types import Array, Collection
 
 SEED = 0  # of all examples that are drawn at random
@@ -83,7 +83,7 @@ def first_columns(question: Question, rows: Sequence[int], k: int) -> list[list[
         for side in (pairs.queries, pairs.gallery)
     )
     columns: dict[int, list[int]] = {}
-    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
+    for start, values in recipe_blocks.blocks(recipes.resolve(recipe), queries, gallery):
         for row in rows:
             if start <= row < start + len(values):
                 similarity = values[row - start]

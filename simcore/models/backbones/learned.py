@@ -100,8 +100,9 @@ def _derivation(file: WeightFile) -> Derivation:
     """An adapter as a map from the stored features of its bases."""
     learned = adapter.load(weights.path(file))
 
-    def compute(features: Sequence[Features]) -> Array:
-        return learned(np.concatenate([adapter.unit_rows(rows) for rows in features], axis=1))
+    def compute(features: Sequence[Features]) -> list[Array]:
+        rows = learned(np.concatenate([adapter.unit_rows(rows) for rows in features], axis=1))
+        return list(rows[:, None])
 
     return Derivation(learned.backbones, compute)
 

@@ -200,7 +200,7 @@ def _extract_derived(
             Features(base.name, *store.read(key, part), len(part))
             for base, key in zip(bases, keys, strict=True)
         ]
-        store.append(target, part, list(derivation.compute(stored)[:, None]))
+        store.append(target, part, derivation.compute(stored))
         computed += len(part)
         monitor.report(spec.name, computed, len(ready))
     newly = {name: count for name, count in report.computed.items() if count}

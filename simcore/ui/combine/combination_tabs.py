@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document, printed_values
-from simcore.lab.evaluate import combinations, exclusive
+from simcore.lab.evaluate import combinations, exclusive, learned_sums
 from simcore.lab.evaluate.combinations import SubsetSearch
 from simcore.lab.evaluate.exclusive import Measure
 from simcore.recipe import Combination, Question
@@ -126,7 +126,7 @@ def participation(question: Question, search: SubsetSearch, combine: Combination
 def weights(question: Question, search: SubsetSearch, _combine: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
     with job_progress.progress_bar("Learning weights") as monitor:
-        result = combinations.learned_weights(question, monitor=monitor)
+        result = learned_sums.learned_weights(question, monitor=monitor)
     rows = [
         ("learned weights", result.same_pairs, result.held_out),
         ("best subset (z-sum)", result.best_subset_same_pairs, result.best_subset_held_out),

@@ -243,7 +243,7 @@ def post_processing(question: Question) -> EvaluationView:
 
 
 def waterfall(question: Question) -> EvaluationView:
-    """Recall at 1 as combining, grids, post-processing and weights are added."""
+    """Recall at 1 as combining, post-processing, weights, gates and a second stage are added."""
     single = question.with_recipes(*question.singles).with_post("none")
     result = evaluate_waterfall.waterfall(single)
     frame = pd.DataFrame(
@@ -257,6 +257,7 @@ def waterfall(question: Question) -> EvaluationView:
             "gain_low": step.gain_ci95[0] if step.gain_ci95 else None,
             "gain_high": step.gain_ci95[1] if step.gain_ci95 else None,
             "recall_of_chosen_half": step.chosen,
+            "asymmetric_recall": step.either,
             "milliseconds": step.milliseconds,
         }
         for step in result.steps

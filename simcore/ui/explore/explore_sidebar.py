@@ -14,7 +14,13 @@ from simcore.ui.widgets import escape_markdown
 
 METRIC_NAMES = {"own": "Own", "cosine": "Cos", "l2": "L2", "l1": "L1"}  # short: four in a line
 ORDER_NAMES = {"chosen": "As chosen", "rank": "Mate's rank"}
-COMBINATION_NAMES = {"sum": "Sum", "zsum": "z-sum", "rrf": "Ranks", "weighted": "Weighted"}
+COMBINATION_NAMES = {
+    "sum": "Sum",
+    "zsum": "z-sum",
+    "rrf": "Ranks",
+    "rerank": "Re-ranked",
+    "weighted": "Weighted",
+}
 
 
 def _collection_changed() -> None:
@@ -45,13 +51,14 @@ def draw(names: Sequence[str]) -> ExploreView:
         )
         st.pills(
             "Combinations",
-            list(COMBINATION_NAMES),
+            explore_view.combination_names(),
             selection_mode="multi",
-            format_func=COMBINATION_NAMES.__getitem__,
+            format_func=lambda name: COMBINATION_NAMES.get(name, name),
             key=f"{PAGE}_combine",
             help="Rows that add the similarities of all backbones. Sum: as they are. z-sum: each "
             "first scaled to mean 0 and standard deviation 1 over all pairs. Ranks: reciprocal "
-            "rank fusion, 1 / (60 + rank) of each. Weighted: a z-sum with your weights.",
+            "rank fusion, 1 / (60 + rank) of each. Re-ranked: a z-sum, whose first 50 are compared "
+            "again by their maps. Weighted: a z-sum with your weights. Others are stored recipes.",
         )
         if "weighted" in view.combine and len(view.models) > 1:
             _weights(view)
@@ -75,7 +82,7 @@ def draw(names: Sequence[str]) -> ExploreView:
                 on_change=_direction_changed,
                 help="The side that the query is on. The pair stays the same.",
             )
-        if view.combine and len(view.models) > 1:
+        if view.combined:
             st.segmented_control(
                 "Missing evidence",
                 list(MISSING_NAMES),

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from simcore.errors import SimError
-from simcore.lab import recipes
+from simcore.lab import recipes, stored_recipes
 from simcore.lab.library import collections, models
 from simcore.recipe import MISSING_RULES
 from simcore.types import DIRECTIONS, METRICS, Direction
@@ -16,7 +16,7 @@ from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
 PAGE = "explore"
 ORDERS = ("chosen", "rank")  # combinations first, or by the rank of the mate
-COMBINATIONS = ("sum", "zsum", "rrf", "weighted")
+COMBINATIONS = ("sum", "zsum", "rrf", "rerank", "weighted")
 MAX_K, MAX_MODELS, MAX_WEIGHT = 50, 24, 5.0
 DEMO = "emoji"
 FIRST_QUERIES = {DEMO: "mushroom"}  # found by the sum of all backbones, and by none alone
@@ -29,7 +29,8 @@ class ExploreView:
     Attributes:
         query: id of an image on the side of the queries.
         models: backbones, one row each.
-        combine: rows that combine them, of `COMBINATIONS`; weighted is a z-sum with `weights`.
+        combine: rows that combine them, of `COMBINATIONS` (weighted is a z-sum with `weights`),
+            or stored recipes, which bring their own backbones.
         weights: one per backbone, in their order.
         missing: what missing evidence counts as in a combination.
         order: of the rows, of `ORDERS`.
@@ -50,6 +51,18 @@ class ExploreView:
     def has_weights(self) -> bool:
         """Whether the weights differ; with equal ones a weighted z-sum ranks like the z-sum."""
         return len({self.weight(model) for model in self.models}) > 1
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The stored recipes among the combinations."""
+        return tuple(name for name in self.combine if name not in COMBINATIONS)
+
+    @property
+    def combined(self) -> tuple[str, ...]:
+        """The combinations of the chosen backbones, of which there must be several."""
+        if len(self.models) < 2:
+            return ()
+        return tuple(name for name in self.combine if name in COMBINATIONS)
 
     def weight(self, model: str) -> float:
         """The weight of one backbone; 1 by default."""
@@ -137,6 +150,21 @@ def check_model(name: str) -> list[str]:
     return [name]
 
 
+def combination_names() -> list[str]:
+    """The combinations of the chosen backbones, and the recipes that are stored under a name."""
+    return [*COMBINATIONS, *stored_recipes.names()]
+
+
+def needed_models(view: ExploreView) -> list[str]:
+    """The chosen backbones, and those of the chosen stored recipes.
+
+    Raises:
+        SimError: a stored recipe cannot be read.
+    """
+    stored = [name for recipe in view.stored for name in stored_recipes.open_(recipe).backbones]
+    return list(dict.fromkeys([*view.models, *stored]))
+
+
 def fields(names: Sequence[str]) -> list[Field]:
     """The fields of the address, given the names of all collections."""
     return [
@@ -154,7 +182,13 @@ def fields(names: Sequence[str]) -> list[Field]:
         ),
         Field("metric", ("own", *METRICS)),
         NumberField("k", default=10, low=1, high=MAX_K),
-        ListField("combine", COMBINATIONS, default=["zsum"], label="combination", keep_empty=True),
+        ListField(
+            "combine",
+            lambda _values: combination_names(),
+            default=["zsum"],
+            label="combination",
+            keep_empty=True,
+        ),
         WeightsField("weights"),
         Field("missing", MISSING_RULES, label="rule for missing evidence"),
         Field("order", ORDERS, label="order of rows"),

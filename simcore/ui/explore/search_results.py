@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from simcore import csv_text
-from simcore.lab import recipes
+from simcore.lab import recipes, stored_recipes
 from simcore.lab.library import provenance
 from simcore.lab.search.search import SearchResult
 from simcore.recipe import Recipe
@@ -125,15 +125,21 @@ def _compare_link(collection: Collection, view: ExploreView, models: Sequence[st
 def recipes_of(view: ExploreView, models: Sequence[str]) -> Mapping[str, Recipe]:
     """The recipes by the titles of their rows: combinations first, then one per backbone.
 
-    A weighted z-sum with equal weights is left out beside the z-sum, whose ranks it has.
+    A weighted z-sum with equal weights is left out beside the z-sum, whose ranks it has, and a
+    stored recipe while a backbone that it needs has no features.
+
+    Args:
+        models: the needed backbones that have features in the collection.
 
     Raises:
         SimError: a name or a weight that cannot be used.
     """
-    combined: dict[str, Recipe] = {}
+    stored = [stored_recipes.open_(name) for name in view.stored]
+    combined = {recipe.title: recipe for recipe in stored if set(recipe.backbones) <= set(models)}
+    models = [model for model in models if model in view.models]
     if not models:
         return combined
-    for combination in view.combine if len(models) > 1 else ():
+    for combination in view.combined if len(models) > 1 else ():
         weights = [view.weight(model) for model in models] if combination == "weighted" else []
         if weights and "zsum" in view.combine and not view.has_weights:
             continue
@@ -223,10 +229,13 @@ def _recipe_text(recipe: Recipe) -> str:
         (part,) = recipe.parts
         return METRIC_NAMES[recipes.resolve_metric(part)]
     if any(part.weight != 1 for part in recipe.parts):
-        return " + ".join(
+        text = " + ".join(
             f"{part.weight:g} {part.backbone}" for part in recipe.parts if part.weight
         )
-    return " + ".join(recipe.backbones)
+    else:
+        text = " + ".join(part.backbone for part in recipe.parts)
+    cues = ", ".join(gate.cue for gate in recipe.gates)
+    return f"{text}; weights change with: {cues}" if cues else text
 
 
 def summary(results: Results) -> tuple[str, str]:
@@ -289,27 +298,24 @@ def table(view: ExploreView, query: str, results: Results) -> str:
 def search_commands(
     view: ExploreView, models: Sequence[str], file_name: str | None
 ) -> list[Command]:
-    """The command lines that print the same numbers, one per combination."""
-    args = ["search", view.collection]
-    args += ["--image", file_name] if file_name else ["--id", view.query]
-    args += ["--models", ",".join(models)]
+    """The command lines that print the same numbers, one per combination or stored recipe."""
+    models = [model for model in models if model in view.models]
+    source = ["search", view.collection]
+    source += ["--image", file_name] if file_name else ["--id", view.query]
+    own = ["--models", ",".join(models)]
     if view.metric != "own":
-        args += ["--metric", view.metric]
+        own += ["--metric", view.metric]
+    shared: list[str] = []
     if view.direction != "lr":
-        args += ["--direction", view.direction]
+        shared += ["--direction", view.direction]
     if where := field_filter.current(PAGE, view.collection):
-        args += ["--where", where]
-    args += ["-k", str(view.k)]
-    combinations = view.combine if len(models) > 1 else ()
-    options = {
-        "sum": ["--combine", "sum"],
-        "zsum": ["--combine", "zsum"],
-        "rrf": ["--combine", "rrf"],
-        "weighted": [
-            *("--combine", "zsum"),
-            *("--weights", ",".join(f"{view.weight(model):g}" for model in models)),
-        ],
-    }
-    if combinations and view.missing != "mean":
-        args += ["--missing", view.missing]
-    return [Command((*args, *options[name])) for name in combinations] or [Command(tuple(args))]
+        shared += ["--where", where]
+    shared += ["-k", str(view.k)]
+    combinations = view.combined if len(models) > 1 else ()
+    missing = ["--missing", view.missing] if view.missing != "mean" else []
+    weights = ",".join(f"{view.weight(model):g}" for model in models)
+    options = {name: ["--combine", name] for name in combinations}
+    options["weighted"] = ["--combine", "zsum", "--weights", weights]
+    lines = [[*source, *own, *shared, *missing, *options[name]] for name in combinations]
+    lines += [[*source, "--recipe", name, *shared] for name in view.stored]
+    return [Command(tuple(line)) for line in lines or [[*source, *own, *shared]]]

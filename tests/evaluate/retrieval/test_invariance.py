@@ -82,4 +82,4 @@ def test_ranks_are_those_of_the_changed_queries():
     [("csls", "none"), ("center+csls", "center"), ("center", "center"), ("none", "none")],
 )
 def test_hubness_is_left_out(post, expected):
-    assert invariance.without_csls(Recipe(ONE.parts, post=post)).post == expected
+    assert invariance.of_two_images(Recipe(ONE.parts, post=post)).post == expected

@@ -10,7 +10,7 @@ from simcore.__main__ import run
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError
 from simcore.lab import recipes
-from simcore.lab.evaluate import best_subsets, combinations, exclusive, recall
+from simcore.lab.evaluate import best_subsets, combinations, exclusive, learned_sums, recall
 from simcore.lab.library import collections, extraction
 from simcore.models import registry
 from simcore.models.extract import extraction as extraction_run
@@ -90,7 +90,7 @@ def test_a_single_pair_has_no_held_out_score(one_pair, capsys):
     report = best_subsets.report(question)
     assert report.held_out == {}
     assert "no held-out score of a single pair" in " ".join(report.to_table().notes)
-    learned = combinations.learned_weights(question)
+    learned = learned_sums.learned_weights(question)
     assert (learned.held_out, learned.best_subset_held_out) == (None, None)
     for command in ("subsets", "weights"):
         assert run(["evaluate", command, one_pair]) == 0

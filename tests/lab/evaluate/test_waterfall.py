@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcore.errors import BadDataError
-from simcore.lab.evaluate import waterfall
+from simcore.lab.evaluate import recall, waterfall
 from simcore.lab.library import collections, extraction, features
 from simcore.recipe import Part, Question, Recipe
 from simcore.ui.evaluate import evaluation_views
@@ -24,7 +24,7 @@ def twisted(tmp_path_factory):
         patch.setenv("SIMCORE_CACHE", str(root / "cache"))
         draw_pairs(root / "pairs", PAIRS)
         collections.add("pairs", root / "pairs", name="twisted")
-        extraction.extract("twisted", MODELS)
+        extraction.extract("twisted", [*MODELS, "cues"])
     return root / "cache"
 
 
@@ -68,25 +68,32 @@ def zsum(matrices, weights):
 def test_choices_and_shares_are_those_of_the_formulas(result):
     order = np.random.default_rng(SEED).permutation(PAIRS)
     first, second = np.sort(order[: PAIRS // 2]), np.sort(order[PAIRS // 2 :])
-    plain = cosines("none")
     subsets = {
-        members: hits(zsum([plain[name] for name in members], [1] * len(members)))
+        (post, members): hits(zsum([matrices[name] for name in members], [1] * len(members)))
+        for post in ("none", "center")
+        for matrices in [cosines(post)]
         for size in range(1, len(MODELS) + 1)
         for members in itertools.combinations(MODELS, size)
     }
-    best_single = max(subsets[(name,)][first].sum() for name in MODELS)
-    best = max(hit[first].sum() for hit in subsets.values())
-    single, summed, post, _ = result.steps
+    best_single = max(subsets[("none", (name,))][first].sum() for name in MODELS)
+    best = max(hit[first].sum() for (post, _), hit in subsets.items() if post == "none")
+    best_centered = max(hit[first].sum() for hit in subsets.values())
+    single, summed, centered, csls, weighted, gated, reranked = result.steps
     assert [step.name for step in result.steps] == [
         "best backbone",
         "z-sum",
-        "post-processing",
+        "centering",
+        "CSLS",
         "weights",
+        "gating",
+        "re-ranking",
     ]
     assert single.chosen == pytest.approx(best_single / len(first))
     assert summed.chosen == pytest.approx(best / len(first))
-    assert single.value == pytest.approx(subsets[(single.recipe,)][second].mean())
-    assert post.chosen >= summed.chosen >= single.chosen
+    assert centered.chosen == pytest.approx(best_centered / len(first))
+    assert single.value == pytest.approx(subsets[("none", (single.recipe,))][second].mean())
+    assert csls.chosen >= centered.chosen >= summed.chosen >= single.chosen
+    assert reranked.chosen >= gated.chosen
     assert result.pairs == len(second)
     assert result.gallery == PAIRS
     for before, after in itertools.pairwise(result.steps):
@@ -94,22 +101,30 @@ def test_choices_and_shares_are_those_of_the_formulas(result):
         assert after.gain_ci95[0] <= after.gain <= after.gain_ci95[1]
     assert single.gain is None
     assert all(step.milliseconds > 0 for step in result.steps)
+    back = hits(cosines("none")[single.recipe].T)
+    expected = (subsets[("none", (single.recipe,))] | back)[second].mean()
+    assert single.either == pytest.approx(expected)
+    assert weighted.either >= weighted.value
 
 
-def test_the_printed_recipe_has_the_printed_share(result):
-    """Weights in the label give the share of the last step, computed anew."""
+def test_the_printed_recipe_has_the_printed_share(result, twisted):
+    """The stored recipe gives the share of the last step, computed anew by `recall`."""
     order = np.random.default_rng(SEED).permutation(PAIRS)
     second = np.sort(order[PAIRS // 2 :])
-    label = result.steps[-1].recipe
-    post = next((p for p in ("center+csls", "center", "csls") if f", {p}" in label), "none")
-    if post.endswith("csls"):
-        pytest.skip("CSLS is tested elsewhere")
-    inside = label.split("(")[-1].split(")")[0] if "(" in label else label.split(",")[0]
-    parts = [word.split() for word in inside.split(" + ")]
-    weights = {words[-1]: float(words[0]) if len(words) > 1 else 1.0 for words in parts}
-    matrices = cosines(post)
-    total = zsum([matrices[name] for name in weights], list(weights.values()))
-    assert result.steps[-1].value == pytest.approx(hits(total)[second].mean())
+    ranks = recall.ranks("twisted", result.best)
+    assert result.steps[-1].value == pytest.approx((ranks == 1)[second].mean())
+
+
+def test_gates_are_left_out_with_a_sentence_where_there_are_no_cues(twisted, monkeypatch):
+    monkeypatch.setenv("SIMCORE_CACHE", str(twisted))
+    question = Question("twisted", tuple(Recipe((Part(name),)) for name in MODELS))
+    result = waterfall.waterfall(question.with_missing("worst"), seed=SEED)
+    assert "gating" not in [step.name for step in result.steps]
+    assert any("left out" in note for note in result.to_table().notes)
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "is_ready", lambda *_args: False)
+        result = waterfall.waterfall(question, seed=SEED + 1)
+    assert "simcore extract twisted --models cues" in " ".join(result.to_table().notes)
 
 
 def test_the_page_shows_the_steps(result, twisted):

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 from simcore import memory
-from simcore.data.transforms import Setting
 from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.lab.invariance import changed_features, evaluation
 from simcore.lab.invariance.evaluation import InvarianceQuestion
 from simcore.lab.library import collections, extraction, features
 from simcore.lab.recipes import parse
 from simcore.models.extract import extraction as models_extraction
+from simcore.models.transforms import Setting
 from simcore.recipe import Question
 from simcore.types import Monitor
 from tests.conftest import draw_pairs

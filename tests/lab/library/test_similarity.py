@@ -18,7 +18,7 @@ from simcore.models.adapter import Adapter, Layer
 from simcore.models.extract import extraction as extraction_run
 from simcore.models.lineage import Lineage
 from simcore.recipe import Question
-from simcore.sim import combine
+from simcore.sim import combine, recipe_blocks
 from tests.conftest import MODELS
 
 
@@ -90,7 +90,7 @@ def test_recipes_together_rank_as_they_do_alone(six):
             for side in six.sides("lr")
         )
         resolved = recipes.resolve(recipe)
-        blocks = [values for _, values in combine.blocks(resolved, queries, gallery, rows=2)]
+        blocks = [values for _, values in recipe_blocks.blocks(resolved, queries, gallery, rows=2)]
         matrix = np.concatenate(blocks)
         assert ranks.tolist() == [(row >= row[i]).sum() for i, row in enumerate(matrix)]
 

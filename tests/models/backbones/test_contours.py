@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from simcore.errors import BadDataError, SimError
+from simcore.errors import BadDataError, MissingWeightsError, SimError
 from simcore.models import nets, registry, weights
+from simcore.models.transforms import Setting
 
 torch = pytest.importorskip("torch")
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -94,6 +95,23 @@ def test_the_network_is_that_of_the_package(random_file):
     with torch.inference_mode():
         contours = net(as_input(rgb))[0, 0].numpy()
     np.testing.assert_allclose(contours, by_hand(random_file, rgb), atol=1e-4)
+
+
+def test_a_line_drawing_is_black_where_the_network_sees_contours(random_file, monkeypatch):
+    monkeypatch.setattr(weights, "path", lambda file: random_file)
+    rgb = np.random.default_rng(2).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    drawing = Setting("line-drawing", 1)(rgb, "a")
+    expected = 255 * (1 - by_hand(random_file, rgb.astype(np.float64)))
+    assert np.abs(drawing - expected[..., None]).max() <= 1
+    large = np.repeat(np.repeat(rgb, 20, axis=0), 20, axis=1)  # drawn smaller, and enlarged
+    assert Setting("line-drawing", 1)(large, "a").shape == large.shape
+    line = np.zeros((1, 2000, 3), np.uint8)
+    assert Setting("line-drawing", 1)(line, "a").shape == line.shape
+
+
+def test_a_line_drawing_without_weights_says_what_is_missing():
+    with pytest.raises(MissingWeightsError, match="hed_bsds500"):
+        Setting("line-drawing", 1)(np.zeros((8, 8, 3), np.uint8), "a")
 
 
 def test_files_with_missing_or_other_layers_are_refused(random_file, tmp_path):

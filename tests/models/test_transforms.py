@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from simcore.data import transforms
-from simcore.data.transforms import TRANSFORMS, Setting
 from simcore.errors import BadDataError, UnknownNameError
+from simcore.models import transforms
+from simcore.models.transforms import TRANSFORMS, Setting
 
-SETTINGS = [Setting(t.name, level) for t in TRANSFORMS.values() for level in t.levels]
+SETTINGS = [
+    Setting(t.name, level) for t in TRANSFORMS.values() for level in t.levels if not t.needs_weights
+]
 
 
 @pytest.fixture
@@ -126,4 +128,5 @@ def test_keys_differ_and_names_are_checked():
         Setting("rotate", 44)
     with pytest.raises(BadDataError, match="seed"):
         Setting("rotate", 45, -1)
-    assert len(transforms.TRANSFORMS) == 18
+    assert len(transforms.TRANSFORMS) == 19
+    assert [t.name for t in TRANSFORMS.values() if t.needs_weights] == ["line-drawing"]

@@ -1,7 +1,8 @@
 """Changes of a picture that a representation may be invariant to, each with a strength.
 
 They are applied to the decoded picture, before a network's own preprocessing. A change depends on
-the picture, its strength and a seed only. Empty areas get the mean color of the picture.
+the picture, its strength and a seed only. Empty areas get the mean color of the picture. A network
+makes the line drawing; all others are fixed computations.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ class Transform:
         description: what the strength means, in words.
         unit: of the strength, such as "°".
         levels: strengths from mild to strong; the middle one is the default.
+        needs_weights: whether a network makes it, whose weights may be missing.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Transform:
     unit: str
     levels: tuple[float, ...]
     apply: Apply
+    needs_weights: bool = False
 
     @property
     def default(self) -> float:
@@ -272,6 +275,19 @@ def letterbox(image: Array, share: float, _random: np.random.Generator) -> Array
     return _array(_functional().pad(_tensor(image), [0, bar, 0, bar], fill=0))
 
 
+def line_drawing(image: Array, _strength: float, _random: np.random.Generator) -> Array:
+    """Black lines on white, where the network of the backbone `contours` sees contours.
+
+    Raises:
+        MissingWeightsError: its weights are missing.
+    """
+    from simcore.models.backbones import contours
+
+    ink = contours.draw(image)
+    gray = np.rint(255 * (1 - ink)).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 _FACTORS = (0.75, 0.5, 0.35, 0.25, 0.15)
 TRANSFORMS = {
@@ -295,5 +311,6 @@ TRANSFORMS = {
         Transform("invert", "the negative", "", (1,), invert),
         Transform("occlude", "share of the area", "", (0.05, 0.1, 0.2, 0.35, 0.5), occlude),
         Transform("letterbox", "share of the height", "", _SHARES, letterbox),
+        Transform("line-drawing", "contours that a network draws", "", (1,), line_drawing, True),
     )
 }
