@@ -117,10 +117,10 @@ page = kiosk.navigation(
         ),
         st.Page(
             "pages/duel.py",
-            title="Beat the machine",
+            title="Duel",
             icon=":material/swords:",
             url_path="duel",
-            help="A live game for a room: people against backbones, and who you look like.",
+            help="Beat the machine: a live game for a room, people against backbones.",
         ),
         st.Page(
             "pages/review.py",

@@ -46,6 +46,9 @@ VIEWS = {
     "judgements": "/judgements?judgements=known",
     "experiments": "/experiments?experiment=emoji-night&view=invite",
     "participant": "/experiments?experiment=emoji-night&participant=new",
+    "duel": "/duel?experiment=emoji-duel&view=wall",
+    "duel-phone": "/duel?experiment=emoji-duel&participant=new",
+    "duel-look-alike": "/duel?view=look-alike",
     "review": "/review?collection=emoji&annotator=ada",
     "duplicates": "/duplicates?collection=emoji",
     "collections": "/collections",
@@ -54,6 +57,27 @@ VIEWS = {
 NEW_EXPERIMENT = (
     ("experiments", "new", "emoji-night", "emoji", "--distractors", "random,mobilenetv2"),
 )
+DUEL = (
+    ("duel", "new", "emoji-duel", "emoji", "--questions", "12"),
+    ("duel", "start", "emoji-duel"),
+)
+# Twenty strangers, who are right three times in four.
+PLAYERS = """
+import numpy as np
+from simcore.data.answers import experiment_store
+from simcore.lab.people import duels
+random = np.random.default_rng(0)
+questions = experiment_store.questions(experiment_store.get("emoji-duel"))
+for _ in range(20):
+    experiment, code = duels.join("emoji-duel")
+    while screen := duels.seat(experiment, code).screen:
+        (question,) = (q for q in questions if q.number == screen.number)
+        mate = screen.choices.index(question.options[question.mate][1])
+        place = mate if random.random() < 0.75 else int(random.integers(len(screen.choices)))
+        duels.answer(experiment, code, screen.number, place=place, seconds=2.0)
+        if screen.done == 8:
+            break
+"""
 # What a view needs beside the demo, as commands; minutes for some.
 PREPARATION = {
     "map": (("map", "emoji", "--models", "mobilenetv2"),),
@@ -66,6 +90,8 @@ PREPARATION = {
     ),
     "experiments": NEW_EXPERIMENT,
     "participant": NEW_EXPERIMENT,
+    "duel": DUEL,
+    "duel-phone": DUEL,
 }
 
 
@@ -82,7 +108,11 @@ def main(names: list[str]) -> None:
             subprocess.run(
                 [sys.executable, "-m", "simcore", *command], check=True, env=environment, cwd=ROOT
             )
-        with served(environment) as address, sync_playwright() as play:
+        options: tuple[str, ...] = ()
+        if "duel" in (names or VIEWS):
+            options = ("--host", "0.0.0.0")  # else the wall would say that no phone can join
+            subprocess.run([sys.executable, "-c", PLAYERS], check=True, env=environment, cwd=ROOT)
+        with served(environment, *options) as address, sync_playwright() as play:
             flags = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
             browser = play.chromium.launch(executable_path=path, args=flags)
             page = browser.new_page(viewport=SIZE, color_scheme="light")
@@ -93,16 +123,37 @@ def main(names: list[str]) -> None:
 
 def take(page: Any, name: str, url: str) -> None:
     """Open an address, wait until it is drawn, save the picture."""
+    phone = name == "duel-phone"
+    page.set_viewport_size({"width": 390, "height": 760} if phone else SIZE)
     page.goto(url)
     page.wait_for_selector("h1, h2, section.row", timeout=120_000)
     settle(page)
     if name == "participant":
         page.get_by_role("button", name="Start").click()
         settle(page)
+    if phone:
+        page.get_by_role("button", name="Join").click()
+        settle(page)
+    if name == "duel-look-alike":
+        show_photograph(page)
     shot = FOLDER / f"{name}.png"
     page.screenshot(path=shot)
     shrink(shot)
     print(f"{shot.relative_to(ROOT)}: {shot.stat().st_size / 1000:.0f} kB")
+
+
+def show_photograph(page: Any) -> None:
+    """Upload a photograph of a person, and wait for the last machine."""
+    from PIL import Image
+    from skimage import data
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "photograph.jpg"
+        Image.fromarray(data.astronaut()).save(file)
+        page.get_by_role("radio", name="Upload").click()
+        page.locator("input[type=file]").set_input_files(file)
+        page.get_by_role("button", name="Next person").wait_for(timeout=120_000)
+    page.wait_for_timeout(1500)
 
 
 def settle(page: Any) -> None:
@@ -125,12 +176,12 @@ def shrink(path: Path) -> None:
 
 
 @contextmanager
-def served(environment: dict[str, str]) -> Iterator[str]:
+def served(environment: dict[str, str], *options: str) -> Iterator[str]:
     """The app on a free port; its address."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "simcore", "app", "--port", str(port)]
+    command = [sys.executable, "-m", "simcore", "app", "--port", str(port), *options]
     app = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
     try:
         for _ in range(300):

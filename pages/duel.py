@@ -1,4 +1,4 @@
-"""Beat the machine: a live duel of a room with the backbones; and who you look like."""
+"""Duel: beat the machine, a live game for a room; and who you look like."""
 
 import streamlit as st
 
@@ -21,8 +21,8 @@ def show() -> None:
 
 
 def _choose() -> None:
-    st.title("Beat the machine")
-    st.caption("A game for a room: people and backbones answer the same questions, live.")
+    st.title("Duel")
+    st.caption("Beat the machine: people and backbones answer the same questions, live.")
     with widgets.show_errors():
         values = url_state.bind("duel", [Field("view", list(VIEWS))])
         st.segmented_control(

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from simcore.lab.people import experiments
+from simcore.lab.people import duels, experiments
 from simcore.ui import actions, kiosk, url_state, widgets
 from simcore.ui.experiments import experiment_builder, experiment_results, participant_view
 from simcore.ui.url_state import Field
@@ -15,10 +15,14 @@ CHANGING = {"new", "import"}
 def show() -> None:
     """Draw the page, or, for a participant, the questions alone."""
     if code := st.query_params.get("participant", ""):
-        participant_view.show(st.query_params.get("experiment", "")[:64], code[:64])
+        name = st.query_params.get("experiment", "")[:64]
+        if duels.is_duel(name):
+            st.switch_page("pages/duel.py", query_params=st.query_params.to_dict())
+        participant_view.show(name, code[:64])
         return
     st.title("Experiments")
     st.caption("Ask people which pictures look alike, with the tasks of the papers.")
+    st.page_link("pages/duel.py", label="Beat the machine", icon=":material/swords:")
     with widgets.show_errors():
         rows = {row.name: row for row in experiments.listing()}
         name, part = _asked(list(rows))

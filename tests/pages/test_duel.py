@@ -4,7 +4,7 @@ import pytest
 
 from simcore.data.answers import experiment_store
 from simcore.lab.people import duel_scores, duels
-from simcore.ui.duel import join_address
+from simcore.ui.duel import join_address, look_alike
 from tests.conftest import MODELS
 from tests.pages.test_analysis_pages import at_address
 from tests.pages.test_people_pages import words
@@ -127,18 +127,17 @@ def test_the_page_offers_the_duel_that_is_open(app, duel):
     assert at.title[0].value == "You are player 1"
 
 
-def test_lookalikes_come_one_by_one_and_the_sum_last(app, tiny, draw, encode):
+def test_lookalikes_come_one_by_one_and_the_sum_last(app, tiny, draw, encode, monkeypatch):
+    monkeypatch.setattr(look_alike, "SECONDS", 0.0)
     at = at_address(app, DUEL, view="look-alike")
     assert "in no file" in words(at)
     at.get_by_key("look_alike_source").set_value("upload").run()
     at.file_uploader[0].upload("me.png", encode(draw(3)), "image/png").run()
-    for _ in range(5):
-        at.run()
     assert not at.exception
     assert not at.error
     page = html(at)
     assert page.count("<figcaption>") == 4
-    assert page.index("All three together: d") < page.index("hog: d")  # newest first
+    assert page.index("The sum of all three: d") < page.index("hog: d")  # newest first
     at.button(key="look_alike_next").click().run()
     assert "<figcaption>" not in html(at)
 
@@ -180,3 +179,9 @@ def test_the_qr_code_contains_the_address():
     text, _, _ = cv2.QRCodeDetector().detectAndDecode(np.kron(picture, np.ones((8, 8), np.uint8)))
     assert text == url
     assert join_address.qr_code(url).startswith("data:image/svg+xml")
+
+
+def test_an_invitation_to_the_experiment_leads_to_the_duel(app, duel):
+    at = at_address(app, "experiments", experiment="party", participant="new")
+    assert not at.exception
+    assert at.button(key="duel_join").label == "Join"

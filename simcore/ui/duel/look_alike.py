@@ -1,6 +1,7 @@
 """Who do you look like? A photo and the image of the collection that each machine finds nearest."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,19 +10,19 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from simcore.lab import recipes
-from simcore.lab.library import collections
+from simcore.lab.library import collections, features
 from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
 from simcore.ui import kiosk, thumbnails, uploads, widgets
 from simcore.ui.duel import board, join_address
 
-SECONDS = 1.6  # between two machines
+SECONDS = 1.2  # that each machine takes at least
 MAX_MACHINES = 12
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 SOURCES = {"camera": "Camera", "upload": "Upload"}
 ROUND = "look_alike_round"  # session key: number of the person, so that the next one starts anew
-SHOWN = "look_alike_shown"  # session key: digest of the picture and how many machines are shown
+SHOWN = "look_alike_shown"  # session key: the picture that all machines have answered
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _photo(trim: int) -> _Photo | None:
     if file is None:
         return None
     data = uploads.receive(widgets.escape_markdown(file.name), file.getvalue(), trim)
+    if source == "upload":
+        st.image(features.decode(data, trim=trim).pixels, width=260, alt="Your picture")
     return _Photo(data, hashlib.sha256(data).hexdigest())
 
 
@@ -124,56 +127,57 @@ def has_camera(url: str) -> bool:
 
 
 def _reveal_all(name: str, photo: _Photo, parsed: Sequence[Recipe]) -> None:
-    """One machine after the other, then the sum."""
-    digest, shown = st.session_state.get(SHOWN, ("", 0))
+    """One machine after the other, then the sum; at once where it was shown before."""
     key = f"{name} {photo.digest}"
-    if digest != key:
-        shown = 0
-        st.session_state[SHOWN] = (key, 0)
-    done = shown >= len(parsed)
-    st.fragment(_reveal, run_every=None if done else SECONDS)(name, photo, parsed, key)
-    if done:
-        st.button(
-            "Next person",
-            type="primary",
-            icon=":material/person_add:",
-            key="look_alike_next",
-            on_click=_forget,
-        )
+    box, results = st.empty(), list[SearchResult]()
+    for recipe in parsed:
+        start = time.monotonic()
+        if st.session_state.get(SHOWN) != key:
+            box.html(_cards(results, f"{_who(recipe)} looks at it ..."))
+        question = Question(name, (recipe,), "rl")  # the left images: all of a folder
+        results += search.search(question, Query(image=photo.data), k=1, monitor=uploads.monitor())
+        if st.session_state.get(SHOWN) != key:
+            time.sleep(max(0.0, SECONDS - (time.monotonic() - start)))
+    st.session_state[SHOWN] = key
+    box.html(_cards(results))
+    st.button(
+        "Next person",
+        type="primary",
+        icon=":material/person_add:",
+        key="look_alike_next",
+        on_click=_forget,
+    )
 
 
-def _reveal(name: str, photo: _Photo, parsed: Sequence[Recipe], key: str) -> None:
-    with widgets.show_errors():
-        _, before = st.session_state[SHOWN]
-        shown = min(before + 1, len(parsed))
-        results = [
-            search.search(
-                Question(name, (recipe,)), Query(image=photo.data), k=1, monitor=uploads.monitor()
-            )[0]
-            for recipe in parsed[:shown]
-        ]
-        st.session_state[SHOWN] = (key, shown)
-        st.html(_cards(results, len(parsed)))
-        if before < shown == len(parsed):
-            st.rerun()  # without the timer
+def _who(recipe: Recipe) -> str:
+    if recipe.combine == "none":
+        return recipe.title
+    return f"The sum of all {number_word(len(recipe.parts))}"
 
 
-def _cards(results: Sequence[SearchResult], total: int) -> str:
-    cards = [_card(result, total) for result in reversed(results)]
-    return f'<div class="duel phone"><ol class="faces" reversed>{"".join(cards)}</ol></div>'
+def _cards(results: Sequence[SearchResult], status: str = "") -> str:
+    """The results so far, newest first.
+
+    Args:
+        status: what is being computed.
+    """
+    cards = "".join(_card(result) for result in reversed(results))
+    line = f'<p role="status">{escape(status)}</p>' if status else ""
+    return f'<div class="duel phone">{line}<ol class="faces" reversed>{cards}</ol></div>'
 
 
-def _card(result: SearchResult, total: int) -> str:
-    is_sum = result.recipe.combine != "none"
-    who = f"All {number_word(total - 1)} together" if is_sum else result.recipe.title
+def _card(result: SearchResult) -> str:
+    who = _who(result.recipe)
+    kind = "" if result.recipe.combine == "none" else ' class="last"'
     if not result.ids:
         text = escape(f"{who}: {result.note}")
-        return f"<li><figure><figcaption>{text}</figcaption></figure></li>"
+        return f"<li{kind}><figure><figcaption>{text}</figcaption></figure></li>"
     source = escape(thumbnails.large(result.keys[0]), quote=True)
-    found = escape(result.ids[0])
+    alt = escape(result.ids[0], quote=True)
+    text = escape(f"{who}: {result.ids[0]}")
     return (
-        f'<li class="{"last" if is_sum else ""}"><figure><img src="{source}" alt="{found}">'
-        f"<figcaption>{escape(who)}: {found}</figcaption></figure></li>"
+        f'<li{kind}><figure><img src="{source}" alt="{alt}">'
+        f"<figcaption>{text}</figcaption></figure></li>"
     )
 
 
