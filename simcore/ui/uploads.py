@@ -1,5 +1,6 @@
 """Limits and checks for images that visitors upload; work on them stops when they leave."""
 
+from starlette.formparsers import MultiPartParser
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -10,6 +11,9 @@ from simcore.ui import kiosk
 
 TYPES = [suffix.removeprefix(".") for suffix in features.IMAGE_SUFFIXES]
 MAX_FILES, MAX_MB = kiosk.upload_limits()
+# Larger uploads are written to a temporary file while they arrive. Pictures of visitors, photographs
+# of people among them, stay in memory; a zip of a collection need not.
+MultiPartParser.spool_max_size = MAX_MB * 2**20
 
 
 def visitor_left() -> bool:

@@ -36,6 +36,7 @@ def test_there_are_pages():
         "collections",
         "combine",
         "compare",
+        "duel",
         "duplicates",
         "evaluate",
         "exclusive",

@@ -5,9 +5,10 @@ import pytest
 from simcore.__main__ import run
 from simcore.data.answers import database
 from simcore.data.collections import collection_catalog
+from simcore.errors import NotPermittedError
 from simcore.lab import permissions
 from simcore.lab.library import collections
-from simcore.lab.people import experiments, participation
+from simcore.lab.people import duels, experiments, participation
 from simcore.lab.people.experiments import Plan
 from simcore.ui import kiosk
 from tests.conftest import ROOT
@@ -133,3 +134,21 @@ def test_what_cannot_be_is_a_sentence(capsys, pairs_folder):
     collections.add("pairs", pairs_folder, name="tiny")
     assert run(["app", "--kiosk", "--idle", "3"]) == 1
     assert "must be 15 s or more" in capsys.readouterr().err
+
+
+def test_the_host_of_a_duel_leads_it_with_a_key(app, tiny, workshop):
+    duels.create("party", tiny, duels.make_plan(questions=2, choices=3))
+    key = duels.host_key("party")
+    kiosk.restrict()
+    with pytest.raises(NotPermittedError, match="Ask the host"):
+        duels.host_key("party")
+    guest = at_address(app, "duel", experiment="party", view="wall")
+    assert [button.label for button in guest.button] == []
+    host = at_address(app, "duel", experiment="party", view="wall", host=key)
+    assert "host" not in host.query_params
+    for label, state in (("Start", "running"), ("End", "ended"), ("Next room", "waiting")):
+        (button,) = host.button
+        assert button.label == label
+        button.click().run()
+        assert not host.error
+        assert duels.current("party").state == state

@@ -1,5 +1,6 @@
 """Work on an upload stops when the visitor who uploaded it is gone."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +66,22 @@ def test_a_visitor_has_left_when_their_session_is_not_connected(monkeypatch):
     assert uploads.visitor_left()
     with job_progress.progress_bar("Occluding") as monitor, pytest.raises(Stopped):
         monitor.check()
+
+
+def test_a_picture_is_in_no_file_while_it_arrives():
+    """Starlette writes files of more than 1 MB to the disk unless it is told otherwise."""
+    from starlette.requests import Request
+
+    photograph = bytes(uploads.MAX_MB * 2**20)
+    head = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a.jpg"\r\n\r\n'
+    body = head + photograph + b"\r\n--x--\r\n"
+    scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def size_and_place():
+        form = await Request(scope, receive).form()
+        return form["a"].size, form["a"].file._rolled
+
+    assert asyncio.run(size_and_place()) == (len(photograph), False)
