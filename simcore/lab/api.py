@@ -39,7 +39,7 @@ from simcore.lab.search.search import Query, SearchResult
 from simcore.models import own_modules, registry
 from simcore.recipe import Combination, Part, PostProcessing, Question, Recipe
 from simcore.results import Interval, RecallTable, Result, Table, TableResult
-from simcore.sim import recipe_blocks
+from simcore.sim import own_metrics, recipe_blocks
 from simcore.types import Array, Collection, Direction, Metric, Monitor
 
 CollectionLike = Collection | str
@@ -237,7 +237,7 @@ def zsum(
     Args:
         models: backbones.
         weights: one per backbone; by default 1 each.
-        metric: "own", "cosine", "l2" or "l1".
+        metric: "own", "cosine", "l2", "l1", or what `metric` returned.
         missing: what missing evidence (no face, say) counts as: "mean", or "worst" for an infinite
             distance.
 
@@ -662,6 +662,32 @@ def register(
         The name.
     """
     return own_modules.register(name, module, transform, metric=metric).name
+
+
+def metric(name: str, function: Callable[[Array, Array], Array]) -> str:
+    """Add a metric of one's own, for the lifetime of this process.
+
+        def pearson(queries, gallery):
+            left, right = (x - x.mean(axis=1, keepdims=True) for x in (queries, gallery))
+            lengths = [np.linalg.norm(x, axis=1, keepdims=True) for x in (left, right)]
+            return (left @ right.T) / np.maximum(lengths[0] * lengths[1].T, 1e-9)
+
+        sc.recall(pairs, sc.zsum("mobilenetv2", "hog", metric=sc.metric("pearson", pearson)))
+
+    Results are cached by a digest of its code: adding a changed function under the same name
+    computes again.
+
+    Args:
+        function: (Q, D) and (G, D) float32 -> (Q, G), higher = more alike; it gets a few hundred
+            queries at a time. A value that is not finite counts as no evidence.
+
+    Returns:
+        What the argument `metric` of `zsum`, `plain_sum`, `rrf` and `rerank` takes.
+
+    Raises:
+        BadDataError: the name is that of a built-in metric, or is not a plain word.
+    """
+    return own_metrics.register(name, function, own_modules.function_digest(function))
 
 
 def _name(collection: CollectionLike) -> str:

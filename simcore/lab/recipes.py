@@ -7,7 +7,7 @@ from typing import cast, get_args
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import registry
 from simcore.recipe import Combination, Missing, Part, PostProcessing, Question, Recipe
-from simcore.sim import reranking
+from simcore.sim import own_metrics, reranking
 from simcore.types import Metric
 
 OWN = "own"  # the metric that each backbone was trained for: cosine, Euclidean for face descriptors
@@ -77,9 +77,12 @@ def check_metric(metric: str) -> Metric | None:
     """
     if metric == OWN:
         return None
-    if metric not in get_args(Metric):
-        raise unknown_name("metric", metric, (OWN, *get_args(Metric)))
-    return cast(Metric, metric)
+    if metric in get_args(Metric):
+        return cast(Metric, metric)
+    identifier = own_metrics.find(metric)
+    if identifier is None:
+        raise unknown_name("metric", metric, (OWN, *get_args(Metric), *own_metrics.names()))
+    return cast(Metric, identifier)  # compared like a built-in one
 
 
 def shared_metric(question: Question) -> Metric | None:

@@ -173,6 +173,14 @@ def content_digest(module: Any, transform: Callable[[Any], Any]) -> str:
     return state.hexdigest()
 
 
+def function_digest(function: Callable[..., Any]) -> str:
+    """A digest of a function and all that it refers to; a random one if that is unknown."""
+    try:
+        return hashlib.sha256(_describe(function, set()).encode()).hexdigest()
+    except UnknownContentError:
+        return uuid.uuid4().hex
+
+
 def _describe(value: Any, seen: set[int]) -> str:
     """Text that changes with the content of a value.
 

@@ -8,6 +8,7 @@ is better. NaN means that an image has no evidence (no face, say); it never rank
 import numpy as np
 
 from simcore.errors import ShapeError, unknown_name
+from simcore.sim import own_metrics
 from simcore.types import METRICS, Array, Features, Metric
 
 FEW_ROWS = 4  # queries of a single image, which may show several faces
@@ -23,7 +24,8 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
     Args:
         queries: features of Q images, D dimensions.
         gallery: features of G images from the same backbone.
-        metric: "cosine" in -1..1; "l2", "l1": the negated distance, at most 0.
+        metric: "cosine" in -1..1; "l2", "l1": the negated distance, at most 0; or one that
+            was registered (simcore/sim/own_metrics.py).
 
     Returns:
         (Q, G) float32; NaN where an image has no rows.
@@ -42,9 +44,12 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
             f"The queries have {queries.values.shape[1]} and the gallery "
             f"{gallery.values.shape[1]} dimensions. Both must come from the same backbone."
         )
-    if metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
-    if metric == "cosine":
+    own = own_metrics.find(metric)
+    if metric not in METRICS and own is None:
+        raise unknown_name("metric", metric, (*METRICS, *own_metrics.names()))
+    if own is not None:
+        rows = own_metrics.compare(own, queries.values, gallery.values, ROWS)
+    elif metric == "cosine":
         rows = normalized(queries.values) @ gallery.values.T
         rows /= np.where(gallery.lengths > 0, gallery.lengths, 1)  # a zero row: cosine 0
     elif len(queries.values) <= FEW_ROWS:

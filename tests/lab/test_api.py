@@ -14,7 +14,7 @@ from torchvision import transforms
 
 import simcore as sc
 from simcore.__main__ import run
-from simcore.errors import BadDataError, BadImageError
+from simcore.errors import BadDataError, BadImageError, ShapeError, UnknownNameError
 from simcore.models import own_modules
 from tests.conftest import draw, draw_pairs
 
@@ -130,3 +130,43 @@ def test_a_map_is_a_figure_with_every_image(tiny):
     figure = sc.map(tiny, "hog", method="pca")
     assert sum(len(trace.x) for trace in figure.data) == 12
     assert [trace.name for trace in figure.data] == ["left (6)", "right (6)"]
+
+
+def pearson(queries, gallery):
+    left, right = (x - x.mean(axis=1, keepdims=True) for x in (queries, gallery))
+    lengths = [np.linalg.norm(x, axis=1, keepdims=True) for x in (left, right)]
+    return (left @ right.T) / np.maximum(lengths[0] * lengths[1].T, 1e-9)
+
+
+def test_a_metric_of_ones_own_is_used_and_another_one_under_its_name_is_not_mixed_up(tiny):
+    collection = sc.open_collection(tiny)
+    count = len(collection.left)
+    random = np.random.default_rng(3)
+    left, right = random.normal(3, 1, (2, count, 12)).astype(np.float32)
+    sc.import_features(tiny, "drawn", left=left, right=right)
+    name = sc.metric("pearson", pearson)
+    similarity = sc.similarity(tiny, sc.zsum("drawn", metric=name))
+    expected = np.corrcoef(left, right)[:count, count:]
+    np.testing.assert_allclose(similarity.values, expected, atol=1e-5)
+    assert sc.zsum("drawn", metric="pearson") == sc.zsum("drawn", metric=name)
+    ranks = 1 + (expected > np.diag(expected)[:, None]).sum(1)
+    assert sc.recall(tiny, sc.zsum("drawn", metric=name)).rows[0].hits(1) == (ranks == 1).sum()
+    hits = sc.search(tiny, collection.left.ids[0], sc.zsum("drawn", metric=name), k=1)
+    assert hits.result.ids[0] == collection.right.ids[expected[0].argmax()]
+    opposite = sc.metric("pearson", lambda queries, gallery: -pearson(queries, gallery))
+    assert opposite != name
+    similarity = sc.similarity(tiny, sc.zsum("drawn", metric="pearson"))
+    np.testing.assert_allclose(similarity.values, -expected, atol=1e-5)
+    sc.recall(tiny, sc.zsum("drawn", "hog", metric=name))
+
+
+def test_metrics_of_ones_own_that_cannot_be_used(tiny):
+    with pytest.raises(BadDataError, match="built-in metric"):
+        sc.metric("cosine", pearson)
+    with pytest.raises(BadDataError, match="letters, digits"):
+        sc.metric("a/b", pearson)
+    with pytest.raises(UnknownNameError):
+        sc.zsum("hog", metric="spearman")
+    wrong = sc.metric("wrong", lambda queries, gallery: queries @ queries[:1].T)
+    with pytest.raises(ShapeError, match="one row per query"):
+        sc.similarity(tiny, sc.zsum("hog", metric=wrong))

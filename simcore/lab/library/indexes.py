@@ -249,4 +249,4 @@ def _index_metric(recipe: Recipe) -> Metric | None:
         return None
     (part,) = recipe.parts
     metric = recipes.resolve_metric(part)
-    return None if metric == "l1" else metric
+    return metric if metric in ("cosine", "l2") else None
