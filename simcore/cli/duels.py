@@ -28,7 +28,8 @@ def new(
         str,
         typer.Option(
             help="random, fair to all; or a backbone whose nearest images are the distractors, "
-            "hard for that backbone above all."
+            "hard for that backbone above all; disagreement:hog+color for pictures on which these "
+            "backbones disagree most."
         ),
     ] = "random",
     subset: Subset = "all",

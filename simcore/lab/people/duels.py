@@ -64,7 +64,8 @@ def make_plan(
 
     Args:
         distractors: "random", fair to all; or a backbone whose nearest images they are, which is
-            hard for that backbone above all.
+            hard for that backbone above all; "disagreement:hog+color" asks about the pictures on
+            which these backbones disagree most.
 
     Raises:
         BadDataError: numbers that are out of range.
@@ -263,6 +264,9 @@ def next_room(name: str, host: str) -> Room:
         choices=experiment.choices,
         seed=experiment.seed,
         consent=experiment.consent,
+        task=experiment.task,
+        exposure=experiment.exposure,
+        gap=experiment.gap,
         plan=experiment.plan | {KEY: live},
         created=time.time(),
     )

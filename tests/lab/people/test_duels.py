@@ -88,6 +88,12 @@ def test_the_best_sum_is_chosen_on_other_pairs(tmp_path, monkeypatch):
     assert set(room.machines[-1].members) == {"hog", "color"}
 
 
+def test_a_duel_about_pictures_on_which_machines_disagree(tiny):
+    plan = duels.make_plan(questions=2, choices=3, distractors="disagreement:hog+color")
+    room = duels.create("party", tiny, plan)
+    assert room.questions == len(room.machines[0].choices) == 2
+
+
 def test_one_backbone_has_no_sum(tiny):
     room = duels.create("alone", tiny, duels.make_plan(questions=2), backbones=["hog"])
     assert [machine.name for machine in room.machines] == ["hog"]
