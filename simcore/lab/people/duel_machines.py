@@ -27,7 +27,7 @@ BEST_SUM = "best sum"
 
 @dataclass(frozen=True)
 class Machine(Result):
-    """One opponent of the room.
+    """One opponent of the group.
 
     Attributes:
         name: of the backbone, or "best sum".
