@@ -120,7 +120,7 @@ page = kiosk.navigation(
             title="Duel",
             icon=":material/swords:",
             url_path="duel",
-            help="Beat the machine: a live game for a room, people against backbones.",
+            help="Beat the machine: a live game of people against backbones.",
         ),
         st.Page(
             "pages/review.py",

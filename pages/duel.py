@@ -1,4 +1,4 @@
-"""Duel: beat the machine, a live game for a room; and who you look like."""
+"""Duel: beat the machine, a live game; and who you look like."""
 
 import streamlit as st
 

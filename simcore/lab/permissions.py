@@ -118,9 +118,9 @@ VISITORS = {
     "papers.section_store": "code_digest key load",
     "papers.sections": "mark_trained",
     "people.analysis": "analyse participants",
-    "people.duel_scores": "live player room_score",
+    "people.duel_scores": "live player group_score",
     # What only the host does checks the host's key, so that one server in workshop mode is enough.
-    "people.duels": "answer as_room current end is_duel is_host join next_room rooms seat start",
+    "people.duels": "answer as_group current end is_duel is_host join next_group groups seat start",
     "people.experiments": "listing summary",
     "people.given_answers": "grades is_passed",
     "people.tasks": "get",

@@ -11,7 +11,7 @@ from simcore.ui import kiosk
 
 TYPES = [suffix.removeprefix(".") for suffix in features.IMAGE_SUFFIXES]
 MAX_FILES, MAX_MB = kiosk.upload_limits()
-# Larger uploads are written to a temporary file while they arrive. Pictures of visitors, photographs
+# Larger uploads are written to a temporary file while they arrive. Pictures of visitors, photos
 # of people among them, stay in memory; a zip of a collection need not.
 MultiPartParser.spool_max_size = MAX_MB * 2**20
 

@@ -12,7 +12,7 @@ def result(capsys, *words):
     return json.loads(capsys.readouterr().out)["result"]
 
 
-def test_a_duel_from_its_making_to_the_next_room(tiny, capsys):
+def test_a_duel_from_its_making_to_the_next_group(tiny, capsys):
     made = result(capsys, "new", "party", tiny, "--questions", "3", "--models", "hog,color")
     assert (made["state"], made["questions"]) == ("waiting", 3)
     assert [machine["name"] for machine in made["machines"]] == ["hog", "color", "best sum"]
@@ -26,11 +26,11 @@ def test_a_duel_from_its_making_to_the_next_room(tiny, capsys):
     assert (live["players"], live["answers"], live["state"]) == (1, 1, "running")
     assert run(["duel", "show", "party"]) == 0
     printed = capsys.readouterr().out
-    assert "party, room 1 (running): 1 players, 1 answers" in printed
+    assert "party, group 1 (running); players: 1, answers: 1" in printed
     assert "people" in printed
     assert result(capsys, "end", "party")["state"] == "ended"
-    assert result(capsys, "next-room", "party")["experiment"] == "party-2"
-    for command in ("start", "end", "next-room"):
+    assert result(capsys, "next-group", "party")["experiment"] == "party-2"
+    for command in ("start", "end", "next-group"):
         assert run(["duel", command, "party"]) == 0
     assert run(["duel", "new", "other", tiny, "--questions", "2"]) == 0
     assert "/duel?experiment=other" in capsys.readouterr().err

@@ -89,7 +89,7 @@ FAIL = {
     "duel show": "absent",
     "duel start": "absent",
     "duel end": "absent",
-    "duel next-room": "absent",
+    "duel next-group": "absent",
     "claims": "absent",
     "reproduce": "rosenfeld1918 tiny",
     "index": "absent",

@@ -48,8 +48,8 @@ def test_the_form_makes_a_duel_and_opens_its_wall(app, tiny):
     at.number_input(key="duel_choices").set_value(3)
     at.button[0].click().run()
     assert not at.exception
-    (room,) = duels.rooms()
-    assert (room.duel, room.collection, room.questions, room.choices) == ("duel1", tiny, 2, 3)
+    (group,) = duels.groups()
+    assert (group.duel, group.collection, group.questions, group.choices) == ("duel1", tiny, 2, 3)
     assert at.query_params["view"] == "wall"
     assert "Scan the code" in html(at)
 
@@ -59,10 +59,10 @@ def test_too_few_pairs_are_said(app, tiny):
     at.number_input(key="duel_count").set_value(50)
     at.button[0].click().run()
     assert "Ask at most that many" in words(at)
-    assert duels.rooms() == []
+    assert duels.groups() == []
 
 
-def test_the_wall_from_the_first_player_to_the_next_room(app, duel):
+def test_the_wall_from_the_first_player_to_the_next_group(app, duel):
     at = at_address(app, DUEL, experiment="party", view="wall")
     assert 'src="data:image/svg+xml' in html(at)
     assert "Phones cannot reach this address" in html(at)  # the server of tests is this computer's
@@ -81,7 +81,7 @@ def test_the_wall_from_the_first_player_to_the_next_room(app, duel):
     assert not at.exception
     assert duels.current("party").number == 2
     assert "have joined" in html(at)
-    assert "Best other room: number 1, 100 % right" in html(at)
+    assert "Best other group so far: number 1, 100 % right" in html(at)
 
 
 def test_an_unknown_duel_is_said(app, duel):
@@ -114,7 +114,7 @@ def test_a_player_who_came_too_late_is_told(app, duel):
     begin()
     duels.end("party", duels.host_key("party"))
     at = at_address(app, DUEL, experiment=experiment, participant=code)
-    assert at.title[0].value == "This room is over"
+    assert at.title[0].value == "Your group is done"
     at = at_address(app, DUEL, experiment="party", participant="new")
     at.button(key="duel_join").click().run()
     assert "next one" in words(at)

@@ -146,7 +146,7 @@ def test_the_host_of_a_duel_leads_it_with_a_key(app, tiny, workshop):
     assert [button.label for button in guest.button] == []
     host = at_address(app, "duel", experiment="party", view="wall", host=key)
     assert "host" not in host.query_params
-    for label, state in (("Start", "running"), ("End", "ended"), ("Next room", "waiting")):
+    for label, state in (("Start", "running"), ("End", "ended"), ("Next group", "waiting")):
         (button,) = host.button
         assert button.label == label
         button.click().run()

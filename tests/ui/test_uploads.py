@@ -81,7 +81,7 @@ def test_a_picture_is_in_no_file_while_it_arrives():
         return {"type": "http.request", "body": body}
 
     async def size_and_place():
-        form = await Request(scope, receive).form()
-        return form["a"].size, form["a"].file._rolled
+        async with Request(scope, receive).form() as form:
+            return form["a"].size, form["a"].file._rolled
 
     assert asyncio.run(size_and_place()) == (len(photograph), False)

@@ -1,4 +1,4 @@
-"""Storage of duels: a room is an experiment whose plan has the key "duel", its live state."""
+"""Storage of duels: each group of players has an experiment, whose plan has their live state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,27 +23,27 @@ class Attendance:
     answers: int
 
 
-def rooms() -> list[Experiment]:
-    """The rooms of all duels, newest first."""
+def groups() -> list[Experiment]:
+    """The groups of all duels, newest first."""
     with read_session() as session:
         everything = session.scalars(select(Experiment).order_by(Experiment.id.desc()))
         return [experiment for experiment in everything if KEY in experiment.plan]
 
 
 def get(name: str) -> Experiment:
-    """One room.
+    """One group.
 
     Raises:
         UnknownNameError: no such experiment, or it is no duel.
     """
     experiment = experiment_store.get(name)
     if KEY not in experiment.plan:
-        raise unknown_name("duel", name, [room.name for room in rooms()])
+        raise unknown_name("duel", name, [group.name for group in groups()])
     return experiment
 
 
 def update(name: str, change: Callable[[JSON], JSON]) -> Experiment:
-    """Change the live state of a room; two changes at the same time follow each other.
+    """Change the live state of a group; two changes at the same time follow each other.
 
     Args:
         change: the new state from the present one; whatever it raises is passed on, and nothing is

@@ -27,7 +27,7 @@ BEST_SUM = "best sum"
 
 @dataclass(frozen=True)
 class Machine(Result):
-    """One opponent of the room.
+    """One opponent of the group.
 
     Attributes:
         name: of the backbone, or "best sum".
@@ -125,7 +125,10 @@ def _answers(values: Array, mate: Array) -> tuple[int, ...]:
 
 
 def _practice(collection: str, plan: Plan, asked: set[str]) -> list[Question]:
-    """Further questions of the same kind, about other queries."""
+    """Further questions about other queries, with distractors of the same kind.
+
+    Questions on which a committee of backbones disagrees are few, so that further ones are random.
+    """
     random = np.random.default_rng([plan.seed, len(asked)])
     questions: list[Question] = []
     share = PRACTICE // len(plan.conditions)
@@ -138,7 +141,7 @@ def _practice(collection: str, plan: Plan, asked: set[str]) -> list[Question]:
                 continue
             columns = (
                 random.permutation(len(pool.gallery))
-                if condition.by == RANDOM
+                if condition.by == RANDOM or condition.committee
                 else question_pool.nearest(opened, pool, condition.by, row)
             )
             options = question_pool.make_options(pool, row, columns, plan.choices, random)

@@ -12,7 +12,7 @@ from simcore.evaluate.statistics.bootstrap import interval
 from simcore.lab.people import duels
 from simcore.lab.people.analysis import Rate
 from simcore.lab.people.duel_machines import Machine
-from simcore.lab.people.duels import Room, State
+from simcore.lab.people.duels import Group, State
 from simcore.results import Result, Table, TableResult
 from simcore.types import Array
 
@@ -56,8 +56,8 @@ class HardestPicture(Result):
 
 
 @dataclass(frozen=True)
-class RoomScore(Result):
-    """Another room of the same duel, which has answered the same questions."""
+class GroupScore(Result):
+    """Another group of the same duel, which has answered the same questions."""
 
     number: int
     players: int
@@ -66,7 +66,7 @@ class RoomScore(Result):
 
 @dataclass(frozen=True)
 class LiveScore(TableResult):
-    """The state of a duel's newest room.
+    """The state of a duel's newest group.
 
     Attributes:
         players: who have joined. finished: who have answered all questions.
@@ -74,11 +74,11 @@ class LiveScore(TableResult):
             None before the first answer.
         machines: best first. chance: share of right answers by guessing.
         most_alike: the machines that people answer most alike; several if they tie.
-        best_room: of the other rooms, the one with most right answers; None without any.
+        best_group: of the other groups, the one with most right answers; None without any.
     """
 
     duel: str
-    room: int
+    group: int
     experiment: str
     collection: str
     state: State
@@ -92,7 +92,7 @@ class LiveScore(TableResult):
     chance: float
     most_alike: tuple[str, ...]
     hardest: HardestPicture | None
-    best_room: RoomScore | None
+    best_group: GroupScore | None
     practice: int
 
     @property
@@ -125,8 +125,8 @@ class LiveScore(TableResult):
             for name, rate, alike in rows
         )
         title = (
-            f"{self.duel}, room {self.room} ({self.state}): {self.players:,} players, "
-            f"{self.answers:,} answers"
+            f"{self.duel}, group {self.group} ({self.state}); players: {self.players:,}, "
+            f"answers: {self.answers:,}"
         )
         return Table(("who", "right %", "95 %", "as people %"), cells, title)
 
@@ -151,7 +151,7 @@ class PlayerScore(Result):
         machines: on the questions that they answered, best first.
         most_alike: machines that gave the player's answer most often, several if they tie; none
             before the first answer.
-        live: the score of the room.
+        live: the score of the group.
     """
 
     player: int
@@ -170,48 +170,48 @@ class PlayerScore(Result):
 
 
 def live(name: str) -> LiveScore:
-    """The score of a duel's newest room.
+    """The score of a duel's newest group.
 
     Args:
-        name: of the duel, or of any of its rooms.
+        name: of the duel, or of any of its groups.
 
     Raises:
         UnknownNameError: no such duel.
     """
-    return room_score(duels.current(name).experiment)
+    return group_score(duels.current(name).experiment)
 
 
-def room_score(experiment: str) -> LiveScore:
-    """The score of one room; computed again only after an answer or a change of its state.
+def group_score(experiment: str) -> LiveScore:
+    """The score of one group; computed again only after an answer or a change of its state.
 
     Raises:
-        UnknownNameError: no such room.
+        UnknownNameError: no such group.
     """
     stored = duel_store.get(experiment)
-    room = duels.as_room(stored)
+    group = duels.as_group(stored)
     attendance = duel_store.attendance(stored)
     others = tuple(
         (other.name, duel_store.attendance(other))
-        for other in duel_store.rooms()
-        if duels.as_room(other).duel == room.duel and other.name != experiment
+        for other in duel_store.groups()
+        if duels.as_group(other).duel == group.duel and other.name != experiment
     )
-    key = ("duel", str(database.address()), experiment, stored.created, room.state)
-    return memory.get((*key, attendance, others), lambda: _score(stored, room, attendance.players))
+    key = ("duel", str(database.address()), experiment, stored.created, group.state)
+    return memory.get((*key, attendance, others), lambda: _score(stored, group, attendance.players))
 
 
 def player(experiment: str, code: str) -> PlayerScore:
     """How a player did so far.
 
     Raises:
-        UnknownNameError: no such room or player.
+        UnknownNameError: no such group or player.
     """
     attendance = experiment_store.attendance(experiment, code)
     stored, number = attendance.experiment, attendance.participant.number
-    score, answers = room_score(experiment), _Answers.read(stored)
+    score, answers = group_score(experiment), _Answers.read(stored)
     own = answers.person == number
     option, question = answers.option[own], answers.question[own]
     machines = []
-    for machine in duels.as_room(stored).machines:
+    for machine in duels.as_group(stored).machines:
         choices = np.array(machine.choices)[question]
         machines.append(
             PlayerMachine(
@@ -239,7 +239,7 @@ def player(experiment: str, code: str) -> PlayerScore:
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """The answers of a room as arrays; questions numbered from 0, people as they joined.
+    """The answers of a group as arrays; questions numbered from 0, people as they joined.
 
     Attributes:
         person, question, option: (n,). right: (n,) float64, 1 where the mate was chosen.
@@ -270,32 +270,32 @@ class _Answers:
         )
 
 
-def _score(stored: Experiment, room: Room, players: int) -> LiveScore:
+def _score(stored: Experiment, group: Group, players: int) -> LiveScore:
     answers = _Answers.read(stored)
     per_person = np.bincount(answers.person, minlength=1)
     machines = sorted(
-        (_machine_score(machine, answers) for machine in room.machines),
+        (_machine_score(machine, answers) for machine in group.machines),
         key=lambda machine: -machine.right.value,
     )
     known = [m.with_people for m in machines if m.with_people is not None]
     return LiveScore(
-        duel=room.duel,
-        room=room.number,
-        experiment=room.experiment,
-        collection=room.collection,
-        state=room.state,
-        questions=room.questions,
-        choices=room.choices,
+        duel=group.duel,
+        group=group.number,
+        experiment=group.experiment,
+        collection=group.collection,
+        state=group.state,
+        questions=group.questions,
+        choices=group.choices,
         players=players,
         finished=int((per_person == len(answers.questions)).sum()),
         answers=int(answers.person.size),
         people=_people_rate(answers),
         machines=tuple(machines),
-        chance=1 / room.choices,
+        chance=1 / group.choices,
         most_alike=tuple(m.name for m in machines if known and m.with_people == max(known)),
-        hardest=_hardest(answers, room),
-        best_room=_best_room(room),
-        practice=room.practice,
+        hardest=_hardest(answers, group),
+        best_group=_best_group(group),
+        practice=group.practice,
     )
 
 
@@ -318,7 +318,7 @@ def _machine_score(machine: Machine, answers: _Answers) -> MachineScore:
     )
 
 
-def _hardest(answers: _Answers, room: Room) -> HardestPicture | None:
+def _hardest(answers: _Answers, group: Group) -> HardestPicture | None:
     """The question with the lowest share of right answers; of equal ones, the most answered."""
     count = np.bincount(answers.question, minlength=len(answers.questions))
     right = np.bincount(answers.question, answers.right, minlength=len(answers.questions))
@@ -327,7 +327,7 @@ def _hardest(answers: _Answers, room: Room) -> HardestPicture | None:
         return None
     number = min(asked.tolist(), key=lambda n: (right[n] / count[n], -count[n], n))
     question = answers.questions[number]
-    mate, mate_key = question.options[question.mate] if room.state == "ended" else ("", "")
+    mate, mate_key = question.options[question.mate] if group.state == "ended" else ("", "")
     return HardestPicture(
         number=question.number,
         query=question.query,
@@ -336,20 +336,20 @@ def _hardest(answers: _Answers, room: Room) -> HardestPicture | None:
         mate_key=mate_key,
         right=int(right[number]),
         answers=int(count[number]),
-        machines_right=sum(m.choices[number] == question.mate for m in room.machines),
+        machines_right=sum(m.choices[number] == question.mate for m in group.machines),
     )
 
 
-def _best_room(room: Room) -> RoomScore | None:
+def _best_group(group: Group) -> GroupScore | None:
     scores = []
-    for other in duel_store.rooms():
-        number = duels.as_room(other).number
-        if duels.as_room(other).duel != room.duel or number == room.number:
+    for other in duel_store.groups():
+        number = duels.as_group(other).number
+        if duels.as_group(other).duel != group.duel or number == group.number:
             continue
         answers = _Answers.read(other)
         if answers.person.size:
             people = len(set(answers.person.tolist()))
-            scores.append(RoomScore(number, people, float(answers.right.mean())))
+            scores.append(GroupScore(number, people, float(answers.right.mean())))
     return max(scores, key=lambda score: score.right, default=None)
 
 

@@ -1,8 +1,8 @@
-"""Duels: a room of people and the backbones answer the same questions, live.
+"""Duels: people and backbones answer the same questions, live.
 
-A duel has rooms, one after the other: groups of people who answer the same questions. A room is an
-experiment of its own, so its answers are analysed and exported like those of any other. It waits
-until the host starts it, and takes answers until the host ends it.
+One group of people plays after the other, and all get the same questions. A group has an experiment
+of its own, so its answers are analysed and exported like those of any other. It waits until the
+host starts it, and takes answers until the host ends it.
 """
 
 import secrets
@@ -31,12 +31,12 @@ PAGE: Final = "duel"  # of the app
 
 
 @dataclass(frozen=True)
-class Room(Result):
-    """One room of a duel.
+class Group(Result):
+    """One group of players of a duel.
 
     Attributes:
-        duel: name of the duel. number: of the room, from 1. experiment: name of the experiment that
-            holds its answers.
+        duel: name of the duel. number: of the group, from 1. experiment: name of the experiment
+            that holds its answers.
         questions, choices: how many questions, and images to choose from.
         practice: questions on which the best sum was chosen; 0 for the sum of all backbones.
     """
@@ -64,7 +64,8 @@ def make_plan(
 
     Args:
         distractors: "random", fair to all; or a backbone whose nearest images they are, which is
-            hard for that backbone above all.
+            hard for that backbone above all; "disagreement:hog+color" asks about the pictures on
+            which these backbones disagree most.
 
     Raises:
         BadDataError: numbers that are out of range.
@@ -79,8 +80,8 @@ def create(
     *,
     backbones: Sequence[str] = (),
     monitor: Monitor = Monitor(),
-) -> Room:
-    """Draw the questions of a duel, let the machines answer them, and open its first room.
+) -> Group:
+    """Draw the questions of a duel, let the machines answer them, and open its first group.
 
     Args:
         name: of a-z, digits and . _ -, not in use yet, 58 characters at most.
@@ -108,7 +109,7 @@ def create(
     experiments.prepare_pictures(collection, questions)
     live = {
         "name": name,
-        "room": 1,
+        "group": 1,
         "state": "waiting",
         "host": secrets.token_urlsafe(12),
         "practice": answers.practice,
@@ -127,18 +128,18 @@ def create(
         created=time.time(),
     )
     experiment_store.add(experiment, questions)
-    return as_room(experiment)
+    return as_group(experiment)
 
 
-def as_room(experiment: Experiment) -> Room:
-    """The room that an experiment is."""
+def as_group(experiment: Experiment) -> Group:
+    """The group whose answers are in an experiment."""
     live = experiment.plan[KEY]
     machines = tuple(
         Machine(m["name"], tuple(m["members"]), tuple(m["choices"])) for m in live["machines"]
     )
-    return Room(
+    return Group(
         duel=live["name"],
-        number=live["room"],
+        number=live["group"],
         experiment=experiment.name,
         collection=experiment.collection,
         state=live["state"],
@@ -149,31 +150,35 @@ def as_room(experiment: Experiment) -> Room:
     )
 
 
-def rooms(duel: str = "") -> list[Room]:
-    """The rooms of a duel, or of all, newest first."""
-    everything = [as_room(experiment) for experiment in duel_store.rooms()]
-    return [room for room in everything if duel in {"", room.duel}]
+def groups(duel: str = "") -> list[Group]:
+    """The groups of a duel, or of all, newest first."""
+    everything = [as_group(experiment) for experiment in duel_store.groups()]
+    return [group for group in everything if duel in {"", group.duel}]
 
 
-def current(name: str) -> Room:
-    """The newest room of a duel.
+def current(name: str) -> Group:
+    """The newest group of a duel.
 
     Args:
-        name: of the duel, or of any of its rooms.
+        name: of the duel, or of any of its groups.
 
     Raises:
         UnknownNameError: no such duel.
     """
-    everything = rooms()
-    duel = next((room.duel for room in everything if name in {room.duel, room.experiment}), None)
+    everything = groups()
+    duel = next(
+        (group.duel for group in everything if name in {group.duel, group.experiment}), None
+    )
     if duel is None:
-        raise unknown_name("duel", name, sorted({room.duel for room in everything}))
-    return max((room for room in everything if room.duel == duel), key=lambda room: room.number)
+        raise unknown_name("duel", name, sorted({group.duel for group in everything}))
+    return max(
+        (group for group in everything if group.duel == duel), key=lambda group: group.number
+    )
 
 
 def is_duel(experiment: str) -> bool:
-    """Whether an experiment is the room of a duel."""
-    return any(room.name == experiment for room in duel_store.rooms())
+    """Whether an experiment has the answers of a group of a duel."""
+    return any(group.name == experiment for group in duel_store.groups())
 
 
 def host_key(name: str) -> str:
@@ -195,8 +200,8 @@ def wall_path(name: str) -> str:
     return f"/{PAGE}?" + urlencode({"experiment": duel, "view": "wall", "host": host_key(duel)})
 
 
-def start(name: str, host: str) -> Room:
-    """Let the players of the newest room begin.
+def start(name: str, host: str) -> Group:
+    """Let the players of the newest group begin.
 
     Args:
         host: the duel's `host_key`.
@@ -208,14 +213,14 @@ def start(name: str, host: str) -> Room:
 
     def change(live: JSON) -> JSON:
         if live["state"] == "ended":
-            raise BadDataError("This room is over. Open the next one.")
+            raise BadDataError("This group is done. Open the next one.")
         return live | {"state": "running"}
 
     return _control(name, host, change)
 
 
-def end(name: str, host: str) -> Room:
-    """Take no more answers in the newest room, and show its result.
+def end(name: str, host: str) -> Group:
+    """Take no more answers in the newest group, and show its result.
 
     Raises:
         UnknownNameError: no such duel. NotPermittedError: not the host's key.
@@ -233,7 +238,7 @@ def is_host(name: str, host: str) -> bool:
     return secrets.compare_digest(secret.encode(), host.encode("utf-8", "replace"))
 
 
-def _check_host(name: str, host: str) -> Room:
+def _check_host(name: str, host: str) -> Group:
     if not is_host(name, host):
         raise NotPermittedError(
             "Only the host may do this, with the address that `simcore duel new` printed."
@@ -241,12 +246,12 @@ def _check_host(name: str, host: str) -> Room:
     return current(name)
 
 
-def _control(name: str, host: str, change: Callable[[JSON], JSON]) -> Room:
-    return as_room(duel_store.update(_check_host(name, host).experiment, change))
+def _control(name: str, host: str, change: Callable[[JSON], JSON]) -> Group:
+    return as_group(duel_store.update(_check_host(name, host).experiment, change))
 
 
-def next_room(name: str, host: str) -> Room:
-    """End the newest room, and open another one with the same questions for other people.
+def next_group(name: str, host: str) -> Group:
+    """End the newest group, and open another one with the same questions for other people.
 
     Raises:
         UnknownNameError: no such duel. NotPermittedError: not the host's key.
@@ -256,18 +261,21 @@ def next_room(name: str, host: str) -> Room:
     names, number = experiment_store.names(), before.number + 1
     while (own_name := f"{before.duel}-{number}") in names:
         number += 1
-    live = experiment.plan[KEY] | {"room": number, "state": "waiting"}
+    live = experiment.plan[KEY] | {"group": number, "state": "waiting"}
     another = Experiment(
         name=own_name,
         collection=experiment.collection,
         choices=experiment.choices,
         seed=experiment.seed,
         consent=experiment.consent,
+        task=experiment.task,
+        exposure=experiment.exposure,
+        gap=experiment.gap,
         plan=experiment.plan | {KEY: live},
         created=time.time(),
     )
     questions = [_copy(question) for question in experiment_store.questions(experiment)]
-    return as_room(experiment_store.add(another, questions))
+    return as_group(experiment_store.add(another, questions))
 
 
 def _copy(question: Question) -> Question:
@@ -287,32 +295,32 @@ class Seat:
     """What a player has before them.
 
     Attributes:
-        room: it is in. player: their number in it, from 1.
+        group: it is in. player: their number in it, from 1.
         screen: their next question; None when they have answered all.
     """
 
-    room: Room
+    group: Group
     player: int
     screen: Screen | None
 
 
 def join(name: str) -> tuple[str, str]:
-    """Enter the newest room of a duel as a new player.
+    """Enter the newest group of a duel as a new player.
 
     Returns:
-        The experiment of the room, and the code with which the player answers.
+        The experiment of the group, and the code with which the player answers.
 
     Raises:
-        UnknownNameError: no such duel. BadDataError: the room is over.
+        UnknownNameError: no such duel. BadDataError: the group is done.
     """
-    room = current(name)
-    if room.state == "ended":
-        raise BadDataError("This room is over. Wait until the host opens the next one.")
-    return room.experiment, participation.join(room.experiment)
+    group = current(name)
+    if group.state == "ended":
+        raise BadDataError("This group is done. Wait until the host opens the next one.")
+    return group.experiment, participation.join(group.experiment)
 
 
 def seat(experiment: str, code: str) -> Seat:
-    """The place of a player: the state of the room, and the next question.
+    """The place of a player: the state of the group, and the next question.
 
     Raises:
         UnknownNameError: no such duel or player.
@@ -320,9 +328,9 @@ def seat(experiment: str, code: str) -> Seat:
     attendance = experiment_store.attendance(experiment, code)
     if KEY not in attendance.experiment.plan:
         raise UnknownNameError(f"{experiment!r} is no duel. Open the page Experiments instead.")
-    room = as_room(attendance.experiment)
-    screen = participation.screen(experiment, code) if room.state == "running" else None
-    return Seat(room, attendance.participant.number, screen)
+    group = as_group(attendance.experiment)
+    screen = participation.screen(experiment, code) if group.state == "running" else None
+    return Seat(group, attendance.participant.number, screen)
 
 
 def answer(experiment: str, code: str, number: int, *, place: int, seconds: float) -> Recorded:
@@ -332,7 +340,7 @@ def answer(experiment: str, code: str, number: int, *, place: int, seconds: floa
         UnknownNameError: no such duel or player. BadDataError: it has not begun or is over, or an
             impossible answer.
     """
-    state = as_room(duel_store.get(experiment)).state
+    state = as_group(duel_store.get(experiment)).state
     if state != "running":
         raise BadDataError(
             "The host has not started the duel yet."

@@ -23,10 +23,10 @@ def style() -> None:
 
 
 def wall(live: LiveScore, address: JoinAddress) -> str:
-    """What the wall shows of a room."""
+    """What the wall shows of a group."""
     if live.state == "waiting":
         return _waiting(live, address)
-    main = [bars(live, people="The room"), _chance(live)]
+    main = [bars(live, people="People"), _chance(live)]
     if live.state == "ended":
         side = [_hardest(live), _footing(live)]
     else:
@@ -160,10 +160,10 @@ def _footing(live: LiveScore) -> str:
     if live.state != "waiting":
         lines.append(f"{live.finished:,} of {count(live.players, 'player')} have finished.")
     if live.state == "ended" and live.most_alike:
-        lines.append(f"The room answers most like {listed(live.most_alike)}.")
-    if live.best_room is not None:
-        best = live.best_room
-        lines.append(f"Best other room: number {best.number}, {percent(best.right)} right.")
+        lines.append(f"People answer most like {listed(live.most_alike)}.")
+    if live.best_group is not None:
+        best = live.best_group
+        lines.append(f"Best other group so far: number {best.number}, {percent(best.right)} right.")
     return "".join(f'<p class="soft">{escape(line)}</p>' for line in lines)
 
 

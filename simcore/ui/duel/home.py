@@ -3,7 +3,7 @@
 import streamlit as st
 
 from simcore.lab.people import duels, experiments
-from simcore.lab.people.duels import Room
+from simcore.lab.people.duels import Group
 from simcore.types import Monitor, Progress
 from simcore.ui import commands, kiosk, sidebar, widgets
 from simcore.ui.duel import phone, wall
@@ -16,20 +16,20 @@ STATES = {"waiting": "waits for players", "running": "is running", "ended": "is 
 
 def show() -> None:
     """Draw it; visitors of workshop mode see no form."""
-    rooms = duels.rooms()
-    open_room = next((room for room in rooms if room.state != "ended"), None)
-    if open_room is not None:
-        _join(open_room)
+    groups = duels.groups()
+    open_group = next((group for group in groups if group.state != "ended"), None)
+    if open_group is not None:
+        _join(open_group)
     elif kiosk.enabled():
         st.info("No duel is open. This page shows it as soon as the host opens one.")
     if not kiosk.enabled():
-        _form(rooms)
+        _form(groups)
 
 
-def _join(room: Room) -> None:
+def _join(group: Group) -> None:
     st.markdown(
-        f"**{escape_markdown(room.duel)}** {STATES[room.state]}: "
-        f"{count(room.questions, 'question')} against {count(len(room.machines), 'machine')}."
+        f"**{escape_markdown(group.duel)}** {STATES[group.state]}: "
+        f"{count(group.questions, 'question')} against {count(len(group.machines), 'machine')}."
     )
     with st.container(horizontal=True):
         st.button(
@@ -38,18 +38,18 @@ def _join(room: Room) -> None:
             icon=":material/phone_iphone:",
             key="duel_join_open",
             on_click=phone.join,
-            args=(room.duel,),
+            args=(group.duel,),
         )
-        _wall_button(room)
+        _wall_button(group)
 
 
-def _wall_button(room: Room) -> None:
+def _wall_button(group: Group) -> None:
     st.button(
         "Open the wall",
         icon=":material/cast:",
-        key=f"duel_wall_{room.experiment}",
+        key=f"duel_wall_{group.experiment}",
         on_click=_open_wall,
-        args=(room.duel,),
+        args=(group.duel,),
         help="The view for the projector: the QR code, and the score after each answer.",
     )
 
@@ -58,7 +58,7 @@ def _open_wall(duel: str) -> None:
     st.query_params.from_dict({"experiment": duel, "view": wall.VIEW})
 
 
-def _form(rooms: list[Room]) -> None:
+def _form(groups: list[Group]) -> None:
     st.header("New duel", anchor=False)
     names = sidebar.pair_collections()
     if not names:
@@ -71,7 +71,7 @@ def _form(rooms: list[Room]) -> None:
     extracted = sidebar.extracted_backbones(collection)
     with st.form("duel_form", border=False, enter_to_submit=False):
         name = right.text_input(
-            "Name", _free_name(rooms), max_chars=duels.MAX_NAME, key="duel_name"
+            "Name", _free_name(groups), max_chars=duels.MAX_NAME, key="duel_name"
         )
         backbones = st.multiselect(
             "Machines",
@@ -110,12 +110,12 @@ def _make(name: str, collection: str, plan: experiments.Plan, backbones: list[st
     def progress(report: Progress) -> None:
         bar.progress(report.share, report.stage)
 
-    room = duels.create(name, collection, plan, backbones=backbones, monitor=Monitor(progress))
-    _open_wall(room.duel)
+    group = duels.create(name, collection, plan, backbones=backbones, monitor=Monitor(progress))
+    _open_wall(group.duel)
     st.rerun()
 
 
-def _free_name(rooms: list[Room]) -> str:
-    """A name for the next duel; another number than that of a room of an earlier one."""
-    taken = {room.duel for room in rooms}
+def _free_name(groups: list[Group]) -> str:
+    """A name for the next duel; another number than that of a group of an earlier one."""
+    taken = {group.duel for group in groups}
     return next(name for n in range(1, len(taken) + 2) if (name := f"duel{n}") not in taken)

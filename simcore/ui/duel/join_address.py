@@ -1,4 +1,4 @@
-"""The address at which phones in the room reach this server, as text and as a QR code."""
+"""The address at which phones reach this server, as text and as a QR code."""
 
 import ipaddress
 import socket
@@ -32,7 +32,7 @@ class JoinAddress:
 
 
 def join_address(duel: str) -> JoinAddress:
-    """The address of a duel for the phones in the room.
+    """The address of a duel for phones.
 
     It is the one by which the browser of this page calls the server; where that is a name of this
     computer for itself, such as localhost, the address of this computer in its network instead.

@@ -24,7 +24,7 @@ def show(name: str, code: str) -> None:
             _welcome(name)
             return
         seat = duels.seat(name, code)
-        if seat.room.state == "waiting":
+        if seat.group.state == "waiting":
             _lobby(name, code)
         elif seat.screen is not None:
             _question(name, code, seat, seat.screen)
@@ -33,7 +33,7 @@ def show(name: str, code: str) -> None:
 
 
 def join(name: str) -> None:
-    """Enter the newest room of a duel, whose address the page then has; for buttons."""
+    """Enter the newest group of a duel, whose address the page then has; for buttons."""
     try:
         experiment, code = duels.join(name)
     except SimError as error:
@@ -43,12 +43,12 @@ def join(name: str) -> None:
 
 
 def _welcome(name: str) -> None:
-    room = duels.current(name)
+    group = duels.current(name)
     st.title("Beat the machine", anchor=False)
     st.markdown(
-        f"You see a picture, {room.questions:,} times, and below it {room.choices} others. Choose "
-        "the one that looks most like it. "
-        f"{count(len(room.machines), 'machine')} did the same: find more than they do."
+        f"You see a picture, {group.questions:,} times, and below it {group.choices} others. "
+        "Choose the one that looks most like it. "
+        f"{count(len(group.machines), 'machine')} did the same: find more than they do."
     )
     st.button(
         "Join",
@@ -66,7 +66,7 @@ def _welcome(name: str) -> None:
 def _lobby(name: str, code: str) -> None:
     with widgets.show_errors():
         seat = duels.seat(name, code)
-        if seat.room.state != "waiting":
+        if seat.group.state != "waiting":
             st.rerun()
         st.title(f"You are player {seat.player:,}", anchor=False)
         st.markdown("The questions appear here as soon as the host starts.")
@@ -76,7 +76,7 @@ def _lobby(name: str, code: str) -> None:
 def _watch_end(name: str, code: str) -> None:
     """Show the score of a player who still thinks when the host ends the duel."""
     with widgets.show_errors():
-        if duels.seat(name, code).room.state != "running":
+        if duels.seat(name, code).group.state != "running":
             st.rerun()
 
 
@@ -127,15 +127,13 @@ def _score(name: str, code: str) -> None:
         score = duel_scores.player(name, code)
         live = score.live
         if not score.answered:
-            st.title("This room is over", anchor=False)
+            st.title("Your group is done", anchor=False)
             st.markdown("The host ended it before your first answer.")
         else:
             st.title(f"{score.right} of {score.answered} right", anchor=False)
             for line in _lines(score):
                 st.markdown(line)
-        st.html(
-            f'<div class="duel phone">{board.bars(live, people="The room", own=score.own)}</div>'
-        )
+        st.html(f'<div class="duel phone">{board.bars(live, people="People", own=score.own)}</div>')
         st.caption(
             "Right answers, with 95 % intervals; dotted: guessing. "
             + ("" if live.state == "ended" else "Others are still playing; this page follows them.")
@@ -148,7 +146,7 @@ def _lines(score: PlayerScore) -> list[str]:
     lines = []
     if live.people is not None and live.players > 1:
         lines.append(
-            f"The room has **{percent(live.people.value)}** right; you are in place "
+            f"All players: **{percent(live.people.value)}** right. You are in place "
             f"**{score.place}** of {live.players:,}."
         )
     beaten = len(score.beaten)

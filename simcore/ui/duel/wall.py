@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.errors import NotPermittedError
 from simcore.lab.people import duel_scores, duels
-from simcore.lab.people.duels import Room
+from simcore.lab.people.duels import Group
 from simcore.ui import actions, kiosk, widgets
 from simcore.ui.duel import board, join_address
 
@@ -15,19 +15,19 @@ HOST = "duel_host"  # session key: duel -> the key of its host
 
 
 def show(name: str) -> None:
-    """Draw the wall of a duel's newest room, which follows every answer."""
+    """Draw the wall of a duel's newest group, which follows every answer."""
     board.style()
     st.html(SPACE)
     with widgets.show_errors():
-        room = duels.current(name)
-        host = _host_key(room.duel)
-        _live(room.duel, (room.experiment, room.state))
+        group = duels.current(name)
+        host = _host_key(group.duel)
+        _live(group.duel, (group.experiment, group.state))
         if host:
-            _controls(room, host)
+            _controls(group, host)
 
 
 def _host_key(duel: str) -> str:
-    """The host's key, if this visitor has it; it leaves the address, which the room may see."""
+    """The host's key, if this visitor has it; it leaves the address, which everybody can see."""
     keys: dict[str, str] = st.session_state.setdefault(HOST, {})
     if host := st.query_params.get("host", "")[:64]:
         del st.query_params["host"]
@@ -48,24 +48,24 @@ def _live(duel: str, before: tuple[str, str]) -> None:
         st.html(board.wall(live, join_address.join_address(duel)))
 
 
-# State of the room -> the button that ends it: its label, icon, and what it does.
+# State of the group -> the button that ends it: its label, icon, and what it does.
 NEXT_STEP = {
     "waiting": ("Start", ":material/play_arrow:", duels.start),
     "running": ("End", ":material/stop:", duels.end),
-    "ended": ("Next room", ":material/group_add:", duels.next_room),
+    "ended": ("Next group", ":material/group_add:", duels.next_group),
 }
 
 
-def _controls(room: Room, host: str) -> None:
-    label, icon, action = NEXT_STEP[room.state]
+def _controls(group: Group, host: str) -> None:
+    label, icon, action = NEXT_STEP[group.state]
     with st.container(horizontal=True, vertical_alignment="center", key="duel_controls"):
         st.button(
             label,
             type="primary",
             icon=icon,
-            key=f"duel_leave_{room.state}",
+            key=f"duel_leave_{group.state}",
             on_click=actions.run_action,
-            args=(action, room.duel, host),
+            args=(action, group.duel, host),
         )
         st.page_link(
             f"pages/{duels.PAGE}.py", label="Leave the wall", icon=":material/close_fullscreen:"

@@ -1,4 +1,4 @@
-"""Duels: what machines answer, the life of a room, and the score, against plain NumPy."""
+"""Duels: what machines answer, the life of a group, and the score, against plain NumPy."""
 
 import numpy as np
 import pytest
@@ -82,18 +82,24 @@ def test_the_best_sum_is_chosen_on_other_pairs(tmp_path, monkeypatch):
         return search(summands, known, mate)
 
     monkeypatch.setattr(forced_choice_sums, "best_sum", spy)
-    room = duels.create("party", "many", duels.make_plan(questions=10))
+    group = duels.create("party", "many", duels.make_plan(questions=10))
     assert seen == [(2, 24, 4)]  # 34 queries without the 10 of the duel
-    assert room.practice == 24
-    assert set(room.machines[-1].members) == {"hog", "color"}
+    assert group.practice == 24
+    assert set(group.machines[-1].members) == {"hog", "color"}
+
+
+def test_a_duel_about_pictures_on_which_machines_disagree(tiny):
+    plan = duels.make_plan(questions=2, choices=3, distractors="disagreement:hog+color")
+    group = duels.create("party", tiny, plan)
+    assert group.questions == len(group.machines[0].choices) == 2
 
 
 def test_one_backbone_has_no_sum(tiny):
-    room = duels.create("alone", tiny, duels.make_plan(questions=2), backbones=["hog"])
-    assert [machine.name for machine in room.machines] == ["hog"]
+    group = duels.create("alone", tiny, duels.make_plan(questions=2), backbones=["hog"])
+    assert [machine.name for machine in group.machines] == ["hog"]
 
 
-def test_the_life_of_a_room(duel):
+def test_the_life_of_a_group(duel):
     assert duel.state == "waiting"
     experiment, code = duels.join("party")
     assert duels.seat(experiment, code).screen is None
@@ -108,11 +114,11 @@ def test_the_life_of_a_room(duel):
     assert duels.seat(experiment, code).screen is None
     with pytest.raises(BadDataError, match="is over"):
         duels.answer(experiment, code, 2, place=0, seconds=1)
-    with pytest.raises(BadDataError, match="is over"):
+    with pytest.raises(BadDataError, match="is done"):
         duels.join("party")
     with pytest.raises(BadDataError, match="next one"):
         duels.start("party", key)
-    second = duels.next_room("party", key)
+    second = duels.next_group("party", key)
     assert (second.experiment, second.number, second.state) == ("party-2", 2, "waiting")
     assert second.machines == duel.machines
     before, after = questions_of("party"), questions_of("party-2")
@@ -120,15 +126,15 @@ def test_the_life_of_a_room(duel):
         (q.query, q.options, q.mate) for q in after
     ]
     assert duels.join("party")[0] == duels.join("party-2")[0] == "party-2"
-    assert [room.number for room in duels.rooms("party")] == [2, 1]
+    assert [group.number for group in duels.groups("party")] == [2, 1]
     assert duel_scores.live("party").players == 2
-    assert duel_scores.room_score("party").answers == 1
+    assert duel_scores.group_score("party").answers == 1
 
 
-def test_a_room_may_be_taken_by_an_experiment(duel, tiny):
+def test_the_name_of_a_group_may_be_taken_by_an_experiment(duel, tiny):
     experiments.create("party-2", tiny, experiments.Plan(experiments.parse(["random"], 2), 3))
-    room = duels.next_room("party", duels.host_key("party"))
-    assert (room.experiment, room.number) == ("party-3", 3)
+    group = duels.next_group("party", duels.host_key("party"))
+    assert (group.experiment, group.number) == ("party-3", 3)
     with pytest.raises(UnknownNameError, match="duel"):
         duels.current("party-2")
     with pytest.raises(UnknownNameError, match="no duel"):
@@ -136,8 +142,8 @@ def test_a_room_may_be_taken_by_an_experiment(duel, tiny):
 
 
 @pytest.mark.parametrize("key", ["", "x", "é" * 40])
-@pytest.mark.parametrize("action", [duels.start, duels.end, duels.next_room])
-def test_only_the_host_leads_the_room(duel, key, action):
+@pytest.mark.parametrize("action", [duels.start, duels.end, duels.next_group])
+def test_only_the_host_leads_the_group(duel, key, action):
     with pytest.raises(NotPermittedError, match="Only the host"):
         action("party", key)
     assert duels.current("party") == duel
@@ -165,7 +171,7 @@ def test_state_changes_in_either_database(database, tiny):
     begin()
     answer_all(experiment, code, lambda question: question.mate)
     assert duel_scores.player(experiment, code).right == 2
-    assert duels.next_room("party", duels.host_key("party")).experiment == "party-2"
+    assert duels.next_group("party", duels.host_key("party")).experiment == "party-2"
 
 
 def test_the_score_is_that_of_plain_counting(duel):
@@ -203,7 +209,7 @@ def test_the_score_is_that_of_plain_counting(duel):
     assert live.hardest.mate == live.hardest.mate_key == ""  # others have yet to answer
     beaten = {m.name for m in live.machines if m.right.value < right.mean()}
     assert set(live.beaten) == beaten
-    ended = duel_scores.room_score(duels.end("party", duels.host_key("party")).experiment)
+    ended = duel_scores.group_score(duels.end("party", duels.host_key("party")).experiment)
     assert ended.hardest.mate == hardest.options[hardest.mate][0]
     # The same numbers as in the analysis of any experiment.
     general = analysis.analyse("party", MODELS).conditions[-1]

@@ -97,8 +97,8 @@ def test_twenty_phones_and_a_wall(duel, chromium, record_property):
         print(f"wall {time.monotonic() - last:.2f} s, p95 {np.quantile(seconds, 0.95):.2f} s")
         assert time.monotonic() - last < 5
         live = duel_scores.live("party")
-        room = wall.page.locator("li.people .value").inner_text()
-        assert room.startswith(f"{100 * live.people.value:.0f} %")
+        group = wall.page.locator("li.people .value").inner_text()
+        assert group.startswith(f"{100 * live.people.value:.0f} %")
         rows = wall.page.locator(".bars li").count()
         assert rows == len(live.machines) + 1
         wide = wall.page.locator(".wall").bounding_box()
@@ -106,7 +106,7 @@ def test_twenty_phones_and_a_wall(duel, chromium, record_property):
         assert wall.page.evaluate("document.documentElement.scrollWidth") <= 1920
         wall.page.get_by_role("button", name="End").click()
         wall.page.get_by_alt_text("Its mate").wait_for()
-        wall.page.get_by_role("button", name="Next room").click()
+        wall.page.get_by_role("button", name="Next group").click()
         wall.page.get_by_text("0 players have joined").wait_for()
         for visitor in (wall, *phones):
             assert_clean(visitor)
@@ -121,7 +121,7 @@ def test_only_the_host_has_buttons_in_workshop_mode(duel, chromium):
         guest, host = wall_of(chromium, app), wall_of(chromium, app)
         guest.open(f"{app.address}/duel?experiment=party&view=wall")
         host.open(app.address + duels.wall_path("party"))
-        assert host.address == {"experiment": "party", "view": "wall"}  # the room reads along
+        assert host.address == {"experiment": "party", "view": "wall"}  # the group reads along
         assert guest.page.get_by_role("button", name="Start").count() == 0
         host.page.get_by_role("button", name="Start").click()
         host.page.get_by_role("button", name="End").wait_for()
@@ -136,7 +136,7 @@ def test_only_the_host_has_buttons_in_workshop_mode(duel, chromium):
             assert visitor.address.get("view", "") == view
             assert_clean(visitor)
         host.page.get_by_role("button", name="End").click()
-        host.page.get_by_role("button", name="Next room").click()
+        host.page.get_by_role("button", name="Next group").click()
         host.page.get_by_text("0 players have joined").wait_for()
         wrong = wall_of(chromium, app)
         wrong.page.goto(f"{app.address}/duel?experiment=party&view=wall&host=guessed")
@@ -170,7 +170,7 @@ def test_axe_reports_nothing_on_the_wall_and_on_a_phone(duel, chromium, axe):
         look(phone, "score")
         look(wall, "running wall")
         wall.page.get_by_role("button", name="End").click()
-        wall.page.get_by_role("button", name="Next room").wait_for()
+        wall.page.get_by_role("button", name="Next group").wait_for()
         look(wall, "ended wall")
         wall.open(f"{app.address}/duel?view=look-alike")
         look(wall, "look-alike")
