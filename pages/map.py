@@ -76,20 +76,21 @@ def _load(question: Question, name: str, method: str) -> Map | None:
 def _morph(question: Question, choice: Choice) -> list[Map]:
     """The aligned maps of all backbones and their z-sum, without those that are not made yet."""
     settings = maps.projection_settings(choice.method)
-    asked = map_controls.morph_question(question)
-    missing = morph.missing(asked, settings)
+    every_stop = map_controls.morph_question(question)
+    recipes = every_stop.recipes
+    missing = morph.missing(every_stop, settings)
     if missing and choice.method == "pca":
         with job_progress.progress_bar("Projecting") as monitor:
-            return list(morph.make(asked, settings, monitor=monitor).maps)
+            return list(morph.make(every_stop, settings, monitor=monitor).maps)
     if missing:
-        title = f"{len(missing)} of {len(asked.recipes)} maps by {METHOD_NAMES[choice.method]}"
+        title = f"{len(missing)} of {len(recipes)} maps by {METHOD_NAMES[choice.method]}"
         _offer(
             question, MORPH, choice.method, f"**{escape_markdown(title)}** are not computed yet."
         )
-    ready = [recipe for recipe in asked.recipes if recipe not in missing]
+    ready = [recipe for recipe in recipes if recipe not in missing]
     if len(ready) < morph.FEWEST:
         return []
-    stored = morph.load(asked.with_recipes(*ready), settings)
+    stored = morph.load(every_stop.with_recipes(*ready), settings)
     return [] if stored is None else list(stored.maps)
 
 
