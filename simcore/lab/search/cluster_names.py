@@ -91,9 +91,9 @@ def name_clusters(map_: Map, source: str) -> tuple[ClusterName, ...]:
     Raises:
         UnknownNameError: no such source.
     """
-    known = sources(map_.collection)
-    if source not in known:
-        raise unknown_name("source of names", source, known)
+    labels = sources(map_.collection)
+    if source not in labels:
+        raise unknown_name("source of names", source, labels)
     if source == NONE:
         return ()
     if source.startswith(CLIP):

@@ -132,7 +132,7 @@ def test_a_file_of_the_collection_lands_on_its_image(question):
     views = morph.make(question, PCA).maps
     left = collections.open_(question.collection).left
     placement = map_placement.place(question, views, left.path(2).read_bytes())
-    assert placement.known == 2
+    assert placement.same_file == 2
     np.testing.assert_array_equal(placement.xy, [view.xy[2] for view in views])
     assert placement.left_out == {}
     assert [rows[0] for rows in placement.nearest] == [2, 2, 2]
@@ -141,7 +141,7 @@ def test_a_file_of_the_collection_lands_on_its_image(question):
 def test_another_image_lands_among_its_neighbors(question, encode, draw):
     views = morph.make(question, PCA).maps
     placement = map_placement.place(question, views, encode(draw(77)))
-    assert placement.known is None
+    assert placement.same_file is None
     for view, xy, nearest in zip(views, placement.xy, placement.nearest, strict=True):
         assert len(set(nearest)) == map_placement.N_NEIGHBORS
         members = view.xy[list(nearest)]
