@@ -1,6 +1,7 @@
 """Morphing maps: aligned, in order, resumable; and where an image from outside lands on them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,3 +157,23 @@ def test_a_backbone_without_weights_leaves_the_image_out(question, encode, draw,
     assert set(placement.left_out) == {"hog", "zsum(hog + color)"}
     assert "weights of hog" in placement.left_out["hog"]
     assert np.isnan(placement.xy[:, 0]).tolist() == [True, False, True]
+
+
+def test_a_map_of_few_images_does_not_turn_the_ones_after_it(question, monkeypatch):
+    plain = morph.make(question, PCA)
+    views = {stop.map.recipe: stop.map for stop in plain.stops}
+
+    def few(asked, _settings):
+        """The second map has the first two images only."""
+        view = views[asked.recipes[0]]
+        xy = view.xy.copy()
+        if asked.recipes[0] == question.recipes[1]:
+            xy[2:] = np.nan
+        return replace(view, xy=xy)
+
+    monkeypatch.setattr(maps, "load", few)
+    result = morph.load(question, PCA)
+    target = plain.stops[0].map.xy.copy()
+    target[:2] = result.stops[1].map.xy[:2]
+    *_, disparity = procrustes(target, plain.stops[2].map.xy)
+    assert result.stops[2].disparity == pytest.approx(disparity, abs=1e-6)
