@@ -128,12 +128,13 @@ def _maps(question: Question, views: Sequence[Map], choice: Choice, where: str) 
         key = f"map_canvas_{question.collection}_{question.subset}"
         canvas = st.container()  # stays as it is while an image is being placed
         own_image = map_photo.place(question, views)
+        shown = map_colors.fitting(views[0], where=where, tag=choice.tag)
         scene = Scene(
             views,
             _coloring(question, views[0], choice.by),
             is_morph=choice.is_morph,
-            shown=map_colors.fitting(views[0], where=where, tag=choice.tag),
-            names=[cluster_names.name_clusters(view, choice.names) for view in views],
+            shown=shown,
+            names=[cluster_names.name_clusters(view, choice.names, shown) for view in views],
             takes_images=True,
             own_image=own_image,
         )
