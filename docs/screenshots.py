@@ -32,6 +32,7 @@ SET = "models=hog,mobilenetv2,efficientnet-lite0"
 VIEWS = {
     "explore": f"/?collection=emoji&query=mushroom&{SET}&combine=zsum",
     "map": "/map?collection=emoji&models=mobilenetv2&method=umap",
+    "morph": f"/map?collection=emoji&{SET}&view=morph",
     "compare": "/compare?collection=emoji&first=left:mushroom&second=right:mushroom",
     "why": "/compare?collection=emoji&first=left:mushroom&second=right:mushroom&backbone=layout"
     "&view=why",
@@ -81,6 +82,7 @@ for _ in range(20):
 # What a view needs beside the demo, as commands; minutes for some.
 PREPARATION = {
     "map": (("map", "emoji", "--models", "mobilenetv2"),),
+    "morph": (("map", "emoji", "--models", SET.removeprefix("models="), "--morph"),),
     "reproduce": (("reproduce", "rosenfeld2019", "emoji"),),
     "claims": (("claims", "emoji", "--judgements", "none"),),
     "leaderboard": (("leaderboard", "emoji"),),
@@ -115,7 +117,7 @@ def main(names: list[str]) -> None:
         with served(environment, *options) as address, sync_playwright() as play:
             flags = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
             browser = play.chromium.launch(executable_path=path, args=flags)
-            page = browser.new_page(viewport=SIZE, color_scheme="light")
+            page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
             for name in names or VIEWS:
                 take(page, name, address + VIEWS[name])
             browser.close()

@@ -76,20 +76,21 @@ def _load(question: Question, name: str, method: str) -> Map | None:
 def _morph(question: Question, choice: Choice) -> list[Map]:
     """The aligned maps of all backbones and their z-sum, without those that are not made yet."""
     settings = maps.projection_settings(choice.method)
-    asked = map_controls.morph_question(question)
-    missing = morph.missing(asked, settings)
+    every_stop = map_controls.morph_question(question)
+    recipes = every_stop.recipes
+    missing = morph.missing(every_stop, settings)
     if missing and choice.method == "pca":
         with job_progress.progress_bar("Projecting") as monitor:
-            return list(morph.make(asked, settings, monitor=monitor).maps)
+            return list(morph.make(every_stop, settings, monitor=monitor).maps)
     if missing:
-        title = f"{len(missing)} of {len(asked.recipes)} maps by {METHOD_NAMES[choice.method]}"
+        title = f"{len(missing)} of {len(recipes)} maps by {METHOD_NAMES[choice.method]}"
         _offer(
             question, MORPH, choice.method, f"**{escape_markdown(title)}** are not computed yet."
         )
-    ready = [recipe for recipe in asked.recipes if recipe not in missing]
+    ready = [recipe for recipe in recipes if recipe not in missing]
     if len(ready) < morph.FEWEST:
         return []
-    stored = morph.load(asked.with_recipes(*ready), settings)
+    stored = morph.load(every_stop.with_recipes(*ready), settings)
     return [] if stored is None else list(stored.maps)
 
 
@@ -127,12 +128,13 @@ def _maps(question: Question, views: Sequence[Map], choice: Choice, where: str) 
         key = f"map_canvas_{question.collection}_{question.subset}"
         canvas = st.container()  # stays as it is while an image is being placed
         own_image = map_photo.place(question, views)
+        shown = map_colors.fitting(views[0], where=where, tag=choice.tag)
         scene = Scene(
             views,
             _coloring(question, views[0], choice.by),
             is_morph=choice.is_morph,
-            shown=map_colors.fitting(views[0], where=where, tag=choice.tag),
-            names=[cluster_names.name_clusters(view, choice.names) for view in views],
+            shown=shown,
+            names=[cluster_names.name_clusters(view, choice.names, shown) for view in views],
             takes_images=True,
             own_image=own_image,
         )

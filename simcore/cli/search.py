@@ -1,7 +1,8 @@
 """`simcore search`, `simcore pair` and `simcore map`."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -27,13 +28,18 @@ from simcore.cli.options import (
 from simcore.cli.output import STOPPED
 from simcore.recipe import Question, filtered_subset
 from simcore.results import Table
-from simcore.types import JSON
+from simcore.types import JSON, Monitor
 
 if TYPE_CHECKING:
     from simcore.lab.search.maps import Map, ProjectionSettings
     from simcore.lab.search.pair import Picture
     from simcore.lab.search.search import SearchResult
 
+T = TypeVar("T")
+SET_OPTIONS = (
+    "{!r} is a set of judgements, mapped once per backbone. Leave --combine, --weights, --metric, "
+    "--post, --missing, --subset, --where, --morph and --picture out."
+)
 Image = Annotated[str, typer.Argument(help="left:ID or right:ID.")]
 
 
@@ -78,13 +84,9 @@ def map_(
         method, n_neighbors=n_neighbors, min_dist=min_dist, perplexity=perplexity, seed=seed
     )
     if set_maps.is_set(name):
-        given = (combine, weights, metric, post, missing, subset, where, picture, morph)
-        if given != ("none", "", "own", "none", "mean", "all", "", None, False):
-            raise errors.BadDataError(
-                f"{name!r} is a set of judgements, mapped once per backbone. Leave --combine, "
-                "--weights, --metric, --post, --missing, --subset, --where, --morph and --picture "
-                "out."
-            )
+        for_pairs = (combine, weights, metric, post, missing, subset, where, picture, morph)
+        if for_pairs != ("none", "", "own", "none", "mean", "all", "", None, False):
+            raise errors.BadDataError(SET_OPTIONS.format(name))
         _map_set(name, backbones, settings, json=json)
         return
     question = Question(name, subset=filtered_subset(subset, where))
@@ -107,11 +109,7 @@ def map_(
         missing=missing,
     )
     question = question.with_recipes(recipe)
-    with output.monitor() as monitor:
-        try:
-            result = maps.make(question, settings, monitor=monitor)
-        except errors.Stopped as stopped:
-            raise typer.Exit(STOPPED) from stopped
+    result = _until_stopped(lambda monitor: maps.make(question, settings, monitor=monitor))
     if picture is not None:
         from simcore.lab.search import map_pictures
 
@@ -123,6 +121,17 @@ def map_(
         output.table(_map_table(result))
 
 
+def _until_stopped(make: Callable[[Monitor], T]) -> T:
+    """What `make` returns; the command ends where somebody stops it."""
+    from simcore.errors import Stopped
+
+    with output.monitor() as monitor:
+        try:
+            return make(monitor)
+        except Stopped as stopped:
+            raise typer.Exit(STOPPED) from stopped
+
+
 def _map_morph(
     question: Question,
     parts: tuple[list[str], str, str, str],
@@ -131,16 +140,12 @@ def _map_morph(
     json: bool,
 ) -> None:
     """The maps of a morph; `parts` are backbones, metric, post-processing and missing rule."""
-    from simcore import errors
     from simcore.lab.search import morph
 
     models, metric, post, missing = parts
     recipes = morph.stops(models, metric=metric, post=post, missing=missing)
-    with output.monitor() as monitor:
-        try:
-            result = morph.make(question.with_recipes(*recipes), settings, monitor=monitor)
-        except errors.Stopped as stopped:
-            raise typer.Exit(STOPPED) from stopped
+    question = question.with_recipes(*recipes)
+    result = _until_stopped(lambda monitor: morph.make(question, settings, monitor=monitor))
     output.write_files([result.points_table()])  # all points; the terminal gets a summary
     if json:
         output.document(result)
@@ -149,14 +154,9 @@ def _map_morph(
 
 
 def _map_set(name: str, models: list[str], settings: "ProjectionSettings", *, json: bool) -> None:
-    from simcore import errors
     from simcore.lab.judgements import set_maps
 
-    with output.monitor() as monitor:
-        try:
-            result = set_maps.make(name, models, settings, monitor=monitor)
-        except errors.Stopped as stopped:
-            raise typer.Exit(STOPPED) from stopped
+    result = _until_stopped(lambda monitor: set_maps.make(name, models, settings, monitor=monitor))
     output.result(result, json=json)
 
 

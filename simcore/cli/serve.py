@@ -33,9 +33,16 @@ def demo(
     With --json, the app is not opened.
     """
     from simcore.lab import demo as lab_demo
+    from simcore.lab import jobs
+    from simcore.lab.search import precompute
 
+    in_job = jobs.in_job()
     with output.monitor() as monitor:
-        result = lab_demo.prepare(device=device, monitor=monitor)
+        result = lab_demo.prepare(
+            device=device, monitor=monitor.part(0, 0.7) if in_job else monitor
+        )
+        if in_job:  # pages are open already and can use the demo meanwhile
+            precompute.run(lab_demo.NAME, monitor=monitor.part(0.7, 1))
     output.show(result, result.table.to_table(), json=json)
     if json:
         return
@@ -43,6 +50,7 @@ def demo(
     if seconds:
         output.table(result.to_stages_table())
     if serve_app:
+        jobs.start(["extract", lab_demo.NAME])  # what pages open with; the features are there
         run("127.0.0.1", port, {})
 
 

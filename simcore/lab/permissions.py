@@ -135,7 +135,7 @@ VISITORS = {
     "search.cluster_names": "sources name_clusters frequent_words nearest_words",
     "search.map_placement": "place neighbor_weights",
     "search.morph": "load make missing stops to_pixels",
-    "search.maps": "to_pixels projection_settings single_recipe load make",
+    "search.maps": "to_pixels projection_settings single_recipe load make count_faces",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
     "similarity_shares",
     "search.why": "candidates explain crop_rank",

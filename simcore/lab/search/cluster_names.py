@@ -21,6 +21,7 @@ NONE, IDS, FIELD, CLIP = "none", "ids", "field:", "clip:"  # sources; two begin 
 WORDS_PER_NAME = 2
 LEAST_SHARE = 0.04  # of a cluster's images that have to contain a word
 LEAST_IMAGES = 2
+LEAST_RATIO = 1.5  # of a word's share in a cluster to its share in all; less names nothing
 TOKEN = re.compile(r"[^\W\d_]{3,}")
 # Words that say nothing about an image; file names contain many of them.
 STOP_WORDS = frozenset(
@@ -82,25 +83,32 @@ def sources(name: str) -> Labels:
     return clip | memory.get(key, lambda: _text_sources(name)) | {NONE: "None"}
 
 
-def name_clusters(map_: Map, source: str) -> tuple[ClusterName, ...]:
+def name_clusters(map_: Map, source: str, shown: Array | None = None) -> tuple[ClusterName, ...]:
     """A name for each cluster of a map, the largest first; a cluster without one is left out.
 
     Args:
         source: one of `sources`.
+        shown: (n,) bool, the points among which the names stand; None for all. The names
+            themselves do not depend on it.
 
     Raises:
         UnknownNameError: no such source.
     """
-    known = sources(map_.collection)
-    if source not in known:
-        raise unknown_name("source of names", source, known)
+    labels = sources(map_.collection)
+    if source not in labels:
+        raise unknown_name("source of names", source, labels)
     if source == NONE:
         return ()
     if source.startswith(CLIP):
         names = _by_clip(map_, source.removeprefix(CLIP))
     else:
         names = _by_words(map_, source)
-    return tuple(_placed(map_, cluster, text) for cluster, text in enumerate(names) if text)
+    cluster = map_.cluster if shown is None else np.where(shown, map_.cluster, -1)
+    return tuple(
+        _placed(text, map_.xy[cluster == number])
+        for number, text in enumerate(names)
+        if text and (cluster == number).any()
+    )
 
 
 def frequent_words(texts: Sequence[str | None], cluster: Array) -> list[str]:
@@ -129,9 +137,9 @@ def frequent_words(texts: Sequence[str | None], cluster: Array) -> list[str]:
         gains = {
             word: count / len(rows) * np.log((count / len(rows)) / (overall[word] / total))
             for word, count in counts.items()
-            if count >= least
+            if count >= least and count / len(rows) >= LEAST_RATIO * overall[word] / total
         }
-        best = sorted((-gain, word) for word, gain in gains.items() if gain > 0)
+        best = sorted((-gain, word) for word, gain in gains.items())
         names.append(", ".join(word for _, word in best[:WORDS_PER_NAME]))
     return names
 
@@ -193,8 +201,7 @@ def _word_vectors(backbone: str) -> Array:
     return result_cache.get("vocabulary", key, embed)["words"]
 
 
-def _placed(map_: Map, cluster: int, text: str) -> ClusterName:
-    members = map_.xy[map_.cluster == cluster]
+def _placed(text: str, members: Array) -> ClusterName:
     middle = np.median(members, axis=0)
     x, y = members[np.argmin(((members - middle) ** 2).sum(axis=1))].tolist()
     return ClusterName(text, x, y, len(members))

@@ -185,8 +185,8 @@ def fitting(map_: Map, *, where: str = "", tag: str = "") -> Array | None:
         rows = fields.matching_rows(collection, where)
         shown = np.tile(np.isin(np.arange(len(collection.left)), rows), len(map_.sides))
     if tag:
-        if tag not in (known := tag_names(map_.collection)):
-            raise unknown_name("tag", tag, known)
+        if tag not in (names := tag_names(map_.collection)):
+            raise unknown_name("tag", tag, names)
         has_tag = [tag in own or (tag == NO_TAG and not own) for own in tags(map_)]
         shown &= np.array(has_tag, bool)
     if not shown.any():

@@ -28,13 +28,13 @@ class Placement:
     Attributes:
         xy: (m, 2) float32, its place on each map; NaN where it has none.
         nearest: for each map, positions in `Map.ids` of the most similar images, nearest first.
-        known: position in `Map.ids` of the same file, where the collection contains it.
+        same_file: position in `Map.ids` of the same file, where the collection contains it.
         left_out: label of the recipe -> why the image is not on its map.
     """
 
     xy: Array
     nearest: tuple[tuple[int, ...], ...]
-    known: int | None
+    same_file: int | None
     left_out: Reasons
 
 
@@ -52,7 +52,7 @@ def place(
         image: the bytes of an image file; nothing of it is stored.
 
     Raises:
-        BadImageError: the bytes are no usable image. Stopped: the monitor asked to stop.
+        BadImageError: the bytes are no usable image. Stopped: the monitor directed to stop.
     """
     pairs = recall.pairs_digest(subsets.open_subset(question.collection, question.subset))
     key = ("placement", hashlib.sha256(image).digest(), pairs, *(view.digest for view in views))
@@ -63,21 +63,21 @@ def _place(question: Question, views: Sequence[Map], image: bytes, monitor: Moni
     xy = np.full((len(views), 2), np.nan, np.float32)
     nearest: list[tuple[int, ...]] = []
     left_out: Reasons = {}
-    known = _position_of_file(views[0], image)
+    same_file = _position_of_file(views[0], image)
     for number, view in enumerate(views):
         monitor.check()
         reason, rows, scores = _without_weights(view.recipe), np.zeros(0, np.int64), np.zeros(0)
         if not reason:
             rows, scores = _neighbors(question.with_recipes(view.recipe), view, image, monitor)
             reason = "" if rows.size else "it has nothing to compare in this image"
-        if known is not None and not np.isnan(view.xy[known, 0]):
-            xy[number] = view.xy[known]
+        if same_file is not None and not np.isnan(view.xy[same_file, 0]):
+            xy[number] = view.xy[same_file]
         elif rows.size:
             xy[number] = neighbor_weights(scores) @ view.xy[rows]
         else:
             left_out[view.recipe.label] = reason
         nearest.append(tuple(rows.tolist()))
-    return Placement(xy, tuple(nearest), known, left_out)
+    return Placement(xy, tuple(nearest), same_file, left_out)
 
 
 def neighbor_weights(scores: Array) -> Array:
@@ -112,8 +112,8 @@ def _neighbors(
     rows: list[int] = []
     scores: list[float] = []
     for direction in DIRECTIONS[: len(view.sides)]:
-        asked = replace(question, direction=direction)
-        (hits,) = search.search(asked, Query(image=image), k=N_NEIGHBORS, monitor=monitor)
+        directed = replace(question, direction=direction)
+        (hits,) = search.search(directed, Query(image=image), k=N_NEIGHBORS, monitor=monitor)
         # "lr" searches the right side; images without mates are their own gallery.
         is_right = direction == "lr" and len(view.sides) > 1
         start = len(view.sides[0]) if is_right else 0

@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir, state_files
+from simcore.data import cache_dir, result_cache, state_files
 from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.evaluate import recall
@@ -121,11 +121,7 @@ class Map:
 
     def faces(self) -> Array | None:
         """(n,) detected faces; None where faces have not been extracted."""
-        collection = subsets.open_subset(self.collection, self.subset)
-        if not features.is_ready(collection, "face"):
-            return None
-        faces = [features.for_side(collection, side, "face") for side in self.sides]
-        return np.concatenate([np.bincount(f.index, minlength=f.count) for f in faces])
+        return count_faces(subsets.open_subset(self.collection, self.subset))
 
     def fields(self) -> Columns:
         """(n,) values of each field of the collection's table; none for most collections."""
@@ -170,6 +166,23 @@ class Map:
             "variance": self.variance,
             "points": [dict(zip(columns, row, strict=True)) for row in table.rows],
         }
+
+
+def count_faces(collection: Collection) -> Array | None:
+    """(n,) detected faces of all images, the left ones first; None without extracted faces.
+
+    The counts are stored: a page that only colors points need not open the store of features.
+    """
+    if not features.is_ready(collection, "face"):
+        return None
+
+    def count() -> result_cache.Arrays:
+        faces = _all_features(collection, "face")
+        return {"faces": np.bincount(faces.index, minlength=faces.count)}
+
+    sides = tuple(side.digest for side in _sides(collection))
+    key = features.identity(collection, "face"), sides
+    return memory.get(("face counts", *key), lambda: result_cache.get("faces", key, count))["faces"]
 
 
 def single_recipe(

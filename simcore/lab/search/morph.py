@@ -29,7 +29,8 @@ class Stop:
 
     Attributes:
         map: with coordinates in the frame that all stops share.
-        disparity: to the map before it, see `sim.alignment`; None for the first.
+        disparity: to where the maps before it have its points, see `sim.alignment`; None for the
+            first.
     """
 
     map: Map
@@ -202,8 +203,13 @@ def _check(stops_: Sequence[object]) -> None:
 
 def _aligned(question: Question, settings: ProjectionSettings, views: Sequence[Map]) -> Morph:
     stops = [Stop(views[0], None)]
+    # Where each point was last: a map of a few images (faces, say) must not decide how the map
+    # after it lies.
+    last = views[0].xy.copy()
     for view in views[1:]:
-        aligned = alignment.align(view.xy, stops[-1].map.xy)
+        aligned = alignment.align(view.xy, last)
+        placed = ~np.isnan(aligned.xy[:, 0])
+        last[placed] = aligned.xy[placed]
         stops.append(Stop(replace(view, xy=aligned.xy), aligned.disparity))
     return Morph(question.collection, question.subset, settings, tuple(stops))
 

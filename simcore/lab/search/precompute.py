@@ -96,12 +96,12 @@ def _map_steps(question: Question, monitor: Monitor) -> list[Callable[[], object
     collection = collections.open_(question.collection)
     if len(collection.left) > MAX_MORPHED:
         recipes_ = recipes_[:1]
-    asked = replace(question, recipes=tuple(recipes_), direction="rl")
-    steps: list[Callable[[], object]] = []
+    reverse = replace(question, recipes=tuple(recipes_), direction="rl")
+    steps: list[Callable[[], object]] = [partial(maps.count_faces, collection)]
     if collection.right is not None:
-        steps.append(lambda: recall.outcomes_of_each(asked, monitor=quiet))
+        steps.append(lambda: recall.outcomes_of_each(reverse, monitor=quiet))
     for recipe in recipes_:
-        steps.append(partial(maps.make, asked.with_recipes(recipe), settings, monitor=quiet))
+        steps.append(partial(maps.make, reverse.with_recipes(recipe), settings, monitor=quiet))
     return steps
 
 

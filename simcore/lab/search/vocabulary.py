@@ -1,4 +1,4 @@
-"""Nouns for what images show, for a CLIP network to choose from."""
+"""Words for what images show, from which a CLIP network chooses."""
 
 TEXT = """
 person face man woman child baby crowd hand eye hair hat helmet glasses mask dress suit uniform

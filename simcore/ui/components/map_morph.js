@@ -47,9 +47,10 @@ class Morph {
     for (const stop of stops) {
       stop.xs = Float32Array.from(stop.x)
       stop.ys = Float32Array.from(stop.y)
+      stop.bounds = bounds([stop])
     }
     const count = stops[0].x.length
-    this.map = { made, bounds: bounds(stops), x: new Float32Array(count), y: new Float32Array(count), shade: new Int32Array(count) }
+    this.map = { made, x: new Float32Array(count), y: new Float32Array(count), shade: new Int32Array(count) }
     this.segment = this.named = -1
     if (!fresh) {
       this.apply(this.at)
@@ -173,6 +174,10 @@ class Morph {
     }
     Object.assign(map, { color: near.color, rank: near.rank, legend: near.legend, words: near.words, title: near.title, sub: near.sub, say: near.say })
     map.strength = Math.max(0, 1 - 5 * Math.min(share, 1 - share))
+    // A map that nobody has panned or zoomed fills the canvas all the way.
+    map.bounds = from.bounds.map((value, k) => value + (to.bounds[k] - value) * share)
+    const panel = this.all.panels[0]
+    if (panel?.map === map && panel.fitted) panel.frame()
     this.range.value = at
     if (this.named === this.nearest) return
     this.named = this.nearest
@@ -180,7 +185,6 @@ class Morph {
     ;[...this.names.children].forEach((button, number) => button.setAttribute("aria-pressed", String(number === this.named)))
     const name = this.names.children[this.named]
     this.names.scrollLeft = name.offsetLeft - this.names.offsetLeft - (this.names.clientWidth - name.clientWidth) / 2
-    const panel = this.all.panels[0]
     if (panel?.map === map) panel.relabel(map)
   }
 

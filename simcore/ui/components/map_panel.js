@@ -29,12 +29,17 @@ class Panel extends Drawing {
 
   fit() {
     this.zoom = 1
+    this.fitted = true // until somebody pans or zooms
+    this.frame()
+    this.all.later()
+  }
+
+  frame() {
     const [x0, x1, y0, y1] = this.map?.bounds || [0, FULL, 0, FULL]
     this.x = (x0 + x1) / 2
     this.y = (y0 + y1) / 2
     this.wide = Math.max(x1 - x0, 1)
     this.high = Math.max(y1 - y0, 1)
-    this.all.later()
   }
 
   show(map) {
@@ -151,12 +156,14 @@ class Panel extends Drawing {
   }
 
   pan(dx, dy) {
+    this.fitted = false
     this.x += dx / this.scale
     this.y += dy / this.scale
     this.all.later()
   }
 
   zoomBy(factor, x, y) {
+    this.fitted = false
     const before = this.scale
     const [dx, dy] = [x - this.w / 2, y - this.h / 2]
     this.zoom = clamp(this.zoom * factor, 0.5, 400)
@@ -209,6 +216,7 @@ class Panel extends Drawing {
   zoomTo(rows) {
     const visible = rows.filter((i) => this.map.x[i] >= 0)
     if (!visible.length) return
+    this.fitted = false
     const pick = (values) => visible.map((i) => values[i])
     const [x0, x1, y0, y1] = bounds([{ x: pick(this.map.x), y: pick(this.map.y) }])
     this.x = (x0 + x1) / 2
@@ -258,6 +266,7 @@ class Panel extends Drawing {
     if (best < 0) return
     const [x, y] = [this.sx(best), this.sy(best)]
     if (x < 20 || y < 20 || x > this.w - 20 || y > this.h - 20) {
+      this.fitted = false
       this.x = this.map.x[best]
       this.y = this.map.y[best]
       this.all.later()

@@ -104,8 +104,8 @@ def nearest(question: Question, view: Map, own: OwnImage, number: int) -> None:
         for rank, row in enumerate(own.placement.nearest[number], 1)
     ]
     note = ""
-    if own.placement.known is not None:
-        note = f"The collection contains this file as {view.ids[own.placement.known]}."
+    if own.placement.same_file is not None:
+        note = f"The collection contains this file as {view.ids[own.placement.same_file]}."
     gallery.comparison(
         None,
         None,

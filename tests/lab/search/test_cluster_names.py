@@ -24,8 +24,11 @@ def test_frequent_words_are_those_of_a_cluster_and_not_of_all():
     assert cluster_names.frequent_words(["aaa", "bbb"], np.array([0, 1])) == ["", ""]  # too rare
     # p log(p / q) by a plain count.
     texts = ["sun sky"] * 3 + ["sun"] + ["sea sky"] * 4
-    assert cluster_names.frequent_words(texts, np.repeat([0, 1], 4)) == ["sun", "sea, sky"]
-    assert 1.0 * np.log(1 / 0.5) > 1.0 * np.log(1 / (7 / 8)) > 0
+    assert cluster_names.frequent_words(texts, np.repeat([0, 1], 4)) == ["sun", "sea"]
+    assert (3 / 4) / (7 / 8) < 1 / (7 / 8) < cluster_names.LEAST_RATIO < 1 / 0.5  # sky, sky, sun
+    texts = ["oak tree", "oak tree", "oak", "tree", *["tree"] * 2, *["sea"] * 4]
+    # Both are more frequent in the first: 3/4 log(3/4 / 3/10) beats 3/4 log(3/4 / 5/10).
+    assert cluster_names.frequent_words(texts, np.repeat([0, 1], [4, 6]))[0] == "oak, tree"
 
 
 def test_words_by_vectors_are_those_of_a_cluster_and_not_of_all():
@@ -65,6 +68,10 @@ def test_names_of_ids_and_fields(worded):
             row = np.flatnonzero((map_.xy == (np.float32(name.x), np.float32(name.y))).all(axis=1))
             assert name.text in map_.ids[row[0]]
     assert cluster_names.name_clusters(map_, "none") == ()
+    shown = np.array(["apple" in name for name in map_.ids])
+    fewer = cluster_names.name_clusters(map_, "ids", shown)
+    assert sum(name.count for name in fewer) <= shown.sum()
+    assert {name.text for name in fewer} == {"apple"}
     with pytest.raises(UnknownNameError, match="Did you mean ids"):
         cluster_names.name_clusters(map_, "idz")
 

@@ -1,6 +1,7 @@
 """Morphing maps: aligned, in order, resumable; and where an image from outside lands on them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_a_file_of_the_collection_lands_on_its_image(question):
     views = morph.make(question, PCA).maps
     left = collections.open_(question.collection).left
     placement = map_placement.place(question, views, left.path(2).read_bytes())
-    assert placement.known == 2
+    assert placement.same_file == 2
     np.testing.assert_array_equal(placement.xy, [view.xy[2] for view in views])
     assert placement.left_out == {}
     assert [rows[0] for rows in placement.nearest] == [2, 2, 2]
@@ -141,7 +142,7 @@ def test_a_file_of_the_collection_lands_on_its_image(question):
 def test_another_image_lands_among_its_neighbors(question, encode, draw):
     views = morph.make(question, PCA).maps
     placement = map_placement.place(question, views, encode(draw(77)))
-    assert placement.known is None
+    assert placement.same_file is None
     for view, xy, nearest in zip(views, placement.xy, placement.nearest, strict=True):
         assert len(set(nearest)) == map_placement.N_NEIGHBORS
         members = view.xy[list(nearest)]
@@ -156,3 +157,23 @@ def test_a_backbone_without_weights_leaves_the_image_out(question, encode, draw,
     assert set(placement.left_out) == {"hog", "zsum(hog + color)"}
     assert "weights of hog" in placement.left_out["hog"]
     assert np.isnan(placement.xy[:, 0]).tolist() == [True, False, True]
+
+
+def test_a_map_of_few_images_does_not_turn_the_ones_after_it(question, monkeypatch):
+    plain = morph.make(question, PCA)
+    views = {stop.map.recipe: stop.map for stop in plain.stops}
+
+    def few(asked, _settings):
+        """The second map has the first two images only."""
+        view = views[asked.recipes[0]]
+        xy = view.xy.copy()
+        if asked.recipes[0] == question.recipes[1]:
+            xy[2:] = np.nan
+        return replace(view, xy=xy)
+
+    monkeypatch.setattr(maps, "load", few)
+    result = morph.load(question, PCA)
+    target = plain.stops[0].map.xy.copy()
+    target[:2] = result.stops[1].map.xy[:2]
+    *_, disparity = procrustes(target, plain.stops[2].map.xy)
+    assert result.stops[2].disparity == pytest.approx(disparity, abs=1e-6)
