@@ -30,9 +30,9 @@ def table(result: ExperimentAnalysis) -> Table:
             rows.append(
                 ("", machine.model, *cells, *(_percent(machine.overlap) if is_ranking else ()))
             )
-    columns = ("condition", "who", "right %", "95 %", "as other people %", "95 %")
+    columns = ["condition", "who", "right %", "95 %", "as other people %", "95 %"]
     if is_ranking:
-        columns = (*columns, "of both choices %", "95 %")
+        columns += ["of both choices %", "95 %"]
     keep = [n for n in range(len(columns)) if n not in (2, 3) or any(row[n] for row in rows)]
     return Table(
         tuple(columns[n] for n in keep), tuple(tuple(row[n] for n in keep) for row in rows), title
@@ -53,7 +53,7 @@ def _same_table(result: ExperimentAnalysis, title: str) -> Table:
 
 def times_table(result: ExperimentAnalysis) -> Table:
     """Response times in each condition, in seconds."""
-    rows = tuple(
+    rows: list[tuple[Cell, ...]] = [
         (
             condition.condition,
             condition.answers,
@@ -62,9 +62,9 @@ def times_table(result: ExperimentAnalysis) -> Table:
         )
         for condition in result.conditions
         if (t := condition.times) is not None
-    )
+    ]
     columns = ("condition", "answers", "median s", "25 %", "75 %", "95 %", "under 0.2 s, %")
-    return Table(columns, rows, "Response times")
+    return Table(columns, tuple(rows), "Response times")
 
 
 def sentences(result: ExperimentAnalysis) -> Iterator[str]:

@@ -21,7 +21,7 @@ from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.data.judgements import writers
 from simcore.data.judgements.triplet_files import NIGHTS_VOTES
 from simcore.data.judgements.writers import Files, RankedSequence, RankedTrial, TwoAfcRow
-from simcore.errors import BadDataError, unknown_name
+from simcore.errors import BadDataError, SimError, unknown_name
 from simcore.lab.people import answer_judgements, given_answers, participation, tasks
 from simcore.lab.people.given_answers import GivenAnswers
 from simcore.results import Result
@@ -83,8 +83,16 @@ def write(
     """
     package = _package(name, format, min_catch)
     shown = package.images if with_images or format == "nights" else {}
-    with cache_dir.disk_errors(path), cache_dir.atomic_path(path) as draft, draft.open("wb") as out:
-        _zip(out, package.files, shown, monitor)
+    try:
+        with cache_dir.atomic_path(path) as draft, draft.open("wb") as out:
+            _zip(out, package.files, shown, monitor)
+    except SimError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadDataError(
+            f"Cannot write {str(path)[:200]!r} ({reason}). Name a file in a folder that exists."
+        ) from error
     notes, left_out = package.notes, package.left_out
     return Exported(str(path), format, package.trials, len(shown), left_out, notes)
 

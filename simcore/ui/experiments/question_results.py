@@ -59,11 +59,12 @@ def images(task: str, row: QuestionResult) -> list[ShownImage]:
     query = ShownImage(row.query, row.query_key, "query")
     if task == tasks.SAME_DIFFERENT.name:
         same = row.counts[tasks.SAME]
-        return [query, ShownImage(*row.options[0], caption=f"same for {same} of {total}")]
+        image, key = row.options[0]
+        return [query, ShownImage(image, key, f"same for {same} of {total}")]
     order = sorted(range(len(row.options)), key=lambda option: -row.counts[option])
     shown = [
-        ShownImage(*row.options[n], caption=_caption(row, n, total), mate=n == row.mate)
-        for n in order
+        ShownImage(image, key, _caption(row, n, total), mate=n == row.mate)
+        for n, (image, key) in ((n, row.options[n]) for n in order)
     ]
     return shown if task == tasks.ODD_ONE_OUT.name else [query, *shown]
 

@@ -16,7 +16,7 @@ from PIL import Image
 from simcore.__main__ import run
 from simcore.data.answers import experiment_store
 from simcore.data.judgements import judgement_catalog
-from simcore.errors import BadDataError, UnknownNameError
+from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab.judgements import sets
 from simcore.lab.library import collections
 from simcore.lab.people import answer_judgements, exchange, experiments, export, tasks
@@ -458,6 +458,15 @@ def test_formats_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(BadDataError, match="Nobody has answered"):
         exchange.write("empty", "nights", tmp_path / "x.zip")
     assert not (tmp_path / "x.zip").exists()
+
+
+@pytest.mark.parametrize("name", ["folder", "x" * 300, "a\0b"])
+def test_files_that_cannot_be_written_are_a_sentence(name, tmp_path):
+    answered("two-afc", people=1)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SimError, match="Cannot write"):
+        exchange.write("one", "nights", tmp_path / name)
+    assert [path.name for path in tmp_path.glob(".new-*")] == []
 
 
 def test_exports_by_command(tmp_path, capsys):
