@@ -97,13 +97,16 @@ def write(
     return Exported(str(path), format, package.trials, len(shown), left_out, notes)
 
 
-def to_bytes(name: str, format: str) -> bytes:
+def to_bytes(name: str, format: str, *, min_catch: float = 0) -> bytes:
     """The zip that `write` makes, with its images, for a download.
+
+    Args:
+        min_catch: leave out participants who passed a lower percentage of catch trials.
 
     Raises:
         BadDataError: as `write`, or the images are too large for that.
     """
-    package = _package(name, format, 0)
+    package = _package(name, format, min_catch)
     size = sum(source.path.stat().st_size for source in package.images.values())
     if size > MAX_IN_MEMORY:
         raise BadDataError(
@@ -148,20 +151,25 @@ class _Numbered:
         self.names: list[str] = []
         self.sources: list[_Source] = []
         self._suffixes: list[str] = []
+        self._taken: set[str] = set()
 
     def row(self, key: str) -> int:
         """The number of an image; its name is unique, without spaces and slashes."""
         if key not in self._row:
             image, path = self._source[key]
-            stem = _UNSAFE.sub("_", image) or "image"
-            suffix = ".png" if self._trim else path.suffix.lower()
-            number = len(self.names)
-            taken = stem in self.names or Path(stem).suffix.lower() in images.SUFFIXES
-            self._row[key] = number
-            self.names.append(f"{stem}-{number}" if taken else stem)
+            self._row[key] = len(self.names)
+            self.names.append(self._unused(_UNSAFE.sub("_", image) or "image"))
+            self._suffixes.append(".png" if self._trim else path.suffix.lower())
             self.sources.append(_Source(path, key, self._trim))
-            self._suffixes.append(suffix)
         return self._row[key]
+
+    def _unused(self, stem: str) -> str:
+        """A name that no other image has, in any case, and that has no ending of an image."""
+        name, number = stem, len(self.names)
+        while name.casefold() in self._taken or Path(name).suffix.lower() in images.SUFFIXES:
+            name, number = f"{stem}-{number}", number + 1
+        self._taken.add(name.casefold())
+        return name
 
     def files(self, folder: str = "images/") -> list[str]:
         """The path of each image in the zip."""

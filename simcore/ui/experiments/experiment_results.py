@@ -69,6 +69,7 @@ def show(name: str, summary: ExperimentSummary) -> None:
             st.caption(HUMANS.remark)
     _agreement(result)
     question_results.show(result)
+    st.header("Positions and times" if result.places else "Response times", anchor=False)
     for chart, column in zip(_behavior_charts(result), st.columns(2), strict=False):
         with column:
             _draw(chart)
@@ -79,7 +80,7 @@ def show(name: str, summary: ExperimentSummary) -> None:
         _participants(result.people), hide_index=True, placeholder="–", key="findings_people"
     )
     _downloads(name, result, command)
-    offer_judgement_set(name)
+    offer_judgement_set(name, min_catch=min_catch)
 
 
 def _options(collection: str) -> tuple[list[str], int]:
@@ -99,7 +100,8 @@ def _options(collection: str) -> tuple[list[str], int]:
             0,
             step=10,
             key="findings_grade",
-            help="Percentage of catch trials passed. Leaves out participants below it.",
+            help="Percentage of catch trials passed. Participants below it are left out here, and "
+            "of all downloads but the CSV of answers.",
         )
     return machines, int(min_catch)
 
@@ -276,7 +278,7 @@ def _downloads(name: str, result: ExperimentAnalysis, command: Command) -> None:
         ("Answers as CSV", lambda: export.export(name).encode(), f"{name}.csv", "text/csv"),
         (
             "Triplets as CSV",
-            lambda: export.triplets(name).encode(),
+            lambda: export.triplets(name, result.min_catch).encode(),
             f"{name}-triplets.csv",
             "text/csv",
         ),
@@ -296,7 +298,7 @@ def _downloads(name: str, result: ExperimentAnalysis, command: Command) -> None:
     files += [
         (
             f"{format} as zip",
-            partial(exchange.to_bytes, name, format),
+            partial(exchange.to_bytes, name, format, min_catch=result.min_catch),
             f"{name}-{format}.zip",
             "application/zip",
         )
@@ -373,8 +375,12 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
 
 
-def offer_judgement_set(name: str) -> None:
-    """Store an experiment's answers as a judgement set, to score and to learn from."""
+def offer_judgement_set(name: str, *, min_catch: float = 0) -> None:
+    """Store an experiment's answers as a judgement set, to score and to learn from.
+
+    Args:
+        min_catch: lowest grade of the participants whose answers count.
+    """
     st.header("Use the answers", anchor=False)
     st.caption("As a judgement set, today's answers can score similarities and train a network.")
     with st.container(horizontal=True):
@@ -383,7 +389,11 @@ def offer_judgement_set(name: str) -> None:
             icon=":material/balance:",
             key=f"{KEEP_KEY}_{name}",
             on_click=actions.run_action,
-            args=(export.judgements, name, export.unused_name(name)),
+            args=(
+                partial(export.judgements, min_catch=min_catch),
+                name,
+                export.unused_name(name),
+            ),
         )
         for judgement_set in export.existing_sets(name):
             st.page_link(

@@ -20,6 +20,7 @@ from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab.judgements import sets
 from simcore.lab.library import collections
 from simcore.lab.people import answer_judgements, exchange, experiments, export, tasks
+from simcore.lab.people.plans import Condition, Plan
 from tests.conftest import draw_pairs
 from tests.lab.people.take_part import attentive, build, questions_of, take_part
 
@@ -437,13 +438,37 @@ def test_psiz_reads_the_sequences(tmp_path):
 def test_images_without_a_caption_strip_are_written_without_it(tmp_path):
     draw_pairs(tmp_path / "cut", 4)
     collections.add("pairs", tmp_path / "cut", name="cut", trim=10)
-    from simcore.lab.people.plans import Condition, Plan
-
     experiments.create("cut", "cut", Plan((Condition("random", count=2),), task="two-afc"))
     take_part("cut", lambda _: {"place": 0})
     folder = unpacked("cblearn", tmp_path, "cut")
     with Image.open(next((folder / "images").iterdir())) as picture:
         assert picture.size == (70, 60)
+
+
+def test_every_image_has_a_file_name_of_its_own(tmp_path, draw):
+    names = ("a b.png", "a_b.png", "A_B.png", "a_b-2.png", "c.jpg.png")
+    (tmp_path / "odd").mkdir()
+    for seed, name in enumerate(names):
+        draw(seed, 20, 20).save(tmp_path / "odd" / name)
+    collections.add("images", tmp_path / "odd", name="odd")
+    plan = Plan((Condition("random", count=5),), task="odd-one-out")
+    experiments.create("odd", "odd", plan)
+    take_part("odd", lambda _: {"place": 0})
+    folder = unpacked("things", tmp_path, "odd")
+    written = sorted(path.name.casefold() for path in (folder / "images").iterdir())
+    assert len(set(written)) == len(written) == 5
+    read = judgement_catalog.add(
+        "things", folder / "triplets.txt", name="read", images=folder / "images"
+    ).trials
+    own = answer_judgements.judgements("odd", "own").trials
+    assert keys_of(read, read.items) == keys_of(own, own.items)
+
+
+@pytest.mark.parametrize("task", sorted(tasks.TASKS))
+def test_an_experiment_without_answers_is_no_judgement_set(task):
+    build(task)
+    with pytest.raises(BadDataError, match="Nobody has answered"):
+        answer_judgements.judgements("one", "said")
 
 
 def test_formats_that_do_not_fit_are_refused(tmp_path):
