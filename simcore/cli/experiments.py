@@ -12,11 +12,32 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.results import Table
 
 if TYPE_CHECKING:
-    from simcore.lab.people.analysis import Rate
     from simcore.lab.people.backups import AnswerBackup
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The experiment.")]
+TaskName = Annotated[
+    str,
+    typer.Option(
+        help="What is asked: mafc (choose one of several), rank-8-2, two-afc, odd-one-out or "
+        "same-different."
+    ),
+]
+Distractors = Annotated[
+    str,
+    typer.Option(
+        help="Conditions, separated by commas: random; a backbone whose nearest images are shown, "
+        "such as face or mobilenetv2@tllobj; disagreement:hog+color for the questions on which "
+        "these backbones disagree most; or mates (same-different only)."
+    ),
+]
+ExposureMs = Annotated[
+    int | None,
+    typer.Option(
+        help="Time that images are shown, in ms; 0: until the answer. By default 1000 for "
+        "same-different and 0 for the other tasks."
+    ),
+]
 TABLES = ("csv", "triplets")  # formats that are printed
 MinCatch = Annotated[
     float,
@@ -33,33 +54,14 @@ MinCatch = Annotated[
 def new(
     name: Name,
     collection: options.Name,
-    task: Annotated[
-        str,
-        typer.Option(
-            help="What is asked: mafc (choose one of several), rank-8-2, two-afc, odd-one-out or "
-            "same-different."
-        ),
-    ] = "mafc",
-    distractors: Annotated[
-        str,
-        typer.Option(
-            help="Conditions, separated by commas: random; a backbone whose nearest images are "
-            "shown, such as face or mobilenetv2@tllobj; disagreement:hog+color for the questions "
-            "on which these backbones disagree most; or mates (same-different only)."
-        ),
-    ] = "random",
+    task: TaskName = "mafc",
+    distractors: Distractors = "random",
     questions: Annotated[int, typer.Option(help="Questions per condition.")] = 20,
     choices: Annotated[
         int | None, typer.Option(help="Images to choose from, 2 to 9, by default 5 (mafc only).")
     ] = None,
     catch: Annotated[int, typer.Option(help="Catch trials (the answer is obvious).")] = 0,
-    exposure: Annotated[
-        int | None,
-        typer.Option(
-            help="Time that images are shown, in ms; 0: until the answer. By default 1000 for "
-            "same-different and 0 for the other tasks."
-        ),
-    ] = None,
+    exposure: ExposureMs = None,
     gap: Annotated[
         int | None,
         typer.Option(help="Time between the two images of same-different, in ms; by default 250."),
@@ -243,39 +245,23 @@ def analyse(
         ),
     ] = "",
     passed_catch: Annotated[
-        bool, typer.Option("--passed-catch", help="Only participants who passed all catch trials.")
+        bool, typer.Option("--passed-catch", help="The same as --min-catch 100.")
     ] = False,
+    min_catch: MinCatch = 0,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the intervals.")] = 0,
     json: Json = False,
 ) -> None:
-    """Accuracy of people and backbones, and their agreement (rosenfeld2018, Table 2b, Fig. 5)."""
-    from simcore.lab.people import analysis
+    """Answers of people and backbones, and their agreement (rosenfeld2018, Table 2b, Fig. 5)."""
+    from simcore.lab.people import analysis, analysis_text
 
     machines = [] if models == "none" else options.backbones(models) or None
-    result = analysis.analyse(name, machines, passed_catch=passed_catch, seed=seed)
-    rows: list[tuple[str, ...]] = []
-    for condition in result.conditions:
-        people = (*_percent(condition.human), *_percent(condition.ceiling))
-        rows.append((condition.condition, "people", *people))
-        for machine in condition.machines:
-            right = None
-            if machine.right is not None and machine.ci95 is not None:
-                right = analysis.Rate(machine.right, machine.ci95)
-            rows.append(("", machine.model, *_percent(right), *_percent(machine.with_people)))
-    columns = ("condition", "who", "right %", "95 %", "as other people %", "95 %")
-    title = f"{name}: {result.answers:,} answers of {result.participants:,} participants"
-    output.show(result, Table(columns, tuple(rows), title), json=json)
-    if json:
-        return
-    agreement, places = result.agreement, result.places
-    if agreement.questions and agreement.most is not None and agreement.unanimous is not None:
-        output.note(
-            f"a majority agrees on {100 * agreement.most:.0f} % of {agreement.questions:,} "
-            f"questions, everyone on {100 * agreement.unanimous:.0f} %; "
-            f"alpha {_number(agreement.alpha)}; "
-            f"correlation of agreement and accuracy {_number(agreement.correlation)}"
-        )
-    output.note(f"answers by position {list(places.counts)}, p = {places.p:.3g}")
+    result = analysis.analyse(
+        name, machines, passed_catch=passed_catch, min_catch=min_catch, seed=seed
+    )
+    output.show(result, analysis_text.table(result), analysis_text.times_table(result), json=json)
+    if not json:
+        for sentence in analysis_text.sentences(result):
+            output.note(sentence)
 
 
 @app.command()
@@ -324,14 +310,3 @@ def _print_backups(rows: "Sequence[AnswerBackup]", json: bool) -> None:
     )
     table = Table(("backup", "made", "answers and reviews", "file"), cells)
     output.show([row.to_dict() for row in rows], table, json=json)
-
-
-def _percent(rate: "Rate | None") -> tuple[str, str]:
-    if rate is None:
-        return "", ""
-    low, high = rate.ci95
-    return f"{100 * rate.value:.1f}", f"[{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f}"

@@ -202,7 +202,9 @@ def add(
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of every draw.")] = 0,
     min_catch: Annotated[
         int,
-        typer.Option(help="Lowest percentage of catch trials that must be passed (hsj, birds-16)."),
+        typer.Option(
+            help="Lowest percentage of catch trials that must be passed (hsj, birds-16, psiz)."
+        ),
     ] = 100,
     keep_alternatives: Annotated[
         bool,

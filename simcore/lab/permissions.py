@@ -121,8 +121,10 @@ VISITORS = {
     "people.duel_scores": "live player group_score",
     # What only the host does checks the host's key, so that one server in workshop mode is enough.
     "people.duels": "answer as_group current end is_duel is_host join next_group groups seat start",
+    "people.analysis_text": "sentences table task_sentences times_table",
     "people.experiments": "listing summary",
     "people.given_answers": "grades is_passed",
+    "people.machine_choices": "answer best",
     "people.tasks": "get",
     "people.participation": "check_label consent introduction join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
@@ -206,7 +208,7 @@ HOST = {
     "people.exchange": "formats_of write to_bytes",
     "people.export": "export read read_file",
     "people.given_answers": "read",
-    "people.judgement_sets": "existing_sets judgements make_draft odd_last ranked_keys triplets "
+    "people.answer_judgements": "existing_sets judgements make_draft odd_last ranked_keys triplets "
     "unused_name",
     "people.duel_machines": "default_backbones play",
     "people.duels": "create host_key make_plan wall_path",

@@ -75,7 +75,7 @@ def test_results_of_nobody_one_and_several(app, pilot):
     assert at.metric[1].value == "2"
     table = at.dataframe[0].value
     assert list(table["condition"]) == ["random", "color", "all"]
-    at.toggle(key="findings_passed").set_value(True).run()
+    at.number_input(key="findings_grade").set_value(100).run()
     assert not at.exception
 
 
@@ -120,7 +120,7 @@ def test_the_report_is_one_file_with_its_pictures(pilot):
     assert "&lt;analyse&gt;" in text
     words_alone = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(src|href)=['\"](?!data:)", words_alone)
-    assert text.count("Plotly.newPlot(") == 4
+    assert text.count("Plotly.newPlot(") == 5
 
 
 def test_import_by_the_page(app, pilot):

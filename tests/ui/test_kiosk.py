@@ -66,7 +66,7 @@ def test_a_visitor_cannot_reach_what_is_hidden(app, answered, workshop):
     at = at_address(app, "experiments", experiment="pilot", view="results")
     assert not at.exception
     assert not {"Answers as CSV", "Triplets as CSV"} & {b.label for b in at.get("download_button")}
-    assert "Position bias" in {element.value for element in at.header}
+    assert "Positions and times" in {element.value for element in at.header}
     assert "Participants" not in {element.value for element in at.header}
 
 

@@ -32,7 +32,7 @@ def choice(values: Array) -> Array:
 
 
 def ranked_pair(values: Array) -> Array:
-    """Probability of each first and second choice, the second from what is left (Plackett-Luce).
+    """Probability of each first and second choice, the second among the others (Plackett-Luce).
 
     Args:
         values: (M, T, V).

@@ -14,6 +14,7 @@ from simcore.lab.papers.sections import Chart, Level, Pictures, Section, Series
 from simcore.lab.people import analysis, experiments
 from simcore.lab.people.analysis import ConditionResult, ExperimentAnalysis, QuestionResult
 from simcore.lab.people.experiments import RANDOM
+from simcore.lab.people.tasks import MAFC
 from simcore.recipe import Question
 from simcore.results import Cell, Interval, Table
 
@@ -194,6 +195,7 @@ def positions(question: Question) -> Section:
     rows: list[tuple[Cell, ...]] = []
     compared = []
     for experiment in answered_experiments(question):
+        assert experiment.places is not None  # every mafc experiment has positions
         counts = list(experiment.places.counts)
         series.append(_places(experiment.experiment, counts))
         for place, count in enumerate(counts, 1):
@@ -236,7 +238,11 @@ def answered_experiments(question: Question) -> list[ExperimentAnalysis]:
         BadDataError: there is none.
     """
     name = question.collection
-    answered = [row for row in experiments.listing() if row.collection == name and row.answers]
+    answered = [
+        row
+        for row in experiments.listing()
+        if row.collection == name and row.answers and row.task == MAFC.name
+    ]
     if not answered:
         raise BadDataError(
             f"No answers of people on {name!r}. Make an experiment with `simcore experiments new` "

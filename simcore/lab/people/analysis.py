@@ -1,4 +1,8 @@
-"""Analysis of an experiment: people, backbones, and how they agree (rosenfeld2018, 4.3)."""
+"""Analysis of an experiment: people, backbones, and how they agree (rosenfeld2018, 4.3).
+
+Where two images are ranked, the first choice counts as the answer, and `ranking` says how people
+agree on both.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,18 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcore.data.answers import experiment_store
-from simcore.data.answers.schema import Answer, Experiment, Question
+from simcore.data.answers.schema import Experiment, Question
 from simcore.errors import BadDataError
-from simcore.evaluate.judgements import forced_choice, inter_annotator
-from simcore.evaluate.judgements.forced_choice import Agreement, PositionBias
+from simcore.evaluate.judgements import forced_choice, inter_annotator, task_statistics
+from simcore.evaluate.judgements.forced_choice import Agreement
+from simcore.evaluate.judgements.forced_choice import PositionBias as PositionBias
+from simcore.evaluate.judgements.task_statistics import (
+    Exposure,
+    OrderEffect,
+    RankAgreement,
+    ResponseTimes,
+    Sensitivity,
+)
 from simcore.evaluate.statistics.bootstrap import interval
-from simcore.lab.library import collections, features
-from simcore.models import registry
+from simcore.lab.people import given_answers, machine_choices, tasks
+from simcore.lab.people.given_answers import AnswerRow
+from simcore.lab.people.machine_choices import Machine, MachineAnswers
 from simcore.results import Result
-from simcore.sim import metrics
 from simcore.types import Array, Score
-
-AnswerRow = tuple[int, int, Answer]  # (participant number, question number, answer)
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class ParticipantSummary:
         answers: without catch trials.
         right: answers that chose the mate; None where no mate is known.
         label: the id that the participant has elsewhere, such as on Prolific.
+        grade: percentage of catch trials passed, as in psiz; None if none was answered.
     """
 
     participant: int
@@ -45,11 +56,17 @@ class ParticipantSummary:
     catch_passed: int
     median_seconds: float
     label: str = ""
+    grade: float | None = None
 
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """What was chosen in one question; `options` and `mate` as in `schema.Question`."""
+    """What was answered to one question; `options` and `mate` as in `schema.Question`.
+
+    Attributes:
+        counts: how often each answer was given; of ranked images, how often each came first.
+        second_counts: how often each image was chosen second; empty where one is chosen.
+    """
 
     number: int
     condition: str
@@ -59,6 +76,7 @@ class QuestionResult:
     mate: int
     counts: tuple[int, ...]
     majority: float
+    second_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,11 @@ class MachineResult:
     Attributes:
         right: share of questions whose mate it finds most similar; None without known mates.
         no_evidence: questions that it cannot answer.
-        with_people: how often a person chose what it chose.
+        with_people: how often a person chose what it chose; None for same or different, which
+            needs a criterion.
+        overlap: of the two images that a person ranked, those among its own two.
+        separation: probability that a pair that a person called the same is more similar than one
+            that a person called different (AUC).
     """
 
     model: str
@@ -76,6 +98,8 @@ class MachineResult:
     ci95: tuple[float, float] | None
     no_evidence: int
     with_people: Rate | None
+    overlap: Rate | None = None
+    separation: Rate | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +109,7 @@ class ConditionResult:
     Attributes:
         human: accuracy of participants. ceiling: how often one chooses what most others choose.
         majority: mean share of the most frequent option.
+        times: response times. same: share of "same" answers, where that is the task.
     """
 
     condition: str
@@ -95,6 +120,25 @@ class ConditionResult:
     majority: float | None
     median_seconds: float | None
     machines: tuple[MachineResult, ...]
+    times: ResponseTimes | None = None
+    same: Rate | None = None
+
+
+@dataclass(frozen=True)
+class TaskStatistics:
+    """What only some tasks have; None elsewhere, and where too little was answered.
+
+    Attributes:
+        exposure: measured against planned, where images were shown for a limited time.
+        ranking: agreement on both choices, where two images are ranked.
+        order: of same or different, whether the order of the images changes the answer.
+        sensitivity: of same or different, from its catch trials.
+    """
+
+    exposure: Exposure | None
+    ranking: RankAgreement | None
+    order: OrderEffect | None
+    sensitivity: Sensitivity | None
 
 
 @dataclass(frozen=True)
@@ -102,9 +146,14 @@ class ExperimentAnalysis(Result):
     """What `simcore experiments analyse` prints.
 
     Attributes:
-        left_out: participants that were left out because they failed a catch trial.
+        choices: number of answers that a question has.
+        left_out: participants that were left out because they failed catch trials.
+        places: answers by position on the screen; None for same or different, which has `order`.
         people: one row per participant. asked: one row per answered question, highest agreement
-            first (rosenfeld2018, Fig. 4).
+                first (rosenfeld2018, Fig. 4).
+        min_catch: lowest grade of the participants that were counted.
+        time_agreement: Spearman's correlation of a question's median time with its majority.
+        of_task: what only some tasks have.
     """
 
     experiment: str
@@ -116,19 +165,30 @@ class ExperimentAnalysis(Result):
     left_out: tuple[int, ...]
     conditions: tuple[ConditionResult, ...]
     agreement: Agreement
-    places: PositionBias
+    places: PositionBias | None
     people: tuple[ParticipantSummary, ...]
     asked: tuple[QuestionResult, ...]
+    task: str
+    min_catch: float
+    time_agreement: float | None
+    of_task: TaskStatistics
 
 
 def analyse(
-    name: str, models: Sequence[str] | None = None, *, passed_catch: bool = False, seed: int = 0
+    name: str,
+    models: Sequence[str] | None = None,
+    *,
+    passed_catch: bool = False,
+    min_catch: float = 0,
+    seed: int = 0,
 ) -> ExperimentAnalysis:
     """The analyses of rosenfeld2018, section 4.3, and agreement beyond them.
 
     Args:
         models: backbones to compare with people; None takes every one whose features are ready.
-        passed_catch: leave out participants who failed a catch trial.
+        passed_catch: leave out participants who failed a catch trial: a `min_catch` of 100.
+        min_catch: lowest grade, the percentage of catch trials passed; participants who answered
+            none stay.
         seed: of the intervals.
 
     Raises:
@@ -139,18 +199,24 @@ def analyse(
     questions = {question.number: question for question in experiment_store.questions(experiment)}
     everything = experiment_store.answers(experiment)
     people = participants(questions, everything, experiment_store.labels(experiment))
-    failed = {row.participant for row in people if row.catch_passed < row.catch_answered}
-    answers = [
-        (person, number, answer)
-        for person, number, answer in everything
-        if not questions[number].catch and not (passed_catch and person in failed)
-    ]
+    lowest = 100.0 if passed_catch else min_catch
+    failed = {
+        row.participant for row in people if (100 if row.grade is None else row.grade) < lowest
+    }
+    counted = [row for row in everything if row[0] not in failed]
+    answers = [row for row in counted if not questions[row[1]].catch]
     if not answers:
-        raise BadDataError(f"Nobody has answered {name!r} yet. Invite participants first.")
+        raise BadDataError(
+            f"Nobody has answered {name!r} yet. Invite participants first."
+            if not failed
+            else f"No participant of {name!r} passed {lowest:g} % of the catch trials. Lower "
+            "--min-catch."
+        )
     real = [question for question in questions.values() if not question.catch]
-    table = _Table(real, answers)
-    machines = {} if models == [] else _machines(experiment, real, models)
+    table = _Table(real, answers, experiment.choices)
+    machines = {} if models == [] else machine_choices.answer(experiment, real, models)
     conditions = [*dict.fromkeys(question.condition for question in real), None]
+    compares = experiment.task == tasks.SAME_DIFFERENT.name
     return ExperimentAnalysis(
         experiment=name,
         collection=experiment.collection,
@@ -158,13 +224,49 @@ def analyse(
         questions=len(real),
         participants=len({person for person, _, _ in answers}),
         answers=len(answers),
-        left_out=tuple(sorted(failed)) if passed_catch else (),
-        conditions=tuple(_condition(name, table, machines, seed) for name in conditions),
+        left_out=tuple(sorted(failed)),
+        conditions=tuple(
+            _condition(name, table, machines, compares=compares, seed=seed) for name in conditions
+        ),
         agreement=forced_choice.agreement_by_question(table.counts, table.mate),
-        places=forced_choice.position_bias(table.place, experiment.choices),
+        places=None if compares else forced_choice.position_bias(table.place, experiment.choices),
         people=tuple(people),
-        asked=tuple(_question_results(real, table.counts)),
+        asked=tuple(_question_results(real, table)),
+        task=experiment.task,
+        min_catch=lowest,
+        time_agreement=task_statistics.time_and_agreement(
+            table.seconds, table.question, inter_annotator.majority(table.counts)
+        ),
+        of_task=_task_statistics(experiment, table, questions, counted, seed),
     )
+
+
+def _task_statistics(
+    experiment: Experiment,
+    table: "_Table",
+    questions: Mapping[int, Question],
+    answers: Sequence[AnswerRow],
+    seed: int,
+) -> TaskStatistics:
+    """The statistics of one task.
+
+    Args:
+        answers: with those to catch trials, whose right answers are known.
+    """
+    ranking = order = sensitivity = None
+    if experiment.task == tasks.RANK.name:
+        ranking = task_statistics.rank_agreement(
+            table.option, table.second, table.question, seed=seed
+        )
+    if experiment.task == tasks.SAME_DIFFERENT.name:
+        order = task_statistics.order_effect(table.place, table.option == tasks.SAME)
+        graded = [(questions[n].mate, a.option) for _, n, a in answers if questions[n].catch]
+        right, option = np.array(graded, np.int64).reshape(-1, 2).T
+        sensitivity = task_statistics.sensitivity(
+            right == tasks.DIFFERENT, option == tasks.DIFFERENT
+        )
+    exposure = task_statistics.exposure(table.exposed, experiment.exposure)
+    return TaskStatistics(exposure, ranking, order, sensitivity)
 
 
 def participants(
@@ -174,11 +276,12 @@ def participants(
 ) -> list[ParticipantSummary]:
     """One summary per participant, by number."""
     summaries = []
+    grades = given_answers.grades(questions, answers)
     for person in sorted({number for number, _, _ in answers}):
         own = [(questions[n], answer) for p, n, answer in answers if p == person]
         regular = [(q, a) for q, a in own if not q.catch]
         right = [a.option == q.mate for q, a in regular if q.mate >= 0]
-        catches = [a.option == q.mate for q, a in own if q.catch]
+        catches = [given_answers.is_passed(q, a) for q, a in own if q.catch]
         summaries.append(
             ParticipantSummary(
                 participant=person,
@@ -188,12 +291,14 @@ def participants(
                 catch_passed=sum(catches),
                 median_seconds=float(np.median([a.seconds for _, a in own])),
                 label=(labels or {}).get(person, ""),
+                grade=grades.get(person),
             )
         )
     return summaries
 
 
-def _question_results(questions: Sequence[Question], counts: Array) -> list[QuestionResult]:
+def _question_results(questions: Sequence[Question], table: "_Table") -> list[QuestionResult]:
+    counts, second_counts = table.counts, table.second_counts
     share = inter_annotator.majority(counts)
     order = np.argsort(-np.nan_to_num(share, nan=-1), kind="stable")
     return [
@@ -204,8 +309,9 @@ def _question_results(questions: Sequence[Question], counts: Array) -> list[Ques
             query_key=questions[n].query_key,
             options=questions[n].options,
             mate=questions[n].mate,
-            counts=tuple(counts[n, : len(questions[n].options)].tolist()),
+            counts=tuple(counts[n].tolist()),
             majority=float(share[n]),
+            second_counts=tuple(second_counts[n].tolist()) if second_counts.any() else (),
         )
         for n in order.tolist()
         if np.isfinite(share[n])
@@ -215,7 +321,9 @@ def _question_results(questions: Sequence[Question], counts: Array) -> list[Ques
 class _Table:
     """Answers as arrays; questions and participants numbered from 0."""
 
-    def __init__(self, questions: Sequence[Question], answers: Sequence[AnswerRow]) -> None:
+    def __init__(
+        self, questions: Sequence[Question], answers: Sequence[AnswerRow], choices: int
+    ) -> None:
         row = {question.number: n for n, question in enumerate(questions)}
         numbers = {p: n for n, p in enumerate(sorted({person for person, _, _ in answers}))}
         self.person = np.array([numbers[person] for person, _, _ in answers])
@@ -223,11 +331,15 @@ class _Table:
         self.option = np.array([answer.option for _, _, answer in answers])
         self.place = np.array([answer.place for _, _, answer in answers])
         self.seconds = np.array([answer.seconds for _, _, answer in answers])
+        self.second = np.array([answer.second for _, _, answer in answers])
+        self.exposed = np.array([answer.exposed for _, _, answer in answers])
         self.mate = np.array([question.mate for question in questions])
         self.condition = np.array([question.condition for question in questions])
-        n_options = max(len(question.options) for question in questions)
-        self.counts = inter_annotator.tally(
-            self.question, self.option, shape=(len(questions), n_options)
+        shape = (len(questions), choices)
+        self.counts = inter_annotator.tally(self.question, self.option, shape=shape)
+        ranked = self.second >= 0
+        self.second_counts = inter_annotator.tally(
+            self.question[ranked], self.second[ranked], shape=shape
         )
         has_mate = self.mate[self.question] >= 0
         self.right = np.where(has_mate, self.option == self.mate[self.question], np.nan)
@@ -237,84 +349,76 @@ class _Table:
 
 
 def _condition(
-    name: str | None, table: _Table, machines: Mapping[str, Array], seed: int
+    name: str | None,
+    table: _Table,
+    machines: MachineAnswers,
+    *,
+    compares: bool,
+    seed: int,
 ) -> ConditionResult:
     """The result of one condition; None takes all of them together."""
     rows = np.ones(len(table.mate), bool) if name is None else table.condition == name
     selected = rows[table.question]  # answers to these questions
-    person, question = table.person[selected], table.question[selected]
-    right = forced_choice.score("right", table.right[selected], person, question, seed=seed)
-    ceiling = forced_choice.score("ceiling", table.ceiling[selected], person, question, seed=seed)
+
+    def mean(values: Array) -> Rate | None:
+        person, question = table.person[selected], table.question[selected]
+        return _rate(forced_choice.score("mean", values, person, question, seed=seed))
+
     majority = inter_annotator.majority(table.counts[rows])
     seconds = table.seconds[selected]
+    said_same = (table.option[selected] == tasks.SAME).astype(np.float64)
     return ConditionResult(
         condition="all" if name is None else name,
         questions=int(rows.sum()),
         answers=int(selected.sum()),
-        human=_rate(right),
-        ceiling=_rate(ceiling),
+        human=mean(table.right[selected]),
+        ceiling=mean(table.ceiling[selected]),
         majority=float(np.nanmean(majority)) if np.isfinite(majority).any() else None,
         median_seconds=float(np.median(seconds)) if seconds.size else None,
         machines=tuple(
-            _machine(model, choices, rows, selected, table, seed)
-            for model, choices in machines.items()
+            _machine(model, machine, rows, table, compares=compares, seed=seed)
+            for model, machine in machines.items()
         ),
+        times=task_statistics.response_times(seconds),
+        same=mean(said_same) if compares else None,
     )
 
 
 def _machine(
-    model: str, choices: Array, rows: Array, selected: Array, table: _Table, seed: int
+    model: str, machine: Machine, rows: Array, table: _Table, *, compares: bool, seed: int
 ) -> MachineResult:
-    right = (choices == table.mate)[rows & (table.mate >= 0)].astype(np.float64)
+    """One backbone on the questions `rows`, (N,) bool."""
+    selected = rows[table.question]
     question, person = table.question[selected], table.person[selected]
-    same = np.where(
-        choices[question] < 0, np.nan, choices[question] == table.option[selected]
-    ).astype(np.float64)
+    right = (machine.option == table.mate)[rows & (table.mate >= 0)].astype(np.float64)
+
+    def mean(values: Array) -> Rate | None:
+        values = np.where(machine.option[question] < 0, np.nan, values).astype(np.float64)
+        return _rate(forced_choice.score("mean", values, person, question, seed=seed))
+
+    first, second = table.option[selected], table.second[selected]
+    own = np.stack([machine.option[question], machine.second[question]])
+    shared = (own == first).any(axis=0) / 2 + (own == second).any(axis=0) / 2
+    separation = None
+    if compares:
+        separation = task_statistics.separation(
+            machine.similarity[rows],
+            table.counts[rows, tasks.SAME],
+            table.counts[rows, tasks.DIFFERENT],
+            seed=seed,
+        )
+    no_evidence = np.isnan(machine.similarity) if compares else machine.option < 0
     return MachineResult(
         model=model,
         right=float(right.mean()) if right.size else None,
         ci95=interval(right) if right.size else None,
-        no_evidence=int((choices[rows] < 0).sum()),
-        with_people=_rate(forced_choice.score("same", same, person, question, seed=seed)),
+        no_evidence=int(no_evidence[rows].sum()),
+        with_people=mean(own[0] == first),
+        overlap=mean(shared) if (second >= 0).any() else None,
+        separation=Rate(separation.value, (separation.low, separation.high))
+        if separation
+        else None,
     )
-
-
-def _machines(
-    experiment: Experiment, questions: Sequence[Question], models: Sequence[str] | None
-) -> dict[str, Array]:
-    """For each backbone the option that it finds most similar, (N,); -1 without evidence."""
-    if models is None:
-        if experiment.collection not in collections.names():
-            return {}  # answers can be analysed without the images
-        models = [
-            count.backbone
-            for count in collections.feature_counts(experiment.collection)
-            if count.complete
-        ]
-    collection = collections.open_(experiment.collection)
-    sides = collection.sides()
-    query_rows, gallery_rows = ({key: row for row, key in enumerate(s.keys)} for s in sides)
-    choices = {}
-    for model in registry.expand_groups(list(models)):
-        queries, gallery = (features.for_side(collection, side, model) for side in sides)
-        metric = registry.get(model).metric
-        picked = np.full(len(questions), -1)
-        for n, question in enumerate(questions):
-            keys = [key for _, key in question.options]
-            if question.query_key in query_rows and all(key in gallery_rows for key in keys):
-                query = queries.take([query_rows[question.query_key]])
-                options = gallery.take([gallery_rows[key] for key in keys])
-                picked[n] = _best(metrics.pairwise(query, options, metric)[0], question.mate)
-        choices[model] = picked
-    return choices
-
-
-def _best(values: Array, mate: int) -> int:
-    """The most similar option; -1 without evidence. A tie with the mate is never a hit."""
-    if np.isnan(values).all():
-        return -1
-    best = np.flatnonzero(values == np.nanmax(values))
-    return int(best[0] if best.size == 1 or best[0] != mate else best[1])
 
 
 def _rate(score: Score) -> Rate | None:

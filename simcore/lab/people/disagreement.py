@@ -1,8 +1,9 @@
 """Questions on which several backbones disagree: what people answer says which of them is right.
 
-For each query, the images that some backbone finds most similar are candidates; of a sample of
-questions with these candidates the most informative is kept, and of all queries the most
-informative ones (`evaluate.judgements.choice_information`).
+For each query, the images that some backbone finds most similar are candidates. Of the questions
+with these candidates, or a sample of them, the most informative are taken, one for each query
+(`evaluate.judgements.choice_information`). A hub, which one backbone finds similar to everything,
+would be in most of them; so no image is shown twice as long as others are left.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from simcore.types import Array, Collection
 
 MAX_QUERIES = 400  # that are looked at
 MAX_SAMPLED = 64  # questions about one query that are compared
+PER_QUERY = 16  # of them that may be taken
 PER_BACKBONE = 6  # candidates of each backbone, or twice the images that a question shows
 
 
@@ -64,25 +66,52 @@ def most_informative(
     """
     considered = _candidates(collection, pool, plan, condition, list(order)[:MAX_QUERIES])
     shift, scale = _standardization(considered, len(condition.committee))
-    scored = []
+    scored: list[_Scored] = []
     for candidates in considered:
         subsets = _sample(candidates, pool, plan, random)
         if len(subsets):
             bits = choice_information.information(
                 _predictions(candidates, subsets, plan, shift, scale)
             )
-            best = int(bits.argmax())
-            scored.append((float(bits[best]), candidates.row, candidates.columns[subsets[best]]))
-    scored.sort(key=lambda entry: -entry[0])  # stable: equal ones stay in their random order
-    if len(scored) < condition.count:
+            best = np.argsort(-bits, kind="stable")[:PER_QUERY]
+            scored += [
+                _Scored(float(bits[n]), candidates.row, tuple(candidates.columns[subsets[n]]))
+                for n in best
+            ]
+    chosen = _most_informative(scored, condition.count)
+    if len(chosen) < condition.count:
         raise BadDataError(
-            f"Only {len(scored)} queries of {collection.name!r} ({condition.subset}) have "
+            f"Only {len(chosen)} queries of {collection.name!r} ({condition.subset}) have "
             f"{plan.n_drawn} distinct choices by {condition.by}. Ask at most that many questions."
         )
     return [
-        (row, [int(columns[i]) for i in random.permutation(len(columns))])
-        for _, row, columns in scored[: condition.count]
+        (entry.row, [int(entry.columns[i]) for i in random.permutation(len(entry.columns))])
+        for entry in chosen
     ]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A question about the query of a row, and how informative it is."""
+
+    bits: float
+    row: int
+    columns: tuple[int, ...]
+
+
+def _most_informative(scored: Sequence[_Scored], count: int) -> list[_Scored]:
+    """At most `count` questions, one per query; first those that share no image, best first."""
+    ordered = sorted(scored, key=lambda entry: -entry.bits)  # stable: equal ones keep their order
+    chosen: dict[int, _Scored] = {}
+    shown: set[int] = set()
+    for repeats in (False, True):
+        for entry in ordered:
+            if len(chosen) == count:
+                break
+            if entry.row not in chosen and (repeats or shown.isdisjoint(entry.columns)):
+                chosen[entry.row] = entry
+                shown.update(entry.columns)
+    return list(chosen.values())
 
 
 def _candidates(
@@ -174,7 +203,7 @@ def _predictions(
     if plan.rules is tasks.SAME_DIFFERENT:
         return choice_information.same_or_different(values)
     if plan.rules is tasks.ODD_ONE_OUT:
-        others = candidates.to_each_other[:, subsets[:, 0], subsets[:, 1]]  # (M, T)
-        others = (others[..., None] - center) / width
-        return choice_information.odd_one_out(np.concatenate([values, others], axis=-1))
+        opposite = candidates.to_each_other[:, subsets[:, 0], subsets[:, 1]]  # (M, T)
+        opposite = (opposite[..., None] - center) / width
+        return choice_information.odd_one_out(np.concatenate([values, opposite], axis=-1))
     return choice_information.choice(values)

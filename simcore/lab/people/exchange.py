@@ -21,8 +21,8 @@ from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.data.judgements import writers
 from simcore.data.judgements.triplet_files import NIGHTS_VOTES
 from simcore.data.judgements.writers import Files, RankedSequence, RankedTrial, TwoAfcRow
-from simcore.errors import BadDataError, unknown_name
-from simcore.lab.people import given_answers, judgement_sets, participation, tasks
+from simcore.errors import BadDataError, SimError, unknown_name
+from simcore.lab.people import answer_judgements, given_answers, participation, tasks
 from simcore.lab.people.given_answers import GivenAnswers
 from simcore.results import Result
 from simcore.types import Monitor
@@ -83,19 +83,30 @@ def write(
     """
     package = _package(name, format, min_catch)
     shown = package.images if with_images or format == "nights" else {}
-    with cache_dir.disk_errors(path), cache_dir.atomic_path(path) as draft, draft.open("wb") as out:
-        _zip(out, package.files, shown, monitor)
+    try:
+        with cache_dir.atomic_path(path) as draft, draft.open("wb") as out:
+            _zip(out, package.files, shown, monitor)
+    except SimError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadDataError(
+            f"Cannot write {str(path)[:200]!r} ({reason}). Name a file in a folder that exists."
+        ) from error
     notes, left_out = package.notes, package.left_out
     return Exported(str(path), format, package.trials, len(shown), left_out, notes)
 
 
-def to_bytes(name: str, format: str) -> bytes:
+def to_bytes(name: str, format: str, *, min_catch: float = 0) -> bytes:
     """The zip that `write` makes, with its images, for a download.
+
+    Args:
+        min_catch: leave out participants who passed a lower percentage of catch trials.
 
     Raises:
         BadDataError: as `write`, or the images are too large for that.
     """
-    package = _package(name, format, 0)
+    package = _package(name, format, min_catch)
     size = sum(source.path.stat().st_size for source in package.images.values())
     if size > MAX_IN_MEMORY:
         raise BadDataError(
@@ -128,32 +139,37 @@ class _Package:
 class _Numbered:
     """The images of an experiment, numbered from 0 as the answers mention them."""
 
-    def __init__(self, given: GivenAnswers) -> None:
+    def __init__(self, responses: GivenAnswers) -> None:
         self._row: dict[str, int] = {}
         self._source: dict[str, tuple[str, Path]] = {}
-        sides = given.collection.sides()
-        prefixes = ("left_", "right_") if given.collection.right is not None else ("", "")
-        self._trim = given.collection.left.trim
+        sides = responses.collection.sides()
+        prefixes = ("left_", "right_") if responses.collection.right is not None else ("", "")
+        self._trim = responses.collection.left.trim
         for prefix, side in zip(prefixes, sides, strict=True):
             for image, path, key in zip(side.ids, side.paths, side.keys, strict=True):
                 self._source.setdefault(key, (prefix + image, path))
         self.names: list[str] = []
         self.sources: list[_Source] = []
         self._suffixes: list[str] = []
+        self._taken: set[str] = set()
 
     def row(self, key: str) -> int:
         """The number of an image; its name is unique, without spaces and slashes."""
         if key not in self._row:
             image, path = self._source[key]
-            stem = _UNSAFE.sub("_", image) or "image"
-            suffix = ".png" if self._trim else path.suffix.lower()
-            number = len(self.names)
-            taken = stem in self.names or Path(stem).suffix.lower() in images.SUFFIXES
-            self._row[key] = number
-            self.names.append(f"{stem}-{number}" if taken else stem)
+            self._row[key] = len(self.names)
+            self.names.append(self._unused(_UNSAFE.sub("_", image) or "image"))
+            self._suffixes.append(".png" if self._trim else path.suffix.lower())
             self.sources.append(_Source(path, key, self._trim))
-            self._suffixes.append(suffix)
         return self._row[key]
+
+    def _unused(self, stem: str) -> str:
+        """A name that no other image has, in any case, and that has no ending of an image."""
+        name, number = stem, len(self.names)
+        while name.casefold() in self._taken or Path(name).suffix.lower() in images.SUFFIXES:
+            name, number = f"{stem}-{number}", number + 1
+        self._taken.add(name.casefold())
+        return name
 
     def files(self, folder: str = "images/") -> list[str]:
         """The path of each image in the zip."""
@@ -166,33 +182,33 @@ class _Numbered:
 def _package(name: str, format: str, min_catch: float) -> _Package:
     if format not in TASKS_OF:
         raise unknown_name("format", format, TASKS_OF)
-    given = given_answers.read(name, min_catch)
-    task = given.experiment.task
+    responses = given_answers.read(name, min_catch)
+    task = responses.experiment.task
     if task not in TASKS_OF[format]:
         raise BadDataError(
             f"The format {format} holds answers to {' and '.join(TASKS_OF[format])}, not to "
             f"{task}. For {task}, use {', '.join(['csv', *formats_of(task)])}."
         )
-    if not any(not given.questions[number].catch for _, number, _ in given.answers):
+    if not any(not responses.questions[number].catch for _, number, _ in responses.answers):
         raise BadDataError(f"Nobody has answered {name!r} yet. Invite participants first.")
-    return _WRITERS[format](given)
+    return _WRITERS[format](responses)
 
 
-def _psiz(given: GivenAnswers) -> _Package:
-    numbered, experiment = _Numbered(given), given.experiment
+def _psiz(responses: GivenAnswers) -> _Package:
+    numbered, experiment = _Numbered(responses), responses.experiment
     sequences = []
-    for person in sorted({person for person, _, _ in given.answers}):
+    for person in sorted({person for person, _, _ in responses.answers}):
         trials = [
-            _ranked_trial(experiment, person, given.questions[number], answer, numbered)
-            for other, number, answer in given.answers
+            _ranked_trial(experiment, person, responses.questions[number], answer, numbered)
+            for other, number, answer in responses.answers
             if other == person
         ]
-        grade = given.grades.get(person, 100.0)  # who saw no catch trial failed none
+        grade = responses.grades.get(person, 100.0)  # who saw no catch trial failed none
         sequences.append(RankedSequence(f"{experiment.name}-{person}", grade, trials))
     paths = numbered.files("/images/")
     count = sum(len(sequence.trials) for sequence in sequences)
     files = writers.psiz_sequences(experiment.name, paths, sequences)
-    return _finish(given, files, numbered, count)
+    return _finish(responses, files, numbered, count)
 
 
 def _ranked_trial(
@@ -217,10 +233,10 @@ def _ranked_trial(
     )
 
 
-def _nights(given: GivenAnswers) -> _Package:
-    numbered = _Numbered(given)
+def _nights(responses: GivenAnswers) -> _Package:
+    numbered = _Numbered(responses)
     counted = []
-    for question, answers in given.to_questions():
+    for question, answers in responses.to_questions():
         if answers:
             keys = (question.query_key, *(key for _, key in question.options))
             vote = sum(answer.option for answer in answers) / len(answers)
@@ -243,32 +259,38 @@ def _nights(given: GivenAnswers) -> _Package:
     for (_, *sides), _, _ in counted:
         shown |= {distorted[side]: numbered.sources[side] for side in sides}
     return _Package(
-        writers.nights_table(rows), shown, len(rows), len(given.left_out), (*notes, *given.notes)
+        writers.nights_table(rows),
+        shown,
+        len(rows),
+        len(responses.left_out),
+        (*notes, *responses.notes),
     )
 
 
-def _things(given: GivenAnswers) -> _Package:
-    numbered = _Numbered(given)
-    rows = [[numbered.row(key) for key in keys] for keys, _ in judgement_sets.odd_last(given)]
+def _things(responses: GivenAnswers) -> _Package:
+    numbered = _Numbered(responses)
+    rows = [
+        [numbered.row(key) for key in keys] for keys, _ in answer_judgements.odd_last(responses)
+    ]
     files = writers.things_triplets(np.array(rows, np.int64), numbered.names)
-    return _finish(given, files, numbered, len(rows))
+    return _finish(responses, files, numbered, len(rows))
 
 
-def _cblearn(given: GivenAnswers) -> _Package:
-    numbered = _Numbered(given)
-    rows = [[numbered.row(key) for key in keys] for keys in _nearer_first(given)]
+def _cblearn(responses: GivenAnswers) -> _Package:
+    numbered = _Numbered(responses)
+    rows = [[numbered.row(key) for key in keys] for keys in _nearer_first(responses)]
     files = writers.cblearn_triplets(np.array(rows, np.int64), numbered.files())
-    return _finish(given, files, numbered, len(rows))
+    return _finish(responses, files, numbered, len(rows))
 
 
-def _nearer_first(given: GivenAnswers) -> Iterator[tuple[str, str, str]]:
+def _nearer_first(responses: GivenAnswers) -> Iterator[tuple[str, str, str]]:
     """Every comparison that an answer makes: reference, nearer and other image by key."""
-    if given.experiment.task == tasks.ODD_ONE_OUT.name:
-        for (first, second, odd), _ in judgement_sets.odd_last(given):
+    if responses.experiment.task == tasks.ODD_ONE_OUT.name:
+        for (first, second, odd), _ in answer_judgements.odd_last(responses):
             yield first, second, odd
             yield second, first, odd
         return
-    for (query, *shown), chosen in judgement_sets.ranked_keys(given):
+    for (query, *shown), chosen in answer_judgements.ranked_keys(responses):
         for n, nearer in enumerate(shown[:chosen]):
             for other in shown[n + 1 :]:
                 yield query, nearer, other
@@ -282,9 +304,9 @@ _WRITERS: Mapping[str, Callable[[GivenAnswers], _Package]] = {
 }
 
 
-def _finish(given: GivenAnswers, files: Files, numbered: _Numbered, trials: int) -> _Package:
+def _finish(responses: GivenAnswers, files: Files, numbered: _Numbered, trials: int) -> _Package:
     shown = dict(zip(numbered.files(), numbered.sources, strict=True))
-    return _Package(files, shown, trials, len(given.left_out), given.notes)
+    return _Package(files, shown, trials, len(responses.left_out), responses.notes)
 
 
 def _zip(out: IO[bytes], files: Files, shown: Mapping[str, _Source], monitor: Monitor) -> None:

@@ -25,11 +25,11 @@ from simcore.data.answers.schema import Answer, Experiment, Question
 from simcore.errors import BadDataError
 from simcore.lab.library import collections
 from simcore.lab.people import tasks
+from simcore.lab.people.answer_judgements import existing_sets as existing_sets
+from simcore.lab.people.answer_judgements import judgements as judgements
+from simcore.lab.people.answer_judgements import triplets as triplets
+from simcore.lab.people.answer_judgements import unused_name as unused_name
 from simcore.lab.people.experiments import check_name, prepare_pictures
-from simcore.lab.people.judgement_sets import existing_sets as existing_sets
-from simcore.lab.people.judgement_sets import judgements as judgements
-from simcore.lab.people.judgement_sets import triplets as triplets
-from simcore.lab.people.judgement_sets import unused_name as unused_name
 from simcore.lab.people.participation import MAX_SECONDS, check_label
 from simcore.lab.people.plans import MAX_EXPOSURE, MAX_GAP, MAX_QUESTIONS
 from simcore.lab.people.tasks import Task

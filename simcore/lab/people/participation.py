@@ -211,10 +211,10 @@ def _check_places(places: Sequence[int], count: int) -> None:
 
 def _check_picks(experiment: Experiment, second_place: int | None) -> None:
     picks = tasks.get(experiment.task).picks
-    given = 1 if second_place is None else 2
-    if given != picks:
+    count = 1 if second_place is None else 2
+    if count != picks:
         raise BadDataError(
-            f"The task {experiment.task} has {picks} choices per answer, not {given}."
+            f"The task {experiment.task} has {picks} choices per answer, not {count}."
         )
 
 

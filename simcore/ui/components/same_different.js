@@ -46,6 +46,7 @@ const draw = (root, data, state) => {
     button.type = "button"
     button.dataset.place = String(place)
     button.setAttribute("aria-disabled", "true")
+    button.setAttribute("aria-keyshortcuts", data.keys[place])
     button.append(make("span", "key", data.keys[place]), make("span", "", label))
     answers.append(button)
   })

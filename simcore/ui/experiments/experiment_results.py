@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,21 +11,15 @@ import streamlit as st
 
 from simcore.lab import html_document
 from simcore.lab.library import collections
-from simcore.lab.people import analysis, export
-from simcore.lab.people.analysis import (
-    ExperimentAnalysis,
-    ParticipantSummary,
-    QuestionResult,
-    Rate,
-)
+from simcore.lab.people import analysis, analysis_text, exchange, export, tasks
+from simcore.lab.people.analysis import ExperimentAnalysis, ParticipantSummary, PositionBias, Rate
 from simcore.lab.people.experiments import ExperimentSummary
 from simcore.lab.printed_values import HUMANS
-from simcore.ui import actions, charts, commands, gallery, kiosk, sidebar, thumbnails
+from simcore.ui import actions, charts, commands, kiosk, sidebar, thumbnails
 from simcore.ui.commands import Command
-from simcore.ui.gallery import Tile
+from simcore.ui.experiments import question_results
 from simcore.ui.widgets import escape_markdown
 
-PER_PAGE = 4  # questions on a page
 DEFAULT_MACHINES = 4  # backbones compared with people unless others are chosen
 SHARE = "share of the most frequent choice, %"
 TENTHS = [f"{n * 10}-{n * 10 + 10}" for n in range(10)]
@@ -52,28 +47,32 @@ def show(name: str, summary: ExperimentSummary) -> None:
     if not summary.answers:
         st.info("Nobody has answered yet. The address for participants is under Invite.")
         return
-    machines, passed_catch = _options(summary.collection)
-    result = analysis.analyse(name, machines, passed_catch=passed_catch)
+    machines, min_catch = _options(summary.collection)
+    result = analysis.analyse(name, machines, min_catch=min_catch)
     if len(result.conditions) == 2:  # the only condition equals "all"
         result = replace(result, conditions=result.conditions[:1])
     if result.left_out:
-        st.caption(f"Left out for a failed catch trial: {len(result.left_out)} participants.")
+        st.caption(f"Left out for failed catch trials: {len(result.left_out)} participants.")
+    is_mafc = result.task == tasks.MAFC.name
     if any(condition.human for condition in result.conditions):
         _draw(_accuracy(result))
-    else:
+    elif is_mafc:
         st.caption("No mates are known here, so there is no right answer, only agreement.")
     st.dataframe(_table(result), hide_index=True, placeholder="–", key="findings_table")
     args = ["experiments", "analyse", name, "--models", ",".join(machines) or "none"]
-    command = Command((*args, *(["--passed-catch"] if passed_catch else [])))
+    command = Command((*args, *(["--min-catch", str(min_catch)] if min_catch else [])))
     commands.show(command)
-    with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
-        st.caption(charts.about(HUMANS))
-        st.dataframe(charts.printed(HUMANS), hide_index=True, placeholder="–")
-        st.caption(HUMANS.remark)
+    if is_mafc:
+        with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
+            st.caption(charts.about(HUMANS))
+            st.dataframe(charts.printed(HUMANS), hide_index=True, placeholder="–")
+            st.caption(HUMANS.remark)
     _agreement(result)
-    _questions(result)
-    st.header("Position bias", anchor=False)
-    _draw(_places(result))
+    question_results.show(result)
+    st.header("Positions and times" if result.places else "Response times", anchor=False)
+    for chart, column in zip(_behavior_charts(result), st.columns(2), strict=False):
+        with column:
+            _draw(chart)
     if kiosk.enabled():  # visitors see what all people together answered
         return
     st.header("Participants", anchor=False)
@@ -81,10 +80,10 @@ def show(name: str, summary: ExperimentSummary) -> None:
         _participants(result.people), hide_index=True, placeholder="–", key="findings_people"
     )
     _downloads(name, result, command)
-    offer_judgement_set(name)
+    offer_judgement_set(name, min_catch=min_catch)
 
 
-def _options(collection: str) -> tuple[list[str], bool]:
+def _options(collection: str) -> tuple[list[str], int]:
     ready = sidebar.extracted_backbones(collection) if collection in collections.names() else []
     with st.sidebar:
         machines = st.multiselect(
@@ -94,12 +93,17 @@ def _options(collection: str) -> tuple[list[str], bool]:
             key=f"findings_machines_{collection}",
             help="Compared with people on the same questions.",
         )
-        passed_catch = st.toggle(
-            "Passed all catch trials",
-            key="findings_passed",
-            help="Leaves out participants who failed a catch trial.",
+        min_catch = st.number_input(
+            "Lowest grade, %",
+            0,
+            100,
+            0,
+            step=10,
+            key="findings_grade",
+            help="Percentage of catch trials passed. Participants below it are left out here, and "
+            "of all downloads but the CSV of answers.",
         )
-    return machines, passed_catch
+    return machines, int(min_catch)
 
 
 def _accuracy(result: ExperimentAnalysis) -> Chart:
@@ -138,24 +142,32 @@ def _accuracy(result: ExperimentAnalysis) -> Chart:
 
 
 def _table(result: ExperimentAnalysis) -> pd.DataFrame:
-    return pd.DataFrame(
+    """One row per condition; columns that the task does not have are left out."""
+    frame = pd.DataFrame(
         [
             {
                 "condition": row.condition,
                 "questions": row.questions,
                 "answers": row.answers,
                 "people right %": _percent(row.human),
+                "same %": _percent(row.same),
                 "human ceiling %": _percent(row.ceiling),
                 "majority share %": None if row.majority is None else f"{100 * row.majority:.1f}",
                 "median s": row.median_seconds and round(row.median_seconds, 1),
             }
             | {
-                f"{machine.model}: same choice as people %": _percent(machine.with_people)
+                f"{machine.model}: {heading} %": _percent(rate)
                 for machine in row.machines
+                for heading, rate in (
+                    ("same choice as people", machine.with_people),
+                    ("of both choices", machine.overlap),
+                    ("AUC of same", machine.separation),
+                )
             }
             for row in result.conditions
         ]
     )
+    return frame.dropna(axis="columns", how="all")
 
 
 def _agreement(result: ExperimentAnalysis) -> None:
@@ -180,10 +192,18 @@ def _agreement(result: ExperimentAnalysis) -> None:
             "Agreement and accuracy, r",
             _number(agreement.correlation),
             "Pearson's r over questions; 0.94 in rosenfeld2018.",
+        )
+        if any(condition.human for condition in result.conditions)
+        else (
+            "Agreement and time, r",
+            _number(result.time_agreement),
+            "Spearman's r over questions, of the majority's share and the median response time.",
         ),
     ]
     for column, (label, value, help_) in zip(st.columns(4), metrics, strict=True):
         column.metric(label, value, help=help_)
+    for sentence in analysis_text.task_sentences(result):
+        st.caption(escape_markdown(sentence[0].upper() + sentence[1:] + "."))
     for column, chart in zip(st.columns(2), _agreement_charts(result), strict=False):
         with column:
             _draw(chart)
@@ -217,75 +237,40 @@ def _draw(chart: Chart) -> None:
     )
 
 
-@st.fragment
-def _questions(result: ExperimentAnalysis) -> None:
-    """The questions with the count of each choice (Fig. 4)."""
-    st.header("Questions", anchor=False)
-    with_mate = [row for row in result.asked if row.mate >= 0]
-    order = st.segmented_control(
-        "Order",
-        [
-            "Highest agreement",
-            "Lowest agreement",
-            *(["Most against the mate"] if with_mate else []),
-        ],
-        default="Highest agreement",
-        key="findings_order",
-        label_visibility="collapsed",
-        required=True,
-    )
-    rows = list(result.asked)
-    if order == "Lowest agreement":
-        rows.reverse()
-    elif order == "Most against the mate":
-        rows = sorted(with_mate, key=_against_mate, reverse=True)
-    for row in gallery.paged(rows, f"findings_page_{order}", PER_PAGE):
-        total = sum(row.counts)
-        tiles = [
-            Tile(
-                id=row.query,
-                side="left",
-                src=thumbnails.source(row.query_key),
-                current=True,
-                caption="query",
-                alt=f"Query {row.query}",
-            )
-        ]
-        for place in _by_count(row):
-            (name, key), count = row.options[place], row.counts[place]
-            tiles.append(
-                Tile(
-                    id=name,
-                    side="right",
-                    src=thumbnails.source(key),
-                    mate=place == row.mate,
-                    caption=f"{count} of {total}",
-                    alt=f"{name}, chosen by {count} of {total}",
-                )
-            )
-        st.caption(f"Question {row.number}, {escape_markdown(row.condition)}")
-        gallery.grid(tiles, key=f"findings_question_{row.number}")
+def _behavior_charts(result: ExperimentAnalysis) -> list[Chart]:
+    """Position bias and response times."""
+    return [*([_places(result.places)] if result.places else []), _times(result)]
 
 
-def _by_count(row: QuestionResult) -> list[int]:
-    """Options, most frequent first."""
-    return sorted(range(len(row.counts)), key=lambda option: -row.counts[option])
-
-
-def _against_mate(row: QuestionResult) -> float:
-    """How many more chose the most frequent option than the mate, as a share."""
-    return (max(row.counts) - row.counts[row.mate]) / sum(row.counts)
-
-
-def _places(result: ExperimentAnalysis) -> Chart:
+def _places(places: PositionBias) -> Chart:
     """How often each position on the screen was chosen."""
-    counts = result.places.counts
+    counts = places.counts
     names = [str(n) for n in range(1, len(counts) + 1)]
     figure = go.Figure(go.Bar(x=names, y=list(counts), marker_color=html_document.COLORS[4]))
     charts.level(figure, sum(counts) / len(counts), "equally often")
-    test = f"chi-squared {result.places.statistic:.1f}, p = {result.places.p:.3g}"
-    title = f"Choices by position; each participant sees their own order; {test}"
+    title = f"Position bias: chi-squared {places.statistic:.1f}, p = {places.p:.3g}"
     return Chart("places", title, figure, x="position on the screen", y="answers", height=260)
+
+
+def _times(result: ExperimentAnalysis) -> Chart:
+    """The quartiles of the response times of each condition."""
+    rows = [(row.condition, row.times) for row in result.conditions if row.times]
+    spread = {
+        "array": [times.high - times.median for _, times in rows],
+        "arrayminus": [times.median - times.low for _, times in rows],
+    }
+    figure = go.Figure(
+        go.Bar(
+            x=[name for name, _ in rows],
+            y=[times.median for _, times in rows],
+            error_y={"type": "data", "symmetric": False} | spread,
+            marker_color=html_document.COLORS[2],
+            hovertemplate="%{x}: %{y:.2f} s<extra></extra>",
+        )
+    )
+    agreement = _number(result.time_agreement)
+    title = f"Response times: median, quartiles; with agreement: Spearman {agreement}"
+    return Chart("times", title, figure, y="seconds", height=260)
 
 
 def _downloads(name: str, result: ExperimentAnalysis, command: Command) -> None:
@@ -293,7 +278,7 @@ def _downloads(name: str, result: ExperimentAnalysis, command: Command) -> None:
         ("Answers as CSV", lambda: export.export(name).encode(), f"{name}.csv", "text/csv"),
         (
             "Triplets as CSV",
-            lambda: export.triplets(name).encode(),
+            lambda: export.triplets(name, result.min_catch).encode(),
             f"{name}-triplets.csv",
             "text/csv",
         ),
@@ -310,6 +295,17 @@ def _downloads(name: str, result: ExperimentAnalysis, command: Command) -> None:
             "application/json",
         ),
     ]
+    files += [
+        (
+            f"{format} as zip",
+            partial(exchange.to_bytes, name, format, min_catch=result.min_catch),
+            f"{name}-{format}.zip",
+            "application/zip",
+        )
+        for format in exchange.formats_of(result.task)
+    ]
+    if result.task in {tasks.ODD_ONE_OUT.name, tasks.SAME_DIFFERENT.name}:
+        files = [entry for entry in files if entry[0] != "Triplets as CSV"]
     with st.container(horizontal=True):
         for label, data, file, mime in files:
             st.download_button(
@@ -340,20 +336,20 @@ def report(name: str, result: ExperimentAnalysis, command: Command) -> bytes:
                 f"{_number(agreement.correlation)}."
             )
         )
-    for chart in [*drawn, _places(result)]:
+    parts += [html_document.paragraph(text) for text in analysis_text.task_sentences(result)]
+    for chart in [*drawn, *_behavior_charts(result)]:
         parts += [
             html_document.heading(chart.title),
             html_document.chart(chart.figure, x=chart.x, y=chart.y),
         ]
     parts.append(html_document.heading("Questions, highest agreement first"))
     for row in result.asked:
-        order = _by_count(row)
-        keys = [row.query_key, *(row.options[option][1] for option in order)]
-        counts = [f"{row.counts[option]} of {sum(row.counts)}" for option in order]
-        mate = order.index(row.mate) + 1 if row.mate >= 0 else -1
+        shown = question_results.images(result.task, row)
+        mate = next((n for n, image in enumerate(shown) if image.mate), -1)
         parts.append(html_document.paragraph(f"Question {row.number}, {row.condition}"))
-        sources = [thumbnails.inline(key) for key in keys]
-        parts.append(html_document.pictures(sources, ["query", *counts], mate=mate))
+        sources = [thumbnails.inline(image.key) for image in shown]
+        captions = [image.caption for image in shown]
+        parts.append(html_document.pictures(sources, captions, mate=mate))
     return html_document.document(f"Experiment {name}", parts).encode()
 
 
@@ -379,8 +375,12 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
 
 
-def offer_judgement_set(name: str) -> None:
-    """Store an experiment's answers as a judgement set, to score and to learn from."""
+def offer_judgement_set(name: str, *, min_catch: float = 0) -> None:
+    """Store an experiment's answers as a judgement set, to score and to learn from.
+
+    Args:
+        min_catch: lowest grade of the participants whose answers count.
+    """
     st.header("Use the answers", anchor=False)
     st.caption("As a judgement set, today's answers can score similarities and train a network.")
     with st.container(horizontal=True):
@@ -389,7 +389,11 @@ def offer_judgement_set(name: str) -> None:
             icon=":material/balance:",
             key=f"{KEEP_KEY}_{name}",
             on_click=actions.run_action,
-            args=(export.judgements, name, export.unused_name(name)),
+            args=(
+                partial(export.judgements, min_catch=min_catch),
+                name,
+                export.unused_name(name),
+            ),
         )
         for judgement_set in export.existing_sets(name):
             st.page_link(

@@ -80,13 +80,13 @@ def _question(name: str, code: str, screen: Screen) -> None:
     _progress(screen)
 
     def record_choice() -> None:
-        _record(name, code, screen, st.session_state["sitting_choice"].get("chosen"))
+        record_answer(name, code, screen, st.session_state["sitting_choice"].get("chosen"))
 
     component = _component(screen).mount(
         data=_component_data(screen), key="sitting_choice", on_chosen_change=record_choice
     )
     # After a restart of the server the first choice arrives before the callback is registered.
-    if _record(name, code, screen, component.get("chosen")):
+    if record_answer(name, code, screen, component.get("chosen")):
         st.rerun()
     with st.container(horizontal=True, horizontal_alignment="center"):
         st.button(
@@ -129,7 +129,7 @@ def _component_data(screen: Screen) -> JSON:
     }
 
 
-def _record(name: str, code: str, screen: Screen, value: object) -> bool:
+def record_answer(name: str, code: str, screen: Screen, value: object) -> bool:
     """Store a choice on this screen; ignore what the page itself would not send."""
     if not isinstance(value, dict) or value.get("number") != screen.number:
         return False

@@ -9,7 +9,7 @@ from simcore.ui import actions, commands, job_progress, kiosk, widgets
 from simcore.ui.judgements.judgement_sidebar import PAGE
 from simcore.ui.widgets import escape_markdown
 
-RANKING_KINDS = ("hsj", "birds-16")  # with catch trials and further images
+RANKING_KINDS = ("hsj", "birds-16", "psiz")  # with catch trials and further images
 
 
 def welcome() -> None:
@@ -86,12 +86,12 @@ def add_form() -> None:
             100,
             100,
             key=f"{PAGE}_add_min_catch",
-            help="Of people's sessions, for hsj and birds-16; margaritescu2024 asks for 100.",
+            help="Of people's sessions, for hsj, birds-16 and psiz; margaritescu2024 asks for 100.",
         )
         keep = st.checkbox(
             "Keep the further images of each trial",
             key=f"{PAGE}_add_keep",
-            help="For hsj and birds-16: quadruplets take their second negatives from them.",
+            help="For hsj, birds-16 and psiz: quadruplets take their second negatives from them.",
         )
         if st.form_submit_button("Add", type="primary", icon=":material/add:"):
             if not path.strip() or not name.strip():

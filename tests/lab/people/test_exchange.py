@@ -16,10 +16,11 @@ from PIL import Image
 from simcore.__main__ import run
 from simcore.data.answers import experiment_store
 from simcore.data.judgements import judgement_catalog
-from simcore.errors import BadDataError, UnknownNameError
+from simcore.errors import BadDataError, SimError, UnknownNameError
 from simcore.lab.judgements import sets
 from simcore.lab.library import collections
-from simcore.lab.people import exchange, experiments, export, judgement_sets, tasks
+from simcore.lab.people import answer_judgements, exchange, experiments, export, tasks
+from simcore.lab.people.plans import Condition, Plan
 from tests.conftest import draw_pairs
 from tests.lab.people.take_part import attentive, build, questions_of, take_part
 
@@ -120,7 +121,7 @@ def test_rows_of_different_tasks_are_refused():
 
 def test_rankings_become_the_triplets_of_the_thesis():
     answered("rank-8-2", people=3)
-    stored = judgement_sets.judgements("one", "said")
+    stored = answer_judgements.judgements("one", "said")
     trials = stored.triplets
     assert Counter(trials.group) == {"8rank2 similar": 12, "8rank2 dissimilar": 12}
     assert (trials.vote == 0).all()
@@ -146,7 +147,7 @@ def test_rankings_become_the_triplets_of_the_thesis():
 
 def test_two_alternatives_become_shares_of_votes():
     answered("two-afc")
-    stored = judgement_sets.judgements("one", "said").triplets
+    stored = answer_judgements.judgements("one", "said").triplets
     assert set(stored.votes_n) == {VOTERS}
     votes = {}
     for question, answer in real_answers():
@@ -160,7 +161,7 @@ def test_two_alternatives_become_shares_of_votes():
 
 def test_odd_ones_and_same_or_different_become_trials_of_their_kind():
     answered("odd-one-out", "odd", people=2)
-    stored = judgement_sets.judgements("odd", "odd-said").trials
+    stored = answer_judgements.judgements("odd", "odd-said").trials
     expected = []
     for question, answer in real_answers("odd"):
         keys = [key for _, key in question.options]
@@ -168,7 +169,7 @@ def test_odd_ones_and_same_or_different_become_trials_of_their_kind():
     got = [(frozenset(t[:2]), t[2]) for t in keys_of(stored, stored.items)]
     assert Counter(got) == Counter(expected)
     answered("same-different", "same", people=3)
-    pairs = judgement_sets.judgements("same", "same-said").trials
+    pairs = answer_judgements.judgements("same", "same-said").trials
     shares = {}
     for question, answer in real_answers("same"):
         pair = (question.query_key, question.options[0][1])
@@ -187,14 +188,14 @@ def test_grades_leave_out_who_failed_catch_trials():
     given = experiment_store.answers(experiment_store.get("one"))
     passed = [a.option == asked[n].mate for p, n, a in given if p == 3 and asked[n].catch]
     grade = 100 * np.mean(passed)
-    everyone = judgement_sets.judgements("one", "all").triplets.votes_n
+    everyone = answer_judgements.judgements("one", "all").triplets.votes_n
     assert set(everyone) == {3}
-    strict = judgement_sets.judgements("one", "strict", min_catch=grade + 1)
+    strict = answer_judgements.judgements("one", "strict", min_catch=grade + 1)
     assert set(strict.triplets.votes_n) == {2}
     assert any("catch trials" in note for note in strict.notes)
-    assert set(judgement_sets.judgements("one", "lax", min_catch=grade).triplets.votes_n) == {3}
+    assert set(answer_judgements.judgements("one", "lax", min_catch=grade).triplets.votes_n) == {3}
     with pytest.raises(BadDataError, match="0 to 100"):
-        judgement_sets.judgements("one", "never", min_catch=101)
+        answer_judgements.judgements("one", "never", min_catch=101)
 
 
 def psiz_document(folder):
@@ -214,7 +215,7 @@ def test_psiz_sequences_round_trip(task, kind, tmp_path):
         assert data["grade"] == np.mean(graded)
         assert {step["kind"] for step in data["sequence"]} == {f"rank:{kind}"}
     assert [document["data"][0]["grade"] for document in documents][:2] == [100, 100]
-    own = judgement_sets.judgements("one", "own", min_catch=100)
+    own = answer_judgements.judgements("one", "own", min_catch=100)
     read = judgement_catalog.add("psiz", folder, name="read", images=folder / "images")
     if task == "rank-8-2":
         first, second = own.triplets, read.triplets
@@ -253,7 +254,7 @@ def test_nights_round_trip(tmp_path):
     answered("two-afc")
     exchange.write("one", "nights", tmp_path / "nights.zip", with_images=False)
     read = judgement_catalog.add("nights", tmp_path / "nights.zip", name="read").triplets
-    own = judgement_sets.judgements("one", "own").triplets
+    own = answer_judgements.judgements("one", "own").triplets
     for trials in (own, read):
         assert set(trials.votes_n) == {VOTERS}
     votes = [
@@ -298,7 +299,7 @@ def test_things_triplets_round_trip(tmp_path):
     read = judgement_catalog.add(
         "things", folder / "triplets.txt", name="read", images=folder / "images"
     ).trials
-    own = judgement_sets.judgements("one", "own").trials
+    own = answer_judgements.judgements("one", "own").trials
     assert keys_of(read, read.items) == keys_of(own, own.items)
 
 
@@ -437,13 +438,37 @@ def test_psiz_reads_the_sequences(tmp_path):
 def test_images_without_a_caption_strip_are_written_without_it(tmp_path):
     draw_pairs(tmp_path / "cut", 4)
     collections.add("pairs", tmp_path / "cut", name="cut", trim=10)
-    from simcore.lab.people.plans import Condition, Plan
-
     experiments.create("cut", "cut", Plan((Condition("random", count=2),), task="two-afc"))
     take_part("cut", lambda _: {"place": 0})
     folder = unpacked("cblearn", tmp_path, "cut")
     with Image.open(next((folder / "images").iterdir())) as picture:
         assert picture.size == (70, 60)
+
+
+def test_every_image_has_a_file_name_of_its_own(tmp_path, draw):
+    names = ("a b.png", "a_b.png", "A_B.png", "a_b-2.png", "c.jpg.png")
+    (tmp_path / "odd").mkdir()
+    for seed, name in enumerate(names):
+        draw(seed, 20, 20).save(tmp_path / "odd" / name)
+    collections.add("images", tmp_path / "odd", name="odd")
+    plan = Plan((Condition("random", count=5),), task="odd-one-out")
+    experiments.create("odd", "odd", plan)
+    take_part("odd", lambda _: {"place": 0})
+    folder = unpacked("things", tmp_path, "odd")
+    written = sorted(path.name.casefold() for path in (folder / "images").iterdir())
+    assert len(set(written)) == len(written) == 5
+    read = judgement_catalog.add(
+        "things", folder / "triplets.txt", name="read", images=folder / "images"
+    ).trials
+    own = answer_judgements.judgements("odd", "own").trials
+    assert keys_of(read, read.items) == keys_of(own, own.items)
+
+
+@pytest.mark.parametrize("task", sorted(tasks.TASKS))
+def test_an_experiment_without_answers_is_no_judgement_set(task):
+    build(task)
+    with pytest.raises(BadDataError, match="Nobody has answered"):
+        answer_judgements.judgements("one", "said")
 
 
 def test_formats_that_do_not_fit_are_refused(tmp_path):
@@ -453,11 +478,20 @@ def test_formats_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(UnknownNameError, match="format named 'nigths'"):
         exchange.write("one", "nigths", tmp_path / "x.zip")
     with pytest.raises(BadDataError, match="no triplets"):
-        judgement_sets.triplets("one")
+        answer_judgements.triplets("one")
     build("two-afc", name="empty")
     with pytest.raises(BadDataError, match="Nobody has answered"):
         exchange.write("empty", "nights", tmp_path / "x.zip")
     assert not (tmp_path / "x.zip").exists()
+
+
+@pytest.mark.parametrize("name", ["folder", "x" * 300, "a\0b"])
+def test_files_that_cannot_be_written_are_a_sentence(name, tmp_path):
+    answered("two-afc", people=1)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SimError, match="Cannot write"):
+        exchange.write("one", "nights", tmp_path / name)
+    assert [path.name for path in tmp_path.glob(".new-*")] == []
 
 
 def test_exports_by_command(tmp_path, capsys):

@@ -213,6 +213,7 @@ def test_analysis_of_answers_that_are_known():
         "catch_answered": 1,
         "catch_passed": 0,
         "median_seconds": 1.5,
+        "grade": 0.0,
     }
     assert sum(told["places"]["counts"]) == 18
     for row in told["asked"]:

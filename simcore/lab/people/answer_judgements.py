@@ -46,11 +46,11 @@ def triplets(name: str, min_catch: float = 0) -> str:
         UnknownNameError: no such experiment, or its collection was removed.
         BadDataError: its task has no query.
     """
-    given = given_answers.read(name, min_catch)
-    comparisons = list(_comparisons(given))
+    responses = given_answers.read(name, min_catch)
+    comparisons = list(_comparisons(responses))
     file_of = {
         key: path
-        for side in given.collection.sides()
+        for side in responses.collection.sides()
         for key, path in zip(side.keys, side.paths, strict=True)
     }
     # Paths below the folder of all images: a shorter name may be that of another image.
@@ -81,8 +81,8 @@ def judgements(
         UnknownNameError: no such experiment, or its collection was removed.
         BadDataError: there are no answers, or the set's name is taken.
     """
-    given = given_answers.read(name, min_catch)
-    draft = make_draft(given)
+    responses = given_answers.read(name, min_catch)
+    draft = make_draft(responses)
     if not draft.group:
         raise BadDataError(
             f"Nobody has answered {name!r} yet. Invite participants or import answers first."
@@ -92,34 +92,34 @@ def judgements(
         name=save,
         kind=KIND,
         source=_source(name),
-        trim=given.collection.left.trim,
+        trim=responses.collection.left.trim,
         monitor=monitor,
     )
 
 
-def make_draft(given: GivenAnswers) -> TrialDraft:
+def make_draft(responses: GivenAnswers) -> TrialDraft:
     """The trials of the answers, as a reader of files would return them."""
-    task, images = given.experiment.task, _Images(given.collection)
-    credits = given.collection.credits
+    task, images = responses.experiment.task, _Images(responses.collection)
+    credits = responses.collection.credits
     if task == tasks.RANK.name:
-        return _ranking_draft(given, images)
+        return _ranking_draft(responses, images)
     if task == tasks.ODD_ONE_OUT.name:
-        odd = [TrialRow(images.rows(keys), 0.0, 1, group) for keys, group in odd_last(given)]
-        return images.draft("odd", odd, given.notes, credits)
+        odd = [TrialRow(images.rows(keys), 0.0, 1, group) for keys, group in odd_last(responses)]
+        return images.draft("odd", odd, responses.notes, credits)
     if task == tasks.SAME_DIFFERENT.name:
         pairs = []
-        for question, answers in given.to_questions():
+        for question, answers in responses.to_questions():
             if answers:
                 same = sum(answer.option == tasks.SAME for answer in answers) / len(answers)
                 items = images.rows([question.query_key, question.options[0][1]])
                 pairs.append(TrialRow(items, same, len(answers), question.condition))
-        return images.draft("same", pairs, given.notes, credits)
+        return images.draft("same", pairs, responses.notes, credits)
     rows = [
         TrialRow(images.rows([c.query, c.a, c.b]), c.vote, c.votes, c.group)
-        for c in _comparisons(given)
+        for c in _comparisons(responses)
     ]
-    notes = (SEVERAL,) if given.experiment.choices > 2 else ()
-    return images.draft("triplets", rows, (*notes, *given.notes), credits)
+    notes = (SEVERAL,) if responses.experiment.choices > 2 else ()
+    return images.draft("triplets", rows, (*notes, *responses.notes), credits)
 
 
 class _Images:
@@ -145,9 +145,9 @@ class _Images:
         return TrialDraft.from_rows(shape, self._numbering, rows, notes=notes, credits=credits)
 
 
-def _ranking_draft(given: GivenAnswers, images: _Images) -> TrialDraft:
+def _ranking_draft(responses: GivenAnswers, images: _Images) -> TrialDraft:
     """The similar and dissimilar triplets of each answer (margaritescu2024, 4.2)."""
-    ranked = list(ranked_keys(given))
+    ranked = list(ranked_keys(responses))
     stimuli = list(dict.fromkeys(key for keys, _ in ranked for key in keys))
     row_of = {key: row for row, key in enumerate(stimuli)}
     shown = np.full((len(ranked), WIDTH), -1, np.int64)
@@ -163,30 +163,30 @@ def _ranking_draft(given: GivenAnswers, images: _Images) -> TrialDraft:
     draft = triplet_sets.from_rankings(
         Rankings(tuple(names), shown, chosen), find, keep_alternatives=True
     )
-    return replace(draft, notes=given.notes, credits=given.collection.credits)
+    return replace(draft, notes=responses.notes, credits=responses.collection.credits)
 
 
-def ranked_keys(given: GivenAnswers) -> Iterator[RankedKeys]:
+def ranked_keys(responses: GivenAnswers) -> Iterator[RankedKeys]:
     """Each ranking: content keys of the query, the chosen images in order, and the others."""
-    for question, answers in given.to_questions():
+    for question, answers in responses.to_questions():
         keys = [key for _, key in question.options]
         for answer in answers:
             chosen = _chosen(answer)
-            others = [key for n, key in enumerate(keys) if n not in chosen]
-            yield [question.query_key, *(keys[n] for n in chosen), *others], len(chosen)
+            unchosen = [key for n, key in enumerate(keys) if n not in chosen]
+            yield [question.query_key, *(keys[n] for n in chosen), *unchosen], len(chosen)
 
 
 def _chosen(answer: Answer) -> list[int]:
     return [answer.option] if answer.second < 0 else [answer.option, answer.second]
 
 
-def odd_last(given: GivenAnswers) -> Iterator[tuple[list[str], str]]:
+def odd_last(responses: GivenAnswers) -> Iterator[tuple[list[str], str]]:
     """Each odd-one-out answer: content keys with the odd one last, and the condition."""
-    for question, answers in given.to_questions():
+    for question, answers in responses.to_questions():
         keys = [key for _, key in question.options]
         for answer in answers:
-            others = [key for n, key in enumerate(keys) if n != answer.option]
-            yield [*others, keys[answer.option]], question.condition
+            similar = [key for n, key in enumerate(keys) if n != answer.option]
+            yield [*similar, keys[answer.option]], question.condition
 
 
 def existing_sets(name: str) -> list[str]:
@@ -214,7 +214,7 @@ def _source(name: str) -> str:
     return f"experiment {name}"
 
 
-def _comparisons(given: GivenAnswers) -> Iterator[Comparison]:
+def _comparisons(responses: GivenAnswers) -> Iterator[Comparison]:
     """For each two images of a question, how often which one was preferred.
 
     Of two images that are chosen in order, the first is preferred to all, the second to the rest.
@@ -222,12 +222,12 @@ def _comparisons(given: GivenAnswers) -> Iterator[Comparison]:
     Raises:
         BadDataError: the task has no query, or only one image beside it.
     """
-    if given.experiment.task in {tasks.ODD_ONE_OUT.name, tasks.SAME_DIFFERENT.name}:
+    if responses.experiment.task in {tasks.ODD_ONE_OUT.name, tasks.SAME_DIFFERENT.name}:
         raise BadDataError(
-            f"The task {given.experiment.task} compares no two images with a query, so its answers "
-            "are no triplets. Store them as a judgement set instead."
+            f"The task {responses.experiment.task} compares no two images with a query, so its "
+            "answers are no triplets. Store them as a judgement set instead."
         )
-    for question, answers in given.to_questions():
+    for question, answers in responses.to_questions():
         keys = [key for _, key in question.options]
         for a, b, votes, vote in _pairs([_chosen(answer) for answer in answers], len(keys)):
             yield Comparison(question.query_key, keys[a], keys[b], vote, votes, question.condition)
