@@ -14,7 +14,7 @@ from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.evaluate.retrieval.asymmetric_recall import RecallOverRuns
 from simcore.lab.judgements import sets
 from simcore.lab.learning import joint_scores, learned_backbones
-from simcore.lab.learning.adaptation import gather_inputs, store_features
+from simcore.lab.learning.adaptation import gather_inputs, store_features, store_rows
 from simcore.lab.learning.joint_scores import STAGES, JointScore, Outcomes, Stage, Testing
 from simcore.lab.library import extraction, features, provenance, subsets
 from simcore.lab.library.collections import keys as content_keys
@@ -307,7 +307,7 @@ def _judged_rows(judged: JudgementSet, models: Sequence[str], monitor: Monitor) 
 def save_backbone(result: JointResult, name: str) -> Lineage:
     """Save what the first fold learned from both as the backbone `learned:NAME`.
 
-    Its features of the collection are stored.
+    Its features of the collection and of the judged images are stored.
 
     Raises:
         BadDataError: the name is in use or not allowed.
@@ -342,6 +342,8 @@ def save_backbone(result: JointResult, name: str) -> Lineage:
     )
     info = lineage.save(info, file, _training_keys(result))
     store_features(collection, info.name, result.adapter)
+    judged = result.judgements.triplets.images
+    store_rows(judged.keys, info.name, result.adapter, result.inputs.images)
     lineage.forget_unfinished(name)
     return info
 

@@ -125,14 +125,21 @@ def pair_table(collection: str) -> Table:
             info.seed,
         )
         for info in listing()
-        if info.collection == collection
+        if info.collection == collection and info.recall is not None
     )
     scores = (f"aR@{k} %" for k in ks)
     return Table(("backbone", "paradigm", "base", *scores, "test pairs", "seed"), rows)
 
 
 def trial_table(judgements: str) -> Table:
-    """One row per backbone learned from a judgement set: agreement on its test trials, percent."""
+    """One row per backbone learned from a judgement set or its images, with agreement on trials.
+
+    Args:
+        judgements: a set of judgements, or a singleton set.
+
+    Returns:
+        Agreement on unseen trials before and after, in percent.
+    """
     rows = tuple(
         (
             info.name,
@@ -143,7 +150,7 @@ def trial_table(judgements: str) -> Table:
             info.seed,
         )
         for info in listing()
-        if info.judgements == judgements
+        if judgements in (info.judgements, info.collection) and info.agreement is not None
     )
     columns = ("backbone", "paradigm", "base", "before %", "after %", "test trials", "seed")
     return Table(columns, rows)
@@ -372,6 +379,11 @@ def triplet_sets_for_training() -> list[str]:
     """Judgement sets that can train a network: triplets, and the set that needs no download."""
     names = [name for name in sets.names() if sets.summary(name).shape == "triplets"]
     return sorted({*names, sets.KNOWN})
+
+
+def singleton_sets() -> list[str]:
+    """Names of single images that self-supervised paradigms can learn from."""
+    return [kept.name for kept in sets.singleton_sets()]
 
 
 def votes_source(name: str) -> str:
