@@ -19,9 +19,8 @@ def test_small_maps_of_the_images_of_judgements(app, bapps_tree, monkeypatch):
     assert not at.exception
     assert not at.error
     assert "Networks side by side" in [header.value for header in at.header]
-    titles = [text.value for text in at.markdown if "silhouette" in text.value]
-    assert len(titles) == 1
-    assert titles[0].startswith("**color: silhouette")
+    assert "**color**" in [text.value for text in at.markdown]
+    assert len([text for text in at.caption if text.value.startswith("silhouette ")]) == 1
     assert at.query_params["panels"] == "pca"
     at.button(key="map_panels_go").click().run()
     command = ["map", "mine", "--models", "color,layout", "--method", "pca"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -108,9 +109,8 @@ def make(
         measured = None
         if _can_separate(labels):
             key = _separation_key(collection, model)
-            stored = result_cache.get(
-                SEPARATION, key, lambda model=model: _measure(collection, model, labels)
-            )
+            compute = partial(_measure, collection, model, labels)
+            stored = result_cache.get(SEPARATION, key, compute)
             measured = _parse_separation(stored)
         networks.append(NetworkMap(model, maps.make(question, settings, monitor=monitor), measured))
     return SetMaps(name, collection.name, labels, tuple(networks))

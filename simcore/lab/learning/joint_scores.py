@@ -20,7 +20,7 @@ from simcore.types import Array, Features, Score
 Stage = Literal["before", "start", "pairs", "judgements", "both"]
 STAGES: dict[Stage, str] = {  # -> its row in a table
     "before": "features side by side",
-    "start": "z-sum of whitened features",
+    "start": "whitened z-sum",
     "pairs": "learned from pairs",
     "judgements": "learned from judgements",
     "both": "learned from both",

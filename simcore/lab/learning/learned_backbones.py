@@ -20,7 +20,7 @@ from simcore.lab.library import features, provenance, subsets
 from simcore.models import adapter, lineage, registry
 from simcore.models.extract import extraction
 from simcore.models.lineage import PREFIX, Lineage
-from simcore.results import Table
+from simcore.results import Cell, Table
 from simcore.sim import metrics, rank
 from simcore.types import JSON, Array, Collection
 
@@ -140,20 +140,15 @@ def trial_table(judgements: str) -> Table:
     Returns:
         Agreement on unseen trials before and after, in percent.
     """
-    rows = tuple(
-        (
-            info.name,
-            info.paradigm,
-            " + ".join(info.base),
-            *(round(100 * agreement, 1) for agreement in _agreements(info)),
-            len(info.test_trials),
-            info.seed,
-        )
-        for info in listing()
-        if judgements in (info.judgements, info.collection) and info.agreement is not None
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for info in listing():
+        if judgements in (info.judgements, info.collection) and info.agreement is not None:
+            before, after = (round(100 * agreement, 1) for agreement in _agreements(info))
+            base = " + ".join(info.base)
+            count = len(info.test_trials)
+            rows.append((info.name, info.paradigm, base, before, after, count, info.seed))
     columns = ("backbone", "paradigm", "base", "before %", "after %", "test trials", "seed")
-    return Table(columns, rows)
+    return Table(columns, tuple(rows))
 
 
 def joint_listing(collection: str, judgements: str) -> list[Lineage]:

@@ -74,27 +74,23 @@ def _panels(result: SetMaps) -> None:
     for start in range(0, len(result.networks), COLUMNS):
         row = result.networks[start : start + COLUMNS]
         for column, network in zip(st.columns(COLUMNS), row, strict=False):
-            with column:
+            with column.container(border=True):
                 charts.show(
                     _figure(network, result.labels, folders),
                     f"map_panel_{network.model}",
-                    title=_title(network),
+                    title=escape_markdown(network.model),
                     height=HEIGHT,
                 )
+                if text := _scores(network):
+                    st.caption(text)
 
 
-def _title(network: NetworkMap) -> str:
-    """The network and its separation.
-
-    >>> from types import SimpleNamespace
-    >>> _title(SimpleNamespace(model="hog", separation=None))
-    'hog'
-    """
+def _scores(network: NetworkMap) -> str:
+    """The separation of a network, "" where folders cannot be compared."""
     if network.separation is None:
-        return network.model
+        return ""
     scores = network.separation
-    purity = f"purity {100 * scores.purity:.0f} %"
-    return f"{network.model}: silhouette {scores.silhouette:.2f}, {purity}"
+    return f"silhouette {scores.silhouette:.2f}, purity {100 * scores.purity:.0f} %"
 
 
 def _style(number: int) -> tuple[str, str]:
