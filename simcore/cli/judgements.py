@@ -243,13 +243,13 @@ def _print_summary(summary: "JudgementSummary", json: bool) -> None:
         output.note(f"{summary.name}: {summary.trials:,} trials over {summary.images:,} images")
 
 
-def _print_singles(kept: "SingletonSet", json: bool) -> None:
+def _print_singles(singles: "SingletonSet", json: bool) -> None:
     if json:
-        output.document(kept)
+        output.document(singles)
         return
     output.note(
-        f"{kept.name}: {kept.images:,} single images of {kept.judgements}. `simcore learn finetune "
-        f"{kept.name} --paradigm simclr` learns from them."
+        f"{singles.name}: {singles.images:,} single images of {singles.judgements}. `simcore learn "
+        f"finetune {singles.name} --paradigm simclr` learns from them."
     )
 
 

@@ -132,12 +132,14 @@ def load(
     networks = []
     for model in models:
         question = Question(collection_name, tuple(recipes.parse([model])))
-        made, measured = maps.load(question, settings), None
-        if made is not None and _can_separate(labels):
+        stored_map, measured = maps.load(question, settings), None
+        if stored_map is not None and _can_separate(labels):
             stored = result_cache.read(SEPARATION, _separation_key(collection, model))
-            made, measured = (None, None) if stored is None else (made, _parse_separation(stored))
-        if made is not None:
-            networks.append(NetworkMap(model, made, measured))
+            if stored is None:
+                continue
+            measured = _parse_separation(stored)
+        if stored_map is not None:
+            networks.append(NetworkMap(model, stored_map, measured))
     return SetMaps(name, collection_name, labels, tuple(networks))
 
 

@@ -186,13 +186,13 @@ class SingletonSet(Result):
 
 
 def singleton_sets() -> list[SingletonSet]:
-    """The singleton sets that were kept, sorted by name."""
-    kept = []
+    """The singleton sets that were stored, sorted by name."""
+    stored = []
     for name in sorted(collection_catalog.names()):
         facts = collection_catalog.summary(name)
         if facts["kind"] == SINGLES:
-            kept.append(SingletonSet(name, facts["source"], facts["rows"]))
-    return kept
+            stored.append(SingletonSet(name, facts["source"], facts["rows"]))
+    return stored
 
 
 @dataclass(frozen=True)

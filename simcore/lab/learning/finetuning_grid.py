@@ -90,7 +90,7 @@ class Grid:
         _check("protocol", self.protocol, PROTOCOLS)
         _check("split", self.split, SPLITS)
         for name in self.singles:
-            _check("singleton set", name, tuple(kept.name for kept in sets.singleton_sets()))
+            _check("singleton set", name, tuple(singles.name for singles in sets.singleton_sets()))
         if self.epochs is not None and not 1 <= self.epochs <= MAX_EPOCHS:
             raise BadDataError(f"epochs must be 1 to {MAX_EPOCHS:,}, got {self.epochs}.")
 
@@ -257,8 +257,8 @@ def _named_singles(part: SourceSplit, grid: Grid) -> Array | None:
 
 def _singles_of(judged: JudgementSet, grid: Grid) -> list[str]:
     """The named singleton sets that were drawn from a source."""
-    kept = [s.name for s in sets.singleton_sets() if s.judgements == judged.name]
-    return [name for name in grid.singles if name in kept]
+    drawn = [s.name for s in sets.singleton_sets() if s.judgements == judged.name]
+    return [name for name in grid.singles if name in drawn]
 
 
 def _split_triplets(judged: JudgementSet, grid: Grid) -> SourceSplit:

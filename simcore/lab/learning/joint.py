@@ -355,10 +355,10 @@ def _training_keys(result: JointResult) -> list[str]:
     rows = np.unique(np.concatenate([trials.ref, trials.left, trials.right]))
     keys = [triplets.images.keys[row] for row in rows]
     if result.settings.term == "quadruplet" and result.judgements.alternatives is not None:
-        others = result.judgements.alternatives[folds.seen_trials(0)]
-        others = np.unique(others[others >= 0])
-        others = others[folds.fold[folds.pictures.images[others]] != 0]
-        keys += [triplets.images.keys[row] for row in others]
+        alternatives = result.judgements.alternatives[folds.seen_trials(0)]
+        alternatives = np.unique(alternatives[alternatives >= 0])
+        alternatives = alternatives[folds.fold[folds.pictures.images[alternatives]] != 0]
+        keys += [triplets.images.keys[row] for row in alternatives]
     return [*content_keys(result.collection, folds.seen_pairs(0)), *keys]
 
 

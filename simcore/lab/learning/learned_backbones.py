@@ -378,7 +378,7 @@ def triplet_sets_for_training() -> list[str]:
 
 def singleton_sets() -> list[str]:
     """Names of single images that self-supervised paradigms can learn from."""
-    return [kept.name for kept in sets.singleton_sets()]
+    return [singles.name for singles in sets.singleton_sets()]
 
 
 def votes_source(name: str) -> str:

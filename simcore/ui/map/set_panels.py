@@ -50,8 +50,8 @@ def show(question: Question) -> None:
     if result.networks:
         _panels(result)
         st.dataframe(result.to_table().to_frame(), hide_index=True, key="map_separation")
-    made = {network.model for network in result.networks}
-    missing = [model for model in models if model not in made]
+    ready = {network.model for network in result.networks}
+    missing = [model for model in models if model not in ready]
     args = ["map", judgements, "--models", ",".join(models), "--method", settings.method]
     if missing and not kiosk.enabled() and not job_progress.show(*args):
         st.button(
