@@ -22,7 +22,14 @@ from simcore.ui import (
     widgets,
 )
 from simcore.ui.gallery import Tile
-from simcore.ui.map import map_canvas, map_controls, map_downloads, map_photo, map_selection
+from simcore.ui.map import (
+    map_canvas,
+    map_controls,
+    map_downloads,
+    map_photo,
+    map_selection,
+    set_panels,
+)
 from simcore.ui.map.map_canvas import METHOD_NAMES, Scene
 from simcore.ui.map.map_controls import MORPH, Choice
 from simcore.ui.widgets import escape_markdown
@@ -50,6 +57,7 @@ def show() -> None:
         views = _morph(question, choice) if choice.is_morph else _single_maps(question, choice)
         if views:
             _maps(question, views, choice, where)
+        set_panels.show(question)
 
 
 def _single_maps(question: Question, choice: Choice) -> list[Map]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simcore.lab.judgements.agreement import AgreementTable, JudgementQuestion
     from simcore.lab.judgements.pair_similarities import ReadySimilarities
     from simcore.lab.judgements.perceptual import CombinationTable
-    from simcore.lab.judgements.sets import JudgementSummary
+    from simcore.lab.judgements.sets import JudgementSummary, SingletonSet
 
 MAX_COLUMNS = 6  # groups, or similarities, that fit beside each other
 DISTANCES = ("@distances",)
@@ -245,6 +245,16 @@ def _print_summary(summary: "JudgementSummary", json: bool) -> None:
         output.note(f"{summary.name}: {summary.trials:,} trials over {summary.images:,} images")
 
 
+def _print_singles(singles: "SingletonSet", json: bool) -> None:
+    if json:
+        output.document(singles)
+        return
+    output.note(
+        f"{singles.name}: {singles.images:,} single images of {singles.judgements}. `simcore learn "
+        f"finetune {singles.name} --paradigm simclr` learns from them."
+    )
+
+
 @app.command(name="list")
 @options.table_files
 def list_(json: Json = False) -> None:
@@ -281,19 +291,25 @@ def sample(
     ] = "triplets",
     size: Annotated[int, typer.Option(help="At most this many; the thesis draws 1,000.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the draw.")] = 0,
-    save: Annotated[str, typer.Option(help="Store the sample as a set of this name.")] = "",
+    save: Annotated[
+        str, typer.Option(help="Store the sample under this name, to learn from it.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Draw a fine-tuning set with all groups equally represented (margaritescu2024, 4.3).
 
     The ids of its images are printed, tab-separated; or it is stored as a set, with its votes.
+    Single images are stored as a collection, which self-supervised paradigms learn from.
     """
     from simcore.lab.judgements import sets
 
     if save:
         with output.monitor() as monitor:
-            judged = sets.save_sample(name, what, save, size=size, seed=seed, monitor=monitor)
-        _print_summary(sets.summary(judged.name), json)
+            saved = sets.save_sample(name, what, save, size=size, seed=seed, monitor=monitor)
+        if isinstance(saved, sets.SingletonSet):
+            _print_singles(saved, json)
+        else:
+            _print_summary(sets.summary(saved.name), json)
         return
     drawn = sets.sample(name, what, size=size, seed=seed)
     if json:

@@ -295,9 +295,11 @@ def finetune(
 ) -> None:
     """Fine-tune a network on pairs or judgements. Run a stopped command again to resume.
 
-    NAME is a collection of pairs or a set of triplets; if both exist, write pairs:NAME or
-    judgements:NAME. The majority of the votes decides which image of a triplet is nearer.
-    Learning rate, epochs and batch size are those of Table B.1 of margaritescu2024 by default.
+    NAME is a collection of pairs, a set of triplets, or single images (a singleton set, or any
+    collection without mates) for self-supervised paradigms. If a collection and a set have the
+    name, write pairs:NAME or judgements:NAME. The majority of the votes decides which image of a
+    triplet is nearer. Learning rate, epochs and batch size are those of Table B.1 of
+    margaritescu2024 by default.
     """
     from simcore.lab.learning import finetuning
 

@@ -64,6 +64,13 @@ def reproduce(
     epochs: Annotated[
         int | None, typer.Option(help="Of fine-tuning; by default those of Table B.1.")
     ] = None,
+    singles: Annotated[
+        str,
+        typer.Option(
+            help="Singleton sets for self-supervised paradigms (`judgements sample SET singles "
+            "--save NAME`); by default images are drawn anew."
+        ),
+    ] = "",
     html: Annotated[
         Path | None, typer.Option(help="Also write one self-contained HTML file.")
     ] = None,
@@ -80,7 +87,7 @@ def reproduce(
     from simcore.errors import Stopped
     from simcore.lab.papers import reproduce as lab_reproduce
 
-    grid = _grid(bases, paradigms, protocol, split, epochs) if finetune else None
+    grid = _grid(bases, paradigms, protocol, split, epochs, singles) if finetune else None
     with output.monitor() as monitor:
         try:
             report = lab_reproduce.run(
@@ -98,7 +105,9 @@ def reproduce(
         _print(section)
 
 
-def _grid(bases: str, paradigms: str, protocol: str, split: str, epochs: int | None) -> "Grid":
+def _grid(
+    bases: str, paradigms: str, protocol: str, split: str, epochs: int | None, singles: str
+) -> "Grid":
     from simcore.lab.learning import finetuning_grid
 
     return finetuning_grid.make(
@@ -107,6 +116,7 @@ def _grid(bases: str, paradigms: str, protocol: str, split: str, epochs: int | N
         protocol=protocol,
         split=split,
         epochs=epochs,
+        singles=options.names(singles),
     )
 
 

@@ -67,7 +67,8 @@ VISITORS = {
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
     "ready available values identity",
     "judgements.perceptual": "check_nets layer_table combinations",
-    "judgements.sets": "names summary listing summary_table open_ printed",
+    "judgements.sets": "names summary listing summary_table open_ printed singleton_sets "
+    "name_of_source",
     "leaderboard.board": "cost_value format_cost format_place format_score",
     "leaderboard.board_files": "dump merge to_html to_latex",
     "leaderboard.costs": "read",
@@ -82,9 +83,10 @@ VISITORS = {
     "learning.joint_scores": "testing outcomes score gain",
     "learning.learned_backbones": "check_available read_lineage read_curve listing summary_table "
     "pair_table trial_table joint_listing pair_changes trial_changes triplet_sets_for_training "
-    "votes_source without_training_overlap",
+    "singleton_sets votes_source without_training_overlap",
     "learning.judgement_data": "open_ similarities evaluate",
     "learning.pair_data": "open_",
+    "learning.single_image_data": "open_",
     "learning.training_data": "open_ resolve training_keys",
     "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
     "feature_counts extracted_backbones default_backbones keys rows_digest",
@@ -141,7 +143,7 @@ VISITORS = {
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
     "similarity_shares",
     "search.why": "candidates explain crop_rank",
-    "judgements.set_maps": "is_set",
+    "judgements.set_maps": "is_set load set_of",
     "search.search": "read_file ready_backbones search searchable_backbones search_text "
     "text_backbones",
 }
@@ -166,7 +168,7 @@ HOST = {
     "log_files": "rotating",
     "stored_recipes": "save remove",
     "learning.ablation": "compare_versions",
-    "learning.adaptation": "adapt gather_inputs save_backbone store_features export",
+    "learning.adaptation": "adapt gather_inputs save_backbone store_features store_rows export",
     "learning.finetuning": "tune image_loader",
     "learning.finetuning_grid": "compute split_source training_data",
     "learning.joint": "learn save_backbone export",

@@ -44,10 +44,10 @@ class Lineage:
         settings: those of the run, as JSON. seed: of the split. dim: width of the features.
         description: one sentence. paper: where the method comes from, or "".
         result: the document that `simcore learn adaptation`, `joint` or `finetune` printed.
-        collection: the training data, or "" if these are judgements alone.
+        collection: the training pairs or images, or "" if these are judgements alone.
         test_ids: left images of the test pairs.
         recall: {"1": asymmetric recall at 1 of the test pairs, ...}.
-        judgements: the training data, or "" if these are pairs alone.
+        judgements: the training data, or those that single images were drawn from; "" for pairs.
         test_trials: row numbers of the test trials.
         agreement: with the votes on the test trials.
         epoch: the epoch that is kept, of a network.
@@ -79,17 +79,19 @@ class Lineage:
     @property
     def data(self) -> str:
         """The collection, the judgement set, or both, that it was trained on."""
-        return " + ".join(filter(None, (self.collection, self.judgements)))
+        if self.collection and self.judgements and self.recall is not None:
+            return f"{self.collection} + {self.judgements}"
+        return self.collection or self.judgements
 
     @property
     def score_name(self) -> str:
         """What `held_out_score` is."""
-        return "aR@1" if self.collection else "agreement"
+        return "aR@1" if self.recall is not None or not self.judgements else "agreement"
 
     @property
     def held_out_score(self) -> float:
         """On the test pairs or trials, which it was not trained on, 0..1."""
-        score = (self.recall or {}).get("1") if self.collection else self.agreement
+        score = (self.recall or {}).get("1") if self.score_name == "aR@1" else self.agreement
         return float("nan") if score is None else float(score)
 
     def to_json(self) -> JSON:

@@ -240,7 +240,6 @@ def test_bad_input_for_fine_tuning_is_one_sentence(ask, judgements, conv, change
 
 def test_bad_input_on_judgements_is_one_sentence(ask, judgements):
     for args, message in (
-        (["judgements", "sample", "mine", "singles", "--save", "x"], "pictures alone"),
         (["judgements", "sample", "mine", "Triplet_Birds-16"], "is drawn"),
         (["experiments", "judgements", "nobody"], "experiment"),
         (["evaluate", "triplets", "mine", "--models", "color", "--subset", "tlld"], "subset"),

@@ -4,10 +4,11 @@ import shutil
 
 import pytest
 
+from simcore.cli import main
 from simcore.errors import Stopped
 from simcore.lab import jobs, printed_annex
 from simcore.lab.judgements import sets
-from simcore.lab.learning import adaptation, finetuning
+from simcore.lab.learning import adaptation, finetuning, joint
 from simcore.lab.learning.adaptation import AdaptationSettings
 from simcore.lab.library import collections, extraction
 from simcore.lab.papers import risser_maroux2021_tables
@@ -220,3 +221,60 @@ def test_the_page_of_judgements_offers_the_unseen_trials(app, taught):
     assert not at.warning
     assert at.query_params["subset"] == "unseen:taught"
     assert any("--subset unseen:taught" in c.value for c in at.code)
+
+
+def test_both_together_are_started_and_shown(app, dozen, bapps_tree, started):
+    sets.add("bapps", bapps_tree({"cnn": [0.2, 0.8, 1.0, 0.0] * 6}), name="votes")
+    settings = joint.JointSettings(dims=8, epochs=22, folds=3)
+    result = joint.learn(dozen, "votes", ["color", "layout"], settings)
+    joint.save_backbone(result, "joined")
+    at = open_page(app, source="both", collection=dozen, judgements="votes", models="color,layout")
+    assert not at.exception
+    assert not at.error
+    table = at.dataframe[0].value
+    assert list(table["map"])[-1] == "learned from both"
+    recall = 100 * result.score("both").recall.value
+    assert table["aR@1 %"].iloc[-1].startswith(f"{recall:.1f} [")
+    assert at.query_params["backbone"] == "joined"
+    assert any("Both beyond pairs alone" in caption.value for caption in at.caption)
+    command = next(c.value for c in at.code if "learn joint" in c.value)
+    assert f"learn joint {dozen} votes --models color,layout --term triplet" in command
+    at.button(key="learn_go").click().run()
+    assert command.split() == ["simcore", *started[0]]
+    # It is also among those learned from the pairs, and among those learned from the judgements.
+    for source in ("pairs", "judgements"):
+        at = open_page(app, source=source, collection=dozen, judgements="votes", backbone="joined")
+        assert not at.exception
+        assert not at.error
+
+
+def test_the_ablation_is_a_job_and_stored(app, dozen, started):
+    at = open_page(app, collection=dozen, method="paper", models="color")
+    at.number_input(key="learn_runs_paper").set_value(2).run()
+    assert not at.exception
+    at.button(key="ablation_go").click().run()
+    (command,) = started
+    assert command[-1] == "--ablation"
+    assert main.run(command) == 0
+    at.run()
+    assert not at.exception
+    table = next(frame.value for frame in at.dataframe if "adaptation" in frame.value)
+    assert list(table["adaptation"])[:2] == ["whole function", "without adaptation"]
+    assert len(table) == 7
+    assert "ablation_go" not in [button.key for button in at.button]
+
+
+def test_single_images_have_paradigms_of_their_own(app, taught, started):
+    sets.save_sample("votes", "singles", "pictures", size=20)
+    at = open_page(app, source="judgements", judgements="pictures")
+    assert not at.exception
+    assert not at.error
+    options = at.selectbox(key="learn_paradigm").options
+    assert [option.partition(" ")[0] for option in options] == [
+        "Rotation",
+        "Jigsaw",
+        "SimCLR",
+        "MoCo",
+    ]
+    at.button(key="learn_go").click().run()
+    assert started[0][:3] == ["learn", "finetune", "pictures"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import storage
+from simcore.data import image_files, storage
 from simcore.data.collections import emoji, fields, pair_folders, tll
 from simcore.data.collections import votes as collection_votes
 from simcore.data.collections.collection_draft import (
@@ -107,16 +107,23 @@ def adopt(
     name: str,
     source: str,
     credits: tuple[str, ...] = (),
+    copy_below: Path | None = None,
     monitor: Monitor = Monitor(),
 ) -> Collection:
     """Save an image set as a collection without mates; the files stay in place.
 
+    Args:
+        copy_below: files below this folder are copied, since its owner may remove it.
+
     Raises:
         BadDataError: the name is taken or not valid, or no image can be used.
     """
-    rows = [DraftRow(name, path) for name, path in zip(images.ids, images.paths, strict=True)]
 
-    def read(_folder: Path) -> CollectionDraft:
+    def read(folder: Path) -> CollectionDraft:
+        paths = images.paths
+        if copy_below is not None:
+            paths = image_files.copy_below(paths, copy_below, folder)
+        rows = [DraftRow(name, path) for name, path in zip(images.ids, paths, strict=True)]
         return CollectionDraft(rows, credits=credits)
 
     return _save(

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
 
+from simcore.data import result_cache
 from simcore.errors import BadDataError
 from simcore.evaluate.statistics.separation import Separation, separation
 from simcore.lab import recipes
@@ -17,7 +19,9 @@ from simcore.recipe import Question
 from simcore.results import Table, TableResult
 from simcore.sim.metrics import pairwise
 from simcore.sim.projection import ProjectionSettings
-from simcore.types import JSON, Monitor
+from simcore.types import JSON, Collection, Monitor
+
+SEPARATION = "separation"  # kind of stored results
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,26 +100,84 @@ def make(
         Stopped: `monitor` asked to stop.
     """
     collection = sets.collection(name, monitor=monitor)
-    images = collection.left
-    labels = tuple(PurePosixPath(image).parent.as_posix() for image in images.ids)
+    labels = _folders(collection)
     names = registry.expand_groups(models)
     extraction.extract(collection.name, names, monitor=monitor)
     networks = []
     for model in names:
         question = Question(collection.name, tuple(recipes.parse([model])))
-        rows = features.for_side(collection, images, model)
         measured = None
-        if 1 < len(set(labels)) < len(labels):
-            metric = registry.get(model).metric
-            similarity = pairwise(rows, rows, metric)
-            if np.isnan(similarity).any():
-                raise BadDataError(
-                    f"{model} has no evidence for some images of {name!r}. Leave it out."
-                )
-            distance = (1 if metric == "cosine" else 0) - similarity
-            measured = separation(distance, np.array(labels))
+        if _can_separate(labels):
+            key = _separation_key(collection, model)
+            compute = partial(_measure, collection, model, labels)
+            stored = result_cache.get(SEPARATION, key, compute)
+            measured = _parse_separation(stored)
         networks.append(NetworkMap(model, maps.make(question, settings, monitor=monitor), measured))
     return SetMaps(name, collection.name, labels, tuple(networks))
+
+
+def load(
+    name: str, collection_name: str, models: Sequence[str], settings: ProjectionSettings
+) -> SetMaps:
+    """The maps of those networks that `make` has made before; nothing is computed.
+
+    Args:
+        name: of the judgement set. collection_name: of the collection of its images.
+
+    Raises:
+        BadDataError: features are missing.
+    """
+    collection = collections.open_(collection_name)
+    labels = _folders(collection)
+    networks = []
+    for model in models:
+        question = Question(collection_name, tuple(recipes.parse([model])))
+        stored_map, measured = maps.load(question, settings), None
+        if stored_map is not None and _can_separate(labels):
+            stored = result_cache.read(SEPARATION, _separation_key(collection, model))
+            if stored is None:
+                continue
+            measured = _parse_separation(stored)
+        if stored_map is not None:
+            networks.append(NetworkMap(model, stored_map, measured))
+    return SetMaps(name, collection_name, labels, tuple(networks))
+
+
+def _folders(collection: Collection) -> tuple[str, ...]:
+    return tuple(PurePosixPath(image).parent.as_posix() for image in collection.left.ids)
+
+
+def _can_separate(labels: Sequence[str]) -> bool:
+    """Whether there are several folders, and one of them has several images."""
+    return 1 < len(set(labels)) < len(labels)
+
+
+def _separation_key(collection: Collection, model: str) -> tuple[str, str]:
+    return collection.digest, features.identity(collection, model)
+
+
+def _measure(collection: Collection, model: str, labels: Sequence[str]) -> result_cache.Arrays:
+    rows = features.for_side(collection, collection.left, model)
+    metric = registry.get(model).metric
+    similarity = pairwise(rows, rows, metric)
+    if np.isnan(similarity).any():
+        raise BadDataError(
+            f"{model} has no evidence for some images of {collection.name!r}. Leave it out."
+        )
+    distance = (1 if metric == "cosine" else 0) - similarity
+    measured = separation(distance, np.array(labels))
+    return {"separation": np.array([measured.silhouette, measured.purity, measured.chance])}
+
+
+def _parse_separation(stored: result_cache.Arrays) -> Separation:
+    silhouette, purity, chance = map(float, stored["separation"])
+    return Separation(silhouette, purity, chance)
+
+
+def set_of(collection_name: str) -> str:
+    """The judgement set whose images a collection holds, "" if it holds other images."""
+    summary = collections.summary(collection_name)
+    return sets.name_of_source(summary.source) if summary.kind == "judgements" else ""
 
 
 def is_set(name: str) -> bool:

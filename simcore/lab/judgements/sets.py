@@ -1,20 +1,20 @@
 """Sets of judgements: add, open, list and remove them, draw samples, and explore their images."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from simcore.data import image_files
 from simcore.data.collections import collection_catalog
 from simcore.data.judgements import judgement_catalog, triplet_sets
 from simcore.data.judgements.judgement_catalog import JudgementSummary
 from simcore.data.judgements.trial_draft import TrialDraft
 from simcore.data.judgements.trials import JudgementSet, Triplets
 from simcore.errors import BadDataError, unknown_name
-from simcore.results import Table, to_dict
-from simcore.types import JSON, Array, Collection, ImageSet, Monitor
+from simcore.results import Result, Table, to_dict
+from simcore.types import JSON, Array, Collection, Monitor
 
 KNOWN = "known"  # the set that needs no download; made when it is first opened
 KINDS = {kind: reader.description for kind, reader in judgement_catalog.READERS.items()}
@@ -28,6 +28,8 @@ COLUMNS = {  # kind of sample -> what its columns are
     "singles": ("image",),
 }
 SIZE = triplet_sets.SIZE
+SOURCE_PREFIX = "judgements "  # before the name of a set, as the source of a collection
+SINGLES = "singles"  # kind of sample, and of the collections that keep one
 
 add = judgement_catalog.add
 names = judgement_catalog.names
@@ -123,7 +125,16 @@ def _collection_of(name: str) -> str | None:
 
 
 def _collection_source(name: str) -> str:
-    return f"judgements {name}"
+    return f"{SOURCE_PREFIX}{name}"
+
+
+def name_of_source(source: str) -> str:
+    """The set of judgements that a collection of its images names as its source.
+
+    >>> name_of_source("judgements birds")
+    'birds'
+    """
+    return source.removeprefix(SOURCE_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,30 @@ def printed() -> list[PrintedSample]:
         replace(row, sets=tuple(name for name, kind in kinds.items() if kind == row.source))
         for row in TABLE_A1
     ]
+
+
+@dataclass(frozen=True)
+class SingletonSet(Result):
+    """Single images drawn from a set of judgements, kept as a collection without mates.
+
+    Attributes:
+        name: of the collection. judgements: the set that they were drawn from.
+        images: how many.
+    """
+
+    name: str
+    judgements: str
+    images: int
+
+
+def singleton_sets() -> list[SingletonSet]:
+    """The singleton sets that were stored, sorted by name."""
+    stored = []
+    for name in sorted(collection_catalog.names()):
+        facts = collection_catalog.summary(name)
+        if facts["kind"] == SINGLES:
+            stored.append(SingletonSet(name, facts["source"], facts["rows"]))
+    return stored
 
 
 @dataclass(frozen=True)
@@ -222,21 +257,18 @@ def save_sample(
     size: int = SIZE,
     seed: int = 0,
     monitor: Monitor = Monitor(),
-) -> JudgementSet:
+) -> JudgementSet | SingletonSet:
     """Store the trials that `sample` draws as a new set, with their votes, sides and groups.
 
-    The second negative of a quadruplet is stored as the alternative of its trial.
+    The second negative of a quadruplet is stored as the alternative of its trial. Single images are
+    not judgements: they become a collection, which self-supervised paradigms learn from.
 
     Raises:
-        UnknownNameError, BadDataError: as `sample`; or the name is taken, or single images, which
-            are not judgements.
+        UnknownNameError, BadDataError: as `sample`; or the name is taken.
     """
     judged, what = _open_for_sample(name, what, size)
-    if what == "singles":
-        raise BadDataError(
-            "Single images are not judgements and cannot be saved as a set. Fine-tune on them with "
-            "a self-supervised paradigm, which learns from their pictures alone."
-        )
+    if what == SINGLES:
+        return _save_singles(judged, save, size, seed, monitor)
     rows = triplet_sets.balanced(judged.triplets, size=size, seed=seed)
     alternatives = np.empty((rows.size, 0), np.int64)
     if what == "quadruplets":
@@ -253,6 +285,24 @@ def save_sample(
         trim=triplets.images.trim,
         monitor=monitor,
     )
+
+
+def _save_singles(
+    judged: JudgementSet, save: str, size: int, seed: int, monitor: Monitor
+) -> SingletonSet:
+    if save in judgement_catalog.names():
+        raise BadDataError(f"There is a set of judgements named {save!r}. Choose another name.")
+    rows = triplet_sets.single_images(judged.triplets, size=size, seed=seed)
+    collection_catalog.adopt(
+        judged.triplets.images.take(rows),
+        SINGLES,
+        name=save,
+        source=judged.name,
+        credits=judged.credits,
+        copy_below=judgement_catalog.folder(judged.name),
+        monitor=monitor,
+    )
+    return SingletonSet(save, judged.name, len(rows))
 
 
 def _open_for_sample(name: str, what: str, size: int) -> tuple[JudgementSet, str]:
@@ -278,7 +328,9 @@ def _copy_draft(
     items = np.stack([triplets.ref, triplets.left, triplets.right], axis=1)
     used, new_rows = np.unique(np.concatenate([items, alternatives], axis=1), return_inverse=True)
     new_rows = new_rows.reshape(len(items), -1)
-    images = _copy_images(triplets.images.take(used), judgement_catalog.folder(judged.name), work)
+    images = triplets.images.take(used)
+    owned = judgement_catalog.folder(judged.name)
+    images = replace(images, files=image_files.copy_below(images.paths, owned, work))
     return TrialDraft(
         "triplets",
         images.ids,
@@ -290,17 +342,3 @@ def _copy_draft(
         alternatives=new_rows[:, 3:],
         credits=judged.credits,
     )
-
-
-def _copy_images(images: ImageSet, source: Path, target: Path) -> ImageSet:
-    """The images, of which those below `source` are copied below `target`."""
-
-    def copy(path: Path) -> Path:
-        if not path.is_relative_to(source):
-            return path
-        new_path = target / path.relative_to(source)
-        new_path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, new_path)
-        return new_path
-
-    return replace(images, files=tuple(copy(path) for path in images.paths))

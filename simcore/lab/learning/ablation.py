@@ -18,6 +18,8 @@ from simcore.results import Result, Table, TableResult
 from simcore.types import JSON, Array, Monitor
 
 FORMAT = 1  # raised when a version of the same input would have other numbers
+Versions = Mapping[str, AdaptationSettings]  # label -> settings
+VersionFiles = Mapping[str, Path]  # label -> where its recall is stored
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Ablation(TableResult):
         )
 
 
-def versions(full: AdaptationSettings) -> dict[str, AdaptationSettings]:
+def versions(full: AdaptationSettings) -> Versions:
     """The whole function, and versions that differ from it in one part."""
     other_sigma = 15.0 if full.sigma == 1 else 1.0
     width = max(1, full.width // 4)
@@ -153,11 +155,11 @@ def stored_versions(
 def _compare(
     name: str, models: Sequence[str], runs: int, recalls: Mapping[str, VersionRecall]
 ) -> Ablation:
-    whole = recalls["whole function"]
-    columns = {"whole function": whole.after, "without adaptation": whole.before}
+    full = recalls["whole function"]
+    columns = {"whole function": full.after, "without adaptation": full.before}
     columns |= {label: recall.after for label, recall in recalls.items()}
     rows = (
-        _row(label, np.array(recall), np.array(whole.after)) for label, recall in columns.items()
+        _row(label, np.array(recall), np.array(full.after)) for label, recall in columns.items()
     )
     return Ablation(name, tuple(models), runs, tuple(rows))
 
@@ -183,7 +185,7 @@ def _paths(
     *,
     runs: int,
     subset: str,
-) -> dict[str, Path]:
+) -> VersionFiles:
     """The file of each version, named by everything that changes its numbers.
 
     The keys of `inputs` are part of the names of files that exist already.

@@ -70,7 +70,9 @@ def make_settings(
                 f"Fusion has no {', '.join(more)}. Leave it out, or choose the method paper."
             )
         return FusionSettings(seed=seed)
-    return AdaptationSettings(adaptation.check_protocol(protocol), sigma, epochs, seed=seed, **more)
+    checked = adaptation.check_protocol(protocol)
+    # A float, since 15 and 15.0 would be two names of one stored result.
+    return AdaptationSettings(checked, float(sigma), epochs, seed=seed, **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,14 +342,23 @@ def save_backbone(result: AdaptationResult, name: str) -> Lineage:
 
 def store_features(collection: Collection, name: str, adapter: Adapter) -> None:
     """Apply an adapter to the stored features of a collection, and store the result."""
-    store = FeatureStore.shared()
-    key = extraction.feature_key(registry.get(name), "fp32")
     data = gather_inputs(collection, adapter.backbones)
     pairs = collection.pairs()
     for images, values in ((pairs.queries, data.left), (pairs.gallery, data.right)):
-        missing = set(store.missing(key, images.keys))
-        rows = {image: row for row, image in enumerate(images.keys) if image in missing}
-        store.append(key, list(rows), adapter.rows(values[list(rows.values())]))
+        store_rows(images.keys, name, adapter, values)
+
+
+def store_rows(keys: Sequence[str], name: str, adapter: Adapter, values: Array) -> None:
+    """Apply an adapter to (N, D) features of N images, and store what is missing.
+
+    Args:
+        keys: content keys of the images. name: of the learned backbone.
+    """
+    store = FeatureStore.shared()
+    key = extraction.feature_key(registry.get(name), "fp32")
+    missing = set(store.missing(key, keys))
+    rows = {image: row for row, image in enumerate(keys) if image in missing}
+    store.append(key, list(rows), adapter.rows(values[list(rows.values())]))
 
 
 def export(result: AdaptationResult, file: Path) -> None:

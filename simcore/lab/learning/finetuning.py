@@ -33,6 +33,7 @@ from simcore.training.finetune.training_loop import (
 from simcore.types import JSON, Array, ImageSet, Monitor
 
 OnCurve = Callable[[list[float], list[float]], None]  # training and validation losses so far
+SELF_SUPERVISED = paradigms.SELF_SUPERVISED
 TEST_BATCH_SIZE = 32  # images per forward pass of the evaluation
 
 

@@ -14,14 +14,16 @@ from typing import TypeVar, get_args
 
 import numpy as np
 
-from simcore.data import cache_dir, state_files
+from simcore.data import cache_dir, images, state_files
 from simcore.data.judgements import triplet_sets
 from simcore.data.judgements.trials import JudgementSet
 from simcore.data.judgements.triplet_sets import BySet, Source
 from simcore.errors import BadDataError, Stopped, unknown_name
 from simcore.evaluate.judgements import two_afc
+from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning
 from simcore.lab.learning.judgement_data import JudgementData
+from simcore.lab.library import collections
 from simcore.models import lineage, registry, weights
 from simcore.models.extract import extraction
 from simcore.results import Result
@@ -62,9 +64,12 @@ class Grid:
             is scored on, as the thesis does; "held-out" scores triplets that `split` keeps apart.
         split: of protocol held-out, "images" or "references", see `splits.GUARANTEES`.
         epochs: None takes the numbers of Table B.1.
+        singles: singleton sets (`judgements sample ... singles --save`), which self-supervised
+            paradigms learn from instead of images drawn here. By protocol held-out without the
+            images of scored triplets.
 
     Raises:
-        UnknownNameError: no such network, paradigm, protocol or split.
+        UnknownNameError: no such network, paradigm, protocol, split or singleton set.
         BadDataError: nothing to fine-tune, or epochs out of range.
     """
 
@@ -73,6 +78,7 @@ class Grid:
     protocol: Protocol = "paper"
     split: TrialRule = "images"
     epochs: int | None = None
+    singles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.bases or not self.paradigms:
@@ -83,6 +89,8 @@ class Grid:
             paradigms.check_paradigm(paradigm)
         _check("protocol", self.protocol, PROTOCOLS)
         _check("split", self.split, SPLITS)
+        for name in self.singles:
+            _check("singleton set", name, tuple(singles.name for singles in sets.singleton_sets()))
         if self.epochs is not None and not 1 <= self.epochs <= MAX_EPOCHS:
             raise BadDataError(f"epochs must be 1 to {MAX_EPOCHS:,}, got {self.epochs}.")
 
@@ -110,6 +118,7 @@ class Grid:
         if self.protocol != "paper":
             args += ["--protocol", self.protocol]
             args += ["--split", self.split] if self.split != "images" else []
+        args += ["--singles", ",".join(self.singles)] if self.singles else []
         return args + (["--epochs", str(self.epochs)] if self.epochs is not None else [])
 
     def settings(self, base: str, paradigm: str) -> FinetuneSettings:
@@ -144,12 +153,14 @@ class SourceSplit:
         split: rows of the set of judgements.
         sets: triplet set -> positions in `split.test`.
         pool: rows of the triplets whose images self-supervised paradigms learn from.
+        singles: rows of images that they learn from instead; None draws them from `pool`.
     """
 
     judged: JudgementSet
     split: TrialSplit
     sets: BySet
     pool: Array
+    singles: Array | None = None
 
     @property
     def clusters(self) -> BySet:
@@ -165,12 +176,14 @@ def make(
     protocol: str = "paper",
     split: str = "images",
     epochs: int | None = None,
+    singles: Sequence[str] = (),
 ) -> Grid:
     """A grid of names that are not checked yet.
 
     Args:
         bases: networks or @groups; empty takes `default_bases`.
         labels: paradigms; empty takes all.
+        singles: singleton sets.
 
     Raises:
         UnknownNameError, BadDataError: as for `Grid`.
@@ -181,6 +194,7 @@ def make(
         _check("protocol", protocol, PROTOCOLS),
         _check("split", split, SPLITS),
         epochs,
+        tuple(singles),
     )
 
 
@@ -214,21 +228,53 @@ def split_source(judged: JudgementSet, grid: Grid) -> SourceSplit:
 
     Raises:
         UnknownNameError: judgements of another kind.
-        BadDataError: too few triplets, or a set of the source has none.
+        BadDataError: too few triplets, a set of the source has none, or too few images of a named
+            singleton set are left.
     """
+    part = _split_triplets(judged, grid)
+    return replace(part, singles=_named_singles(part, grid))
+
+
+def _named_singles(part: SourceSplit, grid: Grid) -> Array | None:
+    """Rows of the images of the singleton sets that were drawn from this source."""
+    judged = part.judged
+    names = _singles_of(judged, grid)
+    if not names:
+        return None
+    pictures = {images.picture(key) for name in names for key in collections.open_(name).left.keys}
+    keys = judged.triplets.images.keys
+    rows = np.flatnonzero([images.picture(key) in pictures for key in keys])
+    if grid.protocol != "paper":
+        numbers = splits.image_numbers(judged.triplets)[rows]
+        rows = rows[~np.isin(numbers, part.split.images[part.split.test])]
+    if rows.size < 2:
+        raise BadDataError(
+            f"{', '.join(names)} has {rows.size} images of {judged.name!r} that no scored triplet "
+            "shows, at least 2 are needed. Draw a larger set."
+        )
+    return rows
+
+
+def _singles_of(judged: JudgementSet, grid: Grid) -> list[str]:
+    """The named singleton sets that were drawn from a source."""
+    drawn = [s.name for s in sets.singleton_sets() if s.judgements == judged.name]
+    return [name for name in grid.singles if name in drawn]
+
+
+def _split_triplets(judged: JudgementSet, grid: Grid) -> SourceSplit:
     triplets = judged.triplets
-    images = splits.trial_images(triplets)
+    pictures = splits.trial_images(triplets)
     source = _check("source of triplets", judged.kind, SOURCES)
     drawn = {name: rows for name, (_, rows) in triplet_sets.evaluation({source: judged}).items()}
     if grid.protocol == "paper":
         rows = np.unique(np.concatenate(list(drawn.values())))
         train = rows[triplet_sets.balanced(triplets.take(rows))]
-        split = TrialSplit(train, _NO_ROWS, rows, images, "all")
+        split = TrialSplit(train, _NO_ROWS, rows, pictures, "all")
         return SourceSplit(judged, split, _positions(drawn, rows), rows)
     groups = {name: triplet_sets.SETS[name][1] for name in drawn}
     all_rows = {name: triplet_sets.rows_of_group(triplets, group) for name, group in groups.items()}
     candidates = np.unique(np.concatenate(list(all_rows.values())))
-    parts = splits.split_trials(images[candidates], 0, grid.split)
+    parts = splits.split_trials(pictures[candidates], 0, grid.split)
     train, validation, test = (candidates[getattr(parts, name)] for name in splits.PART_NAMES)
     test_sets = {
         name: np.random.default_rng([0, number]).permutation(np.intersect1d(rows, test))
@@ -246,7 +292,7 @@ def split_source(judged: JudgementSet, grid: Grid) -> SourceSplit:
         for rows, size in ((train, triplet_sets.SIZE), (validation, VALIDATION_SIZE))
     )
     tested = np.unique(np.concatenate(list(test_sets.values())))
-    split = TrialSplit(train_sample, validation_sample, tested, images, grid.split)
+    split = TrialSplit(train_sample, validation_sample, tested, pictures, grid.split)
     return SourceSplit(judged, split, _positions(test_sets, tested), train)
 
 
@@ -268,8 +314,10 @@ def training_data(part: SourceSplit, label: str) -> JudgementData:
         for name in ("train", "train" if split.rule == "all" else "validation")
     )
     if label not in SUPERVISED:
-        images = triplet_sets.single_images(judged.triplets.take(part.pool))
-        train = replace(train, singles=images)
+        singles = part.singles
+        if singles is None:
+            singles = triplet_sets.single_images(judged.triplets.take(part.pool))
+        train = replace(train, singles=singles)
     return JudgementData(judged, split, train, validation)
 
 
@@ -340,7 +388,17 @@ def ready_bases(grid: Grid) -> list[str]:
 
 
 def inputs(sources: Sequence[JudgementSet], grid: Grid) -> JSON:
-    """Everything that the numbers of the grid depend on, as JSON can hold it."""
+    """Everything that the numbers of the grid depend on, as JSON can hold it.
+
+    Raises:
+        BadDataError: a singleton set was drawn from none of the sources.
+    """
+    used = {name for judged in sources for name in _singles_of(judged, grid)}
+    if unused := [name for name in grid.singles if name not in used]:
+        raise BadDataError(
+            f"The singleton set {unused[0]!r} was drawn from none of "
+            f"{', '.join(judged.name for judged in sources)}. Leave it out, or add its source."
+        )
     return {"cells": [path.stem for path in _paths(sources, grid)]}
 
 
@@ -376,5 +434,7 @@ def _path(judged: JudgementSet, base: str, label: str, grid: Grid) -> Path:
         settings = grid.settings(base, label)
         content["settings"] = settings.hashed_fields()
         content["epochs"] = [settings.epochs, settings.patience]
+    if label not in (BEFORE, *SUPERVISED) and (names := _singles_of(judged, grid)):
+        content["singles"] = sorted(collections.open_(name).digest for name in names)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return cache_dir.root() / "finetuning" / f"{digest[:32]}.json"

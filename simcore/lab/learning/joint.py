@@ -14,7 +14,7 @@ from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.evaluate.retrieval.asymmetric_recall import RecallOverRuns
 from simcore.lab.judgements import sets
 from simcore.lab.learning import joint_scores, learned_backbones
-from simcore.lab.learning.adaptation import gather_inputs, store_features
+from simcore.lab.learning.adaptation import gather_inputs, store_features, store_rows
 from simcore.lab.learning.joint_scores import STAGES, JointScore, Outcomes, Stage, Testing
 from simcore.lab.library import extraction, features, provenance, subsets
 from simcore.lab.library.collections import keys as content_keys
@@ -307,7 +307,7 @@ def _judged_rows(judged: JudgementSet, models: Sequence[str], monitor: Monitor) 
 def save_backbone(result: JointResult, name: str) -> Lineage:
     """Save what the first fold learned from both as the backbone `learned:NAME`.
 
-    Its features of the collection are stored.
+    Its features of the collection and of the judged images are stored.
 
     Raises:
         BadDataError: the name is in use or not allowed.
@@ -342,6 +342,8 @@ def save_backbone(result: JointResult, name: str) -> Lineage:
     )
     info = lineage.save(info, file, _training_keys(result))
     store_features(collection, info.name, result.adapter)
+    judged = result.judgements.triplets.images
+    store_rows(judged.keys, info.name, result.adapter, result.inputs.images)
     lineage.forget_unfinished(name)
     return info
 
@@ -353,10 +355,10 @@ def _training_keys(result: JointResult) -> list[str]:
     rows = np.unique(np.concatenate([trials.ref, trials.left, trials.right]))
     keys = [triplets.images.keys[row] for row in rows]
     if result.settings.term == "quadruplet" and result.judgements.alternatives is not None:
-        others = result.judgements.alternatives[folds.seen_trials(0)]
-        others = np.unique(others[others >= 0])
-        others = others[folds.fold[folds.pictures.images[others]] != 0]
-        keys += [triplets.images.keys[row] for row in others]
+        alternatives = result.judgements.alternatives[folds.seen_trials(0)]
+        alternatives = np.unique(alternatives[alternatives >= 0])
+        alternatives = alternatives[folds.fold[folds.pictures.images[alternatives]] != 0]
+        keys += [triplets.images.keys[row] for row in alternatives]
     return [*content_keys(result.collection, folds.seen_pairs(0)), *keys]
 
 

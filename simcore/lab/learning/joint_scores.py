@@ -20,7 +20,7 @@ from simcore.types import Array, Features, Score
 Stage = Literal["before", "start", "pairs", "judgements", "both"]
 STAGES: dict[Stage, str] = {  # -> its row in a table
     "before": "features side by side",
-    "start": "z-sum of whitened features",
+    "start": "whitened z-sum",
     "pairs": "learned from pairs",
     "judgements": "learned from judgements",
     "both": "learned from both",
@@ -124,8 +124,8 @@ def _similarity(inputs: JointInputs, first: Array, second: Array, adapter: Adapt
         total, start = np.zeros(len(first)), 0
         for width in inputs.pairs.dims:
             block = values[:, start : start + width]
-            known = ~np.isnan(block[:, 0])
-            both = known[first] & known[second]
+            has_block = ~np.isnan(block[:, 0])
+            both = has_block[first] & has_block[second]
             part = cosine(block)
             total += np.where(both, part, part[both].mean() if both.any() else 0)
             start += width

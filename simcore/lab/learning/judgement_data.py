@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class TrialCounts:
         across: in no part, because they show images of several.
         split: one of `splits.GUARANTEES`. shared: test trials with an image that training or
             validation trials show.
+        learned_from: what `train` and `validation` count.
     """
 
     train: int
@@ -38,11 +40,14 @@ class TrialCounts:
     across: int
     split: splits.TrialRule = "images"
     shared: int = 0
+    learned_from: Literal["judgements", "images"] = "judgements"
 
     @property
     def guarantee(self) -> str:
         """What the split guarantees, and how many test trials it is no guarantee for."""
         text = splits.GUARANTEES[self.split]
+        if self.split == "all" and self.learned_from == "images":
+            text = "None: every image is learned from, whatever test trials show."
         if not self.shared:
             return text
         return f"{text} {self.shared:,} of {self.test:,} test trials show an image of training."
@@ -106,10 +111,15 @@ class TrialEvaluation:
             notes.append(f"{counts.across:,} judgements with images of two parts were left out.")
         if counts.split != "images":
             notes.append(f"Split {counts.split!r}: {counts.guarantee}")
+        kind = "" if counts.learned_from == "judgements" else f" {counts.learned_from}"
         title = (
-            f"{self.judgements}: {counts.train:,} training, {counts.validation:,} validation and "
-            f"{counts.test:,} test judgements, epoch {epoch} kept"
+            f"{self.judgements}: {counts.train:,} training{kind}, {counts.validation:,} "
+            f"validation{kind} and {counts.test:,} test judgements, epoch {epoch} kept"
         )
+        if self.after is None:
+            notes.append(
+                "No judgements to test on. Score it on a set with `simcore evaluate triplets`."
+            )
         columns = ("", "agreement with votes %", "with majority %")
         return Table(columns, rows, title, tuple(notes))
 

@@ -20,7 +20,7 @@ from simcore.lab.library import features, provenance, subsets
 from simcore.models import adapter, lineage, registry
 from simcore.models.extract import extraction
 from simcore.models.lineage import PREFIX, Lineage
-from simcore.results import Table
+from simcore.results import Cell, Table
 from simcore.sim import metrics, rank
 from simcore.types import JSON, Array, Collection
 
@@ -125,28 +125,30 @@ def pair_table(collection: str) -> Table:
             info.seed,
         )
         for info in listing()
-        if info.collection == collection
+        if info.collection == collection and info.recall is not None
     )
     scores = (f"aR@{k} %" for k in ks)
     return Table(("backbone", "paradigm", "base", *scores, "test pairs", "seed"), rows)
 
 
 def trial_table(judgements: str) -> Table:
-    """One row per backbone learned from a judgement set: agreement on its test trials, percent."""
-    rows = tuple(
-        (
-            info.name,
-            info.paradigm,
-            " + ".join(info.base),
-            *(round(100 * agreement, 1) for agreement in _agreements(info)),
-            len(info.test_trials),
-            info.seed,
-        )
-        for info in listing()
-        if info.judgements == judgements
-    )
+    """One row per backbone learned from a judgement set or its images, with agreement on trials.
+
+    Args:
+        judgements: a set of judgements, or a singleton set.
+
+    Returns:
+        Agreement on unseen trials before and after, in percent.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for info in listing():
+        if judgements in (info.judgements, info.collection) and info.agreement is not None:
+            before, after = (round(100 * agreement, 1) for agreement in _agreements(info))
+            base = " + ".join(info.base)
+            count = len(info.test_trials)
+            rows.append((info.name, info.paradigm, base, before, after, count, info.seed))
     columns = ("backbone", "paradigm", "base", "before %", "after %", "test trials", "seed")
-    return Table(columns, rows)
+    return Table(columns, tuple(rows))
 
 
 def joint_listing(collection: str, judgements: str) -> list[Lineage]:
@@ -372,6 +374,11 @@ def triplet_sets_for_training() -> list[str]:
     """Judgement sets that can train a network: triplets, and the set that needs no download."""
     names = [name for name in sets.names() if sets.summary(name).shape == "triplets"]
     return sorted({*names, sets.KNOWN})
+
+
+def singleton_sets() -> list[str]:
+    """Names of single images that self-supervised paradigms can learn from."""
+    return [singles.name for singles in sets.singleton_sets()]
 
 
 def votes_source(name: str) -> str:

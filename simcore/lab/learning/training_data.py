@@ -1,6 +1,6 @@
-"""What a network can be fine-tuned on: the pairs of a collection, or a set of judgements.
+"""What a network can be fine-tuned on: pairs, judgements, or single images.
 
-Both give examples for training and validation, and test a network on pairs or trials without
+All give examples for training and validation, and test a network on pairs or trials without
 training images.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab.judgements import sets as judgement_sets
-from simcore.lab.learning import judgement_data, pair_data
+from simcore.lab.learning import judgement_data, pair_data, single_image_data
 from simcore.lab.library import collections
 from simcore.results import Table
 from simcore.training import splits
@@ -81,7 +81,7 @@ def open_(
     split: splits.TrialRule = "images",
     monitor: Monitor = Monitor(),
 ) -> TrainingData:
-    """The pairs or the judgements of that name, split by the seed.
+    """The pairs, the judgements or the single images of that name, split by the seed.
 
     Args:
         name: of a collection or a judgement set; "pairs:NAME" or "judgements:NAME" if both exist.
@@ -100,6 +100,12 @@ def open_(
                 f"out the subset {subset!r}."
             )
         return judgement_data.open_(plain, paradigm, seed=seed, rule=split, monitor=monitor)
+    if not collections.summary(plain).paired:
+        if subset != "all":
+            raise BadDataError(
+                f"Subsets are of pairs, and {plain!r} holds single images. Leave out {subset!r}."
+            )
+        return single_image_data.open_(plain, paradigm, seed=seed, rule=split)
     if split != "images":
         raise BadDataError(
             f"Split {split!r} and protocol paper are of judgements, and {plain!r} is a collection "
@@ -109,10 +115,10 @@ def open_(
 
 
 def resolve(name: str) -> tuple[str, str]:
-    """("pairs" or "judgements", the name without prefix).
+    """("pairs" or "judgements", the name without prefix); a collection without mates is "pairs".
 
-    A name that a collection without mates and a judgement set have in common means the judgements:
-    the collection holds their images and nothing to learn from.
+    A name that such a collection and a judgement set have in common means the judgements, whose
+    images the collection holds.
 
     Raises:
         UnknownNameError: no data of that name.

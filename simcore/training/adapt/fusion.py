@@ -164,8 +164,9 @@ def _make_fold(
     device: str,
 ) -> Fold:
     """A fold in which the pairs where `validation` is true decide when to stop."""
+    left, right = sides
     train, stop = (
-        PairLoss(*([x[rows] for x in side] for side in sides), device)
+        PairLoss([x[rows] for x in left], [x[rows] for x in right], device)
         for rows in (~validation, validation)
     )
     widths = [x.shape[1] for x in sides[0]]

@@ -5,7 +5,7 @@ rows whose Euclidean distances D are at most 2.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def check_term(name: str) -> Term:
     """
     if name not in TERMS:
         raise unknown_name("term", name, TERMS)
-    return cast(Term, name)
+    return name
 
 
 def certainty(vote: Array) -> Array:

@@ -9,7 +9,7 @@ from simcore.lab.learning import learned_backbones
 from simcore.lab.learning.learned_backbones import Lineage, PairChanges
 from simcore.recipe import Question
 from simcore.types import JSON
-from simcore.ui import actions, charts, gallery, kiosk, thumbnails, url_state
+from simcore.ui import actions, charts, gallery, kiosk, thumbnails, url_state, widgets
 from simcore.ui.gallery import Pick, Row, Tile
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
@@ -132,6 +132,11 @@ def _show_recall(result: JSON, name: str) -> None:
 @st.fragment
 def _show_changes(question: Question, name: str) -> None:
     """Fig. 4 of risser-maroux2021: the nearest images before and after, for test pairs."""
+    with widgets.show_errors():  # the page's own block does not see errors of a fragment
+        _draw_changes(question, name)
+
+
+def _draw_changes(question: Question, name: str) -> None:
     st.header("Before and after", anchor=False)
     changes = learned_backbones.pair_changes(name)
     counts = {which: len(changes.rows(which)) for which in CHANGES}

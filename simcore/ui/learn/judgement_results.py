@@ -40,8 +40,7 @@ def _details(name: str) -> None:
     else:
         _show_agreement(info.result, name)
     adaptation_results.show_losses(info, name)
-    with widgets.show_errors():
-        _show_changes(name)
+    _show_changes(name)
 
 
 def _show_agreement(result: JSON, name: str) -> None:
@@ -65,7 +64,8 @@ def _show_agreement(result: JSON, name: str) -> None:
     st.caption(
         f"{trials['test']:,} test trials; {'' if significant else 'not '}significant: the "
         f"95 % interval of the difference is {_interval(change)} points.",
-        help=f"{trials['train']:,} training and {trials['validation']:,} validation trials. "
+        help=f"{trials['train']:,} training and {trials['validation']:,} validation "
+        f"{trials.get('learned_from', 'judgements')}. "
         f"{result.get('guarantee', '')} {trials['undecided']:,} of these have no "
         f"majority and were not used; {trials['across']:,} further trials have images of two "
         "parts and were left out.",
@@ -132,6 +132,11 @@ def _interval(score: JSON) -> str:
 @st.fragment
 def _show_changes(name: str) -> None:
     """Test trials whose result changed."""
+    with widgets.show_errors():  # the page's own block does not see errors of a fragment
+        _draw_changes(name)
+
+
+def _draw_changes(name: str) -> None:
     st.header("Before and after", anchor=False)
     changes = learned_backbones.trial_changes(name)
     counts = {which: len(changes.rows(which)) for which in CHANGES}

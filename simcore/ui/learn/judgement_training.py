@@ -32,6 +32,9 @@ def select_data() -> str:
 def show() -> None:
     """The set in the sidebar, the run, and the learned backbones."""
     name = _select_set()
+    if name in learned_backbones.singleton_sets():
+        _show_singles(name)
+        return
     known_order = learned_backbones.votes_source(name) != "human"
     st.caption(
         "Votes are a known order of distortion strength, not of people."
@@ -53,16 +56,38 @@ def show() -> None:
     judgement_results.show(name)
 
 
+def _show_singles(name: str) -> None:
+    """Learning from single images; their trials test the result."""
+    st.caption(
+        "Single images, for paradigms that need no votes.",
+        help="The result is tested on the trials that the images were drawn from and that show "
+        "none of them.",
+    )
+    if not kiosk.enabled():
+        backbones = finetuning.trainable()
+        if backbones:
+            paradigms = [p for p in run_form.PARADIGMS if p in finetuning.SELF_SUPERVISED]
+            args = run_form.finetuning_args(name, backbones, PAGE, paradigms=paradigms)
+            run_form.run(args, name, f"{PAGE}_name_{name}")
+        else:
+            st.info("No network can be trained. Get one on the page Models.")
+    judgement_results.show(name)
+
+
 def _select_set() -> str:
-    names = learned_backbones.triplet_sets_for_training()
+    names = [
+        *learned_backbones.triplet_sets_for_training(),
+        *learned_backbones.singleton_sets(),
+    ]
     url_state.bind(PAGE, [Field("judgements", names, default=sets.KNOWN, label="set of triplets")])
     with st.sidebar:
         name: str = st.selectbox(
             "Judgements",
             names,
             key=f"{PAGE}_judgements",
-            help="Sets of triplets. Add one on the page Judgements, or ask people in an "
-            "experiment. `known` is generated when it is first used.",
+            help="Sets of triplets, and single images drawn from one. Add a set on the page "
+            "Judgements, or ask people in an experiment. `known` is generated when it is first "
+            "used.",
         )
     return name
 
@@ -86,7 +111,7 @@ def _sample_form(name: str) -> None:
         )
         with st.form(f"{PAGE}_sample", border=False):
             columns = st.columns(4)
-            what = columns[0].selectbox("What", ["triplets", "quadruplets"], key=f"{PAGE}_what")
+            what = columns[0].selectbox("What", list(sets.COLUMNS), key=f"{PAGE}_what")
             size = columns[1].number_input("Size", 2, None, sets.SIZE, key=f"{PAGE}_size")
             seed = columns[2].number_input("Seed", 0, 2**31 - 1, 0, key=f"{PAGE}_seed")
             save = columns[3].text_input(

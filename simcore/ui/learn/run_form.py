@@ -1,5 +1,7 @@
 """Starting a training run: settings of fine-tuning, the name of the result, progress, resuming."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from simcore.errors import SimError
@@ -24,13 +26,19 @@ SPLITS = {"images": "No image in common", "references": "No reference in common"
 
 
 def finetuning_args(
-    data: str, backbones: list[str], page: str, *, judgements: bool = False
+    data: str,
+    backbones: list[str],
+    page: str,
+    *,
+    judgements: bool = False,
+    paradigms: Sequence[str] = tuple(PARADIGMS),
 ) -> list[str]:
     """The controls of fine-tuning; the command line without the name of the result.
 
     Args:
         data: the collection or judgement set. backbones: the choices to start from.
         page: prefix of the widgets' keys. judgements: whether the data are judgements.
+        paradigms: those that can learn from the data.
     """
     left, right = st.columns(2)
     backbone = left.selectbox(
@@ -43,7 +51,7 @@ def finetuning_args(
     )
     paradigm = right.selectbox(
         "Paradigm",
-        list(PARADIGMS),
+        paradigms,
         format_func=PARADIGMS.__getitem__,
         key=f"{page}_paradigm",
         help="What margaritescu2024 leaves open: the jigsaw has 3 x 3 tiles and 36 permutations "

@@ -35,6 +35,19 @@ def test_a_map_per_network_and_the_separation_of_folders(judged):
     assert set_maps.is_set(judged)  # also now that the collection exists
 
 
+def test_maps_are_loaded_once_they_are_made(judged):
+    settings = maps.projection_settings("pca")
+    made = set_maps.make(judged, ["color"], settings)
+    loaded = set_maps.load(judged, made.collection, ["color"], settings)
+    (network,) = loaded.networks
+    assert network.separation == made.networks[0].separation
+    np.testing.assert_array_equal(network.map.xy, made.networks[0].map.xy)
+    assert loaded.labels == made.labels
+    other = set_maps.load(judged, made.collection, ["color"], maps.projection_settings("umap"))
+    assert other.networks == ()  # that was not made
+    assert set_maps.set_of(made.collection) == judged
+
+
 def test_the_command(judged, capsys):
     assert run(["map", judged, "--models", "color", "--method", "pca", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)["result"]

@@ -55,8 +55,6 @@ def test_samples_that_cannot_be_drawn_give_one_sentence(bapps_tree):
     sets.add("bapps", bapps_tree(VOTES), name="mine")
     with pytest.raises(BadDataError, match="Triplet_ImageNet_HSJ is drawn"):
         sets.save_sample("mine", "Triplet_ImageNet_HSJ", "x")
-    with pytest.raises(BadDataError, match="their pictures alone"):
-        sets.save_sample("mine", "singles", "x")
     with pytest.raises(UnknownNameError, match="kind of sample"):
         sets.save_sample("mine", "pairs", "x")
     with pytest.raises(BadDataError, match="already"):

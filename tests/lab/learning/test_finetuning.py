@@ -331,3 +331,66 @@ def test_a_split_by_references_in_a_run(judged, conv):
     assert trained
     assert not trained & references
     assert "No reference of a test trial" in result.to_dict()["guarantee"]
+
+
+def test_a_singleton_set_is_kept_and_learned_from_by_name(judged, conv):
+    kept = sets.save_sample("mine", "Singleton_BAPPS_2AFC", "mine-singles", size=30, seed=1)
+    assert (kept.name, kept.judgements, kept.images) == ("mine-singles", "mine", 30)
+    assert sets.singleton_sets() == [kept]
+    assert collections.summary("mine-singles").paired is False
+    drawn = {image for (image,) in sets.sample("mine", "singles", size=30, seed=1).rows}
+    assert set(collections.open_("mine-singles").left.ids) == drawn
+    result = finetuning.tune("mine-singles", conv, make_settings(conv, "moco"), save="alone")
+    document = json.loads(json.dumps(result.to_dict()))
+    counts = document["trials"]
+    assert counts["train"] + counts["validation"] == 30
+    assert counts["learned_from"] == "images"
+    # Tested on the trials that show none of the thirty images, which `unseen:` finds as well.
+    part = provenance.unseen_part(judged, "unseen:alone")
+    assert counts["test"] == len(part.triplets) > 2
+    ids = judged.triplets.images.ids
+    for row in result.evaluation.trials.test_trials:
+        triplets = judged.triplets
+        shown = {ids[side[row]] for side in (triplets.ref, triplets.left, triplets.right)}
+        assert not shown & drawn
+    info = lineage.read("alone")
+    assert (info.collection, info.judgements, info.data) == ("mine-singles", "mine", "mine-singles")
+    assert info.score_name == "agreement"
+    assert info.held_out_score == document["after"]["agreement"]["value"]
+    for name in ("mine", "mine-singles"):
+        assert learned_backbones.trial_table(name).rows[0][0] == "learned:alone"
+    assert len(learned_backbones.trial_changes("alone").rows("all")) == counts["test"]
+    assert "30" in result.to_table().title or "images" in result.to_table().title
+
+
+def test_single_images_without_trials_and_what_they_cannot_teach(judged, conv, tmp_path):
+    for number in range(8):
+        draw(number, 40, 40).save(tmp_path / f"{number}.png")
+    collections.add("images", tmp_path, name="alone")
+    result = finetuning.tune("alone", conv, make_settings(conv, "simclr"), save="views")
+    assert result.evaluation.trials.after is None
+    assert "No judgements to test on" in result.to_table().notes[0]
+    assert np.isnan(lineage.read("views").held_out_score)
+    with pytest.raises(BadDataError, match="triplet learns from triplets"):
+        finetuning.tune("alone", conv, make_settings(conv), save="other")
+    with pytest.raises(BadDataError, match="Subsets are of pairs"):
+        finetuning.tune("alone", conv, make_settings(conv, "moco"), save="other", subset="faces")
+    sets.save_sample("mine", "singles", "few", size=3)
+    with pytest.raises(BadDataError, match="has 3 images"):
+        finetuning.tune("few", conv, make_settings(conv, "moco"), save="other")
+    with pytest.raises(BadDataError, match="named 'mine'"):
+        sets.save_sample("mine", "singles", "mine")
+
+
+def test_protocol_paper_says_how_many_trials_show_a_single_image(judged, conv):
+    sets.save_sample("mine", "singles", "half", size=66)
+    settings = make_settings(conv, "moco", protocol="paper", epochs=1)
+    result = finetuning.tune("half", conv, settings, save="paper")
+    counts = result.evaluation.trials.trials
+    drawn = set(collections.open_("half").left.ids)
+    triplets = judged.triplets
+    columns = (triplets.ref, triplets.left, triplets.right)
+    shown = [{triplets.images.ids[side[row]] for side in columns} for row in range(44)]
+    assert (counts.train, counts.test) == (66, 44)
+    assert counts.shared == sum(bool(images & drawn) for images in shown)
+    assert f"{counts.shared} of 44 test trials" in counts.guarantee

@@ -8,6 +8,7 @@ from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning_grid
 from simcore.lab.learning.finetuning_grid import BEFORE, Grid
+from simcore.lab.library import collections
 from simcore.models import lineage
 from simcore.types import Monitor
 from tests.data.judgements.conftest import (
@@ -124,3 +125,40 @@ def test_names_and_numbers_are_checked(conv):
 def test_a_set_without_test_triplets_is_named(patches, conv):
     with pytest.raises(BadDataError, match="leaves no test triplets of bapps deblur"):
         finetuning_grid.split_source(patches, Grid((conv,), protocol="held-out"))
+
+
+def test_self_supervised_paradigms_learn_from_a_named_singleton_set(patches, conv):
+    sets.save_sample("patches", "singles", "some", size=40)
+    grid = finetuning_grid.make([conv], ["moco"], epochs=1, singles=["some"])
+    assert "--singles some --epochs 1" in " ".join(grid.to_args())
+    part = finetuning_grid.split_source(patches, grid)
+    data = finetuning_grid.training_data(part, "moco")
+    ids = patches.triplets.images.ids
+    drawn = set(collections.open_("some").left.ids)
+    assert {ids[row] for row in data.train.singles} == drawn
+    cell = finetuning_grid.compute(patches, conv, "moco", grid)
+    assert cell.examples == 40
+    # Another file than without the set; supervised paradigms do not depend on it.
+    plain = Grid((conv,), ("moco", "triplet"), epochs=1)
+    named = Grid((conv,), ("moco", "triplet"), epochs=1, singles=("some",))
+    assert finetuning_grid.count_stored([patches], plain) == (0, 3)
+    assert finetuning_grid.count_stored([patches], named) == (1, 3)
+    cells = [finetuning_grid.inputs([patches], g)["cells"] for g in (plain, named)]
+    assert [a == b for a, b in zip(*cells, strict=True)] == [True, False, True]
+
+
+def test_named_singleton_sets_stay_apart_from_held_out_triplets(birds, conv):
+    sets.save_sample("birds", "singles", "all-birds")
+    grid = Grid((conv,), ("moco",), protocol="held-out", split="references", singles=("all-birds",))
+    part = finetuning_grid.split_source(birds, grid)
+    data = finetuning_grid.training_data(part, "moco")
+    assert not pictures(birds, [data.train.singles]) & shown(birds, part.split.test)
+
+
+def test_singleton_sets_of_no_source_are_named(patches, conv):
+    sets.save_sample("patches", "singles", "some", size=40)
+    with pytest.raises(UnknownNameError, match="singleton set"):
+        finetuning_grid.make([conv], singles=["sume"])
+    other = sets.save_sample("patches", "triplets", "other", size=30)
+    with pytest.raises(BadDataError, match="'some' was drawn from none of other"):
+        finetuning_grid.inputs([other], Grid((conv,), singles=("some",)))
