@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcore import memory
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.combinations import (
     gate_weights,
     subset_search,
@@ -52,6 +52,8 @@ class WaterfallStep(Result):
             (asymmetric recall at 1), by the recipe of the other half.
         gain: `value` minus that of the step before; None for the first. gain_ci95: paired.
         milliseconds: to compare one query with the gallery, features given.
+        best: the recipe of the first half. unseen, unseen_ci95: share of the second half that it
+            finds first.
     """
 
     name: str
@@ -63,6 +65,9 @@ class WaterfallStep(Result):
     gain: float | None
     gain_ci95: Interval | None
     milliseconds: float
+    best: Recipe
+    unseen: float
+    unseen_ci95: Interval
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,6 @@ class Waterfall(TableResult):
 
     Attributes:
         pairs: number of queries. gallery: number of images they search.
-        best: the last recipe that was chosen on the first half.
-        best_value, best_ci95: share of the second half that it finds first.
         assigned: recall at 1 if the last recipe of the other half assigns each query another
             image, all queries together; None for too many pairs.
         left_out: a sentence on each step that could not be taken, and why.
@@ -83,19 +86,26 @@ class Waterfall(TableResult):
     pairs: int
     gallery: int
     steps: tuple[WaterfallStep, ...]
-    best: Recipe
-    best_value: float
-    best_ci95: Interval
     assigned: float | None
     left_out: tuple[str, ...] = ()
 
-    @property
-    def source(self) -> str:
-        """Where the last recipe comes from, one sentence."""
+    def step(self, name: str = "") -> WaterfallStep:
+        """A step by its name; by default the last.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        steps = {step.name: step for step in self.steps}
+        if name and name not in steps:
+            raise unknown_name("step", name, steps)
+        return steps[name] if name else self.steps[-1]
+
+    def source(self, step: WaterfallStep) -> str:
+        """Where the recipe of a step comes from, in two sentences."""
         return (
-            f"Chosen on half of the {self.pairs:,} pairs of {self.collection}, {self.subset}: "
+            f"Chosen on half of the {self.pairs:,} pairs of {self.collection}, {self.subset}, so "
             "optimistically biased there. On the other half recall@1 was "
-            f"{100 * self.best_value:.1f} % {_percent(self.best_ci95)} in a gallery of "
+            f"{100 * step.unseen:.1f} % {_percent(step.unseen_ci95)} in a gallery of "
             f"{self.gallery:,}."
         )
 
@@ -198,7 +208,6 @@ class _Waterfall:
             steps.append(self._step(chosen, hit, before))
             before = hit
         last = [choices[-1].recipe for choices in by_half]
-        unseen = by_half[0][-1].hit[self.halves[1]]
         assigned = None
         if len(self.target) <= ASSIGNED:
             assigned = float(self._unseen([self._assignment(recipe) for recipe in last]).mean())
@@ -208,9 +217,6 @@ class _Waterfall:
             len(self.target),
             len(self.collection.pairs(self.question.direction).gallery),
             tuple(steps),
-            last[0],
-            float(unseen.mean()),
-            interval(unseen.astype(np.float32)),
             assigned,
             tuple(self.left_out),
         )
@@ -230,6 +236,7 @@ class _Waterfall:
             gain, gain_ci95 = paired.value, (paired.low, paired.high)
         back: Direction = "rl" if self.question.direction == "lr" else "lr"
         either = hit | self._unseen([self._hits(choice.recipe, back) for choice in chosen])
+        other_half = chosen[0].hit[self.halves[1]]
         seen = [c.hit[half].sum() for c, half in zip(chosen, self.halves, strict=True)]
         return WaterfallStep(
             chosen[0].name,
@@ -241,6 +248,9 @@ class _Waterfall:
             gain,
             gain_ci95,
             self._milliseconds(chosen[0].recipe),
+            chosen[0].recipe,
+            float(other_half.mean()),
+            interval(other_half.astype(np.float32)),
         )
 
     def _choices(self) -> Iterator[_Choice]:

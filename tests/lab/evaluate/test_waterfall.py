@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.evaluate import recall, waterfall
 from simcore.lab.library import collections, extraction, features
 from simcore.recipe import Part, Question, Recipe
@@ -120,10 +120,15 @@ def test_choices_and_shares_are_those_of_the_formulas(result):
 
 def test_the_last_recipe_has_the_printed_share_of_the_other_half(result, twisted):
     """Computed anew by `recall`, from the recipe as it would be stored."""
-    ranks = recall.ranks("twisted", result.best)
-    assert result.best_value == pytest.approx((ranks == 1)[halves()[1]].mean())
-    assert result.best.label == result.steps[-1].recipes[0]
-    assert f"{100 * result.best_value:.1f} %" in result.source
+    for step in result.steps:
+        ranks = recall.ranks("twisted", step.best)
+        assert step.unseen == pytest.approx((ranks == 1)[halves()[1]].mean())
+        assert step.best.label == step.recipes[0]
+        assert f"{100 * step.unseen:.1f} %" in result.source(step)
+    assert result.step() == result.steps[-1]
+    assert result.step("weights").name == "weights"
+    with pytest.raises(UnknownNameError, match="weights"):
+        result.step("weigths")
 
 
 def test_gates_are_left_out_with_a_sentence_where_there_are_no_cues(twisted, monkeypatch):
