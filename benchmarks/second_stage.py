@@ -6,6 +6,8 @@ Features are drawn: three networks pooled on a 3 x 3 grid, and HOG, of 6,016 ima
 compare one query with all images; the second stage compares maps beyond that.
 """
 
+from functools import partial
+
 import numpy as np
 
 from benchmarks import results_table
@@ -53,8 +55,8 @@ def lines(quick: bool = False) -> list[Line]:
         again = recipes.resolve(recipes.parse(MODELS, "rerank", pair_function=function)[-1])
         seconds = in_turn(
             {
-                "one": lambda: click(plain, sides, query),
-                "both": lambda again=again: click(again, sides, query),
+                "one": partial(click, plain, sides, query),
+                "both": partial(click, again, sides, query),
             },
             3 if quick else 15,
         )

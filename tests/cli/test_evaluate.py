@@ -326,12 +326,10 @@ def test_a_second_stage_from_the_command_line(ask, capsys):
         assert message in capsys.readouterr().err.replace("\n", " ")
 
 
-def test_a_recipe_that_is_not_stored_and_one_whose_features_are_missing(
-    shapes, monkeypatch, capsys
-):
+def test_a_recipe_that_is_unknown_or_lacks_features(shapes, monkeypatch, capsys):
     monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
     for name, message in (
-        ("best", "Did you mean best-offline"),
+        ("best", "Choose from best-offline"),
         ("best-offline", "simcore extract shapes --models face"),
     ):
         assert run(["evaluate", "recall", "shapes", "--recipe", name]) == 1

@@ -26,7 +26,15 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, learned_sums, recall
 from simcore.lab.library import features, similarity, subsets
 from simcore.models import registry
-from simcore.recipe import CUES_BACKBONE, POST_PROCESSING, Part, PostProcessing, Question, Recipe
+from simcore.recipe import (
+    CUES_BACKBONE,
+    POST_PROCESSING,
+    Combination,
+    Part,
+    PostProcessing,
+    Question,
+    Recipe,
+)
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine, rank, recipe_blocks, reranking
 from simcore.types import Array, Collection, Direction, Monitor
@@ -36,6 +44,9 @@ TIMED_QUERIES = 16
 ASSIGNED = 8_000  # pairs; the time of an assignment grows with their third power
 # Groups of backbones that enter by a step of their own.
 LATER = {"grid": "grid pooling", "borderless": "borders removed", "anyborder": "borders removed"}
+
+
+SearchesByPost = dict[PostProcessing, SubsetHits]
 
 
 @dataclass(frozen=True)
@@ -255,7 +266,7 @@ class _Waterfall:
 
     def _choices(self) -> Iterator[_Choice]:
         """The recipe of each step, chosen by the hits of the current half."""
-        searches: dict[PostProcessing, SubsetHits] = {}
+        searches: SearchesByPost = {}
         for number, post in enumerate(POST_PROCESSING):
             self.monitor.report("combinations", number, len(POST_PROCESSING))
             searches[post] = combinations.search(self.question.with_post(post)).hits["zsum"]
@@ -269,7 +280,7 @@ class _Waterfall:
             if set(added) - set(names):
                 names += added
                 yield self._best_subset(step, {"none": searches["none"].restricted(names)})
-        uncorrected = {post: searches[post] for post in ("none", "center")}
+        uncorrected: SearchesByPost = {"none": searches["none"], "center": searches["center"]}
         yield self._best_subset("centering", uncorrected)
         best = self._best_subset("CSLS", searches)
         yield best
@@ -282,7 +293,7 @@ class _Waterfall:
         yield self._reranked(gated or weighted)
 
     def _best_subset(
-        self, name: str, searches: dict[PostProcessing, SubsetHits], *, size: int | None = None
+        self, name: str, searches: SearchesByPost, *, size: int | None = None
     ) -> _Choice:
         """The subset, and the post-processing, with the most hits in the half."""
         best: _Choice | None = None
@@ -290,7 +301,7 @@ class _Waterfall:
             seen = SubsetHits(hits.models, hits.packed[self.first])
             subset = subset_statistics.best(seen, size=size)
             parts = tuple(Part(model, self.metric) for model in subset.models)
-            combination = "zsum" if len(parts) > 1 else "none"
+            combination: Combination = "zsum" if len(parts) > 1 else "none"
             recipe = Recipe(parts, combination, post, self.question.missing)
             choice = _Choice(name, recipe, hits.hits_of(subset.mask))
             if best is None or choice.hit[self.first].sum() > best.hit[self.first].sum():
@@ -311,7 +322,7 @@ class _Waterfall:
             for name, weight in zip(question.backbones, weights, strict=True)
             if weight > 0
         )
-        combination = "zsum" if len(parts) > 1 else "none"
+        combination: Combination = "zsum" if len(parts) > 1 else "none"
         recipe = Recipe(parts, combination, question.post, question.missing)
         return self._choice("weights", recipe)
 
