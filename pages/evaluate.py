@@ -25,7 +25,7 @@ EVALUATIONS: dict[str, tuple[str, Callable[..., EvaluationView]]] = {
     "votes": ("Votes and similarity (4.2)", evaluation_views.votes),
     "faces": ("Faces (Fig. 5c)", evaluation_views.faces),
     "post-processing": ("Post-processing, step by step", evaluation_views.post_processing),
-    "waterfall": ("From the best backbone to the best sum", evaluation_views.waterfall),
+    "waterfall": ("From the best backbone to the best recipe", evaluation_views.waterfall),
     "compare": ("Is A better than B? (McNemar)", evaluation_views.compare),
 }
 

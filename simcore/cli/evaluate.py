@@ -188,7 +188,8 @@ def gates(
 def waterfall(
     question: Question,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the halves.")] = 0,
-    save: Annotated[str, typer.Option(help="Store the last recipe under this name.")] = "",
+    save: Annotated[str, typer.Option(help="Store a recipe under this name.")] = "",
+    step: Annotated[str, typer.Option(help="Whose recipe is stored; by default the last.")] = "",
     json: Json = False,
 ) -> None:
     """What combining, post-processing, weights, gates and a second stage add, on unseen pairs.
@@ -201,7 +202,8 @@ def waterfall(
     with output.monitor() as monitor:
         result = lab_waterfall.waterfall(question, seed=seed, monitor=monitor)
     if save:
-        stored_recipes.save(result.best, save, result.source)
+        chosen = result.step(step)
+        stored_recipes.save(chosen.best, save, result.source(chosen))
     output.result(result, json=json)
     if save and not json:
         output.note(f"Stored: use it with --recipe {save}")

@@ -8,6 +8,7 @@ that gains. No image behind the first ones is touched, so their ranks stay.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -115,40 +116,51 @@ class MapSides:
             first[later] = earlier
             originals = first[columns]
         distinct, place = np.unique(originals, return_inverse=True)
-        products = cell_products(
-            self.queries.values[row], self.gallery.values[distinct], self.layout
-        )
-        cells = _pooled(self.layout.cells)
+        if self.queries.count * DEPTH < self.gallery.count:  # one click: only what it needs
+            images = cells_of(self.gallery.values[distinct], self.layout)
+        else:
+            images = self._gallery_cells[distinct]
+        products = cell_products(cells_of(self.queries.values[[row]], self.layout)[0], images)
+        cells = pooled_cells(self.layout)
         gains = GAIN * np.maximum(compare(products, cells).astype(np.float64), 0.0)
         scaled: Array = float(self.factor[row]) * gains[place]
         return scaled
 
+    @cached_property
+    def _gallery_cells(self) -> Array:
+        return cells_of(self.gallery.values, self.layout)
 
-def cell_products(query: Array, images: Array, layout: MapLayout) -> Array:
+
+def cell_products(query: Array, images: Array) -> Array:
     """Dot products of all cells of a query's map with all cells of K images' maps.
 
     Args:
-        query: (D,). images: (K, D).
+        query: (P, C). images: (K, P, C). Both are of `cells_of`.
 
     Returns:
-        (K, P, P) float32, divided by the lengths of both maps; 0 for a map without length. The
-        diagonals sum to the cosines of the maps.
+        (K, P, P) float32, whose diagonals sum to the cosines of the maps.
     """
-    left, right = (_cells(np.atleast_2d(rows), layout) for rows in (query, images))
-    count, cells, channels = right.shape
-    products = left[0] @ right.reshape(count * cells, channels).T
+    count, cells, channels = images.shape
+    products = query @ images.reshape(count * cells, channels).T
     shaped: Array = products.reshape(cells, count, cells).transpose(1, 0, 2)
     return shaped
 
 
-def _cells(rows: Array, layout: MapLayout) -> Array:
-    """(n, D) -> (n, P, C) float32 cells of maps of length 1."""
+def cells_of(rows: Array, layout: MapLayout) -> Array:
+    """The cells of maps of length 1.
+
+    Args:
+        rows: (n, D) features.
+
+    Returns:
+        (n, P, C) float32; 0 for a map without length.
+    """
     side, count = layout.cells, len(rows)
     if layout.channels_last:
         maps = rows.reshape(count, side, side, -1)
     else:
         maps = rows.reshape(count, -1, side, side).transpose(0, 2, 3, 1)
-    pooled = _pooled(side)
+    pooled = pooled_cells(layout)
     if pooled < side:
         step = side // pooled
         maps = maps.reshape(count, pooled, step, pooled, step, -1).mean(axis=(2, 4))
@@ -158,8 +170,9 @@ def _cells(rows: Array, layout: MapLayout) -> Array:
     return unit
 
 
-def _pooled(side: int) -> int:
-    """Cells per side after averaging: the largest divisor of at most MAX_CELLS."""
+def pooled_cells(layout: MapLayout) -> int:
+    """Cells per side that are compared: the largest divisor of at most MAX_CELLS."""
+    side = layout.cells
     return next(cells for cells in range(min(side, MAX_CELLS), 0, -1) if side % cells == 0)
 
 

@@ -302,3 +302,75 @@ def test_every_evaluation_prints_a_table(shapes, monkeypatch, capsys):
         assert run(["evaluate", name, "shapes", "--models", "color,hog,edges", *args]) == 0
         out = " ".join(capsys.readouterr().out.split())
         assert words in out, command
+
+
+def test_a_second_stage_from_the_command_line(ask, capsys):
+    plain = ask("recall", "--models", "hog,edges", "--combine", "zsum", "--k", "1,30")["rows"]
+    again = ask("recall", "--models", "hog,edges", "--combine", "rerank", "--k", "1,30")["rows"]
+    assert again[-1]["combine"] == "rerank"
+    assert again[:-1] == plain[:-1]
+    assert again[-1]["recall"]["30"] == plain[-1]["recall"]["30"]
+    mirrored = ask(
+        "recall", "--models", "hog,edges", "--combine", "rerank", "--pair-function", "mirror"
+    )
+    assert mirrored["rows"][-1]["hits"]
+    for options, message in (
+        (["--combine", "gated"], "simcore evaluate gates"),
+        (["--combine", "rerank", "--pair-function", "shfit"], "Did you mean shift"),
+        (["--combine", "zsum", "--pair-function", "shift"], "Add --combine rerank"),
+        (["--recipe", "mine"], "Leave out --models, or --recipe"),
+        (["--recipe", "best-offline", "--metric", "l2"], "Leave out --models, --metric"),
+    ):
+        capsys.readouterr()
+        assert run(["evaluate", "recall", "shapes", "--models", "hog,edges", *options]) == 1
+        assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_recipe_that_is_unknown_or_lacks_features(shapes, monkeypatch, capsys):
+    monkeypatch.setenv("SIMCORE_CACHE", str(shapes))
+    for name, message in (
+        ("best", "Choose from best-offline"),
+        ("best-offline", "simcore extract shapes --models face"),
+    ):
+        assert run(["evaluate", "recall", "shapes", "--recipe", name]) == 1
+        assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_gates_are_learned_stored_and_used(ask, shapes, capsys):
+    extraction.extract("shapes", ["cues"])
+    learned = ask("gates", "--models", "hog,color,layout", "--save", "mine")
+    assert learned["pairs"] == 30
+    assert {gate["cue"] for gate in learned["recipe"]["gates"]} == {
+        "drawing",
+        "background",
+        "bars",
+    }
+    table = ask("recall", "--recipe", "mine")
+    assert [row["combine"] for row in table["rows"]] == ["none"] * 3 + ["gated"]
+    ranks = ask("ranks", "--recipe", "mine")
+    assert ranks
+    assert run(["search", "shapes", "--id", "03", "--recipe", "mine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["result"]["rows"][-1]["combine"] == "gated"
+    assert run(["recipes", "list"]) == 0
+    assert "mine" in capsys.readouterr().out
+    for command in ("invariance", "compare", "associative", "curve"):
+        more = ["--transforms", "flip"] if command == "invariance" else []
+        assert ask(command, "--recipe", "mine", *more)
+    assert run(["evaluate", "recall", "shapes", "--recipe", "mine", "--missing", "worst"]) == 1
+    assert run(["recipes", "remove", "mine"]) == 0
+
+
+def test_the_waterfall_stores_its_last_recipe(ask, shapes, capsys):
+    extraction.extract("shapes", ["cues"])
+    result = ask("waterfall", "--models", "hog,edges,color", "--save", "best")
+    assert [step["name"] for step in result["steps"]][-2:] == ["gating", "re-ranking"]
+    row = ask("recall", "--recipe", "best")["rows"][-1]
+    assert row["recipe"][-1] == "cues"
+    ask("waterfall", "--models", "hog,edges,color", "--save", "best", "--step", "weights")
+    row = ask("recall", "--recipe", "best")["rows"][-1]
+    assert "cues" not in row["recipe"]
+    assert run(["recipes", "remove", "best"]) == 0
+    assert run(["map", "shapes", "--models", "hog,edges", "--combine", "rerank"]) == 1
+    assert "Choose zsum or sum" in capsys.readouterr().err.replace("\n", " ")
+    assert run(["evaluate", "ablation", "shapes", "--models", "hog,edges", "--combine", "rerank"])
+    assert "no plain sum" in capsys.readouterr().err.replace("\n", " ")

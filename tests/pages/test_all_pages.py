@@ -10,13 +10,13 @@ from dataclasses import replace
 import pytest
 
 from simcore.errors import SimError
-from simcore.lab import jobs
+from simcore.lab import jobs, stored_recipes
 from simcore.lab.library import collections
 from simcore.lab.search import search
 from simcore.lab.search.search import Query
-from simcore.recipe import Question
+from simcore.recipe import Part, Question, Recipe
 from simcore.types import Progress
-from simcore.ui.explore import search_results
+from simcore.ui.explore import explore_view, search_results
 from simcore.ui.explore.explore_view import ExploreView
 from simcore.ui.widgets import escape_markdown
 from tests.conftest import MODELS, ROOT
@@ -156,6 +156,28 @@ def test_combinations_come_first_and_rows_are_sorted_by_the_mates_rank(tiny):
     assert list(search_results.recipes_of(weighted, view.models))[1] == "weighted z-sum of 2"
     alone = replace(view, combine=("weighted",))
     assert len(search_results.recipes_of(alone, view.models)) == 3
+
+
+def test_a_second_stage_and_a_stored_recipe_are_rows(app, tiny):
+    parts = (Part("hog"), Part("color", weight=0.5))
+    stored_recipes.save(Recipe(parts, "zsum", "center"), "mine")
+    at = app(collection=tiny, query="a", models="hog,layout", combine="rerank,mine")
+    assert not at.exception
+    assert not said(at)
+    assert at.query_params["combine"] == "rerank,mine"
+    lines = " ".join(code.value for code in at.code)
+    assert "--models hog,layout -k 10 --combine rerank" in lines
+    assert f"search {tiny} --id a --recipe mine -k 10" in lines
+    view = ExploreView(tiny, "a", models=("hog",), combine=("mine", "rerank"))
+    rows = search_results.recipes_of(view, explore_view.needed_models(view))
+    assert list(rows) == ["mine", "hog"], "a combination of one backbone is no row"
+
+
+def test_a_stored_recipe_asks_for_the_features_that_it_needs(app, tiny):
+    stored_recipes.save(Recipe((Part("hog"), Part("edges")), "zsum"), "mine")
+    at = app(collection=tiny, query="a", models="hog", combine="mine")
+    assert not at.exception
+    assert "edges" in " ".join(element.value for element in at.markdown)
 
 
 def test_a_change_of_a_control_reaches_the_address(app, tiny):

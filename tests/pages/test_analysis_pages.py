@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from simcore.__main__ import run
-from simcore.lab import recipes
+from simcore.lab import recipes, stored_recipes
 from simcore.lab.evaluate import combinations, exclusive, recall
-from simcore.recipe import Question
+from simcore.recipe import Part, Question, Recipe
 from simcore.ui import widgets
 from simcore.ui.evaluate import evaluation_views
 
@@ -85,6 +85,19 @@ def test_bad_numbers_and_judges_in_a_link_are_harmless(app, tiny):
         by = at.query_params["by"]
         assert by in MODELS
         assert float(at.query_params["within"]) == at.slider(key=f"duplicates_within_{by}").value
+
+
+def test_evaluate_takes_a_second_stage_and_stored_recipes(app, tiny):
+    stored_recipes.save(Recipe((Part("hog"), Part("color", weight=0.5)), "zsum", "csls"), "mine")
+    link = {"collection": tiny, "models": "hog,layout", "view": "recall"}
+    at = at_address(app, "evaluate", combine="rerank", **link)
+    assert not at.exception
+    assert not words(at)
+    assert "--combine rerank" in " ".join(code.value for code in at.code)
+    at = at_address(app, "evaluate", combine="mine", **link)
+    assert not at.exception
+    assert not words(at)
+    assert f"evaluate recall {tiny} --recipe mine" in " ".join(code.value for code in at.code)
 
 
 def test_a_link_reproduces_an_analysis_and_the_next_page_keeps_it(app, tiny):

@@ -7,7 +7,7 @@ from simcore.errors import UnknownNameError
 from simcore.evaluate.retrieval import recall
 from simcore.lab import recipes
 from simcore.recipe import Part, Recipe
-from simcore.sim import recipe_blocks, reranking
+from simcore.sim import combine, recipe_blocks, reranking
 from simcore.types import Features, ImageSet, MapLayout, Pairs
 
 CELLS, CHANNELS = 3, 4
@@ -136,6 +136,21 @@ def test_a_constant_backbone_changes_no_order_and_all_constant_is_a_tie(function
     assert (ranks == IMAGES).all()  # every image ties, and a tie is no hit
 
 
+def test_one_click_gives_what_all_queries_together_give():
+    queries, gallery = random_sides(9, 200)
+    together = matrix(recipe(), queries, gallery)
+    which = recipe()
+    sides = [
+        combine.prepare_sides(queries[p.backbone], gallery[p.backbone], "cosine", "none")
+        for p in which.parts
+    ]
+    for row in (0, 77):
+        query = {name: rows.take([row]) for name, rows in queries.items()}
+        parts = [side.rows(query[p.backbone]) for side, p in zip(sides, which.parts, strict=True)]
+        alone = recipe_blocks.recipe_block(which, parts, sides, query).similarity()[0]
+        np.testing.assert_allclose(alone, together[row], atol=1e-5)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_equal_images_tie_wherever_they_are(function):
     queries, gallery = random_sides(3)
@@ -176,16 +191,21 @@ def test_only_images_that_are_in_front_whatever_the_order_of_ties():
     assert reranking.shortlist(np.full(4, np.nan), 2).tolist() == []
 
 
+def products_of(query, images, layout):
+    left, right = (reranking.cells_of(np.atleast_2d(rows), layout) for rows in (query, images))
+    return reranking.cell_products(left[0], right)
+
+
 def test_a_moved_or_mirrored_map_is_recognized():
     random = np.random.default_rng(5)
     cells = random.normal(size=(CHANNELS, CELLS, CELLS))
     cells[:, :, 2] = 0  # nothing leaves the map
     moved = np.roll(cells, 1, axis=2)
-    products = reranking.cell_products(cells.ravel(), moved.reshape(1, -1), LAYOUT)
+    products = products_of(cells.ravel(), moved.reshape(1, -1), LAYOUT)
     cosine = float(products[0].trace())
     assert reranking.shift(products, CELLS)[0] == pytest.approx(1 - cosine, abs=1e-6)
     mirrored = cells[:, :, ::-1].reshape(1, -1)
-    products = reranking.cell_products(cells.ravel(), mirrored, LAYOUT)
+    products = products_of(cells.ravel(), mirrored, LAYOUT)
     cosine = float(products[0].trace())
     assert reranking.mirror(products, CELLS)[0] == pytest.approx(1 - cosine, abs=1e-6)
 
@@ -195,13 +215,13 @@ def test_layouts_say_where_the_cells_are():
     first = random.normal(size=(2, DIM))
     last = first.reshape(2, CHANNELS, CELLS * CELLS).transpose(0, 2, 1).reshape(2, DIM)
     np.testing.assert_allclose(
-        reranking.cell_products(first[0], first, LAYOUT),
-        reranking.cell_products(last[0], last, MapLayout(CELLS, channels_last=True)),
+        products_of(first[0], first, LAYOUT),
+        products_of(last[0], last, MapLayout(CELLS, channels_last=True)),
         atol=1e-6,
     )
     fine = random.normal(size=(2, 16 * 16 * 3))
-    assert reranking.cell_products(fine[0], fine, MapLayout(16)).shape == (2, 64, 64)
-    zero = reranking.cell_products(np.zeros(DIM), first, LAYOUT)
+    assert products_of(fine[0], fine, MapLayout(16)).shape == (2, 64, 64)
+    zero = products_of(np.zeros(DIM), first, LAYOUT)
     assert (zero == 0).all()
 
 

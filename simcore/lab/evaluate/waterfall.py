@@ -1,7 +1,8 @@
 """What each step from the best backbone to the best recipe adds.
 
-Every step chooses among more than the step before, by the hits on one half of the pairs. The other
-half is used once, to show what the choices are worth. All images are in the gallery in both cases.
+Every step chooses among more than the step before, by the hits on one half of the pairs; the other
+half shows what the choice is worth. This is done with either half, so each pair is scored once, by
+recipes that were chosen without it. All images are in the gallery in all cases.
 """
 
 import time
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simcore import memory
-from simcore.errors import BadDataError
+from simcore.errors import BadDataError, unknown_name
 from simcore.evaluate.combinations import (
     gate_weights,
     subset_search,
@@ -25,7 +26,15 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, learned_sums, recall
 from simcore.lab.library import features, similarity, subsets
 from simcore.models import registry
-from simcore.recipe import CUES_BACKBONE, POST_PROCESSING, Part, PostProcessing, Question, Recipe
+from simcore.recipe import (
+    CUES_BACKBONE,
+    POST_PROCESSING,
+    Combination,
+    Part,
+    PostProcessing,
+    Question,
+    Recipe,
+)
 from simcore.results import Interval, Result, Table, TableResult
 from simcore.sim import combine, rank, recipe_blocks, reranking
 from simcore.types import Array, Collection, Direction, Monitor
@@ -37,23 +46,29 @@ ASSIGNED = 8_000  # pairs; the time of an assignment grows with their third powe
 LATER = {"grid": "grid pooling", "borderless": "borders removed", "anyborder": "borders removed"}
 
 
+SearchesByPost = dict[PostProcessing, SubsetHits]
+
+
 @dataclass(frozen=True)
 class WaterfallStep(Result):
     """One step, and what it adds.
 
     Attributes:
         name: what is new in it.
-        recipe: the recipe that was chosen.
-        chosen: share of the queries of the first half whose mate it finds first.
-        value: the same of the second half, which nothing was chosen on. ci95: of `value`.
-        either: share of the pairs of the second half in which an image finds the other first,
-            whichever is the query (asymmetric recall at 1).
+        recipes: those that were chosen on the first and on the second half.
+        chosen: share of the queries whose mate is found first by the recipe of their own half.
+        value: the same by the recipe of the other half, on which nothing of them was chosen.
+        ci95: of `value`.
+        either: share of the pairs in which an image finds the other first, whichever is the query
+            (asymmetric recall at 1), by the recipe of the other half.
         gain: `value` minus that of the step before; None for the first. gain_ci95: paired.
         milliseconds: to compare one query with the gallery, features given.
+        best: the recipe of the first half. unseen, unseen_ci95: share of the second half that it
+            finds first.
     """
 
     name: str
-    recipe: str
+    recipes: tuple[str, str]
     chosen: float
     value: float
     ci95: Interval
@@ -61,6 +76,9 @@ class WaterfallStep(Result):
     gain: float | None
     gain_ci95: Interval | None
     milliseconds: float
+    best: Recipe
+    unseen: float
+    unseen_ci95: Interval
 
 
 @dataclass(frozen=True)
@@ -68,10 +86,9 @@ class Waterfall(TableResult):
     """Recall at 1 from step to step.
 
     Attributes:
-        pairs: number of queries of the second half. gallery: number of images they search.
-        best: the recipe of the last step.
-        assigned: recall at 1 of the second half if the last recipe assigns each query another
-            image (all queries of both halves together); None for too many pairs.
+        pairs: number of queries. gallery: number of images they search.
+        assigned: recall at 1 if the last recipe of the other half assigns each query another
+            image, all queries together; None for too many pairs.
         left_out: a sentence on each step that could not be taken, and why.
     """
 
@@ -80,17 +97,26 @@ class Waterfall(TableResult):
     pairs: int
     gallery: int
     steps: tuple[WaterfallStep, ...]
-    best: Recipe
     assigned: float | None
     left_out: tuple[str, ...] = ()
 
-    @property
-    def source(self) -> str:
-        """Where the last recipe comes from, one sentence."""
+    def step(self, name: str = "") -> WaterfallStep:
+        """A step by its name; by default the last.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        steps = {step.name: step for step in self.steps}
+        if name and name not in steps:
+            raise unknown_name("step", name, steps)
+        return steps[name] if name else self.steps[-1]
+
+    def source(self, step: WaterfallStep) -> str:
+        """Where the recipe of a step comes from, in two sentences."""
         return (
-            f"Chosen on {self.gallery - self.pairs:,} pairs of {self.collection}, {self.subset}: "
-            f"optimistically biased there. On the other {self.pairs:,}, recall@1 was "
-            f"{100 * self.steps[-1].value:.1f} % {_percent(self.steps[-1].ci95)} in a gallery of "
+            f"Chosen on half of the {self.pairs:,} pairs of {self.collection}, {self.subset}, so "
+            "optimistically biased there. On the other half recall@1 was "
+            f"{100 * step.unseen:.1f} % {_percent(step.unseen_ci95)} in a gallery of "
             f"{self.gallery:,}."
         )
 
@@ -106,13 +132,14 @@ class Waterfall(TableResult):
                 "" if step.gain_ci95 is None else _percent(step.gain_ci95),
                 f"{100 * step.either:.1f}",
                 f"{step.milliseconds:.1f}",
-                step.recipe,
+                step.recipes[0],
             )
             for step in self.steps
         ]
         notes = [
-            f"Recall@1 in %. Chosen on half of the pairs, shown on the other {self.pairs:,}; all "
-            f"{self.gallery:,} images are in the gallery. aR@1: either image finds the other first",
+            f"Recall@1 in % of {self.pairs:,} pairs, each scored by what was chosen on the half "
+            f"without it, in a gallery of {self.gallery:,}. Chosen: by what was chosen on its own "
+            "half. aR@1: either image finds the other first. The recipe is that of the first half",
             *self.left_out,
         ]
         if self.assigned is not None:
@@ -126,7 +153,7 @@ class Waterfall(TableResult):
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """A recipe chosen on the first half, and which queries of all pairs it finds."""
+    """A recipe chosen on one half, and which queries of all pairs it finds."""
 
     name: str
     recipe: Recipe
@@ -164,64 +191,82 @@ def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()
 
 
 class _Waterfall:
-    """The pairs of one question, their halves, and the steps."""
+    """The pairs of one question, the half that is chosen on, and the steps."""
 
     def __init__(
         self, question: Question, collection: Collection, seed: int, monitor: Monitor
     ) -> None:
         self.question, self.collection, self.monitor = question, collection, monitor
         self.target = collection.pairs(question.direction).target
-        self.first, self.second = subset_statistics.folds(len(self.target), 2, seed)
+        self.halves = subset_statistics.folds(len(self.target), 2, seed)
+        self.first = self.halves[0]
         self.metric = recipes.shared_metric(question)
         self.left_out: list[str] = []
 
     def result(self) -> Waterfall:
-        """All steps, scored on the second half."""
-        choices = list(self._choices())
-        steps = []
-        for number, choice in enumerate(choices):
-            self.monitor.report("scores", number, len(choices))
+        """All steps, chosen on either half and scored on the other."""
+        by_half = []
+        for half in self.halves:
+            self.first = half
+            self.left_out.clear()  # the same for both
+            by_half.append(list(self._choices()))
+        steps: list[WaterfallStep] = []
+        before: Array | None = None
+        for number, chosen in enumerate(zip(*by_half, strict=True)):
+            self.monitor.report("scores", number, len(by_half[0]))
             self.monitor.check()
-            steps.append(self._step(choice, choices[number - 1] if number else None))
+            hit = self._unseen([choice.hit for choice in chosen])
+            steps.append(self._step(chosen, hit, before))
+            before = hit
+        last = [choices[-1].recipe for choices in by_half]
         assigned = None
         if len(self.target) <= ASSIGNED:
-            assigned = float(self._assignment(choices[-1].recipe)[self.second].mean())
+            assigned = float(self._unseen([self._assignment(recipe) for recipe in last]).mean())
         return Waterfall(
             self.question.collection,
             self.question.subset,
-            len(self.second),
+            len(self.target),
             len(self.collection.pairs(self.question.direction).gallery),
             tuple(steps),
-            choices[-1].recipe,
             assigned,
             tuple(self.left_out),
         )
 
-    def _step(self, choice: _Choice, before: _Choice | None) -> WaterfallStep:
-        hit, gain, gain_ci95 = choice.hit[self.second], None, None
+    def _unseen(self, hits: Sequence[Array]) -> Array:
+        """(Q,) bool of each half from the hits of what was chosen on the other one."""
+        unseen = np.empty(len(self.target), bool)
+        for own, other in ((0, 1), (1, 0)):
+            unseen[self.halves[other]] = hits[own][self.halves[other]]
+        return unseen
+
+    def _step(self, chosen: Sequence[_Choice], hit: Array, before: Array | None) -> WaterfallStep:
+        gain = gain_ci95 = None
         if before is not None:
-            each = np.arange(len(self.second))
-            paired = difference(
-                before.hit[self.second].astype(np.float64), hit.astype(np.float64), 0 * each, each
-            )
+            each = np.arange(len(hit))
+            paired = difference(before.astype(np.float64), hit.astype(np.float64), 0 * each, each)
             gain, gain_ci95 = paired.value, (paired.low, paired.high)
         back: Direction = "rl" if self.question.direction == "lr" else "lr"
-        either = hit | self._hits(choice.recipe, back)[self.second]
+        either = hit | self._unseen([self._hits(choice.recipe, back) for choice in chosen])
+        other_half = chosen[0].hit[self.halves[1]]
+        seen = [c.hit[half].sum() for c, half in zip(chosen, self.halves, strict=True)]
         return WaterfallStep(
-            choice.name,
-            choice.recipe.label,
-            float(choice.hit[self.first].mean()),
+            chosen[0].name,
+            (chosen[0].recipe.label, chosen[1].recipe.label),
+            float(sum(seen) / len(hit)),
             float(hit.mean()),
             interval(hit.astype(np.float32)),
             float(either.mean()),
             gain,
             gain_ci95,
-            self._milliseconds(choice.recipe),
+            self._milliseconds(chosen[0].recipe),
+            chosen[0].recipe,
+            float(other_half.mean()),
+            interval(other_half.astype(np.float32)),
         )
 
     def _choices(self) -> Iterator[_Choice]:
-        """The recipe of each step, chosen by the hits of the first half."""
-        searches: dict[PostProcessing, SubsetHits] = {}
+        """The recipe of each step, chosen by the hits of the current half."""
+        searches: SearchesByPost = {}
         for number, post in enumerate(POST_PROCESSING):
             self.monitor.report("combinations", number, len(POST_PROCESSING))
             searches[post] = combinations.search(self.question.with_post(post)).hits["zsum"]
@@ -235,7 +280,7 @@ class _Waterfall:
             if set(added) - set(names):
                 names += added
                 yield self._best_subset(step, {"none": searches["none"].restricted(names)})
-        uncorrected = {post: searches[post] for post in ("none", "center")}
+        uncorrected: SearchesByPost = {"none": searches["none"], "center": searches["center"]}
         yield self._best_subset("centering", uncorrected)
         best = self._best_subset("CSLS", searches)
         yield best
@@ -248,15 +293,15 @@ class _Waterfall:
         yield self._reranked(gated or weighted)
 
     def _best_subset(
-        self, name: str, searches: dict[PostProcessing, SubsetHits], *, size: int | None = None
+        self, name: str, searches: SearchesByPost, *, size: int | None = None
     ) -> _Choice:
-        """The subset, and the post-processing, with the most hits in the first half."""
+        """The subset, and the post-processing, with the most hits in the half."""
         best: _Choice | None = None
         for post, hits in searches.items():
             seen = SubsetHits(hits.models, hits.packed[self.first])
             subset = subset_statistics.best(seen, size=size)
             parts = tuple(Part(model, self.metric) for model in subset.models)
-            combination = "zsum" if len(parts) > 1 else "none"
+            combination: Combination = "zsum" if len(parts) > 1 else "none"
             recipe = Recipe(parts, combination, post, self.question.missing)
             choice = _Choice(name, recipe, hits.hits_of(subset.mask))
             if best is None or choice.hit[self.first].sum() > best.hit[self.first].sum():
@@ -265,7 +310,7 @@ class _Waterfall:
         return best
 
     def _weighted(self, question: Question) -> _Choice:
-        """Weights of all backbones, learned from the first half."""
+        """Weights of all backbones, learned from the half."""
         sides = self._sides(question)
         terms = combine.terms(sides, [1.0] * len(sides), "zsum", question.missing)
         rivals = sum_weights.near_rivals(_blocks(sides), self.target, terms)
@@ -277,12 +322,12 @@ class _Waterfall:
             for name, weight in zip(question.backbones, weights, strict=True)
             if weight > 0
         )
-        combination = "zsum" if len(parts) > 1 else "none"
+        combination: Combination = "zsum" if len(parts) > 1 else "none"
         recipe = Recipe(parts, combination, question.post, question.missing)
         return self._choice("weights", recipe)
 
     def _gated(self, question: Question) -> _Choice | None:
-        """Weights that depend on the query, learned from the first half."""
+        """Weights that depend on the query, learned from the half."""
         if question.missing != "mean":
             self.left_out.append("Gates count missing evidence as the mean, so they are left out")
             return None
@@ -301,7 +346,7 @@ class _Waterfall:
         return self._choice("gating", learned_sums.gated_recipe(question, cues, learned))
 
     def _reranked(self, before: _Choice) -> _Choice:
-        """The pair function with the most hits in the first half; none, if none has more."""
+        """The pair function with the most hits in the half; none, if none has more."""
         best = replace(before, name="re-ranking")
         if before.recipe.combine == "none":
             return best

@@ -249,7 +249,8 @@ def waterfall(question: Question) -> EvaluationView:
     frame = pd.DataFrame(
         {
             "step": step.name,
-            "recipe": step.recipe,
+            "recipe": step.recipes[0],
+            "recipe_of_other_half": step.recipes[1],
             "recall": step.value,
             "low": step.ci95[0],
             "high": step.ci95[1],
@@ -270,8 +271,8 @@ def waterfall(question: Question) -> EvaluationView:
     figure.update_layout(showlegend=False)
     figure.update_yaxes(tickformat=".0%")
     return EvaluationView(
-        f"Recall at 1 of {result.pairs:,} pairs that nothing was chosen on, with 95 % confidence "
-        "intervals",
+        f"Recall at 1 of {result.pairs:,} pairs, by what was chosen on the half without them, with "
+        "95 % confidence intervals",
         display,
         frame,
         commands.evaluate(single, "waterfall"),
