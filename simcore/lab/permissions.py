@@ -151,7 +151,7 @@ VISITORS = {
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
     "api": "add compare extract gates import_features invariance leaderboard learn list_backbones "
-    "list_collections map_figure open_collection plain_sum ranks recall register rerank rrf search "
+    "list_collections metric map_figure open_collection plain_sum ranks recall register rerank rrf search "
     "similarity stored_recipe zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
