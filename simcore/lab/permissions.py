@@ -151,8 +151,8 @@ VISITORS = {
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
     "api": "add compare extract gates import_features invariance leaderboard learn list_backbones "
-    "list_collections metric map_figure open_collection plain_sum ranks recall register rerank rrf search "
-    "similarity stored_recipe zsum",
+    "list_collections map_figure metric open_collection plain_sum ranks recall register rerank rrf "
+    "search similarity stored_recipe zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
