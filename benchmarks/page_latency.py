@@ -56,7 +56,7 @@ def metric(page: Any) -> None:
 
 def backbone(page: Any) -> None:
     """One backbone less."""
-    pills = page.locator("[class*=st-key-explore_models] button[kind=pillsActive]")
+    pills = page.locator("[class*=st-key-explore_models] [data-testid=stBaseButton-pillsActive]")
     if not pills.count():
         page.locator("[class*=st-key-explore_models][class*=_picker] button").first.click()
     pills.last.click()
