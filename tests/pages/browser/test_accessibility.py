@@ -14,6 +14,7 @@ PLACE = ROOT / "cache" / "libraries" / "axe"
 # The box of a file uploader is Streamlit's, and has contradictory roles.
 STREAMLITS_OWN = '[data-testid="stFileUploaderDropzone"]'
 PAGES = sorted(path.stem for path in ROOT.glob("pages/*.py"))
+VIEWS = ["map?view=morph&method=pca&models=hog,color"]  # with controls that the page hides at first
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,11 @@ def violations(page, axe: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, *VIEWS])
 def test_axe_reports_nothing(visitor, axe, name):
     page = visitor.page
-    visitor.open(f"{visitor.home}/{'' if name == 'explore' else name}?collection=tiny")
+    address = "" if name == "explore" else name
+    visitor.open(f"{visitor.home}/{address}{'&' if '?' in name else '?'}collection=tiny")
     problems = {}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
