@@ -59,6 +59,7 @@ def test_too_few_pairs_are_said(app, tiny):
     at.number_input(key="duel_count").set_value(50)
     at.button[0].click().run()
     assert "Ask at most that many" in words(at)
+    assert at.code[0].value == "simcore duel new duel1 tiny --questions 50"
     assert duels.groups() == []
 
 

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from simcore.lab.people import duels, experiments
+from simcore.lab.people import duel_machines, duels, plans
 from simcore.lab.people.duels import Group
+from simcore.lab.people.plans import Plan
 from simcore.types import Monitor, Progress
 from simcore.ui import commands, kiosk, sidebar, widgets
 from simcore.ui.duel import phone, wall
@@ -69,6 +70,7 @@ def _form(groups: list[Group]) -> None:
     left, right = st.columns(2)
     collection = left.selectbox("Collection", names, key="duel_collection")
     extracted = sidebar.extracted_backbones(collection)
+    default = duel_machines.default_backbones(collection) if extracted else []
     with st.form("duel_form", border=False, enter_to_submit=False):
         name = right.text_input(
             "Name", _free_name(groups), max_chars=duels.MAX_NAME, key="duel_name"
@@ -76,7 +78,7 @@ def _form(groups: list[Group]) -> None:
         backbones = st.multiselect(
             "Machines",
             extracted,
-            default=extracted[:MAX_MACHINES],
+            default=default,
             key=f"duel_models_{collection}",
             max_selections=MAX_MACHINES,
             help="Backbones whose features are stored. Their best sum plays as well; it is chosen "
@@ -87,24 +89,38 @@ def _form(groups: list[Group]) -> None:
         choices = columns[1].number_input("Choices", 2, MAX_CHOICES, 4, key="duel_choices")
         distractors = columns[2].selectbox(
             "Distractors",
-            [experiments.RANDOM, *extracted],
+            [plans.RANDOM, *extracted],
             key=f"duel_by_{collection}",
             help="The other images to choose from: random ones, fair to all; or those that a "
             "backbone finds most similar, which is hard for that backbone above all.",
         )
         seed = columns[3].number_input("Seed", 0, 2**31 - 1, 0, key="duel_seed")
-        if st.form_submit_button("Make the duel", type="primary", icon=":material/swords:"):
-            plan = duels.make_plan(
-                questions=int(questions),
-                choices=int(choices),
-                distractors=distractors,
-                seed=int(seed),
-            )
-            _make(name.strip(), collection, plan, backbones)
-    commands.show(["duel", "new", name.strip() or "NAME", collection])
+        submitted = st.form_submit_button("Make the duel", type="primary", icon=":material/swords:")
+    changed = {
+        "--models": (",".join(backbones), ",".join(default)),
+        "--questions": (str(questions), "10"),
+        "--choices": (str(choices), "4"),
+        "--distractors": (distractors, plans.RANDOM),
+        "--seed": (str(seed), "0"),
+    }
+    options = [
+        word
+        for option, (value, usual) in changed.items()
+        if value and value != usual
+        for word in (option, value)
+    ]
+    commands.show(["duel", "new", name.strip() or "NAME", collection, *options])
+    if submitted:
+        plan = duels.make_plan(
+            questions=int(questions),
+            choices=int(choices),
+            distractors=distractors,
+            seed=int(seed),
+        )
+        _make(name.strip(), collection, plan, backbones)
 
 
-def _make(name: str, collection: str, plan: experiments.Plan, backbones: list[str]) -> None:
+def _make(name: str, collection: str, plan: Plan, backbones: list[str]) -> None:
     bar = st.progress(0.0, "Drawing the questions")
 
     def progress(report: Progress) -> None:
