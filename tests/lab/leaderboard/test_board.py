@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
+from simcore import memory
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.lab.evaluate import recall
@@ -247,6 +248,39 @@ def test_a_file_gives_the_same_board(board, tmp_path):
     again = board_files.read(path)
     assert again.to_dict() == board.to_dict()
     assert "noisy/left" not in path.read_text()  # no names of files
+
+
+def test_boards_of_two_caches_merge_by_content(tmp_path, monkeypatch, draw):
+    """Each cache has the same pictures under other backbones; no image is in the files."""
+    draw_pairs(tmp_path / "pictures", 12)
+    boards, files = [], []
+    for number, models in enumerate((("hog",), ("layout", "color"))):
+        monkeypatch.setenv("SIMCORE_CACHE", str(tmp_path / f"cache-{number}"))
+        memory.clear()
+        collections.add("pairs", tmp_path / "pictures", name="ours")
+        (tmp_path / str(number)).mkdir()
+        judged = triplets(tmp_path / str(number), "votes", draw)
+        board = evaluation.run(LeaderboardQuestion(("ours", judged), models, post=("none",)))
+        boards.append(board)
+        files.append(board_files.load(board_files.dump(board).encode(), "file"))
+    merged = board_files.merge(files)
+    assert [task.name for task in merged.tasks] == ["ours", "votes"]
+    assert {entry.backbone for entry in merged.entries} == {"hog", "layout", "color"}
+    scores = {
+        (column, entry.label): merged.scores[column][number].value
+        for column in merged.scores
+        for number, entry in enumerate(merged.entries)
+        if number in merged.scores[column]
+    }
+    own = {
+        (column, entry.label): board.scores[column][number].value
+        for board in boards
+        for column in board.scores
+        for number, entry in enumerate(board.entries)
+        if number in board.scores[column]
+    }
+    assert scores == pytest.approx(own)
+    assert len({column for column, _ in scores}) == 4  # recall@1, recall@10, aR@1, agreement
 
 
 def test_two_halves_merge_into_the_whole(noisy):
