@@ -52,6 +52,7 @@ _PAGES = {
     ("judgements",): Remedy("Open Judgements", ":material/how_to_vote:", "pages/judgements.py"),
     ("reproduce",): Remedy("Open Reproduce", ":material/article:", "pages/reproduce.py"),
     ("learn",): Remedy("Open Learn", ":material/school:", "pages/learn.py"),
+    ("duel",): Remedy("Open Duel", ":material/swords:", "pages/duel.py"),
     ("experiments",): Remedy("Open Experiments", ":material/groups:", "pages/experiments.py"),
 }
 

@@ -44,7 +44,9 @@ def test_a_job_reports_progress_and_ends_well(tmp_path):
     ended = wait(started.id, "done", "failed", "stopped")
     assert ended.state == "done", ended.log_tail
     assert ended.progress is not None
-    assert ended.progress.done == ended.progress.total == 8
+    assert ended.progress.stage == "results"  # what the pages open with, after the features
+    assert ended.progress.done == ended.progress.total > 0
+    assert ended.progress.overall == 1
     assert ended.to_dict()["command"] == started.title
     assert [job.id for job in jobs.jobs()] == [started.id]
 

@@ -229,7 +229,8 @@ def test_nothing_serves_after_a_signal(tiny, number):
 
 
 STARTS_A_JOB = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup
 from simcore.lab import jobs
 print(jobs.start(sys.argv[1:]).id, flush=True)
 time.sleep(600)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from simcore.errors import SimError
+from simcore.lab.judgements import sets
 from simcore.lab.learning import finetuning, finetuning_grid
 from simcore.lab.learning.finetuning_grid import MAX_EPOCHS, PARADIGMS, Grid
 from simcore.ui import url_state
@@ -34,12 +35,14 @@ def choose(page: str) -> Grid | None:
     if choice == OFF:
         return None
     networks = finetuning.trainable()
+    stored = [singles.name for singles in sets.singleton_sets()]
     url_state.bind(
         page,
         [
             ListField("bases", networks, default=lambda _: _default_bases(), label="network"),
             ListField("paradigms", list(PARADIGMS), default=list(PARADIGMS), label="paradigm"),
             NumberField("epochs", default=0, low=0, high=MAX_EPOCHS),
+            ListField("singles", stored, default=[], label="singleton set"),
         ],
     )
     with st.sidebar:
@@ -52,6 +55,17 @@ def choose(page: str) -> Grid | None:
             key=f"{page}_epochs",
             help="0 takes those of Table B.1, 20 to 30.",
         )
+        singles = (
+            st.multiselect(
+                "Singleton sets",
+                stored,
+                key=f"{page}_singles",
+                help="What self-supervised paradigms learn from; by default the images of the "
+                "training triplets.",
+            )
+            if stored
+            else []
+        )
     if not bases or not paradigms:
         st.info("Choose a network and a paradigm for Figure 5.3 in the sidebar.")
         return None
@@ -61,6 +75,7 @@ def choose(page: str) -> Grid | None:
         protocol="paper" if choice == "paper" else "held-out",
         split="references" if choice == "references" else "images",
         epochs=int(epochs) or None,
+        singles=singles,
     )
     for base in bases:
         source = finetuning.preset_source(base)

@@ -7,7 +7,6 @@ import pytest
 
 from simcore.data.answers import experiment_store
 from simcore.errors import BadDataError, SimError
-from simcore.evaluate.judgements import choice_information
 from simcore.lab.library import collections, features
 from simcore.lab.people import experiments, participation, tasks
 from simcore.lab.people.plans import Condition, Plan
@@ -108,25 +107,6 @@ def test_disagreement_takes_the_most_informative_questions():
         for question in drawn
     ]
     assert asked == pytest.approx(expected)
-
-
-def test_probabilities_of_answers_are_those_of_their_definition():
-    values = np.random.default_rng(0).normal(size=(2, 3, 4))
-    weights = np.exp(values)
-    ranked = choice_information.ranked_pair(values)
-    assert ranked.sum(axis=-1) == pytest.approx(np.ones((2, 3)))
-    pairs = [(i, j) for i in range(4) for j in range(4) if i != j]
-    for n, (i, j) in enumerate(pairs):
-        total = weights.sum(axis=-1)
-        expected = weights[..., i] / total * weights[..., j] / (total - weights[..., i])
-        assert ranked[..., n] == pytest.approx(expected)
-    odd = choice_information.odd_one_out(values[..., :3])
-    assert odd.argmax(axis=-1).tolist() == (2 - values[..., :3].argmax(axis=-1)).tolist()
-    same = choice_information.same_or_different(values[..., :1])
-    assert same[..., 0] == pytest.approx(1 / (1 + np.exp(-values[..., 0])))
-    assert same.sum(axis=-1) == pytest.approx(np.ones((2, 3)))
-    agreed = np.repeat(choice_information.choice(values[:1]), 2, axis=0)
-    assert choice_information.information(agreed) == pytest.approx(np.zeros(3))
 
 
 def test_catch_trials_have_an_obvious_answer():
