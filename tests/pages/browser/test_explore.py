@@ -106,6 +106,7 @@ TITLES = [
     "Learn",
     "Judgements",
     "Experiments",
+    "Duel",
     "Review",
     "Duplicates",
     "Collections",
