@@ -17,6 +17,8 @@ from pathlib import Path
 
 from benchmarks import gpu_extraction, gpu_networks, gpu_similarity, results_table, runner
 from benchmarks.results_table import Line, skipped
+from simcore.errors import SimError
+from simcore.models import forward
 
 Section = Callable[[str, bool, float], Iterator[Line]]
 SECTIONS: dict[str, tuple[Section, float]] = {  # and the share of the time after which it ends
@@ -84,13 +86,10 @@ def main() -> None:
 
 
 def _check_device(parser: argparse.ArgumentParser, device: str) -> None:
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
+    try:
+        forward.resolve_device(device)  # and fp32 without TF32, as in every extraction
+    except SimError:
         parser.error("no CUDA device here; use --device cpu --quick to try the script")
-    # fp32 means fp32: without this, convolutions use TF32.
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 if __name__ == "__main__":

@@ -163,50 +163,47 @@ def all_subsets(device: str, quick: bool) -> list[Line]:
 
 def train_adaptation(device: str, quick: bool) -> list[Line]:
     """Twenty runs of the adaptation function at once."""
-    pairs, runs, steps = (200, 2, 2) if quick else (1_000, 20, 30)
+    pairs, runs = (200, 2) if quick else (1_000, 20)
     settings = adaptation_benchmark.SETTINGS
     train, test = (
         adaptation_benchmark.synthetic_features(count, settings.dims)
         for count in (round(0.75 * pairs), round(0.25 * pairs))
     )
-    seconds = {}
-    for where in dict.fromkeys((device, "cpu")):
-        batch = adaptation.ParallelRuns(
-            adaptation.make_batches([train] * runs, [test] * runs, settings, where), settings
-        )
-        n_steps = steps if where == device else 2
-        began = time.perf_counter()
-        for _ in range(n_steps):
-            batch.step()
-        seconds[where] = (time.perf_counter() - began) / n_steps
-    part = f"adaptation, {pairs:,} pairs, an epoch of {runs} runs, {device}"
-    against = f"the processor: {number(seconds['cpu'])} s"
-    return [Line(part, seconds[device], "s", against, seconds[device] / seconds["cpu"])]
+
+    def epoch(where: str) -> Callable[[], None]:
+        batches = adaptation.make_batches([train] * runs, [test] * runs, settings, where)
+        return adaptation.ParallelRuns(batches, settings).step
+
+    part = f"adaptation, {pairs:,} pairs, an epoch of {runs} runs"
+    return [_training(part, epoch, device)]
 
 
 def train_fusion(device: str, quick: bool) -> list[Line]:
     """Epochs of one fold of a fusion of several backbones."""
-    pairs, backbones, dims, steps = (200, 3, 32, 2) if quick else (1_000, 8, 256, 30)
+    pairs, backbones, dims = (200, 3, 32) if quick else (1_000, 8, 256)
     sides = [
         [adaptation_benchmark.synthetic_features(pairs, dims)[side::2] for _ in range(backbones)]
         for side in (0, 1)
     ]
     validation = np.arange(pairs) % 4 == 0
-    seconds = {}
-    for where in dict.fromkeys((device, "cpu")):
+
+    def epoch(where: str) -> Callable[[], None]:
         left, right = sides
         train, stop = (
             PairLoss([block[rows] for block in left], [block[rows] for block in right], where)
             for rows in (~validation, validation)
         )
         parameters = Parameters([dims] * backbones, np.zeros(backbones), where)
-        fold = Fold(train, stop, parameters, FusionSettings())
-        fold.step()  # warms up
-        n_steps = steps if where == device else 2
-        began = time.perf_counter()
-        for _ in range(n_steps):
-            fold.step()
-        seconds[where] = (time.perf_counter() - began) / n_steps
-    part = f"fusion of {backbones} backbones, {pairs:,} pairs, an epoch, {device}"
+        return Fold(train, stop, parameters, FusionSettings()).step
+
+    return [_training(f"fusion of {backbones} backbones, {pairs:,} pairs, an epoch", epoch, device)]
+
+
+def _training(part: str, epoch: Callable[[str], Callable[[], None]], device: str) -> Line:
+    """Seconds of an epoch on the device, its work included, against the processor's."""
+    seconds = {
+        where: seconds_per_call(epoch(where), where) for where in dict.fromkeys((device, "cpu"))
+    }
     against = f"the processor: {number(seconds['cpu'])} s"
-    return [Line(part, seconds[device], "s", against, seconds[device] / seconds["cpu"])]
+    ratio = seconds[device] / seconds["cpu"]
+    return Line(f"{part}, {device}", seconds[device], "s", against, ratio)
