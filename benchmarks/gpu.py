@@ -38,6 +38,7 @@ def measure(
         only: names of `SECTIONS`; all if empty.
         minutes: what does not begin before is skipped, and the line says so.
     """
+    forward.resolve_device(device)  # which also makes fp32 mean fp32, without TF32
     began = time.monotonic()
     for name, (section, share) in SECTIONS.items():
         if only and name not in only:
@@ -87,7 +88,7 @@ def main() -> None:
 
 def _check_device(parser: argparse.ArgumentParser, device: str) -> None:
     try:
-        forward.resolve_device(device)  # and fp32 without TF32, as in every extraction
+        forward.resolve_device(device)
     except SimError:
         parser.error("no CUDA device here; use --device cpu --quick to try the script")
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.errors import BadDataError
-from simcore.evaluate.combinations.subset_statistics import folds
-from simcore.evaluate.combinations.sum_weights import DECAY, Rivals
+from simcore.evaluate.combinations.sum_weights import DECAY, Rivals, cross_validated
 from simcore.types import Array
 
 PULL = 0.1  # how strongly the two vectors of a cue are pulled together
@@ -99,11 +97,8 @@ def held_out(rivals: Rivals, cues: Array, *, parts: int = 5, seed: int = 0) -> A
     Raises:
         BadDataError: fewer than two queries, so that there are no others to learn from.
     """
-    total = len(rivals.usable)
-    if total < 2:
-        raise BadDataError(f"Cross-fitting needs at least 2 pairs, got {total}.")
-    weights = np.zeros((total, rivals.ahead.shape[2]))
-    for fold in folds(total, parts, seed):
-        learned = fit(rivals, cues, np.setdiff1d(np.arange(total), fold))
-        weights[fold] = learned.of(cues[fold])
-    return weights
+
+    def learn(rows: Array, fold: Array) -> Array:
+        return fit(rivals, cues, rows).of(cues[fold])
+
+    return cross_validated(rivals, learn, parts=parts, seed=seed)

@@ -5,7 +5,7 @@ the mates, which does, and which has a single maximum for non-negative weights. 
 images that some backbone ranks near the front; the hits of the weights are counted against all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,12 +122,29 @@ def held_out(rivals: Rivals, *, parts: int = 5, seed: int = 0) -> Array:
     Raises:
         BadDataError: fewer than two queries, so that there are no others to learn from.
     """
+    return cross_validated(rivals, lambda rows, _: fit(rivals, rows), parts=parts, seed=seed)
+
+
+def cross_validated(
+    rivals: Rivals, learn: Callable[[Array, Array], Array], *, parts: int, seed: int
+) -> Array:
+    """The weights of each query, learned on the folds without it.
+
+    Args:
+        learn: rows to learn from and rows of a fold -> (M,) weights of the fold, or one row each.
+
+    Returns:
+        (Q, M) float64.
+
+    Raises:
+        BadDataError: fewer than two queries, so that there are no others to learn from.
+    """
     total = len(rivals.usable)
     if total < 2:
         raise BadDataError(f"Cross-validation needs at least 2 pairs, got {total}.")
     weights = np.zeros((total, rivals.ahead.shape[2]))
     for fold in folds(total, parts, seed):
-        weights[fold] = fit(rivals, np.setdiff1d(np.arange(total), fold))
+        weights[fold] = learn(np.setdiff1d(np.arange(total), fold), fold)
     return weights
 
 
