@@ -25,6 +25,7 @@ STATEFUL = ("simcore.data.", "simcore.models.", "simcore.training.")
 # Module of `lab` -> operations that only read, that compute without changing what others see, or
 # that store a participant's own answer.
 VISITORS = {
+    "api.arguments": "as_recipe collection_name make_question",
     "app_files": "root",
     "claims.choices": "available universes",
     "claims.next_steps": "next_steps",
@@ -150,9 +151,12 @@ VISITORS = {
 
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
-    "api": "add compare extract gates import_features invariance leaderboard learn list_backbones "
-    "list_collections map_figure metric open_collection plain_sum ranks recall register rerank rrf "
-    "search similarity stored_recipe zsum",
+    "api.backbone_features": "extract import_features list_backbones metric register",
+    "api.evaluations": "compare invariance leaderboard ranks recall similarity",
+    "api.learning": "learn",
+    "api.named_collections": "add list_collections open_collection",
+    "api.search_and_maps": "map search",
+    "api.similarity_recipes": "gates plain_sum rerank rrf stored_recipe zsum",
     "claims.evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
