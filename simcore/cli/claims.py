@@ -32,7 +32,7 @@ def claims(
 
     Each claim is repeated under every combination of the choices that its paper leaves open.
     """
-    from simcore.errors import Stopped, unknown_name
+    from simcore.errors import unknown_name
     from simcore.lab.claims import evaluation
     from simcore.lab.claims.evaluation import ClaimsQuestion
 
@@ -43,12 +43,8 @@ def claims(
     ids = [each.id for each in question.claims]
     if claim and claim not in ids:
         raise unknown_name("claim", claim, ids)
-    with output.monitor() as monitor:
-        try:
-            report = evaluation.run(question, monitor=monitor)
-        except Stopped as stopped:
-            output.note(str(stopped))
-            raise typer.Exit(output.STOPPED) from stopped
+    with output.resumable_monitor() as monitor:
+        report = evaluation.run(question, monitor=monitor)
     tables = [report.to_table()]
     for verdict in report.verdicts:
         if verdict.claim.id == claim:

@@ -8,7 +8,6 @@ import typer
 
 from simcore.cli import options, output
 from simcore.cli.options import Json
-from simcore.errors import Stopped
 
 if TYPE_CHECKING:
     from simcore.lab.leaderboard.board import Board
@@ -142,12 +141,8 @@ def _evaluate(question: "LeaderboardQuestion", *, fetch: bool, yes: bool) -> "Bo
         output.note(plan.sentence)
     if plan.download.files and not yes and sys.stdin.isatty():
         typer.confirm("Download them?", abort=True, err=True)
-    with output.monitor() as monitor:
-        try:
-            return evaluation.run(question, fetch=fetch, monitor=monitor)
-        except Stopped as stopped:
-            output.note(str(stopped))
-            raise typer.Exit(output.STOPPED) from stopped
+    with output.resumable_monitor() as monitor:
+        return evaluation.run(question, fetch=fetch, monitor=monitor)
 
 
 def _print(board: "Board", *, html: Path | None, json: bool) -> None:

@@ -20,7 +20,8 @@ from simcore.cli.options import (
 from simcore.cli.output import STOPPED
 
 if TYPE_CHECKING:
-    from simcore.lab.learning.adaptation import Settings
+    from simcore.lab.learning.adaptation import AdaptationResult, Settings
+    from simcore.lab.learning.joint import JointResult
 
 app = typer.Typer(
     help="Train on pairs or judgements; the result is a backbone.", no_args_is_help=True
@@ -87,7 +88,6 @@ def adaptation(
 
     Run a stopped command again to resume.
     """
-    from simcore.errors import Stopped
     from simcore.lab.learning import adaptation as learning
     from simcore.lab.learning import learned_backbones
 
@@ -115,31 +115,21 @@ def adaptation(
     if ablation:
         _ablation(name, backbones, settings, runs=runs, subset=subset, device=device, json=json)
         return
-    with output.monitor() as monitor:
-        try:
-            result = learning.adapt(
-                name,
-                backbones,
-                settings,
-                runs=runs,
-                subset=subset,
-                device=device,
-                save=save,
-                monitor=monitor,
-                on_curve=partial(learned_backbones.write_curve, save) if save else None,
-            )
-        except Stopped as stopped:
-            output.note(str(stopped))
-            raise typer.Exit(STOPPED) from stopped
+    with output.resumable_monitor() as monitor:
+        result = learning.adapt(
+            name,
+            backbones,
+            settings,
+            runs=runs,
+            subset=subset,
+            device=device,
+            save=save,
+            monitor=monitor,
+            on_curve=partial(learned_backbones.write_curve, save) if save else None,
+        )
     result = result.with_baseline() if baseline else result
-    document = result.to_dict()
-    if save:
-        document["saved"] = learning.save_backbone(result, save).name
-        output.note(f"Saved as {document['saved']}.")
-    if export is not None:
-        learning.export(result, export)
-        output.note(f"Wrote {export}.")
-    output.show(document, result.to_table(), json=json)
+    saved = learning.save_backbone(result, save).name if save else ""
+    _show(result, saved, export, json=json)
 
 
 def _ablation(
@@ -152,27 +142,37 @@ def _ablation(
     device: str,
     json: bool,
 ) -> None:
-    from simcore.errors import BadDataError, Stopped
+    from simcore.errors import BadDataError
     from simcore.lab.learning import ablation
     from simcore.lab.learning.adaptation import AdaptationSettings
 
     if not isinstance(settings, AdaptationSettings):
         raise BadDataError("The ablation is of the method paper. Leave --method fusion out.")
-    with output.monitor() as monitor:
-        try:
-            result = ablation.compare_versions(
-                name,
-                backbones,
-                settings,
-                runs=runs,
-                subset=subset,
-                device=device,
-                monitor=monitor,
-            )
-        except Stopped as stopped:
-            output.note(str(stopped))
-            raise typer.Exit(STOPPED) from stopped
+    with output.resumable_monitor() as monitor:
+        result = ablation.compare_versions(
+            name,
+            backbones,
+            settings,
+            runs=runs,
+            subset=subset,
+            device=device,
+            monitor=monitor,
+        )
     output.show(result, result.to_table(), json=json)
+
+
+def _show(
+    result: "AdaptationResult | JointResult", saved: str, export: Path | None, *, json: bool
+) -> None:
+    """Print a result, which was saved under a name, and write its adapter where that is wanted."""
+    document = result.to_dict()
+    if saved:
+        document["saved"] = saved
+        output.note(f"Saved as {saved}.")
+    if export is not None:
+        result.adapter.save(export)
+        output.note(f"Wrote {export}.")
+    output.show(document, result.to_table(), json=json)
 
 
 @app.command()
@@ -208,7 +208,6 @@ def joint(
     The map is learned from pairs, from judgements and from both; recall of pairs and agreement with
     judgements are of pictures that it never saw. Run a stopped command again to resume.
     """
-    from simcore.errors import Stopped
     from simcore.lab.learning import joint as learning
     from simcore.lab.learning import learned_backbones
 
@@ -217,29 +216,19 @@ def joint(
     settings = learning.make_settings(
         term=term, margin=margin, balance=balance, folds=folds, seed=seed
     )
-    with output.monitor() as monitor:
-        try:
-            result = learning.learn(
-                pairs,
-                judgements,
-                options.ready(pairs, models),
-                settings,
-                subset=subset,
-                device=device,
-                save=save,
-                monitor=monitor,
-            )
-        except Stopped as stopped:
-            output.note(str(stopped))
-            raise typer.Exit(STOPPED) from stopped
-    document = result.to_dict()
-    if save:
-        document["saved"] = learning.save_backbone(result, save).name
-        output.note(f"Saved as {document['saved']}.")
-    if export is not None:
-        learning.export(result, export)
-        output.note(f"Wrote {export}.")
-    output.show(document, result.to_table(), json=json)
+    with output.resumable_monitor() as monitor:
+        result = learning.learn(
+            pairs,
+            judgements,
+            options.ready(pairs, models),
+            settings,
+            subset=subset,
+            device=device,
+            save=save,
+            monitor=monitor,
+        )
+    saved = learning.save_backbone(result, save).name if save else ""
+    _show(result, saved, export, json=json)
 
 
 @app.command()

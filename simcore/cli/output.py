@@ -351,6 +351,23 @@ def monitor() -> Iterator[Monitor]:
 
 
 @contextmanager
+def resumable_monitor() -> Iterator[Monitor]:
+    """As `monitor`, for a command that resumes when it is run again: a stop is no error.
+
+    Raises:
+        typer.Exit: it was stopped; the message has been printed.
+    """
+    from simcore.errors import Stopped
+
+    with monitor() as combined:
+        try:
+            yield combined
+        except Stopped as stopped:
+            note(str(stopped))
+            raise typer.Exit(STOPPED) from stopped
+
+
+@contextmanager
 def progress() -> Iterator[OnProgress]:
     """A callback that draws one progress bar per stage on stderr, with rate and time left.
 

@@ -84,18 +84,13 @@ def reproduce(
 
     Finished sections are stored: a stopped report continues with the next one.
     """
-    from simcore.errors import Stopped
     from simcore.lab.papers import reproduce as lab_reproduce
 
     grid = _grid(bases, paradigms, protocol, split, epochs, singles) if finetune else None
-    with output.monitor() as monitor:
-        try:
-            report = lab_reproduce.run(
-                paper, name, options.backbones(models), subset=subset, grid=grid, monitor=monitor
-            )
-        except Stopped as stopped:
-            output.note(str(stopped))
-            raise typer.Exit(output.STOPPED) from stopped
+    with output.resumable_monitor() as monitor:
+        report = lab_reproduce.run(
+            paper, name, options.backbones(models), subset=subset, grid=grid, monitor=monitor
+        )
     _write(report, {"html": html, "markdown": markdown, "latex": latex})
     if json:
         output.document(report.to_dict())

@@ -129,7 +129,7 @@ VISITORS = {
     "people.given_answers": "grades is_passed",
     "people.machine_choices": "answer best",
     "people.tasks": "get",
-    "people.participation": "check_label consent introduction join screen answer shuffle_choices",
+    "people.participation": "check_label introduction join screen answer shuffle_choices",
     "permissions": "restrict modules operations",  # nothing here removes the restriction
     "printed_annex": "row",
     "recipes": "parse check_metric check_missing check_pair_function check_post_processing resolve "
@@ -172,10 +172,10 @@ HOST = {
     "log_files": "rotating",
     "stored_recipes": "save remove",
     "learning.ablation": "compare_versions",
-    "learning.adaptation": "adapt gather_inputs save_backbone store_features store_rows export",
+    "learning.adaptation": "adapt gather_inputs save_backbone store_features store_rows",
     "learning.finetuning": "tune image_loader",
     "learning.finetuning_grid": "compute split_source training_data",
-    "learning.joint": "learn save_backbone export",
+    "learning.joint": "learn save_backbone",
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",

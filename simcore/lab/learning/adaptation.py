@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -359,11 +358,6 @@ def store_rows(keys: Sequence[str], name: str, adapter: Adapter, values: Array) 
     missing = set(store.missing(key, keys))
     rows = {image: row for row, image in enumerate(keys) if image in missing}
     store.append(key, list(rows), adapter.rows(values[list(rows.values())]))
-
-
-def export(result: AdaptationResult, file: Path) -> None:
-    """Write the first run's .npz; ten lines of NumPy apply it."""
-    result.adapter.save(file)
 
 
 def check_backbone_count(models: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -360,8 +359,3 @@ def _training_keys(result: JointResult) -> list[str]:
         alternatives = alternatives[folds.fold[folds.pictures.images[alternatives]] != 0]
         keys += [triplets.images.keys[row] for row in alternatives]
     return [*content_keys(result.collection, folds.seen_pairs(0)), *keys]
-
-
-def export(result: JointResult, file: Path) -> None:
-    """Write the adapter that would be saved as .npz; ten lines of NumPy apply it."""
-    result.adapter.save(file)
