@@ -303,10 +303,6 @@ class Question:
         """The same question with another post-processing."""
         return self.with_recipes(*(replace(r, post=post, name="") for r in self.recipes))
 
-    def with_missing(self, missing: Missing) -> "Question":
-        """The same question with another rule for missing evidence."""
-        return self.with_recipes(*(replace(r, missing=missing, name="") for r in self.recipes))
-
     def with_metric(self, metric: Metric | None) -> "Question":
         """The same question with one metric for every part; None is each backbone's own."""
         return self.with_recipes(

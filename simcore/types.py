@@ -381,20 +381,6 @@ class Features:
 
 
 @dataclass(frozen=True, eq=False)
-class Similarity:
-    """(Q, G) float32; higher = more alike; NaN = no evidence."""
-
-    name: str
-    values: Array
-
-    def __post_init__(self) -> None:
-        values = readonly(self.values, np.float32)
-        if values.ndim != 2:
-            raise ShapeError(f"A similarity must have shape (Q, G), got {values.shape}.")
-        object.__setattr__(self, "values", values)
-
-
-@dataclass(frozen=True, eq=False)
 class Score:
     """A mean with its 95 % confidence interval and the values it is the mean of.
 

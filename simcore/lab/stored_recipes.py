@@ -16,7 +16,6 @@ from simcore.recipe import Combination, Gate, Part, Recipe
 from simcore.results import Result, Table, TableResult
 from simcore.types import JSON, Labels
 
-BEST_OFFLINE = "best-offline"
 PACKAGED = Path(__file__).with_name("packaged_recipes")  # <name>.json
 ENDING = ".json"
 FORMAT = 1

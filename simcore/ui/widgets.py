@@ -102,19 +102,6 @@ def csv_button(make: Callable[[], str | bytes], file_name: str, *, key: str | No
     )
 
 
-def format_bytes(count: float) -> str:
-    """Bytes with a unit, at most three digits.
-
-    >>> format_bytes(1_234_567)
-    '1.2 MB'
-    """
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-
-
 def credits(lines: Sequence[str]) -> None:
     """Authors and licenses of the images, small and below them."""
     if lines:

@@ -38,7 +38,7 @@ def test_an_experiment_from_its_making_to_its_analysis(tiny, tmp_path, capsys):
     assert run(["experiments", *words]) == 0
     made = json.loads(capsys.readouterr().out)["result"]
     assert (made["questions"], made["conditions"]) == (4, ["random", "color"])
-    assert participation.consent("pilot") == "We keep your choices."
+    assert participation.introduction("pilot").consent == "We keep your choices."
     for _ in range(2):
         code = participation.join("pilot")
         while screen := participation.screen("pilot", code):

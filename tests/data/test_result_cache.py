@@ -31,7 +31,7 @@ def test_an_error_is_passed_on_and_nothing_is_stored(cache):
 
     with pytest.raises(BadDataError):
         result_cache.get("ranks", "key", fail)
-    assert not result_cache.contains("ranks", "key")
+    assert result_cache.read("ranks", "key") is None
 
 
 def test_other_code_has_other_results(cache, monkeypatch):
@@ -65,7 +65,7 @@ def test_a_read_only_cache_is_no_error(cache, monkeypatch):
     monkeypatch.setattr(result_cache.state_files.cache_dir, "flush", refuse)
     monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
     assert result_cache.get("ranks", "key", lambda: {"ranks": np.ones(2)})["ranks"].sum() == 2
-    assert not result_cache.contains("ranks", "key")
+    assert result_cache.read("ranks", "key") is None
 
 
 def test_the_least_recently_used_go_first(cache):

@@ -37,12 +37,12 @@ def test_what_is_stored_is_what_is_read(recipe):
 
 
 def test_the_packaged_recipe_is_readable_and_stays():
-    recipe = stored_recipes.open_(stored_recipes.BEST_OFFLINE)
+    recipe = stored_recipes.open_("best-offline")
     assert len(recipe.parts) > 2
-    assert "tll-sample" in stored_recipes.descriptions()[stored_recipes.BEST_OFFLINE]
+    assert "tll-sample" in stored_recipes.descriptions()["best-offline"]
     for change in (
-        lambda: stored_recipes.save(RECIPES[0], stored_recipes.BEST_OFFLINE),
-        lambda: stored_recipes.remove(stored_recipes.BEST_OFFLINE),
+        lambda: stored_recipes.save(RECIPES[0], "best-offline"),
+        lambda: stored_recipes.remove("best-offline"),
     ):
         with pytest.raises(BadDataError, match="comes with simcore"):
             change()

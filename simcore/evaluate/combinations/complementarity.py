@@ -11,27 +11,8 @@ from simcore.types import Array
 MAX_IMAGES = 1500  # for RSA, whose matrices grow with the square
 
 
-def cka(left: Array, right: Array) -> float:
-    """Linear centered kernel alignment of two feature sets (Kornblith et al. 2019, Eq. 3).
-
-    Args:
-        left, right: (N, D1) and (N, D2) features of the same N images.
-
-    Returns:
-        0 (nothing in common) to 1 (equal up to rotation and scale); 0 for a constant.
-
-    Raises:
-        ShapeError: N differs.
-
-    >>> x = np.array([[0.0, 1.0], [2.0, 0.0], [4.0, 5.0]])
-    >>> round(cka(x, 3 * x[:, ::-1]), 6)
-    1.0
-    """
-    return float(cka_matrix([left, right])[0, 1])
-
-
 def cka_matrix(features: Sequence[Array | None]) -> Array:
-    """Linear CKA of all pairs of feature sets.
+    """Linear centered kernel alignment of all pairs of feature sets (Kornblith et al. 2019, Eq. 3).
 
     Each cross term is computed from Gram matrices (N x N) or from D1 x D2, whichever is smaller;
     Gram matrices are made once.
@@ -40,10 +21,15 @@ def cka_matrix(features: Sequence[Array | None]) -> Array:
         features: (N, D) each, of the same N images; None = nothing to compare.
 
     Returns:
-        (M, M) float64, symmetric; NaN where one of the two is None.
+        (M, M) float64, symmetric: 0 (nothing in common, or a constant) to 1 (equal up to rotation
+        and scale); NaN where one of the two is None.
 
     Raises:
         ShapeError: N differs.
+
+    >>> x = np.array([[0.0, 1.0], [2.0, 0.0], [4.0, 5.0]])
+    >>> cka_matrix([x, 3 * x[:, ::-1]]).round(6).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
     """
     counts = {len(values) for values in features if values is not None}
     if len(counts) > 1:

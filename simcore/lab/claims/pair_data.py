@@ -22,12 +22,11 @@ from simcore.sim.combine import PreparedSides, Term
 from simcore.types import Array, Collection, Direction, Metric
 
 MAX_BACKBONES = 12  # 4,095 combinations, each resampled thousands of times
-KINDS = ("networks", "handmade", "face")
 SMALL_NETWORK = "mobilenetv2"  # offered where a claim needs any network
 
 
 def kind(backbone: str) -> str:
-    """One of `KINDS`.
+    """Whether a backbone is one of "networks", "handmade" or "face".
 
     >>> kind("hog"), kind("face")
     ('handmade', 'face')

@@ -19,7 +19,6 @@ from simcore.recipe import Question
 from simcore.results import Cell, Interval, Table
 
 TENTHS = tuple(f"{10 * n} to {10 * n + 10} %" for n in range(10))
-ALL = "all"  # the conditions together
 EXTREMES = 2  # questions with the highest, and with the lowest agreement
 PEOPLE = ("human (lab)", "human (AMT)")
 

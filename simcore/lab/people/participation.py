@@ -84,15 +84,6 @@ def introduction(name: str) -> Introduction:
     return Introduction(experiment.task, experiment.consent, experiment.exposure)
 
 
-def consent(name: str) -> str:
-    """The text that a participant agrees to; "" for none.
-
-    Raises:
-        UnknownNameError: no such experiment.
-    """
-    return experiment_store.get(name).consent
-
-
 def join(name: str, label: str = "") -> str:
     """Start as a new participant, or resume as the one who started with the same label.
 

@@ -14,7 +14,6 @@ from simcore.models import state_dicts
 from simcore.models.spec import Checkpoint, StateDict
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions
-MEAN = (122.67892, 116.66877, 104.00699)  # RGB
 
 
 class HED(nn.Module):

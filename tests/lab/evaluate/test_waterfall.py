@@ -133,8 +133,9 @@ def test_the_last_recipe_has_the_printed_share_of_the_other_half(result, twisted
 
 def test_gates_are_left_out_with_a_sentence_where_there_are_no_cues(twisted, monkeypatch):
     monkeypatch.setenv("SIMCORE_CACHE", str(twisted))
+    worst = tuple(Recipe((Part(name),), missing="worst") for name in MODELS)
     question = Question("twisted", tuple(Recipe((Part(name),)) for name in MODELS))
-    result = waterfall.waterfall(question.with_missing("worst"), seed=SEED)
+    result = waterfall.waterfall(question.with_recipes(*worst), seed=SEED)
     assert "gating" not in [step.name for step in result.steps]
     assert any("left out" in note for note in result.to_table().notes)
     with monkeypatch.context() as patch:
