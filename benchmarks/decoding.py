@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks.results_table import Line, number, show
 from benchmarks.synthetic_images import draw, photograph
-from simcore.data import images
+from simcore.data import images, network_input
 from simcore.types import Array, Preprocessing
 
 HOW = Preprocessing()
@@ -105,7 +105,7 @@ def scaled(size: str, files: Sequence[bytes]) -> list[Line]:
     }
 
     def ready(decode: Decode) -> Decode:
-        return lambda data: images.prepare(decode(data), HOW)
+        return lambda data: network_input.prepare(decode(data), HOW)
 
     took = milliseconds(
         {

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.results_table import Line, aim, show
 from benchmarks.synthetic_images import draw
-from simcore.data import images
+from simcore.data import images, network_input
 from simcore.data.store.feature_store import FeatureStore
 from simcore.lab.library import models as library_models
 from simcore.models import forward, registry
@@ -37,7 +37,7 @@ def bare(
     """Seconds of the networks alone."""
     prepared = {
         spec.preprocessing: [
-            images.prepare(images.load(p), spec.preprocessing) for p in pictures.paths
+            network_input.prepare(images.load(p), spec.preprocessing) for p in pictures.paths
         ]
         for spec in specs
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import borders, images
+from simcore.data import borders, network_input
 from simcore.errors import BadDataError, unknown_name
 from simcore.models import weights
 from simcore.models.spec import BackboneSpec, Embedder
@@ -117,7 +117,7 @@ def prepare_image(image: Array, preprocessing: Preprocessing) -> Array:
     """A (H, W, 3) uint8 image as a network's input, still uint8; `raw` networks get its size."""
     if preprocessing.borderless:
         image = np.ascontiguousarray(borders.removed(image))
-    return image if preprocessing.raw else images.prepare(image, preprocessing)
+    return image if preprocessing.raw else network_input.prepare(image, preprocessing)
 
 
 @dataclass(frozen=True, eq=False)

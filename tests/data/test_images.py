@@ -1,4 +1,4 @@
-"""Images are decoded, oriented, cropped and scaled right, and bad files are refused."""
+"""Images are decoded and oriented right, and bad files are refused."""
 
 import io
 import struct
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from simcore.data import images, thumbnails
-from simcore.errors import BadDataError, BadImageError
+from simcore.data import images, network_input, thumbnails
+from simcore.errors import BadImageError
 from simcore.types import Preprocessing
 
 Draw = Callable[..., Image.Image]
@@ -187,7 +187,7 @@ def test_a_broken_exif_block_does_not_spoil_the_pixels(draw: Draw, encode: Encod
 def test_a_single_pixel_is_loaded_prepared_and_stored(encode: Encode) -> None:
     image = images.load(encode(Image.new("RGB", (1, 1), (9, 8, 7))))
     assert image.tolist() == [[[9, 8, 7]]]
-    assert (images.prepare(image, Preprocessing()) == [9, 8, 7]).all()
+    assert (network_input.prepare(image, Preprocessing()) == [9, 8, 7]).all()
     assert thumbnails.make_thumb("one", image).stat().st_size > 0
 
 
@@ -284,55 +284,6 @@ def test_keys_follow_content_and_trim(draw: Draw, encode: Encode) -> None:
         == 4
     )
     assert images.content_key(a) == images.content_key(bytes(a))
-
-
-SHAPES = [(245, 200), (200, 245), (256, 256), (224, 224), (100, 90), (50, 400), (1, 1), (333, 777)]
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(
-    "preprocessing",
-    [
-        Preprocessing(),
-        Preprocessing(interpolation="bicubic", resize=232, crop=(224, 224)),
-        Preprocessing(interpolation="lanczos", resize=(64, 96), crop=None),
-        Preprocessing(interpolation="nearest", resize=300, crop=(225, 301)),
-        Preprocessing(resize=None, crop=(224, 160)),
-        Preprocessing(resize=100, crop=(151, 224)),
-    ],
-)
-def test_prepare_is_torchvision_pixel_for_pixel(
-    shape: tuple[int, int], preprocessing: Preprocessing
-) -> None:
-    transforms = pytest.importorskip("torchvision.transforms")
-    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    scaling = transforms.InterpolationMode(preprocessing.interpolation)
-    expected = Image.fromarray(pixels)
-    if preprocessing.resize is not None:
-        size = (
-            preprocessing.resize
-            if isinstance(preprocessing.resize, int)
-            else list(preprocessing.resize)
-        )
-        expected = transforms.Resize(size, scaling, antialias=True)(expected)
-    if preprocessing.crop is not None:
-        expected = transforms.CenterCrop(list(preprocessing.crop))(expected)
-    assert np.array_equal(images.prepare(pixels, preprocessing), np.asarray(expected))
-
-
-def test_a_very_long_image_is_prepared_without_growing(encode: Encode) -> None:
-    ramp = np.broadcast_to(np.linspace(0, 255, 20_000)[None, :, None], (2, 20_000, 3))
-    image = images.load(encode(Image.fromarray(ramp.astype(np.uint8))))
-    prepared = images.prepare(image, Preprocessing())
-    assert prepared.shape == (224, 224, 3)
-    assert abs(prepared.astype(float).mean() - 127.5) < 1
-    with pytest.raises(BadImageError, match="would become 2,560,000 x 256"):
-        images.prepare(image, Preprocessing(crop=None))
-
-
-def test_an_unknown_interpolation_is_refused() -> None:
-    with pytest.raises(BadDataError, match=r"interpolation must be one of .*, got 'cubic'"):
-        images.prepare(np.zeros((4, 4, 3), np.uint8), Preprocessing(interpolation="cubic"))
 
 
 def test_thumbnails_are_small_kept_and_whole(cache: Path, draw: Draw) -> None:

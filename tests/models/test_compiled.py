@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from simcore.data import images as data_images
 from simcore.models import compiled, forward, layers, nets, registry, weights
-from simcore.models.extract import extraction
 from simcore.models.spec import LayerOutput, NetworkSpec, WeightFile
 from simcore.models.weights import folder
 from simcore.types import Preprocessing
@@ -137,8 +137,8 @@ def test_extraction_uses_it(tiny, spec, monkeypatch):
     assert sum(calls[1:]) == 12  # the first one compared it with PyTorch
     collection = collections.open_(tiny)
     stored = lab_features.for_side(collection, collection.left, "tiny-net").values
-    images = [extraction.data_images.load(path.read_bytes()) for path in collection.left.paths]
-    eager = np.concatenate(forward.embed_images(images, spec, "cpu", "fp32"))
+    pictures = [data_images.load(path.read_bytes()) for path in collection.left.paths]
+    eager = np.concatenate(forward.embed_images(pictures, spec, "cpu", "fp32"))
     np.testing.assert_allclose(stored, eager, atol=1e-5 * np.abs(eager).max())
 
 

@@ -167,7 +167,7 @@ class JudgementSet:
 
     Attributes:
         name: the name it was added under.
-        kind: the reader that read it, one of `judgement_catalog.READERS`.
+        kind: the reader that read it, one of `judgement_readers.READERS`.
         source: the file or folder it was read from.
         trials: questions and answers.
         votes: "human", or "known order" if the answers follow from how the images were made.

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcore.data import image_files
 from simcore.data.collections import collection_catalog
-from simcore.data.judgements import judgement_catalog, triplet_sets
+from simcore.data.judgements import judgement_catalog, judgement_readers, triplet_sets
 from simcore.data.judgements.judgement_catalog import JudgementSummary
 from simcore.data.judgements.trial_draft import TrialDraft
 from simcore.data.judgements.trials import JudgementSet, Triplets
@@ -17,9 +17,9 @@ from simcore.results import Result, Table, to_dict
 from simcore.types import JSON, Array, Collection, Monitor
 
 KNOWN = "known"  # the set that needs no download; made when it is first opened
-KINDS = {kind: reader.description for kind, reader in judgement_catalog.READERS.items()}
+KINDS = {kind: reader.description for kind, reader in judgement_readers.READERS.items()}
 NEED_IMAGES = tuple(
-    kind for kind, reader in judgement_catalog.READERS.items() if reader.needs_images
+    kind for kind, reader in judgement_readers.READERS.items() if reader.needs_images
 )
 
 COLUMNS = {  # kind of sample -> what its columns are

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from simcore import memory
-from simcore.data import borders, images, result_cache, thumbnails
+from simcore.data import borders, images, network_input, result_cache, thumbnails
 from simcore.errors import BadDataError, unknown_name
 from simcore.lab import recipes
 from simcore.lab.library import collections, features
@@ -249,13 +249,13 @@ def correspondences(
 def _visible_region(
     image: DecodedImage, preprocessing: Preprocessing
 ) -> tuple[float, float, float, float]:
-    """As `images.visible_region`, of a picture that may lose its borders before."""
+    """As `network_input.visible_region`, of a picture that may lose its borders before."""
     height, width = _shape(image)
     if not preprocessing.borderless:
-        return images.visible_region(height, width, preprocessing)
+        return network_input.visible_region(height, width, preprocessing)
     inner = borders.content(image.pixels)
     rows, columns = inner.bottom - inner.top, inner.right - inner.left
-    top, left, bottom, right = images.visible_region(rows, columns, preprocessing)
+    top, left, bottom, right = network_input.visible_region(rows, columns, preprocessing)
     return (
         (inner.top + top * rows) / height,
         (inner.left + left * columns) / width,

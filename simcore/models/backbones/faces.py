@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import images
+from simcore.data import network_input
 from simcore.errors import BadDataError, MissingWeightsError
 from simcore.models import registry, state_dicts, weights
 from simcore.models.registry import backbone
@@ -139,7 +139,7 @@ def _cropped(
             crops = [_crop(image, box) for box in detectors.get()(image)]
             if not crops:
                 return np.empty((0, base.dim), np.float32)
-            prepared = [images.prepare(crop, base.preprocessing) for crop in crops]
+            prepared = [network_input.prepare(crop, base.preprocessing) for crop in crops]
             return np.concatenate(forward.forward(embed_crop, base, prepared, device, "fp32"))
 
         return embed

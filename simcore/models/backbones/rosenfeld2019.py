@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from simcore.data import images
+from simcore.data import network_input
 from simcore.errors import MissingWeightsError
 from simcore.models import nets, registry, state_dicts, weights
 from simcore.models.backbones.libraries import torchvision_file, torchvision_net
@@ -307,7 +307,7 @@ def shrink(image: Array) -> Array:
     height, width = image.shape[:2]
     scale = LONG_SIDE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    small = images.prepare(image, Preprocessing(resize=size, crop=None))
+    small = network_input.prepare(image, Preprocessing(resize=size, crop=None))
     return small.astype(np.float32) / 255
 
 

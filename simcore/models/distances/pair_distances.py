@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcore.data import images as data_images
+from simcore.data import network_input
 from simcore.errors import BadDataError, BadImageError, unknown_name
 from simcore.models import weights
 from simcore.models.distances import dists, lpips, ssim
@@ -147,4 +148,4 @@ class _ImageReader:
 
     def _decode(self, row: int) -> Array:
         image = data_images.load_as(self.images.paths[row], self.images.keys[row])
-        return data_images.prepare(image, self.preprocessing)
+        return network_input.prepare(image, self.preprocessing)

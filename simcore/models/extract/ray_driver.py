@@ -22,7 +22,7 @@ from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, SimError
 from simcore.models import forward
-from simcore.models.extract import extraction
+from simcore.models.extract import extraction, extraction_run
 from simcore.models.extract.extraction import ExtractionReport
 from simcore.models.extract.ray_worker import Unit, UnitResult, Worker, WorkerSettings
 from simcore.models.spec import BackboneSpec
@@ -238,7 +238,7 @@ class Committer:
         finally:
             self._commit()
         for name, key in self.feature_keys.items():
-            if self.done[name] > extraction.CHUNK_IMAGES:
+            if self.done[name] > extraction_run.CHUNK_IMAGES:
                 self.store.compact(key)
 
     def _receive(self, result: UnitResult) -> None:

@@ -10,7 +10,7 @@ from simcore.lab.invariance import changed_features, evaluation
 from simcore.lab.invariance.evaluation import InvarianceQuestion
 from simcore.lab.library import collections, extraction, features
 from simcore.lab.recipes import parse
-from simcore.models.extract import extraction as models_extraction
+from simcore.models.extract.extraction_run import ExtractionRun
 from simcore.models.transforms import Setting
 from simcore.recipe import Question
 from simcore.types import Monitor
@@ -138,7 +138,7 @@ def test_everything_is_stored_and_a_stopped_run_resumes(drawn, monkeypatch):
     assert {row.transform for row in done.rows} == {"flip"}
     whole = evaluation.run(inquiry)
     memory.clear()
-    monkeypatch.setattr(models_extraction.ExtractionRun, "_embed", lambda *_: 1 / 0)
+    monkeypatch.setattr(ExtractionRun, "_embed", lambda *_: 1 / 0)
     again = evaluation.run(inquiry)
     assert again.to_dict() == whole.to_dict() == evaluation.stored(inquiry).to_dict()
 

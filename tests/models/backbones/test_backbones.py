@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from simcore.data import network_input
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
 from simcore.models import forward, registry, state_dicts, weights
 from simcore.models.spec import WeightFile
@@ -318,12 +319,9 @@ def test_a_weight_file_placed_for_a_library_model_is_used():
     save_file(net.state_dict(), place)
     (row,) = forward.embed_images([pictures()[3]], spec, "cpu", "fp32")
     net.reset_classifier(0)
-    from simcore.data import images
 
-    x = (
-        torch.from_numpy(images.prepare(pictures()[3], spec.preprocessing)).permute(2, 0, 1)[None]
-        / 255
-    )
+    pixels = network_input.prepare(pictures()[3], spec.preprocessing)
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (spec.preprocessing.mean, spec.preprocessing.std)
     )

@@ -212,7 +212,7 @@ from pathlib import Path
 
 from simcore.data import images
 from simcore.data.store.feature_store import FeatureStore
-from simcore.models.extract import extraction
+from simcore.models.extract import extraction, extraction_run
 from simcore.models.spec import BackboneSpec
 from simcore.types import ImageSet, Preprocessing
 
@@ -231,7 +231,7 @@ paths = sorted(Path({pictures!r}).glob("*.png"))
 keys = tuple(images.content_key(path.read_bytes()) for path in paths)
 pictures = ImageSet(tuple(path.stem for path in paths), tuple(paths), keys)
 spec = BackboneSpec("slow", 3, load, Preprocessing(resize=8, crop=(8, 8), mean=(), std=()))
-extraction.CHUNK_IMAGES = 16
+extraction_run.CHUNK_IMAGES = 16
 extraction.extract(pictures, [spec], store=FeatureStore({store!r}), device="cpu", batch=4)
 """
 
