@@ -12,6 +12,7 @@ from simcore.cli.options import Json, Name, Ready
 @options.table_files
 def claims(
     name: Name,
+    *,
     models: Ready = "",
     judgements: Annotated[
         str,

@@ -24,6 +24,7 @@ def add(
     path: Annotated[
         Path | None, typer.Argument(help="Folder, zip, CSV or s3://bucket/folder; none for emoji.")
     ] = None,
+    *,
     name: Annotated[str, typer.Option(help="Name of the collection.")] = "",
     votes: Annotated[
         Path | None, typer.Option(help="CSV with the columns id, wins, fails.")

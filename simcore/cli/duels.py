@@ -21,6 +21,7 @@ Name = Annotated[str, typer.Argument(help="The duel.")]
 def new(
     name: Name,
     collection: options.Name,
+    *,
     models: Ready = "",
     questions: Annotated[int, typer.Option(help="Questions per player.")] = 10,
     choices: Annotated[int, typer.Option(help="Images to choose from, 2 to 9.")] = 4,

@@ -54,6 +54,7 @@ MinCatch = Annotated[
 def new(
     name: Name,
     collection: options.Name,
+    *,
     task: TaskName = "mafc",
     distractors: Distractors = "random",
     questions: Annotated[int, typer.Option(help="Questions per condition.")] = 20,
@@ -138,6 +139,7 @@ def list_(json: Json = False) -> None:
 @app.command()
 def export(
     name: Name,
+    *,
     format: Annotated[
         str,
         typer.Option(

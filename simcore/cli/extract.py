@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @options.table_files
 def extract(
     name: Name,
+    *,
     models: Models = "@offline",
     device: Device = "auto",
     engine: Annotated[

@@ -28,6 +28,7 @@ def import_(
             "The ids of pairs are left:ID and right:ID."
         ),
     ] = None,
+    *,
     backbone: Annotated[str, typer.Option(help="Name of the new backbone.")] = "",
     left: Annotated[Path | None, typer.Option(help="Instead: vectors of the left side.")] = None,
     right: Annotated[Path | None, typer.Option(help="And those of the right side.")] = None,

@@ -64,6 +64,7 @@ DEFAULT_POST = "none,center+csls"
 @options.table_files
 def show(
     data: Data,
+    *,
     models: Models = "",
     metrics: MetricList = "",
     post: PostList = DEFAULT_POST,

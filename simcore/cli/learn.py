@@ -35,6 +35,7 @@ Seed = Annotated[
 @options.table_files
 def adaptation(
     name: Name,
+    *,
     models: Ready = "",
     method: Annotated[
         str,
@@ -180,6 +181,7 @@ def _show(
 def joint(
     pairs: Name,
     judgements: Annotated[str, typer.Argument(help="A set of triplets.")],
+    *,
     models: Ready = "",
     term: Annotated[
         str,
@@ -235,6 +237,7 @@ def joint(
 @options.table_files
 def finetune(
     name: PairsOrJudgements,
+    *,
     backbone: Annotated[
         str,
         typer.Option(

@@ -29,6 +29,7 @@ def reproduce(
             "commas."
         ),
     ],
+    *,
     models: Ready = "",
     subset: Annotated[
         str, typer.Option(help="Which pairs. By default those of the paper, where possible.")

@@ -27,6 +27,7 @@ def export(name: Name, json: Json = False) -> None:
 @options.table_files
 def summary(
     name: Name,
+    *,
     models: Ready = "",
     combine: Combine = "none",
     weights: Weights = "",

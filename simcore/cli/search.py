@@ -46,6 +46,7 @@ Image = Annotated[str, typer.Argument(help="left:ID or right:ID.")]
 @options.table_files
 def map_(
     name: Name,
+    *,
     models: Models = "mobilenetv2",
     combine: Combine = "none",
     weights: Weights = "",
@@ -202,6 +203,7 @@ def _picture(name: str, text: str) -> "Picture":
 @options.table_files
 def search(
     name: Name,
+    *,
     id: Annotated[str, typer.Option("--id", help="An image of the collection.")] = "",
     image: Annotated[Path | None, typer.Option("--image", help="Any image file.")] = None,
     text: Annotated[str, typer.Option("--text", help="A text, for CLIP backbones.")] = "",

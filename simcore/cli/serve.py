@@ -55,6 +55,7 @@ def demo(
 
 
 def serve(
+    *,
     port: Port = 8501,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 accepts other machines.")

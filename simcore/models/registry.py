@@ -152,7 +152,7 @@ def add_catalog(
 @contextmanager
 def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
     """Register a backbone for the duration of a `with` block; for tests and examples."""
-    _registered()
+    _discover()
     add(spec)
     try:
         yield spec
@@ -162,7 +162,7 @@ def temporary(spec: BackboneSpec) -> Iterator[BackboneSpec]:
 
 def replace_spec(spec: BackboneSpec) -> BackboneSpec:
     """Register a backbone under a name that may be in use by an earlier one of the caller."""
-    _registered()
+    _discover()
     forget(spec.name)
     return add(spec)
 
@@ -179,10 +179,10 @@ def names(group: str | None = None) -> list[str]:
     Raises:
         UnknownNameError: no such group.
     """
-    specs = _registered().values()
+    _discover()
     if group is None:
-        return [spec.name for spec in specs]
-    members = [spec.name for spec in specs if group in spec.groups]
+        return list(_SPECS)
+    members = [spec.name for spec in _SPECS.values() if group in spec.groups]
     family: Prefix | Catalog | None = _PREFIXES.get(group) or _CATALOGS.get(group)
     if family and family.names:
         members = family.names()
@@ -193,7 +193,8 @@ def names(group: str | None = None) -> list[str]:
 
 def groups() -> list[str]:
     """Every group that has a backbone, sorted."""
-    fixed = {group for spec in _registered().values() for group in spec.groups}
+    _discover()
+    fixed = {group for spec in _SPECS.values() for group in spec.groups}
     families: list[tuple[str, Prefix | Catalog]] = [*_PREFIXES.items(), *_CATALOGS.items()]
     changing = {group for group, family in families if family.names and family.names()}
     return sorted(fixed | changing)
@@ -205,9 +206,9 @@ def get(name: str) -> BackboneSpec:
     Raises:
         UnknownNameError: no such name.
     """
-    specs = _registered()
-    if name in specs:
-        return specs[name]
+    _discover()
+    if name in _SPECS:
+        return _SPECS[name]
     prefix, colon, rest = name.partition(":")
     family = _PREFIXES.get(prefix) if colon else None
     if family and family.names:
@@ -241,7 +242,7 @@ def _resolve(name: str) -> BackboneSpec:
         return replace(family.resolve(rest), name=name)
     if ":" in name:
         raise unknown_name("library", prefix, sorted(_PREFIXES))
-    raise unknown_name("backbone", name, _registered())
+    raise unknown_name("backbone", name, _SPECS)
 
 
 def expand_groups(names_or_groups: Iterable[str]) -> list[str]:
@@ -258,11 +259,6 @@ def expand_groups(names_or_groups: Iterable[str]) -> list[str]:
         members = names(name[1:]) if name.startswith("@") else [get(name).name]
         expanded.update(dict.fromkeys(members))
     return list(expanded)
-
-
-def _registered() -> dict[str, BackboneSpec]:
-    _discover()
-    return _SPECS
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """Features from the store, shared in memory by all callers, and features of uploaded images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from simcore import memory
 from simcore.data import images as data_images
 from simcore.data import result_cache
+from simcore.data.result_cache import Arrays
 from simcore.data.store.feature_key import FeatureKey
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, UnknownNameError
@@ -248,11 +249,11 @@ def _features(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features
 def _read(key: FeatureKey, image_sets: Sequence[ImageSet]) -> tuple[Features, ...]:
     store = FeatureStore.shared()
 
-    def read() -> dict[str, Array]:
+    def read() -> Arrays:
         index, values = store.read(key, [name for images in image_sets for name in images.keys])
         return {"index": index, "values": values}
 
-    rows: Mapping[str, Array]
+    rows: Arrays
     if sum(map(len, image_sets)) < MIN_COPIED:
         rows = read()
     else:

@@ -1,6 +1,6 @@
 """Review of failure cases: the queue, annotators' tags and accepted mates, undo, the summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,17 +85,14 @@ def pair(name: str, query: str) -> tuple[PairKeys, str]:
 
 def pairs_of(collection: Collection) -> Mapping[str, tuple[PairKeys, str]]:
     """Query id -> (content keys of the query and its mate, the mate's id)."""
+    return memory.get(("pairs by query", collection.digest), lambda: dict(_by_query(collection)))
 
-    def read() -> dict[str, tuple[PairKeys, str]]:
-        pairs = collection.pairs()
-        mates = pairs.gallery.take(pairs.target)
-        both = zip(pairs.queries.keys, mates.keys, mates.ids, strict=True)
-        return {
-            query: ((query_key, mate_key), mate)
-            for query, (query_key, mate_key, mate) in zip(pairs.queries.ids, both, strict=True)
-        }
 
-    return memory.get(("pairs by query", collection.digest), read)
+def _by_query(collection: Collection) -> Iterator[tuple[str, tuple[PairKeys, str]]]:
+    pairs = collection.pairs()
+    mates = pairs.gallery.take(pairs.target)
+    keys = zip(pairs.queries.keys, mates.keys, strict=True)
+    yield from zip(pairs.queries.ids, zip(keys, mates.ids, strict=True), strict=True)
 
 
 def add_review(name: str, query: str, annotator: str, kind: str, value: str = "") -> None:
