@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from simcore.lab.claims import evaluation
+from simcore.lab.claims import claims_evaluation
+from simcore.lab.claims.claims_evaluation import ClaimsQuestion
 from simcore.lab.claims.claims_report import OUTCOMES, ClaimsReport, ClaimVerdict
-from simcore.lab.claims.evaluation import ClaimsQuestion
 from simcore.lab.judgements import sets
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
 from simcore.ui.claims import verdict_views
@@ -14,9 +14,9 @@ PAGE = "claims"
 ALL = "all"
 NO_SET = "none"
 COMMAND = ("claims",)
-PAPER = Field("paper", (ALL, *evaluation.PAPERS))
+PAPER = Field("paper", (ALL, *claims_evaluation.PAPERS))
 VERDICT = Field("verdict", (ALL, *OUTCOMES))
-CLAIM = Field("claim", ("", *(claim.id for claim in evaluation.CLAIMS)))
+CLAIM = Field("claim", ("", *(claim.id for claim in claims_evaluation.CLAIMS)))
 
 
 def show() -> None:
@@ -40,7 +40,7 @@ def show() -> None:
             )
         judged = () if values["judgements"] == NO_SET else (values["judgements"],)
         question = ClaimsQuestion(values["collection"], judgements=judged)
-        report = evaluation.stored(question)
+        report = claims_evaluation.stored(question)
         _job(question, report)
         if report.computed[0]:
             _verdicts(report)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from simcore.lab.invariance import evaluation
-from simcore.lab.invariance.evaluation import TRANSFORMS, InvarianceQuestion, Setting
+from simcore.lab.invariance import invariance_evaluation
+from simcore.lab.invariance.invariance_evaluation import TRANSFORMS, InvarianceQuestion, Setting
 from simcore.lab.library import subsets
 from simcore.recipe import Question
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
@@ -78,7 +78,7 @@ def _queries(question: Question) -> list[str]:
 def _collection(question: Question, setting: Setting) -> None:
     """All pictures: the heat map of what is computed, and a job for the rest."""
     inquiry = InvarianceQuestion(question)
-    table = evaluation.stored(inquiry)
+    table = invariance_evaluation.stored(inquiry)
     st.header("All pictures", anchor=False)
     running = not kiosk.enabled() and job_progress.show(*COMMAND)
     if len(table.rows) < table.expected and not running and not kiosk.enabled():

@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,18 @@ def draw_pairs(folder: Path, count: int) -> None:
         (folder / side).mkdir(parents=True)
         for number in range(count):
             draw(number, 70, 70).rotate(angle).save(folder / side / f"{number:02}.png")
+
+
+def extracted_pairs(folder: Path, name: str, count: int, models: Sequence[str]) -> Path:
+    """A cache with a collection of `count` drawn pairs and their features, for tests to copy."""
+    from simcore.lab.library import collections, extraction
+
+    draw_pairs(folder / "pairs", count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(folder / "cache"))
+        collections.add("pairs", folder / "pairs", name=name)
+        extraction.extract(name, models)
+    return folder / "cache"
 
 
 @pytest.fixture(name="draw")

@@ -34,8 +34,8 @@ def claims(
     Each claim is repeated under every combination of the choices that its paper leaves open.
     """
     from simcore.errors import unknown_name
-    from simcore.lab.claims import evaluation
-    from simcore.lab.claims.evaluation import ClaimsQuestion
+    from simcore.lab.claims import claims_evaluation
+    from simcore.lab.claims.claims_evaluation import ClaimsQuestion
 
     sets = () if judgements == "none" else tuple(options.names(judgements))
     question = ClaimsQuestion(
@@ -45,7 +45,7 @@ def claims(
     if claim and claim not in ids:
         raise unknown_name("claim", claim, ids)
     with output.resumable_monitor() as monitor:
-        report = evaluation.run(question, monitor=monitor)
+        report = claims_evaluation.run(question, monitor=monitor)
     tables = [report.to_table()]
     for verdict in report.verdicts:
         if verdict.claim.id == claim:

@@ -260,13 +260,13 @@ def invariance(
 
     Queries are changed, the gallery is not. A stopped run continues.
     """
-    from simcore.lab.invariance import evaluation
+    from simcore.lab.invariance import invariance_evaluation
 
-    inquiry = evaluation.InvarianceQuestion(
+    inquiry = invariance_evaluation.InvarianceQuestion(
         question, tuple(options.names(transforms)), levels, seed
     )
     with output.monitor() as monitor:
-        table = evaluation.run(inquiry, monitor=monitor)
+        table = invariance_evaluation.run(inquiry, monitor=monitor)
     output.result(table, json=json)
 
 

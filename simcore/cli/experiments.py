@@ -12,7 +12,7 @@ from simcore.errors import BadDataError, unknown_name
 from simcore.results import Table
 
 if TYPE_CHECKING:
-    from simcore.lab.people.backups import AnswerBackup
+    from simcore.lab.people.answer_backups import AnswerBackup
 
 app = typer.Typer(help="Ask people which pictures look alike.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The experiment.")]
@@ -270,18 +270,18 @@ def analyse(
 @options.table_files
 def backup(json: Json = False) -> None:
     """Back up all answers now; backups that you ask for are never deleted."""
-    from simcore.lab.people import backups
+    from simcore.lab.people import answer_backups
 
-    _print_backups([backups.create()], json)
+    _print_backups([answer_backups.create()], json)
 
 
 @app.command(name="backups")
 @options.table_files
 def backups_(json: Json = False) -> None:
     """List the backups of the answers, newest first."""
-    from simcore.lab.people import backups
+    from simcore.lab.people import answer_backups
 
-    _print_backups(backups.listing(), json)
+    _print_backups(answer_backups.listing(), json)
 
 
 @app.command()
@@ -292,9 +292,9 @@ def restore(
     json: Json = False,
 ) -> None:
     """Replace the answers by a backup; the former database is kept beside it."""
-    from simcore.lab.people import backups
+    from simcore.lab.people import answer_backups
 
-    result = backups.restore(file)
+    result = answer_backups.restore(file)
     if json:
         output.document(result.to_dict())
         return

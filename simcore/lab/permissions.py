@@ -30,7 +30,7 @@ VISITORS = {
     "claims.choices": "available universes",
     "claims.next_steps": "next_steps",
     "claims.claims_report": "describe_rule format_evidence format_value",
-    "claims.evaluation": "stored",
+    "claims.claims_evaluation": "stored",
     "claims.combination_statistics": "best_minus_all best_minus_best_network "
     "best_minus_single best_over_network best_over_single diverse_minus_networks "
     "every_two_minus_single four_minus_any gap_closed least_loss oracle_over_best "
@@ -46,7 +46,7 @@ VISITORS = {
     "tlld_share triplet_cosine_best vote_correlation whole_minus_face_crops",
     "claims.training_statistics": "adapted_minus_original adapted_over_original "
     "reduced_minus_original sigma_difference",
-    "claims.pair_data": "kind sizes standardized_rows",
+    "claims.universe_pairs": "kind sizes standardized_rows",
     "error_log": "write",  # what went wrong for a visitor, for the host to read
     "evaluate.best_subsets": "report",
     "evaluate.combinations": "format_interval subset_recipe search search_in report ranking "
@@ -62,14 +62,15 @@ VISITORS = {
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
     "document bar_style line_style",
     "invariance.changed_features": "change embed has_features read",
-    "invariance.evaluation": "floor_of picture_outcomes stored",
+    "invariance.invariance_evaluation": "floor_of picture_outcomes stored",
     "invariance.picture": "curves open_picture",
-    "judgements.agreement": "percent table combined disagreements people",
+    "judgements.agreement": "percent table combined people",
     "judgements.pair_similarities": "default_backbones distances expand is_distance metrics_of "
     "ready available values identity",
     "judgements.perceptual": "check_nets layer_table combinations",
     "judgements.sets": "names summary listing summary_table open_ printed singleton_sets "
     "name_of_source",
+    "judgements.trial_disagreements": "largest_first",
     "leaderboard.board": "cost_value format_cost format_place format_score",
     "leaderboard.board_files": "dump merge to_html to_latex",
     "leaderboard.costs": "read",
@@ -157,13 +158,13 @@ HOST = {
     "api.named_collections": "add list_collections open_collection",
     "api.search_and_maps": "map search",
     "api.similarity_recipes": "gates plain_sum rerank rrf stored_recipe zsum",
-    "claims.evaluation": "run",
+    "claims.claims_evaluation": "run",
     "demo": "prepare score",
     "doctor": "cache_size doctor",
     "search.precompute": "run opening_recipes",
     "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
     "invariance.changed_features": "extract",
-    "invariance.evaluation": "run",
+    "invariance.invariance_evaluation": "run",
     "judgements.pair_similarities": "prepare",
     "judgements.sets": "add remove collection sample save_sample",
     "leaderboard.board_files": "load read",
@@ -205,7 +206,7 @@ HOST = {
     "figure_6",
     "papers.section_store": "save",
     "judgements.set_maps": "make",
-    "people.backups": "create listing restore",
+    "people.answer_backups": "create listing restore",
     "people.disagreement": "most_informative",
     "people.drawing": "draw draw_condition make_question catch_trials",
     "people.experiments": "parse read_consent create remove check_name prepare_pictures preset "

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from simcore.__main__ import run
-from simcore.lab.claims import evaluation
+from simcore.lab.claims import claims_evaluation
 
 
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch):
-    monkeypatch.setattr(evaluation, "MAIN_DRAWS", 20)
-    monkeypatch.setattr(evaluation, "CELL_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "MAIN_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "CELL_DRAWS", 20)
 
 
 def test_document_and_table(tiny, capsys):

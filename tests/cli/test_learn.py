@@ -11,9 +11,8 @@ from simcore.lab import jobs
 from simcore.lab.judgements import sets
 from simcore.lab.learning import adaptation as learning
 from simcore.lab.learning import learned_backbones
-from simcore.lab.library import collections, extraction
 from simcore.types import Monitor
-from tests.conftest import draw_pairs
+from tests.conftest import extracted_pairs
 from tests.lab.conftest import conv  # noqa: F401  a fixture
 from tests.training.conftest import single_thread  # noqa: F401  a fixture of the module
 
@@ -38,13 +37,7 @@ def ask(capsys):
 @pytest.fixture(scope="module")
 def drawn_cache(tmp_path_factory):
     """A cache with twenty drawn pairs and their features."""
-    root = tmp_path_factory.mktemp("drawn")
-    draw_pairs(root / "pairs", 20)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
-        collections.add("pairs", root / "pairs", name="drawn")
-        extraction.extract("drawn", MODELS.split(","))
-    return root / "cache"
+    return extracted_pairs(tmp_path_factory.mktemp("drawn"), "drawn", 20, MODELS.split(","))
 
 
 @pytest.fixture

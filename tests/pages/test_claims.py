@@ -2,16 +2,16 @@
 
 import pytest
 
-from simcore.lab.claims import evaluation
-from simcore.lab.claims.evaluation import ClaimsQuestion
+from simcore.lab.claims import claims_evaluation
+from simcore.lab.claims.claims_evaluation import ClaimsQuestion
 
 
 @pytest.fixture
 def tested(tiny, monkeypatch):
     """The prepared collection with the claims of one paper tested, few samples each."""
-    monkeypatch.setattr(evaluation, "MAIN_DRAWS", 20)
-    monkeypatch.setattr(evaluation, "CELL_DRAWS", 20)
-    evaluation.run(ClaimsQuestion(tiny, judgements=(), papers=("rosenfeld2019",)))
+    monkeypatch.setattr(claims_evaluation, "MAIN_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "CELL_DRAWS", 20)
+    claims_evaluation.run(ClaimsQuestion(tiny, judgements=(), papers=("rosenfeld2019",)))
     return tiny
 
 
@@ -24,7 +24,7 @@ def test_without_a_collection_there_is_a_sentence(app):
 def test_before_the_first_test_there_is_a_button_and_the_command(tiny, app):
     at = app("pages/claims.py", collection=tiny, judgements="none")
     assert not at.exception
-    report = evaluation.stored(ClaimsQuestion(tiny, judgements=()))
+    report = claims_evaluation.stored(ClaimsQuestion(tiny, judgements=()))
     assert at.button[0].label == f"Test {report.testable} claims"
     assert f"simcore claims {tiny}" in at.code[0].value
 
@@ -32,7 +32,7 @@ def test_before_the_first_test_there_is_a_button_and_the_command(tiny, app):
 def test_claims_can_be_read_before_they_are_tested(tiny, app):
     at = app("pages/claims.py", collection=tiny, judgements="none", paper="margaritescu2024")
     assert not at.exception
-    claims = [claim for claim in evaluation.CLAIMS if claim.paper == "margaritescu2024"]
+    claims = [claim for claim in claims_evaluation.CLAIMS if claim.paper == "margaritescu2024"]
     table = at.dataframe[0].value
     assert list(table["tested"]) == [claim.tested for claim in claims]
     assert [text.strip("“”") for text in table["sentence"]] == [c.sentence for c in claims]
@@ -53,7 +53,7 @@ def test_verdicts_and_the_claim_of_a_link(tested, app):
         claim="any-two",
     )
     assert not at.exception
-    report = evaluation.stored(ClaimsQuestion(tested, judgements=()))
+    report = claims_evaluation.stored(ClaimsQuestion(tested, judgements=()))
     untested = sum(verdict.is_untested for verdict in report.verdicts)
     holds, fails, undecided = report.counts.values()
     assert [(m.label, m.value) for m in at.metric] == [

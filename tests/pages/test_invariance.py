@@ -2,8 +2,8 @@
 
 import pytest
 
-from simcore.lab.invariance import evaluation, picture
-from simcore.lab.invariance.evaluation import InvarianceQuestion
+from simcore.lab.invariance import invariance_evaluation, picture
+from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion
 from simcore.lab.recipes import parse
 from simcore.recipe import Question
 
@@ -30,17 +30,17 @@ def test_live_curves_without_a_run(tiny, question, app):
 
 
 def test_curves_agree_with_the_evaluation_of_all(tiny, question):
-    evaluation.run(InvarianceQuestion(question, ("blur",)))
+    invariance_evaluation.run(InvarianceQuestion(question, ("blur",)))
     setting = InvarianceQuestion(question, ("blur",)).settings[0]
     for recipe, curve in zip(question.recipes, picture.curves(question, "c", "blur"), strict=True):
-        outcomes = evaluation.picture_outcomes(question, recipe, setting)
+        outcomes = invariance_evaluation.picture_outcomes(question, recipe, setting)
         point = next(point for point in curve.points if point.strength == setting.strength)
         assert point.floor == pytest.approx(outcomes.floor[2], abs=1e-4)
         assert point.rank == outcomes.ranks[2]
 
 
 def test_heat_map_and_galleries_after_a_run(tiny, question, app):
-    evaluation.run(InvarianceQuestion(question, ("flip",)))
+    invariance_evaluation.run(InvarianceQuestion(question, ("flip",)))
     at = app(PAGE, collection=tiny, models="hog,color", transform="flip", measure="floor")
     assert not at.exception
     text = " ".join(markdown.value for markdown in at.markdown)

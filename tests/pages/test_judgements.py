@@ -3,7 +3,7 @@
 import pytest
 
 from simcore.lab import jobs
-from simcore.lab.judgements import agreement, pair_similarities, sets
+from simcore.lab.judgements import agreement, pair_similarities, sets, trial_disagreements
 from simcore.lab.judgements.agreement import JudgementQuestion
 from tests.pages.test_analysis_pages import at_address, shown, words
 
@@ -66,7 +66,7 @@ def test_disagreements_can_be_sorted(app, judged):
         by="color",
     )
     assert not at.exception
-    rows = agreement.disagreements(JudgementQuestion("mine", ("color",)), metric="cosine")
+    rows = trial_disagreements.largest_first(JudgementQuestion("mine", ("color",)), metric="cosine")
     opposite = sum((row.vote - 0.5) * (row.prediction - 0.5) < 0 for row in rows)
     assert f"**{opposite}** of 8 triplets" in shown(at)
     assert at.query_params["by"] == "color"

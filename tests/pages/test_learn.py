@@ -10,11 +10,10 @@ from simcore.lab import jobs, printed_annex
 from simcore.lab.judgements import sets
 from simcore.lab.learning import adaptation, finetuning, joint
 from simcore.lab.learning.adaptation import AdaptationSettings
-from simcore.lab.library import collections, extraction
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.models import lineage, registry
 from simcore.types import Monitor
-from tests.conftest import draw_pairs
+from tests.conftest import extracted_pairs
 from tests.lab.conftest import CONV, register
 from tests.training.conftest import single_thread  # noqa: F401  a fixture of the module
 
@@ -24,13 +23,7 @@ QUICK = AdaptationSettings(epochs=4, dims=8, width=16)
 @pytest.fixture(scope="module")
 def dozen_cache(tmp_path_factory):
     """A cache with twelve drawn pairs and their features."""
-    root = tmp_path_factory.mktemp("dozen")
-    draw_pairs(root / "pairs", 12)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
-        collections.add("pairs", root / "pairs", name="dozen")
-        extraction.extract("dozen", ["color", "layout"])
-    return root / "cache"
+    return extracted_pairs(tmp_path_factory.mktemp("dozen"), "dozen", 12, ["color", "layout"])
 
 
 @pytest.fixture

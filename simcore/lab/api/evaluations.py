@@ -19,8 +19,8 @@ from simcore.lab.api.arguments import (
 )
 from simcore.lab.evaluate import recall as lab_recall
 from simcore.lab.evaluate.recall import MateRanks
-from simcore.lab.invariance import evaluation as lab_invariance
-from simcore.lab.invariance.evaluation import InvarianceQuestion, InvarianceTable
+from simcore.lab.invariance import invariance_evaluation as lab_invariance
+from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion, InvarianceTable
 from simcore.lab.leaderboard import evaluation as lab_leaderboard
 from simcore.lab.leaderboard.board import Board
 from simcore.lab.leaderboard.evaluation import LeaderboardQuestion

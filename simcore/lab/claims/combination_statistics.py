@@ -11,8 +11,8 @@ from simcore.evaluate.claims import resampling, statistics
 from simcore.evaluate.claims.resampling import HalfScores
 from simcore.evaluate.combinations import subset_statistics
 from simcore.lab.claims.claim import UndecidableError
-from simcore.lab.claims.pair_data import PairData
 from simcore.lab.claims.pair_statistics import Estimate
+from simcore.lab.claims.universe_pairs import PairData
 from simcore.recipe import Combination
 from simcore.types import Array
 

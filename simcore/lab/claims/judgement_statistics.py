@@ -11,7 +11,7 @@ from simcore.evaluate.claims import resampling, statistics
 from simcore.evaluate.claims.resampling import half_splits, held_out_means
 from simcore.evaluate.judgements import triplet_combinations, two_afc
 from simcore.evaluate.judgements.two_afc import Counting
-from simcore.lab.claims import pair_data
+from simcore.lab.claims import universe_pairs
 from simcore.lab.claims.choices import Universe
 from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.claims.pair_statistics import Estimate, family
@@ -43,7 +43,7 @@ class JudgementData:
         self.backbones = tuple(
             name
             for name in backbones
-            if pair_data.kind(name) != "face" and pair_similarities.ready(judged, name)
+            if universe_pairs.kind(name) != "face" and pair_similarities.ready(judged, name)
         )
         if not self.backbones:
             raise UndecidableError(f"features for the images of {judged.name}")
@@ -69,7 +69,7 @@ class JudgementData:
         Raises:
             UndecidableError: there is none.
         """
-        chosen = tuple(name for name in self.backbones if pair_data.kind(name) == kind)
+        chosen = tuple(name for name in self.backbones if universe_pairs.kind(name) == kind)
         if not chosen:
             raise UndecidableError(f"a backbone of kind {kind}")
         return chosen
@@ -84,8 +84,8 @@ class JudgementData:
 
     def combinations(self, combine: str) -> Array:
         """(2^M, T) float32 what each combination earns; the empty one 0.5."""
-        if not 2 <= len(self.backbones) <= pair_data.MAX_BACKBONES:
-            raise UndecidableError(f"2 to {pair_data.MAX_BACKBONES} backbones")
+        if not 2 <= len(self.backbones) <= universe_pairs.MAX_BACKBONES:
+            raise UndecidableError(f"2 to {universe_pairs.MAX_BACKBONES} backbones")
         sides = [pair_similarities.values(self.judged, name) for name in self.backbones]
         margins = np.stack(
             [triplet_combinations.signed_margin((s[0], s[1]), combine) for s in sides]
@@ -102,7 +102,7 @@ class JudgementData:
 def judged_combination_gain(data: JudgementData) -> Estimate:
     """The best combination of two or more minus the best single backbone."""
     table = data.combinations(data.universe.get("combine"))
-    sizes = pair_data.sizes(data.backbones)
+    sizes = universe_pairs.sizes(data.backbones)
     families = [np.flatnonzero(sizes == 1), np.flatnonzero(sizes > 1)]
     return Estimate(
         lambda weights: np.diff(held_out_means(weights, table, data.splits, families), axis=1)
@@ -112,7 +112,7 @@ def judged_combination_gain(data: JudgementData) -> Estimate:
 def judged_normalization_gain(data: JudgementData) -> Estimate:
     """The best z-sum minus the best plain sum."""
     tables = [data.combinations(combine) for combine in ("zsum", "sum")]
-    several = [np.flatnonzero(pair_data.sizes(data.backbones) > 1)]
+    several = [np.flatnonzero(universe_pairs.sizes(data.backbones) > 1)]
 
     def compute(weights: Array) -> Array:
         zsum, plain = (held_out_means(weights, t, data.splits, several) for t in tables)

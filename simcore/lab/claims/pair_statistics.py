@@ -8,7 +8,7 @@ import numpy as np
 from simcore.evaluate.claims import resampling, statistics
 from simcore.evaluate.claims.resampling import Statistic
 from simcore.lab.claims.claim import UndecidableError
-from simcore.lab.claims.pair_data import PairData
+from simcore.lab.claims.universe_pairs import PairData
 from simcore.lab.library import collections, subsets
 from simcore.models import registry
 from simcore.types import METRICS, Array, Metric

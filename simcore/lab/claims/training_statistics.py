@@ -7,8 +7,8 @@ import numpy as np
 from simcore import memory
 from simcore.evaluate.claims import resampling, statistics
 from simcore.lab.claims.choices import Universe
-from simcore.lab.claims.pair_data import PairData
 from simcore.lab.claims.pair_statistics import Estimate
+from simcore.lab.claims.universe_pairs import PairData
 from simcore.lab.learning import adaptation
 from simcore.lab.library import features
 from simcore.types import Array, Monitor

@@ -8,7 +8,7 @@ import numpy as np
 from simcore.errors import unknown_name
 from simcore.evaluate.retrieval import invariance
 from simcore.lab import recipes
-from simcore.lab.invariance import changed_features, evaluation
+from simcore.lab.invariance import changed_features, invariance_evaluation
 from simcore.lab.library import features, similarity, subsets
 from simcore.lab.library.features import DecodedImage
 from simcore.models import transforms
@@ -109,7 +109,7 @@ def _curve(
         {name: features.for_side(collection, side, name) for name in recipe.backbones}
         for side in (pairs.queries, pairs.gallery)
     )
-    floor = evaluation.floor_of(question, recipe)
+    floor = invariance_evaluation.floor_of(question, recipe)
     points = []
     for setting, vectors in changed:
         (value,) = invariance.self_similarity(

@@ -23,9 +23,9 @@ from simcore.models.adapter import Adapter
 from simcore.models.lineage import Lineage
 from simcore.results import Table, TableResult
 from simcore.training import picture_folds
-from simcore.training.adapt import adaptation, joint, judgement_loss
+from simcore.training.adapt import adaptation, joint_training, judgement_loss
 from simcore.training.adapt import inputs as adapt_inputs
-from simcore.training.adapt.joint import JointInputs, JointRun, JointSettings
+from simcore.training.adapt.joint_training import JointInputs, JointRun, JointSettings
 from simcore.types import JSON, Array, Collection, Monitor, Score
 
 
@@ -250,7 +250,7 @@ def learn(
         picture_folds.deal(pictures, settings.folds, settings.seed),
     )
     checkpoint_name = save or f"unnamed-{inputs.fingerprint(settings)[:12]}"
-    runs = joint.train(
+    runs = joint_training.train(
         inputs,
         settings,
         device=forward.resolve_device(device),

@@ -14,7 +14,7 @@ from simcore.models import adapter as adapters
 from simcore.models.adapter import Adapter
 from simcore.results import Result
 from simcore.training import splits
-from simcore.training.adapt.joint import JointInputs, JointRun
+from simcore.training.adapt.joint_training import JointInputs, JointRun
 from simcore.types import Array, Features, Score
 
 Stage = Literal["before", "start", "pairs", "judgements", "both"]

@@ -8,7 +8,7 @@ from simcore.lab.people.plans import Plan
 from simcore.types import Monitor, Progress
 from simcore.ui import commands, kiosk, sidebar, widgets
 from simcore.ui.duel import phone, wall
-from simcore.ui.duel.board import count
+from simcore.ui.duel.score_bars import count
 from simcore.ui.widgets import escape_markdown
 
 MAX_QUESTIONS, MAX_CHOICES, MAX_MACHINES = 50, 9, 12

@@ -15,7 +15,7 @@ from simcore.lab.search import search
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
 from simcore.ui import kiosk, thumbnails, uploads, widgets
-from simcore.ui.duel import board, join_address
+from simcore.ui.duel import join_address, score_bars
 
 SECONDS = 1.2  # that each machine takes at least
 MAX_MACHINES = 12
@@ -39,7 +39,7 @@ class _Photo:
 
 def show() -> None:
     """Draw the view."""
-    board.style()
+    score_bars.style()
     name = _collection()
     if not name:
         return

@@ -8,8 +8,8 @@ from simcore.lab.people.duel_scores import PlayerScore
 from simcore.lab.people.duels import Seat
 from simcore.lab.people.participation import Screen
 from simcore.ui import actions, components, thumbnails, widgets
-from simcore.ui.duel import board
-from simcore.ui.duel.board import count, listed, percent
+from simcore.ui.duel import score_bars
+from simcore.ui.duel.score_bars import count, listed, percent
 
 NEW = "new"  # in the address, in place of a player's code
 ASK = "Which one looks most like it?"
@@ -18,7 +18,7 @@ CHOICE = "duel_choice"
 
 def show(name: str, code: str) -> None:
     """Draw the page of a player who was invited or resumes."""
-    board.style()
+    score_bars.style()
     with widgets.show_errors():
         if code == NEW:
             _welcome(name)
@@ -133,7 +133,9 @@ def _score(name: str, code: str) -> None:
             st.title(f"{score.right} of {score.answered} right", anchor=False)
             for line in _lines(score):
                 st.markdown(line)
-        st.html(f'<div class="duel phone">{board.bars(live, people="People", own=score.own)}</div>')
+        st.html(
+            f'<div class="duel phone">{score_bars.bars(live, people="People", own=score.own)}</div>'
+        )
         st.caption(
             "Right answers, with 95 % intervals; dotted: guessing. "
             + ("" if live.state == "ended" else "Others are still playing; this page follows them.")

@@ -6,7 +6,7 @@ from simcore.errors import NotPermittedError
 from simcore.lab.people import duel_scores, duels
 from simcore.lab.people.duels import Group
 from simcore.ui import actions, kiosk, widgets
-from simcore.ui.duel import board, join_address
+from simcore.ui.duel import join_address, score_bars
 
 VIEW = "wall"  # of the page, in its address
 # A wall has no headings of the app above it.
@@ -16,7 +16,7 @@ HOST = "duel_host"  # session key: duel -> the key of its host
 
 def show(name: str) -> None:
     """Draw the wall of a duel's newest group, which follows every answer."""
-    board.style()
+    score_bars.style()
     st.html(SPACE)
     with widgets.show_errors():
         group = duels.current(name)
@@ -45,7 +45,7 @@ def _live(duel: str, before: tuple[str, str]) -> None:
         live = duel_scores.live(duel)
         if (live.experiment, live.state) != before:
             st.rerun()  # other controls
-        st.html(board.wall(live, join_address.join_address(duel)))
+        st.html(score_bars.wall(live, join_address.join_address(duel)))
 
 
 # State of the group -> the button that ends it: its label, icon, and what it does.

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from simcore.lab.invariance import changed_features, evaluation, picture
-from simcore.lab.invariance.evaluation import TRANSFORMS, InvarianceTable, Setting
+from simcore.lab.invariance import changed_features, invariance_evaluation, picture
+from simcore.lab.invariance.invariance_evaluation import TRANSFORMS, InvarianceTable, Setting
 from simcore.lab.invariance.picture import PictureCurve
 from simcore.recipe import Question, Recipe
 from simcore.types import Collection
@@ -117,7 +117,7 @@ def heat_map(table: InvarianceTable, measure: str) -> None:
 
 def galleries(question: Question, recipe: Recipe, setting: Setting, collection: Collection) -> None:
     """The pictures that move least and most under a change; a click opens one in Explore."""
-    outcomes = evaluation.picture_outcomes(question, recipe, setting)
+    outcomes = invariance_evaluation.picture_outcomes(question, recipe, setting)
     if outcomes is None:
         st.info("Not computed for all pictures yet.")
         return

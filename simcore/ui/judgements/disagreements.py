@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from simcore.lab.judgements import agreement, pair_similarities, sets
-from simcore.lab.judgements.agreement import JudgementDisagreement, JudgementQuestion
+from simcore.lab.judgements import agreement, pair_similarities, sets, trial_disagreements
+from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.judgements.sets import JudgementSet
+from simcore.lab.judgements.trial_disagreements import JudgementDisagreement
 from simcore.ui import actions, gallery, kiosk, url_state, widgets
 from simcore.ui.gallery import Pick, side_word, trial_tiles, votes_label
 from simcore.ui.judgements.judgement_sidebar import METRIC_LABELS, PAGE
@@ -24,7 +25,7 @@ def show(question: JudgementQuestion, ready: list[str]) -> None:
     with widgets.show_errors():  # errors of a fragment do not reach those of the page
         judged = question.open()
         by, metric, group, order = _controls(judged, ready)
-        rows = agreement.disagreements(
+        rows = trial_disagreements.largest_first(
             question.with_models([by] if by in ready else ready), metric=metric, group=group
         )
         _disagreement_header(rows, judged, by)

@@ -9,11 +9,11 @@ import pytest
 from simcore import memory
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import Stopped, UnknownNameError
-from simcore.lab.claims import choices, evaluation, pair_data, pair_statistics
+from simcore.lab.claims import choices, claims_evaluation, pair_statistics, universe_pairs
 from simcore.lab.claims.choices import Universe
+from simcore.lab.claims.claims_evaluation import CLAIMS, ClaimsQuestion
 from simcore.lab.claims.combination_statistics import STATISTICS as COMBINATIONS
-from simcore.lab.claims.evaluation import CLAIMS, ClaimsQuestion
-from simcore.lab.claims.pair_data import PairData
+from simcore.lab.claims.universe_pairs import PairData
 from simcore.lab.evaluate import combinations
 from simcore.lab.library import collections
 from simcore.lab.recipes import parse
@@ -110,7 +110,7 @@ def test_the_main_universe_has_the_numbers_of_evaluate_subsets(noisy):
 
 
 def test_ties_for_against_and_at_random():
-    ranks = pair_data.MateRanks(np.array([0, 0, 2, 1]), np.array([0, 2, 1, 1]), 5)
+    ranks = universe_pairs.MateRanks(np.array([0, 0, 2, 1]), np.array([0, 2, 1, 1]), 5)
     assert ranks.hits(1, "against").tolist() == [1, 0, 0, 0]
     assert ranks.hits(1, "for").tolist() == [1, 1, 0, 0]
     assert ranks.hits(1, "half").tolist() == [1, pytest.approx(1 / 3), 0, 0]
@@ -162,37 +162,37 @@ def test_cosine_against_l2_by_numpy(noisy):
 
 
 def test_run_stop_resume(noisy, monkeypatch):
-    monkeypatch.setattr(evaluation, "MAIN_DRAWS", 60)
-    monkeypatch.setattr(evaluation, "CELL_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "MAIN_DRAWS", 60)
+    monkeypatch.setattr(claims_evaluation, "CELL_DRAWS", 20)
     question = ClaimsQuestion(noisy, MODELS, judgements=(), papers=("rosenfeld2019",))
     steps = []
     with pytest.raises(Stopped, match="Start again to resume"):
-        evaluation.run(question, monitor=Monitor(steps.append, lambda: len(steps) > 40))
-    halfway = evaluation.stored(question)
+        claims_evaluation.run(question, monitor=Monitor(steps.append, lambda: len(steps) > 40))
+    halfway = claims_evaluation.stored(question)
     assert 0 < halfway.computed[0] < halfway.computed[1]
-    report = evaluation.run(question)
+    report = claims_evaluation.run(question)
     for before in halfway.verdicts:
         after = next(v for v in report.verdicts if v.claim.id == before.claim.id)
         if before.main is not None and before.main.evidence is not None:
             assert before.main == after.main
     # Everything is read from the cache now: nothing is computed again.
     memory.clear()
-    monkeypatch.setattr(evaluation.resampling, "resample", None)
-    assert evaluation.run(question).to_dict() == report.to_dict()
+    monkeypatch.setattr(claims_evaluation.resampling, "resample", None)
+    assert claims_evaluation.run(question).to_dict() == report.to_dict()
 
 
 def test_other_features_are_other_results(noisy, monkeypatch):
-    monkeypatch.setattr(evaluation, "MAIN_DRAWS", 20)
-    monkeypatch.setattr(evaluation, "CELL_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "MAIN_DRAWS", 20)
+    monkeypatch.setattr(claims_evaluation, "CELL_DRAWS", 20)
     question = ClaimsQuestion(noisy, MODELS, judgements=(), papers=("margaritescu2024",))
-    evaluation.run(question)
-    assert evaluation.stored(question).computed[0] > 0
+    claims_evaluation.run(question)
+    assert claims_evaluation.stored(question).computed[0] > 0
     fewer = ClaimsQuestion(noisy, MODELS[:2], judgements=(), papers=("margaritescu2024",))
-    assert evaluation.stored(fewer).computed[0] == 0
+    assert claims_evaluation.stored(fewer).computed[0] == 0
 
 
 def test_what_is_missing_is_named(noisy):
-    report = evaluation.stored(ClaimsQuestion(noisy, MODELS, judgements=()))
+    report = claims_evaluation.stored(ClaimsQuestion(noisy, MODELS, judgements=()))
     reasons = {verdict.claim.id: verdict.reason for verdict in report.verdicts}
     assert reasons["votes"] == "needs a backbone of kind networks" or "votes" in reasons["votes"]
     assert reasons["whitening-helps"] == "needs features of ret_w, ret"
@@ -213,7 +213,7 @@ def test_training_and_face_crops_are_offered_where_there_is_a_network(noisy):
     for side in collection.sides():
         rows = np.random.default_rng(0).normal(size=(PAIRS, 1, key.dim)).astype(np.float32)
         FeatureStore.shared().append(key, list(side.keys), list(rows))
-    report = evaluation.stored(ClaimsQuestion(noisy, judgements=()))
+    report = claims_evaluation.stored(ClaimsQuestion(noisy, judgements=()))
     steps = {step.args[0]: step for step in report.next_steps}
     assert steps["claims"].args == ("claims", "noisy", "--judgements", "none", "--train")
     trained = {c.id for c in CLAIMS if c.data == "training" and c.statistic}
@@ -224,7 +224,7 @@ def test_training_and_face_crops_are_offered_where_there_is_a_network(noisy):
 
 def test_unknown_paper(noisy):
     with pytest.raises(UnknownNameError, match="rosenfeld2018"):
-        evaluation.stored(ClaimsQuestion(noisy, papers=("rosenfeld2008",)))
+        claims_evaluation.stored(ClaimsQuestion(noisy, papers=("rosenfeld2008",)))
 
 
 def test_universes_are_all_combinations_and_the_main_one_is_first():
@@ -236,8 +236,8 @@ def test_universes_are_all_combinations_and_the_main_one_is_first():
 
 def test_claims_are_complete():
     assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) >= 40
-    known = evaluation.PAIR_STATISTICS | evaluation.judgement_statistics.STATISTICS
-    known |= evaluation.training_statistics.STATISTICS
+    known = claims_evaluation.PAIR_STATISTICS | claims_evaluation.judgement_statistics.STATISTICS
+    known |= claims_evaluation.training_statistics.STATISTICS
     for claim in CLAIMS:
         assert claim.statistic in known if claim.statistic else claim.needs
         assert set(claim.choices) <= set(choices.CHOICES)
@@ -257,6 +257,6 @@ def test_sentences_are_quoted_exactly():
 
 def test_a_collection_without_faces_or_networks_is_no_error(noisy):
     """Claims that need them say so; the others are tested."""
-    report = evaluation.stored(ClaimsQuestion(noisy, ("hog", "color"), judgements=()))
+    report = claims_evaluation.stored(ClaimsQuestion(noisy, ("hog", "color"), judgements=()))
     assert all(v.reason.removeprefix("needs ").strip() for v in report.verdicts if v.reason)
     assert all(verdict.expected for verdict in report.verdicts if verdict.claim.statistic)

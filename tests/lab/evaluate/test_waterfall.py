@@ -7,10 +7,10 @@ import pytest
 
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.evaluate import recall, waterfall
-from simcore.lab.library import collections, extraction, features
+from simcore.lab.library import collections, features
 from simcore.recipe import Part, Question, Recipe
 from simcore.ui.evaluate import evaluation_views
-from tests.conftest import MODELS, draw_pairs
+from tests.conftest import MODELS, extracted_pairs
 
 PAIRS = 24
 SEED = 3
@@ -19,13 +19,8 @@ SEED = 3
 @pytest.fixture(scope="module")
 def twisted(tmp_path_factory):
     """24 pairs whose mates are turned by 8 degrees."""
-    root = tmp_path_factory.mktemp("twisted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
-        draw_pairs(root / "pairs", PAIRS)
-        collections.add("pairs", root / "pairs", name="twisted")
-        extraction.extract("twisted", [*MODELS, "cues"])
-    return root / "cache"
+    folder = tmp_path_factory.mktemp("twisted")
+    return extracted_pairs(folder, "twisted", PAIRS, [*MODELS, "cues"])
 
 
 @pytest.fixture

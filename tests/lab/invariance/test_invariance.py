@@ -6,8 +6,8 @@ from PIL import Image
 
 from simcore import memory
 from simcore.errors import BadDataError, Stopped, UnknownNameError
-from simcore.lab.invariance import changed_features, evaluation
-from simcore.lab.invariance.evaluation import InvarianceQuestion
+from simcore.lab.invariance import changed_features, invariance_evaluation
+from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion
 from simcore.lab.library import collections, extraction, features
 from simcore.lab.recipes import parse
 from simcore.models.extract.extraction_run import ExtractionRun
@@ -84,7 +84,7 @@ def plain_rows(drawn, tmp_path, change, model):
 
 
 def test_two_backbones_and_three_changes_against_numpy(drawn, tmp_path):
-    table = evaluation.run(ask(drawn))
+    table = invariance_evaluation.run(ask(drawn))
     assert len(table.rows) == 6 == table.expected
     for row in table.rows:
         expected = plain_rows(drawn, tmp_path, row.transform, row.backbones[0])
@@ -103,7 +103,7 @@ def test_two_backbones_and_three_changes_against_numpy(drawn, tmp_path):
 def test_combination_and_post_processing(drawn, tmp_path):
     """z-sum of centered features; moments and center are those of the unchanged collection."""
     inquiry = ask(drawn, combine="zsum", post="center")
-    evaluation.run(inquiry)
+    invariance_evaluation.run(inquiry)
     collection, same, matrix = collections.open_(drawn), 0, 0
     for model in MODELS:
         left, right = (
@@ -119,12 +119,14 @@ def test_combination_and_post_processing(drawn, tmp_path):
     unrelated = matrix[~np.eye(PAIRS, dtype=bool)]
     expected = [np.mean(unrelated < value) for value in same]
     recipe = inquiry.question.recipes[-1]
-    outcome = evaluation.picture_outcomes(inquiry.question, recipe, Setting("flip", 1))
+    outcome = invariance_evaluation.picture_outcomes(inquiry.question, recipe, Setting("flip", 1))
     assert outcome.floor == pytest.approx(expected, abs=1.5 / 132)
 
 
 def test_csls_changes_ranks_and_not_the_similarity(drawn):
-    plain, csls = (evaluation.run(ask(drawn, post=post)).rows for post in ("none", "csls"))
+    plain, csls = (
+        invariance_evaluation.run(ask(drawn, post=post)).rows for post in ("none", "csls")
+    )
     assert [row.similarity for row in plain] == [row.similarity for row in csls]
 
 
@@ -133,14 +135,14 @@ def test_everything_is_stored_and_a_stopped_run_resumes(drawn, monkeypatch):
     calls = []
     stop = Monitor(calls.append, lambda: any(p.stage.startswith("invert") for p in calls))
     with pytest.raises(Stopped, match="Start again to resume"):
-        evaluation.run(inquiry, monitor=stop)
-    done = evaluation.stored(inquiry)
+        invariance_evaluation.run(inquiry, monitor=stop)
+    done = invariance_evaluation.stored(inquiry)
     assert {row.transform for row in done.rows} == {"flip"}
-    whole = evaluation.run(inquiry)
+    whole = invariance_evaluation.run(inquiry)
     memory.clear()
     monkeypatch.setattr(ExtractionRun, "_embed", lambda *_: 1 / 0)
-    again = evaluation.run(inquiry)
-    assert again.to_dict() == whole.to_dict() == evaluation.stored(inquiry).to_dict()
+    again = invariance_evaluation.run(inquiry)
+    assert again.to_dict() == whole.to_dict() == invariance_evaluation.stored(inquiry).to_dict()
 
 
 def test_a_changed_picture_alone_has_the_same_features(drawn):
@@ -157,14 +159,14 @@ def test_a_changed_picture_alone_has_the_same_features(drawn):
 
 def test_features_of_the_collection_are_untouched(drawn):
     before = collections.feature_counts(drawn)
-    evaluation.run(ask(drawn))
+    invariance_evaluation.run(ask(drawn))
     assert collections.feature_counts(drawn) == before
 
 
 def test_names_are_checked(drawn):
     question = ask(drawn).question
     with pytest.raises(UnknownNameError, match="transform"):
-        evaluation.run(InvarianceQuestion(question, ("rotat",)))
+        invariance_evaluation.run(InvarianceQuestion(question, ("rotat",)))
     with pytest.raises(UnknownNameError, match="levels"):
-        evaluation.run(InvarianceQuestion(question, levels="some"))
+        invariance_evaluation.run(InvarianceQuestion(question, levels="some"))
     assert len(InvarianceQuestion(question, levels="all").settings) == 4 + 14 * 5

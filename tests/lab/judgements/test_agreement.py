@@ -8,7 +8,13 @@ import pytest
 from simcore.data.judgements import judgement_catalog, known_order
 from simcore.errors import BadDataError, MissingWeightsError, SimError, UnknownNameError
 from simcore.evaluate.judgements import human_ceiling, jnd, triplet_combinations, triplets, two_afc
-from simcore.lab.judgements import agreement, pair_similarities, perceptual, sets
+from simcore.lab.judgements import (
+    agreement,
+    pair_similarities,
+    perceptual,
+    sets,
+    trial_disagreements,
+)
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.library import collections, features, models
 from simcore.types import Monitor
@@ -186,7 +192,7 @@ def test_wrong_questions_give_one_sentence(judged, options, words):
 
 def test_largest_disagreement_comes_first(judged):
     question = JudgementQuestion("mine", ("color",))
-    rows = agreement.disagreements(question, metric="l2")
+    rows = trial_disagreements.largest_first(question, metric="l2")
     assert sorted(row.trial for row in rows) == list(range(8))
     distances = [row.disagreement for row in rows]
     assert distances == sorted(distances, reverse=True)
@@ -199,10 +205,12 @@ def test_largest_disagreement_comes_first(judged):
         (row.vote > 0.5) != (row.prediction > 0.5) for row in rows
     ]  # no ties here
     assert first.to_dict()["left"] == asked.images.ids[asked.left[first.trial]]
-    assert {row.group for row in agreement.disagreements(question, group="cnn")} == {"cnn"}
-    assert len(agreement.disagreements(question.with_models(["color", "pixel-l2"]))) == 8
+    assert {row.group for row in trial_disagreements.largest_first(question, group="cnn")} == {
+        "cnn"
+    }
+    assert len(trial_disagreements.largest_first(question.with_models(["color", "pixel-l2"]))) == 8
     with pytest.raises(UnknownNameError, match="group named 'cn'"):
-        agreement.disagreements(question, group="cn")
+        trial_disagreements.largest_first(question, group="cn")
 
 
 def test_jnd_is_an_average_precision_over_groups(bapps_tree):
@@ -223,7 +231,7 @@ def test_jnd_is_an_average_precision_over_groups(bapps_tree):
     with pytest.raises(BadDataError, match="no set of triplets"):
         ask("pixel-l2", name="same", combine="zsum")
     with pytest.raises(BadDataError, match="same-or-different"):
-        agreement.disagreements(JudgementQuestion("same", ("pixel-l2",)))
+        trial_disagreements.largest_first(JudgementQuestion("same", ("pixel-l2",)))
 
 
 def test_odd_ones_out(tmp_path, draw):

@@ -14,12 +14,12 @@ from simcore.lab.evaluate import recall
 from simcore.lab.judgements import agreement, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.learning import joint, learned_backbones
-from simcore.lab.library import collections, extraction, provenance
+from simcore.lab.library import collections, provenance
 from simcore.lab.search import search
 from simcore.models import lineage
 from simcore.recipe import Question
 from simcore.types import Monitor
-from tests.conftest import draw_pairs
+from tests.conftest import extracted_pairs
 
 MODELS = ["color", "layout"]
 QUICK = joint.JointSettings(dims=8, epochs=24, folds=3)
@@ -29,13 +29,7 @@ VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6] * 2, "color": [0.0, 1.0, 0.6, 0.5
 @pytest.fixture(scope="module")
 def drawn_cache(tmp_path_factory):
     """A cache with sixteen drawn pairs and their features."""
-    root = tmp_path_factory.mktemp("drawn")
-    draw_pairs(root / "pairs", 16)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMCORE_CACHE", str(root / "cache"))
-        collections.add("pairs", root / "pairs", name="drawn")
-        extraction.extract("drawn", MODELS)
-    return root / "cache"
+    return extracted_pairs(tmp_path_factory.mktemp("drawn"), "drawn", 16, MODELS)
 
 
 @pytest.fixture

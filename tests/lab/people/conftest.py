@@ -4,20 +4,13 @@ import shutil
 
 import pytest
 
-from simcore.lab.library import collections, extraction
-from tests.conftest import draw_pairs
+from tests.conftest import extracted_pairs
 
 
 @pytest.fixture(scope="session")
 def crowd_cache(tmp_path_factory):
     """A cache with the collection "crowd", prepared once per session."""
-    folder = tmp_path_factory.mktemp("crowd")
-    draw_pairs(folder / "pairs", 12)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMCORE_CACHE", str(folder / "cache"))
-        collections.add("pairs", folder / "pairs", name="crowd")
-        extraction.extract("crowd", ["color", "layout"])
-    return folder / "cache"
+    return extracted_pairs(tmp_path_factory.mktemp("crowd"), "crowd", 12, ["color", "layout"])
 
 
 @pytest.fixture

@@ -11,10 +11,15 @@ from simcore.evaluate.judgements import two_afc
 from simcore.evaluate.retrieval import asymmetric_recall
 from simcore.sim.metrics import normalized
 from simcore.training import picture_folds
-from simcore.training.adapt import joint, judgement_loss
+from simcore.training.adapt import joint_training, judgement_loss
 from simcore.training.adapt.fold_training import PairLoss, Parameters
 from simcore.training.adapt.inputs import Inputs
-from simcore.training.adapt.joint import JointInputs, JointSettings, TrialLoss, WeightedLoss
+from simcore.training.adapt.joint_training import (
+    JointInputs,
+    JointSettings,
+    TrialLoss,
+    WeightedLoss,
+)
 from simcore.training.adapt.judgement_loss import TrialRows
 from simcore.training.picture_folds import Pictures
 from simcore.types import Monitor
@@ -136,11 +141,11 @@ def recall_and_agreement(inputs, runs, source):
 @pytest.fixture(scope="module")
 def apart():
     inputs = world(np.random.default_rng(0), shared=False)
-    return inputs, joint.train(inputs, QUICK)
+    return inputs, joint_training.train(inputs, QUICK)
 
 
 def test_judgements_teach_what_pairs_cannot_and_the_reverse(apart):
-    scores = {s: recall_and_agreement(*apart, s) for s in ("start", *joint.SOURCES)}
+    scores = {s: recall_and_agreement(*apart, s) for s in ("start", *joint_training.SOURCES)}
     recall, agreement = ({s: score[k] for s, score in scores.items()} for k in (0, 1))
     assert recall["pairs"] > recall["start"] + 0.1
     assert agreement["judgements"] > agreement["start"] + 0.05
@@ -152,8 +157,8 @@ def test_judgements_teach_what_pairs_cannot_and_the_reverse(apart):
 
 def test_what_both_are_about_transfers():
     inputs = world(np.random.default_rng(1), shared=True)
-    runs = joint.train(inputs, QUICK)
-    scores = {s: recall_and_agreement(inputs, runs, s) for s in ("start", *joint.SOURCES)}
+    runs = joint_training.train(inputs, QUICK)
+    scores = {s: recall_and_agreement(inputs, runs, s) for s in ("start", *joint_training.SOURCES)}
     assert scores["pairs"][1] > scores["start"][1] + 0.03  # from pairs to judgements
     assert scores["judgements"][0] > scores["start"][0] + 0.1  # and back
 
@@ -175,8 +180,8 @@ def test_test_pictures_are_never_looked_at(apart):
         images=images,
         judgements=replace(inputs.judgements, trials=replace(triplets, vote=vote)),
     )
-    again = joint.train(changed, QUICK)
-    for source in joint.SOURCES:
+    again = joint_training.train(changed, QUICK)
+    for source in joint_training.SOURCES:
         np.testing.assert_array_equal(
             again[0].adapters[source](inputs.images), runs[0].adapters[source](inputs.images)
         )
@@ -189,18 +194,18 @@ def test_a_stopped_run_resumes_with_the_same_numbers(apart, tmp_path):
     file = tmp_path / "run.ckpt"
     answers = iter([False] * 200)
     with pytest.raises(Stopped):
-        joint.train(
+        joint_training.train(
             inputs, QUICK, checkpoint=file, monitor=Monitor(stop=lambda: next(answers, True))
         )
     assert file.exists()
-    resumed = joint.train(inputs, QUICK, checkpoint=file)
+    resumed = joint_training.train(inputs, QUICK, checkpoint=file)
     for before, after in zip(runs, resumed, strict=True):
-        for source in joint.SOURCES:
+        for source in joint_training.SOURCES:
             np.testing.assert_array_equal(
                 before.adapters[source](inputs.images), after.adapters[source](inputs.images)
             )
     with pytest.raises(BadDataError, match="checkpoint of another run"):
-        joint.train(inputs, replace(QUICK, balance=0.4), checkpoint=file)
+        joint_training.train(inputs, replace(QUICK, balance=0.4), checkpoint=file)
 
 
 def test_bad_settings_are_named():

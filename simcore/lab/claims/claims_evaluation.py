@@ -22,12 +22,12 @@ from simcore.lab.claims import (
     judgement_statistics,
     margaritescu2024_claims,
     next_steps,
-    pair_data,
     pair_statistics,
     risser_maroux2021_claims,
     rosenfeld2018_claims,
     rosenfeld2019_claims,
     training_statistics,
+    universe_pairs,
 )
 from simcore.lab.claims.choices import Universe
 from simcore.lab.claims.claim import Claim, UndecidableError
@@ -38,9 +38,9 @@ from simcore.lab.claims.claims_report import (
     UniverseResult,
 )
 from simcore.lab.claims.judgement_statistics import JudgementData
-from simcore.lab.claims.pair_data import Lookups, PairData
 from simcore.lab.claims.pair_statistics import Estimate
 from simcore.lab.claims.training_statistics import TrainingData
+from simcore.lab.claims.universe_pairs import Lookups, PairData
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.library import collections, duplicates, features
 from simcore.lab.papers import reproduce
@@ -237,7 +237,7 @@ class _Session:
         """Backbones beside the question's that only one claim is about."""
         named = [*claim.parameters.get("first", ()), *claim.parameters.get("second", ())]
         if claim.statistic == pair_statistics.whole_minus_face_crops.__name__:
-            networks = [name for name in self.models if pair_data.kind(name) == "networks"]
+            networks = [name for name in self.models if universe_pairs.kind(name) == "networks"]
             named += [f"{crop}:{name}" for name in networks for crop in pair_statistics.CROPS]
         return named
 
