@@ -1,7 +1,6 @@
 """Weight files of every container, for tests: honest ones, and ones that would run code."""
 
 import pickle
-import pickletools
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -107,8 +106,3 @@ EVIL: dict[str, Callable[[Path, Path], None]] = {  # container -> writer(file, m
     "npy": _write_evil_npy,
     "npz": _write_evil_npz,
 }
-
-
-def opcodes(content: bytes) -> list[str]:
-    """The names of a pickle's operations."""
-    return [opcode.name for opcode, _, _ in pickletools.genops(content)]

@@ -74,7 +74,7 @@ def learned_weights(
     collection = subsets.open_subset(question.collection, question.subset)
     key = (*combinations.search_key(question, collection, results.models), seed)
     stored = result_cache.get(
-        WEIGHTS, key, lambda: _fit_weights(question, collection, results, seed, monitor)
+        WEIGHTS, key, lambda: _fit_weights(question, collection, seed, monitor)
     )
     weights, n_pairs = stored["weights"], len(collection.left)
     held_out = stored["held_out"]
@@ -89,11 +89,7 @@ def learned_weights(
 
 
 def _fit_weights(
-    question: Question,
-    collection: Collection,
-    results: combinations.SubsetSearch,
-    seed: int,
-    monitor: Monitor,
+    question: Question, collection: Collection, seed: int, monitor: Monitor
 ) -> result_cache.Arrays:
     """Weights (M,), hits with them on the same pairs, and (Q,) held-out hits; none for one pair."""
     target = collection.pairs(question.direction).target

@@ -123,7 +123,7 @@ def participation(question: Question, search: SubsetSearch, combine: Combination
     )
 
 
-def weights(question: Question, search: SubsetSearch, _combine: Combination) -> None:
+def weights(question: Question, _search: SubsetSearch, _combine: Combination) -> None:
     """Non-negative weights, cross-validated, beside the best subset."""
     with job_progress.progress_bar("Learning weights") as monitor:
         result = learned_sums.learned_weights(question, monitor=monitor)

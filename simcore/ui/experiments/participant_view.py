@@ -48,7 +48,7 @@ def show(name: str, code: str) -> None:
         # The answer that started this run has read the next screen already.
         screen = st.session_state.pop(NEXT, None) or participation.screen(name, code)
         if screen is None:
-            _thanks(name)
+            _thanks()
         elif st.session_state.get("_paused") == code:
             _paused(screen)
         else:
@@ -188,7 +188,7 @@ def _paused(screen: Screen) -> None:
     )
 
 
-def _thanks(name: str) -> None:
+def _thanks() -> None:
     st.header("Thank you", anchor=False)
     st.markdown("That was the last question. Your answers are saved; you can close this page.")
     if kiosk.enabled():
