@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -108,7 +109,7 @@ def umap(
         # umap's optional neural variant warns that TensorFlow is missing.
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
-
+    _store_compiled_kernels()
     count, k = neighbors.index.shape
     random = np.random.RandomState(settings.seed)
     images = np.arange(count)[:, None]  # umap counts each image as its own first neighbor
@@ -145,6 +146,21 @@ def umap(
     monitor.report("umap", epochs, epochs)
     coordinates: Array = xy.astype(np.float32)
     return coordinates
+
+
+@cache
+def _store_compiled_kernels() -> None:
+    """Let numba store umap's kernels on disk, as it stores ours.
+
+    umap compiles most of them anew in each process, which takes longer than a small map.
+    """
+    from numba.core.dispatcher import Dispatcher
+    from umap import layouts, umap_
+
+    for module in (umap_, layouts):
+        for kernel in vars(module).values():
+            if isinstance(kernel, Dispatcher):
+                kernel.enable_caching()
 
 
 def tsne(

@@ -1,5 +1,7 @@
 """Layouts: what is alike lies together, whatever the recipe; the same twice; stopped when asked."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,21 @@ def test_the_same_seed_gives_the_same_map(blobs):
     other = projection.umap(near, start, ProjectionSettings("umap", seed=5))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_kernels_of_umap_are_stored_for_the_next_process(blobs):
+    images, _ = blobs
+    settings = ProjectionSettings("umap", seed=4)
+    _, near = neighbors.nearest(ONE, images, settings.neighbor_count(120))
+    start, _ = projection.pca(neighbors.recipe_vectors(ONE, images), 0)
+    projection.umap(near, start, settings)
+    from umap import layouts, umap_
+
+    kernels = [umap_.smooth_knn_dist, umap_.compute_membership_strengths]
+    compiled = [value for value in vars(layouts).values() if getattr(value, "signatures", ())]
+    assert any("optimize_layout_euclidean" in kernel.__name__ for kernel in compiled)
+    for kernel in [*kernels, *compiled]:
+        assert kernel.stats.cache_path.startswith(os.environ["NUMBA_CACHE_DIR"]), kernel
 
 
 def test_pictures_that_are_all_the_same_have_a_map():
