@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import simcore
-from simcore.cli.main import app as command_line
+from simcore.cli.main import tree as command_tree
 from simcore.data.collections.collection_catalog import KINDS
 from simcore.lab.judgements.sets import KINDS as JUDGEMENT_KINDS
 from simcore.lab.papers import reproduce
@@ -28,12 +28,6 @@ PAGES = {path: path.read_text("utf-8") for path in sorted(ROOT.glob("docs/**/*.m
 DOCS = README + "".join(PAGES.values())
 TITLES = re.findall(r'title="(\w+)"', (ROOT / "app.py").read_text("utf-8"))
 BLOCKS = [block for path in doc_commands.pages() for block in doc_commands.blocks(path)]
-
-
-def command_tree():
-    import typer
-
-    return typer.main.get_command(command_line)
 
 
 def commands():

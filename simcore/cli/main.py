@@ -4,7 +4,8 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -100,12 +101,18 @@ def run(args: Sequence[str]) -> int:
 
 
 def _command(args: Sequence[str]) -> int:
-    return int(app(args=list(args), prog_name="simcore", standalone_mode=False) or 0)
+    return int(tree()(args=list(args), prog_name="simcore", standalone_mode=False) or 0)
+
+
+@cache
+def tree() -> Any:
+    """All commands and their options, built from `app` once per process."""
+    return typer.main.get_command(app)
 
 
 def _command_path(args: Sequence[str]) -> str:
     """The words of a command line that name the command, such as "evaluate recall"."""
-    command, path = typer.main.get_command(app), []
+    command, path = tree(), []
     for word in args:
         subcommands = getattr(command, "commands", {})
         if word not in subcommands:

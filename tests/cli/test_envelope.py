@@ -9,7 +9,6 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
-import typer
 from pyarrow import parquet
 
 from simcore.__main__ import run
@@ -108,7 +107,7 @@ def leaves(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, S
         yield from leaves(inner, (*path, name))
 
 
-COMMANDS = dict(leaves(typer.main.get_command(main.app)))
+COMMANDS = dict(leaves(main.tree()))
 
 
 def test_the_lists_name_every_command():
