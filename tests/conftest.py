@@ -1,10 +1,13 @@
 """Fixtures of all tests: an empty cache per test, drawn pictures, and a prepared collection."""
 
+import gc
 import io
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,16 @@ Draw = Callable[..., Image.Image]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none of them keeps one worker busy at the end."""
     items.sort(key=lambda item: "browser" not in item.keywords and item.path.stem != "test_style")
+
+
+def pytest_collection_finish() -> None:
+    """All that is imported by now stays: a tenth of the time went into looking through it again.
+
+    Python looks for garbage after 700 new objects, and tests make millions.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 MAIN = sys.modules["__main__"]
@@ -49,6 +62,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     if database := sys.modules.get("simcore.data.answers.database"):
         database.close()
+
+
+@contextmanager
+def cache_below(folder: Path) -> Iterator[Path]:
+    """A cache in `folder` until the block ends: to prepare once what several tests copy."""
+    memory.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMCORE_CACHE", str(folder / "cache"))
+        yield folder / "cache"
+    memory.clear()
 
 
 def draw(seed: int = 0, width: int = 200, height: int = 245) -> Image.Image:
@@ -78,8 +101,7 @@ def extracted_pairs(folder: Path, name: str, count: int, models: Sequence[str]) 
     from simcore.lab.library import collections, extraction
 
     draw_pairs(folder / "pairs", count)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMCORE_CACHE", str(folder / "cache"))
+    with cache_below(folder):
         collections.add("pairs", folder / "pairs", name=name)
         extraction.extract(name, models)
     return folder / "cache"
@@ -140,31 +162,33 @@ def real_pairs() -> Path:
     return path
 
 
+def make_bapps(
+    root: Path, distortions: dict[str, list[float]], split: str = "val", kind: str = "2afc"
+) -> Path:
+    """Write a dataset folder in the official layout."""
+    sides = ("ref", "p0", "p1") if kind == "2afc" else ("p0", "p1")
+    for number, (name, votes) in enumerate(distortions.items()):
+        place = root / kind / split / name
+        judge = place / ("judge" if kind == "2afc" else "same")
+        judge.mkdir(parents=True)
+        for side in sides:
+            (place / side).mkdir()
+        for k, vote in enumerate(votes):
+            picture = draw(100 * number + k, 32, 32)
+            spoiled = {"ref": 0, "p0": 40 * (vote > 0.5), "p1": 40 * (vote <= 0.5)}
+            for side in sides:
+                values = np.asarray(picture, int) + 5 * (side != "ref") + spoiled[side]
+                Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(
+                    place / side / f"{k:06}.png"
+                )
+            np.save(judge / f"{k:06}.npy", np.array([vote], np.float32))
+    return root
+
+
 @pytest.fixture
 def bapps_tree(tmp_path: Path) -> Callable[..., Path]:
     """`bapps_tree({"cnn": [votes], ...}, split)` -> the dataset folder in the official layout."""
-
-    def make(distortions: dict[str, list[float]], split: str = "val", kind: str = "2afc") -> Path:
-        root = tmp_path / "dataset"
-        sides = ("ref", "p0", "p1") if kind == "2afc" else ("p0", "p1")
-        for number, (name, votes) in enumerate(distortions.items()):
-            place = root / kind / split / name
-            judge = place / ("judge" if kind == "2afc" else "same")
-            judge.mkdir(parents=True)
-            for side in sides:
-                (place / side).mkdir()
-            for k, vote in enumerate(votes):
-                picture = draw(100 * number + k, 32, 32)
-                spoiled = {"ref": 0, "p0": 40 * (vote > 0.5), "p1": 40 * (vote <= 0.5)}
-                for side in sides:
-                    values = np.asarray(picture, int) + 5 * (side != "ref") + spoiled[side]
-                    Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(
-                        place / side / f"{k:06}.png"
-                    )
-                np.save(judge / f"{k:06}.npy", np.array([vote], np.float32))
-        return root
-
-    return make
+    return partial(make_bapps, tmp_path / "dataset")
 
 
 @pytest.fixture
@@ -220,16 +244,9 @@ def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny")
     make_pairs(folder / "pairs")
-    before = os.environ.get("SIMCORE_CACHE")
-    os.environ["SIMCORE_CACHE"] = str(folder / "cache")
-    try:
+    with cache_below(folder):
         collections.add("pairs", folder / "pairs", name="tiny")
         extraction.extract("tiny", MODELS)
-    finally:
-        if before is None:
-            del os.environ["SIMCORE_CACHE"]
-        else:
-            os.environ["SIMCORE_CACHE"] = before
     return folder / "cache"
 
 

@@ -1,6 +1,7 @@
 """The commands for large collections, on a small collection."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,21 +9,31 @@ from PIL import Image
 
 from simcore.__main__ import run
 from simcore.data.store import vector_index
+from tests.conftest import cache_below
 
 SEARCH = ["search", "many", "--id", "007", "--models", "layout"]
 
 
-@pytest.fixture
-def many(tmp_path, capsys, monkeypatch):
-    """200 flat pictures with features, and indexes allowed for so few."""
-    monkeypatch.setattr(vector_index, "MIN_ROWS", 100)
+@pytest.fixture(scope="module")
+def many_cache(tmp_path_factory):
+    """A cache with 200 flat pictures and their features."""
     colors = np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3), dtype=np.uint8)
-    folder = tmp_path / "many"
+    root = tmp_path_factory.mktemp("many")
+    folder = root / "many"
     folder.mkdir()
     for i, color in enumerate(colors):
         Image.fromarray(color).resize((40, 40)).save(folder / f"{i:03}.png")
-    assert run(["collections", "add", "images", str(folder), "--name", "many"]) == 0
-    assert run(["extract", "many", "--models", "layout"]) == 0
+    with cache_below(root) as cache:
+        assert run(["collections", "add", "images", str(folder), "--name", "many"]) == 0
+        assert run(["extract", "many", "--models", "layout"]) == 0
+    return cache
+
+
+@pytest.fixture
+def many(many_cache, cache, capsys, monkeypatch):
+    """The pictures in this test's own cache, and indexes allowed for so few."""
+    monkeypatch.setattr(vector_index, "MIN_ROWS", 100)
+    shutil.copytree(many_cache, cache, dirs_exist_ok=True)
     capsys.readouterr()
 
 

@@ -1,6 +1,7 @@
 """Claims on random features: recomputed in plain NumPy, stored, resumed, stopped; exact quotes."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +22,33 @@ from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.recipe import Question
 from simcore.types import Monitor
-from tests.conftest import draw_pairs
+from tests.conftest import cache_below, draw_pairs
 
 PAIRS = 24
 MODELS = ("hog", "layout", "color", "texture", "face")
 PAPERS = Path(__file__).resolve().parents[4] / "shared" / "papers"
 
 
+@pytest.fixture(scope="module")
+def noisy_cache(tmp_path_factory):
+    """A cache with pairs and random features: mates alike, a third of the left without a face."""
+    root = tmp_path_factory.mktemp("noisy")
+    draw_pairs(root / "noisy", PAIRS)
+    with cache_below(root) as folder:
+        collections.add("pairs", root / "noisy", name="noisy")
+        add_random_features()
+    return folder
+
+
 @pytest.fixture
-def noisy(tmp_path):
-    """Pairs with random features: mates alike, every third left image without a face."""
-    draw_pairs(tmp_path / "noisy", PAIRS)
-    collection = collections.add("pairs", tmp_path / "noisy", name="noisy") and collections.open_(
-        "noisy"
-    )
+def noisy(noisy_cache, cache):
+    """The pairs in this test's own cache."""
+    shutil.copytree(noisy_cache, cache, dirs_exist_ok=True)
+    return "noisy"
+
+
+def add_random_features():
+    collection = collections.open_("noisy")
     random = np.random.default_rng(0)
     for strength, name in zip((0.9, 0.7, 0.5, 0.4, 0.6), MODELS, strict=True):
         dim = registry.get(name).dim
@@ -46,7 +60,6 @@ def noisy(tmp_path):
             if name == "face" and side is collection.left:
                 rows = [row[: int(n % 3 > 0)] for n, row in enumerate(rows)]
             FeatureStore.shared().append(key, list(side.keys), rows)
-    return "noisy"
 
 
 def similarities(name):

@@ -1,5 +1,7 @@
 """Invariance against plain NumPy: features of pictures that were changed and saved by this test."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +16,7 @@ from simcore.models.extract.extraction_run import ExtractionRun
 from simcore.models.transforms import Setting
 from simcore.recipe import Question
 from simcore.types import Monitor
-from tests.conftest import draw_pairs
+from tests.conftest import cache_below, draw_pairs
 
 PAIRS = 12
 MODELS = ("hog", "color")
@@ -25,11 +27,21 @@ CHANGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def drawn_cache(tmp_path_factory):
+    """A cache with twelve pairs and their features."""
+    root = tmp_path_factory.mktemp("invariance")
+    draw_pairs(root / "drawn", PAIRS)
+    with cache_below(root) as folder:
+        collections.add("pairs", root / "drawn", name="drawn")
+        extraction.extract("drawn", MODELS)
+    return folder
+
+
 @pytest.fixture
-def drawn(tmp_path):
-    draw_pairs(tmp_path / "drawn", PAIRS)
-    collections.add("pairs", tmp_path / "drawn", name="drawn")
-    extraction.extract("drawn", MODELS)
+def drawn(drawn_cache, cache):
+    """The pairs in this test's own cache."""
+    shutil.copytree(drawn_cache, cache, dirs_exist_ok=True)
     return "drawn"
 
 
@@ -40,10 +52,10 @@ def ask(name, *, combine="none", post="none", **more):
 
 def plain_features(tmp_path, change, model):
     """Features of the left pictures, changed and saved as a collection of their own."""
-    source, folder = tmp_path / "drawn" / "left", tmp_path / change
+    folder = tmp_path / change
     if not folder.is_dir():
         folder.mkdir()
-        for path in sorted(source.glob("*.png")):
+        for path in collections.open_("drawn").left.paths:
             pixels = np.asarray(Image.open(path).convert("RGB"))
             Image.fromarray(np.ascontiguousarray(CHANGES[change](pixels))).save(folder / path.name)
         collections.add("images", folder, name=change)

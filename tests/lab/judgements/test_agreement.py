@@ -1,5 +1,6 @@
 """Scores of similarities on judgements, checked against the evaluation functions."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from simcore.lab.judgements import (
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.library import collections, features, models
 from simcore.types import Monitor
+from tests.conftest import cache_below, make_bapps
 from tests.data.judgements.conftest import known, known_cache
 
 __all__ = ["known", "known_cache"]
@@ -25,12 +27,21 @@ __all__ = ["known", "known_cache"]
 VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4], "color": [0.0, 1.0, 0.6]}
 
 
+@pytest.fixture(scope="module")
+def judged_cache(tmp_path_factory):
+    """A cache with eight triplets in the official layout, and three similarities."""
+    root = tmp_path_factory.mktemp("judged")
+    with cache_below(root) as folder:
+        judgement_set = sets.add("bapps", make_bapps(root / "dataset", VOTES), name="mine")
+        pair_similarities.prepare(judgement_set, ["color", "layout", "pixel-l2"])
+    return folder
+
+
 @pytest.fixture
-def judged(bapps_tree):
-    """Eight triplets in the official layout, with three similarities."""
-    judgement_set = sets.add("bapps", bapps_tree(VOTES), name="mine")
-    pair_similarities.prepare(judgement_set, ["color", "layout", "pixel-l2"])
-    return judgement_set
+def judged(judged_cache, cache):
+    """The judgement set of `judged_cache`, in this test's own cache."""
+    shutil.copytree(judged_cache, cache, dirs_exist_ok=True)
+    return sets.open_("mine")
 
 
 def ask(*models, name="mine", metrics=("cosine", "l2", "l1"), **options):

@@ -19,7 +19,7 @@ from simcore.lab.search import search
 from simcore.models import lineage
 from simcore.recipe import Question
 from simcore.types import Monitor
-from tests.conftest import extracted_pairs
+from tests.conftest import cache_below, extracted_pairs, make_bapps
 
 MODELS = ["color", "layout"]
 QUICK = joint.JointSettings(dims=8, epochs=24, folds=3)
@@ -28,21 +28,36 @@ VOTES = {"cnn": [0.2, 0.8, 1.0, 0.0, 0.4, 0.6] * 2, "color": [0.0, 1.0, 0.6, 0.5
 
 @pytest.fixture(scope="module")
 def drawn_cache(tmp_path_factory):
-    """A cache with sixteen drawn pairs and their features."""
-    return extracted_pairs(tmp_path_factory.mktemp("drawn"), "drawn", 16, MODELS)
+    """A cache with sixteen drawn pairs, their features, and the triplets of `VOTES`."""
+    root = tmp_path_factory.mktemp("drawn")
+    folder = extracted_pairs(root, "drawn", 16, MODELS)
+    with cache_below(root):
+        sets.add("bapps", make_bapps(root / "dataset", VOTES), name="mine")
+    return folder
 
 
 @pytest.fixture
-def data(drawn_cache, cache, bapps_tree):
+def data(drawn_cache, cache):
     """("drawn", "mine"): sixteen pairs and 24 triplets."""
     shutil.copytree(drawn_cache, cache, dirs_exist_ok=True)
-    sets.add("bapps", bapps_tree(VOTES), name="mine")
     return "drawn", "mine"
 
 
+@pytest.fixture(scope="module")
+def learned(drawn_cache, tmp_path_factory):
+    """A result, and the cache after that run."""
+    root = tmp_path_factory.mktemp("learned")
+    with cache_below(root) as folder:
+        shutil.copytree(drawn_cache, folder)
+        return joint.learn("drawn", "mine", MODELS, QUICK), folder
+
+
 @pytest.fixture
-def result(data):
-    return joint.learn(*data, MODELS, QUICK)
+def result(learned, data, cache):
+    """The result of a run, whose files are in this test's own cache."""
+    learned_result, folder = learned
+    shutil.copytree(folder, cache, dirs_exist_ok=True)
+    return learned_result
 
 
 def test_the_learned_backbone_gives_the_reported_scores(data, result):
