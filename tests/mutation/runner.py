@@ -99,8 +99,13 @@ def files_testing(path: str, root: Path = ROOT) -> list[str]:
 
 def _imports(file: Path) -> set[str]:
     """Names of the modules that a file imports, also inside its functions."""
+    return _imported(file.read_text())
+
+
+@functools.cache
+def _imported(source: str) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
