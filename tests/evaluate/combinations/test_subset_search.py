@@ -24,7 +24,7 @@ def plain(matrices, target, *, normalized, missing="mean"):
     """
     filled, gaps = [], []
     for matrix in matrices:
-        values, gap = np.float64(matrix), np.isnan(matrix)
+        values, gap = matrix.astype(np.float64), np.isnan(matrix)
         known = values[~gap]
         mean, std = (known.mean(), known.std()) if known.size else (0.0, 0.0)
         if normalized:
