@@ -3,7 +3,12 @@
 import streamlit as st
 
 from simcore.lab.invariance import invariance_evaluation
-from simcore.lab.invariance.invariance_evaluation import TRANSFORMS, InvarianceQuestion, Setting
+from simcore.lab.invariance.invariance_evaluation import (
+    EVERY,
+    TRANSFORMS,
+    InvarianceQuestion,
+    Setting,
+)
 from simcore.lab.library import subsets
 from simcore.recipe import Question
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
@@ -77,8 +82,7 @@ def _queries(question: Question) -> list[str]:
 
 def _collection(question: Question, setting: Setting) -> None:
     """All pictures: the heat map of what is computed, and a job for the rest."""
-    inquiry = InvarianceQuestion(question)
-    table = invariance_evaluation.stored(inquiry)
+    inquiry, table = _inquiry(question, setting)
     st.header("All pictures", anchor=False)
     running = not kiosk.enabled() and job_progress.show(*COMMAND)
     if len(table.rows) < table.expected and not running and not kiosk.enabled():
@@ -106,6 +110,21 @@ def _collection(question: Question, setting: Setting) -> None:
             lambda: table.to_table().to_csv(), f"{question.collection}-invariance.csv"
         )
     commands.show([*COMMAND, *inquiry.to_args()])
+
+
+def _inquiry(
+    question: Question, setting: Setting
+) -> tuple[InvarianceQuestion, invariance_evaluation.InvarianceTable]:
+    """All changes, and what is computed of them.
+
+    A change that a network makes takes part once it is selected or computed.
+    """
+    free, every = InvarianceQuestion(question), InvarianceQuestion(question, (EVERY,))
+    table = invariance_evaluation.stored(every)
+    networks = {name for name, each in TRANSFORMS.items() if each.needs_weights}
+    if setting.transform in networks or any(row.transform in networks for row in table.rows):
+        return every, table
+    return free, invariance_evaluation.stored(free)
 
 
 def _pictures(question: Question, setting: Setting) -> None:

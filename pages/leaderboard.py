@@ -3,7 +3,8 @@
 import streamlit as st
 
 from simcore.lab.leaderboard import board_files, evaluation, task_sources
-from simcore.lab.leaderboard.board import COSTS, Board
+from simcore.lab.leaderboard.board import Board
+from simcore.lab.leaderboard.entries import COSTS
 from simcore.lab.leaderboard.evaluation import ALL, LeaderboardQuestion
 from simcore.recipe import POST_PROCESSING
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
@@ -58,13 +59,21 @@ def _judgement_sets() -> list[str]:
     return [name for name in task_sources.names() if name not in pairs]
 
 
+def _judgements_help() -> str:
+    text = "Sets of judgements that each backbone should agree with."
+    if left_out := task_sources.not_ranked():
+        names = ", ".join(map(widgets.escape_markdown, left_out))
+        text += f" Not offered: {names}. Same-or-different pairs {task_sources.NOT_RANKED}."
+    return text
+
+
 def _controls(collection: Field, judged: ListField) -> None:
     st.selectbox("Collection", collection.choices({}), key=f"{PAGE}_collection")
     st.multiselect(
         "Judgements",
         judged.choices({}),
         key=f"{PAGE}_judgements",
-        help="Sets of judgements that each backbone should agree with.",
+        help=_judgements_help(),
     )
     st.selectbox("Backbones", list(MODELS), format_func=MODELS.__getitem__, key=f"{PAGE}_backbones")
     st.selectbox("Rows", list(ROWS), format_func=ROWS.__getitem__, key=f"{PAGE}_rows")

@@ -247,7 +247,7 @@ def invariance(
     transforms: Annotated[
         str,
         typer.Option(
-            help="rotate, flip, ... separated by commas. By default all but line-drawing."
+            help="rotate, flip, ... separated by commas; @all. By default all but line-drawing."
         ),
     ] = "",
     levels: Annotated[

@@ -1,10 +1,14 @@
 """The page Invariance: one picture live, then the heat map and galleries of all pictures."""
 
+import json
+
+import numpy as np
 import pytest
 
 from simcore.lab.invariance import invariance_evaluation, picture
 from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion
 from simcore.lab.recipes import parse
+from simcore.models.backbones import contours
 from simcore.recipe import Question
 
 PAGE = "pages/invariance.py"
@@ -46,3 +50,14 @@ def test_heat_map_and_galleries_after_a_run(tiny, question, app):
     text = " ".join(markdown.value for markdown in at.markdown)
     assert "Least invariant" in text
     assert at.session_state["invariance_measure"] == "floor"
+
+
+def test_line_drawings_are_on_the_heat_map_once_computed(tiny, question, app, monkeypatch):
+    monkeypatch.setattr(contours, "draw", lambda image: np.zeros(image.shape[:2], np.float32))
+    evaluation.run(InvarianceQuestion(question, ("flip", "line-drawing")))
+    at = app(PAGE, collection=tiny, models="hog,color", transform="flip", measure="floor")
+    assert not at.exception
+    assert "--transforms @all" in at.code[0].value
+    (figure,) = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")][1:]
+    (heat,) = figure["data"]
+    assert heat["x"] == ["flip", "line-drawing", "true mates"]

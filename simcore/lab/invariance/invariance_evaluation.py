@@ -24,6 +24,7 @@ from simcore.types import Array, Collection, Features, Monitor, Score
 KIND = "invariance"  # of result on disk
 FLOOR = "floor"
 ALL = "all"
+EVERY = "@all"  # transforms, also those that need weights
 RESUME = "Stopped; what was computed is kept. Start again to resume."
 FeaturesByBackbone = dict[str, Features]
 RanksByRecipe = dict[Recipe, Array]
@@ -35,7 +36,7 @@ class InvarianceQuestion:
 
     Attributes:
         question: recipes, and pairs whose queries are changed.
-        transforms: names; empty for all that need no weights.
+        transforms: names, or "@all"; empty for all that need no weights.
         levels: "default", the middle strength of each, or "all".
         seed: of the random changes.
     """
@@ -55,7 +56,8 @@ class InvarianceQuestion:
         if self.levels not in ("default", ALL):
             raise unknown_name("choice of levels", self.levels, ("default", ALL))
         free = [name for name, each in TRANSFORMS.items() if not each.needs_weights]
-        chosen = [transforms.get(name) for name in self.transforms or free]
+        names = list(TRANSFORMS) if self.transforms == (EVERY,) else self.transforms or free
+        chosen = [transforms.get(name) for name in names]
         return tuple(
             Setting(transform.name, strength, self.seed)
             for transform in chosen
@@ -172,7 +174,7 @@ def run(inquiry: InvarianceQuestion, *, monitor: Monitor = Monitor()) -> Invaria
 
     Raises:
         UnknownNameError: no such collection, backbone or transform. BadDataError: no known mates,
-            or features of the unchanged pictures are missing. Stopped: `monitor` inquiry to stop.
+            or features of the unchanged pictures are missing. Stopped: `monitor` asked to stop.
     """
     settings, session = inquiry.settings, _Session(inquiry.question)
     session.before()  # raises if features are missing

@@ -6,159 +6,24 @@ scores, intervals and tests are computed here, also for rows that came from else
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from simcore import memory
 from simcore.errors import unknown_name
-from simcore.evaluate.judgements import two_afc
-from simcore.evaluate.retrieval import recall
 from simcore.evaluate.statistics import ranking
-from simcore.evaluate.statistics.ranking import Items, Place
+from simcore.evaluate.statistics.ranking import Place
+from simcore.lab.leaderboard.entries import COSTS, Entry, cost_value, format_cost
+from simcore.lab.leaderboard.tasks import Column, Task
 from simcore.results import Cell, Table, TableResult, to_dict
-from simcore.types import JSON, Array, Score
+from simcore.types import JSON, Score
 
-Kind = Literal["pairs", "triplets", "odd one out"]
-KINDS: tuple[Kind, ...] = ("pairs", "triplets", "odd one out")
-RECALL_10, BOTH_WAYS, AGREEMENT = "recall@10", "aR@1", "agreement"
-MEASURES = {  # measure -> what it is
-    "recall@1": "share of left images whose mate comes first among all right images",
-    RECALL_10: "share of left images whose mate is among the first ten right images",
-    BOTH_WAYS: "share of pairs in which either image finds the other first",
-    AGREEMENT: "share of people, or of the known order, that chooses as the similarity does",
-}
-COSTS = {  # field of `Cost` -> its heading
-    "milliseconds": "ms per image",
-    "bytes": "MB of weights",
-    "parameters": "million parameters",
-    "dim": "dimensions",
-}
-UNITS = {"bytes": 1e6, "parameters": 1e6}  # what headings count in
 ScoresByRow = Mapping[int, Score]  # number of a row -> its score
 PlacesByRow = Mapping[int, Place]
 ScoresByColumn = Mapping[str, ScoresByRow]
 PlacesByColumn = Mapping[str, PlacesByRow]
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """Pairs whose mates are searched, or judgements that a similarity should agree with.
-
-    Attributes:
-        digest: of the images, and of the votes or the order of pairs; names the task everywhere.
-        items: kind and cluster of each pair or trial.
-        votes: "human", or "known order"; "" for pairs.
-        ceiling: what people's own votes reach; None for pairs and for a known order.
-    """
-
-    name: str
-    kind: Kind
-    digest: str
-    items: Items
-    votes: str = ""
-    ceiling: float | None = None
-
-    @property
-    def count(self) -> int:
-        """n, the number of pairs or trials."""
-        return int(self.items.group.size)
-
-    @property
-    def measures(self) -> tuple[str, ...]:
-        """The measures of its kind."""
-        if self.kind != "pairs":
-            return (AGREEMENT,)
-        return tuple(
-            name for name in MEASURES if name != AGREEMENT and (name != RECALL_10 or self.count > 9)
-        )
-
-    def score(self, outcome: Array, measure: str) -> Score:
-        """The score of one similarity, as the evaluations of its kind compute it.
-
-        Args:
-            outcome: (2, n) ranks of the mates from left to right and back; of trials (n,) credit.
-        """
-        if measure == AGREEMENT:
-            if np.unique(self.items.group).size > 1:
-                return two_afc.over_groups(outcome, [str(name) for name in self.items.group])
-            return two_afc.mean(outcome, AGREEMENT)
-        ranks = outcome.min(axis=0) if measure == BOTH_WAYS else outcome[0]
-        return recall.recall_at(ranks, 10 if measure == RECALL_10 else 1)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One measure on one task."""
-
-    task: Task
-    measure: str
-
-    @property
-    def name(self) -> str:
-        """As options and addresses name it, such as "mine:recall@1"."""
-        return f"{self.task.name}:{self.measure}"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a backbone costs; None where it is unknown.
-
-    Attributes:
-        dim: D. parameters: number of weights. bytes: of its weight files.
-        milliseconds: to turn one decoded image into features, on `machine`.
-    """
-
-    dim: int | None = None
-    parameters: int | None = None
-    bytes: int | None = None
-    milliseconds: float | None = None
-    machine: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One row: a backbone under a metric and post-processing.
-
-    Attributes:
-        features: name of the feature table, which changes with network, weights and preprocessing.
-        license: of code and weights, and what it allows.
-        printed: what a paper prints about this backbone; "" if none does.
-        outcomes: digest of a task -> what happened to each of its items, see `Task.score`.
-        reasons: digest of a task -> why there is no outcome; "" for all tasks.
-        trained: digests of the tasks whose images the backbone was trained on; it has no rank
-            there.
-    """
-
-    backbone: str
-    metric: str
-    post: str
-    features: str
-    cost: Cost = Cost()
-    license: str = ""
-    printed: str = ""
-    outcomes: Mapping[str, Array] = field(default_factory=dict)
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    trained: tuple[str, ...] = ()
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """Equal for rows that must have equal outcomes."""
-        return self.backbone, self.features, self.metric, self.post
-
-    @property
-    def label(self) -> str:
-        """Short text for tables and charts."""
-        post = "" if self.post == "none" else f", {self.post}"
-        return f"{self.backbone}, {self.metric}{post}" if self.metric else self.backbone
-
-    def reason(self, task: Task) -> str:
-        """Why there is no score on a task; "" if there is one."""
-        if task.digest in self.outcomes:
-            return ""
-        return self.reasons.get(task.digest) or self.reasons.get("") or "not evaluated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -376,7 +241,8 @@ class Board(TableResult):
             headings += [column.name, *(f"{column.name} {end}" for end in ("low", "high", "rank"))]
             headings += [f"{column.name} rank low", f"{column.name} rank high"]
             headings += [f"{column.name} level with best"]
-        headings += [*COSTS.values(), "machine", "license", "printed", "why missing"]
+        headings += [*COSTS.values(), "machine", "used by others", "license", "printed"]
+        headings += ["why missing"]
         rows = []
         for number in self.order:
             entry = self.entries[number]
@@ -388,7 +254,8 @@ class Board(TableResult):
             cells += [cost_value(entry.cost, name) for name in COSTS]
             reasons = (entry.reason(task) for task in self.tasks)
             why = "; ".join(dict.fromkeys(filter(None, reasons)))
-            rows.append((*cells, entry.cost.machine, entry.license, entry.printed, why))
+            cost = entry.cost
+            rows.append((*cells, cost.machine, cost.others, entry.license, entry.printed, why))
         return Table(tuple(headings), tuple(rows), self.title, self.explanations)
 
     @property
@@ -423,12 +290,31 @@ class Board(TableResult):
             for task in self.tasks
             if task.ceiling is not None or task.votes == "known order"
         ]
+        remarks += self._timing()
         trained = dict.fromkeys(entry.backbone for entry in self.entries if entry.trained)
         if trained:
             remarks.append(
                 f"Without rank, since trained on some of these images: {', '.join(trained)}."
             )
         return tuple(remarks)
+
+    def _timing(self) -> list[str]:
+        """How the times per image were measured."""
+        costs = {e.backbone: e.cost for e in self.entries if e.cost.milliseconds is not None}
+        machines = sorted({cost.machine for cost in costs.values()})
+        if not machines:
+            return []
+        text = f"Times per image: the fastest of three passes on {'; on '.join(machines)}."
+        if len(machines) > 1:
+            text += " Compare only those of one machine."
+        disturbed = [cost.others or 0.0 for cost in costs.values() if cost.is_disturbed]
+        if disturbed:
+            text += (
+                f" {len(disturbed)} of {len(costs)} were measured while other programs used up to "
+                f"{100 * max(disturbed):.0f} % of the processor, so they are too high; the next "
+                "run on a quiet processor replaces them."
+            )
+        return [text]
 
 
 def format_place(place: Place | None) -> str:
@@ -448,28 +334,6 @@ def format_score(score: Score | None, *, interval: bool = True) -> str:
         return ""
     text = f"{100 * score.value:.1f}"
     return f"{text} [{100 * score.low:.1f}, {100 * score.high:.1f}]" if interval else text
-
-
-def cost_value(cost: Cost, name: str) -> float | None:
-    """A cost in the unit of its heading; None where it is unknown.
-
-    >>> cost_value(Cost(bytes=9_084_095), "bytes")
-    9.084095
-    """
-    value = getattr(cost, name)
-    return None if value is None else value / UNITS.get(name, 1)
-
-
-def format_cost(cost: Cost, name: str) -> str:
-    """A cost with at most three digits; "" where it is unknown.
-
-    >>> format_cost(Cost(bytes=9_084_095), "bytes"), format_cost(Cost(), "dim")
-    ('9.08', '')
-    """
-    value = cost_value(cost, name)
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if name == "dim" or value >= 100 else f"{value:.3g}"
 
 
 def _plain(score: Score | None, place: Place | None) -> Sequence[Cell]:

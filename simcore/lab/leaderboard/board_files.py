@@ -20,7 +20,9 @@ from simcore import latex_text
 from simcore.errors import BadDataError
 from simcore.evaluate.statistics.ranking import Items
 from simcore.lab import html_document
-from simcore.lab.leaderboard.board import COSTS, KINDS, Board, Cost, Entry, Task
+from simcore.lab.leaderboard.board import Board
+from simcore.lab.leaderboard.entries import COSTS, Cost, Entry
+from simcore.lab.leaderboard.tasks import KINDS, Task
 from simcore.recipe import POST_PROCESSING
 from simcore.results import to_dict
 from simcore.types import JSON, METRICS, Array
@@ -263,7 +265,9 @@ def _cost(document: Any) -> Cost:
         for name in ("dim", "parameters", "bytes")
     )
     milliseconds = _number(document["milliseconds"], 0, 1e9)
-    return Cost(dim, parameters, size, milliseconds, _text(document["machine"], empty=True))
+    machine = _text(document["machine"], empty=True)
+    others = _number(document.get("others"), 0, 1)
+    return Cost(dim, parameters, size, milliseconds, machine, others)
 
 
 def merge(boards: Sequence[Board]) -> Board:

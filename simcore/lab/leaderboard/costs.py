@@ -10,10 +10,11 @@ from pathlib import Path
 from simcore.data import cache_dir, state_files
 from simcore.data import images as data_images
 from simcore.errors import BadImageError, SimError
-from simcore.lab.leaderboard.board import Cost
+from simcore.lab.leaderboard.entries import QUIET_SHARE, Cost
 from simcore.lab.library.models import BackboneInfo
 from simcore.models import forward, registry
-from simcore.models.extract import extraction, speed
+from simcore.models.extract import extraction, processor_load, speed
+from simcore.models.extract.processor_load import ProcessorLoad
 from simcore.models.spec import BackboneSpec
 from simcore.types import JSON, Array, ImageSet
 
@@ -22,18 +23,31 @@ MAX_PICTURES = 16
 
 @dataclass(frozen=True)
 class _Speed:
-    """What was measured: time per image, and the number of weights (0 = unknown)."""
+    """What was measured: time per image, and the number of weights (0 = unknown).
+
+    Attributes:
+        others: share of the processor that other programs used meanwhile; None if unknown.
+    """
 
     milliseconds: float
     parameters: int
     machine: str
+    others: float | None
 
     @classmethod
     def parse(cls, document: JSON) -> "_Speed":
         milliseconds, parameters = float(document["milliseconds"]), int(document["parameters"])
         if not (0 < milliseconds < 1e9 and 0 <= parameters < 2**53):
             raise ValueError("its numbers are impossible")
-        return cls(milliseconds, parameters, str(document["machine"]))
+        others = document["others"]
+        if others is not None and not 0 <= float(others) <= 1:
+            raise ValueError("its numbers are impossible")
+        return cls(milliseconds, parameters, str(document["machine"]), others)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it need not be measured again on a quieter processor."""
+        return self.others is None or self.others <= QUIET_SHARE
 
 
 def sample(images: ImageSet) -> list[Array]:
@@ -52,18 +66,26 @@ def sample(images: ImageSet) -> list[Array]:
 def measure(backbone: str, pictures: list[Array]) -> None:
     """Measure and store a backbone's time per image, if that was not done on this machine.
 
-    A backbone that cannot be loaded has no time.
+    A time from a busy processor is replaced as soon as the processor is quiet. A backbone that
+    cannot be loaded has no time.
     """
     spec = registry.get(backbone)
-    if not pictures or spec.only_stored or _stored(spec) is not None:
+    if not pictures or spec.only_stored:
+        return
+    before = _stored(spec)
+    if before is not None and (before.is_final or not _is_quiet()):
         return
     device = forward.resolve_device("auto")
+    load = ProcessorLoad()
     try:
         milliseconds = speed.milliseconds_per_image(spec, pictures, device)
+        others = load.others()
         parameters = speed.count_parameters(spec, device)
     except SimError:
         return
-    measured = _Speed(milliseconds, parameters, _device_name(device))
+    measured = _Speed(milliseconds, parameters, _device_name(device), others)
+    if before is not None and (others is None or others > (before.others or 0)):
+        return
     with suppress(SimError):  # a read-only cache
         state_files.write_json(_file(spec), asdict(measured))
 
@@ -84,7 +106,13 @@ def read(info: BackboneInfo) -> Cost:
         bytes=(info.bytes or None) if has_weights else unknown,
         milliseconds=None if stored is None else stored.milliseconds,
         machine="" if stored is None else stored.machine,
+        others=None if stored is None else stored.others,
     )
+
+
+def _is_quiet() -> bool:
+    others = processor_load.others_now()
+    return others is not None and others <= QUIET_SHARE
 
 
 def _device_name(device: str) -> str:

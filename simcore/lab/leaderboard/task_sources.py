@@ -16,7 +16,8 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.judgements import agreement, pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
-from simcore.lab.leaderboard.board import Entry, Kind, Task
+from simcore.lab.leaderboard.entries import Entry
+from simcore.lab.leaderboard.tasks import Kind, Task
 from simcore.lab.library import collections, extraction, features, models, provenance
 from simcore.lab.library.models import BackboneInfo
 from simcore.models import lineage
@@ -25,6 +26,7 @@ from simcore.types import DIRECTIONS, Array, Collection, ImageSet, Monitor
 
 NEEDS_GALLERY = "post-processing needs a gallery"
 FACES_ONLY = "compares faces only, which most pictures do not show"
+NOT_RANKED = "have no score per trial: their average precision looks at all trials together"
 NOT_EXTRACTED = "features are not extracted yet"
 
 
@@ -183,7 +185,7 @@ def open_(name: str, *, monitor: Monitor = Monitor()) -> TaskSource:
     judged = sets.open_(name, monitor=monitor)
     if isinstance(judged.trials, SameDifferent):
         raise BadDataError(
-            f"The judgements {name!r} are same-or-different pairs, which have no score per trial. "
+            f"The judgements {name!r} are same-or-different pairs. These {NOT_RANKED}. "
             f"Use `simcore evaluate triplets {name}`."
         )
     return JudgementSource(judged)
@@ -194,6 +196,11 @@ def names() -> list[str]:
     pairs = [summary.name for summary in collections.listing() if summary.paired]
     judged = [summary.name for summary in sets.listing() if summary.shape != "same"]
     return [*pairs, *(name for name in [*judged, sets.KNOWN] if name not in pairs)]
+
+
+def not_ranked() -> list[str]:
+    """All sets of judgements that cannot be ranked."""
+    return [summary.name for summary in sets.listing() if summary.shape == "same"]
 
 
 def _digest(*parts: str) -> str:

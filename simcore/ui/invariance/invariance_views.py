@@ -14,6 +14,7 @@ from simcore.types import Collection
 from simcore.ui import charts, gallery, uploads
 from simcore.ui.widgets import escape_markdown
 
+MATES = "true mates"  # the last column of the heat map of floors
 SHOWN = 6  # pictures per gallery
 WIDTH = 150  # of a picture in px: two beside each other on a phone
 MEASURES = {
@@ -40,19 +41,22 @@ def curve_chart(question: Question, query: str, setting: Setting) -> None:
     levels = [f"{level:g}" for level in TRANSFORMS[setting.transform].levels]
     figure = go.Figure()
     for number, curve in enumerate(curves):
+        mates = _share(curve.mates)
         figure.add_scatter(
             x=levels,
             y=[100 * point.floor for point in curve.points],
-            customdata=[[point.similarity, point.rank] for point in curve.points],
+            customdata=[[point.similarity, point.rank, mates] for point in curve.points],
             mode="lines+markers",
             name=curve.recipe,
             line=charts.line(number),
             hovertemplate=f"{curve.recipe}<br>%{{y:.2f}} % of unrelated pairs are less alike<br>"
-            "similarity %{customdata[0]:.3f}, mate at rank %{customdata[1]}<extra></extra>",
+            "similarity %{customdata[0]:.3f}, mate at rank %{customdata[1]}<br>"
+            "true mates: %{customdata[2]}<extra></extra>",
         )
     if len(levels) > 1:
         figure.add_vline(x=levels.index(f"{setting.strength:g}"), line={"color": "#9A9A9A"})
     charts.level(figure, 50, "unrelated")
+    _mates(figure, [100 * curve.mates for curve in curves if not np.isnan(curve.mates)])
     transform = TRANSFORMS[setting.transform]
     charts.show(
         figure.update_xaxes(type="category").update_yaxes(rangemode="tozero"),
@@ -63,6 +67,22 @@ def curve_chart(question: Question, query: str, setting: Setting) -> None:
         height=330,
     )
     _sentence(curves, setting)
+
+
+def _mates(figure: go.Figure, medians: Sequence[float]) -> None:
+    """A band where the recipes have their true mates."""
+    if not medians:
+        return
+    figure.add_hrect(
+        y0=min(medians) - 0.4,
+        y1=max(medians) + 0.4,  # visible for a single recipe, too
+        fillcolor="#7F7F7F",
+        opacity=0.25,
+        line_width=0,
+        layer="below",
+        annotation={"text": "true mates", "font": {"color": "#7F7F7F"}},
+        annotation_position="bottom right",
+    )
 
 
 def _sentence(curves: Sequence[PictureCurve], setting: Setting) -> None:
@@ -87,9 +107,9 @@ def _share(value: float) -> str:
 
 
 def heat_map(table: InvarianceTable, measure: str) -> None:
-    """Every recipe under every change, at its middle strength."""
+    """Every recipe under every change, at its middle strength; true mates beside the floor."""
     labels = [Setting(row.transform, row.strength, table.seed).label for row in table.rows]
-    changes = list(dict.fromkeys(labels))
+    changes = list(dict.fromkeys(labels)) + ([MATES] if measure == "floor" else [])
     recipes = list(dict.fromkeys(row.recipe for row in table.rows))
     values = np.full((len(recipes), len(changes)), np.nan)
     text = np.full(values.shape, "", object)
@@ -98,6 +118,9 @@ def heat_map(table: InvarianceTable, measure: str) -> None:
         values[cell] = 100 * (row.change if measure == "recall" else row.floor[1])
         low, high = row.ci95 if measure == "recall" else (row.floor[0], row.floor[2])
         text[cell] = f"{100 * low:+.1f} to {100 * high:+.1f}"
+        if measure == "floor":
+            mates = recipes.index(row.recipe), changes.index(MATES)
+            values[mates], text[mates] = 100 * row.mates, "median of all pairs"
     reach = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     figure = go.Figure(
         go.Heatmap(

@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.leaderboard import board as lab_board
 from simcore.lab.leaderboard import board_files
-from simcore.lab.leaderboard.board import COSTS, Board, Entry
+from simcore.lab.leaderboard.board import Board, PlacesByRow
+from simcore.lab.leaderboard.entries import COSTS, Entry, cost_value
+from simcore.lab.leaderboard.tasks import MEASURES, Task
 from simcore.types import Labels
 from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
@@ -48,7 +49,7 @@ def table(board: Board, key: str) -> Entry | None:
     return board.entries[numbers[selected[0]]] if selected else None
 
 
-def _cells(board: Board, number: int, places: lab_board.PlacesByRow) -> Cells:
+def _cells(board: Board, number: int, places: PlacesByRow) -> Cells:
     entry = board.entries[number]
     place, by = places.get(number), board.column()
     cells: Cells = {
@@ -66,7 +67,7 @@ def _cells(board: Board, number: int, places: lab_board.PlacesByRow) -> Cells:
             interval = "" if score is None else f"{100 * score.low:.1f} to {100 * score.high:.1f}"
             cells[f"{column.name}, 95 %"] = interval
     for name, heading in COSTS.items():
-        cells[heading] = lab_board.cost_value(entry.cost, name)
+        cells[heading] = cost_value(entry.cost, name)
     reasons = dict.fromkeys(filter(None, (entry.reason(task) for task in board.tasks)))
     return {
         **cells,
@@ -99,13 +100,13 @@ def _column_config(board: Board) -> Cells:
     for column in board.columns:
         config[column.name] = number(
             f"{column.measure} % ({column.task.name})",
-            help=lab_board.MEASURES[column.measure] + _ceiling(column.task),
+            help=MEASURES[column.measure] + _ceiling(column.task),
         )
         config[f"{column.name}, 95 %"] = st.column_config.Column("95 % interval")
     return config
 
 
-def _ceiling(task: lab_board.Task) -> str:
+def _ceiling(task: Task) -> str:
     if task.ceiling is None:
         return ""
     return f". People's own votes reach {100 * task.ceiling:.1f} %"
@@ -139,7 +140,7 @@ def scatter(board: Board, cost: str, key: str) -> None:
     front = board.pareto(column.name, cost)
     figure = go.Figure()
     figure.add_scatter(
-        x=[lab_board.cost_value(board.entries[n].cost, cost) for n in front],
+        x=[cost_value(board.entries[n].cost, cost) for n in front],
         y=[100 * scores[n].value for n in front],
         mode="lines",
         line={"color": FRONT, "width": 1.5, "dash": "dot", "shape": "hv"},
@@ -174,7 +175,7 @@ def _points(
     scores = [board.scores[board.column().name][n] for n in rows]
     labels = [board.entries[n].label for n in rows]
     figure.add_scatter(
-        x=[lab_board.cost_value(board.entries[n].cost, cost) for n in rows],
+        x=[cost_value(board.entries[n].cost, cost) for n in rows],
         y=[100 * score.value for score in scores],
         error_y={
             "type": "data",

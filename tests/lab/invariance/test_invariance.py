@@ -182,3 +182,5 @@ def test_names_are_checked(drawn):
     with pytest.raises(UnknownNameError, match="levels"):
         invariance_evaluation.run(InvarianceQuestion(question, levels="some"))
     assert len(InvarianceQuestion(question, levels="all").settings) == 4 + 14 * 5
+    # The line drawing has no strength either.
+    assert len(InvarianceQuestion(question, ("@all",), levels="all").settings) == 5 + 14 * 5

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.judgements import agreement, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.leaderboard import board_files, costs, evaluation, task_sources
-from simcore.lab.leaderboard.board import Cost
+from simcore.lab.leaderboard.entries import Cost
 from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 from simcore.lab.library import collections, features, vectors
 from simcore.models import registry
@@ -297,6 +298,28 @@ def test_two_halves_merge_into_the_whole(noisy):
     merged = board_files.merge(halves)
     together = evaluation.run(LeaderboardQuestion((noisy,), MODELS, post=("none",)))
     assert merged.to_table() == together.to_table()
+
+
+def test_the_notes_say_how_times_were_measured(board):
+    quiet, busy, elsewhere = (
+        replace(entry, cost=cost)
+        for entry, cost in zip(
+            board.entries[:3],
+            (
+                Cost(milliseconds=5.0, machine="A", others=0.02),
+                Cost(milliseconds=9.0, machine="A", others=0.5),
+                Cost(milliseconds=7.0, machine="B"),
+            ),
+            strict=True,
+        )
+    )
+    (note,) = (n for n in replace(board, entries=(quiet,)).remarks if "Times" in n)
+    assert note == "Times per image: the fastest of three passes on A."
+    both = replace(board, entries=(quiet, replace(busy, backbone="other"), elsewhere))
+    both = board_files.load(board_files.dump(both).encode(), "file")
+    (note,) = (n for n in both.remarks if "Times" in n)
+    assert "on A; on B. Compare only those of one machine." in note
+    assert "1 of 3 were measured while other programs used up to 50 % of the processor" in note
 
 
 def test_other_weights_are_another_row(board):
