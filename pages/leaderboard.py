@@ -131,7 +131,7 @@ def _draw(board: Board, by: Field, collection: str) -> None:
     board_views.missing(shown)
     if selected is not None:
         board_views.links(selected, collection)
-    board_views.scatter(shown, cost, f"{PAGE}_scatter")
+    board_views.scatter(shown, cost, collection, f"{PAGE}_scatter")
     board_views.downloads(shown, collection)
     board_views.notes(shown)
 

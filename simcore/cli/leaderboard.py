@@ -147,12 +147,14 @@ def _evaluate(question: "LeaderboardQuestion", *, fetch: bool, yes: bool) -> "Bo
 
 
 def _print(board: "Board", *, html: Path | None, json: bool) -> None:
+    from simcore.lab.leaderboard.entries import COSTS
+
     if html is not None:
         from simcore.lab.leaderboard import board_files
 
         output.save(html, board_files.to_html(board))
-    # Files are for programs: all numbers, not only what fits into a terminal.
-    output.write_files([board.to_wide_table()])
+    # Files for programs have all numbers, not only what fits into a terminal or on paper.
+    output.write_files([board.to_wide_table()], latex=[board.to_table(tuple(COSTS))])
     output.remember_backbones(dict.fromkeys(entry.backbone for entry in board.entries))
     if json:
         output.document(board)

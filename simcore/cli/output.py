@@ -243,15 +243,18 @@ def show(value: Any, *tables: Table, json: bool, empty: str = "") -> None:
             table(each)
 
 
-def write_files(tables: Sequence[Table]) -> None:
+def write_files(tables: Sequence[Table], *, latex: Sequence[Table] = ()) -> None:
     """Write tables to the files that --csv, --parquet and --latex name, without passwords.
+
+    Args:
+        latex: written by --latex instead, where `tables` are too wide for a page.
 
     Raises:
         BadDataError: a file cannot be written.
     """
-    clean = [_without_passwords(each) for each in tables]
     for name, path in _invocation().files.items():
-        contents = [WRITERS[name](each) for each in clean]
+        chosen = latex if latex and name == "latex" else tables
+        contents = [WRITERS[name](_without_passwords(each)) for each in chosen]
         if name == "latex":
             save(path, "\n\n".join([latex_text.PACKAGES, *map(str, contents)]) + "\n")
             continue

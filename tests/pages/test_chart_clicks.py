@@ -4,6 +4,8 @@ import pytest
 import streamlit as st
 
 from simcore.lab.evaluate import exclusive
+from simcore.lab.leaderboard import costs, evaluation
+from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 from simcore.recipe import Question
 from simcore.ui import charts, gallery
 from tests.conftest import MODELS
@@ -46,6 +48,16 @@ def test_a_bar_of_exclusive_filters_the_pairs(app, tiny, as_buttons):
     at.button(key=f"upset: {' + '.join(largest.models)}").click().run()
     assert set(at.query_params["found"].split(",")) == set(largest.models)
     assert not at.exception
+
+
+def test_a_point_of_the_leaderboard_opens_explore(app, tiny, as_buttons, monkeypatch):
+    monkeypatch.setattr(costs, "measure", lambda *_: None)
+    evaluation.run(LeaderboardQuestion((tiny,), ("color",)))
+    at = at_address(app, "leaderboard", collection=tiny, cost="dim", processing="none", rows="all")
+    at.button(key="leaderboard_scatter: color, l1").click().run()
+    assert not at.exception
+    assert at.title[0].value == "Explore"
+    assert (at.query_params["models"], at.query_params["metric"]) == ("color", "l1")
 
 
 def test_a_point_of_combine_opens_explore(app, tiny, as_buttons):

@@ -42,8 +42,13 @@ from simcore.types import Array, Collection, Direction, Monitor
 MIN_PAIRS = 8
 TIMED_QUERIES = 16
 ASSIGNED = 8_000  # pairs; the time of an assignment grows with their third power
-# Groups of backbones that enter by a step of their own.
-LATER = {"grid": "grid pooling", "borderless": "borders removed", "anyborder": "borders removed"}
+# Groups of backbones that enter by a step of their own; one of several groups enters by the last.
+LATER = {
+    "grid": "grid pooling",
+    "borderless": "borders removed",
+    "anyborder": "borders removed",
+    "contours": "HED",
+}
 
 
 SearchesByPost = dict[PostProcessing, SubsetHits]
@@ -161,11 +166,10 @@ class _Choice:
 
 
 def waterfall(question: Question, *, seed: int = 0, monitor: Monitor = Monitor()) -> Waterfall:
-    """Best backbone, z-sum, grids, borders, centering, CSLS, weights, gates, second stage.
+    """Best backbone, z-sum, grids, borders, HED, centering, CSLS, weights, gates, second stage.
 
     Args:
-        question: its backbones; those of the groups "grid", "borderless" and "anyborder" enter by
-            a step of their own.
+        question: its backbones; those of the groups in `LATER` enter by a step of their own.
         seed: of the halves.
         monitor: asked to stop between steps.
 
@@ -428,7 +432,7 @@ class _Waterfall:
 def _later(name: str) -> str | None:
     """The step by which a backbone enters, if it has one of its own."""
     groups = registry.get(name).groups
-    return next((step for group, step in LATER.items() if group in groups), None)
+    return next((step for group, step in reversed(LATER.items()) if group in groups), None)
 
 
 def _blocks(sides: Sequence[combine.PreparedSides]) -> subset_search.Blocks:

@@ -5,6 +5,7 @@ scores, intervals and tests are computed here, also for rows that came from else
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -290,6 +291,7 @@ class Board(TableResult):
             for task in self.tasks
             if task.ceiling is not None or task.votes == "known order"
         ]
+        remarks += [text for task in self.tasks if (text := self._gaps(task))]
         remarks += self._timing()
         trained = dict.fromkeys(entry.backbone for entry in self.entries if entry.trained)
         if trained:
@@ -297,6 +299,15 @@ class Board(TableResult):
                 f"Without rank, since trained on some of these images: {', '.join(trained)}."
             )
         return tuple(remarks)
+
+    def _gaps(self, task: Task) -> str:
+        """Why rows that have scores elsewhere have none on a task; "" if all have one."""
+        rows = [entry for entry in self.entries if entry.outcomes]
+        reasons = Counter(reason for entry in rows if (reason := entry.reason(task)))
+        if not reasons:
+            return ""
+        parts = ", ".join(f"{count} ({reason})" for reason, count in reasons.items())
+        return f"{task.name}: no score for {parts} of {len(rows)} rows."
 
     def _timing(self) -> list[str]:
         """How the times per image were measured."""

@@ -91,7 +91,7 @@ def cost_value(cost: Cost, name: str) -> float | None:
     9.084095
     """
     value = getattr(cost, name)
-    return None if value is None else value / UNITS.get(name, 1)
+    return value / UNITS[name] if value is not None and name in UNITS else value
 
 
 def format_cost(cost: Cost, name: str) -> str:

@@ -281,7 +281,7 @@ class _Session:
             post,
             key.table,
             costs.read(info),
-            f"{info.license} ({info.terms})" if info.license else "license unknown",
+            f"{info.license}, {info.terms}" if info.license else "license unknown",
             info.paper_score,
             reasons={digest: reason for digest, reason in reasons.items() if reason},
             trained=tuple(trained),

@@ -129,6 +129,19 @@ def all_names() -> list[str]:
     return [*registry.names(), *lineage.names()]
 
 
+def is_known(name: str) -> bool:
+    """Whether this computer knows a backbone of that name, with or without its weights.
+
+    >>> is_known("hog[x]"), is_known("hog"), is_known("learned:elsewhere")
+    (False, True, False)
+    """
+    try:
+        registry.get(name)
+    except SimError:
+        return False
+    return True
+
+
 def kind(name: str) -> str:
     """The kind of a backbone or perceptual distance, of `KINDS`.
 

@@ -6,6 +6,7 @@ that image itself. (`multiprocessing` would run the caller's script again and pi
 """
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -133,5 +134,7 @@ def serve(backbone: str, requests: IO[bytes], replies: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches all processes of a terminal; the calling process ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies, sys.stdout = sys.stdout.buffer, sys.stderr  # prints must not mix with the numbers
     serve(sys.argv[1], sys.stdin.buffer, replies)

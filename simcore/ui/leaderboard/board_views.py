@@ -11,8 +11,9 @@ from simcore.lab.leaderboard import board_files
 from simcore.lab.leaderboard.board import Board, PlacesByRow
 from simcore.lab.leaderboard.entries import COSTS, Entry, cost_value
 from simcore.lab.leaderboard.tasks import MEASURES, Task
+from simcore.lab.library import models
 from simcore.types import Labels
-from simcore.ui import charts, page_export, widgets
+from simcore.ui import actions, charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
@@ -114,7 +115,10 @@ def _ceiling(task: Task) -> str:
 
 def links(entry: Entry, collection: str) -> None:
     """Explore and Compare with the clicked backbone."""
-    query = {"collection": collection, "models": entry.backbone, "metric": entry.metric}
+    if not models.is_known(entry.backbone):
+        st.caption(f"{escape_markdown(entry.backbone)} is a backbone of another computer.")
+        return
+    query = _address(entry, collection)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape_markdown(entry.label)}**")
         for page, label in (("explore", "Explore"), ("compare", "Compare")):
@@ -126,8 +130,15 @@ def links(entry: Entry, collection: str) -> None:
             )
 
 
-def scatter(board: Board, cost: str, key: str) -> None:
-    """Quality against cost, with the line of what no other backbone beats in both."""
+def _address(entry: Entry, collection: str) -> Labels:
+    return {"collection": collection, "models": entry.backbone, "metric": entry.metric}
+
+
+def scatter(board: Board, cost: str, collection: str, key: str) -> None:
+    """Quality against cost, with the line of what no other backbone beats in both.
+
+    A click on a point opens Explore.
+    """
     column = board.column()
     scores, places = board.scores[column.name], board.places()
     priced = [n for n in scores if getattr(board.entries[n].cost, cost) is not None]
@@ -151,6 +162,13 @@ def scatter(board: Board, cost: str, key: str) -> None:
     _points(figure, board, cost, [n for n in priced if n not in levels], front)
     _points(figure, board, cost, [n for n in priced if n in levels], front, level=True)
     figure.update_xaxes(rangemode="tozero").update_yaxes(rangemode="tozero")
+    entries = {board.entries[n].label: board.entries[n] for n in priced}
+
+    def open_(label: str) -> None:
+        entry = entries[label]
+        if models.is_known(entry.backbone):
+            actions.open_later("pages/explore.py", _address(entry, collection))
+
     charts.show(
         figure,
         key,
@@ -158,6 +176,7 @@ def scatter(board: Board, cost: str, key: str) -> None:
         x=COSTS[cost],
         y=f"{column.measure}, %",
         height=400,
+        on_click=open_,
     )
 
 
@@ -195,7 +214,8 @@ def _points(
         },
         name="not worse than the best" if level else "significantly worse",
         customdata=labels,
-        hovertemplate="%{customdata}<br>%{y:.1f} % at %{x:.3g}<extra></extra>",
+        hovertemplate="%{customdata}<br>%{y:.1f} % at %{x:.3g}<br>click to open in Explore"
+        "<extra></extra>",
     )
 
 

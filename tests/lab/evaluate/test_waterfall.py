@@ -5,9 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
+from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.evaluate import recall, waterfall
 from simcore.lab.library import collections, features
+from simcore.models import registry
+from simcore.models.extract import extraction as models_extraction
 from simcore.recipe import Part, Question, Recipe
 from simcore.ui.evaluate import evaluation_views
 from tests.conftest import MODELS, extracted_pairs
@@ -152,3 +155,25 @@ def test_few_pairs_are_refused(tiny):
     question = Question(tiny, tuple(Recipe((Part(name),)) for name in MODELS))
     with pytest.raises(BadDataError, match="needs at least 8 pairs, got 6"):
         waterfall.waterfall(question)
+
+
+def test_networks_of_contours_enter_by_a_step_of_their_own(twisted, monkeypatch):
+    """Random features, and those of HED match each mate: nothing of them before their step."""
+    monkeypatch.setenv("SIMCORE_CACHE", str(twisted))
+    collection, random = collections.open_("twisted"), np.random.default_rng(0)
+    names = ("texture", "edges", "vgg16-hed-grid")  # the last one is in the group "grid", too
+    for name in names:
+        spec = registry.get(name)
+        values = random.normal(size=(2, PAIRS, spec.dim)).astype(np.float32)
+        if name == names[-1]:
+            values[1] = values[0]
+        key = models_extraction.feature_key(spec, "fp32")
+        for side, rows in zip((collection.left, collection.right), values, strict=True):
+            FeatureStore.shared().append(key, list(side.keys), list(rows[:, None]))
+    question = Question("twisted", tuple(Recipe((Part(name),)) for name in names))
+    steps = waterfall.waterfall(question, seed=SEED).steps
+    assert [step.name for step in steps[:4]] == ["best backbone", "z-sum", "HED", "centering"]
+    assert not any(names[-1] in recipe for step in steps[:2] for recipe in step.recipes)
+    assert steps[1].value < 0.5
+    assert steps[2].value == 1
+    assert steps[2].gain == pytest.approx(1 - steps[1].value)

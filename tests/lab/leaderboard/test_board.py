@@ -423,3 +423,11 @@ def test_names_are_checked(tiny):
 def test_costs_without_weights(tiny):
     board = evaluation.run(LeaderboardQuestion((tiny,), ("hog",), post=("none",)))
     assert board.entries[0].cost == Cost(1764, 0, 0, None, "")
+
+
+def test_the_notes_say_where_rows_have_no_score(tiny, tmp_path, draw):
+    judged = triplets(tmp_path, "votes", draw)
+    board = evaluation.run(LeaderboardQuestion((tiny, judged), ("hog",)))
+    assert len(board.entries) == 4
+    (note,) = (text for text in board.remarks if "no score" in text)
+    assert note == "votes: no score for 2 (post-processing needs a gallery) of 4 rows."

@@ -1,6 +1,7 @@
 """Worker processes return what one process returns, also when one of them dies."""
 
 import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,18 @@ def test_workers_return_the_rows_of_one_process(haar, draw):
     haar.workers[0].wait()
     for rows, same in zip(haar.embed_many(pictures), expected, strict=True):
         np.testing.assert_array_equal(rows, same)
+
+
+def test_workers_survive_an_interrupt_from_the_keyboard(haar, draw, capfd):
+    """Ctrl-C reaches all processes of a terminal; workers end with the caller, without a word."""
+    pictures = [np.asarray(draw(seed)) for seed in range(4)]
+    haar.embed_many(pictures)  # both have started
+    for worker in haar.workers:
+        worker.send_signal(signal.SIGINT)
+    haar.embed_many(pictures)
+    assert all(worker.poll() is None for worker in haar.workers)
+    haar.close()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_workers_are_started_only_for_enough_images_on_a_cpu(monkeypatch):
