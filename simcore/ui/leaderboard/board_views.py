@@ -92,7 +92,9 @@ def _column_config(board: Board) -> Cells:
             width=40, help="★: not significantly worse than the best (5 %, Holm's correction)."
         ),
         "rank, 95 %": st.column_config.Column(
-            "95 %", help="Interval of the rank: other pairs or trials could have been sampled."
+            "95 %",
+            width=80,  # measured from its first rows, it would be too narrow for two digits
+            help="Interval of the rank: other pairs or trials could have been sampled.",
         ),
         "why missing": st.column_config.Column(width=320),
         "printed": st.column_config.Column(help="What a paper prints about this backbone."),
