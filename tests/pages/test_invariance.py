@@ -54,7 +54,7 @@ def test_heat_map_and_galleries_after_a_run(tiny, question, app):
 
 def test_line_drawings_are_on_the_heat_map_once_computed(tiny, question, app, monkeypatch):
     monkeypatch.setattr(contours, "draw", lambda image: np.zeros(image.shape[:2], np.float32))
-    evaluation.run(InvarianceQuestion(question, ("flip", "line-drawing")))
+    invariance_evaluation.run(InvarianceQuestion(question, ("flip", "line-drawing")))
     at = app(PAGE, collection=tiny, models="hog,color", transform="flip", measure="floor")
     assert not at.exception
     assert "--transforms @all" in at.code[0].value
