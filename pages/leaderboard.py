@@ -4,7 +4,7 @@ import streamlit as st
 
 from simcore.lab.leaderboard import board_files, evaluation, task_sources
 from simcore.lab.leaderboard.board import Board
-from simcore.lab.leaderboard.entries import COSTS
+from simcore.lab.leaderboard.board_entries import COSTS
 from simcore.lab.leaderboard.evaluation import ALL, LeaderboardQuestion
 from simcore.recipe import POST_PROCESSING
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets

@@ -147,7 +147,7 @@ def _evaluate(question: "LeaderboardQuestion", *, fetch: bool, yes: bool) -> "Bo
 
 
 def _print(board: "Board", *, html: Path | None, json: bool) -> None:
-    from simcore.lab.leaderboard.entries import COSTS
+    from simcore.lab.leaderboard.board_entries import COSTS
 
     if html is not None:
         from simcore.lab.leaderboard import board_files

@@ -16,8 +16,8 @@ from simcore import memory
 from simcore.errors import unknown_name
 from simcore.evaluate.statistics import ranking
 from simcore.evaluate.statistics.ranking import Place
-from simcore.lab.leaderboard.entries import COSTS, Entry, cost_value, format_cost
-from simcore.lab.leaderboard.tasks import Column, Task
+from simcore.lab.leaderboard.board_entries import COSTS, Entry, cost_value, format_cost
+from simcore.lab.leaderboard.board_tasks import Column, Task
 from simcore.results import Cell, Table, TableResult, to_dict
 from simcore.types import JSON, Score
 

@@ -21,8 +21,8 @@ from simcore.errors import BadDataError
 from simcore.evaluate.statistics.ranking import Items
 from simcore.lab import html_document
 from simcore.lab.leaderboard.board import Board
-from simcore.lab.leaderboard.entries import COSTS, Cost, Entry
-from simcore.lab.leaderboard.tasks import KINDS, Task
+from simcore.lab.leaderboard.board_entries import COSTS, Cost, Entry
+from simcore.lab.leaderboard.board_tasks import KINDS, Task
 from simcore.recipe import POST_PROCESSING
 from simcore.results import to_dict
 from simcore.types import JSON, METRICS, Array

@@ -10,7 +10,7 @@ from pathlib import Path
 from simcore.data import cache_dir, state_files
 from simcore.data import images as data_images
 from simcore.errors import BadImageError, SimError
-from simcore.lab.leaderboard.entries import QUIET_SHARE, Cost
+from simcore.lab.leaderboard.board_entries import QUIET_SHARE, Cost
 from simcore.lab.library.models import BackboneInfo
 from simcore.models import forward, registry
 from simcore.models.extract import extraction, processor_load, speed

@@ -8,7 +8,7 @@ from simcore.lab import recipes
 from simcore.lab.judgements import pair_similarities
 from simcore.lab.leaderboard import costs, task_sources
 from simcore.lab.leaderboard.board import Board
-from simcore.lab.leaderboard.entries import Entry
+from simcore.lab.leaderboard.board_entries import Entry
 from simcore.lab.leaderboard.task_sources import PairSource, TaskSource
 from simcore.lab.library import collections, models
 from simcore.lab.library.models import BackboneInfo

@@ -16,8 +16,8 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.judgements import agreement, pair_similarities, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
-from simcore.lab.leaderboard.entries import Entry
-from simcore.lab.leaderboard.tasks import Kind, Task
+from simcore.lab.leaderboard.board_entries import Entry
+from simcore.lab.leaderboard.board_tasks import Kind, Task
 from simcore.lab.library import collections, extraction, features, models, provenance
 from simcore.lab.library.models import BackboneInfo
 from simcore.models import lineage

@@ -9,8 +9,8 @@ import streamlit as st
 from simcore.lab import html_document
 from simcore.lab.leaderboard import board_files
 from simcore.lab.leaderboard.board import Board, PlacesByRow
-from simcore.lab.leaderboard.entries import COSTS, Entry, cost_value
-from simcore.lab.leaderboard.tasks import MEASURES, Task
+from simcore.lab.leaderboard.board_entries import COSTS, Entry, cost_value
+from simcore.lab.leaderboard.board_tasks import MEASURES, Task
 from simcore.lab.library import models
 from simcore.types import Labels
 from simcore.ui import actions, charts, page_export, widgets

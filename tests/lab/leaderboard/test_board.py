@@ -16,7 +16,7 @@ from simcore.lab.evaluate import recall
 from simcore.lab.judgements import agreement, sets
 from simcore.lab.judgements.agreement import JudgementQuestion
 from simcore.lab.leaderboard import board_files, costs, evaluation, task_sources
-from simcore.lab.leaderboard.entries import Cost
+from simcore.lab.leaderboard.board_entries import Cost
 from simcore.lab.leaderboard.evaluation import LeaderboardQuestion
 from simcore.lab.library import collections, features, vectors
 from simcore.models import registry

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from simcore.lab.leaderboard.tasks import Task
+from simcore.lab.leaderboard.board_tasks import Task
 from simcore.types import Array
 
 COSTS = {  # field of `Cost` -> its heading
