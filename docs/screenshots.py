@@ -58,6 +58,7 @@ VIEWS = {
 NEW_EXPERIMENT = (
     ("experiments", "new", "emoji-night", "emoji", "--distractors", "random,mobilenetv2"),
 )
+FUSION = ("learn", "adaptation", "emoji", "--method", "fusion", "--models")
 DUEL = (
     ("duel", "new", "emoji-duel", "emoji", "--questions", "12"),
     ("duel", "start", "emoji-duel"),
@@ -86,6 +87,9 @@ PREPARATION = {
     "reproduce": (("reproduce", "rosenfeld2019", "emoji"),),
     "claims": (("claims", "emoji", "--judgements", "none"),),
     "leaderboard": (("leaderboard", "emoji"),),
+    "learn": (
+        (*FUSION, SET.removeprefix("models="), "--runs", "2", "--baseline", "--save", "fused"),
+    ),
     "judgements": (
         ("judgements", "add", "known", "--size", "8"),
         ("evaluate", "triplets", "known"),

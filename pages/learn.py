@@ -1,10 +1,9 @@
 """Learn: start a training run, watch it, and see what it changed on held-out data."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from simcore.lab import recipes
 from simcore.lab.learning import adaptation, finetuning
@@ -12,6 +11,7 @@ from simcore.recipe import Question
 from simcore.ui import kiosk, sidebar, widgets
 from simcore.ui.learn import (
     ablation_table,
+    adaptation_form,
     adaptation_results,
     annex_table,
     joint_training,
@@ -26,8 +26,6 @@ METHOD_HELP = (
     "risser-maroux2021: PCA, one linear map, ReLU. Fine-tuning trains one network "
     "(margaritescu2024)."
 )
-SIGMAS = (15, 1)
-PROTOCOLS = {"held-out": "Validation pairs", "paper": "Test pairs (as in the paper)"}
 
 
 def show() -> None:
@@ -92,48 +90,32 @@ def _run_form(question: Question) -> None:
 
 
 def _adaptation_args(question: Question, method: str) -> list[str]:
-    columns = st.columns(3)
-    runs = columns[0].number_input(
+    paper = method == "paper"
+    left, middle, right = st.columns(3)
+    runs = left.number_input(
         "Runs",
         1,
         20,
-        20 if method == "paper" else 5,
+        20 if paper else 5,
         key=f"learn_runs_{method}",
         help="Each with its own split of the pairs. The first run is saved. Takes minutes.",
     )
     args = ["learn", "adaptation", question.collection, "--models", ",".join(question.backbones)]
     args += ["--method", method, "--runs", str(runs)]
-    return args + (
-        _paper_args(columns[1:]) if method == "paper" else _fusion_args(columns, question)
-    )
-
-
-def _paper_args(columns: Sequence[Any]) -> list[str]:
-    sigma = columns[0].selectbox("Temperature", SIGMAS, key="learn_sigma")
-    protocol = columns[1].selectbox(
-        "Epoch chosen on",
-        list(PROTOCOLS),
-        key="learn_protocol",
-        format_func=PROTOCOLS.__getitem__,
-        help="Choosing the epoch on the test pairs makes the result optimistically biased.",
-    )
-    return ["--sigma", str(sigma), "--protocol", protocol]
+    return args + (adaptation_form.args(middle, right) if paper else _fusion_args(middle, question))
 
 
 def _show_ablation(question: Question) -> None:
     """What each part of the function adds, with the settings of the form."""
-    state = st.session_state
+    runs = st.session_state.get("learn_runs_paper", adaptation.RUNS)
     ablation_table.show(
-        question,
-        runs=state.get("learn_runs_paper", adaptation.RUNS),
-        sigma=state.get("learn_sigma", SIGMAS[0]),
-        protocol=state.get("learn_protocol", next(iter(PROTOCOLS))),
+        question, adaptation_form.settings(), adaptation_form.changed_args(), runs=runs
     )
 
 
-def _fusion_args(columns: Sequence[Any], question: Question) -> list[str]:
+def _fusion_args(column: DeltaGenerator, question: Question) -> list[str]:
     possible = len(question.backbones) <= adaptation.MAX_BACKBONES
-    baseline = columns[1].checkbox(
+    baseline = column.checkbox(
         "Compare with the best z-sum",
         True,
         key="learn_baseline",

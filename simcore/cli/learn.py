@@ -337,7 +337,13 @@ def listing(json: Json = False) -> None:
     unfinished = learned_backbones.unfinished()
     learned = [info.to_dict() for info in learned_backbones.listing()]
     document = {"learned": learned, "unfinished": unfinished}
-    output.show(document, learned_backbones.summary_table(), json=json)
+    output.show(
+        document,
+        learned_backbones.summary_table(),
+        json=json,
+        empty="Nothing was learned yet. `simcore learn adaptation NAME --save MINE` learns from "
+        "pairs.",
+    )
     if unfinished and not json:
         output.note(f"Unfinished: {', '.join(unfinished)}. Run their commands again to resume.")
 

@@ -414,9 +414,15 @@ def _plain_progress() -> OnProgress:
             return
         last = time.monotonic()
         total = f" of {now.total:,} ({now.done / now.total:.0%})" if now.total else ""
-        rate = f", {now.rate:,.1f}/s" if now.rate > 0 else ""
+        rate = f", {_rate(now.rate)}" if now.rate > 0 else ""
         left = now.seconds_left or 0
         remaining = f", {left / 60:,.0f} min left" if left >= 60 else ""
-        note(f"{now.stage}: {now.done:,}{total}{rate}{remaining}")
+        whole = f"; {now.share:.0%} overall" if now.overall is not None else ""
+        note(f"{now.stage}: {now.done:,}{total}{rate}{remaining}{whole}")
 
     return report
+
+
+def _rate(per_second: float) -> str:
+    """Units per second, or seconds per unit where that is the larger number."""
+    return f"{per_second:,.1f}/s" if per_second >= 1 else f"{1 / per_second:,.1f} s each"

@@ -51,17 +51,17 @@ def reproduce(
     protocol: Annotated[
         str,
         typer.Option(
-            help="paper: learn from the triplets that are scored, as the thesis. held-out: score "
-            "triplets that --split keeps apart."
+            help="paper (default): learn from the triplets that are scored, as the thesis. "
+            "held-out: score triplets that --split keeps apart."
         ),
-    ] = "paper",
+    ] = "",
     split: Annotated[
         str,
         typer.Option(
-            help="Of protocol held-out. images: training shows no image of a scored triplet. "
-            "references: no reference of one."
+            help="Of protocol held-out. images (default): training shows no image of a scored "
+            "triplet. references: no reference of one."
         ),
-    ] = "images",
+    ] = "",
     epochs: Annotated[
         int | None, typer.Option(help="Of fine-tuning; by default those of Table B.1.")
     ] = None,
@@ -85,9 +85,16 @@ def reproduce(
 
     Finished sections are stored: a stopped report continues with the next one.
     """
+    from simcore.errors import BadDataError
     from simcore.lab.papers import reproduce as lab_reproduce
 
-    grid = _grid(bases, paradigms, protocol, split, epochs, singles) if finetune else None
+    of_finetuning = (bases, paradigms, protocol, split, epochs, singles)
+    if not finetune and any(value not in ("", None) for value in of_finetuning):
+        raise BadDataError(
+            "--bases, --paradigms, --protocol, --split, --epochs and --singles are options of "
+            "--finetune. Add it, or leave them out."
+        )
+    grid = _grid(*of_finetuning) if finetune else None
     with output.resumable_monitor() as monitor:
         report = lab_reproduce.run(
             paper, name, options.backbones(models), subset=subset, grid=grid, monitor=monitor
@@ -109,7 +116,7 @@ def _grid(
     return finetuning_grid.make(
         options.backbones(bases),
         options.names(paradigms),
-        protocol=protocol,
+        protocol=protocol or "paper",
         split=split,
         epochs=epochs,
         singles=options.names(singles),

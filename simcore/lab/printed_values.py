@@ -340,7 +340,7 @@ METRICS = PrintedTable(
 TRIPLET_SETS = PrintedTable(
     "margaritescu2024",
     "Section 4.2, Figure 4.2",
-    "triplets",
-    ("source", "sets", "triplets a set"),
+    "triplet sets and their sizes",
+    ("source", "sets", "triplets per set"),
     (("BAPPS 2AFC", 6, 1000), ("ImageNet-HSJ", 2, 1000), ("Birds-16", 3, 1000)),
 )

@@ -72,7 +72,8 @@ def show(
     n_labels = sum(trace.showlegend is not False and bool(trace.name) for trace in figure.data)
     figure.update_layout(
         height=height + (9 * n_labels if n_labels > 1 else 0),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        # Names beside the plot need a wider margin than axes, which make room by themselves.
+        margin={"l": 10, "r": figure.layout.margin.r or 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},
         hovermode="closest",
         xaxis_title=x,

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from simcore.__main__ import run
 from simcore.cli import main, output
-from simcore.types import Progress
+from simcore.types import Monitor, Progress
 
 FIELDS = {"schema", "simcore", "command", "collection", "settings", "backbones", "notes"}
 # Command -> arguments on the collection "tiny"; these succeed.
@@ -273,6 +273,17 @@ def test_progress_is_one_plain_line_in_thirty_seconds(monkeypatch, capsys):
         "hog: 600 of 1,000 (60%), 10.0/s",
         "hog: 900 of 1,000 (90%), 10.0/s",
     ]
+
+
+def test_slow_steps_show_their_seconds_and_the_share_of_all_stages(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with output.progress() as report:
+        now[0] = 31.0
+        Monitor(report).part(0.25, 0.75, "birds, ").report("triplet", 2, 4, 1 / 38)
+    assert capsys.readouterr().err.strip() == (
+        "birds, triplet: 2 of 4 (50%), 38.0 s each, 1 min left; 50% overall"
+    )
 
 
 def test_the_shell_completes_commands(monkeypatch, capsys):

@@ -209,8 +209,11 @@ def test_figure_5_3_by_command(bapps_tree, conv, ask):
         (["--protocol", "honest"], "No protocol named 'honest'"),
         (["--paradigms", "tuplet"], "No paradigm named 'tuplet'"),
         (["--epochs", "0"], "epochs must be 1"),
+        (["--split", "references"], "there is no split"),
     ):
         assert words in ask(*command, *wrong, code=1)["error"]
+    without = [word for word in command if word != "--finetune"]
+    assert "are options of --finetune" in ask(*without, code=1)["error"]
     command[1:3] = ["bapps", "bapps"]
     assert "bapps fine-tunes no network" in ask(*command, code=1)["error"]
 

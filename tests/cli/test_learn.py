@@ -63,7 +63,7 @@ def finetune(data="mine", backbone="tiny-conv", paradigm="triplet", *options):
     return [*args, "--save", "tuned", "--epochs", "1", "--batch-size", "4", *options]
 
 
-def test_from_pairs_to_a_backbone_and_its_removal(ask, drawn, tmp_path):
+def test_from_pairs_to_a_backbone_and_its_removal(ask, drawn, tmp_path, capsys):
     file = tmp_path / "w.npz"
     document, _ = ask(*adapt("--epochs", "5", "--save", "mine", "--export", str(file)))
     assert document["saved"] == "learned:mine"
@@ -84,6 +84,8 @@ def test_from_pairs_to_a_backbone_and_its_removal(ask, drawn, tmp_path):
     assert "already" in refused["error"]
     ask("learn", "remove", "mine")
     assert ask("learn", "list")[0] == {"learned": [], "unfinished": []}
+    assert run(["learn", "list"]) == 0
+    assert "Nothing was learned yet" in capsys.readouterr().err
     gone, _ = ask("evaluate", "recall", "drawn", "--models", "learned:mine", code=1)
     assert "o learned backbone" in gone["error"]
 

@@ -8,7 +8,7 @@ from simcore.cli import main
 from simcore.errors import Stopped
 from simcore.lab import jobs, printed_annex
 from simcore.lab.judgements import sets
-from simcore.lab.learning import adaptation, finetuning, joint
+from simcore.lab.learning import ablation, adaptation, finetuning, joint
 from simcore.lab.learning.adaptation import AdaptationSettings
 from simcore.lab.papers import risser_maroux2021_tables
 from simcore.models import lineage, registry
@@ -69,6 +69,23 @@ def test_start_begins_the_job_that_the_page_shows(app, dozen, started):
     at.button(key="learn_go").click().run()
     assert started
     assert command.split() == ["simcore", *started[0]]
+
+
+def test_every_setting_of_the_function_is_an_option_of_run_and_ablation(app, dozen, monkeypatch):
+    read = []
+    monkeypatch.setattr(ablation, "stored_versions", lambda *args, **_: read.append(args[2]))
+    at = open_page(app, collection=dozen, method="paper")
+    changes = {"dims": 9, "width": 64, "learning_rate": 2e-3, "patience": 3}
+    for field, value in changes.items():
+        at.number_input(key=f"learn_{field}").set_value(value)
+    at.selectbox(key="learn_pca").set_value("once")
+    at.checkbox(key="learn_relu").uncheck().run()
+    assert not at.exception
+    options = "--dims 9 --width 64 --learning-rate 0.002 --patience 3 --pca once --no-relu"
+    run, versions = (c.value for c in at.code if "learn adaptation" in c.value)
+    assert f"--protocol held-out {options} --save" in run
+    assert f"--protocol held-out {options} --ablation" in versions
+    assert read[-1] == AdaptationSettings(**changes, relu=False, pca="once")
 
 
 def test_fusion_is_compared_with_its_baseline(app, dozen):

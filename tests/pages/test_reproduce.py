@@ -1,5 +1,7 @@
 """The page Reproduce: a paper as a job, its finished sections, downloads, the address."""
 
+import json
+
 import pytest
 
 from simcore.lab import jobs
@@ -111,7 +113,10 @@ def test_figure_5_1_has_a_chart_per_panel_and_figure_5_3_is_a_job(app, patches, 
     assert not at.exception
     titles = [header.value for header in at.header]
     panels = [title for title in titles if title.startswith("Figure 5.1")]
-    assert len(panels) == len(at.get("plotly_chart")) == 3  # those of BAPPS
+    charts = at.get("plotly_chart")
+    assert len(panels) == len(charts) == 3  # those of BAPPS
+    margin = json.loads(charts[0].proto.spec)["layout"]["margin"]
+    assert margin["r"] > margin["l"]  # "chance" is beside its line
     assert "Sections 5.2.1 to 5.2.6: networks as they are" in titles
 
     fine_tuning = {"finetune": "paper", "bases": conv, "paradigms": "triplet,moco", "epochs": "2"}

@@ -121,19 +121,26 @@ def shared_interval(
 
 
 def difference(
-    before: Array, after: Array, group: Array, cluster: Array, *, seed: int = 0
+    before: Array,
+    after: Array,
+    group: Array,
+    cluster: Array,
+    *,
+    seed: int = 0,
+    zero_is_exact: bool = True,
 ) -> Score:
     """How much higher `after` scores than `before`, each group of trials with the same weight.
 
     Trials that share images are not independent, so the bootstrap draws whole clusters of them,
-    and both scores together. Where all trials gain the same, not 0, it has no spread; then the
-    exact bound of the share of other clusters is used, each of which may differ by as much as
-    scores can.
+    and both scores together. Where all trials gain the same it has no spread; then the exact bound
+    of the share of other clusters is used, each of which may differ by as much as scores can.
 
     Args:
         before, after: (T,) score of each trial.
         group: (T,) kind of each trial.
         cluster: (T,) trials that share images have the same cluster.
+        zero_is_exact: gains that are all 0 mean that both scores are of the same thing, so that
+            other trials would not differ either.
 
     Returns:
         Score with the mean of the groups' mean differences, a 95 % interval, and the differences.
@@ -159,7 +166,7 @@ def difference(
     total = np.bincount(cell, gains, clusters.size * groups.size).reshape(shape)
     count = np.bincount(cell, minlength=clusters.size * groups.size).reshape(shape)
     value = float((total.sum(0) / count.sum(0)).mean())
-    if gains[0] != 0 and np.ptp(gains) == 0:
+    if np.ptp(gains) == 0 and (gains[0] != 0 or not zero_is_exact):
         free_share = 1 - unanimous_bound(np.array([clusters.size]))
         low, high = (value + free_share * (end - value) for end in (-1.0, 1.0))
         return Score("difference", value, low, high, gains)

@@ -174,7 +174,7 @@ def make(
     labels: Sequence[str] = (),
     *,
     protocol: str = "paper",
-    split: str = "images",
+    split: str = "",
     epochs: int | None = None,
     singles: Sequence[str] = (),
 ) -> Grid:
@@ -183,16 +183,22 @@ def make(
     Args:
         bases: networks or @groups; empty takes `default_bases`.
         labels: paradigms; empty takes all.
+        split: of protocol held-out; empty takes "images".
         singles: singleton sets.
 
     Raises:
-        UnknownNameError, BadDataError: as for `Grid`.
+        UnknownNameError, BadDataError: as for `Grid`; or a split of protocol paper.
     """
+    if split and protocol == "paper":
+        raise BadDataError(
+            "Protocol paper scores the triplets that it learns from; there is no split. Leave the "
+            "split out, or choose protocol held-out."
+        )
     return Grid(
         tuple(registry.expand_groups(bases)) if bases else tuple(default_bases()),
         tuple(labels) or PARADIGMS,
         _check("protocol", protocol, PROTOCOLS),
-        _check("split", split, SPLITS),
+        _check("split", split or SPLITS[0], SPLITS),
         epochs,
         tuple(singles),
     )

@@ -151,9 +151,14 @@ def gain(before: Outcomes, after: Outcomes, tested: Testing) -> JointScore:
             hits_after.astype(np.float64),
             one_group,
             tested.pair_clusters,
+            zero_is_exact=False,
         ),
         bootstrap.difference(
-            before.credits, after.credits, tested.trial_groups, tested.trial_clusters
+            before.credits,
+            after.credits,
+            tested.trial_groups,
+            tested.trial_clusters,
+            zero_is_exact=False,
         ),
     )
 

@@ -221,7 +221,11 @@ def evaluate(
         )
         clusters = splits.resampling_clusters(split)
         difference = bootstrap.difference(
-            credit_before, credit_after, np.array(part.group), clusters
+            credit_before,
+            credit_after,
+            np.array(part.group),
+            clusters,
+            zero_is_exact=np.array_equal(before, after),  # the network as it was is kept
         )
     return TrialEvaluation(
         judgements.name,

@@ -136,7 +136,12 @@ def base_section(
     for label, credits in results.credits.items():
         cells = [cell for (_, own), cell in results.cells.items() if own == label]
         learned = "" if label == BEFORE else sum(cell.examples for cell in cells)
-        shown = [_change(results.credits[BEFORE], credits, clusters, name) for name in names]
+        # Epoch 0 is the network as it was: then nothing differs, on no triplet.
+        kept = {name for cell in cells if not cell.epoch for name in cell.credits}
+        shown = [
+            _change(results.credits[BEFORE], credits, clusters, name, is_same=name in kept)
+            for name in names
+        ]
         seen = sum(sum(cell.seen.values()) for cell in cells)
         rows.append((label, learned, "" if label == BEFORE else seen, *shown))
     failures = [
@@ -176,6 +181,8 @@ def _change(
     after: Mapping[str, Array],
     clusters: Mapping[str, Array],
     name: str,
+    *,
+    is_same: bool,
 ) -> str:
     """Percent right on a set, and the paired difference from before."""
     if name not in after:
@@ -183,8 +190,9 @@ def _change(
     value = f"{100 * after[name].mean():.1f}"
     if after is before:
         return value
+    group = np.zeros(after[name].size)
     gain = bootstrap.difference(
-        before[name], after[name], np.zeros(after[name].size), clusters[name]
+        before[name], after[name], group, clusters[name], zero_is_exact=is_same
     )
     low, high = 100 * gain.low, 100 * gain.high
     return f"{value} ({100 * gain.value:+.1f} [{low:+.1f}, {high:+.1f}])"

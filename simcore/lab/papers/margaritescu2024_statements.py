@@ -35,6 +35,7 @@ SELF_SUPERVISED = tuple(paradigm for paradigm in PARADIGMS if paradigm not in SU
 VIEWS, PRETEXT = ("simclr", "moco"), ("jigsaw", "rotation")
 LARGE = ("clip", "dino")
 PRETRAINING_NAMES = {"clip": "CLIP", "dino": "DINO", "supervised": "supervised"}
+ARCHITECTURE_NAMES = {"": "", "vit": "ViT", "cnn": "CNN"}
 Entry = tuple[str, str]  # network, and a metric or a paradigm
 Member = BySet  # (T,) weighted difference of each triplet
 
@@ -79,7 +80,8 @@ class Credits:
         ]
         if not chosen:
             kinds = " or ".join(PRETRAINING_NAMES[kind] for kind in pretraining)
-            raise MissingEvidenceError(f"a network: {kinds} {architecture.upper()}".rstrip(": "))
+            words = f"{kinds} {ARCHITECTURE_NAMES[architecture]}".strip()
+            raise MissingEvidenceError(f"a network: {words}" if words else "a network")
         return chosen
 
     def panels(self, wanted: Sequence[str]) -> list[str]:
@@ -135,7 +137,12 @@ class Credits:
         return weights
 
     def resample(self, members: Sequence[Member]) -> Resampled:
-        """The members of a family, and their bootstrap distributions."""
+        """The members of a family, and their bootstrap distributions.
+
+        Triplets that all differ by the same have a bootstrap without spread. Then the share of
+        other references is drawn from the distribution behind the exact bound (Clopper and Pearson
+        1934), each of which may differ by as much as credits can, in either direction.
+        """
         values = [sum(float(d.mean()) for d in member.values()) for member in members]
         draws = np.zeros((DRAWS, len(members)))
         for number, member in enumerate(members):
@@ -145,7 +152,17 @@ class Credits:
                 draws[:, number] += np.where(
                     total > 0, weights @ differences / np.maximum(total, 1), np.nan
                 )
+            if all(np.ptp(differences) == 0 for differences in member.values()):
+                draws[:, number] = self._draws_without_spread(values[number], list(member))
         return Resampled(np.array(values), draws)
+
+    def _draws_without_spread(self, value: float, names: Sequence[str]) -> Array:
+        """(R,) a difference that all references of some triplet sets share."""
+        count = sum(np.unique(self.clusters[name]).size for name in names)
+        random = np.random.default_rng(0)
+        other = random.beta(1, count, DRAWS)
+        draws: Array = value + other * (random.choice((-1.0, 1.0), DRAWS) - value)
+        return draws
 
 
 def _pretraining(row: str) -> str:

@@ -32,11 +32,10 @@ def figure(chart: Chart) -> "Figure":
         figure.add_hline(
             y=level.value,
             line={"color": "#5a6570", "dash": "dot", "width": 1.5},
-            annotation={"text": level.label, "xanchor": "right", "x": 1},
-            annotation_position="top right",
+            annotation={"text": level.label, "xanchor": "left", "yanchor": "middle", "x": 1},
         )
     figure.update_layout(
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        margin={"l": 10, "r": _right_margin(chart), "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis_title=chart.x_title,
         yaxis_title=chart.y_title,
@@ -48,6 +47,11 @@ def figure(chart: Chart) -> "Figure":
     elif chart.log_x:
         figure.update_xaxes(type="log", dtick=1)
     return figure.update_xaxes(automargin=True).update_yaxes(automargin=True)
+
+
+def _right_margin(chart: Chart) -> int:
+    """In px: the names of levels are beside their lines, where no bar covers them."""
+    return 10 + 7 * max((len(level.label) for level in chart.levels), default=0)
 
 
 def height(chart: Chart) -> int:

@@ -24,6 +24,9 @@ from simcore.types import JSON, Array, Monitor
 Optimizer = Literal["adam", "sgd"]
 Protocol = Literal["held-out", "paper"]
 SGD_MOMENTUM = 0.9
+# Images whose activations are in memory at once. A batch of the thesis has up to 192, of up to 0.2
+# GB each, more than most computers have. The price is a second forward pass.
+CHUNK = 24
 LoadImages = Callable[[Array], Any]  # rows -> torch (B, 3, h, w) in 0..1 on the device
 
 
@@ -262,7 +265,24 @@ class FinetuneRun:
         return paradigms.loss(self.settings.paradigm, images, self._embed, generator, self.momentum)
 
     def _embed(self, images: Any) -> Any:
-        """Images through network and linear block."""
+        """Images through network and linear block.
+
+        Without a GPU, gradients take the memory of `CHUNK` images, however large the batch is. No
+        result depends on the other images of a batch, so parts of it give the same gradient.
+        """
+        import torch
+        from torch.utils.checkpoint import checkpoint
+
+        saves_memory = self.settings.recompute or not self.net.device.startswith("cuda")
+        if not (saves_memory and torch.is_grad_enabled() and len(images) > CHUNK):
+            return self._forward(images)
+        parts = [
+            checkpoint(self._forward, part, use_reentrant=False, preserve_rng_state=False)
+            for part in images.split(CHUNK)
+        ]
+        return torch.cat(parts)
+
+    def _forward(self, images: Any) -> Any:
         import torch
 
         with torch.autocast(self.net.device, torch.bfloat16, enabled=self.settings.bf16):

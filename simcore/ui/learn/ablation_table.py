@@ -1,19 +1,25 @@
 """What each part of the adaptation function adds, computed as a job and stored."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from simcore.lab.learning import ablation, adaptation
+from simcore.lab.learning import ablation
+from simcore.lab.learning.adaptation import AdaptationSettings
 from simcore.recipe import Question
 from simcore.ui import commands, job_progress, kiosk
 
 COMMAND = ("learn", "adaptation")
 
 
-def show(question: Question, *, runs: int, sigma: float, protocol: str) -> None:
+def show(
+    question: Question, settings: AdaptationSettings, options: Sequence[str], *, runs: int
+) -> None:
     """The versions that were trained before, and a button that trains the others.
 
     Args:
-        runs, sigma, protocol: of the whole function, as set above.
+        settings: of the whole function, as set above. runs: of each version.
+        options: of the command line, for what differs in `settings` besides sigma and protocol.
     """
     models = [model for model in question.backbones if not model.startswith("learned:")]
     if not models:
@@ -24,8 +30,6 @@ def show(question: Question, *, runs: int, sigma: float, protocol: str) -> None:
         help="The function without its ReLU, without its PCA, with one PCA for all runs, with "
         "another temperature and width, all on the same splits and with the settings above.",
     )
-    settings = adaptation.make_settings("paper", sigma=sigma, protocol=protocol)
-    assert isinstance(settings, adaptation.AdaptationSettings)
     result = ablation.stored_versions(
         question.collection, models, settings, runs=runs, subset=question.subset
     )
@@ -38,7 +42,8 @@ def show(question: Question, *, runs: int, sigma: float, protocol: str) -> None:
     if kiosk.enabled() or finished == total:
         return
     args = [*COMMAND, question.collection, "--models", ",".join(models), "--method", "paper"]
-    args += ["--runs", str(runs), "--sigma", f"{sigma:g}", "--protocol", protocol, "--ablation"]
+    args += ["--runs", str(runs), "--sigma", f"{settings.sigma:g}"]
+    args += ["--protocol", settings.protocol, *options, "--ablation"]
     args += [] if question.subset == "all" else ["--subset", question.subset]
     st.button(
         "Continue" if finished else "Compute",

@@ -73,7 +73,7 @@ def choose(page: str) -> Grid | None:
         bases,
         paradigms,
         protocol="paper" if choice == "paper" else "held-out",
-        split="references" if choice == "references" else "images",
+        split="" if choice == "paper" else choice,
         epochs=int(epochs) or None,
         singles=singles,
     )

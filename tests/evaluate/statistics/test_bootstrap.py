@@ -182,12 +182,15 @@ def test_one_answer_has_the_exact_bound():
     assert bootstrap.shared_interval(np.ones(1), number, number) == pytest.approx((0.025, 1.0))
 
 
-@pytest.mark.parametrize("gain", [-1.0, 1.0, 0.5])
+@pytest.mark.parametrize("gain", [-1.0, 1.0, 0.5, 0.0])
 def test_equal_gains_have_the_exact_bound_of_the_other_clusters(gain):
     """No gain varies, so the bound is that of the share of clusters that could differ."""
     before, after = np.zeros(40) - min(gain, 0), np.zeros(40) + max(gain, 0)
-    score = bootstrap.difference(before, after, np.zeros(40), np.arange(40))
+    inputs = before, after, np.zeros(40), np.arange(40)
+    score = bootstrap.difference(*inputs, zero_is_exact=False)
     free = 1 - 0.025 ** (1 / 40)
     assert score.value == gain
     assert score.low == pytest.approx(gain + free * (-1 - gain))
     assert score.high == pytest.approx(gain + free * (1 - gain))
+    same = bootstrap.difference(*inputs)
+    assert (same.low, same.high) == ((score.low, score.high) if gain else (0, 0))

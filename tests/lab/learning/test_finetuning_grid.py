@@ -115,11 +115,15 @@ def test_a_stopped_cell_continues_and_other_settings_are_another_cell(patches, c
 
 def test_names_and_numbers_are_checked(conv):
     assert finetuning_grid.make([conv], [], epochs=3).paradigms == finetuning_grid.PARADIGMS
-    for wrong in ({"protocol": "honest"}, {"split": "all"}, {"labels": ["tuplet"]}):
+    held_out = {"protocol": "held-out", "split": "all"}
+    for wrong in ({"protocol": "honest"}, held_out, {"labels": ["tuplet"]}):
         with pytest.raises(UnknownNameError):
             finetuning_grid.make([conv], **wrong)
     with pytest.raises(BadDataError, match="epochs must be 1"):
         finetuning_grid.make([conv], epochs=0)
+    with pytest.raises(BadDataError, match="there is no split"):
+        finetuning_grid.make([conv], split="references")
+    assert finetuning_grid.make([conv], protocol="held-out").split == "images"
 
 
 def test_a_set_without_test_triplets_is_named(patches, conv):

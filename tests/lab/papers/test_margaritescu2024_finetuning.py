@@ -99,7 +99,7 @@ def test_a_sentence_that_the_data_cannot_decide_says_what_is_missing():
     values = {("color", "cosine"): of("color", "cosine")}
     section = margaritescu2024_statements.section("", "", PRETRAINED, Credits(values, clusters, ()))
     lacking = [row[2] for row in section.table.rows]
-    assert lacking[:2] == ["needs a network: CLIP or DINO", "needs a network: DINO VIT"]
+    assert lacking[:2] == ["needs a network: CLIP or DINO", "needs a network: DINO ViT"]
     assert "needs a network" in lacking
     rows = verdicts_of(FINE_TUNING, of, clusters, ("before", "triplet"))
     assert {row[1] for row in rows.values()} == {"undecided"}
@@ -121,6 +121,21 @@ def test_the_interval_draws_references_not_triplets():
     spread = resampled.draws.std()
     assert spread == pytest.approx(right.std() / 20**0.5, rel=0.1)
     assert resampled.values == pytest.approx(right.mean())
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(20, "undecided"), (2000, "agrees")])
+def test_equal_credits_of_few_references_decide_nothing(count, verdict):
+    """Two networks with the same credits: of 20 references, 17 % of others could differ."""
+    (panel, (name,)) = next(item for item in PANELS.items() if len(item[1]) == 1)
+    values = {(network, "x"): {name: np.ones(count)} for network in "ab"}
+    credits = Credits(values, {name: np.arange(count)}, ("a", "b"))
+    member = credits.difference([("a", "x")], [("b", "x")], [panel])
+    draws = credits.resample([member]).draws[:, 0]
+    assert np.mean(np.abs(draws) > 1 - 0.05 ** (1 / count)) == pytest.approx(0.05, abs=0.015)
+    near = margaritescu2024_statements.NEAR
+    statement = margaritescu2024_statements.Statement("", "", lambda _: [member], near)
+    (row,) = margaritescu2024_statements.section("", "", [statement], credits).table.rows
+    assert row[3] == verdict
 
 
 SECOND = "tiny-second"

@@ -194,6 +194,35 @@ def test_gradient_checkpointing_changes_no_number(data, tmp_path):
     np.testing.assert_allclose(plain.losses, recomputed.losses, rtol=1e-5)
 
 
+@pytest.mark.parametrize("paradigm", ["quadruplet", "rotation", "simclr", "moco"])
+def test_batches_in_parts_have_the_same_gradient(data, monkeypatch, paradigm):
+    def gradients():
+        run = FinetuneRun(make_network(), make_network, data, make_settings(paradigm))
+        loss = run.loss(data.train, np.arange(8), 0)
+        loss.backward()
+        return [loss.detach(), *(weights.grad for weights in run.net.module.parameters())]
+
+    whole = gradients()
+    monkeypatch.setattr(training_loop, "CHUNK", 3)
+    torch.testing.assert_close(gradients(), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_keep_the_activations_of_a_part_only(data, monkeypatch):
+    """Counted by the bytes that autograd stores: of inputs, not of hidden layers."""
+    run = FinetuneRun(make_network(), make_network, data, make_settings("triplet"))
+
+    def stored_bytes():
+        sizes = []
+        pack = lambda tensor: (sizes.append(tensor.nbytes), tensor)[1]  # noqa: E731
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            run.loss(data.train, np.arange(8), 0)
+        return sum(sizes)
+
+    whole = stored_bytes()
+    monkeypatch.setattr(training_loop, "CHUNK", 2)
+    assert stored_bytes() < 0.5 * whole
+
+
 def test_bf16_runs(data, tmp_path):
     _, result = train(data, tmp_path, make_settings("triplet", bf16=True, epochs=1))
     assert np.isfinite(result.losses).all()
