@@ -55,6 +55,10 @@ def _views(values: Values) -> list[str]:
     return list(VIEWS) if len(values["models"]) > 1 else ["map"]
 
 
+def _stops(values: Values) -> list[str]:
+    return ["", *values["models"], "zsum"] if values["view"] == MORPH else [""]
+
+
 def _default_map(values: Values) -> str | None:
     return models.default_network(values["models"]) if values["models"] else None
 
@@ -87,6 +91,7 @@ COLOR = Field(
     default=_default_color,
     per="view",
 )
+STOP = Field("stop", _stops)  # of the morph; "" is the last one, which it plays to
 FIELDS = [
     Field("view", _views),
     Field("map", _map_options, default=_default_map),
@@ -96,6 +101,7 @@ FIELDS = [
     COLOR,
     Field("names", lambda values: list(cluster_names.sources(values["collection"]))),
     Field("tag", lambda values: [ANY, *map_colors.tag_names(values["collection"])]),
+    STOP,
 ]
 
 
@@ -191,6 +197,11 @@ def morph_question(question: Question) -> Question:
             missing=question.missing,
         ),
     )
+
+
+def stop_name(recipe: Recipe) -> str:
+    """What the address calls a stop of a morph: the backbone, or how all are combined."""
+    return recipe.backbones[0] if recipe.combine == "none" else recipe.combine
 
 
 def command(question: Question, name: str, method: str) -> Command:
