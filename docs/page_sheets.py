@@ -47,9 +47,10 @@ FAULTS = """() => {
 
 def views(name: str) -> dict[str, str]:
     """Name of the picture -> address, for a collection of pairs with features."""
-    query = collections.open_(name).left.ids[2]
+    pairs = collections.open_(name).pairs()
+    query, mate = pairs.queries.ids[2], pairs.gallery.ids[2]
     some = "models=hog,mobilenetv2,efficientnet-lite0"
-    pair = f"collection={name}&first=left:{query}&second=right:{query}"
+    pair = f"collection={name}&first=left:{query}&second=right:{mate}"
     return {
         "explore": f"/?collection={name}&query={query}",
         "explore-zsum": f"/?collection={name}&query={query}&{some}&combine=zsum",
@@ -104,6 +105,11 @@ def main(folder: Path, name: str, names: Sequence[str]) -> None:
 def photograph(browser: Any, stem: Path, url: str) -> list[str]:
     """Save a page at each width in each theme; returns what is wrong with it."""
     faults: list[str] = []
+
+    def listen(page: Any) -> None:
+        page.on("console", lambda m: m.type == "error" and faults.append(f"console: {m.text}"))
+        page.on("pageerror", lambda error: faults.append(f"console: {error}"))
+
     for width, height in WIDTHS.items():
         page = browser.new_page(
             viewport={"width": width, "height": height},
@@ -111,8 +117,7 @@ def photograph(browser: Any, stem: Path, url: str) -> list[str]:
             reduced_motion="reduce",
         )
         page.set_default_timeout(120_000)
-        page.on("console", lambda m: m.type == "error" and faults.append(f"console: {m.text}"))
-        page.on("pageerror", lambda error: faults.append(f"console: {error}"))
+        listen(page)
         page.goto(url)
         page.wait_for_selector("[data-testid=stMain] h1, section.row")
         for theme in THEMES:

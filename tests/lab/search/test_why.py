@@ -8,6 +8,7 @@ from PIL import Image
 
 from simcore.errors import BadDataError
 from simcore.lab import recipes
+from simcore.lab.library import collections, extraction
 from simcore.lab.search import pair, search, why
 from simcore.lab.search.search import Query
 from simcore.lab.search.why import Crop
@@ -48,7 +49,68 @@ def test_the_best_crop_is_the_best_of_all_that_are_tried(tiny):
         why.explain(question(tiny), query, mate, "layout")
     mate = pair.open_picture(tiny, "right", "b")
     reason = why.explain(question(tiny), query, mate, "layout")
-    assert (reason.rank, reason.crop) == (1, None)
+    assert (reason.rank, reason.crop, reason.misleading) == (1, None, None)
+
+
+@pytest.fixture
+def stuck(tmp_path, cache, draw):
+    """Pairs of which the query "a" has a sticker that the right image of "b" has, too."""
+    for side in ("left", "right"):
+        (tmp_path / "pairs" / side).mkdir(parents=True)
+    sticker = Image.new("RGB", (40, 49), "white")
+    scene = draw(0)
+    stuck = scene.copy()
+    stuck.paste(sticker, (160, 196))
+    images = {"left": [stuck, draw(1)], "right": [scene, stuck.rotate(1)]}
+    for side, pictures in images.items():
+        for name, picture in zip("abcde", [*pictures, draw(2), draw(3), draw(4)], strict=True):
+            picture.save(tmp_path / "pairs" / side / f"{name}.png")
+    collections.add("pairs", tmp_path / "pairs", name="stuck")
+    extraction.extract("stuck", ["layout"])
+    return "stuck"
+
+
+def ranks_without_parts(name, id):
+    """(5, 5) the mate's rank under layout, by a search with each part painted over."""
+    query = pair.open_picture(name, "left", id)
+    pixels = np.asarray(Image.open(io.BytesIO(query.data)).convert("RGB"))
+    mean = np.rint(pixels.reshape(-1, 3).mean(axis=0))
+    asked = Question(name, tuple(recipes.parse(["layout"])))
+    height, width = pixels.shape[0] // 5, pixels.shape[1] // 5
+    ranks = np.zeros((5, 5), int)
+    for row, column in np.ndindex(5, 5):
+        hidden, file = pixels.copy(), io.BytesIO()
+        top, left = row * height, column * width
+        hidden[top : top + height, left : left + width] = mean
+        Image.fromarray(hidden).save(file, "PNG")
+        (hits,) = search.search(asked, Query(image=file.getvalue()), k=5)
+        scores = dict(zip(hits.ids, hits.scores, strict=True))
+        ranks[row, column] = 1 + sum(score > scores[id] for score in hits.scores)
+    return ranks
+
+
+def test_the_misleading_part_is_the_one_without_which_the_rank_is_best(stuck):
+    query, mate = (pair.open_picture(stuck, side, "a") for side in ("left", "right"))
+    asked = Question(stuck, tuple(recipes.parse(["layout"])))
+    parts = why.occluded_parts(asked, query, mate, "layout")
+    ranks = ranks_without_parts(stuck, "a")
+    assert [part.rank for part in parts] == ranks.ravel().tolist()
+    reason = why.explain(asked, query, mate, "layout")
+    assert reason.rank > 1
+    assert reason.misleading is not None
+    assert reason.misleading.part == Crop(0.8, 0.8, 1, 1), "the sticker"
+    assert reason.misleading.rank == ranks[4, 4] == ranks.min() == 1
+    assert reason.misleading.center == pytest.approx((0.9, 0.9))
+
+
+def test_the_needed_part_is_the_one_without_which_the_rank_is_worst(stuck):
+    query, mate = (pair.open_picture(stuck, side, "b") for side in ("left", "right"))
+    asked = Question(stuck, tuple(recipes.parse(["layout"])))
+    reason = why.explain(asked, query, mate, "layout")
+    ranks = ranks_without_parts(stuck, "b")
+    print(ranks, reason)
+    assert reason.needed is not None
+    assert reason.needed.rank == ranks.max()
 
 
 def test_a_crop_that_keeps_too_little_is_refused():
