@@ -121,7 +121,10 @@ def photograph(browser: Any, stem: Path, url: str) -> list[str]:
         page.goto(url)
         page.wait_for_selector("[data-testid=stMain] h1, section.row")
         for theme in THEMES:
-            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            if theme != THEMES[0]:  # tables keep the colors that they were drawn with
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+                page.reload()
+                page.wait_for_selector("[data-testid=stMain] h1, section.row")
             settle(page)
             _fit(page, width, height)
             page.screenshot(path=f"{stem}-{width}-{theme}.png")
@@ -133,9 +136,10 @@ def photograph(browser: Any, stem: Path, url: str) -> list[str]:
 
 def _fit(page: Any, width: int, height: int) -> None:
     """Make the window as tall as the page, which scrolls inside of Streamlit's main element."""
-    tall = page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollHeight || 0")
-    page.set_viewport_size({"width": width, "height": max(height, min(tall, TALLEST))})
-    page.wait_for_timeout(700)
+    for _ in range(2):  # a taller window makes some charts taller
+        tall = page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollHeight || 0")
+        page.set_viewport_size({"width": width, "height": max(height, min(tall, TALLEST))})
+        page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ button[data-selected="true"], button[data-selected="true"] p,
 :has(> .st-key-reviewing_keys) {{ position: sticky; bottom: 0; z-index: 5; }}
 .st-key-reviewing_keys {{ padding: 10px 0;
   background: light-dark(#FFFFFF, #101418); border-top: 1px solid light-dark(#D9DEE4, #313A44); }}
+[data-testid="stMetric"] [data-testid="stMarkdownContainer"],
+[data-testid="stMetric"] [data-testid="stMarkdownContainer"] p,
+[data-testid="stMetricValue"] *, [data-testid="stCheckbox"] [data-testid="stMarkdownContainer"],
+[data-testid="stCheckbox"] [data-testid="stMarkdownContainer"] p {{
+  white-space: normal; overflow: visible; text-overflow: clip;
+}}
 @media (max-width: 767px) {{
   .st-key-reviewing_keys [data-testid="stHorizontalBlock"] {{
     flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px;

@@ -20,6 +20,7 @@ from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 MARKS = {"holds": "✓", "fails": "✕", "undecided": "?"}
+SHORT = {"lr": "L→R", "rl": "R→L"}  # values on the axes
 # Blue and vermillion differ for all kinds of color vision; the marks say the same without color.
 COLORS = {"holds": "#0072B2", "fails": "#D55E00", "undecided": "#9A9A9A"}
 ICONS = {
@@ -282,5 +283,8 @@ def _axes(
 def _place(cell: UniverseResult, rows: Sequence[str], columns: Sequence[str]) -> tuple[str, str]:
     """The labels of a cell's column and row."""
     values = dict(cell.universe.values)
-    x, y = (" · ".join(values[choice] for choice in axis) for axis in (columns, rows))
+    x, y = (
+        " · ".join(SHORT.get(values[choice], values[choice]) for choice in axis)
+        for axis in (columns, rows)
+    )
     return x or " ", y or " "

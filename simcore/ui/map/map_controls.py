@@ -114,14 +114,7 @@ def draw(question: Question) -> Choice:
         return labels.get(option, option)
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = st.segmented_control(
-            "View",
-            _views(values),
-            format_func=VIEWS.__getitem__,
-            key="map_view",
-            required=True,
-            help="Morph moves all points from backbone to backbone and to their z-sum.",
-        )
+        view = _draw_view(values)
         is_morph = view == MORPH
         first = NONE
         if not is_morph:
@@ -151,6 +144,22 @@ def draw(question: Question) -> Choice:
         by = st.selectbox("Color by", colors, format_func=colors.__getitem__, key=key)
         names, tag = _draw_names_and_tag(question.collection)
     return Choice(tuple(shown), is_morph, by, names, tag)
+
+
+def _draw_view(values: Values) -> str:
+    """The control for the view, where there are several; its value."""
+    views = _views(values)
+    if len(views) == 1:
+        return views[0]
+    view = st.segmented_control(
+        "View",
+        views,
+        format_func=VIEWS.__getitem__,
+        key="map_view",
+        required=True,
+        help="Morph moves all points from backbone to backbone and to their z-sum.",
+    )
+    return view or views[0]
 
 
 def _draw_names_and_tag(collection: str) -> tuple[str, str]:
