@@ -1,6 +1,6 @@
 """Pictures of every page at three widths in two themes, to be looked through for faults of layout.
 
-    python -m docs.page_sheets FOLDER COLLECTION [NAME ...]
+    python -m docs.page_sheets FOLDER COLLECTION [NAME | NAME=ADDRESS ...]
 
 Each page is opened in full height on a copy of the cache. What a program can see is listed in
 `faults.txt`: errors in the console, pages that scroll sideways, and texts that are cut off.
@@ -84,7 +84,8 @@ def main(folder: Path, name: str, names: Sequence[str]) -> None:
     """Take the pictures of some views, by default of all."""
     from playwright.sync_api import sync_playwright
 
-    addresses = views(name)
+    addresses = views(name) | dict(text.split("=", 1) for text in names if "=" in text)
+    wanted = [text.partition("=")[0] for text in names] or list(addresses)
     path = next((found for found in map(shutil.which, CHROMIUM) if found), None)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -96,7 +97,7 @@ def main(folder: Path, name: str, names: Sequence[str]) -> None:
         ):
             flags = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
             browser = play.chromium.launch(executable_path=path, args=flags)
-            for view in names or addresses:
+            for view in wanted:
                 for fault in photograph(browser, folder / view, address + addresses[view]):
                     print(view, fault, file=report, flush=True)
             browser.close()

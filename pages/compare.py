@@ -168,8 +168,8 @@ def _regions(question: Question, first: Picture, second: Picture) -> None:
             key="compare_view",
             required=True,
             help="Regions compares feature maps and shows what corresponds; finer regions uses a "
-            "larger input. Occlusion covers one part of the first image at a time. Why explains the rank of a "
-            "mate and crops the query.",
+            "larger input. Occlusion covers one part of the first image at a time. Why explains "
+            "the rank of a mate and crops the query.",
         )
     with widgets.show_errors():
         if view == "occlusion":

@@ -83,9 +83,10 @@ def _scores(question: JudgementQuestion, ready: list[str]) -> None:
         key=f"{PAGE}_table",
         column_config={
             "similarity": st.column_config.Column(
+                pinned=True,
                 help="People's rows: the ceiling is the best possible score on these votes; "
                 "leave-one-out majority, how often the majority of the others agrees with one "
-                "person; inter-annotator agreement, how often two people agree."
+                "person; inter-annotator agreement, how often two people agree.",
             ),
             f"{ALL} %": st.column_config.Column(help="Mean over groups, 95 % confidence interval."),
         },

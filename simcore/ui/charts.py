@@ -221,6 +221,20 @@ def about(table: PrintedTable) -> str:
     return f"{head}. The networks and the gallery differ from yours: compare trends, not values."
 
 
+def show_printed(table: PrintedTable) -> None:
+    """Draw a published table, each column with as many decimals as were printed at most."""
+    decimals = [
+        max((len(str(v).partition(".")[2]) for v in values if isinstance(v, float)), default=0)
+        for values in zip(*table.rows, strict=True)
+    ]
+    config = {
+        name: st.column_config.NumberColumn(format=f"%.{count}f")
+        for name, count in zip(table.columns, decimals, strict=True)
+        if count
+    }
+    st.dataframe(printed(table), hide_index=True, placeholder="–", column_config=config)
+
+
 def printed(table: PrintedTable) -> pd.DataFrame:
     """A published table for the page."""
     return pd.DataFrame(table.rows, columns=list(table.columns))

@@ -65,7 +65,7 @@ def show(name: str, summary: ExperimentSummary) -> None:
     if is_mafc:
         with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
             st.caption(charts.about(HUMANS))
-            st.dataframe(charts.printed(HUMANS), hide_index=True, placeholder="–")
+            charts.show_printed(HUMANS)
             st.caption(HUMANS.remark)
     _agreement(result)
     question_results.show(result)
