@@ -199,7 +199,7 @@ def pair_grid(
             with st.container(border=True):
                 if heads:
                     st.caption(escape_markdown(heads[n]))
-                grid(pair, key=f"{key}_{n}", on_pick=on_pick)
+                grid(pair, key=f"{key}_{n}", on_pick=on_pick, columns=len(pair))
                 if actions and on_action:
                     label, args = actions[n]
                     st.button(

@@ -82,6 +82,8 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
     left, right = st.columns(2)
     with left:
         _picture(query, crop, reason)
+        if reason.misleading is not None:
+            st.caption("Dashed: the part that misled it most, by hiding one part after the other.")
     with right:
         st.image(
             str(thumbnails.path(mate.key, route="picture")),
