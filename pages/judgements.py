@@ -61,7 +61,7 @@ def _scores(question: JudgementQuestion, ready: list[str]) -> None:
     if not question.metrics:
         st.info("Choose at least one metric in the sidebar.")
         return
-    with st.spinner("Scoring"):
+    with widgets.placeholder("Scoring", 420, 300):
         table = agreement.table(question.with_models(ready))
     groups = list(dict.fromkeys([ALL, *table.groups])) if len(table.groups) > 1 else [ALL]
     group = ALL
@@ -119,7 +119,7 @@ def _combinations(question: JudgementQuestion, ready: list[str]) -> None:
         return
     combine = question.combine if question.combine != "none" else "zsum"
     question = question.with_models(ready).with_combine(combine)
-    with st.spinner("Trying all combinations"):
+    with widgets.placeholder("Trying all combinations", 300):
         table = perceptual.combinations(question).to_table()
     label = judgement_sidebar.COMBINE_LABELS[combine].removesuffix(" of all").lower()
     st.markdown(

@@ -32,6 +32,9 @@ POST_NAMES = {
 }
 MISSING_NAMES = {"mean": "Mean", "worst": "Infinite distance"}
 MAX_BACKBONES = 16
+DEMO = "emoji"
+# Of the demo: a pair that the sum of all backbones finds, and none of them alone.
+FIRST_IMAGES = {DEMO: "mushroom"}
 
 
 def _subset_options(values: Values) -> list[str]:
@@ -66,6 +69,12 @@ def open_question(question: Question) -> Collection:
 def pair_collections() -> list[str]:
     """Names of the collections with known mates."""
     return [name for name in collections.names() if collections.open_(name).right is not None]
+
+
+def first_image(collection: str, ids: Sequence[str]) -> str:
+    """The image of a side that pages start with."""
+    name = FIRST_IMAGES.get(collection, "")
+    return name if name in ids else ids[0]
 
 
 def extracted_backbones(name: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from simcore.lab import recipes
 from simcore.lab.search import pair, why
 from simcore.recipe import Question
-from simcore.ui import components
+from simcore.ui import components, sidebar
 from simcore.ui.compare import why_view
 from tests.pages.test_analysis_pages import at_address, words
 
@@ -125,3 +125,9 @@ def test_the_sentence_names_what_matched_and_what_misled():
     assert why_view.sentence(first) == (
         "**hog** ranks the mate first: it needs the top left, without which the mate is at rank 40."
     )
+
+
+def test_pages_start_with_the_same_image():
+    assert sidebar.first_image("emoji", ["copyright", "mushroom"]) == "mushroom"
+    assert sidebar.first_image("emoji", ["copyright"]) == "copyright"
+    assert sidebar.first_image("tiny", ["a", "mushroom"]) == "a"

@@ -175,7 +175,7 @@ def weights(question: Question, _search: SubsetSearch, _combine: Combination) ->
 
 def complementarity(question: Question, _search: SubsetSearch, _combine: Combination) -> None:
     """How similar the backbones are: one heat map, similar ones next to each other."""
-    with st.spinner("Comparing backbones"):
+    with widgets.placeholder("Comparing backbones", 420, 300):
         result = exclusive.complementarity(question)
     measure = st.selectbox(
         "Measure", list(MEASURES), format_func=MEASURES.__getitem__, key="combine_alike"
