@@ -33,6 +33,16 @@ button[data-selected="true"], button[data-selected="true"] p,
     flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px;
   }}
 }}
+@media (max-width: 640px) {{ /* numbers stand two in a line */
+  [data-testid="stColumn"]:has(> [data-testid="stVerticalBlock"] >
+    [data-testid="stElementContainer"]:only-child [data-testid="stMetric"]) {{
+    min-width: calc(50% - 1rem) !important; flex: 1 1 calc(50% - 1rem) !important;
+  }}
+}}
+/* Components load after the page: the place of those that fill it is kept. */
+[class*="st-key-map_canvas"] {{ min-height: calc(clamp(320px, 60vh, 760px) + 90px); }}
+.st-key-explore_gallery {{ min-height: 80vh; }}
+.st-key-compare_match, .st-key-compare_crop_frame {{ min-height: min(400px, 60vh); }}
 .placeholder i {{ display: block; margin: 0 0 16px; border-radius: 8px;
   background: light-dark(#F3F5F7, #1A2027);
   animation: placeholder .9s ease-in-out infinite alternate; }}

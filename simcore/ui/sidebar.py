@@ -32,6 +32,8 @@ POST_NAMES = {
 }
 MISSING_NAMES = {"mean": "Mean", "worst": "Infinite distance"}
 MAX_BACKBONES = 16
+# Pages that have no choice of a collection in the sidebar, or not always.
+WITHOUT_COLLECTION = ("Judgements", "Experiments", "Duel", "Collections", "Models")
 DEMO = "emoji"
 # Of the demo: a pair that the sum of all backbones finds, and none of them alone.
 FIRST_IMAGES = {DEMO: "mushroom"}
@@ -59,6 +61,12 @@ HELP = {
     "missing": "What counts in a combination where a backbone has no evidence, such as a face. "
     "Mean: favors no image. Infinite distance (rosenfeld2018): behind every image with evidence.",
 }
+
+
+def open_early(title: str) -> None:
+    """Open the sidebar of a page before its controls are known, so that nothing moves then."""
+    if title not in WITHOUT_COLLECTION and collections.names():
+        st.sidebar.empty()
 
 
 def open_question(question: Question) -> Collection:
