@@ -85,8 +85,8 @@ def main(folder: Path, name: str, names: Sequence[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     addresses = views(name) | dict(text.split("=", 1) for text in names if "=" in text)
-    wanted = [text.partition("=")[0] for text in names] or list(addresses)
-    path = next((found for found in map(shutil.which, CHROMIUM) if found), None)
+    chosen = [text.partition("=")[0] for text in names] or list(addresses)
+    path = next((place for place in map(shutil.which, CHROMIUM) if place), None)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         cache = Path(shutil.copytree(cache_dir.root(), Path(temporary) / "cache"))
@@ -97,7 +97,7 @@ def main(folder: Path, name: str, names: Sequence[str]) -> None:
         ):
             flags = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
             browser = play.chromium.launch(executable_path=path, args=flags)
-            for view in wanted:
+            for view in chosen:
                 for fault in photograph(browser, folder / view, address + addresses[view]):
                     print(view, fault, file=report, flush=True)
             browser.close()
