@@ -166,10 +166,10 @@ def _misled(reason: Why) -> str:
     if not changes:
         return f"ranks it {reason.rank:,} of {reason.gallery:,}, and no crop or hidden part helps"
     changes.sort(key=lambda change: change[0])
-    first, *others = changes
-    text = f"was misled by {first[1]}: {first[2]}, rank **{reason.rank:,} → {first[0]:,}**"
+    best, *worse = changes
+    text = f"was misled by {best[1]}: {best[2]}, rank **{reason.rank:,} → {best[0]:,}**"
     text += f" of {reason.gallery:,}"
-    return text + "".join(f"; by {part}: {how}, rank {rank:,}" for rank, part, how in others)
+    return text + "".join(f"; by {part}: {how}, rank {rank:,}" for rank, part, how in worse)
 
 
 def place_name(y: float, x: float) -> str:
