@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from simcore.ui import job_progress, kiosk, page_export, page_style, url_state
+from simcore.ui import job_progress, kiosk, page_export, page_style, sidebar, url_state
 
 kiosk.restrict()
 ROOT = Path(__file__).resolve().parent
@@ -156,5 +156,6 @@ kiosk.watch(page)
 url_state.start_with(kiosk.collection())
 job_progress.chip()
 page_export.begin()
+sidebar.open_early(page.title)
 page.run()
 page_export.download_button(page.title)

@@ -119,7 +119,7 @@ def _features(collection: Collection) -> None:
             key=f"collections_models_{collection.name}",
             accept_new_options=True,
             label_visibility="collapsed",
-            placeholder="Choose backbones to extract, or type timm:NAME",
+            placeholder="Choose backbones to extract, or timm:NAME",
         )
         st.button(
             "Resume" if partial else "Extract",
@@ -151,9 +151,12 @@ def _skipped(collection: Collection) -> None:
 
 def _cache_size() -> None:
     cache = doctor.cache_size()
-    folders = " · ".join(f"{name} {format_bytes(count)}" for name, count in cache.folders.items())
-    free = format_bytes(cache.free)
-    st.caption(f"Cache in `{cache.root}`: {escape_markdown(folders)} · {free} free on its disk")
+    total, free = format_bytes(sum(cache.folders.values())), format_bytes(cache.free)
+    folders = ", ".join(f"{name} {format_bytes(count)}" for name, count in cache.folders.items())
+    st.caption(
+        f"The cache in `{cache.root}` takes {total}; {free} are free on its disk.",
+        help=f"{escape_markdown(folders)}.",
+    )
 
 
 show()

@@ -77,7 +77,7 @@ def _best(report: SubsetReport, overlap: ExclusiveReport) -> None:
     columns[3].metric(
         "Oracle",
         f"{overlap.oracle:,}",
-        "found by at least one backbone",
+        "by any backbone",
         delta_color="off",
         delta_arrow="off",
     )

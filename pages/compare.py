@@ -28,7 +28,7 @@ from simcore.ui.widgets import escape_markdown
 
 GRIDS = {5: "5 x 5", 7: "7 x 7", 10: "10 x 10"}
 VIEWS = {
-    "regions": "Corresponding regions",
+    "regions": "Regions",
     "finer": "Finer regions",
     "occlusion": "Occlusion",
     "why": "Why",
@@ -151,7 +151,7 @@ def _share_chart(rows: Sequence[Row]) -> None:
 
 
 def _percent(share: float | None) -> str:
-    return f"{100 * (share or 0):.2f} %".replace("100.00 %", "99.99 %")
+    return f"{100 * (share or 0):.2f}\N{NO-BREAK SPACE}%".replace("100.00", "99.99")
 
 
 @st.fragment
@@ -167,9 +167,9 @@ def _regions(question: Question, first: Picture, second: Picture) -> None:
             format_func=VIEWS.__getitem__,
             key="compare_view",
             required=True,
-            help="Corresponding regions compares feature maps; finer regions uses a larger input. "
-            "Occlusion covers one part of the first image at a time. Why explains the rank of a "
-            "mate and crops the query.",
+            help="Regions compares feature maps and shows what corresponds; finer regions uses a "
+            "larger input. Occlusion covers one part of the first image at a time. Why explains "
+            "the rank of a mate and crops the query.",
         )
     with widgets.show_errors():
         if view == "occlusion":

@@ -143,19 +143,18 @@ def _warn(report: DuplicateReport, groups: Sequence[_Group]) -> None:
 
 
 def _counts(name: str, report: DuplicateReport, groups: list[_Group]) -> None:
-    columns = st.columns(2 + len(report.kept))
-    columns[0].metric(
-        "Near-duplicates",
-        f"{len(report.duplicates) - sum(report.refused):,}",
-        help="Pairs of images; those marked “not a duplicate” are not counted.",
-    )
-    columns[1].metric(
-        "Groups", f"{len(groups):,}", help="Groups of pairs that near-duplicates connect."
-    )
-    for column, (protocol, count) in zip(columns[2:], report.kept.items(), strict=True):
-        column.metric(
-            f"{protocol} keeps", f"{count:,}", help=subsets.SUBSETS.get(protocol, CLEAN_HELP)
+    with st.grid("auto", min_column_width=150):
+        st.metric(
+            "Near-duplicates",
+            f"{len(report.duplicates) - sum(report.refused):,}",
+            help="Pairs of images; those marked “not a duplicate” are not counted.",
         )
+        st.metric(
+            "Groups", f"{len(groups):,}", help="Groups of pairs that near-duplicates connect."
+        )
+        for protocol, count in report.kept.items():
+            help_ = subsets.SUBSETS.get(protocol, CLEAN_HELP)
+            st.metric(f"Kept by {protocol}", f"{count:,}", help=help_)
     st.caption(
         f"Of {len(collections.open_(name).left):,} pairs.",
         help="Only “clean” uses the backbone and the thresholds of the sidebar; the other subsets "

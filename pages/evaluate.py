@@ -100,7 +100,13 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
         st.markdown(f"**{view.title}**")
     if view.remark:
         st.caption(view.remark)
-    st.dataframe(view.display, hide_index=True, placeholder="–", key=f"evaluate_table_{name}")
+    st.dataframe(
+        view.display,
+        hide_index=True,
+        placeholder="–",
+        key=f"evaluate_table_{name}",
+        column_config={view.display.columns[0]: st.column_config.Column(pinned=True)},
+    )
     stem = f"{question.collection}-{question.subset}-{name}"
     with st.container(horizontal=True):
         widgets.csv_button(lambda: widgets.frame_csv(view.frame), f"{stem}.csv")
@@ -121,7 +127,7 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
 def _printed(table: PrintedTable) -> None:
     with st.expander(f"As printed in {table.paper}, {table.place}", expanded=True):
         st.caption(charts.about(table))
-        st.dataframe(charts.printed(table), hide_index=True, placeholder="–")
+        charts.show_printed(table)
         if table.remark:
             st.caption(table.remark)
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from simcore.lab.people import duels, experiments
+from simcore.lab.people import duels, experiments, tasks
 from simcore.ui import actions, kiosk, url_state, widgets
 from simcore.ui.experiments import experiment_builder, experiment_results, participant_view
 from simcore.ui.url_state import Field
@@ -78,7 +78,7 @@ def _about(row: experiments.ExperimentSummary) -> None:
     columns[3].metric("Choices", row.choices)
     shown = f", shown for {row.exposure:,} ms" if row.exposure else ""
     st.caption(
-        f"{row.task} from {escape_markdown(row.collection)}{shown}. "
+        f"{tasks.get(row.task).title}; from {escape_markdown(row.collection)}{shown}. "
         f"Conditions: {escape_markdown('; '.join(row.conditions))}."
     )
 

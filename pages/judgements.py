@@ -61,7 +61,7 @@ def _scores(question: JudgementQuestion, ready: list[str]) -> None:
     if not question.metrics:
         st.info("Choose at least one metric in the sidebar.")
         return
-    with st.spinner("Scoring"):
+    with widgets.placeholder("Scoring", 420, 300):
         table = agreement.table(question.with_models(ready))
     groups = list(dict.fromkeys([ALL, *table.groups])) if len(table.groups) > 1 else [ALL]
     group = ALL
@@ -83,9 +83,10 @@ def _scores(question: JudgementQuestion, ready: list[str]) -> None:
         key=f"{PAGE}_table",
         column_config={
             "similarity": st.column_config.Column(
+                pinned=True,
                 help="People's rows: the ceiling is the best possible score on these votes; "
                 "leave-one-out majority, how often the majority of the others agrees with one "
-                "person; inter-annotator agreement, how often two people agree."
+                "person; inter-annotator agreement, how often two people agree.",
             ),
             f"{ALL} %": st.column_config.Column(help="Mean over groups, 95 % confidence interval."),
         },
@@ -118,7 +119,7 @@ def _combinations(question: JudgementQuestion, ready: list[str]) -> None:
         return
     combine = question.combine if question.combine != "none" else "zsum"
     question = question.with_models(ready).with_combine(combine)
-    with st.spinner("Trying all combinations"):
+    with widgets.placeholder("Trying all combinations", 300):
         table = perceptual.combinations(question).to_table()
     label = judgement_sidebar.COMBINE_LABELS[combine].removesuffix(" of all").lower()
     st.markdown(

@@ -19,6 +19,7 @@ from simcore.ui import (
     page_export,
     sidebar,
     thumbnails,
+    url_state,
     widgets,
 )
 from simcore.ui.gallery import Tile
@@ -137,10 +138,12 @@ def _maps(question: Question, views: Sequence[Map], choice: Choice, where: str) 
         canvas = st.container()  # stays as it is while an image is being placed
         own_image = map_photo.place(question, views)
         shown = map_colors.fitting(views[0], where=where, tag=choice.tag)
+        stop = _stop(views) if choice.is_morph else None
         scene = Scene(
             views,
             _coloring(question, views[0], choice.by),
             is_morph=choice.is_morph,
+            stop=stop,
             shown=shown,
             names=[cluster_names.name_clusters(view, choice.names, shown) for view in views],
             takes_images=True,
@@ -152,9 +155,10 @@ def _maps(question: Question, views: Sequence[Map], choice: Choice, where: str) 
                 scene,
                 key=key,
                 on_select=_first_page,
+                on_stop=lambda number: _remember_stop(views[number]),
                 on_photo=lambda: map_photo.receive(key, collection.left.trim),
             )
-        number = map_canvas.current_stop(key, len(views)) if choice.is_morph else 0
+        number = (len(views) - 1 if stop is None else stop) if choice.is_morph else 0
         view = views[number]
         map_downloads.show(view, scene.by)
         if own_image is not None:
@@ -163,6 +167,20 @@ def _maps(question: Question, views: Sequence[Map], choice: Choice, where: str) 
     name = MORPH if choice.is_morph else choice.shown[0][0]
     commands.show(map_controls.command(question, name, choice.method))
     widgets.credits(collections.open_(question.collection).credits)
+
+
+def _stop(views: Sequence[Map]) -> int | None:
+    """The map of a morph that the address names; None if it names none of them."""
+    name = url_state.bind(map_controls.PAGE, [map_controls.STOP])["stop"]
+    names = [map_controls.stop_name(view.recipe) for view in views]
+    return names.index(name) if name in names else None
+
+
+def _remember_stop(view: Map) -> None:
+    """Put the map that a morph rests on into the address; before the page runs again."""
+    st.session_state[map_controls.STOP.key(map_controls.PAGE, {})] = map_controls.stop_name(
+        view.recipe
+    )
 
 
 def _coloring(question: Question, view: Map, by: str) -> str:

@@ -66,7 +66,7 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
         key="models.table",
         column_config={
             "backbone": column.TextColumn(
-                width=185, help="The name to use on every page and command line."
+                pinned=True, width=185, help="The name to use on every page and command line."
             ),
             "state": column.TextColumn(
                 width=70, help="Missing: its weights are not on this computer."
@@ -78,12 +78,12 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
                 on_click=_fetch_clicked,
                 args=([backbone.name for backbone in backbones],),
             ),
-            "description": column.TextColumn(width=275),
+            "description": column.TextColumn(width=300),
             "download": column.TextColumn(
-                width=105, help="Size of its weights; if unknown, four bytes per parameter."
+                width=125, help="Size of its weights; if unknown, four bytes per parameter."
             ),
             "license": column.TextColumn(
-                width=165, help="In words; its name is in the column license name."
+                width=145, help="In words; its name is in the column license name."
             ),
             "in papers": column.TextColumn(
                 width=225, help="The paper, and its name there if it is another one."

@@ -144,7 +144,7 @@ VISITORS = {
     "search.maps": "to_pixels projection_settings single_recipe load make count_faces",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "
     "similarity_shares",
-    "search.why": "candidates explain crop_rank",
+    "search.why": "candidates explain crop_rank occluded_parts",
     "judgements.set_maps": "is_set load set_of",
     "search.search": "read_file ready_backbones search searchable_backbones search_text "
     "text_backbones",

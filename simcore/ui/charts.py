@@ -13,6 +13,8 @@ from simcore.types import JSON
 from simcore.ui import actions, page_export
 
 SEPARATOR = " | "  # between row and column in the customdata of a cell
+GRAY = "#7F7F7F"  # as readable on white as on black
+DASHES = ("dot", "dash", "longdashdot")  # of the horizontal lines of one chart
 
 
 def spread(figure: go.Figure, label: str, recall: dict, number: int) -> None:
@@ -127,13 +129,23 @@ def selected(state: Any) -> str | None:
 
 
 def level(figure: go.Figure, value: float, name: str) -> None:
-    """Add a horizontal line at a value, labelled at its right end."""
-    figure.add_hline(
-        y=value,
-        line={"color": "#7F7F7F", "dash": "dot", "width": 1.5},
-        annotation={"text": name, "xanchor": "right", "x": 1, "font": {"color": "#7F7F7F"}},
-        annotation_position="top right",
-    )
+    """Add a horizontal line at a value. The legend names it: a label at the line would cover data.
+
+    Args:
+        name: "" for a line without a name.
+    """
+    style = {"color": GRAY, "dash": DASHES[len(figure.layout.shapes) % len(DASHES)], "width": 1.5}
+    figure.add_hline(y=value, line=style)
+    if name:
+        figure.add_scatter(
+            x=[None],
+            y=[None],
+            mode="lines",
+            name=name,
+            line=style,
+            showlegend=True,
+            hoverinfo="skip",
+        )
 
 
 def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.Figure:
@@ -169,11 +181,16 @@ def heat(values: Sequence[Sequence[float | None]], names: Sequence[str]) -> go.F
     )
 
 
-def error_bars(rows: Sequence[JSON], column: str = "hits") -> JSON:
-    """Plotly's error bars from rows with a 95 % confidence interval "ci95"."""
+def error_bars(rows: Sequence[JSON], column: str = "hits", color: str | None = None) -> JSON:
+    """Plotly's error bars from rows with a 95 % confidence interval "ci95".
+
+    Args:
+        color: that of the line unless given; those of bars are black unless given.
+    """
     return {
         "type": "data",
         "symmetric": False,
+        "color": color,
         "array": [row["ci95"][1] - row[column] for row in rows],
         "arrayminus": [row[column] - row["ci95"][0] for row in rows],
     }
@@ -203,6 +220,20 @@ def about(table: PrintedTable) -> str:
     """What the published numbers count, and why yours differ."""
     head = table.about[:1].upper() + table.about[1:]
     return f"{head}. The networks and the gallery differ from yours: compare trends, not values."
+
+
+def show_printed(table: PrintedTable) -> None:
+    """Draw a published table, each column with as many decimals as were printed at most."""
+    decimals = [
+        max((len(str(v).partition(".")[2]) for v in values if isinstance(v, float)), default=0)
+        for values in zip(*table.rows, strict=True)
+    ]
+    config = {
+        name: st.column_config.NumberColumn(format=f"%.{count}f")
+        for name, count in zip(table.columns, decimals, strict=True)
+        if count
+    }
+    st.dataframe(printed(table), hide_index=True, placeholder="–", column_config=config)
 
 
 def printed(table: PrintedTable) -> pd.DataFrame:

@@ -194,12 +194,12 @@ def pair_grid(
         heads: a caption above each pair.
         actions: the label of a button below each pair, and the arguments of `on_action` for it.
     """
-    with st.container(horizontal=True):
+    with st.grid("auto", min_column_width=260):
         for n, pair in enumerate(pairs):
-            with st.container(border=True, width=292):
+            with st.container(border=True):
                 if heads:
                     st.caption(escape_markdown(heads[n]))
-                grid(pair, key=f"{key}_{n}", on_pick=on_pick)
+                grid(pair, key=f"{key}_{n}", on_pick=on_pick, columns=len(pair))
                 if actions and on_action:
                     label, args = actions[n]
                     st.button(

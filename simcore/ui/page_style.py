@@ -22,11 +22,27 @@ button[data-selected="true"], button[data-selected="true"] p,
 :has(> .st-key-reviewing_keys) {{ position: sticky; bottom: 0; z-index: 5; }}
 .st-key-reviewing_keys {{ padding: 10px 0;
   background: light-dark(#FFFFFF, #101418); border-top: 1px solid light-dark(#D9DEE4, #313A44); }}
+[data-testid="stMetric"] [data-testid="stMarkdownContainer"],
+[data-testid="stMetric"] [data-testid="stMarkdownContainer"] p,
+[data-testid="stMetricValue"] *, [data-testid="stCheckbox"] [data-testid="stMarkdownContainer"],
+[data-testid="stCheckbox"] [data-testid="stMarkdownContainer"] p {{
+  white-space: normal; overflow: visible; text-overflow: clip;
+}}
 @media (max-width: 767px) {{
   .st-key-reviewing_keys [data-testid="stHorizontalBlock"] {{
     flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px;
   }}
 }}
+@media (max-width: 640px) {{ /* numbers stand two in a line */
+  [data-testid="stColumn"]:has(> [data-testid="stVerticalBlock"] >
+    [data-testid="stElementContainer"]:only-child [data-testid="stMetric"]) {{
+    min-width: calc(50% - 1rem) !important; flex: 1 1 calc(50% - 1rem) !important;
+  }}
+}}
+/* Components load after the page: the place of those that fill it is kept. */
+[class*="st-key-map_canvas"] {{ min-height: calc(clamp(320px, 60vh, 760px) + 90px); }}
+.st-key-explore_gallery {{ min-height: 80vh; }}
+.st-key-compare_match, .st-key-compare_crop_frame {{ min-height: min(400px, 60vh); }}
 .placeholder i {{ display: block; margin: 0 0 16px; border-radius: 8px;
   background: light-dark(#F3F5F7, #1A2027);
   animation: placeholder .9s ease-in-out infinite alternate; }}

@@ -32,6 +32,11 @@ POST_NAMES = {
 }
 MISSING_NAMES = {"mean": "Mean", "worst": "Infinite distance"}
 MAX_BACKBONES = 16
+# Pages that have no choice of a collection in the sidebar, or not always.
+WITHOUT_COLLECTION = ("Judgements", "Experiments", "Duel", "Collections", "Models")
+DEMO = "emoji"
+# Of the demo: a pair that the sum of all backbones finds, and none of them alone.
+FIRST_IMAGES = {DEMO: "mushroom"}
 
 
 def _subset_options(values: Values) -> list[str]:
@@ -58,6 +63,12 @@ HELP = {
 }
 
 
+def open_early(title: str) -> None:
+    """Open the sidebar of a page before its controls are known, so that nothing moves then."""
+    if title not in WITHOUT_COLLECTION and collections.names():
+        st.sidebar.empty()
+
+
 def open_question(question: Question) -> Collection:
     """The pairs of a question."""
     return library_subsets.open_subset(question.collection, question.subset)
@@ -66,6 +77,12 @@ def open_question(question: Question) -> Collection:
 def pair_collections() -> list[str]:
     """Names of the collections with known mates."""
     return [name for name in collections.names() if collections.open_(name).right is not None]
+
+
+def first_image(collection: str, ids: Sequence[str]) -> str:
+    """The image of a side that pages start with."""
+    name = FIRST_IMAGES.get(collection, "")
+    return name if name in ids else ids[0]
 
 
 def extracted_backbones(name: str) -> list[str]:

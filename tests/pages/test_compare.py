@@ -7,7 +7,7 @@ import pytest
 from simcore.lab import recipes
 from simcore.lab.search import pair, why
 from simcore.recipe import Question
-from simcore.ui import components
+from simcore.ui import components, sidebar
 from simcore.ui.compare import why_view
 from tests.pages.test_analysis_pages import at_address, words
 
@@ -84,7 +84,7 @@ def test_why_is_one_sentence_with_a_crop_that_can_be_changed(app, tiny, drawn, m
     link["second"] = "right:b"
     at = at_address(app, "compare", **link, backbone="layout", view="why")
     assert not at.error
-    assert any(m.value == "**layout** ranks the mate first." for m in at.markdown)
+    assert any(m.value.startswith("**layout** ranks the mate first") for m in at.markdown)
     assert at.query_params["backbone"] == "layout"
     at = at_address(app, "compare", **link | {"second": "right:b"}, view="why", crop="0,0,60,100")
     assert crops[-1] == [0, 0, 0.6, 1]
@@ -95,9 +95,39 @@ def test_why_is_one_sentence_with_a_crop_that_can_be_changed(app, tiny, drawn, m
 
 def test_the_sentence_names_what_matched_and_what_misled():
     crop = why.CropRank(why.Crop(top=0.2, bottom=0.8), 37, 0.5)
+    part = why.PartRank(why.Crop(0.8, 0, 1, 0.2), 120, 0.4)
     places = ((0.1, 0.5), (0.5, 0.5))
-    reason = why.Why("color", 499, 1000, "edges", 3, places, "net", crop)
+    reason = why.Why("color", 499, 1000, "edges", 3, places, misleading=part, crop=crop)
     assert why_view.sentence(reason) == (
-        "net matched the top with the center; edges ranks the mate 3; **color** was misled by the "
-        "bands at top and bottom: without them, rank **499 → 37** of 1,000."
+        "edges (rank 3) matched the top with the center; **color** was misled by the bands at top "
+        "and bottom: without them, rank **499 → 37** of 1,000; by the bottom left: with it hidden, "
+        "rank 120."
     )
+    assert why_view.sentence(replace(reason, misleading=replace(part, rank=20))) == (
+        "edges (rank 3) matched the top with the center; **color** was misled by the bottom left: "
+        "with it hidden, rank **499 → 20** of 1,000; by the bands at top and bottom: without them, "
+        "rank 37."
+    )
+    needed = why.PartRank(why.Crop(0, 0, 0.2, 0.2), 40, 0.1)
+    by_hand = why.Why("color", 499, 1000, "hog", 3, needed=needed)
+    assert why_view.sentence(by_hand) == (
+        "hog (rank 3) needs the top left, without which the mate is at rank 40; **color** ranks it "
+        "499 of 1,000, and no crop or hidden part helps."
+    )
+    assert why_view.sentence(replace(by_hand, needed=None, misleading=part)) == (
+        "hog ranks the mate 3; **color** was misled by the bottom left: with it hidden, rank "
+        "**499 → 120** of 1,000."
+    )
+    alone = why.Why("hog", 3, 1000, "hog", 3, needed=needed, crop=crop)
+    assert why_view.sentence(alone).startswith("**hog** needs the top left, without which")
+    assert ", but was misled by the bands" in why_view.sentence(alone)
+    first = why.Why("hog", 1, 1000, "hog", 1, needed=needed)
+    assert why_view.sentence(first) == (
+        "**hog** ranks the mate first: it needs the top left, without which the mate is at rank 40."
+    )
+
+
+def test_pages_start_with_the_same_image():
+    assert sidebar.first_image("emoji", ["copyright", "mushroom"]) == "mushroom"
+    assert sidebar.first_image("emoji", ["copyright"]) == "copyright"
+    assert sidebar.first_image("tiny", ["a", "mushroom"]) == "a"

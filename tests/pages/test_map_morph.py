@@ -93,18 +93,47 @@ def test_missing_maps_are_a_job_and_the_ready_ones_are_shown(app, tiny, drawn, m
 def test_the_stop_of_the_browser_is_checked(monkeypatch):
     state = {}
     monkeypatch.setattr(map_canvas.st, "session_state", state)
-    for sent, stop in [(0, 0), (2, 2), (3, 2), (-1, 2), ("1", 2), (True, 2), (1.0, 2), (None, 2)]:
+    for sent in (0, 2):
         state["k"] = {"stop": sent}
-        assert map_canvas.current_stop("k", 3) == stop
-    assert map_canvas.current_stop("other", 3) == 2
+        assert map_canvas.current_stop("k", 3) == sent
+    for sent in (3, -1, "1", True, 1.0, None):
+        state["k"] = {"stop": sent}
+        assert map_canvas.current_stop("k", 3) is None
+    assert map_canvas.current_stop("other", 3) is None
+
+
+def test_a_link_opens_a_morph_at_a_stop(app, tiny, drawn):
+    at = at_address(app, "map", collection=tiny, **MORPH)
+    assert drawn[-1]["at"] is None, "it plays from the first map to the last"
+    assert "stop" not in at.query_params
+    for number, stop in enumerate(("hog", "color", "zsum")):
+        at = at_address(app, "map", collection=tiny, **MORPH, stop=stop)
+        assert not at.exception
+        assert not at.warning
+        assert drawn[-1]["at"] == number
+        assert at.query_params["stop"] == stop
+    at = at_address(app, "map", collection=tiny, **MORPH, stop="layout")
+    assert drawn[-1]["at"] is None
+    assert "layout" in at.warning[0].value
+    at = at_address(app, "map", collection=tiny, **MORPH, stop="color")
+    at.session_state["map_view"] = "map"
+    at.run()
+    assert "stop" not in at.query_params, "one map has no stops"
+
+
+def test_a_stop_is_known_by_its_name(app, tiny, drawn):
+    at = at_address(app, "map", collection=tiny, **MORPH, stop="color")
+    at.session_state["map_models_tiny"] = ["color", "hog"]
+    at.run()
+    assert not at.exception
+    assert [stop["title"] for stop in drawn[-1]["maps"]][drawn[-1]["at"]] == "color"
 
 
 def test_neighbors_are_those_of_the_stop(app, tiny, drawn, monkeypatch):
     monkeypatch.setattr(map_canvas, "selected", lambda _key, _count: [7])
-    monkeypatch.setattr(map_canvas, "current_stop", lambda _key, _count: 1)
     rows = []
     monkeypatch.setattr(gallery, "comparison", lambda _q, _m, given, **_more: rows.extend(given))
-    at = at_address(app, "map", collection=tiny, **MORPH)
+    at = at_address(app, "map", collection=tiny, **MORPH, stop="color")
     assert not at.exception
     assert rows[-1]["sub"] == "color"
 
@@ -229,8 +258,7 @@ def test_what_is_dropped_is_checked(monkeypatch, encode, draw, cache):
 def test_an_export_opens_at_the_stop_and_asks_no_server(app, tiny, drawn, monkeypatch):
     blocks = {}
     monkeypatch.setattr("simcore.ui.page_export.add", lambda key, make: blocks.update({key: make}))
-    monkeypatch.setattr(map_canvas, "current_stop", lambda _key, _count: 1)
-    at = at_address(app, "map", collection=tiny, **MORPH)
+    at = at_address(app, "map", collection=tiny, **MORPH, stop="color")
     assert not at.exception
     (block,) = blocks["map_canvas_tiny_all"]()
     content = json.loads(block.html.split(">", 2)[2].rsplit("</script>", 1)[0])

@@ -1,7 +1,8 @@
-"""Why a backbone misses a mate: what it matched, and the crop with which it would not miss it."""
+"""Why a backbone misses a mate: what was matched, what misled it, and what would help it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from simcore.types import Array, Direction, Features, Monitor
 
 MIN_SHARE = 0.2  # of the height and of the width that a crop keeps
 CUTS = (0.1, 0.2, 0.3)  # shares that are tried off each side
+CELLS = 5  # parts per side that are occluded: a fifth of the picture can be named
 BATCH = 8  # crops that are embedded between two reports of progress
 
 
@@ -69,15 +71,32 @@ class CropRank:
 
 
 @dataclass(frozen=True)
+class PartRank:
+    """The mate's rank if a part of the query is occluded; `similarity` is to the mate."""
+
+    part: Crop
+    rank: int
+    similarity: float
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle of the part as (y, x), in shares of the picture."""
+        return (self.part.top + self.part.bottom) / 2, (self.part.left + self.part.right) / 2
+
+
+@dataclass(frozen=True)
 class Why:
     """Why a backbone ranks the mate where it does.
 
     Attributes:
         rank: of the mate, among `gallery` images.
-        best, best_rank: the backbone of the question that ranks the mate best.
-        matched: the strongest corresponding places in the query and its mate, each as (y, x) in
-            shares; None where no network of the question has feature maps.
-        matched_by: the network that says so.
+        best, best_rank: the backbone of the question that ranks the mate best; `backbone` itself
+            where no other is better.
+        matched: the strongest corresponding places in the query and its mate under the best
+            backbone, each as (y, x) in shares; None where it has no feature maps.
+        needed: the part of the query without which the best backbone ranks the mate worst, if it
+            ranks it worse then; only looked for where `matched` is None.
+        misleading: the part of the query without which the rank is best, if it improves it.
         crop: the crop with the best rank, if one improves it.
     """
 
@@ -86,9 +105,13 @@ class Why:
     gallery: int
     best: str
     best_rank: int
-    matched: tuple[tuple[float, float], tuple[float, float]] | None
-    matched_by: str
-    crop: CropRank | None
+    matched: tuple[tuple[float, float], tuple[float, float]] | None = None
+    needed: PartRank | None = None
+    misleading: PartRank | None = None
+    crop: CropRank | None = None
+
+
+Change = TypeVar("Change", CropRank, PartRank)
 
 
 def crop_rank(
@@ -118,7 +141,8 @@ def explain(
 ) -> Why:
     """Explain the rank that a backbone gives to a mate, with a counterfactual.
 
-    Crops of up to 30 % off each side, off opposite sides and off all sides are tried.
+    A fifth of the picture's height and width is occluded at a time (Zeiler and Fergus 2014), and
+    crops of up to 30 % off each side, off opposite sides and off all sides are tried.
 
     Args:
         question: its single backbones are compared. query, mate: images of its collection.
@@ -135,10 +159,18 @@ def explain(
     ranks = _ranks(question, query, mate)
     if backbone not in ranks:
         raise BadDataError(f"{backbone} has no evidence about this pair. Choose another backbone.")
-    best = min(ranks, key=ranks.__getitem__)
-    matched_by, matched = _matched(question, query, mate, best)
-    crops = _crop_ranks(question, query, mate, backbone, candidates(), monitor)
-    better = [crop for crop in crops if crop is not None and crop.rank < ranks[backbone]]
+    best = min(ranks, key=lambda name: (ranks[name], name != backbone))
+    matched = _matched(query, mate, best)
+    needed = misleading = crop = None
+    if matched is None:
+        parts = occluded_parts(question, query, mate, best, monitor=monitor)
+        worst = max(parts, key=lambda part: (part.rank, -part.similarity), default=None)
+        needed = worst if worst is not None and worst.rank > ranks[best] else None
+    if ranks[backbone] > 1:
+        parts = occluded_parts(question, query, mate, backbone, monitor=monitor)
+        misleading = _better(parts, ranks[backbone])
+        crops = _crop_ranks(question, query, mate, backbone, candidates(), monitor)
+        crop = _better([result for result in crops if result is not None], ranks[backbone])
     gallery, _ = pair.gallery_features(collections.open_(question.collection), mate, backbone)
     return Why(
         backbone,
@@ -147,9 +179,47 @@ def explain(
         best,
         ranks[best],
         matched,
-        matched_by,
-        min(better, key=lambda crop: crop.rank) if better else None,
+        needed,
+        misleading,
+        crop,
     )
+
+
+def occluded_parts(
+    question: Question,
+    query: Picture,
+    mate: Picture,
+    backbone: str,
+    *,
+    monitor: Monitor = Monitor(),
+) -> list[PartRank]:
+    """The mate's rank with each part of the query occluded in turn, row by row.
+
+    Parts without which there is no evidence are left out.
+
+    Raises:
+        BadDataError: no evidence about the two. MissingWeightsError: no weights.
+        Stopped: the monitor asked to stop.
+    """
+    result = pair.occlusion(
+        question.collection,
+        query,
+        mate,
+        backbone,
+        metric=question.metric,
+        cells=CELLS,
+        monitor=monitor,
+    )
+    return [
+        PartRank(
+            Crop(row / CELLS, column / CELLS, (row + 1) / CELLS, (column + 1) / CELLS),
+            int(result.ranks[row, column]),
+            float(result.similarities[row, column]),
+        )
+        for row in range(CELLS)
+        for column in range(CELLS)
+        if result.ranks is not None and not np.isnan(result.similarities[row, column])
+    ]
 
 
 def candidates() -> list[Crop]:
@@ -161,6 +231,12 @@ def candidates() -> list[Crop]:
         crops += [Crop(top=cut, bottom=kept), Crop(left=cut, right=kept)]
         crops += [Crop(cut, cut, kept, kept)]
     return crops
+
+
+def _better(results: Sequence[Change], than: int) -> Change | None:
+    """The change of the query with the best rank, if it is better; of equals the most similar."""
+    best = min(results, key=lambda result: (result.rank, -result.similarity), default=None)
+    return best if best is not None and best.rank < than else None
 
 
 def _ranks(question: Question, query: Picture, mate: Picture) -> Mapping[str, int]:
@@ -177,27 +253,25 @@ def _ranks(question: Question, query: Picture, mate: Picture) -> Mapping[str, in
 
 
 def _matched(
-    question: Question, query: Picture, mate: Picture, best: str
-) -> tuple[str, tuple[tuple[float, float], tuple[float, float]] | None]:
-    """The strongest corresponding places under the best network, or else any network."""
-    for backbone in dict.fromkeys([best, *question.backbones]):
-        spec = registry.get(backbone)
-        if not spec.weights or spec.preprocessing.raw:
-            continue
-        try:
-            result = pair.correspondences(query, mate, backbone)
-        except BadDataError:  # no feature maps
-            continue
-        if not len(result.match.mutual):
-            continue
-        cells = result.match.mutual[0]
-        shapes = (result.match.left.shape, result.match.right.shape)
-        places = [
-            _place(int(cell), shape, window)
-            for cell, shape, window in zip(cells, shapes, result.windows, strict=True)
-        ]
-        return backbone, (places[0], places[1])
-    return "", None
+    query: Picture, mate: Picture, backbone: str
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """The strongest corresponding places, if the backbone has feature maps."""
+    spec = registry.get(backbone)
+    if not spec.weights or spec.preprocessing.raw:
+        return None
+    try:
+        result = pair.correspondences(query, mate, backbone)
+    except BadDataError:  # no feature maps
+        return None
+    if not len(result.match.mutual):
+        return None
+    cells = result.match.mutual[0]
+    shapes = (result.match.left.shape, result.match.right.shape)
+    first, second = (
+        _place(int(cell), shape, window)
+        for cell, shape, window in zip(cells, shapes, result.windows, strict=True)
+    )
+    return first, second
 
 
 def _place(

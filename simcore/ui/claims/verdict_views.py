@@ -20,6 +20,8 @@ from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 MARKS = {"holds": "✓", "fails": "✕", "undecided": "?"}
+TWO_LINES = 52  # px, so that a sentence wraps
+SHORT = {"lr": "L→R", "rl": "R→L"}  # values on the axes
 # Blue and vermillion differ for all kinds of color vision; the marks say the same without color.
 COLORS = {"holds": "#0072B2", "fails": "#D55E00", "undecided": "#9A9A9A"}
 ICONS = {
@@ -71,6 +73,7 @@ def claims_table(verdicts: Sequence[ClaimVerdict], key: str) -> None:
         hide_index=True,
         key=key,
         height=420,
+        row_height=TWO_LINES,
         column_config={
             "tested": st.column_config.Column(width=340),
             "sentence": st.column_config.Column(width=300),
@@ -109,6 +112,7 @@ def verdict_table(report: ClaimsReport, verdicts: Sequence[ClaimVerdict], key: s
         on_select="rerun",
         selection_mode="single-row",
         height=420,
+        row_height=TWO_LINES,
         column_config={
             "verdict": st.column_config.Column(
                 width=190,
@@ -282,5 +286,8 @@ def _axes(
 def _place(cell: UniverseResult, rows: Sequence[str], columns: Sequence[str]) -> tuple[str, str]:
     """The labels of a cell's column and row."""
     values = dict(cell.universe.values)
-    x, y = (" · ".join(values[choice] for choice in axis) for axis in (columns, rows))
+    x, y = (
+        " · ".join(SHORT.get(values[choice], values[choice]) for choice in axis)
+        for axis in (columns, rows)
+    )
     return x or " ", y or " "

@@ -27,9 +27,15 @@ def ranking(question: Question, search: SubsetSearch, combine: Combination) -> N
     """Every combination: sort, filter, download, or open one in Explore."""
     subsets = combinations.ranking(search, combine)
     left, middle, right = st.columns([2, 2, 1])
-    required = set(left.multiselect("Containing", search.models, key="combine_holding"))
-    excluded = set(middle.multiselect("Without", search.models, key="combine_without"))
-    sizes = right.multiselect("Of size", range(1, len(search.models) + 1), key="combine_sizes")
+    required = set(
+        left.multiselect("Containing", search.models, key="combine_holding", placeholder="Any")
+    )
+    excluded = set(
+        middle.multiselect("Without", search.models, key="combine_without", placeholder="None")
+    )
+    sizes = right.multiselect(
+        "Of size", range(1, len(search.models) + 1), key="combine_sizes", placeholder="Any"
+    )
     subsets = [
         subset
         for subset in subsets
@@ -169,7 +175,7 @@ def weights(question: Question, _search: SubsetSearch, _combine: Combination) ->
 
 def complementarity(question: Question, _search: SubsetSearch, _combine: Combination) -> None:
     """How similar the backbones are: one heat map, similar ones next to each other."""
-    with st.spinner("Comparing backbones"):
+    with widgets.placeholder("Comparing backbones", 420, 300):
         result = exclusive.complementarity(question)
     measure = st.selectbox(
         "Measure", list(MEASURES), format_func=MEASURES.__getitem__, key="combine_alike"

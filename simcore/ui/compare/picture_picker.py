@@ -12,7 +12,7 @@ from simcore.lab.search import pair
 from simcore.lab.search.pair import Picture
 from simcore.recipe import Question
 from simcore.types import Collection
-from simcore.ui import gallery, uploads
+from simcore.ui import gallery, sidebar, uploads
 from simcore.ui.url_state import MISSING, Field, Values
 from simcore.ui.widgets import escape_markdown
 
@@ -37,7 +37,8 @@ class ImageField(Field):
         collection = collections.open_(values["collection"])
         if self.side == "right" and collection.right is None:
             return "left", collection.left.ids[min(1, len(collection.left) - 1)]
-        return self.side, ids_of(collection, self.side)[0]
+        ids = ids_of(collection, self.side)
+        return self.side, sidebar.first_image(collection.name, ids)
 
     def parse(self, text: str, values: Values) -> tuple[tuple[str, str], list[str]]:
         """Side and id of a link, if the collection contains this image."""

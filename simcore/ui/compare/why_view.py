@@ -71,7 +71,7 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
     if state.setdefault(PICTURES, pictures) != pictures:
         state[PICTURES], state[CROP] = pictures, ""
     values = url_state.bind(PAGE, [CropField("crop")])
-    with job_progress.progress_bar("Trying crops") as monitor:
+    with job_progress.progress_bar("Hiding and cropping parts") as monitor:
         reason = why.explain(question, query, mate, backbone, monitor=monitor)
     text = sentence(reason)
     st.markdown(text)
@@ -81,7 +81,9 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
     crop = parse(values["crop"]) if values["crop"] else best
     left, right = st.columns(2)
     with left:
-        _picture(query, crop)
+        _picture(query, crop, reason)
+        if reason.misleading is not None:
+            st.caption("Dashed: the part that misled it most, by hiding one part after the other.")
     with right:
         st.image(
             str(thumbnails.path(mate.key, route="picture")),
@@ -101,7 +103,9 @@ def show(question: Question, query: Picture, mate: Picture, backbone: str) -> No
             )
 
 
-def _picture(query: Picture, crop: Crop) -> None:
+def _picture(query: Picture, crop: Crop, reason: Why) -> None:
+    """The query with its crop, and a dashed outline around the part that misled the backbone."""
+
     def cropped() -> None:
         value = st.session_state["compare_crop_frame"].get("cropped")
         if isinstance(value, list) and all(type(part) is int for part in value):
@@ -112,41 +116,60 @@ def _picture(query: Picture, crop: Crop) -> None:
         data={
             "src": thumbnails.large(query.key),
             "alt": f"the query, {query.side} {query.name}",
-            "crop": [crop.top, crop.left, crop.bottom, crop.right],
+            "crop": _edges(crop),
+            "marked": None if reason.misleading is None else _edges(reason.misleading.part),
         },
         key="compare_crop_frame",
         on_cropped_change=cropped,
     )
 
 
+def _edges(crop: Crop) -> list[float]:
+    return [crop.top, crop.left, crop.bottom, crop.right]
+
+
 def sentence(reason: Why) -> str:
     """One sentence: what matched, who was misled by what, and the rank without it."""
     backbone, best = escape_markdown(reason.backbone), escape_markdown(reason.best)
-    places = ""
+    evidence = _evidence(reason)
+    if reason.rank == 1:
+        return f"**{backbone}** ranks the mate first{f': it {evidence}' if evidence else ''}."
+    if reason.best == reason.backbone:
+        return f"**{backbone}** {f'{evidence}, but ' if evidence else ''}{_misled(reason)}."
+    other = f"(rank {reason.best_rank:,}) {evidence}" if evidence else ""
+    other = other or f"ranks the mate {reason.best_rank:,}"
+    return f"{best} {other}; **{backbone}** {_misled(reason)}."
+
+
+def _evidence(reason: Why) -> str:
+    """What the best backbone recognized the mate by; "" if nothing stands out."""
     if reason.matched is not None:
         first, second = (place_name(*place) for place in reason.matched)
         where = f"the {first} in both" if first == second else f"the {first} with the {second}"
-        by = escape_markdown(reason.matched_by)
-        rank = f" (rank {reason.best_rank:,})" if reason.matched_by == reason.best else ""
-        places = f"{by}{rank} matched {where}"
-    if reason.rank == 1:
-        start = f"**{backbone}** ranks the mate first"
-        return f"{start}; {places}." if places else f"{start}."
-    parts = [places] if places else []
-    if reason.best not in (reason.backbone, reason.matched_by):
-        parts.append(f"{best} ranks the mate {reason.best_rank:,}")
-    if reason.crop is None:
-        parts.append(
-            f"**{backbone}** ranks it {reason.rank:,} of {reason.gallery:,}, and no crop helps"
-        )
-    else:
+        return f"matched {where}"
+    if reason.needed is None:
+        return ""
+    place = place_name(*reason.needed.center)
+    return f"needs the {place}, without which the mate is at rank {reason.needed.rank:,}"
+
+
+def _misled(reason: Why) -> str:
+    """What misled the backbone, the change that helps more before the other."""
+    changes: list[tuple[int, str, str]] = []
+    if reason.misleading is not None:
+        place = place_name(*reason.misleading.center)
+        changes.append((reason.misleading.rank, f"the {place}", "with it hidden"))
+    if reason.crop is not None:
         part = cut_name(reason.crop.crop)
-        without = "them" if part.startswith("the bands") else "it"
-        parts.append(
-            f"**{backbone}** was misled by {part}: without {without}, rank **{reason.rank:,} → "
-            f"{reason.crop.rank:,}** of {reason.gallery:,}"
-        )
-    return f"{'; '.join(parts)}."
+        without = "without them" if part.startswith("the bands") else "without it"
+        changes.append((reason.crop.rank, part, without))
+    if not changes:
+        return f"ranks it {reason.rank:,} of {reason.gallery:,}, and no crop or hidden part helps"
+    changes.sort(key=lambda change: change[0])
+    best, *worse = changes
+    text = f"was misled by {best[1]}: {best[2]}, rank **{reason.rank:,} → {best[0]:,}**"
+    text += f" of {reason.gallery:,}"
+    return text + "".join(f"; by {part}: {how}, rank {rank:,}" for rank, part, how in worse)
 
 
 def place_name(y: float, x: float) -> str:

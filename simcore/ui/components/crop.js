@@ -1,5 +1,6 @@
-// A picture with a frame: drag to draw another, arrow keys move it, with Shift they resize it. Python
-// sends shares of the picture; the frame returns as the trigger "cropped" in whole percent.
+// A picture with a frame: drag to draw another, arrow keys move it, with Shift they resize it. The
+// part that Python has `marked` has an outline. Python sends shares of the picture; the frame
+// returns as the trigger "cropped" in whole percent.
 
 const shown = new WeakMap() // root -> its data, so that nothing is drawn twice
 const LEAST = 20 // percent that a crop keeps
@@ -28,6 +29,11 @@ export default function (component) {
   frame.setAttribute("role", "group")
   frame.setAttribute("aria-label", `Crop of ${data.alt}. Arrow keys move it, with Shift they resize it.`)
   box.append(image, frame)
+  if (data.marked) {
+    const marked = make("div", "marked")
+    draw(marked, data.marked.map((share) => 100 * share))
+    box.append(marked)
+  }
   root.replaceChildren(box)
   let crop = data.crop.map((share) => Math.round(100 * share))
   draw(frame, crop)

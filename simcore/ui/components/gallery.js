@@ -126,7 +126,7 @@ const row = (item, buttons, data, root) => {
     if (item.why) {
       const why = make("button", "why", "Why?")
       why.type = "button"
-      why.title = `Why does ${item.title} not rank the mate first?`
+      why.title = "Why is the mate not first?"
       why.pick = { id: item.title, side: "why", step: null }
       mate.append(why)
     }

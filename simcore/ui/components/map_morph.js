@@ -39,7 +39,8 @@ class Morph {
     return Math.round(this.at)
   }
 
-  // New data: the same maps keep their place, other maps play once from the first to the last.
+  // New data: the same maps keep their place; other maps open at a stop (`at`), or play once from
+  // the first to the last (null).
   show(stops, at) {
     const made = stops.map((stop) => stop.made).join()
     const fresh = made !== this.map.made
@@ -63,7 +64,7 @@ class Morph {
     this.apply(at ?? this.last)
     this.reported = this.nearest
     this.setPlaying(false)
-    if (at === undefined && !calm()) this.playFrom(0)
+    if (at === null && !calm()) this.playFrom(0)
   }
 
   nameButton(stop, number) {

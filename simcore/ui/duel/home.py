@@ -94,7 +94,14 @@ def _form(groups: list[Group]) -> None:
             help="The other images to choose from: random ones, fair to all; or those that a "
             "backbone finds most similar, which is hard for that backbone above all.",
         )
-        seed = columns[3].number_input("Seed", 0, 2**31 - 1, 0, key="duel_seed")
+        seed = columns[3].number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            0,
+            key="duel_seed",
+            help="The questions are drawn at random; another number draws others.",
+        )
         submitted = st.form_submit_button("Make the duel", type="primary", icon=":material/swords:")
     changed = {
         "--models": (",".join(backbones), ",".join(default)),

@@ -267,7 +267,9 @@ def waterfall(question: Question) -> EvaluationView:
     display = pd.DataFrame(table.rows, columns=table.columns)
     rows = [{"recall": step.value, "ci95": step.ci95} for step in result.steps]
     figure = go.Figure()
-    figure.add_bar(x=frame["step"], y=frame["recall"], error_y=charts.error_bars(rows, "recall"))
+    figure.add_bar(
+        x=frame["step"], y=frame["recall"], error_y=charts.error_bars(rows, "recall", charts.GRAY)
+    )
     figure.update_layout(showlegend=False)
     figure.update_yaxes(tickformat=".0%")
     return EvaluationView(

@@ -26,9 +26,9 @@ def counts_chart(report: ExclusiveReport, on_click: Callable[[str], None]) -> No
     low, high = report.oracle_ci95
     columns[0].metric(
         "Oracle",
-        f"{report.oracle:,} of {report.pairs:,}",
-        help="Pairs that at least one backbone finds; 95 % confidence interval "
-        f"{low:.0f} to {high:.0f}.",
+        f"{report.oracle:,}",
+        help=f"Of {report.pairs:,} pairs, those that at least one backbone finds; 95 % confidence "
+        f"interval {low:.0f} to {high:.0f}.",
     )
     columns[1].metric(
         "Exclusive hits",

@@ -40,6 +40,7 @@ def form() -> None:
     )
     collection = right.selectbox("Collection", names, key="building_c")
     paired = collections.open_(collection).right is not None
+    left, right = st.columns(2)  # a phone shows one column after the other
     subset = left.selectbox(
         "Pairs",
         list(subsets.SUBSETS) if paired else ["all"],
@@ -51,6 +52,7 @@ def form() -> None:
         "Disagreement of",
         ready,
         key=f"building_committee_{collection}",
+        placeholder="None",
         help="One more condition: the questions whose answers say most about which of these "
         "backbones predicts people best. Choose two or more, or none.",
     )
@@ -116,7 +118,14 @@ def _plan(task: Task, conditions: Sequence[str], subset: str) -> Callable[[str],
         key=f"building_exposure_{task.name}",
         help="How long images are shown; 0 for until the answer. The browser measures it.",
     )
-    seed = columns[4].number_input("Seed", 0, 2**31 - 1, 0, key="building_seed")
+    seed = columns[4].number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        0,
+        key="building_seed",
+        help="The questions are drawn at random; another number draws others.",
+    )
     gap = task.gap
     if task is tasks.SAME_DIFFERENT:
         gap = columns[1].number_input(

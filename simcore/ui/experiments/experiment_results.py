@@ -65,7 +65,7 @@ def show(name: str, summary: ExperimentSummary) -> None:
     if is_mafc:
         with st.expander(f"As printed in {HUMANS.paper}, {HUMANS.place}"):
             st.caption(charts.about(HUMANS))
-            st.dataframe(charts.printed(HUMANS), hide_index=True, placeholder="–")
+            charts.show_printed(HUMANS)
             st.caption(HUMANS.remark)
     _agreement(result)
     question_results.show(result)
@@ -129,7 +129,7 @@ def _accuracy(result: ExperimentAnalysis) -> Chart:
             y=[share["share"] for share in shares],
             name=label,
             marker_color=html_document.COLORS[n % len(html_document.COLORS)],
-            error_y=charts.error_bars(shares, "share"),
+            error_y=charts.error_bars(shares, "share", charts.GRAY),
             hovertemplate="%{x}, " + label + ": %{y:.1f} %<extra></extra>",
         )
     figure.update_layout(barmode="group", yaxis_range=[0, 100])
@@ -246,7 +246,9 @@ def _places(places: PositionBias) -> Chart:
     """How often each position on the screen was chosen."""
     counts = places.counts
     names = [str(n) for n in range(1, len(counts) + 1)]
-    figure = go.Figure(go.Bar(x=names, y=list(counts), marker_color=html_document.COLORS[4]))
+    figure = go.Figure(
+        go.Bar(x=names, y=list(counts), marker_color=html_document.COLORS[4], showlegend=False)
+    )
     charts.level(figure, sum(counts) / len(counts), "equally often")
     title = f"Position bias: chi-squared {places.statistic:.1f}, p = {places.p:.3g}"
     return Chart("places", title, figure, x="position on the screen", y="answers", height=260)
@@ -263,13 +265,14 @@ def _times(result: ExperimentAnalysis) -> Chart:
         go.Bar(
             x=[name for name, _ in rows],
             y=[times.median for _, times in rows],
-            error_y={"type": "data", "symmetric": False} | spread,
+            error_y={"type": "data", "symmetric": False, "color": charts.GRAY} | spread,
             marker_color=html_document.COLORS[2],
             hovertemplate="%{x}: %{y:.2f} s<extra></extra>",
         )
     )
-    agreement = _number(result.time_agreement)
-    title = f"Response times: median, quartiles; with agreement: Spearman {agreement}"
+    title = "Response times: median, quartiles"
+    if result.time_agreement is not None:
+        title += f"; with agreement: Spearman {_number(result.time_agreement)}"
     return Chart("times", title, figure, y="seconds", height=260)
 
 

@@ -11,15 +11,14 @@ from simcore.lab import recipes, stored_recipes
 from simcore.lab.library import collections, models
 from simcore.recipe import MISSING_RULES
 from simcore.types import DIRECTIONS, METRICS, Direction
-from simcore.ui import job_progress
+from simcore.ui import job_progress, sidebar
 from simcore.ui.url_state import MISSING, Field, ListField, NumberField, Values
 
 PAGE = "explore"
 ORDERS = ("chosen", "rank")  # combinations first, or by the rank of the mate
 COMBINATIONS = ("sum", "zsum", "rrf", "rerank", "weighted")
 MAX_K, MAX_MODELS, MAX_WEIGHT = 50, 24, 5.0
-DEMO = "emoji"
-FIRST_QUERIES = {DEMO: "mushroom"}  # found by the sum of all backbones, and by none alone
+DEMO = sidebar.DEMO
 
 
 @dataclass(frozen=True)
@@ -136,8 +135,7 @@ def _query_ids(values: Values) -> Sequence[str]:
 
 
 def _first_query(values: Values) -> str:
-    ids, name = _query_ids(values), FIRST_QUERIES.get(values["collection"], "")
-    return name if name in ids else ids[0]
+    return sidebar.first_image(values["collection"], _query_ids(values))
 
 
 def check_model(name: str) -> list[str]:

@@ -143,7 +143,7 @@ def _trace(bars: Sequence[_Bar], chance: float) -> go.Bar:
             "symmetric": False,
             "thickness": 1,
             "width": 2,
-            "color": "#7F7F7F",
+            "color": charts.GRAY,
             "array": [score.high - score.value for score in scores],
             "arrayminus": [score.value - score.low for score in scores],
         },

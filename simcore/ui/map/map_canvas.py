@@ -37,6 +37,7 @@ class Scene:
         views: maps of the same images: one or two side by side, or the stops of a morph.
         by: what the points are colored by, of `map_colors.labels`.
         is_morph: whether a slider leads from one map to the next.
+        stop: the map that a morph opens at; None plays from the first to the last.
         shown: (n,) bool, the points that a filter leaves; None for all.
         names: for each map, the names of its clusters.
         takes_images: whether visitors may drop an image onto the map.
@@ -46,6 +47,7 @@ class Scene:
     views: Sequence[Map]
     by: str
     is_morph: bool = False
+    stop: int | None = None
     shown: Array | None = None
     names: Sequence[Sequence[ClusterName]] = ()
     takes_images: bool = False
@@ -53,13 +55,19 @@ class Scene:
 
 
 def show(
-    scene: Scene, *, key: str, on_select: Callable[[], None], on_photo: Callable[[], None]
+    scene: Scene,
+    *,
+    key: str,
+    on_select: Callable[[], None],
+    on_stop: Callable[[int], None],
+    on_photo: Callable[[], None],
 ) -> list[int]:
     """Draw maps of the same images.
 
     Args:
         key: another one for other images, since the component stores the selection by position.
         on_select: called before the next run when the selection changed.
+        on_stop: called before the next run with the map that a morph has come to rest on.
         on_photo: called before the next run when a visitor dropped or removed an image; `photo`
             gives it.
 
@@ -81,19 +89,22 @@ def show(
             for old in list(sent)[:-MAX_INLINE]:
                 del sent[old]
 
+    def come_to_rest() -> None:
+        if (stop := current_stop(key, len(scene.views))) is not None:
+            on_stop(stop)
+
     components.MAP.mount(
         data=data,
         key=key,
-        default={"chosen": [], "stop": -1},
+        default={"chosen": [], "stop": None},
         on_chosen_change=on_select,
-        on_stop_change=lambda: None,
+        on_stop_change=come_to_rest,
         on_want_change=remember_request,
         on_photo_change=on_photo,
     )
     rows = selected(key, len(first.xy))
-    at = current_stop(key, len(scene.views)) if scene.is_morph else None
     page_export.add(
-        key, lambda: [html_document.embed(*components.MAP.sources, _export_data(data, rows, at))]
+        key, lambda: [html_document.embed(*components.MAP.sources, _export_data(data, rows))]
     )
     return rows
 
@@ -106,10 +117,10 @@ def selected(key: str, n_images: int) -> list[int]:
     return sorted({row for row in value if type(row) is int and 0 <= row < n_images})
 
 
-def current_stop(key: str, n_stops: int) -> int:
-    """The map that a morph rests on, checked, since it comes from a browser; the last at first."""
+def current_stop(key: str, n_stops: int) -> int | None:
+    """The map that a morph rests on, checked, since it comes from a browser; else None."""
     value = (st.session_state.get(key) or {}).get("stop")
-    return value if type(value) is int and 0 <= value < n_stops else n_stops - 1
+    return value if type(value) is int and 0 <= value < n_stops else None
 
 
 def photo(key: str) -> JSON | None:
@@ -124,7 +135,7 @@ def _requested_images(view: Map, key: str) -> JSON:
     return {k: thumbnails.source(k) for k in st.session_state.get(f"{key}_sent", {}) if k in keys}
 
 
-def _export_data(data: JSON, rows: Sequence[int], at: int | None) -> JSON:
+def _export_data(data: JSON, rows: Sequence[int]) -> JSON:
     """What an HTML export contains: all points, and the selected images or else a sample."""
     n_images = len(data["keys"])
     sample = list(rows)[:MAX_INLINE] or range(0, n_images, -(-n_images // MAX_INLINE))
@@ -133,8 +144,9 @@ def _export_data(data: JSON, rows: Sequence[int], at: int | None) -> JSON:
         left = data["left"]
         keys |= {data["keys"][row + left if row < left else row - left] for row in sample}
     images = {key: thumbnails.inline(key) for key in sorted(keys)}
-    own = {"base": "", "thumbs": images, "chosen": list(rows), "photos": 0}
-    return data | own | ({} if at is None else {"at": at})
+    stop = len(data["maps"]) - 1 if data["at"] is None else data["at"]  # a file plays nothing
+    own = {"base": "", "thumbs": images, "chosen": list(rows), "photos": 0, "at": stop}
+    return data | own
 
 
 def _scene_data(scene: Scene) -> JSON:
@@ -150,6 +162,7 @@ def _scene_data(scene: Scene) -> JSON:
         "faces": None if faces is None else faces.tolist(),
         "out": None if scene.shown is None else (~scene.shown).astype(int).tolist(),
         "morph": scene.is_morph,
+        "at": scene.stop,
         "photos": uploads.MAX_MB if scene.takes_images else 0,
         "photo": None if own is None else _photo_data(own, [x_y[-1] for x_y in pixels]),
         "maps": [

@@ -55,6 +55,10 @@ def _views(values: Values) -> list[str]:
     return list(VIEWS) if len(values["models"]) > 1 else ["map"]
 
 
+def _stops(values: Values) -> list[str]:
+    return ["", *values["models"], "zsum"] if values["view"] == MORPH else [""]
+
+
 def _default_map(values: Values) -> str | None:
     return models.default_network(values["models"]) if values["models"] else None
 
@@ -87,6 +91,7 @@ COLOR = Field(
     default=_default_color,
     per="view",
 )
+STOP = Field("stop", _stops)  # of the morph; "" is the last one, which it plays to
 FIELDS = [
     Field("view", _views),
     Field("map", _map_options, default=_default_map),
@@ -96,6 +101,7 @@ FIELDS = [
     COLOR,
     Field("names", lambda values: list(cluster_names.sources(values["collection"]))),
     Field("tag", lambda values: [ANY, *map_colors.tag_names(values["collection"])]),
+    STOP,
 ]
 
 
@@ -108,14 +114,7 @@ def draw(question: Question) -> Choice:
         return labels.get(option, option)
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = st.segmented_control(
-            "View",
-            _views(values),
-            format_func=VIEWS.__getitem__,
-            key="map_view",
-            required=True,
-            help="Morph moves all points from backbone to backbone and to their z-sum.",
-        )
+        view = _draw_view(values)
         is_morph = view == MORPH
         first = NONE
         if not is_morph:
@@ -145,6 +144,22 @@ def draw(question: Question) -> Choice:
         by = st.selectbox("Color by", colors, format_func=colors.__getitem__, key=key)
         names, tag = _draw_names_and_tag(question.collection)
     return Choice(tuple(shown), is_morph, by, names, tag)
+
+
+def _draw_view(values: Values) -> str:
+    """The control for the view, where there are several; its value."""
+    views = _views(values)
+    if len(views) == 1:
+        return views[0]
+    view = st.segmented_control(
+        "View",
+        views,
+        format_func=VIEWS.__getitem__,
+        key="map_view",
+        required=True,
+        help="Morph moves all points from backbone to backbone and to their z-sum.",
+    )
+    return view or views[0]
 
 
 def _draw_names_and_tag(collection: str) -> tuple[str, str]:
@@ -191,6 +206,11 @@ def morph_question(question: Question) -> Question:
             missing=question.missing,
         ),
     )
+
+
+def stop_name(recipe: Recipe) -> str:
+    """What the address calls a stop of a morph: the backbone, or how all are combined."""
+    return recipe.backbones[0] if recipe.combine == "none" else recipe.combine
 
 
 def command(question: Question, name: str, method: str) -> Command:

@@ -1,6 +1,6 @@
 """Reviewing failure cases one by one, by mouse or by keyboard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -129,7 +129,9 @@ def _pictures(
         tiles.append(tile)
 
     def choose(pick: Pick) -> None:
-        if pick["side"] == "right" and pick["id"] != mate:
+        if pick["side"] == gallery.WHY:
+            _ask_why(name, case.query, mate, hits.recipe.backbones)
+        elif pick["side"] == "right" and pick["id"] != mate:
             st.session_state[f"_picked_{case.query}"] = pick["id"]
 
     margin = "" if case.margin != case.margin else f"{case.margin:.3g} more similar than the mate"
@@ -143,6 +145,7 @@ def _pictures(
                 chip=f"mate at rank {case.rank:,}",
                 tone="far",
                 place=None,
+                why=True,
                 note=hits.note,
                 mix=False,
                 tiles=tiles,
@@ -155,6 +158,19 @@ def _pictures(
         more="Tag what makes them alike, or what is wrong with the pair. Other annotators' tags "
         "are shown under Results only.",
     )
+
+
+def _ask_why(name: str, query: str, mate: str, backbones: Sequence[str]) -> None:
+    """Open Compare on the pair, with the explanation of a backbone's rank."""
+    params = {
+        "collection": name,
+        "models": ",".join(backbones),
+        "metric": st.session_state["review_metric"],
+        "first": f"left:{query}",
+        "second": f"right:{mate}",
+        "view": "why",
+    }
+    actions.open_later("pages/compare.py", params)
 
 
 def _line() -> DeltaGenerator:

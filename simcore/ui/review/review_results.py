@@ -9,7 +9,7 @@ from simcore.lab import html_document
 from simcore.lab.people import review
 from simcore.lab.people.review import RecallAtKs, ReviewSummary
 from simcore.recipe import Question, Recipe
-from simcore.ui import charts, commands
+from simcore.ui import charts, commands, widgets
 
 RECALLS = {  # field of ReviewedRecall -> heading
     "as_it_is": "as it is",
@@ -27,7 +27,7 @@ SYMBOLS = ("circle", "square", "diamond", "cross")
 
 def show(question: Question, recipes: list[Recipe], combine: str) -> None:
     """The results tab."""
-    with st.spinner("Computing recall"):
+    with widgets.placeholder("Computing recall", 90, 200, 260):
         summary = review.summary(question.collection, recipes)
     columns = st.columns(4)
     columns[0].metric("Reviewed", f"{summary.reviewed:,} of {summary.pairs:,}")

@@ -232,6 +232,12 @@ def test_the_morph_plays_once_and_moves_without_the_server(visitor):
     page.keyboard.press("PageUp")
     resting(visitor, "color")
     assert slider.get_attribute("aria-valuetext") == "color"
+
+    # The address names the stop, and opens there without playing.
+    visitor.until(lambda: visitor.address.get("stop") == "color")
+    ready(visitor, page.url.removeprefix(visitor.home))
+    assert slider.input_value() == "1"
+    assert page.locator(".panel .name").inner_text() == "color"
     assert visitor.away == []
     assert complaints(visitor) == []
 
