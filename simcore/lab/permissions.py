@@ -93,8 +93,8 @@ VISITORS = {
     "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
     "feature_counts extracted_backbones default_backbones keys rows_digest",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
-    "default_backbone_if_ready find_near_duplicates thresholds both_sides image_keys refused_pairs "
-    "generic_backbone face_backbone",
+    "default_backbone_if_ready find_near_duplicates is_stored thresholds opening_thresholds "
+    "both_sides image_keys refused_pairs generic_backbone face_backbone",
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
     "identity not_extracted counts decode decode_as embed_upload",
     "library.fields": "names values group matching_rows",

@@ -156,15 +156,17 @@ def matrices(
     *,
     hubness: Array | None = None,
     block: int = 0,
+    first: int = 0,
 ) -> Iterator[tuple[int, Array]]:
     """The similarity matrix in blocks of rows: (first row, (b, G) float32), in order.
 
     Args:
         hubness: (G,) from `postprocessing.hubness` for the matrix after CSLS.
         block: rows; 0 for as many as fit into bounded memory.
+        first: the row to begin with.
     """
     block = block or block_rows(gallery.count)
-    for start in range(0, queries.count, block):
+    for start in range(first, queries.count, block):
         rows = np.arange(start, min(start + block, queries.count))
         similarity = metrics.pairwise(queries.take(rows), gallery, metric)
         yield start, similarity if hubness is None else postprocessing.csls(similarity, hubness)
@@ -219,9 +221,11 @@ class PreparedSides:
             return low, high
         return 2 * (low - high), 2 * (high - low)  # 2 s minus two means of similarities
 
-    def stream(self, rows: int = 0) -> Iterator[tuple[int, Array]]:
+    def stream(self, rows: int = 0, *, first: int = 0) -> Iterator[tuple[int, Array]]:
         """The similarity matrix in blocks of rows: (first row, (b, G) float32), in order."""
-        return matrices(self.queries, self.gallery, self.metric, hubness=self.hubness, block=rows)
+        return matrices(
+            self.queries, self.gallery, self.metric, hubness=self.hubness, block=rows, first=first
+        )
 
     def centered(self, queries: Features) -> Features:
         """Features of other queries as those of both sides: centered, if these are."""

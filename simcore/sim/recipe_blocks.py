@@ -143,8 +143,12 @@ def blocks_of_each(
     gallery: Mapping[str, Features],
     *,
     rows: int = 0,
+    first: int = 0,
 ) -> Iterator[tuple[int, list[RecipeBlock]]]:
     """As `blocks` for several recipes; what they share is compared once.
+
+    Args:
+        first: the query row to begin with.
 
     Yields:
         (first row, one block per recipe).
@@ -160,7 +164,7 @@ def blocks_of_each(
         recipe_terms(recipe, [sides[key] for key in keys])
         for recipe, keys in zip(recipes, part_keys, strict=True)
     ]
-    for streamed in zip(*(side.stream(rows) for side in sides.values()), strict=True):
+    for streamed in zip(*(side.stream(rows, first=first) for side in sides.values()), strict=True):
         similarity = {key: values for key, (_, values) in zip(sides, streamed, strict=True)}
         start = streamed[0][0]
         images = np.arange(start, start + len(streamed[0][1]))

@@ -34,7 +34,7 @@ MAX_DUPLICATES = 200_000  # with more, the backbone does not tell images apart
 
 
 DEVIATIONS = 3.0  # robust standard deviations below the median of the nearest distances
-SAMPLED = 10_000  # images per side whose nearest distances decide
+MANY, SAMPLED = 10_000, 4_000  # of more images per side so many decide on thresholds
 FEWEST = 20  # images from which their nearest distances have a distribution
 SAME = 1e-6  # distance of one picture to itself, up to rounding
 
@@ -103,8 +103,8 @@ def thresholds(left: Features, right: Features, *, metric: Metric = "cosine") ->
     The distances of all images to their nearest other image are taken in logarithms, where their
     bulk is about symmetric. Most images have no near-duplicate, so the bulk is that of unrelated
     images; a near-duplicate lies more than `DEVIATIONS` robust standard deviations (1.4826 times
-    the median absolute deviation) below its median. Of more than `SAMPLED` images so many are
-    drawn, and compared with all.
+    the median absolute deviation) below its median. Of more than `MANY` images `SAMPLED`
+    are drawn, and compared with all.
 
     Args:
         left, right: features of N images each; image i of both sides is a pair.
@@ -121,7 +121,7 @@ def thresholds(left: Features, right: Features, *, metric: Metric = "cosine") ->
 def _nearest(queries: Features, gallery: Features, metric: Metric) -> Array:
     """(n,) distance of images to the nearest image of another pair; NaN without evidence."""
     rows = np.arange(queries.count)
-    if rows.size > SAMPLED:
+    if rows.size > MANY:
         rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLED, replace=False))
     nearest = np.full(rows.size, np.nan)
     if not gallery.count:
@@ -338,8 +338,7 @@ def _distance_rows(
 ) -> Iterator[tuple[int, Array]]:
     """(row, (G,) distances to the gallery) for each query image."""
     for start, block in _distance_blocks(queries, gallery, metric):
-        for row, distances in enumerate(block, start):
-            yield row, distances
+        yield from enumerate(block, start)
 
 
 def _distance_blocks(

@@ -12,7 +12,7 @@ from simcore.evaluate.retrieval import associative_recall as retrieval_associati
 from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import interval
 from simcore.evaluate.statistics.correlation import Correlation, correlations
-from simcore.lab import recipes
+from simcore.lab import jobs, recipes
 from simcore.lab.library import collections, features, similarity, subsets
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Question, Recipe
@@ -20,7 +20,8 @@ from simcore.results import Interval, RecallRow, RecallTable, Result, Table, Tab
 from simcore.sim import rank
 from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
 
-OUTCOMES = "mates"  # kind of result on disk
+OUTCOMES, UNFINISHED = "mates", "mates-unfinished"  # kinds of result on disk
+FIELDS = ("ranks", "mates", "rivals")  # of outcomes
 OutcomeKeys = dict[Recipe, tuple[object, ...]]  # everything that ranks depend on
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
 MAX_REPETITIONS = 10_000  # simulated draws of associative recall
@@ -248,7 +249,9 @@ class PostProcessingGain(TableResult):
 DEFAULT_KS = (1, 5, 10)
 
 
-def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTable:
+def recall(
+    question: Question, *, ks: Sequence[int] | None = None, monitor: Monitor = Monitor()
+) -> RecallTable:
     """Share of queries whose mate is among the first k, for every recipe and k.
 
     Args:
@@ -263,7 +266,7 @@ def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTabl
         ks = [k for k in DEFAULT_KS if k <= pairs] or [1]
     rows = [
         RecallRow(recipe, {k: retrieval_recall.recall_at(ranks, k) for k in ks})
-        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question, monitor), strict=True)
     ]
     return RecallTable(
         question.collection,
@@ -275,23 +278,26 @@ def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTabl
     )
 
 
-def curve(question: Question) -> RecallCurves:
+def curve(question: Question, *, monitor: Monitor = Monitor()) -> RecallCurves:
     """Recall at every k for every recipe (rosenfeld2018, Fig. 2b)."""
     gallery = len(_open(question).pairs(question.direction).gallery)
     curves = [
         Curve(recipe, tuple(retrieval_recall.curve(ranks, gallery).tolist()))
-        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question, monitor), strict=True)
     ]
     return RecallCurves(question.collection, question.subset, gallery, tuple(curves))
 
 
-def cosine_minus_l2(question: Question) -> RecallCurves:
+def cosine_minus_l2(question: Question, *, monitor: Monitor = Monitor()) -> RecallCurves:
     """Recall by cosine minus recall by L2 at every k (rosenfeld2018, Fig. 2a).
 
     Only single backbones without post-processing are compared.
     """
-    plain = question.with_recipes(*question.singles).with_post("none")
-    cosine, l2 = (curve(plain.with_metric(metric)) for metric in ("cosine", "l2"))
+    plain = both_metrics(question)[0]
+    cosine, l2 = (
+        curve(needed, monitor=monitor.part(number / 2, (number + 1) / 2))
+        for number, needed in enumerate(both_metrics(question))
+    )
     curves = [
         Curve(recipe, tuple(a - b for a, b in zip(left.values, right.values, strict=True)))
         for recipe, left, right in zip(plain.recipes, cosine.curves, l2.curves, strict=True)
@@ -299,6 +305,12 @@ def cosine_minus_l2(question: Question) -> RecallCurves:
     return RecallCurves(
         question.collection, question.subset, cosine.gallery, tuple(curves), "difference"
     )
+
+
+def both_metrics(question: Question) -> tuple[Question, Question]:
+    """The questions that `cosine_minus_l2` compares."""
+    plain = question.with_recipes(*question.singles).with_post("none")
+    return plain.with_metric("cosine"), plain.with_metric("l2")
 
 
 def associative_recall(
@@ -360,34 +372,61 @@ def votes(question: Question) -> VoteCorrelation:
     return VoteCorrelation(question.collection, question.subset, tuple(by_recipe))
 
 
-def post_processing_gains(question: Question) -> PostProcessingGain:
+def post_processing_gains(
+    question: Question, *, monitor: Monitor = Monitor()
+) -> PostProcessingGain:
     """Hits at 1 of each backbone as grid pooling, centering and CSLS are added one by one.
 
     A backbone "NAME" whose grid-pooled form "NAME-grid" has features continues with that form.
     """
     steps = ("as in the papers", "3 x 3 grid", "+ centering", "+ CSLS")
+    needed = post_processing_question(question)
+    all_ranks = ranks_of_each(needed, monitor)  # in one pass
+    hits_of = {
+        recipe: int((ranks == 1).sum())
+        for recipe, ranks in zip(needed.recipes, all_ranks, strict=True)
+    }
     rows = []
     for backbone in question.backbones:
-        grid = f"{backbone}-grid"
-        has_grid = grid in registry.names() and features.is_ready(
-            collections.open_(question.collection), grid
-        )
-        last = grid if has_grid else backbone
-        hits = (
-            _hits(question, backbone, "none"),
-            _hits(question, grid, "none") if has_grid else None,
-            _hits(question, last, "center"),
-            _hits(question, last, "center+csls"),
-        )
-        rows.append(BackboneGain(backbone, hits))
+        hits = [
+            None if recipe is None else hits_of[recipe]
+            for recipe in _post_processing_steps(question, backbone)
+        ]
+        rows.append(BackboneGain(backbone, tuple(hits)))
     pairs = len(_open(question).pairs(question.direction))
     return PostProcessingGain(question.collection, question.subset, pairs, steps, tuple(rows))
 
 
-def _hits(question: Question, backbone: str, post: PostProcessing) -> int:
-    (recipe,) = recipes.parse([backbone], metric=question.metric, post=post)
-    (ranks,) = ranks_of_each(question.with_recipes(recipe))
-    return int((ranks == 1).sum())
+def post_processing_question(question: Question) -> Question:
+    """All recipes that `post_processing_gains` compares."""
+    steps = [
+        recipe
+        for backbone in question.backbones
+        for recipe in _post_processing_steps(question, backbone)
+        if recipe is not None
+    ]
+    return question.with_recipes(*dict.fromkeys(steps))
+
+
+def _post_processing_steps(question: Question, backbone: str) -> list[Recipe | None]:
+    """The recipe of each step; None for the grid-pooled form where it has no features."""
+    grid = f"{backbone}-grid"
+    has_grid = grid in registry.names() and features.is_ready(
+        collections.open_(question.collection), grid
+    )
+    last = grid if has_grid else backbone
+    posts: list[tuple[str, PostProcessing]] = [
+        (backbone, "none"),
+        (grid, "none"),
+        (last, "center"),
+        (last, "center+csls"),
+    ]
+    return [
+        recipes.parse([name], metric=question.metric, post=post)[0]
+        if has_grid or name != grid
+        else None
+        for name, post in posts
+    ]
 
 
 def failed_queries(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
@@ -418,9 +457,22 @@ def mate_ranks(question: Question) -> list[MateRanks]:
     ]
 
 
-def ranks_of_each(question: Question) -> list[Array]:
+def ranks_of_each(question: Question, monitor: Monitor = Monitor()) -> list[Array]:
     """(Q,) ranks of the mates for each recipe; those that are not stored are computed together."""
-    return [outcomes.ranks for outcomes in outcomes_of_each(question)]
+    return [outcomes.ranks for outcomes in outcomes_of_each(question, monitor=monitor)]
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for `ranks_of_each`: few pairs, or all of it is stored.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    collection = _open(question)
+    if len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    keys = _outcome_keys(question, collection).values()
+    return all(result_cache.contains(OUTCOMES, key) for key in keys)
 
 
 def outcomes_of_each(
@@ -428,7 +480,8 @@ def outcomes_of_each(
 ) -> list[rank.MateOutcomes]:
     """Ranks and similarities of the mates for each recipe, and of the best other images.
 
-    They are stored on disk; those that are absent are computed together, in one pass.
+    They are stored on disk; those that are absent are computed together, in one pass, which
+    continues where it was stopped.
 
     Raises:
         BadDataError: no known mates, or features are missing. Stopped: the monitor asked to stop.
@@ -442,7 +495,8 @@ def outcomes_of_each(
         if (stored := _stored_outcomes(key)) is not None
     }
     missing = [recipe for recipe in keys if recipe not in outcomes]
-    computed = _compute_outcomes(collection, missing, direction, monitor)
+    missing_keys = tuple(keys[recipe] for recipe in missing)
+    computed = _compute_outcomes(collection, missing, direction, missing_keys, monitor)
     for recipe, values in zip(missing, computed, strict=True):
         result_cache.write(OUTCOMES, keys[recipe], vars(values))
         memory.put((OUTCOMES, keys[recipe]), values)
@@ -488,8 +542,13 @@ def _stored_outcomes(key: tuple[object, ...]) -> rank.MateOutcomes | None:
 
 
 def _compute_outcomes(
-    collection: Collection, missing: Sequence[Recipe], direction: Direction, monitor: Monitor
+    collection: Collection,
+    missing: Sequence[Recipe],
+    direction: Direction,
+    keys: tuple[object, ...],
+    monitor: Monitor,
 ) -> list[rank.MateOutcomes]:
+    """Outcomes of recipes that are not stored; `keys` are those under which they will be."""
     if not missing:
         return []
     pairs = collection.pairs(direction)
@@ -497,11 +556,33 @@ def _compute_outcomes(
     similarity.read_moments(collection, resolved, direction)
     backbones = tuple(dict.fromkeys(name for recipe in missing for name in recipe.backbones))
     queries, gallery = _features(collection, pairs, backbones)
-    outcomes = retrieval_recall.outcomes_of_each(pairs, resolved, queries, gallery, monitor=monitor)
+    outcomes = retrieval_recall.outcomes_of_each(
+        pairs,
+        resolved,
+        queries,
+        gallery,
+        before=_unfinished(keys),
+        keep=lambda parts: _keep_unfinished(keys, parts),
+        monitor=monitor,
+    )
     for values in outcomes:
         for array in vars(values).values():
             array.flags.writeable = False
     return outcomes
+
+
+def _unfinished(keys: tuple[object, ...]) -> list[rank.MateOutcomes]:
+    """What a stopped run has finished, one per key; empty where there is nothing."""
+    arrays = result_cache.read(UNFINISHED, keys)
+    if arrays is None:
+        return []
+    columns = (arrays[field] for field in FIELDS)
+    return [rank.MateOutcomes(*values) for values in zip(*columns, strict=True)]
+
+
+def _keep_unfinished(keys: tuple[object, ...], parts: Sequence[rank.MateOutcomes]) -> None:
+    arrays = {field: np.stack([getattr(part, field) for part in parts]) for field in FIELDS}
+    result_cache.write(UNFINISHED, keys, arrays)
 
 
 def mate_scores(

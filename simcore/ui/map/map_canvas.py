@@ -234,6 +234,8 @@ def subtitle(view: Map) -> str:
     if view.variance is not None:
         first, second = view.variance
         parts.append(f"{100 * (first + second):.0f} % of the variance")
+    if view.sample is not None:
+        parts.append(f"approximate: a layout of {view.sample:,}, the others among them")
     if view.missing:
         parts.append(f"{view.missing:,} without evidence not shown")
     return ", ".join(parts)
