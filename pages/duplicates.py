@@ -72,9 +72,8 @@ def show() -> None:
         if len(stored.left) > jobs.MAX_WAITED and not duplicates.is_stored(
             stored, by, within, across
         ):
-            reason = (
-                f"Near-duplicates among {len(stored.left):,} {_noun(name)} are not computed yet."
-            )
+            images = f"{len(stored.left):,} {_noun(name)}"
+            reason = f"Near-duplicates among {images} are not computed yet."
             job_progress.offer(args, reason, key=f"{PAGE}_job")
             commands.show(args)
             return
@@ -144,8 +143,8 @@ def _warn(report: DuplicateReport, groups: Sequence[_Group]) -> None:
     count = len(report.groups)
     if largest > max(MIN_CHAIN, MAX_SHARE * count):
         st.warning(
-            f"One group connects {largest:,} of {count:,} {_noun(report.collection)}, so most of it is unrelated. "
-            "Lower the distances in the sidebar.",
+            f"One group connects {largest:,} of {count:,} {_noun(report.collection)}, so most of "
+            "it is unrelated. Lower the distances in the sidebar.",
             icon=":material/warning:",
         )
 

@@ -56,13 +56,15 @@ def job(question: Question, name: str) -> Command | None:
     Returns:
         None for few pairs, and where all of it is stored.
     """
+    needed: tuple[Question, ...]
     if name == "minus":
         plain = question.with_recipes(*question.singles).with_metric(None).with_post("none")
         command = commands.evaluate(plain, "curve", "--minus-l2")
         needed = evaluate_recall.both_metrics(question)
     elif name == "post-processing":
-        command = commands.evaluate(question, "post-processing")
-        needed = (evaluate_recall.post_processing_question(question),)
+        single = question.with_recipes(*question.singles).with_post("none")
+        command = commands.evaluate(single, "post-processing")
+        needed = (evaluate_recall.post_processing_question(single),)
     elif name in {"recall", "curve", "associative", "votes", "compare"}:
         command = commands.evaluate(question, "recall")
         needed = (question,)
