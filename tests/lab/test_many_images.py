@@ -136,7 +136,7 @@ def test_near_duplicates_of_images_without_mates(images, monkeypatch):
     assert joined.to_dict()["note"] == joined.note
 
 
-def test_the_sweep_computes_what_duplicates_opens_with(images, tiny, monkeypatch):
+def test_the_sweep_computes_what_duplicates_opens_with(tiny, images, monkeypatch):
     monkeypatch.setattr(duplicates, "generic_backbone", lambda _collection: "color")
     for name in (images, tiny):
         precompute.run(name)

@@ -24,6 +24,7 @@ OUTCOMES, UNFINISHED = "mates", "mates-unfinished"  # kinds of result on disk
 FIELDS = ("ranks", "mates", "rivals")  # of outcomes
 OutcomeKeys = dict[Recipe, tuple[object, ...]]  # everything that ranks depend on
 CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
+MAX_RANKED = 100_000  # pairs; of more, ranks are computed only where they are asked for
 MAX_REPETITIONS = 10_000  # simulated draws of associative recall
 
 

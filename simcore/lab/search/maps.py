@@ -120,15 +120,32 @@ class Map:
 
         None without mates, and where there are too many to compute their ranks while one waits.
         """
-        if len(self.sides) < 2:
+        if not self.has_ranks:
             return None
-        questions = [
+        return np.concatenate([recall.ranks_of_each(each)[0] for each in self._rank_questions()])
+
+    def compute_ranks(self, monitor: Monitor = Monitor()) -> None:
+        """Compute and store what `ranks` returns, of up to `recall.MAX_RANKED` pairs.
+
+        Raises:
+            Stopped: the monitor asked to stop.
+        """
+        if len(self.sides) < 2 or len(self.sides[0]) > recall.MAX_RANKED:
+            return
+        for number, question in enumerate(self._rank_questions()):
+            part = monitor.part(number / len(DIRECTIONS), (number + 1) / len(DIRECTIONS))
+            recall.outcomes_of_each(question, monitor=part)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether `ranks` returns any."""
+        return len(self.sides) > 1 and all(map(recall.is_quick, self._rank_questions()))
+
+    def _rank_questions(self) -> list[Question]:
+        return [
             Question(self.collection, (self.recipe,), direction, self.subset)
             for direction in DIRECTIONS
         ]
-        if not all(map(recall.is_quick, questions)):
-            return None
-        return np.concatenate([recall.ranks_of_each(each)[0] for each in questions])
 
     def faces(self) -> Array | None:
         """(n,) detected faces; None where faces have not been extracted."""

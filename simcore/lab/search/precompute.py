@@ -23,7 +23,6 @@ from simcore.types import Monitor
 STAGE = "results"
 MAX_SEARCHED = 11  # backbones; each further one doubles the subsets
 MAX_PAIRS = 30_000  # with more, no combinations of backbones but their z-sum
-MAX_RANKED = 100_000  # with more, no ranks of mates: maps and near-duplicates alone
 MAX_MORPHED = 2_000  # pairs; with more, only the map that the page opens with is prepared
 NICENESS = 10  # added: pages that are open meanwhile go first
 
@@ -71,7 +70,7 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     )
     quiet = Monitor(stop=monitor.stop)  # the stages of one step would hide how many there are
     steps: list[Callable[[], object]] = []
-    if 0 < pairs <= MAX_RANKED:
+    if 0 < pairs <= recall.MAX_RANKED:
         steps.append(lambda: recall.outcomes_of_each(question, monitor=quiet))
     if few and pairs and 2 <= len(backbones) <= MAX_SEARCHED:
         steps.append(lambda: combinations.search(question))
