@@ -180,3 +180,19 @@ def test_duplicates_of_images_without_mates_on_the_page(images, app):
     assert not page.exception
     assert not page.error
     assert "Of 30 images." in [each.value for each in page.caption]
+
+
+def test_a_large_map_draws_a_sample_of_its_points(tiny, monkeypatch):
+    from simcore.ui.map import map_canvas
+
+    monkeypatch.setattr(map_canvas, "MAX_DRAWN", 8)
+    view = maps.make(
+        Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
+    )
+    data = map_canvas._scene_data(map_canvas.Scene([view], "cluster"))
+    (drawn,) = data["maps"]
+    shown = [row for row in range(12) if drawn["x"][row] >= 0]
+    assert len(shown) == 8
+    assert {row % 6 for row in shown} == {row for row in shown if row < 6}, "both of a pair"
+    assert [row for row in range(12) if data["keys"][row]] == shown
+    assert "8 of 12 drawn" in drawn["sub"]

@@ -17,6 +17,7 @@ from simcore.ui import components, page_export, thumbnails, uploads
 Points = tuple[list[int], list[int]]  # x and y, -1 = not on the map
 FULL = 16384  # coordinates are whole numbers up to this, as in map_drawing.js
 MAX_INLINE = 480  # images sent inside the page where no server route serves them
+MAX_DRAWN = 200_000  # points; of more, so many are sent to the browser
 METHOD_NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 
 
@@ -132,7 +133,7 @@ def _export_data(data: JSON, rows: Sequence[int], at: int | None) -> JSON:
     if data["mates"]:
         left = data["left"]
         keys |= {data["keys"][row + left if row < left else row - left] for row in sample}
-    images = {key: thumbnails.inline(key) for key in sorted(keys)}
+    images = {key: thumbnails.inline(key) for key in sorted(keys) if key}
     own = {"base": "", "thumbs": images, "chosen": list(rows), "photos": 0}
     return data | own | ({} if at is None else {"at": at})
 
@@ -142,9 +143,15 @@ def _scene_data(scene: Scene) -> JSON:
     first, own = scene.views[0], scene.own_image
     faces = first.faces()
     pixels = _pixels(scene)
+    ids, keys = first.ids, first.keys
+    if (drawn := _drawn(first)) is not None:  # positions stay, but nothing is sent of the others
+        ids, keys = (
+            [name if is_drawn else "" for name, is_drawn in zip(names, drawn, strict=True)]
+            for names in (ids, keys)
+        )
     return {
-        "ids": first.ids,
-        "keys": first.keys,
+        "ids": ids,
+        "keys": keys,
         "left": len(first.sides[0]),
         "mates": len(first.sides) > 1,
         "faces": None if faces is None else faces.tolist(),
@@ -165,8 +172,9 @@ def _pixels(scene: Scene) -> list[tuple[Points, Points, Points]]:
     blocks, cuts = [], []
     for number, view in enumerate(scene.views):
         names = scene.names[number] if scene.names else ()
+        drawn = _drawn(view)
         parts = [
-            view.xy,
+            view.xy if drawn is None else np.where(drawn[:, None], view.xy, np.nan),
             np.array([(name.x, name.y) for name in names], np.float32).reshape(-1, 2),
             np.zeros((0, 2), np.float32) if own is None else own.placement.xy[number : number + 1],
         ]
@@ -182,6 +190,16 @@ def _pixels(scene: Scene) -> list[tuple[Points, Points, Points]]:
         return x[start:end], y[start:end]
 
     return [(part(n, 0), part(n, 1), part(n, 2)) for n in range(len(blocks))]
+
+
+def _drawn(view: Map) -> Array | None:
+    """(n,) bool, the images that are drawn: both sides of pairs drawn at random; None for all."""
+    count = len(view.sides[0])
+    if len(view.xy) <= MAX_DRAWN:
+        return None
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).permutation(count)[: MAX_DRAWN // len(view.sides)]] = True
+    return np.tile(drawn, len(view.sides))
 
 
 def _photo_data(own: OwnImage, places: Sequence[Points]) -> JSON:
@@ -236,6 +254,8 @@ def subtitle(view: Map) -> str:
         parts.append(f"{100 * (first + second):.0f} % of the variance")
     if view.sample is not None:
         parts.append(f"approximate: a layout of {view.sample:,}, the others among them")
+    if len(view.xy) > MAX_DRAWN:
+        parts.append(f"{MAX_DRAWN:,} of {len(view.xy):,} drawn")
     if view.missing:
         parts.append(f"{view.missing:,} without evidence not shown")
     return ", ".join(parts)
