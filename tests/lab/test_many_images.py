@@ -117,7 +117,7 @@ def test_a_large_map_is_laid_out_by_a_sample(images, monkeypatch, capsys):
         low, high = view.xy[nearest].min(0), view.xy[nearest].max(0)
         assert ((low - 1e-4 <= view.xy[image]) & (view.xy[image] <= high + 1e-4)).all()
     assert run(["map", images, "--models", "color", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["sample"] == 12
+    assert json.loads(capsys.readouterr().out)["result"]["sample"] == 12
 
 
 def test_near_duplicates_of_images_without_mates(images, monkeypatch):
