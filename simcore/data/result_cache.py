@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ RESULTS: Subfolder = "results"
 ENDING = ".npz"
 COPY_ENDING = ".safetensors"
 CHECKSUM = "crc32"
-DTYPES = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64"}  # what copies may contain
+# What copies may contain.
+DTYPES: dict[np.dtype[Any], str] = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64"}
 MAX_HEADER = 1 << 20  # bytes
 NAME = "_name"  # array in every file: its own name, so that a file in the wrong place is noticed
 

@@ -189,7 +189,7 @@ def test_a_large_map_draws_a_sample_of_its_points(tiny, monkeypatch):
     view = maps.make(
         Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
     )
-    data = map_canvas._scene_data(map_canvas.Scene([view], "cluster"))
+    data = map_canvas.scene_data(map_canvas.Scene([view], "cluster"))
     (drawn,) = data["maps"]
     shown = [row for row in range(12) if drawn["x"][row] >= 0]
     assert len(shown) == 8

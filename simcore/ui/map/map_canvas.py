@@ -71,7 +71,7 @@ def show(
     data = {
         "base": thumbnails.base(),
         "thumbs": {} if thumbnails.base() else _requested_images(first, key),
-        **_scene_data(scene),
+        **scene_data(scene),
     }
 
     def remember_request() -> None:
@@ -138,7 +138,7 @@ def _export_data(data: JSON, rows: Sequence[int], at: int | None) -> JSON:
     return data | own | ({} if at is None else {"at": at})
 
 
-def _scene_data(scene: Scene) -> JSON:
+def scene_data(scene: Scene) -> JSON:
     """The data of the component that do not depend on the server."""
     first, own = scene.views[0], scene.own_image
     faces = first.faces()
