@@ -87,6 +87,11 @@ def copy(kind: str, key: object, original: Callable[[], Arrays]) -> Arrays:
     return arrays
 
 
+def contains(kind: str, key: object) -> bool:
+    """Whether there is a result under a key."""
+    return _path(kind, key).is_file()
+
+
 def prune(max_bytes: int = MAX_BYTES) -> int:
     """Delete the least recently used results until the others fit; returns how many it deleted."""
     return _prune(RESULTS, ENDING, max_bytes)
