@@ -1,138 +1,224 @@
-"""How the parts grow with N: seconds at several sizes, and the power of N that they grow with.
+"""How the parts grow with N: CPU seconds and peak memory, and the power of N they grow with.
 
-    python -m benchmarks.growth
+    python -m benchmarks.growth [--most 1000000]
+
+Every part runs at every size in a process of its own, on a collection of drawn features that are
+stored as an extraction stores them (256 numbers per image, clustered): from the name of the
+collection to the result, as the pages, the command line and the background jobs do. Seconds are
+those of the processor, all threads together, importing and opening included; memory is what the
+process holds at most (resident, without what is mapped from files, which the system may drop).
 
 The power is the slope of a line through log(seconds) over log(N), by least squares; 1 is as fast as
 anything can be that looks at every image, 2 at every pair. Small sizes are mostly overhead, so the
 power is that of the upper half of the sizes.
 """
 
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from benchmarks import similarity_matrices, synthetic_cache, top_k
-from benchmarks.growth_chart import GROWTH, power
+from benchmarks import synthetic_cache
+from benchmarks.growth_chart import DOCS_CHART, GROWTH, power, svg
 from benchmarks.results_table import Line, number, show
-from benchmarks.subset_search import drawn, search
-from benchmarks.timing import repeat
-from simcore.data.store.feature_store import FeatureStore
-from simcore.lab.evaluate import recall as evaluate_recall
-from simcore.lab.library import collections
-from simcore.lab.search import maps
-from simcore.models import registry
-from simcore.models.extract import extraction
+from simcore.lab.evaluate import combinations, recall
+from simcore.lab.library import duplicates, indexes, subsets
+from simcore.lab.search import maps, search
 from simcore.recipe import Question
-from simcore.sim import combine
 from simcore.sim.projection import ProjectionSettings
 
-BACKBONE = "resnet18"  # only its width is used: 512
-DIM = 512
-# Sizes a part is taken at, and how long it may take before larger ones are left out.
-SIZES = (500, 1_000, 2_000, 4_000, 8_000, 16_000)
-PATIENCE = 8.0
-Measure = Callable[[int], float]
+NAME = synthetic_cache.DRAWN_NAME
+BACKBONES = ("alexnet-conv5", "resnet18", "edges")  # only their widths are used: 256, 512, 512
+BACKBONE = BACKBONES[0]
+PAIRS = (1_000, 3_000, 10_000, 30_000, 100_000)
+IMAGES = (250_000, 1_000_000)  # without mates, searched through the index
+# CPU seconds after which larger sizes of a part are left out.
+PATIENCE = 400.0
+SEARCHES = 20
+Measured = tuple[float, float]  # CPU seconds and GB
 
 
-def top(count: int) -> float:
-    """One query's ten nearest."""
-    gallery, query = top_k.drawn(count, DIM), top_k.drawn(1, DIM, seed=1)
-    return repeat(lambda: top_k.ours(query, gallery), 0.2)
+def search_one() -> float:
+    """CPU seconds of one query, after the first one has read what all need."""
+    question = Question(NAME, (maps.single_recipe([BACKBONE]),))
+
+    def ask(row: int) -> None:
+        search.search(question, search.Query(id=f"{row:07}"))
+
+    ask(0)
+    began = time.process_time()
+    for row in range(1, SEARCHES + 1):
+        ask(row)
+    return (time.process_time() - began) / SEARCHES
 
 
-def matrix(pairs: int) -> float:
-    """All cosines, a block at a time."""
-    left, right = similarity_matrices.sides(pairs, DIM)
-    return repeat(lambda: sum(len(v) for _, v in combine.matrices(left, right, "cosine")), 0.2, 1)
+def ranks_of_one() -> None:
+    """What Evaluate shows of one backbone."""
+    recall.recall(Question(NAME, (maps.single_recipe([BACKBONE]),)))
 
 
-def recall(pairs: int) -> float:
-    """Ranks of all mates under one backbone."""
-    left, right = similarity_matrices.sides(pairs, DIM)
-    pairs_drawn = similarity_matrices.mates(pairs)
-    return repeat(lambda: similarity_matrices.alone(pairs_drawn, left, right), 0.2, 1)
+def ranks_of_a_sum() -> None:
+    """What Evaluate shows of a z-sum of two."""
+    recall.recall(Question(NAME, (maps.single_recipe(BACKBONES[:2], "zsum"),)))
 
 
-def all_subsets(pairs: int) -> float:
-    """127 z-sums of seven matrices."""
-    features = drawn(pairs, 7, 0.12)
-    scale = [
-        combine.Moments(float(m.mean(dtype=float)), float(m.std(dtype=float))) for m in features
-    ]
-    search(features, scale)  # as the others: the first is left out
-    return search(features, scale)[0]
+def all_subsets() -> None:
+    """What Combine shows of three backbones."""
+    combinations.search(Question(NAME, (maps.single_recipe(BACKBONES, "zsum"),)))
 
 
-def store(images: int) -> float:
-    """Reading the features of all images."""
-    with synthetic_cache.cache():
-        name = synthetic_cache.collection(images // 2, [BACKBONE])
-        keys = collections.open_(name).left.keys + collections.open_(name).pairs().gallery.keys
-        slot = extraction.feature_key(registry.get(BACKBONE), "fp32")
-        return repeat(lambda: FeatureStore().read(slot, keys), 0.2)
+def near_duplicates() -> None:
+    """What Duplicates opens with, thresholds included."""
+    opening = duplicates.opening_thresholds(NAME, BACKBONE)
+    subsets.find_duplicates(NAME, by=BACKBONE, within=opening.within, across=opening.across)
 
 
-def evaluate(pairs: int) -> float:
-    """Recall of a z-sum of two, from the store to the numbers."""
-    with synthetic_cache.cache():
-        name = synthetic_cache.collection(pairs, [BACKBONE, "layout"])
-        recipe = maps.single_recipe([BACKBONE, "layout"], "zsum")
-        return once(lambda: evaluate_recall.ranks(name, recipe))
+def umap() -> None:
+    """The map of all images."""
+    question = Question(NAME, (maps.single_recipe([BACKBONE]),))
+    maps.make(question, ProjectionSettings("umap"))
 
 
-def umap(images: int) -> float:
-    """A map of all images, neighbors included."""
-    with synthetic_cache.cache():
-        name = synthetic_cache.collection(images // 2, [BACKBONE])
-        recipe = maps.single_recipe([BACKBONE])
-        return once(lambda: maps.make(Question(name, (recipe,)), ProjectionSettings("umap")))
+def build_index() -> None:
+    """The index, and its recall."""
+    indexes.build(NAME, [BACKBONE])
 
 
-PARTS: dict[str, tuple[Measure, int]] = {
-    "top-10, one query": (top, 16_000),
-    "similarity matrix": (matrix, 16_000),
-    "recall, one backbone": (recall, 16_000),
-    "all 127 subsets of 7": (all_subsets, 8_000),
-    "features from the store": (store, 16_000),
-    "recall, z-sum of two": (evaluate, 8_000),
-    "UMAP": (umap, 4_000),
+# What is measured -> the operation, the sizes, and whether the images have mates.
+PARTS: dict[str, tuple[Callable[[], float | None], Sequence[int], bool]] = {
+    "one query, exact": (search_one, PAIRS, True),
+    "ranks, one backbone": (ranks_of_one, PAIRS, True),
+    "ranks, z-sum of two": (ranks_of_a_sum, PAIRS[:4], True),
+    "all subsets of three": (all_subsets, PAIRS[:4], True),
+    "near-duplicates of pairs": (near_duplicates, PAIRS, True),
+    "UMAP of pairs": (umap, PAIRS, True),
+    "index of images": (build_index, IMAGES, False),
+    "one query, index": (search_one, IMAGES, False),
+    "near-duplicates of images": (near_duplicates, IMAGES, False),
+    "UMAP of images": (umap, IMAGES, False),
 }
 
 
-def once(call: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+def operate(part: str) -> Measured:
+    """Run one part in this process, on the collection of the present cache."""
+    highest = [0.0]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            highest[0] = max(highest[0], private_gigabytes())
+
+    threading.Thread(target=watch, daemon=True).start()
+    seconds = PARTS[part][0]()
+    ended.set()
+    return time.process_time() if seconds is None else seconds, highest[0]
 
 
-def grown(part: str, measure: Measure, sizes: Sequence[int], patience: float) -> Line:
-    """One part at several sizes, until it takes too long."""
-    measure(sizes[0])  # compiles, loads
-    points: list[tuple[float, float]] = []
+def private_gigabytes() -> float:
+    """Memory of this process that no file backs."""
+    fields = Path("/proc/self/statm").read_text("ascii").split()
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def apart(part: str) -> Measured:
+    """Run one part in a process of its own.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.growth", "--part", part],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(run.stderr.strip()[-300:])
+    seconds, gigabytes = json.loads(run.stdout.splitlines()[-1])
+    return seconds, gigabytes
+
+
+def measure(sizes: Sequence[int], paired: bool, patience: float) -> dict[str, list[list[float]]]:
+    """[N, CPU seconds, GB] of each part at some sizes, until it takes too long."""
+    points: dict[str, list[list[float]]] = {}
     for size in sizes:
-        points.append((size, measure(size)))
-        if points[-1][1] > patience:
-            break
-    measured = ", ".join(f"{number(seconds)} s at {size:,.0f}" for size, seconds in points)
-    count, last = points[-1]
+        with synthetic_cache.cache():
+            needed = BACKBONES if size <= PAIRS[3] else BACKBONES[:1]
+            synthetic_cache.collection(size, needed, paired=paired)
+            for part, (_, own_sizes, is_paired) in PARTS.items():
+                rows = points.setdefault(part, []) if is_paired == paired else []
+                if is_paired != paired or size > max(own_sizes):
+                    continue
+                if rows and rows[-1][1] > patience:
+                    continue
+                rows.append([size, *apart(part)])
+                text = f"{part}: {number(rows[-1][1])} s, {number(rows[-1][2])} GB at {size:,}"
+                sys.stderr.write(f"{text}\n")
+                sys.stderr.flush()
+    return points
+
+
+def grown(part: str, points: Sequence[Sequence[float]]) -> Line:
+    """The line of one part at several sizes."""
+    seconds = tuple((row[0], row[1]) for row in points)
+    memory = tuple((row[0], row[2]) for row in points)
+    measured = ", ".join(
+        f"{number(cpu)} s and {number(held)} GB at {size:,.0f}" for size, cpu, held in points
+    )
+    count, last, _ = points[-1]
+    growth = f"grows with N^{power(seconds):.2f}: " if len(points) > 1 else ""
     return Line(
         f"{GROWTH}{part}",
         last,
-        "s",
+        "s CPU",
         f"N = {count:,.0f}",
-        note=f"grows with N^{power(points):.2f}: {measured}",
-        points=tuple(points),
+        note=growth + measured,
+        points=seconds,
+        memory=memory,
     )
 
 
 def lines(quick: bool = False) -> list[Line]:
-    """Every part; one that fails for a size raises."""
-    results = []
-    for part, (measure, most) in PARTS.items():
-        sizes = (100, 200) if quick else [size for size in SIZES if size <= most]
-        results.append(grown(part, measure, sizes, PATIENCE))
-    return results
+    """Every part, up to 10,000 pairs; two small sizes, to see that everything runs."""
+    return measured_lines(PAIRS[2], quick)
+
+
+def measured_lines(most: int, quick: bool) -> list[Line]:
+    """Every part; one that fails raises.
+
+    Args:
+        most: the largest N; half an hour on two quiet cores for a million.
+        quick: two small sizes of pairs instead.
+    """
+    pairs = (100, 200) if quick else [size for size in PAIRS if size <= most]
+    images = [] if quick else [size for size in IMAGES if size <= most]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NUMBA_CACHE_DIR"] = folder  # of all processes: compiling is no growth
+        if not quick:
+            measure((100,), True, PATIENCE)
+        points = measure(pairs, True, PATIENCE) | measure(images, False, PATIENCE)
+    return [grown(part, rows) for part, rows in points.items() if rows]
+
+
+def main() -> None:
+    """Print the table and draw the chart of the docs, or run one part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--most", type=int, default=IMAGES[-1], help="the largest N")
+    parser.add_argument("--part", default="", help="only this, on the collection of the cache")
+    args = parser.parse_args()
+    if args.part:
+        sys.stdout.write(f"{json.dumps(operate(args.part))}\n")
+        return
+    results = measured_lines(args.most, quick=False)
+    show(results)
+    DOCS_CHART.write_text(svg(results), "utf-8")
 
 
 if __name__ == "__main__":
-    show(lines())
+    main()

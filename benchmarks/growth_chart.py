@@ -1,9 +1,11 @@
-"""How each part grows with N: an SVG for RESULTS.md, and a page with everything inside."""
+"""How each part grows with N: an SVG for the docs, and a page with everything inside."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +13,8 @@ from benchmarks.results_table import HEAD, Line
 from simcore.lab import html_document
 
 GROWTH = "growth: "  # how such a part begins; a chart needs no such word
-WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 860, 460, 70, 250, 20, 50
+DOCS_CHART = Path(__file__).resolve().parents[1] / "docs" / "growth.svg"
+WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 900, 460, 80, 250, 20, 56
 
 
 def grown(lines: Sequence[Line]) -> list[Line]:
@@ -35,51 +38,96 @@ def _label(line: Line) -> str:
 
 
 def svg(lines: Sequence[Line]) -> str:
-    """Seconds by N, both logarithmic, one line per curve; empty where nothing was measured so."""
+    """Seconds by N, and below them GB where these were measured, both logarithmic.
+
+    One line per curve; empty where nothing was measured at several sizes.
+    """
     curves = grown(lines)
     if not curves:
         return ""
-    xs = [math.log10(n) for line in curves for n, _ in line.points]
-    ys = [math.log10(s) for line in curves for _, s in line.points]
-    low_x, high_x, low_y, high_y = min(xs), max(xs), math.floor(min(ys)), math.ceil(max(ys))
-
-    def at(n: float, seconds: float) -> tuple[float, float]:
-        across = (math.log10(n) - low_x) / (high_x - low_x) * (WIDE - LEFT - RIGHT)
-        up = (math.log10(seconds) - low_y) / max(high_y - low_y, 1) * (HIGH - TOP - BOTTOM)
-        return LEFT + across, HIGH - BOTTOM - up
-
-    parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDE} {HIGH}' "
+    sizes = [n for line in curves for n, _ in line.points]
+    panels = [_Panel("CPU seconds", "s", [line.points for line in curves], 0)]
+    if any(len(line.memory) > 1 for line in curves):
+        panels.append(_Panel("memory", "GB", [line.memory for line in curves], HIGH))
+    labels = [[_label(line) for line in curves]]
+    labels += [[line.part.removeprefix(GROWTH) for line in curves]]
+    body = "".join(
+        panel.svg(names, (min(sizes), max(sizes)))
+        for panel, names in zip(panels, labels, strict=False)
+    )
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDE} {HIGH * len(panels)}' "
         "font-family='system-ui,sans-serif' font-size='13'>"
-        f"<rect width='{WIDE}' height='{HIGH}' fill='#fff'/>"
-    ]
-    for power in range(low_y, high_y + 1):
-        _, y = at(10**low_x, 10.0**power)
+        f"<rect width='{WIDE}' height='{HIGH * len(panels)}' fill='#fff'/>{body}</svg>\n"
+    )
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One quantity by N.
+
+    Attributes:
+        title, unit: of the quantity.
+        curves: (N, value) points of each curve.
+        top: where it begins, in px.
+    """
+
+    title: str
+    unit: str
+    curves: Sequence[Sequence[tuple[float, float]]]
+    top: float
+
+    def svg(self, labels: Sequence[str], sizes: tuple[float, float]) -> str:
+        """The axes, the curves and their names."""
+        ys = [math.log10(max(value, 1e-9)) for curve in self.curves for _, value in curve]
+        low, high = math.floor(min(ys)), math.ceil(max(ys))
+
+        def at(n: float, value: float) -> tuple[float, float]:
+            span = max(math.log10(sizes[1] / sizes[0]), 1e-9)
+            across = math.log10(n / sizes[0]) / span * (WIDE - LEFT - RIGHT)
+            share = (math.log10(max(value, 1e-9)) - low) / max(high - low, 1)
+            return LEFT + across, self.top + HIGH - BOTTOM - share * (HIGH - TOP - BOTTOM)
+
+        parts = [self._axes(at, low, high)]
+        ends = [at(*curve[-1])[1] - self.top for curve in self.curves]
+        colours = _colours(len(self.curves))
+        rows = zip(self.curves, labels, colours, _spaced(ends), strict=True)
+        for curve, label, colour, place in rows:
+            spots = [at(*point) for point in curve]
+            path = "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
+            dots = "".join(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3'/>" for x, y in spots)
+            x, y = spots[-1]
+            edge, height = WIDE - RIGHT + 12, self.top + place
+            parts.append(
+                f"<g fill='{colour}'><path d='M{path}' fill='none' stroke='{colour}' "
+                f"stroke-width='2'/>{dots}<path d='M{x:.1f} {y:.1f}L{edge} {height:.1f}' "
+                f"stroke='{colour}' stroke-width='.5'/><text x='{edge + 4}' "
+                f"y='{height + 4:.1f}'>{escape(label)}</text></g>"
+            )
+        return "".join(parts)
+
+    def _axes(self, at: Callable[[float, float], tuple[float, float]], low: int, high: int) -> str:
+        parts = []
+        for exponent in range(low, high + 1):
+            value = 10.0**exponent
+            x, y = at(self.curves[0][0][0], value)
+            parts.append(
+                f"<path d='M{LEFT} {y:.1f}H{WIDE - RIGHT}' stroke='#d9dee4'/><text x='{LEFT - 8}' "
+                f"y='{y + 4:.1f}' text-anchor='end'>{value:g} {self.unit}</text>"
+            )
+        bottom, last = self.top + HIGH - BOTTOM, -math.inf
+        for n in sorted({n for curve in self.curves for n, _ in curve}):
+            x, _ = at(n, 10.0**low)
+            if x - last > 50:  # px, so that numbers do not overlap
+                last = x
+                parts.append(
+                    f"<text x='{x:.1f}' y='{bottom + 20}' text-anchor='middle'>{n:,.0f}</text>"
+                )
+        middle = (LEFT + WIDE - RIGHT) / 2
         parts.append(
-            f"<path d='M{LEFT} {y:.1f}H{WIDE - RIGHT}' stroke='#d9dee4'/>"
-            f"<text x='{LEFT - 8}' y='{y + 4:.1f}' text-anchor='end'>{10.0**power:g} s</text>"
+            f"<text x='{middle}' y='{bottom + 42}' text-anchor='middle'>N: {self.title}</text>"
         )
-    for n in sorted({n for line in curves for n, _ in line.points}):
-        x, _ = at(n, 10.0**low_y)
-        parts.append(
-            f"<text x='{x:.1f}' y='{HIGH - BOTTOM + 20}' text-anchor='middle'>{n:,.0f}</text>"
-        )
-    ends = [at(*line.points[-1])[1] for line in curves]
-    for line, colour, place in zip(curves, _colours(len(curves)), _spaced(ends), strict=True):
-        spots = [at(*point) for point in line.points]
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
-        dots = "".join(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3'/>" for x, y in spots)
-        x, y = spots[-1]
-        parts.append(
-            f"<g fill='{colour}'><path d='M{path}' fill='none' stroke='{colour}' "
-            f"stroke-width='2'/>{dots}"
-            f"<path d='M{x:.1f} {y:.1f}L{WIDE - RIGHT + 12} {place:.1f}' stroke='{colour}' "
-            f"stroke-width='.5'/><text x='{WIDE - RIGHT + 16}' y='{place + 4:.1f}'>"
-            f"{escape(_label(line))}</text></g>"
-        )
-    middle = (LEFT + WIDE - RIGHT) / 2
-    parts.append(f"<text x='{middle}' y='{HIGH - 8}' text-anchor='middle'>N</text></svg>\n")
-    return "".join(parts)
+        return "".join(parts)
 
 
 def page(lines: Sequence[Line], head: str, command: str) -> str:

@@ -125,6 +125,7 @@ class Line:
         aim: what it is judged by, or None.
         note: why an aim is not met, or what to know.
         points: (N, measured in `unit`) where a part was measured at several sizes, for the chart.
+        memory: (N, GB held at most), as `points`.
     """
 
     part: str
@@ -135,6 +136,7 @@ class Line:
     aim: Aim | None = None
     note: str = ""
     points: tuple[tuple[float, float], ...] = ()
+    memory: tuple[tuple[float, float], ...] = ()
 
     @property
     def met(self) -> bool | None:
@@ -153,8 +155,12 @@ class Line:
         """The line that `to_dict` described."""
         values = {key: value for key, value in fields.items() if key != "met"}
         bound = values.pop("aim")
-        points = tuple((float(n), float(seconds)) for n, seconds in values.pop("points"))
-        return cls(**values, aim=None if bound is None else Aim(**bound), points=points)
+        points, memory = (
+            tuple((float(n), float(value)) for n, value in values.pop(name, ()))
+            for name in ("points", "memory")
+        )
+        aim = None if bound is None else Aim(**bound)
+        return cls(**values, aim=aim, points=points, memory=memory)
 
     def cells(self) -> tuple[str, ...]:
         """What the table shows, in the order of `HEAD`."""

@@ -167,8 +167,10 @@ def write(
     )
     drawing = growth_chart.svg(lines)
     if drawing:
-        (folder / "growth.svg").write_text(drawing, "utf-8")
-        block += "\n![Seconds by number of pairs or images](growth.svg)\n"
+        chart = growth_chart.DOCS_CHART if folder == HERE else folder / "growth.svg"
+        chart.write_text(drawing, "utf-8")
+        address = os.path.relpath(chart, folder).replace(os.sep, "/")
+        block += f"\n![Seconds and memory by number of pairs or images]({address})\n"
     with path.open("a", encoding="utf-8") as file:
         file.write(block)
     return path

@@ -26,7 +26,7 @@ ROUNDS = 3
 
 def sides(pairs: int, dim: int, seed: int = 0) -> tuple[Features, Features]:
     """Features of the two sides."""
-    values = synthetic_cache.drawn_features(pairs, dim, seed)
+    values = synthetic_cache.drawn_features(np.arange(2 * pairs), pairs, dim, seed)
     place = np.arange(pairs)
     return (
         Features("drawn", place, values[:pairs], pairs),

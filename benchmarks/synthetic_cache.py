@@ -47,6 +47,9 @@ BACKBONES = (
 HIDDEN = 48  # dimensions that the backbones' features have in common
 SHARE = 0.09  # of itself in the mate, on average
 FACELESS, TWO_FACES = 0.55, 0.06
+COMMIT = 20_000  # images written at a time
+CENTERS, INNER = 5_000, 64
+COPIED = 200  # one in so many drawn images is nearly a copy
 
 
 @contextmanager
@@ -64,23 +67,36 @@ def cache() -> Iterator[Path]:
                 os.environ["SIMCORE_CACHE"] = before
 
 
-def collection(pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME) -> str:
-    """Remember `pairs` drawn pairs with features of each backbone; returns the name."""
-    keys = [f"{name}-{side}-{n:07}" for side in ("l", "r") for n in range(pairs)]
+def collection(
+    pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME, paired: bool = True
+) -> str:
+    """Remember drawn pairs, or images without mates, with features of each backbone.
+
+    Args:
+        pairs: how many pairs; without mates how many images.
+        name: of the collection. paired: whether the images have mates.
+
+    Returns:
+        The name.
+    """
+    sides = ("l", "r") if paired else ("l",)
+    keys = [f"{name}-{side}-{n:07}" for side in sides for n in range(pairs)]
     seen = {Path(f"/drawn/{key}.jpg"): DecodedImage(key, 200, 245, 1) for key in keys}
     files = list(seen)
-    rows = [DraftRow(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
+    rows = [DraftRow(f"{n:07}", files[n]) for n in range(pairs)]
+    if paired:
+        rows = [DraftRow(f"{n:07}", files[n], f"{n:07}", files[pairs + n]) for n in range(pairs)]
     with collection_catalog.FOLDERS.create(name) as (work, tell):
         collection_catalog.write(work, rows, seen)
         tell(
             {
-                "kind": "pairs",
+                "kind": "pairs" if paired else "images",
                 "source": "drawn",
                 "trim": 0,
-                "paired": True,
+                "paired": paired,
                 "rows": pairs,
-                "images": 2 * pairs,
-                "bytes": 2 * pairs,
+                "images": len(keys),
+                "bytes": len(keys),
                 "votes": False,
                 "credits": [],
                 "skipped": [],
@@ -89,17 +105,39 @@ def collection(pairs: int, backbones: Sequence[str], *, name: str = DRAWN_NAME) 
         )
     for seed, backbone in enumerate(backbones):
         spec = registry.get(backbone)
-        values = drawn_features(pairs, spec.dim, seed)
-        FeatureStore().append(extraction.feature_key(spec, "fp32"), keys, list(values[:, None]))
+        store, place = FeatureStore(), extraction.feature_key(spec, "fp32")
+        for start in range(0, len(keys), COMMIT):
+            commit = keys[start : start + COMMIT]
+            numbers = np.arange(start, start + len(commit))
+            values = drawn_features(numbers, pairs, spec.dim, seed)
+            store.append(place, commit, list(values[:, None]))
     return name
 
 
-def drawn_features(pairs: int, dim: int, seed: int = 0) -> Array:
-    """(2 pairs, dim) float32, left images first; a mate is half of what its image is."""
-    random = np.random.default_rng(seed)
-    sides = random.standard_normal((2, pairs, dim), np.float32)
-    sides[1] = 0.5 * sides[0] + sides[1]
-    return sides.reshape(2 * pairs, dim)
+def drawn_features(numbers: Array, pairs: int, dim: int, seed: int = 0) -> Array:
+    """(n, dim) float32 of some images, clustered as pictures' features are.
+
+    5,000 centers, normal in 64 dimensions, around each a normal cloud half as wide, laid by one
+    random matrix into `dim` dimensions with a tenth of noise on top. An image and its mate are
+    different points of one cloud. One in `COPIED` images is a copy of the image before it, up to
+    a little noise.
+
+    Args:
+        numbers: (n,) the left images are 0 to `pairs` - 1, their mates follow.
+        seed: of the backbone.
+    """
+    same = np.random.default_rng([1, seed])
+    centers = same.standard_normal((CENTERS, INNER), np.float32)
+    into = same.standard_normal((INNER, dim), np.float32) / np.sqrt(np.float32(INNER))
+    rows, is_copy = np.unique(numbers - (numbers % COPIED == COPIED - 1), return_inverse=True)
+    random = np.random.default_rng([2, seed, int(rows[0])])
+    cluster = np.random.default_rng([3, seed]).integers(0, CENTERS, pairs)[rows % pairs]
+    inner = centers[cluster] + np.float32(0.5) * random.standard_normal(
+        (len(rows), INNER), np.float32
+    )
+    values = inner @ into + np.float32(0.1) * random.standard_normal((len(rows), dim), np.float32)
+    jitter = np.float32(0.02) * random.standard_normal((len(numbers), dim), np.float32)
+    return values[is_copy] + jitter * (numbers % COPIED == COPIED - 1)[:, None]
 
 
 def make(pairs: int = PAIRS) -> Collection:

@@ -1,22 +1,21 @@
 """Duplicates: near-duplicates in a collection, and the pairs that remain without them."""
 
-import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from simcore.errors import SimError
+from simcore.lab import jobs
 from simcore.lab.library import collections, duplicates, subsets
 from simcore.lab.library.duplicates import NearDuplicate
 from simcore.lab.library.subsets import DuplicateReport
-from simcore.ui import commands, gallery, kiosk, sidebar, url_state, widgets
+from simcore.ui import commands, gallery, job_progress, kiosk, sidebar, url_state, widgets
 from simcore.ui.gallery import OPEN_IN_EXPLORE, Tile
 from simcore.ui.url_state import Field, NumberField, Values
 
 PAGE = "duplicates"
-MAX_DISTANCE = 0.4
+MAX_DISTANCE = duplicates.MAX_DISTANCE
 # One group of more than ten pairs and of 3 % of all is no set of copies, but a chain.
 MIN_CHAIN, MAX_SHARE = 10, 0.03
 CHANGED = f"_{PAGE}_changed"  # session state: a verdict changed, so the counts above do as well
@@ -40,9 +39,8 @@ class _Threshold(NumberField):
         """The distance up to which this backbone's near-duplicates go, to three digits."""
         if not values["by"]:
             return self.default
-        calibrated = duplicates.thresholds(values["collection"], values["by"])
-        distance = calibrated.within if self.name == "within" else calibrated.across
-        return min(self.high, math.floor(1000 * distance) / 1000)
+        opening = duplicates.opening_thresholds(values["collection"], values["by"])
+        return opening.within if self.name == "within" else opening.across
 
 
 FIELDS = [
@@ -60,7 +58,7 @@ def show() -> None:
         help="rosenfeld2018 evaluates on TLLd (no near-duplicates) and TLLobj (no faces either).",
     )
     with widgets.show_errors():
-        collection = sidebar.collection_field()
+        collection = sidebar.collection_field(without_mates=True)
         if collection is None:
             return
         values = url_state.bind(PAGE, [collection, *FIELDS])
@@ -68,13 +66,25 @@ def show() -> None:
         if not _controls(collection.choices({}), values):
             return
         within, across = values["within"], values["across"]
+        thresholds = ["--within", f"{within:g}", "--across", f"{across:g}"]
+        args = ("evaluate", "duplicates", name, "--by", by, *thresholds)
+        stored = collections.open_(name)
+        if len(stored.left) > jobs.MAX_WAITED and not duplicates.is_stored(
+            stored, by, within, across
+        ):
+            images = f"{len(stored.left):,} {_noun(name)}"
+            reason = f"Near-duplicates among {images} are not computed yet."
+            job_progress.offer(args, reason, key=f"{PAGE}_job")
+            commands.show(args)
+            return
         with widgets.placeholder("Comparing all images", 60, 300, 300):
             report = subsets.find_duplicates(name, by=by, within=within, across=across)
         groups = _groups(report)
         _warn(report, groups)
         _counts(name, report, groups)
-        thresholds = ["--within", f"{within:g}", "--across", f"{across:g}"]
-        commands.show(["evaluate", "duplicates", name, "--by", by, *thresholds])
+        if report.note:
+            st.caption(report.note)
+        commands.show(args)
         _tabs(name, report, groups)
 
 
@@ -118,15 +128,12 @@ class _Group:
 
 def _groups(report: DuplicateReport) -> list[_Group]:
     """The groups of more than one pair, the most certain first: those of the least distance."""
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(report.groups.tolist()):
-        rows[group].append(row)
     distance: dict[int, float] = {}
     for pair, refused in zip(report.duplicates, report.refused, strict=True):
         if not refused:
             group = int(report.groups[pair.row])
             distance[group] = max(distance.get(group, 0.0), pair.distance)
-    groups = [_Group(members, distance[g]) for g, members in rows.items() if len(members) > 1]
+    groups = [_Group(members, distance[g]) for g, members in report.connected.items()]
     return sorted(groups, key=lambda group: (group.distance, -len(group.rows)))
 
 
@@ -136,10 +143,14 @@ def _warn(report: DuplicateReport, groups: Sequence[_Group]) -> None:
     count = len(report.groups)
     if largest > max(MIN_CHAIN, MAX_SHARE * count):
         st.warning(
-            f"One group connects {largest:,} of {count:,} pairs, so most of it is unrelated. "
-            "Lower the distances in the sidebar.",
+            f"One group connects {largest:,} of {count:,} {_noun(report.collection)}, so most of "
+            "it is unrelated. Lower the distances in the sidebar.",
             icon=":material/warning:",
         )
+
+
+def _noun(name: str) -> str:
+    return "images" if collections.open_(name).right is None else "pairs"
 
 
 def _counts(name: str, report: DuplicateReport, groups: list[_Group]) -> None:
@@ -156,7 +167,7 @@ def _counts(name: str, report: DuplicateReport, groups: list[_Group]) -> None:
             help_ = subsets.SUBSETS.get(protocol, CLEAN_HELP)
             st.metric(f"Kept by {protocol}", f"{count:,}", help=help_)
     st.caption(
-        f"Of {len(collections.open_(name).left):,} pairs.",
+        f"Of {collections.summary(name).size}.",
         help="Only “clean” uses the backbone and the thresholds of the sidebar; the other subsets "
         "use those of the papers.",
     )
@@ -184,7 +195,7 @@ def _tabs(name: str, report: DuplicateReport, groups: list[_Group]) -> None:
 
 def _pairs_tab(name: str, report: DuplicateReport) -> None:
     collection = collections.open_(name)
-    sides = {"left": collection.left, "right": collection.pairs().gallery}
+    sides = {"left": collection.left, "right": collection.sides()[1]}
     pairs: list[tuple[Tile, Tile]] = []
     heads, actions = [], []
     verdicts = list(zip(report.duplicates, report.refused, strict=True))
@@ -223,24 +234,27 @@ def _groups_tab(name: str, groups: list[_Group]) -> None:
         st.info("Near-duplicates connect no two pairs.")
         return
     collection = collections.open_(name)
-    sides = {"left": collection.left, "right": collection.pairs().gallery}
+    sides = {"left": collection.left}
+    if collection.right is not None:
+        sides["right"] = collection.right
     number = st.selectbox(
         "Group",
         range(len(groups)),
         key=f"{PAGE}_group_{len(groups)}",
         format_func=lambda n: (
-            f"{n + 1} of {len(groups):,}: {len(groups[n].rows):,} pairs, "
+            f"{n + 1} of {len(groups):,}: {len(groups[n].rows):,} {_noun(name)}, "
             f"distance up to {groups[n].distance:.3f}"
         ),
         help="The most certain first. A chain of near-duplicates can connect pairs that differ.",
     )
-    pairs: list[tuple[Tile, Tile]] = []
-    for row in gallery.paged(groups[number].rows, f"{PAGE}_group_page_{number}"):
-        left, right = (
+    rows = gallery.paged(groups[number].rows, f"{PAGE}_group_page_{number}")
+    pairs = [
+        [
             gallery.pair_tile(images.ids[row], side, images.keys[row], OPEN_IN_EXPLORE)
             for side, images in sides.items()
-        )
-        pairs.append((left, right))
+        ]
+        for row in rows
+    ]
     gallery.pair_grid(pairs, key=f"{PAGE}_group_grid", on_pick=gallery.open_in_explore(name))
 
 

@@ -10,7 +10,7 @@ from simcore.lab import recipes, stored_recipes
 from simcore.lab.library import subsets
 from simcore.lab.printed_values import PrintedTable
 from simcore.recipe import Question
-from simcore.ui import charts, commands, page_export, sidebar, widgets
+from simcore.ui import charts, commands, job_progress, page_export, sidebar, widgets
 from simcore.ui.evaluate import evaluation_views
 from simcore.ui.evaluate.evaluation_views import EvaluationView
 from simcore.ui.sidebar import COMBINATION_NAMES
@@ -73,6 +73,12 @@ def show() -> None:
             else stored_recipes.with_parts(combine)
         )
         question = replace(question, recipes=tuple(combined))
+        if (command := evaluation_views.job(question, name)) is not None:
+            pairs = len(sidebar.open_question(question).left)
+            reason = f"The ranks among {pairs:,} pairs are not computed yet."
+            job_progress.offer(command.args, reason, key="evaluate_job")
+            commands.show(command)
+            return
         with widgets.placeholder("Evaluating", 420, 220):
             view = EVALUATIONS[name][1](question, **options)
         _draw(question, name, view)

@@ -7,6 +7,7 @@ have to be invalidated.
 """
 
 import dataclasses
+import mmap
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from threading import RLock
@@ -79,11 +80,13 @@ class Memory:
 def size_of(value: Any) -> int:
     """Bytes of the arrays, texts and bytes in a value, looking into containers and dataclasses.
 
+    Arrays that are mapped from a file take none: the system drops their pages when it needs them.
+
     >>> size_of((np.zeros(10, np.float32), {"a": b"xyz"}))
     43
     """
     if isinstance(value, np.ndarray):
-        return value.nbytes
+        return 0 if _is_mapped(value) else value.nbytes
     if isinstance(value, bytes | str):
         return len(value)
     if isinstance(value, Mapping):
@@ -93,6 +96,13 @@ def size_of(value: Any) -> int:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return sum(size_of(getattr(value, field.name)) for field in dataclasses.fields(value))
     return 0
+
+
+def _is_mapped(array: np.ndarray) -> bool:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return isinstance(base, mmap.mmap)
 
 
 _MEMORY = Memory()

@@ -342,7 +342,10 @@ class Features:
     @cached_property
     def lengths(self) -> Array:
         """(n,) float32 Euclidean length of each row."""
-        lengths: Array = np.linalg.norm(self.values, axis=1)
+        lengths = np.empty(len(self.values), np.float32)
+        for start in range(0, len(lengths), 4096):  # NumPy squares all rows it is given
+            block = slice(start, start + 4096)
+            lengths[block] = np.linalg.norm(self.values[block], axis=1)
         return lengths
 
     @cached_property

@@ -32,6 +32,8 @@ def recall(
     from simcore.lab.library import provenance
 
     ks = options.whole_numbers(k, "--k") if k is not None else None
+    with output.monitor() as monitor:  # stores the ranks that the tables are made of
+        lab_recall.ranks_of_each(question, monitor)
     table = (
         grouped_recall.recall_by(question, by, ks=ks) if by else lab_recall.recall(question, ks=ks)
     )
@@ -67,8 +69,10 @@ def curve(
     """Recall at every k (Fig. 2b), or the difference between two metrics (Fig. 2a)."""
     from simcore.lab.evaluate import recall as lab_recall
 
-    evaluation = lab_recall.cosine_minus_l2 if minus_l2 else lab_recall.curve
-    output.result(evaluation(question), json=json)
+    evaluate = lab_recall.cosine_minus_l2 if minus_l2 else lab_recall.curve
+    with output.monitor() as monitor:
+        result = evaluate(question, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -101,7 +105,9 @@ def post_processing(question: Question, json: Json = False) -> None:
     """Hits at 1 as grid pooling, centering and CSLS are added step by step."""
     from simcore.lab.evaluate import recall as lab_recall
 
-    output.result(lab_recall.post_processing_gains(question), json=json)
+    with output.monitor() as monitor:
+        result = lab_recall.post_processing_gains(question, monitor=monitor)
+    output.result(result, json=json)
 
 
 @app.command()
@@ -321,7 +327,10 @@ def duplicates(
     """Near-duplicates, and how many pairs remain in each protocol of the papers."""
     from simcore.lab.library import subsets as library_subsets
 
-    report = library_subsets.find_duplicates(name, by=by, within=within, across=across)
+    with output.monitor() as monitor:
+        report = library_subsets.find_duplicates(
+            name, by=by, within=within, across=across, monitor=monitor
+        )
     rows = tuple(
         (pair.side, pair.row, pair.other_side, pair.other, f"{pair.distance:.3f}")
         for pair in report.duplicates[:PRINTED_DUPLICATES]
@@ -329,6 +338,7 @@ def duplicates(
     count = len(report.duplicates)
     title = f"{count:,} near-duplicates by {report.by}, nearest first"
     notes = tuple(f"{protocol}: {pairs:,} pairs" for protocol, pairs in report.kept.items())
+    notes += (report.note,) if report.note else ()
     table = Table(("side", "row", "side", "row", "distance"), rows, title, notes)
     output.show(report, table, json=json)
 

@@ -111,6 +111,7 @@ def map_(
     )
     question = question.with_recipes(recipe)
     result = _until_stopped(lambda monitor: maps.make(question, settings, monitor=monitor))
+    _until_stopped(result.compute_ranks)  # of many pairs, pages wait for none
     if picture is not None:
         from simcore.lab.search import map_pictures
 
@@ -167,6 +168,8 @@ def _map_table(result: "Map") -> Table:
         ("images without evidence", f"{result.missing:,}"),
         ("clusters", f"{result.cluster.max() + 1}"),
     ]
+    if result.sample is not None:
+        rows.append(("layout", f"approximate, of {result.sample:,} images; the others among them"))
     if result.variance is not None:
         first, second = result.variance
         rows.append(("variance of the two axes", f"{first:.1%}, {second:.1%}"))

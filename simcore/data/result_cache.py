@@ -9,19 +9,22 @@ recently used first.
 """
 
 import hashlib
+import json
+import mmap
 import os
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from simcore.data import cache_dir, state_files
 from simcore.data.cache_dir import Subfolder
 from simcore.errors import SimError
-from simcore.types import Array
+from simcore.types import JSON, Array
 
 Arrays = Mapping[str, Array]
 
@@ -34,6 +37,9 @@ RESULTS: Subfolder = "results"
 ENDING = ".npz"
 COPY_ENDING = ".safetensors"
 CHECKSUM = "crc32"
+# What copies may contain.
+DTYPES: dict[np.dtype[Any], str] = {np.dtype(np.float32): "F32", np.dtype(np.int64): "I64"}
+MAX_HEADER = 1 << 20  # bytes
 NAME = "_name"  # array in every file: its own name, so that a file in the wrong place is noticed
 
 
@@ -67,19 +73,23 @@ def copy(kind: str, key: object, original: Callable[[], Arrays]) -> Arrays:
     """As `get`, for arrays that are only copied, because they take long to read where they are.
 
     Copies do not depend on the code that computes results, are not compressed (safetensors), and
-    have a folder and a limit of their own, so that they do not displace results.
+    have a folder and a limit of their own, so that they do not displace results. Their arrays are
+    mapped from the file: processes share them, and the system drops what it has no memory for.
     """
     path = _file(COPIES, kind, key, COPY_ENDING)
     arrays = _read_copy(path)
     if arrays is None:
-        from safetensors.numpy import save
-
         arrays = original()
-        metadata = {NAME: path.stem, CHECKSUM: _checksum(arrays)}
         with suppress(SimError):
-            cache_dir.write_atomic(path, save(dict(arrays), metadata), durable=False)
+            _write_copy(path, arrays)
+            arrays = _read_copy(path, compare=False) or arrays
         _prune(COPIES, COPY_ENDING, MAX_COPY_BYTES)
     return arrays
+
+
+def contains(kind: str, key: object) -> bool:
+    """Whether there is a result under a key."""
+    return _path(kind, key).is_file()
 
 
 def prune(max_bytes: int = MAX_BYTES) -> int:
@@ -115,25 +125,65 @@ def _read(path: Path) -> Arrays | None:
     return arrays
 
 
-def _read_copy(path: Path) -> Arrays | None:
-    """The arrays of a copy, read-only; None if it is absent or damaged."""
+def _write_copy(path: Path, arrays: Arrays) -> None:
+    """Write a safetensors file array by array, so that no second copy of them is in memory.
+
+    Raises:
+        SimError: the disk is full or not writable.
+    """
+    header: JSON = {"__metadata__": {NAME: path.stem, CHECKSUM: _checksum(arrays)}}
+    end = 0
+    for name, values in arrays.items():
+        start, end = end, end + values.nbytes
+        header[name] = {
+            "dtype": DTYPES[values.dtype],
+            "shape": list(values.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # so that the arrays begin at a multiple of 8
+    with (
+        cache_dir.atomic_path(path, durable=False) as draft,
+        draft.open("wb") as file,
+    ):
+        file.write(len(text).to_bytes(8, "little") + text)
+        for values in arrays.values():
+            file.write(np.ascontiguousarray(values).data)
+
+
+def _read_copy(path: Path, *, compare: bool = True) -> Arrays | None:
+    """The arrays of a copy, mapped and read-only; None if it is absent or damaged.
+
+    Args:
+        compare: the checksum.
+    """
     if not path.is_file():
         return None
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, ValueError, SafetensorError):
+        with path.open("rb") as file:
+            start = 8 + int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(start - 8, MAX_HEADER)))
+            metadata = header.pop("__metadata__")
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        arrays = {name: _mapped(content, start, entry) for name, entry in header.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if metadata != {NAME: path.stem, CHECKSUM: _checksum(arrays)}:
+    if metadata.get(NAME) != path.stem or (compare and metadata.get(CHECKSUM) != _checksum(arrays)):
         return None
     with suppress(OSError):  # a read-only cache
         os.utime(path)
-    for values in arrays.values():
-        values.flags.writeable = False
     return arrays
+
+
+def _mapped(content: mmap.mmap, start: int, entry: JSON) -> Array:
+    """One array of a safetensors file, whose data begin at `start`."""
+    dtype = next(dtype for dtype, name in DTYPES.items() if name == entry["dtype"])
+    first, last = entry["data_offsets"]
+    if (last - first) % dtype.itemsize:
+        raise ValueError(f"{last - first} bytes are no whole number of {dtype}")
+    count = (last - first) // dtype.itemsize
+    values: Array = np.frombuffer(content, dtype, count, start + first).reshape(entry["shape"])
+    return values
 
 
 def _checksum(arrays: Arrays) -> str:

@@ -56,7 +56,7 @@ VISITORS = {
     "evaluate.grouped_recall": "recall_by",
     "evaluate.recall": "recall curve cosine_minus_l2 associative_recall votes "
     "post_processing_gains failed_queries ranks ranks_of_each mate_scores mate_ranks "
-    "pairs_digest outcomes_of_each stored_outcomes",
+    "pairs_digest outcomes_of_each stored_outcomes is_quick both_metrics post_processing_question",
     "evaluate.waterfall": "waterfall",
     "evaluate.learned_sums": "learned_weights learned_gates cues_of cue_values gated_recipe",
     "html_document": "heading paragraph command table side_by_side data_url pictures chart embed "
@@ -93,8 +93,8 @@ VISITORS = {
     "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
     "feature_counts extracted_backbones default_backbones keys rows_digest",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
-    "default_backbone_if_ready find_near_duplicates thresholds both_sides image_keys refused_pairs "
-    "generic_backbone face_backbone",
+    "default_backbone_if_ready find_near_duplicates is_stored thresholds opening_thresholds "
+    "both_sides image_keys refused_pairs generic_backbone face_backbone",
     "library.features": "for_side for_images has_features is_ready collection_key complete_key "
     "identity not_extracted counts decode decode_as embed_upload",
     "library.fields": "names values group matching_rows",
@@ -139,7 +139,8 @@ VISITORS = {
     "search.map_pictures": "picture point_color",
     "search.map_colors": "labels choices groups tags tag_names fitting",
     "search.cluster_names": "sources name_clusters frequent_words nearest_words",
-    "search.map_placement": "place neighbor_weights",
+    "search.map_layout": "compute",
+    "search.map_placement": "place",
     "search.morph": "load make missing stops to_pixels",
     "search.maps": "to_pixels projection_settings single_recipe load make count_faces",
     "search.pair": "open_picture preview shapes table correspondences occlusion gallery_features "

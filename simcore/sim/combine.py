@@ -13,12 +13,13 @@ from simcore import memory
 from simcore.errors import BadDataError, ShapeError
 from simcore.recipe import STANDARDIZED, Combination, Missing, Part, PostProcessing
 from simcore.sim import metrics, postprocessing
-from simcore.sim.metrics import ROWS
+from simcore.sim.metrics import block_rows
 from simcore.types import Array, Features, Metric
 
 # Similarities are rounded to multiples of 2^-40 before they are added: sums of float64 are then
 # exact in any order, so that a tie stays a tie however it was computed.
 GRID = 2.0**40
+UNIT_ROWS = 8_192  # rows that are scaled at a time
 RRF = 60  # the constant of reciprocal rank fusion, as published
 
 
@@ -63,14 +64,14 @@ def moments(
     metric: Metric,
     *,
     hubness: Array | None = None,
-    block: int = ROWS,
+    block: int = 0,
 ) -> Moments:
     """Mean and standard deviation of the whole (Q, G) similarity matrix.
 
     Args:
         queries, gallery: features of Q and G images.
         hubness: (G,) from `postprocessing.hubness` to take the moments after CSLS.
-        block: query rows compared at a time.
+        block: query rows compared at a time; 0 chooses.
 
     >>> images = Features("x", np.arange(2), np.eye(2), 2)
     >>> moments(images, images, "cosine")
@@ -113,14 +114,39 @@ def cosine_moments(left: Array, right: Array) -> Moments | None:
     (rows, dim), columns = left.shape, len(right)
     if dim * (rows + columns) > 2 * rows * columns:  # a.T @ a costs half a product
         return None
-    a, b = metrics.normalized(left), metrics.normalized(right)
-    mean_a, mean_b = (side.mean(axis=0, dtype=np.float64) for side in (a, b))
-    a, b = (a - mean_a).astype(np.float32), (b - mean_b).astype(np.float32)
-    joint = np.einsum("ij,ij->", a.T @ a, b.T @ b, dtype=np.float64) / (rows * columns)
-    separate = np.var(a @ mean_b) + np.var(b @ mean_a)
+    mean_a, mean_b = _unit_mean(left), _unit_mean(right)
+    squares_a, along_b = _unit_products(left, mean_a, mean_b)
+    squares_b, along_a = _unit_products(right, mean_b, mean_a)
+    joint = np.einsum("ij,ij->", squares_a, squares_b, dtype=np.float64) / (rows * columns)
+    separate = np.var(along_b) + np.var(along_a)
     std = float(np.sqrt(joint + separate))
     # Below this the rounding of float32 would be measured; the matrix is more accurate.
     return Moments(float(mean_a @ mean_b), std) if std > 1e-3 else None
+
+
+def _unit_mean(values: Array) -> Array:
+    """(D,) float64 mean of the rows, each scaled to length 1."""
+    total = np.zeros(values.shape[1])
+    for start in range(0, len(values), UNIT_ROWS):
+        block = metrics.normalized(values[start : start + UNIT_ROWS])
+        total += block.sum(axis=0, dtype=np.float64)
+    mean: Array = total / len(values)
+    return mean
+
+
+def _unit_products(values: Array, mean: Array, other_mean: Array) -> tuple[Array, Array]:
+    """With a = the rows, scaled to length 1, minus `mean`: a.T @ a (D, D), and a @ `other_mean`.
+
+    A block at a time, since a copy of all rows may not fit into memory.
+    """
+    squares = np.zeros((values.shape[1],) * 2)
+    along = np.empty(len(values))
+    for start in range(0, len(values), UNIT_ROWS):
+        block = metrics.normalized(values[start : start + UNIT_ROWS])
+        a = (block - mean).astype(np.float32)
+        squares += a.T @ a
+        along[start : start + UNIT_ROWS] = a @ other_mean
+    return squares, along
 
 
 def matrices(
@@ -129,14 +155,18 @@ def matrices(
     metric: Metric,
     *,
     hubness: Array | None = None,
-    block: int = ROWS,
+    block: int = 0,
+    first: int = 0,
 ) -> Iterator[tuple[int, Array]]:
     """The similarity matrix in blocks of rows: (first row, (b, G) float32), in order.
 
     Args:
         hubness: (G,) from `postprocessing.hubness` for the matrix after CSLS.
+        block: rows; 0 for as many as fit into bounded memory.
+        first: the row to begin with.
     """
-    for start in range(0, queries.count, block):
+    block = block or block_rows(gallery.count)
+    for start in range(first, queries.count, block):
         rows = np.arange(start, min(start + block, queries.count))
         similarity = metrics.pairwise(queries.take(rows), gallery, metric)
         yield start, similarity if hubness is None else postprocessing.csls(similarity, hubness)
@@ -191,9 +221,11 @@ class PreparedSides:
             return low, high
         return 2 * (low - high), 2 * (high - low)  # 2 s minus two means of similarities
 
-    def stream(self, rows: int = ROWS) -> Iterator[tuple[int, Array]]:
+    def stream(self, rows: int = 0, *, first: int = 0) -> Iterator[tuple[int, Array]]:
         """The similarity matrix in blocks of rows: (first row, (b, G) float32), in order."""
-        return matrices(self.queries, self.gallery, self.metric, hubness=self.hubness, block=rows)
+        return matrices(
+            self.queries, self.gallery, self.metric, hubness=self.hubness, block=rows, first=first
+        )
 
     def centered(self, queries: Features) -> Features:
         """Features of other queries as those of both sides: centered, if these are."""

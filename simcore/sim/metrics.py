@@ -13,6 +13,16 @@ from simcore.types import METRICS, Array, Features, Metric
 
 FEW_ROWS = 4  # queries of a single image, which may show several faces
 ROWS = 512  # query rows compared at a time, where a matrix may be too large to hold
+BLOCK = 1 << 24  # similarities compared at a time, 64 MB; fewer rows than ROWS of large galleries
+
+
+def block_rows(gallery: int) -> int:
+    """Query rows to compare at a time with so many images, so that memory does not grow with them.
+
+    >>> block_rows(6_016), block_rows(100_000)
+    (512, 167)
+    """
+    return max(1, min(ROWS, BLOCK // max(gallery, 1)))
 
 
 def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:

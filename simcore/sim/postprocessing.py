@@ -38,8 +38,9 @@ def hubness(queries: Features, gallery: Features, metric: Metric) -> Array:
         (G,) float64; 0 for images without evidence, which are not ranked anyway.
     """
     best = np.full((NEIGHBORS, gallery.count), -np.inf)
-    for start in range(0, queries.count, metrics.ROWS):
-        rows = np.arange(start, min(start + metrics.ROWS, queries.count))
+    step = max(metrics.block_rows(gallery.count), NEIGHBORS)
+    for start in range(0, queries.count, step):
+        rows = np.arange(start, min(start + step, queries.count))
         block = metrics.pairwise(queries.take(rows), gallery, metric)
         candidates = np.concatenate([best, np.where(np.isnan(block), -np.inf, block)])
         best = np.partition(candidates, len(candidates) - NEIGHBORS, axis=0)[-NEIGHBORS:]

@@ -21,6 +21,7 @@ from simcore.types import Array, Monitor
 
 Method = Literal["umap", "pca", "tsne"]
 GROUPS = 7  # as many colors as color-blind people can distinguish
+STEPS = 64  # of the bisection for the scale of neighbors' weights
 FEWEST = 4  # images; fewer make no meaningful map
 EPOCHS = (500, 200)  # UMAP's defaults, up to 10,000 images and beyond
 
@@ -161,6 +162,29 @@ def _store_compiled_kernels() -> None:
         for kernel in vars(module).values():
             if isinstance(kernel, Dispatcher):
                 kernel.enable_caching()
+
+
+def neighbor_weights(scores: Array) -> Array:
+    """(n, k) UMAP's weights of each image's neighbors (McInnes et al. 2018, section 3.1).
+
+    exp(-(s_1 - s_i) / sigma), with sigma such that they sum to log2(k) before they are normalized.
+
+    Args:
+        scores: (n, k) similarities, highest first.
+
+    >>> neighbor_weights(np.array([[0.9, 0.9]])).tolist()
+    [[0.5, 0.5]]
+    """
+    gaps = scores[:, :1] - np.asarray(scores, np.float64)
+    target = max(np.log2(gaps.shape[1]), 1.0)
+    low, high = np.zeros((len(gaps), 1)), np.maximum(gaps[:, -1:], 1e-12) * 1e3
+    for _ in range(STEPS):
+        sigma = (low + high) / 2
+        is_wide = np.exp(-gaps / sigma).sum(axis=1, keepdims=True) > target
+        high, low = np.where(is_wide, sigma, high), np.where(is_wide, low, sigma)
+    weights = np.exp(-gaps / high)
+    normalized: Array = weights / weights.sum(axis=1, keepdims=True)
+    return normalized
 
 
 def tsne(

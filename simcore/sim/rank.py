@@ -74,7 +74,7 @@ def mate_ranks(values: Array, target: Array) -> Array:
     """
     mate = values[np.arange(len(values)), target][:, None]
     with np.errstate(invalid="ignore"):
-        ahead = (values >= mate).sum(axis=1)  # counts the mate itself, too
+        ahead = np.count_nonzero(values >= mate, axis=1)  # counts the mate itself, too
     return np.where(np.isnan(mate[:, 0]), values.shape[1] + 1, ahead).astype(np.int64)
 
 
@@ -91,7 +91,9 @@ def mate_outcomes(values: Array, target: Array) -> MateOutcomes:
     """
     rows = np.arange(len(values))
     ranks, mates = mate_ranks(values, target), values[rows, target].astype(np.float64)
-    others = np.where(np.isnan(values), -np.inf, values)
-    others[rows, target] = -np.inf
-    best = others.max(axis=1)
+    best = np.fmax.reduce(values, axis=1)  # ignores NaN, and copies nothing
+    leading = np.flatnonzero(best == values[rows, target])  # the mate itself may be the best
+    others = values[leading]
+    others[np.arange(leading.size), target[leading]] = np.nan
+    best[leading] = np.fmax.reduce(others, axis=1)
     return MateOutcomes(ranks, mates, np.where(np.isfinite(best), best, np.nan).astype(np.float64))

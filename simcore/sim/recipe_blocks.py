@@ -8,7 +8,6 @@ import numpy as np
 from simcore.recipe import Recipe
 from simcore.sim import combine, gating, reranking
 from simcore.sim.combine import PreparedSides, Term
-from simcore.sim.metrics import ROWS
 from simcore.sim.reranking import MapSides
 from simcore.types import Array, Features
 
@@ -122,14 +121,14 @@ def blocks(
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
     *,
-    rows: int = ROWS,
+    rows: int = 0,
 ) -> Iterator[tuple[int, Array]]:
     """A recipe's similarity matrix in blocks of rows, so that all of it is never in memory.
 
     Args:
         recipe: a resolved one.
         queries, gallery: backbone -> features of Q and G images.
-        rows: query rows per block.
+        rows: query rows per block; 0 for as many as fit into bounded memory.
 
     Yields:
         (first row, (b, G) similarity), in order.
@@ -143,9 +142,13 @@ def blocks_of_each(
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
     *,
-    rows: int = ROWS,
+    rows: int = 0,
+    first: int = 0,
 ) -> Iterator[tuple[int, list[RecipeBlock]]]:
     """As `blocks` for several recipes; what they share is compared once.
+
+    Args:
+        first: the query row to begin with.
 
     Yields:
         (first row, one block per recipe).
@@ -161,7 +164,7 @@ def blocks_of_each(
         recipe_terms(recipe, [sides[key] for key in keys])
         for recipe, keys in zip(recipes, part_keys, strict=True)
     ]
-    for streamed in zip(*(side.stream(rows) for side in sides.values()), strict=True):
+    for streamed in zip(*(side.stream(rows, first=first) for side in sides.values()), strict=True):
         similarity = {key: values for key, (_, values) in zip(sides, streamed, strict=True)}
         start = streamed[0][0]
         images = np.arange(start, start + len(streamed[0][1]))

@@ -180,7 +180,7 @@ def pair_tile(image: str, side: str, thumb: str, alt_end: str) -> Tile:
 
 
 def pair_grid(
-    pairs: Sequence[tuple[Tile, Tile]],
+    pairs: Sequence[Sequence[Tile]],
     *,
     key: str,
     on_pick: Callable[[Pick], None],

@@ -27,6 +27,7 @@ PAGES = {
     ("learn",): ("pages/learn.py", "Training"),
     ("judgements",): ("pages/judgements.py", "Judgements"),
     ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
+    ("evaluate", "duplicates"): ("pages/duplicates.py", "Near-duplicates"),
     ("evaluate", "invariance"): ("pages/invariance.py", "Invariance"),
     ("evaluate",): ("pages/evaluate.py", "Evaluation"),
     ("leaderboard",): ("pages/leaderboard.py", "Leaderboard"),
@@ -72,6 +73,29 @@ def show(*command: str, ready: Callable[[], Hashable] | None = None) -> bool:
     if last and last.args[: len(command)] == command:
         _show_end(last)
     return False
+
+
+def offer(args: Sequence[str], reason: str, *, key: str, label: str = "Compute") -> None:
+    """What takes too long to wait for: why it is missing, and its job's button or progress.
+
+    Args:
+        args: of the job's command line.
+        reason: a sentence, Markdown.
+    """
+    if kiosk.enabled():
+        st.info(reason)
+        return
+    with st.container(border=True):
+        st.markdown(reason, help="A job continues if you close this tab; its result is kept.")
+        if not show(*args):
+            st.button(
+                label,
+                icon=":material/play_arrow:",
+                type="primary",
+                key=key,
+                on_click=start,
+                args=(args,),
+            )
 
 
 def chip() -> None:

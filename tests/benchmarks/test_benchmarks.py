@@ -178,11 +178,25 @@ def test_charts_show_what_was_measured_at_several_sizes():
 
 
 def test_the_power_of_n_is_the_slope():
-    line = growth.grown("a part", lambda n: n**1.5 / 1e4, (100, 200, 400, 800), patience=60.0)
+    line = growth.grown("a part", [(n, n**1.5 / 1e4, 0.5) for n in (100, 200, 400, 800)])
     assert "N^1.50" in line.note
-    assert len(line.points) == 4
-    short = growth.grown("a part", lambda n: n / 100, (100, 200, 400), patience=1.5)
-    assert [n for n, _ in short.points] == [100, 200]
+    assert line.points[1] == (200, 200**1.5 / 1e4)
+    assert line.memory[3] == (800, 0.5)
+    assert results_table.Line.from_dict(line.to_dict()) == line
+    drawing = growth_chart.svg([line])
+    assert drawing.count("<circle") == 8, "a panel of seconds and one of memory"
+
+
+def test_larger_sizes_of_a_part_that_takes_too_long_are_left_out(monkeypatch):
+    def slow(part):
+        return (9.0, 0.1) if part == "UMAP of pairs" else (0.5, 0.1)
+
+    monkeypatch.setattr(growth, "apart", slow)
+    monkeypatch.setattr(growth.synthetic_cache, "collection", lambda *_args, **_options: None)
+    points = growth.measure((1_000, 3_000), True, patience=5.0)
+    assert [row[0] for row in points["UMAP of pairs"]] == [1_000]
+    assert [row[0] for row in points["one query, exact"]] == [1_000, 3_000]
+    assert "UMAP of images" not in points
 
 
 def test_check_prints_what_is_met_and_fails_otherwise(tmp_path, capsys):

@@ -34,6 +34,7 @@ MAX_DUPLICATES = 200_000  # with more, the backbone does not tell images apart
 
 
 DEVIATIONS = 3.0  # robust standard deviations below the median of the nearest distances
+MANY, SAMPLED = 10_000, 4_000  # of more images per side so many decide on thresholds
 FEWEST = 20  # images from which their nearest distances have a distribution
 SAME = 1e-6  # distance of one picture to itself, up to rounding
 
@@ -77,6 +78,8 @@ def find(
 ) -> list[NearDuplicate]:
     """Near-duplicates, nearest first; the two images of one pair are not compared.
 
+    All images are compared; `near_join.find` does without for many of them.
+
     Args:
         left, right: features of N images each; image i of both sides is a pair.
         within: largest distance between two images of one side.
@@ -100,7 +103,8 @@ def thresholds(left: Features, right: Features, *, metric: Metric = "cosine") ->
     The distances of all images to their nearest other image are taken in logarithms, where their
     bulk is about symmetric. Most images have no near-duplicate, so the bulk is that of unrelated
     images; a near-duplicate lies more than `DEVIATIONS` robust standard deviations (1.4826 times
-    the median absolute deviation) below its median.
+    the median absolute deviation) below its median. Of more than `MANY` images `SAMPLED`
+    are drawn, and compared with all.
 
     Args:
         left, right: features of N images each; image i of both sides is a pair.
@@ -115,13 +119,17 @@ def thresholds(left: Features, right: Features, *, metric: Metric = "cosine") ->
 
 
 def _nearest(queries: Features, gallery: Features, metric: Metric) -> Array:
-    """(N,) distance to the nearest image of another pair; NaN without evidence."""
-    nearest = np.full(queries.count, np.nan)
-    for row, distances in _distance_rows(queries, gallery, metric):
-        others = np.delete(distances, row)
-        others = others[~np.isnan(others)]
-        if others.size:
-            nearest[row] = others.min()
+    """(n,) distance of images to the nearest image of another pair; NaN without evidence."""
+    rows = np.arange(queries.count)
+    if rows.size > MANY:
+        rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLED, replace=False))
+    nearest = np.full(rows.size, np.nan)
+    if not gallery.count:
+        return nearest
+    for start, distances in _distance_blocks(queries, gallery, metric, rows):
+        numbers = np.arange(len(distances))
+        distances[numbers, rows[start : start + len(distances)]] = np.nan
+        nearest[start : start + len(distances)] = np.fmin.reduce(distances, axis=1)
     return nearest
 
 
@@ -329,28 +337,47 @@ def _distance_rows(
     queries: Features, gallery: Features, metric: Metric = "cosine"
 ) -> Iterator[tuple[int, Array]]:
     """(row, (G,) distances to the gallery) for each query image."""
-    for start in range(0, queries.count, metrics.ROWS):
-        rows = np.arange(start, min(start + metrics.ROWS, queries.count))
-        similarity = metrics.pairwise(queries.take(rows), gallery, metric)
-        block = (1 if metric == "cosine" else 0) - similarity
-        for row, distances in zip(rows, block, strict=True):
-            yield int(row), distances
+    for start, block in _distance_blocks(queries, gallery, metric):
+        yield from enumerate(block, start)
+
+
+def _distance_blocks(
+    queries: Features, gallery: Features, metric: Metric, rows: Array | None = None
+) -> Iterator[tuple[int, Array]]:
+    """(first, (b, G) distances to the gallery) of all query images, or of those in `rows`."""
+    if rows is None:
+        rows = np.arange(queries.count)
+    step = metrics.block_rows(gallery.count)
+    for start in range(0, len(rows), step):
+        similarity = metrics.pairwise(queries.take(rows[start : start + step]), gallery, metric)
+        yield start, np.subtract(1 if metric == "cosine" else 0, similarity, out=similarity)
 
 
 def _near(
     queries: Features, gallery: Features, sides: tuple[str, str], most: float, metric: Metric
 ) -> list[NearDuplicate]:
     side, other_side = sides
-    duplicates = []
-    for row, distances in _distance_rows(queries, gallery, metric):
-        for column in np.flatnonzero(distances <= most):
-            if column == row or (side == other_side and column < row):
-                continue
-            distance = float(distances[column])
-            duplicates.append(NearDuplicate(side, row, other_side, int(column), distance))
-        if len(duplicates) > MAX_DUPLICATES:
-            raise BadDataError(
-                f"There are more than {MAX_DUPLICATES:,} near-duplicates among "
-                f"{queries.count:,} images. Lower the thresholds or use another backbone."
-            )
+    duplicates: list[NearDuplicate] = []
+    if not (queries.count and gallery.count):
+        return duplicates
+    for start, distances in _distance_blocks(queries, gallery, metric):
+        rows, columns = np.nonzero(distances <= most)
+        values = distances[rows, columns].tolist()
+        rows += start
+        kept = columns > rows if side == other_side else columns != rows
+        for row, column, distance, keep in zip(
+            rows.tolist(), columns.tolist(), values, kept.tolist(), strict=True
+        ):
+            if keep:
+                duplicates.append(NearDuplicate(side, row, other_side, column, distance))
+        check_count(len(duplicates), queries.count)
     return duplicates
+
+
+def check_count(duplicates: int, images: int) -> None:
+    """Raise `BadDataError` for more near-duplicates than a backbone that tells images apart has."""
+    if duplicates > MAX_DUPLICATES:
+        raise BadDataError(
+            f"There are more than {MAX_DUPLICATES:,} near-duplicates among "
+            f"{images:,} images. Lower the thresholds or use another backbone."
+        )

@@ -1,6 +1,6 @@
 """Recall: how often the true mate is among the first k (rosenfeld2018, 3.2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from simcore.sim import rank, recipe_blocks
 from simcore.sim.rank import MateOutcomes
 from simcore.sim.recipe_blocks import RecipeBlock
 from simcore.types import Array, Features, Monitor, Pairs, Score
+
+Keep = Callable[[Sequence[MateOutcomes]], object]
+KEEP_EVERY = 10_000  # queries
 
 
 def ranks_of(
@@ -48,11 +51,15 @@ def outcomes_of_each(
     queries: Mapping[str, Features],
     gallery: Mapping[str, Features],
     *,
+    before: Sequence[MateOutcomes] = (),
+    keep: Keep | None = None,
     monitor: Monitor = Monitor(),
 ) -> list[MateOutcomes]:
     """Ranks and similarities of the mates under several recipes, in one pass over the matrices.
 
     Args:
+        before: one per recipe, of the first queries, which an earlier run has finished.
+        keep: called now and then with the outcomes of all queries that are finished.
         monitor: gets the number of finished queries.
 
     Raises:
@@ -61,15 +68,27 @@ def outcomes_of_each(
     outcomes = [
         MateOutcomes(np.empty(len(pairs), np.int64), *np.empty((2, len(pairs)))) for _ in recipes
     ]
-    for start, blocks in recipe_blocks.blocks_of_each(recipes, queries, gallery):
+    first = len(before[0].ranks) if before else 0
+    for target, part in zip(outcomes, before, strict=False):
+        for name, values in vars(part).items():
+            getattr(target, name)[:first] = values
+    kept = first
+    for start, blocks in recipe_blocks.blocks_of_each(recipes, queries, gallery, first=first):
         rows = slice(start, start + len(blocks[0].parts[0]))
         for whole, block in zip(outcomes, blocks, strict=True):
             part = _block_outcomes(block, pairs.target[rows])
             whole.ranks[rows], whole.mates[rows] = part.ranks, part.mates
             whole.rivals[rows] = part.rivals
         monitor.report("ranks of mates", rows.stop, len(pairs))
+        if keep is not None and (rows.stop - kept >= KEEP_EVERY or monitor.stopped):
+            keep([_first_outcomes(each, rows.stop) for each in outcomes])
+            kept = rows.stop
         monitor.check()
     return outcomes
+
+
+def _first_outcomes(outcomes: MateOutcomes, count: int) -> MateOutcomes:
+    return MateOutcomes(*(values[:count] for values in vars(outcomes).values()))
 
 
 def _block_outcomes(block: RecipeBlock, target: Array) -> MateOutcomes:

@@ -18,7 +18,7 @@ from simcore.lab.api.arguments import (
     make_question,
 )
 from simcore.lab.evaluate import recall as lab_recall
-from simcore.lab.evaluate.recall import MateRanks
+from simcore.lab.evaluate.recall_results import MateRanks
 from simcore.lab.invariance import invariance_evaluation as lab_invariance
 from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion, InvarianceTable
 from simcore.lab.leaderboard import evaluation as lab_leaderboard

@@ -1,7 +1,6 @@
 """Ranks of mates and what follows from them: recall, curves, associative recall, votes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,244 +10,39 @@ from simcore.errors import BadDataError
 from simcore.evaluate.retrieval import associative_recall as retrieval_associative_recall
 from simcore.evaluate.retrieval import recall as retrieval_recall
 from simcore.evaluate.statistics.bootstrap import interval
-from simcore.evaluate.statistics.correlation import Correlation, correlations
-from simcore.lab import recipes
+from simcore.evaluate.statistics.correlation import correlations
+from simcore.lab import jobs, recipes
+from simcore.lab.evaluate.recall_results import (
+    AssociativeRecall,
+    AssociativeRecipe,
+    AssociativeRow,
+    BackboneGain,
+    Curve,
+    MateRanks,
+    PostProcessingGain,
+    RecallCurves,
+    RecipeVotes,
+    VoteCorrelation,
+    VotedRecipe,
+)
 from simcore.lab.library import collections, features, similarity, subsets
 from simcore.models import registry
 from simcore.recipe import PostProcessing, Question, Recipe
-from simcore.results import Interval, RecallRow, RecallTable, Result, Table, TableResult
+from simcore.results import RecallRow, RecallTable
 from simcore.sim import rank
-from simcore.types import JSON, Array, Collection, Direction, Features, Monitor, Pairs
+from simcore.types import Array, Collection, Direction, Features, Monitor, Pairs
 
-OUTCOMES = "mates"  # kind of result on disk
+OUTCOMES, UNFINISHED = "mates", "mates-unfinished"  # kinds of result on disk
+FIELDS = ("ranks", "mates", "rivals")  # of outcomes
 OutcomeKeys = dict[Recipe, tuple[object, ...]]  # everything that ranks depend on
-CURVE_KS = (1, 2, 5, 10, 20, 50, 100)  # columns of the table of a curve
+MAX_RANKED = 100_000  # pairs; of more, ranks are computed only where they are asked for
 MAX_REPETITIONS = 10_000  # simulated draws of associative recall
-
-
-@dataclass(frozen=True, eq=False)
-class MateRanks(TableResult):
-    """The rank of every query's mate under one recipe.
-
-    Attributes:
-        query_ids, mate_ids: (Q,).
-        ranks: (Q,) int64, 1 = first; ties count against the mate; G + 1 without evidence.
-        scores: (Q,) similarity of each query to its mate; NaN without evidence.
-    """
-
-    recipe: Recipe
-    query_ids: tuple[str, ...]
-    mate_ids: tuple[str, ...]
-    ranks: Array
-    scores: Array
-
-    def to_table(self) -> Table:
-        """One row per query."""
-        scores = [None if np.isnan(score) else float(score) for score in self.scores]
-        labels = [self.recipe.label] * len(scores)
-        rows = zip(labels, self.query_ids, self.mate_ids, self.ranks.tolist(), scores, strict=True)
-        return Table(("recipe", "query", "mate", "rank", "score"), tuple(rows))
-
-
-@dataclass(frozen=True)
-class Curve(Result):
-    """One value at every k for one recipe: `values[k - 1]`."""
-
-    recipe: Recipe
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class RecallCurves(TableResult):
-    """Recall at every k, or the difference of two recalls.
-
-    Attributes:
-        collection, subset: the pairs.
-        gallery: G, the number of gallery images.
-        curves: one per recipe, each of G values.
-        quantity: "recall" (0 to 1) or "difference" (-1 to 1).
-    """
-
-    collection: str
-    subset: str
-    gallery: int
-    curves: tuple[Curve, ...]
-    quantity: str = "recall"
-
-    def to_dict(self) -> JSON:
-        """The document that `simcore evaluate curve --json` prints."""
-        rows = [
-            {
-                "recipe": list(curve.recipe.backbones),
-                "combine": curve.recipe.combine,
-                "label": curve.recipe.label,
-                self.quantity: list(curve.values),
-            }
-            for curve in self.curves
-        ]
-        return {
-            "collection": self.collection,
-            "subset": self.subset,
-            "gallery": self.gallery,
-            "rows": rows,
-        }
-
-    def to_table(self) -> Table:
-        """One row per recipe, in percent at a few cut-offs."""
-        ks = [k for k in CURVE_KS if k <= self.gallery]
-        sign = "cosine - L2 @" if self.quantity == "difference" else "@"
-        rows = [
-            (
-                " + ".join(curve.recipe.backbones),
-                *(f"{100 * curve.values[k - 1]:.2f}" for k in ks),
-            )
-            for curve in self.curves
-        ]
-        columns = ("recipe", *(f"{sign}{k} %" for k in ks))
-        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
-
-
-@dataclass(frozen=True)
-class AssociativeRow(Result):
-    """Correct choices among m images, one of them the mate; shares in 0..1.
-
-    Attributes:
-        m: number of images.
-        exact, ci95: expected share over all draws, with its 95 % confidence interval.
-        simulated, spread: mean and standard deviation over random draws, as in the paper.
-    """
-
-    m: int
-    exact: float
-    ci95: Interval
-    simulated: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class AssociativeRecipe(Result):
-    """Associative recall of one recipe at several sizes."""
-
-    recipe: str
-    rows: tuple[AssociativeRow, ...]
-
-
-@dataclass(frozen=True)
-class AssociativeRecall(TableResult):
-    """Associative recall of several recipes (rosenfeld2018, Table 2a)."""
-
-    collection: str
-    subset: str
-    recipes: tuple[AssociativeRecipe, ...]
-
-    def to_table(self) -> Table:
-        """One row per recipe and size, in percent."""
-        rows = [
-            (
-                recipe.recipe,
-                row.m,
-                f"{100 * row.exact:.2f}",
-                f"{100 * row.simulated:.2f}",
-                f"{100 * row.spread:.2f}",
-            )
-            for recipe in self.recipes
-            for row in recipe.rows
-        ]
-        columns = ("recipe", "m", "exact %", "simulated %", "spread")
-        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
-
-
-@dataclass(frozen=True)
-class RecipeVotes(Result):
-    """Correlations of one recipe's similarities with up-votes and with down-votes."""
-
-    up: tuple[Correlation, ...]
-    down: tuple[Correlation, ...]
-
-
-@dataclass(frozen=True)
-class VotedRecipe(Result):
-    """One recipe and its correlations with the votes."""
-
-    recipe: str
-    votes: RecipeVotes
-
-
-@dataclass(frozen=True)
-class VoteRow:
-    """One correlation: of which recipe, with which votes ("up" or "down")."""
-
-    recipe: str
-    votes: str
-    correlation: Correlation
-
-
-@dataclass(frozen=True)
-class VoteCorrelation(TableResult):
-    """Correlation of the votes for pairs with their similarity (rosenfeld2018, section 4.2)."""
-
-    collection: str
-    subset: str
-    recipes: tuple[VotedRecipe, ...]
-
-    @property
-    def rows(self) -> tuple[VoteRow, ...]:
-        """All correlations, recipe by recipe."""
-        return tuple(
-            VoteRow(recipe.recipe, kind, correlation)
-            for recipe in self.recipes
-            for kind, correlations in (("up", recipe.votes.up), ("down", recipe.votes.down))
-            for correlation in correlations
-        )
-
-    def to_table(self) -> Table:
-        """One row per recipe, kind of vote and correlation coefficient."""
-        rows = [
-            (
-                row.recipe,
-                row.votes,
-                row.correlation.name,
-                f"{row.correlation.value:.3f}",
-                f"[{row.correlation.low:.3f}, {row.correlation.high:.3f}]",
-                f"{row.correlation.p:.3g}",
-            )
-            for row in self.rows
-        ]
-        columns = ("recipe", "votes", "correlation", "r", "95 % CI", "p")
-        return Table(columns, tuple(rows), f"{self.collection}, {self.subset}")
-
-
-@dataclass(frozen=True)
-class BackboneGain(Result):
-    """Hits of one backbone after each step; None where the step is not available."""
-
-    backbone: str
-    hits: tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class PostProcessingGain(TableResult):
-    """Hits at 1 of each backbone as post-processing is added step by step."""
-
-    collection: str
-    subset: str
-    pairs: int
-    steps: tuple[str, ...]
-    rows: tuple[BackboneGain, ...]
-
-    def to_table(self) -> Table:
-        """One row per backbone, one column per step."""
-        return Table(
-            ("backbone", *self.steps),
-            tuple((row.backbone, *row.hits) for row in self.rows),
-            f"{self.collection}: hits at 1, of {self.pairs:,}",
-        )
-
-
 DEFAULT_KS = (1, 5, 10)
 
 
-def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTable:
+def recall(
+    question: Question, *, ks: Sequence[int] | None = None, monitor: Monitor = Monitor()
+) -> RecallTable:
     """Share of queries whose mate is among the first k, for every recipe and k.
 
     Args:
@@ -263,7 +57,7 @@ def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTabl
         ks = [k for k in DEFAULT_KS if k <= pairs] or [1]
     rows = [
         RecallRow(recipe, {k: retrieval_recall.recall_at(ranks, k) for k in ks})
-        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question, monitor), strict=True)
     ]
     return RecallTable(
         question.collection,
@@ -275,23 +69,26 @@ def recall(question: Question, *, ks: Sequence[int] | None = None) -> RecallTabl
     )
 
 
-def curve(question: Question) -> RecallCurves:
+def curve(question: Question, *, monitor: Monitor = Monitor()) -> RecallCurves:
     """Recall at every k for every recipe (rosenfeld2018, Fig. 2b)."""
     gallery = len(_open(question).pairs(question.direction).gallery)
     curves = [
         Curve(recipe, tuple(retrieval_recall.curve(ranks, gallery).tolist()))
-        for recipe, ranks in zip(question.recipes, ranks_of_each(question), strict=True)
+        for recipe, ranks in zip(question.recipes, ranks_of_each(question, monitor), strict=True)
     ]
     return RecallCurves(question.collection, question.subset, gallery, tuple(curves))
 
 
-def cosine_minus_l2(question: Question) -> RecallCurves:
+def cosine_minus_l2(question: Question, *, monitor: Monitor = Monitor()) -> RecallCurves:
     """Recall by cosine minus recall by L2 at every k (rosenfeld2018, Fig. 2a).
 
     Only single backbones without post-processing are compared.
     """
-    plain = question.with_recipes(*question.singles).with_post("none")
-    cosine, l2 = (curve(plain.with_metric(metric)) for metric in ("cosine", "l2"))
+    plain = both_metrics(question)[0]
+    cosine, l2 = (
+        curve(needed, monitor=monitor.part(number / 2, (number + 1) / 2))
+        for number, needed in enumerate(both_metrics(question))
+    )
     curves = [
         Curve(recipe, tuple(a - b for a, b in zip(left.values, right.values, strict=True)))
         for recipe, left, right in zip(plain.recipes, cosine.curves, l2.curves, strict=True)
@@ -299,6 +96,12 @@ def cosine_minus_l2(question: Question) -> RecallCurves:
     return RecallCurves(
         question.collection, question.subset, cosine.gallery, tuple(curves), "difference"
     )
+
+
+def both_metrics(question: Question) -> tuple[Question, Question]:
+    """The questions that `cosine_minus_l2` compares."""
+    plain = question.with_recipes(*question.singles).with_post("none")
+    return plain.with_metric("cosine"), plain.with_metric("l2")
 
 
 def associative_recall(
@@ -360,34 +163,61 @@ def votes(question: Question) -> VoteCorrelation:
     return VoteCorrelation(question.collection, question.subset, tuple(by_recipe))
 
 
-def post_processing_gains(question: Question) -> PostProcessingGain:
+def post_processing_gains(
+    question: Question, *, monitor: Monitor = Monitor()
+) -> PostProcessingGain:
     """Hits at 1 of each backbone as grid pooling, centering and CSLS are added one by one.
 
     A backbone "NAME" whose grid-pooled form "NAME-grid" has features continues with that form.
     """
     steps = ("as in the papers", "3 x 3 grid", "+ centering", "+ CSLS")
+    needed = post_processing_question(question)
+    all_ranks = ranks_of_each(needed, monitor)  # in one pass
+    hits_of = {
+        recipe: int((ranks == 1).sum())
+        for recipe, ranks in zip(needed.recipes, all_ranks, strict=True)
+    }
     rows = []
     for backbone in question.backbones:
-        grid = f"{backbone}-grid"
-        has_grid = grid in registry.names() and features.is_ready(
-            collections.open_(question.collection), grid
-        )
-        last = grid if has_grid else backbone
-        hits = (
-            _hits(question, backbone, "none"),
-            _hits(question, grid, "none") if has_grid else None,
-            _hits(question, last, "center"),
-            _hits(question, last, "center+csls"),
-        )
-        rows.append(BackboneGain(backbone, hits))
+        hits = [
+            None if recipe is None else hits_of[recipe]
+            for recipe in _post_processing_steps(question, backbone)
+        ]
+        rows.append(BackboneGain(backbone, tuple(hits)))
     pairs = len(_open(question).pairs(question.direction))
     return PostProcessingGain(question.collection, question.subset, pairs, steps, tuple(rows))
 
 
-def _hits(question: Question, backbone: str, post: PostProcessing) -> int:
-    (recipe,) = recipes.parse([backbone], metric=question.metric, post=post)
-    (ranks,) = ranks_of_each(question.with_recipes(recipe))
-    return int((ranks == 1).sum())
+def post_processing_question(question: Question) -> Question:
+    """All recipes that `post_processing_gains` compares."""
+    steps = [
+        recipe
+        for backbone in question.backbones
+        for recipe in _post_processing_steps(question, backbone)
+        if recipe is not None
+    ]
+    return question.with_recipes(*dict.fromkeys(steps))
+
+
+def _post_processing_steps(question: Question, backbone: str) -> list[Recipe | None]:
+    """The recipe of each step; None for the grid-pooled form where it has no features."""
+    grid = f"{backbone}-grid"
+    has_grid = grid in registry.names() and features.is_ready(
+        collections.open_(question.collection), grid
+    )
+    last = grid if has_grid else backbone
+    posts: list[tuple[str, PostProcessing]] = [
+        (backbone, "none"),
+        (grid, "none"),
+        (last, "center"),
+        (last, "center+csls"),
+    ]
+    return [
+        recipes.parse([name], metric=question.metric, post=post)[0]
+        if has_grid or name != grid
+        else None
+        for name, post in posts
+    ]
 
 
 def failed_queries(name: str, recipe: Recipe, direction: Direction = "lr") -> list[str]:
@@ -418,9 +248,22 @@ def mate_ranks(question: Question) -> list[MateRanks]:
     ]
 
 
-def ranks_of_each(question: Question) -> list[Array]:
+def ranks_of_each(question: Question, monitor: Monitor = Monitor()) -> list[Array]:
     """(Q,) ranks of the mates for each recipe; those that are not stored are computed together."""
-    return [outcomes.ranks for outcomes in outcomes_of_each(question)]
+    return [outcomes.ranks for outcomes in outcomes_of_each(question, monitor=monitor)]
+
+
+def is_quick(question: Question) -> bool:
+    """Whether a visitor can wait for `ranks_of_each`: few pairs, or all of it is stored.
+
+    Raises:
+        BadDataError: no known mates, or features are missing.
+    """
+    collection = _open(question)
+    if len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    keys = _outcome_keys(question, collection).values()
+    return all(result_cache.contains(OUTCOMES, key) for key in keys)
 
 
 def outcomes_of_each(
@@ -428,7 +271,8 @@ def outcomes_of_each(
 ) -> list[rank.MateOutcomes]:
     """Ranks and similarities of the mates for each recipe, and of the best other images.
 
-    They are stored on disk; those that are absent are computed together, in one pass.
+    They are stored on disk; those that are absent are computed together, in one pass, which
+    continues where it was stopped.
 
     Raises:
         BadDataError: no known mates, or features are missing. Stopped: the monitor asked to stop.
@@ -442,7 +286,8 @@ def outcomes_of_each(
         if (stored := _stored_outcomes(key)) is not None
     }
     missing = [recipe for recipe in keys if recipe not in outcomes]
-    computed = _compute_outcomes(collection, missing, direction, monitor)
+    missing_keys = tuple(keys[recipe] for recipe in missing)
+    computed = _compute_outcomes(collection, missing, direction, missing_keys, monitor)
     for recipe, values in zip(missing, computed, strict=True):
         result_cache.write(OUTCOMES, keys[recipe], vars(values))
         memory.put((OUTCOMES, keys[recipe]), values)
@@ -488,8 +333,13 @@ def _stored_outcomes(key: tuple[object, ...]) -> rank.MateOutcomes | None:
 
 
 def _compute_outcomes(
-    collection: Collection, missing: Sequence[Recipe], direction: Direction, monitor: Monitor
+    collection: Collection,
+    missing: Sequence[Recipe],
+    direction: Direction,
+    keys: tuple[object, ...],
+    monitor: Monitor,
 ) -> list[rank.MateOutcomes]:
+    """Outcomes of recipes that are not stored; `keys` are those under which they will be."""
     if not missing:
         return []
     pairs = collection.pairs(direction)
@@ -497,11 +347,33 @@ def _compute_outcomes(
     similarity.read_moments(collection, resolved, direction)
     backbones = tuple(dict.fromkeys(name for recipe in missing for name in recipe.backbones))
     queries, gallery = _features(collection, pairs, backbones)
-    outcomes = retrieval_recall.outcomes_of_each(pairs, resolved, queries, gallery, monitor=monitor)
+    outcomes = retrieval_recall.outcomes_of_each(
+        pairs,
+        resolved,
+        queries,
+        gallery,
+        before=_unfinished(keys),
+        keep=lambda parts: _keep_unfinished(keys, parts),
+        monitor=monitor,
+    )
     for values in outcomes:
         for array in vars(values).values():
             array.flags.writeable = False
     return outcomes
+
+
+def _unfinished(keys: tuple[object, ...]) -> list[rank.MateOutcomes]:
+    """What a stopped run has finished, one per key; empty where there is nothing."""
+    arrays = result_cache.read(UNFINISHED, keys)
+    if arrays is None:
+        return []
+    columns = (arrays[field] for field in FIELDS)
+    return [rank.MateOutcomes(*values) for values in zip(*columns, strict=True)]
+
+
+def _keep_unfinished(keys: tuple[object, ...], parts: Sequence[rank.MateOutcomes]) -> None:
+    arrays = {field: np.stack([getattr(part, field) for part in parts]) for field in FIELDS}
+    result_cache.write(UNFINISHED, keys, arrays)
 
 
 def mate_scores(

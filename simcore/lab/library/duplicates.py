@@ -1,6 +1,8 @@
 """Near-duplicate images of a collection: how they are found, and verdicts by people."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,10 @@ import numpy as np
 from simcore import memory
 from simcore.data import cache_dir, result_cache, state_files
 from simcore.errors import BadDataError
-from simcore.evaluate.retrieval import near_duplicates
+from simcore.evaluate.retrieval import near_duplicates, near_join
 from simcore.lab.library import collections, features
 from simcore.models import registry
-from simcore.types import Array, Collection, Features, Metric
+from simcore.types import Array, Collection, Features, Metric, Monitor
 
 NearDuplicate = near_duplicates.NearDuplicate
 Thresholds = near_duplicates.Thresholds
@@ -20,7 +22,23 @@ NEAR_DUPLICATES = "near-duplicates"  # kind of result on disk
 # Cosine distances of images that a split keeps together, see `near_duplicates.split_groups`: always
 # up to the first, up to the second unless they would chain unlike pairs to one group.
 COPY_DISTANCE, SPLIT_DISTANCE = 0.05, 0.10
+THRESHOLDS = "near-duplicate-thresholds"  # kind of result on disk
+MAX_DISTANCE = 0.4  # largest distance that the page offers
+EXACT_IMAGES = 50_000  # per side; of more, each is compared with its neighborhood only
 DUPLICATE_BACKBONES = ("densenet121", "conv", "torchvision:densenet121", "mobilenetv2")
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Near-duplicates of a collection.
+
+    Attributes:
+        pairs: nearest first.
+        note: a sentence where a few may be missing, else "".
+    """
+
+    pairs: tuple[NearDuplicate, ...]
+    note: str = ""
 
 
 def read_verdicts(name: str) -> frozenset[tuple[str, str]]:
@@ -114,22 +132,31 @@ def find_near_duplicates(
     within: float,
     across: float,
     metric: Metric = "cosine",
-) -> tuple[NearDuplicate, ...]:
+    *,
+    monitor: Monitor = Monitor(),
+) -> NearDuplicates:
     """Near-duplicates by one backbone, nearest first, without regard to verdicts.
+
+    Of more than `EXACT_IMAGES` images per side a few may be missing; `note` says how many.
 
     Args:
         within, across: largest distance within a side, and between the sides.
 
     Raises:
-        BadDataError: no known mates, or the features are missing.
+        BadDataError: the features are missing, or there are too many near-duplicates.
+        Stopped: the monitor asked to stop.
     """
-    collection.pairs()  # raises if the collection has no known mates
-    digests = tuple(side.digest for side in collection.sides())
-    key = features.identity(collection, backbone), digests, within, across, metric
+    key = _key(collection, backbone, within, across, metric)
 
     def compute() -> result_cache.Arrays:
-        sides = both_sides(collection, backbone)
-        return _to_arrays(near_duplicates.find(*sides, within=within, across=across, metric=metric))
+        left, right = both_sides(collection, backbone)
+        limits = {"within": within, "across": across}
+        if left.count <= EXACT_IMAGES:
+            duplicates = near_duplicates.find(left, right, **limits, metric=metric)
+            return _to_arrays(duplicates) | {"measured": np.zeros(3, np.int64)}
+        join = near_join.find(left, right, **limits, metric=metric, monitor=monitor)
+        measured = np.array([join.known, join.found, join.checked])
+        return _to_arrays(join.duplicates) | {"measured": measured}
 
     return memory.get(
         (NEAR_DUPLICATES, key),
@@ -137,7 +164,37 @@ def find_near_duplicates(
     )
 
 
-def _to_arrays(duplicates: Sequence[NearDuplicate]) -> result_cache.Arrays:
+def is_stored(
+    collection: Collection, backbone: str, within: float, across: float, metric: Metric = "cosine"
+) -> bool:
+    """Whether `find_near_duplicates` has been computed."""
+    return result_cache.contains(
+        NEAR_DUPLICATES, _key(collection, backbone, within, across, metric)
+    )
+
+
+def _key(
+    collection: Collection, backbone: str, within: float, across: float, metric: Metric
+) -> tuple[object, ...]:
+    digests = tuple(side.digest for side in collection.sides())
+    return features.identity(collection, backbone), digests, within, across, metric
+
+
+def _measured_note(known: int, found: int, checked: int) -> str:
+    """One sentence on near-duplicates that may be missing; "" where all images were compared.
+
+    >>> _measured_note(41, 40, 2000)
+    'Approximate: 40 of the 41 near-duplicates of 2,000 images drawn at random were found.'
+    """
+    if not checked:
+        return ""
+    return (
+        f"Approximate: {found:,} of the {known:,} near-duplicates of {checked:,} images drawn at "
+        "random were found."
+    )
+
+
+def _to_arrays(duplicates: Sequence[NearDuplicate]) -> dict[str, Array]:
     """One array per field, in the order of the near-duplicates."""
     return {
         "side": np.array([each.side for each in duplicates], "U5"),
@@ -148,15 +205,16 @@ def _to_arrays(duplicates: Sequence[NearDuplicate]) -> result_cache.Arrays:
     }
 
 
-def _from_arrays(arrays: result_cache.Arrays) -> tuple[NearDuplicate, ...]:
+def _from_arrays(arrays: result_cache.Arrays) -> NearDuplicates:
     columns = {name: values.tolist() for name, values in arrays.items()}
-    return tuple(
+    duplicates = tuple(
         NearDuplicate(*row)
         for row in zip(
             *(columns[name] for name in ("side", "row", "other_side", "other", "distance")),
             strict=True,
         )
     )
+    return NearDuplicates(duplicates, _measured_note(*columns["measured"]))
 
 
 def thresholds(name: str, backbone: str) -> Thresholds:
@@ -166,35 +224,54 @@ def thresholds(name: str, backbone: str) -> Thresholds:
     unrelated images of the collection are to each other, see `near_duplicates.thresholds`.
 
     Raises:
-        BadDataError: no known mates, or the features are missing.
+        BadDataError: the features are missing.
     """
     if backbone in PAPERS_NETWORKS:
         return Thresholds(near_duplicates.WITHIN, near_duplicates.ACROSS)
     collection = collections.open_(name)
-    sides = both_sides(collection, backbone)
-    key = features.collection_key(collection, backbone)
     digests = tuple(side.digest for side in collection.sides())
+    key = features.identity(collection, backbone), digests
+
+    def compute() -> result_cache.Arrays:
+        limits = near_duplicates.thresholds(*both_sides(collection, backbone))
+        return {"thresholds": np.array([limits.within, limits.across])}
+
     return memory.get(
-        ("near-duplicate thresholds", key, digests), lambda: near_duplicates.thresholds(*sides)
+        (THRESHOLDS, key),
+        lambda: Thresholds(*result_cache.get(THRESHOLDS, key, compute)["thresholds"].tolist()),
     )
+
+
+def opening_thresholds(name: str, backbone: str) -> Thresholds:
+    """The distances that the page Duplicates opens with: `thresholds`, rounded down for sliders.
+
+    Raises:
+        BadDataError: the features are missing.
+    """
+    exact = thresholds(name, backbone)
+    within, across = (
+        min(MAX_DISTANCE, math.floor(1000 * distance) / 1000)
+        for distance in (exact.within, exact.across)
+    )
+    return Thresholds(within, across)
 
 
 def both_sides(collection: Collection, backbone: str) -> tuple[Features, Features]:
-    """Features of the left and of the right images.
+    """Features of the left and of the right images; of none on the right without known mates.
 
     Raises:
-        BadDataError: no known mates, or the features are missing.
+        BadDataError: the features are missing.
     """
-    pairs = collection.pairs()
-    left, right = (
-        features.for_side(collection, images, backbone) for images in (pairs.queries, pairs.gallery)
-    )
-    return left, right
+    left = features.for_side(collection, collection.left, backbone)
+    if collection.right is None:
+        none = Features(backbone, left.index[:0], left.values[:0], 0)
+        return left, none
+    return left, features.for_side(collection, collection.right, backbone)
 
 
 def image_keys(collection: Collection, duplicate: NearDuplicate) -> tuple[str, str]:
     """The content keys of two near-duplicates, in alphabetical order."""
-    sides = {"left": collection.left, "right": collection.pairs().gallery}
+    sides = {"left": collection.left, "right": collection.sides()[1]}
     first = sides[duplicate.side].keys[duplicate.row]
     second = sides[duplicate.other_side].keys[duplicate.other]
     return min(first, second), max(first, second)

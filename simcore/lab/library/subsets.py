@@ -24,7 +24,7 @@ from simcore.lab.printed_values import PrintedTable
 from simcore.models import lineage
 from simcore.recipe import split_subset
 from simcore.results import Cell, Table
-from simcore.types import JSON, Array, Collection, Labels
+from simcore.types import JSON, Array, Collection, Labels, Monitor
 
 SUBSETS = {
     "all": "every pair",
@@ -110,7 +110,8 @@ class DuplicateReport:
         duplicates: nearest first.
         refused: for each of them, whether a person marked it as no near-duplicate.
         groups: (N,) group of each pair.
-        kept: subset -> number of pairs that it keeps.
+        kept: subset -> number of pairs that it keeps; "clean" alone without known mates.
+        note: a sentence where near-duplicates may be missing, else "".
     """
 
     collection: str
@@ -121,6 +122,16 @@ class DuplicateReport:
     refused: tuple[bool, ...]
     groups: Array
     kept: dict[str, int]
+    note: str = ""
+
+    @property
+    def connected(self) -> dict[int, list[int]]:
+        """Group -> its rows, for the groups of more than one pair."""
+        rows: dict[int, list[int]] = {}
+        several = np.flatnonzero(np.bincount(self.groups)[self.groups] > 1)
+        for row, group in zip(several.tolist(), self.groups[several].tolist(), strict=True):
+            rows.setdefault(group, []).append(row)
+        return rows
 
     def to_dict(self) -> JSON:
         """The document that `simcore evaluate duplicates --json` prints."""
@@ -132,6 +143,7 @@ class DuplicateReport:
             "across": self.across,
             "duplicates": [asdict(row) | {"refused": refused} for row, refused in rows],
             "kept": self.kept,
+            "note": self.note,
         }
 
 
@@ -204,8 +216,11 @@ def find_duplicates(
     by: str = "",
     within: float = near_duplicates.WITHIN,
     across: float = near_duplicates.ACROSS,
+    monitor: Monitor = Monitor(),
 ) -> DuplicateReport:
     """Near-duplicates by a backbone's cosine distance, and how many pairs each protocol keeps.
+
+    Images without known mates count as pairs of one image.
 
     Args:
         by: backbone; by default the first generic network that is extracted.
@@ -214,12 +229,13 @@ def find_duplicates(
     """
     collection = collections.open_(name)
     backbone = by or duplicates.generic_backbone(collection)
-    pairs = collection.pairs()
-    near_copies = duplicates.find_near_duplicates(collection, backbone, within, across)
+    count = len(collection.left)
+    nearest = duplicates.find_near_duplicates(collection, backbone, within, across, monitor=monitor)
+    near_copies = nearest.pairs
     refused = duplicates.refused_pairs(collection, near_copies)
-    clean = near_duplicates.clean_pairs(near_copies, len(pairs), refused=refused)
+    clean = near_duplicates.clean_pairs(near_copies, count, refused=refused)
     counts = {"clean": int(clean.sum())}
-    if features.is_ready(collection, "face"):
+    if collection.right is not None and features.is_ready(collection, "face"):
         for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
             counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
     return DuplicateReport(
@@ -229,8 +245,9 @@ def find_duplicates(
         across=across,
         duplicates=near_copies,
         refused=tuple(near_duplicates.identity(copy) in refused for copy in near_copies),
-        groups=near_duplicates.groups(near_copies, len(pairs), refused=refused),
+        groups=near_duplicates.groups(near_copies, count, refused=refused),
         kept=counts,
+        note=nearest.note,
     )
 
 
@@ -351,10 +368,11 @@ def _clean_rows(collection: Collection, subset: str) -> Array:
     if subset.endswith("-paper"):
         return _paper_rows(collection, subset, generic)
     limit = near_duplicates.TEXT
-    near_copies = duplicates.find_near_duplicates(collection, generic, limit, limit)
+    near_copies = duplicates.find_near_duplicates(collection, generic, limit, limit).pairs
     if subset == "tlld" and features.is_ready(collection, "face"):
         limit = near_duplicates.FACES_TEXT
-        near_copies += duplicates.find_near_duplicates(collection, "face", limit, limit, "l2")
+        faces = duplicates.find_near_duplicates(collection, "face", limit, limit, "l2")
+        near_copies += faces.pairs
     refused = duplicates.refused_pairs(collection, near_copies)
     keep_row = near_duplicates.clean_pairs(near_copies, len(collection.pairs()), refused=refused)
     if subset == "tllobj":

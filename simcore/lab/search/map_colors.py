@@ -56,7 +56,9 @@ def choices(map_: Map) -> list[str]:
     """Those of `labels` that this map has data for."""
     names = list(labels(map_.collection))
     if len(map_.sides) < 2:
-        names = [name for name in names if name not in {"side", "found", "rank"}]
+        names = [name for name in names if name != "side"]
+    if not map_.has_ranks:
+        names = [name for name in names if name not in {"found", "rank"}]
     if not any(tags(map_)):
         names = [name for name in names if name != "tags"]
     return names if map_.faces() is not None else [name for name in names if name != "faces"]

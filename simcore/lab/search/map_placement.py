@@ -15,10 +15,10 @@ from simcore.lab.search.maps import Map
 from simcore.lab.search.search import Query
 from simcore.models import registry, weights
 from simcore.recipe import Question, Recipe
+from simcore.sim import projection
 from simcore.types import DIRECTIONS, Array, Monitor, Reasons
 
 N_NEIGHBORS = 5
-STEPS = 64  # of the bisection for the scale of the weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,36 +73,11 @@ def _place(question: Question, views: Sequence[Map], image: bytes, monitor: Moni
         if same_file is not None and not np.isnan(view.xy[same_file, 0]):
             xy[number] = view.xy[same_file]
         elif rows.size:
-            xy[number] = neighbor_weights(scores) @ view.xy[rows]
+            xy[number] = projection.neighbor_weights(scores[None])[0] @ view.xy[rows]
         else:
             left_out[view.recipe.label] = reason
         nearest.append(tuple(rows.tolist()))
     return Placement(xy, tuple(nearest), same_file, left_out)
-
-
-def neighbor_weights(scores: Array) -> Array:
-    """(k,) UMAP's weights of an image's neighbors, summing to 1.
-
-    exp(-(s_1 - s_i) / sigma), with sigma such that they sum to log2(k) before they are normalized.
-
-    Args:
-        scores: (k,) similarities, highest first.
-
-    >>> neighbor_weights(np.array([0.9, 0.9])).tolist()
-    [0.5, 0.5]
-    """
-    gaps = scores[0] - np.asarray(scores, np.float64)
-    target = max(np.log2(len(gaps)), 1.0)
-    low, high = 0.0, max(float(gaps[-1]), 1e-12) * 1e3
-    for _ in range(STEPS):
-        sigma = (low + high) / 2
-        if np.exp(-gaps / sigma).sum() > target:
-            high = sigma
-        else:
-            low = sigma
-    weights_ = np.exp(-gaps / high)
-    normalized: Array = weights_ / weights_.sum()
-    return normalized
 
 
 def _neighbors(

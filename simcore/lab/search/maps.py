@@ -1,10 +1,10 @@
 """Maps: every image of a collection as a point in the plane."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from simcore.lab import recipes
 from simcore.lab.evaluate import recall
 from simcore.lab.library import features, fields, subsets
 from simcore.lab.library.fields import Columns
+from simcore.lab.search import map_layout
+from simcore.lab.search.map_layout import Points
 from simcore.models import registry
 from simcore.recipe import Question, Recipe
 from simcore.results import Table
-from simcore.sim import neighbors, projection
-from simcore.sim.neighbors import Neighbors
 from simcore.sim.projection import Method, ProjectionSettings
 from simcore.types import DIRECTIONS, JSON, Array, Collection, Features, ImageSet, Monitor
 
@@ -94,6 +94,13 @@ class Map:
         return int(np.isnan(self.xy[:, 0]).sum())
 
     @property
+    def sample(self) -> int | None:
+        """Images that the layout was computed from; the others lie among those most similar to
+        them. None where it was computed from all.
+        """
+        return map_layout.SAMPLE if len(self.xy) > map_layout.MAX_LAID_OUT else None
+
+    @property
     def ids(self) -> list[str]:
         """(n,) names of the images."""
         return [name for side in self.sides for name in side.ids]
@@ -109,15 +116,36 @@ class Map:
         return np.repeat(np.arange(len(self.sides)), [len(side) for side in self.sides])
 
     def ranks(self) -> Array | None:
-        """(n,) rank of the mate, queried from each image's own side; None without mates."""
-        if len(self.sides) < 2:
+        """(n,) rank of the mate, queried from each image's own side.
+
+        None without mates, and where there are too many to compute their ranks while one waits.
+        """
+        if not self.has_ranks:
             return None
-        return np.concatenate(
-            [
-                recall.ranks(self.collection, self.recipe, direction, subset=self.subset)
-                for direction in DIRECTIONS
-            ]
-        )
+        return np.concatenate([recall.ranks_of_each(each)[0] for each in self._rank_questions()])
+
+    def compute_ranks(self, monitor: Monitor = Monitor()) -> None:
+        """Compute and store what `ranks` returns, of up to `recall.MAX_RANKED` pairs.
+
+        Raises:
+            Stopped: the monitor asked to stop.
+        """
+        if len(self.sides) < 2 or len(self.sides[0]) > recall.MAX_RANKED:
+            return
+        for number, question in enumerate(self._rank_questions()):
+            part = monitor.part(number / len(DIRECTIONS), (number + 1) / len(DIRECTIONS))
+            recall.outcomes_of_each(question, monitor=part)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether `ranks` returns any."""
+        return len(self.sides) > 1 and all(map(recall.is_quick, self._rank_questions()))
+
+    def _rank_questions(self) -> list[Question]:
+        return [
+            Question(self.collection, (self.recipe,), direction, self.subset)
+            for direction in DIRECTIONS
+        ]
 
     def faces(self) -> Array | None:
         """(n,) detected faces; None where faces have not been extracted."""
@@ -163,6 +191,7 @@ class Map:
             "recipe": self.recipe.label,
             **asdict(self.settings),
             "missing": self.missing,
+            "sample": self.sample,
             "variance": self.variance,
             "points": [dict(zip(columns, row, strict=True)) for row in table.rows],
         }
@@ -223,7 +252,10 @@ def make(question: Question, settings: ProjectionSettings, *, monitor: Monitor =
         return stored
     collection = subsets.open_subset(question.collection, question.subset)
     recipe = _recipe(question)
-    points = _compute(collection, recipe, settings, monitor)
+    images = {backbone: _all_features(collection, backbone) for backbone in recipe.backbones}
+    points = map_layout.compute(
+        recipes.resolve(recipe), images, settings, collection.name, monitor=monitor
+    )
     path = _file(collection, recipe, settings)
     arrays = {"at": points.xy, "cluster": points.cluster, "variance": np.array(points.variance)}
     state_files.write_arrays(path, arrays)
@@ -246,7 +278,7 @@ def load(question: Question, settings: ProjectionSettings) -> Map | None:
         return None
     key = ("map", str(path), path.stat().st_mtime_ns)
     count = sum(len(side) for side in _sides(collection))
-    points: _Points | None = memory.get(key, lambda: _read(path, count))
+    points: Points | None = memory.get(key, lambda: _read(path, count))
     if points is None:
         return None
     variance = points.variance
@@ -263,14 +295,6 @@ def load(question: Question, settings: ProjectionSettings) -> Map | None:
     )
 
 
-class _Points(NamedTuple):
-    """xy (n, 2) float32, cluster (n,) and PCA's two shares of the variance (or none)."""
-
-    xy: Array
-    cluster: Array
-    variance: Sequence[float]
-
-
 def _recipe(question: Question) -> Recipe:
     if len(question.recipes) != 1:
         raise BadDataError(f"A map shows one recipe, got {len(question.recipes)}.")
@@ -282,11 +306,11 @@ def _recipe(question: Question) -> Recipe:
     return question.recipes[0]
 
 
-def _read(path: Path, count: int) -> _Points | None:
+def _read(path: Path, count: int) -> Points | None:
     """The points of a stored map of `count` images; None if it is damaged."""
 
-    def parse(arrays: Mapping[str, Array]) -> _Points:
-        points = _Points(arrays["at"], arrays["cluster"], arrays["variance"].tolist())
+    def parse(arrays: Mapping[str, Array]) -> Points:
+        points = Points(arrays["at"], arrays["cluster"], arrays["variance"].tolist())
         shapes = points.xy.shape, points.cluster.shape
         if shapes != ((count, 2), (count,)) or len(points.variance) not in {0, 2}:
             raise ValueError(f"it has arrays of the shapes {shapes}")
@@ -296,75 +320,6 @@ def _read(path: Path, count: int) -> _Points | None:
         return points
 
     return state_files.read_arrays(path, parse, rebuild=True)
-
-
-def _compute(
-    collection: Collection,
-    recipe: Recipe,
-    settings: ProjectionSettings,
-    monitor: Monitor,
-) -> _Points:
-    images = {backbone: _all_features(collection, backbone) for backbone in recipe.backbones}
-    resolved = recipes.resolve(recipe)
-    count = next(iter(images.values())).count
-    evidence = _with_evidence(images.values())
-    _check_count(collection, len(evidence))
-    vectors = neighbors.recipe_vectors(resolved, images)
-    original = neighbors.originals(images)
-    distinct = len(np.unique(original[evidence]))
-    variance: Sequence[float] = ()
-    if settings.method == "pca":
-        rows = evidence
-        points, variance = projection.pca(vectors[rows], settings.seed)
-    elif distinct < projection.FEWEST:  # too few for a layout by neighbors
-        rows = evidence
-        points, _ = projection.pca(vectors[rows], settings.seed)
-    else:
-        # Equal images would be pushed apart, so the first is laid out, and its copies follow it.
-        k = settings.neighbor_count(distinct)
-        copies = original != np.arange(count)
-        rows, graph = neighbors.nearest(
-            resolved, images, k, copies=copies, monitor=monitor.part(0, 0.4)
-        )
-        _check_count(collection, len(rows))
-        points = _lay_out(resolved, graph, vectors[rows], settings, monitor.part(0.4, 1))
-    xy, cluster = np.full((count, 2), np.nan, np.float32), np.full(count, -1)
-    xy[rows] = points
-    placed = np.flatnonzero(np.isin(original, rows))
-    xy[placed] = xy[original[placed]]
-    firsts, times = np.unique(original[placed], return_counts=True)
-    cluster[firsts] = projection.find_clusters(vectors[firsts], settings.seed, times=times)
-    cluster[placed] = cluster[original[placed]]
-    return _Points(xy, cluster, variance)
-
-
-def _lay_out(
-    recipe: Recipe,
-    graph: Neighbors,
-    vectors: Array,
-    settings: ProjectionSettings,
-    monitor: Monitor,
-) -> Array:
-    """(n, 2) points by UMAP or t-SNE, beginning at those of PCA."""
-    start, _ = projection.pca(vectors, settings.seed)
-    if settings.method == "umap":
-        return projection.umap(graph, start, settings, monitor=monitor)
-    metrics = {part.metric for part in recipe.parts}
-    squared = len(recipe.parts) > 1 or "cosine" in metrics
-    return projection.tsne(graph, start, settings, squared=squared, monitor=monitor)
-
-
-def _with_evidence(images: Iterable[Features]) -> Array:
-    """Images with a row under any of the backbones."""
-    return np.unique(np.concatenate([rows.index for rows in images]))
-
-
-def _check_count(collection: Collection, count: int) -> None:
-    if count < projection.FEWEST:
-        raise BadDataError(
-            f"A map needs at least {projection.FEWEST} images with evidence, and "
-            f"{collection.name!r} has {count}."
-        )
 
 
 def _all_features(collection: Collection, backbone: str) -> Features:
@@ -393,4 +348,6 @@ def _file(collection: Collection, recipe: Recipe, settings: ProjectionSettings) 
         digest.update(features.identity(collection, backbone).encode())
     for side in _sides(collection):
         digest.update("\n".join(side.keys).encode() + b"\n\n")
+    if sum(map(len, _sides(collection))) > map_layout.MAX_LAID_OUT:
+        digest.update(repr(("sample", map_layout.SAMPLE)).encode())
     return cache_dir.subfolder("maps") / f"{digest.hexdigest()[:32]}.npz"

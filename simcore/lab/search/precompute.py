@@ -22,7 +22,7 @@ from simcore.types import Monitor
 
 STAGE = "results"
 MAX_SEARCHED = 11  # backbones; each further one doubles the subsets
-MAX_PAIRS = 30_000  # beyond, a page computes what it is asked for
+MAX_PAIRS = 30_000  # with more, no combinations of backbones but their z-sum
 MAX_MORPHED = 2_000  # pairs; with more, only the map that the page opens with is prepared
 NICENESS = 10  # added: pages that are open meanwhile go first
 
@@ -31,15 +31,13 @@ def run(name: str, *, monitor: Monitor = Monitor()) -> int:
     """Compute and store what the pages open with.
 
     Args:
-        name: collection; with too many images nothing is done, without known mates only maps.
+        name: collection; with many pairs less is computed, without known mates maps and
+            near-duplicates.
         monitor: asked to stop between the steps; what is finished stays stored.
 
     Returns:
         the number of finished steps.
     """
-    collection = collections.open_(name)
-    if len(collection.left) > MAX_PAIRS:
-        return 0
     try:
         backbones = tuple(collections.default_backbones(name)[:MAX_BACKBONES])
     except BadDataError:
@@ -65,20 +63,32 @@ def run(name: str, *, monitor: Monitor = Monitor()) -> int:
 def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Callable[[], object]]:
     """The computations, those that most pages need first."""
     collection = collections.open_(name)
-    question = Question(name, opening_recipes(backbones))
+    pairs = 0 if collection.right is None else len(collection.right)
+    few = pairs <= MAX_PAIRS
+    question = Question(
+        name, opening_recipes(backbones) if few else tuple(recipes.parse(backbones, "zsum"))
+    )
     quiet = Monitor(stop=monitor.stop)  # the stages of one step would hide how many there are
-    if collection.right is None:
-        return _map_steps(question, monitor)
-    steps: list[Callable[[], object]] = [
-        lambda: recall.outcomes_of_each(question, monitor=quiet),
-    ]
-    if 2 <= len(backbones) <= MAX_SEARCHED:
+    steps: list[Callable[[], object]] = []
+    if 0 < pairs <= recall.MAX_RANKED:
+        steps.append(lambda: recall.outcomes_of_each(question, monitor=quiet))
+    if few and pairs and 2 <= len(backbones) <= MAX_SEARCHED:
         steps.append(lambda: combinations.search(question))
     steps += _map_steps(question, monitor)
-    steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]
+    if few and pairs:
+        steps += [partial(pair.similarity_shares, collection, backbone) for backbone in backbones]
     if duplicates.default_backbone_if_ready(collection):
-        steps.append(lambda: subsets.find_duplicates(name))
+        steps.append(partial(_find_duplicates, name, quiet))
     return steps
+
+
+def _find_duplicates(name: str, monitor: Monitor) -> None:
+    """Near-duplicates as the page Duplicates opens with them."""
+    backbone = duplicates.default_backbone(name)
+    opening = duplicates.opening_thresholds(name, backbone)
+    subsets.find_duplicates(
+        name, by=backbone, within=opening.within, across=opening.across, monitor=monitor
+    )
 
 
 def _map_steps(question: Question, monitor: Monitor) -> list[Callable[[], object]]:
@@ -98,7 +108,7 @@ def _map_steps(question: Question, monitor: Monitor) -> list[Callable[[], object
         recipes_ = recipes_[:1]
     reverse = replace(question, recipes=tuple(recipes_), direction="rl")
     steps: list[Callable[[], object]] = [partial(maps.count_faces, collection)]
-    if collection.right is not None:
+    if collection.right is not None and len(collection.left) <= MAX_PAIRS:
         steps.append(lambda: recall.outcomes_of_each(reverse, monitor=quiet))
     for recipe in recipes_:
         steps.append(partial(maps.make, reverse.with_recipes(recipe), settings, monitor=quiet))

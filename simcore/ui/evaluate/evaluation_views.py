@@ -47,6 +47,32 @@ class EvaluationView:
     remark: str = ""
 
 
+def job(question: Question, name: str) -> Command | None:
+    """The command that computes what an evaluation needs, where that takes too long to wait for.
+
+    Args:
+        name: of the evaluation, as in the address.
+
+    Returns:
+        None for few pairs, and where all of it is stored.
+    """
+    needed: tuple[Question, ...]
+    if name == "minus":
+        plain = question.with_recipes(*question.singles).with_metric(None).with_post("none")
+        command = commands.evaluate(plain, "curve", "--minus-l2")
+        needed = evaluate_recall.both_metrics(question)
+    elif name == "post-processing":
+        single = question.with_recipes(*question.singles).with_post("none")
+        command = commands.evaluate(single, "post-processing")
+        needed = (evaluate_recall.post_processing_question(single),)
+    elif name in {"recall", "curve", "associative", "votes", "compare"}:
+        command = commands.evaluate(question, "recall")
+        needed = (question,)
+    else:
+        return None
+    return None if all(map(evaluate_recall.is_quick, needed)) else command
+
+
 def recall(question: Question) -> EvaluationView:
     """Recall at a few cut-offs with confidence intervals (Table 1)."""
     pairs = sidebar.open_question(question).pairs(question.direction)

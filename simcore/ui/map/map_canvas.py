@@ -17,6 +17,7 @@ from simcore.ui import components, page_export, thumbnails, uploads
 Points = tuple[list[int], list[int]]  # x and y, -1 = not on the map
 FULL = 16384  # coordinates are whole numbers up to this, as in map_drawing.js
 MAX_INLINE = 480  # images sent inside the page where no server route serves them
+MAX_DRAWN = 200_000  # points; of more, so many are sent to the browser
 METHOD_NAMES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 
 
@@ -78,7 +79,7 @@ def show(
     data = {
         "base": thumbnails.base(),
         "thumbs": {} if thumbnails.base() else _requested_images(first, key),
-        **_scene_data(scene),
+        **scene_data(scene),
     }
 
     def remember_request() -> None:
@@ -143,20 +144,26 @@ def _export_data(data: JSON, rows: Sequence[int]) -> JSON:
     if data["mates"]:
         left = data["left"]
         keys |= {data["keys"][row + left if row < left else row - left] for row in sample}
-    images = {key: thumbnails.inline(key) for key in sorted(keys)}
+    images = {key: thumbnails.inline(key) for key in sorted(keys) if key}
     stop = len(data["maps"]) - 1 if data["at"] is None else data["at"]  # a file plays nothing
     own = {"base": "", "thumbs": images, "chosen": list(rows), "photos": 0, "at": stop}
     return data | own
 
 
-def _scene_data(scene: Scene) -> JSON:
+def scene_data(scene: Scene) -> JSON:
     """The data of the component that do not depend on the server."""
     first, own = scene.views[0], scene.own_image
     faces = first.faces()
     pixels = _pixels(scene)
+    ids, keys = first.ids, first.keys
+    if (drawn := _drawn(first)) is not None:  # positions stay, but nothing is sent of the others
+        ids, keys = (
+            [name if is_drawn else "" for name, is_drawn in zip(names, drawn, strict=True)]
+            for names in (ids, keys)
+        )
     return {
-        "ids": first.ids,
-        "keys": first.keys,
+        "ids": ids,
+        "keys": keys,
         "left": len(first.sides[0]),
         "mates": len(first.sides) > 1,
         "faces": None if faces is None else faces.tolist(),
@@ -178,8 +185,9 @@ def _pixels(scene: Scene) -> list[tuple[Points, Points, Points]]:
     blocks, cuts = [], []
     for number, view in enumerate(scene.views):
         names = scene.names[number] if scene.names else ()
+        drawn = _drawn(view)
         parts = [
-            view.xy,
+            view.xy if drawn is None else np.where(drawn[:, None], view.xy, np.nan),
             np.array([(name.x, name.y) for name in names], np.float32).reshape(-1, 2),
             np.zeros((0, 2), np.float32) if own is None else own.placement.xy[number : number + 1],
         ]
@@ -195,6 +203,16 @@ def _pixels(scene: Scene) -> list[tuple[Points, Points, Points]]:
         return x[start:end], y[start:end]
 
     return [(part(n, 0), part(n, 1), part(n, 2)) for n in range(len(blocks))]
+
+
+def _drawn(view: Map) -> Array | None:
+    """(n,) bool, the images that are drawn: both sides of pairs drawn at random; None for all."""
+    count = len(view.sides[0])
+    if len(view.xy) <= MAX_DRAWN:
+        return None
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).permutation(count)[: MAX_DRAWN // len(view.sides)]] = True
+    return np.tile(drawn, len(view.sides))
 
 
 def _photo_data(own: OwnImage, places: Sequence[Points]) -> JSON:
@@ -247,6 +265,10 @@ def subtitle(view: Map) -> str:
     if view.variance is not None:
         first, second = view.variance
         parts.append(f"{100 * (first + second):.0f} % of the variance")
+    if view.sample is not None:
+        parts.append(f"approximate: a layout of {view.sample:,}, the others among them")
+    if len(view.xy) > MAX_DRAWN:
+        parts.append(f"{MAX_DRAWN:,} of {len(view.xy):,} drawn")
     if view.missing:
         parts.append(f"{view.missing:,} without evidence not shown")
     return ", ".join(parts)

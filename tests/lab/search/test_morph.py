@@ -14,6 +14,7 @@ from simcore.lab.library import collections
 from simcore.lab.search import map_placement, maps, morph
 from simcore.models import weights
 from simcore.recipe import Question
+from simcore.sim import projection
 from simcore.sim.projection import ProjectionSettings
 from simcore.types import Monitor
 
@@ -125,8 +126,10 @@ def test_weights_of_neighbors_are_umaps():
         np.r_[0, gaps + 1e-9][None].astype(np.float32), 5.0, local_connectivity=1.0
     )
     own = np.exp(-gaps / float(sigma[0]))
-    np.testing.assert_allclose(map_placement.neighbor_weights(scores), own / own.sum(), atol=2e-3)
-    assert map_placement.neighbor_weights(np.array([0.3])).tolist() == [1.0]
+    np.testing.assert_allclose(
+        projection.neighbor_weights(scores[None])[0], own / own.sum(), atol=2e-3
+    )
+    assert projection.neighbor_weights(np.array([[0.3]])).tolist() == [[1.0]]
 
 
 def test_a_file_of_the_collection_lands_on_its_image(question):

@@ -1,0 +1,198 @@
+"""Collections too large to compare everything while one waits: jobs, samples, neighborhoods.
+
+The limits are lowered here, so that six pairs are many.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from simcore import memory
+from simcore.__main__ import run
+from simcore.errors import Stopped
+from simcore.evaluate.retrieval import recall as retrieval_recall
+from simcore.lab import jobs, recipes
+from simcore.lab.evaluate import recall
+from simcore.lab.library import collections, duplicates, extraction, subsets
+from simcore.lab.search import map_layout, maps, precompute
+from simcore.recipe import Question
+from simcore.sim import metrics
+from simcore.types import Monitor
+from tests.conftest import MODELS, draw
+
+
+def question(name: str) -> Question:
+    return Question(name, tuple(recipes.parse(MODELS[:2], "zsum")))
+
+
+@pytest.fixture
+def images(tmp_path) -> str:
+    """Thirty images without mates; the last two are copies of the first two."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(30):
+        picture = draw(number % 28)
+        picture.putpixel((number, 3), (number, 0, 0))
+        picture.save(folder / f"{number:02}.png")
+    collections.add("images", folder, name="many")
+    extraction.extract("many", MODELS)
+    return "many"
+
+
+def test_a_stopped_evaluation_continues_where_it_was(tiny, monkeypatch):
+    expected = [outcomes.ranks for outcomes in recall.outcomes_of_each(question(tiny))]
+    monkeypatch.setattr("simcore.data.result_cache._code_digest", lambda: "another version")
+    memory.clear()
+    monkeypatch.setattr(metrics, "BLOCK", 12)  # two queries at a time
+    monkeypatch.setattr(retrieval_recall, "KEEP_EVERY", 2)
+    seen = []
+    watch = Monitor(lambda progress: seen.append(progress.done), lambda: len(seen) == 2)
+    with pytest.raises(Stopped):
+        recall.outcomes_of_each(question(tiny), monitor=watch)
+    assert seen == [2, 4]
+    again = recall.outcomes_of_each(
+        question(tiny), monitor=Monitor(lambda progress: seen.append(progress.done))
+    )
+    assert seen == [2, 4, 6], "four queries were not compared again"
+    for outcomes, ranks in zip(again, expected, strict=True):
+        np.testing.assert_array_equal(outcomes.ranks, ranks)
+
+
+def test_blocks_are_bounded_and_change_no_rank(tiny, monkeypatch):
+    singles = [outcomes.ranks for outcomes in recall.outcomes_of_each(question(tiny))]
+    memory.clear()
+    monkeypatch.setattr("simcore.data.result_cache._code_digest", lambda: "another version")
+    monkeypatch.setattr(metrics, "BLOCK", 1)
+    sizes = []
+    pairwise = metrics.pairwise
+
+    def compared(queries, gallery, metric):
+        sizes.append(queries.count)
+        return pairwise(queries, gallery, metric)
+
+    monkeypatch.setattr(metrics, "pairwise", compared)
+    for outcomes, ranks in zip(recall.outcomes_of_each(question(tiny)), singles, strict=True):
+        np.testing.assert_array_equal(outcomes.ranks, ranks)
+    assert set(sizes) == {1}
+
+
+def test_whether_one_can_wait_for_an_evaluation(tiny, monkeypatch):
+    assert recall.is_quick(question(tiny))
+    monkeypatch.setattr(jobs, "MAX_WAITED", 5)
+    assert not recall.is_quick(question(tiny))
+    assert (
+        maps.make(
+            Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
+        ).ranks()
+        is None
+    )
+    recall.recall(question(tiny))
+    memory.clear()
+    assert recall.is_quick(question(tiny))
+
+
+def test_a_large_map_is_laid_out_by_a_sample(images, monkeypatch, capsys):
+    monkeypatch.setattr(map_layout, "MAX_LAID_OUT", 20)
+    monkeypatch.setattr(map_layout, "SAMPLE", 12)
+    monkeypatch.setattr(metrics, "BLOCK", 48)
+    asked = Question(images, (maps.single_recipe(["color"]),))
+    stages = []
+    monitor = Monitor(lambda progress: stages.append((progress.stage, progress.share)))
+    view = maps.make(asked, maps.projection_settings("umap"), monitor=monitor)
+    assert view.sample == 12
+    assert view.missing == 0
+    assert (view.cluster >= 0).all()
+    assert stages[-1] == ("placing", 1.0)
+    drawn = np.sort(np.random.default_rng(0).permutation(30)[:12])
+    others = np.setdiff1d(np.arange(30), drawn)
+    # Each of the others is inside the box of the sampled images that it is most similar to.
+    from simcore.lab.library import features
+
+    collection = collections.open_(images)
+    values = features.for_side(collection, collection.left, "color").values.astype(float)
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    for image in others:
+        nearest = drawn[np.argsort(-(unit[drawn] @ unit[image]))[:5]]
+        low, high = view.xy[nearest].min(0), view.xy[nearest].max(0)
+        assert ((low - 1e-4 <= view.xy[image]) & (view.xy[image] <= high + 1e-4)).all()
+    assert run(["map", images, "--models", "color", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["result"]["sample"] == 12
+
+
+def test_near_duplicates_of_images_without_mates(images, monkeypatch):
+    exact = subsets.find_duplicates(images, by="color", within=0.001, across=0.5)
+    pairs = [(each.side, each.row, each.other_side, each.other) for each in exact.duplicates]
+    assert sorted(pairs) == [("left", 0, "left", 28), ("left", 1, "left", 29)]
+    assert exact.kept == {"clean": 26}
+    assert exact.note == ""
+    assert sorted(exact.connected.values()) == [[0, 28], [1, 29]]
+    memory.clear()
+    monkeypatch.setattr(duplicates, "EXACT_IMAGES", 20)
+    monkeypatch.setattr("simcore.data.result_cache._code_digest", lambda: "another version")
+    joined = subsets.find_duplicates(images, by="color", within=0.001, across=0.5)
+    assert {(each.row, each.other) for each in joined.duplicates} == {(0, 28), (1, 29)}
+    assert joined.note.startswith("Approximate: 2 of the 2 near-duplicates of 30 images")
+    assert joined.to_dict()["note"] == joined.note
+
+
+def test_the_sweep_computes_what_duplicates_opens_with(tiny, images, monkeypatch):
+    monkeypatch.setattr(duplicates, "generic_backbone", lambda _collection: "color")
+    for name in (images, tiny):
+        precompute.run(name)
+        memory.clear()
+        opening = duplicates.opening_thresholds(name, "color")
+        stored = collections.open_(name)
+        assert duplicates.is_stored(stored, "color", opening.within, opening.across)
+
+
+def test_pages_offer_a_job_for_what_takes_too_long(tiny, app, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_WAITED", 5)
+    address = {"collection": tiny, "models": "hog,color"}
+    for view, command in (
+        ("recall", "simcore evaluate recall tiny"),
+        ("minus", "simcore evaluate curve tiny"),
+        ("post-processing", "simcore evaluate post-processing tiny"),
+    ):
+        page = app("pages/evaluate.py", **address, view=view)
+        assert not page.exception
+        assert [b.key for b in page.button if "job" in b.key] == ["evaluate_job"]
+        assert not page.dataframe
+        assert page.code[-1].value.startswith(command)
+    page = app("pages/duplicates.py", collection=tiny, by="color")
+    assert not page.exception
+    assert "duplicates_job" in [b.key for b in page.button]
+    assert "6 pairs" in page.markdown[-1].value
+    started = []
+    monkeypatch.setattr("simcore.ui.actions.start_job", started.append)
+    page.button(key="duplicates_job").click().run()
+    (args,) = started
+    assert args[:5] == ("evaluate", "duplicates", tiny, "--by", "color")
+    assert run([*args, "--json"]) == 0
+    memory.clear()
+    page.run()
+    assert "duplicates_job" not in [b.key for b in page.button]
+    assert page.metric
+
+
+def test_duplicates_of_images_without_mates_on_the_page(images, app):
+    page = app("pages/duplicates.py", collection=images, by="color", within="0.001")
+    assert not page.exception
+    assert not page.error
+    assert "Of 30 images." in [each.value for each in page.caption]
+
+
+def test_a_large_map_draws_a_sample_of_its_points(tiny, monkeypatch):
+    from simcore.ui.map import map_canvas
+
+    monkeypatch.setattr(map_canvas, "MAX_DRAWN", 8)
+    view = maps.make(
+        Question(tiny, (maps.single_recipe(["hog"]),)), maps.projection_settings("pca")
+    )
+    data = map_canvas.scene_data(map_canvas.Scene([view], "cluster"))
+    (drawn,) = data["maps"]
+    shown = [row for row in range(12) if drawn["x"][row] >= 0]
+    assert len(shown) == 8
+    assert {row % 6 for row in shown} == {row for row in shown if row < 6}, "both of a pair"
+    assert [row for row in range(12) if data["keys"][row]] == shown
+    assert "8 of 12 drawn" in drawn["sub"]
