@@ -183,7 +183,7 @@ HOST = {
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
-    "library.extraction": "extract extract_images packaged_weights",
+    "library.extraction": "compile_networks extract extract_images packaged_weights",
     "library.selections": "save remove",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",

@@ -17,6 +17,7 @@ from simcore.lab.library import features, similarity
 from simcore.recipe import Recipe
 from simcore.sim import rank, recipe_blocks
 from simcore.sim.rank import Hits
+from simcore.sim.recipe_blocks import RecipeBlock
 from simcore.types import Collection, Direction, Monitor
 
 KIND = "hits"  # of result on disk
@@ -85,14 +86,24 @@ def make(
     parts: list[list[Hits]] = [[] for _ in absent]
     for start, blocks in recipe_blocks.blocks_of_each(resolved, queries, gallery):
         for hits, block in zip(parts, blocks, strict=True):
-            values = block.similarity()
-            rows = np.arange(start, start + len(values))
-            mates, own = (rows, None) if has_mates else (None, rows)
-            hits.append(rank.first_hits(values, LENGTH, mates=mates, own=own))
-        monitor.report(STAGE, rows[-1] + 1, count)
+            hits.append(_block_hits(block, start, has_mates))
+        monitor.report(STAGE, start + len(blocks[0].parts[0]), count)
         monitor.check()
     for recipe, hits in zip(absent, parts, strict=True):
         result_cache.write(KIND, keys[recipe], vars(_joined(hits)))
+
+
+def _block_hits(block: RecipeBlock, start: int, has_mates: bool) -> Hits:
+    """The hits of the queries from `start` on."""
+    rows = np.arange(start, start + len(block.parts[0]))
+    mates, own = (rows, None) if has_mates else (None, rows)
+    if block.recipe.combine != "none" and not block.is_plain_sum:
+        return rank.first_hits(block.similarity(), LENGTH, mates=mates, own=own)
+    from simcore.sim import sum_kernel  # numba takes long to import
+
+    weights = [part.weight for part in block.recipe.parts]
+    parts = block.summands()
+    return sum_kernel.first_hits(parts, weights, block.terms, LENGTH, mates=mates, own=own)
 
 
 def _joined(parts: Sequence[Hits]) -> Hits:
