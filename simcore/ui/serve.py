@@ -40,8 +40,8 @@ sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__f
 
 SWEEP_SECONDS = 30
 KEY = re.compile(r"[0-9a-f]{32}(-t\d{1,5})?")
-# What pages import, the first one first: charts, search, maps with the answers' database. The library
-# of the feature store is last, since stored results and copies of features do without it.
+# What pages import, the first one first: charts, search, maps with the answers' database. The
+# library of the feature store is last, since stored results and copies of features do without it.
 FIRST_IMPORTS = (
     *("pandas", "plotly.graph_objects", "simcore.lab.search.search"),
     *("simcore.lab.search.map_colors", "lancedb"),
