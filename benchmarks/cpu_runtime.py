@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simcore.models import compiled, layers, nets, registry
+from simcore.models import compiled, forward, layers, nets, registry
 from simcore.models.spec import BackboneSpec
 from simcore.types import Array
 
@@ -50,7 +50,7 @@ def compare(spec: BackboneSpec, seconds: float) -> list[str]:
 
     def eager(pixels: Array) -> object:
         with torch.inference_mode():
-            return embed(compiled.normalize(torch.from_numpy(pixels), spec))
+            return embed(forward.normalize(torch.from_numpy(pixels), spec))
 
     lines, size = [], nets.input_size(spec.preprocessing)
     for batch in BATCHES:

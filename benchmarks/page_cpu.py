@@ -22,7 +22,10 @@ from benchmarks import results_table, synthetic_cache
 from benchmarks.results_table import Line, aim, skipped
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("evaluate", "combine", "compare", "review", "exclusive", "duplicates", "explore")
+PAGES = (
+    *("evaluate", "combine", "compare", "review"),
+    *("exclusive", "duplicates", "explore", "map"),
+)
 FIRST, CHANGE = aim("page_cpu.first_visit"), aim("page_cpu.change")
 STORED = "results"  # folder of results that are computed again when they are absent
 

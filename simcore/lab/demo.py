@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Thread
 
+from simcore.errors import SimError
 from simcore.evaluate.combinations import subset_search, subset_statistics
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, recall
@@ -80,17 +82,22 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
         Stopped: `monitor` asked to stop.
     """
     watch = _Stopwatch()
+    # Beside what keeps one core busy at most; a daemon does not delay a stop.
+    Thread(target=subset_search.compile_kernel, name="compile", daemon=True).start()
     if NAME not in collections.names():
         collections.add("emoji", None, name=NAME, monitor=monitor.part(0, 0.25).raising(STOPPED))
     monitor.check(STOPPED)
     watch.lap("collection")
     backbones = models.demo_names()
-    # Beside the extraction, which seldom keeps all cores busy; a daemon does not delay a stop.
-    Thread(target=subset_search.compile_kernel, name="compile", daemon=True).start()
+    networks = Thread(target=_prepare_networks, args=(backbones, device, monitor), daemon=True)
+    networks.start()
     # One that needs no download comes first, so that a page can search while the others follow.
     extraction.extract(NAME, [FIRST], device=device, monitor=monitor.part(0.25, 0.35))
     monitor.check(STOPPED)
     watch.lap(f"features of {FIRST}")
+    while networks.is_alive():
+        networks.join(0.1)
+        monitor.check(STOPPED)
     models.fetch(backbones, monitor=monitor.part(0.35, 0.5).raising(STOPPED))
     monitor.check(STOPPED)
     watch.lap("weights")
@@ -101,6 +108,16 @@ def prepare(*, device: str = "auto", monitor: Monitor = Monitor()) -> Demo:
     demo = score(NAME, backbones)
     watch.lap("recall")
     return replace(demo, stages=tuple(watch.stages))
+
+
+def _prepare_networks(backbones: Sequence[str], device: str, monitor: Monitor) -> None:
+    """Fetch and compile the networks while the first features are computed.
+
+    Whatever fails here fails again, with its reason, where the result is needed.
+    """
+    with suppress(SimError):
+        models.fetch(backbones, monitor=Monitor(stop=monitor.stop))
+        extraction.compile_networks(NAME, backbones, device=device)
 
 
 def score(name: str, backbones: Sequence[str]) -> Demo:

@@ -147,6 +147,7 @@ VISITORS = {
     "similarity_shares",
     "search.why": "candidates explain crop_rank occluded_parts",
     "judgements.set_maps": "is_set load set_of",
+    "search.stored_hits": "find are_stored",
     "search.search": "read_file ready_backbones search searchable_backbones search_text "
     "text_backbones",
 }
@@ -163,6 +164,7 @@ HOST = {
     "demo": "prepare score",
     "doctor": "cache_size doctor",
     "search.precompute": "run opening_recipes",
+    "search.stored_hits": "make",
     "jobs": "start jobs running get stop monitor run_in_job in_job damaged forget report_missing",
     "invariance.changed_features": "extract",
     "invariance.invariance_evaluation": "run",
@@ -181,7 +183,7 @@ HOST = {
     "learning.learned_backbones": "unfinished resume_args write_curve remove adapter_file",
     "library.collections": "add remove upload download_tll mark_unreadable",
     "library.duplicates": "store_verdicts set_verdict",
-    "library.extraction": "extract extract_images packaged_weights",
+    "library.extraction": "compile_networks extract extract_images packaged_weights",
     "library.selections": "save remove",
     "library.indexes": "build update indexes",
     "library.models": "fetch download_cost add_weights",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from simcore.data import cache_dir
-from simcore.models import forward, nets, weights
+from simcore.models import cpu_threads, forward, nets, weights
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array
 
@@ -62,7 +62,9 @@ def supports(spec: BackboneSpec) -> bool:
 
 
 def for_cpu(spec: BackboneSpec, embed: Embedder, images: int) -> Embedder:
-    """The fastest form of a network for a number of images on a CPU."""
+    """The fastest form of a backbone for a number of images on a CPU."""
+    if cpu_threads.supports(spec):
+        return cpu_threads.ThreadedEmbedder(spec, embed)
     if not supports(spec):
         return embed
     return _load(spec, embed) or (convert(spec, embed) if images >= MIN_IMAGES else embed)
@@ -132,7 +134,7 @@ def _convert(spec: BackboneSpec, embed: Embedder) -> Any:
             self.network = forward.module(embed)  # tracing needs to know whose weights these are
 
         def forward(self, pixels: Any) -> Any:
-            return embed(normalize(pixels, spec))
+            return embed(forward.normalize(pixels, spec))
 
     height, width = nets.input_size(spec.preprocessing)
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
@@ -147,18 +149,6 @@ def _convert(spec: BackboneSpec, embed: Embedder) -> Any:
     return model
 
 
-def normalize(pixels: Any, spec: BackboneSpec) -> Any:
-    """(B, H, W, 3) uint8 tensor -> (B, 3, H, W) float32, a channels_last view."""
-    import torch
-
-    x = pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
-    if not spec.preprocessing.mean:
-        return x
-    mean = x.new_tensor(spec.preprocessing.mean).view(1, -1, 1, 1)
-    std = x.new_tensor(spec.preprocessing.std).view(1, -1, 1, 1)
-    return (x - mean) / std
-
-
 def _largest_difference(spec: BackboneSpec, compiled: CompiledEmbedder) -> float:
     """Between the compiled network and PyTorch on pictures, as a share of the largest value."""
     import torch
@@ -168,7 +158,7 @@ def _largest_difference(spec: BackboneSpec, compiled: CompiledEmbedder) -> float
     noise = np.random.default_rng(0).integers(0, 256, (3, height, width, 3), np.uint8)
     noise[1] = noise[1, :1]  # vertical stripes
     with torch.inference_mode():
-        expected = compiled(normalize(torch.from_numpy(noise), spec)).float().numpy()
+        expected = compiled(forward.normalize(torch.from_numpy(noise), spec)).float().numpy()
     actual = compiled.from_pixels(noise)
     if actual.shape != expected.shape:
         return float("inf")

@@ -171,12 +171,7 @@ def submit(
     np.stack(prepared, out=batch.numpy())
     with torch.inference_mode():
         x = _copy_to_cuda(batch) if cuda else batch.to(device)
-        x = x.permute(0, 3, 1, 2)  # a channels_last view
-        x = x.to(torch.float32).div_(255)
-        if spec.preprocessing.mean:
-            mean = x.new_tensor(spec.preprocessing.mean).view(1, -1, 1, 1)
-            std = x.new_tensor(spec.preprocessing.std).view(1, -1, 1, 1)
-            x = (x - mean) / std
+        x = normalize(x, spec)
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             values = embed(x)
         values = values.float()
@@ -187,6 +182,18 @@ def submit(
         event = torch.cuda.Event()
         event.record()
     return PendingRows(rows.numpy(), event)
+
+
+def normalize(pixels: Any, spec: BackboneSpec) -> Any:
+    """(B, H, W, 3) uint8 tensor -> (B, 3, H, W) float32, a channels_last view."""
+    import torch
+
+    x = pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
+    if not spec.preprocessing.mean:
+        return x
+    mean = x.new_tensor(spec.preprocessing.mean).view(1, -1, 1, 1)
+    std = x.new_tensor(spec.preprocessing.std).view(1, -1, 1, 1)
+    return (x - mean) / std
 
 
 def _copy_to_cuda(batch: Any) -> Any:

@@ -168,7 +168,7 @@ def matrices(
     block = block or block_rows(gallery.count)
     for start in range(first, queries.count, block):
         rows = np.arange(start, min(start + block, queries.count))
-        similarity = metrics.pairwise(queries.take(rows), gallery, metric)
+        similarity = metrics.matrix_rows(queries.take(rows), gallery, metric)
         yield start, similarity if hubness is None else postprocessing.csls(similarity, hubness)
 
 
@@ -233,7 +233,7 @@ class PreparedSides:
 
     def rows(self, queries: Features) -> Array:
         """(b, G) float32 similarity of other queries, not yet centered, to the gallery."""
-        similarity = metrics.pairwise(self.centered(queries), self.gallery, self.metric)
+        similarity = metrics.matrix_rows(self.centered(queries), self.gallery, self.metric)
         return similarity if self.hubness is None else postprocessing.csls(similarity, self.hubness)
 
 

@@ -12,6 +12,7 @@ from simcore.sim import own_metrics
 from simcore.types import METRICS, Array, Features, Metric
 
 FEW_ROWS = 4  # queries of a single image, which may show several faces
+SMALL_PRODUCT = 1_000_000  # multiplications up to which OpenBLAS uses a routine of its own
 ROWS = 512  # query rows compared at a time, where a matrix may be too large to hold
 BLOCK = 1 << 24  # similarities compared at a time, 64 MB; fewer rows than ROWS of large galleries
 
@@ -76,6 +77,24 @@ def pairwise(queries: Features, gallery: Features, metric: Metric) -> Array:
     if queries.single and gallery.single:
         return rows
     return _best_rows(_best_rows(rows, queries).T, gallery).T
+
+
+def matrix_rows(queries: Features, gallery: Features, metric: Metric) -> Array:
+    """As `pairwise`, for rows of a larger matrix: a value depends on its two images only.
+
+    BLAS multiplies a single row, and small matrices, by other routines, which are faster and round
+    differently. A query alone would then rank two nearly equal images in another order than an
+    evaluation of all queries does, so that cosines of a few queries are computed as those of many.
+
+    Returns:
+        (Q, G) float32.
+    """
+    rows = max(2, SMALL_PRODUCT // max(gallery.values.size, 1) + 1)
+    absent = rows - len(queries.values)
+    if metric != "cosine" or absent <= 0 or not queries.index.size:
+        return pairwise(queries, gallery, metric)
+    images = np.concatenate([np.arange(queries.count), np.repeat(queries.index[:1], absent)])
+    return pairwise(queries.take(images), gallery, metric)[: queries.count]
 
 
 def normalized(values: Array) -> Array:

@@ -41,7 +41,7 @@ def hubness(queries: Features, gallery: Features, metric: Metric) -> Array:
     step = max(metrics.block_rows(gallery.count), NEIGHBORS)
     for start in range(0, queries.count, step):
         rows = np.arange(start, min(start + step, queries.count))
-        block = metrics.pairwise(queries.take(rows), gallery, metric)
+        block = metrics.matrix_rows(queries.take(rows), gallery, metric)
         candidates = np.concatenate([best, np.where(np.isnan(block), -np.inf, block)])
         best = np.partition(candidates, len(candidates) - NEIGHBORS, axis=0)[-NEIGHBORS:]
     return _finite_mean(best.T)

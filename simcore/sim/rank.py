@@ -29,6 +29,26 @@ class MateOutcomes:
         return difference
 
 
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """The most similar gallery images of each query, and how its mate fares.
+
+    Attributes:
+        columns: (Q, k) int32 of the gallery, most similar first; -1 after the last image with
+            evidence.
+        scores: (Q, k) float64 similarities; NaN where `columns` is -1.
+        unknown: (Q,) int64, how many images of the gallery there is no evidence about.
+        mate_ranks: (Q,) int64, as of `mate_ranks`; 0 without a mate.
+        mate_scores: (Q,) float64; NaN without a mate or evidence about it.
+    """
+
+    columns: Array
+    scores: Array
+    unknown: Array
+    mate_ranks: Array
+    mate_scores: Array
+
+
 def top_k(row: Array, k: int) -> tuple[Array, Array]:
     """The k most similar gallery images of one query.
 
@@ -97,3 +117,35 @@ def mate_outcomes(values: Array, target: Array) -> MateOutcomes:
     others[np.arange(leading.size), target[leading]] = np.nan
     best[leading] = np.fmax.reduce(others, axis=1)
     return MateOutcomes(ranks, mates, np.where(np.isfinite(best), best, np.nan).astype(np.float64))
+
+
+def first_hits(
+    values: Array, k: int, *, mates: Array | None = None, own: Array | None = None
+) -> Hits:
+    """The k most similar images of each query; ties in gallery order.
+
+    Args:
+        values: (Q, G) similarity; NaN = no evidence.
+        k: how many; at most G are returned.
+        mates: (Q,) column of each mate; None where no mates are known.
+        own: (Q,) column of the query itself, which is no hit; None where it is not in the gallery.
+
+    >>> hits = first_hits(np.array([[0.5, 0.75, np.nan]]), 3, mates=np.array([0]))
+    >>> hits.columns.tolist(), hits.unknown.tolist(), hits.mate_ranks.tolist()
+    ([[1, 0, -1]], [1], [2])
+    """
+    queries, rows = len(values), np.arange(len(values))
+    k = min(k, values.shape[1])
+    unknown = np.isnan(values).sum(axis=1)
+    if own is not None:
+        unknown = unknown - np.isnan(values[rows, own])
+        values = values.copy()
+        values[rows, own] = np.nan
+    columns, scores = np.empty((queries, k), np.int32), np.empty((queries, k))
+    for row in range(queries):
+        columns[row], scores[row] = top_k(values[row], k)
+    columns[np.isnan(scores)] = -1
+    ranks, similarities = np.zeros(queries, np.int64), np.full(queries, np.nan)
+    if mates is not None:
+        ranks, similarities = mate_ranks(values, mates), values[rows, mates].astype(np.float64)
+    return Hits(columns, scores, unknown.astype(np.int64), ranks, similarities)

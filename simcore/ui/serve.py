@@ -40,8 +40,12 @@ sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p).resolve() != Path(__f
 
 SWEEP_SECONDS = 30
 KEY = re.compile(r"[0-9a-f]{32}(-t\d{1,5})?")
-# The libraries of the first page, and of the first search on it.
-FIRST_IMPORTS = ("pandas", "plotly.graph_objects", "simcore.lab.search.search", "lancedb")
+# What pages import, the first one first: charts, search, maps with the answers' database. The
+# library of the feature store is last, since stored results and copies of features do without it.
+FIRST_IMPORTS = (
+    *("pandas", "plotly.graph_objects", "simcore.lab.search.search"),
+    *("simcore.lab.search.map_colors", "lancedb"),
+)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",

@@ -143,3 +143,17 @@ def test_few_queries_have_the_distances_of_many(metric):
     many = metrics.pairwise(everything.take(range(9)), everything, metric)
     few = metrics.pairwise(everything.take(range(3)), everything, metric)
     np.testing.assert_array_equal(few, many[:3])
+
+
+@pytest.mark.parametrize(("gallery", "dim"), [(600, 512), (40, 640), (3, 7)])
+def test_a_query_alone_has_the_row_of_the_matrix(gallery, dim):
+    """Bit by bit: else a search and an evaluation could order two nearly equal images otherwise."""
+    random = np.random.default_rng(5)
+    left, right = (
+        features(random.standard_normal((count, dim))) for count in (gallery + 1, gallery)
+    )
+    whole = metrics.matrix_rows(left, right, "cosine")
+    np.testing.assert_allclose(whole, metrics.pairwise(left, right, "cosine"), atol=1e-6)
+    for rows in ([0], [gallery], [1, 2], range(1, gallery)):
+        part = metrics.matrix_rows(left.take(list(rows)), right, "cosine")
+        np.testing.assert_array_equal(part, whole[list(rows)])

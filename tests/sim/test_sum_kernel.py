@@ -44,6 +44,21 @@ def test_equals_the_sum_and_then_the_ranks(case):
     same(sum_kernel.mate_outcomes(*case), rank.mate_outcomes(values, target))
 
 
+@settings(max_examples=300, deadline=None)
+@given(sums(), st.integers(1, 8), st.booleans())
+def test_equals_the_sum_and_then_the_first_hits(case, k, has_mates):
+    parts, weights, terms, target = case
+    others = {"mates": target} if has_mates else {"own": target}
+    both = [(combine.weighted_sum(parts, weights, terms), terms), (parts[0], ())]
+    for values, own_terms in both:
+        actual = sum_kernel.first_hits(parts, weights, own_terms, k, **others)
+        expected = rank.first_hits(values, k, **others)
+        for name in ("columns", "scores", "unknown", "mate_ranks", "mate_scores"):
+            left, right = getattr(actual, name), getattr(expected, name)
+            np.testing.assert_array_equal(left, right, name)
+            assert left.dtype == right.dtype
+
+
 @settings(max_examples=60, deadline=None)
 @given(sums())
 def test_equals_plain_loops(case):

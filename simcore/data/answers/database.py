@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("simcore")
 VARIABLE = "SIMCORE_DATABASE_URL"
+MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT = 30  # seconds that a writer waits for other writers
 LOCK = 7_060_115_906  # arbitrary id of the advisory lock that a PostgreSQL migration holds
 
@@ -275,6 +276,8 @@ def migrate(engine: Engine) -> None:
     Raises:
         BadDataError: the tables are of a newer version than this program.
     """
+    if _revision(engine) == newest_revision():
+        return  # alembic takes half a second to import, and a page should not wait for it
     from alembic import command
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -305,11 +308,32 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def _revision(engine: Engine) -> str | None:
+    """The version of the tables; None for a database without any."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.exec_driver_sql(
+            "SELECT version_num FROM alembic_version"
+        ).scalar()
+    return revision
+
+
+def newest_revision() -> str:
+    """The version of the tables that this program uses: that of the last migration.
+
+    >>> newest_revision() >= "0004"
+    True
+    """
+    names = (path.stem for path in (MIGRATIONS / "versions").glob("v*.py"))
+    return max(name.removeprefix("v").partition("_")[0] for name in names)
+
+
 def migration_config() -> "Config":
     """Alembic's configuration with the migrations of this package."""
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     return config

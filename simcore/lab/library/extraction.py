@@ -7,7 +7,7 @@ from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import SimError, Stopped, unknown_name
 from simcore.lab.library import collections, features, indexes
 from simcore.lab.library import models as models_library
-from simcore.models import registry, weights
+from simcore.models import compiled, forward, registry, weights
 from simcore.models.extract import extraction, ray_driver
 from simcore.models.spec import BackboneSpec
 from simcore.types import Collection, ImageSet, Monitor, Reasons
@@ -72,6 +72,27 @@ def extract(
         collections.mark_unreadable(name, reasons)
         indexes.update(name, list(report.computed), monitor=monitor.part(0.9, 1))
     return report
+
+
+def compile_networks(name: str, models: Sequence[str], *, device: str = "auto") -> None:
+    """Compile the networks that an extraction on a CPU will use, which finds them in the cache.
+
+    Args:
+        name: collection; networks whose features are complete are left out.
+        models: backbone names or "@group"; those without weights here are left out.
+
+    Raises:
+        UnknownNameError: no such collection, backbone or device.
+    """
+    device = forward.resolve_device(device)
+    if device != "cpu":
+        return
+    images = _all_images(collections.open_as_added(name))
+    specs = [registry.get(model) for model in registry.expand_groups(list(models))]
+    needed = [spec for spec in specs if not features.has_features(images, spec.name)]
+    networks = [spec for spec in needed if compiled.supports(spec)]
+    for backbone, embed in extraction.load_all(networks, device)[0].items():
+        compiled.for_cpu(registry.get(backbone), embed, len(images))
 
 
 def extract_images(images: ImageSet, models: Sequence[str], monitor: Monitor = Monitor()) -> None:

@@ -141,7 +141,7 @@ class _BackboneSides:
 
         def compare() -> Array:
             if self.post == "none":
-                return metrics.pairwise(query, self.features_of(self.gallery), self.metric)
+                return metrics.matrix_rows(query, self.features_of(self.gallery), self.metric)
             return self.prepared().rows(query)
 
         digest = hashlib.sha256(query.values.tobytes()).digest()

@@ -16,7 +16,7 @@ from simcore.evaluate.combinations.subset_search import MAX_BACKBONES
 from simcore.lab import jobs, recipes
 from simcore.lab.evaluate import combinations, recall
 from simcore.lab.library import collections, duplicates, models, subsets
-from simcore.lab.search import maps, pair
+from simcore.lab.search import maps, pair, stored_hits
 from simcore.recipe import Question, Recipe
 from simcore.types import Monitor
 
@@ -72,6 +72,8 @@ def _steps(name: str, backbones: tuple[str, ...], monitor: Monitor) -> list[Call
     steps: list[Callable[[], object]] = []
     if 0 < pairs <= recall.MAX_RANKED:
         steps.append(lambda: recall.outcomes_of_each(question, monitor=quiet))
+    if len(collection.left) <= MAX_PAIRS:
+        steps.append(partial(stored_hits.make, collection, question.recipes, monitor=quiet))
     if few and pairs and 2 <= len(backbones) <= MAX_SEARCHED:
         steps.append(lambda: combinations.search(question))
     steps += _map_steps(question, monitor)

@@ -12,9 +12,11 @@ from simcore.errors import BadDataError, check_whole_number, unknown_name
 from simcore.lab.library import collections, features, fields, indexes, subsets
 from simcore.lab.library.indexes import SearchPlan
 from simcore.lab.library.similarity import recipe_row
+from simcore.lab.search import stored_hits
 from simcore.models import forward, registry, text_encoder, weights
 from simcore.recipe import Part, Question, Recipe
 from simcore.sim import metrics, rank
+from simcore.sim.rank import Hits
 from simcore.types import JSON, Array, Collection, Direction, Features, ImageSet, Monitor, Reasons
 
 MAX_TEXT = text_encoder.MAX_CHARACTERS  # characters
@@ -205,26 +207,36 @@ def search(
     eligible = _eligible(collection, where)
     mode = "exact" if eligible is not None else mode
     plans = [indexes.choose(name, gallery, recipe, mode) for recipe in question.recipes]
+    stored = [
+        None
+        if row is None or eligible is not None or plan.index
+        else stored_hits.find(collection, recipe, direction, row, k)
+        for recipe, plan in zip(question.recipes, plans, strict=True)
+    ]
+    compared = [
+        recipe for recipe, hits in zip(question.recipes, stored, strict=True) if hits is None
+    ]
+    backbones = question.with_recipes(*compared).backbones
     if row is None:
         image = features.decode(
             query.image or b"", trim=gallery.trim, ignore_profile=gallery.ignore_profiles
         )
         query_features = {}
-        for backbone in question.backbones:
+        for backbone in backbones:
             monitor.check()
             query_features[backbone] = features.embed_upload(image, backbone)
     elif any(plan.index for plan in plans):  # read one image, not both sides of a large collection
         images = queries.take([row])
-        query_features = {b: features.for_side(collection, images, b) for b in question.backbones}
+        query_features = {b: features.for_side(collection, images, b) for b in backbones}
     else:
         query_features = {
-            b: features.for_side(collection, queries, b).take([row]) for b in question.backbones
+            b: features.for_side(collection, queries, b).take([row]) for b in backbones
         }
     lookup = _Lookup(collection, direction, row, query_features, k, eligible)
     return [
         (_index_search(lookup, recipe, plan) if plan.index else None)
-        or _exact_search(lookup, recipe, plan)
-        for recipe, plan in zip(question.recipes, plans, strict=True)
+        or _exact_search(lookup, recipe, plan, hits)
+        for recipe, plan, hits in zip(question.recipes, plans, stored, strict=True)
     ]
 
 
@@ -387,32 +399,40 @@ def _index_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchRe
     )
 
 
-def _exact_search(lookup: _Lookup, recipe: Recipe, plan: SearchPlan) -> SearchResult:
-    """Hits by comparing the query with every gallery image."""
+def _exact_search(
+    lookup: _Lookup, recipe: Recipe, plan: SearchPlan, stored: Hits | None
+) -> SearchResult:
+    """Hits among all gallery images: those that are stored, or else by comparing the query."""
     gallery, mate = lookup.gallery, None
-    values = recipe_row(lookup.collection, recipe, lookup.direction, lookup.features)
-    if lookup.same_image is not None:
-        values = values.copy()
-        values[lookup.same_image] = np.nan  # an image is not its own neighbor
-    n_gallery = len(gallery)
-    n_blind = int(np.isnan(values).sum()) - (lookup.same_image is not None)
-    if lookup.eligible is not None:
-        n_gallery = int(lookup.eligible.sum())
-        is_own = lookup.same_image is not None and lookup.eligible[lookup.same_image]
-        n_blind = int(np.isnan(values[lookup.eligible]).sum()) - int(is_own)
-        values = np.where(lookup.eligible, values, np.nan)
-    if lookup.mate is not None and np.isnan(values[lookup.mate]):
-        mate = Mate(lookup.mate, None, None)
-    elif lookup.mate is not None:
-        position = int(rank.mate_ranks(values[None], np.array([lookup.mate]))[0])
-        mate = Mate(lookup.mate, position, float(values[lookup.mate]))
-    rows, scores = rank.top_k(values, lookup.k)
-    rows, scores = rows[~np.isnan(scores)], scores[~np.isnan(scores)]
-    note = _note(n_blind, n_gallery, mate is not None and mate.score is None)
+    hits = _compare(lookup, recipe) if stored is None else stored
+    if lookup.mate is not None:
+        score = float(hits.mate_scores[0])
+        known = not np.isnan(score)
+        mate = Mate(lookup.mate, int(hits.mate_ranks[0]), score) if known else None
+        mate = mate or Mate(lookup.mate, None, None)
+    n_gallery = len(gallery) if lookup.eligible is None else int(lookup.eligible.sum())
+    note = _note(int(hits.unknown[0]), n_gallery, mate is not None and mate.score is None)
     if plan.index is None:
         note = f"{note} {plan.note}".strip()
+    count = int((hits.columns[0] >= 0).sum())
+    rows, scores = hits.columns[0, :count], hits.scores[0, :count]
     result = SearchResult.from_scores(recipe, gallery, rows, scores, mate=mate, note=note)
     return replace(result, gallery=n_gallery)
+
+
+def _compare(lookup: _Lookup, recipe: Recipe) -> Hits:
+    """The hits of the one query among the images that may be hits."""
+    values = recipe_row(lookup.collection, recipe, lookup.direction, lookup.features)
+    searched = np.arange(len(values))
+    if lookup.eligible is not None:
+        searched = np.flatnonzero(lookup.eligible)
+    mates, own = (
+        None if row is None or row not in searched else np.searchsorted(searched, [row])
+        for row in (lookup.mate, lookup.same_image)
+    )
+    hits = rank.first_hits(values[None, searched], lookup.k, mates=mates, own=own)
+    columns = np.where(hits.columns < 0, -1, searched[hits.columns])
+    return replace(hits, columns=columns)
 
 
 def _note(n_blind: int, n_gallery: int, blind_mate: bool) -> str:

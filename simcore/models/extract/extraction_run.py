@@ -6,7 +6,6 @@ Reader threads work a few batches ahead of the networks. Rows are committed to t
 a killed run loses at most the current chunk, and the next run resumes after it.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Protocol
 from simcore.data import images as data_images
 from simcore.data.store.feature_key import FeatureKey
 from simcore.errors import BadImageError
-from simcore.models import forward
+from simcore.models import cpu_threads, forward
 from simcore.models.extract import batch_sizes
 from simcore.models.spec import BackboneSpec, Embedder
 from simcore.types import Array, ImageSet, Monitor, Preprocessing, Skipped
@@ -166,7 +165,7 @@ class ExtractionRun:
         """Decoded images in the collection's order, while the next ones are being read."""
         upcoming = iter(self._rows_to_read(images))
         reading: deque[tuple[int, Future[_DecodedImage]]] = deque()
-        with ThreadPoolExecutor(_readers(), "reader") as pool:
+        with ThreadPoolExecutor(cpu_threads.cores(), "reader") as pool:
             batch: list[_DecodedImage] = []
             while True:
                 while len(reading) < READ_AHEAD * self.unit:
@@ -203,10 +202,3 @@ class ExtractionRun:
             image = self.alter(image, key)
         kinds = {task.spec.preprocessing for task in self.tasks if key in task.todo}
         return _DecodedImage(key, {kind: forward.prepare_image(image, kind) for kind in kinds})
-
-
-def _readers() -> int:
-    """Threads that decode: one per core that this process may use; they release the GIL."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

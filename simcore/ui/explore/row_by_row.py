@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from simcore.lab.library import collections, features
-from simcore.lab.search import search
+from simcore.lab.search import search, stored_hits
 from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
 from simcore.ui import field_filter, uploads, url_state
@@ -24,8 +24,8 @@ def search_rows(
 ) -> Mapping[str, SearchResult]:
     """The results by title, as many as are ready within the budget.
 
-    The first run with other backbones searches nothing: reading their features takes seconds, and
-    the page should show at once what will come.
+    The first run with other backbones searches nothing unless the hits are stored: reading features
+    takes seconds, and the page should show at once what will come.
     """
     state = st.session_state
     digest = hashlib.sha256(upload[1]).hexdigest() if upload else ""
@@ -46,7 +46,12 @@ def search_rows(
     backbones = (view.collection, _backbones(recipes))
     if state.get(SEARCHED) != backbones:
         state[SEARCHED] = backbones
-        return results
+        stored = (
+            stored_hits.are_stored(collection, recipe, view.direction)
+            for recipe in recipes.values()
+        )
+        if upload or where or not all(stored):
+            return results
     query = Query(image=upload[1]) if upload else Query(id=view.query)
     end = time.monotonic() + BUDGET
     # A combination comes last, when the features of its backbones are in memory.

@@ -66,7 +66,8 @@ def show(name: str, recipe: Recipe, who: str, *, advance: bool) -> None:
     with st.container(horizontal=True):
         _own_tag(tag, who)
         _note(case, own, act, who)
-    _recall_so_far(name, recipe)
+    if reviews:
+        _recall_so_far(name, recipe)
     st.session_state["review_query"] = case.query
     url_state.write("review", {"query": case.query})
 

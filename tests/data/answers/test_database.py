@@ -292,3 +292,19 @@ def test_sqlite_flushes_each_commit(cache):
         assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert session.execute(text("PRAGMA synchronous")).scalar() == 2
     assert (cache / "answers.sqlite").is_file()
+
+
+def test_an_up_to_date_database_is_opened_without_alembic(cache):
+    """It takes half a second to import."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(database.migration_config())
+    assert database.newest_revision() == scripts.get_current_head()
+    make()
+    database.close()
+    script = (
+        "import sys; from simcore.data.answers import database\n"
+        "with database.read_session(): pass\n"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -5,9 +5,10 @@ import pytest
 from simcore import memory
 from simcore.lab import recipes
 from simcore.lab.evaluate import combinations, exclusive, recall
-from simcore.lab.library import collections, subsets
+from simcore.lab.library import collections, features, subsets
 from simcore.lab.people import review
-from simcore.lab.search import pair, precompute
+from simcore.lab.search import pair, precompute, search
+from simcore.lab.search.search import Query
 from simcore.recipe import Question
 from simcore.sim import metrics
 from simcore.types import Monitor
@@ -19,12 +20,14 @@ def question(name: str, models=MODELS) -> Question:
 
 
 def opened(name: str):
-    """What Evaluate, Combine, Exclusive, Review and Duplicates compute when they open."""
+    """What Explore, Evaluate, Combine, Exclusive, Review and Duplicates compute when they open."""
     backbones = tuple(collections.default_backbones(name))
     asked = question(name, backbones)
     fewer = question(name, backbones[:-1])
     searches = [combinations.search(each).hits["zsum"].counts.tolist() for each in (asked, fewer)]
+    first = Query(id=collections.open_(name).left.ids[0])
     return (
+        [result.to_dict() for result in search.search(asked, first, k=50)],
         [recall.curve(each).curves for each in (asked, fewer)],
         searches,
         exclusive.report(asked),
@@ -39,6 +42,7 @@ def test_pages_open_without_a_matrix(tiny, monkeypatch):
     assert steps >= 2 + len(MODELS)
     memory.clear()
     monkeypatch.setattr(metrics, "pairwise", lambda *_a, **_k: pytest.fail("a matrix"))
+    monkeypatch.setattr(features, "for_side", lambda *_a, **_k: pytest.fail("features"))
     assert opened(tiny) == expected
     for backbone in MODELS:
         pair.similarity_shares(collections.open_(tiny), backbone)
