@@ -71,11 +71,12 @@ VISITORS = {
     "judgements.sets": "names summary listing summary_table open_ printed singleton_sets "
     "name_of_source",
     "judgements.trial_disagreements": "largest_first",
-    "leaderboard.board": "cost_value format_cost format_place format_score",
+    "leaderboard.board": "format_place format_score",
+    "leaderboard.board_entries": "cost_value format_cost",
     "leaderboard.board_files": "dump merge to_html to_latex",
     "leaderboard.costs": "read",
     "leaderboard.evaluation": "sensible_metrics stored",
-    "leaderboard.task_sources": "names open_",
+    "leaderboard.task_sources": "names not_ranked open_",
     "learning.ablation": "versions stored_versions",
     "learning.adaptation": "make_settings check_backbone_count best_zsum asymmetric_ranks "
     "select_pairs",
@@ -100,7 +101,7 @@ VISITORS = {
     "library.fields": "names values group matching_rows",
     "library.indexes": "search_mode choose nearest similarity",
     "library.models": "groups is_fetched_unasked is_non_commercial license_terms listing all_names "
-    "demo_names default_network kind",
+    "demo_names default_network is_known kind",
     "library.provenance": "training_overlap_warning trained_on_warning trained_on_any trained_here "
     "require_unseen subsets unseen_part",
     "library.records": "data backbones",

@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from simcore.lab import html_document
-from simcore.lab.leaderboard import board_files
+from simcore.lab.leaderboard import board_entries, board_files
 from simcore.lab.leaderboard.board import Board, PlacesByRow
-from simcore.lab.leaderboard.board_entries import COSTS, Entry, cost_value
+from simcore.lab.leaderboard.board_entries import COSTS, Entry
 from simcore.lab.leaderboard.board_tasks import MEASURES, Task
 from simcore.lab.library import models
 from simcore.types import Labels
@@ -68,7 +68,7 @@ def _cells(board: Board, number: int, places: PlacesByRow) -> Cells:
             interval = "" if score is None else f"{100 * score.low:.1f} to {100 * score.high:.1f}"
             cells[f"{column.name}, 95 %"] = interval
     for name, heading in COSTS.items():
-        cells[heading] = cost_value(entry.cost, name)
+        cells[heading] = board_entries.cost_value(entry.cost, name)
     reasons = dict.fromkeys(filter(None, (entry.reason(task) for task in board.tasks)))
     return {
         **cells,
@@ -153,7 +153,7 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
     front = board.pareto(column.name, cost)
     figure = go.Figure()
     figure.add_scatter(
-        x=[cost_value(board.entries[n].cost, cost) for n in front],
+        x=[board_entries.cost_value(board.entries[n].cost, cost) for n in front],
         y=[100 * scores[n].value for n in front],
         mode="lines",
         line={"color": FRONT, "width": 1.5, "dash": "dot", "shape": "hv"},
@@ -196,7 +196,7 @@ def _points(
     scores = [board.scores[board.column().name][n] for n in rows]
     labels = [board.entries[n].label for n in rows]
     figure.add_scatter(
-        x=[cost_value(board.entries[n].cost, cost) for n in rows],
+        x=[board_entries.cost_value(board.entries[n].cost, cost) for n in rows],
         y=[100 * score.value for score in scores],
         error_y={
             "type": "data",
