@@ -65,13 +65,13 @@ def test_blocks_are_bounded_and_change_no_rank(tiny, monkeypatch):
     monkeypatch.setattr("simcore.data.result_cache._code_digest", lambda: "another version")
     monkeypatch.setattr(metrics, "BLOCK", 1)
     sizes = []
-    pairwise = metrics.pairwise
+    matrix_rows = metrics.matrix_rows
 
     def compared(queries, gallery, metric):
         sizes.append(queries.count)
-        return pairwise(queries, gallery, metric)
+        return matrix_rows(queries, gallery, metric)
 
-    monkeypatch.setattr(metrics, "pairwise", compared)
+    monkeypatch.setattr(metrics, "matrix_rows", compared)
     for outcomes, ranks in zip(recall.outcomes_of_each(question(tiny)), singles, strict=True):
         np.testing.assert_array_equal(outcomes.ranks, ranks)
     assert set(sizes) == {1}
