@@ -83,7 +83,7 @@ class Waited:
 
 
 class Restless(Exception):
-    """A page did not come to rest."""
+    """A page did not come to rest, or lacks what is to be clicked."""
 
 
 class Absent(Exception):
@@ -156,8 +156,13 @@ class Tab:
 
     def does(self, act: Callable[[Any], object]) -> Waited:
         """What a person does, until all that follows from it is drawn."""
+        from playwright.sync_api import TimeoutError as NotThere
+
         before = self.page.evaluate("performance.now()")
-        act(self.page)
+        try:
+            act(self.page)
+        except NotThere as error:
+            raise Restless(str(error).splitlines()[-1].strip()) from error
         return self._rest(before)
 
     def _rest(self, since: float, quiet: int = 500, patience: float = 120) -> Waited:
