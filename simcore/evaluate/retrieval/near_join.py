@@ -80,7 +80,7 @@ def find(
         check_count(len(distances), left.count + right.count)
     known, checked = _known(left, right, metric, (within, across), monitor.part(0.9, 1))
     duplicates = [_named(pair, distance, left.count) for pair, distance in distances.items()]
-    duplicates.sort(key=lambda each: (each.distance, each.side, each.row, each.other))
+    duplicates.sort(key=lambda near: (near.distance, near.side, near.row, near.other))
     return NearJoin(tuple(duplicates), len(known), len(known & distances.keys()), checked)
 
 
@@ -118,8 +118,8 @@ def _near_rows(
             later = group[first:]
             distance = _distances(values[block], values[later], metric)
             near_row, near_column = np.nonzero(distance <= most)
-            kept = near_column > near_row
-            near_row, near_column = near_row[kept], near_column[kept]
+            is_first = near_column > near_row
+            near_row, near_column = near_row[is_first], near_column[is_first]
             yield block[near_row], later[near_column], distance[near_row, near_column]
             compared.check()
         compared.report("near-duplicates", number + 1, count)
@@ -159,8 +159,10 @@ def _keep_nearest(
     left_and_right = (images[0] < rows.pairs) & (images[1] >= rows.pairs)
     mates = images[1] - images[0] == rows.pairs
     limit = np.where(left_and_right, limits[1], limits[0])
-    kept = (near[2] <= limit) & (images[0] != images[1]) & ~(left_and_right & mates)
-    for first, second, distance in zip(*images[:, kept].tolist(), near[2][kept], strict=True):
+    is_duplicate = (near[2] <= limit) & (images[0] != images[1]) & ~(left_and_right & mates)
+    for first, second, distance in zip(
+        *images[:, is_duplicate].tolist(), near[2][is_duplicate], strict=True
+    ):
         pair = first, second
         distances[pair] = min(float(distance), distances.get(pair, np.inf))
 
@@ -191,8 +193,8 @@ def _known(
                 distance = (1 if metric == "cosine" else 0) - similarity
                 distance[np.arange(part.size), part] = np.nan  # itself, or its mate
                 row, column = np.nonzero(distance <= limit)
-                one, two = offset[name] + part[row], offset[other_name] + column
-                known.update(zip(*np.sort(np.stack([one, two]), axis=0).tolist(), strict=True))
+                numbers = offset[name] + part[row], offset[other_name] + column
+                known.update(zip(*np.sort(np.stack(numbers), axis=0).tolist(), strict=True))
                 monitor.check()
     return known, checked
 
