@@ -194,7 +194,7 @@ def _measured_note(known: int, found: int, checked: int) -> str:
     )
 
 
-def _to_arrays(duplicates: Sequence[NearDuplicate]) -> result_cache.Arrays:
+def _to_arrays(duplicates: Sequence[NearDuplicate]) -> dict[str, Array]:
     """One array per field, in the order of the near-duplicates."""
     return {
         "side": np.array([each.side for each in duplicates], "U5"),
