@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     *("evaluate", "combine", "compare", "review"),
     *("exclusive", "duplicates", "explore", "map"),
+    *("claims", "invariance", "leaderboard", "learn"),
 )
 FIRST, CHANGE = aim("page_cpu.first_visit"), aim("page_cpu.change")
 STORED = "results"  # folder of results that are computed again when they are absent

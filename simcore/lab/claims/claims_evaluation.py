@@ -40,6 +40,7 @@ from simcore.lab.claims.claims_report import (
 from simcore.lab.claims.judgement_statistics import JudgementData
 from simcore.lab.claims.pair_statistics import Estimate
 from simcore.lab.claims.training_statistics import TrainingData
+from simcore.lab.claims.uncomputed import UncomputedJudgements, UncomputedPairs
 from simcore.lab.claims.universe_pairs import Lookups, PairData
 from simcore.lab.judgements import pair_similarities, sets
 from simcore.lab.library import collections, duplicates, features
@@ -142,7 +143,7 @@ def run(question: ClaimsQuestion, *, monitor: Monitor = Monitor()) -> ClaimsRepo
 
 
 def stored(question: ClaimsQuestion) -> ClaimsReport:
-    """What was computed before; nothing is computed.
+    """What was computed before, and what the other claims lack; nothing is computed.
 
     Raises:
         UnknownNameError: no such collection, paper or set of judgements. BadDataError: no known
@@ -184,7 +185,7 @@ class _Session:
     _files: dict[Path, JSON] = field(default_factory=dict)
     _changed: set[Path] = field(default_factory=set)
     _saved: float = field(default_factory=time.monotonic)
-    _pairs: dict[Universe, PairData] = field(default_factory=dict)
+    _pairs: dict[tuple[Universe, bool], PairData] = field(default_factory=dict)
     _obstacles: dict[str, UndecidableError] = field(default_factory=dict)  # by claim
 
     @cached_property
@@ -312,8 +313,13 @@ class _Session:
         self._changed.clear()
         self._saved = time.monotonic()
 
-    def _data(self, task: _Task) -> tuple[Any, dict[str, Callable[..., Estimate]]]:
+    def _data(
+        self, task: _Task, *, computing: bool = True
+    ) -> tuple[Any, dict[str, Callable[..., Estimate]]]:
         """The data of a task and the statistics that take it.
+
+        Args:
+            computing: False for data that only tells what is missing.
 
         Raises:
             UndecidableError: there is none.
@@ -322,7 +328,9 @@ class _Session:
         if claim.data == "judgements":
             if self.judged is None:
                 raise UndecidableError("a set of triplets: name one in `--judgements`")
-            data = JudgementData(self.judged, self.models, universe, self._pair_hits())
+            judgement_data = JudgementData if computing else UncomputedJudgements
+            hits = self._pair_hits(computing)
+            data = judgement_data(self.judged, self.models, universe, hits)
             return data, judgement_statistics.STATISTICS
         if claim.data == "training":
             if not self.question.train:
@@ -336,15 +344,18 @@ class _Session:
             placed = Universe((base, *universe.values))
             args = self.question.collection, self.models, placed, self.monitor
             return TrainingData(*args), training_statistics.STATISTICS
-        if universe not in self._pairs:
-            self._pairs[universe] = PairData(
+        pair_data = PairData if computing else UncomputedPairs
+        key = universe, computing
+        if key not in self._pairs:
+            self._pairs[key] = pair_data(
                 self.question.collection, self.models, universe, self.lookups
             )
-        return self._pairs[universe], PAIR_STATISTICS
+        return self._pairs[key], PAIR_STATISTICS
 
-    def _pair_hits(self) -> HitShares:
+    def _pair_hits(self, computing: bool) -> HitShares:
         """Share of hits at 1 on the pairs of the main verdict."""
-        data = PairData(self.question.collection, self.models, Universe(()), self.lookups)
+        pair_data = PairData if computing else UncomputedPairs
+        data = pair_data(self.question.collection, self.models, Universe(()), self.lookups)
         return {name: float(data.hits(name).mean()) for name in self.models}
 
     def report(self) -> ClaimsReport:
@@ -408,7 +419,7 @@ class _Session:
     def _missing(self, task: _Task) -> str:
         """Why the main universe has no numbers."""
         try:
-            data, statistics = self._data(task)
+            data, statistics = self._data(task, computing=False)
             if task.claim.data != "training":
                 statistics[task.claim.statistic](data, **task.claim.parameters)
         except UndecidableError as error:

@@ -84,8 +84,7 @@ class JudgementData:
 
     def combinations(self, combine: str) -> Array:
         """(2^M, T) float32 what each combination earns; the empty one 0.5."""
-        if not 2 <= len(self.backbones) <= universe_pairs.MAX_BACKBONES:
-            raise UndecidableError(f"2 to {universe_pairs.MAX_BACKBONES} backbones")
+        universe_pairs.check_combinations(self.backbones)
         sides = [pair_similarities.values(self.judged, name) for name in self.backbones]
         margins = np.stack(
             [triplet_combinations.signed_margin((s[0], s[1]), combine) for s in sides]

@@ -128,13 +128,8 @@ def vote_correlation(data: PairData) -> Estimate:
     if votes is None:
         raise UndecidableError("votes: add the collection again with --votes")
     name = data.of_kind("networks")[0]
-    (sides,) = data.sides([name])
-    scores = np.empty(data.count)
-    for start, values in sides.stream():
-        rows = np.arange(start, start + len(values))
-        scores[rows] = values[rows - start, data.pairs.target[rows]]
     note = f"similarity by {name}; the correlation with distance has the other sign"
-    statistic = statistics.correlation(votes.T.astype(np.float64), scores)
+    statistic = statistics.correlation(votes.T.astype(np.float64), data.mate_scores(name))
     return Estimate(statistic, ("up-votes", "down-votes"), note)
 
 

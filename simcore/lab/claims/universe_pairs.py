@@ -225,6 +225,15 @@ class PairData:
         """(Q,) whether a backbone ranks the mate among the first k, under the rule for ties."""
         return self.ranks(backbone, metric).hits(k, self.ties)
 
+    def mate_scores(self, backbone: str) -> Array:
+        """(Q,) similarity of each query to its mate."""
+        (sides,) = self.sides([backbone])
+        scores = np.empty(self.count)
+        for start, values in sides.stream():
+            rows = np.arange(start, start + len(values))
+            scores[rows] = values[rows - start, self.pairs.target[rows]]
+        return scores
+
     def face_counts(self) -> face_counts.FaceCounts:
         """Faces per image by the universe's detector.
 
@@ -243,11 +252,7 @@ class PairData:
         Raises:
             UndecidableError: fewer than two backbones, or too many.
         """
-        if not 2 <= len(self.backbones) <= MAX_BACKBONES:
-            raise UndecidableError(
-                f"2 to {MAX_BACKBONES} backbones, got {len(self.backbones)}; name them with "
-                "`--models`"
-            )
+        check_combinations(self.backbones)
         return memory.get(
             ("claims search", *self.search_key(combine)), lambda: _search(self, combine)
         )
@@ -280,6 +285,18 @@ class PairData:
             ahead[rows] = np.where(known, (values > mate).sum(axis=1), gallery)
             tied[rows] = np.where(known, (values == mate).sum(axis=1) - 1, 0)
         return MateRanks(ahead, tied, gallery)
+
+
+def check_combinations(backbones: Sequence[str]) -> None:
+    """Check that all combinations of some backbones can be searched.
+
+    Raises:
+        UndecidableError: fewer than two backbones, or too many.
+    """
+    if not 2 <= len(backbones) <= MAX_BACKBONES:
+        raise UndecidableError(
+            f"2 to {MAX_BACKBONES} backbones, got {len(backbones)}; name them with `--models`"
+        )
 
 
 def _search(data: PairData, combine: Combination) -> Array:

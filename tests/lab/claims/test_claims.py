@@ -9,11 +9,13 @@ import pytest
 
 from simcore import memory
 from simcore.data.store.feature_store import FeatureStore
-from simcore.errors import Stopped, UnknownNameError
+from simcore.errors import BadDataError, Stopped, UnknownNameError
 from simcore.lab.claims import choices, claims_evaluation, pair_statistics, universe_pairs
 from simcore.lab.claims.choices import Universe
+from simcore.lab.claims.claim import UndecidableError
 from simcore.lab.claims.claims_evaluation import CLAIMS, ClaimsQuestion
 from simcore.lab.claims.combination_statistics import STATISTICS as COMBINATIONS
+from simcore.lab.claims.uncomputed import UncomputedPairs as Uncomputed
 from simcore.lab.claims.universe_pairs import PairData
 from simcore.lab.evaluate import combinations
 from simcore.lab.library import collections
@@ -217,6 +219,33 @@ def test_what_is_missing_is_named(noisy):
     assert network.args[:4] == ("extract", "noisy", "--models", "mobilenetv2")
     assert {"relu-doubles", "cosine-advantage"} < set(network.claims)
     assert network.sentence.startswith("`simcore extract noisy --models mobilenetv2")
+
+
+@pytest.mark.parametrize("models", [MODELS, ("hog", "color"), ("face",)], ids="-".join)
+def test_what_is_missing_is_known_without_computing(noisy, models):
+    def obstacle(data, claim):
+        try:
+            statistics_of_pairs[claim.statistic](data, **claim.parameters)
+        except (UndecidableError, BadDataError) as error:
+            return str(error)
+        return ""
+
+    statistics_of_pairs = claims_evaluation.PAIR_STATISTICS
+    computed, uncomputed = (kind(noisy, models, Universe(())) for kind in (PairData, Uncomputed))
+    claims = [claim for claim in CLAIMS if claim.statistic in statistics_of_pairs]
+    expected = {claim.id: obstacle(computed, claim) for claim in claims}
+    assert {claim.id: obstacle(uncomputed, claim) for claim in claims} == expected
+    assert "" in expected.values()
+    assert any(expected.values())
+
+
+def test_looking_at_claims_computes_no_similarity(noisy, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a similarity was computed")
+
+    monkeypatch.setattr(universe_pairs.similarity, "sides", refuse)
+    report = claims_evaluation.stored(ClaimsQuestion(noisy, MODELS, judgements=()))
+    assert report.testable > 10
 
 
 def test_training_and_face_crops_are_offered_where_there_is_a_network(noisy):
