@@ -68,8 +68,12 @@ WATCH = """() => {
 }"""
 REST = """([quiet, act]) => {
     const s = window.seen, now = performance.now()
-    if (s.state !== 'notRunning' || !s.ran || s.ran < act) return null
+    if (s.state !== 'notRunning') return null
+    // A run can begin and end between two looks at its state: then only what it drew is known.
+    const unseen = !s.ran || s.ran < act
+    if (unseen && (s.drawn < act || now - s.drawn < 4 * quiet)) return null
     if (now - Math.max(s.ran, s.drawn) < quiet) return null
+    if (unseen) return { act: s.act, began: s.act, ran: s.drawn, drawn: s.drawn }
     return { act: s.act, began: s.began, ran: s.ran, drawn: s.drawn }
 }"""
 
