@@ -21,6 +21,9 @@ from tests.postgres import Cluster
 ROOT = Path(__file__).parents[1]
 # Each test has a cache of its own, but what numba compiles is the same for all.
 os.environ["NUMBA_CACHE_DIR"] = str(ROOT / "cache" / "libraries" / "numba-tests")
+# A process that a test starts would compile the sources again, for a third of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
