@@ -4,6 +4,7 @@ import html.parser
 import os
 import re
 import subprocess
+import time
 import sys
 import tomllib
 from pathlib import Path
@@ -293,8 +294,9 @@ def test_all_commands_run_in_order_on_an_empty_cache(workspace, tmp_path, monkey
     """Needs the package index, for the weights and the emoji of the demo."""
     for block in BLOCKS:
         if not block.skip:
-            print(f"{block.page}:{block.line}", flush=True)
+            began = time.monotonic()
             doc_commands.run(block.commands, workspace, tmp_path / "cache")
+            print(f"{block.page}:{block.line} {time.monotonic() - began:.0f} s", flush=True)
 
 
 def test_nothing_of_a_machine_is_in_the_repository():
