@@ -1,8 +1,10 @@
 """CPU seconds of pages: the first visit in a process of its own, then one backbone less.
 
     python -m benchmarks.page_cpu --cache FOLDER [--pages evaluate,combine]
+    python -m benchmarks.page_cpu --pairs 30000 --models alexnet-conv5,resnet18,edges
 
-The cache is one that `python -m benchmarks.synthetic_cache` has filled. Pages run under AppTest,
+The cache is one that `python -m benchmarks.synthetic_cache` has filled; with --pairs, one of drawn
+features that is removed afterwards. Pages run under AppTest,
 without a browser: CPU seconds of all threads, so that other work on the machine does not count.
 Importing Streamlit and Plotly, which every page shares, is measured apart. Stored results are
 removed first, unless --keep says otherwise, and computed again as after an extraction.
@@ -128,13 +130,23 @@ def measured(cache: Path, pages: Sequence[str]) -> list[Line]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, required=True, help="filled by synthetic_cache")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--cache", type=Path, help="filled by synthetic_cache")
+    source.add_argument("--pairs", type=int, help="so many drawn pairs")
+    parser.add_argument("--models", default="alexnet-conv5,resnet18,edges", help="with --pairs")
     parser.add_argument("--pages", default=",".join(PAGES))
     parser.add_argument("--keep", action="store_true", help="keep the stored results")
     args = parser.parse_args()
+    pages = args.pages.split(",")
+    if args.pairs:
+        with synthetic_cache.cache() as folder:
+            models = args.models.split(",")
+            synthetic_cache.collection(args.pairs, models, name=synthetic_cache.NAME)
+            print(results_table.markdown(measured(folder, pages)))
+        return
     if not args.keep:
         forget(args.cache)
-    print(results_table.markdown(measured(args.cache, args.pages.split(","))))
+    print(results_table.markdown(measured(args.cache, pages)))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import html.parser
 import os
 import re
 import subprocess
-import time
 import sys
+import time
 import tomllib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
