@@ -116,6 +116,7 @@ def test_ci_runs_the_readmes_commands():
     assert 'pip install -e ".[test]" && pytest' in README
     assert 'pip install --quiet -e ".[test]"' in script
     assert "python -m pytest" in script
+    assert {"set -euo pipefail", "python -m mypy"} <= set(script.splitlines())
 
 
 def test_the_readme_is_short():
