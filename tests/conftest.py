@@ -19,6 +19,9 @@ from simcore import memory
 from tests.postgres import Cluster
 
 ROOT = Path(__file__).parents[1]
+# A worker per core: PyTorch's threads beside it wait for each other and take the time of others.
+# Set before PyTorch is imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Each test has a cache of its own, but what numba compiles is the same for all.
 os.environ["NUMBA_CACHE_DIR"] = str(ROOT / "cache" / "libraries" / "numba-tests")
 # A process that a test starts would compile the sources again, for a third of its time.
@@ -260,8 +263,22 @@ def tiny(tiny_cache: Path, cache: Path) -> str:
     return "tiny"
 
 
+@pytest.fixture(scope="session")
+def installed_components() -> Iterator[None]:
+    """Streamlit's components in installed packages are looked for once.
+
+    AppTest reads the metadata of every package for every app: half the time of such a test.
+    """
+    from streamlit.components.v2 import manifest_scanner
+
+    manifests = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda: manifests)
+        yield
+
+
 @pytest.fixture
-def app() -> Callable[..., Any]:
+def app(installed_components: None) -> Callable[..., Any]:
     """`app(query="a", k="3")` -> the app, opened at an address and run once."""
 
     def opened(page: str = "", **address: str) -> Any:
