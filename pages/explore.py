@@ -88,9 +88,8 @@ def explore(collection: Collection, view: ExploreView, head: DeltaGenerator) -> 
         return
     results = row_by_row.search_rows(view, upload, recipes)
     search_results.show(collection, view, upload, recipes, results)
-    rows = [(title, results[title]) for title in recipes if title in results]
-    search_results.downloads(collection, view, upload[0] if upload else None, rows, ready)
-    row_by_row.continue_if(len(rows) < len(recipes))
+    search_results.downloads(collection, view, upload[0] if upload else None, results, ready)
+    row_by_row.continue_if(len(results) < len(recipes))
 
 
 def _offer_extraction(collection: Collection, missing: Sequence[str]) -> None:

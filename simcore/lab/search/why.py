@@ -1,6 +1,6 @@
 """Why a backbone misses a mate: what was matched, what misled it, and what would help it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -59,6 +59,14 @@ class Crop:
         bottom = max(round(self.bottom * height), top + 1)
         right = max(round(self.right * width), left + 1)
         return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+@dataclass(frozen=True)
+class BackboneRank:
+    """The mate's rank under one backbone."""
+
+    backbone: str
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -156,28 +164,29 @@ def explain(
             f"{mate.name} is not the known mate of {query.name}, so there is no rank to explain. "
             "Choose a query and its mate."
         )
-    ranks = _ranks(question, query, mate)
-    if backbone not in ranks:
+    ranks = _backbone_ranks(question, query, mate)
+    own = next((row for row in ranks if row.backbone == backbone), None)
+    if own is None:
         raise BadDataError(f"{backbone} has no evidence about this pair. Choose another backbone.")
-    best = min(ranks, key=lambda name: (ranks[name], name != backbone))
-    matched = _matched(query, mate, best)
+    best = min(ranks, key=lambda row: (row.rank, row is not own))
+    matched = _matched(query, mate, best.backbone)
     needed = misleading = crop = None
     if matched is None:
-        parts = occluded_parts(question, query, mate, best, monitor=monitor)
+        parts = occluded_parts(question, query, mate, best.backbone, monitor=monitor)
         worst = max(parts, key=lambda part: (part.rank, -part.similarity), default=None)
-        needed = worst if worst is not None and worst.rank > ranks[best] else None
-    if ranks[backbone] > 1:
+        needed = worst if worst is not None and worst.rank > best.rank else None
+    if own.rank > 1:
         parts = occluded_parts(question, query, mate, backbone, monitor=monitor)
-        misleading = _better(parts, ranks[backbone])
+        misleading = _better(parts, own.rank)
         crops = _crop_ranks(question, query, mate, backbone, candidates(), monitor)
-        crop = _better([result for result in crops if result is not None], ranks[backbone])
+        crop = _better([result for result in crops if result is not None], own.rank)
     gallery, _ = pair.gallery_features(collections.open_(question.collection), mate, backbone)
     return Why(
         backbone,
-        ranks[backbone],
+        own.rank,
         gallery.count,
-        best,
-        ranks[best],
+        best.backbone,
+        best.rank,
         matched,
         needed,
         misleading,
@@ -239,17 +248,17 @@ def _better(results: Sequence[Change], than: int) -> Change | None:
     return best if best is not None and best.rank < than else None
 
 
-def _ranks(question: Question, query: Picture, mate: Picture) -> Mapping[str, int]:
+def _backbone_ranks(question: Question, query: Picture, mate: Picture) -> list[BackboneRank]:
     """The mate's rank under each single backbone that has evidence about the pair."""
     singles = tuple(recipe for recipe in question.recipes if recipe.combine == "none")
     direction: Direction = "lr" if query.side == "left" else "rl"
     asked = Question(question.collection, singles, direction)
     results = search.search(asked, Query(id=query.name), k=1, mode="exact")
-    return {
-        result.recipe.backbones[0]: result.mate_rank
+    return [
+        BackboneRank(result.recipe.backbones[0], result.mate_rank)
         for result in results
         if result.mate_rank is not None and result.mate_id == mate.name
-    }
+    ]
 
 
 def _matched(

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import streamlit as st
@@ -13,6 +13,7 @@ from simcore.lab.search.search import Query, SearchResult
 from simcore.recipe import Question, Recipe
 from simcore.ui import field_filter, uploads, url_state
 from simcore.ui.explore.explore_view import PAGE, ExploreView
+from simcore.ui.explore.search_results import Results
 
 BUDGET = 0.4  # seconds of searching until the page is drawn again
 RESULTS = f"_{PAGE}_results"  # session state: what was searched, and the results by title
@@ -21,8 +22,8 @@ SEARCHED = f"_{PAGE}_searched"  # session state: the backbones that this visitor
 
 def search_rows(
     view: ExploreView, upload: tuple[str, bytes] | None, recipes: Mapping[str, Recipe]
-) -> Mapping[str, SearchResult]:
-    """The results by title, as many as are ready within the budget.
+) -> Results:
+    """The results in the order of the recipes, as many as are ready within the budget.
 
     The first run with other backbones searches nothing unless the hits are stored: reading features
     takes seconds, and the page should show at once what will come.
@@ -51,7 +52,7 @@ def search_rows(
             for recipe in recipes.values()
         )
         if upload or where or not all(stored):
-            return results
+            return _in_order(recipes, results)
     query = Query(image=upload[1]) if upload else Query(id=view.query)
     end = time.monotonic() + BUDGET
     # A combination comes last, when the features of its backbones are in memory.
@@ -64,7 +65,11 @@ def search_rows(
         )
         if time.monotonic() > end:
             break
-    return results
+    return _in_order(recipes, results)
+
+
+def _in_order(recipes: Iterable[str], results: Mapping[str, SearchResult]) -> Results:
+    return [(title, results[title]) for title in recipes if title in results]
 
 
 def _backbones(recipes: Mapping[str, Recipe]) -> tuple[str, ...]:

@@ -31,19 +31,20 @@ def show(
     view: ExploreView,
     upload: tuple[str, bytes] | None,
     recipes_by_title: Mapping[str, Recipe],
-    results: Mapping[str, SearchResult],
+    results: Results,
 ) -> None:
     """The query and a row per recipe; a click makes an image the next query.
 
     Args:
         upload: name and bytes of an uploaded image that replaces the view's query.
-        results: by title, of the recipes that are computed; the others have empty places.
+        results: of the recipes that are computed; the others have empty places.
     """
     complete = len(results) == len(recipes_by_title)
-    first, second = summary(list(results.items())) if complete else ("Searching", "")
+    first, second = summary(results) if complete else ("Searching", "")
+    by_title = dict(results)
     rows: list[Row] = [
-        result_row(collection, view, title, results[title])
-        if title in results
+        result_row(collection, view, title, by_title[title])
+        if title in by_title
         else Row(
             title=title,
             sub=_recipe_text(recipe),
@@ -54,7 +55,7 @@ def show(
         for title, recipe in recipes_by_title.items()
     ]
     if complete and view.order == "rank":
-        rows.sort(key=lambda row: results[row["title"]].mate_rank or math.inf)
+        rows.sort(key=lambda row: by_title[row["title"]].mate_rank or math.inf)
     if upload:
         left, right = st.columns([1, 4], vertical_alignment="center")
         left.image(upload[1], width=172, output_format="JPEG", alt=f"Your image {upload[0]}")
