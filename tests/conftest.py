@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from simcore import memory
+from tests.cpu_times import CpuTimes
 from tests.postgres import Cluster
 
 ROOT = Path(__file__).parents[1]
@@ -31,9 +32,31 @@ MODELS = ["hog", "layout", "color"]  # features that need no weights
 Draw = Callable[..., Image.Image]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cpu-times",
+        type=int,
+        metavar="N",
+        help="List the N test files that take most CPU seconds.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if count := config.getoption("--cpu-times"):
+        config.pluginmanager.register(CpuTimes(count))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that none of them keeps one worker busy at the end."""
     items.sort(key=lambda item: "browser" not in item.keywords and item.path.stem != "test_style")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int | None:
+    """A worker more than there are cores: tests wait for browsers, servers and jobs."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_finish() -> None:
@@ -142,10 +165,16 @@ def make_pairs(root: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def drawn_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of `pairs_folder`, drawn once per session."""
+    return make_pairs(tmp_path_factory.mktemp("drawn") / "pairs")
+
+
 @pytest.fixture
-def pairs_folder(tmp_path: Path) -> Path:
+def pairs_folder(drawn_pairs: Path, tmp_path: Path) -> Path:
     """left/ and right/ with six pictures each, mates alike, named a.png to f.png."""
-    return make_pairs(tmp_path / "pairs")
+    return Path(shutil.copytree(drawn_pairs, tmp_path / "pairs"))
 
 
 @pytest.fixture
@@ -244,14 +273,13 @@ def database(request: pytest.FixtureRequest) -> Cluster | None:
 
 
 @pytest.fixture(scope="session")
-def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_cache(drawn_pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with the collection "tiny" and features of `MODELS`, prepared once per session."""
     from simcore.lab.library import collections, extraction
 
     folder = tmp_path_factory.mktemp("tiny")
-    make_pairs(folder / "pairs")
     with cache_below(folder):
-        collections.add("pairs", folder / "pairs", name="tiny")
+        collections.add("pairs", drawn_pairs, name="tiny")
         extraction.extract("tiny", MODELS)
     return folder / "cache"
 
