@@ -13,7 +13,7 @@ from simcore.models import registry
 from simcore.models.extract import extraction as models_extraction
 from simcore.recipe import Part, Question, Recipe
 from simcore.ui.evaluate import evaluation_views
-from tests.conftest import MODELS, extracted_pairs
+from tests.conftest import MODELS, cache_below, extracted_pairs
 
 PAIRS = 24
 SEED = 3
@@ -26,11 +26,18 @@ def twisted(tmp_path_factory):
     return extracted_pairs(folder, "twisted", PAIRS, [*MODELS, "cues"])
 
 
-@pytest.fixture
-def result(twisted, monkeypatch):
-    monkeypatch.setenv("SIMCORE_CACHE", str(twisted))
+@pytest.fixture(scope="module")
+def computed(twisted):
     question = Question("twisted", tuple(Recipe((Part(name),)) for name in MODELS))
-    return waterfall.waterfall(question, seed=SEED)
+    with cache_below(twisted.parent):
+        return waterfall.waterfall(question, seed=SEED)
+
+
+@pytest.fixture
+def result(computed, twisted, monkeypatch):
+    """A waterfall; the test has the cache that it was computed on."""
+    monkeypatch.setenv("SIMCORE_CACHE", str(twisted))
+    return computed
 
 
 def cosines(post):

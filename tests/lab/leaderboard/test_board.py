@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import shutil
 import zlib
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ from simcore.lab.library import collections, features, vectors
 from simcore.models import registry
 from simcore.models.extract import extraction
 from simcore.types import Monitor
-from tests.conftest import draw_pairs
+from tests.conftest import cache_below, draw_pairs
 
 PAIRS = 30
 MODELS = ("hog", "layout", "color")
@@ -34,11 +35,25 @@ def instant(monkeypatch):
     monkeypatch.setattr(costs, "measure", lambda *_: None)
 
 
+@pytest.fixture(scope="module")
+def noisy_cache(tmp_path_factory):
+    """A cache with pairs and random features; hog finds most mates, color few."""
+    root = tmp_path_factory.mktemp("noisy")
+    draw_pairs(root / "noisy", PAIRS)
+    with cache_below(root) as folder:
+        collections.add("pairs", root / "noisy", name="noisy")
+        add_random_features()
+    return folder
+
+
 @pytest.fixture
-def noisy(tmp_path):
-    """Pairs with random features; hog finds most mates, color few."""
-    draw_pairs(tmp_path / "noisy", PAIRS)
-    collections.add("pairs", tmp_path / "noisy", name="noisy")
+def noisy(noisy_cache, cache):
+    """The pairs in this test's own cache."""
+    shutil.copytree(noisy_cache, cache, dirs_exist_ok=True)
+    return "noisy"
+
+
+def add_random_features():
     collection, random = collections.open_("noisy"), np.random.default_rng(0)
     for strength, name in zip((3.0, 2.0, 1.2), MODELS, strict=True):
         dim = registry.get(name).dim
@@ -48,7 +63,6 @@ def noisy(tmp_path):
         for side, values in ((collection.left, left), (collection.right, right)):
             rows = [row[None].astype(np.float32) for row in values]
             FeatureStore.shared().append(key, list(side.keys), rows)
-    return "noisy"
 
 
 def triplets(tmp_path, name, draw):

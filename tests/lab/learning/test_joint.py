@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,17 @@ def result(learned, data, cache):
     learned_result, folder = learned
     shutil.copytree(folder, cache, dirs_exist_ok=True)
     return learned_result
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Settings made from the options of the command line and of `sc.learn` train as `QUICK`."""
+    make_settings = joint.make_settings
+
+    def quick_settings(**options):
+        return replace(make_settings(**options), dims=QUICK.dims, epochs=QUICK.epochs)
+
+    monkeypatch.setattr(joint, "make_settings", quick_settings)
 
 
 def test_the_learned_backbone_gives_the_reported_scores(data, result):
@@ -129,7 +141,7 @@ def test_scores_are_means_over_what_each_fold_tests(data, result):
     assert gain == pytest.approx(score.recall.value - result.score("before").recall.value)
 
 
-def test_the_command_its_json_and_the_python_call(data, capsys):
+def test_the_command_its_json_and_the_python_call(data, quick, capsys):
     args = ["learn", "joint", *data, "--models", ",".join(MODELS), "--folds", "3"]
     assert run([*args, "--save", "both", "--json"]) == 0
     envelope = json.loads(capsys.readouterr().out)
@@ -156,7 +168,7 @@ def test_a_stopped_run_is_listed_and_resumed(data, result):
     assert resumed.to_dict() | {"seconds": 0} == result.to_dict() | {"seconds": 0}
 
 
-def test_quadruplets_and_unknown_data(data):
+def test_quadruplets_and_unknown_data(data, quick):
     settings = joint.make_settings(term="quadruplet", folds=3)
     assert settings.second_margin == settings.margin / 2
     assert joint.learn(*data, MODELS, settings).settings.term == "quadruplet"
