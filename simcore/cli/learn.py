@@ -263,7 +263,7 @@ def finetune(
     split: Annotated[
         str,
         typer.Option(
-            help="Judgements: images: training shows no image of a test trial. references: no "
+            help="For judgements. images: training shows no image of a test trial. references: no "
             "reference of one, so that dense sets keep most trials. By protocol paper: all."
         ),
     ] = "",
