@@ -37,7 +37,7 @@ def catalog_commands(
         rows = import_module(module).listing()
         output.show([row.to_dict() for row in rows], table(rows), json=json, empty=empty)
 
-    @app.command(help=f"Remove a {noun}. {removed}".strip())
+    @app.command(help=f"Remove one {noun}. {removed}".strip())
     def remove(
         name: Annotated[str, typer.Argument(help=f"Name of the {noun}.")], json: Json = False
     ) -> None:

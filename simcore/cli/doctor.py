@@ -17,7 +17,7 @@ def doctor(
     repair: Annotated[
         bool,
         typer.Option(
-            "--repair", help="Delete damaged files that are made again; answers are never touched."
+            "--repair", help="Delete damaged files that can be computed again; never answers."
         ),
     ] = False,
     full: Annotated[

@@ -259,7 +259,7 @@ def invariance(
     levels: Annotated[
         str, typer.Option(help="default: the middle strength of each; all: every strength.")
     ] = "default",
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the random changes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the changes.")] = 0,
     json: Json = False,
 ) -> None:
     """What changes of a picture (rotate, crop, blur, ...) do to similarity and to recall@1.

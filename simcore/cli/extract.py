@@ -24,7 +24,7 @@ def extract(
         str, typer.Option(help="local, or ray: a cluster, or all cores of this machine.")
     ] = ("local"),
     address: Annotated[
-        str, typer.Option(help="Of the Ray cluster; auto for the one on this machine.")
+        str, typer.Option(help="Address of the Ray cluster; auto: on this machine.")
     ] = "",
     workers: Annotated[
         int, typer.Option(min=0, help="Ray actors; 0: one per GPU, or one per two cores.")

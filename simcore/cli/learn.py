@@ -44,7 +44,7 @@ def adaptation(
             "cross-validated."
         ),
     ] = "paper",
-    runs: Annotated[int, typer.Option(help="Each with its own split and start.")] = 20,
+    runs: Annotated[int, typer.Option(help="Training runs, each with its own split.")] = 20,
     sigma: Annotated[
         float, typer.Option(callback=finite, help="Temperature; the paper compares 1 and 15.")
     ] = 15,
@@ -53,12 +53,12 @@ def adaptation(
         typer.Option(help="Pairs that choose the epoch: held-out (validation) or paper (test)."),
     ] = "held-out",
     epochs: Annotated[int, typer.Option(help="Maximum.")] = 150,
-    dims: Annotated[int | None, typer.Option(help="Of the PCA; 256 by default.")] = None,
+    dims: Annotated[int | None, typer.Option(help="PCA dimensions; 256 by default.")] = None,
     width: Annotated[
-        int | None, typer.Option(help="Of the adapted vectors; 1024 by default.")
+        int | None, typer.Option(help="Dimensions of adapted vectors; 1024 by default.")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(callback=finite, help="Of Adam; 0.001 by default.")
+        float | None, typer.Option(callback=finite, help="Learning rate of Adam; 0.001.")
     ] = None,
     patience: Annotated[
         int | None,
@@ -189,7 +189,7 @@ def joint(
     ] = "triplet",
     margin: Annotated[
         float | None,
-        typer.Option(callback=finite, help="Of the triplet loss, on distances up to 2."),
+        typer.Option(callback=finite, help="Margin of the triplet loss; distances are at most 2."),
     ] = None,
     balance: Annotated[
         float,
@@ -263,14 +263,12 @@ def finetune(
     split: Annotated[
         str,
         typer.Option(
-            help="Of judgements. images: training shows no image of a test trial. references: no "
+            help="For judgements. images: training shows no image of a test trial. references: no "
             "reference of one, so that dense sets keep most trials. By protocol paper: all."
         ),
     ] = "",
     optimizer: Annotated[str, typer.Option(help="adam, or sgd (momentum 0.9).")] = "adam",
-    learning_rate: Annotated[
-        float | None, typer.Option(callback=finite, help="Of the optimizer.")
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(callback=finite, help="Step size.")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="At most; by protocol paper exactly this many.")
     ] = None,

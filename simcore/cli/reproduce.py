@@ -58,12 +58,12 @@ def reproduce(
     split: Annotated[
         str,
         typer.Option(
-            help="Of protocol held-out. images (default): training shows no image of a scored "
+            help="With --protocol held-out. images (default): training shows no image of a scored "
             "triplet. references: no reference of one."
         ),
     ] = "",
     epochs: Annotated[
-        int | None, typer.Option(help="Of fine-tuning; by default those of Table B.1.")
+        int | None, typer.Option(help="Epochs of fine-tuning; by default as in Table B.1.")
     ] = None,
     singles: Annotated[
         str,

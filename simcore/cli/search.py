@@ -56,10 +56,10 @@ def map_(
     subset: Subset = "all",
     where: Where = "",
     method: Annotated[str, typer.Option(help="umap, pca or tsne.")] = "umap",
-    n_neighbors: Annotated[int, typer.Option(help="Of UMAP, 2 to 200.")] = 15,
-    min_dist: Annotated[float, typer.Option(callback=finite, help="Of UMAP, 0 to 1.")] = 0.1,
-    perplexity: Annotated[float, typer.Option(callback=finite, help="Of t-SNE, 2 to 200.")] = 30.0,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of every random number.")] = 0,
+    n_neighbors: Annotated[int, typer.Option(help="UMAP, 2 to 200.")] = 15,
+    min_dist: Annotated[float, typer.Option(callback=finite, help="UMAP, 0 to 1.")] = 0.1,
+    perplexity: Annotated[float, typer.Option(callback=finite, help="t-SNE, 2 to 200.")] = 30.0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of all draws.")] = 0,
     morph: Annotated[
         bool, typer.Option("--morph", help="A map per backbone and of their z-sum, aligned.")
     ] = False,

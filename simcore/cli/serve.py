@@ -92,7 +92,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the app until Ctrl+C. Background jobs that it started go on; see `simcore jobs`."""
+    """Serve the app until Ctrl+C. Background jobs that it started continue; see `simcore jobs`."""
     environment = _kiosk_environment(idle, collection) if kiosk else {}
     run(
         host,

@@ -1,7 +1,7 @@
 """Serving the app from this process: the socket, limits on connections, logs, signals.
 
 The server ends with the process: SIGINT and SIGTERM end it gracefully, and after SIGHUP or SIGKILL
-nothing is left that would keep the port. Background jobs are processes of their own; they go on.
+nothing is left that would keep the port. Background jobs are processes of their own; they continue.
 """
 
 import asyncio

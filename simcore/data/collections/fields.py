@@ -153,7 +153,7 @@ def _check_expression(expression: str, names: Sequence[str]) -> None:
         if token is None or expression.startswith("--", position):
             raise BadDataError(
                 f"The filter {expression[:80]!r} has {expression[position]!r} at character "
-                f"{position + 1}, which it cannot have. Put texts in single quotes."
+                f"{position + 1}, which is not permitted. Put texts in single quotes."
             )
         _check_token(token, names)
         position = token.end()

@@ -92,7 +92,7 @@ def self_similarity(
     plain = of_two_images(recipe)
     if plain.combine == "rrf":
         raise BadDataError(
-            "Invariance compares similarities of two pictures, which rank fusion has not. Choose "
+            "Rank fusion has no similarity of two pictures, which invariance compares. Choose "
             "zsum or sum."
         )
     sides, parts = [], []

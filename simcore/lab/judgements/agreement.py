@@ -274,7 +274,7 @@ def table(question: JudgementQuestion) -> AgreementTable:
     judged = question.open()
     if question.combine != "none" and not isinstance(judged.trials, Triplets):
         raise BadDataError(
-            f"Combinations need triplets, and {judged.name!r} is no set of triplets. Leave the "
+            f"Combinations need triplets, and {judged.name!r} is not a set of triplets. Leave the "
             "combination out."
         )
     models = tuple(pair_similarities.expand(question.models))

@@ -136,13 +136,13 @@ def load(data: bytes, name: str) -> Board:
     ) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise BadDataError(
-            f"{name[:80]} is no leaderboard that can be used ({reason}). "
+            f"{name[:80]} is not a usable leaderboard ({reason}). "
             "Write it with `simcore leaderboard export`."
         ) from error
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 class _Reader:
@@ -222,7 +222,7 @@ class _Reader:
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(base64.b64decode(text, validate=True), size + 1)
         if len(content) != size:
-            raise ValueError(f"an array has not {count:,} numbers")
+            raise ValueError(f"an array does not have {count:,} numbers")
         return np.frombuffer(content, _TYPES[kind])
 
 

@@ -138,7 +138,7 @@ def _fetch(backbones: Sequence[str], monitor: Monitor) -> Reasons:
     failures = {}
     for number, name in enumerate(backbones):
         part = monitor.part(number / len(backbones), (number + 1) / len(backbones)).raising(
-            "Stopped before the features were extracted. Start again to go on."
+            "Stopped before the features were extracted. Start again to resume."
         )
         try:
             models_library.fetch([name], monitor=part)

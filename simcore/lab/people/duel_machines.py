@@ -87,7 +87,7 @@ def play(
     if not 1 <= len(set(backbones)) == len(backbones) <= MAX_BACKBONES:
         raise BadDataError(
             f"A duel takes 1 to {MAX_BACKBONES} different backbones, not {len(backbones)}. "
-            "Name the ones that shall play."
+            "Name those that will play."
         )
     opened = subsets.open_subset(collection)
     practice = _practice(collection, plan, {question.query_key for question in questions})

@@ -327,7 +327,7 @@ def seat(experiment: str, code: str) -> Seat:
     """
     attendance = experiment_store.attendance(experiment, code)
     if KEY not in attendance.experiment.plan:
-        raise UnknownNameError(f"{experiment!r} is no duel. Open the page Experiments instead.")
+        raise UnknownNameError(f"{experiment!r} is not a duel. Open the page Experiments instead.")
     group = as_group(attendance.experiment)
     screen = participation.screen(experiment, code) if group.state == "running" else None
     return Seat(group, attendance.participant.number, screen)

@@ -42,7 +42,7 @@ def draw() -> None:
             max_chars=64,
             key="collections_name",
             placeholder="my-pairs",
-            help="Lower-case letters, digits, dots, dashes and underscores.",
+            help="Lowercase letters, digits, dots, dashes and underscores.",
         )
         if source == ZIP:
             _zip_fields(kind, name)

@@ -62,7 +62,7 @@ def form() -> None:
             max_chars=64,
             key="building_name",
             placeholder="pilot-1",
-            help="Lower-case letters, digits, dots and dashes.",
+            help="Lowercase letters, digits, dots and dashes.",
         )
         mates = [MATES] if paired and task is tasks.SAME_DIFFERENT else []
         conditions = st.multiselect(

@@ -56,7 +56,7 @@ def add_form() -> None:
             max_chars=64,
             key=f"{PAGE}_add_name",
             placeholder="bapps",
-            help="Lower-case letters, digits, dots, dashes and underscores.",
+            help="Lowercase letters, digits, dots, dashes and underscores.",
         )
         path = st.text_input(
             "Path", key=f"{PAGE}_add_path", placeholder="/data/bapps", max_chars=4096
@@ -78,7 +78,7 @@ def add_form() -> None:
             "per set.",
         )
         seed = st.number_input(
-            "Seed", 0, 2**31 - 1, 0, key=f"{PAGE}_add_seed", help="Of everything that is drawn."
+            "Seed", 0, 2**31 - 1, 0, key=f"{PAGE}_add_seed", help="Seed of all random draws."
         )
         min_catch = st.number_input(
             "Lowest catch-trial grade, %",

@@ -157,7 +157,7 @@ def run(args: list[str], stem: str, key: str) -> None:
         _unused_name(stem, used),
         key=key,
         max_chars=64,
-        help="Small letters, digits, dots and dashes. The result is the backbone `learned:NAME`.",
+        help="Lowercase letters, digits, dots and dashes. The result is `learned:NAME`.",
     )
     args = [*args, "--save", name]
     job = job_progress.running("learn")

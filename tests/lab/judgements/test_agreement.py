@@ -239,7 +239,7 @@ def test_jnd_is_an_average_precision_over_groups(bapps_tree):
     assert overall.value == pytest.approx(np.mean(each))
     assert overall.low <= overall.value <= overall.high
     assert table.people["ceiling"]["all"].value >= overall.value
-    with pytest.raises(BadDataError, match="no set of triplets"):
+    with pytest.raises(BadDataError, match="not a set of triplets"):
         ask("pixel-l2", name="same", combine="zsum")
     with pytest.raises(BadDataError, match="same-or-different"):
         trial_disagreements.largest_first(JudgementQuestion("same", ("pixel-l2",)))
