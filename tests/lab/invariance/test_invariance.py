@@ -1,5 +1,6 @@
 """Invariance against plain NumPy: features of pictures that were changed and saved by this test."""
 
+import csv
 import shutil
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 from PIL import Image
 
 from simcore import memory
-from simcore.errors import BadDataError, Stopped, UnknownNameError
+from simcore.errors import BadDataError, SimError, Stopped, UnknownNameError
 from simcore.lab.invariance import changed_features, invariance_evaluation
 from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion
 from simcore.lab.library import collections, extraction, features
 from simcore.lab.recipes import parse
+from simcore.models import registry, weights
 from simcore.models.extract.extraction_run import ExtractionRun
 from simcore.models.transforms import Setting
 from simcore.recipe import Question
@@ -20,11 +22,16 @@ from tests.conftest import cache_below, draw_pairs
 
 PAIRS = 12
 MODELS = ("hog", "color")
-CHANGES = {
-    "flip": lambda x: x[:, ::-1],
-    "invert": lambda x: 255 - x,
-    "letterbox": lambda x: np.pad(x, ((15, 15), (0, 0), (0, 0))),  # 30 % of 100 rows
-}
+REAL_PAIRS = 120
+
+
+def letterboxed(pixels):
+    """Black bars that make up 30 % of the new height."""
+    bar = round(len(pixels) * 0.3 / 0.7 / 2)
+    return np.pad(pixels, ((bar, bar), (0, 0), (0, 0)))
+
+
+CHANGES = {"flip": lambda x: x[:, ::-1], "invert": lambda x: 255 - x, "letterbox": letterboxed}
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +52,21 @@ def drawn(drawn_cache, cache):
     return "drawn"
 
 
-def ask(name, *, combine="none", post="none", **more):
-    recipes = parse(list(MODELS), combine, post=post)
+def ask(name, *, models=MODELS, combine="none", post="none", **more):
+    recipes = parse(list(models), combine, post=post)
     return InvarianceQuestion(Question(name, tuple(recipes)), tuple(CHANGES), **more)
 
 
-def plain_features(tmp_path, change, model):
+def plain_features(tmp_path, name, change, model):
     """Features of the left pictures, changed and saved as a collection of their own."""
     folder = tmp_path / change
     if not folder.is_dir():
         folder.mkdir()
-        for path in collections.open_("drawn").left.paths:
+        for path in collections.open_(name).left.paths:
             pixels = np.asarray(Image.open(path).convert("RGB"))
             Image.fromarray(np.ascontiguousarray(CHANGES[change](pixels))).save(folder / path.name)
         collections.add("images", folder, name=change)
-        extraction.extract(change, MODELS)
+    extraction.extract(change, [model])
     collection = collections.open_(change)
     return features.for_side(collection, collection.left, model).values.astype(float)
 
@@ -68,22 +75,22 @@ def unit(values):
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
-def plain_rows(drawn, tmp_path, change, model):
+def plain_row(name, tmp_path, change, model):
     """Every number of a row, by its definition."""
-    collection = collections.open_(drawn)
+    collection = collections.open_(name)
     left, right = (
         unit(features.for_side(collection, side, model).values.astype(float))
         for side in collection.sides()
     )
-    after = unit(plain_features(tmp_path, change, model))
-    matrix, same = left @ right.T, (left * after).sum(axis=1)
-    unrelated = matrix[~np.eye(PAIRS, dtype=bool)]
+    after = unit(plain_features(tmp_path, name, change, model))
+    matrix, same, count = left @ right.T, (left * after).sum(axis=1), len(left)
+    unrelated = matrix[~np.eye(count, dtype=bool)]
     floor = [np.mean(unrelated < value) for value in same]
     mates = [np.mean(unrelated < value) for value in np.diag(matrix)]
     ranks = [(m >= np.diag(m)[:, None]).sum(axis=1) for m in (matrix, after @ right.T)]
     hits = [(r == 1).astype(float) for r in ranks]
     random = np.random.default_rng(5)
-    draws = [np.mean((hits[1] - hits[0])[random.integers(0, PAIRS, PAIRS)]) for _ in range(4000)]
+    draws = [np.mean((hits[1] - hits[0])[random.integers(0, count, count)]) for _ in range(4000)]
     return {
         "similarity": np.median(same),
         "floor": np.quantile(floor, [0.25, 0.5, 0.75]),
@@ -95,21 +102,51 @@ def plain_rows(drawn, tmp_path, change, model):
     }
 
 
-def test_two_backbones_and_three_changes_against_numpy(drawn, tmp_path):
-    table = invariance_evaluation.run(ask(drawn))
+def assert_rows_are_numpys(table, tmp_path):
     assert len(table.rows) == 6 == table.expected
+    # A share of these pairs; bins of the distribution are a 100,000th of its range.
+    one_pair = 1.5 / (table.pairs * (table.pairs - 1))
     for row in table.rows:
-        expected = plain_rows(drawn, tmp_path, row.transform, row.backbones[0])
+        expected = plain_row(table.collection, tmp_path, row.transform, row.backbones[0])
         assert row.similarity == pytest.approx(expected["similarity"], abs=1e-5)
-        # A share of 132 pairs; bins of the distribution are a 100,000th of its range.
-        assert row.floor == pytest.approx(expected["floor"], abs=1.5 / 132)
-        assert row.mates == pytest.approx(expected["mates"], abs=1.5 / 132)
+        assert row.floor == pytest.approx(expected["floor"], abs=one_pair)
+        assert row.mates == pytest.approx(expected["mates"], abs=one_pair)
         assert row.before == expected["before"]
         assert row.recall.value == expected["recall"]
         assert row.change == pytest.approx(expected["recall"] - expected["before"])
         if row.ci95 != (0, 0) and row.change not in (-1, 1):
-            assert row.ci95 == pytest.approx(expected["ci95"], abs=1.5 / PAIRS)
+            assert row.ci95 == pytest.approx(expected["ci95"], abs=1.5 / table.pairs)
         assert row.rank == expected["rank"]
+
+
+def test_two_backbones_and_three_changes_against_numpy(drawn, tmp_path):
+    assert_rows_are_numpys(invariance_evaluation.run(ask(drawn)), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_real_pairs_against_numpy(real_pairs, tmp_path):
+    """A network and a hand-made descriptor on photographs and drawings."""
+    try:
+        for file in registry.get("mobilenetv2").weights:
+            weights.fetch(file)
+    except SimError as error:
+        pytest.skip(f"the weight file cannot be fetched here: {error}")
+    with (real_pairs / "train.csv").open() as file:
+        chosen = list(csv.DictReader(file))[:REAL_PAIRS]
+    for side in ("left", "right"):
+        (tmp_path / "real" / side).mkdir(parents=True)
+        for number, line in enumerate(chosen):
+            path = real_pairs / "train" / side / f"{line[side]}.jpg"
+            # Saved without loss, so that Pillow and simcore decode the same pixels.
+            Image.open(path).convert("RGB").save(tmp_path / "real" / side / f"{number:03}.png")
+    collections.add("pairs", tmp_path / "real", name="real")
+    models = ("hog", "mobilenetv2")
+    extraction.extract("real", models)
+    table = invariance_evaluation.run(ask("real", models=models))
+    assert table.pairs == REAL_PAIRS
+    assert_rows_are_numpys(table, tmp_path)
+    assert {row.change for row in table.rows} != {0}
 
 
 def test_combination_and_post_processing(drawn, tmp_path):
@@ -123,7 +160,7 @@ def test_combination_and_post_processing(drawn, tmp_path):
             for side in collection.sides()
         )
         center = np.concatenate([left, right]).mean(axis=0)
-        after = unit(plain_features(tmp_path, "flip", model) - center)
+        after = unit(plain_features(tmp_path, drawn, "flip", model) - center)
         left, right = unit(left - center), unit(right - center)
         values = left @ right.T
         matrix = matrix + (values - values.mean()) / values.std()
