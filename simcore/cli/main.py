@@ -64,6 +64,7 @@ app.command(context_settings=bench.PASS_ON)(bench.bench)
 
 
 INTERNAL_ERROR = 70  # exit status EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 def _print_version(wanted: bool) -> None:
@@ -96,6 +97,8 @@ def run(args: Sequence[str]) -> int:
     output.accept_any_text()
     output.begin(_command_path(args) if "--json" in args else "")
     code = _guarded(lambda: _command(args), args)
+    if code == INTERRUPTED:  # Typer makes this status of a KeyboardInterrupt, and says nothing
+        code = _fail("Interrupted. What was finished is kept.", args, INTERRUPTED)
     # A full disk often shows only now, when the rest of the output is written.
     return _guarded(lambda: _flushed(code), args)
 
@@ -137,8 +140,7 @@ def _guarded(command: Callable[[], int], args: Sequence[str]) -> int:
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        output.note("simcore: Interrupted. What was finished is kept.")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         output.discard()  # the reader (head, less) has closed the pipe
         return 0

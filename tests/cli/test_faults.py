@@ -55,6 +55,17 @@ def test_a_terminal_of_another_encoding_gets_escapes(tiny, cache):
         assert expected.encode() in done.stdout
 
 
+def test_an_interrupted_command_says_that_what_was_finished_is_kept(cache, capsys, monkeypatch):
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collections, "listing", interrupt)
+    assert run(["collections", "list"]) == main.INTERRUPTED
+    assert capsys.readouterr().err == "simcore: Interrupted. What was finished is kept.\n"
+    assert run(["collections", "list", "--json"]) == main.INTERRUPTED
+    assert "Interrupted" in json.loads(capsys.readouterr().out)["error"]
+
+
 def test_our_own_error_is_an_apology_and_a_log(cache, capsys, monkeypatch):
     def fail() -> None:
         raise ZeroDivisionError("password=hunter2 divided")

@@ -68,11 +68,36 @@ def mean(earned: Array, name: str) -> Score:
 def _interval(earned: Array) -> tuple[float, float]:
     """As `interval`; for few distinct values the number of draws of each is multinomial."""
     values, counts = np.unique(earned, return_counts=True)
+    if values.size == 1:
+        return _interval_without_spread([earned])
     if values.size > _MAX_DISTINCT or np.isin(values, (0, 1)).all():
         return interval(earned)
     drawn = np.random.default_rng(0).multinomial(earned.size, counts / earned.size, size=DRAWS)
     low, high = np.quantile(drawn @ values / earned.size, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _interval_without_spread(parts: Sequence[Array]) -> tuple[float, float]:
+    """An interval of the mean of groups' means where all credits of a group are equal.
+
+    A bootstrap draws the same mean each time. By the exact bound a share of other items is free,
+    which may earn anything from 0 to 1; a group that earns 0 cannot earn less.
+
+    Args:
+        parts: credits of each group, at least one.
+    """
+    values = np.array([part[0] for part in parts])
+    sizes = np.array([part.size for part in parts])
+
+    def reach(distance: Array) -> float:
+        can_move = distance > 0
+        if not can_move.any():
+            return 0.0
+        free_share = (1 - unanimous_bound(sizes[can_move])) * can_move.mean()
+        return float(free_share * distance.max())
+
+    value = float(values.mean())
+    return value - reach(values), value + reach(1 - values)
 
 
 def by_group(earned: Array, group: Sequence[str]) -> GroupScores:
@@ -96,8 +121,8 @@ def by_group(earned: Array, group: Sequence[str]) -> GroupScores:
 def over_groups(earned: Array, group: Sequence[str], *, name: str = "all", seed: int = 0) -> Score:
     """Mean of the groups' means, each group with the same weight, as BAPPS reports "all".
 
-    The bootstrap resamples triplets within each group. Where all credits are 0 or all are 1 it has
-    no spread, and the exact bound is used (`bootstrap.unanimous_bound`).
+    The bootstrap resamples triplets within each group. Where all credits of each group are equal it
+    has no spread, and the exact bound is used (`bootstrap.unanimous_bound`).
 
     Args:
         earned: (T,) credits.
@@ -110,10 +135,9 @@ def over_groups(earned: Array, group: Sequence[str], *, name: str = "all", seed:
     if not names:
         return mean(earned, name)
     parts = [earned[number == k] for k in range(len(names))]
-    if np.ptp(earned) == 0 and earned[0] in (0, 1):
-        bound = unanimous_bound(np.array([part.size for part in parts]))
-        low, high = (bound, 1.0) if earned[0] else (0.0, 1 - bound)
-        return Score(name, float(earned[0]), low, high, earned)
+    value = float(np.mean([part.mean() for part in parts]))
+    if all(np.ptp(part) == 0 for part in parts):
+        return Score(name, value, *_interval_without_spread(parts), earned)
     random = np.random.default_rng(seed)
     # A group has few distinct values, so the number of draws of each is multinomial.
     means = np.zeros(DRAWS)
@@ -121,7 +145,6 @@ def over_groups(earned: Array, group: Sequence[str], *, name: str = "all", seed:
         values, counts = np.unique(part, return_counts=True)
         drawn = random.multinomial(part.size, counts / part.size, size=DRAWS)
         means += drawn @ values / part.size / len(parts)
-    value = float(np.mean([part.mean() for part in parts]))
     low, high = np.quantile(means, [0.025, 0.975])
     return Score(name, value, min(float(low), value), max(float(high), value), earned)
 

@@ -132,8 +132,8 @@ def difference(
     """How much higher `after` scores than `before`, each group of trials with the same weight.
 
     Trials that share images are not independent, so the bootstrap draws whole clusters of them,
-    and both scores together. Where all trials gain the same it has no spread; then the exact bound
-    of the share of other clusters is used, each of which may differ by as much as scores can.
+    and both scores together. Where all trials of a group gain the same it has no spread; then the
+    exact bound of the share of other clusters is used, which may differ by as much as scores can.
 
     Args:
         before, after: (T,) score of each trial.
@@ -166,9 +166,11 @@ def difference(
     total = np.bincount(cell, gains, clusters.size * groups.size).reshape(shape)
     count = np.bincount(cell, minlength=clusters.size * groups.size).reshape(shape)
     value = float((total.sum(0) / count.sum(0)).mean())
-    if np.ptp(gains) == 0 and (gains[0] != 0 or not zero_is_exact):
+    parts = [gains[group_of == number] for number in range(groups.size)]
+    if all(np.ptp(part) == 0 for part in parts) and (gains.any() or not zero_is_exact):
         free_share = 1 - unanimous_bound(np.array([clusters.size]))
-        low, high = (value + free_share * (end - value) for end in (-1.0, 1.0))
+        low = max(value - free_share * (1 + float(gains.max())), -1.0)
+        high = min(value + free_share * (1 - float(gains.min())), 1.0)
         return Score("difference", value, low, high, gains)
     random = np.random.default_rng(seed)
     draws = random.multinomial(clusters.size, np.full(clusters.size, 1 / clusters.size), size=DRAWS)

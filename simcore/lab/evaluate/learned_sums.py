@@ -205,7 +205,7 @@ def learned_gates(
     learned = gate_weights.fit(rivals, values, np.arange(len(pairs)))
     each = np.arange(len(pairs))
     before, after = (hit.astype(np.float64) for hit in hits)
-    gain = difference(before, after, 0 * each, each)
+    gain = difference(before, after, 0 * each, each, zero_is_exact=False)
     return LearnedGates(
         question.collection,
         question.subset,

@@ -215,14 +215,15 @@ class _Waterfall:
             self.left_out.clear()  # the same for both
             by_half.append(list(self._choices()))
         steps: list[WaterfallStep] = []
+        last: list[Recipe] = []
         before: Array | None = None
         for number, chosen in enumerate(zip(*by_half, strict=True)):
             self.monitor.report("scores", number, len(by_half[0]))
             self.monitor.check()
             hit = self._unseen([choice.hit for choice in chosen])
-            steps.append(self._step(chosen, hit, before))
-            before = hit
-        last = [choices[-1].recipe for choices in by_half]
+            is_same = [choice.recipe for choice in chosen] == last
+            steps.append(self._step(chosen, hit, before, is_same=is_same))
+            last, before = [choice.recipe for choice in chosen], hit
         assigned = None
         if len(self.target) <= ASSIGNED:
             assigned = float(self._unseen([self._assignment(recipe) for recipe in last]).mean())
@@ -243,11 +244,14 @@ class _Waterfall:
             unseen[self.halves[other]] = hits[own][self.halves[other]]
         return unseen
 
-    def _step(self, chosen: Sequence[_Choice], hit: Array, before: Array | None) -> WaterfallStep:
+    def _step(
+        self, chosen: Sequence[_Choice], hit: Array, before: Array | None, *, is_same: bool
+    ) -> WaterfallStep:
         gain = gain_ci95 = None
         if before is not None:
             each = np.arange(len(hit))
-            paired = difference(before.astype(np.float64), hit.astype(np.float64), 0 * each, each)
+            hits = before.astype(np.float64), hit.astype(np.float64)
+            paired = difference(*hits, 0 * each, each, zero_is_exact=is_same)
             gain, gain_ci95 = paired.value, (paired.low, paired.high)
         back: Direction = "rl" if self.question.direction == "lr" else "lr"
         either = hit | self._unseen([self._hits(choice.recipe, back) for choice in chosen])

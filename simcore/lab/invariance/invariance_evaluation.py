@@ -314,7 +314,12 @@ class _Session:
         floor, before = self.floor(recipe), self.before()[recipe]
         hits = (before == 1).astype(np.float64), (outcome.ranks == 1).astype(np.float64)
         count = len(self.pairs)
-        difference = bootstrap.difference(*hits, np.zeros(count), np.arange(count))
+        difference = bootstrap.difference(
+            *hits,
+            np.zeros(count),
+            np.arange(count),
+            zero_is_exact=np.array_equal(outcome.ranks, before),  # nothing has moved
+        )
         return InvarianceRow(
             recipe.label,
             recipe.backbones,

@@ -87,6 +87,8 @@ class Plan:
     Attributes:
         images: images to embed, summed over backbones. backbones: that have to embed any.
         seconds: rough time for that, from measured speeds where there are any.
+        unmeasured: how many of the backbones have no measured speed; `seconds` takes 20 ms an
+            image for them, which large networks need many times over.
         download: what `fetch` would download first.
         cells: scores that are not computed yet.
     """
@@ -94,6 +96,7 @@ class Plan:
     images: int
     backbones: tuple[str, ...]
     seconds: float
+    unmeasured: int
     download: models.DownloadCost
     cells: int
 
@@ -107,9 +110,10 @@ class Plan:
         if self.backbones:
             minutes = max(1, round(self.seconds / 60))
             count = len(self.backbones)
-            parts.append(
-                f"{count} backbone{'s' if count > 1 else ''} to extract, about {minutes:,} min"
-            )
+            text = f"{count} backbone{'s' if count > 1 else ''} to extract, about {minutes:,} min"
+            if self.unmeasured:
+                text += f" (the speed of {self.unmeasured} is unknown and may be far lower)"
+            parts.append(text)
         if self.cells:
             parts.append(f"{self.cells:,} scores to compute")
         return f"{', '.join(parts) or 'Nothing is left to do'}."
@@ -205,9 +209,11 @@ class _Session:
         by_name = {info.name: info for info in self.infos}
         images, seconds = 0, 0.0
         backbones: dict[str, None] = {}
+        unmeasured: set[str] = set()
         for source in self.sources:
             for name in self.todo(source, fetch):
                 speed = costs.read(by_name[name]).milliseconds
+                unmeasured |= {name} if speed is None else set()
                 seconds += source.image_count * (UNKNOWN_SPEED if speed is None else speed) / 1000
                 images += source.image_count
                 backbones[name] = None
@@ -217,7 +223,8 @@ class _Session:
             for entry in self.entries()
             for source in self.sources
         )
-        return Plan(images, tuple(backbones), seconds, models.download_cost(fetched), cells)
+        download = models.download_cost(fetched)
+        return Plan(images, tuple(backbones), seconds, len(unmeasured), download, cells)
 
     def extract(self, fetch: bool, monitor: Monitor) -> None:
         """Compute the features that are missing."""

@@ -38,7 +38,9 @@ def curve_chart(question: Question, query: str, setting: Setting) -> None:
         curves = picture.curves(
             question, query, setting.transform, seed=setting.seed, monitor=uploads.monitor()
         )
-    levels = [f"{level:g}" for level in TRANSFORMS[setting.transform].levels]
+    transform = TRANSFORMS[setting.transform]
+    has_strengths = len(transform.levels) > 1
+    levels = [f"{level:g}" if has_strengths else transform.name for level in transform.levels]
     figure = go.Figure()
     for number, curve in enumerate(curves):
         mates = _share(curve.mates)
@@ -53,17 +55,16 @@ def curve_chart(question: Question, query: str, setting: Setting) -> None:
             "similarity %{customdata[0]:.3f}, mate at rank %{customdata[1]}<br>"
             "true mates: %{customdata[2]}<extra></extra>",
         )
-    if len(levels) > 1:
+    if has_strengths:
         figure.add_vline(x=levels.index(f"{setting.strength:g}"), line={"color": "#9A9A9A"})
     charts.level(figure, 50, "unrelated")
     _mates(figure, [100 * curve.mates for curve in curves if not np.isnan(curve.mates)])
-    transform = TRANSFORMS[setting.transform]
     charts.show(
         figure.update_xaxes(type="category").update_yaxes(rangemode="tozero"),
         "invariance_curves",
         title="How alike it still is",
-        x=f"{transform.name}: {transform.description}",
-        y="less alike unrelated pairs, %",
+        x=f"{transform.name}: {transform.description}" if has_strengths else transform.description,
+        y="unrelated pairs less alike, %",
         height=330,
     )
     _sentence(curves, setting)

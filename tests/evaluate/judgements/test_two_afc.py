@@ -107,3 +107,23 @@ def test_one_group_without_spread_is_clopper_and_pearsons():
     whole = two_afc.over_groups(np.ones(24), ["a"] * 24)
     assert whole.low == pytest.approx(scipy.stats.beta.ppf(0.025, 24, 1))
     assert whole.low == pytest.approx(two_afc.mean(np.ones(24), "a").low)
+
+
+@pytest.mark.parametrize("sizes", [(24, 24), (3, 9), (1, 1)])
+def test_a_group_of_hits_beside_one_of_misses_has_an_interval(sizes):
+    """As above; the misses can only become hits, and the hits misses."""
+    hits, misses = sizes
+    earned = np.repeat([1.0, 0.0], sizes)
+    whole = two_afc.over_groups(earned, ["a"] * hits + ["b"] * misses)
+    assert whole.value == 0.5
+    assert whole.low == pytest.approx(scipy.stats.beta.ppf(0.025, hits, 1) / 2)
+    assert whole.high == pytest.approx(0.5 + scipy.stats.beta.ppf(0.975, 1, misses) / 2)
+
+
+def test_equal_shares_have_an_interval():
+    """Four of five people agreed each time; other trials may earn anything."""
+    alone = two_afc.mean(np.full(6, 0.8), "a")
+    grouped = two_afc.over_groups(np.full(6, 0.8), ["a"] * 6)
+    free = scipy.stats.beta.ppf(0.975, 1, 6)
+    for score in (alone, grouped):
+        assert (score.low, score.high) == pytest.approx((0.8 * (1 - free), 0.8 + 0.2 * free))

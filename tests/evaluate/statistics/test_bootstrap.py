@@ -100,6 +100,17 @@ def test_draws_without_a_group_are_handled():
     assert np.isfinite([found.low, found.high]).all()
 
 
+def test_groups_that_each_gain_the_same_have_an_interval():
+    """All of one kind are gained and none of the other: drawing them again changes nothing."""
+    group = np.repeat([0, 1], 10)
+    gain = bootstrap.difference(np.zeros(20), 1.0 - group, group, np.arange(20))
+    free = 1 - 0.025 ** (1 / 20)
+    assert gain.value == 0.5
+    assert (gain.low, gain.high) == pytest.approx((0.5 - 2 * free, 0.5 + free))
+    same = bootstrap.difference(np.ones(20), np.ones(20), group, np.arange(20))
+    assert (same.low, same.high) == (0, 0)
+
+
 def test_bad_shapes_are_one_sentence():
     with pytest.raises(ShapeError, match="at least one"):
         bootstrap.difference(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))

@@ -187,7 +187,8 @@ def test_a_stopped_run_keeps_its_cells(noisy, monkeypatch):
     stored = evaluation.stored(question)
     done = [entry for entry in stored.entries if entry.outcomes]
     assert 2 <= len(done) < len(stored.entries)
-    cells = evaluation.plan(question).cells
+    plan = evaluation.plan(question)
+    cells = plan.cells
     assert cells == len(stored.entries) - len(done)
     evaluation.run(question)
     assert evaluation.plan(question).cells == 0
