@@ -131,7 +131,17 @@ def _pictures(question: Question, setting: Setting) -> None:
     labels = {recipe.label: recipe for recipe in question.recipes}
     label = st.selectbox("Backbone", list(labels), key=f"{PAGE}_recipe")
     collection = subsets.open_subset(question.collection, question.subset)
-    invariance_views.galleries(question, labels[label], setting, collection)
+    if invariance_views.galleries(question, labels[label], setting, collection) or kiosk.enabled():
+        return
+    inquiry = InvarianceQuestion(question, (setting.transform,), "all", setting.seed)
+    if not job_progress.running(*COMMAND):
+        st.button(
+            f"Change all queries by every strength of {setting.transform}",
+            key=f"{PAGE}_go_strengths",
+            icon=":material/transform:",
+            on_click=job_progress.start,
+            args=([*COMMAND, *inquiry.to_args()],),
+        )
 
 
 show()

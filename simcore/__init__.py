@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simcore.lab.api.evaluations import ranks as ranks
     from simcore.lab.api.evaluations import recall as recall
     from simcore.lab.api.evaluations import similarity as similarity
+    from simcore.lab.api.evaluations import waterfall as waterfall
     from simcore.lab.api.learning import learn as learn
     from simcore.lab.api.named_collections import add as add
     from simcore.lab.api.named_collections import list_collections as list_collections
@@ -43,7 +44,15 @@ if TYPE_CHECKING:
 _FUNCTIONS = {
     "named_collections": ("add", "list_collections", "open_collection"),
     "backbone_features": ("extract", "import_features", "list_backbones", "metric", "register"),
-    "evaluations": ("compare", "invariance", "leaderboard", "ranks", "recall", "similarity"),
+    "evaluations": (
+        "compare",
+        "invariance",
+        "leaderboard",
+        "ranks",
+        "recall",
+        "similarity",
+        "waterfall",
+    ),
     "learning": ("learn",),
     "search_and_maps": ("map", "search"),
     "similarity_recipes": ("gates", "plain_sum", "rerank", "rrf", "stored_recipe", "zsum"),

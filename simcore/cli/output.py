@@ -288,12 +288,17 @@ def table(
 ) -> None:
     """Print a table on stdout, its notes on stderr; numbers are aligned to the right.
 
+    Of a table without rows whose notes say why, only the title is printed.
+
     Args:
         table: a result's table, or only the headings of `rows`.
     """
     if not isinstance(table, Table):
         table = Table(tuple(table), tuple(tuple(row) for row in rows), title)
-    _print_grid(table)
+    if table.rows or not table.notes:
+        _print_grid(table)
+    elif table.title:
+        lines([table.title])
     for sentence in table.notes:
         note(sentence)
 

@@ -156,7 +156,7 @@ VISITORS = {
 # The others, listed so that a test notices a new operation that nobody has thought about.
 HOST = {
     "api.backbone_features": "extract import_features list_backbones metric register",
-    "api.evaluations": "compare invariance leaderboard ranks recall similarity",
+    "api.evaluations": "compare invariance leaderboard ranks recall similarity waterfall",
     "api.learning": "learn",
     "api.named_collections": "add list_collections open_collection",
     "api.search_and_maps": "map search",

@@ -52,6 +52,19 @@ def test_heat_map_and_galleries_after_a_run(tiny, question, app):
     assert at.session_state["invariance_measure"] == "floor"
 
 
+def test_another_strength_than_the_default_can_be_computed_for_all(tiny, question, app):
+    invariance_evaluation.run(InvarianceQuestion(question, ("crop",)))
+    address = {"collection": tiny, "models": "hog,color", "transform": "crop"}
+    at = app(PAGE, **address, strength="0.4")
+    assert "crop 0.4 is not computed for all pictures yet." in [info.value for info in at.info]
+    label = "Change all queries by every strength of crop"
+    assert label in [button.label for button in at.button]
+    invariance_evaluation.run(InvarianceQuestion(question, ("crop",), "all"))
+    at = app(PAGE, **address, strength="0.4")
+    assert label not in [button.label for button in at.button]
+    assert "Least invariant" in " ".join(markdown.value for markdown in at.markdown)
+
+
 def test_line_drawings_are_on_the_heat_map_once_computed(tiny, question, app, monkeypatch):
     monkeypatch.setattr(contours, "draw", lambda image: np.zeros(image.shape[:2], np.float32))
     invariance_evaluation.run(InvarianceQuestion(question, ("flip", "line-drawing")))

@@ -94,7 +94,7 @@ def _interval_without_spread(parts: Sequence[Array]) -> tuple[float, float]:
         if not can_move.any():
             return 0.0
         free_share = (1 - unanimous_bound(sizes[can_move])) * can_move.mean()
-        return float(free_share * distance.max())
+        return float(min(free_share * distance.max(), distance.mean()))
 
     value = float(values.mean())
     return value - reach(values), value + reach(1 - values)

@@ -18,7 +18,9 @@ from simcore.lab.api.arguments import (
     make_question,
 )
 from simcore.lab.evaluate import recall as lab_recall
+from simcore.lab.evaluate import waterfall as lab_waterfall
 from simcore.lab.evaluate.recall_results import MateRanks
+from simcore.lab.evaluate.waterfall import Waterfall
 from simcore.lab.invariance import invariance_evaluation as lab_invariance
 from simcore.lab.invariance.invariance_evaluation import InvarianceQuestion, InvarianceTable
 from simcore.lab.leaderboard import evaluation as lab_leaderboard
@@ -207,6 +209,25 @@ def leaderboard(
         tuple(map(collection_name, several)), tuple(models), tuple(metrics), tuple(post), by
     )
     return lab_leaderboard.run(question, monitor=monitor)
+
+
+def waterfall(
+    collection: CollectionLike,
+    models: Sequence[str],
+    *,
+    direction: Direction = "lr",
+    subset: str = "all",
+    seed: int = 0,
+    monitor: Monitor = Monitor(),
+) -> Waterfall:
+    """What each step from the best backbone to the best recipe adds, on pairs it was not chosen on.
+
+    Args:
+        models: 2 to 16 backbones.
+        seed: of the halves: each step is chosen on one and scored on the other.
+    """
+    question = make_question(collection, list(models), direction, subset)
+    return lab_waterfall.waterfall(question, seed=seed, monitor=monitor)
 
 
 def invariance(

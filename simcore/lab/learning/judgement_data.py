@@ -95,8 +95,12 @@ class TrialEvaluation:
         document["guarantee"] = self.trials.guarantee
         return document | {"difference": to_dict(self.difference)}
 
-    def to_table(self, names: Sequence[str], epoch: int) -> Table:
-        """One row before and one after, in percent with 95 % intervals."""
+    def to_table(self, names: Sequence[str], epoch: int, *, source: str = "") -> Table:
+        """One row before and one after, in percent with 95 % intervals.
+
+        Args:
+            source: what was learned from, by default the judgements.
+        """
         rows = tuple(
             (name, _percent(agreement.votes), _percent(agreement.majority))
             for name, agreement in zip(names, (self.before, self.after), strict=True)
@@ -113,7 +117,7 @@ class TrialEvaluation:
             notes.append(f"Split {counts.split!r}: {counts.guarantee}")
         kind = "" if counts.learned_from == "judgements" else f" {counts.learned_from}"
         title = (
-            f"{self.judgements}: {counts.train:,} training{kind}, {counts.validation:,} "
+            f"{source or self.judgements}: {counts.train:,} training{kind}, {counts.validation:,} "
             f"validation{kind} and {counts.test:,} test judgements, epoch {epoch} kept"
         )
         if self.after is None:

@@ -1,5 +1,6 @@
 """Learned backbones: listing, removal, loss curves, and what they changed on their test data."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,12 +105,18 @@ def summary_table() -> Table:
             " + ".join(info.base),
             info.data,
             str(info.seed),
-            f"{100 * info.held_out_score:.1f} {info.score_name}",
+            _held_out(info),
         )
         for info in listing()
     )
     columns = ("backbone", "paradigm", "base", "trained on", "seed", "on held-out data, %")
     return Table(columns, rows)
+
+
+def _held_out(info: Lineage) -> str:
+    if math.isnan(info.held_out_score):
+        return "not tested"
+    return f"{100 * info.held_out_score:.1f} {info.score_name}"
 
 
 def pair_table(collection: str) -> Table:

@@ -47,7 +47,7 @@ class SingleImageEvaluation:
 
     def to_table(self, names: Sequence[str], epoch: int) -> Table:
         """One row before and one after, if there are trials to test on."""
-        return self.trials.to_table(names, epoch)
+        return self.trials.to_table(names, epoch, source=self.collection)
 
     def lineage_fields(self) -> JSON:
         """The images, the test trials and agreement."""

@@ -136,15 +136,20 @@ def heat_map(table: InvarianceTable, measure: str) -> None:
             zmax=reach if measure == "recall" else 100,
         )
     ).update_yaxes(autorange="reversed")
+    figure.update_xaxes(dtick=1)  # on a phone, too, every column has its name
     charts.show(figure, "invariance_heat", height=150 + 42 * len(recipes))
 
 
-def galleries(question: Question, recipe: Recipe, setting: Setting, collection: Collection) -> None:
-    """The pictures that move least and most under a change; a click opens one in Explore."""
+def galleries(question: Question, recipe: Recipe, setting: Setting, collection: Collection) -> bool:
+    """The pictures that move least and most under a change; a click opens one in Explore.
+
+    Returns:
+        Whether the change is computed for all pictures; if not, a sentence is drawn instead.
+    """
     outcomes = invariance_evaluation.picture_outcomes(question, recipe, setting)
     if outcomes is None:
-        st.info("Not computed for all pictures yet.")
-        return
+        st.info(f"{setting.label} is not computed for all pictures yet.")
+        return False
     evident = np.flatnonzero(~np.isnan(outcomes.floor))
     order = evident[np.argsort(outcomes.floor[evident], kind="stable")]
     side = gallery.query_side(collection, question.direction)
@@ -170,3 +175,4 @@ def galleries(question: Question, recipe: Recipe, setting: Setting, collection: 
             key=f"invariance_{title}",
             on_pick=gallery.open_in_explore(question.collection, models=recipe.backbones),
         )
+    return True

@@ -127,3 +127,8 @@ def test_equal_shares_have_an_interval():
     free = scipy.stats.beta.ppf(0.975, 1, 6)
     for score in (alone, grouped):
         assert (score.low, score.high) == pytest.approx((0.8 * (1 - free), 0.8 + 0.2 * free))
+
+
+def test_single_trials_of_unequal_shares_have_an_interval_within_0_and_1():
+    whole = two_afc.over_groups(np.array([0.8, 0.8, 0.8, 0.2]), list("abcd"))
+    assert 0 <= whole.low < whole.value < whole.high <= 1

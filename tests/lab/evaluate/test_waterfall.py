@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+import simcore as sc
 from simcore.data.store.feature_store import FeatureStore
 from simcore.errors import BadDataError, UnknownNameError
 from simcore.lab.evaluate import recall, waterfall
@@ -156,6 +157,9 @@ def test_the_page_shows_the_steps(result, twisted):
     assert view.frame["recall"].tolist() == [step.value for step in computed.steps]
     assert list(view.figure.data[0].y) == view.frame["recall"].tolist()
     assert view.display["step"].tolist() == [step.name for step in computed.steps]
+    from_python = sc.waterfall("twisted", MODELS).steps
+    assert [step.recipes for step in from_python] == [step.recipes for step in computed.steps]
+    assert [step.value for step in from_python] == [step.value for step in computed.steps]
 
 
 def test_few_pairs_are_refused(tiny):

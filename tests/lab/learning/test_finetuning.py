@@ -360,7 +360,7 @@ def test_a_singleton_set_is_kept_and_learned_from_by_name(judged, conv):
     for name in ("mine", "mine-singles"):
         assert learned_backbones.trial_table(name).rows[0][0] == "learned:alone"
     assert len(learned_backbones.trial_changes("alone").rows("all")) == counts["test"]
-    assert "30" in result.to_table().title or "images" in result.to_table().title
+    assert result.to_table().title.startswith(f"mine-singles: {counts['train']} training images")
 
 
 def test_single_images_without_trials_and_what_they_cannot_teach(judged, conv, tmp_path):
@@ -370,6 +370,8 @@ def test_single_images_without_trials_and_what_they_cannot_teach(judged, conv, t
     result = finetuning.tune("alone", conv, make_settings(conv, "simclr"), save="views")
     assert result.evaluation.trials.after is None
     assert "No judgements to test on" in result.to_table().notes[0]
+    assert result.to_table().title.startswith("alone: ")
+    assert learned_backbones.summary_table().rows[0][-1] == "not tested"
     assert np.isnan(lineage.read("views").held_out_score)
     with pytest.raises(BadDataError, match="triplet learns from triplets"):
         finetuning.tune("alone", conv, make_settings(conv), save="other")
