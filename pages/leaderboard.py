@@ -10,7 +10,7 @@ from simcore.recipe import POST_PROCESSING
 from simcore.ui import commands, job_progress, kiosk, sidebar, url_state, widgets
 from simcore.ui.leaderboard import board_views
 from simcore.ui.sidebar import POST_NAMES
-from simcore.ui.url_state import Field, ListField
+from simcore.ui.url_state import Field, ListField, TextField
 
 PAGE = "leaderboard"
 EXTRACTED = "extracted"
@@ -21,6 +21,7 @@ FIELDS = (
     Field("rows", tuple(ROWS)),
     Field("processing", (*POST_PROCESSING, "all"), label="post-processing"),
     Field("cost", tuple(COSTS)),
+    TextField("words", limit=80),
 )
 
 
@@ -121,13 +122,23 @@ def _job(question: LeaderboardQuestion) -> None:
 
 
 def _draw(board: Board, by: Field, collection: str) -> None:
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
     left.selectbox("Rank by", by.choices({}), key=f"{PAGE}_by")
-    cost = right.selectbox("Cost", list(COSTS), format_func=COSTS.__getitem__, key=f"{PAGE}_cost")
+    cost = middle.selectbox("Cost", list(COSTS), format_func=COSTS.__getitem__, key=f"{PAGE}_cost")
+    words = right.text_input(
+        "Filter",
+        key=f"{PAGE}_words",
+        max_chars=80,
+        placeholder="grid MIT",
+        help="Only rows whose backbone, metric, post-processing or license contains each word.",
+    )
     state = st.session_state
-    post = state[f"{PAGE}_processing"]
-    shown = board.only(post="" if post == "all" else post, best=state[f"{PAGE}_rows"] == "best")
-    selected = board_views.table(shown, f"{PAGE}_table_{board.by}_{post}_{state[f'{PAGE}_rows']}")
+    post, rows = state[f"{PAGE}_processing"], state[f"{PAGE}_rows"]
+    shown = board.only(post="" if post == "all" else post, best=rows == "best", words=words)
+    if not shown.entries:
+        st.info("No row contains all words of the filter.")
+        return
+    selected = board_views.table(shown, f"{PAGE}_table_{board.by}_{post}_{rows}_{words}")
     board_views.missing(shown)
     if selected is not None:
         board_views.links(selected, collection)

@@ -153,7 +153,8 @@ def _guarded(command: Callable[[], int], args: Sequence[str]) -> int:
             return _fail(sentence, args)
         if hasattr(error, "format_message"):  # a usage error of Typer
             message = error.format_message()  # empty where the help was printed instead
-            return _fail(f"{message} (see simcore --help)", args, 2) if message else 2
+            see = " ".join(["simcore", *_command_path(args).split(), "--help"])
+            return _fail(f"{message} (see {see})", args, 2) if message else 2
         return _apologize(error, args)
 
 

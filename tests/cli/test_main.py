@@ -211,6 +211,8 @@ def test_bad_input_gets_one_sentence(ready, capsys, args, words):
 def test_a_misspelled_command_has_another_exit_status(capsys):
     assert run(["serach"]) == 2
     assert "serach" in capsys.readouterr().err
+    assert run(["evaluate", "recall", "mine", "surplus"]) == 2
+    assert "(see simcore evaluate recall --help)" in capsys.readouterr().err
 
 
 def test_collections_are_listed_and_removed(ready, capsys):

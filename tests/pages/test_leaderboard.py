@@ -33,6 +33,17 @@ def test_rows_are_ordered_by_the_column_of_the_link(evaluated, app):
     assert "--by tiny:aR@1" in at.code[0].value
 
 
+def test_rows_are_filtered_by_words(evaluated, app):
+    address = {"collection": evaluated, "rows": "all", "processing": "none"}
+    at = app(PAGE, **address, words="HOG l1")
+    assert not at.exception
+    rows = at.dataframe[0].value
+    assert [(row.backbone, row.metric) for row in rows.itertuples()] == [("hog", "l1")]
+    at.text_input[0].set_value("no-such").run()
+    assert "No row contains" in at.info[0].value
+    assert at.query_params["words"] in ("no-such", ["no-such"])
+
+
 def test_missing_backbones_are_rows_with_a_reason(evaluated, app):
     at = app(PAGE, collection=evaluated, backbones="all")
     assert not at.exception

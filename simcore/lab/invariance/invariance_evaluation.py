@@ -311,6 +311,14 @@ class _Session:
         outcome = self.changed(recipe, setting, compute=False)
         if outcome is None:
             return None
+        # Drawing the page again must not draw the bootstrap samples of all rows again.
+        key = ("invariance row", self._key(recipe), setting.key)
+        row: InvarianceRow = memory.get(key, lambda: self._summary(recipe, setting, outcome))
+        return row
+
+    def _summary(
+        self, recipe: Recipe, setting: Setting, outcome: invariance.Changed
+    ) -> InvarianceRow:
         floor, before = self.floor(recipe), self.before()[recipe]
         hits = (before == 1).astype(np.float64), (outcome.ranks == 1).astype(np.float64)
         count = len(self.pairs)

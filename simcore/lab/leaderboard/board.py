@@ -66,14 +66,19 @@ class Board(TableResult):
         """
         return replace(self, by=self.column(name).name)
 
-    def only(self, *, post: str = "", best: bool = False) -> "Board":
+    def only(self, *, post: str = "", best: bool = False, words: str = "") -> "Board":
         """The board with some of its rows, ranked among these.
 
         Args:
             post: only rows with this post-processing; "" for all.
             best: only the row of each backbone that is best on the column that orders the rows.
+            words: only rows whose backbone, metric, post-processing or license contains each.
         """
-        numbers = [n for n in self.order if not post or self.entries[n].post == post]
+        numbers = [
+            n
+            for n in self.order
+            if (not post or self.entries[n].post == post) and self.entries[n].contains(words)
+        ]
         if best:
             first = {self.entries[n].backbone: n for n in reversed(numbers)}
             numbers = [n for n in numbers if first[self.entries[n].backbone] == n]

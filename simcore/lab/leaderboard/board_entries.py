@@ -66,6 +66,15 @@ class Entry:
     reasons: Mapping[str, str] = field(default_factory=dict)
     trained: tuple[str, ...] = ()
 
+    def contains(self, words: str) -> bool:
+        """Whether each word is part of the backbone, metric, post-processing or license.
+
+        >>> Entry("mobilenetv2-grid", "cosine", "none", "", license="MIT").contains("grid mit")
+        True
+        """
+        text = f"{self.backbone} {self.metric} {self.post} {self.license}".casefold()
+        return all(word in text for word in words.casefold().split())
+
     @property
     def identity(self) -> tuple[str, ...]:
         """Equal for rows that must have equal outcomes."""

@@ -6,12 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from simcore.lab import html_document
 from simcore.lab.invariance import changed_features, invariance_evaluation, picture
 from simcore.lab.invariance.invariance_evaluation import TRANSFORMS, InvarianceTable, Setting
 from simcore.lab.invariance.picture import PictureCurve
 from simcore.recipe import Question, Recipe
 from simcore.types import Collection
-from simcore.ui import charts, gallery, uploads
+from simcore.ui import charts, gallery, page_export, uploads
 from simcore.ui.widgets import escape_markdown
 
 MATES = "true mates"  # the last column of the heat map of floors
@@ -136,8 +137,13 @@ def heat_map(table: InvarianceTable, measure: str) -> None:
             zmax=reach if measure == "recall" else 100,
         )
     ).update_yaxes(autorange="reversed")
+    _export_heading("invariance_heat", MEASURES[measure])  # the page has it as a choice
     figure.update_xaxes(dtick=1)  # on a phone, too, every column has its name
     charts.show(figure, "invariance_heat", height=150 + 42 * len(recipes))
+
+
+def _export_heading(key: str, text: str) -> None:
+    page_export.add(f"{key}_heading", lambda: [html_document.heading(text, 3)])
 
 
 def galleries(question: Question, recipe: Recipe, setting: Setting, collection: Collection) -> bool:
@@ -159,6 +165,10 @@ def galleries(question: Question, recipe: Recipe, setting: Setting, collection: 
         ("Most invariant", order[::-1][:SHOWN]),
     ):
         st.markdown(f"**{title}** under {setting.label}, {escape_markdown(recipe.label)}")
+        _export_heading(
+            f"invariance_{title}",
+            f"{title} under {setting.label}, {recipe.label}: share of unrelated pairs less alike",
+        )
         tiles = []
         for row in rows:
             tile = gallery.image_tile(queries, int(row), side, collection)

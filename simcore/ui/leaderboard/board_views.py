@@ -161,8 +161,10 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
         hoverinfo="skip",
     )
     levels = {n for n in priced if n in places and places[n].level_with_best}
-    _points(figure, board, cost, [n for n in priced if n not in levels], front)
-    _points(figure, board, cost, [n for n in priced if n in levels], front, level=True)
+    dearest = max(board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in priced)
+    for level in (False, True):
+        shown = [n for n in priced if (n in levels) == level]
+        _points(figure, board, cost, shown, front, dearest=dearest, level=level)
     figure.update_xaxes(rangemode="tozero").update_yaxes(rangemode="tozero")
     entries = {board.entries[n].label: board.entries[n] for n in priced}
 
@@ -189,14 +191,16 @@ def _points(
     rows: Sequence[int],
     front: Sequence[int],
     *,
+    dearest: float,
     level: bool = False,
 ) -> None:
     if not rows:
         return
     scores = [board.scores[board.column().name][n] for n in rows]
     labels = [board.entries[n].label for n in rows]
+    costs = [board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in rows]
     figure.add_scatter(
-        x=[board_entries.cost_value(board.entries[n].cost, cost) for n in rows],
+        x=costs,
         y=[100 * score.value for score in scores],
         error_y={
             "type": "data",
@@ -208,7 +212,8 @@ def _points(
         },
         mode="markers+text",
         text=[board.entries[n].backbone if n in front else "" for n in rows],
-        textposition="top right",
+        # Names on the right would be cut off at the edge.
+        textposition=["top left" if 2 * value > dearest else "top right" for value in costs],
         marker={
             "size": 10,
             "color": LEVEL if level else WORSE,
