@@ -224,8 +224,8 @@ def section(title: str, note: str, statements: Sequence[Statement], credits: Cre
     return Section(
         title,
         f"{note} The thesis prints bars without numbers, so its sentences are tested: differences "
-        "in percentage points with 95 % intervals; of several the one that fits least. Verdicts are "
-        "corrected over the sentences (Holm), intervals are not.".strip(),
+        "in percentage points with 95 % intervals; of several the one that fits least. Verdicts "
+        "are corrected over the sentences (Holm), intervals are not.".strip(),
         Table(("section", "the thesis says", "here", "verdict"), tuple(rows)),
     )
 
