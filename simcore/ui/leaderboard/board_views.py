@@ -18,6 +18,7 @@ from simcore.ui.widgets import escape_markdown
 
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
 FRONT = html_document.COLORS[1]
+LOG_RATIO = 20  # of the highest to the lowest cost from which their axis is logarithmic
 HEIGHT, MAX_ROWS = 460, 10  # px; a table with more rows scrolls
 Cells = dict[str, Any]  # heading -> value, or how its column is shown
 
@@ -161,11 +162,15 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
         hoverinfo="skip",
     )
     levels = {n for n in priced if n in places and places[n].level_with_best}
-    dearest = max(board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in priced)
+    costs = [board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in priced]
+    lowest, highest = min(costs), max(costs)
+    is_log = lowest > 0 and highest > LOG_RATIO * lowest
+    middle = (lowest * highest) ** 0.5 if is_log else highest / 2
     for level in (False, True):
         shown = [n for n in priced if (n in levels) == level]
-        _points(figure, board, cost, shown, front, dearest=dearest, level=level)
-    figure.update_xaxes(rangemode="tozero").update_yaxes(rangemode="tozero")
+        _points(figure, board, cost, shown, front, middle=middle, level=level)
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_xaxes(**({"type": "log", "dtick": "D2"} if is_log else {"rangemode": "tozero"}))
     entries = {board.entries[n].label: board.entries[n] for n in priced}
 
     def open_(label: str) -> None:
@@ -191,7 +196,7 @@ def _points(
     rows: Sequence[int],
     front: Sequence[int],
     *,
-    dearest: float,
+    middle: float,
     level: bool = False,
 ) -> None:
     if not rows:
@@ -213,7 +218,7 @@ def _points(
         mode="markers+text",
         text=[board.entries[n].backbone if n in front else "" for n in rows],
         # Names on the right would be cut off at the edge.
-        textposition=["top left" if 2 * value > dearest else "top right" for value in costs],
+        textposition=["top left" if value > middle else "top right" for value in costs],
         marker={
             "size": 10,
             "color": LEVEL if level else WORSE,
