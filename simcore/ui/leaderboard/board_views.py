@@ -170,7 +170,12 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
         shown = [n for n in priced if (n in levels) == level]
         _points(figure, board, cost, shown, front, middle=middle, level=level)
     figure.update_yaxes(rangemode="tozero")
-    figure.update_xaxes(**({"type": "log", "dtick": "D2"} if is_log else {"rangemode": "tozero"}))
+    if is_log:
+        ticks = [digit * 10.0**power for power in range(-2, 7) for digit in (1, 2, 5)]
+        names = [f"{tick:,.10g}" for tick in ticks]
+        figure.update_xaxes(type="log", tickvals=ticks, ticktext=names)
+    else:
+        figure.update_xaxes(rangemode="tozero")
     entries = {board.entries[n].label: board.entries[n] for n in priced}
 
     def open_(label: str) -> None:
