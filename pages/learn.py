@@ -91,7 +91,7 @@ def _run_form(question: Question) -> None:
 
 def _adaptation_args(question: Question, method: str) -> list[str]:
     paper = method == "paper"
-    left, middle, right = st.columns(3)
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
     runs = left.number_input(
         "Runs",
         1,

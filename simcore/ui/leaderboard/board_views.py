@@ -18,6 +18,7 @@ from simcore.ui.widgets import escape_markdown
 
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
 FRONT = html_document.COLORS[1]
+HEADROOM = 1.12  # of the chart's axis over the highest interval, for its name
 HEIGHT, MAX_ROWS = 460, 10  # px; a table with more rows scrolls
 Cells = dict[str, Any]  # heading -> value, or how its column is shown
 
@@ -161,9 +162,11 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
         hoverinfo="skip",
     )
     levels = {n for n in priced if n in places and places[n].level_with_best}
-    _points(figure, board, cost, [n for n in priced if n not in levels], front)
-    _points(figure, board, cost, [n for n in priced if n in levels], front, level=True)
-    figure.update_xaxes(rangemode="tozero").update_yaxes(rangemode="tozero")
+    _points(figure, board, cost, [n for n in priced if n not in levels])
+    _points(figure, board, cost, [n for n in priced if n in levels], level=True)
+    _names(figure, board, cost, front)
+    highest = max(100 * scores[n].high for n in priced)
+    figure.update_xaxes(rangemode="tozero").update_yaxes(range=[0, HEADROOM * highest])
     entries = {board.entries[n].label: board.entries[n] for n in priced}
 
     def open_(label: str) -> None:
@@ -187,7 +190,6 @@ def _points(
     board: Board,
     cost: str,
     rows: Sequence[int],
-    front: Sequence[int],
     *,
     level: bool = False,
 ) -> None:
@@ -206,9 +208,7 @@ def _points(
             "thickness": 1,
             "width": 3,
         },
-        mode="markers+text",
-        text=[board.entries[n].backbone if n in front else "" for n in rows],
-        textposition="top right",
+        mode="markers",
         marker={
             "size": 10,
             "color": LEVEL if level else WORSE,
@@ -218,6 +218,21 @@ def _points(
         customdata=labels,
         hovertemplate="%{customdata}<br>%{y:.1f} % at %{x:.3g}<br>click to open in Explore"
         "<extra></extra>",
+    )
+
+
+def _names(figure: go.Figure, board: Board, cost: str, front: Sequence[int]) -> None:
+    """Name the backbones of the front above their intervals, where no point can be."""
+    scores = board.scores[board.column().name]
+    figure.add_scatter(
+        x=[board_entries.cost_value(board.entries[n].cost, cost) for n in front],
+        y=[100 * scores[n].high for n in front],
+        mode="text",
+        text=[board.entries[n].backbone for n in front],
+        textposition="top center",
+        cliponaxis=False,
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 

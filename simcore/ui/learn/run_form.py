@@ -197,11 +197,8 @@ def _show_unfinished(name: str) -> None:
         for unfinished in names:
             job = job_of.get(unfinished)
             with st.container(horizontal=True, vertical_alignment="center"):
-                command = job.title if job else "started in a terminal; run its command again"
-                st.markdown(
-                    f"**{escape_markdown(unfinished)}**: {escape_markdown(command)}",
-                    width="stretch",
-                )
+                origin = "" if job else ": started in a terminal; run its command again"
+                st.markdown(f"**{escape_markdown(unfinished)}**{origin}", width="stretch")
                 if job:
                     st.button(
                         "Resume",
@@ -217,6 +214,8 @@ def _show_unfinished(name: str) -> None:
                     on_click=actions.run_action,
                     args=(learned_backbones.remove, unfinished),
                 )
+            if job:
+                commands.show(job.args)
 
 
 def _unused_name(stem: str, used: set[str]) -> str:

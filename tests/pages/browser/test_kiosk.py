@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from simcore.lab.library import collections
+from docs.page_sheets import FAULTS
+from simcore.lab.library import collections, extraction
 from simcore.lab.people import experiments
 from simcore.lab.people.experiments import Plan
 from simcore.ui import kiosk
@@ -47,6 +48,36 @@ def test_every_page_as_a_visitor(tiny, hard_folder, chromium):
             labels += visitor.page.get_by_role("link").all_inner_texts()
             words = [line for label in labels for line in label.splitlines()]
             assert [word for word in words if HOST_WORDS.match(word)] == [], name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (390, 844)])
+def test_nothing_is_cut_off_on_a_projector_or_a_phone(tiny, chromium, width, height):
+    with running("--kiosk", "--collection", "tiny") as app:
+        visitor = visit(chromium, app)
+        visitor.page.set_viewport_size({"width": width, "height": height})
+        for name in ("", *PAGES):
+            if name in kiosk.HIDDEN_PAGES:
+                continue
+            visitor.open(f"{app.address}/{name}")
+            faults = visitor.page.evaluate(FAULTS)
+            assert faults == [], name
+            title = visitor.page.locator("[data-testid=stMain] h1").first.bounding_box()
+            assert 0 <= title["x"] < title["x"] + title["width"] <= width
+        assert visitor.errors == []
+
+
+@pytest.mark.slow
+def test_after_a_while_the_host_s_collection_is_back(tiny, hard_folder, chromium):
+    collections.add("pairs", hard_folder, name="a-first-one")
+    extraction.extract("a-first-one", ["color"])
+    with running("--kiosk", "--collection", "tiny", "--idle", "8") as app:
+        visitor = visit(chromium, app)
+        visitor.open(f"{app.address}/evaluate?collection=a-first-one")
+        assert visitor.address["collection"] == "a-first-one"
+        visitor.page.get_by_text("Starting over in").wait_for(timeout=30_000)
+        visitor.until(lambda: visitor.address.get("collection") == "tiny")
+        assert visitor.page.url.startswith(f"{app.address}/?")
 
 
 @pytest.mark.slow
