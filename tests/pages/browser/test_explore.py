@@ -6,7 +6,7 @@ from simcore.lab.learning import adaptation
 from simcore.lab.learning.adaptation import AdaptationSettings
 from simcore.lab.library import collections, extraction
 from tests.conftest import draw_pairs
-from tests.pages.browser.tab import assert_clean, fetch
+from tests.pages.browser.tab import Visitor, assert_clean, fetch
 
 pytestmark = pytest.mark.browser
 
@@ -226,6 +226,32 @@ def test_the_outline_of_a_page_is_there_before_streamlit(chromium, server):
     page.route("**/static/js/*", lambda route: route.abort())
     page.goto(server + "/map?collection=tiny", wait_until="commit")
     page.locator("#outline", has_text="Map").wait_for()
+    context.close()
+
+
+SHIFTS = """
+window.moved = 0
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved += entry.value
+}).observe({ type: "layout-shift", buffered: true })
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["", "map?method=pca", "evaluate", "review?annotator=ada"])
+def test_nothing_jumps_while_a_page_loads(chromium, server, address):
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.add_init_script(SHIFTS)
+    page.goto(f"{server}/{address}", wait_until="commit")
+    page.locator("#outline").wait_for()
+    assert page.locator("#root").evaluate("root => getComputedStyle(root).visibility") == "hidden"
+    visitor = Visitor(page, server)
+    page.wait_for_selector("[data-testid=stMain] h1, section.row", timeout=60_000)
+    visitor.settle()
+    page.wait_for_timeout(1000)
+    assert page.locator(".outline").count() == 0
+    assert page.evaluate("window.moved") < 0.1  # "good" for a cumulative layout shift
     context.close()
 
 
