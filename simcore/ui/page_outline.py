@@ -5,6 +5,7 @@ first content; what moves until then moves for nobody.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -97,8 +98,8 @@ SCRIPT = """<script>
   const load = async () => {
     loading = true;
     const common = add(LOADED);
-    if (!NOTABLES.includes(name)) add(TABLED);
-    if (!NOCHARTS.includes(name)) add(CHARTED);
+    if (!alone && !NOTABLES.includes(name)) add(TABLED);
+    if (!alone && !NOCHARTS.includes(name)) add(CHARTED);
     await common;
     loaded = true;
     look();
@@ -142,9 +143,8 @@ def insert(html: str, *, pages: Collection[str], first: str) -> str:
         "TABLED": files(TABLES),
         "CHARTED": files(CHARTS),
     }
-    script = SCRIPT
-    for word, value in values.items():
-        script = script.replace(word, json.dumps(value))
+    words = rf"\b({'|'.join(values)})\b"
+    script = re.sub(words, lambda match: json.dumps(values[match[0]]), SCRIPT)
     # The script comes after the page, whose first content it waits for.
     body = html.replace(ROOT, STYLE + BODY + ROOT, 1)
     return body.replace("</body>", script + "</body>", 1)
