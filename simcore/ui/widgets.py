@@ -15,7 +15,7 @@ from simcore.ui import actions, kiosk, page_export, remedies
 if TYPE_CHECKING:
     import pandas as pd
 
-ROW_HEIGHT, MAX_TABLE = 35, 400  # px, as Streamlit draws tables of any length
+ROW_HEIGHT, MAX_TABLE = 31, 400  # px, as Streamlit draws tables of any length
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
 
 
@@ -81,7 +81,7 @@ def empty_state(text: str, page: str = "", label: str = "") -> None:
 
 def table_height(rows: int) -> int:
     """The height of a table with so many rows in px, so that its place is kept while it loads."""
-    return min(ROW_HEIGHT * (rows + 1) + 3, MAX_TABLE)
+    return min(ROW_HEIGHT * (rows + 1) + 2, MAX_TABLE)
 
 
 def frame_csv(frame: "pd.DataFrame") -> str:
