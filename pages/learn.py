@@ -91,7 +91,8 @@ def _run_form(question: Question) -> None:
 
 def _adaptation_args(question: Question, method: str) -> list[str]:
     paper = method == "paper"
-    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    # One setting beside the runs has more room than two.
+    left, *others = st.columns(3 if paper else [1, 2], vertical_alignment="bottom")
     runs = left.number_input(
         "Runs",
         1,
@@ -102,7 +103,7 @@ def _adaptation_args(question: Question, method: str) -> list[str]:
     )
     args = ["learn", "adaptation", question.collection, "--models", ",".join(question.backbones)]
     args += ["--method", method, "--runs", str(runs)]
-    return args + (adaptation_form.args(middle, right) if paper else _fusion_args(middle, question))
+    return args + (adaptation_form.args(*others) if paper else _fusion_args(*others, question))
 
 
 def _show_ablation(question: Question) -> None:
