@@ -60,7 +60,7 @@ def finetuning_args(
         "each batch would make the features of an image depend on the others.",
     )
     preset = finetuning.make_settings(backbone, paradigm)
-    columns = st.columns(3)
+    columns = st.columns(3, vertical_alignment="bottom")
     suffix = f"{backbone}_{paradigm}"  # each combination has defaults of its own
     learning_rate = columns[0].number_input(
         "Learning rate",
