@@ -84,7 +84,7 @@ KINDS = {
     "demo": "",
     "collections add pairs x": "collections",
     "models fetch mobilenetv2": "models",
-    "map tiny --models hog": "map?collection=tiny&models=hog&method=umap",
+    "map tiny --models hog --method umap": "map?collection=tiny&models=hog&method=umap",
     "learn adaptation tiny --models hog": "learn?collection=tiny",
     "judgements add known": "judgements",
     "reproduce rosenfeld2019 tiny": "reproduce?paper=rosenfeld2019&collection=tiny",
