@@ -23,8 +23,12 @@ def show() -> None:
     names = collections.names()
     if name := st.session_state.pop(add_collection.ADDED, ""):
         st.toast(f"Added {escape_markdown(name)}.", icon=":material/check_circle:")
+    adding = job_progress.running("collections", "add") or job_progress.running("demo")
     expander = st.expander(
-        "Add a collection", icon=":material/add:", expanded=not names, key="collections_add"
+        "Add a collection",
+        icon=":material/add:",
+        expanded=not names or adding is not None,  # it shows the progress
+        key="collections_add",
     )
     with expander, widgets.show_errors():
         add_collection.draw()

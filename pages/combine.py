@@ -126,9 +126,9 @@ def _by_size(question: Question, report: SubsetReport, overlap: ExclusiveReport)
         "intervals",
         on_click=open_,
     )
-    printed = ", ".join(f"{row[0]} {row[1]:,}" for row in printed_values.COMBINATIONS.rows)
+    printed = ", ".join(f"{row[0]}: {row[1]:,}" for row in printed_values.COMBINATIONS.rows)
     st.caption(
-        f"Click a point to open it in Explore. As printed in rosenfeld2019: {printed}.",
+        f"Click a point to open it in Explore. As printed in rosenfeld2019, {printed}.",
         help="Printed: other networks and another gallery of 6,016 images.",
     )
 

@@ -95,7 +95,7 @@ def _detector(column: DeltaGenerator) -> str:
         list(subsets.DETECTORS),
         key="evaluate_detector",
         format_func=lambda name: f"{name}: {subsets.DETECTORS[name]}",
-        help="Run one with `simcore extract NAME --models face-cnn` or `haar` first.",
+        help="Each needs its features: extract face-cnn or haar on the page Collections.",
     )
 
 
@@ -110,6 +110,7 @@ def _draw(question: Question, name: str, view: EvaluationView) -> None:
         view.display,
         hide_index=True,
         placeholder="–",
+        height=widgets.table_height(len(view.display)),
         key=f"evaluate_table_{name}",
         column_config={view.display.columns[0]: st.column_config.Column(pinned=True)},
     )

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from simcore.lab.people import duels, experiments, tasks
-from simcore.ui import actions, kiosk, url_state, widgets
+from simcore.ui import actions, commands, kiosk, url_state, widgets
 from simcore.ui.experiments import experiment_builder, experiment_results, participant_view
 from simcore.ui.url_state import Field
 from simcore.ui.widgets import escape_markdown
@@ -94,9 +94,10 @@ def _invite(name: str) -> None:
         language=None,
     )
     st.caption(
-        "The address works on this computer only. To let others in, start the app with "
-        "`simcore app --host 0.0.0.0` and replace localhost with this computer's name."
+        "The address works on this computer only. To let others in, start the app as below and "
+        "replace localhost with this computer's name."
     )
+    commands.show(("app", "--host", "0.0.0.0"))
     with st.container(horizontal=True):
         st.link_button(
             "Take part",

@@ -91,7 +91,8 @@ def _run_form(question: Question) -> None:
 
 def _adaptation_args(question: Question, method: str) -> list[str]:
     paper = method == "paper"
-    left, middle, right = st.columns(3)
+    # One setting beside the runs has more room than two.
+    left, *others = st.columns([1, 1, 1] if paper else [1, 2], vertical_alignment="bottom")
     runs = left.number_input(
         "Runs",
         1,
@@ -102,7 +103,9 @@ def _adaptation_args(question: Question, method: str) -> list[str]:
     )
     args = ["learn", "adaptation", question.collection, "--models", ",".join(question.backbones)]
     args += ["--method", method, "--runs", str(runs)]
-    return args + (adaptation_form.args(middle, right) if paper else _fusion_args(middle, question))
+    if paper:
+        return args + adaptation_form.args(others[0], others[1])
+    return args + _fusion_args(others[0], question)
 
 
 def _show_ablation(question: Question) -> None:

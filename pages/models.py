@@ -78,9 +78,9 @@ def _table(backbones: Sequence[BackboneInfo]) -> None:
                 on_click=_fetch_clicked,
                 args=([backbone.name for backbone in backbones],),
             ),
-            "description": column.TextColumn(width=300),
+            "description": column.TextColumn(width=290),
             "download": column.TextColumn(
-                width=125, help="Size of its weights; if unknown, four bytes per parameter."
+                width=140, help="Size of its weights; if unknown, four bytes per parameter."
             ),
             "license": column.TextColumn(
                 width=145, help="In words; its name is in the column license name."

@@ -88,7 +88,9 @@ def show(
     config = download_config(key)
     actions.follow_link()
     if on_click is None:
-        st.plotly_chart(figure, key=key, width="stretch", config=config, alt=title or None)
+        st.plotly_chart(
+            figure, key=key, width="stretch", height=full_height, config=config, alt=title or None
+        )
         return
 
     def clicked() -> None:
@@ -99,6 +101,7 @@ def show(
         figure,
         key=key,
         width="stretch",
+        height=full_height,  # also while the library is loading
         config=config,
         alt=title or None,
         on_select=clicked,

@@ -9,6 +9,8 @@ import streamlit as st
 from simcore.recipe import Question
 from simcore.ui import kiosk
 
+WORD_JOINER = "\u2060"  # after a hyphen, where browsers would break a line
+
 
 @dataclass(frozen=True)
 class Command:
@@ -29,6 +31,11 @@ class Command:
 def evaluate(question: Question, command: str, *more: str) -> Command:
     """`simcore evaluate COMMAND` on what a page shows."""
     return Command(("evaluate", command, *question.to_args(), *more))
+
+
+def inline(line: str) -> str:
+    """A command line as inline Markdown whose options stay whole; for reading, not for copying."""
+    return "`" + line.replace("--", f"--{WORD_JOINER}") + "`"
 
 
 def show(*commands: Command | Sequence[str]) -> None:

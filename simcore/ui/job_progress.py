@@ -6,36 +6,56 @@ Jobs are the host's: in workshop mode a page sees none, and offers no button tha
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
 
 import streamlit as st
 
 from simcore.lab import jobs
 from simcore.lab.library import models
-from simcore.types import Monitor, Progress
-from simcore.ui import actions, kiosk, remedies, uploads
+from simcore.types import Monitor, Progress, QueryParams
+from simcore.ui import actions, commands, kiosk, remedies, uploads
 from simcore.ui.actions import OWN_JOB
 from simcore.ui.widgets import escape_markdown
 
-# First words of a job's command -> the page that shows its progress; the longest match counts.
-PAGES = {
-    ("demo",): ("pages/explore.py", "Demo"),
-    ("collections", "add"): ("pages/collections.py", "Adding a collection"),
-    ("extract",): ("pages/collections.py", "Extraction"),
-    ("index",): ("pages/collections.py", "Index"),
-    ("models", "fetch"): ("pages/models.py", "Download"),
-    ("map",): ("pages/map.py", "Map"),
-    ("learn",): ("pages/learn.py", "Training"),
-    ("judgements",): ("pages/judgements.py", "Judgements"),
-    ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),
-    ("evaluate", "duplicates"): ("pages/duplicates.py", "Near-duplicates"),
-    ("evaluate", "invariance"): ("pages/invariance.py", "Invariance"),
-    ("evaluate",): ("pages/evaluate.py", "Evaluation"),
-    ("leaderboard",): ("pages/leaderboard.py", "Leaderboard"),
-    ("reproduce",): ("pages/evaluate.py", "Report"),
-    ("claims",): ("pages/claims.py", "Claims"),
-    ("experiments",): ("pages/experiments.py", "Experiment"),
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job shows its progress.
+
+    Attributes:
+        label: what the job does, in a word or two.
+        argument: what the word after the command is called in the page's address, if it is there.
+    """
+
+    page: str
+    label: str
+    argument: str = ""
+
+
+# First words of a job's command -> its place; the longest match counts.
+PLACES = {
+    ("demo",): Place("pages/explore.py", "Demo"),
+    ("collections", "add"): Place("pages/collections.py", "Adding a collection"),
+    ("extract",): Place("pages/collections.py", "Extraction"),
+    ("index",): Place("pages/collections.py", "Index"),
+    ("models", "fetch"): Place("pages/models.py", "Download"),
+    ("map",): Place("pages/map.py", "Map", "collection"),
+    ("learn",): Place("pages/learn.py", "Training"),
+    ("learn", "adaptation"): Place("pages/learn.py", "Training", "collection"),
+    ("judgements",): Place("pages/judgements.py", "Judgements"),
+    ("evaluate", "triplets"): Place("pages/judgements.py", "Scoring", "judgements"),
+    ("evaluate", "duplicates"): Place("pages/duplicates.py", "Near-duplicates", "collection"),
+    ("evaluate", "invariance"): Place("pages/invariance.py", "Invariance", "collection"),
+    ("evaluate",): Place("pages/evaluate.py", "Evaluation"),
+    ("leaderboard",): Place("pages/leaderboard.py", "Leaderboard", "collection"),
+    ("reproduce",): Place("pages/reproduce.py", "Report", "paper"),
+    ("claims",): Place("pages/claims.py", "Claims", "collection"),
+    ("experiments",): Place("pages/experiments.py", "Experiment"),
 }
-OTHER = ("pages/explore.py", "Job")
+OTHER = Place("pages/explore.py", "Job")
+# Options that are called the same in addresses.
+OPTIONS = ("models", "metric", "subset", "post", "missing", "method", "by", "within", "across")
 BELOW_HEADER = """<style>
 .st-key-jobs_chip { position: fixed; top: 0.45rem; right: 3.75rem; width: auto; z-index: 999991; }
 </style>"""
@@ -111,10 +131,10 @@ def chip() -> None:
         if active:
             _chip(tuple(job.id for job in active))
         elif failed is not None:
-            page, name = page_of(failed)
-            with st.popover(f"{name} failed", icon=":material/error:"):
+            place = place_of(failed)
+            with st.popover(f"{place.label} failed", icon=":material/error:"):
                 st.markdown(escape_markdown(_summary(failed)))
-                st.page_link(page, label="Open its page", icon=":material/arrow_forward:")
+                _link(failed, "Open its page")
                 _dismiss(failed.id, "chip")
 
 
@@ -124,22 +144,52 @@ def _chip(ids: tuple[str, ...]) -> None:
     if tuple(job.id for job in active) != ids:
         st.rerun()
     shares = [share(job.progress) for job in active]
-    label = f"{len(active)} jobs" if len(active) > 1 else page_of(active[0])[1]
+    label = f"{len(active)} jobs" if len(active) > 1 else place_of(active[0]).label
     with st.popover(
         f"{label} {sum(shares) / len(shares):.0%}", icon=":material/progress_activity:"
     ):
         for job in active:
-            page, name = page_of(job)
             st.progress(share(job.progress), text=escape_markdown(describe(job)))
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.page_link(page, label=name, icon=":material/arrow_forward:")
+                _link(job, place_of(job).label)
                 _stop_button(job, "chip")
 
 
-def page_of(job: jobs.Job) -> tuple[str, str]:
-    """The page that shows a job, and what it does in a word or two."""
-    matches = [words for words in PAGES if job.args[: len(words)] == words]
-    return PAGES[max(matches, key=len)] if matches else OTHER
+def place_of(job: jobs.Job) -> Place:
+    """Where a job shows its progress."""
+    words = _command(job)
+    return PLACES[words] if words else OTHER
+
+
+def _command(job: jobs.Job) -> tuple[str, ...]:
+    """The first words of a job, as `PLACES` has them."""
+    return max((words for words in PLACES if job.args[: len(words)] == words), key=len, default=())
+
+
+def view_of(job: jobs.Job) -> QueryParams:
+    """The parameters of the address at which a page shows what a job computes.
+
+    >>> view_of(jobs.Job("x", ("map", "cats", "--method", "umap", "--morph"), "done", None, "", 0))
+    {'collection': 'cats', 'method': 'umap', 'view': 'morph'}
+    """
+    place, rest = place_of(job), job.args[len(_command(job)) :]
+    if not place.argument or not rest:
+        return {}
+    view = {} if rest[0].startswith("--") else {place.argument: rest[0]}
+    for option, value in pairwise(rest):
+        if option.startswith("--") and option[2:] in OPTIONS:
+            view[option[2:]] = value
+    return view | ({"view": "morph"} if "--morph" in rest else {})
+
+
+def _link(job: jobs.Job, label: str) -> None:
+    """A link to the page of a job, with the view that it computes."""
+    st.page_link(
+        place_of(job).page,
+        label=label,
+        icon=":material/arrow_forward:",
+        query_params=view_of(job) or None,
+    )
 
 
 def _own_job() -> jobs.Job | None:
@@ -214,7 +264,7 @@ def _watch(job_id: str, ready: Callable[[], Hashable] | None, before: Hashable) 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(share(job.progress), text=escape_markdown(describe(job)))
         _stop_button(job, "page")
-    st.caption("The job continues if you close this tab.", help=f"`{job.title}`")
+    st.caption("The job continues if you close this tab.", help=commands.inline(job.title))
 
 
 def _stop_button(job: jobs.Job, place: str) -> None:

@@ -16,6 +16,7 @@ button[data-selected="true"], button[data-selected="true"] p,
 [data-testid="stCaptionContainer"] {{ opacity: 1; color: {SOFT}; }}
 [data-testid="stWidgetLabel"] p {{ opacity: 1; color: light-dark(#14191F, #E8ECF0); }}
 [data-testid="stCode"] .token {{ color: inherit !important; }}
+[data-testid="stCode"] .token.parameter {{ white-space: nowrap; }} /* options stay whole */
 :is(button, a, input, textarea, select, summary, [tabindex="0"]):focus-visible {{
   outline: 3px solid {INK}; outline-offset: 2px;
 }}
@@ -41,8 +42,14 @@ button[data-selected="true"], button[data-selected="true"] p,
 }}
 /* Components load after the page: the place of those that fill it is kept. */
 [class*="st-key-map_canvas"] {{ min-height: calc(clamp(320px, 60vh, 760px) + 90px); }}
+@media (max-width: 1100px) {{
+  [class*="st-key-map_canvas"] {{ min-height: calc(clamp(300px, 56vh, 560px) + 90px); }}
+}}
 .st-key-explore_gallery {{ min-height: 80vh; }}
-.st-key-compare_match, .st-key-compare_crop_frame {{ min-height: min(400px, 60vh); }}
+.st-key-reviewing_gallery {{ min-height: 510px; }}
+.st-key-reviewing_keys {{ min-height: 107px; }}
+.st-key-reviewing_keys:has([data-testid="stSkeleton"]) {{ visibility: hidden; }}
+.st-key-compare_match, .st-key-compare_crop_frame {{ min-height: min(400px, 60vh, 80vw); }}
 .placeholder i {{ display: block; margin: 0 0 16px; border-radius: 8px;
   background: light-dark(#F3F5F7, #1A2027);
   animation: placeholder .9s ease-in-out infinite alternate; }}

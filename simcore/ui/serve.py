@@ -31,6 +31,7 @@ from simcore.lab import app_files
 from simcore.ui import guard, kiosk, thumbnails
 from simcore.ui.addresses import PageAddresses
 from simcore.ui.guard import Guard
+from simcore.ui.static_files import StaticFiles
 from simcore.ui.upload_room import UploadRoom
 
 ROOT = app_files.root()
@@ -151,6 +152,7 @@ app = st.App(
     middleware=[
         Middleware(SecurityHeaders),
         Middleware(Guard, hosts=hosts, max_visitors=max_visitors),
+        Middleware(StaticFiles),
         Middleware(UploadRoom),
         Middleware(PageAddresses, pages=[path.stem for path in ROOT.glob("pages/*.py")]),
     ],

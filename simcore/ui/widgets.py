@@ -15,6 +15,7 @@ from simcore.ui import actions, kiosk, page_export, remedies
 if TYPE_CHECKING:
     import pandas as pd
 
+ROW_HEIGHT, MAX_TABLE = 31, 400  # px, as Streamlit draws tables of any length
 MARKS = str.maketrans({mark: "\\" + mark for mark in "\\`*_{}[]()<>#+-.!|~$:^"})
 
 
@@ -76,6 +77,11 @@ def empty_state(text: str, page: str = "", label: str = "") -> None:
     st.info(text)
     if page and not kiosk.enabled():
         st.page_link(page, label=label, icon=":material/add:")
+
+
+def table_height(rows: int) -> int:
+    """The height of a table with so many rows in px, so that its place is kept while it loads."""
+    return min(ROW_HEIGHT * (rows + 1) + 2, MAX_TABLE)
 
 
 def frame_csv(frame: "pd.DataFrame") -> str:

@@ -1,6 +1,7 @@
 """Addresses of pages: deep links, unknown addresses, and what is no page."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -37,6 +38,8 @@ def test_a_page_knows_where_its_server_is(path):
     assert b'const pages = ["evaluate", "map"]' in body
     assert b"BACKEND_BASE_URL" in body
     assert b'<h1 id="outline">' in body, "something to see before Streamlit has loaded"
+    assert b'["evaluate", "map"].includes(last) ? last : "explore"' in body
+    assert re.findall(rb"\b[A-Z]{4,}\b", body.partition(b'id="root"')[2]) == [], "unfilled names"
     assert body.index(b"BACKEND_BASE_URL") < body.index(b'type="module"')
 
 

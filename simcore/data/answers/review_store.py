@@ -16,6 +16,8 @@ from simcore.errors import BadDataError
 KINDS = ("tag", "untag", "note", "accept", "refuse", "copy", "no-copy", "seen")
 MOST = {"tag": 40, "untag": 40, "note": 2000}  # characters
 
+RENAMED_TAGS = {"colour": "color"}  # as stored by older versions -> as read
+
 BAD = frozenset({"bad pair", "duplicate"})  # pairs with these tags are excluded from recall
 
 PairKeys = tuple[str, str]
@@ -90,7 +92,12 @@ def judgements(collection: str) -> list[Judgement]:
     query = select(Judgement).where(Judgement.collection == collection)
     with read_session() as session:
         rows = session.scalars(query.where(Judgement.undone.is_(False)).order_by(Judgement.id))
-        return list(rows)
+        actions = list(rows)
+        session.expunge_all()  # stored rows never change
+    for action in actions:
+        if action.kind in {"tag", "untag"}:
+            action.value = RENAMED_TAGS.get(action.value, action.value)
+    return actions
 
 
 def current_reviews(collection: str) -> Reviews:

@@ -23,9 +23,9 @@ from simcore.sim import rank, recipe_blocks
 from simcore.types import Array, Collection
 
 # What makes two images look alike, and what is wrong with a pair (from the papers' discussions).
-# Tags are stored as they are written here.
+# Tags are stored as they are written here; `review_store` renames those of older versions.
 FACETS = (
-    "colour",
+    "color",
     "shape",
     "texture",
     "pose",

@@ -20,7 +20,7 @@ from simcore.ui import charts, page_export, widgets
 from simcore.ui.widgets import escape_markdown
 
 MARKS = {"holds": "✓", "fails": "✕", "undecided": "?"}
-TWO_LINES = 52  # px, so that a sentence wraps
+TWO_LINES = 57  # px; Streamlit wraps texts in rows higher than four times the font size
 SHORT = {"lr": "L→R", "rl": "R→L"}  # values on the axes
 # Blue and vermillion differ for all kinds of color vision; the marks say the same without color.
 COLORS = {"holds": "#0072B2", "fails": "#D55E00", "undecided": "#9A9A9A"}

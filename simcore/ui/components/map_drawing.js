@@ -24,6 +24,14 @@ const bounds = (maps) => {
 
 const channels = (color) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16))
 
+const BRIGHTER = 0.3 // share of white in the colors of points on a dark ground
+const brighter = (color) =>
+  "#" + channels(color).map((v) => Math.round(v + (255 - v) * BRIGHTER).toString(16).padStart(2, "0")).join("")
+const isDark = (color) => {
+  const parts = color.startsWith("#") ? channels(color) : (color.match(/\d+/g) || [255, 255, 255]).slice(0, 3).map(Number)
+  return parts[0] + parts[1] + parts[2] < 380
+}
+
 class Drawing {
   // -- coordinates --
 
@@ -98,6 +106,7 @@ class Drawing {
       const style = getComputedStyle(this.all.root)
       this.ink = style.getPropertyValue("--ink").trim() || "#000"
       this.ground = style.getPropertyValue("--ground").trim() || "#fff"
+      this.dark = isDark(this.ground)
       this.accent = style.getPropertyValue("--accent").trim() || this.ink
     }
     if (!this.w || !this.map) return
@@ -127,6 +136,11 @@ class Drawing {
     const { shade, shades, color, legend } = this.map
     if (shades) return { of: shade, shades }
     return { of: color, shades: this.order.map((group) => ({ group, color: legend[group].color, alpha: 1 })) }
+  }
+
+  // A color as it is drawn on this ground.
+  seen(color) {
+    return this.dark ? brighter(color) : color
   }
 
   // Rows by group, in the order in which groups are drawn.
@@ -160,7 +174,7 @@ class Drawing {
     const { px, py, radius: r } = this
     for (const [shade, members] of this.grouped(rows)) {
       pen.globalAlpha = alpha * shade.alpha
-      pen.fillStyle = shade.color
+      pen.fillStyle = this.seen(shade.color)
       pen.beginPath()
       for (const i of members) {
         if (i < left) {
@@ -196,7 +210,7 @@ class Drawing {
     }
     for (const [rows, alpha] of layers) {
       for (const [shade, members] of this.grouped(rows)) {
-        const [red, green, blue] = channels(shade.color)
+        const [red, green, blue] = channels(this.seen(shade.color))
         const ink = ((Math.round(alpha * shade.alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0
         for (const i of members) {
           const x = Math.round(px[i] * dots - size / 2)
@@ -267,7 +281,7 @@ class Drawing {
     const w = image.naturalWidth * fit
     const h = image.naturalHeight * fit
     const { of, shades } = this.paint
-    pen.fillStyle = shades.find((shade) => shade.group === of[i]).color
+    pen.fillStyle = this.seen(shades.find((shade) => shade.group === of[i]).color)
     pen.fillRect(x - w / 2 - 2, y - h / 2 - 2, w + 4, h + 4)
     pen.drawImage(image, x - w / 2, y - h / 2, w, h)
     this.tiles.push({ i, x, y, size, w: w + 4, h: h + 4 })

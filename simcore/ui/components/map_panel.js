@@ -67,7 +67,7 @@ class Panel extends Drawing {
       const item = make("button", "item")
       item.type = "button"
       const dot = make("i", entry.shape || "")
-      dot.style.background = entry.color
+      dot.style.background = `light-dark(${entry.color}, ${brighter(entry.color)})`
       item.append(dot, make("span", "", entry.name), make("span", "count", entry.count.toLocaleString("en")))
       item.setAttribute("aria-pressed", String(!this.hidden.has(group)))
       item.title = "Show or hide this group"

@@ -84,7 +84,7 @@ def _form(groups: list[Group]) -> None:
             help="Backbones whose features are stored. Their best sum plays as well; it is chosen "
             "on other pairs of the collection.",
         )
-        columns = st.columns(4)
+        columns = st.columns(4, vertical_alignment="bottom")
         questions = columns[0].number_input("Questions", 1, MAX_QUESTIONS, 10, key="duel_count")
         choices = columns[1].number_input("Choices", 2, MAX_CHOICES, 4, key="duel_choices")
         distractors = columns[2].selectbox(

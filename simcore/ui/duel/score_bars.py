@@ -130,7 +130,7 @@ def _join(address: JoinAddress) -> str:
     if not address.reachable:
         warning = (
             '<p class="warn">Phones cannot reach this address. Start the app with '
-            "<code>simcore app --host 0.0.0.0</code>, or open this page by the name of its "
+            "<code>simcore app --&#8288;host 0.0.0.0</code>, or open this page by the name of its "
             "proxy.</p>"
         )
     alt = escape(f"QR code of {address.url}", quote=True)

@@ -94,7 +94,7 @@ def form() -> None:
 
 def _plan(task: Task, conditions: Sequence[str], subset: str) -> Callable[[str], Plan]:
     """The numbers of a plan as inputs; the plan of them, given the consent text."""
-    columns = st.columns(5)
+    columns = st.columns(5, vertical_alignment="bottom")
     count = columns[0].number_input("Questions per condition", 1, 500, 20, key="building_count")
     n_choices = Plan.choices
     if task is tasks.MAFC:

@@ -19,6 +19,7 @@ from simcore.ui.widgets import escape_markdown
 LEVEL, WORSE = html_document.COLORS[0], "#9A9A9A"
 FRONT = html_document.COLORS[1]
 LOG_RATIO = 20  # of the highest to the lowest cost from which their axis is logarithmic
+HEADROOM = 1.12  # of the chart's axis over the highest interval, for its name
 HEIGHT, MAX_ROWS = 460, 10  # px; a table with more rows scrolls
 Cells = dict[str, Any]  # heading -> value, or how its column is shown
 
@@ -162,20 +163,20 @@ def scatter(board: Board, cost: str, collection: str, key: str) -> None:
         hoverinfo="skip",
     )
     levels = {n for n in priced if n in places and places[n].level_with_best}
+    _points(figure, board, cost, [n for n in priced if n not in levels])
+    _points(figure, board, cost, [n for n in priced if n in levels], level=True)
     costs = [board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in priced]
     lowest, highest = min(costs), max(costs)
     is_log = lowest > 0 and highest > LOG_RATIO * lowest
-    middle = (lowest * highest) ** 0.5 if is_log else highest / 2
-    for level in (False, True):
-        shown = [n for n in priced if (n in levels) == level]
-        _points(figure, board, cost, shown, front, middle=middle, level=level)
-    figure.update_yaxes(rangemode="tozero")
     if is_log:
         ticks = [digit * 10.0**power for power in range(-2, 7) for digit in (1, 2, 5)]
         names = [f"{tick:,.10g}" for tick in ticks]
         figure.update_xaxes(type="log", tickvals=ticks, ticktext=names)
     else:
         figure.update_xaxes(rangemode="tozero")
+    _names(figure, board, cost, front, (lowest * highest) ** 0.5 if is_log else highest / 2)
+    top = max(100 * scores[n].high for n in priced)
+    figure.update_yaxes(range=[0, HEADROOM * top])
     entries = {board.entries[n].label: board.entries[n] for n in priced}
 
     def open_(label: str) -> None:
@@ -199,9 +200,7 @@ def _points(
     board: Board,
     cost: str,
     rows: Sequence[int],
-    front: Sequence[int],
     *,
-    middle: float,
     level: bool = False,
 ) -> None:
     if not rows:
@@ -220,10 +219,7 @@ def _points(
             "thickness": 1,
             "width": 3,
         },
-        mode="markers+text",
-        text=[board.entries[n].backbone if n in front else "" for n in rows],
-        # Names on the right would be cut off at the edge.
-        textposition=["top left" if value > middle else "top right" for value in costs],
+        mode="markers",
         marker={
             "size": 10,
             "color": LEVEL if level else WORSE,
@@ -233,6 +229,26 @@ def _points(
         customdata=labels,
         hovertemplate="%{customdata}<br>%{y:.1f} % at %{x:.3g}<br>click to open in Explore"
         "<extra></extra>",
+    )
+
+
+def _names(figure: go.Figure, board: Board, cost: str, front: Sequence[int], middle: float) -> None:
+    """Name the backbones of the front above their intervals, where no point can be.
+
+    Args:
+        middle: of the axis of costs; names extend toward it, or the chart's edge would cut them.
+    """
+    scores = board.scores[board.column().name]
+    costs = [board_entries.cost_value(board.entries[n].cost, cost) or 0.0 for n in front]
+    figure.add_scatter(
+        x=costs,
+        y=[100 * scores[n].high for n in front],
+        mode="text",
+        text=[board.entries[n].backbone for n in front],
+        textposition=["top left" if value > middle else "top right" for value in costs],
+        cliponaxis=False,
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 

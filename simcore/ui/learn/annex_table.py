@@ -39,7 +39,7 @@ def show(question: Question) -> None:
     rows = risser_maroux2021_tables.stored_rows(question.collection, models, question.subset)
     pairs = len(sidebar.open_question(question).left)
     st.caption(
-        f"Rows `here` are about {pairs:,} pairs of {escape_markdown(question.collection)}.",
+        f"Computed on {pairs:,} pairs of {escape_markdown(question.collection)}.",
         help="A quarter of them are test pairs. Printed rows are about 4,199 other pairs, so their "
         "galleries are larger and their task is harder.",
     )

@@ -60,7 +60,7 @@ def finetuning_args(
         "each batch would make the features of an image depend on the others.",
     )
     preset = finetuning.make_settings(backbone, paradigm)
-    columns = st.columns(3)
+    columns = st.columns(3, vertical_alignment="bottom")
     suffix = f"{backbone}_{paradigm}"  # each combination has defaults of its own
     learning_rate = columns[0].number_input(
         "Learning rate",
@@ -197,11 +197,8 @@ def _show_unfinished(name: str) -> None:
         for unfinished in names:
             job = job_of.get(unfinished)
             with st.container(horizontal=True, vertical_alignment="center"):
-                command = job.title if job else "started in a terminal; run its command again"
-                st.markdown(
-                    f"**{escape_markdown(unfinished)}**: {escape_markdown(command)}",
-                    width="stretch",
-                )
+                origin = "" if job else ": started in a terminal; run its command again"
+                st.markdown(f"**{escape_markdown(unfinished)}**{origin}", width="stretch")
                 if job:
                     st.button(
                         "Resume",
@@ -217,6 +214,8 @@ def _show_unfinished(name: str) -> None:
                     on_click=actions.run_action,
                     args=(learned_backbones.remove, unfinished),
                 )
+            if job:
+                commands.show(job.args)
 
 
 def _unused_name(stem: str, used: set[str]) -> str:

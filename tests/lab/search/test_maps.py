@@ -119,10 +119,10 @@ def test_points_are_colored_by_the_tags_of_reviewers(tiny):
         map_colors.groups(result, "tags")
     for annotator in ("ada", "bob"):
         review.add_review(tiny, "a", annotator, "tag", "shape")
-        review.add_review(tiny, "b", annotator, "tag", "colour")
+        review.add_review(tiny, "b", annotator, "tag", "color")
     review.add_review(tiny, "c", "ada", "tag", "shape")
     colors = map_colors.groups(result, "tags")
-    assert colors.names == ("shape", "colour", "no tag")
+    assert colors.names == ("shape", "color", "no tag")
     assert colors.counts == (4, 2, 6), "both pictures of a pair; one voice of one is a half"
     assert colors.group[:3] == colors.group[6:9] == (0, 1, 0)
     assert colors.quiet

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from docs.page_sheets import FAULTS
 from simcore.lab.library import collections
 from simcore.lab.people import experiments
 from simcore.lab.people.experiments import Plan
@@ -47,6 +48,23 @@ def test_every_page_as_a_visitor(tiny, hard_folder, chromium):
             labels += visitor.page.get_by_role("link").all_inner_texts()
             words = [line for label in labels for line in label.splitlines()]
             assert [word for word in words if HOST_WORDS.match(word)] == [], name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080)])
+def test_nothing_is_cut_off_on_a_projector(tiny, chromium, width, height):
+    with running("--kiosk", "--collection", "tiny") as app:
+        visitor = visit(chromium, app)
+        visitor.page.set_viewport_size({"width": width, "height": height})
+        for name in ("", *PAGES):
+            if name in kiosk.HIDDEN_PAGES:
+                continue
+            visitor.open(f"{app.address}/{name}")
+            faults = visitor.page.evaluate(FAULTS)
+            assert faults == [], name
+            title = visitor.page.locator("[data-testid=stMain] h1").first.bounding_box()
+            assert 0 <= title["x"] < title["x"] + title["width"] <= width
+        assert visitor.errors == []
 
 
 @pytest.mark.slow
