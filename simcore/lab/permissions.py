@@ -91,8 +91,8 @@ VISITORS = {
     "learning.pair_data": "open_",
     "learning.single_image_data": "open_",
     "learning.training_data": "open_ resolve training_keys",
-    "library.collections": "names thumbnail picture open_ open_as_added version listing summary "
-    "feature_counts extracted_backbones default_backbones keys rows_digest",
+    "library.collections": "names thumbnail picture is_content_key open_ open_as_added version "
+    "listing summary feature_counts extracted_backbones default_backbones keys rows_digest",
     "library.duplicates": "read_verdicts verdicts_changed pair_groups default_backbone "
     "default_backbone_if_ready find_near_duplicates is_stored thresholds opening_thresholds "
     "both_sides image_keys refused_pairs generic_backbone face_backbone",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from simcore import memory
-from simcore.data import cache_dir, state_files, thumbnails
+from simcore.data import cache_dir, images, state_files, thumbnails
 from simcore.data.collections import collection_catalog, tll
 from simcore.errors import BadDataError
 from simcore.lab.library import features
@@ -23,6 +23,7 @@ names = collection_catalog.names
 remove = collection_catalog.remove
 download_tll = tll.download
 thumbnail = thumbnails.thumb  # exists for every image of a collection
+is_content_key = images.is_content_key
 
 
 @dataclass(frozen=True)
