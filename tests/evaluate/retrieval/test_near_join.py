@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcore.errors import Stopped
+from simcore.errors import BadDataError, Stopped
 from simcore.evaluate.retrieval import near_duplicates, near_join
 from simcore.types import Features, Monitor
 
@@ -68,6 +68,31 @@ def test_what_is_missing_is_measured(monkeypatch):
     exact = near_duplicates.find(features(rows), features(rows[:0]), within=0.01, across=0.0)
     assert join.known == len(exact) == 40
     assert join.found == len(join.duplicates) < 40
+
+
+def test_very_many_equal_images_are_an_error_before_they_fill_the_memory(monkeypatch):
+    """All are one group: 2 million near rows, of which a few at a time are looked at."""
+    monkeypatch.setattr(near_duplicates, "MAX_DUPLICATES", 100)
+    monkeypatch.setattr(near_join, "AT_ONCE", 60)
+    monkeypatch.setattr(near_join.metrics, "BLOCK", 1 << 14)
+    sizes, compared = [], []
+    keep_nearest, distances = near_join._keep_nearest, near_join._distances
+
+    def keep(found, rows, near, limits):
+        sizes.append(near[0].size)
+        keep_nearest(found, rows, near, limits)
+
+    def compare(rows, others, metric):
+        compared.append(len(rows) * len(others))
+        return distances(rows, others, metric)
+
+    monkeypatch.setattr(near_join, "_keep_nearest", keep)
+    monkeypatch.setattr(near_join, "_distances", compare)
+    equal = features(np.ones((2_000, 4), np.float32))
+    with pytest.raises(BadDataError, match="more than 100 near-duplicates"):
+        near_join.find(equal, features(np.ones((0, 4), np.float32)), within=0.1, across=0.1)
+    assert max(sizes) <= 60
+    assert max(compared[1:]) <= 1 << 14  # the first one is with the centers
 
 
 def test_several_rows_of_an_image_count_once_and_mates_are_not_compared():
