@@ -221,6 +221,16 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def unreadable(name: str) -> dict[str, str]:
+    """Content keys that could not be turned into features, and why."""
+    reasons = state_files.read_json(
+        _unreadable_file(name),
+        lambda document: {str(key): str(reason) for key, reason in document.items()},
+        rebuild=True,  # the next extraction meets the same images
+    )
+    return reasons or {}
+
+
 def keys(collection: Collection, rows: Sequence[int] | Array | None = None) -> list[str]:
     """Content keys of both images of some pairs, or of all pairs.
 
@@ -242,12 +252,7 @@ def _unreadable_file(name: str) -> Path:
 
 
 def _open_readable(name: str) -> Collection:
-    collection = open_as_added(name)
-    reasons = state_files.read_json(
-        _unreadable_file(name),
-        lambda document: {str(key): str(reason) for key, reason in document.items()},
-        rebuild=True,  # the next extraction meets the same images
-    )
+    collection, reasons = open_as_added(name), unreadable(name)
     return _without(collection, reasons) if reasons else collection
 
 
