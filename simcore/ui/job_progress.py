@@ -24,6 +24,7 @@ PAGES = {
     ("index",): ("pages/collections.py", "Index"),
     ("models", "fetch"): ("pages/models.py", "Download"),
     ("map",): ("pages/map.py", "Map"),
+    ("pair",): ("pages/compare.py", "Similarities"),
     ("learn",): ("pages/learn.py", "Training"),
     ("judgements",): ("pages/judgements.py", "Judgements"),
     ("evaluate", "triplets"): ("pages/judgements.py", "Scoring"),

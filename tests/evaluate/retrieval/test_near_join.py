@@ -1,5 +1,7 @@
 """Near-duplicates by neighborhoods, against all distances in plain NumPy."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -71,28 +73,25 @@ def test_what_is_missing_is_measured(monkeypatch):
 
 
 def test_very_many_equal_images_are_an_error_before_they_fill_the_memory(monkeypatch):
-    """All are one group: 2 million near rows, of which a few at a time are looked at."""
+    """All are one group: two million near rows, of which a few at a time are looked at."""
     monkeypatch.setattr(near_duplicates, "MAX_DUPLICATES", 100)
     monkeypatch.setattr(near_join, "AT_ONCE", 60)
     monkeypatch.setattr(near_join.metrics, "BLOCK", 1 << 14)
-    sizes, compared = [], []
-    keep_nearest, distances = near_join._keep_nearest, near_join._distances
+    counts = []
 
-    def keep(found, rows, near, limits):
-        sizes.append(near[0].size)
-        keep_nearest(found, rows, near, limits)
+    def check(count, images):
+        counts.append(count)
+        near_duplicates.check_count(count, images)
 
-    def compare(rows, others, metric):
-        compared.append(len(rows) * len(others))
-        return distances(rows, others, metric)
-
-    monkeypatch.setattr(near_join, "_keep_nearest", keep)
-    monkeypatch.setattr(near_join, "_distances", compare)
-    equal = features(np.ones((2_000, 4), np.float32))
+    monkeypatch.setattr(near_join, "check_count", check)
+    equal, none = features(np.ones((2_000, 4), np.float32)), features(np.ones((0, 4), np.float32))
+    tracemalloc.start()
     with pytest.raises(BadDataError, match="more than 100 near-duplicates"):
-        near_join.find(equal, features(np.ones((0, 4), np.float32)), within=0.1, across=0.1)
-    assert max(sizes) <= 60
-    assert max(compared[1:]) <= 1 << 14  # the first one is with the centers
+        near_join.find(equal, none, within=0.1, across=0.1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counts == [60, 120]
+    assert peak < 4_000_000, "all distances take 16 MB"
 
 
 def test_several_rows_of_an_image_count_once_and_mates_are_not_compared():
