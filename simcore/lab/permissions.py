@@ -108,7 +108,8 @@ VISITORS = {
     "library.records": "data backbones",
     "library.selections": "subsets ids_of rows",
     "library.similarity": "sides recipe_row read_moments",
-    "library.subsets": "face_report open_subset is_quick choices find_duplicates count_faces",
+    "library.subsets": "face_report open_subset is_quick choices find_duplicates is_report_quick "
+    "count_faces",
     # Visitors read reports that the host has made; `plan` computes nothing.
     "papers.bapps_tables": "check steps",
     "papers.comparisons": "coefficient number of_score percentage printed_ratio ratio share "

@@ -212,6 +212,24 @@ def unwaited(tiny, monkeypatch):
     return tiny
 
 
+def test_duplicates_offers_a_job_again_once_there_are_faces(unwaited):
+    """The subsets of the papers are reported as well, and compare all images again."""
+    asked = {"by": "color", "within": 0.1, "across": 0.1}
+    assert not subsets.is_report_quick(unwaited, **asked)
+    subsets.find_duplicates(unwaited, **asked)
+    assert subsets.is_report_quick(unwaited, **asked)
+    key = extraction_run.feature_key(registry.get("face"), "fp32")
+    random = np.random.default_rng(0)
+    for side in collections.open_(unwaited).sides():
+        rows = [random.standard_normal((1, key.dim)).astype(np.float32) for _ in side.keys]
+        FeatureStore.shared().append(key, list(side.keys), rows)
+    memory.clear()
+    assert not subsets.is_report_quick(unwaited, **asked)
+    subsets.find_duplicates(unwaited, **asked)
+    memory.clear()
+    assert subsets.is_report_quick(unwaited, **asked)
+
+
 def test_a_subset_without_near_duplicates_is_a_job(unwaited, app, monkeypatch):
     assert subsets.is_quick(unwaited, "all")
     assert not subsets.is_quick(unwaited, "tlld where a = 1")

@@ -256,9 +256,8 @@ def find_duplicates(
     refused = duplicates.refused_pairs(collection, near_copies)
     clean = near_duplicates.clean_pairs(near_copies, count, refused=refused)
     counts = {"clean": int(clean.sum())}
-    if collection.right is not None and features.is_ready(collection, "face"):
-        for subset in ("tlld-paper", "tllobj", "tllobj-paper"):
-            counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
+    for subset in _reported(collection):
+        counts[subset] = int(_rows(collection, subset, _rows_key(collection, subset)).size)
     return DuplicateReport(
         collection=name,
         by=backbone,
@@ -270,6 +269,27 @@ def find_duplicates(
         kept=counts,
         note=nearest.note,
     )
+
+
+def is_report_quick(name: str, *, by: str, within: float, across: float) -> bool:
+    """Whether a visitor can wait for `find_duplicates`: few images, or all of it is stored.
+
+    Raises:
+        UnknownNameError: no such collection. BadDataError: features are missing.
+    """
+    collection = collections.open_(name)
+    if len(collection.left) <= jobs.MAX_WAITED:
+        return True
+    return duplicates.is_stored(collection, by, within, across) and all(
+        is_quick(name, subset) for subset in _reported(collection)
+    )
+
+
+def _reported(collection: Collection) -> tuple[str, ...]:
+    """The subsets whose numbers of pairs `find_duplicates` reports."""
+    if collection.right is None or not features.is_ready(collection, "face"):
+        return ()
+    return "tlld-paper", "tllobj", "tllobj-paper"
 
 
 def count_faces(name: str, detector: str = "face") -> face_counts.FaceCounts:
