@@ -15,7 +15,7 @@ from simcore.errors import BadDataError
 from simcore.lab.library import features
 from simcore.lab.library.features import FeatureCount
 from simcore.models import lineage, registry
-from simcore.types import JSON, Array, Collection, Monitor, OtherFiles, Skipped
+from simcore.types import JSON, Array, Collection, Monitor, OtherFiles, Reasons, Skipped
 
 KINDS = collection_catalog.KINDS
 add = collection_catalog.add
@@ -221,7 +221,7 @@ def mark_unreadable(name: str, reasons: dict[str, str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def unreadable(name: str) -> dict[str, str]:
+def unreadable(name: str) -> Reasons:
     """Content keys that could not be turned into features, and why."""
     reasons = state_files.read_json(
         _unreadable_file(name),
@@ -256,7 +256,7 @@ def _open_readable(name: str) -> Collection:
     return _without(collection, reasons) if reasons else collection
 
 
-def _without(collection: Collection, reasons: dict[str, str]) -> Collection:
+def _without(collection: Collection, reasons: Reasons) -> Collection:
     """The collection without the pairs that have an image with its key in `reasons`."""
     left, right = collection.left, collection.right
     unreadable = np.zeros(len(left), dtype=bool)
